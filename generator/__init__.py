@@ -1,0 +1,1 @@
+"""`slo-rules`: SLO specs in, everything on-call needs out."""

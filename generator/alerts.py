@@ -1,0 +1,100 @@
+"""Alerting rules of an SLO; values are percentages of bad events, rounded for people."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from generator import names, tiers
+from generator.model import (
+    SLO,
+    AlertingRule,
+    BurnAlert,
+    BurnCondition,
+    Firing,
+    Severity,
+    ThresholdAlert,
+)
+from slos.schema.units import Duration, plain
+
+# Digits of a burn factor: finer than any traffic can tell, short enough to read.
+_FACTOR_DIGITS = 6
+
+
+def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
+    """Alerts of the fine group: every page, and whatever reads fine windows only."""
+    for burn in slo.burn_alerts:
+        if not _is_slow_burn(slo, burn):
+            yield _burn_rule(slo, burn)
+    for threshold in slo.threshold_alerts:
+        if tiers.is_fine(slo, threshold.over):
+            yield _threshold_rule(slo, threshold)
+    if slo.absent_alert:
+        yield _absent_rule(slo, slo.absent_alert)
+
+
+def slow_rules(slo: SLO) -> Iterator[AlertingRule]:
+    """Alerts of the period group, which reads the coarse tier."""
+    for burn in slo.burn_alerts:
+        if _is_slow_burn(slo, burn):
+            yield _burn_rule(slo, burn)
+    for threshold in slo.threshold_alerts:
+        if not tiers.is_fine(slo, threshold.over):
+            yield _threshold_rule(slo, threshold)
+
+
+def _is_slow_burn(slo: SLO, alert: BurnAlert) -> bool:
+    longest = max(condition.long for condition in alert.conditions)
+    return alert.severity is not Severity.PAGE and not tiers.is_fine(slo, longest)
+
+
+def _burn_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
+    """Multi-window, multi-burn-rate: any condition, each on its short and its long window."""
+    either = "\n  or\n".join(
+        _burning(slo, condition, alert.firing.min_events) for condition in alert.conditions
+    )
+    return _rule(f"round(100 * (\n{either}\n), 0.01)", alert.firing)
+
+
+def _threshold_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:
+    """The share of errors over a window is above a plain threshold."""
+    above = f"  {_above(slo, alert.over, plain(alert.above))}"
+    above += _enough(slo, alert.over, alert.firing.min_events)
+    return _rule(f"round(100 * (\n{above}\n), 0.01)", alert.firing)
+
+
+def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
+    """The series behind the SLO do not exist; `absent` gives no labels, so all are added."""
+    gone = "\nor\n".join(f"absent({source})" for source in slo.signal.sources)
+    return _rule(gone, firing, labels={**slo.labels, **names.identity(slo), **firing.labels})
+
+
+def _burning(slo: SLO, condition: BurnCondition, min_events: int | None) -> str:
+    factor = plain(condition.factor, _FACTOR_DIGITS)
+    limit = f"({factor} * {plain(slo.budget)})"
+    short, long = _above(slo, condition.short, limit), _above(slo, condition.long, limit)
+    return f"  (\n    {short}\n  and\n    {long}{_enough(slo, condition.long, min_events)}\n  )"
+
+
+def _above(slo: SLO, window: Duration, limit: str) -> str:
+    return f"max without ({names.WINDOW}) ({names.of(names.error_ratio(window), slo)} > {limit})"
+
+
+def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
+    """The guard against judging a handful of events; tiers have no user labels to match on."""
+    if min_events is None:
+        return ""
+    user = sorted(set(slo.labels) - set(names.IDENTITY))
+    ignoring = f" ignoring ({', '.join(user)})" if user else ""
+    # Counts are extrapolated, so ten events may read 9.97.
+    least = Decimal(min_events) - Decimal("0.5")
+    return f"\n  and{ignoring}\n    ({tiers.events_in(slo, window)} >= {plain(least)})"
+
+
+def _rule(expr: str, firing: Firing, labels: Mapping[str, str] | None = None) -> AlertingRule:
+    return AlertingRule(
+        alert=firing.name,
+        expr=expr,
+        labels=labels or firing.labels,
+        annotations=firing.annotations,
+        for_=firing.for_,
+        keep_firing_for=firing.keep_firing_for,
+    )

@@ -1,0 +1,44 @@
+"""`slo-rules` on the command line; every command is one file in `generator/commands/`.
+
+Exit codes: 0 fine, 1 problems or drift, 2 usage.
+"""
+
+import importlib
+import pkgutil
+from typing import cast
+
+import click
+
+from generator import commands
+
+
+class _Commands(click.Group):
+    """Finds commands by file name and imports one only when it is called."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{commands.__name__}.{cmd_name}")
+        return cast("click.Command", module.command)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="slo-monitor", prog_name="slo-rules")
+def main() -> None:
+    """Turn SLO specs into Prometheus rules that count every event once.
+
+    A spec says what was promised (Sloth's format, and more); the rules say how much of the
+    error budget is left, and wake someone while there is still time.
+
+    \b
+    Examples:
+      slo-rules build                          slos/ to rules/, every format
+      slo-rules build api.yaml -o -            one spec, rules to the terminal
+      slo-rules build specs -o out --format operator
+      slo-rules check                          problems, and drift of rules/
+
+    Shell completion: eval "$(_SLO_RULES_COMPLETE=bash_source slo-rules)", or zsh, fish.
+    """

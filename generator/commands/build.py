@@ -1,0 +1,50 @@
+"""`slo-rules build`: specs to files."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from generator import build, report, write
+from generator.model import Artifact
+from generator.options import SPECS, STDOUT, is_file, settings_of, spec_options
+
+
+@click.command("build")
+@spec_options
+def command(specs: tuple[Path, ...], out: str, format_: str | None, **options: Any) -> None:  # noqa: ANN401 - read by settings_of
+    """Build rules from specs, all or nothing.
+
+    Reads SPEC files and every *.yaml below DIR (default: slos/) and writes into a folder
+    (default: rules/). A folder holds one build: files an earlier build made and this one does
+    not are removed; files of others are never touched. A second run changes nothing.
+
+    \b
+    Examples:
+      slo-rules build
+      slo-rules build slos/agent-sre.yaml -o - | promtool check rules
+      slo-rules build specs -o out --format operator && kubectl apply -k out
+    """
+    settings = settings_of(options)
+    plans = build.plan_inputs(specs or (SPECS,), settings)
+    report.problems(plans.problems)
+    if plans.broken:
+        sys.exit(1)
+    try:
+        if out == STDOUT:
+            artifact = build.file_artifact(plans, format_, settings, name="rules.yaml")
+            click.echo(artifact.text, nl=False)
+        elif is_file(out):
+            name = Path(out).name
+            write.write_file(build.file_artifact(plans, format_, settings, name=name), Path(out))
+            click.echo(f"wrote {out}", err=True)
+        else:
+            _to_folder(build.folder_artifacts(plans, format_, settings), Path(out))
+    except write.CannotWriteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _to_folder(artifacts: list[Artifact], folder: Path) -> None:
+    report.written(write.write_folder(artifacts, folder), str(folder), files=len(artifacts))

@@ -1,0 +1,176 @@
+"""The vocabulary between specs and files: a resolved SLO, rules, groups, artifacts.
+
+Nothing optional is left open here: every default has been decided by `resolve`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from slos.schema.signal import Signal
+from slos.schema.units import Duration
+
+
+class Severity(StrEnum):
+    """How an alert reaches a person."""
+
+    PAGE = "page"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """Name, wording and timing of an alert."""
+
+    name: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    for_: Duration | None = None
+    keep_firing_for: Duration | None = None
+    min_events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BurnCondition:
+    """Fires while both windows burn the budget faster than `factor`.
+
+    Attributes:
+        factor: burn rate; 1 spends the whole budget in exactly one period.
+        percent: share of the budget, in percent, that is gone when the long window is full.
+        short: window that ends the alert soon after the trouble ends.
+        long: window that tells a trend from a blip.
+    """
+
+    factor: Decimal
+    percent: Decimal
+    short: Duration
+    long: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class BurnAlert:
+    """Either condition fires it."""
+
+    severity: Severity
+    conditions: tuple[BurnCondition, ...]
+    firing: Firing
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdAlert:
+    """Fires while the error ratio over a window is above a threshold."""
+
+    above: Decimal
+    over: Duration
+    firing: Firing
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How often events are counted.
+
+    Attributes:
+        scrape: interval between two samples of the raw series.
+        fine: the step in which raw series are read and counted.
+        coarse: the step to which fine counts are added up.
+        slow: interval of the rules over long windows.
+    """
+
+    scrape: Duration
+    fine: Duration
+    coarse: Duration
+    slow: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class SLO:
+    """A promise with everything decided.
+
+    Attributes:
+        objective: in percent, 0 to 100, exact.
+        windows: every window whose error ratio is recorded, shortest first.
+        labels: the user's labels, for series that people read.
+        burn_alerts: page first.
+        absent_alert: None when switched off.
+    """
+
+    service: str
+    name: str
+    description: str
+    objective: Decimal
+    period: Duration
+    steps: Steps
+    windows: tuple[Duration, ...]
+    labels: Mapping[str, str]
+    signal: Signal
+    burn_alerts: tuple[BurnAlert, ...]
+    threshold_alerts: tuple[ThresholdAlert, ...]
+    absent_alert: Firing | None
+
+    @property
+    def id(self) -> str:
+        """Sloth's id, unique over all specs of a build."""
+        return f"{self.service}-{self.name}"
+
+    @property
+    def budget(self) -> Decimal:
+        """The share of events that may fail, 0 to 1, exact."""
+        return (100 - self.objective) / 100
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """A Prometheus recording rule."""
+
+    record: str
+    expr: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertingRule:
+    """A Prometheus alerting rule."""
+
+    alert: str
+    expr: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    for_: Duration | None = None
+    keep_firing_for: Duration | None = None
+
+
+Rule = RecordingRule | AlertingRule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules evaluated together, in order, every `interval`."""
+
+    name: str
+    interval: Duration
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All groups that go into one file.
+
+    Attributes:
+        path: of the file, relative to the format's folder.
+        sources: the specs they come from, for the header.
+        groups: in file order.
+    """
+
+    path: PurePosixPath
+    sources: tuple[str, ...]
+    groups: tuple[RuleGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file to be written, its path relative to the output folder."""
+
+    path: PurePosixPath
+    text: str

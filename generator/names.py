@@ -1,0 +1,61 @@
+"""Every name that generated rules carry, spelled once.
+
+`slo:*` and `sloth_*` are Sloth's names, so that its dashboards work; the tiers are ours.
+"""
+
+import re
+
+from generator.model import SLO
+from slos.schema.promql import label_set
+from slos.schema.units import Duration
+
+ID, SERVICE, SLO_NAME = "sloth_id", "sloth_service", "sloth_slo"
+IDENTITY = (ID, SERVICE, SLO_NAME)
+WINDOW = "sloth_window"
+SLOTH_SEVERITY = "sloth_severity"
+SEVERITY = "severity"
+QUANTILE = "quantile"
+
+OBJECTIVE = "slo:objective:ratio"
+ERROR_BUDGET = "slo:error_budget:ratio"
+PERIOD_DAYS = "slo:time_period:days"
+CURRENT_BURN_RATE = "slo:current_burn_rate:ratio"
+PERIOD_BURN_RATE = "slo:period_burn_rate:ratio"
+BUDGET_REMAINING = "slo:period_error_budget_remaining:ratio"
+INFO = "sloth_slo_info"
+
+
+def errors(step: Duration) -> str:
+    """Errors counted in each step."""
+    return f"slo:sli_errors:sum{step}"
+
+
+def total(step: Duration) -> str:
+    """All events counted in each step."""
+    return f"slo:sli_total:sum{step}"
+
+
+def error_ratio(window: Duration) -> str:
+    """Share of errors over a window."""
+    return f"slo:sli_error:ratio_rate{window}"
+
+
+def latency_quantile(window: Duration) -> str:
+    """Latency quantiles over a window, in the metric's unit, told apart by `quantile`."""
+    return f"slo:sli_latency:quantile_rate{window}"
+
+
+def identity(slo: SLO) -> dict[str, str]:
+    """The labels that tell this SLO from every other."""
+    return {ID: slo.id, SERVICE: slo.service, SLO_NAME: slo.name}
+
+
+def of(metric: str, slo: SLO) -> str:
+    """The series of a recorded metric that belong to this SLO; its id alone tells them."""
+    return metric + label_set({ID: slo.id})
+
+
+def page_file(alert: str) -> str:
+    """The runbook page of an alert: `AgentSRESlow` has `agent-sre-slow.md`."""
+    words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3-\2\4", alert)
+    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") + ".md"

@@ -1,0 +1,58 @@
+"""The output formats; the folder is the registry, one file each.
+
+A format module has a `NAME`, which is also its folder below `rules/`, turns a plan into a file
+with `render`, and adds what a folder of such files needs with `index`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Protocol, cast
+
+from generator.model import Artifact, Plan
+
+# What kube-prometheus-stack selects rules by; a setting, since every cluster has its own.
+_OPERATOR_LABELS = {
+    "prometheus": "kube-prometheus-stack",
+    "release": "kube-prometheus-stack",
+    "role": "alert-rules",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """What formats can be told.
+
+    Attributes:
+        namespace: of Kubernetes objects.
+        object_labels: of Kubernetes objects, by which an operator selects them.
+    """
+
+    namespace: str = "prometheus"
+    object_labels: Mapping[str, str] = field(default_factory=lambda: dict(_OPERATOR_LABELS))
+
+
+class Format(Protocol):
+    """What a file in this folder offers."""
+
+    NAME: str
+
+    def render(self, plan: Plan, settings: OutputSettings, /) -> Artifact:
+        """The file of one plan; its path is the plan's."""
+        ...
+
+    def index(self, artifacts: Sequence[Artifact], /) -> list[Artifact]:
+        """Files that go with a folder of such files."""
+        ...
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """Every format in this folder by its name."""
+    found = [
+        cast("Format", importlib.import_module(module.name))
+        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
+    ]
+    return {format_.NAME: format_ for format_ in sorted(found, key=lambda f: f.NAME)}

@@ -1,0 +1,87 @@
+"""The one thing generator and exporter share: names of metrics, labels and label values.
+
+The exporter emits them, the specs read them, and nothing else passes between the two.
+Label values come from these closed sets; never an id, a URL or an error text.
+"""
+
+from enum import StrEnum
+
+PREFIX = "agent_sre_validation_"
+
+PROBE_RUNS = PREFIX + "probe_runs_total"
+STAGE_DURATION = PREFIX + "stage_duration_seconds"
+CHECKS = PREFIX + "checks_total"
+SCHEDULE_LAG = PREFIX + "schedule_lag_seconds"
+MISSED_RUNS = PREFIX + "missed_runs_total"
+IN_FLIGHT = PREFIX + "in_flight"
+CANARY_REQUESTS = PREFIX + "canary_requests_total"
+JOURNAL_FAILURES = PREFIX + "journal_failures_total"
+BUILD_INFO = PREFIX + "build_info"
+CONFIG_LAST_RELOAD_SUCCESSFUL = PREFIX + "config_last_reload_successful"
+
+
+class Stage(StrEnum):
+    """A stage of the pipeline with a latency target in VAL-008, AC1."""
+
+    CLOUDEVENT_PROCESSING = "cloudevent_processing"
+    LINEAR_ISSUE_CREATION = "linear_issue_creation"
+    REMEDIATION_SELECTION = "remediation_selection"
+    LAMBDA_EXECUTION = "lambda_execution"
+    VERIFICATION = "verification"
+    END_TO_END = "end_to_end"
+
+
+class Verdict(StrEnum):
+    """What became of one synthetic event."""
+
+    OK = "ok"
+    LOST = "lost"
+    DUPLICATED = "duplicated"
+    LATE = "late"
+    REJECTED = "rejected"
+    CORRUPTED = "corrupted"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNKNOWN = "unknown"
+    """The prober itself was at fault: kept out of the SLI, alerted on its own."""
+
+
+class CheckResult(StrEnum):
+    """Outcome of one check of one criterion."""
+
+    PASS = "pass"  # noqa: S105 - a result, not a secret
+    FAIL = "fail"
+
+
+class Criterion(StrEnum):
+    """An item of VAL-008 that one probe run can pass or fail."""
+
+    CLOUDEVENT_PROCESSING = "AC1.cloudevent_processing"
+    LINEAR_ISSUE_CREATION = "AC1.linear_issue_creation"
+    REMEDIATION_SELECTION = "AC1.remediation_selection"
+    LAMBDA_EXECUTION = "AC1.lambda_execution"
+    VERIFICATION = "AC1.verification"
+    END_TO_END = "AC1.end_to_end"
+    AVAILABILITY = "success.availability"
+
+    @classmethod
+    def of_stage(cls, stage: Stage) -> "Criterion":
+        """The latency criterion of a stage."""
+        return cls[stage.name]
+
+
+class CanaryOutcome(StrEnum):
+    """What the canary made of one incoming call."""
+
+    EXECUTED = "executed"
+    AFTER_VERDICT = "after_verdict"
+    UNKNOWN_ID = "unknown_id"
+    MALFORMED = "malformed"
+
+
+class JournalOperation(StrEnum):
+    """A journal operation that can fail."""
+
+    OPEN_RUN = "open_run"
+    CLOSE_RUN = "close_run"
+    READ = "read"

@@ -1,0 +1,143 @@
+"""Can a query's results be added up over time, and what do they count?
+
+The exact profile counts each event once and adds the counts. That is right only for queries
+that are linear in counters: the sum over two neighbouring minutes must be the value over both.
+The answer is read off the syntax tree.
+"""
+
+from enum import Enum
+
+import promql_parser as ast
+
+from slos.schema.promql import parse, render, walk
+
+# A range no query would spell out, so that fixed ranges can be told from the window.
+_SENTINEL = "7919s"
+_SENTINEL_SECONDS = 7919
+
+
+class Counting(Enum):
+    """What the value of a query over a range means."""
+
+    PER_SECOND = "events a second"
+    PER_RANGE = "events in the range"
+    PER_SAMPLE = "samples in the range"
+
+
+class NotSummable(ValueError):  # noqa: N818 - reads as what it says of the query
+    """The query cannot be added up over time; the text says why and what to do."""
+
+
+_RANGE_FUNCTIONS = {
+    "rate": Counting.PER_SECOND,
+    "increase": Counting.PER_RANGE,
+    "count_over_time": Counting.PER_SAMPLE,
+    "sum_over_time": Counting.PER_SAMPLE,
+}
+# Functions that pass sums through unchanged: they touch labels, order or tiny negatives.
+_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc", "clamp_min"}
+
+
+def counting_of(template: str) -> Counting:
+    """What a summable query counts.
+
+    Raises:
+        NotSummable: with the reason and a hint after a semicolon.
+    """
+    kinds = _kinds(parse(render(template, _SENTINEL)))
+    if not kinds:
+        raise NotSummable(
+            "the query reads no counter over {{.window}}; use rate(...[{{.window}}]), "
+            "or a 'raw' SLI, which is weighted by time"
+        )
+    if len(kinds) > 1:
+        names = " and ".join(sorted(kind.value for kind in kinds))
+        raise NotSummable(f"the query mixes {names}; use rate or increase throughout")
+    return kinds.pop()
+
+
+def _kinds(node: ast.Expr) -> set[Counting]:
+    match node:
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _kinds(node.expr)
+        case ast.NumberLiteral():
+            return set()
+        case ast.Call():
+            return _kinds_of_call(node)
+        case ast.AggregateExpr():
+            return _kinds_of_aggregate(node)
+        case ast.BinaryExpr():
+            return _kinds_of_binary(node)
+    raise NotSummable(
+        f"{_short(node)} is read without a range function; "
+        "wrap counters in rate(...[{{.window}}]), or use a 'raw' SLI, which is weighted by time"
+    )
+
+
+def _kinds_of_call(node: ast.Call) -> set[Counting]:
+    name = node.func.name
+    if name == "vector":
+        return set()
+    if name in _TRANSPARENT:
+        return _kinds(node.args[0])
+    counting = _RANGE_FUNCTIONS.get(name)
+    if counting is None:
+        raise NotSummable(
+            f"{name}() cannot be added up over time; "
+            f"use one of {', '.join(_RANGE_FUNCTIONS)}, or a 'raw' SLI, which is weighted by time"
+        )
+    _check_range(node.args[0], name)
+    return {counting}
+
+
+def _check_range(argument: ast.Expr, function: str) -> None:
+    if not isinstance(argument, ast.MatrixSelector):
+        raise NotSummable(f"{function}() over a subquery cannot be added up; read the counter")
+    if argument.range.total_seconds() != _SENTINEL_SECONDS:
+        raise NotSummable(
+            f"{function}() reads a fixed range; write [{{{{.window}}}}] so that it can follow"
+        )
+    selector = argument.vector_selector
+    if selector.offset is not None or selector.at is not None:
+        raise NotSummable(
+            f"{_short(selector)} is shifted in time; remove 'offset' and '@' from the query"
+        )
+
+
+def _kinds_of_aggregate(node: ast.AggregateExpr) -> set[Counting]:
+    if str(node.op) != "sum":
+        raise NotSummable(
+            f"{node.op}() over series cannot be added up over time; use sum(), "
+            "or a 'raw' SLI, which is weighted by time"
+        )
+    return _kinds(node.expr)
+
+
+def _kinds_of_binary(node: ast.BinaryExpr) -> set[Counting]:
+    operator = str(node.op)
+    if operator in ("+", "-", "or"):
+        return _kinds(node.lhs) | _kinds(node.rhs)
+    if operator == "*" and not _reads_range(node.lhs):
+        return _kinds(node.rhs)
+    if operator in ("*", "/") and not _reads_range(node.rhs):
+        return _kinds(node.lhs)
+    # `> 0` only drops minutes that add nothing.
+    if operator in (">", "!=") and _is_zero(node.rhs):
+        return _kinds(node.lhs)
+    raise NotSummable(
+        f"'{operator}' between counts cannot be added up over time; "
+        "give errors and total apart, or use a 'raw' SLI, which is weighted by time"
+    )
+
+
+def _reads_range(node: ast.Expr) -> bool:
+    return any(isinstance(inner, ast.MatrixSelector | ast.SubqueryExpr) for inner in walk(node))
+
+
+def _is_zero(node: ast.Expr) -> bool:
+    return isinstance(node, ast.NumberLiteral) and node.val == 0
+
+
+def _short(node: ast.Expr) -> str:
+    text = " ".join(str(node).split())
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one terminal line

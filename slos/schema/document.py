@@ -1,0 +1,190 @@
+"""YAML text to plain values that remember where each one stood.
+
+A document keeps its node tree, so any later finding, by a model or by a check, can be
+reported with line and column. Nothing here reads files.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from slos.schema.explain_errors import explain
+from slos.schema.problem import Position, Problem
+
+Location = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Constructor(yaml.constructor.SafeConstructor):
+    """Values from nodes; decimals stay exact and dates stay text."""
+
+
+def _exact_number(constructor: _Constructor, node: yaml.ScalarNode) -> object:
+    try:
+        return Decimal(node.value.replace("_", ""))
+    except InvalidOperation:
+        return yaml.constructor.SafeConstructor.construct_yaml_float(constructor, node)
+
+
+def _as_written(_: _Constructor, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_Constructor.yaml_constructors = {
+    **yaml.constructor.SafeConstructor.yaml_constructors,
+    "tag:yaml.org,2002:float": _exact_number,
+    "tag:yaml.org,2002:timestamp": _as_written,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: its plain value and its node tree."""
+
+    file: str
+    value: Any
+    node: yaml.Node
+
+    def at(self, location: Location = ()) -> Position:
+        """The place of a value by its path of keys and indexes.
+
+        A path that leaves the document (a missing key) gives the innermost node on the way.
+        """
+        node, place = self.node, self.node
+        for step in location:
+            found = _child(node, step)
+            if found is None:
+                break
+            place, node = found
+        return _position(self.file, place)
+
+
+def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem]]:
+    """Split YAML into its documents, leaving out the empty ones.
+
+    Problems: not text, not YAML, an unknown tag, a key written twice.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        hint = "a spec is YAML text in UTF-8"
+        return [], [Problem(Position(file), "this is not a text file", hint)]
+    try:
+        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_empty(node)]
+        return _construct(nodes, file)
+    except yaml.MarkedYAMLError as error:
+        return [], [_syntax_problem(error, file)]
+    except yaml.reader.ReaderError as error:
+        hint = "remove the character; YAML text has no control characters"
+        return [], [Problem(Position(file), f"not YAML: {error.reason}", hint)]
+    except RecursionError:
+        return [], [Problem(Position(file), "the YAML is nested too deep", "flatten it")]
+
+
+def validate(
+    document: Document, model: type[Model], *, lenient: bool = False
+) -> tuple[Model | None, list[Problem]]:
+    """Read a document into a model; every violation is a problem with its line.
+
+    Args:
+        document: what was read.
+        model: a pydantic model that forbids unknown keys.
+        lenient: pass over unknown keys instead of reporting them.
+    """
+    value = document.value
+    while True:
+        try:
+            return model.model_validate(value), []
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
+            if not (lenient and unknown):
+                return None, [Problem(document.at(d["loc"]), *explain(d, model)) for d in details]
+            value = _without(value, unknown)
+
+
+def _construct(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
+    documents, problems = [], []
+    for node in nodes:
+        repeated = list(_repeated_keys(node, file))
+        problems += repeated
+        if not repeated:
+            documents.append(Document(file, _Constructor().construct_document(node), node))
+    return documents, problems
+
+
+def _is_empty(node: yaml.Node | None) -> bool:
+    return node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
+
+
+def _repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
+    """Keys written twice in one mapping; YAML forbids them and parsers keep only the last."""
+    pending, visited = [node], set()
+    while pending:
+        current = pending.pop()
+        if id(current) in visited:
+            continue
+        visited.add(id(current))
+        if isinstance(current, yaml.SequenceNode):
+            pending += current.value
+        elif isinstance(current, yaml.MappingNode):
+            first: dict[Hashable, yaml.Node] = {}
+            for key, value in current.value:
+                pending.append(value)
+                if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                    before = first.setdefault(key.value, key)
+                    if before is not key:
+                        yield Problem(
+                            _position(file, key),
+                            f"the key {key.value!r} is written twice",
+                            f"the first one is on line {before.start_mark.line + 1}",
+                        )
+
+
+def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """The node to point at and the node to go on from, one step down."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(step):
+                return key, value
+            if key.value == "<<" and (found := _child(value, step)):
+                return found
+    return None
+
+
+def _position(file: str, node: yaml.Node) -> Position:
+    return Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    place = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
+    message = " ".join(part for part in (error.context, error.problem) if part)
+    return Problem(place, f"not YAML: {message}", "check indentation, quotes and brackets here")
+
+
+def _without(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
+    """A copy of nested dicts and lists less the keys at the given paths."""
+    if not locations:
+        return value
+    if isinstance(value, dict):
+        gone = {loc[0] for loc in locations if len(loc) == 1}
+        return {
+            key: _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == key])
+            for key, item in value.items()
+            if key not in gone
+        }
+    if isinstance(value, list):
+        return [
+            _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == i])
+            for i, item in enumerate(value)
+        ]
+    return value

@@ -1,0 +1,43 @@
+"""`events`: bad events over all events, Sloth's own."""
+
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from slos.schema.counting import NotSummable, counting_of
+from slos.schema.promql import selectors
+from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.wire import WindowedQuery
+
+
+class EventsSli(SliType):
+    """Two queries over `{{.window}}`: `error_query` and `total_query`."""
+
+    KEY: ClassVar = "events"
+
+    error_query: WindowedQuery
+    total_query: WindowedQuery
+
+    @model_validator(mode="after")
+    def _queries_differ(self) -> Self:
+        if self.error_query.split() == self.total_query.split():
+            raise ValueError(
+                "error_query and total_query are the same; every event would be an error"
+            )
+        return self
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        counting = counting_of(self.total_query)
+        if counting_of(self.error_query) is not counting:
+            raise NotSummable(
+                "error_query and total_query count different things; "
+                "use rate in both or increase in both"
+            )
+        return Signal(
+            errors=self.error_query,
+            total=self.total_query,
+            counting=counting,
+            weight=Weight.EVENTS,
+            errors_may_be_absent=True,
+            sources=tuple(selectors(self.total_query)),
+        )

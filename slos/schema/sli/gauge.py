@@ -1,0 +1,34 @@
+"""`gauge`: a 0/1 metric such as `up`; every sample at 0 is an error."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from slos.schema.counting import Counting
+from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.wire import LabelName, MetricName, Selector
+
+
+class GaugeSli(SliType):
+    """A `metric` that is 1 when all is well and 0 when not, and optionally a `selector`."""
+
+    KEY: ClassVar = "gauge"
+
+    metric: MetricName
+    selector: Selector = ""
+    by: Annotated[list[LabelName], Field(default_factory=list)]
+    """Labels that split the SLO: one budget for each of their values."""
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        series = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
+        total = f"count_over_time({series}[{{{{.window}}}}])"
+        good = f"sum_over_time({series}[{{{{.window}}}}])"
+        added = f"sum by ({', '.join(self.by)})" if self.by else "sum"
+        return Signal(
+            errors=f"{added} ({total} - {good})",
+            total=f"{added} ({total})",
+            counting=Counting.PER_SAMPLE,
+            weight=Weight.TIME,
+            errors_may_be_absent=False,
+            sources=(series,),
+        )

@@ -1,0 +1,37 @@
+"""`latency`: observations of a classic histogram above a threshold are errors."""
+
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from slos.schema.histogram import above_threshold
+from slos.schema.signal import Signal, SliType
+from slos.schema.units import Duration
+from slos.schema.wire import LabelName, MetricName, Selector
+
+
+def _threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
+    """`500ms` in seconds, or a bare number in the metric's own unit."""
+    if isinstance(value, str):
+        return Duration.parse(value).seconds
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value > 0:
+        raise ValueError(f"{value!r} is not a threshold; write it like 500ms, 5s or 0.5")
+    return Decimal(value)
+
+
+class LatencySli(SliType):
+    """A histogram `metric` (without `_bucket`), a `threshold` and optionally a `selector`."""
+
+    KEY: ClassVar = "latency"
+
+    metric: MetricName
+    threshold: Annotated[Decimal, BeforeValidator(_threshold)]
+    """A bucket must stand exactly here."""
+    selector: Selector = ""
+    by: Annotated[list[LabelName], Field(default_factory=list)]
+    """Labels that split the SLO: one budget for each of their values."""
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        metric = self.metric.removesuffix("_bucket").removesuffix("_count")
+        return above_threshold(metric, self.selector, threshold=self.threshold, by=self.by)

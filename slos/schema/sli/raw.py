@@ -1,0 +1,27 @@
+"""`raw`: a ready-made error ratio, Sloth's own; it has no events, so time is the weight."""
+
+from typing import ClassVar
+
+from slos.schema.promql import selectors
+from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.wire import WindowedQuery
+
+
+class RawSli(SliType):
+    """One query over `{{.window}}` that gives the share of errors, 0 to 1."""
+
+    KEY: ClassVar = "raw"
+
+    error_ratio_query: WindowedQuery
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        # The comparison drops NaN, which a ratio without traffic gives.
+        ratio = f"(({self.error_ratio_query}) >= 0)"
+        return Signal(
+            errors=ratio,
+            total=f"{ratio} ^ 0",
+            counting=None,
+            weight=Weight.TIME,
+            errors_may_be_absent=False,
+            sources=tuple(selectors(self.error_ratio_query)),
+        )

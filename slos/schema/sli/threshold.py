@@ -1,0 +1,33 @@
+"""`threshold`: any query compared with a value; each slice of time is good or bad."""
+
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+from slos.schema.promql import selectors
+from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.units import plain
+from slos.schema.wire import Query
+
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+class ThresholdSli(SliType):
+    """Time is good while `query` `comparison` `value` holds, like cpu < 0.8."""
+
+    KEY: ClassVar = "threshold"
+
+    query: Query
+    comparison: Literal["<", "<=", ">", ">=", "==", "!="]
+    value: Decimal
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        # The first comparison drops NaN: no value is no slice, neither good nor bad.
+        measured = f"(({self.query}) >= -Inf)"
+        return Signal(
+            errors=f"{measured} {_OPPOSITE[self.comparison]} bool {plain(self.value)}",
+            total=f"{measured} ^ 0",
+            counting=None,
+            weight=Weight.TIME,
+            errors_may_be_absent=False,
+            sources=tuple(selectors(self.query)),
+        )

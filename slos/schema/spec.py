@@ -1,0 +1,195 @@
+"""The wire types of a spec: Sloth `prometheus/v1`, and our extensions, each optional.
+
+A plain Sloth file is a valid file of ours. Field names are those of Sloth's
+`pkg/prometheus/api/v1`; what is ours says so.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, create_model, model_validator
+
+from slos.schema.signal import SliType
+from slos.schema.sli import sli_types
+from slos.schema.wire import Annotations, DurationField, Labels, Name, Ratio, Wire
+
+
+def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError(  # noqa: TRY004 - pydantic takes ValueError for a finding
+            f"{value!r} is not an objective; write a percentage like 99.9"
+        )
+    objective = Decimal(value)
+    if not 0 < objective < 100:  # noqa: PLR2004 - percent
+        raise ValueError(
+            f"{value} is out of reach; an objective lies above 0 and below 100, "
+            "for 100 % leaves no error budget and 0 % promises nothing"
+        )
+    return objective
+
+
+def _mapping(value: Any) -> Any:  # noqa: ANN401
+    """`key:` with nothing after it means the defaults, as in Sloth."""
+    return {} if value is None else value
+
+
+class _SliKey(Wire):
+    """Exactly one SLI type under `sli:`."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [key for key in sli_types() if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"an SLI has exactly one type, here it has {' and '.join(given) or 'none'}; "
+                f"known here: {', '.join(sli_types())}"
+            )
+        return self
+
+    def chosen(self) -> SliType:
+        """The one that was given."""
+        kinds: list[SliType | None] = [getattr(self, key) for key in sli_types()]
+        return next(kind for kind in kinds if kind is not None)
+
+
+if TYPE_CHECKING:
+    Sli = _SliKey
+else:
+    Sli = create_model(
+        "Sli", __base__=_SliKey, **{key: (kind | None, None) for key, kind in sli_types().items()}
+    )
+
+
+class BurnWindow(Wire):
+    """One burn-rate condition: this share of the budget gone within the long window."""
+
+    error_budget_percent: Annotated[Decimal, Field(gt=0, le=100)]
+    short_window: DurationField
+    long_window: DurationField
+
+    @model_validator(mode="after")
+    def _short_is_shorter(self) -> Self:
+        if not self.short_window < self.long_window:
+            raise ValueError(
+                f"short_window {self.short_window} is not shorter than "
+                f"long_window {self.long_window}; swap or change them"
+            )
+        return self
+
+
+class SpeedWindows(Wire):
+    """A quick and a slow condition; either fires the alert."""
+
+    quick: BurnWindow
+    slow: BurnWindow
+
+
+class AlertWindows(Wire):
+    """Windows of both burn-rate alerts; the keys of Sloth's AlertWindows in snake case."""
+
+    page: SpeedWindows
+    ticket: SpeedWindows
+
+
+class Firing(Wire):
+    """What every alert can be told: Sloth's labels and annotations, and our timing."""
+
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+    for_: Annotated[DurationField | None, Field(alias="for")] = None
+    """Ours: fire only when the condition held this long."""
+    keep_firing_for: DurationField | None = None
+    """Ours: keep firing this long after the condition ended."""
+
+
+class GuardedFiring(Firing):
+    """An alert over counted events, which can wait until there are enough of them."""
+
+    min_events: Annotated[int | None, Field(gt=0)] = None
+    """Ours: stay silent below this many events in the window the alert looks at."""
+
+
+class BurnAlert(GuardedFiring):
+    """Sloth's `page_alert` and `ticket_alert`."""
+
+    disable: bool = False
+
+
+class ThresholdAlert(GuardedFiring):
+    """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
+
+    name: Name
+    above: Ratio
+    over: DurationField
+
+
+class AbsentAlert(Firing):
+    """Ours: what to do when the metrics behind an SLO are gone."""
+
+    disable: bool = False
+
+
+class Alerting(Wire):
+    """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
+
+    name: str = ""
+    labels: Labels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+    page_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
+    ticket_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
+    absent_alert: Annotated[AbsentAlert, BeforeValidator(_mapping)] = AbsentAlert()
+    threshold_alerts: list[ThresholdAlert] = Field(default_factory=list)
+    windows: AlertWindows | None = None
+
+    @model_validator(mode="after")
+    def _named_when_needed(self) -> Self:
+        if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
+            raise ValueError(
+                "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
+            )
+        return self
+
+
+class PluginUse(Wire):
+    """One entry of Sloth's plugin chain."""
+
+    id: str
+    config: Any = None
+    priority: int = 0
+
+
+class PluginChain(Wire):
+    """Sloth's `slo_plugins`; the odd spelling of `overridePrevious` is Sloth's."""
+
+    override_previous: Annotated[bool, Field(alias="overridePrevious")] = False
+    chain: list[PluginUse] = Field(default_factory=list)
+
+
+class SloSpec(Wire):
+    """One SLO as written."""
+
+    name: Name
+    description: str = ""
+    objective: Annotated[Decimal, BeforeValidator(_objective)]
+    period: DurationField | None = None
+    """Ours: the budget's period; without it the spec's, then the run's."""
+    labels: Labels = Field(default_factory=dict)
+    plugins: PluginChain | None = None
+    sli: Sli
+    alerting: Alerting
+
+
+class Spec(Wire):
+    """One document: the SLOs of one service."""
+
+    version: Literal["prometheus/v1"]
+    service: Name
+    labels: Labels = Field(default_factory=dict)
+    slo_plugins: PluginChain | None = None
+    period: DurationField | None = None
+    """Ours: the period of every SLO here that has none of its own."""
+    scrape_interval: DurationField | None = None
+    """Ours: how often the metrics behind these SLOs are scraped."""
+    runbook_url_prefix: str | None = None
+    """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
+    slos: Annotated[list[SloSpec], Field(min_length=1)]

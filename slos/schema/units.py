@@ -1,0 +1,108 @@
+"""Durations and percentages as Prometheus and Sloth write them.
+
+Durations are whole milliseconds (`Duration.ms`), percentages exact decimals, so that no
+binary fraction ever reaches a rule.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import total_ordering
+from typing import Self
+
+# Prometheus common/model/time.go: each unit at most once, largest first.
+_UNITS_MS = {
+    "y": 365 * 86_400_000,
+    "w": 7 * 86_400_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
+# Years and weeks are written only when nothing remains: 90d reads better than 12w6d.
+_ONLY_WHEN_EXACT = ("y", "w")
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time in whole milliseconds.
+
+    Raises:
+        ValueError: from `parse`, with a text that says what a duration looks like.
+    """
+
+    ms: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `1h30m`, `5s`, `28d`; the grammar of Prometheus, without a bare `0`."""
+        match = _DURATION.fullmatch(text)
+        ms = 0
+        if match:
+            ms = sum(
+                int(count) * unit
+                for count, unit in zip(match.groups(), _UNITS_MS.values(), strict=True)
+                if count
+            )
+        if ms <= 0:
+            raise ValueError(f"{text!r} is not a duration; write it like 30s, 5m, 1h30m or 28d")
+        return cls(ms)
+
+    @classmethod
+    def of(cls, *, seconds: float = 0, minutes: int = 0, hours: int = 0, days: int = 0) -> Self:
+        """Build a duration from parts."""
+        return cls(round(seconds * 1000) + minutes * 60_000 + hours * 3_600_000 + days * 86_400_000)
+
+    @property
+    def seconds(self) -> Decimal:
+        """The length in seconds, exact."""
+        return Decimal(self.ms) / 1000
+
+    @property
+    def days(self) -> Decimal:
+        """The length in days, exact."""
+        return Decimal(self.ms) / 86_400_000
+
+    def __str__(self) -> str:
+        rest, text = self.ms, ""
+        for unit, length in _UNITS_MS.items():
+            if unit in _ONLY_WHEN_EXACT and rest % length:
+                continue
+            count, rest = divmod(rest, length)
+            if count:
+                text += f"{count}{unit}"
+        return text or "0s"
+
+    def __lt__(self, other: "Duration") -> bool:
+        return self.ms < other.ms
+
+    def __add__(self, other: "Duration") -> "Duration":
+        return Duration(self.ms + other.ms)
+
+    def __mul__(self, factor: int) -> "Duration":
+        return Duration(self.ms * factor)
+
+
+def parse_ratio(value: str | int | Decimal) -> Decimal:
+    """Read `5%` or `0.05` as the exact ratio 0.05.
+
+    Raises:
+        ValueError: when it is neither, or lies outside 0..1.
+    """
+    text = str(value).strip()
+    try:
+        ratio = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+    except InvalidOperation:
+        ratio = Decimal("NaN")
+    if not ratio.is_finite() or not 0 <= ratio <= 1:
+        raise ValueError(f"{text!r} is not a share; write it like 5% or 0.05, between 0 and 1")
+    return ratio
+
+
+def plain(number: Decimal, digits: int = 12) -> str:
+    """Write a decimal the short way, without exponent: 0.0010 as `0.001`, 1E+2 as `100`."""
+    rounded = round(number, digits).normalize()
+    return format(rounded, "f") if rounded else "0"

@@ -1,0 +1,88 @@
+"""Field types that every part of a spec is written with."""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from slos.schema.promql import check_template, check_windowed_template
+from slos.schema.units import Duration, parse_ratio
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+
+
+class Wire(BaseModel):
+    """A mapping in a spec: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
+    )
+
+
+def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Labels may be written as numbers or booleans; Sloth reads them as text, and so do we."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float | Decimal) else value
+
+
+def _texts_of_scalars(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {_text_of_scalar(key): _text_of_scalar(item) for key, item in value.items()}
+    return {} if value is None else value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a name; start and end with a letter or digit, "
+            "and use only letters, digits, '.', '_' and '-' between"
+        )
+    return value
+
+
+def _label_name(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value) or value.startswith("__"):
+        raise ValueError(
+            f"{value!r} is not a label name; use letters, digits and '_', "
+            "not starting with a digit or '__'"
+        )
+    return value
+
+
+def _metric_name(value: str) -> str:
+    if not _METRIC_NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a metric name; use letters, digits, '_' and ':', "
+            "and put labels into 'selector'"
+        )
+    return value
+
+
+def _duration(value: Any) -> Duration:  # noqa: ANN401
+    if isinstance(value, Duration):
+        return value
+    return Duration.parse(value if isinstance(value, str) else str(value))
+
+
+def _selector(value: str) -> str:
+    """Matchers without braces; `{job="x"}` and `job="x"` are the same."""
+    matchers = value.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
+    check_template(f"up{{{matchers}}}")
+    return matchers
+
+
+Name = Annotated[str, AfterValidator(_name)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
+MetricName = Annotated[str, AfterValidator(_metric_name)]
+Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
+Annotations = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
+DurationField = Annotated[Duration, BeforeValidator(_duration)]
+Ratio = Annotated[Decimal, BeforeValidator(parse_ratio)]
+Selector = Annotated[str, AfterValidator(_selector)]
+Query = Annotated[str, AfterValidator(check_template)]
+WindowedQuery = Annotated[str, AfterValidator(check_windowed_template)]
