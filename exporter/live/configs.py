@@ -1,0 +1,64 @@
+"""The configuration files of the components; pure text."""
+
+import json
+from pathlib import Path
+
+# An event a second shows much in a minute. The timeout is short, so that a lost event is known
+# to be lost soon; in production it lies above agent-sre's own limits (see docs/operating.md).
+_INTERVAL, _TIMEOUT, _LATE_AFTER, _IN_FLIGHT = "1s", "8s", "5s", 10
+
+
+def probe(*, target: str, canary: int, specs: list[Path], journal: Path) -> str:
+    """Configuration of `slo-probe run`; JSON is YAML."""
+    return json.dumps(
+        {
+            "target": {"url": f"{target}/"},
+            "canary": {"listen": f"127.0.0.1:{canary}"},
+            "web": {"listen": "127.0.0.1:0"},
+            "journal": {"path": str(journal)},
+            "specs": [str(path) for path in specs],
+            "shutdown_grace": "1s",
+            "probes": {
+                "remediation": {
+                    "interval": _INTERVAL,
+                    "timeout": _TIMEOUT,
+                    "late_after": _LATE_AFTER,
+                    "max_in_flight": _IN_FLIGHT,
+                }
+            },
+        },
+        indent=2,
+    )
+
+
+def prometheus(*, probe_address: str, alertmanager: str | None, rules: Path) -> str:
+    """Configuration of Prometheus: scrape the probe, load the rules, tell Alertmanager."""
+    alerting = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
+    return json.dumps(
+        {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(rules)],
+            "scrape_configs": [
+                {"job_name": "slo-probe", "static_configs": [{"targets": [probe_address]}]}
+            ],
+            "alerting": {"alertmanagers": alerting},
+        },
+        indent=2,
+    )
+
+
+def alertmanager(*, webhook: str | None = None) -> str:
+    """Configuration of Alertmanager: one receiver, quick groups."""
+    hooks = [{"url": webhook, "send_resolved": True}] if webhook else []
+    return json.dumps(
+        {
+            "route": {
+                "receiver": "on-call",
+                "group_by": ["alertname"],
+                "group_wait": "1s",
+                "group_interval": "1s",
+            },
+            "receivers": [{"name": "on-call", "webhook_configs": hooks}],
+        },
+        indent=2,
+    )

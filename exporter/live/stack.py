@@ -1,0 +1,172 @@
+"""Bringing the components up in order, and down again whatever happens."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import run
+from urllib.parse import urlsplit
+
+import requests
+
+from exporter.live import binaries, configs
+from exporter.live.processes import Child, NotReadyError, announced, free_port, start
+
+_BIN = Path(sys.executable).parent
+_REQUEST_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where the running components answer; None where one is not there."""
+
+    agent: str
+    probe: str
+    prometheus: str | None
+    alertmanager: str | None
+
+    def urls(self) -> dict[str, str]:
+        """What a person may want to open."""
+        found = {
+            "agent-sre (simulated)": self.agent,
+            "slo-probe": self.probe,
+            "Prometheus": self.prometheus,
+            "Alertmanager": self.alertmanager,
+        }
+        return {name: url for name, url in found.items() if url}
+
+
+@contextmanager
+def running(
+    folder: Path,
+    *,
+    specs: Path,
+    faults: Sequence[str] = (),
+    webhook: str | None = None,
+    say: Callable[[str], object] = print,
+) -> Iterator[Stack]:
+    """All components, from before the body to after it.
+
+    Args:
+        folder: for configurations, logs and data.
+        specs: a spec file, or a folder of them.
+        faults: faults of the simulator, as `slo-probe simulate --fault` takes them.
+        webhook: where Alertmanager sends notifications.
+        say: told what is missing.
+
+    Raises:
+        NotReadyError: when a component does not come up; those that did are stopped.
+    """
+    rules = folder / "rules.yaml"
+    _build_rules(specs, rules)
+    with ExitStack() as children:
+
+        def up(name: str, *command: str | Path) -> Child:
+            child = start(name, command, folder=folder)
+            children.callback(child.stop)
+            return child
+
+        canary = free_port()
+        agent = _start_agent(up, canary, faults)
+        probe = _start_probe(up, folder, target=agent, canary=canary, specs=specs)
+        alertmanager = _start_alertmanager(up, folder, webhook=webhook, say=say)
+        prometheus = _start_prometheus(
+            up, folder, probe=probe, alertmanager=alertmanager, rules=rules, say=say
+        )
+        yield Stack(agent, probe, prometheus, alertmanager)
+
+
+Up = Callable[..., Child]
+
+
+def _build_rules(specs: Path, rules: Path) -> None:
+    built = run(  # noqa: S603 - our own program
+        [_BIN / "slo-rules", "build", specs, "-o", rules],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if built.returncode:
+        raise NotReadyError(f"the rules could not be built:\n{built.stderr}")
+
+
+def _start_agent(up: Up, canary: int, faults: Sequence[str]) -> str:
+    flags = [part for fault in faults for part in ("--fault", fault)]
+    function = f"http://127.0.0.1:{canary}/"
+    child = up(
+        "simulator", _BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
+        "--function-url", function, *flags,
+    )  # fmt: skip
+    return announced(child, "listening on ")
+
+
+def _start_probe(up: Up, folder: Path, *, target: str, canary: int, specs: Path) -> str:
+    config = folder / "slo-probe.yaml"
+    files = sorted(specs.glob("*.yaml")) if specs.is_dir() else [specs]
+    text = configs.probe(
+        target=target,
+        canary=canary,
+        specs=[path.resolve() for path in files],
+        journal=folder / "journal.sqlite",
+    )
+    config.write_text(text)
+    child = up("slo-probe", _BIN / "slo-probe", "run", "--config", config)
+    url = announced(child, "web listening on ")
+    child.wait_for(lambda: _answers(f"{url}/-/ready"))
+    return url
+
+
+def _start_alertmanager(
+    up: Up, folder: Path, *, webhook: str | None, say: Callable[[str], object]
+) -> str | None:
+    binary = _found("alertmanager", say)
+    if not binary:
+        return None
+    config, address = folder / "alertmanager.yml", f"127.0.0.1:{free_port()}"
+    config.write_text(configs.alertmanager(webhook=webhook))
+    child = up(
+        "alertmanager", binary, f"--config.file={config}",
+        f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    )  # fmt: skip
+    child.wait_for(lambda: _answers(f"http://{address}/-/ready"))
+    return f"http://{address}"
+
+
+def _start_prometheus(  # noqa: PLR0913 - what it is told
+    up: Up,
+    folder: Path,
+    *,
+    probe: str,
+    alertmanager: str | None,
+    rules: Path,
+    say: Callable[[str], object],
+) -> str | None:
+    binary = _found("prometheus", say)
+    if not binary:
+        return None
+    config, address = folder / "prometheus.yml", f"127.0.0.1:{free_port()}"
+    text = configs.prometheus(
+        probe_address=urlsplit(probe).netloc,
+        alertmanager=urlsplit(alertmanager).netloc if alertmanager else None,
+        rules=rules,
+    )
+    config.write_text(text)
+    child = up(
+        "prometheus", binary, f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={address}",
+    )  # fmt: skip
+    child.wait_for(lambda: _answers(f"http://{address}/-/ready"))
+    return f"http://{address}"
+
+
+def _found(program: str, say: Callable[[str], object]) -> Path | None:
+    binary = binaries.find(program)
+    if not binary:
+        say(f"{program} is not installed, going on without it")
+    return binary
+
+
+def _answers(url: str) -> bool:
+    return requests.get(url, timeout=_REQUEST_TIMEOUT).ok

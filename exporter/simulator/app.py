@@ -1,0 +1,118 @@
+"""The HTTP face of the simulated service, plus `/fault`, which the real one lacks."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import web
+
+from exporter.simulator.agent import Agent, Reply
+from exporter.simulator.faults import VALID, Flag
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+METRICS = "# metrics are exported over OTLP\n"
+
+
+class Face:
+    """Request handlers around one agent; events live on when their sender has gone."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+        self._closing = asyncio.Event()
+        self._running: set[asyncio.Task[Reply]] = set()
+
+    def app(self) -> web.Application:
+        """The application: any size of body, nothing awaited at shutdown that may hang."""
+        app = web.Application(client_max_size=0, middlewares=[self._cut_off])
+        app.router.add_get("/health", _health)
+        app.router.add_get("/ready", self._ready)
+        app.router.add_get("/metrics", _metrics)
+        app.router.add_post("/", self._receive)
+        app.router.add_get("/fault", self._show_faults)
+        app.router.add_post("/fault", self._set_faults)
+        app.on_shutdown.append(self._release)
+        app.cleanup_ctx.append(self._abandon)
+        return app
+
+    @web.middleware
+    async def _cut_off(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Under `down`, drop the connection of every request but those about faults."""
+        if Flag.DOWN not in self._agent.faults.active.flags or request.path == "/fault":
+            return await handler(request)
+        return _dropped(request)
+
+    async def _receive(self, request: web.Request) -> web.StreamResponse:
+        flags = self._agent.faults.active.flags
+        body = await request.read()
+        if Flag.HANG in flags:
+            await self._closing.wait()
+            return _dropped(request)
+        if Flag.ERROR in flags:
+            return web.json_response({"error": "simulated fault: error"}, status=500)
+        task = asyncio.create_task(self._agent.process(request.headers, body))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        reply = await asyncio.shield(task)
+        return web.json_response(reply.body, status=reply.status)
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        if self._agent.ready:
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "not ready"}, status=503)
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response({"faults": self._agent.faults.active.texts()})
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        try:
+            self._agent.faults.set(*read_faults(await request.read()))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self._show_faults(request)
+
+    async def _release(self, _app: web.Application) -> None:
+        """Let hung requests go, so that a shutdown waits for none of them."""
+        self._closing.set()
+
+    async def _abandon(self, _app: web.Application) -> AsyncIterator[None]:
+        """At the end, stop the events still in flight."""
+        yield
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def read_faults(body: bytes) -> list[str]:
+    """The fault texts of a request: plain text, or JSON `{"faults": [...]}`.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    text = body.decode().strip()
+    if not text.startswith(("{", "[", '"')):
+        return [text]
+    asked = json.loads(text)
+    faults = asked.get("faults") if isinstance(asked, dict) else None
+    if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
+        raise ValueError(f'expected {{"faults": ["<fault>", ...]}}; valid faults: {VALID}')
+    return faults
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"})
+
+
+async def _metrics(_request: web.Request) -> web.Response:
+    return web.Response(text=METRICS)
+
+
+def _dropped(request: web.Request) -> web.Response:
+    """Cut the connection; the response goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def application(agent: Agent) -> web.Application:
+    """The web application of one agent; create it inside the event loop that serves it."""
+    return Face(agent).app()

@@ -1,0 +1,89 @@
+"""Reading CloudEvents as agent-sre does, incoming and replied, mistakes included. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FIRED = "io.homelab.prometheus.alert.fired"
+RESOLVED = "io.homelab.prometheus.alert.resolved"
+REQUIRED_HEADERS = ("ce-specversion", "ce-type", "ce-source", "ce-id")
+
+
+class MalformedEventError(ValueError):
+    """The request is no CloudEvent the service can read; it is answered with 500."""
+
+
+@dataclass(frozen=True)
+class AlertEvent:
+    """An incoming alert; every part but the type may be missing."""
+
+    id: str | None
+    type: str
+    data: Mapping[str, Any]
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Labels of the alert, empty when there are none."""
+        return _mapping(self.data.get("labels"))
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """Annotations of the alert over those of its group."""
+        common = _mapping(self.data.get("commonAnnotations"))
+        return {**common, **_mapping(self.data.get("annotations"))}
+
+    @property
+    def alertname(self) -> str:
+        """Name of the alert, `unknown` when unlabelled."""
+        return str(self.labels.get("alertname", "unknown"))
+
+
+def parse_event(headers: Mapping[str, str], body: bytes) -> AlertEvent:
+    """Read an event from a request; `headers` must ignore case.
+
+    A binary-mode event loses its data, as in the service.
+
+    Raises:
+        MalformedEventError: required attributes are missing or the body is not readable.
+    """
+    missing = [name for name in REQUIRED_HEADERS if name not in headers]
+    if not missing:
+        return AlertEvent(id=headers["ce-id"], type=headers["ce-type"], data={})
+    if headers.get("content-type", "").lower().startswith("application/cloudevents"):
+        return _structured(body)
+    raise MalformedEventError("missing CloudEvent headers: " + ", ".join(missing))
+
+
+def _structured(body: bytes) -> AlertEvent:
+    fields = read_object(body)
+    missing = [name for name in ("specversion", "type", "source") if not fields.get(name)]
+    if missing:
+        raise MalformedEventError("missing CloudEvent attributes: " + ", ".join(missing))
+    event_id = fields.get("id")
+    return AlertEvent(
+        id=None if event_id is None else str(event_id),
+        type=str(fields["type"]),
+        data=_mapping(fields.get("data")),
+    )
+
+
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object from its text.
+
+    Raises:
+        MalformedEventError: no JSON, no object, or nested too deeply for the parser.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise MalformedEventError("JSON is nested too deeply") from None
+    except ValueError as error:
+        raise MalformedEventError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise MalformedEventError("JSON is not an object")
+    return value
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,136 @@
+"""`slo-probe simulate`: run the simulator until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from exporter.simulator import options
+from exporter.simulator.faults import Faults
+from exporter.simulator.server import running_simulator
+from exporter.simulator.settings import (
+    DEFAULT_CAPACITY,
+    DEFAULT_FUNCTION_URL,
+    DEFAULT_LINEAR_URL,
+    Settings,
+)
+
+EPILOG = """
+\b
+Faults:
+  none                     clears the faults before it
+  lost                     answers 200, never calls the function
+  duplicated               calls the function twice
+  corrupted                alters a parameter on the way (not probe_id)
+  error                    answers 500, executes nothing
+  hang                     never answers, executes nothing
+  down                     cuts every connection without an answer
+  slow:<stage>:<seconds>   takes longer in one stage
+  leak:<bytes>             keeps that many bytes per event for ever
+Stages: cloudevent_processing, linear_issue_creation,
+  remediation_selection, lambda_execution, verification
+
+\b
+Faults can be changed while it runs; the new ones replace the old:
+  curl localhost:8000/fault
+  curl localhost:8000/fault -d slow:lambda_execution:3,duplicated
+  curl localhost:8000/fault -d '{"faults": ["lost"]}'
+  curl localhost:8000/fault -d none
+
+\b
+Examples:
+  slo-probe simulate --function-url http://127.0.0.1:8081/
+  slo-probe simulate --listen 127.0.0.1:0 --fault lost
+  slo-probe simulate --capacity 0 --fault leak:100000
+"""
+"""Shown below the options; `\\b` is click's mark for text it must not wrap."""
+
+
+@click.command(cls=options.OneLineErrors, epilog=EPILOG)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8000",
+    show_default=True,
+    callback=options.address,
+    help="Address to serve on; port 0 picks a free one.",
+)
+@click.option(
+    "--function-url",
+    metavar="TEMPLATE",
+    default=DEFAULT_FUNCTION_URL,
+    show_default=True,
+    callback=options.template,
+    help="Where functions live; locally e.g. http://127.0.0.1:8081/.",
+)
+@click.option(
+    "--linear-url",
+    metavar="URL",
+    default=DEFAULT_LINEAR_URL,
+    show_default=True,
+    callback=options.url,
+    help="GraphQL endpoint of Linear; only called with a key.",
+)
+@click.option(
+    "--linear-key-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=options.key,
+    help="File with the Linear API key; without it no issue is opened.",
+)
+@click.option(
+    "--capacity",
+    metavar="EVENTS_PER_SECOND",
+    type=float,
+    default=DEFAULT_CAPACITY,
+    show_default=True,
+    callback=options.rate,
+    help="What the one virtual CPU sustains; 0 is unlimited.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="FAULT",
+    multiple=True,
+    callback=options.faults,
+    help="A fault to start with, repeatable or separated by commas.",
+)
+def simulate(
+    *,
+    listen: tuple[str, int],
+    function_url: str,
+    linear_url: str,
+    linear_key_file: str | None,
+    capacity: float,
+    faults: Faults,
+) -> None:
+    """Serve a simulated agent-sre, as it was measured, quirks included.
+
+    It answers 200 to every CloudEvent it can read, whatever became of it. Above its capacity
+    it starves: the function's health check times out and events are lost, still answered 200.
+    """
+    settings = Settings(
+        function_url=function_url,
+        linear_url=linear_url,
+        linear_key=linear_key_file,
+        capacity=capacity,
+    )
+    try:
+        asyncio.run(_serve(settings, faults, listen=listen))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        host, port = listen
+        raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+async def _serve(settings: Settings, faults: Faults, *, listen: tuple[str, int]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host, port = listen
+    async with running_simulator(settings, faults, host=host, port=port) as simulator:
+        click.echo(f"listening on {simulator.url}")
+        await stop.wait()

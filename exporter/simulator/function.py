@@ -1,0 +1,130 @@
+"""The call of a remediation function: health check, request, reading of the reply."""
+
+import asyncio
+import io
+import json
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Literal
+
+import aiohttp
+
+from exporter.simulator.cloudevent import REQUIRED_HEADERS, MalformedEventError, read_object
+from exporter.simulator.counters import Executed
+from exporter.simulator.cpu import Step, Work
+from exporter.simulator.faults import Active, Flag
+from exporter.simulator.selection import Remediation
+from exporter.simulator.settings import Settings
+from slos.schema.contract import Stage
+
+REQUEST_TYPE = "io.homelab.agent-sre.remediation.request"
+Status = Literal["success", "error", "unknown"]
+STATUSES: Mapping[str, Status] = MappingProxyType({"success": "success", "error": "error"})
+"""What a function may report; everything else is `unknown`."""
+
+FAILURES = (aiohttp.ClientError, OSError, ValueError)
+"""Everything a call can fail with (a TimeoutError is an OSError, a strange URL a ValueError)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a remediation, as the service understood it."""
+
+    status: Status
+    message: str
+
+
+class FunctionCaller:
+    """Calls functions the way agent-sre does: one connection per event, no retry."""
+
+    def __init__(self, settings: Settings, executed: Executed) -> None:
+        self._settings = settings
+        self._executed = executed
+
+    async def call(
+        self, remediation: Remediation, *, event_id: str | None, work: Work, active: Active
+    ) -> Outcome:
+        """Check the function's health, then call it; never raises for a failing function."""
+        headers = request_headers(event_id or str(uuid.uuid4()))
+        body = json.dumps(remediation.parameters).encode()
+        # The service sends no content-type; aiohttp adds one unless told not to.
+        async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session:
+            try:
+                base = self._settings.function_base(remediation.function)
+                await self._check_health(session, base, work=work)
+            except FAILURES as error:
+                self._executed.unhealthy += 1
+                return Outcome("error", f"health check failed: {error!r}")
+            await asyncio.sleep(active.delay(Stage.LAMBDA_EXECUTION))
+            for _ in range(2 if Flag.DUPLICATED in active.flags else 1):
+                outcome = await self._post(session, f"{base}/", headers, body=body, work=work)
+        return outcome
+
+    async def _check_health(self, session: aiohttp.ClientSession, base: str, *, work: Work) -> None:
+        """Ask for `/health`; raises one of FAILURES for anything but a 200 in time."""
+        async with asyncio.timeout(self._settings.health_timeout):
+            await work.do(Step.HEALTH)
+            async with session.get(f"{base}/health", allow_redirects=False) as response:
+                await response.read()
+        if response.status != 200:  # noqa: PLR2004 - the service compares with 200, not with 2xx
+            raise ValueError(f"health check answered {response.status}")
+
+    async def _post(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        body: bytes,
+        work: Work,
+    ) -> Outcome:
+        try:
+            async with asyncio.timeout(self._settings.call_timeout):
+                await work.do(Step.CALL)
+                self._executed.calls += 1
+                outcome = await _request(session, url, headers, body=body)
+        except FAILURES as error:
+            return Outcome("error", f"call failed: {error!r}")
+        self._executed.succeeded += outcome.status == "success"
+        return outcome
+
+
+async def _request(
+    session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], *, body: bytes
+) -> Outcome:
+    data = io.BytesIO(body)  # plain bytes over 1 MB make aiohttp warn
+    async with session.post(url, data=data, headers=headers, allow_redirects=False) as response:
+        content = await response.read()
+    if not response.ok or response.status >= 300:  # noqa: PLR2004 - redirects are not followed
+        return Outcome("error", f"the function answered {response.status}")
+    return read_reply(response.headers, content)
+
+
+def request_headers(correlation_id: str) -> dict[str, str]:
+    """Headers of a function request: everything is correlated by the incoming event's id."""
+    return {
+        "ce-specversion": "1.0",
+        "ce-type": REQUEST_TYPE,
+        "ce-source": "agent-sre",
+        "ce-id": correlation_id,
+        "ce-correlationid": correlation_id,
+        "x-correlation-id": correlation_id,
+        "ce-time": datetime.now(UTC).isoformat(),
+        "traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
+    }
+
+
+def read_reply(headers: Mapping[str, str], content: bytes) -> Outcome:
+    """Read a function's reply: a binary CloudEvent with flat data, or it is an error."""
+    missing = [name for name in REQUIRED_HEADERS if name not in headers]
+    if missing:
+        return Outcome("error", "reply lacks CloudEvent headers: " + ", ".join(missing))
+    try:
+        data = read_object(content or b"{}")
+    except MalformedEventError as error:
+        return Outcome("error", f"reply {error}")
+    return Outcome(STATUSES.get(str(data.get("status")), "unknown"), str(data.get("message", "")))

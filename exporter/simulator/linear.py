@@ -1,0 +1,90 @@
+"""Issues in Linear, opened as agent-sre opens them: awaited, never deduplicated, never closed."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import aiohttp
+
+from exporter.simulator.cloudevent import AlertEvent
+from exporter.simulator.selection import Remediation
+from exporter.simulator.settings import Settings
+
+PRIORITIES = {"critical": 1, "warning": 2, "info": 3}
+OTHER_PRIORITY = 3
+FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, IndexError, TypeError)
+"""Everything a call and the reading of its answer can fail with."""
+
+TEAMS = "query Teams($key: String!) { teams(filter: {key: {eq: $key}}) { nodes { id key name } } }"
+ISSUE_CREATE = (
+    "mutation IssueCreate($input: IssueCreateInput!) { issueCreate(input: $input) "
+    "{ success issue { id identifier url } } }"
+)
+
+
+class LinearError(Exception):
+    """Linear refused, failed or did not answer; a remediation goes on regardless."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue to open; field names are those of Linear's `IssueCreateInput`."""
+
+    title: str
+    description: str
+    priority: int
+
+
+def alert_issue(event: AlertEvent) -> Issue:
+    """The issue opened for every fired event; its last line holds the correlation id."""
+    severity = str(event.labels.get("severity", "warning"))
+    texts = [event.annotations.get(name, "") for name in ("summary", "description")]
+    description = "\n\n".join([*map(str, texts), f"**Correlation ID**: `{event.id}`"])
+    priority = PRIORITIES.get(severity.lower(), OTHER_PRIORITY)
+    return Issue(f"[Alert] {event.alertname}", description, priority)
+
+
+def failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) -> Issue:
+    """The second issue, opened when the function reported or was an error."""
+    description = (
+        f"Function `{remediation.function}` failed: {message}\n\n**Correlation ID**: `{event.id}`"
+    )
+    return Issue(f"[Remediation Failed] {event.alertname}", description, 1)
+
+
+class Linear:
+    """A Linear workspace reached with one key; the team is looked up once."""
+
+    def __init__(self, settings: Settings, *, key: str) -> None:
+        self._settings = settings
+        self._headers = {"Authorization": key}
+        self._team: str | None = None
+        self._looking_up = asyncio.Lock()
+
+    async def open(self, issue: Issue) -> None:
+        """Open one issue. Raises LinearError, also after `linear_timeout` seconds."""
+        try:
+            async with asyncio.timeout(self._settings.linear_timeout):
+                fields = {**asdict(issue), "teamId": await self._team_id()}
+                created = await self._ask(ISSUE_CREATE, {"input": fields})
+                if not created["issueCreate"]["success"]:
+                    raise LinearError("Linear did not create the issue")
+        except FAILURES as error:
+            raise LinearError(f"Linear failed: {error!r}") from error
+
+    async def _team_id(self) -> str:
+        async with self._looking_up:
+            if self._team is None:
+                found = await self._ask(TEAMS, {"key": self._settings.linear_team})
+                self._team = str(found["teams"]["nodes"][0]["id"])
+            return self._team
+
+    async def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a foreign API's JSON
+        question = {"query": query, "variables": variables}
+        async with (
+            aiohttp.ClientSession(headers=self._headers) as session,
+            session.post(self._settings.linear_url, json=question) as response,
+        ):
+            response.raise_for_status()
+            return (await response.json(content_type=None))["data"]

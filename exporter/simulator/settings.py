@@ -1,0 +1,50 @@
+"""What one simulated agent-sre is set up with; each field says its unit and its reason."""
+
+from dataclasses import dataclass, field
+
+DEFAULT_FUNCTION_URL = "http://{name}.{namespace}.svc.cluster.local/"
+DEFAULT_LINEAR_URL = "https://api.linear.app/graphql"
+DEFAULT_CAPACITY = 27.0
+"""Events per second one process sustains (measured)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All knobs of a simulator; the defaults are the service as measured."""
+
+    function_url: str = DEFAULT_FUNCTION_URL
+    """Where a function lives; `{name}` and `{namespace}` are filled in unchecked."""
+
+    namespace: str = "ai"
+    """Kubernetes namespace of the functions: the service knows only its own."""
+
+    linear_url: str = DEFAULT_LINEAR_URL
+    """GraphQL endpoint of Linear; never called without a key."""
+
+    linear_key: str | None = field(default=None, repr=False)
+    """Linear API key, sent as it is in `Authorization`; None makes no call at all."""
+
+    linear_team: str = "BVL"
+    """Key of the Linear team that owns the issues."""
+
+    linear_timeout: float = 30.0
+    """Seconds one Linear call may take; the remediation waits for it."""
+
+    capacity: float = DEFAULT_CAPACITY
+    """Events per second the virtual CPU sustains; 0 makes it infinitely fast."""
+
+    burst_seconds: float = 3.7
+    """Seconds of CPU work that may run at burst speed: about 100 events at 27 a second."""
+
+    health_timeout: float = 5.0
+    """Seconds the function's `GET /health` may take, waiting for the CPU included."""
+
+    call_timeout: float = 60.0
+    """Seconds the function's `POST /` may take, waiting for the CPU included."""
+
+    model_seconds: float = 3.1
+    """Seconds lost on a selection without annotation, as no model answers."""
+
+    def function_base(self, name: str) -> str:
+        """Base URL of a function, without a trailing slash, whatever its name holds."""
+        return self.function_url.format(name=name, namespace=self.namespace).rstrip("/")

@@ -1,0 +1,175 @@
+"""`slo-probe simulate` as a user meets it: a process, its one line, its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from exporter.simulator.command import simulate
+from exporter.simulator.faults import SLOW_STAGES, Flag
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.exporter.simulator.conftest import FakeFunction, FakeLinear
+
+    Fired = Callable[..., dict[str, Any]]
+
+ROOT = Path(__file__).parents[3]
+EVENT = {"Content-Type": "application/cloudevents+json"}
+
+
+@asynccontextmanager
+async def simulating(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A simulator in its own process, and its URL; killed if the test leaves it running."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--listen", "127.0.0.1:0", *options),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert re.fullmatch(r"listening on http://127\.0\.0\.1:\d+\n", line)
+        yield process, line.split()[-1]
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
+    async with simulating() as (process, _url):
+        process.send_signal(number)
+        out, err = await asyncio.wait_for(process.communicate(), 10)
+    assert (process.returncode, out, err) == (0, b"", b"")
+
+
+async def test_a_shutdown_does_not_wait_for_hung_requests(fired: Fired) -> None:
+    async with simulating("--fault", "hang") as (process, url), aiohttp.ClientSession() as session:
+        hung = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
+        async with session.get(f"{url}/fault") as response:
+            assert (await response.json()) == {"faults": ["hang"]}
+        process.send_signal(signal.SIGTERM)
+        out, err = await asyncio.wait_for(process.communicate(), 10)
+        with pytest.raises(aiohttp.ClientError):
+            await hung
+    assert (process.returncode, out, err) == (0, b"", b"")
+
+
+async def test_a_shutdown_does_not_wait_for_a_slow_remediation(
+    function: FakeFunction, fired: Fired
+) -> None:
+    function.gate.clear()
+    options = ("--function-url", function.url)
+    async with simulating(*options) as (process, url), aiohttp.ClientSession() as session:
+        slow = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
+        await function.arrived.wait()
+        process.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(process.communicate(), 10)
+        with pytest.raises(aiohttp.ClientError):
+            await slow
+    function.gate.set()
+    assert (process.returncode, err) == (0, b"")
+
+
+async def test_the_options_reach_the_service(
+    function: FakeFunction, linear: FakeLinear, fired: Fired, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("lin_secret\n")
+    options = (
+        *("--function-url", function.url, "--linear-url", linear.url),
+        *("--linear-key-file", str(key), "--fault", "duplicated", "--capacity", "0"),
+    )
+    async with (
+        simulating(*options) as (_process, url),
+        aiohttp.ClientSession() as session,
+        session.post(url, data=json.dumps(fired()), headers=EVENT) as response,
+    ):
+        assert response.status == 200
+    assert len(function.executed) == 2
+    assert linear.calls[0].headers["Authorization"] == "lin_secret"
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(simulate, ["--listen", f"127.0.0.1:{port}"])
+    expected = f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--listen", "8000"],
+        ["--listen", ":8000"],
+        ["--listen", "localhost:65536"],
+        ["--listen", "localhost:-1"],
+        ["--capacity", "fast"],
+        ["--capacity", "-1"],
+        ["--capacity", "nan"],
+        ["--capacity", "inf"],
+        ["--fault", "bogus"],
+        ["--fault", ""],
+        ["--function-url", "http://{pod}/"],
+        ["--function-url", "http://{0}/"],
+        ["--function-url", "http://{name.missing}/"],
+        ["--function-url", "http://{name"],
+        ["--function-url", "canary"],
+        ["--function-url", "http://[::1"],
+        ["--linear-url", "ftp://linear"],
+        ["--linear-key-file", "/does/not/exist"],
+        ["--linear-key-file", "/"],
+        ["--linear-key-file", "/dev/null"],
+        ["--unknown"],
+        ["surplus"],
+    ],
+    ids=" ".join,
+)
+def test_a_bad_option_is_one_clear_line_and_exit_2(options: list[str]) -> None:
+    result = CliRunner().invoke(simulate, options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_unknown_fault_is_answered_with_the_valid_ones() -> None:
+    result = CliRunner().invoke(simulate, ["--fault", "bogus"])
+    assert "unknown fault 'bogus'" in result.stderr
+    assert "slow:<stage>:<seconds>" in result.stderr
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "\x00", "clé"])
+def test_a_key_file_that_holds_no_key_is_refused_without_showing_it(
+    tmp_path: Path, key: str
+) -> None:
+    path = tmp_path / "key"
+    path.write_text(key)
+    result = CliRunner().invoke(simulate, ["--linear-key-file", str(path)])
+    assert result.exit_code == 2
+    assert key not in result.stderr
+
+
+def test_the_help_explains_every_fault_and_stage_with_examples() -> None:
+    text = CliRunner().invoke(simulate, ["--help"]).stdout
+    assert all(flag in text for flag in Flag)
+    assert all(stage in text for stage in SLOW_STAGES)
+    assert "slo-probe simulate --listen 127.0.0.1:0 --fault lost" in text
+    assert "leak:" in text

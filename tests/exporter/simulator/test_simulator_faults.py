@@ -1,0 +1,256 @@
+"""Fault texts, and what each fault does to an event."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from exporter.simulator.faults import SLOW_STAGES, VALID, Faults, Flag, parse
+from exporter.simulator.selection import Remediation
+from slos.schema.contract import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.exporter.simulator.conftest import Client, FakeFunction
+
+    Fired = Callable[..., dict[str, Any]]
+
+NOT_FAULTS = [
+    "",
+    "lots",
+    "Lost",
+    "lost:1",
+    "none:",
+    "slow",
+    "slow:lambda_execution",
+    "slow:lambda_execution:",
+    "slow:lambda_execution:-1",
+    "slow:lambda_execution:0",
+    "slow:lambda_execution:nan",
+    "slow:lambda_execution:inf",
+    "slow:lambda_execution:1e9",
+    "slow:lambda_execution:1:2",
+    "slow:end_to_end:1",
+    "slow::1",
+    "leak",
+    "leak:",
+    "leak:0",
+    "leak:-5",
+    "leak:1.5",
+    "leak:²",
+    "leak:9999999999999",
+    "lost,,down",
+]
+
+
+@pytest.mark.parametrize("text", NOT_FAULTS)
+def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
+    with pytest.raises(ValueError, match="valid faults: none, lost, duplicated") as caught:
+        parse([text])
+    assert VALID in str(caught.value)
+
+
+def test_faults_come_separately_or_by_commas_and_are_shown_in_one_order() -> None:
+    texts = ["slow:verification:1.5, down", "leak:10,lost"]
+    assert parse(texts).texts() == ["lost", "down", "slow:verification:1.5", "leak:10"]
+
+
+@pytest.mark.parametrize("flag", Flag)
+def test_every_flag_reads_back_as_itself(flag: Flag) -> None:
+    assert parse([flag.value]).texts() == [flag.value]
+
+
+@pytest.mark.parametrize("stage", SLOW_STAGES)
+def test_every_stage_can_be_slow_by_decimals(stage: Stage) -> None:
+    active = parse([f"slow:{stage}:0.25"])
+    assert [active.delay(other) for other in Stage if other is not stage] == [0.0] * 5
+    assert active.delay(stage) == 0.25
+
+
+def test_none_clears_what_came_before_it_only() -> None:
+    assert parse(["lost,leak:5", "none", "down"]).texts() == ["down"]
+
+
+def test_the_last_figure_of_a_fault_wins() -> None:
+    assert parse(["slow:verification:1,slow:verification:2,leak:1,leak:2"]).texts() == [
+        "slow:verification:2",
+        "leak:2",
+    ]
+
+
+def test_setting_faults_replaces_the_old_ones_and_a_mistake_changes_nothing() -> None:
+    faults = Faults(["lost"])
+    faults.set("down", "error")
+    with pytest.raises(ValueError):
+        faults.set("lost", "bogus")
+    assert faults.active.texts() == ["error", "down"]
+    faults.set()
+    assert faults.active.texts() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"lost", ["lost"]),
+        (b" slow:lambda_execution:3,duplicated\n", ["duplicated", "slow:lambda_execution:3"]),
+        (b'{"faults": ["lost", "leak:7"]}', ["lost", "leak:7"]),
+        (b'{"faults": []}', []),
+        (b"none", []),
+    ],
+)
+async def test_faults_are_set_and_shown_over_http(
+    client: Client, body: bytes, expected: list[str]
+) -> None:
+    client.simulator.faults.set("down")
+    answer = await client.request("POST", "/fault", data=body)
+    assert (answer.status, answer.body) == (200, {"faults": expected})
+    assert (await client.request("GET", "/fault")).body == {"faults": expected}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"bogus", b"{", b"[]", b'{"faults": "lost"}', b'{"faults": [1]}', b"\xff"]
+)
+async def test_a_bad_fault_request_is_a_400_with_the_reason(client: Client, body: bytes) -> None:
+    client.simulator.faults.set("lost")
+    answer = await client.request("POST", "/fault", data=body)
+    assert answer.status == 400
+    assert answer.body["error"]
+    assert client.simulator.faults.active.texts() == ["lost"]
+
+
+async def test_lost_answers_200_in_normal_time_and_never_reaches_the_function(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("lost")
+    answer = await client.send(fired())
+    assert (answer.status, answer.body["status"]) == (200, "processed")
+    assert answer.seconds < 1
+    assert function.calls == []
+
+
+async def test_duplicated_calls_the_function_twice_with_one_id(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("duplicated")
+    assert (await client.send(fired("d"))).status == 200
+    assert [call.headers["ce-id"] for call in function.executed] == ["d", "d"]
+
+
+async def test_corrupted_changes_one_value_but_not_the_probe_id(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("corrupted")
+    sent = {"probe_id": "p", "nonce": "abc", "name": "n", "namespace": "ns"}
+    await client.send(fired(parameters=sent))
+    (seen,) = function.bodies
+    assert {key for key in sent if seen[key] != sent[key]} == {"nonce"}
+    assert seen.keys() == sent.keys()
+
+
+@pytest.mark.parametrize("value", ["text", "", 0, 1.5, True, False, None, [1], {"a": 1}])
+def test_corruption_changes_a_value_of_any_type(value: object) -> None:
+    parameters = {"probe_id": "p", "value": value}
+    assert Remediation("f", parameters).corrupted().parameters["value"] != value
+
+
+async def test_corrupted_strikes_the_name_when_only_the_probe_id_was_given(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("corrupted")
+    await client.send(fired(parameters={"probe_id": "p"}, labels={"name": "web"}))
+    assert function.bodies == [{"probe_id": "p", "name": "web~corrupted", "namespace": None}]
+
+
+async def test_error_answers_500_and_executes_nothing(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("error")
+    answer = await client.send(fired())
+    assert answer.status == 500
+    assert set(answer.body) == {"error"}
+    assert function.calls == []
+
+
+async def test_hang_never_answers_and_never_executes(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("hang")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await client.send(fired())
+    client.simulator.faults.set()
+    assert (await client.send(fired("after"))).status == 200
+    assert [call.headers["ce-id"] for call in function.executed] == ["after"]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("POST", "/"), ("GET", "/no")])
+async def test_down_cuts_every_request_off_but_those_about_faults(
+    client: Client, method: str, path: str
+) -> None:
+    client.simulator.faults.set("down")
+    with pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
+        await client.request(method, path)
+    assert (await client.request("GET", "/fault")).body == {"faults": ["down"]}
+    assert (await client.request("POST", "/fault", data=b"none")).status == 200
+    assert (await client.request("GET", "/health")).status == 200
+
+
+@pytest.mark.parametrize(
+    "stage", [stage for stage in SLOW_STAGES if stage is not Stage.VERIFICATION]
+)
+async def test_a_slow_stage_delays_a_fired_event_by_its_seconds(
+    client: Client, function: FakeFunction, fired: Fired, stage: Stage
+) -> None:
+    client.simulator.faults.set(f"slow:{stage}:0.3")
+    assert (await client.send(fired())).seconds >= 0.3
+    assert (await client.send(fired(resolved=True))).seconds >= (
+        0.3 if stage is Stage.CLOUDEVENT_PROCESSING else 0
+    )
+    assert len(function.executed) == 1
+
+
+async def test_slow_verification_delays_resolved_events_only(client: Client, fired: Fired) -> None:
+    client.simulator.faults.set("slow:verification:0.6")
+    assert (await client.send(fired())).seconds < 0.6
+    assert (await client.send(fired(resolved=True))).seconds >= 0.6
+
+
+async def test_slow_execution_comes_after_the_health_check_and_slow_selection_before(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("slow:lambda_execution:30")
+    sending = asyncio.create_task(client.send(fired()))
+    await function.checked.wait()
+    await client.send(fired(resolved=True))
+    sending.cancel()
+    assert [call.path for call in function.calls] == ["/health"]
+    client.simulator.faults.set("slow:remediation_selection:30")
+    await _give_up(client, fired())
+    assert [call.path for call in function.calls] == ["/health"]
+
+
+async def _give_up(client: Client, event: dict[str, Any]) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await client.send(event)
+
+
+async def test_leak_keeps_its_bytes_for_every_event(client: Client, fired: Fired) -> None:
+    client.simulator.faults.set("leak:1000")
+    await client.send(fired())
+    await client.send(fired(resolved=True))
+    client.simulator.faults.set()
+    await client.send(fired())
+    assert [len(kept) for kept in client.simulator.agent._leaked] == [1000, 1000]
+
+
+async def test_several_faults_strike_together(
+    client: Client, function: FakeFunction, fired: Fired
+) -> None:
+    client.simulator.faults.set("duplicated,corrupted,slow:lambda_execution:0.2")
+    assert (await client.send(fired())).seconds >= 0.2
+    assert [body["nonce"] for body in function.bodies] == ["abc~corrupted"] * 2

@@ -1,0 +1,155 @@
+"""The starving event loop: in virtual time against the measured table, and over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter.simulator.cpu import BURST_SPEED, SHARES, Cpu, Step, Work
+from exporter.simulator.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from tests.exporter.simulator.conftest import Client, FakeFunction
+
+    Fired = Callable[..., dict[str, Any]]
+    Load = tuple[list[float], int]
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock leaps to the next timer instead of waiting for it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        loop = self
+
+        class Leaping(selectors.DefaultSelector):  # type: ignore[valid-type,misc,unused-ignore]
+            def select(self, timeout: float | None = None) -> Any:  # noqa: ANN401
+                loop._now += timeout or 0
+                return super().select(0)
+
+        super().__init__(Leaping())
+
+    def time(self) -> float:
+        return self._now
+
+
+def virtually(load: Awaitable[Load]) -> Load:
+    """Run a load in virtual time; sorted latencies in seconds, and events executed."""
+
+    async def run() -> Load:
+        return await load
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        return runner.run(run())
+
+
+async def offered(starts: Iterable[float], *, capacity: float = 27.0, burst: float = 3.7) -> Load:
+    """Offer events at given seconds to one CPU; the health check gives up after 5 s."""
+    cpu = Cpu(capacity, burst=burst)
+    clock = asyncio.get_running_loop().time
+    executed = 0
+
+    async def event(due: float) -> float:
+        nonlocal executed
+        await asyncio.sleep(due - clock())
+        work = Work(cpu)
+        await work.do(Step.PARSE)
+        try:
+            async with asyncio.timeout(5):
+                await work.do(Step.HEALTH)
+        except TimeoutError:
+            pass
+        else:
+            await work.do(Step.CALL)
+            executed += 1
+        await work.finish()
+        return clock() - due
+
+    return sorted(await asyncio.gather(*map(event, starts))), executed
+
+
+def test_the_shares_of_the_steps_make_one_event() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1)
+    assert set(SHARES) == set(Step)
+
+
+def test_one_event_alone_costs_ten_milliseconds_of_cpu() -> None:
+    seconds, executed = virtually(offered([0]))
+    assert seconds == pytest.approx([1 / 27 / BURST_SPEED])
+    assert executed == 1
+
+
+@pytest.mark.parametrize(("size", "slowest"), [(10, 0.117), (50, 0.495), (100, 1.37)])
+def test_a_burst_is_executed_whole_about_as_fast_as_measured(size: int, slowest: float) -> None:
+    seconds, executed = virtually(offered([0.0] * size))
+    assert executed == size
+    assert 0.6 * slowest < seconds[-1] < 1.4 * slowest
+
+
+def test_ten_a_second_are_executed_without_any_queue() -> None:
+    seconds, executed = virtually(offered([n / 10 for n in range(600)]))
+    assert executed == 600
+    assert seconds[-1] < 0.1
+
+
+def test_a_hundred_a_second_lose_as_many_as_measured_and_answer_after_tens_of_seconds() -> None:
+    seconds, executed = virtually(offered([n / 100 for n in range(1000)]))
+    assert len(seconds) == 1000
+    assert 330 < executed < 440
+    assert 15 < seconds[500] < 30
+    assert 20 < seconds[-1] < 45
+
+
+@pytest.mark.parametrize("capacity", [10.0, 27.0, 300.0])
+def test_without_credit_the_rate_is_exactly_the_capacity(capacity: float) -> None:
+    seconds, _ = virtually(offered([0.0] * 100, capacity=capacity, burst=0))
+    assert seconds[-1] == pytest.approx(100 / capacity)
+
+
+def test_credit_spent_comes_back_with_idle_time() -> None:
+    wave = [0.0] * 100
+    seconds, _ = virtually(offered([*wave, *(10.0 for _ in wave)]))
+    assert seconds[-1] < 1.4
+
+
+def test_no_limit_means_no_waiting_at_all() -> None:
+    seconds, executed = virtually(offered([0.0] * 1000, capacity=0))
+    assert (seconds[-1], executed) == (0.0, 1000)
+
+
+async def test_an_overloaded_simulator_answers_200_to_all_and_executes_clearly_fewer(
+    start: Callable[..., Any], function: FakeFunction, fired: Fired
+) -> None:
+    """The measured run in a tenth of the time: 100 events/s against 27, checks of 0.5 s."""
+    client: Client = await start(capacity=27.0, health_timeout=0.5, burst_seconds=0.37)
+    began = asyncio.get_running_loop().time()
+
+    async def event(number: int) -> Any:  # noqa: ANN401
+        await asyncio.sleep(began + number / 100 - asyncio.get_running_loop().time())
+        return await client.send(fired(str(number)))
+
+    answers = await asyncio.gather(*(event(number) for number in range(100)))
+    assert [answer.status for answer in answers] == [200] * 100
+    assert 5 < len(function.executed) < 75
+    assert client.simulator.executed.unhealthy == 100 - len(function.executed)
+    assert sorted(answer.seconds for answer in answers)[50] > 1
+
+
+async def test_unlimited_capacity_executes_the_same_load_whole(
+    start: Callable[..., Any], function: FakeFunction, fired: Fired
+) -> None:
+    client: Client = await start(capacity=0)
+    answers = await asyncio.gather(*(client.send(fired(str(number))) for number in range(100)))
+    assert [answer.status for answer in answers] == [200] * 100
+    assert len(function.executed) == 100
+
+
+def test_the_defaults_are_the_service_as_measured() -> None:
+    settings = Settings()
+    assert (settings.capacity, settings.health_timeout, settings.call_timeout) == (27, 5, 60)
+    assert (settings.model_seconds, settings.namespace) == (3.1, "ai")

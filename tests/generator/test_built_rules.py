@@ -1,0 +1,56 @@
+"""What was built, judged by promtool: it loads, and its alerts fire when they should."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.live import binaries
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "rules" / "prometheus"
+UNIT_TESTS = sorted((ROOT / "tests" / "promtool").glob("*.yaml"))
+
+
+def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    program = binaries.find("promtool")
+    assert program, "promtool is missing; make test brings it"
+    command = [program, *arguments]
+    return subprocess.run(command, capture_output=True, check=False, text=True, cwd=folder)
+
+
+@pytest.mark.parametrize("file", sorted(RULES.glob("*.yaml")), ids=lambda path: path.name)
+def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
+    result = promtool("check", "rules", file)
+    assert result.returncode == 0, result.stderr
+    rules = [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    assert f"{len(rules)} rules found" in result.stdout
+
+
+@pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_and_rest_as_the_burn_arithmetic_says(file: Path, tmp_path: Path) -> None:
+    (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": _groups_read_by(file)}))
+    result = promtool("test", "rules", file.name, folder=tmp_path)
+    assert result.returncode == 0, result.stderr + result.stdout
+
+
+def _groups_read_by(unit_test: Path) -> list[dict[str, object]]:
+    """The groups of the SLOs whose metrics or alerts the test names: the others only cost time."""
+    text = unit_test.read_text()
+    groups = [
+        group
+        for file in sorted(RULES.glob("*.yaml"))
+        for group in yaml.safe_load(file.read_text())["groups"]
+    ]
+    alerts = {
+        rule["alert"]: group["name"].split("-", 2)[2]
+        for group in groups
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    wanted = {slo for alert, slo in alerts.items() if re.search(rf"\b{alert}\b", text)}
+    assert wanted, f"{unit_test.name} names no alert of ours"
+    return [group for group in groups if group["name"].split("-", 2)[2] in wanted]
