@@ -30,7 +30,7 @@ _LINE_EVERY = 10.0
 def main(seconds: float | None, fault: tuple[str, ...]) -> None:
     """Watch the whole loop live: simulator, probe, Prometheus, Alertmanager."""
     console, ended = Console(), threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder:
         try:

@@ -1,7 +1,8 @@
-"""A reading as tables for a terminal; pure."""
+"""A reading as tables for a terminal, few enough lines for a small one; pure."""
 
 from collections.abc import Mapping
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -10,9 +11,9 @@ from exporter.live.readings import Reading, SloState
 from slos.schema.contract import Stage, Verdict
 from slos.schema.units import Duration
 
+_WIDTH = 72
 _NEVER = Text("not observed", style="dim")
 _NO_VALUE = Text("-", style="dim")
-_GOOD = {Verdict.OK}
 
 
 def render(
@@ -21,7 +22,7 @@ def render(
     """The whole screen."""
     return Group(
         _stages(reading, targets),
-        _verdicts(reading),
+        _verdicts(reading.verdicts),
         _slos(reading.slos),
         _alerts(reading),
         *(Text(f"{name:22} {url}", style="dim") for name, url in urls.items()),
@@ -29,9 +30,7 @@ def render(
 
 
 def _stages(reading: Reading, targets: Mapping[Stage, Duration]) -> Table:
-    table = Table("stage", title="Stages", title_justify="left", min_width=60)
-    for column in ("last", "p95", "target"):
-        table.add_column(column, justify="right")
+    table = _table("Stage", "last", "p95", "target")
     for stage in Stage:
         limit = targets.get(stage)
         table.add_row(
@@ -43,31 +42,38 @@ def _stages(reading: Reading, targets: Mapping[Stage, Duration]) -> Table:
     return table
 
 
-def _verdicts(reading: Reading) -> Table:
-    table = Table("verdict", title="Verdicts", title_justify="left", min_width=60)
-    table.add_column("runs", justify="right")
+def _verdicts(counts: Mapping[str, int]) -> Text:
+    line = Text("  Verdicts  ")
     for verdict in Verdict:
-        count = reading.verdicts.get(verdict, 0)
-        style = "dim" if not count else "green" if verdict in _GOOD else "bold red"
-        table.add_row(Text(verdict, style=style), Text(str(count), style=style))
-    return table
+        count = counts.get(verdict, 0)
+        if count or verdict is Verdict.OK:
+            line.append(
+                f"{verdict} {count}  ", style="green" if verdict is Verdict.OK else "bold red"
+            )
+    return line
 
 
 def _slos(slos: Mapping[str, SloState]) -> Table:
-    table = Table("SLO", title="Objectives", title_justify="left", min_width=60)
-    for column in ("burn rate now", "budget left", "state"):
-        table.add_column(column, justify="right")
+    table = _table("Objective", "burn rate now", "budget left", "state")
     for name, slo in slos.items():
         table.add_row(name, _number(slo.burn), _share(slo.budget_left), _state(slo))
     if not slos:
-        table.add_row(Text("rules are evaluated every minute", style="dim"), "", "", "")
+        table.add_row(Text("no rule was evaluated yet, they are once a minute", style="dim"))
     return table
 
 
 def _alerts(reading: Reading) -> Text:
     if not reading.firing:
-        return Text("No alert is firing.", style="green")
-    return Text("Firing in Alertmanager: " + ", ".join(reading.firing), style="bold red")
+        return Text("  No alert is firing in Alertmanager.", style="green")
+    return Text("  Firing in Alertmanager: " + ", ".join(reading.firing), style="bold red")
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE, min_width=_WIDTH, padding=(0, 1))
+    table.add_column(first)
+    for title in others:
+        table.add_column(title, justify="right")
+    return table
 
 
 def _seconds(value: float | None, limit: Duration | None) -> Text:

@@ -134,7 +134,7 @@ def _start_alertmanager(
     return f"http://{address}"
 
 
-def _start_prometheus(  # noqa: PLR0913 - what it is told
+def _start_prometheus(
     up: Up,
     folder: Path,
     *,

@@ -1,0 +1,62 @@
+# Every target does its own set-up; with nothing changed, that takes a moment only.
+
+PYTHON ?= python3
+UV := uv==0.13.9
+BIN := .venv/bin
+
+# An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
+option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
+
+.PHONY: help run test check rules format lock clean set-up set-up-dev tools
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
+	$(BIN)/python -m exporter.live $(call option,SECONDS,seconds) $(call option,FAULT,fault)
+
+test: set-up-dev tools ## run the tests
+	$(BIN)/python -m pytest
+
+check: set-up-dev ## lint, types, module borders, and rules that match their specs
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/slo-rules check
+
+rules: set-up ## build the rules from their specs
+	$(BIN)/slo-rules build
+
+format: set-up-dev ## format the code, and mend what the linter can
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+# The smaller lock is held to the larger one's versions, so that either fits the same .venv.
+lock: ## resolve the locks anew from pyproject.toml [UPGRADE=1]
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/pip install --quiet --disable-pip-version-check $(UV)
+	$(call compile,requirements-dev.lock) --extra dev $(if $(UPGRADE),--upgrade)
+	$(call compile,requirements.lock) --constraints requirements-dev.lock
+
+# What builds the project is locked as well: it is installed without build isolation.
+compile = $(PYTHON) -c 'import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+	.tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --annotation-style line --custom-compile-command "make lock" \
+	pyproject.toml - --output-file $1
+
+clean: ## remove all that make has made
+	rm -rf .venv .tools build dist *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+set-up:
+	@$(PYTHON) .ci/bootstrap requirements.lock
+
+set-up-dev:
+	@$(PYTHON) .ci/bootstrap requirements-dev.lock
+
+# Without them a run has less to show, and the tests that need them fail and say so.
+tools:
+	@.ci/tools || echo "tools: going on without them"
