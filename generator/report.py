@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from generator.write import Changes
-from slos.schema.problem import Problem, Severity, errors
+from slos.schema.problem import Problem, Severity
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
@@ -19,10 +19,6 @@ def problems(found: Sequence[Problem]) -> None:
         click.echo(f"{problem.at}: {severity}: {problem.message}", err=True)
         if problem.hint:
             click.echo(f"    hint: {problem.hint}", err=True)
-    stopping = len(errors(found))
-    if stopping:
-        noun = "error" if stopping == 1 else "errors"
-        click.echo(f"{stopping} {noun}; nothing was written.", err=True)
 
 
 def written(changes: Changes, folder: str, *, files: int) -> None:

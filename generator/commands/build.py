@@ -30,6 +30,7 @@ def command(specs: tuple[Path, ...], out: str, format_: str | None, **options: A
     plans = build.plan_inputs(specs or (SPECS,), settings)
     report.problems(plans.problems)
     if plans.broken:
+        click.echo("nothing was written", err=True)
         sys.exit(1)
     try:
         if out == STDOUT:

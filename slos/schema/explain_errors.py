@@ -1,12 +1,33 @@
 """Pydantic's findings in words of the user's file: what is wrong and what to write instead."""
 
 import difflib
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 Location = tuple[str | int, ...]
+
+# Pydantic's kinds of error in words of YAML; the others read well as they are.
+_EXPECTED = {
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "decimal_parsing": "expected a number",
+    "decimal_type": "expected a number",
+    "dict_type": "expected a mapping of keys",
+    "int_from_float": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_attributes_type": "expected a mapping of keys",
+    "model_type": "expected a mapping of keys",
+    "string_too_short": "expected some text",
+    "string_type": "expected text",
+    "too_short": "expected at least one entry",
+}
+_ONE_LINE = 60
 
 
 def explain(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str]:
@@ -23,33 +44,49 @@ def explain(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str
     if kind == "missing":
         return f"the key {where!r} is missing", "add it"
     if kind == "value_error":
-        error = detail["ctx"]["error"]
-        message, _, hint = str(error).partition("; ")
+        message, _, hint = str(detail["ctx"]["error"]).partition("; ")
         return (f"{where}: {message}" if where else message), hint
-    written = detail["input"]
-    shown = f", not {_shown(written)}"
-    if kind in ("model_type", "dict_type") and not detail["loc"]:
-        return "expected a mapping of keys at the top" + shown, "start with 'version:'"
-    message = detail["msg"].removeprefix("Input ")
-    return f"{where}: {message}{shown}", _written_as(written)
+    expected = _EXPECTED.get(kind, detail["msg"].removeprefix("Input "))
+    message = f"{where or 'the document'}: {expected}, not {_shown(detail['input'])}"
+    return message, _what_to_write(detail, model)
+
+
+def _what_to_write(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
+    if not detail["loc"]:
+        return f"start with '{next(iter(model.model_fields))}:'"
+    if detail["input"] is None:
+        return "give it a value or remove the key"
+    if detail["type"] in ("enum", "literal_error"):
+        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        return _nearest(str(detail["input"]), known)
+    return ""
 
 
 def _path(location: Location) -> str:
+    """Keys and indexes as a reader would write them; pydantic marks a key itself by `[key]`."""
     text = ""
     for step in location:
+        if step == "[key]":
+            continue
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
 
 
 def _shown(written: object) -> str:
-    text = "nothing" if written is None else repr(written)
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one line of a terminal
-
-
-def _written_as(written: object) -> str:
-    if written is None:
-        return "give it a value or remove the key"
-    return ""
+    """A value as it was written, in a few words."""
+    match written:
+        case None:
+            return "nothing"
+        case bool():
+            return str(written).lower()
+        case dict():
+            return "a mapping" if written else "an empty mapping"
+        case list():
+            return "a list" if written else "an empty list"
+        case Decimal() | int():
+            return str(written)
+    text = repr(written)
+    return text if len(text) <= _ONE_LINE else text[: _ONE_LINE - 3] + "..."
 
 
 def _nearest(key: str, known: list[str]) -> str:

@@ -1,0 +1,157 @@
+"""The canary function: the far end of the pipeline, served by the prober itself.
+
+It speaks the protocol agent-sre expects of a function (health check, then a CloudEvent in
+binary mode, answered by one) and joins each call to its run. It never judges.
+"""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from exporter.clock import Clock
+from exporter.evidence import Call
+from exporter.ledger import Ledger, Ticket
+from slos.schema.contract import CanaryOutcome
+
+_REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
+_REPLY_TYPE = "io.homelab.agent-sre.remediation.response"
+_CONNECTIONS_KEPT = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class Canary:
+    """The HTTP face of the canary function."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        clock: Clock,
+        was_issued: Callable[[str], Awaitable[bool]],
+        count: Callable[[CanaryOutcome], None],
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._was_issued = was_issued
+        self._count = count
+        self._health_at: OrderedDict[object, float] = OrderedDict()
+        self.app = web.Application()
+        self.app.add_routes([web.get("/health", self._health), web.post("/", self._execute)])
+
+    async def _health(self, request: web.Request) -> web.Response:
+        connection = _connection(request)
+        self._health_at[connection] = self._clock.now()
+        self._health_at.move_to_end(connection)
+        if len(self._health_at) > _CONNECTIONS_KEPT:
+            self._health_at.popitem(last=False)
+        return web.json_response({"status": "ok"})
+
+    async def _execute(self, request: web.Request) -> web.StreamResponse:
+        arrived = self._clock.now()
+        health = self._health_at.pop(_connection(request), None)
+        parameters = await _parameters(request)
+        ticket = self._ticket(request, parameters or {})
+        if ticket is None or not ticket.open:
+            return await self._without_run(request, parameters, ticket)
+        intact = parameters is not None and ticket.matches(parameters)
+        call = Call(
+            health_at=health if health is not None and health >= ticket.issued else None,
+            arrived_at=arrived,
+            finished_at=None,
+            parameters_ok=intact,
+            foreign_id=self._names_another(request, ticket),
+        )
+        return await self._answer(request, ticket, call, well_formed=parameters is not None)
+
+    async def _answer(
+        self, request: web.Request, ticket: Ticket, call: Call, *, well_formed: bool
+    ) -> web.StreamResponse:
+        """Reply, and note when the reply was written, or the caller was gone."""
+        number = ticket.arrive(call)
+        self._count(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
+        response = _reply(ticket.id) if well_formed else _refusal(400, "malformed")
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:
+            _log.info("canary: the caller left before the answer")
+        finally:
+            ticket.finish(number, self._clock.now())
+        return response
+
+    async def _without_run(
+        self, request: web.Request, parameters: dict[str, object] | None, ticket: Ticket | None
+    ) -> web.Response:
+        """A call that can change no verdict: broken, late, or nobody's."""
+        if parameters is None:
+            self._count(CanaryOutcome.MALFORMED)
+            return _refusal(400, "malformed")
+        if ticket is None and not await self._issued_earlier(request, parameters):
+            self._count(CanaryOutcome.UNKNOWN_ID)
+            _log.debug("canary: a call with an id that was never issued")
+            return _refusal(404, "unknown id")
+        self._count(CanaryOutcome.AFTER_VERDICT)
+        return _reply(request.headers["ce-id"])
+
+    def _ticket(self, request: web.Request, parameters: dict[str, object]) -> Ticket | None:
+        for run_id in _ids(request, parameters):
+            if ticket := self._ledger.find(run_id):
+                return ticket
+        return None
+
+    async def _issued_earlier(self, request: web.Request, parameters: dict[str, object]) -> bool:
+        for run_id in _ids(request, parameters):
+            if await self._was_issued(run_id):
+                return True
+        return False
+
+    def _names_another(self, request: web.Request, ticket: Ticket) -> bool:
+        return any(
+            run_id != ticket.id and self._ledger.find(run_id) is not None
+            for run_id in _ids(request, {})
+        )
+
+
+def _connection(request: web.Request) -> object:
+    """What tells one connection from another: the caller's address and port."""
+    return request.transport.get_extra_info("peername") if request.transport else None
+
+
+def _ids(request: web.Request, parameters: dict[str, object]) -> list[str]:
+    """Where an id may stand, the surest place first."""
+    headers = request.headers
+    places = (
+        parameters.get("probe_id"),
+        headers.get("ce-id"),
+        headers.get("ce-correlationid"),
+    )
+    return [place for place in places if isinstance(place, str) and place]
+
+
+async def _parameters(request: web.Request) -> dict[str, object] | None:
+    """The body as an object, or None when this is no CloudEvent with one."""
+    if any(header not in request.headers for header in _REQUIRED):
+        return None
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _reply(run_id: str) -> web.Response:
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-type": _REPLY_TYPE,
+        "ce-source": "slo-probe/canary",
+        "ce-id": f"{run_id}-reply",
+    }
+    return web.json_response({"status": "success", "message": "canary executed"}, headers=headers)
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    return web.json_response({"status": "error", "message": message}, status=status)

@@ -1,0 +1,148 @@
+"""The command line: reads arguments, wires, prints, exits. Heavy imports wait until needed.
+
+Exit codes: 0 fine; 1 problems, a run that was not ok, or an address that is taken; 2 usage.
+"""
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from exporter.config import Loaded
+    from exporter.result import ProbeResult
+
+Given = TypeVar("Given")
+_CONFIG = click.option(
+    "--config",
+    "config",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The configuration, YAML.",
+)
+
+
+class _Deferred(click.Command):
+    """A command of another module, imported when it is called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own signature
+    ) -> click.Context:  # fmt: skip
+        from exporter.simulator.command import simulate  # noqa: PLC0415 - only when called
+
+        return simulate.make_context(info_name, args, parent, **extra)
+
+
+def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+    if wanted:
+        from exporter.version import version  # noqa: PLC0415 - reads the file system
+
+        click.echo(f"slo-probe {version()}")
+        context.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+              help="Show the version and exit.")  # fmt: skip
+def main() -> None:
+    """Send synthetic alerts through agent-sre and prove what became of each one."""
+
+
+main.add_command(_Deferred("simulate", help="Behave like agent-sre, faults included."))
+
+
+@main.command()
+@_CONFIG
+def run(config: Path) -> None:
+    """Probe around the clock and serve the metrics."""
+    from exporter import app  # noqa: PLC0415 - keeps --help quick
+
+    loaded = _load(config)
+    _log_to_stderr(loaded.config.log_level)
+    _go(app.run(loaded, say=click.echo))
+
+
+@main.command()
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Run every probe once; fails unless all are ok."""
+    from exporter import app  # noqa: PLC0415 - keeps --help quick
+
+    loaded = _load(config)
+    _log_to_stderr("error")
+    results = _go(app.once(loaded, tell=_tell_terminal))
+    click.echo(_json(results) if as_json else _lines(results))
+    sys.exit(0 if all(result.verdict == "ok" for result in results) else 1)
+
+
+@main.command()
+@_CONFIG
+def check(config: Path) -> None:
+    """Read the configuration and its specs, and say what is wrong."""
+    loaded = _load(config)
+    probes = ", ".join(loaded.probes)
+    click.echo(f"{config}: fine (probes: {probes}; stages with a target: {len(loaded.targets)})")
+
+
+def _load(config: Path) -> "Loaded":
+    from exporter.config import load  # noqa: PLC0415 - keeps --help quick
+    from slos.schema.problem import in_order  # noqa: PLC0415 - likewise
+
+    loaded, problems = load(config)
+    for problem in in_order(problems):
+        click.echo(str(problem), err=True)
+    if loaded is None:
+        sys.exit(1)
+    return loaded
+
+
+def _go(work: Coroutine[None, None, Given]) -> Given:
+    """Run a coroutine; what only a person can mend is one line and exit code 1."""
+    import asyncio  # noqa: PLC0415 - keeps --help quick
+
+    from exporter.journal import JournalError  # noqa: PLC0415 - likewise
+    from exporter.listen import ListenError  # noqa: PLC0415 - likewise
+
+    try:
+        return asyncio.run(work)
+    except (ListenError, JournalError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _log_to_stderr(level: str) -> None:
+    import logging  # noqa: PLC0415 - keeps --help quick
+
+    logging.basicConfig(
+        level=level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def _tell_terminal(line: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(line, err=True)
+
+
+def _json(results: "list[ProbeResult]") -> str:
+    import json  # noqa: PLC0415 - keeps --help quick
+
+    return json.dumps([result.as_json() for result in results], indent=2)
+
+
+def _lines(results: "list[ProbeResult]") -> str:
+    lines = []
+    for result in results:
+        lines.append(f"{result.probe} ({result.path}): {result.verdict}, {result.reason}")
+        lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in result.stages.items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main(prog_name="slo-probe")

@@ -1,0 +1,64 @@
+"""What one run left behind: plain facts, before anyone judges them.
+
+All times are seconds of one monotonic clock. Nothing here asks, waits or decides.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TransportFault(StrEnum):
+    """Why a request ended without an HTTP reply."""
+
+    REFUSED = "connection_refused"
+    DNS = "dns_failed"
+    TLS = "tls_failed"
+    NO_ROUTE = "no_route"
+    RESET = "connection_reset"
+    NOT_HTTP = "not_http"
+
+
+NEVER_LEFT = frozenset(
+    {TransportFault.REFUSED, TransportFault.DNS, TransportFault.TLS, TransportFault.NO_ROUTE}
+)
+"""Faults before the first byte of the event: nobody can have executed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the canary function that belongs to the run."""
+
+    health_at: float | None
+    """When the health check before the call came in; None when none was seen."""
+    arrived_at: float
+    finished_at: float | None
+    """When the canary had written its answer; None while it had not."""
+    parameters_ok: bool = True
+    """Every parameter that was sent came back with its value."""
+    foreign_id: bool = False
+    """The call carried the event id of another run."""
+
+    @property
+    def contact_at(self) -> float:
+        """The first sign of this call: its health check, or else the call itself."""
+        return self.arrived_at if self.health_at is None else self.health_at
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The facts of one run."""
+
+    intended: float
+    """When the plan wanted the event sent; every latency counts from here."""
+    sent: float | None = None
+    replied_at: float | None = None
+    status: int | None = None
+    """HTTP status of the reply; set exactly when `replied_at` is."""
+    transport: TransportFault | None = None
+    calls: tuple[Call, ...] = ()
+    """In order of arrival."""
+
+    @property
+    def accepted(self) -> bool:
+        """The target answered 2xx."""
+        return self.status is not None and 200 <= self.status <= 299  # noqa: PLR2004 - HTTP

@@ -1,0 +1,90 @@
+"""Types of settings: how a duration, a share, an address and a URL are written.
+
+Each refuses with "what is wrong; what to write", which the loader splits into message and hint.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
+
+from slos.schema.units import Duration, parse_ratio
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
+_HIGHEST_PORT = 65535
+
+
+class Section(BaseModel):
+    """Settings that refuse unknown keys and never change."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 lets the system pick a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def _length(value: object) -> Duration:
+    return value if isinstance(value, Duration) else Duration.parse(str(value))
+
+
+def _share(value: object) -> Decimal:
+    if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
+        return parse_ratio(value)
+    raise ValueError(f"{value!r} is not a share; write it like 5% or 0.05, between 0 and 1")
+
+
+def _address(value: object) -> Address:
+    if isinstance(value, Address):
+        return value
+    host, _, port = str(value).rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        raise ValueError(f"{value!r} is no address to listen on; write it like 127.0.0.1:8081")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)  # a broken address inside brackets is a ValueError of its own
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
+        raise ValueError(f"{value!r} is no http URL; write it like http://agent-sre.ai.svc/")
+    if parts.username or parts.password:
+        raise ValueError("a URL must not hold a user or a password; leave them out")
+    _ = parts.port  # an impossible port is a ValueError of its own
+    return value
+
+
+def _dns_label(value: str) -> str:
+    if not _DNS_LABEL.fullmatch(value):
+        raise ValueError(f"{value!r} is no DNS label; use a-z, 0-9 and -, at most 63 of them")
+    return value
+
+
+def _canary_name(value: str) -> str:
+    if "canary" not in value:
+        raise ValueError(
+            f"{value!r} does not say 'canary'; "
+            "a synthetic alert must never name a real function, so its name has to tell"
+        )
+    return _dns_label(value)
+
+
+Length = Annotated[Duration, PlainValidator(_length)]
+Share = Annotated[Decimal, PlainValidator(_share)]
+Listen = Annotated[Address, PlainValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+DnsLabel = Annotated[str, AfterValidator(_dns_label)]
+CanaryName = Annotated[str, AfterValidator(_canary_name)]

@@ -1,0 +1,123 @@
+"""From the facts of a run to its verdict. Pure; the table is the policy.
+
+The first line that applies wins:
+
+| #  | what is known                               | verdict     |
+|----|---------------------------------------------|-------------|
+| 1  | the prober itself was at fault              | unknown     |
+| 2  | a call carried wrong parameters or id       | corrupted   |
+| 3  | more than one call                          | duplicated  |
+| 4  | no call, and the request failed below HTTP  | unreachable |
+| 5  | a reply other than 2xx                      | rejected    |
+| 6  | no reply by the deadline                    | timeout     |
+| 7  | 2xx, no call by the deadline                | lost        |
+| 8  | 2xx, one call, finished after `late_after`  | late        |
+| 9  | 2xx, one call, in time                      | ok          |
+
+Why this order: a prober at fault proves nothing (1); wrong data and double execution do harm
+whatever the reply says (2, 3); a failure to deliver explains all that follows (4, 5, 6).
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from exporter.evidence import Evidence
+from slos.schema.contract import Verdict
+from slos.schema.units import Duration
+
+
+class ProberFault(StrEnum):
+    """What the prober can do wrong, worst first."""
+
+    PROBER_RESTARTED = "prober_restarted"
+    SHUTDOWN = "shutdown"
+    INTERNAL_ERROR = "internal_error"
+    CANARY_DOWN = "canary_down"
+    PROBER_STALLED = "prober_stalled"
+    SENT_LATE = "sent_late"
+
+
+class Reason(StrEnum):
+    """Why a verdict was given; a closed set, fit for a label."""
+
+    EXECUTED_ONCE = "executed_once"
+    EXECUTED_LATE = "executed_late"
+    EXECUTION_UNFINISHED = "execution_unfinished"
+    EXECUTED_TWICE = "executed_twice"
+    NEVER_EXECUTED = "never_executed"
+    WRONG_PARAMETERS = "wrong_parameters"
+    FOREIGN_ID = "foreign_id"
+    REDIRECTED = "redirected"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    REJECTED_BUT_EXECUTED = "rejected_but_executed"
+    NO_REPLY = "no_reply"
+    NO_REPLY_BUT_EXECUTED = "no_reply_but_executed"
+    CONNECTION_REFUSED = "connection_refused"
+    DNS_FAILED = "dns_failed"
+    TLS_FAILED = "tls_failed"
+    NO_ROUTE = "no_route"
+    CONNECTION_RESET = "connection_reset"
+    NOT_HTTP = "not_http"
+    PROBER_RESTARTED = "prober_restarted"
+    SHUTDOWN = "shutdown"
+    INTERNAL_ERROR = "internal_error"
+    CANARY_DOWN = "canary_down"
+    PROBER_STALLED = "prober_stalled"
+    SENT_LATE = "sent_late"
+
+
+def judge(
+    evidence: Evidence, late_after: Duration, faults: Collection[ProberFault] = ()
+) -> tuple[Verdict, Reason]:
+    """Give the one verdict of a run.
+
+    Args:
+        evidence: the facts, complete up to the deadline.
+        late_after: the end-to-end time above which an execution is late.
+        faults: what the prober itself did wrong during the run.
+    """
+    for fault in ProberFault:
+        if fault in faults:
+            return Verdict.UNKNOWN, Reason(fault.value)
+    return _of_calls(evidence) or _of_delivery(evidence) or _of_execution(evidence, late_after)
+
+
+def _of_calls(evidence: Evidence) -> tuple[Verdict, Reason] | None:
+    if any(not call.parameters_ok for call in evidence.calls):
+        return Verdict.CORRUPTED, Reason.WRONG_PARAMETERS
+    if any(call.foreign_id for call in evidence.calls):
+        return Verdict.CORRUPTED, Reason.FOREIGN_ID
+    if len(evidence.calls) > 1:
+        return Verdict.DUPLICATED, Reason.EXECUTED_TWICE
+    return None
+
+
+def _of_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
+    executed = bool(evidence.calls)
+    if evidence.status is not None:
+        return (
+            None if evidence.accepted else (Verdict.REJECTED, _refusal(evidence.status, executed))
+        )
+    if executed:
+        return Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED
+    if evidence.transport is not None:
+        return Verdict.UNREACHABLE, Reason(evidence.transport.value)
+    return Verdict.TIMEOUT, Reason.NO_REPLY
+
+
+def _of_execution(evidence: Evidence, late_after: Duration) -> tuple[Verdict, Reason]:
+    if not evidence.calls:
+        return Verdict.LOST, Reason.NEVER_EXECUTED
+    finished = evidence.calls[0].finished_at
+    if finished is None:  # the deadline lies behind `late_after`, so it is late already
+        return Verdict.LATE, Reason.EXECUTION_UNFINISHED
+    if finished - evidence.intended > float(late_after.seconds):
+        return Verdict.LATE, Reason.EXECUTED_LATE
+    return Verdict.OK, Reason.EXECUTED_ONCE
+
+
+def _refusal(status: int, executed: bool) -> Reason:  # noqa: FBT001 - private, two call sites
+    if executed:
+        return Reason.REJECTED_BUT_EXECUTED
+    return {3: Reason.REDIRECTED, 4: Reason.CLIENT_ERROR}.get(status // 100, Reason.SERVER_ERROR)

@@ -1,0 +1,78 @@
+"""Which runs were sent and which calls came back for them. In memory, no I/O.
+
+The ledger joins a call to its run by id; what is still open can be changed by a call, what
+is closed can only be recognised.
+"""
+
+import asyncio
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from exporter.evidence import Call
+
+_CLOSED_KEPT = 10_000
+"""Closed ids kept at hand; older ones are looked up in the journal."""
+
+
+class Ticket:
+    """One run on its way, and the calls that came in for it."""
+
+    def __init__(self, run_id: str, parameters: Mapping[str, str], *, issued: float) -> None:
+        self.id = run_id
+        self.parameters = dict(parameters)
+        self.issued = issued
+        self.open = True
+        self.executed = asyncio.Event()
+        """Set when the first call was answered to the end."""
+        self.repeated = asyncio.Event()
+        """Set when a second call came in."""
+        self._calls: list[Call] = []
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls so far, in order of arrival."""
+        return tuple(self._calls)
+
+    def arrive(self, call: Call) -> int:
+        """Take in a call; its number serves to finish it."""
+        self._calls.append(call)
+        if len(self._calls) > 1:
+            self.repeated.set()
+        return len(self._calls) - 1
+
+    def finish(self, number: int, at: float) -> None:
+        """Note that a call was answered."""
+        if not self.open:
+            return
+        self._calls[number] = dataclasses.replace(self._calls[number], finished_at=at)
+        self.executed.set()
+
+    def matches(self, parameters: Mapping[str, object]) -> bool:
+        """Every parameter that was sent is there with its value; more may be."""
+        return all(parameters.get(key) == value for key, value in self.parameters.items())
+
+
+class Ledger:
+    """All runs of this process, open and recently closed."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Ticket] = {}
+        self._closed: OrderedDict[str, Ticket] = OrderedDict()
+
+    def issue(self, run_id: str, parameters: Mapping[str, str], *, now: float) -> Ticket:
+        """Open a run, before its event is sent."""
+        ticket = self._open[run_id] = Ticket(run_id, parameters, issued=now)
+        return ticket
+
+    def close(self, ticket: Ticket) -> None:
+        """End a run; calls that come later no longer count for it."""
+        ticket.open = False
+        self._open.pop(ticket.id, None)
+        self._closed[ticket.id] = ticket
+        if len(self._closed) > _CLOSED_KEPT:
+            self._closed.popitem(last=False)
+
+    def find(self, run_id: str) -> Ticket | None:
+        """The run of an id, open or closed."""
+        return self._open.get(run_id) or self._closed.get(run_id)

@@ -1,0 +1,47 @@
+"""Bind first, serve later: a port that is taken stops the start before anything else began."""
+
+import os
+import socket
+
+from aiohttp import web
+
+from exporter.fields import Address
+
+_SHUTDOWN_SECONDS = 1.0
+
+
+class ListenError(Exception):
+    """An address cannot be listened on; the text says which and why."""
+
+
+def bind(name: str, address: Address) -> socket.socket:
+    """Take an address for a listener.
+
+    Raises:
+        ListenError: it is taken, forbidden or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=128)
+    except (OSError, UnicodeError) as error:
+        raise ListenError(f"{name}: cannot listen on {address}: {_why(error)}") from error
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    if isinstance(error, (UnicodeError, socket.gaierror)):
+        return "no such host"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def url(listener: socket.socket) -> str:
+    """Where a bound listener is reached."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{Address(host, port)}"
+
+
+async def serve(app: web.Application, listener: socket.socket) -> web.AppRunner:
+    """Answer requests on a bound listener until the runner is cleaned up."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner

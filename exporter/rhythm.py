@@ -1,0 +1,88 @@
+"""How often and how patiently a probe asks: the settings every probe has. Pure."""
+
+import hashlib
+import math
+from decimal import Decimal
+
+from pydantic import Field, model_validator
+
+from exporter.fields import Length, Section, Share
+from slos.schema.units import Duration
+
+_SLACK_FOR_JITTER = 0.8
+"""Share of the time between timeout and next slot that jitter may use; the rest is for
+judging and writing, or a run at its timeout would push the next one out."""
+
+
+class Rhythm(Section):
+    """When a probe asks and how long it waits; its own settings build on these."""
+
+    interval: Length = Duration.of(seconds=75)
+    """Time between two events. Default 75s: 48 an hour, and longer than the timeout."""
+    timeout: Length = Duration.of(seconds=70)
+    """Time from the intended send to the verdict. Default 70s: agent-sre itself gives up after
+    65 s (5 s health check and 60 s function), and an execution after the end-to-end target of
+    60 s shall still be seen, as `late`."""
+    jitter: Share = Decimal("0.1")
+    """How far a slot may move, as a share of the interval. Default 10%: enough not to beat in
+    step with other periodic work. The same slot always gets the same jitter. With a single
+    run at a time it shrinks so far that two runs never meet."""
+    max_in_flight: int = Field(default=1, ge=1, le=1000)
+    """Runs under way at once. Default 1: more would be a load test. A slot that finds no room
+    is counted as missed and never waits."""
+    max_send_lag: Length = Duration.of(seconds=1)
+    """Delay between intended and actual send, or a standstill of the prober, above which a run
+    is `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> "Rhythm":
+        room = self.interval * self.max_in_flight
+        if self.timeout < self.interval or self.timeout < room:
+            return self
+        raise ValueError(
+            f"timeout {self.timeout} is not below interval {self.interval}, "
+            "so runs would meet and slots would be missed; "
+            "raise interval (the house default is 75s with timeout 70s: agent-sre gives up "
+            "after 65 s, and late lies between 60 and 70 s), "
+            f"or set max_in_flight to {self.timeout.ms // self.interval.ms + 1}"
+        )
+
+
+class Plan:
+    """The times at which one probe is meant to ask, on the wall clock, for ever.
+
+    Slot k lies at phase + k * interval + jitter(k). Phase and jitter come from hashes of the
+    probe's name, so a restart goes on in the same places and probes do not all start at once.
+    """
+
+    def __init__(self, probe: str, rhythm: Rhythm) -> None:
+        self.probe = probe
+        self.interval = float(rhythm.interval.seconds)
+        self.max_in_flight = rhythm.max_in_flight
+        self.phase = _fraction(probe) * self.interval
+        self.spread = _spread(rhythm)
+
+    def intended(self, slot: int) -> float:
+        """Wall clock seconds of a slot."""
+        jitter = _fraction(f"{self.probe}/{slot}") * self.spread
+        return self.phase + slot * self.interval + jitter
+
+    def first_after(self, wall: float) -> int:
+        """The first slot that lies after a time."""
+        slot = math.floor((wall - self.phase - self.spread) / self.interval)
+        while self.intended(slot) <= wall:
+            slot += 1
+        return slot
+
+
+def _spread(rhythm: Rhythm) -> float:
+    wanted = float(rhythm.jitter * rhythm.interval.seconds)
+    if rhythm.max_in_flight > 1:
+        return wanted
+    room = float(rhythm.interval.seconds - rhythm.timeout.seconds) * _SLACK_FOR_JITTER
+    return min(wanted, room)
+
+
+def _fraction(text: str) -> float:
+    """A number from 0 up to 1 that a text always gives."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48

@@ -1,0 +1,140 @@
+"""Open-loop timing: when the next event is due, and the only place that sleeps.
+
+A slow target never slows the plan: each run is a task of its own, a slot that finds no room
+is counted as missed, and what lies more than one interval in the past is not caught up on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.clock import Clock
+from exporter.pulse import Pulse
+from exporter.rhythm import Plan
+
+BEAT = 1.0
+"""Seconds: the loop wakes at least this often, so that a stuck one can be told."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One turn of one probe."""
+
+    probe: str
+    intended: float
+    """Monotonic seconds."""
+    intended_at: float
+    """Wall clock seconds."""
+
+
+class Watcher(Protocol):
+    """Who wants to know how the plan is kept."""
+
+    def missed(self, probe: str) -> None:
+        """A slot was not used."""
+
+    def in_flight(self, probe: str, count: int) -> None:
+        """So many runs are under way."""
+
+
+class _Line:
+    """The progress of one plan on the monotonic clock."""
+
+    def __init__(self, plan: Plan, *, wall: float, offset: float) -> None:
+        self.plan = plan
+        self._offset = offset
+        self._slot = plan.first_after(wall)
+        self.running: set[asyncio.Task[None]] = set()
+
+    @property
+    def due(self) -> float:
+        return self.plan.intended(self._slot) - self._offset
+
+    def take(self) -> Slot:
+        """The slot that is due, and move on to the next."""
+        intended_at = self.plan.intended(self._slot)
+        self._slot += 1
+        return Slot(self.plan.probe, intended_at - self._offset, intended_at)
+
+
+class Scheduler:
+    """Starts the run of every slot at its time."""
+
+    def __init__(
+        self,
+        plans: list[Plan],
+        launch: Callable[[Slot], Coroutine[None, None, None]],
+        *,
+        clock: Clock,
+        pulse: Pulse,
+        watcher: Watcher,
+    ) -> None:
+        self._launch = launch
+        self._clock = clock
+        self._pulse = pulse
+        self._watcher = watcher
+        wall = clock.wall()
+        offset = wall - clock.now()
+        self._lines = [_Line(plan, wall=wall, offset=offset) for plan in plans]
+
+    async def run(self) -> None:
+        """Keep the plan until cancelled; runs under way go on."""
+        while True:
+            now = self._clock.now()
+            self._pulse.beat(now)
+            for line in self._lines:
+                self._start_due(line, now)
+            wait = min(line.due for line in self._lines) - self._clock.now()
+            await self._clock.sleep(min(max(wait, 0.0), BEAT))
+
+    async def beat(self) -> None:
+        """Keep only the pulse, while nothing is to be started any more."""
+        await keep_beating(self._pulse, self._clock)
+
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """The runs under way."""
+        return {task for line in self._lines for task in line.running}
+
+    def _start_due(self, line: _Line, now: float) -> None:
+        """Start what is due; a slot that is long past, or finds no room, is missed."""
+        stale = full = 0
+        while line.due <= now:
+            slot = line.take()
+            if now - slot.intended > line.plan.interval:
+                stale += 1
+            elif len(line.running) >= line.plan.max_in_flight:
+                full += 1
+            else:
+                self._start(line, slot)
+        if stale or full:
+            self._miss(line.plan.probe, stale=stale, full=full)
+
+    def _miss(self, probe: str, *, stale: int, full: int) -> None:
+        for _ in range(stale + full):
+            self._watcher.missed(probe)
+        text = "%s: %d slots missed: %d long past, %d without room"
+        _log.warning(text, probe, stale + full, stale, full)
+
+    def _start(self, line: _Line, slot: Slot) -> None:
+        task = asyncio.create_task(self._launch(slot), name=f"run {slot.probe}")
+        line.running.add(task)
+        task.add_done_callback(lambda done: self._ended(line, done))
+        self._watcher.in_flight(slot.probe, len(line.running))
+
+    def _ended(self, line: _Line, task: asyncio.Task[None]) -> None:
+        line.running.discard(task)
+        self._watcher.in_flight(line.plan.probe, len(line.running))
+        if not task.cancelled() and task.exception():
+            _log.error("%s: a run broke", line.plan.probe, exc_info=task.exception())
+
+
+async def keep_beating(pulse: Pulse, clock: Clock) -> None:
+    """Renew the pulse until cancelled."""
+    while True:
+        pulse.beat(clock.now())
+        await clock.sleep(BEAT)

@@ -1,0 +1,12 @@
+"""Which version runs."""
+
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+
+
+def version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return installed("slo-monitor")
+    except PackageNotFoundError:
+        return "unknown"

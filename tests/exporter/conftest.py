@@ -1,0 +1,64 @@
+"""A fake agent, a fake clock, and a prober in the test's own process."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from exporter.fields import Address
+from exporter.listen import bind, serve, url
+from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.fake_clock import FakeClock
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a journal may lie."""
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+Serve = Callable[[web.Application], Awaitable[str]]
+
+
+@pytest.fixture
+async def serving() -> AsyncIterator[Serve]:
+    """Serve an application on a free loopback port for the test's time; gives its URL."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(app: web.Application) -> str:
+            listener = bind("test", Address("127.0.0.1", 0))
+            address = url(listener)
+            runner = await serve(app, listener)
+            stack.push_async_callback(runner.cleanup)
+            return address
+
+        yield start
+
+
+@pytest.fixture
+async def agent(serving: Serve) -> FakeAgent:
+    fake = FakeAgent()
+    fake.url = await serving(fake.app())
+    return fake
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session

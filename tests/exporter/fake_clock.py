@@ -1,0 +1,48 @@
+"""A clock that is turned by hand."""
+
+import asyncio
+import heapq
+import itertools
+
+
+class FakeClock:
+    """Time stands still until `advance`; sleepers wake in order."""
+
+    def __init__(self, *, now: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
+        self._now = now
+        self._offset = wall - now
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._now + self._offset
+
+    async def sleep(self, seconds: float) -> None:
+        future = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, waking everyone whose sleep ends on the way."""
+        end = self._now + seconds
+        await self._settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            wake_at, _, future = heapq.heappop(self._sleepers)
+            self._now = max(self._now, wake_at)
+            if not future.done():
+                future.set_result(None)
+            await self._settle()
+        self._now = end
+
+    async def jump(self, seconds: float) -> None:
+        """Let time pass with nobody awake, as when a machine is suspended."""
+        self._now += seconds
+        await self.advance(0)
+
+    @staticmethod
+    async def _settle() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)

@@ -1,0 +1,111 @@
+"""slo-probe as a program of its own, the way a user starts it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.exporter.conftest import ROOT
+
+
+@dataclass
+class Ended:
+    """What a program left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "exporter.cli",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ended:
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    assert b"Traceback" not in err, err.decode()
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def call(*arguments: str) -> Ended:
+    """Run it to the end."""
+    return await ended(await start(*arguments))
+
+
+@dataclass
+class Running:
+    """`slo-probe run` that serves."""
+
+    process: asyncio.subprocess.Process
+    canary: str
+    web: str
+
+    async def stop(self) -> Ended:
+        self.process.send_signal(signal.SIGTERM)
+        return await ended(self.process)
+
+
+@contextlib.asynccontextmanager
+async def running(config: Path) -> AsyncIterator[Running]:
+    """Start `run` and wait until it serves; whatever happens, it is gone afterwards."""
+    process = await start("run", "--config", str(config))
+    try:
+        assert process.stdout is not None
+        urls: dict[str, str] = {}
+        async with asyncio.timeout(30):
+            while len(urls) < 2 and (line := await process.stdout.readline()):
+                name, _, url = line.decode().strip().partition(" listening on ")
+                urls[name] = url
+        if len(urls) < 2:
+            raise AssertionError(await ended(process))
+        yield Running(process, urls["canary"], urls["web"])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def config(folder: Path, target: str, *, canary: int = 0, probe: str = "", rest: str = "") -> Path:
+    """A configuration for a test: loopback, free ports, short times."""
+    file = folder / "probe.yaml"
+    times = "interval: 300ms, timeout: 250ms, settle: 20ms, late_after: 200ms, max_send_lag: 5s"
+    file.write_text(
+        f"""\
+target: {{url: "{target}"}}
+canary: {{listen: "127.0.0.1:{canary}"}}
+web: {{listen: "127.0.0.1:0"}}
+journal: {{path: journal.sqlite}}
+probes:
+  remediation: {{{probe or times}}}
+{rest}
+"""
+    )
+    return file
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+    """Wait until something holds; ask again and again, but not for ever."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - another process sets no event here
+            await asyncio.sleep(0.02)

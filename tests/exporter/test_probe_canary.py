@@ -1,0 +1,231 @@
+"""The canary joins calls to runs, and nobody gets a success for an id that was never issued."""
+
+import io
+import json
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.canary import Canary
+from exporter.ledger import Ledger, Ticket
+from slos.schema.contract import CanaryOutcome
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_agent import call_headers
+from tests.exporter.fake_clock import FakeClock
+
+SENT = {"probe_id": "run-1", "nonce": "n", "name": "canary", "namespace": "ai"}
+
+
+class Stand:
+    """A canary that listens, and what it counted."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.ledger = Ledger()
+        self.outcomes: list[CanaryOutcome] = []
+        self.journalled: set[str] = set()
+        self.url = ""
+        self.canary = Canary(
+            self.ledger, clock=clock, was_issued=self._was_issued, count=self.outcomes.append
+        )
+
+    async def _was_issued(self, run_id: str) -> bool:
+        return run_id in self.journalled
+
+    def issue(self, run_id: str = "run-1") -> Ticket:
+        return self.ledger.issue(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
+
+
+@pytest.fixture
+async def stand(serving: Serve, clock: FakeClock) -> Stand:
+    made = Stand(clock)
+    made.url = await serving(made.canary.app)
+    return made
+
+
+async def call(
+    client: aiohttp.ClientSession,
+    stand: Stand,
+    body: object,
+    *,
+    run_id: str = "run-1",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], dict[str, str]]:
+    data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+    chosen = call_headers(run_id) if headers is None else headers
+    async with client.post(stand.url, data=data, headers=chosen) as reply:
+        return reply.status, await reply.json(), dict(reply.headers)
+
+
+async def test_health_is_what_agent_sre_asks_for(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(f"{stand.url}/health") as reply:
+        assert (reply.status, await reply.json()) == (200, {"status": "ok"})
+
+
+async def test_a_right_call_is_answered_as_a_cloudevent_with_a_flat_result(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    status, body, headers = await call(client, stand, SENT | {"extra": 1})
+    assert status == 200
+    assert body["status"] == "success"
+    assert all(isinstance(value, str) for value in body.values())
+    assert {"ce-id", "ce-source", "ce-specversion", "ce-type"} <= {name.lower() for name in headers}
+    assert ticket.executed.is_set()
+    (seen,) = ticket.calls
+    assert seen.parameters_ok
+    assert not seen.foreign_id
+    assert stand.outcomes == [CanaryOutcome.EXECUTED]
+
+
+async def test_an_id_never_issued_is_404_counted_and_never_a_success(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue("run-2")
+    status, body, _ = await call(client, stand, SENT)
+    assert status == 404
+    assert body["status"] != "success"
+    assert stand.outcomes == [CanaryOutcome.UNKNOWN_ID]
+    assert ticket.calls == ()
+
+
+async def test_an_id_of_an_earlier_start_is_after_its_verdict(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    stand.journalled.add("run-1")
+    status, _, _ = await call(client, stand, SENT)
+    assert (status, stand.outcomes) == (200, [CanaryOutcome.AFTER_VERDICT])
+
+
+async def test_a_closed_run_takes_no_more_calls(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    stand.ledger.close(ticket)
+    status, _, _ = await call(client, stand, SENT)
+    assert (status, ticket.calls) == (200, ())
+    assert stand.outcomes == [CanaryOutcome.AFTER_VERDICT]
+
+
+async def test_the_body_decides_before_the_headers(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    first, second = stand.issue("run-1"), stand.issue("run-2")
+    await call(client, stand, SENT, run_id="run-2")
+    assert [seen.foreign_id for seen in first.calls] == [True]
+    assert second.calls == ()
+
+
+@pytest.mark.parametrize("body", [{"probe_id": 7}, {"probe_id": "gone"}, {}])
+async def test_without_a_usable_id_in_the_body_the_headers_join(
+    stand: Stand, client: aiohttp.ClientSession, body: object
+) -> None:
+    ticket = stand.issue()
+    await call(client, stand, body)
+    assert [seen.parameters_ok for seen in ticket.calls] == [False]
+
+
+async def test_a_replaced_event_id_with_the_old_one_as_correlation_joins(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    headers = call_headers("converted") | {"ce-correlationid": "run-1"}
+    await call(client, stand, {}, headers=headers)
+    assert len(ticket.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[1]", b'"text"', b"null", b"\xff\xfe\x00", b"[" * 100_000, b"x" * 3_000_000],
+    ids=["empty", "cut", "list", "text", "null", "binary", "deep", "huge"],
+)
+async def test_a_malformed_body_is_400_and_counted(
+    stand: Stand, client: aiohttp.ClientSession, body: bytes
+) -> None:
+    status, answer, _ = await call(client, stand, body, run_id="nobody")
+    assert (status, answer["status"]) == (400, "error")
+    assert stand.outcomes == [CanaryOutcome.MALFORMED]
+
+
+async def test_a_malformed_body_under_the_id_of_a_run_corrupts_that_run(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    status, _, _ = await call(client, stand, b"{")
+    assert status == 400
+    assert [seen.parameters_ok for seen in ticket.calls] == [False]
+
+
+async def test_what_is_no_cloudevent_is_malformed(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    status, _, _ = await call(client, stand, SENT, headers={})
+    assert (status, stand.outcomes) == (400, [CanaryOutcome.MALFORMED])
+
+
+async def test_the_last_health_check_on_the_connection_counts_once(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    for _ in range(2):
+        await stand.clock.advance(1)
+        async with client.get(f"{stand.url}/health") as reply:
+            await reply.read()
+    await stand.clock.advance(1)
+    await call(client, stand, SENT)
+    await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [1002.0, None]
+    assert [seen.arrived_at for seen in ticket.calls] == [1003.0, 1003.0]
+
+
+async def test_a_health_check_before_the_send_is_not_of_this_run(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(f"{stand.url}/health") as reply:
+        await reply.read()
+    await stand.clock.advance(1)
+    ticket = stand.issue()
+    await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [None]
+
+
+async def test_a_health_check_on_another_connection_is_not_of_this_call(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    ticket = stand.issue()
+    async with aiohttp.ClientSession() as other:
+        async with other.get(f"{stand.url}/health") as reply:
+            await reply.read()
+        await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [None]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    st.lists,
+    max_leaves=5,
+)
+
+
+@given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
+def test_parameters_match_exactly_when_every_sent_one_came_back(
+    extra: dict[str, object], changed: str, value: object
+) -> None:
+    ticket = Ticket("run-1", SENT, issued=0.0)
+    assert ticket.matches(extra | SENT)
+    assert ticket.matches(SENT | {changed: value}) == (value == SENT[changed])
+    assert not ticket.matches({key: SENT[key] for key in SENT if key != changed})
+
+
+def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.ledger._CLOSED_KEPT", 2)
+    ledger = Ledger()
+    ledger.issue("open", SENT, now=0.0)
+    for run_id in ("a", "b", "c"):
+        ledger.close(ledger.issue(run_id, SENT, now=0.0))
+    kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find(run_id)]
+    assert kept == ["open", "b", "c"]

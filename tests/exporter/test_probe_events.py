@@ -1,0 +1,87 @@
+"""The synthetic alert has agent-sre's shape and can never be taken for a real one."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.events import CanaryIdentity, ForbiddenEventError, fired, guard, new_id, parameters
+
+CANARY = CanaryIdentity("agent-sre-canary", "ai")
+
+
+def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
+    sent = parameters(run_id, CANARY)
+    return fired(run_id, probe="remediation", sent=sent, canary=CANARY, at=at)
+
+
+def test_the_event_has_the_shape_agent_sre_reads() -> None:
+    made = event()
+    data = made.pop("data")
+    assert made == {
+        "specversion": "1.0",
+        "type": "io.homelab.prometheus.alert.fired",
+        "source": "slo-probe",
+        "id": "slo-probe-1",
+        "time": "2023-11-14T22:13:20.000Z",
+        "datacontenttype": "application/json",
+    }
+    assert set(data) == {
+        "status",
+        "labels",
+        "annotations",
+        "startsAt",
+        "endsAt",
+        "generatorURL",
+        "fingerprint",
+    }
+    assert data["status"] == "firing"
+    assert data["endsAt"] is None
+
+
+def test_the_id_travels_in_the_event_and_in_the_parameters() -> None:
+    made = event("slo-probe-abc")
+    sent = json.loads(made["data"]["annotations"]["lambda_parameters"])
+    assert made["id"] == "slo-probe-abc"
+    assert sent["probe_id"] == "slo-probe-abc"
+    assert (sent["name"], sent["namespace"]) == ("agent-sre-canary", "ai")
+    assert sent["nonce"]
+
+
+def test_ids_are_told_apart() -> None:
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(run_id.startswith("slo-probe-") and len(run_id) == 42 for run_id in ids)
+
+
+@given(run_id=st.text(min_size=1), at=st.floats(min_value=0, max_value=4e9))
+def test_whatever_is_sent_is_info_synthetic_and_for_the_canary(run_id: str, at: float) -> None:
+    data = event(run_id, at)["data"]
+    assert data["labels"]["severity"] == "info"
+    assert data["labels"]["synthetic"] == "true"
+    assert data["annotations"]["lambda_function"] == "agent-sre-canary"
+    json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (lambda data: data["labels"].update(severity="critical"), "severity"),
+        (lambda data: data["labels"].pop("synthetic"), "synthetic"),
+        (
+            lambda data: data["annotations"].update(lambda_function="flux-reconcile"),
+            "only the canary",
+        ),
+        (lambda data: data["annotations"].pop("lambda_function"), "only the canary"),
+        (lambda data: data["labels"].update(lambda_function="pod-restart"), "no function but"),
+    ],
+)
+def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:
+    spoiled = copy.deepcopy(event())
+    spoil(spoiled["data"])
+    with pytest.raises(ForbiddenEventError, match=rule):
+        guard(spoiled, CANARY)

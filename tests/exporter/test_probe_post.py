@@ -1,0 +1,113 @@
+"""Every way a request can fail below HTTP is a value of its own."""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+from aiohttp.client_reqrep import ConnectionKey
+
+from exporter.clock import SystemClock
+from exporter.evidence import TransportFault
+from exporter.fields import Address
+from exporter.listen import bind, url
+from exporter.post import Reply, _fault, post, session
+from tests.exporter.fake_agent import FakeAgent
+
+Raw = Callable[[bytes], "asyncio.Future[str]"]
+
+
+async def _send(address: str) -> Reply:
+    async with session() as client:
+        return await post(client, address, {"id": "x"}, clock=SystemClock())
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[Callable[[bytes], object]]:
+    """A server that answers every connection with the same bytes, and hangs up."""
+    servers = []
+
+    async def start(answer: bytes) -> str:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(answer)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}/"
+
+    yield start
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (b"", TransportFault.RESET),
+        (b"220 mail.example ESMTP\r\n\r\n", TransportFault.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", TransportFault.RESET),
+    ],
+)
+async def test_a_broken_answer_is_no_reply(
+    raw: Callable[[bytes], "asyncio.Future[str]"], answer: bytes, fault: TransportFault
+) -> None:
+    reply = await _send(await raw(answer))
+    assert (reply.status, reply.fault) == (None, fault)
+
+
+async def test_an_endless_answer_is_read_only_as_far_as_needed(
+    raw: Callable[[bytes], "asyncio.Future[str]"],
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
+    reply = await _send(await raw(head + b"x" * 200_000))
+    assert (reply.status, reply.fault) == (200, None)
+
+
+async def test_tls_to_a_plain_port_is_a_tls_fault(agent: FakeAgent) -> None:
+    reply = await _send(agent.url.replace("http://", "https://"))
+    assert reply.fault is TransportFault.TLS
+
+
+async def test_nobody_listening_is_refused() -> None:
+    listener = bind("gone", Address("127.0.0.1", 0))
+    address = url(listener)
+    listener.close()
+    assert (await _send(address)).fault is TransportFault.REFUSED
+
+
+async def test_a_shortage_of_this_machine_is_not_blamed_on_the_target(
+    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def exhausted(*_: object, **__: object) -> None:
+        raise aiohttp.ClientConnectorError(_key(), OSError(errno.EMFILE, "Too many open files"))
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", exhausted)
+    with pytest.raises(OSError, match="Too many open files"):
+        await _send(agent.url)
+
+
+def _key() -> ConnectionKey:
+    return ConnectionKey("h", 80, False, True, None, None, None)  # noqa: FBT003
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), TransportFault.DNS),
+        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), TransportFault.NO_ROUTE),
+        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), TransportFault.TLS),
+        (aiohttp.ServerDisconnectedError(), TransportFault.RESET),
+        (ConnectionResetError(), TransportFault.RESET),
+        (aiohttp.ClientPayloadError(), TransportFault.RESET),
+    ],
+)
+def test_errors_of_the_client_are_sorted(error: BaseException, fault: TransportFault) -> None:
+    assert _fault(error) is fault

@@ -1,0 +1,168 @@
+"""The remediation probe against an agent that misbehaves in every way there is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from exporter.fields import Address
+from exporter.judge import ProberFault, Reason
+from exporter.listen import bind, url
+from slos.schema.contract import Stage, Verdict
+from tests.exporter.bench import PATIENT, SHORT, STRICT, Bench, prober
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_agent import FakeAgent
+
+SETTINGS = {
+    Verdict.LATE: STRICT,
+    Verdict.LOST: SHORT,
+    Verdict.TIMEOUT: SHORT,
+    Verdict.UNREACHABLE: SHORT,
+}
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+    async with prober(tmp_path / "journal.sqlite", agent.url) as made:
+        agent.canary = made.canary_url
+        yield made
+
+
+async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> None:
+    result = await bench.run()
+    assert (result.verdict, result.reason) == (Verdict.OK, Reason.EXECUTED_ONCE)
+    assert list(result.stages) == [
+        Stage.CLOUDEVENT_PROCESSING,
+        Stage.REMEDIATION_SELECTION,
+        Stage.LAMBDA_EXECUTION,
+        Stage.END_TO_END,
+    ]
+    assert 0 < result.stages[Stage.END_TO_END] < 15
+    assert bench.sample("checks_total", criterion="success.availability", result="pass") == 1
+
+
+@pytest.mark.parametrize(
+    ("knobs", "verdict", "reason"),
+    [
+        ({"executions": 0}, Verdict.LOST, Reason.NEVER_EXECUTED),
+        ({"executions": 2}, Verdict.DUPLICATED, Reason.EXECUTED_TWICE),
+        ({"call_after": 0.5}, Verdict.LATE, Reason.EXECUTED_LATE),
+        ({"edits": {"nonce": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"edits": {"probe_id": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"drops_probe_id": True}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"edits": {"added": [1]}}, Verdict.OK, Reason.EXECUTED_ONCE),
+        ({"event_id": "converted"}, Verdict.OK, Reason.EXECUTED_ONCE),
+        ({"asks_health": False}, Verdict.OK, Reason.EXECUTED_ONCE),
+        ({"status": 500, "executions": 0}, Verdict.REJECTED, Reason.SERVER_ERROR),
+        ({"status": 500}, Verdict.REJECTED, Reason.REJECTED_BUT_EXECUTED),
+        ({"status": 302, "executions": 0}, Verdict.REJECTED, Reason.REDIRECTED),
+        ({"replies": False, "executions": 0}, Verdict.TIMEOUT, Reason.NO_REPLY),
+        ({"replies": False}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+        ({"cuts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+        (
+            {"cuts_connection": True, "executions": 0},
+            Verdict.UNREACHABLE,
+            Reason.CONNECTION_RESET,
+        ),
+    ],
+)
+async def test_each_misbehaviour_has_its_verdict(
+    bench: Bench, agent: FakeAgent, knobs: dict[str, object], verdict: Verdict, reason: Reason
+) -> None:
+    for knob, value in knobs.items():
+        setattr(agent, knob, value)
+    bench.use(SETTINGS.get(verdict, PATIENT))
+    result = await bench.run()
+    assert (result.verdict, result.reason) == (verdict, reason)
+    counted = bench.sample(
+        "probe_runs_total", probe="remediation", path="direct", verdict=verdict.value
+    )
+    assert counted == 1
+
+
+async def test_a_call_that_names_another_run_is_corrupted(bench: Bench, agent: FakeAgent) -> None:
+    earlier = await bench.run()
+    agent.event_id = earlier.id
+    result = await bench.run()
+    assert (result.verdict, result.reason) == (Verdict.CORRUPTED, Reason.FOREIGN_ID)
+
+
+async def test_nobody_listening_is_unreachable_at_once(tmp_path: Path) -> None:
+    listener = bind("gone", Address("127.0.0.1", 0))
+    address = url(listener)
+    listener.close()
+    async with prober(tmp_path / "journal.sqlite", address) as bench:
+        async with asyncio.timeout(10):
+            result = await bench.run()
+    assert (result.verdict, result.reason) == (Verdict.UNREACHABLE, Reason.CONNECTION_REFUSED)
+    assert result.stages == {}
+
+
+async def test_redirects_are_not_followed(tmp_path: Path, serving: Serve, agent: FakeAgent) -> None:
+    async def redirect(_: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": agent.url})
+
+    app = web.Application()
+    app.router.add_post("/", redirect)
+    async with prober(tmp_path / "journal.sqlite", await serving(app)) as bench:
+        result = await bench.run()
+    assert result.reason is Reason.REDIRECTED
+    assert agent.events == []
+
+
+async def test_an_execution_after_the_verdict_is_counted_and_changes_nothing(
+    bench: Bench, agent: FakeAgent
+) -> None:
+    agent.call_after = 1.3
+    bench.use(SHORT)
+    result = await bench.run()
+    assert result.verdict is Verdict.TIMEOUT
+    async with asyncio.timeout(5):
+        await agent.called.wait()
+    assert agent.canary_statuses == [200]
+    assert bench.sample("canary_requests_total", outcome="after_verdict") == 1
+    assert bench.sample("canary_requests_total", outcome="executed") == 0
+    assert (await bench.journal.recent(1))[0].verdict is Verdict.TIMEOUT
+
+
+async def test_a_prober_told_to_stop_gives_up_as_unknown(bench: Bench, agent: FakeAgent) -> None:
+    agent.replies = False
+    running = asyncio.create_task(bench.run())
+    await agent.received.wait()
+    bench.faults.add(ProberFault.SHUTDOWN)
+    bench.abort.set()
+    async with asyncio.timeout(10):
+        result = await running
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
+
+
+async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: Bench) -> None:
+    result = await bench.run(late_by=6.0)
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SENT_LATE)
+    assert bench.sample("checks_total", criterion="success.availability", result="pass") == 0
+    assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
+    count = bench.sample(
+        "stage_duration_seconds_count", probe="remediation", path="direct", stage="end_to_end"
+    )
+    assert count == 0
+
+
+async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("exporter.probes.remediation.fired", broken)
+    result = await bench.run()
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL_ERROR)
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: Bench) -> None:
+    bench.runner._pulse.period = 1.0
+    bench.runner._pulse.last_beat -= 10.0
+    result = await bench.run()
+    assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

@@ -1,0 +1,204 @@
+"""Open-loop timing: the plan is kept whatever the target does."""
+
+import asyncio
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.pulse import Pulse
+from exporter.rhythm import Plan, Rhythm
+from exporter.schedule import BEAT, Scheduler, Slot
+from slos.schema.units import Duration
+from tests.exporter.fake_clock import FakeClock
+
+NAMES = st.text(min_size=1, max_size=20)
+WALL = st.floats(min_value=1e9, max_value=3e9)
+
+
+@st.composite
+def rhythms(draw: st.DrawFn) -> Rhythm:
+    interval = draw(st.integers(min_value=10, max_value=600_000))
+    return Rhythm(
+        interval=Duration(interval),
+        timeout=Duration(draw(st.integers(min_value=1, max_value=interval - 1))),
+        jitter=Decimal(draw(st.integers(min_value=0, max_value=100))) / 100,
+    )
+
+
+@given(name=NAMES, rhythm=rhythms(), wall=WALL)
+def test_the_first_slot_lies_after_now_and_none_is_left_out(
+    name: str, rhythm: Rhythm, wall: float
+) -> None:
+    plan = Plan(name, rhythm)
+    first = plan.first_after(wall)
+    assert plan.intended(first) > wall
+    assert plan.intended(first - 1) <= wall
+
+
+@given(name=NAMES, rhythm=rhythms(), wall=WALL)
+def test_slots_come_in_order_and_never_so_close_that_two_runs_meet(
+    name: str, rhythm: Rhythm, wall: float
+) -> None:
+    plan = Plan(name, rhythm)
+    first = plan.first_after(wall)
+    times = [plan.intended(first + step) for step in range(20)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap > float(rhythm.timeout.seconds) - 1e-5 for gap in gaps)
+
+
+@given(name=NAMES, rhythm=rhythms(), slot=st.integers(min_value=0, max_value=10**9))
+def test_jitter_is_bounded_and_the_same_slot_always_has_the_same(
+    name: str, rhythm: Rhythm, slot: int
+) -> None:
+    plan = Plan(name, rhythm)
+    moved = plan.intended(slot) - plan.phase - slot * plan.interval
+    assert -1e-4 <= moved <= float(rhythm.jitter) * plan.interval + 1e-4
+    assert Plan(name, rhythm).intended(slot) == plan.intended(slot)
+
+
+@given(rhythm=rhythms(), wall=WALL, later=st.floats(min_value=0, max_value=1e6))
+def test_a_restart_goes_on_in_the_same_places(rhythm: Rhythm, wall: float, later: float) -> None:
+    before, after = Plan("remediation", rhythm), Plan("remediation", rhythm)
+    slot = after.first_after(wall + later)
+    assert before.intended(slot) == after.intended(slot)
+    assert before.first_after(wall + later) == slot
+
+
+def test_probes_have_phases_of_their_own() -> None:
+    phases = {Plan(name, Rhythm()).phase for name in ("remediation", "burst", "resolved")}
+    assert len(phases) == 3
+
+
+class Watch:
+    """Counts what the scheduler reports."""
+
+    def __init__(self) -> None:
+        self.missed_runs: Counter[str] = Counter()
+        self.under_way: dict[str, int] = {}
+
+    def missed(self, probe: str) -> None:
+        self.missed_runs[probe] += 1
+
+    def in_flight(self, probe: str, count: int) -> None:
+        self.under_way[probe] = count
+
+
+class Bench:
+    """A scheduler on a fake clock, with runs that last as long as one likes."""
+
+    def __init__(self, clock: FakeClock, rhythm: Rhythm, *, lasts: float) -> None:
+        self.clock, self.lasts = clock, lasts
+        self.watch = Watch()
+        self.pulse = Pulse(clock.now(), period=BEAT)
+        self.sent: list[tuple[float, Slot]] = []
+        self.scheduler = Scheduler(
+            [Plan("p", rhythm)],
+            self._launch,
+            clock=clock,
+            pulse=self.pulse,
+            watcher=self.watch,
+        )
+
+    async def _launch(self, slot: Slot) -> None:
+        self.sent.append((self.clock.now(), slot))
+        await self.clock.sleep(self.lasts)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.scheduler.run())
+        try:
+            await self.clock.advance(0)
+            yield
+        finally:
+            tasks = [task, *self.scheduler.running]
+            for each in tasks:
+                each.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+TEN_SECONDS = Rhythm(
+    interval=Duration.of(seconds=10), timeout=Duration.of(seconds=9), jitter=Decimal(0)
+)
+
+
+async def test_every_slot_is_sent_at_its_intended_time(clock: FakeClock) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
+    async with bench.running():
+        await clock.advance(100)
+    assert len(bench.sent) == 10
+    assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in bench.sent)
+    assert bench.watch.missed_runs["p"] == 0
+
+
+async def test_a_slow_target_costs_slots_but_never_moves_the_plan(clock: FakeClock) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=25)
+    async with bench.running():
+        await clock.advance(90)
+        assert bench.watch.under_way["p"] <= 1
+    assert len(bench.sent) == 3
+    assert bench.watch.missed_runs["p"] == 6
+    assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in bench.sent)
+
+
+async def test_more_runs_may_be_under_way_when_allowed(clock: FakeClock) -> None:
+    rhythm = TEN_SECONDS.model_copy(update={"max_in_flight": 3})
+    bench = Bench(clock, rhythm, lasts=25)
+    async with bench.running():
+        await clock.advance(90)
+    assert len(bench.sent) == 9
+    assert bench.watch.missed_runs["p"] == 0
+
+
+async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
+    async with bench.running():
+        await clock.advance(30)
+        before = len(bench.sent)
+        await clock.jump(605)
+        late = bench.sent[before:]
+        await clock.advance(10)
+    assert len(late) <= 1
+    assert bench.watch.missed_runs["p"] >= 59
+    assert len(bench.sent) + bench.watch.missed_runs["p"] == 65
+
+
+async def test_the_pulse_beats_at_least_every_second(clock: FakeClock) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=25)
+    async with bench.running():
+        for _ in range(50):
+            await clock.advance(0.7)
+            assert bench.pulse.age(clock.now()) <= BEAT
+
+
+async def test_a_run_that_breaks_is_logged_and_the_plan_goes_on(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
+    original = bench.scheduler._launch
+
+    async def launch(slot: Slot) -> None:
+        await original(slot)
+        raise RuntimeError("boom")
+
+    bench.scheduler._launch = launch
+    async with bench.running():
+        await clock.advance(30)
+    assert len(bench.sent) == 3
+    assert "a run broke" in caplog.text
+
+
+def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> None:
+    pulse = Pulse(0.0, period=1.0)
+    pulse.beat(1.0)
+    assert pulse.stall(0.0, 1.5) == 0.0
+    assert pulse.stall(0.5, 6.0) == pytest.approx(4.0)
+    pulse.beat(6.0)
+    pulse.beat(7.0)
+    assert pulse.stall(5.0, 7.0) == pytest.approx(4.0)
+    assert pulse.stall(6.5, 7.5) == 0.0

@@ -1,0 +1,90 @@
+"""The pages tell the truth about a living, a stuck and a draining prober."""
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporter.judge import Reason
+from exporter.result import ProbeResult
+from exporter.web.site import Site
+from slos.schema.contract import Stage, Verdict
+from tests.exporter.conftest import Serve
+
+RESULT = ProbeResult(
+    "remediation",
+    "direct",
+    "slo-probe-1",
+    Verdict.OK,
+    Reason.EXECUTED_ONCE,
+    {Stage.END_TO_END: 0.25},
+    1_700_000_000.0,
+)
+
+
+class Shown:
+    """A served site and what it shows."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.age = 0.5
+        self.results: list[ProbeResult] = []
+        self.site = Site(registry, beat_age=lambda: self.age, recent=lambda: self.results)
+        self.url = ""
+
+
+@pytest.fixture
+async def shown(serving: Serve, registry: CollectorRegistry) -> Shown:
+    made = Shown(registry)
+    made.url = await serving(made.site.app)
+    return made
+
+
+async def status(client: aiohttp.ClientSession, url: str) -> int:
+    async with client.get(url) as reply:
+        await reply.read()
+        return reply.status
+
+
+async def test_health_fails_when_the_scheduler_is_stuck(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
+    assert await status(client, f"{shown.url}/-/healthy") == 200
+    shown.age = 11.0
+    assert await status(client, f"{shown.url}/-/healthy") == 503
+
+
+async def test_readiness_follows_the_application(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
+    assert await status(client, f"{shown.url}/-/ready") == 503
+    shown.site.ready = True
+    assert await status(client, f"{shown.url}/-/ready") == 200
+
+
+async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{shown.url}/metrics") as reply:
+        assert reply.status == 200
+        assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:
+    shown.results = [RESULT]
+    async with client.get(f"{shown.url}/runs") as reply:
+        assert await reply.json() == [
+            {
+                "probe": "remediation",
+                "path": "direct",
+                "id": "slo-probe-1",
+                "verdict": "ok",
+                "reason": "executed_once",
+                "stages": {"end_to_end": 0.25},
+                "intended_at": "2023-11-14T22:13:20.000Z",
+            }
+        ]
+
+
+async def test_the_index_links_every_page(shown: Shown, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{shown.url}/") as reply:
+        text = await reply.text()
+    for page in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
+        assert page in text
+        assert await status(client, shown.url + page) in (200, 503)
