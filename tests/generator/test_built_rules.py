@@ -25,7 +25,9 @@ def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.Complete
 def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
     result = promtool("check", "rules", file)
     assert result.returncode == 0, result.stderr
-    rules = [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    rules = [
+        rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]
+    ]
     assert f"{len(rules)} rules found" in result.stdout
 
 

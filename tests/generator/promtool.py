@@ -1,0 +1,18 @@
+"""Prometheus' own opinion of a rule file."""
+
+import subprocess
+from pathlib import Path
+
+from exporter.live.binaries import find
+
+
+def check_rules(*files: Path) -> str:
+    """What promtool says about files that it accepts."""
+    promtool = find("promtool")
+    assert promtool, "promtool is missing; run 'make tools'"
+    done = subprocess.run(
+        [promtool, "check", "rules", *files], capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return said

@@ -1,0 +1,85 @@
+"""Whole files for small specs, read by people before they were accepted.
+
+`UPDATE_GOLDENS=1` rewrites them; read the difference line by line before it is committed.
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+
+import pytest
+import yaml
+
+from generator.pipeline import Settings, Source, plan, render_one
+from slos.schema.problem import Problem
+from slos.schema.promql import parse
+from tests.generator.promtool import check_rules
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+COMMITTED = Path(__file__).parents[2] / "rules" / "prometheus" / "agent-sre.yaml"
+CASES = ("events", "grouped", "raw", "types", "windows")
+FILES = {"prometheus": "rules", "operator": "operator"}
+
+
+def built(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
+    path = PurePosixPath(f"{case}.yaml")
+    source = Source(path.name, path, (GOLDEN / path).read_bytes())
+    plans = plan([source], Settings())
+    assert not plans.broken, plans.problems
+    return render_one(plans.plans, format_, Settings(), path=path).text, plans.problems
+
+
+def expected(case: str, format_: str) -> Path:
+    return GOLDEN / f"{case}.{FILES[format_]}.yaml"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _updated_when_asked() -> None:
+    if os.environ.get("UPDATE_GOLDENS"):
+        for case in CASES:
+            for format_ in FILES:
+                text, _ = built(case, format_)
+                expected(case, format_).write_text(text, encoding="utf-8", newline="\n")
+
+
+def test_every_case_in_the_folder_is_tested() -> None:
+    specs = {path.stem for path in GOLDEN.glob("*.yaml") if "." not in path.stem}
+    assert specs == set(CASES)
+    outputs = {path.name for path in GOLDEN.glob("*.*.yaml")}
+    assert outputs == {expected(case, each).name for case in CASES for each in FILES}
+
+
+@pytest.mark.parametrize("format_", FILES)
+@pytest.mark.parametrize("case", CASES)
+def test_a_spec_gives_exactly_the_file_that_was_accepted(case: str, format_: str) -> None:
+    text, _ = built(case, format_)
+    assert text == expected(case, format_).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_object_holds_the_groups_of_the_rule_file(case: str) -> None:
+    rules = yaml.safe_load(expected(case, "prometheus").read_text())
+    manifest = yaml.safe_load(expected(case, "operator").read_text())
+    assert manifest["spec"] == rules
+    assert manifest["metadata"]["name"] == f"slo-{case}"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_promtool_accepts_every_accepted_rule_file(case: str) -> None:
+    assert "SUCCESS" in check_rules(expected(case, "prometheus"))
+
+
+def test_promtool_accepts_the_committed_rules() -> None:
+    assert "SUCCESS" in check_rules(COMMITTED)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_our_own_parser_accepts_every_expression_as_well(case: str) -> None:
+    rules = yaml.safe_load(expected(case, "prometheus").read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            parse(rule["expr"])
+
+
+def test_only_the_case_with_low_objectives_warns() -> None:
+    warned = {case: len(built(case, "prometheus")[1]) for case in CASES}
+    assert warned == {"events": 0, "grouped": 0, "raw": 0, "types": 1, "windows": 0}

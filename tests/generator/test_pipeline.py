@@ -1,0 +1,240 @@
+"""The program without the disk: exactness, identity, determinism, and ids over all files."""
+
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+
+import promql_parser
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generator.model import AlertingRule, RecordingRule
+from generator.pipeline import Settings, plan, render_folder, render_one
+from slos.schema.problem import Severity
+from slos.schema.promql import parse, walk
+from tests.generator.resolved import alert, planned, recorded, rules_of, source
+from tests.schema.specs import as_yaml, slo, spec
+
+ROOT = Path(__file__).parents[2]
+IDENTITY = {"sloth_id": "shop-requests", "sloth_service": "shop", "sloth_slo": "requests"}
+TIERS = ("slo:sli_total:sum", "slo:sli_errors:sum")
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
+
+
+def literals(expr: str) -> set[Decimal]:
+    """The number literals of an expression as written, exact."""
+    return {Decimal(each) for each in NUMBER.findall(re.sub(r'"[^"]*"', "", expr))}
+
+
+@pytest.mark.parametrize(
+    ("objective", "ratio", "budget"),
+    [
+        (99.9, "0.999", "0.001"),
+        (99.95, "0.9995", "0.0005"),
+        (99.99, "0.9999", "0.0001"),
+        (99, "0.99", "0.01"),
+        (95, "0.95", "0.05"),
+        (99.5, "0.995", "0.005"),
+        (99.999, "0.99999", "0.00001"),
+    ],
+)
+def test_objective_and_budget_are_exact_to_the_last_character(
+    objective: float, ratio: str, budget: str
+) -> None:
+    document = spec(slo(objective=objective))
+    assert recorded(document, "slo:objective:ratio").expr == f"vector({ratio})"
+    assert recorded(document, "slo:error_budget:ratio").expr == f"vector({budget})"
+    burn = recorded(document, "slo:current_burn_rate:ratio").expr
+    assert burn == f'slo:sli_error:ratio_rate5m{{sloth_id="shop-requests"}} / {budget}'
+    assert f"(14.4 * {budget})" in alert(document, "TooManyErrors").expr
+    info = recorded(document, "sloth_slo_info").labels
+    assert info["sloth_objective"] == f"{objective:g}"
+
+
+PERIODS = {"7d": ("13.44", "3.5", "1.4", "0.98"), "30d": ("14.4", "6", "3", "1")}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.decimals(min_value="94", max_value="99.9999", places=4),
+    st.sampled_from(sorted(PERIODS)),
+)
+def test_no_number_in_any_rule_is_other_than_what_was_promised(
+    objective: Decimal, period: str
+) -> None:
+    data = as_yaml(spec(slo(objective=0, period=period))).replace(
+        b"objective: 0", f"objective: {objective:f}".encode()
+    )
+    ratio = objective / 100
+    known = {ratio, 1 - ratio, *map(Decimal, PERIODS[period]), Decimal(period.rstrip("d"))}
+    known |= {Decimal(each) for each in ("0", "1", "60", "100", "0.01")}
+    for rule in rules_of(data):
+        assert literals(rule.expr) <= known
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.decimals(min_value="0.001", max_value="99.999", places=3))
+def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
+    data = as_yaml(spec(slo(objective=0))).replace(
+        b"objective: 0", f"objective: {objective:f}".encode()
+    )
+    for rule in rules_of(data):
+        for node in walk(parse(rule.expr)):
+            if isinstance(node, promql_parser.NumberLiteral):
+                assert round(node.val, 9) == node.val
+        for number in literals(rule.expr):
+            assert len(number.as_tuple().digits) <= 8
+
+
+def test_identity_labels_win_over_user_labels_of_the_same_name() -> None:
+    evil = dict.fromkeys([*IDENTITY, "sloth_window", "owner"], "evil")
+    document = spec(slo(labels=evil), labels=evil)
+    for rule in rules_of(document):
+        if isinstance(rule, RecordingRule):
+            assert {key: rule.labels[key] for key in IDENTITY} == IDENTITY
+            if rule.record.startswith("slo:sli_error:ratio_rate"):
+                window = rule.record.removeprefix("slo:sli_error:ratio_rate")
+                assert rule.labels["sloth_window"] == window
+    assert recorded(document, "slo:objective:ratio").labels["owner"] == "evil"
+
+
+def test_tiers_carry_identity_labels_only_and_people_read_the_users() -> None:
+    document = spec(slo(labels={"owner": "a"}), labels={"team": "b"})
+    for rule in rules_of(document):
+        if not isinstance(rule, RecordingRule):
+            continue
+        if rule.record.startswith(TIERS):
+            assert rule.labels == IDENTITY
+        else:
+            assert rule.labels.items() >= {"owner": "a", "team": "b", **IDENTITY}.items()
+
+
+def test_the_names_that_sloth_dashboards_read_are_there() -> None:
+    names = {rule.record for rule in rules_of(spec()) if isinstance(rule, RecordingRule)}
+    windows = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
+    assert names >= {f"slo:sli_error:ratio_rate{window}" for window in windows}
+    assert names >= {
+        "slo:objective:ratio",
+        "slo:error_budget:ratio",
+        "slo:time_period:days",
+        "slo:current_burn_rate:ratio",
+        "slo:period_burn_rate:ratio",
+        "slo:period_error_budget_remaining:ratio",
+        "sloth_slo_info",
+    }
+
+
+def test_raw_series_are_read_in_the_fine_tier_and_by_the_no_data_alert_only() -> None:
+    for rule in rules_of(spec()):
+        fine = isinstance(rule, RecordingRule) and rule.record in {f"{tier}1m" for tier in TIERS}
+        absent = isinstance(rule, AlertingRule) and rule.expr.startswith("absent(")
+        assert ("http_requests_total" in rule.expr) == (fine or absent)
+
+
+def test_a_fine_increment_is_read_over_one_scrape_more_than_its_step() -> None:
+    total = recorded(spec(scrape_interval="15s"), "slo:sli_total:sum1m")
+    assert total.expr == "(sum(rate(http_requests_total[1m15s]))) * 60"
+
+
+def test_rules_stand_after_those_they_read_in_their_group() -> None:
+    (found,) = planned(spec()).plans
+    for group in found.groups:
+        recorded_later = {r.record for r in group.rules if isinstance(r, RecordingRule)}
+        for rule in group.rules:
+            if isinstance(rule, RecordingRule):
+                recorded_later -= {rule.record}
+            for node in walk(parse(rule.expr)):
+                if isinstance(node, promql_parser.VectorSelector):
+                    assert node.name not in recorded_later
+
+
+def test_the_same_specs_give_the_same_bytes_in_any_process() -> None:
+    program = (
+        "import hashlib,pathlib;from generator import build;from generator.pipeline import *;"
+        "s=Settings();p=build.plan_inputs([pathlib.Path('slos')],s);"
+        "print(hashlib.sha256(repr(build.folder_artifacts(p,None,s)).encode()).hexdigest())"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+def test_each_file_of_a_folder_depends_on_its_own_spec_only() -> None:
+    one, two = source(spec(service="a"), "a.yaml"), source(spec(service="b"), "b.yaml")
+    run = Settings()
+    alone = render_folder(plan([one], run).plans, "prometheus", run)
+    for order in ([one, two], [two, one]):
+        rendered = render_folder(plan(order, run).plans, "prometheus", run)
+        assert {each.path: each.text for each in rendered}[alone[0].path] == alone[0].text
+
+
+def test_label_order_in_the_spec_does_not_matter() -> None:
+    run = Settings()
+    texts = {
+        render_folder(planned(spec(labels=labels)).plans, "prometheus", run)[0].text
+        for labels in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"})
+    }
+    assert len(texts) == 1
+
+
+def test_several_specs_in_one_file_are_one_document() -> None:
+    plans = planned(spec(service="a"), spec(service="b")).plans
+    for format_ in ("prometheus", "operator"):
+        whole = render_one(plans, format_, Settings(), path=PurePosixPath("x.yaml"))
+        (document,) = yaml.safe_load_all(whole.text)
+        groups = document["groups"] if format_ == "prometheus" else document["spec"]["groups"]
+        assert len({group["name"] for group in groups}) == len(groups) == 6
+
+
+def test_an_slo_id_taken_in_another_file_is_an_error_that_names_both_places() -> None:
+    plans = planned(spec(slo(name="b-c"), service="a"), spec(slo(name="c"), service="a-b"))
+    assert plans.broken
+    (problem,) = plans.problems
+    assert "'a-b-c' is taken" in problem.message
+    assert problem.at.file == "1.yaml"
+    assert problem.at.line == 4
+    assert "0.yaml:4" in problem.hint
+
+
+def test_an_slo_id_taken_in_the_same_file_or_document_is_an_error() -> None:
+    twice = spec(slo(), slo(objective=99))
+    documents = as_yaml(spec()) + b"---\n" + as_yaml(spec())
+    for document in (twice, documents):
+        (problem,) = planned(document).problems
+        assert "is taken" in problem.message
+
+
+def test_two_specs_for_one_output_file_are_an_error_that_names_both() -> None:
+    first, second = source(spec(service="a"), "x.yaml"), source(spec(service="b"), "x.yml")
+    plans = plan([first, second], Settings())
+    assert plans.broken
+    (problem,) = plans.problems
+    assert problem.at.file == "x.yml"
+    assert "x.yaml" in problem.message
+    assert problem.hint
+
+
+def test_problems_of_all_files_come_at_once_in_the_order_of_reading() -> None:
+    plans = planned(spec(slo(objective=0)), b"not: [yaml", b"\xff", spec(slo(name="!")), spec())
+    assert [problem.at.file for problem in plans.problems] == [f"{i}.yaml" for i in range(4)]
+    assert all(problem.severity is Severity.ERROR for problem in plans.problems)
+    assert len(plans.slos) == 1
+
+
+def test_a_warning_does_not_break_a_build() -> None:
+    plans = planned(spec(slo(objective=50)))
+    assert plans.problems
+    assert not plans.broken

@@ -1,0 +1,136 @@
+"""What holds for every SLI type."""
+
+from typing import Any
+
+import pytest
+
+from slos.schema.counting import Counting, counting_of
+from slos.schema.promql import parse, render
+from slos.schema.signal import Weight
+from slos.schema.sli import sli_types
+from tests.schema.specs import EVENTS, problems_of_sli, signal_of
+
+GOOD: list[dict[str, Any]] = [
+    EVENTS,
+    {"raw": {"error_ratio_query": "sum(rate(a[{{.window}}])) / sum(rate(b[{{.window}}]))"}},
+    {"latency": {"metric": "m", "threshold": "500ms"}},
+    {"latency": {"metric": "m", "threshold": 5, "selector": 'job="x"', "by": ["cluster", "job"]}},
+    {"threshold": {"query": "queue_depth", "comparison": "<", "value": 10.5}},
+    {"threshold": {"query": "a or b", "comparison": "!=", "value": -1}},
+    {"gauge": {"metric": "up", "selector": '{job="x"}', "by": ["job"]}},
+    {"gauge": {"metric": "up"}},
+    {"probe": {"stage": "verification", "below": "5m"}},
+    {"probe": {"verdict": ["ok", "late"]}},
+    {"probe": {"criterion": "all"}},
+    {"probe": {"criterion": ["AC1.verification", "success.availability"]}},
+]
+ids = [f"{next(iter(sli))}-{number}" for number, sli in enumerate(GOOD)]
+
+
+def test_the_registry_knows_every_type_the_issue_asks_for() -> None:
+    assert {"events", "raw", "latency", "probe", "threshold", "gauge"} <= set(sli_types())
+
+
+@pytest.mark.parametrize("sli", GOOD, ids=ids)
+def test_every_query_is_promql_once_the_window_is_filled_in(sli: dict[str, Any]) -> None:
+    signal = signal_of(sli)
+    for query in (signal.errors, signal.total, *signal.sources):
+        parse(render(query, "1m30s"))
+
+
+@pytest.mark.parametrize("sli", GOOD, ids=ids)
+def test_every_source_can_be_watched_for_absence(sli: dict[str, Any]) -> None:
+    sources = signal_of(sli).sources
+    assert sources
+    for source in sources:
+        parse(f"absent({source})")
+        assert "window" not in source
+
+
+@pytest.mark.parametrize("sli", GOOD, ids=ids)
+def test_the_declared_counting_is_that_of_the_queries(sli: dict[str, Any]) -> None:
+    signal = signal_of(sli)
+    if signal.counting is None:
+        assert signal.weight is Weight.TIME
+    else:
+        assert counting_of(signal.errors) is counting_of(signal.total) is signal.counting
+
+
+@pytest.mark.parametrize("kind", ["latency", "gauge"])
+def test_a_metric_is_a_name_and_a_selector_is_matchers(kind: str) -> None:
+    parts = {"latency": {"threshold": "5s"}, "gauge": {}}[kind]
+    for metric in ("", "5xx", 'up{job="x"}', "a-b"):
+        (problem,) = problems_of_sli({kind: {"metric": metric, **parts}})
+        assert "is not a metric name" in problem.message
+        assert "selector" in problem.hint
+    for selector in ("job=", 'job"x"', "job", '{job="x"'[:-1]):
+        (problem,) = problems_of_sli({kind: {"metric": "m", "selector": selector, **parts}})
+        assert f"sli.{kind}.selector" in problem.message
+
+
+def test_a_selector_reads_the_same_with_and_without_braces() -> None:
+    spellings = ('job="x"', '{job="x"}', ' { job="x", } ', 'job="x",')
+    signals = [signal_of({"gauge": {"metric": "up", "selector": text}}) for text in spellings]
+    assert {signal.total for signal in signals} == {
+        'sum (count_over_time(up{job="x"}[{{.window}}]))'
+    }
+
+
+def test_errors_and_total_carry_the_same_grouping_labels() -> None:
+    for sli in GOOD[3], GOOD[6]:
+        signal = signal_of(sli)
+        by = ", ".join(next(iter(sli.values()))["by"])
+        assert f"sum by ({by})" in signal.errors
+        assert f"sum by ({by})" in signal.total
+
+
+def test_events_that_count_different_things_are_refused_together() -> None:
+    sli = {
+        "events": {
+            "error_query": "sum(increase(e[{{.window}}]))",
+            "total_query": "sum(rate(t[{{.window}}]))",
+        }
+    }
+    with pytest.raises(ValueError, match=r"count different things; use rate in both"):
+        signal_of(sli)
+
+
+def test_events_without_errors_yet_have_none_and_their_total_is_watched() -> None:
+    signal = signal_of(EVENTS)
+    assert signal.errors_may_be_absent
+    assert signal.sources == ("http_requests_total",)
+    assert signal.weight is Weight.EVENTS
+    assert signal.counting is Counting.PER_SECOND
+
+
+def test_a_raw_ratio_is_weighted_by_time() -> None:
+    signal = signal_of(GOOD[1])
+    assert signal.weight is Weight.TIME
+    assert signal.counting is None
+    assert signal.sources == ("a", "b")
+    assert not signal.errors_may_be_absent
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [("<", ">="), ("<=", ">"), (">", "<="), (">=", "<"), ("==", "!="), ("!=", "==")],
+)
+def test_a_slice_is_bad_where_the_comparison_does_not_hold(good: str, bad: str) -> None:
+    sli = {"threshold": {"query": "cpu", "comparison": good, "value": 0.8}}
+    assert signal_of(sli).errors.endswith(f" {bad} bool 0.8")
+
+
+@pytest.mark.parametrize("change", [{"comparison": "=>"}, {"comparison": None}, {"value": "high"}])
+def test_a_bad_comparison_or_value_is_refused(change: dict[str, object]) -> None:
+    sli = {"query": "cpu", "comparison": "<", "value": 1, **change}
+    (problem,) = problems_of_sli({"threshold": sli})
+    assert f"threshold.{next(iter(change))}" in problem.message
+
+
+def test_a_gauge_counts_samples_so_each_weighs_the_same() -> None:
+    signal = signal_of({"gauge": {"metric": "up"}})
+    assert signal.counting is Counting.PER_SAMPLE
+    assert (
+        signal.errors == "sum (count_over_time(up[{{.window}}]) - sum_over_time(up[{{.window}}]))"
+    )
+    assert signal.sources == ("up",)

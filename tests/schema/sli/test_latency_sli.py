@@ -1,0 +1,98 @@
+"""`latency`: the bucket's spelling, and no data when the bucket is missing."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slos.schema.histogram import le_pattern
+from slos.schema.promql import selectors
+from tests.schema.specs import problems_of_sli, signal_of
+
+
+@pytest.mark.parametrize(
+    ("threshold", "python", "go"),
+    [
+        ("5", "5.0", "5"),
+        ("0.5", "0.5", "0.5"),
+        ("10", "10.0", "10"),
+        ("300", "300.0", "300"),
+        ("0.005", "0.005", "0.005"),
+        ("0.00001", "1e-05", "1e-05"),
+        ("2.5", "2.5", "2.5"),
+        ("1000000", "1000000.0", "1e+06"),
+        ("10000000", "10000000.0", "1e+07"),
+    ],
+)
+def test_both_spellings_of_a_bucket_match_and_no_other_bucket(
+    threshold: str, python: str, go: str
+) -> None:
+    pattern = le_pattern(Decimal(threshold))
+    assert re.fullmatch(pattern, python)
+    assert re.fullmatch(pattern, go)
+    for other in ("+Inf", f"{go}0", f"1{go}", python.replace(".", "x") if "." in python else "x"):
+        assert not re.fullmatch(pattern, other)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.decimals(min_value="0.001", max_value=100_000, places=3))
+def test_every_threshold_matches_the_python_spelling_and_its_own(threshold: Decimal) -> None:
+    pattern = le_pattern(threshold)
+    assert re.fullmatch(pattern, repr(float(threshold)))
+    shortest = format(threshold.normalize(), "f")
+    assert re.fullmatch(pattern, shortest)
+    assert not re.fullmatch(pattern, repr(float(threshold) + 1))
+
+
+@pytest.mark.parametrize(
+    ("written", "le"),
+    [
+        ("500ms", r"0\\.5"),
+        ("5s", r"5|5\\.0"),
+        (0.5, r"0\\.5"),
+        (5, r"5|5\\.0"),
+        ("1m", r"60|60\\.0"),
+    ],
+)
+def test_a_threshold_is_a_duration_or_a_number_in_the_metrics_unit(
+    written: object, le: str
+) -> None:
+    signal = signal_of({"latency": {"metric": "m", "threshold": written}})
+    assert f'le=~"{le}"' in signal.errors
+
+
+@pytest.mark.parametrize("written", [0, -1, "5", "fast", True, None, "-5s"])
+def test_a_bad_threshold_is_refused(written: object) -> None:
+    (problem,) = problems_of_sli({"latency": {"metric": "m", "threshold": written}})
+    assert "latency.threshold" in problem.message
+
+
+def test_errors_need_the_bucket_so_a_missing_one_is_no_data_rather_than_perfection() -> None:
+    signal = signal_of({"latency": {"metric": "m", "threshold": "5s", "selector": 'job="x"'}})
+    assert signal.sources == ('m_bucket{job="x", le=~"5|5\\\\.0"}',)
+    assert not signal.errors_may_be_absent
+    assert " - " in signal.errors
+    assert " or " not in signal.errors
+    names = [selector.partition("{")[0] for selector in selectors(signal.errors)]
+    assert names == ["m_count", "m_bucket"]
+
+
+def test_the_total_is_the_count_of_the_same_histogram() -> None:
+    signal = signal_of({"latency": {"metric": "m", "threshold": "5s"}})
+    assert signal.total == "sum (rate(m_count[{{.window}}]))"
+
+
+@pytest.mark.parametrize("metric", ["m", "m_bucket", "m_count"])
+def test_the_metric_may_be_written_with_its_suffix(metric: str) -> None:
+    signal = signal_of({"latency": {"metric": metric, "threshold": "5s"}})
+    assert signal.sources == ('m_bucket{le=~"5|5\\\\.0"}',)
+
+
+def test_quantiles_are_read_from_all_buckets_of_the_selector() -> None:
+    sli = {"metric": "m", "threshold": "5s", "selector": 'job="x"', "by": ["cluster"]}
+    histogram = signal_of({"latency": sli}).histogram
+    assert histogram is not None
+    assert histogram.buckets == 'm_bucket{job="x"}'
+    assert histogram.by == ("cluster",)

@@ -1,0 +1,129 @@
+"""`probe`: only names and values of the contract, and exactly one promise."""
+
+import re
+
+import promql_parser
+import pytest
+
+from slos.schema import contract
+from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
+from slos.schema.promql import parse, render, walk
+from tests.schema.specs import problems_of_sli, signal_of
+
+LABELS: dict[str, set[str]] = {
+    "stage": set(Stage),
+    "verdict": set(Verdict),
+    "criterion": set(Criterion),
+    "result": set(CheckResult),
+}
+METRICS = {
+    contract.PROBE_RUNS,
+    contract.CHECKS,
+    f"{contract.STAGE_DURATION}_bucket",
+    f"{contract.STAGE_DURATION}_count",
+}
+EVERY = (
+    [{"stage": stage.value, "below": "5s"} for stage in Stage]
+    + [{"verdict": verdict.value} for verdict in Verdict]
+    + [{"criterion": criterion.value} for criterion in Criterion]
+    + [{"criterion": "all"}, {"verdict": ["ok", "late"]}]
+)
+
+
+@pytest.mark.parametrize("probe", EVERY, ids=str)
+def test_a_probe_sli_reads_only_what_the_contract_names(probe: dict[str, str]) -> None:
+    signal = signal_of({"probe": probe})
+    for query in (signal.errors, signal.total, *signal.sources):
+        for node in walk(parse(render(query, "5m"))):
+            if not isinstance(node, promql_parser.VectorSelector):
+                continue
+            assert node.name in METRICS
+            for matcher in node.matchers.matchers:
+                if matcher.name == "le":
+                    continue
+                for value in matcher.value.split("|"):
+                    assert re.sub(r"\\(.)", r"\1", value) in LABELS[matcher.name]
+
+
+def matching(values: type[Verdict], query: str) -> set[Verdict]:
+    """The verdicts whose runs a query with one matcher counts."""
+    found = re.search(r'verdict(=~|!~|!=|=)"([^"]*)"', query)
+    assert found
+    operator, pattern = found.groups()
+    hit = {value for value in values if re.fullmatch(pattern, value)}
+    return hit if operator in ("=", "=~") else set(values) - hit
+
+
+def test_every_verdict_but_the_good_ones_and_unknown_is_an_error() -> None:
+    signal = signal_of({"probe": {"verdict": ["ok", "late"]}})
+    assert matching(Verdict, signal.errors) == set(Verdict) - {
+        Verdict.OK,
+        Verdict.LATE,
+        Verdict.UNKNOWN,
+    }
+
+
+def test_runs_the_prober_could_not_judge_are_in_neither_errors_nor_total() -> None:
+    for verdict in Verdict:
+        signal = signal_of({"probe": {"verdict": verdict.value}})
+        assert matching(Verdict, signal.total) == set(Verdict) - {Verdict.UNKNOWN}
+        assert Verdict.UNKNOWN not in matching(Verdict, signal.errors)
+
+
+def test_failed_checks_are_the_errors_of_a_criterion() -> None:
+    signal = signal_of({"probe": {"criterion": "all"}})
+    assert signal.total == f"sum (rate({contract.CHECKS}[{{{{.window}}}}]))"
+    assert signal.errors == f'sum (rate({contract.CHECKS}{{result="fail"}}[{{{{.window}}}}]))'
+
+
+def test_a_stage_nobody_observed_has_no_data() -> None:
+    signal = signal_of({"probe": {"stage": "verification", "below": "5m"}})
+    assert not signal.errors_may_be_absent
+    (source,) = signal.sources
+    assert 'stage="verification"' in source
+    assert '"300|300\\\\.0"' in source
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        {},
+        {"stage": "verification", "below": "5m", "verdict": "ok"},
+        {"verdict": "ok", "criterion": "all"},
+        {"stage": "verification", "below": "5m", "verdict": "ok", "criterion": "all"},
+        {"verdict": []},
+    ],
+)
+def test_a_probe_sli_makes_exactly_one_promise(probe: dict[str, object]) -> None:
+    (problem,) = problems_of_sli({"probe": probe})
+    assert "exactly one of stage, verdict and criterion" in problem.message
+
+
+@pytest.mark.parametrize(
+    "probe", [{"stage": "verification"}, {"verdict": "ok", "below": "5m"}, {"below": "5m"}]
+)
+def test_stage_and_below_belong_together(probe: dict[str, object]) -> None:
+    problems = problems_of_sli({"probe": probe})
+    assert len(problems) == 1
+    assert "stage" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        {"stage": "verifying", "below": "5m"},
+        {"verdict": ["ok", "fine"]},
+        {"criterion": "AC9.nothing"},
+        {"stage": "verification", "below": "soon"},
+        {"verdict": 5},
+    ],
+)
+def test_values_outside_the_contract_are_refused(probe: dict[str, object]) -> None:
+    problems = problems_of_sli({"probe": probe})
+    assert problems
+    assert all("sli.probe." in problem.message for problem in problems)
+
+
+def test_a_refused_stage_is_told_which_ones_there_are() -> None:
+    (problem,) = problems_of_sli({"probe": {"stage": "verifying", "below": "5m"}})
+    assert all(stage.value in f"{problem.message} {problem.hint}" for stage in Stage)

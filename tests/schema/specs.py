@@ -1,0 +1,66 @@
+"""Spec texts for tests: one plain Sloth file, and the parts a test changes in it."""
+
+from typing import Any
+
+import yaml
+
+from slos.schema.document import read_documents
+from slos.schema.parse import parse_specs
+from slos.schema.problem import Problem
+from slos.schema.signal import Signal
+from slos.schema.spec import Spec
+
+ERRORS = 'sum(rate(http_requests_total{code=~"5.."}[{{.window}}]))'
+TOTAL = "sum(rate(http_requests_total[{{.window}}]))"
+EVENTS: dict[str, Any] = {"events": {"error_query": ERRORS, "total_query": TOTAL}}
+
+
+def slo(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever YAML holds
+    return {
+        "name": "requests",
+        "objective": 99.9,
+        "sli": EVENTS,
+        "alerting": {"name": "TooManyErrors"},
+        **changes,
+    }
+
+
+def spec(*slos: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "version": "prometheus/v1",
+        "service": "shop",
+        "slos": list(slos) or [slo()],
+        **changes,
+    }
+
+
+def as_yaml(document: object) -> bytes:
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True)).encode()
+
+
+def problems_of(document: object, *, lenient: bool = False) -> list[Problem]:
+    return parse_specs(as_yaml(document), "shop.yaml", lenient=lenient)[1]
+
+
+def parsed(document: object) -> Spec:
+    """The one valid spec of a document."""
+    specs, problems = parse_specs(as_yaml(document), "shop.yaml")
+    assert not problems, problems
+    assert len(specs) == 1
+    return specs[0].spec
+
+
+def signal_of(sli: dict[str, Any]) -> Signal:
+    return parsed(spec(slo(sli=sli))).slos[0].sli.chosen().signal()
+
+
+def problems_of_sli(sli: object) -> list[Problem]:
+    return problems_of(spec(slo(sli=sli)))
+
+
+def value_of(text: str) -> object:
+    """The one value in a YAML text that has no problems."""
+    documents, problems = read_documents(text.encode(), "a.yaml")
+    assert not problems, problems
+    assert len(documents) == 1
+    return documents[0].value

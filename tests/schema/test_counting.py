@@ -1,0 +1,95 @@
+"""Which queries can be added up over time, and what they count."""
+
+import pytest
+
+from slos.schema.counting import Counting, NotSummable, counting_of
+
+W = "[{{.window}}]"
+RATE = f"rate(m{W})"
+
+
+@pytest.mark.parametrize(
+    ("query", "counting"),
+    [
+        (RATE, Counting.PER_SECOND),
+        (f"sum({RATE})", Counting.PER_SECOND),
+        (f"sum by (cluster) ({RATE})", Counting.PER_SECOND),
+        (f"sum without (pod) ({RATE})", Counting.PER_SECOND),
+        (f"increase(m{W})", Counting.PER_RANGE),
+        (f"sum(increase(m{W}))", Counting.PER_RANGE),
+        (f"count_over_time(m{W})", Counting.PER_SAMPLE),
+        (f"sum(sum_over_time(m{W}))", Counting.PER_SAMPLE),
+        (f"sum({RATE}) + sum(rate(n{W}))", Counting.PER_SECOND),
+        (f"sum({RATE}) - sum(rate(n{W}))", Counting.PER_SECOND),
+        (f"-({RATE})", Counting.PER_SECOND),
+        (f"clamp_min({RATE}, 0)", Counting.PER_SECOND),
+        (f"clamp_min(sum({RATE}) - sum(rate(n{W})), 0)", Counting.PER_SECOND),
+        (f"sum({RATE}) or vector(0)", Counting.PER_SECOND),
+        (f"sum({RATE}) > 0", Counting.PER_SECOND),
+        (f"sum({RATE}) * 2", Counting.PER_SECOND),
+        (f"0.5 * sum({RATE})", Counting.PER_SECOND),
+        (f"sum({RATE}) / 1000", Counting.PER_SECOND),
+        (f'label_replace({RATE}, "a", "$1", "b", "(.*)")', Counting.PER_SECOND),
+        (f"{RATE} * on (pod) group_left (node) kube_pod_info", Counting.PER_SECOND),
+        (f"kube_pod_info * on (pod) group_right () {RATE}", Counting.PER_SECOND),
+        (f"sum(  # all of them\n{RATE})", Counting.PER_SECOND),
+    ],
+)
+def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counting) -> None:
+    assert counting_of(query) is counting
+
+
+@pytest.mark.parametrize(
+    ("query", "reason", "hint"),
+    [
+        (f"avg({RATE})", "avg", "sum"),
+        (f"max({RATE})", "max", "sum"),
+        (f"min by (a) ({RATE})", "min", "sum"),
+        (f"count({RATE})", "count", "sum"),
+        (f"topk(3, {RATE})", "topk", "sum"),
+        (f"quantile(0.9, {RATE})", "quantile", "sum"),
+        (f"sum({RATE}) / sum(rate(n{W}))", "'/'", "apart"),
+        (f"sum({RATE}) * sum(rate(n{W}))", "'*'", "apart"),
+        (f"1 / sum({RATE})", "'/'", "apart"),
+        (f"sum({RATE}) ^ 2", "'^'", "apart"),
+        (f"sum({RATE}) % 2", "'%'", "apart"),
+        (f"sum({RATE}) > 5", "'>'", "raw"),
+        (f"{RATE} and on () up", "'and'", "raw"),
+        (f"{RATE} unless up", "'unless'", "raw"),
+        (f"irate(m{W})", "irate()", "rate"),
+        (f"delta(m{W})", "delta()", "rate"),
+        (f"avg_over_time(m{W})", "avg_over_time()", "raw"),
+        (f"max_over_time(m{W})", "max_over_time()", "raw"),
+        (f"histogram_quantile(0.9, {RATE})", "histogram_quantile()", "raw"),
+        (f"abs({RATE})", "abs()", "raw"),
+        (f"rate(m{W} offset 5m)", "shifted in time", "offset"),
+        (f"rate(m{W} @ 1600000000)", "shifted in time", "@"),
+        (f"rate(m{W} @ end())", "shifted in time", "@"),
+        ("rate(m[5m])", "fixed range", "[{{.window}}]"),
+        (f"sum({RATE}) + sum(rate(n[1h]))", "fixed range", "[{{.window}}]"),
+        ("rate(m[{{.window}}:1m])", "subquery", "counter"),
+        (f"sum_over_time({RATE}[1h:1m])", "subquery", "counter"),
+        (f"{RATE} + increase(n{W})", "mixes", "throughout"),
+        (f"{RATE} + count_over_time(n{W})", "mixes", "throughout"),
+        ("m", "without a range function", "rate"),
+        ("sum(m)", "without a range function", "rate"),
+        (f"m{W}", "without a range function", "rate"),
+        (f"sum({RATE}) + n", "without a range function", "rate"),
+        ("vector(1)", "reads no counter", "rate"),
+        ("42", "reads no counter", "rate"),
+    ],
+)
+def test_any_other_query_is_refused_with_reason_and_hint(
+    query: str, reason: str, hint: str
+) -> None:
+    with pytest.raises(NotSummable) as refused:
+        counting_of(query)
+    message, semicolon, advice = str(refused.value).partition("; ")
+    assert semicolon
+    assert reason in message
+    assert hint in advice
+
+
+def test_a_window_that_is_only_shifted_inside_an_aggregation_is_found_too() -> None:
+    with pytest.raises(NotSummable, match="shifted in time"):
+        counting_of(f"sum by (a) (label_replace(rate(m{W} offset 1m), 'a', 'b', 'c', 'd'))")
