@@ -15,6 +15,8 @@ from generator.model import (
 )
 from slos.schema.units import Duration, plain
 
+# What an alert shows is this many digits finer than the budget, at least hundredths.
+_FINER = 2
 # Digits of a burn factor: finer than any traffic can tell, short enough to read.
 _FACTOR_DIGITS = 6
 
@@ -27,7 +29,7 @@ def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
     for threshold in slo.threshold_alerts:
         if tiers.is_fine(slo, threshold.over):
             yield _threshold_rule(slo, threshold)
-    if slo.absent_alert:
+    if slo.absent_alert and slo.signal.sources:
         yield _absent_rule(slo, slo.absent_alert)
 
 
@@ -51,14 +53,14 @@ def _burn_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
     either = "\n  or\n".join(
         _burning(slo, condition, alert.firing.min_events) for condition in alert.conditions
     )
-    return _rule(f"round(100 * (\n{either}\n), 0.01)", alert.firing)
+    return _rule(_percent(slo, either), alert.firing)
 
 
 def _threshold_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:
     """The share of errors over a window is above a plain threshold."""
     above = f"  {_above(slo, alert.over, plain(alert.above))}"
     above += _enough(slo, alert.over, alert.firing.min_events)
-    return _rule(f"round(100 * (\n{above}\n), 0.01)", alert.firing)
+    return _rule(_percent(slo, above), alert.firing)
 
 
 def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
@@ -87,6 +89,12 @@ def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
     # Counts are extrapolated, so ten events may read 9.97.
     least = Decimal(min_events) - Decimal("0.5")
     return f"\n  and{ignoring}\n    ({tiers.events_in(slo, window)} >= {plain(least)})"
+
+
+def _percent(slo: SLO, ratio: str) -> str:
+    """A ratio as a percentage for people, rounded to what matters beside the budget."""
+    digits = max(_FINER, _FINER - (100 * slo.budget).adjusted())
+    return f"round(100 * (\n{ratio}\n), {plain(Decimal(1).scaleb(-digits))})"
 
 
 def _rule(expr: str, firing: Firing, labels: Mapping[str, str] | None = None) -> AlertingRule:

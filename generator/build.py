@@ -11,11 +11,18 @@ from generator.pipeline import Plans, Settings
 _DEFAULT_FORMAT = "prometheus"
 
 
-def plan_inputs(inputs: Sequence[Path], settings: Settings) -> Plans:
-    """Read and plan spec files; what could not be read is among the problems."""
-    sources, unread = load.read_sources(inputs)
+def plan_inputs(inputs: Sequence[Path], settings: Settings, *, out: str) -> Plans:
+    """Read and plan spec files; what could not be read is among the problems.
+
+    Args:
+        inputs: spec files and folders of them.
+        settings: how to plan.
+        out: where the result will go, which must not be where the specs are.
+    """
+    sources, found = load.read_sources(inputs)
     planned = pipeline.plan(sources, settings)
-    return Plans(planned.plans, planned.slos, (*unread, *planned.problems))
+    found += load.in_each_others_way(inputs, sources, out)
+    return Plans(planned.plans, planned.slos, (*found, *planned.problems))
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> list[Artifact]:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from generator.pipeline import Source
 from slos.schema.problem import Position, Problem
 
+STDOUT = "-"
 _SUFFIXES = {".yaml", ".yml"}
 
 
@@ -17,19 +18,50 @@ def read_sources(inputs: Sequence[Path]) -> tuple[list[Source], list[Problem]]:
     """
     sources, problems = [], []
     for given in inputs:
-        found = [given] if not given.is_dir() else _below(given)
+        is_folder = _is_folder(given)
+        found = _below(given) if is_folder else [given]
         if not found:
             hint = "put *.yaml files there, or name the files"
             problems.append(Problem(Position(str(given)), "no spec files in this folder", hint))
         for path in found:
-            name = path.relative_to(given) if given.is_dir() else Path(path.name)
+            name = path.relative_to(given) if is_folder else Path(path.name)
             try:
                 data = path.read_bytes()
             except OSError as error:
-                problems.append(Problem(Position(str(path)), _cannot_read(error), _hint(error)))
+                problems.append(_unreadable(path, error))
             else:
                 sources.append(Source(str(path), PurePosixPath(name.as_posix()), data))
     return _each_once(sources), problems
+
+
+def in_each_others_way(
+    inputs: Sequence[Path], sources: Sequence[Source], out: str
+) -> list[Problem]:
+    """An output that would overwrite a spec, or be read as one by the next build."""
+    target = _resolved(out)
+    if out == STDOUT or target is None:
+        return []
+    at, hint = Position(out), "choose another output"
+    if any(_resolved(source.shown) == target for source in sources):
+        return [Problem(at, "the output is one of the specs", hint)]
+    folders = filter(_is_folder, inputs)
+    if any(target.is_relative_to(folder.resolve()) for folder in folders):
+        return [Problem(at, "the output lies in the folder the specs are read from", hint)]
+    return []
+
+
+def _resolved(path: str) -> Path | None:
+    try:
+        return Path(path).resolve()
+    except (OSError, ValueError, RuntimeError):  # it will not be readable or writable either
+        return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name no file can have: reading it will say so
+        return False
 
 
 def _below(folder: Path) -> list[Path]:
@@ -38,7 +70,7 @@ def _below(folder: Path) -> list[Path]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in _SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
+        and not path.is_dir()
     ]
 
 
@@ -50,13 +82,7 @@ def _each_once(sources: Iterable[Source]) -> list[Source]:
     return list(seen.values())
 
 
-def _cannot_read(error: OSError) -> str:
-    return f"cannot be read: {error.strerror or error}"
-
-
-def _hint(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "check the path"
-    if isinstance(error, PermissionError):
-        return "check its permissions"
-    return ""
+def _unreadable(path: Path, error: OSError) -> Problem:
+    hints = {FileNotFoundError: "check the path", PermissionError: "check its permissions"}
+    message = f"cannot be read: {error.strerror or error}"
+    return Problem(Position(str(path)), message, hints.get(type(error), ""))

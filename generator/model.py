@@ -38,13 +38,13 @@ class BurnCondition:
 
     Attributes:
         factor: burn rate; 1 spends the whole budget in exactly one period.
-        percent: share of the budget, in percent, that is gone when the long window is full.
+        wanted: the rate its window asks for; `factor` is lower where that could never fire.
         short: window that ends the alert soon after the trouble ends.
         long: window that tells a trend from a blip.
     """
 
     factor: Decimal
-    percent: Decimal
+    wanted: Decimal
     short: Duration
     long: Duration
 

@@ -12,6 +12,7 @@ from slos.schema.units import Duration
 ID, SERVICE, SLO_NAME = "sloth_id", "sloth_service", "sloth_slo"
 IDENTITY = (ID, SERVICE, SLO_NAME)
 WINDOW = "sloth_window"
+RESERVED = (*IDENTITY, WINDOW)
 SLOTH_SEVERITY = "sloth_severity"
 SEVERITY = "severity"
 QUANTILE = "quantile"

@@ -16,7 +16,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 SPECS = Path("slos")
 RULES = Path("rules")
-STDOUT = "-"
 
 
 class _DurationType(click.ParamType[Duration]):
@@ -116,4 +115,7 @@ def settings_of(options: dict[str, Any]) -> Settings:
 
 def is_file(out: str) -> bool:
     """Whether `--out` names one file rather than a folder."""
-    return Path(out).suffix.lower() in {".yaml", ".yml"} and not Path(out).is_dir()
+    try:
+        return Path(out).suffix.lower() in {".yaml", ".yml"} and not Path(out).is_dir()
+    except OSError:  # a name no file can have: writing it will say so
+        return True

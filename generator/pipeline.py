@@ -56,7 +56,7 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     plans, every_slo, problems = [], [], list(_colliding(sources))
     seen: dict[str, Position] = {}
     profile = profiles()[settings.profile]
-    for source in sources:
+    for source in sorted(sources, key=lambda source: str(source.path)):
         located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
         slos, more = _resolved(located, settings.defaults)
         problems += [*found, *more, *_duplicates(located, seen)]

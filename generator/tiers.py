@@ -40,7 +40,7 @@ def counted(slo: SLO, template: str) -> str:
         case Counting.PER_RANGE:
             return _scaled(template, longer, f"{plain(steps.fine.seconds)} / {longer.seconds:f}")
         case Counting.PER_SAMPLE:
-            return promql.render(template, str(steps.fine)).strip()
+            return promql.render(template, str(Duration(steps.fine.ms - 1))).strip()
         case None:
             return promql.render(template, str(longer)).strip()
 
@@ -68,8 +68,4 @@ def ratio_in(slo: SLO, window: Duration) -> str:
 
 
 def _scaled(template: str, window: Duration, factor: str) -> str:
-    query = promql.render(template, str(window)).strip()
-    # A comment on the query's last line must not swallow the parenthesis.
-    if "\n" in query or "#" in query:
-        return f"(\n{query}\n) * {factor}"
-    return f"({query}) * {factor}"
+    return f"{promql.wrapped(promql.render(template, str(window)))} * {factor}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from generator.model import BurnCondition, Severity
+from slos.schema.alert_text import escape
 from slos.schema.units import Duration, plain
 
 
@@ -23,7 +24,9 @@ class Promise:
     period: Duration
 
     def __str__(self) -> str:
-        return self.description or f"{plain(self.objective)} % good over {_span(self.period)}."
+        return (
+            escape(self.description) or f"{plain(self.objective)} % good over {_span(self.period)}."
+        )
 
 
 def burn(
@@ -31,7 +34,7 @@ def burn(
 ) -> dict[str, str]:
     """Annotations of a burn-rate alert."""
     speeds = " or ".join(
-        f"{plain(condition.factor, 2)} times too fast over {condition.long}"
+        f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}"
         for condition in conditions
     )
     allowed = plain(100 - promise.objective)
@@ -41,7 +44,7 @@ def burn(
         f"{allowed} % are allowed",
         "description": f"{promise} Right now {{{{ $value }}}} % of events are bad; the budget "
         f"is {allowed} % over {_span(promise.period)}. This {severity} fires when the budget burns "
-        f"{speeds}.",
+        f"at {speeds}.",
     }
 
 

@@ -39,10 +39,10 @@ def changes(artifacts: Sequence[Artifact], folder: Path) -> Changes:
     Raises:
         CannotWriteError: when the folder is a file, or cannot be read.
     """
-    if folder.exists() and not folder.is_dir():
-        raise CannotWriteError(f"{folder} is a file; name a folder, or remove the file")
     wanted = _with_manifest(artifacts)
     try:
+        if folder.exists() and not folder.is_dir():
+            raise CannotWriteError(f"{folder} is a file; name a folder, or remove the file")
         present = {name: _text(folder / name) for name in wanted}
         gone = {name for name in _listed(folder) - set(wanted) if (folder / name).is_file()}
     except OSError as error:
@@ -61,6 +61,8 @@ def changes_of_file(artifact: Artifact, path: Path) -> Changes:
         CannotWriteError: when the file cannot be read.
     """
     try:
+        if path.is_dir():
+            raise CannotWriteError(f"{path} is a folder; name a file")
         present = _text(path)
     except OSError as error:
         raise _cannot("read", error) from error
@@ -97,11 +99,8 @@ def write_file(artifact: Artifact, path: Path) -> None:
     Raises:
         CannotWriteError: when the path is a folder or cannot be written.
     """
-    if path.is_dir():
-        raise CannotWriteError(
-            f"{path} is a folder; several files go into a folder, one into a file"
-        )
-    _apply(path.parent, {path.name: artifact.text}, ())
+    if changes_of_file(artifact, path):
+        _apply(path.parent, {path.name: artifact.text}, ())
 
 
 def _apply(folder: Path, texts: Mapping[str, str], removed: Sequence[str]) -> None:
@@ -124,7 +123,8 @@ def _apply(folder: Path, texts: Mapping[str, str], removed: Sequence[str]) -> No
         _undo(before, staged, made)
         raise _cannot("write", error) from error
     for name in removed:
-        _remove_empty_folders((folder / name).parent, folder)
+        with suppress(OSError):  # an empty folder left over harms nobody
+            _remove_empty_folders((folder / name).parent, folder)
 
 
 def _undo(
@@ -178,7 +178,11 @@ def _remove_empty_folders(folder: Path, root: Path) -> None:
 
 
 def _with_manifest(artifacts: Sequence[Artifact]) -> dict[str, str]:
-    texts = {str(artifact.path): artifact.text for artifact in artifacts}
+    texts: dict[str, str] = {}
+    for artifact in artifacts:
+        if str(artifact.path) in texts:
+            raise CannotWriteError(f"two files would be called {artifact.path}; rename a spec")
+        texts[str(artifact.path)] = artifact.text
     texts[MANIFEST] = "\n".join([f"{MARK}: the files of this build.", *sorted(texts), ""])
     return texts
 
@@ -186,11 +190,14 @@ def _with_manifest(artifacts: Sequence[Artifact]) -> dict[str, str]:
 def _listed(folder: Path) -> set[str]:
     """The files the last build made here; a list that was tampered with cannot lead outside."""
     lines = (_text(folder / MANIFEST) or "").splitlines()[1:]
-    return {
-        line
-        for line in lines
-        if line and (folder / line).resolve().is_relative_to(folder.resolve())
-    }
+    return {line for line in lines if line and _is_below(folder / line, folder)}
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a NUL, or links that lead in a circle
+        return False
 
 
 def _text(path: Path) -> str | None:

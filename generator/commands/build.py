@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from generator import build, report, write
+from generator.load import STDOUT
 from generator.model import Artifact
-from generator.options import SPECS, STDOUT, is_file, settings_of, spec_options
+from generator.options import SPECS, is_file, settings_of, spec_options
 
 
 @click.command("build")
@@ -27,7 +28,7 @@ def command(specs: tuple[Path, ...], out: str, format_: str | None, **options: A
       slo-rules build specs -o out --format operator && kubectl apply -k out
     """
     settings = settings_of(options)
-    plans = build.plan_inputs(specs or (SPECS,), settings)
+    plans = build.plan_inputs(specs or (SPECS,), settings, out=out)
     report.problems(plans.problems)
     if plans.broken:
         click.echo("nothing was written", err=True)

@@ -1,15 +1,18 @@
 """`slo-rules check`: are the specs right, and is the folder what they give?"""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from generator import build, report, write
-from generator.options import SPECS, STDOUT, is_file, settings_of, spec_options
+from generator.load import STDOUT
+from generator.options import SPECS, is_file, settings_of, spec_options
 from generator.pipeline import Plans
 from generator.write import Changes
+from slos.schema.problem import Position, Problem
 
 
 @click.command("check")
@@ -33,7 +36,7 @@ def command(
       slo-rules check new.yaml -o -
     """
     settings = settings_of(options)
-    plans = build.plan_inputs(specs or (SPECS,), settings)
+    plans = build.plan_inputs(specs or (SPECS,), settings, out=out)
     changes = None
     try:
         if not plans.broken and out != STDOUT:
@@ -44,8 +47,8 @@ def command(
                 artifacts = build.folder_artifacts(plans, format_, settings)
                 changes = write.changes(artifacts, Path(out))
     except write.CannotWriteError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        in_the_way = Problem(Position(out), str(error))
+        plans = replace(plans, problems=(*plans.problems, in_the_way))
     if as_json:
         report.as_json(plans.problems, changes)
     else:

@@ -1,5 +1,6 @@
 """`operator`: PrometheusRule objects for the Prometheus Operator, ready for `kubectl apply -k`."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -9,6 +10,8 @@ from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 
 NAME = "operator"
+# Kubernetes takes 253 characters; room for prefix and hash, and still fit to be read.
+_LONGEST = 200
 
 
 def render(plan: Plan, settings: OutputSettings) -> Artifact:
@@ -44,6 +47,13 @@ def _object(plan: Plan, settings: OutputSettings) -> Iterator[str]:
 
 
 def _object_name(path: PurePosixPath) -> str:
-    """A DNS label from the file's path: `team/my_api.yaml` is `slo-team-my-api`."""
-    stem = str(path.with_suffix("")).lower()
-    return "slo-" + re.sub(r"[^a-z0-9]+", "-", stem).strip("-")
+    """A DNS label from the file's path: `team/api.yaml` is `slo-team-api`.
+
+    A path that is no label as it stands gets a piece of its hash, so that `my_api` and `my-api`
+    stay apart.
+    """
+    stem = str(path.with_suffix(""))
+    label = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST]
+    if label != stem.replace("/", "-"):
+        label += "-" + hashlib.sha256(stem.encode()).hexdigest()[:6]
+    return f"slo-{label.strip('-')}"

@@ -34,8 +34,8 @@ _RANGE_FUNCTIONS = {
     "count_over_time": Counting.PER_SAMPLE,
     "sum_over_time": Counting.PER_SAMPLE,
 }
-# Functions that pass sums through unchanged: they touch labels, order or tiny negatives.
-_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc", "clamp_min"}
+# Functions that pass sums through unchanged: they touch labels or order.
+_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc"}
 
 
 def counting_of(template: str) -> Counting:
@@ -60,30 +60,30 @@ def _kinds(node: ast.Expr) -> set[Counting]:
     match node:
         case ast.ParenExpr() | ast.UnaryExpr():
             return _kinds(node.expr)
-        case ast.NumberLiteral():
-            return set()
         case ast.Call():
             return _kinds_of_call(node)
         case ast.AggregateExpr():
             return _kinds_of_aggregate(node)
         case ast.BinaryExpr():
             return _kinds_of_binary(node)
+    if _is_zero(node):
+        return set()
     raise NotSummable(
-        f"{_short(node)} is read without a range function; "
+        f"{_short(node)} is added without a range function; "
         "wrap counters in rate(...[{{.window}}]), or use a 'raw' SLI, which is weighted by time"
     )
 
 
 def _kinds_of_call(node: ast.Call) -> set[Counting]:
     name = node.func.name
-    if name == "vector":
-        return set()
-    if name in _TRANSPARENT:
+    if name in _TRANSPARENT or (name == "clamp_min" and _is_zero(node.args[1])):
         return _kinds(node.args[0])
+    if name == "vector" and _is_zero(node.args[0]):
+        return set()
     counting = _RANGE_FUNCTIONS.get(name)
     if counting is None:
         raise NotSummable(
-            f"{name}() cannot be added up over time; "
+            f"{name}() cannot be added up over time, as in {_short(node)}; "
             f"use one of {', '.join(_RANGE_FUNCTIONS)}, or a 'raw' SLI, which is weighted by time"
         )
     _check_range(node.args[0], name)
@@ -121,13 +121,17 @@ def _kinds_of_binary(node: ast.BinaryExpr) -> set[Counting]:
         return _kinds(node.rhs)
     if operator in ("*", "/") and not _reads_range(node.rhs):
         return _kinds(node.lhs)
-    # `> 0` only drops minutes that add nothing.
-    if operator in (">", "!=") and _is_zero(node.rhs):
+    # `> 0` only drops minutes that add nothing; `> bool 0` makes a flag of them.
+    if operator in (">", "!=") and _is_zero(node.rhs) and not _gives_flags(node):
         return _kinds(node.lhs)
     raise NotSummable(
         f"'{operator}' between counts cannot be added up over time; "
         "give errors and total apart, or use a 'raw' SLI, which is weighted by time"
     )
+
+
+def _gives_flags(node: ast.BinaryExpr) -> bool:
+    return node.modifier is not None and node.modifier.return_bool
 
 
 def _reads_range(node: ast.Expr) -> bool:

@@ -14,15 +14,25 @@ from pydantic import BaseModel, ValidationError
 
 from slos.schema.explain_errors import explain
 from slos.schema.problem import Position, Problem
+from slos.schema.yaml_limits import TooMuchError, check_depth, check_size
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
     """Values from nodes; decimals stay exact and dates stay text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """A value; one that cannot be read is an error at its place."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, IndexError, ArithmeticError) as error:
+            kind = node.tag.rpartition(":")[2]
+            message = f"this cannot be read as {kind}"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
 
 
 def _exact_number(constructor: _Constructor, node: yaml.ScalarNode) -> object:
@@ -76,15 +86,18 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         hint = "a spec is YAML text in UTF-8"
         return [], [Problem(Position(file), "this is not a text file", hint)]
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=_Loader) if not _is_empty(node)]
+        check_depth(text, LOADER)
+        nodes = [node for node in yaml.compose_all(text, Loader=LOADER) if not _is_empty(node)]
+        for node in nodes:
+            check_size(node)
         return _construct(nodes, file)
     except yaml.MarkedYAMLError as error:
         return [], [_syntax_problem(error, file)]
     except yaml.reader.ReaderError as error:
         hint = "remove the character; YAML text has no control characters"
         return [], [Problem(Position(file), f"not YAML: {error.reason}", hint)]
-    except RecursionError:
-        return [], [Problem(Position(file), "the YAML is nested too deep", "flatten it")]
+    except TooMuchError as error:
+        return [], [Problem(Position(file), str(error), "write it plainly")]
 
 
 def validate(
@@ -155,8 +168,6 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
         for key, value in node.value:
             if key.value == str(step):
                 return key, value
-            if key.value == "<<" and (found := _child(value, step)):
-                return found
     return None
 
 

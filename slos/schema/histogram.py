@@ -40,6 +40,7 @@ def above_threshold(
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=False,
+        by=tuple(by),
         sources=(good,),
         histogram=Histogram(buckets=buckets, by=tuple(by)),
     )

@@ -7,11 +7,16 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-import promql_parser
+import promql_parser as ast
 
 _VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_PROBE_WINDOW = "7m"
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
+_QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
+# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ANY_WINDOW = "7m"
+_OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
 def render(template: str, window: str) -> str:
@@ -25,18 +30,22 @@ def render(template: str, window: str) -> str:
 
 
 def check_template(template: str) -> str:
-    """Give the template back when it is PromQL once the window is filled in.
+    """Give the template back when it is an instant query once the window is filled in.
 
     Raises:
-        ValueError: empty, a template action other than the window, or not PromQL.
+        ValueError: empty, a template action other than the window, not PromQL, not a vector,
+            or something only newer or other engines understand.
     """
     if not template.strip():
         raise ValueError("the query is empty; write a PromQL expression")
-    filled = render(template, _PROBE_WINDOW)
+    filled = render(template, _ANY_WINDOW)
     unknown = _ANY_ACTION.search(filled)
     if unknown:
         raise ValueError(f"cannot fill in {unknown.group()}; only {{{{.window}}}} is known here")
-    parse(filled)
+    tree = parse(filled)
+    # sum() takes instant vectors only, so the parser itself tells the type.
+    parse(f"sum{wrapped(filled)}")
+    _check_portable(tree, filled)
     return template
 
 
@@ -53,46 +62,66 @@ def check_windowed_template(template: str) -> str:
     return check_template(template)
 
 
+def check_selector(matchers: str) -> str:
+    """Matchers without braces; `{job="x"}` and `job="x"` are the same.
+
+    Raises:
+        ValueError: when they are anything else.
+    """
+    inner = matchers.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
+    query = f"up{{{inner}}}"
+    if not isinstance(parse(query), ast.VectorSelector):
+        raise ValueError(  # noqa: TRY004 - pydantic takes ValueError for a finding
+            f'{matchers!r} is not a selector; write matchers like job="api"'
+        )
+    check_template(query)
+    return inner
+
+
 @lru_cache(maxsize=4096)
-def parse(query: str) -> promql_parser.Expr:
+def parse(query: str) -> ast.Expr:
     """The syntax tree of a query.
 
     Raises:
         ValueError: with the parser's finding and the query.
     """
     try:
-        return promql_parser.parse(query)
+        return ast.parse(query)
     except ValueError as error:
         raise ValueError(f"not PromQL: {error}; in the query {_one_line(query)}") from error
 
 
-def selectors(template: str) -> list[str]:
+def wrapped(query: str) -> str:
+    """The query in parentheses; a comment at its end must not swallow the closing one."""
+    query = query.strip()
+    return f"(\n{query}\n)" if "\n" in query or "#" in query else f"({query})"
+
+
+def selectors(template: str) -> tuple[str, ...]:
     """Every distinct series selector of a query, in the order of reading, as PromQL text."""
-    found = []
-    for node in walk(parse(render(template, _PROBE_WINDOW))):
-        if isinstance(node, promql_parser.VectorSelector):
-            text = _selector_text(node)
-            if text not in found:
-                found.append(text)
-    return found
+    found: dict[str, None] = {}
+    for node in walk(parse(render(template, _ANY_WINDOW))):
+        if isinstance(node, ast.VectorSelector):
+            found.setdefault(_selector_text(node))
+    return tuple(found)
 
 
-def walk(node: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
+def walk(node: ast.Expr) -> Iterator[ast.Expr]:
     """All nodes of a syntax tree, parents first."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
-def children(node: promql_parser.Expr) -> list[promql_parser.Expr]:
+def children(node: ast.Expr) -> list[ast.Expr]:
     """The direct sub-expressions of a node, left to right."""
-    if isinstance(node, promql_parser.BinaryExpr):
+    if isinstance(node, ast.BinaryExpr):
         return [node.lhs, node.rhs]
-    if isinstance(node, promql_parser.Call):
+    if isinstance(node, ast.Call):
         return list(node.args)
-    if isinstance(node, promql_parser.MatrixSelector):
+    if isinstance(node, ast.MatrixSelector):
         return [node.vector_selector]
-    if isinstance(node, promql_parser.AggregateExpr):
+    if isinstance(node, ast.AggregateExpr):
         return [node.expr] if node.param is None else [node.param, node.expr]
     inner = getattr(node, "expr", None)
     return [] if inner is None else [inner]
@@ -109,10 +138,27 @@ def label_set(labels: dict[str, str]) -> str:
     return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
 
 
-def _selector_text(node: promql_parser.VectorSelector) -> str:
-    matchers = str(node.matchers)
-    text = (node.name or "") + ("" if matchers == "{}" else matchers)
-    return text or "{}"
+def _check_portable(tree: ast.Expr, query: str) -> None:
+    """Refuse what the parser knows and Prometheus 2.x does not: the whole file would be lost."""
+    if _QUOTED_NAME.search(_STRING.sub('""', query)):
+        raise ValueError("quoted names in braces need Prometheus 3; use classic names")
+    for node in walk(tree):
+        if isinstance(node, ast.VectorSelector):
+            if node.matchers.or_matchers:
+                raise ValueError("'or' between matchers is not PromQL; use =~ with a|b")
+            for matcher in node.matchers.matchers:
+                if not _LABEL_NAME.fullmatch(matcher.name):
+                    raise ValueError(
+                        f"the label name {matcher.name!r} needs Prometheus 3; use a classic name"
+                    )
+
+
+def _selector_text(node: ast.VectorSelector) -> str:
+    matchers = ", ".join(
+        f"{m.name}{_OPERATORS[str(m.op).removeprefix('MatchOp.')]}{quoted(m.value)}"
+        for m in node.matchers.matchers
+    )
+    return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
 
 
 def _one_line(query: str) -> str:

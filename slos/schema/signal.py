@@ -37,6 +37,7 @@ class Signal:
         weight: what the total counts.
         errors_may_be_absent: no error series yet means no errors, not no data. False where
             errors and total come from the same series, so that a hole is a hole.
+        by: labels that split the SLO, as far as its queries tell; one budget for each value.
         sources: selectors without which there is no data; an absent alert watches them.
         histogram: where latencies come from, if anywhere.
     """
@@ -46,6 +47,7 @@ class Signal:
     counting: Counting | None
     weight: Weight
     errors_may_be_absent: bool
+    by: tuple[str, ...]
     sources: tuple[str, ...]
     histogram: Histogram | None = None
 

@@ -7,20 +7,27 @@ A plain Sloth file is a valid file of ours. Field names are those of Sloth's
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
 
 from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
-from slos.schema.wire import Annotations, DurationField, Labels, Name, Ratio, Wire
+from slos.schema.wire import (
+    AlertLabels,
+    Annotations,
+    DurationField,
+    Labels,
+    Name,
+    Ratio,
+    Wire,
+)
 
 
 def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError(  # noqa: TRY004 - pydantic takes ValueError for a finding
-            f"{value!r} is not an objective; write a percentage like 99.9"
-        )
+        written = repr(value) if isinstance(value, str) else "this"
+        raise ValueError(f"{written} is not an objective; write a percentage like 99.9")  # noqa: TRY004 - pydantic takes ValueError for a finding
     objective = Decimal(value)
-    if not 0 < objective < 100:  # noqa: PLR2004 - percent
+    if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
         raise ValueError(
             f"{value} is out of reach; an objective lies above 0 and below 100, "
             "for 100 % leaves no error budget and 0 % promises nothing"
@@ -94,7 +101,7 @@ class AlertWindows(Wire):
 class Firing(Wire):
     """What every alert can be told: Sloth's labels and annotations, and our timing."""
 
-    labels: Labels = Field(default_factory=dict)
+    labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
     for_: Annotated[DurationField | None, Field(alias="for")] = None
     """Ours: fire only when the condition held this long."""
@@ -105,35 +112,35 @@ class Firing(Wire):
 class GuardedFiring(Firing):
     """An alert over counted events, which can wait until there are enough of them."""
 
-    min_events: Annotated[int | None, Field(gt=0)] = None
+    min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
     """Ours: stay silent below this many events in the window the alert looks at."""
 
 
 class BurnAlert(GuardedFiring):
     """Sloth's `page_alert` and `ticket_alert`."""
 
-    disable: bool = False
+    disable: StrictBool = False
 
 
 class ThresholdAlert(GuardedFiring):
     """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
 
     name: Name
-    above: Ratio
+    above: Annotated[Ratio, Field(lt=1)]
     over: DurationField
 
 
 class AbsentAlert(Firing):
     """Ours: what to do when the metrics behind an SLO are gone."""
 
-    disable: bool = False
+    disable: StrictBool = False
 
 
 class Alerting(Wire):
     """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
 
     name: str = ""
-    labels: Labels = Field(default_factory=dict)
+    labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
     page_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
     ticket_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
@@ -161,7 +168,7 @@ class PluginUse(Wire):
 class PluginChain(Wire):
     """Sloth's `slo_plugins`; the odd spelling of `overridePrevious` is Sloth's."""
 
-    override_previous: Annotated[bool, Field(alias="overridePrevious")] = False
+    override_previous: Annotated[StrictBool, Field(alias="overridePrevious")] = False
     chain: list[PluginUse] = Field(default_factory=list)
 
 

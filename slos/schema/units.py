@@ -6,7 +6,7 @@ binary fraction ever reaches a rule.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from functools import total_ordering
 from typing import Self
 
@@ -21,6 +21,7 @@ _UNITS_MS = {
     "ms": 1,
 }
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
+_WIDE = Context(prec=60)
 # Years and weeks are written only when nothing remains: 90d reads better than 12w6d.
 _ONLY_WHEN_EXACT = ("y", "w")
 
@@ -38,7 +39,10 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `1h30m`, `5s`, `28d`; the grammar of Prometheus, without a bare `0`."""
+        """Read `1h30m`, `5s`, `28d`; the grammar of Prometheus, without a bare `0`.
+
+        At most a century: Prometheus' own limit is not far beyond.
+        """
         match = _DURATION.fullmatch(text)
         ms = 0
         if match:
@@ -49,6 +53,8 @@ class Duration:
             )
         if ms <= 0:
             raise ValueError(f"{text!r} is not a duration; write it like 30s, 5m, 1h30m or 28d")
+        if ms > 100 * _UNITS_MS["y"]:
+            raise ValueError(f"{text!r} is longer than a century; write it like 5m or 28d")
         return cls(ms)
 
     @classmethod
@@ -102,7 +108,14 @@ def parse_ratio(value: str | int | Decimal) -> Decimal:
     return ratio
 
 
-def plain(number: Decimal, digits: int = 12) -> str:
-    """Write a decimal the short way, without exponent: 0.0010 as `0.001`, 1E+2 as `100`."""
-    rounded = round(number, digits).normalize()
-    return format(rounded, "f") if rounded else "0"
+def plain(number: Decimal, digits: int | None = None) -> str:
+    """Write a decimal the short way, without exponent: 0.0010 as `0.001`, 1E+2 as `100`.
+
+    Args:
+        number: what to write; exact, unless `digits` says how many decimals are enough.
+        digits: decimals to round to.
+    """
+    if digits is not None:
+        number = _WIDE.quantize(number, Decimal(1).scaleb(-digits))
+    text = format(number, "f")
+    return (text.rstrip("0").rstrip(".") if "." in text else text) if number else "0"

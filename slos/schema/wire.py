@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
-from slos.schema.promql import check_template, check_windowed_template
+from slos.schema.alert_text import check_alert_text
+from slos.schema.promql import check_selector, check_template, check_windowed_template
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -18,9 +19,7 @@ _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 class Wire(BaseModel):
     """A mapping in a spec: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
@@ -66,23 +65,27 @@ def _metric_name(value: str) -> str:
 def _duration(value: Any) -> Duration:  # noqa: ANN401
     if isinstance(value, Duration):
         return value
-    return Duration.parse(value if isinstance(value, str) else str(value))
+    if not isinstance(value, str | int | Decimal):
+        raise ValueError("this is not a duration; write it like 30s, 5m, 1h30m or 28d")  # noqa: TRY004 - pydantic takes ValueError for a finding
+    return Duration.parse(str(value))
 
 
-def _selector(value: str) -> str:
-    """Matchers without braces; `{job="x"}` and `job="x"` are the same."""
-    matchers = value.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
-    check_template(f"up{{{matchers}}}")
-    return matchers
+def _share(value: Any) -> Decimal:  # noqa: ANN401
+    if not isinstance(value, str | int | Decimal):
+        raise ValueError("this is not a share; write it like 5% or 0.05")  # noqa: TRY004 - likewise
+    return parse_ratio(value)
 
 
 Name = Annotated[str, AfterValidator(_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
-Annotations = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
+AlertText = Annotated[str, AfterValidator(check_alert_text)]
+AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
+Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
+Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
 DurationField = Annotated[Duration, BeforeValidator(_duration)]
-Ratio = Annotated[Decimal, BeforeValidator(parse_ratio)]
-Selector = Annotated[str, AfterValidator(_selector)]
+Ratio = Annotated[Decimal, BeforeValidator(_share)]
+Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]
 WindowedQuery = Annotated[str, AfterValidator(check_windowed_template)]

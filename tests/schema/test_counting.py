@@ -75,8 +75,13 @@ def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counti
         ("sum(m)", "without a range function", "rate"),
         (f"m{W}", "without a range function", "rate"),
         (f"sum({RATE}) + n", "without a range function", "rate"),
-        ("vector(1)", "reads no counter", "rate"),
-        ("42", "reads no counter", "rate"),
+        ("vector(1)", "vector()", "rate"),
+        ("42", "without a range function", "rate"),
+        ("vector(0)", "reads no counter", "rate"),
+        (f"sum({RATE}) > bool 0", "'>'", "raw"),
+        (f"clamp_min(sum({RATE}), 5)", "clamp_min()", "raw"),
+        (f"sum({RATE}) or vector(1)", "vector()", "rate"),
+        (f"100 - sum(increase(m{W}))", "without a range function", "rate"),
     ],
 )
 def test_any_other_query_is_refused_with_reason_and_hint(

@@ -93,12 +93,12 @@ def test_a_query_of_slices_needs_no_window() -> None:
 
 def test_every_distinct_selector_is_found_once_in_reading_order() -> None:
     query = 'sum(rate(b{x="1"}[{{.window}}])) / sum(rate(a[{{.window}}])) + rate(b{x="1"}[1m])'
-    assert selectors(query) == ['b{x="1"}', "a"]
+    assert selectors(query) == ('b{x="1"}', "a")
 
 
 def test_selectors_are_found_below_aggregations_functions_and_subqueries() -> None:
     query = "topk(3, a) + max_over_time(rate(b[5m])[1h:1m]) + on() group_left() (-c)"
-    assert selectors(query) == ["a", "b", "c"]
+    assert selectors(query) == ("a", "b", "c")
 
 
 @settings(deadline=None, max_examples=200)

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from slos.schema.counting import NotSummable, counting_of
+from slos.schema.grouping import grouping_of, labels_of
 from slos.schema.promql import selectors
 from slos.schema.signal import Signal, SliType, Weight
 from slos.schema.wire import WindowedQuery
@@ -39,5 +40,26 @@ class EventsSli(SliType):
             counting=counting,
             weight=Weight.EVENTS,
             errors_may_be_absent=True,
-            sources=tuple(selectors(self.total_query)),
+            by=self._common_labels(),
+            sources=selectors(self.total_query),
         )
+
+    def _common_labels(self) -> tuple[str, ...]:
+        """The labels of both queries.
+
+        Were they different, errors would never meet their total: with "no error series yet is
+        no error" that would read as perfect for ever.
+        """
+        errors, total = grouping_of(self.error_query), grouping_of(self.total_query)
+        if errors is None or total is None:
+            which = "error_query" if errors is None else "total_query"
+            raise NotSummable(
+                f"the labels of {which} are not known; "
+                "wrap it in sum(...), or sum by (...) with the labels that split the SLO"
+            )
+        if errors != total:
+            raise NotSummable(
+                f"error_query is grouped as {errors} and total_query as {total}; "
+                "group both the same way"
+            )
+        return labels_of(self.total_query)

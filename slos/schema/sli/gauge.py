@@ -30,5 +30,6 @@ class GaugeSli(SliType):
             counting=Counting.PER_SAMPLE,
             weight=Weight.TIME,
             errors_may_be_absent=False,
+            by=tuple(self.by),
             sources=(series,),
         )

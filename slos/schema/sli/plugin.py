@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from slos.schema.signal import SliType
-from slos.schema.wire import Annotations
+from slos.schema.wire import Options
 
 
 class PluginSli(SliType):
@@ -14,7 +14,7 @@ class PluginSli(SliType):
     KEY: ClassVar = "plugin"
 
     id: str
-    options: Annotations = Field(default_factory=dict)
+    options: Options = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _go_cannot_run_here(self) -> Self:

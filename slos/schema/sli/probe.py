@@ -76,5 +76,6 @@ def _share(metric: str, *, every: list[str], bad: list[str]) -> Signal:
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=True,
+        by=(),
         sources=(f"{metric}{{{', '.join(every)}}}" if every else metric,),
     )

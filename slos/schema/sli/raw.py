@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from slos.schema.promql import selectors
+from slos.schema.grouping import labels_of
+from slos.schema.promql import selectors, wrapped
 from slos.schema.signal import Signal, SliType, Weight
 from slos.schema.wire import WindowedQuery
 
@@ -16,12 +17,13 @@ class RawSli(SliType):
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         # The comparison drops NaN, which a ratio without traffic gives.
-        ratio = f"(({self.error_ratio_query}) >= 0)"
+        ratio = f"({wrapped(self.error_ratio_query)} >= 0)"
         return Signal(
             errors=ratio,
             total=f"{ratio} ^ 0",
             counting=None,
             weight=Weight.TIME,
             errors_may_be_absent=False,
-            sources=tuple(selectors(self.error_ratio_query)),
+            by=labels_of(self.error_ratio_query),
+            sources=selectors(self.error_ratio_query),
         )

@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from slos.schema.promql import selectors
+from slos.schema.grouping import labels_of
+from slos.schema.promql import selectors, wrapped
 from slos.schema.signal import Signal, SliType, Weight
 from slos.schema.units import plain
 from slos.schema.wire import Query
@@ -22,12 +23,13 @@ class ThresholdSli(SliType):
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         # The first comparison drops NaN: no value is no slice, neither good nor bad.
-        measured = f"(({self.query}) >= -Inf)"
+        measured = f"({wrapped(self.query)} >= -Inf)"
         return Signal(
             errors=f"{measured} {_OPPOSITE[self.comparison]} bool {plain(self.value)}",
             total=f"{measured} ^ 0",
             counting=None,
             weight=Weight.TIME,
             errors_may_be_absent=False,
-            sources=tuple(selectors(self.query)),
+            by=labels_of(self.query),
+            sources=selectors(self.query),
         )

@@ -1,0 +1,68 @@
+"""Name, labels, annotations and timing of each alert: who says what, and who wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator import names
+from generator.model import Firing, Severity
+from slos.schema.spec import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
+from slos.schema.spec import Firing as FiringSpec
+from slos.schema.units import Duration
+
+_SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
+_WARNING = {names.SEVERITY: "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertWriter:
+    """Merges what a spec says of its alerts with our defaults; the more specific wins.
+
+    The common annotations of `alerting` describe the burning budget, so they do not replace
+    the texts of the other alerts.
+    """
+
+    alerting: Alerting
+    runbook_url_prefix: str | None
+
+    def burn(self, severity: Severity, spec: BurnAlert, texts: Mapping[str, str]) -> Firing:
+        """A page has the name the user gave; a ticket's ends in `Ticket`."""
+        name = self.alerting.name + ("" if severity is Severity.PAGE else "Ticket")
+        labels = {names.SLOTH_SEVERITY: str(severity), names.SEVERITY: _SEVERITIES[severity]}
+        annotations = {**texts, **self._runbook(name), **self.alerting.annotations}
+        return self._firing(name, spec, labels, annotations)
+
+    def threshold(self, spec: ThresholdAlert, texts: Mapping[str, str]) -> Firing:
+        """A plain threshold alert, under its own name."""
+        annotations = {**self._runbook(spec.name), **self.alerting.annotations, **texts}
+        return self._firing(spec.name, spec, _WARNING, annotations)
+
+    def absent(self, texts: Mapping[str, str], *, default_for: Duration) -> Firing:
+        """The alert for missing data; its name ends in `NoData`."""
+        name = f"{self.alerting.name}NoData"
+        annotations = {**self._runbook(name), **self.alerting.annotations, **texts}
+        spec = self.alerting.absent_alert
+        return self._firing(name, spec, _WARNING, annotations, default_for=default_for)
+
+    def _firing(
+        self,
+        name: str,
+        spec: FiringSpec,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        *,
+        default_for: Duration | None = None,
+    ) -> Firing:
+        merged = {**labels, **self.alerting.labels, **spec.labels}
+        return Firing(
+            name=name,
+            labels={key: value for key, value in merged.items() if key not in names.RESERVED},
+            annotations={**annotations, **spec.annotations},
+            for_=spec.for_ or default_for,
+            keep_firing_for=spec.keep_firing_for,
+            min_events=spec.min_events if isinstance(spec, GuardedFiring) else None,
+        )
+
+    def _runbook(self, alert: str) -> dict[str, str]:
+        if not self.runbook_url_prefix:
+            return {}
+        return {"runbook_url": f"{self.runbook_url_prefix.rstrip('/')}/{names.page_file(alert)}"}
