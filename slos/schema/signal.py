@@ -52,6 +52,21 @@ class Signal:
     histogram: Histogram | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class EventQueries:
+    """An SLI as two templates, bad and all events, in the unit of their queries."""
+
+    errors: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class RatioQuery:
+    """An SLI as one template that gives the share of errors."""
+
+    ratio: str
+
+
 class SliType(Wire):
     """A kind of SLI; a subclass per file in `slos/schema/sli/` is all there is to add one."""
 
@@ -65,3 +80,11 @@ class SliType(Wire):
             NotSummable: when its queries cannot be added up over time.
         """
         raise NotImplementedError
+
+    def queries(self) -> EventQueries | RatioQuery:
+        """The SLI as plain queries over any window, as Sloth has it.
+
+        Unless a type says otherwise, the queries that are counted.
+        """
+        signal = self.signal()
+        return EventQueries(signal.errors, signal.total)

@@ -7,7 +7,7 @@ from pydantic import model_validator
 from slos.schema.counting import NotSummable, counting_of
 from slos.schema.grouping import grouping_of, labels_of
 from slos.schema.promql import selectors
-from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.signal import EventQueries, Signal, SliType, Weight
 from slos.schema.wire import WindowedQuery
 
 
@@ -43,6 +43,9 @@ class EventsSli(SliType):
             by=self._common_labels(),
             sources=selectors(self.total_query),
         )
+
+    def queries(self) -> EventQueries:  # noqa: D102 - documented by SliType
+        return EventQueries(self.error_query, self.total_query)
 
     def _common_labels(self) -> tuple[str, ...]:
         """The labels of both queries.

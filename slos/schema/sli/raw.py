@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from slos.schema.grouping import labels_of
 from slos.schema.promql import selectors, wrapped
-from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.signal import RatioQuery, Signal, SliType, Weight
 from slos.schema.wire import WindowedQuery
 
 
@@ -27,3 +27,6 @@ class RawSli(SliType):
             by=labels_of(self.error_ratio_query),
             sources=selectors(self.error_ratio_query),
         )
+
+    def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
+        return RatioQuery(self.error_ratio_query)

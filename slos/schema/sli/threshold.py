@@ -4,11 +4,12 @@ from decimal import Decimal
 from typing import ClassVar, Literal
 
 from slos.schema.grouping import labels_of
-from slos.schema.promql import selectors, wrapped
-from slos.schema.signal import Signal, SliType, Weight
+from slos.schema.promql import render, selectors, wrapped
+from slos.schema.signal import RatioQuery, Signal, SliType, Weight
 from slos.schema.units import plain
 from slos.schema.wire import Query
 
+_SLICE = "1m"
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
@@ -33,3 +34,8 @@ class ThresholdSli(SliType):
             by=labels_of(self.query),
             sources=selectors(self.query),
         )
+
+    def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
+        # A ratio over a window needs a subquery here: there is no counter to read.
+        slices = render(self.signal().errors, _SLICE)
+        return RatioQuery(f"avg_over_time(({slices})[{{{{.window}}}}:{_SLICE}])")
