@@ -66,6 +66,7 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
                 prober.registry,
                 beat_age=lambda: prober.pulse.age(prober.clock.now()),
                 recent=lambda: prober.runner.recent,
+                scraped=prober.runner.scraped,
             )
             server = await listen.serve(site.app, web)
             try:

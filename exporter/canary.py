@@ -4,6 +4,7 @@ It speaks the protocol agent-sre expects of a function (health check, then a Clo
 binary mode, answered by one) and joins each call to its run. It never judges.
 """
 
+import asyncio
 import json
 import logging
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from exporter.clock import Clock
+from exporter.events import may_be_ours
 from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
 from slos.schema.contract import CanaryOutcome
@@ -19,6 +21,10 @@ from slos.schema.contract import CanaryOutcome
 _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
 _REPLY_TYPE = "io.homelab.agent-sre.remediation.response"
 _CONNECTIONS_KEPT = 1_000
+_LARGEST_BODY = 65_536
+"""Bytes; the parameters we send come back in a few hundred."""
+_BODY_WITHIN = 10.0
+"""Seconds for a body to arrive; strangers who dribble shall not pile up."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +45,7 @@ class Canary:
         self._was_issued = was_issued
         self._count = count
         self._health_at: OrderedDict[object, float] = OrderedDict()
-        self.app = web.Application()
+        self.app = web.Application(client_max_size=_LARGEST_BODY)
         self.app.add_routes([web.get("/health", self._health), web.post("/", self._execute)])
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -95,7 +101,7 @@ class Canary:
             _log.debug("canary: a call with an id that was never issued")
             return _refusal(404, "unknown id")
         self._count(CanaryOutcome.AFTER_VERDICT)
-        return _reply(request.headers["ce-id"])
+        return _reply(ticket.id if ticket else next(iter(_ids(request, parameters))))
 
     def _ticket(self, request: web.Request, parameters: dict[str, object]) -> Ticket | None:
         for run_id in _ids(request, parameters):
@@ -122,14 +128,14 @@ def _connection(request: web.Request) -> object:
 
 
 def _ids(request: web.Request, parameters: dict[str, object]) -> list[str]:
-    """Where an id may stand, the surest place first."""
+    """Ids of our shape, the surest place first; what strangers invent is not looked up."""
     headers = request.headers
     places = (
         parameters.get("probe_id"),
         headers.get("ce-id"),
         headers.get("ce-correlationid"),
     )
-    return [place for place in places if isinstance(place, str) and place]
+    return [place for place in places if may_be_ours(place)]
 
 
 async def _parameters(request: web.Request) -> dict[str, object] | None:
@@ -137,8 +143,9 @@ async def _parameters(request: web.Request) -> dict[str, object] | None:
     if any(header not in request.headers for header in _REQUIRED):
         return None
     try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
+        async with asyncio.timeout(_BODY_WITHIN):
+            body = json.loads(await request.read())
+    except (TimeoutError, ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
         return None
     return body if isinstance(body, dict) else None
 

@@ -5,10 +5,11 @@ replaces the event id (prometheus-events does).
 """
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from exporter.result import timestamp
 
@@ -16,6 +17,7 @@ CONTENT_TYPE = "application/cloudevents+json"
 FIRED = "io.homelab.prometheus.alert.fired"
 ALERT_NAME = "SloProbeSynthetic"
 _SOURCE = "slo-probe"
+_ID = re.compile(r"slo-probe-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class ForbiddenEventError(Exception):
 def new_id() -> str:
     """An id no other run has."""
     return f"slo-probe-{uuid.uuid4().hex}"
+
+
+def may_be_ours(run_id: object) -> TypeGuard[str]:
+    """Whether a value from outside has the shape of our ids, and is worth looking up."""
+    return isinstance(run_id, str) and _ID.fullmatch(run_id) is not None
 
 
 def parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:

@@ -50,6 +50,7 @@ class Runner:
         self._pulse = pulse
         self._prober_faults = prober_faults
         self.duties: dict[str, Duty] = {}
+        self._uncounted: list[ProbeResult] = []
         self.recent: deque[ProbeResult] = deque(maxlen=RECENT)
         """Newest first."""
 
@@ -72,12 +73,22 @@ class Runner:
         return result
 
     def account(self, orphans: list[ProbeResult]) -> None:
-        """Count runs an earlier process left open."""
+        """Show runs an earlier process left open; they are counted once someone has looked.
+
+        `increase()` must see a counter before it rises. Were they counted at once, a prober
+        that crashes again and again would start at 1 each time and never seem to rise.
+        """
         for orphan in orphans:
             _log.warning("%s: run %s was left open by an earlier start", orphan.probe, orphan.id)
-            self._metrics.record(orphan)
             if orphan not in self.recent:
                 self.recent.appendleft(orphan)
+        self._uncounted += orphans
+
+    def scraped(self) -> None:
+        """Someone has read the counters: count what waited for that."""
+        waiting, self._uncounted = self._uncounted, []
+        for orphan in waiting:
+            self._metrics.record(orphan)
 
     async def _ask(
         self, duty: Duty, run: ProbeResult, slot: Slot, faults: set[ProberFault]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 # An event a second shows much in a minute. The timeout is short, so that a lost event is known
 # to be lost soon; in production it lies above agent-sre's own limits (see docs/operating.md).
-_INTERVAL, _TIMEOUT, _LATE_AFTER, _IN_FLIGHT = "1s", "8s", "5s", 10
+_INTERVAL, _TIMEOUT, _LATE_AFTER, _SETTLE, _IN_FLIGHT = "1s", "8s", "5s", "1s", 10
 
 
 def probe(*, target: str, canary: int, specs: list[Path], journal: Path) -> str:
@@ -24,6 +24,7 @@ def probe(*, target: str, canary: int, specs: list[Path], journal: Path) -> str:
                     "timeout": _TIMEOUT,
                     "late_after": _LATE_AFTER,
                     "max_in_flight": _IN_FLIGHT,
+                    "settle": _SETTLE,
                 }
             },
         },

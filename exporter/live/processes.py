@@ -1,5 +1,6 @@
 """Child processes: started with a log of their own, awaited, and stopped by process id."""
 
+import shutil
 import socket
 import subprocess
 import time
@@ -67,7 +68,13 @@ class Child:
 
 
 def start(name: str, command: Sequence[str | Path], *, folder: Path) -> Child:
-    """Start a component in a session of its own, so that Ctrl-C reaches only us."""
+    """Start a component in a session of its own, so that Ctrl-C reaches only us.
+
+    Where the system can, the component is told to end when we are killed.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv:
+        command = [setpriv, "--pdeathsig", "TERM", "--", *command]
     log = folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs and arguments

@@ -43,11 +43,12 @@ def read(stack: Stack) -> Reading:
     """Ask every component; one that does not answer leaves its part empty."""
     burn = _vector(stack, _BURN, "sloth_slo")
     left = _vector(stack, _BUDGET_LEFT, "sloth_slo")
+    names = {*_ruled(stack), *burn, *left}
     return Reading(
         last=_last(stack),
         p95=_vector(stack, _P95, "stage"),
         verdicts=_verdicts(stack),
-        slos={slo: SloState(burn.get(slo), left.get(slo)) for slo in sorted({*burn, *left})},
+        slos={slo: SloState(burn.get(slo), left.get(slo)) for slo in sorted(names)},
         firing=_firing(stack),
     )
 
@@ -78,6 +79,16 @@ def _vector(stack: Stack, query: str, label: str) -> dict[str, float]:
     answer = _json(f"{stack.prometheus}/api/v1/query", query=query)
     result = answer["data"]["result"] if answer else []
     return {row["metric"].get(label, ""): float(row["value"][1]) for row in result}
+
+
+def _ruled(stack: Stack) -> set[str]:
+    """Every SLO that Prometheus has rules for, with values or not."""
+    if not stack.prometheus:
+        return set()
+    answer = _json(f"{stack.prometheus}/api/v1/rules", type="record")
+    groups = answer["data"]["groups"] if answer else []
+    labels = [rule.get("labels", {}) for group in groups for rule in group["rules"]]
+    return {label["sloth_slo"] for label in labels if "sloth_slo" in label}
 
 
 def _firing(stack: Stack) -> tuple[str, ...]:

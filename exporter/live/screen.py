@@ -13,6 +13,7 @@ from slos.schema.units import Duration
 
 _WIDTH = 72
 _NEVER = Text("not observed", style="dim")
+_NO_DATA = Text("no data yet", style="dim")
 _NO_VALUE = Text("-", style="dim")
 
 
@@ -57,8 +58,6 @@ def _slos(slos: Mapping[str, SloState]) -> Table:
     table = _table("Objective", "burn rate now", "budget left", "state")
     for name, slo in slos.items():
         table.add_row(name, _number(slo.burn), _share(slo.budget_left), _state(slo))
-    if not slos:
-        table.add_row(Text("no rule was evaluated yet, they are once a minute", style="dim"))
     return table
 
 
@@ -93,5 +92,5 @@ def _share(value: float | None) -> Text:
 
 def _state(slo: SloState) -> Text:
     if slo.burn is None:
-        return _NO_VALUE
+        return _NO_DATA
     return Text("burning", style="red") if slo.burn > 1 else Text("ok", style="green")

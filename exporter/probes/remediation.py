@@ -17,9 +17,10 @@ from slos.schema.units import Duration
 class Settings(Rhythm):
     """Settings of the remediation probe."""
 
-    settle: Length = Duration.of(seconds=1)
-    """Time to wait for a second execution after reply and first execution. Default 1s:
-    a repeated event is executed within milliseconds."""
+    settle: Length = Duration.of(seconds=5)
+    """Time to wait for a second execution after reply and first execution. Default 5s: what
+    agent-sre repeats comes within milliseconds, what a broker in front repeats within seconds.
+    A call that comes later still is counted as `after_verdict`."""
     late_after: Length | None = None
     """End-to-end time above which an execution is late. Default: the end_to_end target of the
     specs, so that verdict and SLO agree."""

@@ -25,10 +25,12 @@ class Site:
         *,
         beat_age: Callable[[], float],
         recent: Callable[[], Iterable[ProbeResult]],
+        scraped: Callable[[], None],
     ) -> None:
         self._registry = registry
         self._beat_age = beat_age
         self._recent = recent
+        self._scraped = scraped
         self.ready = False
         self.app = web.Application()
         self.app.add_routes(
@@ -46,7 +48,9 @@ class Site:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        return web.Response(body=exposition(self._registry), headers=headers)
+        body = exposition(self._registry)
+        self._scraped()
+        return web.Response(body=body, headers=headers)
 
     async def _healthy(self, _: web.Request) -> web.Response:
         age = self._beat_age()

@@ -100,6 +100,7 @@ async def prober(path: Path, target: str, settings: Settings = PATIENT) -> Async
             prober_faults=lambda: set(faults),
         )
         runner.account(orphans)
+        runner.scraped()
         made = Bench(runner, registry, journal, ledger, means.abort, faults, canary_url, means)
         made.use(settings)
         yield made

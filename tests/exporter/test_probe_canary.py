@@ -1,5 +1,6 @@
 """The canary joins calls to runs, and nobody gets a success for an id that was never issued."""
 
+import asyncio
 import io
 import json
 
@@ -15,7 +16,9 @@ from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import call_headers
 from tests.exporter.fake_clock import FakeClock
 
-SENT = {"probe_id": "run-1", "nonce": "n", "name": "canary", "namespace": "ai"}
+RUN_1 = f"slo-probe-{1:032x}"
+RUN_2 = f"slo-probe-{2:032x}"
+SENT = {"probe_id": RUN_1, "nonce": "n", "name": "canary", "namespace": "ai"}
 
 
 class Stand:
@@ -34,7 +37,7 @@ class Stand:
     async def _was_issued(self, run_id: str) -> bool:
         return run_id in self.journalled
 
-    def issue(self, run_id: str = "run-1") -> Ticket:
+    def issue(self, run_id: str = RUN_1) -> Ticket:
         return self.ledger.issue(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
 
 
@@ -50,7 +53,7 @@ async def call(
     stand: Stand,
     body: object,
     *,
-    run_id: str = "run-1",
+    run_id: str = RUN_1,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], dict[str, str]]:
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
@@ -85,7 +88,7 @@ async def test_a_right_call_is_answered_as_a_cloudevent_with_a_flat_result(
 async def test_an_id_never_issued_is_404_counted_and_never_a_success(
     stand: Stand, client: aiohttp.ClientSession
 ) -> None:
-    ticket = stand.issue("run-2")
+    ticket = stand.issue(RUN_2)
     status, body, _ = await call(client, stand, SENT)
     assert status == 404
     assert body["status"] != "success"
@@ -96,7 +99,7 @@ async def test_an_id_never_issued_is_404_counted_and_never_a_success(
 async def test_an_id_of_an_earlier_start_is_after_its_verdict(
     stand: Stand, client: aiohttp.ClientSession
 ) -> None:
-    stand.journalled.add("run-1")
+    stand.journalled.add(RUN_1)
     status, _, _ = await call(client, stand, SENT)
     assert (status, stand.outcomes) == (200, [CanaryOutcome.AFTER_VERDICT])
 
@@ -114,8 +117,8 @@ async def test_a_closed_run_takes_no_more_calls(
 async def test_the_body_decides_before_the_headers(
     stand: Stand, client: aiohttp.ClientSession
 ) -> None:
-    first, second = stand.issue("run-1"), stand.issue("run-2")
-    await call(client, stand, SENT, run_id="run-2")
+    first, second = stand.issue(RUN_1), stand.issue(RUN_2)
+    await call(client, stand, SENT, run_id=RUN_2)
     assert [seen.foreign_id for seen in first.calls] == [True]
     assert second.calls == ()
 
@@ -133,7 +136,7 @@ async def test_a_replaced_event_id_with_the_old_one_as_correlation_joins(
     stand: Stand, client: aiohttp.ClientSession
 ) -> None:
     ticket = stand.issue()
-    headers = call_headers("converted") | {"ce-correlationid": "run-1"}
+    headers = call_headers("converted") | {"ce-correlationid": RUN_1}
     await call(client, stand, {}, headers=headers)
     assert len(ticket.calls) == 1
 
@@ -204,6 +207,29 @@ async def test_a_health_check_on_another_connection_is_not_of_this_call(
     assert [seen.health_at for seen in ticket.calls] == [None]
 
 
+@pytest.mark.parametrize("stranger", ["\ud800", "slo-probe-nothex", "x" * 5000, ""])
+async def test_an_id_that_is_not_of_our_shape_is_unknown_and_never_looked_up(
+    stand: Stand, client: aiohttp.ClientSession, stranger: str
+) -> None:
+    stand.journalled.add(stranger)
+    headers = call_headers("somebody")
+    status, _, _ = await call(client, stand, SENT | {"probe_id": stranger}, headers=headers)
+    assert status == 404
+    assert stand.outcomes == [CanaryOutcome.UNKNOWN_ID]
+
+
+async def test_bytes_that_are_no_text_in_a_header_are_unknown(stand: Stand) -> None:
+    reader, writer = await asyncio.open_connection(*stand.url.removeprefix("http://").split(":"))
+    headers = [b"ce-specversion: 1.0", b"ce-type: t", b"ce-source: s", b"ce-id: \xff\xfe"]
+    lines = [b"POST / HTTP/1.1", b"host: x", b"content-length: 2", *headers, b"", b"{}"]
+    writer.write(b"\r\n".join(lines))
+    answer = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert b" 404 " in answer or b" 400 " in answer
+    assert stand.outcomes in ([CanaryOutcome.UNKNOWN_ID], [])
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     st.lists,
@@ -215,7 +241,7 @@ JSON = st.recursive(
 def test_parameters_match_exactly_when_every_sent_one_came_back(
     extra: dict[str, object], changed: str, value: object
 ) -> None:
-    ticket = Ticket("run-1", SENT, issued=0.0)
+    ticket = Ticket(RUN_1, SENT, issued=0.0)
     assert ticket.matches(extra | SENT)
     assert ticket.matches(SENT | {changed: value}) == (value == SENT[changed])
     assert not ticket.matches({key: SENT[key] for key in SENT if key != changed})

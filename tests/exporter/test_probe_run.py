@@ -125,6 +125,8 @@ async def test_a_kill_in_flight_is_accounted_for_exactly_once(
     for expected in (len(cut_off), 0):
         file = config(tmp_path, agent.url, probe="interval: 1h, timeout: 70s, late_after: 60s")
         async with running(file) as prober:
+            # Prometheus must see the counter at zero, or it could not see it rise.
+            assert await value(client, prober, contract.PROBE_RUNS, "unknown") == 0
             assert await value(client, prober, contract.PROBE_RUNS, "unknown") == expected
             assert await value(client, prober, contract.CHECKS, "") == 0
             async with client.get(f"{prober.web}/runs") as reply:

@@ -27,8 +27,17 @@ class Shown:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.age = 0.5
         self.results: list[ProbeResult] = []
-        self.site = Site(registry, beat_age=lambda: self.age, recent=lambda: self.results)
+        self.scrapes = 0
+        self.site = Site(
+            registry,
+            beat_age=lambda: self.age,
+            recent=lambda: self.results,
+            scraped=self._count_scrape,
+        )
         self.url = ""
+
+    def _count_scrape(self) -> None:
+        self.scrapes += 1
 
 
 @pytest.fixture
