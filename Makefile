@@ -7,10 +7,10 @@ BIN := .venv/bin
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test check rules format lock clean set-up set-up-dev tools
+.PHONY: help run test check rules bench-rules format lock clean set-up set-up-dev tools
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
 	$(BIN)/python -m exporter.live $(call option,SECONDS,seconds) $(call option,FAULT,fault)
@@ -27,6 +27,9 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
+
+bench-rules: set-up-dev tools ## measure our rules beside others' [CHECK=1]
+	$(BIN)/python -m tests.benchmarks.rules $(if $(CHECK),--check)
 
 format: set-up-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix-only

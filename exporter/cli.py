@@ -49,7 +49,23 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
               help="Show the version and exit.")  # fmt: skip
 def main() -> None:
-    """Send synthetic alerts through agent-sre and prove what became of each one."""
+    """Send synthetic alerts through agent-sre and prove what became of each one.
+
+    \b
+    Examples:
+      slo-probe simulate --listen 127.0.0.1:8000 --function-url http://127.0.0.1:8081/
+      slo-probe check --config slo-probe.yaml
+      slo-probe once --config slo-probe.yaml --json
+      slo-probe run --config slo-probe.yaml
+
+    \b
+    A configuration, the rest are defaults (docs/operating.md has them all):
+      target: {url: http://agent-sre.ai.svc.cluster.local/}
+      specs: [slos/agent-sre.yaml]
+      probes: {remediation: {}}
+
+    Shell completion: eval "$(_SLO_PROBE_COMPLETE=bash_source slo-probe)", or zsh, fish.
+    """
 
 
 main.add_command(_Deferred("simulate", help="Behave like agent-sre, faults included."))
@@ -58,7 +74,10 @@ main.add_command(_Deferred("simulate", help="Behave like agent-sre, faults inclu
 @main.command()
 @_CONFIG
 def run(config: Path) -> None:
-    """Probe around the clock and serve the metrics."""
+    """Probe around the clock and serve the metrics.
+
+    Ends on SIGTERM or Ctrl-C: no new event is sent, runs under way get `shutdown_grace`.
+    """
     from exporter import app  # noqa: PLC0415 - keeps --help quick
 
     loaded = _load(config)
@@ -70,7 +89,10 @@ def run(config: Path) -> None:
 @_CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by name
-    """Run every probe once; fails unless all are ok."""
+    """Run every probe once.
+
+    Prints verdict, reason and stage times; exits with 0 only when every verdict is ok.
+    """
     from exporter import app  # noqa: PLC0415 - keeps --help quick
 
     loaded = _load(config)

@@ -29,7 +29,7 @@ def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
     for threshold in slo.threshold_alerts:
         if tiers.is_fine(slo, threshold.over):
             yield _threshold_rule(slo, threshold)
-    if slo.absent_alert and slo.signal.sources:
+    if slo.absent_alert:
         yield _absent_rule(slo, slo.absent_alert)
 
 
@@ -64,8 +64,15 @@ def _threshold_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:
 
 
 def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
-    """The series behind the SLO do not exist; `absent` gives no labels, so all are added."""
-    gone = "\nor\n".join(f"absent({source})" for source in slo.signal.sources)
+    """Nothing is counted: the metric is gone, or too rarely scraped for a rate, or unlike its spec.
+
+    The counts themselves are watched, for they are what all else is computed from; an idle
+    metric still counts zero. `absent` gives no labels, so all are added.
+    """
+    step = slo.steps.fine
+    gone = "\nor\n".join(
+        f"absent({names.of(name(step), slo)})" for name in (names.total, names.errors)
+    )
     return _rule(gone, firing, labels={**slo.labels, **names.identity(slo), **firing.labels})
 
 

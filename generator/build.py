@@ -1,25 +1,57 @@
 """A build up to the point of writing, shared by the commands that need its result."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import load, pipeline
-from generator.model import Artifact
+from generator import load, load_plugins, pipeline
+from generator.load import Selection
+from generator.model import Artifact, Part
 from generator.outputs import formats
 from generator.pipeline import Plans, Settings
+from generator.profiles import profiles
 
 _DEFAULT_FORMAT = "prometheus"
+_OBJECTS = "operator"
 
 
-def plan_inputs(inputs: Sequence[Path], settings: Settings, *, out: str) -> Plans:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is read beside the specs, and which of them.
+
+    Attributes:
+        selection: which files below folders are specs.
+        windows: a folder of alert windows that replace the built-in ones.
+        plugins: folders of SLI plugins.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    windows: Path | None = None
+    plugins: tuple[Path, ...] = ()
+
+
+def plan_inputs(
+    inputs: Sequence[Path], settings: Settings, *, out: str, reading: Reading | None = None
+) -> Plans:
     """Read and plan spec files; what could not be read is among the problems.
 
     Args:
         inputs: spec files and folders of them.
         settings: how to plan.
         out: where the result will go, which must not be where the specs are.
+        reading: what else is read.
     """
-    sources, found = load.read_sources(inputs)
+    reading = reading or Reading()
+    sources, found = load.read_sources(inputs, reading.selection)
+    if reading.windows:
+        windows, more = load.read_windows(reading.windows)
+        found += more
+        settings = replace(settings, defaults=replace(settings.defaults, windows=windows))
+    # Looking through all installed packages takes time that most builds can save.
+    if reading.plugins or any(b"plugin" in source.data for source in sources):
+        plugins, more = load_plugins.read_sli_plugins(reading.plugins)
+        found += more
+        settings = replace(settings, sli_plugins=plugins)
     planned = pipeline.plan(sources, settings)
     found += load.in_each_others_way(inputs, sources, out)
     return Plans(planned.plans, planned.slos, (*found, *planned.problems))
@@ -29,6 +61,10 @@ def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> l
     """Files for a folder: of one format, or of every format in a folder of its own."""
     if format_:
         return pipeline.render_folder(plans.plans, format_, settings)
+    if profiles()[settings.profile].AS_WRITTEN:
+        return [
+            formats()[_format_of(plan.parts)].render(plan, settings.output) for plan in plans.plans
+        ]
     return [
         Artifact(name / artifact.path, artifact.text)
         for name in map(PurePosixPath, formats())
@@ -37,6 +73,13 @@ def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> l
 
 
 def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name: str) -> Artifact:
-    """Everything in one file of one YAML document."""
+    """Everything in one file: one YAML document, unless specs were objects themselves."""
+    if not format_ and profiles()[settings.profile].AS_WRITTEN:
+        format_ = _format_of([part for plan in plans.plans for part in plan.parts])
     path = PurePosixPath(name)
     return pipeline.render_one(plans.plans, format_ or _DEFAULT_FORMAT, settings, path=path)
+
+
+def _format_of(parts: Sequence[Part]) -> str:
+    """Specs become rules, objects become objects; both at once can only be objects."""
+    return _OBJECTS if any(part.named for part in parts) else _DEFAULT_FORMAT

@@ -44,17 +44,31 @@ _WEEK = Windows(
     page=(_window("8", "5m", "1h"), _window("12.5", "30m", "6h")),
     ticket=(_window("20", "2h", "1d"), _window("42", "6h", "3d")),
 )
+# A quarter: the burn rates and windows of the month, so that an outage pages in as many minutes;
+# they take a third of the share of a budget three times as large.
+_QUARTER = Windows(
+    page=(
+        Window(Decimal(2) / 3, Duration.parse("5m"), Duration.parse("1h")),
+        Window(Decimal(5) / 3, Duration.parse("30m"), Duration.parse("6h")),
+    ),
+    ticket=(
+        Window(Decimal(10) / 3, Duration.parse("2h"), Duration.parse("1d")),
+        Window(Decimal(10) / 3, Duration.parse("6h"), Duration.parse("3d")),
+    ),
+)
 _CATALOGUE = {
     _DAY * 7: _WEEK,
     _DAY * 28: _WORKBOOK,
     _DAY * 30: _WORKBOOK,
+    _DAY * 90: _QUARTER,
 }
 
 
 def windows_for(period: Duration, scrape: Duration) -> Windows:
     """The windows of a period: from the catalogue, else the workbook's scaled to it.
 
-    A scaled window is never below two scrapes, or `rate` would see nothing in it.
+    A scaled window is never below two scrapes, or `rate` would see nothing in it; the burn
+    rates are the workbook's in any case.
     """
     known = _CATALOGUE.get(period)
     if known:
@@ -63,7 +77,9 @@ def windows_for(period: Duration, scrape: Duration) -> Windows:
     def scaled(window: Window) -> Window:
         short = _scaled(window.short, period, at_least=scrape * 2)
         long = _scaled(window.long, period, at_least=short * 2)
-        return Window(window.percent, short, long)
+        # The burn rate stays; a longer window at that rate takes a larger share.
+        percent = 100 * factor(window, _WORKBOOK_PERIOD) * long.ms / period.ms
+        return Window(percent, short, long)
 
     quick, slow = _WORKBOOK.page
     day, days = _WORKBOOK.ticket

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from generator import names
 from generator.model import SLO
+from generator.model import Severity as AlertSeverity
+from slos.schema import contract
 from slos.schema.problem import Severity
 from slos.schema.spec import SloSpec
 from slos.schema.units import plain
 
 _SCRAPES_IN_WINDOW = 2
+_REMEDIATION = "lambda_function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,14 @@ class Finding:
 
 def findings(slo: SLO, spec: SloSpec) -> Iterator[Finding]:
     """All findings about a resolved SLO and the spec it was resolved from."""
+    if slo.signal.note:
+        message, _, hint = slo.signal.note.partition("; ")
+        yield Finding(("sli",), message, hint)
     yield from _unreachable(slo)
     yield from _too_short(slo)
+    yield from _odd_windows(slo)
     yield from _clashing_labels(slo)
+    yield from _remediation_loop(slo)
     yield from _reserved_labels(slo, spec)
     if spec.plugins:
         yield Finding(
@@ -60,6 +68,43 @@ def _too_short(slo: SLO) -> Iterator[Finding]:
                 "make the window longer, or set 'scrape_interval' to what it is",
                 Severity.ERROR,
             )
+
+
+def _odd_windows(slo: SLO) -> Iterator[Finding]:
+    """Windows of the spec's own that make no promise."""
+    for alert in slo.burn_alerts:
+        for condition in alert.conditions:
+            if condition.long > slo.period:
+                yield Finding(
+                    ("alerting", "windows"),
+                    f"the {alert.severity} window {condition.long} is longer than the period "
+                    f"{slo.period}",
+                    "shorten it, or lengthen the period",
+                    Severity.ERROR,
+                )
+            elif alert.severity is AlertSeverity.PAGE and condition.wanted < 1:
+                yield Finding(
+                    ("alerting", "windows"),
+                    f"the page over {condition.long} fires at {plain(condition.wanted, 4)} times "
+                    "the allowed rate, while the objective is met",
+                    "raise error_budget_percent, or shorten the long window",
+                )
+
+
+def _remediation_loop(slo: SLO) -> Iterator[Finding]:
+    """An alert about agent-sre must not make agent-sre act on itself."""
+    firings = [alert.firing for alert in slo.burn_alerts]
+    firings += [alert.firing for alert in slo.threshold_alerts]
+    firings += [slo.absent_alert] if slo.absent_alert else []
+    if slo.service == contract.SERVICE and any(
+        _REMEDIATION in firing.annotations for firing in firings
+    ):
+        yield Finding(
+            ("alerting",),
+            f"an alert about {contract.SERVICE} names a {_REMEDIATION}",
+            "remove the annotation: a failing agent would call it again and again",
+            Severity.ERROR,
+        )
 
 
 def _clashing_labels(slo: SLO) -> Iterator[Finding]:

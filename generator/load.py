@@ -1,25 +1,77 @@
-"""Finding and reading spec files."""
+"""Finding and reading spec files, and what is read beside them."""
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from generator import timing
+from generator.burn import Windows
 from generator.pipeline import Source
 from slos.schema.problem import Position, Problem
+from slos.schema.units import Duration
+from slos.schema.windows_file import already_known, parse_windows
 
 STDOUT = "-"
 _SUFFIXES = {".yaml", ".yml"}
 
 
-def read_sources(inputs: Sequence[Path]) -> tuple[list[Source], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files below folders are specs; patterns match anywhere in the path walked.
+
+    Attributes:
+        include: only what matches; None for all.
+        exclude: never what matches, even if included.
+    """
+
+    include: re.Pattern[str] | None = None
+    exclude: re.Pattern[str] | None = None
+
+    def takes(self, path: Path) -> bool:
+        """Whether a file is to be read."""
+        shown = path.as_posix()
+        if self.exclude and self.exclude.search(shown):
+            return False
+        return not self.include or bool(self.include.search(shown))
+
+
+def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
+    """Read every file of alert windows below a folder."""
+    found: dict[Duration, Windows] = {}
+    files = _below(folder)
+    problems = []
+    if not files:
+        hint = "name a folder with *.yaml files of kind AlertWindows"
+        problems.append(Problem(Position(str(folder)), "no alert windows in this folder", hint))
+    for path in files:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            problems.append(_unreadable(path, error))
+            continue
+        read, wrong = parse_windows(data, str(path))
+        problems += wrong
+        for period, spec in read.items():
+            windows = timing.own_windows(spec)
+            if found.setdefault(period, windows) != windows:
+                problems.append(already_known(Position(str(path)), period))
+    return found, problems
+
+
+def read_sources(
+    inputs: Sequence[Path], selection: Selection | None = None
+) -> tuple[list[Source], list[Problem]]:
     """Read spec files, and every spec file below folders, in a stable order.
 
     Hidden files and folders are passed over, Kubernetes' `..data` of a mounted ConfigMap
     among them, so that nothing is found twice.
     """
+    takes = (selection or Selection()).takes
     sources, problems = [], []
     for given in inputs:
         is_folder = _is_folder(given)
-        found = _below(given) if is_folder else [given]
+        found = list(filter(takes, _below(given))) if is_folder else [given]
         if not found:
             hint = "put *.yaml files there, or name the files"
             problems.append(Problem(Position(str(given)), "no spec files in this folder", hint))

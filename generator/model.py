@@ -146,26 +146,56 @@ Rule = RecordingRule | AlertingRule
 
 @dataclass(frozen=True, slots=True)
 class RuleGroup:
-    """Rules evaluated together, in order, every `interval`."""
+    """Rules evaluated together, in order, every `interval`; None for Prometheus' own."""
 
     name: str
-    interval: Duration
+    interval: Duration | None
     rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class RuleObject:
+    """What the Kubernetes object of some rules is called.
+
+    Attributes:
+        namespace: empty where the spec names none.
+        labels: by which operators and people find it.
+        complete: nothing is to be added, not even what this run says of objects.
+    """
+
+    name: str
+    namespace: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The groups of one spec; `named` where it was a Kubernetes object itself."""
+
+    groups: tuple[RuleGroup, ...]
+    named: RuleObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """All groups that go into one file.
+    """All that goes into one file.
 
     Attributes:
         path: of the file, relative to the format's folder.
-        sources: the specs they come from, for the header.
-        groups: in file order.
+        sources: the specs it comes from, for the header.
+        parts: in file order.
     """
 
     path: PurePosixPath
     sources: tuple[str, ...]
-    groups: tuple[RuleGroup, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def groups(self) -> tuple[RuleGroup, ...]:
+        """The groups of all parts."""
+        return tuple(group for part in self.parts for group in part.groups)
 
 
 @dataclass(frozen=True, slots=True)

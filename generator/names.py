@@ -24,6 +24,9 @@ CURRENT_BURN_RATE = "slo:current_burn_rate:ratio"
 PERIOD_BURN_RATE = "slo:period_burn_rate:ratio"
 BUDGET_REMAINING = "slo:period_error_budget_remaining:ratio"
 INFO = "sloth_slo_info"
+PERIOD_EVENTS = "slo:period_events:total"
+PERIOD_ERRORS = "slo:period_events:errors"
+PERIOD_EVENTS_REMAINING = "slo:period_events:remaining"
 
 
 def errors(step: Duration) -> str:

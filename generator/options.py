@@ -1,58 +1,73 @@
-"""Command-line options that commands share, read into settings."""
+"""Command-line options that commands share, read into what a run is asked to do.
+
+Options that Sloth has too have its names and its meaning, so that a pipeline changes one word.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from generator import values
+from generator.build import Reading
+from generator.defaults import Defaults
+from generator.load import STDOUT, Selection
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings
 from generator.profiles import profiles
-from generator.resolve import Defaults
-from slos.schema.units import Duration
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-SPECS = Path("slos")
-RULES = Path("rules")
+_SPECS = Path("slos")
+_RULES = "rules"
 
 
-class _DurationType(click.ParamType[Duration]):
-    name = "duration"
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked to do.
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Duration:
-        if isinstance(value, Duration):
-            return value
-        try:
-            return Duration.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+    Attributes:
+        inputs: spec files and folders of them.
+        out: a folder, a file, or `-` for the terminal.
+        to_file: whether `out` is one file rather than a folder.
+        format_: the one format wanted; None to let the profile choose.
+        settings: how specs are planned and rendered.
+        reading: what is read beside the specs.
+    """
 
-
-def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
-    pairs = [value.partition("=") for value in values]
-    if not all(key and equals for key, equals, _ in pairs):
-        raise click.BadParameter("write it as key=value")
-    return {key: value for key, _, value in pairs} or None
+    inputs: tuple[Path, ...]
+    out: str
+    to_file: bool
+    format_: str | None
+    settings: Settings
+    reading: Reading
 
 
 _OPTIONS = (
     click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."),
     click.option(
+        "-i",
+        "--input",
+        "input_",
+        type=click.Path(path_type=Path),
+        metavar="SPEC|DIR",
+        help="The same as the argument.",
+    ),
+    click.option(
         "-o",
         "--out",
-        default=str(RULES),
         metavar="DIR|FILE|-",
-        help="Where to: a folder, one .yaml file, or - for the terminal.  [default: rules]",
+        help="Where to: a folder, one .yaml file, or - for the terminal.  "
+        "[default: rules; - in the sloth profile]",
     ),
     click.option(
         "--format",
         "format_",
         type=click.Choice(sorted(formats())),
-        help="Only this format, straight into DIR; without it every format has a folder in DIR.",
+        help="Only this format, straight into DIR; without it every format has a folder in DIR. "
+        "In the sloth profile specs become rules and objects become objects.",
     ),
     click.option(
         "--profile",
@@ -63,15 +78,63 @@ _OPTIONS = (
     ),
     click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does."),
     click.option(
+        "-n",
+        "--fs-include",
+        type=values.PatternType(),
+        help="Of folders, read only files whose path matches.",
+    ),
+    click.option(
+        "-e",
+        "--fs-exclude",
+        type=values.PatternType(),
+        help="Of folders, do not read files whose path matches; wins over --fs-include.",
+    ),
+    click.option(
+        "-l",
+        "--extra-labels",
+        multiple=True,
+        callback=values.labels,
+        metavar="KEY=VALUE",
+        help="A label on recorded series, above those of the specs. Repeatable.",
+    ),
+    click.option("--disable-recordings", is_flag=True, help="Leave the recording rules out."),
+    click.option("--disable-alerts", is_flag=True, help="Leave the alerting rules out."),
+    click.option(
+        "--slo-period-windows-path",
+        "windows_path",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR",
+        help="Sloth's AlertWindows files; in the sloth profile nothing else is known then.",
+    ),
+    click.option(
         "--default-slo-period",
-        type=_DurationType(),
+        type=values.DurationType(),
         default=Defaults().period,
         show_default="30d",
         help="The period of SLOs that name none.",
     ),
     click.option(
+        "-s",
+        "--slo-plugins",
+        multiple=True,
+        callback=values.plugin_uses,
+        metavar="JSON",
+        help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
+    ),
+    click.option(
+        "-p",
+        "--plugins",
+        "--plugins-path",
+        "plugins",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR",
+        help="SLI plugins: Python files with SLI_PLUGIN_ID and sli_plugin(meta, labels, options). "
+        "Repeatable.",
+    ),
+    click.option(
         "--scrape-interval",
-        type=_DurationType(),
+        type=values.DurationType(),
         default=Defaults().scrape_interval,
         show_default="30s",
         help="How often metrics are scraped, where the spec does not say.",
@@ -86,7 +149,7 @@ _OPTIONS = (
         "--object-label",
         "object_labels",
         multiple=True,
-        callback=_pairs,
+        callback=values.pairs,
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
@@ -100,22 +163,53 @@ def spec_options(command: Command) -> Command:
     return command
 
 
-def settings_of(options: dict[str, Any]) -> Settings:
-    """The settings of a run from the parsed options."""
+def request_of(options: dict[str, Any]) -> Request:
+    """What the parsed options ask for."""
+    as_written = profiles()[options["profile"]].AS_WRITTEN
+    given = (*options["specs"], *([options["input_"]] if options["input_"] else []))
+    inputs = given or (_SPECS,)
+    out = options["out"] or (STDOUT if as_written else _RULES)
+    # Sloth writes a file for a file and a folder for a folder, whatever its name.
+    to_file = not any(map(_is_folder, inputs)) if as_written else _is_yaml(out)
+    return Request(
+        inputs=inputs,
+        out=out,
+        to_file=to_file and not _is_folder(Path(out)),
+        format_=options["format_"],
+        settings=_settings(options),
+        reading=Reading(
+            Selection(options["fs_include"], options["fs_exclude"]),
+            options["windows_path"],
+            options["plugins"],
+        ),
+    )
+
+
+def _settings(options: dict[str, Any]) -> Settings:
     output = OutputSettings(namespace=options["namespace"])
     if options["object_labels"]:
         output = OutputSettings(options["namespace"], options["object_labels"])
     return Settings(
         profile=options["profile"],
         lenient=options["lenient"],
-        defaults=Defaults(options["default_slo_period"], options["scrape_interval"]),
+        recordings=not options["disable_recordings"],
+        alerts=not options["disable_alerts"],
+        defaults=Defaults(
+            period=options["default_slo_period"],
+            scrape_interval=options["scrape_interval"],
+            extra_labels=options["extra_labels"],
+            slo_plugins=options["slo_plugins"],
+        ),
         output=output,
     )
 
 
-def is_file(out: str) -> bool:
-    """Whether `--out` names one file rather than a folder."""
+def _is_yaml(out: str) -> bool:
+    return Path(out).suffix.lower() in {".yaml", ".yml"}
+
+
+def _is_folder(path: Path) -> bool:
     try:
-        return Path(out).suffix.lower() in {".yaml", ".yml"} and not Path(out).is_dir()
-    except OSError:  # a name no file can have: writing it will say so
-        return True
+        return path.is_dir()
+    except OSError:  # a name no file can have: reading or writing it will say so
+        return False

@@ -1,14 +1,18 @@
 """The whole program without the disk: sources in, artifacts and problems out."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from generator.model import SLO, Artifact, Plan
+from generator import sli_plugins
+from generator.defaults import Defaults
+from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
 from generator.outputs import OutputSettings, formats
 from generator.profiles import profiles
-from generator.resolve import Defaults, resolve
-from slos.schema.parse import LocatedSpec, parse_specs
+from generator.sli_plugins import SliPlugin
+from generator.sloth.model import SlothSLO
+from slos.schema.located import LocatedSpec
+from slos.schema.parse import parse_specs
 from slos.schema.problem import Position, Problem, errors, in_order
 
 
@@ -33,8 +37,11 @@ class Settings:
 
     profile: str = "exact"
     lenient: bool = False
+    recordings: bool = True
+    alerts: bool = True
     defaults: Defaults = field(default_factory=Defaults)
     output: OutputSettings = field(default_factory=OutputSettings)
+    sli_plugins: Mapping[str, SliPlugin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Plans:
     """What specs come to, before any format, and everything that was found on the way."""
 
     plans: tuple[Plan, ...]
-    slos: tuple[SLO, ...]
+    slos: tuple[SLO | SlothSLO, ...]
     problems: tuple[Problem, ...]
 
     @property
@@ -53,17 +60,19 @@ class Plans:
 
 def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     """Read, resolve and plan every source; all problems of all sources at once."""
-    plans, every_slo, problems = [], [], list(_colliding(sources))
-    seen: dict[str, Position] = {}
     profile = profiles()[settings.profile]
+    outputs = {source: _output(source, as_written=profile.AS_WRITTEN) for source in sources}
+    plans, every_slo, problems = [], [], list(_colliding(outputs))
+    seen: dict[str, Position] = {}
     for source in sorted(sources, key=lambda source: str(source.path)):
         located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
-        slos, more = _resolved(located, settings.defaults)
+        ready, more = _called(located, settings)
+        planned = [profile.plan(spec, settings.defaults) for spec in ready]
         problems += [*found, *more, *_duplicates(located, seen)]
-        every_slo += slos
-        groups = tuple(group for slo in slos for group in profile.plan(slo))
-        file = source.path.with_suffix(".yaml")
-        plans.append(Plan(file, (str(source.path),), groups))
+        problems += [problem for each in planned for problem in each.problems]
+        every_slo += [slo for each in planned for slo in each.slos]
+        parts = tuple(_wanted(each.part, settings) for each in planned)
+        plans.append(Plan(outputs[source], (str(source.path),), parts))
     return Plans(tuple(plans), tuple(every_slo), tuple(in_order(problems)))
 
 
@@ -79,19 +88,20 @@ def render_one(
 ) -> Artifact:
     """All plans in one file, and in one YAML document."""
     sources = tuple(source for plan in plans for source in plan.sources)
-    groups = tuple(group for plan in plans for group in plan.groups)
-    return formats()[format_].render(Plan(path, sources, groups), settings.output)
+    parts = tuple(part for plan in plans for part in plan.parts)
+    return formats()[format_].render(Plan(path, sources, parts), settings.output)
 
 
-def _resolved(
-    located: Iterable[LocatedSpec], defaults: Defaults
-) -> tuple[list[SLO], list[Problem]]:
-    slos, problems = [], []
-    for spec in located:
-        found, more = resolve(spec, defaults)
-        slos += found
-        problems += more
-    return slos, problems
+def _called(
+    located: Iterable[LocatedSpec], settings: Settings
+) -> tuple[list[LocatedSpec], list[Problem]]:
+    """The specs with the queries that SLI plugins write."""
+    ready, problems = [], []
+    for each in located:
+        spec, found = sli_plugins.called(each, settings.sli_plugins)
+        ready += [spec] if spec else []
+        problems += found
+    return ready, problems
 
 
 def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> list[Problem]:
@@ -100,7 +110,7 @@ def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> li
     for spec in located:
         for index, slo in enumerate(spec.spec.slos):
             slo_id = f"{spec.spec.service}-{slo.name}"
-            at = spec.document.at(("slos", index, "name"))
+            at = spec.at(("slos", index, "name"))
             first = seen.setdefault(slo_id, at)
             if first != at:
                 hint = f"the first one is at {first}; rename one of them"
@@ -108,12 +118,28 @@ def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> li
     return problems
 
 
-def _colliding(sources: Iterable[Source]) -> list[Problem]:
+def _wanted(part: Part, settings: Settings) -> Part:
+    """Less the recordings or alerts that were switched off, and the groups left empty."""
+    if settings.recordings and settings.alerts:
+        return part
+    kept = RecordingRule if settings.recordings else AlertingRule if settings.alerts else ()
+    groups = [
+        replace(group, rules=tuple(rule for rule in group.rules if isinstance(rule, kept)))
+        for group in part.groups
+    ]
+    return replace(part, groups=tuple(group for group in groups if group.rules))
+
+
+def _output(source: Source, *, as_written: bool) -> PurePosixPath:
+    return source.path if as_written else source.path.with_suffix(".yaml")
+
+
+def _colliding(outputs: Mapping[Source, PurePosixPath]) -> list[Problem]:
     """Two specs whose outputs would be the same file."""
     first: dict[PurePosixPath, Source] = {}
     problems = []
-    for source in sources:
-        other = first.setdefault(source.path.with_suffix(""), source)
+    for source, path in outputs.items():
+        other = first.setdefault(path, source)
         if other is not source:
             message = f"its output would overwrite that of {other.shown}"
             problems.append(Problem(Position(source.shown), message, "rename one of the files"))

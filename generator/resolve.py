@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from generator import burn, timing, wording
+from generator.defaults import Defaults
 from generator.findings import findings
 from generator.firing import AlertWriter
 from generator.model import (
@@ -15,23 +16,13 @@ from generator.model import (
     ThresholdAlert,
 )
 from slos.schema.counting import NotSummable
-from slos.schema.parse import LocatedSpec
+from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.spec import BurnAlert as BurnAlertSpec
 from slos.schema.spec import SloSpec
 from slos.schema.units import Duration
 
-_MONTH = Duration.of(days=30)
-_HALF_A_MINUTE = Duration.of(seconds=30)
 _ABSENT_FOR = Duration.of(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a run assumes where a spec is silent."""
-
-    period: Duration = _MONTH
-    scrape_interval: Duration = _HALF_A_MINUTE
 
 
 def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[Problem]]:
@@ -42,13 +33,13 @@ def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[P
             slo = _Resolving(located, spec, defaults).slo()
         except NotSummable as error:
             message, _, hint = str(error).partition("; ")
-            at = located.document.at(("slos", index, "sli", spec.sli.chosen().KEY))
+            at = located.at(("slos", index, "sli", spec.sli.chosen().KEY))
             problems.append(Problem(at, message, hint))
         else:
             slos.append(slo)
             problems += [
                 Problem(
-                    located.document.at(("slos", index, *finding.path)),
+                    located.at(("slos", index, *finding.path)),
                     finding.message,
                     finding.hint,
                     finding.severity,
@@ -76,7 +67,11 @@ class _Resolving:
             period=self.period,
             steps=steps,
             windows=tuple(sorted(self._lengths())),
-            labels={**self.located.spec.labels, **self.spec.labels},
+            labels={
+                **self.located.spec.labels,
+                **self.spec.labels,
+                **self.defaults.extra_labels,
+            },
             signal=self.spec.sli.chosen().signal(),
             burn_alerts=tuple(self._burn_alerts()),
             threshold_alerts=tuple(self._threshold_alerts()),
@@ -93,17 +88,22 @@ class _Resolving:
 
     @property
     def windows(self) -> burn.Windows:
-        own = self.spec.alerting.windows
-        return timing.own_windows(own) if own else burn.windows_for(self.period, self.scrape)
+        if own := self.spec.alerting.windows:
+            return timing.own_windows(own)
+        from_files = (self.defaults.windows or {}).get(self.period)
+        return from_files or burn.windows_for(self.period, self.scrape)
 
     @property
     def promise(self) -> wording.Promise:
+        signal = self.spec.sli.chosen().signal()
         return wording.Promise(
             service=self.located.spec.service,
             slo=self.spec.name,
             description=" ".join(self.spec.description.split()),
             objective=self.spec.objective,
             period=self.period,
+            by=signal.by,
+            bad=wording.BAD[signal.weight],
         )
 
     @property
@@ -151,4 +151,5 @@ class _Resolving:
         alerting = self.spec.alerting
         if alerting.absent_alert.disable or not alerting.name:
             return None
-        return self.writer.absent(wording.absent(self.promise), default_for=_ABSENT_FOR)
+        texts = wording.absent(self.promise, self.spec.sli.chosen().signal().sources)
+        return self.writer.absent(texts, default_for=_ABSENT_FOR)

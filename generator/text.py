@@ -39,10 +39,12 @@ def name(value: str) -> str:
 
 def groups(rule_groups: Iterable[RuleGroup]) -> Iterator[str]:
     """The lines of a `groups:` key."""
-    yield "groups:"
-    for group in rule_groups:
+    every = list(rule_groups)
+    yield "groups:" if every else "groups: []"
+    for group in every:
         yield f"  - name: {name(group.name)}"
-        yield f"    interval: {group.interval}"
+        if group.interval:
+            yield f"    interval: {group.interval}"
         yield "    rules:"
         for rule in group.rules:
             yield from _rule(rule)
@@ -78,9 +80,10 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 
 def _block(key: str, text: str) -> list[str]:
-    lines = text.split("\n")
+    body, ends = text.removesuffix("\n"), text.endswith("\n")
+    lines = body.split("\n")
     if (len(lines) > 1 or '"' in text) and _reads_back(lines):
-        return [f"{key}: |-", *indented(lines, 2)]
+        return [f"{key}: |{'' if ends else '-'}", *indented(lines, 2)]
     return [f"{key}: {scalar(text)}"]
 
 

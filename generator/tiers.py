@@ -60,11 +60,14 @@ def events_in(slo: SLO, window: Duration) -> str:
     return summed(names.of(names.total(step_of(slo, window)), slo), window)
 
 
+def errors_in(slo: SLO, window: Duration) -> str:
+    """How many of a window's events are errors."""
+    return summed(names.of(names.errors(step_of(slo, window)), slo), window)
+
+
 def ratio_in(slo: SLO, window: Duration) -> str:
     """The share of errors in a window; no value when there were no events."""
-    step = step_of(slo, window)
-    bad = summed(names.of(names.errors(step), slo), window)
-    return f"{bad}\n/\n({events_in(slo, window)} > 0)"
+    return f"{errors_in(slo, window)}\n/\n({events_in(slo, window)} > 0)"
 
 
 def _scaled(template: str, window: Duration, factor: str) -> str:

@@ -10,18 +10,35 @@ from decimal import Decimal
 
 from generator.model import BurnCondition, Severity
 from slos.schema.alert_text import escape
+from slos.schema.signal import Weight
 from slos.schema.units import Duration, plain
+
+BAD = {Weight.EVENTS: "of events are bad", Weight.TIME: "of the time is bad"}
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The promise in the words of its spec; the objective in percent."""
+    """The promise in the words of its spec.
+
+    Attributes:
+        objective: in percent.
+        by: labels that split the SLO.
+        bad: what the percentage of an alert is a percentage of.
+    """
 
     service: str
     slo: str
     description: str
     objective: Decimal
     period: Duration
+    by: tuple[str, ...]
+    bad: str
+
+    @property
+    def subject(self) -> str:
+        """Whom an alert is about, its group included."""
+        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.by)
+        return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
     def __str__(self) -> str:
         return (
@@ -40,11 +57,10 @@ def burn(
     allowed = plain(100 - promise.objective)
     return {
         "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
-        "summary": f"{promise.service} {promise.slo}: {{{{ $value }}}} % of events are bad, "
-        f"{allowed} % are allowed",
-        "description": f"{promise} Right now {{{{ $value }}}} % of events are bad; the budget "
-        f"is {allowed} % over {_span(promise.period)}. This {severity} fires when the budget burns "
-        f"at {speeds}.",
+        "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
+        "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
+        f"budget is {allowed} % over {_span(promise.period)}. This {severity} fires when the "
+        f"budget burns at {speeds}.",
     }
 
 
@@ -53,21 +69,22 @@ def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str
     limit = plain(above * 100)
     return {
         "title": f"{promise.service} {promise.slo}: above {limit} % over {over}",
-        "summary": f"{promise.service} {promise.slo}: {{{{ $value }}}} % bad over {over}, "
+        "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad} over {over}, "
         f"the limit is {limit} %",
-        "description": f"{promise} Over the last {over} {{{{ $value }}}} % of events were bad; "
+        "description": f"{promise} Over {over} {{{{ $value }}}} % {promise.bad}; "
         f"this alert fires above {limit} %.",
     }
 
 
-def absent(promise: Promise) -> dict[str, str]:
-    """Annotations of an absent alert."""
+def absent(promise: Promise, sources: Sequence[str]) -> dict[str, str]:
+    """Annotations of an absent alert; `sources` are the series the SLO is counted from."""
+    read = escape(" and ".join(sources) or "its query")
     return {
         "title": f"{promise.service} {promise.slo}: no data",
-        "summary": f"{promise.service} {promise.slo}: the metrics behind this SLO are gone",
-        "description": f"{promise} Nobody measures it now: the metrics it is computed from do "
-        "not exist, so neither a page nor a ticket can fire. Either nothing exports them, or "
-        "they were never observed.",
+        "summary": f"{promise.service} {promise.slo}: nothing measures this SLO now",
+        "description": f"{promise} Nothing is counted, so neither a page nor a ticket can fire. "
+        f"It is counted from {read}: either nobody exports that, or it was never observed, or "
+        "it is scraped more rarely than the spec's scrape_interval says.",
     }
 
 

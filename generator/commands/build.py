@@ -9,12 +9,12 @@ import click
 from generator import build, report, write
 from generator.load import STDOUT
 from generator.model import Artifact
-from generator.options import SPECS, is_file, settings_of, spec_options
+from generator.options import request_of, spec_options
 
 
 @click.command("build")
 @spec_options
-def command(specs: tuple[Path, ...], out: str, format_: str | None, **options: Any) -> None:  # noqa: ANN401 - read by settings_of
+def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs, all or nothing.
 
     Reads SPEC files and every *.yaml below DIR (default: slos/) and writes into a folder
@@ -26,23 +26,26 @@ def command(specs: tuple[Path, ...], out: str, format_: str | None, **options: A
       slo-rules build
       slo-rules build slos/agent-sre.yaml -o - | promtool check rules
       slo-rules build specs -o out --format operator && kubectl apply -k out
+      slo-rules build --profile sloth -i specs -o out        what `sloth generate` gives
     """
-    settings = settings_of(options)
-    plans = build.plan_inputs(specs or (SPECS,), settings, out=out)
+    request = request_of(options)
+    settings, out = request.settings, request.out
+    plans = build.plan_inputs(request.inputs, settings, out=out, reading=request.reading)
     report.problems(plans.problems)
     if plans.broken:
         click.echo("nothing was written", err=True)
         sys.exit(1)
     try:
         if out == STDOUT:
-            artifact = build.file_artifact(plans, format_, settings, name="rules.yaml")
+            artifact = build.file_artifact(plans, request.format_, settings, name="rules.yaml")
             click.echo(artifact.text, nl=False)
-        elif is_file(out):
+        elif request.to_file:
             name = Path(out).name
-            write.write_file(build.file_artifact(plans, format_, settings, name=name), Path(out))
+            artifact = build.file_artifact(plans, request.format_, settings, name=name)
+            write.write_file(artifact, Path(out))
             click.echo(f"wrote {out}", err=True)
         else:
-            _to_folder(build.folder_artifacts(plans, format_, settings), Path(out))
+            _to_folder(build.folder_artifacts(plans, request.format_, settings), Path(out))
     except write.CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

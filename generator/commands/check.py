@@ -9,7 +9,7 @@ import click
 
 from generator import build, report, write
 from generator.load import STDOUT
-from generator.options import SPECS, is_file, settings_of, spec_options
+from generator.options import request_of, spec_options
 from generator.pipeline import Plans
 from generator.write import Changes
 from slos.schema.problem import Position, Problem
@@ -19,11 +19,8 @@ from slos.schema.problem import Position, Problem
 @spec_options
 @click.option("--json", "as_json", is_flag=True, help="Problems and drift as JSON on stdout.")
 def command(
-    specs: tuple[Path, ...],
-    out: str,
-    format_: str | None,
     as_json: bool,  # noqa: FBT001 - click's way
-    **options: Any,  # noqa: ANN401 - read by settings_of
+    **options: Any,  # noqa: ANN401 - read by request_of
 ) -> None:
     """Check specs, and that the built files are still what they give.
 
@@ -35,16 +32,18 @@ def command(
       slo-rules check
       slo-rules check new.yaml -o -
     """
-    settings = settings_of(options)
-    plans = build.plan_inputs(specs or (SPECS,), settings, out=out)
+    request = request_of(options)
+    settings, out = request.settings, request.out
+    plans = build.plan_inputs(request.inputs, settings, out=out, reading=request.reading)
     changes = None
     try:
         if not plans.broken and out != STDOUT:
-            if is_file(out):
-                artifact = build.file_artifact(plans, format_, settings, name=Path(out).name)
+            if request.to_file:
+                name = Path(out).name
+                artifact = build.file_artifact(plans, request.format_, settings, name=name)
                 changes = write.changes_of_file(artifact, Path(out))
             else:
-                artifacts = build.folder_artifacts(plans, format_, settings)
+                artifacts = build.folder_artifacts(plans, request.format_, settings)
                 changes = write.changes(artifacts, Path(out))
     except write.CannotWriteError as error:
         in_the_way = Problem(Position(out), str(error))

@@ -1,6 +1,7 @@
 """The rule groups; the folder is the registry, one file each.
 
-A group module says which `PROFILE` it belongs to, its `ORDER` in it, and builds a `group(slo)`.
+A group module says which `PROFILE` it belongs to and its `ORDER` in it. What it builds, and
+from what, is between it and its profile: `group(slo)` in the exact profile.
 """
 
 import importlib
@@ -12,7 +13,7 @@ from generator.model import SLO, RuleGroup
 
 
 class GroupModule(Protocol):
-    """What a file in this folder offers."""
+    """What a file in this folder offers to the exact profile."""
 
     PROFILE: str
     ORDER: int

@@ -36,9 +36,26 @@ def _promise(slo: SLO) -> Iterator[Rule]:
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:
-    recorded = {window for window in slo.windows if tiers.is_fine(slo, window)}
-    for window in sorted({*slo.windows, slo.period} - recorded):
-        yield ratios.error_ratio(slo, window)
+    for window in slo.windows:
+        if not tiers.is_fine(slo, window) and window != slo.period:
+            yield ratios.error_ratio(slo, window)
+    if slo.signal.counts_events:
+        yield from _events(slo)
+    elif slo.period not in slo.windows or not tiers.is_fine(slo, slo.period):
+        yield ratios.error_ratio(slo, slo.period)
+
+
+def _events(slo: SLO) -> Iterator[Rule]:
+    """The period in numbers of events, and its ratio from these: the tier is read once."""
+    total, errors = names.of(names.PERIOD_EVENTS, slo), names.of(names.PERIOD_ERRORS, slo)
+    yield ratios.for_people(slo, names.PERIOD_EVENTS, tiers.events_in(slo, slo.period))
+    yield ratios.for_people(slo, names.PERIOD_ERRORS, tiers.errors_in(slo, slo.period))
+    remaining = f"{total} * {plain(slo.budget)} - {errors}"
+    yield ratios.for_people(slo, names.PERIOD_EVENTS_REMAINING, remaining)
+    if slo.period not in slo.windows or not tiers.is_fine(slo, slo.period):
+        window = {names.WINDOW: str(slo.period)}
+        record = names.error_ratio(slo.period)
+        yield ratios.for_people(slo, record, f"{errors} / ({total} > 0)", **window)
 
 
 def _budget(slo: SLO) -> Iterator[Rule]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from generator import text
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Part, Plan, RuleObject
 from generator.outputs import OutputSettings
 
 NAME = "operator"
@@ -15,8 +15,11 @@ _LONGEST = 200
 
 
 def render(plan: Plan, settings: OutputSettings) -> Artifact:
-    """One PrometheusRule."""
-    return Artifact(plan.path, text.document(plan.sources, _object(plan, settings)))
+    """One PrometheusRule, and one more for each spec that was an object itself."""
+    documents = [list(_object(plan.path, part, settings)) for part in _parts(plan)]
+    first, *others = documents or [[]]
+    lines = [*first, *(line for lines in others for line in ("---", *lines))]
+    return Artifact(plan.path, text.document(plan.sources, lines))
 
 
 def index(artifacts: Sequence[Artifact]) -> list[Artifact]:
@@ -35,15 +38,29 @@ def index(artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [Artifact(PurePosixPath("kustomization.yaml"), document)]
 
 
-def _object(plan: Plan, settings: OutputSettings) -> Iterator[str]:
+def _parts(plan: Plan) -> list[Part]:
+    """Each part with a name of its own, after all those that have none, as one."""
+    groups = tuple(group for part in plan.parts if not part.named for group in part.groups)
+    named = [part for part in plan.parts if part.named]
+    return [Part(groups), *named] if groups or not named else named
+
+
+def _object(path: PurePosixPath, part: Part, settings: OutputSettings) -> Iterator[str]:
+    named = part.named or RuleObject(_object_name(path), settings.namespace, {}, {})
+    namespace, labels = named.namespace, named.labels
+    if not named.complete:
+        namespace = namespace or settings.namespace
+        labels = {**settings.object_labels, **labels}
     yield "apiVersion: monitoring.coreos.com/v1"
     yield "kind: PrometheusRule"
     yield "metadata:"
-    yield f"  name: {text.scalar(_object_name(plan.path))}"
-    yield f"  namespace: {text.scalar(settings.namespace)}"
-    yield from text.indented(text.mapping("labels", settings.object_labels), 2)
+    yield f"  name: {text.scalar(named.name)}"
+    if namespace:
+        yield f"  namespace: {text.scalar(namespace)}"
+    yield from text.indented(text.mapping("labels", labels), 2)
+    yield from text.indented(text.mapping("annotations", named.annotations), 2)
     yield "spec:"
-    yield from text.indented(text.groups(plan.groups), 2)
+    yield from text.indented(text.groups(part.groups), 2)
 
 
 def _object_name(path: PurePosixPath) -> str:

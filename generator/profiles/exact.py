@@ -1,11 +1,42 @@
 """The exact profile: every event is counted once, in tiers, and budgets are sums of counts."""
 
+from collections.abc import Iterator
+
+from generator.defaults import Defaults
 from generator.groups import groups_of
-from generator.model import SLO, RuleGroup
+from generator.model import Part, RuleObject
+from generator.profiles import Planned
+from generator.resolve import resolve
+from slos.schema.located import LocatedSpec
+from slos.schema.problem import Position, Problem, Severity
 
 NAME = "exact"
+AS_WRITTEN = False
 
 
-def plan(slo: SLO) -> tuple[RuleGroup, ...]:
-    """Fine, coarse and period group of an SLO."""
-    return tuple(module.group(slo) for module in groups_of(NAME))
+def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
+    """Fine, coarse and period group of each SLO."""
+    slos, problems = resolve(located, defaults)
+    groups = tuple(module.group(slo) for slo in slos for module in groups_of(NAME))
+    found = (*problems, *_plugins_passed_over(located, defaults))
+    return Planned(tuple(slos), Part(groups, _named(located)), found)
+
+
+def _named(located: LocatedSpec) -> RuleObject | None:
+    meta = located.origin.meta
+    if not meta:
+        return None
+    return RuleObject(meta.name, meta.namespace, meta.labels, meta.annotations)
+
+
+def _plugins_passed_over(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+    """Of single SLOs `findings` tells; these are those of a spec and of the run."""
+    places = [located.at(("slo_plugins",))] if located.spec.slo_plugins else []
+    places += [Position("--slo-plugins")] if defaults.slo_plugins else []
+    for place in places:
+        yield Problem(
+            place,
+            "Sloth's SLO plugins are passed over",
+            "the exact profile has its own rules; --profile sloth has them",
+            Severity.WARNING,
+        )

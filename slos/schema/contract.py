@@ -6,6 +6,7 @@ Label values come from these closed sets; never an id, a URL or an error text.
 
 from enum import StrEnum
 
+SERVICE = "agent-sre"
 PREFIX = "agent_sre_validation_"
 
 PROBE_RUNS = PREFIX + "probe_runs_total"

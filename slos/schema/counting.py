@@ -121,6 +121,9 @@ def _kinds_of_binary(node: ast.BinaryExpr) -> set[Counting]:
         return _kinds(node.rhs)
     if operator in ("*", "/") and not _reads_range(node.rhs):
         return _kinds(node.lhs)
+    # A counter that counts only where another one exists still counts.
+    if operator == "and" and _reads_range(node.rhs):
+        return _kinds(node.lhs) | _kinds(node.rhs)
     # `> 0` only drops minutes that add nothing; `> bool 0` makes a flag of them.
     if operator in (">", "!=") and _is_zero(node.rhs) and not _gives_flags(node):
         return _kinds(node.lhs)

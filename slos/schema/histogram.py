@@ -9,13 +9,19 @@ from slos.schema.promql import quoted
 from slos.schema.signal import Histogram, Signal, Weight
 from slos.schema.units import plain
 
+# Powers of ten between which Go's shortest format needs no exponent.
+_SMALLEST_PLAIN, _FIRST_EXPONENT = -4, 6
+
 
 def le_pattern(threshold: Decimal) -> str:
     """A regular expression for every spelling of a bucket's `le`.
 
-    The Python client writes `5.0`, the Go client `5`; both write tiny ones as `1e-05`.
+    The Python client writes `5.0`, the Go client `5`; tiny and, in Go, large ones have an
+    exponent: `1e-05`, `1.048576e+06`.
     """
-    spellings = {plain(threshold), repr(float(threshold)), f"{float(threshold):g}"}
+    spellings = {plain(threshold), repr(float(threshold))}
+    if not _SMALLEST_PLAIN <= threshold.adjusted() < _FIRST_EXPONENT:
+        spellings.add(_with_exponent(threshold))
     return "|".join(re.escape(spelling) for spelling in sorted(spellings))
 
 
@@ -24,19 +30,18 @@ def above_threshold(
 ) -> Signal:
     """Errors are observations above `threshold` (in the metric's unit), total are all.
 
-    Errors and total are read from buckets of the same histogram. A histogram without the
-    threshold's bucket therefore has no data, and its absent alert fires; it never looks
-    perfect.
+    Only series that have the threshold's bucket count, for errors and for the total: where
+    none has it there is no data, and the absent alert fires; it never looks perfect, and a
+    few instances without it do not look broken.
     """
     good = f"{metric}_bucket{{{_join(selector, f'le=~{quoted(le_pattern(threshold))}')}}}"
     every = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
     buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
-    total = f"{_sum(by)} (rate({every}[{{{{.window}}}}]))"
-    # rate() extrapolates each bucket on its own, so the difference can dip below zero by a hair.
-    errors = f"clamp_min({total} - {_sum(by)} (rate({good}[{{{{.window}}}}])), 0)"
+    fast, seen = f"rate({good}[{{{{.window}}}}])", f"rate({every}[{{{{.window}}}}])"
     return Signal(
-        errors=errors,
-        total=total,
+        # rate() extrapolates each series on its own: a difference can dip below zero by a hair.
+        errors=f"{_sum(by)} (clamp_min({seen} - ignoring (le) {fast}, 0))",
+        total=f"{_sum(by)} ({seen} and ignoring (le) {fast})",
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=False,
@@ -44,6 +49,13 @@ def above_threshold(
         sources=(good,),
         histogram=Histogram(buckets=buckets, by=tuple(by)),
     )
+
+
+def _with_exponent(number: Decimal) -> str:
+    """The spelling with an exponent of at least two digits."""
+    exponent = number.adjusted()
+    digits = plain(number.scaleb(-exponent))
+    return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 def _sum(by: Sequence[str]) -> str:

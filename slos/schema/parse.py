@@ -1,18 +1,9 @@
 """A spec file's bytes to specs: the spec loader, without the disk."""
 
-from dataclasses import dataclass
-
-from slos.schema.document import Document, read_documents, validate
+from slos.schema.dialects import read_spec
+from slos.schema.document import read_documents
+from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem
-from slos.schema.spec import Spec
-
-
-@dataclass(frozen=True, slots=True)
-class LocatedSpec:
-    """A spec and the document it was read from, so that findings have a line."""
-
-    spec: Spec
-    document: Document
 
 
 def parse_specs(
@@ -34,8 +25,8 @@ def parse_specs(
         problems = [Problem(Position(file), "the file holds no spec", hint)]
     specs = []
     for document in documents:
-        spec, found = validate(document, Spec, lenient=lenient)
+        located, found = read_spec(document, lenient=lenient)
         problems += found
-        if spec:
-            specs.append(LocatedSpec(spec, document))
+        if located:
+            specs.append(located)
     return specs, problems

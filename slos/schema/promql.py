@@ -16,6 +16,7 @@ _QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
 # The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ANY_WINDOW = "7m"
+_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
@@ -95,6 +96,16 @@ def wrapped(query: str) -> str:
     """The query in parentheses; a comment at its end must not swallow the closing one."""
     query = query.strip()
     return f"(\n{query}\n)" if "\n" in query or "#" in query else f"({query})"
+
+
+def is_filter(template: str) -> bool:
+    """Whether a query ends in a comparison that drops what it does not hold for."""
+    tree = parse(render(template, _ANY_WINDOW))
+    while isinstance(tree, ast.ParenExpr):
+        tree = tree.expr
+    if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
+        return False
+    return tree.modifier is None or not tree.modifier.return_bool
 
 
 def selectors(template: str) -> tuple[str, ...]:

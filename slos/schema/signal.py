@@ -40,6 +40,7 @@ class Signal:
         by: labels that split the SLO, as far as its queries tell; one budget for each value.
         sources: selectors without which there is no data; an absent alert watches them.
         histogram: where latencies come from, if anywhere.
+        note: what is approximated, and after a semicolon what would mend it.
     """
 
     errors: str
@@ -50,6 +51,13 @@ class Signal:
     by: tuple[str, ...]
     sources: tuple[str, ...]
     histogram: Histogram | None = None
+    note: str = ""
+
+    @property
+    def counts_events(self) -> bool:
+        """Whether sums of the total are numbers of events, not of samples or slices."""
+        of_events = self.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
+        return self.weight is Weight.EVENTS and of_events
 
 
 @dataclass(frozen=True, slots=True)

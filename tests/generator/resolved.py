@@ -4,9 +4,10 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
+from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, BurnAlert, Plan, RecordingRule, Rule, Severity
 from generator.pipeline import Plans, Settings, Source, plan
-from generator.resolve import Defaults, resolve
+from generator.resolve import resolve
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem
 from tests.schema.specs import as_yaml, slo, spec

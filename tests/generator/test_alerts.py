@@ -35,6 +35,10 @@ def test_without_min_events_nothing_is_counted() -> None:
 
 def test_the_no_data_alert_names_the_slo_itself_for_absent_gives_no_labels() -> None:
     found = alert(spec(labels={"owner": "a"}), "TooManyErrorsNoData")
-    assert found.expr == "absent(http_requests_total)"
+    assert found.expr == (
+        'absent(slo:sli_total:sum1m{sloth_id="shop-requests"})\nor\n'
+        'absent(slo:sli_errors:sum1m{sloth_id="shop-requests"})'
+    )
+    assert "http_requests_total" in found.annotations["description"]
     assert found.labels.items() >= {"owner": "a", "sloth_id": "shop-requests"}.items()
     assert "no data" in found.annotations["title"]

@@ -52,10 +52,10 @@ CASES: dict[str, tuple[bytes, str, str, str]] = {
         "{{.window}}",
     ),
     "not summable": (
-        changed("sum(rate(errors_total", "avg(rate(errors_total"),
+        changed("sum(rate(errors_total", "sum(increase(errors_total"),
         ":7:7",
-        "avg",
-        "sum",
+        "different things",
+        "rate in both",
     ),
     "taken id": (as_yaml(spec(service="shop")), ":4:3", "'shop-requests' is taken", "shop.yaml"),
     "objective 0": (changed("99.9", "0"), ":5:5", "0 is out of reach", "above 0"),

@@ -1,5 +1,6 @@
 """Whatever a person writes, it is refused with a place, or Prometheus loads what comes out."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def alerting(**changes: object) -> Json:
     return {"name": "A", **changes}
 
 
+def windows(longest: str, percent: object = 10) -> Json:
+    quick = {"error_budget_percent": percent, "short_window": "5m", "long_window": "1h"}
+    slow = {"error_budget_percent": percent, "short_window": "30m", "long_window": longest}
+    return {"page": {"quick": quick, "slow": slow}, "ticket": {"quick": quick, "slow": slow}}
+
+
 LOADABLE: dict[str, Json] = {
     "a backslash in a selector": {
         "sli": events(total=r'sum(rate(t{path=~"/a\\.b"}[{{.window}}]))')
@@ -48,6 +55,21 @@ LOADABLE: dict[str, Json] = {
     "a tiny limit": {
         "alerting": alerting(threshold_alerts=[{"name": "T", "above": "1e-15", "over": "5m"}])
     },
+}
+
+WARNED: dict[str, tuple[Json, str]] = {
+    "queries whose labels nobody knows": (
+        events("rate(e[{{.window}}])", "rate(t[{{.window}}])"),
+        "wrap both in sum",
+    ),
+    "queries that cannot be added up": (
+        events("max(rate(e[{{.window}}]))", "max(rate(t[{{.window}}]))"),
+        "weighted by time",
+    ),
+    "a subquery of Sloth's examples": (
+        events("sum_over_time((up < 0.75)[{{.window}}:])", "count_over_time(up[{{.window}}])"),
+        "weighted by time",
+    ),
 }
 
 REFUSED: dict[str, tuple[Json, str]] = {
@@ -83,10 +105,6 @@ REFUSED: dict[str, tuple[Json, str]] = {
         {"sli": events("sum by (code) (rate(e[{{.window}}]))")},
         "sum by (code)",
     ),
-    "errors whose labels nobody knows": (
-        {"sli": events("rate(e[{{.window}}])", "rate(t[{{.window}}])")},
-        "wrap it in sum",
-    ),
     "a label of the SLO that also splits it": (
         {
             "labels": {"cluster": "x"},
@@ -95,6 +113,14 @@ REFUSED: dict[str, tuple[Json, str]] = {
             ),
         },
         "'cluster'",
+    ),
+    "a threshold query that compares by itself": (
+        {"sli": threshold("(up > 5)")},
+        "a comparison of its own",
+    ),
+    "windows longer than the period": (
+        {"period": "1d", "alerting": alerting(windows=windows("2d"))},
+        "longer than the period",
     ),
     "a number of events that is true": (
         {"alerting": alerting(page_alert={"min_events": True})},
@@ -113,6 +139,20 @@ def test_prometheus_loads(tmp_path: Path, case: str) -> None:
     path.write_bytes(as_yaml(spec(slo(**LOADABLE[case]))))
     result = call("build", path, "-o", out)
     assert result.exit_code == 0, result.stderr
+    assert "SUCCESS" in check_rules(out)
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_what_sloth_takes_is_built_and_what_is_approximated_is_said(
+    tmp_path: Path, case: str
+) -> None:
+    sli, said = WARNED[case]
+    path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
+    path.write_bytes(as_yaml(spec(slo(sli=sli))))
+    result = call("build", path, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert "warning" in result.stderr
+    assert said in result.stderr
     assert "SUCCESS" in check_rules(out)
 
 
@@ -150,3 +190,23 @@ def test_alert_labels_cannot_pass_an_slo_off_as_another() -> None:
     document = spec(slo(alerting=alerting(labels={"sloth_id": "evil"})))
     assert "sloth_id" not in alert(document, "A").labels
     assert any("sloth_id" in problem.message for problem in planned(document).problems)
+
+
+def test_an_alert_about_the_agent_must_not_make_the_agent_act() -> None:
+    document = spec(
+        slo(alerting=alerting(annotations={"lambda_function": "restart"})), service="agent-sre"
+    )
+    assert planned(document).broken
+    assert not planned({**document, "service": "shop"}).broken
+
+
+def test_a_page_that_fires_while_the_objective_is_met_is_told() -> None:
+    document = spec(slo(period="7d", alerting=alerting(windows=windows("6h", percent=1))))
+    assert any("while the objective is met" in p.message for p in planned(document).problems)
+
+
+def test_short_periods_keep_the_burn_rates_of_the_workbook() -> None:
+    for period in ("1h", "6h", "1d"):
+        slos, _ = resolved(spec(slo(period=period, objective=99.9)))
+        factors = [c.factor for a in slos[0].burn_alerts for c in a.conditions]
+        assert factors == [Decimal("14.4"), 6, 3, 1]

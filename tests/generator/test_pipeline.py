@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.model import AlertingRule, RecordingRule
+from generator.model import RecordingRule
 from generator.pipeline import Settings, plan, render_folder, render_one
 from slos.schema.problem import Severity
 from slos.schema.promql import parse, walk
@@ -129,11 +129,10 @@ def test_the_names_that_sloth_dashboards_read_are_there() -> None:
     }
 
 
-def test_raw_series_are_read_in_the_fine_tier_and_by_the_no_data_alert_only() -> None:
+def test_raw_series_are_read_in_the_fine_tier_only() -> None:
     for rule in rules_of(spec()):
         fine = isinstance(rule, RecordingRule) and rule.record in {f"{tier}1m" for tier in TIERS}
-        absent = isinstance(rule, AlertingRule) and rule.expr.startswith("absent(")
-        assert ("http_requests_total" in rule.expr) == (fine or absent)
+        assert ("http_requests_total" in rule.expr) == fine
 
 
 def test_a_fine_increment_is_read_over_one_scrape_more_than_its_step() -> None:

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from generator.defaults import Defaults
 from generator.model import Firing, Severity
-from generator.resolve import Defaults
 from slos.schema.problem import Severity as ProblemSeverity
 from slos.schema.units import Duration
 from tests.generator.resolved import burn_alert, factors, one_slo, resolved
@@ -182,15 +182,15 @@ def test_slo_plugins_are_passed_over_with_a_warning() -> None:
 def test_an_sli_that_cannot_be_counted_is_a_problem_at_its_key_and_spares_the_others() -> None:
     sli = {
         "events": {
-            "error_query": "avg(rate(e[{{.window}}]))",
+            "error_query": "sum(increase(e[{{.window}}]))",
             "total_query": "sum(rate(t[{{.window}}]))",
         }
     }
     slos, (problem,) = resolved(spec(slo(sli=sli), slo(name="good")))
     assert [found.name for found in slos] == ["good"]
     assert problem.severity is ProblemSeverity.ERROR
-    assert "avg" in problem.message
-    assert "sum" in problem.hint
+    assert "different things" in problem.message
+    assert "rate in both" in problem.hint
     assert problem.at.line == 7
 
 

@@ -6,9 +6,14 @@ from pydantic import model_validator
 
 from slos.schema.counting import NotSummable, counting_of
 from slos.schema.grouping import grouping_of, labels_of
-from slos.schema.promql import selectors
+from slos.schema.promql import selectors, wrapped
 from slos.schema.signal import EventQueries, Signal, SliType, Weight
 from slos.schema.wire import WindowedQuery
+
+_UNKNOWN_LABELS = (
+    "an error series that is not there yet cannot be told from one that is gone, for the labels "
+    "of the queries are not known; wrap both in sum(...), or in sum by (...)"
+)
 
 
 class EventsSli(SliType):
@@ -28,8 +33,12 @@ class EventsSli(SliType):
         return self
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        counting = counting_of(self.total_query)
-        if counting_of(self.error_query) is not counting:
+        self._check_grouping()
+        try:
+            counting, errors = counting_of(self.total_query), counting_of(self.error_query)
+        except NotSummable as reason:
+            return self._weighted_by_time(reason)
+        if errors is not counting:
             raise NotSummable(
                 "error_query and total_query count different things; "
                 "use rate in both or increase in both"
@@ -39,30 +48,41 @@ class EventsSli(SliType):
             total=self.total_query,
             counting=counting,
             weight=Weight.EVENTS,
-            errors_may_be_absent=True,
-            by=self._common_labels(),
+            errors_may_be_absent=self._labels_are_known(),
+            by=labels_of(self.total_query),
             sources=selectors(self.total_query),
+            note="" if self._labels_are_known() else _UNKNOWN_LABELS,
         )
 
-    def queries(self) -> EventQueries:  # noqa: D102 - documented by SliType
-        return EventQueries(self.error_query, self.total_query)
+    def _weighted_by_time(self, reason: NotSummable) -> Signal:
+        """The ratio of each slot, where counts cannot be added up; like `raw`, and said."""
+        error, total = wrapped(self.error_query), wrapped(self.total_query)
+        if self._labels_are_known():
+            error = f"({error} or {total} * 0)"
+        ratio = f"({error} / ({total} > 0) >= -Inf)"
+        why, _, hint = str(reason).partition("; ")
+        return Signal(
+            errors=f"clamp({ratio}, 0, 1)",
+            total=f"{ratio} ^ 0",
+            counting=None,
+            weight=Weight.TIME,
+            errors_may_be_absent=False,
+            by=labels_of(self.total_query),
+            sources=selectors(self.total_query),
+            note=f"the budget is weighted by time, not by events: {why}; {hint}",
+        )
 
-    def _common_labels(self) -> tuple[str, ...]:
-        """The labels of both queries.
+    def _labels_are_known(self) -> bool:
+        return None not in (grouping_of(self.error_query), grouping_of(self.total_query))
 
-        Were they different, errors would never meet their total: with "no error series yet is
-        no error" that would read as perfect for ever.
-        """
+    def _check_grouping(self) -> None:
+        """Errors grouped otherwise would never meet their total, and read as perfect for ever."""
         errors, total = grouping_of(self.error_query), grouping_of(self.total_query)
-        if errors is None or total is None:
-            which = "error_query" if errors is None else "total_query"
-            raise NotSummable(
-                f"the labels of {which} are not known; "
-                "wrap it in sum(...), or sum by (...) with the labels that split the SLO"
-            )
-        if errors != total:
+        if errors and total and errors != total:
             raise NotSummable(
                 f"error_query is grouped as {errors} and total_query as {total}; "
                 "group both the same way"
             )
-        return labels_of(self.total_query)
+
+    def queries(self) -> EventQueries:  # noqa: D102 - documented by SliType
+        return EventQueries(self.error_query, self.total_query)

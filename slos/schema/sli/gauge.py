@@ -25,7 +25,8 @@ class GaugeSli(SliType):
         good = f"sum_over_time({series}[{{{{.window}}}}])"
         added = f"sum by ({', '.join(self.by)})" if self.by else "sum"
         return Signal(
-            errors=f"{added} ({total} - {good})",
+            # Clamped series by series: one above 1 must not make up for another at 0.
+            errors=f"{added} (clamp_min({total} - {good}, 0))",
             total=f"{added} ({total})",
             counting=Counting.PER_SAMPLE,
             weight=Weight.TIME,

@@ -1,24 +1,26 @@
-"""`plugin`: Sloth's SLI plugins, which are Go programs."""
+"""`plugin`: a query that a program writes, Sloth's SLI plugins.
 
-from typing import ClassVar, Self
+Which programs there are is not for a spec to know: the generator calls them and puts a `raw`
+SLI in this one's place.
+"""
 
-from pydantic import Field, model_validator
+from typing import ClassVar
 
-from slos.schema.signal import SliType
+from pydantic import Field
+
+from slos.schema.counting import NotSummable
+from slos.schema.signal import Signal, SliType
 from slos.schema.wire import Options
 
 
 class PluginSli(SliType):
-    """A plugin `id` and its `options`; understood, and refused with the way out."""
+    """A plugin `id` and its `options`."""
 
     KEY: ClassVar = "plugin"
 
     id: str
     options: Options = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _go_cannot_run_here(self) -> Self:
-        raise ValueError(
-            f"the SLI plugin {self.id!r} is a Go program and cannot run here; "
-            "write its query as an 'events' or 'raw' SLI"
-        )
+    def signal(self) -> Signal:
+        """Nothing is known before the plugin was called."""
+        raise NotSummable(f"the SLI plugin {self.id!r} was not called; name its folder")

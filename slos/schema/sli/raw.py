@@ -16,10 +16,11 @@ class RawSli(SliType):
     error_ratio_query: WindowedQuery
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        # The comparison drops NaN, which a ratio without traffic gives.
-        ratio = f"({wrapped(self.error_ratio_query)} >= 0)"
+        # The comparison drops NaN, which a ratio without traffic gives. Two rates apart may
+        # differ by a hair more than they should, so the ratio is held between 0 and 1.
+        ratio = f"({wrapped(self.error_ratio_query)} >= -Inf)"
         return Signal(
-            errors=ratio,
+            errors=f"clamp({ratio}, 0, 1)",
             total=f"{ratio} ^ 0",
             counting=None,
             weight=Weight.TIME,

@@ -3,8 +3,10 @@
 from decimal import Decimal
 from typing import ClassVar, Literal
 
+from pydantic import field_validator
+
 from slos.schema.grouping import labels_of
-from slos.schema.promql import render, selectors, wrapped
+from slos.schema.promql import is_filter, render, selectors, wrapped
 from slos.schema.signal import RatioQuery, Signal, SliType, Weight
 from slos.schema.units import plain
 from slos.schema.wire import Query
@@ -21,6 +23,17 @@ class ThresholdSli(SliType):
     query: Query
     comparison: Literal["<", "<=", ">", ">=", "==", "!="]
     value: Decimal
+
+    @field_validator("query")
+    @classmethod
+    def _compares_nothing_itself(cls, query: str) -> str:
+        """A comparison drops what it does not hold for: bad time would have no slice."""
+        if is_filter(query):
+            raise ValueError(
+                "the query drops values by a comparison of its own; "
+                "leave that to 'comparison' and 'value'"
+            )
+        return query
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         # The first comparison drops NaN: no value is no slice, neither good nor bad.

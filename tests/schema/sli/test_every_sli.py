@@ -130,7 +130,6 @@ def test_a_bad_comparison_or_value_is_refused(change: dict[str, object]) -> None
 def test_a_gauge_counts_samples_so_each_weighs_the_same() -> None:
     signal = signal_of({"gauge": {"metric": "up"}})
     assert signal.counting is Counting.PER_SAMPLE
-    assert (
-        signal.errors == "sum (count_over_time(up[{{.window}}]) - sum_over_time(up[{{.window}}]))"
-    )
+    bad = "count_over_time(up[{{.window}}]) - sum_over_time(up[{{.window}}])"
+    assert signal.errors == f"sum (clamp_min({bad}, 0))"
     assert signal.sources == ("up",)

@@ -79,9 +79,16 @@ def test_errors_need_the_bucket_so_a_missing_one_is_no_data_rather_than_perfecti
     assert names == ["m_count", "m_bucket"]
 
 
-def test_the_total_is_the_count_of_the_same_histogram() -> None:
+def test_the_total_is_the_count_of_the_series_that_have_the_bucket() -> None:
     signal = signal_of({"latency": {"metric": "m", "threshold": "5s"}})
-    assert signal.total == "sum (rate(m_count[{{.window}}]))"
+    bucket = 'rate(m_bucket{le=~"5|5\\\\.0"}[{{.window}}])'
+    assert signal.total == f"sum (rate(m_count[{{{{.window}}}}]) and ignoring (le) {bucket})"
+
+
+def test_a_large_threshold_is_found_as_go_writes_it() -> None:
+    signal = signal_of({"latency": {"metric": "m", "threshold": 1048576}})
+    (bucket,) = signal.sources
+    assert r"1\\.048576e\\+06" in bucket
 
 
 @pytest.mark.parametrize("metric", ["m", "m_bucket", "m_count"])

@@ -1,0 +1,52 @@
+"""Numbers and strings as Go prints them, for output that must equal Sloth's."""
+
+from decimal import Decimal
+
+# Beyond these powers of ten the text has an exponent, as Sloth prints it.
+_EXPONENT_FROM = 6
+_EXPONENT_BELOW = -4
+_ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
+_ASCII, _BASIC_PLANE = 0x80, 0x10000
+
+
+def number(value: float) -> str:
+    """`%g`: the shortest digits that read back, with an exponent outside 1e-4 to 1e6."""
+    sign, digits, _ = Decimal(repr(value)).normalize().as_tuple()
+    exponent = Decimal(repr(value)).adjusted()
+    if not value or _EXPONENT_BELOW <= exponent < _EXPONENT_FROM:
+        return shortest(value)
+    first, *rest = map(str, digits)
+    fraction = f".{''.join(rest)}" if rest else ""
+    return f"{'-' * sign}{first}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def shortest(value: float) -> str:
+    """The shortest digits that read back, never with an exponent."""
+    text = format(Decimal(repr(value)), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def quoted(text: str) -> str:
+    """`%q`: a string literal."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    if code < _ASCII:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < _BASIC_PLANE else f"\\U{code:08x}"

@@ -1,0 +1,70 @@
+"""Finding SLI plugins: Python files in a folder, and what installed packages offer."""
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from generator.sli_plugins import SliPlugin, told
+from slos.schema.problem import Position, Problem
+
+GROUP = "slo_rules.sli_plugins"
+_ID, _FUNCTION = "SLI_PLUGIN_ID", "sli_plugin"
+
+
+def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], list[Problem]]:
+    """Installed plugins, and those below folders; an id may be there once."""
+    plugins: dict[str, SliPlugin] = {}
+    problems: list[Problem] = []
+    for found in [*_installed(), *(each for folder in folders for each in _below(folder))]:
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif plugins.setdefault(found.id, found) is not found:
+            first = plugins[found.id].file
+            hint = f"the first one is {first}; change one of them"
+            message = f"the plugin id {found.id!r} is taken"
+            problems.append(Problem(Position(found.file), message, hint))
+    return plugins, problems
+
+
+def _installed() -> Iterator[SliPlugin | Problem]:
+    """An entry point is a module with both names, or a function whose name is the id."""
+    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
+        try:
+            offered = entry.load()
+        except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+            yield told(error, entry.value)
+        else:
+            if isinstance(offered, ModuleType):
+                yield from _of_module(offered, entry.value)
+            else:
+                yield SliPlugin(entry.name, entry.value, offered)
+
+
+def _below(folder: Path) -> Iterator[SliPlugin | Problem]:
+    for path in sorted(folder.rglob("*.py")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        spec = importlib.util.spec_from_file_location(f"slo_rules_plugin_{path.stem}", path)
+        if spec is None or spec.loader is None:
+            continue
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+            yield told(error, str(path))
+        else:
+            yield from _of_module(module, str(path))
+
+
+def _of_module(module: ModuleType, file: str) -> Iterator[SliPlugin | Problem]:
+    """A module without an id is no plugin; one with an id has the function as well."""
+    id_, write = getattr(module, _ID, None), getattr(module, _FUNCTION, None)
+    if id_ is None:
+        return
+    if not isinstance(id_, str) or not callable(write):
+        hint = f"write {_ID} = '...' and def {_FUNCTION}(meta, labels, options): ..."
+        yield Problem(Position(file), "this is half a plugin", hint)
+    else:
+        yield SliPlugin(id_, file, write)

@@ -1,0 +1,91 @@
+"""SLI plugins: Python functions that write the query of an SLO, as Sloth's Go plugins do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from traceback import extract_tb
+
+from pydantic import ValidationError
+
+from slos.schema.explain_errors import explain
+from slos.schema.located import LocatedSpec
+from slos.schema.problem import Position, Problem
+from slos.schema.sli.plugin import PluginSli
+from slos.schema.sli.raw import RawSli
+from slos.schema.spec import Sli, SloSpec, Spec
+
+Texts = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SliPlugin:
+    """A plugin: `write(meta, labels, options)` gives a raw query, a template over the window.
+
+    Attributes:
+        id: what specs call it.
+        file: where it came from, for problems.
+        write: the function.
+    """
+
+    id: str
+    file: str
+    write: Callable[[Texts, Texts, Texts], str]
+
+
+def called(
+    located: LocatedSpec, plugins: Mapping[str, SliPlugin]
+) -> tuple[LocatedSpec | None, list[Problem]]:
+    """The spec with the query of each plugin in its place, or why there is none."""
+    slos: list[SloSpec] = []
+    problems: list[Problem] = []
+    for index, slo in enumerate(located.spec.slos):
+        sli = slo.sli.chosen()
+        if not isinstance(sli, PluginSli):
+            slos.append(slo)
+        elif sli.id not in plugins:
+            problems.append(_unknown(located.at(("slos", index, "sli", "plugin", "id")), sli.id))
+        else:
+            query, found = _query(located.spec, slo, sli, plugins[sli.id])
+            problems += found
+            slos += [_with_query(slo, query)] if query else []
+    if problems:
+        return None, problems
+    return replace(located, spec=located.spec.model_copy(update={"slos": slos})), []
+
+
+def told(error: BaseException, file: str) -> Problem:
+    """What a plugin raised, at the line of its file where it happened."""
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    line = error.lineno if isinstance(error, SyntaxError) else (lines or [0])[-1]
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    at = Position(file, line or 0, 1 if line else 0)
+    return Problem(at, f"the plugin failed: {type(error).__name__}: {reason or 'no reason given'}")
+
+
+def _query(
+    spec: Spec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
+) -> tuple[RawSli | None, list[Problem]]:
+    # The objective is a text with six decimals, as Go plugins get it.
+    meta = {"service": spec.service, "slo": slo.name, "objective": f"{float(slo.objective):f}"}
+    try:
+        query = plugin.write(meta, dict(spec.labels), dict(sli.options))
+        return RawSli.model_validate({"error_ratio_query": query}), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        about = f"for the SLO {slo.name!r} the plugin gave no query"
+        wrong = [explain(detail, RawSli) for detail in details]
+        return None, [Problem(Position(plugin.file), f"{about}: {m}", hint) for m, hint in wrong]
+    except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+        return None, [told(error, plugin.file)]
+
+
+def _with_query(slo: SloSpec, query: RawSli) -> SloSpec:
+    return slo.model_copy(update={"sli": Sli.model_validate({"raw": query})})
+
+
+def _unknown(at: Position, id_: str) -> Problem:
+    return Problem(
+        at,
+        f"the SLI plugin {id_!r} is not here; Go programs cannot run here",
+        "write it in Python and name its folder with --plugins, "
+        "or write its query as an 'events' or 'raw' SLI",
+    )

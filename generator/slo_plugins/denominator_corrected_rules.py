@@ -1,0 +1,51 @@
+"""Error ratios weighed by how the traffic of a window compares with the period's."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field, StrictBool
+
+from generator.groups import sloth_sli
+from generator.model import RecordingRule
+from generator.slo_plugins import PluginError, SloPlugin
+from generator.sloth.model import SlothRules, SlothSLO
+from slos.schema.promql import render
+from slos.schema.signal import EventQueries
+from slos.schema.units import Duration
+
+
+class DenominatorCorrectedRules(SloPlugin):
+    """Replaces the SLI recordings and adds the corrections they use to the metadata."""
+
+    ID: ClassVar = "sloth.dev/contrib/denominator_corrected_rules/v1"
+
+    disable_optimized: StrictBool = Field(alias="disableOptimized", default=False)
+
+    def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
+        queries = slo.queries
+        if not isinstance(queries, EventQueries):
+            raise PluginError("it needs an 'events' SLI; use error_query and total_query")
+        labels = {**slo.identity, **slo.labels}
+        total_of_period = render(queries.total, str(slo.period))
+        sli, corrections = [], []
+        for window in slo.lengths:
+            sli.append(sloth_sli.recorded(slo, window, _corrected(slo, queries, window)))
+            share = f"({render(queries.total, str(window))})/({total_of_period})"
+            corrections.append(RecordingRule(_correction(window), share, labels))
+        plain = sloth_sli.ratio(slo, slo.period)
+        period = plain if self.disable_optimized else sloth_sli.mean_ratio(slo)
+        sli.append(sloth_sli.recorded(slo, slo.period, period))
+        return replace(
+            rules,
+            sli=replace(rules.sli, rules=tuple(sli)),
+            meta=replace(rules.meta, rules=(*rules.meta.rules, *corrections)),
+        )
+
+
+def _correction(window: Duration) -> str:
+    return f"slo:numerator_correction:ratio{window}"
+
+
+def _corrected(slo: SlothSLO, queries: EventQueries, window: Duration) -> str:
+    errors, total = render(queries.errors, str(window)), render(queries.total, str(window))
+    return f"(\n{slo.series(_correction(window))}\n* on()\n{errors}\n)\n/\n({total})\n"

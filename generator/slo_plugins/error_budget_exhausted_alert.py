@@ -1,0 +1,41 @@
+"""An alert for an error budget that is used up."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import ClassVar
+
+from pydantic import Field
+
+from generator import go_format, names
+from generator.model import AlertingRule
+from generator.slo_plugins import SloPlugin
+from generator.sloth.model import SlothRules, SlothSLO, matchers
+from slos.schema.units import Duration
+from slos.schema.wire import DurationField
+
+_FIVE_MINUTES = Duration.of(minutes=5)
+
+
+class ErrorBudgetExhaustedAlert(SloPlugin):
+    """One more alert, with the labels and annotations of its configuration only."""
+
+    ID: ClassVar = "sloth.dev/contrib/error_budget_exhausted_alert/v1"
+
+    threshold: Decimal = Decimal(0)
+    for_: DurationField = Field(alias="for", default=_FIVE_MINUTES)
+    annotations: dict[str, str] = Field(default_factory=dict)
+    alert_name: str = "ErrorBudgetExhausted"
+    selector_labels: dict[str, str] = Field(default_factory=dict)
+    alert_labels: dict[str, str] = Field(default_factory=dict)
+
+    def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
+        found = matchers({**slo.identity, **slo.labels, **self.selector_labels})
+        limit = go_format.number(float(self.threshold))
+        alert = AlertingRule(
+            alert=self.alert_name,
+            expr=f"{names.BUDGET_REMAINING}{found} <= {limit}",
+            labels=self.alert_labels,
+            annotations=self.annotations,
+            for_=self.for_,
+        )
+        return replace(rules, alerts=replace(rules.alerts, rules=(*rules.alerts.rules, alert)))

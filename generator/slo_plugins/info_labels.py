@@ -1,0 +1,28 @@
+"""More labels on `sloth_slo_info`, or on another metadata recording."""
+
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from generator import names
+from generator.model import RecordingRule
+from generator.slo_plugins import SloPlugin
+from generator.sloth.model import SlothRules, SlothSLO
+
+
+class InfoLabels(SloPlugin):
+    """Labels on the first metadata recording of a name; they win over all others."""
+
+    ID: ClassVar = "sloth.dev/contrib/info_labels/v1"
+
+    labels: Annotated[dict[str, str], Field(min_length=1)]
+    metric_name: str = Field(alias="metricName", default=names.INFO)
+
+    def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
+        made = list(rules.meta.rules)
+        for index, rule in enumerate(made):
+            if isinstance(rule, RecordingRule) and rule.record == self.metric_name:
+                made[index] = replace(rule, labels={**rule.labels, **self.labels})
+                break
+        return replace(rules, meta=replace(rules.meta, rules=tuple(made)))

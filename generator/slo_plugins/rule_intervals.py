@@ -1,0 +1,36 @@
+"""How often each group of rules is evaluated."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from pydantic import Field
+
+from generator.slo_plugins import PluginConfig, SloPlugin
+from generator.sloth.model import SlothRules, SlothSLO
+from slos.schema.wire import DurationField
+
+
+class Intervals(PluginConfig):
+    """One interval for all groups, and one for each that differs."""
+
+    default: DurationField
+    sli_error: DurationField | None = Field(alias="sliError", default=None)
+    metadata: DurationField | None = None
+    alert: DurationField | None = None
+
+
+class RuleIntervals(SloPlugin):
+    """Sets the `interval` of the three groups."""
+
+    ID: ClassVar = "sloth.dev/contrib/rule_intervals/v1"
+
+    interval: Intervals
+
+    def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
+        given = self.interval
+        return replace(
+            rules,
+            sli=replace(rules.sli, interval=given.sli_error or given.default),
+            meta=replace(rules.meta, interval=given.metadata or given.default),
+            alerts=replace(rules.alerts, interval=given.alert or given.default),
+        )

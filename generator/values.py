@@ -1,0 +1,92 @@
+"""Values of command-line options, read with the words of the option they were given to."""
+
+import json
+import re
+from decimal import Decimal
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from slos.schema.spec import PluginUse
+from slos.schema.units import Duration
+from slos.schema.wire import Labels
+
+_LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
+
+
+class DurationType(click.ParamType[Duration]):
+    """`30s`, `28d`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Duration:
+        """The duration, or a usage error that says what one looks like."""
+        if isinstance(value, Duration):
+            return value
+        try:
+            return Duration.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PatternType(click.ParamType[re.Pattern[str]]):
+    """A regular expression, found anywhere in a text."""
+
+    name = "regex"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> re.Pattern[str]:
+        """The pattern, or a usage error with what is wrong in it."""
+        if isinstance(value, re.Pattern):
+            return value
+        try:
+            return re.compile(str(value))
+        except re.error as error:
+            self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+
+
+def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    """`key=value`, repeated; None when none was given."""
+    split = [value.partition("=") for value in values]
+    if not all(key and equals for key, equals, _ in split):
+        raise click.BadParameter("write it as key=value")
+    return {key: value for key, _, value in split} or None
+
+
+def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """`key=value` or `key:value`, repeated; keys are names of labels."""
+    split = [re.split("[:=]", value, maxsplit=1) for value in values]
+    if not all(len(pair) == 2 for pair in split):  # noqa: PLR2004 - a key and its value
+        raise click.BadParameter("write it as key=value or key:value")
+    try:
+        return _LABELS.validate_python(dict(split))
+    except ValidationError as error:
+        raise click.BadParameter(_said(error)) from error
+
+
+def plugin_uses(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[PluginUse, ...]:
+    """Sloth's JSON of a plugin, repeated: `{"id": ..., "priority": ..., "config": ...}`."""
+    uses = []
+    for value in values:
+        try:
+            read = json.loads(value, parse_float=Decimal)
+            known = {key: read[key] for key in PluginUse.model_fields if key in read}
+            uses.append(PluginUse.model_validate(known))
+        except ValidationError as error:
+            raise click.BadParameter(f"{value}: {_said(error)}") from error
+        except (ValueError, TypeError) as error:
+            raise click.BadParameter(
+                f'{value!r} is not a plugin; write it as {{"id": "...", "config": {{}}}}'
+            ) from error
+    return tuple(uses)
+
+
+def _said(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    reason = first.get("ctx", {}).get("error") or first["msg"]
+    return f"{reason}".partition("; ")[0]

@@ -1,0 +1,220 @@
+"""OpenSLO `openslo/v1`: what of it Prometheus rules can keep; the rest is a problem.
+
+Its queries hold `{{.window}}` as range, which OpenSLO leaves to its users.
+"""
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from slos.schema.document import Document, Location, validate
+from slos.schema.located import LocatedSpec, Origin
+from slos.schema.openslo import NO_ALERTS, OpenSlo, failing, mapped
+from slos.schema.problem import Problem, Severity
+from slos.schema.promql import wrapped
+from slos.schema.wire import WindowedQuery
+
+API_VERSION = "openslo/v1"
+KIND = "SLO"
+
+_FIXED_LENGTH = re.compile(r"[0-9]+[mhdw]")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _of_fixed_length(duration: str) -> str:
+    if not _FIXED_LENGTH.fullmatch(duration):
+        raise ValueError(
+            f"{duration!r} has no fixed length; write minutes, hours, days or weeks, like 28d"
+        )
+    return duration
+
+
+def _only_occurrences(method: str) -> str:
+    if method != "Occurrences":
+        raise ValueError(
+            f"the budgeting method {method!r} has no rules here; "
+            "use Occurrences, or a 'threshold' SLI of prometheus/v1 for slices of time"
+        )
+    return method
+
+
+class _QuerySpec(OpenSlo):
+    query: WindowedQuery
+
+
+class _Source(OpenSlo):
+    type: Annotated[Literal["prometheus"], BeforeValidator(_lower)] = "prometheus"
+    spec: _QuerySpec
+
+
+class _Metric(OpenSlo):
+    metric_source: Annotated[_Source, Field(alias="metricSource")]
+
+    @property
+    def query(self) -> str:
+        return self.metric_source.spec.query
+
+
+class _RatioMetric(OpenSlo):
+    good: _Metric | None = None
+    bad: _Metric | None = None
+    total: _Metric | None = None
+    raw: _Metric | None = None
+    raw_type: Annotated[
+        Literal["success", "failure"] | None, BeforeValidator(_lower), Field(alias="rawType")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_ratio(self) -> Self:
+        given = [key for key in ("good", "bad", "total", "raw") if getattr(self, key)]
+        if given not in (["good", "total"], ["bad", "total"], ["raw"]):
+            raise ValueError(
+                f"a ratio of {' and '.join(given) or 'nothing'} is none; "
+                "write good and total, bad and total, or raw"
+            )
+        if (self.raw is None) != (self.raw_type is None):
+            raise ValueError("raw and rawType belong together; add rawType: success or failure")
+        return self
+
+    def sli(self) -> dict[str, Any]:
+        """Our SLI of the same meaning."""
+        if self.bad and self.total:
+            queries = {"error_query": self.bad.query, "total_query": self.total.query}
+            return {"events": queries}
+        if self.good and self.total:
+            return {"raw": {"error_ratio_query": failing(self.good.query, self.total.query)}}
+        query = self.raw.query if self.raw else ""
+        failed = query if self.raw_type == "failure" else f"1 - {wrapped(query)}"
+        return {"raw": {"error_ratio_query": failed}}
+
+
+class _IndicatorSpec(OpenSlo):
+    ratio_metric: Annotated[_RatioMetric | None, Field(alias="ratioMetric")] = None
+
+    @model_validator(mode="after")
+    def _is_a_ratio(self) -> Self:
+        if not self.ratio_metric:
+            raise ValueError(
+                "only a ratioMetric can be read; "
+                "write a thresholdMetric as a 'threshold' SLI of prometheus/v1"
+            )
+        return self
+
+
+class _Indicator(OpenSlo):
+    spec: _IndicatorSpec
+
+
+class _TimeWindow(OpenSlo):
+    duration: Annotated[str, AfterValidator(_of_fixed_length)]
+    is_rolling: Annotated[bool, Field(alias="isRolling")] = True
+    calendar: Any = None
+
+    @model_validator(mode="after")
+    def _rolls(self) -> Self:
+        if self.calendar is not None or not self.is_rolling:
+            raise ValueError("calendar windows have no rules; make it rolling with isRolling: true")
+        return self
+
+
+class _Objective(OpenSlo):
+    target: Decimal | None = None
+    target_percent: Annotated[Decimal | None, Field(alias="targetPercent")] = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.target is None) == (self.target_percent is None):
+            raise ValueError("an objective has one target; write target or targetPercent")
+        return self
+
+    def percent(self) -> Decimal | None:
+        """The objective as we write it, exact."""
+        return self.target_percent if self.target is None else self.target * 100
+
+
+class _Spec(OpenSlo):
+    service: str
+    description: str = ""
+    indicator: _Indicator | None = None
+    indicator_ref: Annotated[str | None, Field(alias="indicatorRef")] = None
+    budgeting_method: Annotated[
+        str, AfterValidator(_only_occurrences), Field(alias="budgetingMethod")
+    ]
+    objectives: Annotated[list[_Objective], Field(min_length=1)]
+    time_window: Annotated[list[_TimeWindow], Field(alias="timeWindow", default_factory=list)]
+    alert_policies: Annotated[list[Any], Field(alias="alertPolicies", default_factory=list)]
+
+    @field_validator("time_window")
+    @classmethod
+    def _one_at_most(cls, windows: list[_TimeWindow]) -> list[_TimeWindow]:
+        if len(windows) > 1:
+            raise ValueError("an SLO has one time window; remove the others")
+        return windows
+
+    @model_validator(mode="after")
+    def _has_its_indicator(self) -> Self:
+        if not self.indicator:
+            raise ValueError("the indicator is not here; write it inline, under 'indicator'")
+        return self
+
+
+class _Meta(OpenSlo):
+    name: str
+
+
+class _Document(OpenSlo):
+    metadata: _Meta
+    spec: _Spec
+
+
+def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+    """One of our SLOs for each objective, its index in its name."""
+    found, problems = validate(document, _Document, lenient=lenient)
+    if not found:
+        return None, problems
+    spec = found.spec
+    metric = spec.indicator.spec.ratio_metric if spec.indicator else None
+    slos = [
+        {
+            "name": f"{found.metadata.name}-{index}",
+            "description": spec.description,
+            "objective": objective.percent(),
+            "sli": metric.sli() if metric else {},
+            "alerting": NO_ALERTS,
+        }
+        for index, objective in enumerate(spec.objectives)
+    ]
+    period = next((window.duration for window in spec.time_window), None)
+    value = {"service": spec.service, "slos": slos, "period": period}
+    origin = Origin(API_VERSION, "openslo", where=_where)
+    located, problems = mapped(document, value, origin)
+    return located, [*problems, *_unheard(document, spec)]
+
+
+def _unheard(document: Document, spec: _Spec) -> list[Problem]:
+    if not spec.alert_policies:
+        return []
+    at = document.at(("spec", "alertPolicies"))
+    message = "alert policies are left out; there will be no alerts"
+    hint = "write the SLO as prometheus/v1 with 'alerting'"
+    return [Problem(at, message, hint, Severity.WARNING)]
+
+
+def _where(location: Location) -> Location:
+    match location:
+        case ("slos", int(), "name", *_):
+            return "metadata", "name"
+        case ("slos", int(), "sli", *_):
+            return "spec", "indicator"
+        case ("slos", int() as index, "objective", *_):
+            return "spec", "objectives", index, "target"
+        case ("slos", int() as index, *_):
+            return "spec", "objectives", index
+        case ("period", *_):
+            return "spec", "timeWindow", 0
+    return "spec", *location

@@ -1,0 +1,103 @@
+"""OpenSLO `openslo/v1alpha`, read as Sloth reads it: one SLO for each objective, no alerts."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from slos.schema.document import Document, Location, validate
+from slos.schema.located import LocatedSpec, Origin
+from slos.schema.openslo import NO_ALERTS, OpenSlo, failing, mapped
+from slos.schema.problem import Problem
+from slos.schema.wire import WindowedQuery
+
+API_VERSION = "openslo/v1alpha"
+KIND = "SLO"
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+class _Query(OpenSlo):
+    source: Literal["prometheus", "sloth"]
+    query_type: Annotated[Literal["promql"], Field(alias="queryType")]
+    query: WindowedQuery
+
+
+class _RatioMetrics(OpenSlo):
+    good: _Query
+    total: _Query
+
+
+class _Objective(OpenSlo):
+    target: Decimal
+    ratio_metrics: Annotated[_RatioMetrics, Field(alias="ratioMetrics")]
+
+
+class _TimeWindow(OpenSlo):
+    unit: Annotated[Literal["day"], BeforeValidator(_lower)]
+    count: Annotated[int, Field(gt=0)]
+
+
+class _Spec(OpenSlo):
+    service: str
+    description: str = ""
+    objectives: Annotated[list[_Objective], Field(min_length=1)]
+    time_windows: Annotated[list[_TimeWindow], Field(alias="timeWindows", default_factory=list)]
+
+    @field_validator("time_windows")
+    @classmethod
+    def _one_at_most(cls, windows: list[_TimeWindow]) -> list[_TimeWindow]:
+        if len(windows) > 1:
+            raise ValueError("an SLO has one time window; remove the others")
+        return windows
+
+
+class _Meta(OpenSlo):
+    name: str
+
+
+class _Document(OpenSlo):
+    metadata: _Meta
+    spec: _Spec
+
+
+def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+    """One of our SLOs for each objective, its index in its name."""
+    found, problems = validate(document, _Document, lenient=lenient)
+    if not found:
+        return None, problems
+    spec, origin = found.spec, Origin(API_VERSION, "openslo", where=_where, in_shares=True)
+    slos = [
+        {
+            "name": f"{found.metadata.name}-{index}",
+            "description": spec.description,
+            "objective": objective.target * 100,
+            "sli": {"raw": {"error_ratio_query": _ratio(objective.ratio_metrics)}},
+            "alerting": NO_ALERTS,
+        }
+        for index, objective in enumerate(spec.objectives)
+    ]
+    period = next((f"{window.count}d" for window in spec.time_windows), None)
+    value = {"service": spec.service, "slos": slos, "period": period}
+    return mapped(document, value, origin)
+
+
+def _ratio(metrics: _RatioMetrics) -> str:
+    return failing(metrics.good.query, metrics.total.query)
+
+
+def _where(location: Location) -> Location:
+    match location:
+        case ("slos", int(), "name", *_):
+            return "metadata", "name"
+        case ("slos", int() as index, "sli", *_):
+            return "spec", "objectives", index, "ratioMetrics"
+        case ("slos", int() as index, "objective", *_):
+            return "spec", "objectives", index, "target"
+        case ("slos", int() as index, *_):
+            return "spec", "objectives", index
+        case ("period", *_):
+            return "spec", "timeWindows", 0
+    return "spec", *location

@@ -1,0 +1,15 @@
+"""Sloth's `prometheus/v1`, with our extensions: the spec itself."""
+
+from slos.schema.document import Document, validate
+from slos.schema.located import LocatedSpec
+from slos.schema.problem import Problem
+from slos.schema.spec import Spec
+
+API_VERSION = ""
+KIND = ""
+
+
+def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+    """The wire type is our spec; there is nothing to map."""
+    spec, problems = validate(document, Spec, lenient=lenient)
+    return LocatedSpec(spec, document) if spec else None, problems
