@@ -9,11 +9,7 @@ from enum import Enum
 
 import promql_parser as ast
 
-from slos.schema.promql import parse, render, walk
-
-# A range no query would spell out, so that fixed ranges can be told from the window.
-_SENTINEL = "7919s"
-_SENTINEL_SECONDS = 7919
+from slos.schema.promql import ANY_WINDOW_SECONDS, parse_template, shown, walk
 
 
 class Counting(Enum):
@@ -44,7 +40,7 @@ def counting_of(template: str) -> Counting:
     Raises:
         NotSummable: with the reason and a hint after a semicolon.
     """
-    kinds = _kinds(parse(render(template, _SENTINEL)))
+    kinds = _kinds(parse_template(template))
     if not kinds:
         raise NotSummable(
             "the query reads no counter over {{.window}}; use rate(...[{{.window}}]), "
@@ -93,7 +89,7 @@ def _kinds_of_call(node: ast.Call) -> set[Counting]:
 def _check_range(argument: ast.Expr, function: str) -> None:
     if not isinstance(argument, ast.MatrixSelector):
         raise NotSummable(f"{function}() over a subquery cannot be added up; read the counter")
-    if argument.range.total_seconds() != _SENTINEL_SECONDS:
+    if argument.range.total_seconds() != ANY_WINDOW_SECONDS:
         raise NotSummable(
             f"{function}() reads a fixed range; write [{{{{.window}}}}] so that it can follow"
         )
@@ -146,5 +142,5 @@ def _is_zero(node: ast.Expr) -> bool:
 
 
 def _short(node: ast.Expr) -> str:
-    text = " ".join(str(node).split())
+    text = shown(str(node))
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one terminal line

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import promql_parser as ast
 
-from slos.schema.promql import parse, render
+from slos.schema.promql import parse_template
 
-_ANY_WINDOW = "7m"
 _LEAVE_LABELS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
 
 
@@ -29,7 +28,7 @@ class Grouping:
 
 def grouping_of(template: str) -> Grouping | None:
     """The grouping of a query, or None where only its data can tell."""
-    return _grouping(parse(render(template, _ANY_WINDOW)))
+    return _grouping(parse_template(template))
 
 
 def labels_of(template: str) -> tuple[str, ...]:

@@ -15,7 +15,11 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
 _QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
 # The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ANY_WINDOW = "7m"
+# What templates are read with: a range no query would spell out, so that fixed ranges can be
+# told from the window; the same everywhere, so that each query is parsed once.
+ANY_WINDOW = "7919s"
+ANY_WINDOW_SECONDS = 7919
+_ANY_WINDOW_PARSED = "2h11m59s"
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
@@ -39,13 +43,14 @@ def check_template(template: str) -> str:
     """
     if not template.strip():
         raise ValueError("the query is empty; write a PromQL expression")
-    filled = render(template, _ANY_WINDOW)
+    filled = render(template, ANY_WINDOW)
     unknown = _ANY_ACTION.search(filled)
     if unknown:
         raise ValueError(f"cannot fill in {unknown.group()}; only {{{{.window}}}} is known here")
-    tree = parse(filled)
-    # sum() takes instant vectors only, so the parser itself tells the type.
-    parse(f"sum{wrapped(filled)}")
+    tree = parse_template(template)
+    if not isinstance(tree, ast.AggregateExpr):
+        # sum() takes instant vectors only, so the parser itself tells the type.
+        parse(f"sum{wrapped(filled)}")
     _check_portable(tree, filled)
     return template
 
@@ -89,7 +94,16 @@ def parse(query: str) -> ast.Expr:
     try:
         return ast.parse(query)
     except ValueError as error:
-        raise ValueError(f"not PromQL: {error}; in the query {_one_line(query)}") from error
+        raise ValueError(f"not PromQL: {error}; in the query {shown(query)}") from error
+
+
+def parse_template(template: str) -> ast.Expr:
+    """The syntax tree of a query template, its window filled in.
+
+    Raises:
+        ValueError: as `parse`.
+    """
+    return parse(render(template, ANY_WINDOW))
 
 
 def wrapped(query: str) -> str:
@@ -100,7 +114,7 @@ def wrapped(query: str) -> str:
 
 def is_filter(template: str) -> bool:
     """Whether a query ends in a comparison that drops what it does not hold for."""
-    tree = parse(render(template, _ANY_WINDOW))
+    tree = parse_template(template)
     while isinstance(tree, ast.ParenExpr):
         tree = tree.expr
     if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
@@ -111,7 +125,7 @@ def is_filter(template: str) -> bool:
 def selectors(template: str) -> tuple[str, ...]:
     """Every distinct series selector of a query, in the order of reading, as PromQL text."""
     found: dict[str, None] = {}
-    for node in walk(parse(render(template, _ANY_WINDOW))):
+    for node in walk(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
             found.setdefault(_selector_text(node))
     return tuple(found)
@@ -172,5 +186,9 @@ def _selector_text(node: ast.VectorSelector) -> str:
     return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
 
 
-def _one_line(query: str) -> str:
-    return " ".join(query.split())
+def shown(query: str) -> str:
+    """A query on one line, with the window as people write it."""
+    line = " ".join(query.split())
+    for spelling in (ANY_WINDOW, _ANY_WINDOW_PARSED):
+        line = line.replace(spelling, "{{.window}}")
+    return line

@@ -142,9 +142,11 @@ class Alerting(Wire):
     name: str = ""
     labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
-    page_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
-    ticket_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = BurnAlert()
-    absent_alert: Annotated[AbsentAlert, BeforeValidator(_mapping)] = AbsentAlert()
+    page_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = Field(default_factory=BurnAlert)
+    ticket_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = Field(default_factory=BurnAlert)
+    absent_alert: Annotated[AbsentAlert, BeforeValidator(_mapping)] = Field(
+        default_factory=AbsentAlert
+    )
     threshold_alerts: list[ThresholdAlert] = Field(default_factory=list)
     windows: AlertWindows | None = None
 

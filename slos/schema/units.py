@@ -7,7 +7,7 @@ binary fraction ever reaches a rule.
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Self
 
 # Prometheus common/model/time.go: each unit at most once, largest first.
@@ -73,14 +73,7 @@ class Duration:
         return Decimal(self.ms) / 86_400_000
 
     def __str__(self) -> str:
-        rest, text = self.ms, ""
-        for unit, length in _UNITS_MS.items():
-            if unit in _ONLY_WHEN_EXACT and rest % length:
-                continue
-            count, rest = divmod(rest, length)
-            if count:
-                text += f"{count}{unit}"
-        return text or "0s"
+        return _written(self.ms)
 
     def __lt__(self, other: "Duration") -> bool:
         return self.ms < other.ms
@@ -90,6 +83,19 @@ class Duration:
 
     def __mul__(self, factor: int) -> "Duration":
         return Duration(self.ms * factor)
+
+
+@lru_cache(maxsize=1024)
+def _written(rest: int) -> str:
+    """Milliseconds as Prometheus writes them; the same few lengths stand in every rule."""
+    text = ""
+    for unit, length in _UNITS_MS.items():
+        if unit in _ONLY_WHEN_EXACT and rest % length:
+            continue
+        count, rest = divmod(rest, length)
+        if count:
+            text += f"{count}{unit}"
+    return text or "0s"
 
 
 def parse_ratio(value: str | int | Decimal) -> Decimal:
