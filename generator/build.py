@@ -10,6 +10,9 @@ from generator.model import Artifact, Part
 from generator.outputs import formats
 from generator.pipeline import Plans, Settings
 from generator.profiles import profiles
+from slos.schema.located import LocatedSpec
+from slos.schema.parse import parse_specs
+from slos.schema.problem import Problem
 
 _DEFAULT_FORMAT = "prometheus"
 _OBJECTS = "operator"
@@ -55,6 +58,20 @@ def plan_inputs(
     planned = pipeline.plan(sources, settings)
     found += load.in_each_others_way(inputs, sources, out)
     return Plans(planned.plans, planned.slos, (*found, *planned.problems))
+
+
+def read_specs(
+    inputs: Sequence[Path], *, lenient: bool, out: str
+) -> tuple[list[LocatedSpec], list[Problem]]:
+    """Read spec files without planning anything, in the order of their names."""
+    sources, problems = load.read_sources(inputs)
+    problems += load.in_each_others_way(inputs, sources, out)
+    located = []
+    for source in sorted(sources, key=lambda source: str(source.path)):
+        found, more = parse_specs(source.data, source.shown, lenient=lenient)
+        located += found
+        problems += more
+    return located, problems
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> list[Artifact]:

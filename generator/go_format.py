@@ -1,10 +1,15 @@
 """Numbers and strings as Go prints them, for output that must equal Sloth's."""
 
+import re
+import struct
 from decimal import Decimal
 
 # Beyond these powers of ten the text has an exponent, as Sloth prints it.
 _EXPONENT_FROM = 6
 _EXPONENT_BELOW = -4
+_NOTHING_TO_ESCAPE = re.compile(r"[ !#-\[\]-~]*")
+# Enough to tell every 32-bit float from its neighbours.
+_DIGITS_OF_SINGLE = 9
 _ESCAPES = {
     "\a": "\\a",
     "\b": "\\b",
@@ -30,6 +35,21 @@ def number(value: float) -> str:
     return f"{'-' * sign}{first}{fraction}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
+def number32(value: float) -> str:
+    """Like `number`, of the nearest 32-bit float: fewer digits are enough to read it back."""
+    try:
+        single = _single(value)
+    except OverflowError:
+        return number(value)
+    texts = (f"{value:.{digits}g}" for digits in range(1, _DIGITS_OF_SINGLE + 1))
+    return number(float(next((text for text in texts if _single(float(text)) == single), value)))
+
+
+def _single(value: float) -> float:
+    (single,) = struct.unpack("f", struct.pack("f", value))
+    return float(single)
+
+
 def shortest(value: float) -> str:
     """The shortest digits that read back, never with an exponent."""
     text = format(Decimal(repr(value)), "f")
@@ -38,6 +58,8 @@ def shortest(value: float) -> str:
 
 def quoted(text: str) -> str:
     """`%q`: a string literal."""
+    if _NOTHING_TO_ESCAPE.fullmatch(text):
+        return f'"{text}"'
     return '"' + "".join(map(_escaped, text)) + '"'
 
 

@@ -35,6 +35,8 @@ def called(
     located: LocatedSpec, plugins: Mapping[str, SliPlugin]
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """The spec with the query of each plugin in its place, or why there is none."""
+    if not any(isinstance(slo.sli.chosen(), PluginSli) for slo in located.spec.slos):
+        return located, []
     slos: list[SloSpec] = []
     problems: list[Problem] = []
     for index, slo in enumerate(located.spec.slos):

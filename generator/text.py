@@ -67,10 +67,10 @@ def mapping(key: str, values: Mapping[str, str]) -> Iterator[str]:
 def _rule(rule: Rule) -> Iterator[str]:
     match rule:
         case RecordingRule():
-            lines = [f"record: {rule.record}", *_block("expr", rule.expr)]
+            lines = [f"record: {rule.record}", *block("expr", rule.expr)]
             lines += mapping("labels", rule.labels)
         case AlertingRule():
-            lines = [f"alert: {name(rule.alert)}", *_block("expr", rule.expr)]
+            lines = [f"alert: {name(rule.alert)}", *block("expr", rule.expr)]
             lines += _duration("for", rule.for_)
             lines += _duration("keep_firing_for", rule.keep_firing_for)
             lines += mapping("labels", rule.labels)
@@ -79,7 +79,8 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield from indented(lines[1:], 8)
 
 
-def _block(key: str, text: str) -> list[str]:
+def block(key: str, text: str) -> list[str]:
+    """A key with a text: as a block where that is easier to read and reads back the same."""
     body, ends = text.removesuffix("\n"), text.endswith("\n")
     lines = body.split("\n")
     if (len(lines) > 1 or '"' in text) and _reads_back(lines):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from generator import names
 from generator.model import RecordingRule
 from generator.sloth.model import SlothSLO
-from slos.schema.promql import render
+from slos.schema.promql import parse, render
 from slos.schema.signal import EventQueries
 from slos.schema.units import Duration
 
@@ -29,9 +29,24 @@ def recorded(slo: SlothSLO, window: Duration, expr: str) -> RecordingRule:
 def ratio(slo: SlothSLO, window: Duration) -> str:
     """The share of errors over a window, read from raw series."""
     if isinstance(slo.queries, EventQueries):
-        errors = render(slo.queries.errors, str(window))
-        return f"({errors})\n/\n({render(slo.queries.total, str(window))})\n"
-    return f"({render(slo.queries.ratio, str(window))})"
+        errors, total = filled(slo.queries.errors, window), filled(slo.queries.total, window)
+        return f"{errors}\n/\n{total}\n"
+    return filled(slo.queries.ratio, window)
+
+
+def filled(template: str, window: Duration) -> str:
+    """A query over a window, in brackets, its text as it was written.
+
+    A comment at its end would swallow the closing bracket, as it does in Sloth, whose rules do
+    not load then; it alone is followed by a new line.
+    """
+    query = render(template, str(window))
+    if "#" in query.rpartition("\n")[2]:
+        try:
+            parse(f"({query})")
+        except ValueError:
+            return f"({query}\n)"
+    return f"({query})"
 
 
 def mean_ratio(slo: SlothSLO) -> str:

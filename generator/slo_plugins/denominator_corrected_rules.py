@@ -26,11 +26,11 @@ class DenominatorCorrectedRules(SloPlugin):
         if not isinstance(queries, EventQueries):
             raise PluginError("it needs an 'events' SLI; use error_query and total_query")
         labels = {**slo.identity, **slo.labels}
-        total_of_period = render(queries.total, str(slo.period))
+        total_of_period = sloth_sli.filled(queries.total, slo.period)
         sli, corrections = [], []
         for window in slo.lengths:
             sli.append(sloth_sli.recorded(slo, window, _corrected(slo, queries, window)))
-            share = f"({render(queries.total, str(window))})/({total_of_period})"
+            share = f"{sloth_sli.filled(queries.total, window)}/{total_of_period}"
             corrections.append(RecordingRule(_correction(window), share, labels))
         plain = sloth_sli.ratio(slo, slo.period)
         period = plain if self.disable_optimized else sloth_sli.mean_ratio(slo)
@@ -47,5 +47,5 @@ def _correction(window: Duration) -> str:
 
 
 def _corrected(slo: SlothSLO, queries: EventQueries, window: Duration) -> str:
-    errors, total = render(queries.errors, str(window)), render(queries.total, str(window))
-    return f"(\n{slo.series(_correction(window))}\n* on()\n{errors}\n)\n/\n({total})\n"
+    errors, total = render(queries.errors, str(window)), sloth_sli.filled(queries.total, window)
+    return f"(\n{slo.series(_correction(window))}\n* on()\n{errors}\n)\n/\n{total}\n"

@@ -1,21 +1,22 @@
 """From specs as written to SLOs as Sloth has them: its precedence, its floats, its defaults."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from generator import burn, names, timing
 from generator.defaults import Defaults
 from generator.model import Severity
+from generator.sloth.left_out import left_out
 from generator.sloth.model import SlothAlert, SlothSLO
+from generator.sloth.texts import as_sloth_reads
 from slos.schema.counting import NotSummable
+from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.problem import Severity as ProblemSeverity
 from slos.schema.spec import Alerting, SloSpec
 from slos.schema.units import Duration
 
-# Only what Sloth has no key for; everything else it says as we do.
-_OURS = ("for", "keep_firing_for", "min_events")
 _WHO = "{{$labels.sloth_service}} {{$labels.sloth_slo}}"
 
 
@@ -23,7 +24,7 @@ def resolve(
     located: LocatedSpec, spec: SloSpec, index: int, defaults: Defaults
 ) -> tuple[SlothSLO | None, list[Problem]]:
     """Decide everything about one SLO of a spec."""
-    resolving = _Resolving(located, spec, defaults)
+    resolving = _Resolving(located, spec, index, defaults)
     windows = resolving.windows()
     if windows is None:
         message = f"no file of alert windows is about a period of {resolving.period}"
@@ -32,12 +33,12 @@ def resolve(
     problems = [
         Problem(
             located.at(("slos", index, "alerting")),
-            f"the sloth profile has no place for {', '.join(left_out)}",
+            f"the sloth profile has no place for {', '.join(keys)}",
             "the exact profile has; here they are left out",
             ProblemSeverity.WARNING,
         )
-        for left_out in [_left_out(located, spec.alerting)]
-        if left_out
+        for keys in [left_out(located.spec, spec)]
+        if keys
     ]
     try:
         return resolving.slo(windows), problems
@@ -53,6 +54,7 @@ class _Resolving:
 
     located: LocatedSpec
     spec: SloSpec
+    index: int
     defaults: Defaults
 
     def slo(self, windows: burn.Windows) -> SlothSLO:
@@ -66,13 +68,13 @@ class _Resolving:
             objective=objective,
             period=self.period,
             labels={
-                **self.located.spec.labels,
-                **self.spec.labels,
+                **as_sloth_reads(self.located, ("labels",), self.located.spec.labels),
+                **self._texts(("labels",), self.spec.labels),
                 **self.defaults.extra_labels,
             },
             queries=self.spec.sli.chosen().queries(),
             windows=windows,
-            alerts=tuple(_alerts(self.spec.alerting)),
+            alerts=tuple(self._alerts(self.spec.alerting)),
             mode=f"cli-gen-{origin.mode}",
             dialect=origin.dialect,
         )
@@ -89,38 +91,34 @@ class _Resolving:
         scrape = self.located.spec.scrape_interval or self.defaults.scrape_interval
         return burn.windows_for(self.period, scrape)
 
+    def _texts(self, path: Location, texts: Mapping[str, str]) -> dict[str, str]:
+        return as_sloth_reads(self.located, ("slos", self.index, *path), texts)
 
-def _alerts(alerting: Alerting) -> Iterator[SlothAlert]:
-    for severity, spec in (
-        (Severity.PAGE, alerting.page_alert),
-        (Severity.TICKET, alerting.ticket_alert),
-    ):
-        if not spec.disable:
-            texts = {
-                "title": f"({severity}) {_WHO} SLO error budget burn rate is too fast.",
-                "summary": f"{_WHO} SLO error budget burn rate is over expected.",
-            }
-            yield SlothAlert(
-                severity=severity,
-                name=alerting.name,
-                labels={names.SLOTH_SEVERITY: str(severity), **alerting.labels, **spec.labels},
-                annotations={**texts, **alerting.annotations, **spec.annotations},
-            )
+    def _alerts(self, alerting: Alerting) -> Iterator[SlothAlert]:
+        for severity, spec in (
+            (Severity.PAGE, alerting.page_alert),
+            (Severity.TICKET, alerting.ticket_alert),
+        ):
+            if not spec.disable:
+                own = ("alerting", f"{severity}_alert")
+                yield SlothAlert(
+                    severity=severity,
+                    name=alerting.name,
+                    labels={
+                        names.SLOTH_SEVERITY: str(severity),
+                        **self._texts(("alerting", "labels"), alerting.labels),
+                        **self._texts((*own, "labels"), spec.labels),
+                    },
+                    annotations={
+                        **_default_texts(severity),
+                        **self._texts(("alerting", "annotations"), alerting.annotations),
+                        **self._texts((*own, "annotations"), spec.annotations),
+                    },
+                )
 
 
-def _left_out(located: LocatedSpec, alerting: Alerting) -> list[str]:
-    """The keys that were written and will not be heard."""
-    left = []
-    for name, alert in (
-        ("page_alert", alerting.page_alert),
-        ("ticket_alert", alerting.ticket_alert),
-    ):
-        written = {"for" if key == "for_" else key for key in alert.model_fields_set}
-        left += [f"{name}.{key}" for key in _OURS if key in written]
-    if alerting.absent_alert.model_fields_set and not alerting.absent_alert.disable:
-        left.append("absent_alert")
-    if alerting.threshold_alerts:
-        left.append("threshold_alerts")
-    if located.spec.runbook_url_prefix:
-        left.append("runbook_url_prefix")
-    return left
+def _default_texts(severity: Severity) -> dict[str, str]:
+    return {
+        "title": f"({severity}) {_WHO} SLO error budget burn rate is too fast.",
+        "summary": f"{_WHO} SLO error budget burn rate is over expected.",
+    }

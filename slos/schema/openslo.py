@@ -20,11 +20,6 @@ class OpenSlo(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
 
 
-def failing(good: str, total: str) -> str:
-    """The share of events that are not good, in the very text that Sloth makes of it."""
-    return f"\n  1 - (\n    (\n      {good}\n    )\n    /\n    (\n      {total}\n    )\n  )\n"
-
-
 def mapped(
     document: Document, value: dict[str, Any], origin: Origin
 ) -> tuple[LocatedSpec | None, list[Problem]]:

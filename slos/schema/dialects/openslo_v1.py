@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, OpenSlo, failing, mapped
+from slos.schema.openslo import NO_ALERTS, OpenSlo, mapped
 from slos.schema.problem import Problem, Severity
 from slos.schema.promql import wrapped
 from slos.schema.wire import WindowedQuery
@@ -87,7 +87,8 @@ class _RatioMetric(OpenSlo):
             queries = {"error_query": self.bad.query, "total_query": self.total.query}
             return {"events": queries}
         if self.good and self.total:
-            return {"raw": {"error_ratio_query": failing(self.good.query, self.total.query)}}
+            queries = {"good_query": self.good.query, "total_query": self.total.query}
+            return {"good_events": queries}
         query = self.raw.query if self.raw else ""
         failed = query if self.raw_type == "failure" else f"1 - {wrapped(query)}"
         return {"raw": {"error_ratio_query": failed}}

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, OpenSlo, failing, mapped
+from slos.schema.openslo import NO_ALERTS, OpenSlo, mapped
 from slos.schema.problem import Problem
 from slos.schema.wire import WindowedQuery
 
@@ -74,7 +74,7 @@ def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list
             "name": f"{found.metadata.name}-{index}",
             "description": spec.description,
             "objective": objective.target * 100,
-            "sli": {"raw": {"error_ratio_query": _ratio(objective.ratio_metrics)}},
+            "sli": {"good_events": _queries(objective.ratio_metrics)},
             "alerting": NO_ALERTS,
         }
         for index, objective in enumerate(spec.objectives)
@@ -84,8 +84,8 @@ def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list
     return mapped(document, value, origin)
 
 
-def _ratio(metrics: _RatioMetrics) -> str:
-    return failing(metrics.good.query, metrics.total.query)
+def _queries(metrics: _RatioMetrics) -> dict[str, str]:
+    return {"good_query": metrics.good.query, "total_query": metrics.total.query}
 
 
 def _where(location: Location) -> Location:

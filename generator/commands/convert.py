@@ -1,0 +1,44 @@
+"""`slo-rules convert`: a spec in another dialect."""
+
+import sys
+from pathlib import Path, PurePosixPath
+
+import click
+
+from generator import build, convert, report, write
+from generator.load import STDOUT
+from generator.model import Artifact
+from slos.schema.problem import errors
+
+
+@click.command("convert")
+@click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]...")
+@click.option("--to", type=click.Choice(["sloth"]), required=True, help="The dialect wanted.")
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
+@click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does.")
+def command(specs: tuple[Path, ...], to: str, out: str, *, lenient: bool) -> None:  # noqa: ARG001 - there is one
+    """Write specs of any dialect as plain Sloth prometheus/v1.
+
+    Every SLI becomes events or a raw query. What Sloth cannot say is left out: a comment in the
+    result and a warning name it.
+
+    \b
+    Examples:
+      slo-rules convert --to sloth slos/agent-sre.yaml -o sloth.yaml
+    """
+    located, problems = build.read_specs(specs or (Path("slos"),), lenient=lenient, out=out)
+    text, found = convert.to_sloth(located)
+    problems = [*problems, *found]
+    report.problems(problems)
+    if errors(problems):
+        click.echo("nothing was written", err=True)
+        sys.exit(1)
+    if out == STDOUT:
+        click.echo(text, nl=False)
+        return
+    try:
+        write.write_file(Artifact(PurePosixPath(Path(out).name), text), Path(out))
+    except write.CannotWriteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"wrote {out}", err=True)

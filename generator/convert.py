@@ -1,0 +1,124 @@
+"""A spec of ours as Sloth's plain `prometheus/v1`; what Sloth cannot say becomes a comment."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from generator import text
+from generator.sloth.left_out import for_command_line, left_out
+from slos.schema.counting import NotSummable
+from slos.schema.located import LocatedSpec
+from slos.schema.problem import Problem, Severity
+from slos.schema.signal import EventQueries
+from slos.schema.sli.plugin import PluginSli
+from slos.schema.spec import Alerting, BurnAlert, PluginChain, SloSpec
+from slos.schema.units import plain
+
+
+def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
+    """All specs in one text, a YAML document each, and what was lost on the way."""
+    documents, problems = [], []
+    for located in specs:
+        found = list(_problems(located))
+        problems += found
+        if all(problem.severity is Severity.WARNING for problem in found):
+            documents.append("\n".join([*_document(located), ""]))
+    return "---\n".join(documents), problems
+
+
+def _problems(located: LocatedSpec) -> Iterator[Problem]:
+    for index, slo in enumerate(located.spec.slos):
+        unsaid = _unsaid(located, slo)
+        if unsaid:
+            yield Problem(
+                located.at(("slos", index, "name")),
+                f"Sloth cannot say {', '.join(unsaid)}",
+                "it is left out, and a comment says so",
+                Severity.WARNING,
+            )
+        sli = slo.sli.chosen()
+        try:
+            _ = isinstance(sli, PluginSli) or sli.queries()
+        except NotSummable as error:
+            message, _, hint = str(error).partition("; ")
+            yield Problem(located.at(("slos", index, "sli")), message, hint)
+
+
+def _unsaid(located: LocatedSpec, slo: SloSpec) -> list[str]:
+    return [*left_out(located.spec, slo), *for_command_line(located.spec, slo)]
+
+
+def _document(located: LocatedSpec) -> Iterator[str]:
+    spec = located.spec
+    yield "version: prometheus/v1"
+    yield f"service: {text.scalar(spec.service)}"
+    yield from text.mapping("labels", spec.labels)
+    yield from _chain("slo_plugins", spec.slo_plugins)
+    yield "slos:"
+    for slo in spec.slos:
+        first, *others = _slo(slo, _unsaid(located, slo))
+        yield f"  - {first}"
+        yield from text.indented(others, 4)
+
+
+def _slo(slo: SloSpec, unsaid: list[str]) -> Iterator[str]:
+    yield f"name: {text.scalar(slo.name)}"
+    for each in unsaid:
+        yield f"# Sloth cannot say: {each}"
+    yield from text.block("description", slo.description) if slo.description else []
+    yield f"objective: {plain(slo.objective)}"
+    yield from text.mapping("labels", slo.labels)
+    yield from _chain("plugins", slo.plugins)
+    yield "sli:"
+    yield from text.indented(_sli(slo), 2)
+    yield "alerting:"
+    yield from text.indented(_alerting(slo.alerting), 2)
+
+
+def _sli(slo: SloSpec) -> Iterator[str]:
+    sli = slo.sli.chosen()
+    if isinstance(sli, PluginSli):
+        yield "plugin:"
+        yield f"  id: {text.scalar(sli.id)}"
+        yield from text.indented(text.mapping("options", sli.options), 2)
+        return
+    queries = sli.queries()
+    if isinstance(queries, EventQueries):
+        yield "events:"
+        yield from text.indented(text.block("error_query", queries.errors), 2)
+        yield from text.indented(text.block("total_query", queries.total), 2)
+    else:
+        yield "raw:"
+        yield from text.indented(text.block("error_ratio_query", queries.ratio), 2)
+
+
+def _alerting(alerting: Alerting) -> Iterator[str]:
+    yield f"name: {text.scalar(alerting.name)}"
+    yield from text.mapping("labels", alerting.labels)
+    yield from text.mapping("annotations", alerting.annotations)
+    yield from _alert("page_alert", alerting.page_alert)
+    yield from _alert("ticket_alert", alerting.ticket_alert)
+
+
+def _alert(key: str, alert: BurnAlert) -> Iterator[str]:
+    lines = [
+        *(["disable: true"] if alert.disable else []),
+        *text.mapping("labels", alert.labels),
+        *text.mapping("annotations", alert.annotations),
+    ]
+    if lines:
+        yield f"{key}:"
+        yield from text.indented(lines, 2)
+
+
+def _chain(key: str, chain: PluginChain | None) -> Iterator[str]:
+    if chain is None:
+        return
+    yield f"{key}:"
+    yield f"  overridePrevious: {str(chain.override_previous).lower()}"
+    yield "  chain:" if chain.chain else "  chain: []"
+    for use in chain.chain:
+        yield f"    - id: {text.scalar(use.id)}"
+        yield f"      priority: {use.priority}"
+        if use.config is not None:
+            # JSON is YAML, and Sloth reads a configuration as JSON.
+            yield f"      config: {json.dumps(use.config, default=float)}"

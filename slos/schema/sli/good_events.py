@@ -1,0 +1,69 @@
+"""`good_events`: all events less the good ones, the way OpenSLO counts."""
+
+from typing import ClassVar
+
+from slos.schema.counting import NotSummable, counting_of
+from slos.schema.grouping import grouping_of, labels_of
+from slos.schema.promql import selectors, wrapped
+from slos.schema.signal import RatioQuery, Signal, SliType, Weight
+from slos.schema.wire import WindowedQuery
+
+
+class GoodEventsSli(SliType):
+    """Two queries over `{{.window}}`: `good_query` and `total_query`."""
+
+    KEY: ClassVar = "good_events"
+
+    good_query: WindowedQuery
+    total_query: WindowedQuery
+
+    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+        good, total = wrapped(self.good_query), wrapped(self.total_query)
+        groupings = grouping_of(self.good_query), grouping_of(self.total_query)
+        if None not in groupings:
+            if groupings[0] != groupings[1]:
+                raise NotSummable(
+                    f"good_query is grouped as {groupings[0]} and total_query as {groupings[1]}; "
+                    "group both the same way"
+                )
+            # No good series yet: every event was bad.
+            good = f"({good} or {total} * 0)"
+        try:
+            counting, of_good = counting_of(self.total_query), counting_of(self.good_query)
+        except NotSummable as reason:
+            return self._weighted_by_time(f"1 - {good} / ({total} > 0)", str(reason))
+        if counting is not of_good:
+            raise NotSummable(
+                "good_query and total_query count different things; "
+                "use rate in both or increase in both"
+            )
+        return Signal(
+            # Two rates apart may differ by a hair more than they should.
+            errors=f"clamp_min({total} - {good}, 0)",
+            total=self.total_query,
+            counting=counting,
+            weight=Weight.EVENTS,
+            errors_may_be_absent=False,
+            by=labels_of(self.total_query),
+            sources=selectors(self.total_query),
+        )
+
+    def queries(self) -> RatioQuery:
+        """The very text that Sloth makes of an OpenSLO."""
+        good, total = self.good_query, self.total_query
+        return RatioQuery(
+            f"\n  1 - (\n    (\n      {good}\n    )\n    /\n    (\n      {total}\n    )\n  )\n"
+        )
+
+    def _weighted_by_time(self, failing: str, reason: str) -> Signal:
+        ratio = f"(({failing}) >= -Inf)"
+        return Signal(
+            errors=f"clamp({ratio}, 0, 1)",
+            total=f"{ratio} ^ 0",
+            counting=None,
+            weight=Weight.TIME,
+            errors_may_be_absent=False,
+            by=labels_of(self.total_query),
+            sources=selectors(self.total_query),
+            note=f"the budget is weighted by time, not by events: {reason}",
+        )

@@ -1,0 +1,36 @@
+"""Our rules, as `slo-rules build` makes them."""
+
+from slos.schema import promql
+from tests.benchmarks.counters import ERRORS, TOTAL
+from tests.benchmarks.methods import Method, Target
+from tests.generator.resolved import only_plan
+
+NAME = "slo-rules, exact"
+_SERVICE, _PAGE = "ours", "Burning"
+
+
+def method(target: Target) -> Method:
+    """The exact profile of a plain spec."""
+    name = target.job
+    spec = {
+        "version": "prometheus/v1",
+        "service": _SERVICE,
+        "period": "30d",
+        "scrape_interval": "30s",
+        "slos": [
+            {
+                "name": name,
+                "objective": 99.9,
+                "sli": {
+                    "events": {
+                        "error_query": target.rate(ERRORS, "{{.window}}"),
+                        "total_query": target.rate(TOTAL, "{{.window}}"),
+                    }
+                },
+                "alerting": {"name": _PAGE},
+            }
+        ],
+    }
+    period = "slo:sli_error:ratio_rate30d"
+    own = promql.label_set({"sloth_id": f"{_SERVICE}-{name}"})
+    return Method(NAME, only_plan(spec).groups, frozenset({period}), period + own, _PAGE)

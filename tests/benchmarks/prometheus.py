@@ -1,0 +1,113 @@
+"""A real Prometheus over a folder of blocks, and what the benchmark asks it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from exporter.live import processes
+from tests.benchmarks.tsdb import tool
+
+# What Prometheus returns at most for a series.
+_POINTS = 11_000
+_QUERY_LIMIT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one evaluation.
+
+    Attributes:
+        value: of the only series; NaN when there was none.
+        samples: read from storage.
+        seconds: that the evaluation took inside Prometheus.
+    """
+
+    value: float
+    samples: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series of a range query, values as Prometheus wrote them."""
+
+    labels: dict[str, str]
+    samples: list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running one."""
+
+    url: str
+    session: requests.Session
+
+    def at(self, query: str, at: int) -> Answer:
+        """Evaluate once, as a rule does."""
+        data = self._ask("query", query=query, time=f"{at / 1000:.3f}", stats="all")
+        stats, result = data["stats"], data["result"]
+        value = float(result[0]["value"][1]) if len(result) == 1 else math.nan
+        return Answer(
+            value,
+            int(stats["samples"]["totalQueryableSamples"]),
+            float(stats["timings"]["execTotalTime"]),
+        )
+
+    def over(self, query: str, start: int, end: int, step: int) -> list[Series]:
+        """Evaluate at every step, both ends included."""
+        found: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
+        for first in range(start, end + 1, step * _POINTS):
+            last = min(first + step * (_POINTS - 1), end)
+            data = self._ask(
+                "query_range",
+                query=query,
+                start=f"{first / 1000:.3f}",
+                end=f"{last / 1000:.3f}",
+                step=f"{step / 1000:.3f}",
+            )
+            for series in data["result"]:
+                labels = {k: v for k, v in series["metric"].items() if k != "__name__"}
+                samples = found.setdefault(tuple(sorted(labels.items())), [])
+                samples += [(round(at * 1000), value) for at, value in series["values"]]
+        return [Series(dict(labels), samples) for labels, samples in found.items()]
+
+    def _ask(self, endpoint: str, **params: str) -> Any:  # noqa: ANN401 - JSON
+        response = self.session.post(
+            f"{self.url}/api/v1/{endpoint}", data=params, timeout=_QUERY_LIMIT
+        )
+        answer = response.json()
+        if answer["status"] != "success":
+            raise RuntimeError(f"Prometheus: {answer['error']}; in the query {params['query']}")
+        return answer["data"]
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Prometheus]:
+    """Prometheus over `data` in a folder; it scrapes nothing and knows no rules."""
+    config, port = folder / "prometheus.yml", processes.free_port()
+    config.write_text("global: {}\n")
+    url = f"http://127.0.0.1:{port}"
+    child = processes.start(
+        "prometheus",
+        [
+            tool("prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            "--storage.tsdb.retention.time=3650d",
+            f"--web.listen-address=127.0.0.1:{port}",
+            f"--query.timeout={_QUERY_LIMIT}s",
+            "--query.max-samples=500000000",
+        ],
+        folder=folder,
+    )
+    try:
+        with requests.Session() as session:
+            child.wait_for(lambda: session.get(f"{url}/-/ready", timeout=5).ok)
+            yield Prometheus(url, session)
+    finally:
+        child.stop()

@@ -1,0 +1,24 @@
+"""The `good_events` SLI, evaluated."""
+
+from pathlib import Path
+
+from tests.generator.evaluated import Evaluation
+from tests.schema.specs import TOTAL, slo, spec
+
+SLI = {
+    "good_events": {
+        "good_query": 'sum(rate(http_requests_total{code!~"5.."}[{{.window}}]))',
+        "total_query": TOTAL,
+    }
+}
+
+
+def test_what_is_not_good_is_bad_and_without_good_series_everything_is(tmp_path: Path) -> None:
+    series = {
+        'http_requests_total{code="200"}': "_x60 0+90x120",
+        'http_requests_total{code="500"}': "0+10x180",
+    }
+    evaluation = Evaluation(spec(slo(sli=SLI)), series)
+    evaluation.value("20m", "sum(slo:sli_error:ratio_rate5m)", 1)
+    evaluation.value("60m", "sum(abs(slo:sli_error:ratio_rate5m - 0.1) < bool 0.001)", 1)
+    evaluation.run(tmp_path)

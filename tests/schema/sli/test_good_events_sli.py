@@ -1,0 +1,54 @@
+"""The `good_events` SLI: what is not good is bad."""
+
+from typing import Any
+
+import pytest
+
+from slos.schema.counting import Counting, NotSummable, counting_of
+from slos.schema.promql import parse, render
+from slos.schema.signal import RatioQuery, Weight
+from tests.schema.specs import TOTAL, parsed, signal_of, slo, spec
+
+GOOD = 'sum(rate(http_requests_total{code!~"5.."}[{{.window}}]))'
+
+
+def sli(good: str = GOOD, total: str = TOTAL) -> dict[str, Any]:
+    return {"good_events": {"good_query": good, "total_query": total}}
+
+
+def test_errors_are_counted_as_all_that_is_not_good() -> None:
+    signal = signal_of(sli())
+    assert signal.counting is counting_of(signal.errors) is Counting.PER_SECOND
+    assert signal.weight is Weight.EVENTS
+    assert "or" in signal.errors
+
+
+def test_what_cannot_be_added_up_is_weighted_by_time_and_said() -> None:
+    signal = signal_of(sli(good="max(rate(a[{{.window}}]))"))
+    assert signal.counting is None
+    assert "weighted by time" in signal.note
+    for query in (signal.errors, signal.total):
+        parse(render(query, "5m"))
+
+
+def test_without_known_labels_a_missing_good_series_is_a_hole() -> None:
+    signal = signal_of(sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
+    assert " or " not in signal.errors
+
+
+@pytest.mark.parametrize(
+    ("good", "said"),
+    [
+        ("sum by (a) (rate(x[{{.window}}]))", "grouped as"),
+        ("sum(increase(x[{{.window}}]))", "different things"),
+    ],
+)
+def test_queries_that_do_not_belong_together_are_refused(good: str, said: str) -> None:
+    with pytest.raises(NotSummable, match=said):
+        signal_of(sli(good=good))
+
+
+def test_sloth_gets_the_text_it_makes_itself_of_an_openslo() -> None:
+    found = parsed(spec(slo(sli=sli()))).slos[0].sli.chosen().queries()
+    assert isinstance(found, RatioQuery)
+    assert found.ratio.startswith("\n  1 - (\n    (\n      sum(")
