@@ -93,12 +93,8 @@ def _odd_windows(slo: SLO) -> Iterator[Finding]:
 
 def _remediation_loop(slo: SLO) -> Iterator[Finding]:
     """An alert about agent-sre must not make agent-sre act on itself."""
-    firings = [alert.firing for alert in slo.burn_alerts]
-    firings += [alert.firing for alert in slo.threshold_alerts]
-    firings += [slo.absent_alert] if slo.absent_alert else []
-    if slo.service == contract.SERVICE and any(
-        _REMEDIATION in firing.annotations for firing in firings
-    ):
+    named = any(_REMEDIATION in firing.annotations for firing in slo.firings)
+    if named and slo.service == contract.SERVICE:
         yield Finding(
             ("alerting",),
             f"an alert about {contract.SERVICE} names a {_REMEDIATION}",

@@ -115,6 +115,14 @@ class SLO:
         return f"{self.service}-{self.name}"
 
     @property
+    def firings(self) -> tuple[Firing, ...]:
+        """All alerts of the SLO."""
+        burning = (alert.firing for alert in self.burn_alerts)
+        above = (alert.firing for alert in self.threshold_alerts)
+        absent = (self.absent_alert,) if self.absent_alert else ()
+        return (*burning, *above, *absent)
+
+    @property
     def budget(self) -> Decimal:
         """The share of events that may fail, 0 to 1, exact."""
         return (100 - self.objective) / 100

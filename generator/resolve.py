@@ -18,6 +18,7 @@ from generator.model import (
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
+from slos.schema.signal import Signal
 from slos.schema.spec import BurnAlert as BurnAlertSpec
 from slos.schema.spec import SloSpec
 from slos.schema.units import Duration
@@ -30,12 +31,13 @@ def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[P
     slos, problems = [], []
     for index, spec in enumerate(located.spec.slos):
         try:
-            slo = _Resolving(located, spec, defaults).slo()
+            signal = spec.sli.chosen().signal()
         except NotSummable as error:
             message, _, hint = str(error).partition("; ")
             at = located.at(("slos", index, "sli", spec.sli.chosen().KEY))
             problems.append(Problem(at, message, hint))
         else:
+            slo = _Resolving(located, spec, defaults, signal).slo()
             slos.append(slo)
             problems += [
                 Problem(
@@ -56,6 +58,7 @@ class _Resolving:
     located: LocatedSpec
     spec: SloSpec
     defaults: Defaults
+    signal: Signal
 
     def slo(self) -> SLO:
         steps = timing.steps(self.scrape, self._lengths())
@@ -72,7 +75,7 @@ class _Resolving:
                 **self.spec.labels,
                 **self.defaults.extra_labels,
             },
-            signal=self.spec.sli.chosen().signal(),
+            signal=self.signal,
             burn_alerts=tuple(self._burn_alerts()),
             threshold_alerts=tuple(self._threshold_alerts()),
             absent_alert=self._absent_alert(),
@@ -95,15 +98,14 @@ class _Resolving:
 
     @property
     def promise(self) -> wording.Promise:
-        signal = self.spec.sli.chosen().signal()
         return wording.Promise(
             service=self.located.spec.service,
             slo=self.spec.name,
             description=" ".join(self.spec.description.split()),
             objective=self.spec.objective,
             period=self.period,
-            by=signal.by,
-            bad=wording.BAD[signal.weight],
+            by=self.signal.by,
+            bad=wording.BAD[self.signal.weight],
         )
 
     @property
@@ -151,5 +153,5 @@ class _Resolving:
         alerting = self.spec.alerting
         if alerting.absent_alert.disable or not alerting.name:
             return None
-        texts = wording.absent(self.promise, self.spec.sli.chosen().signal().sources)
+        texts = wording.absent(self.promise, self.signal.sources)
         return self.writer.absent(texts, default_for=_ABSENT_FOR)

@@ -28,6 +28,8 @@ def document(sources: Sequence[str], lines: Iterable[str]) -> str:
 
 def scalar(value: str) -> str:
     """A string that YAML reads back as it was; JSON strings are YAML, but for a few characters."""
+    if value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     text = json.dumps(value, ensure_ascii=False)
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 

@@ -64,13 +64,13 @@ def _object(path: PurePosixPath, part: Part, settings: OutputSettings) -> Iterat
 
 
 def _object_name(path: PurePosixPath) -> str:
-    """A DNS label from the file's path: `team/api.yaml` is `slo-team-api`.
+    """A DNS label from the file's path: `api.yaml` is `slo-api`.
 
-    A path that is no label as it stands gets a piece of its hash, so that `my_api` and `my-api`
-    stay apart.
+    A path that is no label as it stands gets a piece of its hash, so that `my_api`, `my/api` and
+    `my-api` stay apart.
     """
     stem = str(path.with_suffix(""))
     label = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST]
-    if label != stem.replace("/", "-"):
+    if label != stem:
         label += "-" + hashlib.sha256(stem.encode()).hexdigest()[:6]
     return f"slo-{label.strip('-')}"

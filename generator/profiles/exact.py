@@ -1,10 +1,10 @@
 """The exact profile: every event is counted once, in tiers, and budgets are sums of counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from generator.defaults import Defaults
 from generator.groups import groups_of
-from generator.model import Part, RuleObject
+from generator.model import SLO, Part, RuleObject
 from generator.profiles import Planned
 from generator.resolve import resolve
 from slos.schema.located import LocatedSpec
@@ -18,7 +18,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     """Fine, coarse and period group of each SLO."""
     slos, problems = resolve(located, defaults)
     groups = tuple(module.group(slo) for slo in slos for module in groups_of(NAME))
-    found = (*problems, *_plugins_passed_over(located, defaults))
+    found = (*problems, *_plugins_passed_over(located, defaults), *_shared_names(located, slos))
     return Planned(tuple(slos), Part(groups, _named(located)), found)
 
 
@@ -27,6 +27,21 @@ def _named(located: LocatedSpec) -> RuleObject | None:
     if not meta:
         return None
     return RuleObject(meta.name, meta.namespace, meta.labels, meta.annotations)
+
+
+def _shared_names(located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Problem]:
+    """Alerts of two SLOs under one name: a silence or a runbook could not tell them apart."""
+    first: dict[str, SLO] = {}
+    for index, slo in enumerate(slos):
+        for firing in slo.firings:
+            other = first.setdefault(firing.name, slo)
+            if other.name != slo.name:
+                yield Problem(
+                    located.at(("slos", index, "alerting")),
+                    f"the alert {firing.name!r} is also one of {other.name!r}",
+                    "give it a name of its own, or silences and runbooks mean both",
+                    Severity.WARNING,
+                )
 
 
 def _plugins_passed_over(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:

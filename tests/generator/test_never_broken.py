@@ -210,3 +210,9 @@ def test_short_periods_keep_the_burn_rates_of_the_workbook() -> None:
         slos, _ = resolved(spec(slo(period=period, objective=99.9)))
         factors = [c.factor for a in slos[0].burn_alerts for c in a.conditions]
         assert factors == [Decimal("14.4"), 6, 3, 1]
+
+
+def test_two_slos_with_one_alert_name_are_told() -> None:
+    document = spec(slo(alerting=alerting()), slo(name="other", alerting=alerting()))
+    told = [p for p in planned(document).problems if "'A' is also one of 'requests'" in p.message]
+    assert len(told) == 1
