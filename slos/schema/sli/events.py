@@ -4,6 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
+from slos.schema import slices
 from slos.schema.counting import NotSummable, counting_of
 from slos.schema.grouping import grouping_of, labels_of
 from slos.schema.promql import selectors, wrapped
@@ -59,18 +60,8 @@ class EventsSli(SliType):
         error, total = wrapped(self.error_query), wrapped(self.total_query)
         if self._labels_are_known():
             error = f"({error} or {total} * 0)"
-        ratio = f"({error} / ({total} > 0) >= -Inf)"
-        why, _, hint = str(reason).partition("; ")
-        return Signal(
-            errors=f"clamp({ratio}, 0, 1)",
-            total=f"{ratio} ^ 0",
-            counting=None,
-            weight=Weight.TIME,
-            errors_may_be_absent=False,
-            by=labels_of(self.total_query),
-            sources=selectors(self.total_query),
-            note=f"the budget is weighted by time, not by events: {why}; {hint}",
-        )
+        ratio = f"({error} / ({total} > 0))"
+        return slices.of_ratio(ratio, read_from=self.total_query, why=str(reason))
 
     def _labels_are_known(self) -> bool:
         return None not in (grouping_of(self.error_query), grouping_of(self.total_query))

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from slos.schema import slices
 from slos.schema.counting import NotSummable, counting_of
 from slos.schema.grouping import grouping_of, labels_of
 from slos.schema.promql import selectors, wrapped
@@ -31,7 +32,8 @@ class GoodEventsSli(SliType):
         try:
             counting, of_good = counting_of(self.total_query), counting_of(self.good_query)
         except NotSummable as reason:
-            return self._weighted_by_time(f"1 - {good} / ({total} > 0)", str(reason))
+            failing = f"(1 - {good} / ({total} > 0))"
+            return slices.of_ratio(failing, read_from=self.total_query, why=str(reason))
         if counting is not of_good:
             raise NotSummable(
                 "good_query and total_query count different things; "
@@ -53,17 +55,4 @@ class GoodEventsSli(SliType):
         good, total = self.good_query, self.total_query
         return RatioQuery(
             f"\n  1 - (\n    (\n      {good}\n    )\n    /\n    (\n      {total}\n    )\n  )\n"
-        )
-
-    def _weighted_by_time(self, failing: str, reason: str) -> Signal:
-        ratio = f"(({failing}) >= -Inf)"
-        return Signal(
-            errors=f"clamp({ratio}, 0, 1)",
-            total=f"{ratio} ^ 0",
-            counting=None,
-            weight=Weight.TIME,
-            errors_may_be_absent=False,
-            by=labels_of(self.total_query),
-            sources=selectors(self.total_query),
-            note=f"the budget is weighted by time, not by events: {reason}",
         )

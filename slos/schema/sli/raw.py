@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from slos.schema.grouping import labels_of
-from slos.schema.promql import selectors, wrapped
-from slos.schema.signal import RatioQuery, Signal, SliType, Weight
+from slos.schema import slices
+from slos.schema.promql import wrapped
+from slos.schema.signal import RatioQuery, Signal, SliType
 from slos.schema.wire import WindowedQuery
 
 
@@ -16,18 +16,8 @@ class RawSli(SliType):
     error_ratio_query: WindowedQuery
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        # The comparison drops NaN, which a ratio without traffic gives. Two rates apart may
-        # differ by a hair more than they should, so the ratio is held between 0 and 1.
-        ratio = f"({wrapped(self.error_ratio_query)} >= -Inf)"
-        return Signal(
-            errors=f"clamp({ratio}, 0, 1)",
-            total=f"{ratio} ^ 0",
-            counting=None,
-            weight=Weight.TIME,
-            errors_may_be_absent=False,
-            by=labels_of(self.error_ratio_query),
-            sources=selectors(self.error_ratio_query),
-        )
+        ratio = wrapped(self.error_ratio_query)
+        return slices.of_ratio(ratio, read_from=self.error_ratio_query)
 
     def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
         return RatioQuery(self.error_ratio_query)
