@@ -48,7 +48,7 @@ def _watch(
     for name, url in running.urls().items():
         console.print(f"{name}: {url}", highlight=False)
     if console.is_terminal:
-        _table(running, console, ended, deadline=deadline)
+        _table(running, console, ended, targets=targets, deadline=deadline)
     else:
         _lines(running, console, ended, deadline=deadline)
     reading = readings.read(running)
@@ -57,9 +57,13 @@ def _watch(
 
 
 def _table(
-    running: stack.Stack, console: Console, ended: threading.Event, *, deadline: float
+    running: stack.Stack,
+    console: Console,
+    ended: threading.Event,
+    *,
+    targets: Mapping[Stage, Duration],
+    deadline: float,
 ) -> None:
-    targets = _targets()
     with Live(console=console, auto_refresh=False, transient=True, screen=False) as live:
         while not ended.is_set() and time.monotonic() < deadline:
             reading = readings.read(running)

@@ -1,6 +1,6 @@
 """What the two versions of OpenSLO have in common."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -10,6 +10,8 @@ from slos.schema.located import LocatedSpec, Origin
 from slos.schema.problem import Problem
 from slos.schema.spec import Spec
 
+Window = TypeVar("Window")
+
 NO_ALERTS = {"page_alert": {"disable": True}, "ticket_alert": {"disable": True}}
 """OpenSLO's alert policies say something else than burn rates over windows."""
 
@@ -18,6 +20,19 @@ class OpenSlo(BaseModel):
     """A mapping in an OpenSLO document; it holds much that Prometheus has no use for."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
+
+
+class Meta(OpenSlo):
+    """The part of `metadata` that names an SLO."""
+
+    name: str
+
+
+def one_window(windows: list[Window]) -> list[Window]:
+    """Refuse a second time window: both versions write them as a list and mean one."""
+    if len(windows) > 1:
+        raise ValueError("an SLO has one time window; remove the others")
+    return windows
 
 
 def mapped(

@@ -7,11 +7,11 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, OpenSlo, mapped
+from slos.schema.openslo import NO_ALERTS, Meta, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem, Severity
 from slos.schema.promql import wrapped
 from slos.schema.wire import WindowedQuery
@@ -147,15 +147,12 @@ class _Spec(OpenSlo):
         str, AfterValidator(_only_occurrences), Field(alias="budgetingMethod")
     ]
     objectives: Annotated[list[_Objective], Field(min_length=1)]
-    time_window: Annotated[list[_TimeWindow], Field(alias="timeWindow", default_factory=list)]
+    time_window: Annotated[
+        list[_TimeWindow],
+        AfterValidator(one_window),
+        Field(alias="timeWindow", default_factory=list),
+    ]
     alert_policies: Annotated[list[Any], Field(alias="alertPolicies", default_factory=list)]
-
-    @field_validator("time_window")
-    @classmethod
-    def _one_at_most(cls, windows: list[_TimeWindow]) -> list[_TimeWindow]:
-        if len(windows) > 1:
-            raise ValueError("an SLO has one time window; remove the others")
-        return windows
 
     @model_validator(mode="after")
     def _has_its_indicator(self) -> Self:
@@ -164,12 +161,8 @@ class _Spec(OpenSlo):
         return self
 
 
-class _Meta(OpenSlo):
-    name: str
-
-
 class _Document(OpenSlo):
-    metadata: _Meta
+    metadata: Meta
     spec: _Spec
 
 

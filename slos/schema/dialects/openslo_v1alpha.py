@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, OpenSlo, mapped
+from slos.schema.openslo import NO_ALERTS, Meta, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem
 from slos.schema.wire import WindowedQuery
 
@@ -44,22 +44,15 @@ class _Spec(OpenSlo):
     service: str
     description: str = ""
     objectives: Annotated[list[_Objective], Field(min_length=1)]
-    time_windows: Annotated[list[_TimeWindow], Field(alias="timeWindows", default_factory=list)]
-
-    @field_validator("time_windows")
-    @classmethod
-    def _one_at_most(cls, windows: list[_TimeWindow]) -> list[_TimeWindow]:
-        if len(windows) > 1:
-            raise ValueError("an SLO has one time window; remove the others")
-        return windows
-
-
-class _Meta(OpenSlo):
-    name: str
+    time_windows: Annotated[
+        list[_TimeWindow],
+        AfterValidator(one_window),
+        Field(alias="timeWindows", default_factory=list),
+    ]
 
 
 class _Document(OpenSlo):
-    metadata: _Meta
+    metadata: Meta
     spec: _Spec
 
 
