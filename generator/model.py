@@ -73,8 +73,8 @@ class Steps:
 
     Attributes:
         scrape: interval between two samples of the raw series.
-        fine: the step in which raw series are read and counted.
-        coarse: the step to which fine counts are added up.
+        fine: the step in which events are counted for short windows.
+        coarse: the step in which they are counted for long ones.
         slow: interval of the rules over long windows.
     """
 

@@ -1,14 +1,14 @@
 """Counting each event once: the expressions of the fine and coarse tiers and of windows.
 
 A tier holds one value a step, the events of that step. Sums over tiers weigh every event the
-same, however traffic was spread, and raw series are read in the fine tier only.
+same, however traffic was spread, and raw series are read once a step and tier.
 """
 
-from generator import names
+from generator import increments, names
 from generator.model import SLO
 from slos.schema import promql
 from slos.schema.counting import Counting
-from slos.schema.units import Duration, plain
+from slos.schema.units import Duration
 
 # Windows of up to this many fine steps are summed from the fine tier: 6 h at one minute. Pages
 # look at most that far back, so they never wait for a coarse step.
@@ -25,24 +25,28 @@ def step_of(slo: SLO, window: Duration) -> Duration:
     return slo.steps.fine if is_fine(slo, window) else slo.steps.coarse
 
 
-def counted(slo: SLO, template: str) -> str:
-    """The value of a query for one fine step.
+def counts_increments(slo: SLO) -> bool:
+    """Whether the SLO's queries count increments of counters, as most do."""
+    return slo.signal.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
 
-    `rate` and `increase` see the increments between samples, and a range as long as the step
-    misses the one across its border; so the range is one scrape longer and the value is scaled
-    back to the step. Sample counts have no such gap, ratios and slices no scale.
+
+def fine(slo: SLO, template: str) -> str:
+    """The value of a query for the fine step that ends now.
+
+    Sample counts have nothing at the borders of a range to lose; ratios and slices, each of
+    which weighs as one, are read like counters over one scrape more.
     """
-    steps = slo.steps
-    longer = steps.fine + steps.scrape
-    match slo.signal.counting:
-        case Counting.PER_SECOND:
-            return _scaled(template, longer, plain(steps.fine.seconds))
-        case Counting.PER_RANGE:
-            return _scaled(template, longer, f"{plain(steps.fine.seconds)} / {longer.seconds:f}")
-        case Counting.PER_SAMPLE:
-            return promql.render(template, str(Duration(steps.fine.ms - 1))).strip()
-        case None:
-            return promql.render(template, str(longer)).strip()
+    step, scrape = slo.steps.fine, slo.steps.scrape
+    if counts_increments(slo):
+        return increments.at_once(template, step, scrape)
+    per_sample = slo.signal.counting is Counting.PER_SAMPLE
+    window = Duration(step.ms - 1) if per_sample else step + scrape
+    return promql.render(template, str(window)).strip()
+
+
+def coarse(slo: SLO, template: str) -> str:
+    """The value of a query that counts increments, for a whole coarse step."""
+    return increments.settled(template, slo.steps.coarse, slo.steps.scrape)
 
 
 def summed(series: str, window: Duration) -> str:
@@ -68,7 +72,3 @@ def errors_in(slo: SLO, window: Duration) -> str:
 def ratio_in(slo: SLO, window: Duration) -> str:
     """The share of errors in a window; no value when there were no events."""
     return f"{errors_in(slo, window)}\n/\n({events_in(slo, window)} > 0)"
-
-
-def _scaled(template: str, window: Duration, factor: str) -> str:
-    return f"{promql.wrapped(promql.render(template, str(window)))} * {factor}"

@@ -10,6 +10,8 @@ from slos.schema.units import Duration
 _FINE = Duration.of(minutes=1)
 # Fine steps in the shortest window: enough that a step more or less does not matter.
 _STEPS_IN_SHORTEST = 5
+# A period of 30 days is 4,320 coarse steps, which two rules read every few minutes.
+_FINE_IN_COARSE = 10
 # Prometheus looks back five minutes for a value: rarer ones would come and go.
 _BELOW_LOOKBACK = Duration.of(minutes=4)
 
@@ -19,7 +21,7 @@ def steps(scrape: Duration, windows: Iterable[Duration]) -> Steps:
     wanted = min(_FINE.ms, min(windows).ms // _STEPS_IN_SHORTEST)
     fine = Duration(max(wanted, scrape.ms))
     slow = max(min(fine * 4, _BELOW_LOOKBACK), fine)
-    return Steps(scrape=scrape, fine=fine, coarse=fine * 5, slow=slow)
+    return Steps(scrape=scrape, fine=fine, coarse=fine * _FINE_IN_COARSE, slow=slow)
 
 
 def own_windows(spec: AlertWindows) -> burn.Windows:

@@ -1,6 +1,8 @@
-"""Every coarse step: add up the fine counts, so that long windows have few samples to read."""
+"""Every coarse step: its events in one value, so that long windows have few samples to read."""
 
-from generator import names, tiers
+from collections.abc import Iterator
+
+from generator import counts, names, tiers
 from generator.model import SLO, RecordingRule, RuleGroup
 
 PROFILE = "exact"
@@ -8,13 +10,15 @@ ORDER = 2
 
 
 def group(slo: SLO) -> RuleGroup:
-    """Errors and total of one coarse step."""
+    """Total and errors of one coarse step."""
+    step = slo.steps.coarse
+    counted = tiers.counts_increments(slo)
+    rules = counts.rules(slo, step, tiers.coarse) if counted else _added_up(slo)
+    return RuleGroup(f"slo-coarse-{slo.id}", step, tuple(rules))
+
+
+def _added_up(slo: SLO) -> Iterator[RecordingRule]:
     fine, coarse, identity = slo.steps.fine, slo.steps.coarse, names.identity(slo)
-    return RuleGroup(
-        name=f"slo-coarse-{slo.id}",
-        interval=coarse,
-        rules=tuple(
-            RecordingRule(name(coarse), tiers.summed(names.of(name(fine), slo), coarse), identity)
-            for name in (names.total, names.errors)
-        ),
-    )
+    for name in (names.total, names.errors):
+        expr = tiers.summed(names.of(name(fine), slo), coarse)
+        yield RecordingRule(name(coarse), expr, identity)

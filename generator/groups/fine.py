@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from generator import alerts, names, ratios, tiers
-from generator.model import SLO, RecordingRule, Rule, RuleGroup
+from generator import alerts, counts, names, ratios, tiers
+from generator.model import SLO, Rule, RuleGroup
 from slos.schema.units import plain
 
 PROFILE = "exact"
@@ -15,23 +15,10 @@ _QUANTILES = ("0.5", "0.95", "0.99")
 
 def group(slo: SLO) -> RuleGroup:
     """Counts first, then the series computed from them, then the alerts that read those."""
-    return RuleGroup(
-        name=f"slo-fine-{slo.id}",
-        interval=slo.steps.fine,
-        rules=(*_counts(slo), *_ratios(slo), *_quantiles(slo), *alerts.quick_rules(slo)),
-    )
-
-
-def _counts(slo: SLO) -> Iterator[Rule]:
-    step, identity = slo.steps.fine, names.identity(slo)
-    errors = tiers.counted(slo, slo.signal.errors)
-    if slo.signal.errors_may_be_absent:
-        # No error series yet is no error, not a hole in the data.
-        zero = f"{names.of(names.total(step), slo)} * 0"
-        errors = f"{errors}\nor ignoring ({', '.join(names.IDENTITY)})\n{zero}"
-    total = tiers.counted(slo, slo.signal.total)
-    yield RecordingRule(names.total(step), total, identity)
-    yield RecordingRule(names.errors(step), errors, identity)
+    step = slo.steps.fine
+    counted = counts.rules(slo, step, tiers.fine)
+    rules = (*counted, *_ratios(slo), *_quantiles(slo), *alerts.quick_rules(slo))
+    return RuleGroup(f"slo-fine-{slo.id}", step, rules)
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:

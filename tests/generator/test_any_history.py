@@ -28,7 +28,7 @@ def events(by: str = "") -> dict[str, object]:
     }
 
 
-TIERS = ("slo:sli_total:sum1m", "slo:sli_errors:sum1m")
+TIERS = ("slo:sli_total:sum1m", "slo:sli_errors:sum1m", "slo:sli_total:sum10m")
 SPEC = spec(
     slo(name="whole", objective=50, period="7d", sli=events()),
     slo(name="split", objective=50, period="7d", sli=events("by (cluster)")),
@@ -51,12 +51,15 @@ def _sum(tier: str, name: str) -> str:
     return f'sum({tier}{{sloth_slo="{name}"}})'
 
 
-@settings(
+FEW = settings(
     deadline=None,
     max_examples=10,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # promtool is too slow to shrink with
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+@FEW
 @given(histories=st.lists(STEPS, min_size=4, max_size=4))
 def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
     tmp_path: Path, histories: list[list[object]]
@@ -74,4 +77,27 @@ def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
         for tier in TIERS:
             apart = f"{_sum(tier, 'whole')} - {_sum(tier, 'split')}"
             evaluation.nothing(f"{minute}m", f"count(abs({apart}) > 1e-6)")
+    evaluation.run(tmp_path)
+
+
+def _last(samples: str, scrape: int) -> int:
+    """The newest value at a scrape."""
+    return int([value for value in samples.split()[: scrape + 1] if value != "_"][-1])
+
+
+@FEW
+@given(
+    st.lists(st.one_of(st.integers(0, 50), st.just("missed")), min_size=SCRAPES, max_size=SCRAPES),
+    st.integers(1, 19),
+    st.integers(20, SCRAPES - 20),
+)
+def test_whatever_scrapes_fail_ten_minute_counts_lose_no_event_unless_a_counter_was_reset(
+    tmp_path: Path, steps: list[object], hole: int, start: int
+) -> None:
+    samples = counter([0, *steps[:start], *["missed"] * hole, *steps[start + hole :]])
+    evaluation = Evaluation(SPEC, {'hits{code="200"}': samples})
+    for minute in (20, 30, 40):
+        # Up to half a minute before, when all samples are surely in.
+        counted = _last(samples, minute * 2 - 1) - _last(samples, minute * 2 - 21)
+        evaluation.value(f"{minute}m", 'sum(slo:sli_total:sum10m{sloth_slo="whole"})', counted)
     evaluation.run(tmp_path)

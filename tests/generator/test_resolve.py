@@ -35,9 +35,9 @@ def test_the_scrape_interval_is_the_specs_then_the_runs() -> None:
     assert str(one_slo().steps.scrape) == "30s"
 
 
-def test_events_are_counted_every_minute_and_added_up_every_five() -> None:
+def test_events_are_counted_every_minute_and_every_ten() -> None:
     steps = one_slo().steps
-    assert (str(steps.fine), str(steps.coarse)) == ("1m", "5m")
+    assert (str(steps.fine), str(steps.coarse)) == ("1m", "10m")
     assert Duration.of(minutes=2) <= steps.slow <= Duration.of(minutes=4)
 
 
