@@ -33,6 +33,19 @@ def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
         yield _absent_rule(slo, slo.absent_alert)
 
 
+def quick_windows(slo: SLO) -> frozenset[Duration]:
+    """What is evaluated every fine step: the windows that quick alerts read, and the shortest.
+
+    A window that only a ticket reads is computed as often as the ticket is.
+    """
+    read = {slo.windows[0], *(alert.over for alert in slo.threshold_alerts)}
+    for burn in slo.burn_alerts:
+        if not _is_slow_burn(slo, burn):
+            read |= {condition.short for condition in burn.conditions}
+            read |= {condition.long for condition in burn.conditions}
+    return frozenset(window for window in read if tiers.is_fine(slo, window))
+
+
 def slow_rules(slo: SLO) -> Iterator[AlertingRule]:
     """Alerts of the period group, which reads the coarse tier."""
     for burn in slo.burn_alerts:

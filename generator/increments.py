@@ -37,22 +37,27 @@ def at_once(template: str, step: Duration, scrape: Duration) -> str:
 
 
 def settled(template: str, step: Duration, scrape: Duration) -> str:
-    """The increments of the step that ended a scrape ago, exact wherever no counter was reset.
+    """The increments of the step that ended a scrape ago, exact but for counters reset in it.
 
     The counter then, less the counter a step before: over many steps all but the first and the
     last cancel out, so nothing is lost in scrapes that failed. A scrape takes no longer than its
     interval, so a scrape ago all samples are in; a late one would be counted by neither step.
-    Where a process started anew, or has just appeared, `rate` scaled to the step has to do. A
-    start that no range sees, because scrapes failed around it, shows as a difference below zero.
+
+    Where a counter was reset, or has just appeared, `rate` scaled to the step has to do. A reset
+    that its range does not see, because scrapes failed around it, shows in samples lower than
+    the counter a step before; then all that the counter holds was counted since.
     """
     longer = step + scrape
 
     def difference(series: str) -> str:
-        before = f"{render(series, str(longer))} offset {longer}"
+        within = f"{render(series, str(step))} offset {scrape}"
         now = f"{render(series, str(longer))} offset {scrape}"
+        before = f"last_over_time({render(series, str(longer))} offset {longer})"
         return (
-            f"\n  last_over_time({now})\n  - last_over_time({before}) >= 0"
-            f"\n  unless resets({now}) > 0\n  or rate({now}) * {plain(step.seconds)}\n"
+            f"\n  last_over_time({now})"
+            f"\n  - {before} * (min_over_time({within}) >= bool {before})"
+            f"\n  unless resets({now}) > 0"
+            f"\n  or rate({now}) * {plain(step.seconds)}\n"
         )
 
     return _replaced(template, difference)

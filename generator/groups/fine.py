@@ -22,9 +22,8 @@ def group(slo: SLO) -> RuleGroup:
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:
-    for window in slo.windows:
-        if tiers.is_fine(slo, window):
-            yield ratios.error_ratio(slo, window)
+    for window in sorted(alerts.quick_windows(slo)):
+        yield ratios.error_ratio(slo, window)
     now = names.of(names.error_ratio(slo.windows[0]), slo)
     yield ratios.for_people(slo, names.CURRENT_BURN_RATE, f"{now} / {plain(slo.budget)}")
 

@@ -36,12 +36,13 @@ def _promise(slo: SLO) -> Iterator[Rule]:
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:
+    quick = alerts.quick_windows(slo)
     for window in slo.windows:
-        if not tiers.is_fine(slo, window) and window != slo.period:
+        if window not in quick and window != slo.period:
             yield ratios.error_ratio(slo, window)
     if slo.signal.counts_events:
         yield from _events(slo)
-    elif slo.period not in slo.windows or not tiers.is_fine(slo, slo.period):
+    elif slo.period not in quick:
         yield ratios.error_ratio(slo, slo.period)
 
 
@@ -52,7 +53,7 @@ def _events(slo: SLO) -> Iterator[Rule]:
     yield ratios.for_people(slo, names.PERIOD_ERRORS, tiers.errors_in(slo, slo.period))
     remaining = f"{total} * {plain(slo.budget)} - {errors}"
     yield ratios.for_people(slo, names.PERIOD_EVENTS_REMAINING, remaining)
-    if slo.period not in slo.windows or not tiers.is_fine(slo, slo.period):
+    if slo.period not in alerts.quick_windows(slo):
         window = {names.WINDOW: str(slo.period)}
         record = names.error_ratio(slo.period)
         yield ratios.for_people(slo, record, f"{errors} / ({total} > 0)", **window)

@@ -54,8 +54,8 @@ def test_a_wrong_ratio_of_ours_is_a_missed_target(rows: list[Row]) -> None:
 
 def test_the_samples_are_those_that_the_ranges_hold(rows: list[Row]) -> None:
     our, theirs = rows
-    # Both tiers: every 5 minutes, of which the first holds too few scrapes at most.
-    assert our.samples == pytest.approx(2 * _HOURS * 12, abs=4)
+    # Errors and total every 10 minutes, of which the first holds too few scrapes at most.
+    assert our.samples == pytest.approx(2 * _HOURS * 6, abs=4)
     # Sum and count, both over a value every 30 s.
     assert theirs.samples == pytest.approx(2 * _HOURS * 120, abs=6)
     hour = next(cost for cost in theirs.costs if cost.name == "slo:sli_error:ratio_rate1h")
@@ -87,10 +87,10 @@ def test_a_restarted_counter_starts_from_zero_and_is_gone_while_down() -> None:
 
 def test_recorded_series_reach_back_as_far_as_they_are_read() -> None:
     tasks = {task.rule.record: task for task in recording.tasks_of(ours.method(Target()), END)}
-    fine = tasks["slo:sli_total:sum1m"]
+    coarse = tasks["slo:sli_total:sum10m"]
     period = tasks["slo:sli_error:ratio_rate30d"]
-    assert fine.level < period.level
-    assert fine.beats(END)[0] < END - PERIOD
+    assert coarse.level < period.level
+    assert coarse.beats(END)[0] < END - PERIOD
     assert period.beats(END)[0] > END - HOUR
 
 
@@ -114,3 +114,12 @@ def test_the_truth_pages_for_an_outage_within_a_minute_and_never_for_a_blip() ->
 )
 def test_a_page_that_is_late_or_undeserved_is_a_missed_target(page: Page, met: list[bool]) -> None:
     assert [result.met for result in targets.results([], [page])] == met
+
+
+def test_what_the_samples_do_not_hold_is_not_asked_of_a_rule(rows: list[Row]) -> None:
+    our = rows[0]
+    blind = replace(our, method=sloth.RAW, ratio=our.truth * 0.9)
+    (equal,) = targets.results([replace(our, ratio=blind.ratio), blind], [])
+    (other,) = targets.results([our, blind], [])
+    assert (equal.met, other.met) == (True, False)
+    assert "all raw samples (-1.0e-01)" in equal.target
