@@ -1,6 +1,6 @@
 """A build up to the point of writing, shared by the commands that need its result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -74,19 +74,17 @@ def read_specs(
     return located, problems
 
 
-def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> list[Artifact]:
+def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:
     """Files for a folder: of one format, or of every format in a folder of its own."""
     if format_:
-        return pipeline.render_folder(plans.plans, format_, settings)
-    if profiles()[settings.profile].AS_WRITTEN:
-        return [
-            formats()[_format_of(plan.parts)].render(plan, settings.output) for plan in plans.plans
-        ]
-    return [
-        Artifact(name / artifact.path, artifact.text)
-        for name in map(PurePosixPath, formats())
-        for artifact in pipeline.render_folder(plans.plans, name.name, settings)
-    ]
+        yield from pipeline.render_folder(plans.plans, format_, settings)
+    elif profiles()[settings.profile].AS_WRITTEN:
+        for plan in plans.plans:
+            yield formats()[_format_of(plan.parts)].render(plan, settings.output)
+    else:
+        for name in map(PurePosixPath, formats()):
+            for artifact in pipeline.render_folder(plans.plans, name.name, settings):
+                yield Artifact(name / artifact.path, artifact.text)
 
 
 def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name: str) -> Artifact:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 from generator import timing
@@ -94,7 +95,8 @@ def in_each_others_way(
     if out == STDOUT or target is None:
         return []
     at, hint = Position(out), "choose another output"
-    if any(_resolved(source.shown) == target for source in sources):
+    # Asking each spec where it is takes time; no spec is a folder.
+    if not _is_folder(target) and any(_resolved(source.shown) == target for source in sources):
         return [Problem(at, "the output is one of the specs", hint)]
     folders = filter(_is_folder, inputs)
     if any(target.is_relative_to(folder.resolve()) for folder in folders):
@@ -129,8 +131,11 @@ def _below(folder: Path) -> list[Path]:
 def _each_once(sources: Iterable[Source]) -> list[Source]:
     """The same file may be named twice, itself and by its folder."""
     seen: dict[Path, Source] = {}
+    resolved = cache(Path.resolve)  # of folders, which many files share
     for source in sources:
-        seen.setdefault(Path(source.shown).resolve(), source)
+        path = Path(source.shown)
+        real = path.resolve() if path.is_symlink() else resolved(path.parent) / path.name
+        seen.setdefault(real, source)
     return list(seen.values())
 
 

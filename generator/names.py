@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 
 from generator.model import SLO
 from slos.schema.promql import label_set
@@ -56,7 +57,12 @@ def identity(slo: SLO) -> dict[str, str]:
 
 def of(metric: str, slo: SLO) -> str:
     """The series of a recorded metric that belong to this SLO; its id alone tells them."""
-    return metric + label_set({ID: slo.id})
+    return metric + _own(slo.id)
+
+
+@lru_cache(maxsize=64)
+def _own(slo_id: str) -> str:
+    return label_set({ID: slo_id})
 
 
 def page_file(alert: str) -> str:

@@ -1,6 +1,6 @@
 """The whole program without the disk: sources in, artifacts and problems out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -76,11 +76,12 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     return Plans(tuple(plans), tuple(every_slo), tuple(in_order(problems)))
 
 
-def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> list[Artifact]:
+def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> Iterator[Artifact]:
     """The files of one format, one for each plan and what goes with them."""
     chosen = formats()[format_]
-    artifacts = [chosen.render(plan, settings.output) for plan in plans]
-    return [*artifacts, *chosen.index(artifacts)]
+    for plan in plans:
+        yield chosen.render(plan, settings.output)
+    yield from chosen.index([plan.path for plan in plans])
 
 
 def render_one(

@@ -21,13 +21,13 @@ def problems(found: Sequence[Problem]) -> None:
             click.echo(f"    hint: {problem.hint}", err=True)
 
 
-def written(changes: Changes, folder: str, *, files: int) -> None:
+def written(changes: Changes, folder: str) -> None:
     """What a build did to a folder."""
     for verb, names in _verbs(changes):
         for name in names:
             click.echo(f"{verb} {folder}/{name}", err=True)
     if not changes:
-        click.echo(f"{folder}: {files} files, nothing to change", err=True)
+        click.echo(f"{folder}: {changes.same} files, nothing to change", err=True)
 
 
 def drift(changes: Changes, folder: str) -> None:

@@ -6,6 +6,7 @@ One document per file: Prometheus loads the first and passes over the rest in si
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from generator.model import AlertingRule, RecordingRule, Rule, RuleGroup
 from slos.schema.units import Duration
@@ -26,6 +27,7 @@ def document(sources: Sequence[str], lines: Iterable[str]) -> str:
     return "\n".join([head, *lines, ""])
 
 
+@lru_cache(maxsize=1024)
 def scalar(value: str) -> str:
     """A string that YAML reads back as it was; JSON strings are YAML, but for a few characters."""
     if value.isprintable() and '"' not in value and "\\" not in value:
@@ -34,6 +36,7 @@ def scalar(value: str) -> str:
     return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
+@lru_cache(maxsize=1024)
 def name(value: str) -> str:
     """A string that is a name, bare where YAML reads it as text."""
     return value if _BARE.fullmatch(value) and value.lower() not in _NOT_TEXT else scalar(value)
@@ -54,8 +57,9 @@ def groups(rule_groups: Iterable[RuleGroup]) -> Iterator[str]:
 
 def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
     """Lines moved to the right; empty ones stay empty."""
+    margin = " " * spaces
     for line in lines:
-        yield " " * spaces + line if line else line
+        yield margin + line if line else line
 
 
 def mapping(key: str, values: Mapping[str, str]) -> Iterator[str]:
@@ -66,7 +70,7 @@ def mapping(key: str, values: Mapping[str, str]) -> Iterator[str]:
             yield f"  {name(item)}: {scalar(values[item])}"
 
 
-def _rule(rule: Rule) -> Iterator[str]:
+def _rule(rule: Rule) -> list[str]:
     match rule:
         case RecordingRule():
             lines = [f"record: {rule.record}", *block("expr", rule.expr)]
@@ -77,8 +81,7 @@ def _rule(rule: Rule) -> Iterator[str]:
             lines += _duration("keep_firing_for", rule.keep_firing_for)
             lines += mapping("labels", rule.labels)
             lines += mapping("annotations", rule.annotations)
-    yield f"      - {lines[0]}"
-    yield from indented(lines[1:], 8)
+    return [f"      - {lines[0]}", *indented(lines[1:], 8)]
 
 
 def block(key: str, text: str) -> list[str]:

@@ -8,7 +8,6 @@ import click
 
 from generator import build, report, write
 from generator.load import STDOUT
-from generator.model import Artifact
 from generator.options import request_of, spec_options
 
 
@@ -45,11 +44,8 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
             write.write_file(artifact, Path(out))
             click.echo(f"wrote {out}", err=True)
         else:
-            _to_folder(build.folder_artifacts(plans, request.format_, settings), Path(out))
+            artifacts = build.folder_artifacts(plans, request.format_, settings)
+            report.written(write.write_folder(artifacts, Path(out)), out)
     except write.CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-
-
-def _to_folder(artifacts: list[Artifact], folder: Path) -> None:
-    report.written(write.write_folder(artifacts, folder), str(folder), files=len(artifacts))

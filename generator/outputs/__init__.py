@@ -9,6 +9,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from generator.model import Artifact, Plan
@@ -43,7 +44,7 @@ class Format(Protocol):
         """The file of one plan; its path is the plan's."""
         ...
 
-    def index(self, artifacts: Sequence[Artifact], /) -> list[Artifact]:
+    def index(self, paths: Sequence[PurePosixPath], /) -> list[Artifact]:
         """Files that go with a folder of such files."""
         ...
 

@@ -22,7 +22,7 @@ def render(plan: Plan, settings: OutputSettings) -> Artifact:
     return Artifact(plan.path, text.document(plan.sources, lines))
 
 
-def index(artifacts: Sequence[Artifact]) -> list[Artifact]:
+def index(paths: Sequence[PurePosixPath]) -> list[Artifact]:
     """The kustomization that lists the objects.
 
     It stands in the same folder because kustomize refuses files above its root but takes a
@@ -32,7 +32,7 @@ def index(artifacts: Sequence[Artifact]) -> list[Artifact]:
         "apiVersion: kustomize.config.k8s.io/v1beta1",
         "kind: Kustomization",
         "resources:",
-        *(f"  - {text.scalar(str(path))}" for path in sorted(a.path for a in artifacts)),
+        *(f"  - {text.scalar(str(path))}" for path in sorted(paths)),
     ]
     document = text.document(["the specs of this folder"], lines)
     return [Artifact(PurePosixPath("kustomization.yaml"), document)]

@@ -1,6 +1,7 @@
 """`prometheus`: plain rule files, one for each spec file."""
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from generator import text
 from generator.model import Artifact, Plan
@@ -14,6 +15,6 @@ def render(plan: Plan, _: OutputSettings) -> Artifact:
     return Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
 
 
-def index(_: Sequence[Artifact]) -> list[Artifact]:
+def index(_: Sequence[PurePosixPath]) -> list[Artifact]:
     """Prometheus takes a glob; nothing goes with the files."""
     return []

@@ -84,7 +84,7 @@ def check_selector(matchers: str) -> str:
     return inner
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def parse(query: str) -> ast.Expr:
     """The syntax tree of a query.
 
@@ -97,6 +97,7 @@ def parse(query: str) -> ast.Expr:
         raise ValueError(f"not PromQL: {error}; in the query {shown(query)}") from error
 
 
+@lru_cache(maxsize=256)
 def parse_template(template: str) -> ast.Expr:
     """The syntax tree of a query template, its window filled in.
 

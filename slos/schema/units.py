@@ -114,6 +114,7 @@ def parse_ratio(value: str | int | Decimal) -> Decimal:
     return ratio
 
 
+@lru_cache(maxsize=1024)
 def plain(number: Decimal, digits: int | None = None) -> str:
     """Write a decimal the short way, without exponent: 0.0010 as `0.001`, 1E+2 as `100`.
 
