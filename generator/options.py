@@ -45,8 +45,11 @@ class Request:
     reading: Reading
 
 
-_OPTIONS = (
-    click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."),
+_ARGUMENT = click.argument(
+    "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
+)
+# Which specs are read, and how.
+_READING = (
     click.option(
         "-i",
         "--input",
@@ -54,27 +57,6 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         metavar="SPEC|DIR",
         help="The same as the argument.",
-    ),
-    click.option(
-        "-o",
-        "--out",
-        metavar="DIR|FILE|-",
-        help="Where to: a folder, one .yaml file, or - for the terminal.  "
-        "[default: rules; - in the sloth profile]",
-    ),
-    click.option(
-        "--format",
-        "format_",
-        type=click.Choice(sorted(formats())),
-        help="Only this format, straight into DIR; without it every format has a folder in DIR. "
-        "In the sloth profile specs become rules and objects become objects.",
-    ),
-    click.option(
-        "--profile",
-        type=click.Choice(sorted(profiles())),
-        default="exact",
-        show_default=True,
-        help="How budgets are computed.",
     ),
     click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does."),
     click.option(
@@ -97,8 +79,6 @@ _OPTIONS = (
         metavar="KEY=VALUE",
         help="A label on recorded series, above those of the specs. Repeatable.",
     ),
-    click.option("--disable-recordings", is_flag=True, help="Leave the recording rules out."),
-    click.option("--disable-alerts", is_flag=True, help="Leave the alerting rules out."),
     click.option(
         "--slo-period-windows-path",
         "windows_path",
@@ -112,14 +92,6 @@ _OPTIONS = (
         default=Defaults().period,
         show_default="30d",
         help="The period of SLOs that name none.",
-    ),
-    click.option(
-        "-s",
-        "--slo-plugins",
-        multiple=True,
-        callback=values.plugin_uses,
-        metavar="JSON",
-        help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
     ),
     click.option(
         "-p",
@@ -138,6 +110,40 @@ _OPTIONS = (
         default=Defaults().scrape_interval,
         show_default="30s",
         help="How often metrics are scraped, where the spec does not say.",
+    ),
+)
+# What is made of them.
+_MAKING = (
+    click.option(
+        "-o",
+        "--out",
+        metavar="DIR|FILE|-",
+        help="Where to: a folder, one .yaml file, or - for the terminal.  "
+        "[default: rules; - in the sloth profile]",
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice(sorted(formats())),
+        help="Only this format, straight into DIR; without it every format has a folder in DIR. "
+        "In the sloth profile specs become rules and objects become objects.",
+    ),
+    click.option(
+        "--profile",
+        type=click.Choice(sorted(profiles())),
+        default="exact",
+        show_default=True,
+        help="How budgets are computed.",
+    ),
+    click.option("--disable-recordings", is_flag=True, help="Leave the recording rules out."),
+    click.option("--disable-alerts", is_flag=True, help="Leave the alerting rules out."),
+    click.option(
+        "-s",
+        "--slo-plugins",
+        multiple=True,
+        callback=values.plugin_uses,
+        metavar="JSON",
+        help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
     ),
     click.option(
         "--namespace",
@@ -158,7 +164,14 @@ _OPTIONS = (
 
 def spec_options(command: Command) -> Command:
     """Add the options that say which specs are read and how they are built."""
-    for option in reversed(_OPTIONS):
+    for option in reversed((_ARGUMENT, *_READING, *_MAKING)):
+        command = option(command)
+    return command
+
+
+def reading_options(command: Command) -> Command:
+    """Add the options that say which specs are read, for a command that builds nothing."""
+    for option in reversed(_READING):
         command = option(command)
     return command
 
@@ -166,8 +179,7 @@ def spec_options(command: Command) -> Command:
 def request_of(options: dict[str, Any]) -> Request:
     """What the parsed options ask for."""
     as_written = profiles()[options["profile"]].AS_WRITTEN
-    given = (*options["specs"], *([options["input_"]] if options["input_"] else []))
-    inputs = given or (_SPECS,)
+    inputs = inputs_of(options)
     out = options["out"] or (STDOUT if as_written else _RULES)
     # Sloth writes a file for a file and a folder for a folder, whatever its name.
     to_file = not any(map(_is_folder, inputs)) if as_written else _is_yaml(out)
@@ -177,11 +189,29 @@ def request_of(options: dict[str, Any]) -> Request:
         to_file=to_file and not _is_folder(Path(out)),
         format_=options["format_"],
         settings=_settings(options),
-        reading=Reading(
-            Selection(options["fs_include"], options["fs_exclude"]),
-            options["windows_path"],
-            options["plugins"],
-        ),
+        reading=reading_of(options),
+    )
+
+
+def inputs_of(options: dict[str, Any]) -> tuple[Path, ...]:
+    """The spec files and folders that were named, or the usual one."""
+    given = (*options.get("specs", ()), *([options["input_"]] if options["input_"] else []))
+    return given or (_SPECS,)
+
+
+def reading_of(options: dict[str, Any]) -> Reading:
+    """What is read beside the specs."""
+    selection = Selection(options["fs_include"], options["fs_exclude"])
+    return Reading(selection, options["windows_path"], options["plugins"])
+
+
+def defaults_of(options: dict[str, Any]) -> Defaults:
+    """What holds where a spec does not say."""
+    return Defaults(
+        period=options["default_slo_period"],
+        scrape_interval=options["scrape_interval"],
+        extra_labels=options["extra_labels"],
+        slo_plugins=options.get("slo_plugins", ()),
     )
 
 
@@ -194,12 +224,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
-        defaults=Defaults(
-            period=options["default_slo_period"],
-            scrape_interval=options["scrape_interval"],
-            extra_labels=options["extra_labels"],
-            slo_plugins=options["slo_plugins"],
-        ),
+        defaults=defaults_of(options),
         output=output,
     )
 

@@ -42,7 +42,7 @@ class Promise:
 
     def __str__(self) -> str:
         return (
-            escape(self.description) or f"{plain(self.objective)} % good over {_span(self.period)}."
+            escape(self.description) or f"{plain(self.objective)} % good over {span(self.period)}."
         )
 
 
@@ -59,7 +59,7 @@ def burn(
         "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
         "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
-        f"budget is {allowed} % over {_span(promise.period)}. This {severity} fires when the "
+        f"budget is {allowed} % over {span(promise.period)}. This {severity} fires when the "
         f"budget burns at {speeds}.",
     }
 
@@ -88,6 +88,6 @@ def absent(promise: Promise, sources: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _span(period: Duration) -> str:
+def span(period: Duration) -> str:
     """A period as people say it: 7 days rather than 1w."""
     return f"{plain(period.days)} days" if period.days == int(period.days) else str(period)

@@ -1,0 +1,40 @@
+"""`slo-rules explain`: an SLO on one screen."""
+
+import sys
+from typing import Any
+
+import click
+
+from generator import build, explain, report
+from generator.load import STDOUT
+from generator.model import SLO
+from generator.options import defaults_of, inputs_of, reading_of, reading_options
+from generator.pipeline import Settings
+
+
+@click.command("explain")
+@click.argument("slos", nargs=-1, metavar="[SLO]...")
+@reading_options
+def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by options
+    """Explain SLOs: the promise, its budget, what wakes whom and when, and what it costs.
+
+    An SLO is named by its id, or by its name in the spec; without one, all are explained.
+
+    \b
+    Examples:
+      slo-rules explain end-to-end-latency
+      slo-rules explain -i api.yaml
+    """
+    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
+    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
+    report.problems(plans.problems)
+    if plans.broken:
+        sys.exit(1)
+    known = [slo for slo in plans.slos if isinstance(slo, SLO)]
+    chosen = [slo for slo in known if not slos or {slo.id, slo.name} & set(slos)]
+    for wanted in slos:
+        if not any(wanted in (slo.id, slo.name) for slo in chosen):
+            names = ", ".join(slo.id for slo in known)
+            click.echo(f"error: no SLO is called {wanted!r}; there are {names}", err=True)
+            sys.exit(1)
+    click.echo("\n\n".join(explain.text(slo) for slo in chosen), nl=False)
