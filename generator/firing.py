@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from generator import names
 from generator.model import Firing, Severity
-from slos.schema.spec import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
-from slos.schema.spec import Firing as FiringSpec
+from slos.schema.firing import Firing as FiringSpec
+from slos.schema.plain import PlainAlert
+from slos.schema.spec import Alerting, BurnAlert, GuardedFiring, Spec, ThresholdAlert
 from slos.schema.units import Duration
 
 _SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
@@ -21,25 +22,26 @@ class AlertWriter:
     the texts of the other alerts.
     """
 
+    spec: Spec
+    slo_id: str
     alerting: Alerting
-    runbook_url_prefix: str | None
 
     def burn(self, severity: Severity, spec: BurnAlert, texts: Mapping[str, str]) -> Firing:
         """A page has the name the user gave; a ticket's ends in `Ticket`."""
         name = self.alerting.name + ("" if severity is Severity.PAGE else "Ticket")
         labels = {names.SLOTH_SEVERITY: str(severity), names.SEVERITY: _SEVERITIES[severity]}
-        annotations = {**texts, **self._runbook(name), **self.alerting.annotations}
+        annotations = {**texts, **self._links(name), **self.alerting.annotations}
         return self._firing(name, spec, labels, annotations)
 
     def threshold(self, spec: ThresholdAlert, texts: Mapping[str, str]) -> Firing:
         """A plain threshold alert, under its own name."""
-        annotations = {**self._runbook(spec.name), **self.alerting.annotations, **texts}
+        annotations = {**self._links(spec.name), **self.alerting.annotations, **texts}
         return self._firing(spec.name, spec, _WARNING, annotations)
 
     def absent(self, texts: Mapping[str, str], *, default_for: Duration) -> Firing:
         """The alert for missing data; its name ends in `NoData`."""
         name = f"{self.alerting.name}NoData"
-        annotations = {**self._runbook(name), **self.alerting.annotations, **texts}
+        annotations = {**self._links(name), **self.alerting.annotations, **texts}
         spec = self.alerting.absent_alert
         return self._firing(name, spec, _WARNING, annotations, default_for=default_for)
 
@@ -62,7 +64,30 @@ class AlertWriter:
             min_events=spec.min_events if isinstance(spec, GuardedFiring) else None,
         )
 
-    def _runbook(self, alert: str) -> dict[str, str]:
-        if not self.runbook_url_prefix:
-            return {}
-        return {"runbook_url": f"{self.runbook_url_prefix.rstrip('/')}/{names.page_file(alert)}"}
+    def _links(self, alert: str) -> dict[str, str]:
+        return _links(self.spec, alert, variable=f"var-slo={self.slo_id}")
+
+
+def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
+    """An alert that belongs to no SLO; it carries the service, so that routes find it."""
+    labels = {**spec.labels, names.SERVICE: spec.service, names.SEVERITY: alert.severity}
+    texts = {"summary": alert.summary, "description": alert.description}
+    links = _links(spec, alert.name, variable=f"var-service={spec.service}")
+    return Firing(
+        name=alert.name,
+        labels={**labels, **alert.labels},
+        annotations={**texts, **links, **alert.annotations},
+        for_=alert.for_,
+        keep_firing_for=alert.keep_firing_for,
+    )
+
+
+def _links(spec: Spec, alert: str, *, variable: str) -> dict[str, str]:
+    """Where the runbook is, and the dashboard with what the alert is about already chosen."""
+    links = {}
+    if prefix := spec.runbook_url_prefix:
+        links["runbook_url"] = f"{prefix.rstrip('/')}/{names.page_file(alert)}"
+    if dashboard := spec.dashboard_url:
+        joint = "&" if "?" in dashboard else "?"
+        links["dashboard_url"] = f"{dashboard}{joint}{variable}"
+    return links

@@ -65,6 +65,16 @@ def _own(slo_id: str) -> str:
     return label_set({ID: slo_id})
 
 
+def recording_group(record: str) -> str:
+    """The group of all recordings under one name."""
+    return f"slo-recording-{record}"
+
+
+def alert_group(alert: str) -> str:
+    """The group of an alert that belongs to no SLO."""
+    return f"slo-alert-{alert}"
+
+
 def page_file(alert: str) -> str:
     """The runbook page of an alert: `AgentSRESlow` has `agent-sre-slow.md`."""
     words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3-\2\4", alert)

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from generator import sli_plugins
+from generator import requirements, sli_plugins
 from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
 from generator.outputs import OutputSettings, formats
 from generator.profiles import profiles
 from generator.sli_plugins import SliPlugin
 from generator.sloth.model import SlothSLO
+from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Position, Problem, errors, in_order
+from slos.schema.promql import label_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +66,18 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     outputs = {source: _output(source, as_written=profile.AS_WRITTEN) for source in sources}
     plans, every_slo, problems = [], [], list(_colliding(outputs))
     seen: dict[str, Position] = {}
+    every_spec = []
     for source in sorted(sources, key=lambda source: str(source.path)):
         located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
         ready, more = _called(located, settings)
         planned = [profile.plan(spec, settings.defaults) for spec in ready]
         problems += [*found, *more, *_duplicates(located, seen)]
+        every_spec += located
         problems += [problem for each in planned for problem in each.problems]
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
+    problems += requirements.problems(every_spec)
     return Plans(tuple(plans), tuple(every_slo), tuple(in_order(problems)))
 
 
@@ -106,17 +111,27 @@ def _called(
 
 
 def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> list[Problem]:
-    """SLO ids must be unique over all files, or their series would mix."""
+    """Names that must be unique over all files: series would mix, silences mean several."""
     problems = []
     for spec in located:
-        for index, slo in enumerate(spec.spec.slos):
-            slo_id = f"{spec.spec.service}-{slo.name}"
-            at = spec.at(("slos", index, "name"))
-            first = seen.setdefault(slo_id, at)
+        for what, path in _named(spec):
+            at = spec.at(path)
+            first = seen.setdefault(what, at)
             if first != at:
                 hint = f"the first one is at {first}; rename one of them"
-                problems.append(Problem(at, f"the SLO id {slo_id!r} is taken", hint))
+                problems.append(Problem(at, f"{what} is taken", hint))
     return problems
+
+
+def _named(located: LocatedSpec) -> Iterator[tuple[str, Location]]:
+    spec = located.spec
+    for index, slo in enumerate(spec.slos):
+        yield f"the SLO id {f'{spec.service}-{slo.name}'!r}", ("slos", index, "name")
+    for index, alert in enumerate(spec.alerts):
+        yield f"the alert name {alert.name!r}", ("alerts", index, "name")
+    for index, recording in enumerate(spec.recordings):
+        series = recording.record + label_set(recording.labels)
+        yield f"the series {series}", ("recordings", index, "record")
 
 
 def _wanted(part: Part, settings: Settings) -> Part:

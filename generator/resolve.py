@@ -110,7 +110,8 @@ class _Resolving:
 
     @property
     def writer(self) -> AlertWriter:
-        return AlertWriter(self.spec.alerting, self.located.spec.runbook_url_prefix)
+        slo_id = f"{self.located.spec.service}-{self.spec.name}"
+        return AlertWriter(self.located.spec, slo_id, self.spec.alerting)
 
     def _lengths(self) -> set[Duration]:
         windows = (*self.windows.page, *self.windows.ticket)

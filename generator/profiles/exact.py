@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from generator import plain
 from generator.defaults import Defaults
 from generator.groups import groups_of
 from generator.model import SLO, Part, RuleObject
@@ -15,9 +16,10 @@ AS_WRITTEN = False
 
 
 def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
-    """Fine, coarse and period group of each SLO."""
+    """Fine, coarse and period group of each SLO, and what else is watched."""
     slos, problems = resolve(located, defaults)
-    groups = tuple(module.group(slo) for slo in slos for module in groups_of(NAME))
+    of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
+    groups = (*of_slos, *plain.groups(located.spec))
     found = (*problems, *_plugins_passed_over(located, defaults), *_shared_names(located, slos))
     return Planned(tuple(slos), Part(groups, _named(located)), found)
 

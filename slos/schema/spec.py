@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
 
+from slos.schema.firing import Firing
+from slos.schema.plain import PlainAlert, Recording
 from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
 from slos.schema.wire import (
     AlertLabels,
     Annotations,
+    Covers,
     DurationField,
     Labels,
     Name,
@@ -98,17 +101,6 @@ class AlertWindows(Wire):
     ticket: SpeedWindows
 
 
-class Firing(Wire):
-    """What every alert can be told: Sloth's labels and annotations, and our timing."""
-
-    labels: AlertLabels = Field(default_factory=dict)
-    annotations: Annotations = Field(default_factory=dict)
-    for_: Annotated[DurationField | None, Field(alias="for")] = None
-    """Ours: fire only when the condition held this long."""
-    keep_firing_for: DurationField | None = None
-    """Ours: keep firing this long after the condition ended."""
-
-
 class GuardedFiring(Firing):
     """An alert over counted events, which can wait until there are enough of them."""
 
@@ -184,12 +176,28 @@ class SloSpec(Wire):
     """Ours: the budget's period; without it the spec's, then the run's."""
     labels: Labels = Field(default_factory=dict)
     plugins: PluginChain | None = None
+    covers: Covers = Field(default_factory=list)
+    """Ours: the requirements this SLO keeps watch over."""
     sli: Sli
     alerting: Alerting
 
 
+class Requirement(Wire):
+    """Ours: one line of what was asked for; SLOs and alerts say which lines they cover.
+
+    Attributes:
+        id: what `covers` names it by.
+        says: the line, as it was asked.
+        validated_by: where it cannot be watched continuously: the scenario that validates it.
+    """
+
+    id: Name
+    says: Annotated[str, Field(min_length=1)]
+    validated_by: str = ""
+
+
 class Spec(Wire):
-    """One document: the SLOs of one service."""
+    """One document: the SLOs of one service, and what else is watched."""
 
     version: Literal["prometheus/v1"]
     service: Name
@@ -201,4 +209,20 @@ class Spec(Wire):
     """Ours: how often the metrics behind these SLOs are scraped."""
     runbook_url_prefix: str | None = None
     """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
-    slos: Annotated[list[SloSpec], Field(min_length=1)]
+    dashboard_url: str | None = None
+    """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
+    slos: list[SloSpec] = Field(default_factory=list)
+    recordings: list[Recording] = Field(default_factory=list)
+    """Ours: series that are recorded for SLOs, alerts and people."""
+    alerts: list[PlainAlert] = Field(default_factory=list)
+    """Ours: alerts on anything that is no promise with a budget."""
+    requirements: list[Requirement] = Field(default_factory=list)
+    """Ours: what was asked for, line by line."""
+
+    @model_validator(mode="after")
+    def _watches_something(self) -> Self:
+        if not (self.slos or self.recordings or self.alerts or self.requirements):
+            raise ValueError(
+                "the spec watches nothing: 'slos' is missing or empty; write at least one SLO"
+            )
+        return self

@@ -79,6 +79,7 @@ def _share(value: Any) -> Decimal:  # noqa: ANN401
 Name = Annotated[str, AfterValidator(_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 MetricName = Annotated[str, AfterValidator(_metric_name)]
+Covers = list[Name]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
 AlertText = Annotated[str, AfterValidator(check_alert_text)]
 AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]

@@ -1,0 +1,39 @@
+"""Rule groups of what a spec watches beside its SLOs: recordings and plain alerts."""
+
+from collections.abc import Iterator
+
+from generator import names
+from generator.firing import plain_firing
+from generator.model import AlertingRule, RecordingRule, RuleGroup
+from slos.schema.plain import PlainAlert, Recording
+from slos.schema.promql import wrapped
+from slos.schema.spec import Spec
+from slos.schema.units import Duration, plain
+
+INTERVAL = Duration.of(minutes=1)
+
+
+def groups(spec: Spec) -> Iterator[RuleGroup]:
+    """A group for each recorded name and each alert: one that fails takes no other with it."""
+    for record in dict.fromkeys(recording.record for recording in spec.recordings):
+        rules = [_recording(each) for each in spec.recordings if each.record == record]
+        yield RuleGroup(names.recording_group(record), INTERVAL, tuple(rules))
+    for alert in spec.alerts:
+        yield RuleGroup(names.alert_group(alert.name), INTERVAL, (_alert(spec, alert),))
+
+
+def _recording(recording: Recording) -> RecordingRule:
+    return RecordingRule(recording.record, recording.query.strip(), recording.labels)
+
+
+def _alert(spec: Spec, alert: PlainAlert) -> AlertingRule:
+    firing = plain_firing(spec, alert)
+    comparison = ">" if alert.above is not None else "<"
+    return AlertingRule(
+        alert=firing.name,
+        expr=f"{wrapped(alert.query)} {comparison} {plain(alert.threshold)}",
+        labels=firing.labels,
+        annotations=firing.annotations,
+        for_=firing.for_,
+        keep_firing_for=firing.keep_firing_for,
+    )

@@ -1,0 +1,18 @@
+"""What every alert can be told, of an SLO or beside one."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from slos.schema.wire import AlertLabels, Annotations, DurationField, Wire
+
+
+class Firing(Wire):
+    """Sloth's labels and annotations, and our timing."""
+
+    labels: AlertLabels = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
+    for_: Annotated[DurationField | None, Field(alias="for")] = None
+    """Ours: fire only when the condition held this long."""
+    keep_firing_for: DurationField | None = None
+    """Ours: keep firing this long after the condition ended."""
