@@ -52,7 +52,8 @@ def problems(specs: Sequence[LocatedSpec]) -> Iterator[Problem]:
             if first != str(at):
                 message = f"the requirement {requirement.id!r} is taken"
                 yield Problem(at, message, f"the first one is at {first}; rename one of them")
-    yield from _unknown(specs, known)
+    if known:  # one spec alone may be read without the file that lists what was asked for
+        yield from _unknown(specs, known)
     covered = {each for spec in specs for watcher, _ in _watchers(spec) for each in watcher.covers}
     for located in specs:
         for index, requirement in enumerate(located.spec.requirements):

@@ -1,13 +1,15 @@
 """Series that make a query's value a known number: what its unit test is fed."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import promql_parser as ast
 from pydantic import AfterValidator, Field, model_validator
 
 from slos.schema.promql import parse
 from slos.schema.wire import Wire
+
+_COURSES = ("times", "is", "rate", "rises")
 
 
 def _one_series(text: str) -> str:
@@ -28,29 +30,39 @@ def _one_series(text: str) -> str:
 
 
 class ExampleSeries(Wire):
-    """One series. It follows the value (`times`, `rate`), or `is` the same all along.
+    """One series: it follows the value of the query, or goes its own way all along.
 
     Attributes:
         series: its name and labels.
-        times: a gauge, this many times the query's value.
-        rate: a counter that rises this many times the query's value a second.
+        times: a gauge at this many times the value.
         is_: a gauge that stays the same.
-        while_: there is no such series in the other state.
+        rate: a counter that rises by this many times the value a second.
+        rises: a counter that rises by this much a second.
+        while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
 
     series: Annotated[str, AfterValidator(_one_series)]
     times: Decimal | None = None
-    rate: Annotated[Decimal | None, Field(gt=0)] = None
     is_: Annotated[Decimal | None, Field(alias="is")] = None
+    rate: Annotated[Decimal | None, Field(ge=0)] = None
+    rises: Annotated[Decimal | None, Field(ge=0)] = None
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
     @model_validator(mode="after")
     def _one_course(self) -> Self:
-        given: list[Any] = [self.times, self.rate, self.is_]
-        if sum(course is not None for course in given) != 1:
-            raise ValueError("a series has exactly one course; write one of times, rate and is")
+        courses = (self.times, self.is_, self.rate, self.rises)
+        if sum(course is not None for course in courses) != 1:
+            raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
 
-    def gauge(self, value: Decimal) -> Decimal | None:
-        """Its value while the query has one; None for a counter."""
-        return self.is_ if self.is_ is not None else value * self.times if self.times else None
+    @property
+    def is_counter(self) -> bool:
+        """Whether it rises, by `at` a second."""
+        return self.rate is not None or self.rises is not None
+
+    def at(self, value: Decimal) -> Decimal:
+        """The gauge, or the rise of the counter in a second, while the query has a value."""
+        factor = self.times if self.times is not None else self.rate
+        if factor is not None:
+            return value * factor
+        return self.is_ if self.is_ is not None else self.rises or Decimal(0)

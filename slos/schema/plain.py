@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from slos.schema.example import ExampleSeries
 from slos.schema.firing import Firing
 from slos.schema.promql import is_filter
+from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 
 
@@ -15,7 +16,8 @@ class Recording(Wire):
     """A series made of others, under the name and labels that SLOs, alerts and people read.
 
     Attributes:
-        example: series with which the query's value is what they follow.
+        example: series from which the query makes the value `expect`.
+        expect: what the series of `example` follow.
     """
 
     record: MetricName
@@ -23,6 +25,7 @@ class Recording(Wire):
     labels: Labels = Field(default_factory=dict)
     query: Query
     example: Annotated[list[ExampleSeries], Field(min_length=1)]
+    expect: Decimal = Decimal(1)
     covers: Covers = Field(default_factory=list)
 
 
@@ -32,10 +35,11 @@ class PlainAlert(Firing):
     Attributes:
         summary: what is wrong, with `{{ $value }}`.
         description: what it means for whoever is woken.
-        example: series with which the query's value is what they follow.
-        quiet: the value at which its test expects silence; half a threshold it must not exceed,
-            twice one it must not fall below, 0 for a threshold of 0.
-        firing: the value at which its test expects the alert; the other way round, or 1.
+        example: series with which the query has whatever value they follow.
+        quiet: the value at which it must be silent; half of what it must not exceed, twice what
+            it must not fall below.
+        firing: the value at which it must fire; the other way round, and 1 above 0.
+        no_data: what it must do when there is no series at all.
     """
 
     name: Name
@@ -48,6 +52,7 @@ class PlainAlert(Firing):
     example: list[ExampleSeries] = Field(default_factory=list)
     quiet: Decimal | None = None
     firing: Decimal | None = None
+    no_data: Literal["silent", "firing"] = "silent"
     covers: Covers = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -58,9 +63,35 @@ class PlainAlert(Firing):
             raise ValueError(
                 "the query drops values by a comparison of its own; leave that to above or below"
             )
+        if self.fires_at(self.quiet_value) or not self.fires_at(self.firing_value):
+            raise ValueError(
+                f"at {plain(self.quiet_value)} it should be silent and at "
+                f"{plain(self.firing_value)} it should fire, by its threshold "
+                f"{plain(self.threshold)} it does not; set quiet and firing"
+            )
         return self
 
     @property
     def threshold(self) -> Decimal:
         """What the value is compared with."""
         return next(limit for limit in (self.above, self.below) if limit is not None)
+
+    @property
+    def quiet_value(self) -> Decimal:
+        """A value well on the right side of the threshold."""
+        if self.quiet is not None:
+            return self.quiet
+        return self.threshold / 2 if self.above is not None else self.threshold * 2
+
+    @property
+    def firing_value(self) -> Decimal:
+        """A value well on the wrong side of the threshold."""
+        if self.firing is not None:
+            return self.firing
+        if self.above is not None:
+            return self.threshold * 2 if self.threshold else Decimal(1)
+        return self.threshold / 2
+
+    def fires_at(self, value: Decimal) -> bool:
+        """Whether the alert's condition holds at a value."""
+        return value > self.threshold if self.above is not None else value < self.threshold
