@@ -57,7 +57,7 @@ def plan_inputs(
         settings = replace(settings, sli_plugins=plugins)
     planned = pipeline.plan(sources, settings)
     found += load.in_each_others_way(inputs, sources, out)
-    return Plans(planned.plans, planned.slos, (*found, *planned.problems))
+    return replace(planned, problems=(*found, *planned.problems))
 
 
 def read_specs(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from generator import text
-from generator.sloth.left_out import for_command_line, left_out
+from generator.sloth.left_out import beside_slos, for_command_line, left_out
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity
@@ -26,6 +26,9 @@ def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
 
 
 def _problems(located: LocatedSpec) -> Iterator[Problem]:
+    for key in beside_slos(located.spec):
+        message = f"Sloth has nothing like {key!r}"
+        yield Problem(located.at((key,)), message, "it is left out", Severity.WARNING)
     for index, slo in enumerate(located.spec.slos):
         unsaid = _unsaid(located, slo)
         if unsaid:

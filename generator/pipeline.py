@@ -9,6 +9,7 @@ from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
 from generator.outputs import OutputSettings, formats
 from generator.profiles import profiles
+from generator.requirements import Coverage, coverage
 from generator.sli_plugins import SliPlugin
 from generator.sloth.model import SlothSLO
 from slos.schema.document import Location
@@ -52,6 +53,7 @@ class Plans:
 
     plans: tuple[Plan, ...]
     slos: tuple[SLO | SlothSLO, ...]
+    coverage: Coverage
     problems: tuple[Problem, ...]
 
     @property
@@ -66,19 +68,19 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     outputs = {source: _output(source, as_written=profile.AS_WRITTEN) for source in sources}
     plans, every_slo, problems = [], [], list(_colliding(outputs))
     seen: dict[str, Position] = {}
-    every_spec = []
+    covered = Coverage()
     for source in sorted(sources, key=lambda source: str(source.path)):
         located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
         ready, more = _called(located, settings)
         planned = [profile.plan(spec, settings.defaults) for spec in ready]
         problems += [*found, *more, *_duplicates(located, seen)]
-        every_spec += located
+        covered += coverage(located)
         problems += [problem for each in planned for problem in each.problems]
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
-    problems += requirements.problems(every_spec)
-    return Plans(tuple(plans), tuple(every_slo), tuple(in_order(problems)))
+    problems += requirements.problems(covered)
+    return Plans(tuple(plans), tuple(every_slo), covered, tuple(in_order(problems)))
 
 
 def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> Iterator[Artifact]:

@@ -1,80 +1,106 @@
 """Which promise or alert keeps watch over which line of what was asked for."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
 from slos.schema.plain import PlainAlert, Recording
-from slos.schema.problem import Problem, Severity
+from slos.schema.problem import Position, Problem, Severity
 from slos.schema.spec import Requirement, SloSpec
 
 Watcher = SloSpec | PlainAlert | Recording
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """A requirement and all that covers it.
-
-    Attributes:
-        by: each with the spec it stands in.
-    """
+class Asked:
+    """A requirement, and where it is written."""
 
     requirement: Requirement
-    by: tuple[tuple[LocatedSpec, Watcher], ...]
+    at: Position
 
 
-def watched(specs: Sequence[LocatedSpec]) -> list[Watched]:
-    """Every requirement of every spec, in the order they were written."""
-    return [
-        Watched(
-            requirement,
-            tuple(
-                (located, watcher)
-                for located in specs
-                for watcher, _ in _watchers(located)
-                if requirement.id in watcher.covers
-            ),
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that says it covers a requirement.
+
+    Attributes:
+        requirement: its id.
+        at: where that is said.
+        watcher: what says it.
+        service: of the spec it stands in.
+    """
+
+    requirement: str
+    at: Position
+    watcher: Watcher
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """All that was asked for and all that is claimed; empty for specs that say neither."""
+
+    asked: tuple[Asked, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    def __add__(self, other: "Coverage") -> "Coverage":
+        return Coverage(self.asked + other.asked, self.claims + other.claims)
+
+    def of(self, requirement: str) -> list[Claim]:
+        """Who covers a requirement, in the order of the specs."""
+        return [claim for claim in self.claims if claim.requirement == requirement]
+
+
+def coverage(specs: Iterable[LocatedSpec]) -> Coverage:
+    """What specs ask for and claim."""
+    total = Coverage()
+    for located in specs:
+        asked = (
+            Asked(requirement, located.at(("requirements", index, "id")))
+            for index, requirement in enumerate(located.spec.requirements)
         )
-        for spec in specs
-        for requirement in spec.spec.requirements
-    ]
+        claims = (
+            Claim(each, located.at((*path, "covers", index)), watcher, located.spec.service)
+            for watcher, path in _watchers(located)
+            for index, each in enumerate(watcher.covers)
+        )
+        total += Coverage(tuple(asked), tuple(claims))
+    return total
 
 
-def problems(specs: Sequence[LocatedSpec]) -> Iterator[Problem]:
+def problems(coverage: Coverage) -> Iterator[Problem]:
     """Lines nobody watches, and watchers of lines nobody asked for."""
-    known: dict[str, str] = {}
-    for located in specs:
-        for index, requirement in enumerate(located.spec.requirements):
-            at = located.at(("requirements", index, "id"))
-            first = known.setdefault(requirement.id, str(at))
-            if first != str(at):
-                message = f"the requirement {requirement.id!r} is taken"
-                yield Problem(at, message, f"the first one is at {first}; rename one of them")
+    yield from _repeated(coverage.asked)
+    known = {asked.requirement.id for asked in coverage.asked}
     if known:  # one spec alone may be read without the file that lists what was asked for
-        yield from _unknown(specs, known)
-    covered = {each for spec in specs for watcher, _ in _watchers(spec) for each in watcher.covers}
-    for located in specs:
-        for index, requirement in enumerate(located.spec.requirements):
-            if requirement.id not in covered and not requirement.validated_by:
-                yield Problem(
-                    located.at(("requirements", index, "id")),
-                    f"nothing covers the requirement {requirement.id!r}",
-                    "add its id to 'covers' of an SLO or alert, or say 'validated_by'",
-                    Severity.WARNING,
-                )
+        yield from _unknown(coverage.claims, sorted(known))
+    for asked in coverage.asked:
+        if not coverage.of(asked.requirement.id) and not asked.requirement.validated_by:
+            yield Problem(
+                asked.at,
+                f"nothing covers the requirement {asked.requirement.id!r}",
+                "add its id to 'covers' of an SLO or alert, or say 'validated_by'",
+                Severity.WARNING,
+            )
 
 
-def _unknown(specs: Sequence[LocatedSpec], known: Mapping[str, str]) -> Iterator[Problem]:
-    for located in specs:
-        for watcher, path in _watchers(located):
-            for index, each in enumerate(watcher.covers):
-                if each not in known:
-                    (near, *_) = [*difflib.get_close_matches(each, known, 1), ""]
-                    hint = f"did you mean {near!r}?" if near else "add it to 'requirements'"
-                    at = located.at((*path, "covers", index))
-                    yield Problem(at, f"there is no requirement {each!r}", hint)
+def _repeated(asked: Iterable[Asked]) -> Iterator[Problem]:
+    first: dict[str, Position] = {}
+    for each in asked:
+        before = first.setdefault(each.requirement.id, each.at)
+        if before != each.at:
+            message = f"the requirement {each.requirement.id!r} is taken"
+            yield Problem(each.at, message, f"the first one is at {before}; rename one of them")
+
+
+def _unknown(claims: Iterable[Claim], known: Sequence[str]) -> Iterator[Problem]:
+    for claim in claims:
+        if claim.requirement not in known:
+            (near, *_) = [*difflib.get_close_matches(claim.requirement, known, 1), ""]
+            hint = f"did you mean {near!r}?" if near else "add it to 'requirements'"
+            yield Problem(claim.at, f"there is no requirement {claim.requirement!r}", hint)
 
 
 def _watchers(located: LocatedSpec) -> Iterator[tuple[Watcher, Location]]:

@@ -4,8 +4,10 @@ from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
 from generator.sloth.chain import Chain
+from generator.sloth.left_out import beside_slos
 from generator.sloth.resolve import resolve
 from slos.schema.located import LocatedSpec
+from slos.schema.problem import Problem, Severity
 
 NAME = "sloth"
 AS_WRITTEN = True
@@ -15,7 +17,8 @@ _MANAGED = {"app.kubernetes.io/component": "SLO", "app.kubernetes.io/managed-by"
 
 def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     """SLI, metadata and alert group of each SLO, as its plugins leave them."""
-    slos, rules, problems = [], [], []
+    slos, rules = [], []
+    problems = [_passed_over(located, key) for key in beside_slos(located.spec)]
     for index, spec in enumerate(located.spec.slos):
         slo, found = resolve(located, spec, index, defaults)
         problems += found
@@ -26,6 +29,11 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
             rules.append(made)
     groups = tuple(group for made in rules for group in made.groups)
     return Planned(tuple(slos), Part(groups, _named(located)), tuple(problems))
+
+
+def _passed_over(located: LocatedSpec, key: str) -> Problem:
+    message = f"Sloth's rules have no place for {key!r}"
+    return Problem(located.at((key,)), message, "the exact profile has", Severity.WARNING)
 
 
 def _named(located: LocatedSpec) -> RuleObject | None:

@@ -23,6 +23,12 @@ def left_out(spec: Spec, slo: SloSpec) -> list[str]:
     return left
 
 
+def beside_slos(spec: Spec) -> list[str]:
+    """The keys of a spec that watch something Sloth knows nothing of."""
+    keys = ("recordings", "alerts", "requirements", "dashboard_url")
+    return [key for key in keys if getattr(spec, key)]
+
+
 def for_command_line(spec: Spec, slo: SloSpec) -> list[str]:
     """The keys that Sloth takes for all SLOs of a run at once, and what to call it with."""
     period, left = slo.period or spec.period, []

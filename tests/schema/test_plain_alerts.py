@@ -1,0 +1,95 @@
+"""Plain alerts, recordings and requirements as a spec may say them."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.schema.specs import parsed, problems_of, spec
+
+DOWN = {
+    "name": "Down",
+    "severity": "critical",
+    "summary": "it is down",
+    "description": "nothing answers",
+    "query": "up",
+    "below": 1,
+    "example": [{"series": "up", "times": 1}],
+    "quiet": 1,
+    "firing": 0,
+}
+RECORDING = {
+    "record": "cpu:used:ratio",
+    "description": "CPU used of what it may use",
+    "query": "cpu_used / cpu_limit",
+    "example": [{"series": "cpu_used", "times": 2}, {"series": "cpu_limit", "is": 2}],
+}
+
+
+def alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+    merged = {**DOWN, **changes}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def test_a_spec_may_watch_something_without_any_slo() -> None:
+    document = spec(alerts=[alert()], recordings=[RECORDING])
+    found = parsed({**document, "slos": []})
+    assert found.slos == []
+    assert found.alerts[0].fires_at(Decimal(0))
+    assert not found.alerts[0].fires_at(Decimal(1))
+
+
+def test_a_spec_that_watches_nothing_is_a_mistake() -> None:
+    (problem,) = problems_of({**spec(), "slos": []})
+    assert "watches nothing" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"above": 1}, "exactly one threshold"),
+        ({"below": None, "quiet": None, "firing": None}, "exactly one threshold"),
+        ({"query": "up < 1"}, "comparison of its own"),
+        ({"quiet": 0}, "should be silent"),
+        ({"firing": 2}, "should fire"),
+        ({"severity": "page"}, "critical"),
+        ({"summary": "{{ $value"}, "template"),
+        ({"query": "sum(rate(x[5m])"}, "PromQL"),
+        ({"example": [{"series": "up"}]}, "exactly one course"),
+        ({"example": [{"series": "up", "is": 1, "times": 1}]}, "exactly one course"),
+        ({"example": [{"series": 'up{job=~"a"}', "is": 1}]}, "not one series"),
+        ({"example": [{"series": "sum(up)", "is": 1}]}, "not one series"),
+    ],
+)
+def test_a_mistake_in_an_alert_is_told_with_its_place(changes: dict[str, Any], said: str) -> None:
+    problems = problems_of(spec(alerts=[alert(**changes)]))
+    assert problems
+    assert said in problems[0].message + problems[0].hint
+    assert problems[0].at.line > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "quiet", "firing"),
+    [
+        ({"below": None, "above": 10, "quiet": None, "firing": None}, 5, 20),
+        ({"below": None, "above": 0, "quiet": None, "firing": None}, 0, 1),
+        ({"below": 10, "quiet": None, "firing": None}, 20, 5),
+    ],
+)
+def test_an_alert_is_tried_at_half_and_at_twice_its_threshold(
+    changes: dict[str, Any], quiet: int, firing: int
+) -> None:
+    (found,) = parsed(spec(alerts=[alert(**changes)])).alerts
+    assert [found.quiet_value, found.firing_value] == [quiet, firing]
+
+
+def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
+    courses = [
+        {"series": "a", "times": 2},
+        {"series": "b", "is": 7},
+        {"series": "c_total", "rate": "0.5"},
+        {"series": "d_total", "rises": 3},
+    ]
+    (found,) = parsed(spec(alerts=[alert(example=courses)])).alerts
+    assert [each.at(Decimal(10)) for each in found.example] == [20, 7, 5, 3]
+    assert [each.is_counter for each in found.example] == [False, False, True, True]
