@@ -27,7 +27,7 @@ def test_every_spec_in_the_documentation_builds(name: str, text: str) -> None:
     source = Source(name, PurePosixPath(name).with_suffix(".yaml"), text.encode())
     planned = plan([source], Settings())
     assert errors(planned.problems) == []
-    assert any(plan.groups for plan in planned.plans)
+    assert any(each.groups for each in planned.plans)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
