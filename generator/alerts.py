@@ -1,7 +1,7 @@
 """Alerting rules of an SLO; values are percentages of bad events, rounded for people."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from generator import names, tiers
 from generator.model import (
@@ -24,10 +24,10 @@ _FACTOR_DIGITS = 6
 def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
     """Alerts of the fine group: every page, and whatever reads fine windows only."""
     for burn in slo.burn_alerts:
-        if not _is_slow_burn(slo, burn):
+        if is_quick(slo, burn):
             yield _burn_rule(slo, burn)
     for threshold in slo.threshold_alerts:
-        if tiers.is_fine(slo, threshold.over):
+        if is_quick(slo, threshold):
             yield _threshold_rule(slo, threshold)
     if slo.absent_alert:
         yield _absent_rule(slo, slo.absent_alert)
@@ -40,7 +40,7 @@ def quick_windows(slo: SLO) -> frozenset[Duration]:
     """
     read = {slo.windows[0], *(alert.over for alert in slo.threshold_alerts)}
     for burn in slo.burn_alerts:
-        if not _is_slow_burn(slo, burn):
+        if is_quick(slo, burn):
             read |= {condition.short for condition in burn.conditions}
             read |= {condition.long for condition in burn.conditions}
     return frozenset(window for window in read if tiers.is_fine(slo, window))
@@ -49,16 +49,28 @@ def quick_windows(slo: SLO) -> frozenset[Duration]:
 def slow_rules(slo: SLO) -> Iterator[AlertingRule]:
     """Alerts of the period group, which reads the coarse tier."""
     for burn in slo.burn_alerts:
-        if _is_slow_burn(slo, burn):
+        if not is_quick(slo, burn):
             yield _burn_rule(slo, burn)
     for threshold in slo.threshold_alerts:
-        if not tiers.is_fine(slo, threshold.over):
+        if not is_quick(slo, threshold):
             yield _threshold_rule(slo, threshold)
 
 
-def _is_slow_burn(slo: SLO, alert: BurnAlert) -> bool:
+def is_quick(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
+    """Whether an alert is evaluated every fine step."""
+    if isinstance(alert, ThresholdAlert):
+        return tiers.is_fine(slo, alert.over)
     longest = max(condition.long for condition in alert.conditions)
-    return alert.severity is not Severity.PAGE and not tiers.is_fine(slo, longest)
+    return alert.severity is Severity.PAGE or tiers.is_fine(slo, longest)
+
+
+def shown(slo: SLO, ratio: Decimal) -> Decimal:
+    """The percentage that an alert shows for a ratio; PromQL's round() rounds halves up."""
+    return (100 * ratio).quantize(Decimal(1).scaleb(-_digits(slo)), ROUND_HALF_UP)
+
+
+def _digits(slo: SLO) -> int:
+    return max(_FINER, _FINER - (100 * slo.budget).adjusted())
 
 
 def _burn_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
@@ -113,8 +125,7 @@ def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
 
 def _percent(slo: SLO, ratio: str) -> str:
     """A ratio as a percentage for people, rounded to what matters beside the budget."""
-    digits = max(_FINER, _FINER - (100 * slo.budget).adjusted())
-    return f"round(100 * (\n{ratio}\n), {plain(Decimal(1).scaleb(-digits))})"
+    return f"round(100 * (\n{ratio}\n), {plain(Decimal(1).scaleb(-_digits(slo)))})"
 
 
 def _rule(expr: str, firing: Firing, labels: Mapping[str, str] | None = None) -> AlertingRule:

@@ -80,7 +80,7 @@ def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> I
         yield from pipeline.render_folder(plans.plans, format_, settings)
     elif profiles()[settings.profile].AS_WRITTEN:
         for plan in plans.plans:
-            yield formats()[_format_of(plan.parts)].render(plan, settings.output)
+            yield from formats()[_format_of(plan.parts)].render(plan, settings.output)
     else:
         for name in map(PurePosixPath, formats()):
             for artifact in pipeline.render_folder(plans.plans, name.name, settings):

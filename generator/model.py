@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from slos.schema.signal import Signal
+from slos.schema.spec import Spec
 from slos.schema.units import Duration
 
 
@@ -180,10 +181,19 @@ class RuleObject:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The groups of one spec; `named` where it was a Kubernetes object itself."""
+    """What becomes of one spec.
+
+    Attributes:
+        groups: its rules.
+        named: where it was a Kubernetes object itself.
+        slos: those of the exact profile, for what is made of them beside rules.
+        spec: where it has alerts or recordings of its own.
+    """
 
     groups: tuple[RuleGroup, ...]
     named: RuleObject | None = None
+    slos: tuple[SLO, ...] = ()
+    spec: Spec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from generator.model import SLO
@@ -17,6 +18,8 @@ RESERVED = (*IDENTITY, WINDOW)
 SLOTH_SEVERITY = "sloth_severity"
 SEVERITY = "severity"
 QUANTILE = "quantile"
+# VAL-008 asks for the three.
+QUANTILES = ("0.5", "0.95", "0.99")
 
 OBJECTIVE = "slo:objective:ratio"
 ERROR_BUDGET = "slo:error_budget:ratio"
@@ -58,6 +61,11 @@ def identity(slo: SLO) -> dict[str, str]:
 def of(metric: str, slo: SLO) -> str:
     """The series of a recorded metric that belong to this SLO; its id alone tells them."""
     return metric + _own(slo.id)
+
+
+def series(metric: str, labels: Mapping[str, str]) -> str:
+    """One series, as PromQL writes it."""
+    return metric + label_set(labels)
 
 
 @lru_cache(maxsize=64)

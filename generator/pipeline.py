@@ -85,10 +85,12 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
 
 def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> Iterator[Artifact]:
     """The files of one format, one for each plan and what goes with them."""
-    chosen = formats()[format_]
+    chosen, paths = formats()[format_], []
     for plan in plans:
-        yield chosen.render(plan, settings.output)
-    yield from chosen.index([plan.path for plan in plans])
+        for artifact in chosen.render(plan, settings.output):
+            paths.append(artifact.path)
+            yield artifact
+    yield from chosen.index(paths)
 
 
 def render_one(
@@ -97,7 +99,8 @@ def render_one(
     """All plans in one file, and in one YAML document."""
     sources = tuple(source for plan in plans for source in plan.sources)
     parts = tuple(part for plan in plans for part in plan.parts)
-    return formats()[format_].render(Plan(path, sources, parts), settings.output)
+    (artifact,) = formats()[format_].render(Plan(path, sources, parts), settings.output)
+    return artifact
 
 
 def _called(

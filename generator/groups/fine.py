@@ -9,9 +9,6 @@ from slos.schema.units import plain
 PROFILE = "exact"
 ORDER = 1
 
-# VAL-008 asks for the three.
-_QUANTILES = ("0.5", "0.95", "0.99")
-
 
 def group(slo: SLO) -> RuleGroup:
     """Counts first, then the series computed from them, then the alerts that read those."""
@@ -35,7 +32,7 @@ def _quantiles(slo: SLO) -> Iterator[Rule]:
     by = ", ".join(["le", *histogram.by])
     rates = f"sum by ({by}) (rate({histogram.buckets}[{window}]))"
     record = names.latency_quantile(window)
-    for quantile in _QUANTILES:
+    for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.
         expr = f"histogram_quantile({quantile}, {rates}) >= 0"
         yield ratios.for_people(slo, record, expr, **{names.QUANTILE: quantile})

@@ -1,12 +1,12 @@
 """The output formats; the folder is the registry, one file each.
 
-A format module has a `NAME`, which is also its folder below `rules/`, turns a plan into a file
+A format module has a `NAME`, which is also its folder below `rules/`, turns a plan into files
 with `render`, and adds what a folder of such files needs with `index`.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePosixPath
@@ -39,9 +39,11 @@ class Format(Protocol):
     """What a file in this folder offers."""
 
     NAME: str
+    ONE_FILE: bool
+    """Whether a plan is one file, under the plan's own path."""
 
-    def render(self, plan: Plan, settings: OutputSettings, /) -> Artifact:
-        """The file of one plan; its path is the plan's."""
+    def render(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
+        """The files of one plan."""
         ...
 
     def index(self, paths: Sequence[PurePosixPath], /) -> list[Artifact]:

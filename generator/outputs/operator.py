@@ -10,16 +10,17 @@ from generator.model import Artifact, Part, Plan, RuleObject
 from generator.outputs import OutputSettings
 
 NAME = "operator"
+ONE_FILE = True
 # Kubernetes takes 253 characters; room for prefix and hash, and still fit to be read.
 _LONGEST = 200
 
 
-def render(plan: Plan, settings: OutputSettings) -> Artifact:
+def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """One PrometheusRule, and one more for each spec that was an object itself."""
     documents = [list(_object(plan.path, part, settings)) for part in _parts(plan)]
     first, *others = documents or [[]]
     lines = [*first, *(line for lines in others for line in ("---", *lines))]
-    return Artifact(plan.path, text.document(plan.sources, lines))
+    yield Artifact(plan.path, text.document(plan.sources, lines))
 
 
 def index(paths: Sequence[PurePosixPath]) -> list[Artifact]:

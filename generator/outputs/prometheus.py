@@ -1,6 +1,6 @@
 """`prometheus`: plain rule files, one for each spec file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from generator import text
@@ -8,11 +8,12 @@ from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 
 NAME = "prometheus"
+ONE_FILE = True
 
 
-def render(plan: Plan, _: OutputSettings) -> Artifact:
+def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """A rule file as `rule_files:` of Prometheus takes it."""
-    return Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
+    yield Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
 
 
 def index(_: Sequence[PurePosixPath]) -> list[Artifact]:

@@ -21,7 +21,9 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     groups = (*of_slos, *plain.groups(located.spec))
     found = (*problems, *_plugins_passed_over(located, defaults), *_shared_names(located, slos))
-    return Planned(tuple(slos), Part(groups, _named(located)), found)
+    beside = located.spec if located.spec.alerts or located.spec.recordings else None
+    part = Part(groups, _named(located), tuple(slos), beside)
+    return Planned(part.slos, part, found)
 
 
 def _named(located: LocatedSpec) -> RuleObject | None:

@@ -1,5 +1,6 @@
 """Series that make a query's value a known number: what its unit test is fed."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from slos.schema.promql import parse
 from slos.schema.wire import Wire
 
-_COURSES = ("times", "is", "rate", "rises")
+_COURSES = ("times", "is", "rate", "rises", "ago")
 
 
 def _one_series(text: str) -> str:
@@ -38,6 +39,7 @@ class ExampleSeries(Wire):
         is_: a gauge that stays the same.
         rate: a counter that rises by this many times the value a second.
         rises: a counter that rises by this much a second.
+        ago: a point in time, this many seconds ago for each unit of the value.
         while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
 
@@ -46,23 +48,39 @@ class ExampleSeries(Wire):
     is_: Annotated[Decimal | None, Field(alias="is")] = None
     rate: Annotated[Decimal | None, Field(ge=0)] = None
     rises: Annotated[Decimal | None, Field(ge=0)] = None
+    ago: Annotated[Decimal | None, Field(gt=0)] = None
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
     @model_validator(mode="after")
     def _one_course(self) -> Self:
-        courses = (self.times, self.is_, self.rate, self.rises)
+        courses = (self.times, self.is_, self.rate, self.rises, self.ago)
         if sum(course is not None for course in courses) != 1:
             raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
 
-    @property
-    def is_counter(self) -> bool:
-        """Whether it rises, by `at` a second."""
-        return self.rate is not None or self.rises is not None
+    def values(
+        self, parts: Iterable[tuple[Decimal, str, int]], every: Decimal
+    ) -> list[Decimal | None]:
+        """Its samples, from time 0.
 
-    def at(self, value: Decimal) -> Decimal:
-        """The gauge, or the rise of the counter in a second, while the query has a value."""
-        factor = self.times if self.times is not None else self.rate
-        if factor is not None:
-            return value * factor
-        return self.is_ if self.is_ is not None else self.rises or Decimal(0)
+        Args:
+            parts: the value of the query, whether it is `quiet` or `firing`, and how many samples
+                that lasts.
+            every: seconds between two samples.
+        """
+        samples: list[Decimal | None] = []
+        counter = Decimal(0)
+        for value, state, length in parts:
+            for _ in range(length):
+                counter += every * ((self.rate or 0) * value + (self.rises or 0))
+                there = self.while_ in (None, state)
+                now = every * len(samples)
+                samples.append(self._sample(value, counter, now) if there else None)
+        return samples
+
+    def _sample(self, value: Decimal, counter: Decimal, now: Decimal) -> Decimal:
+        if self.ago is not None:
+            return now - value * self.ago
+        if self.times is not None:
+            return value * self.times
+        return self.is_ if self.is_ is not None else counter

@@ -17,6 +17,7 @@ class Recording(Wire):
 
     Attributes:
         example: series from which the query makes the value `expect`.
+        example_labels: those of the result, beside `labels`.
         expect: what the series of `example` follow.
     """
 
@@ -25,6 +26,7 @@ class Recording(Wire):
     labels: Labels = Field(default_factory=dict)
     query: Query
     example: Annotated[list[ExampleSeries], Field(min_length=1)]
+    example_labels: Labels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
     covers: Covers = Field(default_factory=list)
 
@@ -36,6 +38,7 @@ class PlainAlert(Firing):
         summary: what is wrong, with `{{ $value }}`.
         description: what it means for whoever is woken.
         example: series with which the query has whatever value they follow.
+        example_labels: those that the query's result has then.
         quiet: the value at which it must be silent; half of what it must not exceed, twice what
             it must not fall below.
         firing: the value at which it must fire; the other way round, and 1 above 0.
@@ -50,6 +53,7 @@ class PlainAlert(Firing):
     above: Decimal | None = None
     below: Decimal | None = None
     example: list[ExampleSeries] = Field(default_factory=list)
+    example_labels: Labels = Field(default_factory=dict)
     quiet: Decimal | None = None
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"

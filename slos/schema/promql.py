@@ -4,7 +4,7 @@ Sloth's queries are Go templates that know `{{.window}}` and nothing else; so ar
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import promql_parser as ast
@@ -132,6 +132,17 @@ def selectors(template: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def reach_ms(query: str) -> int:
+    """How far back a query looks at most, in milliseconds: its ranges and shifts, added up."""
+    return _reach_ms(parse_template(query))
+
+
+def _reach_ms(node: ast.Expr) -> int:
+    lengths = (getattr(node, "range", None), getattr(node, "offset", None))
+    own: float = sum(abs(each.total_seconds()) for each in lengths if each is not None)
+    return round(1000 * own) + max(map(_reach_ms, children(node)), default=0)
+
+
 def walk(node: ast.Expr) -> Iterator[ast.Expr]:
     """All nodes of a syntax tree, parents first."""
     yield node
@@ -159,7 +170,7 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def label_set(labels: dict[str, str]) -> str:
+def label_set(labels: Mapping[str, str]) -> str:
     """`{a="1", b="2"}`, sorted by name."""
     return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
 

@@ -89,7 +89,16 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         {"series": "b", "is": 7},
         {"series": "c_total", "rate": "0.5"},
         {"series": "d_total", "rises": 3},
+        {"series": "e", "ago": 60},
+        {"series": "f", "is": 1, "while": "firing"},
     ]
     (found,) = parsed(spec(alerts=[alert(example=courses)])).alerts
-    assert [each.at(Decimal(10)) for each in found.example] == [20, 7, 5, 3]
-    assert [each.is_counter for each in found.example] == [False, False, True, True]
+    parts = [(Decimal(10), "quiet", 2), (Decimal(1), "firing", 1)]
+    assert [each.values(parts, Decimal(30)) for each in found.example] == [
+        [20, 20, 2],
+        [7, 7, 7],
+        [150, 300, 315],
+        [90, 180, 270],
+        [-600, -570, 0],
+        [None, None, 1],
+    ]

@@ -1,0 +1,85 @@
+"""`slo-rules test`: do the built rules do what their specs promise?"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+
+from generator import promtool
+from generator.promtool import Ran
+
+
+@click.command("test")
+@click.argument("tests", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE or DIR]...")
+@click.option(
+    "--promtool",
+    "program",
+    default="promtool",
+    metavar="PATH",
+    help="The promtool to run.  [default: the one on PATH]",
+)
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    metavar="N",
+    help="How many at a time.  [default: one for each processor]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Results as JSON on stdout.")
+def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) -> None:
+    """Run the unit tests that `slo-rules build` wrote, on the rules that lie beside them.
+
+    Each alert is silent at half its threshold and without traffic, fires in time at twice the
+    threshold, resolves, and shows what it should. Exits with 1 when a rule does something else.
+
+    \b
+    Examples:
+      slo-rules test
+      slo-rules test rules/tests/agent-sre/agent-sre-availability-quick.yaml
+    """
+    found = shutil.which(program)
+    if not found:
+        click.echo(
+            f"error: there is no {program!r}; install Prometheus (Debian: apt install prometheus), "
+            "or name one with --promtool",
+            err=True,
+        )
+        sys.exit(1)
+    paths = list(_files(tests or (Path("rules/tests"),)))
+    if not paths:
+        click.echo("error: there are no tests; run: slo-rules build", err=True)
+        sys.exit(1)
+    try:
+        ran = list(_told(promtool.run(paths, found, jobs=jobs), len(paths), quiet=as_json))
+    except promtool.CannotTestError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    failed = [each for each in ran if each.failed]
+    if as_json:
+        listed = [{"file": str(each.path), "failed": each.failed} for each in ran]
+        click.echo(json.dumps({"tests": listed}, indent=2))
+    else:
+        click.echo(f"{len(ran)} test files, {len(failed)} failed", err=True)
+    sys.exit(1 if failed else 0)
+
+
+def _files(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        yield from promtool.found_below(place) if place.is_dir() else [place]
+
+
+def _told(ran: Iterable[Ran], count: int, *, quiet: bool) -> Iterator[Ran]:
+    """Tell of failures as they come, and on a terminal how far it is."""
+    on_terminal = sys.stderr.isatty() and not quiet
+    for number, each in enumerate(ran, 1):
+        if on_terminal:
+            click.echo(f"\r{number} of {count}", nl=number == count, err=True)
+        if each.failed and not quiet:
+            failed = click.style("failed", fg="red", bold=True)
+            click.echo(f"{each.path}: {failed}\n{each.failed}", err=True)
+        yield each

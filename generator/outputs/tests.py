@@ -1,0 +1,36 @@
+"""`tests`: unit tests of the rules for `promtool test rules`, a few files for each SLO."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from generator import text
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+from generator.plain import INTERVAL
+from generator.unit_tests import case, of_plain, of_slo
+
+NAME = "tests"
+ONE_FILE = False
+_RULES = "prometheus"
+
+
+def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
+    """The tests of all SLOs, alerts and recordings of a plan, in a folder named after it."""
+    folder = plan.path.with_suffix("")
+    up = PurePosixPath(*[".."] * (len(folder.parts) + 1))
+    rules = str(up / _RULES / plan.path)
+    for part in plan.parts:
+        for slo in part.slos:
+            for name, step, groups, cases in of_slo.files(slo):
+                lines = case.lines(rules, groups, step, cases)
+                path = folder / f"{slo.id}-{name}.yaml"
+                yield Artifact(path, text.document(plan.sources, lines))
+        for group, cases in of_plain.files(part.spec) if part.spec else ():
+            lines = case.lines(rules, [group], INTERVAL, cases)
+            path = folder / f"{group.replace(':', '-')}.yaml"
+            yield Artifact(path, text.document(plan.sources, lines))
+
+
+def index(_: Sequence[PurePosixPath]) -> list[Artifact]:
+    """`slo-rules test` finds them by itself."""
+    return []

@@ -1,0 +1,115 @@
+"""Running generated unit tests with promtool, each on the rules it is about.
+
+promtool evaluates every group of a rule file at every step of a test, and stumbles over a series
+that is both fed and recorded. So each test runs on a copy of its rule file that holds only the
+groups it names, less the rules for what it feeds.
+"""
+
+import subprocess
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A test file that was run.
+
+    Attributes:
+        path: the file.
+        failed: what promtool found wrong; empty when all is well.
+    """
+
+    path: Path
+    failed: str
+
+
+class CannotTestError(Exception):
+    """A test file, or the rules it is about, cannot be read."""
+
+
+def found_below(folder: Path) -> list[Path]:
+    """All test files in a folder, in the order of their names."""
+    return sorted(folder.rglob("*.yaml"))
+
+
+def run(paths: Iterable[Path], promtool: str, *, jobs: int) -> Iterator[Ran]:
+    """Run test files, several at a time; results come as they are ready, in order.
+
+    Raises:
+        CannotTestError: for a file that is not a test, or whose rules are not there.
+    """
+    groups = cache(_groups)
+    with TemporaryDirectory() as temporary, ThreadPoolExecutor(jobs) as pool:
+        calls = [
+            pool.submit(_run, path, _cut(path, groups, Path(temporary, str(number))), promtool)
+            for number, path in enumerate(paths)
+        ]
+        for call in calls:
+            yield call.result()
+
+
+def _run(path: Path, copy: Path, promtool: str) -> Ran:
+    done = subprocess.run(  # noqa: S603 - the program that the user named
+        [promtool, "test", "rules", copy.name],
+        cwd=copy.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(path, done.stdout + done.stderr if done.returncode else "")
+
+
+def _cut(path: Path, groups: Any, folder: Path) -> Path:  # noqa: ANN401 - a cached function
+    """A copy of a test, beside a rule file with just the groups it names."""
+    test = _read(path)
+    try:
+        names, files = test["group_eval_order"], test["rule_files"]
+        every = {
+            name: group for file in files for name, group in groups(path.parent / file).items()
+        }
+        fed = _fed(test)
+        wanted = [_without(every[name], fed) for name in names]
+    except (KeyError, TypeError) as error:
+        raise CannotTestError(f"{path}: no rule group {error}; run: slo-rules build") from error
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(yaml.dump({"groups": wanted}, Dumper=_DUMPER))
+    copy = folder / "test.yaml"
+    copy.write_text(yaml.dump({**test, "rule_files": ["rules.yaml"]}, Dumper=_DUMPER))
+    return copy
+
+
+def _fed(test: dict[str, Any]) -> set[str]:
+    """The metrics that a test has as series."""
+    return {
+        series["series"].partition("{")[0]
+        for case in test["tests"]
+        for series in case["input_series"]
+    }
+
+
+def _without(group: dict[str, Any], fed: set[str]) -> dict[str, Any]:
+    return {**group, "rules": [rule for rule in group["rules"] if rule.get("record") not in fed]}
+
+
+def _groups(path: Path) -> dict[str, Any]:
+    return {group["name"]: group for group in _read(path).get("groups", [])}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - a safe loader
+    except (OSError, yaml.YAMLError) as error:
+        raise CannotTestError(f"cannot read {path}: {error}; run: slo-rules build") from error
+    if not isinstance(document, dict):
+        raise CannotTestError(f"{path} is not a test; remove it, or run: slo-rules build")
+    return document

@@ -1,0 +1,146 @@
+"""What a promtool test file says, and how it is written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+
+from generator import text
+from slos.schema.units import Duration, plain
+
+# Numbers in series: far finer than anything a test tells apart.
+_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One input series; None is a missed scrape.
+
+    Attributes:
+        name: metric and labels.
+        values: one for each interval, from time 0.
+    """
+
+    name: str
+    values: Sequence[Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rising:
+    """A counter that starts at 0 and rises by the same every interval."""
+
+    name: str
+    by: Decimal
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An alert that fires, with all it says."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCheck:
+    """What fires under a name at a time; nothing when `fires` is empty."""
+
+    at: Duration
+    alert: str
+    fires: tuple[Expected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ValueCheck:
+    """What an expression gives at a time: labels as PromQL text, and values."""
+
+    at: Duration
+    expr: str
+    gives: tuple[tuple[str, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One course of events, and what the rules must make of it.
+
+    Attributes:
+        scrape: the distance of the values of its series.
+        step: how often rules are evaluated.
+    """
+
+    name: str
+    scrape: Duration
+    step: Duration
+    series: tuple[Series | Rising, ...]
+    checks: tuple[AlertCheck | ValueCheck, ...]
+
+
+def lines(
+    rule_file: str, groups: Sequence[str], step: Duration, cases: Sequence[Case]
+) -> Iterator[str]:
+    """A test file; all its cases share the step, as promtool has it."""
+    yield "rule_files:"
+    yield f"  - {text.name(rule_file)}"
+    yield f"evaluation_interval: {step}"
+    yield "group_eval_order:"
+    yield from (f"  - {text.name(group)}" for group in groups)
+    yield "tests:"
+    for case in cases:
+        yield from _case(case)
+
+
+def _case(case: Case) -> Iterator[str]:
+    yield f"  - name: {text.scalar(case.name)}"
+    yield f"    interval: {case.scrape}"
+    yield "    input_series:" if case.series else "    input_series: []"
+    for series in case.series:
+        yield f"      - series: {text.scalar(series.name)}"
+        yield f'        values: "{_values(series)}"'
+    alerts = [check for check in case.checks if isinstance(check, AlertCheck)]
+    values = [check for check in case.checks if isinstance(check, ValueCheck)]
+    if alerts:
+        yield "    alert_rule_test:"
+        for alert in alerts:
+            yield from text.indented(_alert(alert), 6)
+    if values:
+        yield "    promql_expr_test:"
+        for value in values:
+            yield from text.indented(_value(value), 6)
+
+
+def _values(series: Series | Rising) -> str:
+    if isinstance(series, Rising):
+        return f"0+{_number(series.by)}x{series.times}"
+    return " ".join(_repeated(value, len(list(same))) for value, same in groupby(series.values))
+
+
+def _repeated(value: Decimal | None, times: int) -> str:
+    if value is None:
+        return f"_x{times}"
+    return f"{_number(value)}x{times - 1}" if times > 1 else _number(value)
+
+
+def _number(value: Decimal) -> str:
+    return plain(value, _DIGITS)
+
+
+def _alert(check: AlertCheck) -> Iterator[str]:
+    yield f"- eval_time: {check.at}"
+    yield f"  alertname: {text.name(check.alert)}"
+    yield "  exp_alerts:" if check.fires else "  exp_alerts: []"
+    for expected in check.fires:
+        inner = [
+            *text.mapping("exp_labels", expected.labels),
+            *text.mapping("exp_annotations", expected.annotations),
+        ]
+        yield from (f"    {'- ' if n == 0 else '  '}{line}" for n, line in enumerate(inner))
+
+
+def _value(check: ValueCheck) -> Iterator[str]:
+    yield f"- expr: {text.scalar(check.expr)}"
+    yield f"  eval_time: {check.at}"
+    yield "  exp_samples:" if check.gives else "  exp_samples: []"
+    for labels, value in check.gives:
+        yield f"    - labels: {text.scalar(labels)}"
+        yield f"      value: {plain(value)}"

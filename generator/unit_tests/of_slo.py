@@ -1,0 +1,75 @@
+"""The test files of an SLO: each alert at half and at twice its threshold, and what is recorded.
+
+The counted tiers are fed as series: a test over days then needs one value each step. That the
+tiers count right is a test of its own, see `counting`.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from generator import alerts, names
+from generator.groups import groups_of
+from generator.model import SLO, BurnAlert, Firing, ThresholdAlert
+from generator.unit_tests import counting, course, feed, recorded, trial
+from generator.unit_tests.case import AlertCheck, Case, ValueCheck
+from generator.unit_tests.course import Course
+from generator.unit_tests.expected import fires
+from generator.unit_tests.firing import timeline
+from slos.schema.units import Duration
+
+
+def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
+    """Test files: what tells them apart, their step, the order of their groups, their cases.
+
+    Quick alerts are tried in fine steps, and read what the other groups recorded before them;
+    slow ones in coarse steps, after the fine group.
+    """
+    fine, coarse, period = (module.group(slo).name for module in groups_of("exact"))
+    quick = [alert for alert in _alerts(slo) if alerts.is_quick(slo, alert)]
+    slow = [alert for alert in _alerts(slo) if not alerts.is_quick(slo, alert)]
+    in_fine = [
+        *recorded.quick(slo),
+        *trial.cases(slo, quick, slo.steps.fine),
+        *_no_traffic(slo, slo.steps.fine),
+        *_no_data(slo),
+    ]
+    in_coarse = [*trial.cases(slo, slow, slo.steps.coarse), *recorded.slow(slo)]
+    counted = list(counting.cases(slo))
+    if counted:
+        yield "counting", slo.steps.fine, [fine, coarse], counted
+    yield "quick", slo.steps.fine, [coarse, period, fine], in_fine
+    if in_coarse:
+        yield "slow", slo.steps.coarse, [coarse, fine, period], in_coarse
+    step = recorded.step_of_period(slo)
+    yield "period", step, [coarse, fine, period], [recorded.of_period(slo)]
+
+
+def _alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
+    return (*slo.burn_alerts, *slo.threshold_alerts)
+
+
+def _no_traffic(slo: SLO, step: Duration) -> Iterator[Case]:
+    run = course.of(step, Decimal(0), [(Decimal(0), 16)])
+    silent = tuple(_silence(firing, run, run.last) for firing in slo.firings)
+    if silent:
+        yield Case("no traffic: nothing fires", step, step, feed.tiers(slo, run), silent)
+
+
+def _no_data(slo: SLO) -> Iterator[Case]:
+    firing = slo.absent_alert
+    if not firing:
+        return
+    step = slo.steps.fine
+    run = course.of(step, Decimal(0), [(Decimal(0), 2 + 2 * (firing.for_ or step).ms // step.ms)])
+    first = timeline(firing, run, lambda _: True).index(True)
+    labels = {**slo.labels, **names.identity(slo), **firing.labels}
+    checks: list[AlertCheck | ValueCheck] = []
+    checks += [_silence(firing, run, first - 1)] if first else []
+    checks.append(fires(firing, run.at(first), labels, {names.ID: slo.id}, Decimal(1)))
+    others = [each for each in slo.firings if each != firing]
+    checks += [_silence(each, run, first) for each in others]
+    yield Case(f"{firing.name}: no data", step, step, (), tuple(checks))
+
+
+def _silence(firing: Firing, run: Course, step: int) -> AlertCheck:
+    return AlertCheck(run.at(step), firing.name)

@@ -1,0 +1,103 @@
+"""Tests of what is recorded, to the sixth digit: each window's ratio, the budget, the promise."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from generator import alerts, names
+from generator.model import SLO
+from generator.unit_tests import course, feed
+from generator.unit_tests.case import Case, ValueCheck
+from generator.unit_tests.course import Course
+from slos.schema.promql import label_set
+from slos.schema.units import Duration, plain
+
+_MILLION = 1_000_000
+_EVENTS = Decimal(1000)
+# Steps in a period, where what is long is tested: few, and any other period holds others.
+_STEPS_IN_PERIOD = 48
+
+
+def of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterator[Case]:
+    """Ratios over windows, longest last, on a course that is nowhere the same."""
+    every = sorted(windows)
+    if every:
+        run = _restless(step, every[-1].ms // step.ms + 3)
+        checks = tuple(_ratio(slo, run, window) for window in every)
+        yield Case(f"ratios up to {every[-1]}", step, step, feed.tiers(slo, run), checks)
+
+
+def step_of_period(slo: SLO) -> Duration:
+    """Long enough that a period has few steps."""
+    return Duration(max(slo.period.ms // _STEPS_IN_PERIOD, slo.steps.coarse.ms))
+
+
+def of_period(slo: SLO) -> Case:
+    """The budget and all that is said of the promise, after more than a period."""
+    step = step_of_period(slo)
+    run = _restless(step, slo.period.ms // step.ms + 5)
+    checks = (*_promise(slo, run), *_budget(slo, run), _ratio(slo, run, slo.period))
+    return Case(f"the budget of {slo.period}", step, step, feed.tiers(slo, run), checks)
+
+
+def _restless(step: Duration, steps: int) -> Course:
+    shares = [Decimal(7919 * (number + 3) % 1009) / 100_003 for number in range(steps)]
+    return course.of(step, _EVENTS, ((share, 1) for share in shares))
+
+
+def _ratio(slo: SLO, run: Course, window: Duration) -> ValueCheck:
+    value = run.ratio(window, run.last)
+    return _check(slo, run, names.error_ratio(window), value, {names.WINDOW: str(window)})
+
+
+def _budget(slo: SLO, run: Course) -> Iterator[ValueCheck]:
+    period = run.ratio(slo.period, run.last)
+    whole, shortest = {names.WINDOW: str(slo.period)}, {names.WINDOW: str(slo.windows[0])}
+    yield _check(slo, run, names.PERIOD_BURN_RATE, period / slo.budget, whole)
+    yield _check(slo, run, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
+    now = run.ratio(slo.windows[0], run.last)
+    yield _check(slo, run, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
+    if slo.signal.counts_events:
+        total = run.counted(slo.period, run.last)
+        yield _check(slo, run, names.PERIOD_EVENTS, total)
+        yield _check(slo, run, names.PERIOD_ERRORS, total * period)
+        yield _check(slo, run, names.PERIOD_EVENTS_REMAINING, total * (slo.budget - period))
+
+
+def _promise(slo: SLO, run: Course) -> Iterator[ValueCheck]:
+    constants = {
+        names.OBJECTIVE: slo.objective / 100,
+        names.ERROR_BUDGET: slo.budget,
+        names.PERIOD_DAYS: slo.period.days,
+    }
+    for metric, value in constants.items():
+        yield _check(slo, run, metric, value, grouped=False)
+    said = {"sloth_mode": "cli-gen-prom", "sloth_objective": plain(slo.objective)}
+    said |= {"sloth_spec": "prometheus/v1", "sloth_version": "slo-rules-exact"}
+    yield _check(slo, run, names.INFO, Decimal(1), said, grouped=False)
+
+
+def _check(
+    slo: SLO,
+    run: Course,
+    metric: str,
+    value: Decimal,
+    more: Mapping[str, str] | None = None,
+    *,
+    grouped: bool = True,
+) -> ValueCheck:
+    own = feed.groups(slo) if grouped else {}
+    labels = {**slo.labels, **own, **names.identity(slo), **(more or {})}
+    rounded = (value * _MILLION).quantize(Decimal(1))
+    expr = f"round({_MILLION} * {names.of(metric, slo)})"
+    return ValueCheck(run.at(run.last), expr, ((label_set(labels), rounded),))
+
+
+def quick(slo: SLO) -> Iterator[Case]:
+    """Windows that are recorded every fine step."""
+    yield from of_windows(slo, slo.steps.fine, alerts.quick_windows(slo))
+
+
+def slow(slo: SLO) -> Iterator[Case]:
+    """The others, but for the period."""
+    others = {*slo.windows} - alerts.quick_windows(slo) - {slo.period}
+    yield from of_windows(slo, slo.steps.coarse, others)

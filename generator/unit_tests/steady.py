@@ -1,0 +1,230 @@
+"""What a query gives when every counter rises steadily and every gauge stands still.
+
+A small reading of PromQL, only as wide as queries of SLIs are; what it does not know, it says.
+Labels matter: operators match series as Prometheus does.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import promql_parser as ast
+
+from slos.schema.units import Duration
+
+Labels = frozenset[tuple[str, str]]
+Vector = dict[Labels, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """A series of an example.
+
+    Attributes:
+        metric: its name.
+        labels: all others.
+        rate: of a counter, a second; the value of a gauge.
+    """
+
+    metric: str
+    labels: Mapping[str, str]
+    rate: Decimal
+
+
+class NotKnownError(Exception):
+    """The query uses something that is not read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One evaluation over a window; scalars are vectors of one series without labels.
+
+    Attributes:
+        series: all there are.
+        window: what `{{.window}}` stands for.
+        scrape: the distance of samples.
+    """
+
+    series: Sequence[Steady]
+    window: Duration
+    scrape: Duration
+
+    def of(self, node: ast.Expr) -> Vector:
+        """The value of an expression.
+
+        Raises:
+            NotKnownError: for what is not read here.
+        """
+        match node:
+            case ast.ParenExpr():
+                return self.of(node.expr)
+            case ast.NumberLiteral():
+                return {frozenset(): Decimal(str(node.val))}
+            case ast.VectorSelector():
+                return {_labels(each): each.rate for each in self._matching(node)}
+            case ast.Call():
+                return self._call(node)
+            case ast.AggregateExpr():
+                return self._aggregate(node)
+            case ast.BinaryExpr():
+                return self._binary(node)
+        raise NotKnownError(type(node).__name__)
+
+    def _matching(self, selector: ast.VectorSelector) -> list[Steady]:
+        if selector.offset is not None or selector.at is not None:
+            raise NotKnownError("a query shifted in time")
+        return [
+            each
+            for each in self.series
+            if each.metric == selector.name
+            and all(
+                _holds(str(matcher.op), each.labels.get(matcher.name, ""), matcher.value)
+                for matcher in selector.matchers.matchers
+            )
+        ]
+
+    def _call(self, node: ast.Call) -> Vector:
+        name, argument = node.func.name, node.args[0]
+        if name in ("clamp_min", "clamp_max", "clamp"):
+            return self._clamped(name, node)
+        if not isinstance(argument, ast.MatrixSelector):
+            raise NotKnownError(f"{name}()")
+        samples = Decimal(self.window.ms) / self.scrape.ms
+        over: Mapping[str, Callable[[Decimal], Decimal]] = {
+            "rate": lambda rate: rate,
+            "increase": lambda rate: rate * self.window.seconds,
+            "count_over_time": lambda _: samples,
+            "sum_over_time": lambda value: value * samples,
+        }
+        if name not in over:
+            raise NotKnownError(f"{name}()")
+        found = self._matching(argument.vector_selector)
+        return {_labels(each): over[name](each.rate) for each in found}
+
+    def _clamped(self, name: str, node: ast.Call) -> Vector:
+        limits = [next(iter(self.of(limit).values())) for limit in node.args[1:]]
+        least = limits[0] if name != "clamp_max" else None
+        most = limits[-1] if name != "clamp_min" else None
+
+        def clamp(value: Decimal) -> Decimal:
+            value = value if least is None else max(value, least)
+            return value if most is None else min(value, most)
+
+        return {labels: clamp(value) for labels, value in self.of(node.args[0]).items()}
+
+    def _aggregate(self, node: ast.AggregateExpr) -> Vector:
+        functions: dict[str, Callable[[Sequence[Decimal]], Decimal]] = {
+            "sum": lambda values: sum(values, Decimal(0)),
+            "max": max,
+            "min": min,
+            "avg": lambda values: sum(values, Decimal(0)) / len(values),
+        }
+        function = functions.get(str(node.op))
+        if function is None:
+            raise NotKnownError(f"{node.op}()")
+        parts: dict[Labels, list[Decimal]] = {}
+        for labels, value in self.of(node.expr).items():
+            parts.setdefault(_kept(labels, node.modifier), []).append(value)
+        return {labels: function(values) for labels, values in parts.items()}
+
+    def _binary(self, node: ast.BinaryExpr) -> Vector:
+        left, right = self.of(node.lhs), self.of(node.rhs)
+        operator, modifier = str(node.op), node.modifier
+        if operator in ("or", "and", "unless"):
+            return _set_operation(operator, left, right, _matched_by(modifier))
+        if modifier is not None and str(modifier.card) != "VectorMatchCardinality.OneToOne":
+            raise NotKnownError("group_left")
+        gives_flags = modifier is not None and modifier.return_bool
+        if isinstance(node.rhs, ast.NumberLiteral):
+            number = next(iter(right.values()))
+            pairs = [(labels, value, number) for labels, value in left.items()]
+        elif isinstance(node.lhs, ast.NumberLiteral):
+            number = next(iter(left.values()))
+            pairs = [(labels, number, value) for labels, value in right.items()]
+        else:
+            pairs = _pairs(left, right, _matched_by(modifier))
+        return _computed(operator, pairs, gives_flags=gives_flags)
+
+
+def _computed(
+    operator: str, pairs: Sequence[tuple[Labels, Decimal, Decimal]], *, gives_flags: bool
+) -> Vector:
+    arithmetic: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "*": lambda a, b: a * b,
+        "/": lambda a, b: a / b,
+        "^": lambda a, b: a**b,
+    }
+    comparisons: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
+        ">": lambda a, b: a > b,
+        ">=": lambda a, b: a >= b,
+        "<": lambda a, b: a < b,
+        "<=": lambda a, b: a <= b,
+        "==": lambda a, b: a == b,
+        "!=": lambda a, b: a != b,
+    }
+    if operator in arithmetic:
+        return {labels: arithmetic[operator](a, b) for labels, a, b in pairs}
+    if operator not in comparisons:
+        raise NotKnownError(f"the operator {operator}")
+    holds = comparisons[operator]
+    if gives_flags:
+        return {labels: Decimal(holds(a, b)) for labels, a, b in pairs}
+    return {labels: a for labels, a, b in pairs if holds(a, b)}
+
+
+def _pairs(
+    left: Vector, right: Vector, key: Callable[[Labels], Labels]
+) -> list[tuple[Labels, Decimal, Decimal]]:
+    others = {key(labels): value for labels, value in right.items()}
+    if len(others) != len(right) or len({key(labels) for labels in left}) != len(left):
+        raise NotKnownError("many series on one side")
+    return [
+        (key(labels), value, others[key(labels)])
+        for labels, value in left.items()
+        if key(labels) in others
+    ]
+
+
+def _set_operation(
+    operator: str, left: Vector, right: Vector, key: Callable[[Labels], Labels]
+) -> Vector:
+    on_left, on_right = {key(labels) for labels in left}, {key(labels) for labels in right}
+    if operator == "or":
+        more = {labels: v for labels, v in right.items() if key(labels) not in on_left}
+        return {**left, **more}
+    wanted = operator == "and"
+    return {labels: v for labels, v in left.items() if (key(labels) in on_right) is wanted}
+
+
+def _matched_by(modifier: ast.BinModifier | None) -> Callable[[Labels], Labels]:
+    """The labels by which two sides of an operator are matched."""
+    if modifier is None or modifier.matching is None:
+        return lambda labels: labels
+    names = set(modifier.matching.labels)
+    on = "Include" in str(modifier.matching.type)
+    return lambda labels: frozenset(pair for pair in labels if (pair[0] in names) is on)
+
+
+def _kept(labels: Labels, modifier: ast.AggModifier | None) -> Labels:
+    if modifier is None:
+        return frozenset()
+    named = "By" in str(modifier.type)
+    return frozenset(pair for pair in labels if (pair[0] in modifier.labels) is named)
+
+
+def _labels(series: Steady) -> Labels:
+    return frozenset(series.labels.items())
+
+
+def _holds(operator: str, value: str, pattern: str) -> bool:
+    match operator.removeprefix("MatchOp."):
+        case "Equal":
+            return value == pattern
+        case "NotEqual":
+            return value != pattern
+        case "Re":
+            return re.fullmatch(pattern, value) is not None
+    return re.fullmatch(pattern, value) is None
