@@ -98,7 +98,7 @@ def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
     gone = "\nor\n".join(
         f"absent({names.of(name(step), slo)})" for name in (names.total, names.errors)
     )
-    return _rule(gone, firing, labels={**slo.labels, **names.identity(slo), **firing.labels})
+    return _rule(gone, firing, labels={**names.for_people(slo), **firing.labels})
 
 
 def _burning(slo: SLO, condition: BurnCondition, min_events: int | None) -> str:

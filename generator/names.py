@@ -58,6 +58,12 @@ def identity(slo: SLO) -> dict[str, str]:
     return {ID: slo.id, SERVICE: slo.service, SLO_NAME: slo.name}
 
 
+def for_people(slo: SLO) -> dict[str, str]:
+    """The labels of series that people read: the user's, less those that tell SLOs apart."""
+    own = {key: value for key, value in slo.labels.items() if key not in RESERVED}
+    return {**own, **identity(slo)}
+
+
 def of(metric: str, slo: SLO) -> str:
     """The series of a recorded metric that belong to this SLO; its id alone tells them."""
     return metric + _own(slo.id)

@@ -10,10 +10,10 @@ def error_ratio(slo: SLO, window: Duration) -> RecordingRule:
     return RecordingRule(
         record=names.error_ratio(window),
         expr=tiers.ratio_in(slo, window),
-        labels={**slo.labels, **names.identity(slo), names.WINDOW: str(window)},
+        labels={**names.for_people(slo), names.WINDOW: str(window)},
     )
 
 
 def for_people(slo: SLO, record: str, expr: str, **more: str) -> RecordingRule:
     """A recording rule with the user's labels and the SLO's identity, which wins."""
-    return RecordingRule(record, expr, {**slo.labels, **names.identity(slo), **more})
+    return RecordingRule(record, expr, {**names.for_people(slo), **more})

@@ -32,7 +32,7 @@ def cases(slo: SLO) -> Iterator[Case]:
     """The test, unless the queries do more than is understood, or their groups are not known."""
     series = list(_series(slo))
     counts = slo.signal.counting
-    gauges = counts not in (Counting.PER_SECOND, Counting.PER_RANGE)
+    counters = set(_counters(slo))
     run = Evaluation(series, slo.steps.fine, slo.steps.scrape)
     try:
         total = run.of(promql.parse_template(slo.signal.total))
@@ -56,7 +56,9 @@ def cases(slo: SLO) -> Iterator[Case]:
         "what is counted",
         slo.steps.scrape,
         slo.steps.fine,
-        tuple(_given(each, slo.steps.scrape, length, gauge=gauges) for each in series),
+        tuple(
+            _given(each, slo.steps.scrape, length, rises=each.metric in counters) for each in series
+        ),
         tuple(checks),
     )
 
@@ -83,7 +85,7 @@ def _quantiles(slo: SLO, series: Iterable[Steady], at: Duration) -> ValueCheck:
     """Within the first bucket they are interpolated from 0; beyond the last one, its border."""
     borders = (each.labels["le"] for each in series if "le" in each.labels)
     border = next(Decimal(border) for border in borders if border != _INFINITE)
-    labels = {**slo.labels, **names.identity(slo)}
+    labels = names.for_people(slo)
     window = slo.windows[0]
     gives = []
     for quantile in names.QUANTILES:
@@ -106,11 +108,21 @@ def _rounded(value: Decimal) -> Decimal:
     return (value * _MILLION).quantize(Decimal(1))
 
 
-def _given(series: Steady, scrape: Duration, length: int, *, gauge: bool) -> Series | Rising:
+def _given(series: Steady, scrape: Duration, length: int, *, rises: bool) -> Series | Rising:
     name = names.series(series.metric, series.labels)
-    if gauge:
-        return Series(name, [series.rate] * (length + 1))
-    return Rising(name, series.rate * scrape.seconds, length)
+    if rises:
+        return Rising(name, series.rate * scrape.seconds, length)
+    return Series(name, [series.rate] * (length + 1))
+
+
+def _counters(slo: SLO) -> Iterator[str]:
+    """The metrics of which a query takes a rate."""
+    for template in (slo.signal.total, slo.signal.errors):
+        for node in promql.walk(promql.parse_template(template)):
+            if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
+                for inner in promql.walk(node):
+                    if isinstance(inner, ast.VectorSelector):
+                        yield inner.name or ""
 
 
 @dataclass(slots=True)

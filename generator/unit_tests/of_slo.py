@@ -14,15 +14,15 @@ from generator.unit_tests import counting, course, feed, recorded, trial
 from generator.unit_tests.case import AlertCheck, Case, ValueCheck
 from generator.unit_tests.course import Course
 from generator.unit_tests.expected import fires
-from generator.unit_tests.firing import timeline
+from generator.unit_tests.firing import conditions, timeline
 from slos.schema.units import Duration
 
 
 def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
     """Test files: what tells them apart, their step, the order of their groups, their cases.
 
-    Quick alerts are tried in fine steps, and read what the other groups recorded before them;
-    slow ones in coarse steps, after the fine group.
+    Quick alerts are tried in fine steps, slow ones in coarse steps. Groups that others read from
+    come first, and those that nothing reads are left out, for each is evaluated at every step.
     """
     fine, coarse, period = (module.group(slo).name for module in groups_of("exact"))
     quick = [alert for alert in _alerts(slo) if alerts.is_quick(slo, alert)]
@@ -37,15 +37,26 @@ def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
     counted = list(counting.cases(slo))
     if counted:
         yield "counting", slo.steps.fine, [fine, coarse], counted
-    yield "quick", slo.steps.fine, [coarse, period, fine], in_fine
+    before = [period] if _read_slow_windows(slo, quick) else []
+    yield "quick", slo.steps.fine, [*before, fine], in_fine
     if in_coarse:
-        yield "slow", slo.steps.coarse, [coarse, fine, period], in_coarse
+        yield "slow", slo.steps.coarse, [fine, period], in_coarse
     step = recorded.step_of_period(slo)
-    yield "period", step, [coarse, fine, period], [recorded.of_period(slo)]
+    yield "period", step, [fine, period], [recorded.of_period(slo)]
 
 
 def _alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
     return (*slo.burn_alerts, *slo.threshold_alerts)
+
+
+def _read_slow_windows(slo: SLO, every: Sequence[BurnAlert | ThresholdAlert]) -> bool:
+    read = {
+        window
+        for alert in every
+        for condition in conditions(slo, alert)
+        for window in (condition.short, condition.long)
+    }
+    return bool(read - alerts.quick_windows(slo))
 
 
 def _no_traffic(slo: SLO, step: Duration) -> Iterator[Case]:
@@ -62,7 +73,7 @@ def _no_data(slo: SLO) -> Iterator[Case]:
     step = slo.steps.fine
     run = course.of(step, Decimal(0), [(Decimal(0), 2 + 2 * (firing.for_ or step).ms // step.ms)])
     first = timeline(firing, run, lambda _: True).index(True)
-    labels = {**slo.labels, **names.identity(slo), **firing.labels}
+    labels = {**names.for_people(slo), **firing.labels}
     checks: list[AlertCheck | ValueCheck] = []
     checks += [_silence(firing, run, first - 1)] if first else []
     checks.append(fires(firing, run.at(first), labels, {names.ID: slo.id}, Decimal(1)))

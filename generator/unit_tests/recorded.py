@@ -86,7 +86,7 @@ def _check(
     grouped: bool = True,
 ) -> ValueCheck:
     own = feed.groups(slo) if grouped else {}
-    labels = {**slo.labels, **own, **names.identity(slo), **(more or {})}
+    labels = {**own, **names.for_people(slo), **(more or {})}
     rounded = (value * _MILLION).quantize(Decimal(1))
     expr = f"round({_MILLION} * {names.of(metric, slo)})"
     return ValueCheck(run.at(run.last), expr, ((label_set(labels), rounded),))

@@ -93,7 +93,7 @@ class _Trial:
         if at is None:
             return run
         shown = alerts.shown(self.slo, value(self.every, ahead, at))
-        series = {**self.slo.labels, **names.identity(self.slo), **feed.groups(self.slo)}
+        series = {**names.for_people(self.slo), **feed.groups(self.slo)}
         labels = {**series, **self.alert.firing.labels}
         self.checks.append(fires(self.alert.firing, ahead.at(at), labels, series, shown))
         return run.then(self._much(self.one), at - run.last)
