@@ -183,11 +183,15 @@ def request_of(options: dict[str, Any]) -> Request:
     out = options["out"] or (STDOUT if as_written else _RULES)
     # Sloth writes a file for a file and a folder for a folder, whatever its name.
     to_file = not any(map(_is_folder, inputs)) if as_written else _is_yaml(out)
+    to_file = to_file and not _is_folder(Path(out))
+    format_ = options["format_"]
+    if format_ and not formats()[format_].ONE_FILE and (to_file or out == STDOUT):
+        raise click.UsageError(f"--format {format_} needs a folder: it makes many files")
     return Request(
         inputs=inputs,
         out=out,
-        to_file=to_file and not _is_folder(Path(out)),
-        format_=options["format_"],
+        to_file=to_file,
+        format_=format_,
         settings=_settings(options),
         reading=reading_of(options),
     )

@@ -29,9 +29,11 @@ def _recording(recording: Recording) -> RecordingRule:
 def _alert(spec: Spec, alert: PlainAlert) -> AlertingRule:
     firing = plain_firing(spec, alert)
     comparison = ">" if alert.above is not None else "<"
+    fires = f"{wrapped(alert.query)} {comparison} {plain(alert.threshold)}"
     return AlertingRule(
         alert=firing.name,
-        expr=f"{wrapped(alert.query)} {comparison} {plain(alert.threshold)}",
+        # People read the value: "9.000000000000002 failed" helps nobody at night.
+        expr=f"round({fires}, {plain(alert.rounded_to)})",
         labels=firing.labels,
         annotations=firing.annotations,
         for_=firing.for_,

@@ -110,6 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506 - a safe loader
     except (OSError, yaml.YAMLError) as error:
         raise CannotTestError(f"cannot read {path}: {error}; run: slo-rules build") from error
-    if not isinstance(document, dict):
-        raise CannotTestError(f"{path} is not a test; remove it, or run: slo-rules build")
+    if not isinstance(document, dict) or not {"groups", "tests"} & set(document):
+        message = f"{path} is not a test or a rule file; remove it, or run: slo-rules build"
+        raise CannotTestError(message)
     return document

@@ -5,14 +5,14 @@ matcher takes, and one that none does, in every combination.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import product
 
 import promql_parser as ast
 
-from generator import names
+from generator import names, tiers
 from generator.model import SLO
 from generator.unit_tests.case import Case, Rising, Series, ValueCheck
 from generator.unit_tests.steady import Evaluation, Labels, NotKnownError, Steady, Vector
@@ -52,6 +52,8 @@ def cases(slo: SLO) -> Iterator[Case]:
     ]
     if slo.signal.histogram:
         checks.append(_quantiles(slo, series, at))
+    if tiers.counts_increments(slo):
+        yield _burst(slo, series, total, _complete(slo, errors, total))
     yield Case(
         "what is counted",
         slo.steps.scrape,
@@ -61,6 +63,39 @@ def cases(slo: SLO) -> Iterator[Case]:
         ),
         tuple(checks),
     )
+
+
+def _burst(slo: SLO, series: Sequence[Steady], total: Vector, errors: Vector) -> Case:
+    """All events of a coarse step at one scrape: they are counted once, and then forgotten."""
+    fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
+    # A scrape before a step ends; what looks back one scrape too far would see it a step longer.
+    step = coarse * 2
+    before = step.ms // scrape.ms - 1
+    given = tuple(
+        Series(
+            names.series(each.metric, each.labels),
+            [*[Decimal(0)] * before, *[each.rate * coarse.seconds] * (2 * before)],
+        )
+        for each in series
+    )
+    per_second = slo.signal.counting is Counting.PER_SECOND
+    all_of_it = coarse.seconds if per_second else Decimal(_ratio(slo))
+    expected = [
+        (coarse, step + fine, all_of_it),
+        (coarse, Duration(step.ms + coarse.ms - fine.ms), all_of_it),
+        (coarse, step + coarse + fine, Decimal(0)),
+    ]
+    if fine.ms % scrape.ms == 0:
+        expected.append((fine, step + fine, Decimal(0)))
+    checks = [
+        _check(slo, name(tier), vector, factor, at)
+        for tier, at, factor in expected
+        for name, vector in ((names.total, total), (names.errors, errors))
+    ]
+    if slo.signal.histogram:
+        metric = names.of(names.latency_quantile(slo.windows[0]), slo)
+        checks.append(ValueCheck(step + slo.windows[0] + fine, metric, ()))
+    return Case("a burst is counted once", scrape, fine, given, tuple(checks))
 
 
 def _ratio(slo: SLO) -> int:

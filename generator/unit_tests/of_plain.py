@@ -32,7 +32,9 @@ def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
 
 
 def _recording(recording: Recording) -> Case:
-    parts = [(recording.expect, "firing", _settles(recording.query))]
+    """First another value, then the expected one, as soon as nothing of the other can be left."""
+    settles = _settles(recording.query)
+    parts = [(2 * recording.expect, "firing", settles), (recording.expect, "firing", settles)]
     labels = {**recording.example_labels, **recording.labels}
     expr = f"round({_MILLION} * {names.series(recording.record, recording.labels)})"
     expected = (recording.expect * _MILLION).quantize(Decimal(1))
@@ -47,32 +49,44 @@ def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
         yield _back_and_forth(alert, firing)
     at = (firing.for_ or _NONE) + INTERVAL * 2
     must = alert.no_data == "firing"
-    check = _fires(alert, firing, at) if must else AlertCheck(at, firing.name)
+    check = _fires(alert, firing, at, alert.firing_value) if must else AlertCheck(at, firing.name)
     yield Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), (check,))
 
 
 def _back_and_forth(alert: PlainAlert, firing: Firing) -> Case:
-    """Quiet, then firing, then quiet again."""
-    settles, wait = _settles(alert.query), firing.for_ or _NONE
-    keeps = firing.keep_firing_for or _NONE
+    """Quiet, nearly firing, firing, only just firing, quiet again."""
+    settles = _settles(alert.query)
+    wait, keeps = _whole(firing.for_), _whole(firing.keep_firing_for)
+    if any(each.while_ for each in alert.example):
+        settles = settles + _LOOKBACK  # a series that ends is seen for so long
+    nearly, only_just = alert.around_threshold
     parts = [
         (alert.quiet_value, "quiet", settles),
-        (alert.firing_value, "firing", _whole(settles + wait)),
-        (alert.quiet_value, "quiet", _whole(settles + keeps)),
+        (nearly, "quiet", settles + wait),
+        (alert.firing_value, "firing", settles + wait),
+        (only_just, "firing", settles),
+        (alert.quiet_value, "quiet", settles + keeps),
     ]
-    checks: list[AlertCheck | ValueCheck] = [AlertCheck(_end(parts[:1]), firing.name)]
+    calm = _end(parts[:2])
+    checks = [AlertCheck(at, firing.name) for at in (_end(parts[:1]), calm)]
     if wait > INTERVAL:
         # The condition cannot hold before the change, so nothing fires before `for` is over.
-        checks.append(AlertCheck(_end(parts[:1]) + Duration(wait.ms - INTERVAL.ms), firing.name))
-    checks.append(_fires(alert, firing, _end(parts[:2])))
-    checks.append(AlertCheck(_end(parts), firing.name))
+        checks.append(AlertCheck(calm + Duration(wait.ms - INTERVAL.ms), firing.name))
+    over = AlertCheck(_end(parts), firing.name)
+    fired = (
+        _fires(alert, firing, _end(parts[:number]), value)
+        for number, (value, _, _) in ((3, parts[2]), (4, parts[3]))
+    )
     name = f"{alert.name}: quiet, firing, quiet"
-    return Case(name, _SCRAPE, INTERVAL, _series(alert.example, parts), tuple(checks))
+    series = _series(alert.example, parts)
+    return Case(name, _SCRAPE, INTERVAL, series, (*checks, *fired, over))
 
 
-def _fires(alert: PlainAlert, firing: Firing, at: Duration) -> AlertCheck | ValueCheck:
+def _fires(
+    alert: PlainAlert, firing: Firing, at: Duration, value: Decimal
+) -> AlertCheck | ValueCheck:
     series = alert.example_labels
-    return fires(firing, at, {**series, **firing.labels}, series, alert.firing_value)
+    return fires(firing, at, {**series, **firing.labels}, series, value)
 
 
 def _series(
@@ -89,9 +103,9 @@ def _end(parts: Sequence[tuple[Decimal, str, Duration]]) -> Duration:
 
 def _settles(query: str) -> Duration:
     """After so long, the query has forgotten what was before."""
-    return _whole(Duration(promql.reach_ms(query)) + _LOOKBACK)
+    return _whole(Duration(promql.reach_ms(query))) + INTERVAL
 
 
-def _whole(length: Duration) -> Duration:
-    """Up to a whole evaluation interval, and two to spare."""
-    return Duration((-(-length.ms // INTERVAL.ms) + 2) * INTERVAL.ms)
+def _whole(length: Duration | None) -> Duration:
+    """Up to a whole evaluation interval."""
+    return Duration(-(-length.ms // INTERVAL.ms) * INTERVAL.ms) if length else _NONE

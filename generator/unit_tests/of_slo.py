@@ -28,15 +28,15 @@ def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
     quick = [alert for alert in _alerts(slo) if alerts.is_quick(slo, alert)]
     slow = [alert for alert in _alerts(slo) if not alerts.is_quick(slo, alert)]
     in_fine = [
-        *recorded.quick(slo),
         *trial.cases(slo, quick, slo.steps.fine),
         *_no_traffic(slo, slo.steps.fine),
         *_no_data(slo),
     ]
-    in_coarse = [*trial.cases(slo, slow, slo.steps.coarse), *recorded.slow(slo)]
+    in_coarse = [*trial.cases(slo, slow, slo.steps.coarse), *recorded.of_coarse_windows(slo)]
     counted = list(counting.cases(slo))
     if counted:
         yield "counting", slo.steps.fine, [fine, coarse], counted
+    yield "windows", slo.steps.fine, [fine, period], list(recorded.of_fine_windows(slo))
     before = [period] if _read_slow_windows(slo, quick) else []
     yield "quick", slo.steps.fine, [*before, fine], in_fine
     if in_coarse:

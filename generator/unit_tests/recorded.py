@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from generator import alerts, names
+from generator import names, tiers
 from generator.model import SLO
 from generator.unit_tests import course, feed
 from generator.unit_tests.case import Case, ValueCheck
@@ -17,7 +17,7 @@ _EVENTS = Decimal(1000)
 _STEPS_IN_PERIOD = 48
 
 
-def of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterator[Case]:
+def _of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterator[Case]:
     """Ratios over windows, longest last, on a course that is nowhere the same."""
     every = sorted(windows)
     if every:
@@ -92,12 +92,17 @@ def _check(
     return ValueCheck(run.at(run.last), expr, ((label_set(labels), rounded),))
 
 
-def quick(slo: SLO) -> Iterator[Case]:
-    """Windows that are recorded every fine step."""
-    yield from of_windows(slo, slo.steps.fine, alerts.quick_windows(slo))
+def of_fine_windows(slo: SLO) -> Iterator[Case]:
+    """Windows summed from the fine tier."""
+    fine = (window for window in _own(slo) if tiers.is_fine(slo, window))
+    yield from _of_windows(slo, slo.steps.fine, fine)
 
 
-def slow(slo: SLO) -> Iterator[Case]:
-    """The others, but for the period."""
-    others = {*slo.windows} - alerts.quick_windows(slo) - {slo.period}
-    yield from of_windows(slo, slo.steps.coarse, others)
+def of_coarse_windows(slo: SLO) -> Iterator[Case]:
+    """Windows summed from the coarse tier."""
+    coarse = (window for window in _own(slo) if not tiers.is_fine(slo, window))
+    yield from _of_windows(slo, slo.steps.coarse, coarse)
+
+
+def _own(slo: SLO) -> set[Duration]:
+    return {*slo.windows} - {slo.period}

@@ -155,7 +155,7 @@ def _computed(
         "-": lambda a, b: a - b,
         "*": lambda a, b: a * b,
         "/": lambda a, b: a / b,
-        "^": lambda a, b: a**b,
+        "^": lambda a, b: a**b if b else Decimal(1),
     }
     comparisons: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
         ">": lambda a, b: a > b,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from slos.schema.units import plain
+from generator import go_format
 
 _VALUE = re.compile(r"\{\{\s*\$value\s*\}\}")
 _LABEL = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
@@ -17,7 +17,7 @@ def expanded(
     """The texts, or None where one uses more of Go's templates than a value and labels."""
     texts = {}
     for name, text in annotations.items():
-        filled = _VALUE.sub(plain(value), text)
+        filled = _VALUE.sub(go_format.number(float(value)), text)
         filled = _LABEL.sub(lambda found: labels.get(found.group(1), ""), filled)
         if "{{" in _LITERAL.sub("", filled):
             return None

@@ -1,7 +1,7 @@
 """An alert on trial: silent at half its threshold and on a blip, firing at twice, over after."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from generator import alerts, names
@@ -21,6 +21,8 @@ _EVENTS = Decimal(1000)
 # Twice a threshold, or a little more where that happens to be another condition's threshold.
 _TWICE = tuple(map(Decimal, ("2", "2.03", "2.07")))
 _APART = Decimal("0.01")
+# As near to the middle of two numbers, floating-point noise may round to either.
+_TOO_NEAR = Decimal("1e-3")
 
 
 def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
@@ -29,8 +31,8 @@ def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
         for condition in conditions(slo, alert):
             trial = _Trial(slo, alert, condition, step)
             yield trial.case()
-        if alert.firing.min_events:
-            yield _too_few(slo, alert, step)
+            if condition.guard:
+                yield from trial.too_few(condition.guard)
 
 
 @dataclass(slots=True)
@@ -47,6 +49,22 @@ class _Trial:
         run = self._recovers(self._fires(self._blips(self._is_quiet())))
         name = f"{self.alert.firing.name}: over {self.one.long} and {self.one.short}"
         return Case(name, self.step, self.step, feed.tiers(self.slo, run), tuple(self.checks))
+
+    def too_few(self, guard: int) -> Iterator[Case]:
+        """The same course, but its events are one less than it takes to judge."""
+        steps = -(-self.one.long.ms // self.step.ms)
+        much = [(self.quiet, 2 * steps), (self._much(self.one), self._enough_steps())]
+        ahead = course.of(self.step, Decimal(guard - 1) / steps, much)
+        unguarded = replace(self.one, guard=None)
+        would = (n for n in range(2 * steps, ahead.last) if unguarded.holds(ahead, n))
+        wait = self.alert.firing.for_.ms // self.step.ms + 1 if self.alert.firing.for_ else 0
+        at = min(next(would, ahead.last) + wait, ahead.last)
+        firing = self._firing_on(ahead)
+        if not any(firing[: at + 1]):
+            run = replace(ahead, shares=ahead.shares[: at + 1])
+            silent = AlertCheck(run.at(run.last), self.alert.firing.name)
+            name = f"{self.alert.firing.name}: too few events in {self.one.long}"
+            yield Case(name, self.step, self.step, feed.tiers(self.slo, run), (silent,))
 
     @property
     def every(self) -> list[Condition]:
@@ -87,15 +105,12 @@ class _Trial:
         if first is None:  # a threshold so near to 100 % that only rounding exceeds it
             return run
         before = self._clear(ahead, range(first - 1, run.last, -1))
-        at = self._clear(ahead, range(first, ahead.last))
+        at = self._showable(ahead, range(first, ahead.last))
         if before is not None:
             self._is_silent(ahead, before)
         if at is None:
             return run
-        shown = alerts.shown(self.slo, value(self.every, ahead, at))
-        series = {**names.for_people(self.slo), **feed.groups(self.slo)}
-        labels = {**series, **self.alert.firing.labels}
-        self.checks.append(fires(self.alert.firing, ahead.at(at), labels, series, shown))
+        self._is_firing(ahead, at)
         return run.then(self._much(self.one), at - run.last)
 
     def _recovers(self, run: Course) -> Course:
@@ -103,8 +118,13 @@ class _Trial:
         firing = self._firing_on(ahead)
         over = next((n for n in range(run.last, ahead.last) if not firing[n]), None)
         at = self._clear(ahead, range(over, ahead.last)) if over is not None else None
-        if at is None:
+        if over is None or at is None:
             return run
+        # As long as this very condition holds: another may well hold longer.
+        held = [n for n in range(over - 1, run.last, -1) if firing[n] and self.one.holds(ahead, n)]
+        still = self._showable(ahead, held)
+        if still is not None:
+            self._is_firing(ahead, still)
         self._is_silent(ahead, at)
         return run.then(self.quiet, at - run.last)
 
@@ -123,10 +143,10 @@ class _Trial:
         return whole // self.step.ms + 10
 
     def _firing_on(self, run: Course) -> list[bool]:
-        every = self.every
-        return timeline(
-            self.alert.firing, run, lambda step: any(each.holds(run, step) for each in every)
-        )
+        return timeline(self.alert.firing, run, lambda step: self._holds(run, step))
+
+    def _holds(self, run: Course, step: int) -> bool:
+        return any(condition.holds(run, step) for condition in self.every)
 
     def _clear(self, run: Course, steps: range) -> int | None:
         """The first of some steps at which rounding decides nothing."""
@@ -134,16 +154,23 @@ class _Trial:
         clear = (n for n in steps if not any(each.is_near(run, n) for each in every))
         return next(clear, None)
 
+    def _showable(self, run: Course, steps: Iterable[int]) -> int | None:
+        """The first clear step at which it fires with a value that rounds one way only."""
+        for step in steps:
+            if self._clear(run, range(step, step + 1)) is None or not self._holds(run, step):
+                continue
+            exact = 100 * value(self.every, run, step)
+            shown = alerts.shown(self.slo, exact / 100)
+            half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
+            if abs(abs(exact - shown) - half) > _TOO_NEAR * half:
+                return step
+        return None
+
+    def _is_firing(self, run: Course, step: int) -> None:
+        shown = alerts.shown(self.slo, value(self.every, run, step))
+        series = {**names.for_people(self.slo), **feed.groups(self.slo)}
+        labels = {**series, **self.alert.firing.labels}
+        self.checks.append(fires(self.alert.firing, run.at(step), labels, series, shown))
+
     def _is_silent(self, run: Course, step: int) -> None:
         self.checks.append(AlertCheck(run.at(step), self.alert.firing.name))
-
-
-def _too_few(slo: SLO, alert: Alert, step: Duration) -> Case:
-    """All events fail, but one less than it takes to judge."""
-    longest = max(conditions(slo, alert), key=lambda condition: condition.long)
-    steps = -(-longest.long.ms // step.ms)
-    events = (Decimal(longest.guard or 1) - 1) / steps
-    run = course.of(step, events, [(_ALL, steps + 1)])
-    name = f"{alert.firing.name}: silent on too few events"
-    silent = AlertCheck(run.at(run.last), alert.firing.name)
-    return Case(name, step, step, feed.tiers(slo, run), (silent,))

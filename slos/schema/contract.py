@@ -4,7 +4,7 @@ The exporter emits them, the specs read them, and nothing else passes between th
 Label values come from these closed sets; never an id, a URL or an error text.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 SERVICE = "agent-sre"
 PREFIX = "agent_sre_validation_"
@@ -17,6 +17,17 @@ MISSED_RUNS = PREFIX + "missed_runs_total"
 IN_FLIGHT = PREFIX + "in_flight"
 CANARY_REQUESTS = PREFIX + "canary_requests_total"
 JOURNAL_FAILURES = PREFIX + "journal_failures_total"
+UP = PREFIX + "up"
+READY = PREFIX + "ready"
+THROUGHPUT = PREFIX + "throughput_events_per_second"
+CONCURRENCY_COMPLETED = PREFIX + "concurrency_completed_ratio"
+SCALING_EFFICIENCY = PREFIX + "scaling_efficiency_ratio"
+SCENARIO_COMPLETED = PREFIX + "scenario_completed_timestamp_seconds"
+LEAK_SLOPE = PREFIX + "leak_slope_per_hour"
+LEAK_VERDICT = PREFIX + "leak_verdict"
+ORPHANS = PREFIX + "orphans"
+CLEANUP_FAILURES = PREFIX + "cleanup_failures_total"
+CLOCK_SKEW = PREFIX + "clock_skew_seconds"
 BUILD_INFO = PREFIX + "build_info"
 CONFIG_LAST_RELOAD_SUCCESSFUL = PREFIX + "config_last_reload_successful"
 
@@ -64,11 +75,25 @@ class Criterion(StrEnum):
     VERIFICATION = "AC1.verification"
     END_TO_END = "AC1.end_to_end"
     AVAILABILITY = "success.availability"
+    NO_RACE = "AC4.no_race"
+    NO_DEADLOCK = "AC4.no_deadlock"
+    AUTHENTICATION = "security.authentication"
+    RATE_LIMITING = "security.rate_limiting"
+    CONTAINMENT = "security.containment"
 
     @classmethod
     def of_stage(cls, stage: Stage) -> "Criterion":
         """The latency criterion of a stage."""
         return cls[stage.name]
+
+
+class LeakVerdict(IntEnum):
+    """What a leak test says of a signal, as the value of a gauge."""
+
+    INSUFFICIENT = -1
+    PASS = 0
+    SUSPECT = 1
+    LEAK = 2
 
 
 class CanaryOutcome(StrEnum):

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from slos.schema.promql import parse
 from slos.schema.wire import Wire
 
-_COURSES = ("times", "is", "rate", "rises", "ago")
+_COURSES = ("times", "is", "rate", "rises", "ago", "climbs")
 
 
 def _one_series(text: str) -> str:
@@ -40,6 +40,7 @@ class ExampleSeries(Wire):
         rate: a counter that rises by this many times the value a second.
         rises: a counter that rises by this much a second.
         ago: a point in time, this many seconds ago for each unit of the value.
+        climbs: a gauge that rises by this many times the value a second.
         while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
 
@@ -49,11 +50,12 @@ class ExampleSeries(Wire):
     rate: Annotated[Decimal | None, Field(ge=0)] = None
     rises: Annotated[Decimal | None, Field(ge=0)] = None
     ago: Annotated[Decimal | None, Field(gt=0)] = None
+    climbs: Annotated[Decimal | None, Field(gt=0)] = None
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
     @model_validator(mode="after")
     def _one_course(self) -> Self:
-        courses = (self.times, self.is_, self.rate, self.rises, self.ago)
+        courses = (self.times, self.is_, self.rate, self.rises, self.ago, self.climbs)
         if sum(course is not None for course in courses) != 1:
             raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
@@ -72,7 +74,8 @@ class ExampleSeries(Wire):
         counter = Decimal(0)
         for value, state, length in parts:
             for _ in range(length):
-                counter += every * ((self.rate or 0) * value + (self.rises or 0))
+                factor = self.rate or self.climbs or Decimal(0)
+                counter += every * (factor * value + (self.rises or 0))
                 there = self.while_ in (None, state)
                 now = every * len(samples)
                 samples.append(self._sample(value, counter, now) if there else None)

@@ -11,6 +11,8 @@ from slos.schema.promql import is_filter
 from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 
+_NEARLY = Decimal("0.98")
+
 
 class Recording(Wire):
     """A series made of others, under the name and labels that SLOs, alerts and people read.
@@ -81,6 +83,11 @@ class PlainAlert(Firing):
         return next(limit for limit in (self.above, self.below) if limit is not None)
 
     @property
+    def rounded_to(self) -> Decimal:
+        """The fineness of the value that people read: two digits finer than the threshold."""
+        return Decimal(1).scaleb(min(-2, self.threshold.adjusted() - 2 if self.threshold else 0))
+
+    @property
     def quiet_value(self) -> Decimal:
         """A value well on the right side of the threshold."""
         if self.quiet is not None:
@@ -95,6 +102,17 @@ class PlainAlert(Firing):
         if self.above is not None:
             return self.threshold * 2 if self.threshold else Decimal(1)
         return self.threshold / 2
+
+    @property
+    def around_threshold(self) -> tuple[Decimal, Decimal]:
+        """Values at which it is only just silent, and only just fires.
+
+        The values of an alert that says itself when it is quiet are those.
+        """
+        if self.quiet is not None or self.firing is not None or not self.threshold:
+            return self.quiet_value, self.firing_value
+        less, more = self.threshold * _NEARLY, self.threshold * (2 - _NEARLY)
+        return (less, more) if self.above is not None else (more, less)
 
     def fires_at(self, value: Decimal) -> bool:
         """Whether the alert's condition holds at a value."""

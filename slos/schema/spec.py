@@ -218,6 +218,8 @@ class Spec(Wire):
     """Ours: alerts on anything that is no promise with a budget."""
     requirements: list[Requirement] = Field(default_factory=list)
     """Ours: what was asked for, line by line."""
+    sources: dict[str, str] = Field(default_factory=dict)
+    """Ours: where metrics come from, by the start of their names."""
 
     @model_validator(mode="after")
     def _watches_something(self) -> Self:

@@ -32,17 +32,31 @@ def files(folder: Path) -> set[str]:
     }
 
 
+def rule_files(folder: Path) -> set[str]:
+    """All but the tests of the rules."""
+    return {name for name in files(folder) if not name.startswith("tests/")}
+
+
+@pytest.mark.parametrize("out", ["-", "all.yaml"])
+def test_a_format_of_many_files_needs_a_folder(out: str) -> None:
+    result = call("build", "--format", "tests", "-o", out)
+    assert result.exit_code == 2
+    assert "needs a folder" in result.stderr
+
+
 def test_without_arguments_it_builds_slos_to_rules_in_every_format(work: Path) -> None:
     result = call("build")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert files(work / "rules") == {
+    assert rule_files(work / "rules") == {
         "prometheus/shop.yaml",
         "prometheus/team/bank.yaml",
         "operator/shop.yaml",
         "operator/team/bank.yaml",
         "operator/kustomization.yaml",
     }
+    tests = files(work / "rules" / "tests")
+    assert {"shop/shop-requests-quick.yaml", "team/bank/bank-requests-slow.yaml"} <= tests
 
 
 def test_one_format_goes_straight_into_the_folder(work: Path) -> None:
@@ -66,12 +80,13 @@ def test_a_spec_that_is_gone_takes_its_files_along(work: Path) -> None:
     (work / "slos" / "team" / "bank.yml").unlink()
     result = call("build")
     assert "removed rules/prometheus/team/bank.yaml" in result.stderr
-    assert files(work / "rules") == {
+    assert rule_files(work / "rules") == {
         "prometheus/shop.yaml",
         "operator/shop.yaml",
         "operator/kustomization.yaml",
     }
     assert not (work / "rules" / "operator" / "team").exists()
+    assert not (work / "rules" / "tests" / "team").exists()
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ def the_alert(**changes: object) -> AlertingRule:
 
 
 def test_an_alert_compares_its_query_with_its_threshold() -> None:
-    assert the_alert().expr == "(up) < 1"
+    assert the_alert().expr == "round((up) < 1, 0.01)"
     above = the_alert(query="up + 1", below=None, above="0.5", quiet=None, firing=None)
-    assert above.expr == "(up + 1) > 0.5"
+    assert above.expr == "round((up + 1) > 0.5, 0.001)"
 
 
 def test_an_alert_says_who_it_is_about_and_where_to_look() -> None:

@@ -1,0 +1,139 @@
+"""The arithmetic that generated unit tests rest on, and that real rules pass them."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.live.binaries import find
+from generator.model import Firing
+from generator.unit_tests import course, templates
+from generator.unit_tests.firing import Condition, timeline
+from generator.unit_tests.steady import Evaluation, NotKnownError, Steady
+from slos.schema.promql import parse
+from slos.schema.units import Duration
+from tests.generator.command_line import call
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+MINUTE = Duration.of(minutes=1)
+HOUR = Duration.of(hours=1)
+
+
+@pytest.mark.parametrize("case", ["events", "grouped", "raw", "types", "windows"])
+def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Path) -> None:
+    promtool = find("promtool")
+    assert promtool, "promtool is missing; run 'make tools'"
+    assert call("build", GOLDEN / f"{case}.yaml", "-o", tmp_path).exit_code == 0
+    result = call("test", tmp_path / "tests", "--promtool", promtool)
+    assert result.exit_code == 0, result.output
+    assert "0 failed" in result.output
+
+
+@given(
+    quiet=st.decimals("0", "0.01", places=4),
+    much=st.decimals("0.02", "1", places=3),
+    after=st.integers(1, 60),
+)
+def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
+    quiet: Decimal, much: Decimal, after: int
+) -> None:
+    run = course.of(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
+    expected = (quiet * (60 - after) + much * after) / 60
+    assert run.ratio(HOUR, run.last) == pytest.approx(expected)
+    assert run.ratio(MINUTE, run.last) == much
+    assert run.counted(HOUR, run.last) == 600
+
+
+def test_a_window_counts_what_there_is_before_it_is_full() -> None:
+    run = course.of(MINUTE, Decimal(10), [(Decimal(1), 5)])
+    assert run.counted(HOUR, run.last) == 50
+    assert run.ratio(HOUR, run.last) == 1
+
+
+def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:
+    run = course.of(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
+    five = Duration.of(minutes=5)
+    above = Condition(Decimal("0.1"), five, HOUR, None)
+    assert [above.holds(run, run.last - n) for n in (0, 3, 4)] == [True, True, False]
+    assert above.is_near(run, run.last - 4)
+    assert not Condition(Decimal("0.1"), five, HOUR, 61).holds(run, run.last)
+    assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last)
+
+
+def firing(for_: int = 0, keep: int = 0) -> Firing:
+    return Firing("A", {}, {}, MINUTE * for_ or None, MINUTE * keep or None)
+
+
+@pytest.mark.parametrize(
+    ("for_", "keep", "expected"),
+    [
+        (0, 0, "..###...#."),
+        (2, 0, "....#....."),
+        (0, 2, "..#####.##"),
+        (3, 0, ".........."),
+    ],
+)
+def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -> None:
+    holds = "..###...#."
+    run = course.of(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
+    alert = Firing("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
+    fires = timeline(alert, run, lambda step: holds[step] == "#")
+    assert "".join(".#"[each] for each in fires) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{{ $value }} % of {{$labels.pod}}", "1.5 % of a"),
+        ('{{ "{{" }}x', "{{x"),
+        ("{{ $labels.none }}!", "!"),
+        ("{{ $value | humanize }}", None),
+    ],
+)
+def test_texts_are_filled_in_as_prometheus_does(text: str, expected: str | None) -> None:
+    filled = templates.expanded({"a": text}, {"pod": "a"}, Decimal("1.5"))
+    assert filled == (None if expected is None else {"a": expected})
+
+
+SERIES = [
+    Steady("hits", {"code": "500", "pod": "a"}, Decimal(1)),
+    Steady("hits", {"code": "200", "pod": "a"}, Decimal(2)),
+    Steady("hits", {"code": "200", "pod": "b"}, Decimal(4)),
+    Steady("up", {"pod": "a"}, Decimal(0)),
+    Steady("up", {"pod": "b"}, Decimal(1)),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sum(rate(hits[1m]))", {"": 7}),
+        ('sum(increase(hits{code=~"5.."}[1m]))', {"": 60}),
+        ('sum by (pod) (rate(hits{code!="500"}[1m]))', {"a": 2, "b": 4}),
+        ("sum without (code) (rate(hits[1m])) * 2", {"a": 6, "b": 8}),
+        ("count_over_time(up[1m]) - sum_over_time(up[1m])", {"a": 2, "b": 0}),
+        ("clamp_max(up * 5, 3) > 0", {"b": 3}),
+        ("up == bool 1", {"a": 0, "b": 1}),
+        ("(up >= -Inf) ^ 0", {"a": 1, "b": 1}),
+        ("up and ignoring (code) hits{code='500'}", {"a": 0}),
+        ("up unless on (pod) hits{code='500'}", {"b": 1}),
+        ("up{pod='a'} or up", {"a": 0, "b": 1}),
+        ("max(up) - min(up)", {"": 1}),
+        ("rate(nothing[1m])", {}),
+    ],
+)
+def test_a_query_over_steady_series_has_this_value(query: str, expected: dict[str, int]) -> None:
+    run = Evaluation(SERIES, MINUTE, Duration.of(seconds=30))
+    found = {dict(labels).get("pod", ""): value for labels, value in run.of(parse(query)).items()}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["deriv(hits[1m])", "up offset 5m", "topk(1, up)", "up * on (pod) group_right hits", "up % 2"],
+)
+def test_what_is_not_understood_is_said(query: str) -> None:
+    with pytest.raises(NotKnownError):
+        Evaluation(SERIES, MINUTE, MINUTE).of(parse(query))
