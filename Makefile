@@ -24,9 +24,11 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/slo-rules check
+	$(BIN)/slo-rules trace --check -o docs/traceability.md
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
+	$(BIN)/slo-rules trace -o docs/traceability.md
 
 bench-rules: set-up-dev tools ## measure our rules beside others' [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.rules $(if $(CHECK),--check)

@@ -1,8 +1,8 @@
 """Which promise or alert keeps watch over which line of what was asked for."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
@@ -40,13 +40,21 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """All that was asked for and all that is claimed; empty for specs that say neither."""
+    """All that was asked for and all that is claimed; empty for specs that say neither.
+
+    Attributes:
+        asked: the requirements.
+        claims: who covers them.
+        sources: where metrics come from, by the start of their names.
+    """
 
     asked: tuple[Asked, ...] = ()
     claims: tuple[Claim, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: "Coverage") -> "Coverage":
-        return Coverage(self.asked + other.asked, self.claims + other.claims)
+        sources = {**self.sources, **other.sources}
+        return Coverage(self.asked + other.asked, self.claims + other.claims, sources)
 
     def of(self, requirement: str) -> list[Claim]:
         """Who covers a requirement, in the order of the specs."""
@@ -66,7 +74,7 @@ def coverage(specs: Iterable[LocatedSpec]) -> Coverage:
             for watcher, path in _watchers(located)
             for index, each in enumerate(watcher.covers)
         )
-        total += Coverage(tuple(asked), tuple(claims))
+        total += Coverage(tuple(asked), tuple(claims), located.spec.sources)
     return total
 
 

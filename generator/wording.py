@@ -13,6 +13,7 @@ from slos.schema.alert_text import escape
 from slos.schema.signal import Weight
 from slos.schema.units import Duration, plain
 
+_MINUTE = Duration.of(minutes=1)
 BAD = {Weight.EVENTS: "of events are bad", Weight.TIME: "of the time is bad"}
 
 
@@ -50,18 +51,24 @@ def burn(
     promise: Promise, severity: Severity, conditions: Sequence[BurnCondition]
 ) -> dict[str, str]:
     """Annotations of a burn-rate alert."""
-    speeds = " or ".join(
-        f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}"
-        for condition in conditions
-    )
+    speeds = "; or ".join(_speed(promise, condition) for condition in conditions)
     allowed = plain(100 - promise.objective)
     return {
         "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
         "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
-        f"budget is {allowed} % over {span(promise.period)}. This {severity} fires when the "
-        f"budget burns at {speeds}.",
+        f"budget is {allowed} % over {span(promise.period)}. This {severity} fires at {speeds}.",
     }
+
+
+def _speed(promise: Promise, condition: BurnCondition) -> str:
+    """A burn rate in numbers that mean something: budget gone by then, and time until none is."""
+    gone = 100 * condition.factor * condition.long.ms / promise.period.ms
+    left = Duration(int(promise.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
+    return (
+        f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}: "
+        f"{plain(gone, 1)} % of the budget gone in that time, all of it in {left} at that rate"
+    )
 
 
 def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str]:

@@ -1,0 +1,54 @@
+"""`slo-rules trace`: which line of what was asked for is watched by what."""
+
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import click
+
+from generator import build, report, trace, write
+from generator.load import STDOUT
+from generator.model import Artifact
+from generator.options import defaults_of, inputs_of, reading_of, reading_options
+from generator.pipeline import Settings
+
+
+@click.command("trace")
+@reading_options
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is another.")
+def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
+    """Write a page that shows for each requirement who covers it, on what data, and its test.
+
+    Requirements stand under `requirements:` in a spec; SLOs, alerts and recordings name those
+    they cover. A requirement that nothing covers is a warning.
+
+    \b
+    Examples:
+      slo-rules trace
+      slo-rules trace -o docs/traceability.md
+    """
+    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
+    inputs, reading = inputs_of(options), reading_of(options)
+    plans = build.plan_inputs(inputs, settings, out=STDOUT, reading=reading)
+    report.problems(plans.problems)
+    if plans.broken:
+        sys.exit(1)
+    specs = [source for plan in plans.plans for source in plan.sources]
+    page = trace.page(plans.coverage, plans.coverage.sources, specs)
+    if out == STDOUT:
+        click.echo(page, nl=False)
+        return
+    artifact = Artifact(PurePosixPath(Path(out).name), page)
+    try:
+        if check:
+            if write.changes_of_file(artifact, Path(out)):
+                click.echo(
+                    f"{out} is not what the specs give; run: slo-rules trace -o {out}", err=True
+                )
+                sys.exit(1)
+            return
+        write.write_file(artifact, Path(out))
+    except write.CannotWriteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
