@@ -1,9 +1,11 @@
 """What a run says about every SLO, beside what the specs say themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from generator.burn import Windows
+from generator.lint.subject import Facts
+from generator.model import SLO
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 
@@ -21,6 +23,9 @@ class Defaults:
         windows: alert windows by period, read from files; None for the built-in ones.
         extra_labels: added to recorded series, above those of the specs.
         slo_plugins: Sloth's chain from the command line.
+        review: whether checks that a build can do without are run as well.
+        retention: how long samples are kept, where that is known.
+        facts: what a live Prometheus knows of an SLO, where one can be asked.
     """
 
     period: Duration = _MONTH
@@ -28,3 +33,6 @@ class Defaults:
     windows: Mapping[Duration, Windows] | None = None
     extra_labels: Mapping[str, str] = field(default_factory=dict)
     slo_plugins: tuple[PluginUse, ...] = ()
+    review: bool = False
+    retention: Duration | None = None
+    facts: Callable[[SLO], Facts] | None = None

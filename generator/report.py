@@ -1,8 +1,8 @@
 """Telling people and machines what was found and done."""
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 
 import click
 
@@ -12,13 +12,38 @@ from slos.schema.problem import Problem, Severity
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
-def problems(found: Sequence[Problem]) -> None:
-    """All problems on stderr, one after the other; click drops colour off a terminal."""
+def problems(found: Sequence[Problem], *, excerpts: bool = False) -> None:
+    """All problems on stderr, one after the other; click drops colour off a terminal.
+
+    Args:
+        found: what to tell.
+        excerpts: whether the line of each is shown, with a mark below its column.
+    """
+    lines = cache(_lines)
     for problem in found:
         severity = click.style(problem.severity, fg=_COLOURS[problem.severity], bold=True)
-        click.echo(f"{problem.at}: {severity}: {problem.message}", err=True)
+        named = f" [{problem.check}]" if problem.check and excerpts else ""
+        click.echo(f"{problem.at}: {severity}: {problem.message}{named}", err=True)
+        if excerpts:
+            for line in _excerpt(problem, lines(problem.at.file)):
+                click.echo(line, err=True)
         if problem.hint:
             click.echo(f"    hint: {problem.hint}", err=True)
+
+
+def _excerpt(problem: Problem, lines: Sequence[str]) -> Iterator[str]:
+    if 0 < problem.at.line <= len(lines):
+        line = lines[problem.at.line - 1]
+        number = f"{problem.at.line:5} | "
+        yield f"{number}{line}"
+        yield " " * (len(number) + max(problem.at.column, 1) - 1) + "^"
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except (OSError, ValueError):  # it was read a moment ago; without it the place will do
+        return []
 
 
 def written(changes: Changes, folder: str) -> None:
@@ -38,25 +63,6 @@ def drift(changes: Changes, folder: str) -> None:
             click.echo(f"{folder}/{name}: {said[verb]}", err=True)
     if changes:
         click.echo(f"{folder} is not what the specs give; run: slo-rules build", err=True)
-
-
-def as_json(found: Iterable[Problem], changes: Changes | None) -> None:
-    """Problems and drift as one JSON object on stdout."""
-    document = {
-        "problems": [
-            {
-                "file": problem.at.file,
-                "line": problem.at.line,
-                "column": problem.at.column,
-                "severity": problem.severity,
-                "message": problem.message,
-                "hint": problem.hint,
-            }
-            for problem in found
-        ],
-        "drift": asdict(changes) if changes else None,
-    }
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def _verbs(changes: Changes) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator import burn, timing, wording
+from generator import burn, review, timing, wording
 from generator.defaults import Defaults
-from generator.findings import findings
 from generator.firing import AlertWriter
 from generator.model import (
     SLO,
@@ -35,19 +34,11 @@ def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[P
         except NotSummable as error:
             message, _, hint = str(error).partition("; ")
             at = located.at(("slos", index, "sli", spec.sli.chosen().KEY))
-            problems.append(Problem(at, message, hint))
+            problems.append(Problem(at, message, hint, check="not-summable"))
         else:
             slo = _Resolving(located, spec, defaults, signal).slo()
             slos.append(slo)
-            problems += [
-                Problem(
-                    located.at(("slos", index, *finding.path)),
-                    finding.message,
-                    finding.hint,
-                    finding.severity,
-                )
-                for finding in findings(slo, spec)
-            ]
+            problems += review.of_slo(located, index, slo, defaults)
     return slos, problems
 
 

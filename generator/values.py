@@ -48,6 +48,13 @@ class PatternType(click.ParamType[re.Pattern[str]]):
             self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
 
 
+def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """An address that can be asked over HTTP."""
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise click.BadParameter("write it like http://localhost:9090")
+    return value
+
+
 def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     """`key=value`, repeated; None when none was given."""
     split = [value.partition("=") for value in values]

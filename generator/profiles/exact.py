@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from generator import plain
+from generator import plain, review
 from generator.defaults import Defaults
 from generator.groups import groups_of
 from generator.model import SLO, Part, RuleObject
@@ -20,6 +20,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     slos, problems = resolve(located, defaults)
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     groups = (*of_slos, *plain.groups(located.spec))
+    problems += [*review.of_alerts(located, defaults), *review.of_silences(located)]
     found = (*problems, *_plugins_passed_over(located, defaults), *_shared_names(located, slos))
     beside = located.spec if located.spec.alerts or located.spec.recordings else None
     part = Part(groups, _named(located), tuple(slos), beside)
@@ -45,11 +46,12 @@ def _shared_names(located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Problem
                     f"the alert {firing.name!r} is also one of {other.name!r}",
                     "give it a name of its own, or silences and runbooks mean both",
                     Severity.WARNING,
+                    "duplicate-alert",
                 )
 
 
 def _plugins_passed_over(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
-    """Of single SLOs `findings` tells; these are those of a spec and of the run."""
+    """Of single SLOs a check tells; these are those of a spec and of the run."""
     places = [located.at(("slo_plugins",))] if located.spec.slo_plugins else []
     places += [Position("--slo-plugins")] if defaults.slo_plugins else []
     for place in places:

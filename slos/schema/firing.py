@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slos.schema.wire import AlertLabels, Annotations, DurationField, Wire
+from slos.schema.wire import AlertLabels, Annotations, DurationField, Name, Wire
+
+
+class Silence(Wire):
+    """A check that is not to speak up, and why."""
+
+    check: Name
+    reason: Annotated[str, Field(min_length=1)]
 
 
 class Firing(Wire):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from slos.schema.example import ExampleSeries
-from slos.schema.firing import Firing
+from slos.schema.firing import Firing, Silence
 from slos.schema.promql import is_filter
 from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
@@ -60,6 +60,7 @@ class PlainAlert(Firing):
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"
     covers: Covers = Field(default_factory=list)
+    silence: list[Silence] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:

@@ -34,6 +34,8 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+    check: str = ""
+    """The id of the check that found it, for those that can be silenced or looked up."""
 
     def __str__(self) -> str:
         text = f"{self.at}: {self.severity}: {self.message}"

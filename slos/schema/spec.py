@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
 
-from slos.schema.firing import Firing
+from slos.schema.firing import Firing, Silence
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
@@ -178,6 +178,10 @@ class SloSpec(Wire):
     plugins: PluginChain | None = None
     covers: Covers = Field(default_factory=list)
     """Ours: the requirements this SLO keeps watch over."""
+    expected_events: Annotated[int | None, Field(ge=1)] = None
+    """Ours: about how many events a period has, so that too tight an objective is noticed."""
+    silence: list[Silence] = Field(default_factory=list)
+    """Ours: checks that are not to speak up about this SLO, with the reason."""
     sli: Sli
     alerting: Alerting
 
@@ -220,6 +224,8 @@ class Spec(Wire):
     """Ours: what was asked for, line by line."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Ours: where metrics come from, by the start of their names."""
+    silence: list[Silence] = Field(default_factory=list)
+    """Ours: checks that are not to speak up about anything in this spec, with the reason."""
 
     @model_validator(mode="after")
     def _watches_something(self) -> Self:

@@ -91,7 +91,13 @@ def test_a_problem_in_a_spec_is_told_with_its_place(work: Path) -> None:
     assert "hint: " in result.stderr
 
 
-def test_json_of_a_fine_check_is_empty() -> None:
+def test_json_of_a_fine_check_is_empty(work: Path) -> None:
+    for path, document in (
+        (work / "slos" / "shop.yaml", spec(runbook_url_prefix="https://runbooks.example")),
+        (work / "slos" / "team" / "bank.yml", spec(service="bank", runbook_url_prefix="https://r")),
+    ):
+        path.write_bytes(as_yaml(document))
+    call("build")
     result = call("check", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == {"problems": [], "drift": None}
@@ -119,7 +125,7 @@ def test_json_of_problems_has_file_line_column_severity_message_and_hint(work: P
     found = json.loads(result.stdout)
     assert len(found["problems"]) == 3
     first = found["problems"][0]
-    assert first.keys() == {"file", "line", "column", "severity", "message", "hint"}
+    assert first.keys() == {"file", "line", "column", "severity", "message", "hint", "check"}
     assert (first["file"], first["line"], first["column"]) == ("slos/shop.yaml", 5, 3)
     assert "ünsinn" in first["message"]
     assert {each["severity"] for each in found["problems"]} == {"error"}

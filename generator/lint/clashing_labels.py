@@ -1,0 +1,22 @@
+"""A fixed label over a grouping label gives all groups the same labels."""
+
+from collections.abc import Iterator
+
+from generator import names
+from generator.lint.subject import Finding, OfSlo
+from slos.schema.problem import Severity
+
+ID = "clashing-labels"
+ALWAYS = True
+
+
+def of_slo(subject: OfSlo) -> Iterator[Finding]:
+    """Labels that split the SLI and are set as well."""
+    slo = subject.slo
+    for label in sorted({*slo.labels, *names.RESERVED} & set(slo.signal.by)):
+        yield Finding(
+            ("sli",),
+            f"the SLI is split by {label!r}, which is also a label of the SLO",
+            "its groups could not be told apart; rename the label, or split by another",
+            Severity.ERROR,
+        )

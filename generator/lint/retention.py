@@ -1,0 +1,20 @@
+"""A period longer than samples are kept is never seen whole."""
+
+from collections.abc import Iterator
+
+from generator.lint.subject import Finding, OfSlo
+
+ID = "beyond-retention"
+ALWAYS = False
+
+
+def of_slo(subject: OfSlo) -> Iterator[Finding]:
+    """Where the retention is known: --retention, or a live Prometheus."""
+    kept, period = subject.retention, subject.slo.period
+    if kept and kept < period:
+        yield Finding(
+            ("period",),
+            f"the period {period} is longer than Prometheus keeps samples, {kept}: the budget "
+            "would forget what is older",
+            "shorten the period, or keep samples longer",
+        )

@@ -1,0 +1,18 @@
+"""Sloth's SLO plugins have no place in the exact profile."""
+
+from collections.abc import Iterator
+
+from generator.lint.subject import Finding, OfSlo
+
+ID = "slo-plugins"
+ALWAYS = True
+
+
+def of_slo(subject: OfSlo) -> Iterator[Finding]:
+    """A chain of plugins in the SLO."""
+    if subject.written.plugins:
+        yield Finding(
+            ("plugins",),
+            "Sloth's SLO plugins are Go programs and are passed over",
+            "the exact profile has its own rules",
+        )

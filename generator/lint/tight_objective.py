@@ -1,0 +1,33 @@
+"""An objective tighter than its traffic can measure."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from generator.lint.subject import Facts, Finding, OfSlo
+from slos.schema.units import plain
+
+ID = "tight-objective"
+ALWAYS = False
+
+
+def of_slo(subject: OfSlo) -> Iterator[Finding]:
+    """By the events that the spec expects in a period."""
+    if subject.written.expected_events is not None:
+        yield from _found(subject, Decimal(subject.written.expected_events), "are expected")
+
+
+def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
+    """By the events that were counted in the last period."""
+    if facts.events:
+        yield from _found(subject, Decimal(round(facts.events)), "were counted")
+
+
+def _found(subject: OfSlo, events: Decimal, how: str) -> Iterator[Finding]:
+    budget = subject.slo.budget
+    if budget and events * budget < 1:
+        yield Finding(
+            ("objective",),
+            f"{plain(events)} events {how} in {subject.slo.period}, and {plain(100 * budget)} % of "
+            "them is less than one: a single failure is more than the whole budget",
+            "lower the objective, lengthen the period, or send more probes",
+        )

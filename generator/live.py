@@ -1,0 +1,96 @@
+"""What a running Prometheus knows about metrics and rules."""
+
+import json
+import math
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from generator import names, tiers
+from generator.lint.subject import Facts
+from generator.model import SLO
+from slos.schema import promql
+from slos.schema.units import Duration
+
+_TIMEOUT = 30
+_PARTS = ("_bucket", "_count", "_sum", "_total")
+
+
+class CannotAskError(Exception):
+    """Prometheus did not answer; the text says what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """One that can be asked over HTTP.
+
+    Attributes:
+        url: its address, with a path prefix if it has one.
+    """
+
+    url: str
+
+    def retention(self) -> Duration | None:
+        """How long it keeps samples; None where its size alone decides.
+
+        Raises:
+            CannotAskError: when it does not answer.
+        """
+        kept = self._ask("status/flags").get("storage.tsdb.retention.time", "0s")
+        known = str(kept) not in ("", "0s")
+        # Without a setting Prometheus keeps 15 days.
+        return Duration.parse(str(kept)) if known else Duration.of(days=15)
+
+    def facts(self, slo: SLO) -> Facts:
+        """What it knows of an SLO's metrics.
+
+        Raises:
+            CannotAskError: when it does not answer.
+        """
+        window = str(slo.steps.fine + slo.steps.scrape)
+        templates = (slo.signal.total, slo.signal.errors)
+        selectors = dict.fromkeys(
+            (*slo.signal.sources, *(s for t in templates for s in promql.selectors(t)))
+        )
+        metrics = {selector.partition("{")[0] for selector in selectors}
+        counted = {selector: int(self._number(f"count({selector})") or 0) for selector in selectors}
+        samples = sum(self._samples(promql.render(template, window)) for template in templates)
+        events = names.of(names.PERIOD_EVENTS, slo)
+        return Facts(
+            types={metric: kind for metric in metrics if (kind := self._type(metric))},
+            series=counted,
+            samples=samples,
+            events=self._number(f"sum({events})") if tiers.counts_increments(slo) else None,
+        )
+
+    def _type(self, metric: str) -> str:
+        for name in (metric, *(metric.removesuffix(part) for part in _PARTS)):
+            for entry in self._ask("metadata", metric=name).get(name, []):
+                return str(entry["type"])
+        return ""
+
+    def _number(self, query: str) -> float | None:
+        result = self._ask("query", query=query)["result"]
+        value = float(result[0]["value"][1]) if result else math.nan
+        return None if math.isnan(value) else value
+
+    def _samples(self, query: str) -> int:
+        stats = self._ask("query", query=query, stats="all").get("stats", {})
+        return int(stats.get("samples", {}).get("totalQueryableSamples", 0))
+
+    def _ask(self, path: str, **parameters: str) -> Any:  # noqa: ANN401 - JSON
+        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+        url = f"{self.url.rstrip('/')}/api/v1/{path}{query}"
+        try:
+            with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - checked
+                document = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise CannotAskError(f"{self.url} answered {error.code} to {path}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise CannotAskError(f"cannot ask {self.url}: {reason}") from error
+        if not isinstance(document, dict) or document.get("status") != "success":
+            raise CannotAskError(f"{self.url} is not a Prometheus")
+        return document["data"]

@@ -1,0 +1,89 @@
+"""Checks run on a spec, less what it silences with a reason."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
+
+from generator import lint
+from generator.defaults import Defaults
+from generator.firing import plain_firing
+from generator.lint.subject import Finding, OfAlert, OfSlo
+from generator.model import SLO
+from slos.schema.document import Location
+from slos.schema.firing import Silence
+from slos.schema.located import LocatedSpec
+from slos.schema.problem import Problem, Severity
+
+_UNUSED = "unused-silence"
+
+
+def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
+    """What checks say of an SLO, as it was resolved and as it was written."""
+    written = located.spec.slos[index]
+    subject = OfSlo(slo, written, defaults.retention)
+    found = list(lint.of_slo(subject, review=defaults.review))
+    if defaults.facts:
+        found += lint.live(subject, defaults.facts(slo))
+    yield from _told(located, ("slos", index), written.silence, found, defaults)
+
+
+def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+    """What checks say of plain alerts."""
+    for index, alert in enumerate(located.spec.alerts):
+        firing = plain_firing(located.spec, alert)
+        subject = OfAlert(firing, alert.query, located.spec)
+        found = list(lint.of_alert(subject, review=defaults.review))
+        yield from _told(located, ("alerts", index), alert.silence, found, defaults)
+
+
+def of_silences(located: LocatedSpec) -> Iterator[Problem]:
+    """Silences of the whole spec that name no check."""
+    yield from _unknown(located, (), located.spec.silence)
+
+
+def _told(
+    located: LocatedSpec,
+    path: Location,
+    silences: Sequence[Silence],
+    found: Iterable[tuple[str, Finding]],
+    defaults: Defaults,
+) -> Iterator[Problem]:
+    silenced = {silence.check for silence in (*silences, *located.spec.silence)}
+    used = set()
+    for check, finding in found:
+        # An error would make rules that are wrong; no reason makes them right.
+        if check in silenced and finding.severity is Severity.WARNING:
+            used.add(check)
+        else:
+            at = located.at((*path, *finding.path))
+            yield Problem(at, finding.message, finding.hint, finding.severity, check)
+    yield from _unknown(located, path, silences)
+    if defaults.review:
+        yield from _unused(located, path, silences, used)
+
+
+def _unknown(
+    located: LocatedSpec, path: Location, silences: Sequence[Silence]
+) -> Iterator[Problem]:
+    known = list(lint.checks())
+    for index, silence in enumerate(silences):
+        if silence.check not in known:
+            near = difflib.get_close_matches(silence.check, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            at = located.at((*path, "silence", index, "check"))
+            yield Problem(at, f"there is no check {silence.check!r}", hint)
+
+
+def _unused(
+    located: LocatedSpec, path: Location, silences: Sequence[Silence], used: set[str]
+) -> Iterator[Problem]:
+    for index, silence in enumerate(silences):
+        module = lint.checks().get(silence.check)
+        # What only a live Prometheus knows may be silenced for when one is asked.
+        if module and silence.check not in used and not hasattr(module, "live"):
+            yield Problem(
+                located.at((*path, "silence", index, "check")),
+                f"{silence.check!r} finds nothing here, so there is nothing to silence",
+                "remove it",
+                Severity.WARNING,
+                _UNUSED,
+            )
