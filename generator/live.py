@@ -38,10 +38,11 @@ class Prometheus:
         Raises:
             CannotAskError: when it does not answer.
         """
-        kept = self._ask("status/flags").get("storage.tsdb.retention.time", "0s")
-        known = str(kept) not in ("", "0s")
-        # Without a setting Prometheus keeps 15 days.
-        return Duration.parse(str(kept)) if known else Duration.of(days=15)
+        # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
+        for limit in str(self._ask("status/runtimeinfo").get("storageRetention", "")).split(" or "):
+            if not limit.endswith("B"):
+                return Duration.parse(limit) if limit else None
+        return None
 
     def facts(self, slo: SLO) -> Facts:
         """What it knows of an SLO's metrics.

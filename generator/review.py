@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from generator import lint
 from generator.defaults import Defaults
 from generator.firing import plain_firing
-from generator.lint.subject import Finding, OfAlert, OfSlo
+from generator.lint.subject import Finding, OfAlert, OfSlo, OfSpec
 from generator.model import SLO
 from slos.schema.document import Location
 from slos.schema.firing import Silence
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity
+from slos.schema.spec import Spec
 
-_UNUSED = "unused-silence"
+UNUSED = "unused-silence"
+"""The check of the silences themselves."""
 
 
 def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
@@ -35,9 +37,23 @@ def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
         yield from _told(located, ("alerts", index), alert.silence, found, defaults)
 
 
-def of_silences(located: LocatedSpec) -> Iterator[Problem]:
-    """Silences of the whole spec that name no check."""
+def of_spec(located: LocatedSpec, slos: Sequence[SLO], defaults: Defaults) -> Iterator[Problem]:
+    """What checks say of a spec as a whole, and its silences that name no check."""
+    subject = OfSpec(located.spec, tuple(_alerts(located.spec, slos)))
+    found = list(lint.of_spec(subject, review=defaults.review))
+    yield from _told(located, (), (), found, defaults)
     yield from _unknown(located, (), located.spec.silence)
+
+
+def _alerts(spec: Spec, slos: Sequence[SLO]) -> Iterator[tuple[Location, str, str]]:
+    """Path, owner and name of each; an SLO that could not be resolved has none."""
+    resolved = {slo.name: slo for slo in slos}
+    for index, written in enumerate(spec.slos):
+        slo = resolved.get(written.name)
+        for firing in slo.firings if slo else ():
+            yield ("slos", index, "alerting"), repr(written.name), firing.name
+    for index, alert in enumerate(spec.alerts):
+        yield ("alerts", index, "name"), "the plain alerts", alert.name
 
 
 def _told(
@@ -85,5 +101,5 @@ def _unused(
                 f"{silence.check!r} finds nothing here, so there is nothing to silence",
                 "remove it",
                 Severity.WARNING,
-                _UNUSED,
+                UNUSED,
             )

@@ -1,8 +1,9 @@
 """Checks of specs; the folder is the registry, one file each.
 
 A check module has an `ID`, says with `ALWAYS` whether a build looks too or only a review, and has
-one or more of these functions, each giving findings: `of_slo(subject)`, `of_alert(subject)`, and
-`live(subject, facts)` for what only a running Prometheus knows. `docs/checks/<id>.md` explains it.
+one or more of these functions, each giving findings: `of_slo(subject)`, `of_alert(subject)`,
+`of_spec(subject)`, and `live(subject, facts)` for what only a running Prometheus knows.
+`docs/checks/<id>.md` explains it.
 """
 
 import importlib
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
-from generator.lint.subject import Facts, Finding, OfAlert, OfSlo
+from generator.lint.subject import Facts, Finding, OfAlert, OfSlo, OfSpec
 
 _NOT_CHECKS = {"subject"}
 
@@ -37,6 +38,12 @@ def of_alert(subject: OfAlert, *, review: bool) -> Iterator[tuple[str, Finding]]
     """Findings about a plain alert, each with the id of its check."""
     for name, module in _with("of_alert", review=review):
         yield from ((name, finding) for finding in module.of_alert(subject))
+
+
+def of_spec(subject: OfSpec, *, review: bool) -> Iterator[tuple[str, Finding]]:
+    """Findings about a whole spec, each with the id of its check."""
+    for name, module in _with("of_spec", review=review):
+        yield from ((name, finding) for finding in module.of_spec(subject))
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[tuple[str, Finding]]:

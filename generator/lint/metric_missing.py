@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 
 from generator.lint.subject import Facts, Finding, OfSlo
+from slos.schema import promql
 
 ID = "no-such-metric"
 ALWAYS = False
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """Selectors that find nothing; of a histogram, the bucket at the threshold is one."""
+    """Selectors that find nothing; of a histogram that is there, a bucket is another check's."""
     for selector in subject.slo.signal.sources:
-        if not facts.series.get(selector):
-            bucket = "_bucket{" in selector and "le=" in selector
-            what = "the histogram has no bucket at the threshold" if bucket else "nobody exports it"
+        there = promql.matches_label(selector, "le") and facts.types.get(selector.partition("{")[0])
+        if not facts.series.get(selector) and not there:
             yield Finding(
                 ("sli",),
                 f"Prometheus has no series {selector}",
-                f"{what}, or its labels are others; compare with /metrics of the service",
+                "nobody exports it, or its labels are others; compare with /metrics of the service",
             )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from generator.model import SLO, Firing
+from slos.schema.document import Location
 from slos.schema.problem import Severity
 from slos.schema.spec import SloSpec, Spec
 from slos.schema.units import Duration
@@ -11,9 +12,9 @@ from slos.schema.units import Duration
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem; the path leads from the SLO or alert to the key it is about."""
+    """A problem; the path leads from the SLO, alert or spec to the key it is about."""
 
-    path: tuple[str, ...]
+    path: Location
     message: str
     hint: str = ""
     severity: Severity = Severity.WARNING
@@ -47,6 +48,19 @@ class OfAlert:
     firing: Firing
     query: str
     spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class OfSpec:
+    """All of a spec under review.
+
+    Attributes:
+        spec: as written.
+        alerts: of its SLOs and beside them, each with the path to it, whose it is, and its name.
+    """
+
+    spec: Spec
+    alerts: tuple[tuple[Location, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

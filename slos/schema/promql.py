@@ -132,6 +132,16 @@ def selectors(template: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def matches_label(query: str, label: str) -> bool:
+    """Whether some selector of a query asks for a value of a label."""
+    return any(
+        matcher.name == label
+        for node in walk(parse(query))
+        if isinstance(node, ast.VectorSelector)
+        for matcher in node.matchers.matchers
+    )
+
+
 def reach_ms(query: str) -> int:
     """How far back a query looks at most, in milliseconds: its ranges and shifts, added up."""
     return _reach_ms(parse_template(query))

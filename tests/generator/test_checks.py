@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from generator import lint
+from generator import lint, review
 from generator.defaults import Defaults
 from generator.lint.subject import Facts
 from generator.model import SLO
@@ -73,6 +73,7 @@ CASES: dict[str, dict[str, Any]] = {
     ),
     "empty-ratio": spec(slo(sli=RAW), **RUNBOOKS),
     "no-runbook": spec(),
+    "duplicate-alert": spec(slo(), alerts=[alert(name="TooManyErrors")], **RUNBOOKS),
     "tight-objective": spec(slo(expected_events=100), **RUNBOOKS),
     "many-groups": spec(slo(sli=GROUPED), **RUNBOOKS),
 }  # fmt: skip
@@ -158,9 +159,11 @@ def test_an_error_cannot_be_silenced() -> None:
 
 
 def test_every_check_has_a_page_and_every_page_a_check() -> None:
-    assert {page.stem for page in PAGES.glob("*.md")} == set(lint.checks())
-    for name in lint.checks():
+    ids_told = {*lint.checks(), review.UNUSED}
+    assert {page.stem for page in PAGES.glob("*.md")} == {*ids_told, "README"}
+    for name in ids_told:
         assert (PAGES / f"{name}.md").read_text().startswith(f"# {name}\n")
+        assert f"[{name}]({name}.md)" in (PAGES / "README.md").read_text()
 
 
 @pytest.fixture

@@ -1,0 +1,108 @@
+"""`slo-rules check --prometheus` against a real Prometheus and the metrics it scraped."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from exporter.live import processes
+from exporter.live.binaries import find
+from tests.generator.command_line import call
+from tests.schema.specs import EVENTS, as_yaml, slo, spec
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[int]:
+    """A service with metrics, good and odd; gives its port."""
+    registry = CollectorRegistry()
+    requests_total = Counter("http_requests", "Requests.", ["code"], registry=registry)
+    for code in ("200", "404", "500"):
+        requests_total.labels(code).inc()
+    Histogram("wait_seconds", "Waits.", buckets=(0.5, 1.0), registry=registry).observe(0.1)
+    Gauge("queue_total", "A gauge, whatever its name says.", registry=registry).set(3)
+    server, thread = start_http_server(0, "127.0.0.1", registry=registry)
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def prometheus(service: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("live")
+    config, port = folder / "prometheus.yml", processes.free_port()
+    job = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{service}"]}]}
+    config.write_text(
+        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+    )
+    program, url = find("prometheus"), f"http://127.0.0.1:{port}"
+    assert program, "Prometheus is missing; run: make tools"
+    child = processes.start(
+        "prometheus",
+        [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+         f"--web.listen-address=127.0.0.1:{port}"],
+        folder=folder,
+    )  # fmt: skip
+
+    def scraped_twice() -> bool:
+        query = {"query": "min(count_over_time(http_requests_total[1m])) >= 2"}
+        answer = requests.get(f"{url}/api/v1/query", params=query, timeout=5)
+        return answer.ok and bool(answer.json()["data"]["result"])
+
+    try:
+        child.wait_for(scraped_twice)
+        yield url
+    finally:
+        child.stop()
+
+
+def checked(folder: Path, url: str, document: dict[str, Any]) -> str:
+    path = folder / "shop.yaml"
+    path.write_bytes(as_yaml(document))
+    return call("check", path, "-o", "-", "--prometheus", url).stderr
+
+
+def latency(threshold: str) -> dict[str, Any]:
+    return slo(sli={"latency": {"metric": "wait_seconds", "threshold": threshold}})
+
+
+def rated(metric: str) -> dict[str, Any]:
+    query = f"sum(rate({metric}[{{{{.window}}}}]))"
+    errors = query.replace("[", '{code="500"}[')
+    return slo(sli={"events": {"error_query": errors, "total_query": query}})
+
+
+GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
+
+
+@pytest.mark.parametrize("one", [slo(sli=EVENTS), latency("500ms"), latency("1s")])
+def test_what_is_in_order_has_no_findings(
+    tmp_path: Path, prometheus: str, one: dict[str, Any]
+) -> None:
+    assert "1 SLO" in checked(tmp_path, prometheus, spec(one, **GOOD))
+    assert "warning" not in checked(tmp_path, prometheus, spec(one, **GOOD))
+
+
+@pytest.mark.parametrize(
+    ("one", "check"),
+    [
+        (rated("nobody_exports_this_total"), "no-such-metric"),
+        (latency("700ms"), "missing-bucket"),
+        (rated("queue_total"), "not-a-counter"),
+    ],
+)
+def test_what_only_prometheus_knows_is_found(
+    tmp_path: Path, prometheus: str, one: dict[str, Any], check: str
+) -> None:
+    told = checked(tmp_path, prometheus, spec(one, **GOOD))
+    found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
+    assert found == {f"{check}]"}
+
+
+def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
+    told = checked(tmp_path, prometheus, spec(**{**GOOD, "period": "30d"}))
+    assert "longer than Prometheus keeps samples, 15d" in told
