@@ -1,0 +1,171 @@
+"""What one HTTP reply of Linear says: data, or a fault from the closed set. Pure.
+
+The body decides before the status: Linear sends a refused rate as 400, and an issue that is
+not there as 200 with `errors`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from exporter.linear.fault import LinearFault
+
+_HTTP_OK = 200
+_HTTP_FAULTS = {
+    401: LinearFault.UNAUTHORIZED,
+    403: LinearFault.UNAUTHORIZED,
+    429: LinearFault.RATE_LIMITED,
+}
+_HTTP_SERVER_ERROR = 500
+_BODY_FAULTS = {
+    "RATELIMITED": LinearFault.RATE_LIMITED,
+    "ratelimited": LinearFault.RATE_LIMITED,
+    "AUTHENTICATION_ERROR": LinearFault.UNAUTHORIZED,
+    "authentication error": LinearFault.UNAUTHORIZED,
+    "FORBIDDEN": LinearFault.UNAUTHORIZED,
+    "forbidden": LinearFault.UNAUTHORIZED,
+    "INTERNAL_SERVER_ERROR": LinearFault.SERVER_ERROR,
+    "internal error": LinearFault.SERVER_ERROR,
+    "network error": LinearFault.SERVER_ERROR,
+    "lock timeout": LinearFault.SERVER_ERROR,
+}
+"""By `extensions.code` and `extensions.type` of an error."""
+_FORBIDDEN = ("FORBIDDEN", "forbidden")
+_NOT_FOUND = "entity not found"
+_SHORTEST_WAIT = 1.0
+_LONGEST_WAIT = 3600.0
+_LIMITS = ("requests", "complexity", "endpoint-requests")
+_EPOCH_SECONDS = 1e9
+_EPOCH_MILLISECONDS = 1e11
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of one request."""
+
+    data: dict[str, Any] = field(default_factory=dict, repr=False)
+    fault: LinearFault | None = None
+    reason: str = ""
+    """The fault in our own words; never text from outside."""
+    wait: float | None = None
+    """Seconds the reply asks to stay away; None when it does not say."""
+    refused: bool = False
+    """Linear is well and refuses this one question; others may fare better."""
+    not_found: bool = False
+    """It is refused because the thing it is about does not exist."""
+
+
+def read(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Answer:
+    """Read a reply.
+
+    Args:
+        status: its HTTP status.
+        headers: its headers, whatever their case.
+        body: its body.
+        wall: our wall clock, for times in headers when the reply has no `Date` itself.
+    """
+    content = _object(body) or {}
+    if content.get("errors"):
+        said = _of_errors(content["errors"], status)
+    elif status == _HTTP_OK and isinstance(content.get("data"), dict):
+        return Answer(content["data"])
+    else:
+        said = Answer(fault=_of_status(status), reason=f"HTTP {status} without data")
+    if said.fault not in (LinearFault.RATE_LIMITED, LinearFault.SERVER_ERROR):
+        return said
+    there = date(headers)
+    return replace(said, wait=told_to_wait(headers, now=wall if there is None else there))
+
+
+def date(headers: Mapping[str, str]) -> float | None:
+    """The `Date` of a reply in seconds since 1970, if it has a readable one."""
+    return _http_date(_lower(headers).get("date", ""))
+
+
+def told_to_wait(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds a refusal asks to stay away: `Retry-After`, else the reset of a used-up limit.
+
+    A reset is a moment on the sender's clock (Linear: milliseconds since 1970; seconds are
+    read as well) or a number of seconds from now.
+
+    Args:
+        headers: of the reply.
+        now: seconds since 1970 on the sender's clock.
+    """
+    known = _lower(headers)
+    asked = _seconds(known.get("retry-after", ""), now)
+    if asked is None:
+        resets = [_reset(known, limit, now) for limit in _LIMITS]
+        asked = max((reset for reset in resets if reset is not None), default=None)
+    return None if asked is None else min(max(asked, _SHORTEST_WAIT), _LONGEST_WAIT)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _reset(headers: Mapping[str, str], limit: str, now: float) -> float | None:
+    """Seconds until a limit resets, unless there is something left of it."""
+    if headers.get(f"x-ratelimit-{limit}-remaining", "0").strip() != "0":
+        return None
+    return _seconds(headers.get(f"x-ratelimit-{limit}-reset", ""), now)
+
+
+def _seconds(text: str, now: float) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        moment = _http_date(text)
+        return None if moment is None else moment - now
+    if not 0 <= value < float("inf"):
+        return None
+    if value >= _EPOCH_MILLISECONDS:
+        return value / 1000 - now
+    return value - now if value >= _EPOCH_SECONDS else value
+
+
+def _http_date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _of_errors(errors: object, status: int) -> Answer:
+    """What a list of errors stands for; the first that is known decides."""
+    reason = f"refused with HTTP {status}"
+    for error in errors if isinstance(errors, list) else []:
+        if not isinstance(error, dict):
+            continue
+        if str(error.get("message", "")).lower().startswith(_NOT_FOUND):
+            fault = LinearFault.BAD_ANSWER
+            return Answer(fault=fault, reason=reason, refused=True, not_found=True)
+        for word in _words(error.get("extensions")):
+            if word in _BODY_FAULTS:
+                return Answer(fault=_BODY_FAULTS[word], reason=reason, refused=word in _FORBIDDEN)
+    fault = _of_status(status)
+    return Answer(fault=fault, reason=reason, refused=fault is LinearFault.BAD_ANSWER)
+
+
+def _words(extensions: object) -> list[str]:
+    """What an error is called."""
+    if not isinstance(extensions, dict):
+        return []
+    return [str(extensions.get(name)) for name in ("code", "type")]
+
+
+def _of_status(status: int) -> LinearFault:
+    otherwise = LinearFault.BAD_ANSWER
+    if status >= _HTTP_SERVER_ERROR:
+        otherwise = LinearFault.SERVER_ERROR
+    return _HTTP_FAULTS.get(status, otherwise)

@@ -1,0 +1,115 @@
+"""An issue that agent-sre opened for one of our runs, read out of Linear's JSON. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from exporter.events import ALERT_NAME
+from exporter.linear.skew import Skew
+
+MARKER = "slo-probe-"
+"""What the description of every issue of ours holds."""
+_ID = re.compile(rf"(?<![\w-]){MARKER}[0-9a-f]{{32}}(?![\w-])")
+_LINE = re.compile(rf"Correlation ID[^\w\n]*({_ID.pattern})")
+
+
+class Kind(StrEnum):
+    """What an issue is about, told by its title."""
+
+    ALERT = "alert"
+    """Opened for every fired event; a second one for the same run is a duplicate."""
+    REMEDIATION_FAILED = "remediation_failed"
+    """Opened when the function reported, or was, an error."""
+
+
+_PREFIXES = {"[Alert] ": Kind.ALERT, "[Remediation Failed] ": Kind.REMEDIATION_FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One issue of one run."""
+
+    id: str
+    run_id: str
+    kind: Kind
+    title: str
+    created_at: float
+    """Seconds since 1970 on Linear's clock."""
+    archived: bool
+    skew: Skew
+    """Of Linear's clock against ours, as known when the issue was read."""
+
+    @property
+    def created_here(self) -> float:
+        """When it was created, on our clock."""
+        return self.created_at - self.skew.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a search."""
+
+    issues: list[Issue]
+    """Those that are ours."""
+    following: str | None
+    """The cursor of the next page, if there is one."""
+
+
+def read_page(data: Mapping[str, Any], skew: Skew) -> Page:
+    """The page in the data of an answer.
+
+    Raises:
+        ValueError: it is not what was asked for. A page that says there are more, but not
+            where, is an error too: taken for the last one, it would hide issues.
+    """
+    try:
+        page = data["issues"]
+        issues = [issue for node in page["nodes"] if (issue := read_issue(node, skew))]
+        if not page["pageInfo"]["hasNextPage"]:
+            return Page(issues, None)
+        return Page(issues, _text(page["pageInfo"], "endCursor"))
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError("no page of issues") from error
+
+
+def read_issue(node: dict[str, Any], skew: Skew) -> Issue | None:
+    """The issue of a node, or None when agent-sre did not open it for a run of ours.
+
+    Raises:
+        ValueError: the node is not what was asked for.
+    """
+    title = _text(node, "title")
+    created = datetime.fromisoformat(_text(node, "createdAt"))
+    if created.tzinfo is None:
+        raise ValueError("a time without its zone")
+    issue_id = _text(node, "id")
+    kind = next((kind for prefix, kind in _PREFIXES.items() if title.startswith(prefix)), None)
+    run_id = run_of(title, str(node.get("description") or ""))
+    if kind is None or run_id is None:
+        return None
+    archived = node.get("archivedAt") is not None
+    return Issue(issue_id, run_id, kind, title, created.timestamp(), archived, skew)
+
+
+def run_of(title: str, description: str) -> str | None:
+    """The run an issue belongs to, or None when that is not certain.
+
+    The correlation line decides; the last one, as agent-sre writes it last. A converter on
+    the way replaces the event id, and then the line holds another id: the alert's own text
+    still names the run, and is believed when the alert is the synthetic one and names one run.
+    """
+    lines: list[str] = _LINE.findall(description)
+    if lines:
+        return lines[-1]
+    named = set(_ID.findall(description)) if ALERT_NAME in title else set()
+    return named.pop() if len(named) == 1 else None
+
+
+def _text(node: dict[str, Any], key: str) -> str:
+    value = node.get(key)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"no {key}")
+    return value

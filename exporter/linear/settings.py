@@ -1,0 +1,105 @@
+"""Settings of Linear, and the key, which no setting ever holds."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+
+from exporter.fields import Length, Section, Url
+from slos.schema.units import Duration
+
+MAX_PAGE_SIZE = 250
+"""Linear refuses a larger `first`."""
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_LONGEST_KEY = 4096
+_KEY_PREFIX = "lin_"
+
+
+class LinearKeyError(Exception):
+    """There is no usable key where the settings say; the text never holds what is there."""
+
+
+def _no_key(value: str) -> str:
+    """Refuse a key where the place of a key belongs, without repeating it."""
+    if value.startswith(_KEY_PREFIX):
+        raise ValueError("this looks like a key itself; name the file or variable that holds it")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):  # not shown: it may be a key that went astray
+        raise ValueError("this is no environment variable's name; write it like LINEAR_API_KEY")
+    return value
+
+
+class LinearSettings(Section):
+    """Where Linear is, and how hard it may be asked."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    url: Url = "https://api.linear.app/graphql"
+    """The GraphQL endpoint. Default https://api.linear.app/graphql."""
+    key_file: Annotated[str, AfterValidator(_no_key)] | None = Field(default=None, min_length=1)
+    """The file with the API key, relative to the configuration. Exactly one of this and
+    `key_env`. It is read again when Linear refuses the key, so a rotated one is taken up."""
+    key_env: Annotated[str, AfterValidator(_variable)] | None = None
+    """The environment variable with the API key."""
+    requests_per_hour: int = Field(default=600, ge=10, le=1_000_000)
+    """Requests in any hour, over all uses. Default 600: Linear allows 2,500 an hour (fewer in
+    small workspaces) and counts all keys of one user together; agent-sre, which may share
+    that user, must never be refused an issue because of the prober. It is one every 6 s."""
+    timeout: Length = Duration.of(seconds=10)
+    """Time for one request. Default 10s."""
+    page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    """Issues per request. Default 250, the most Linear allows: requests are what is scarce,
+    and even by Linear's own formula, which exaggerates, a full page is a twentieth of what
+    one query may cost."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "LinearSettings":
+        if (self.key_file is None) == (self.key_env is None):
+            raise ValueError(
+                "the key comes from exactly one place; set either key_file or key_env, "
+                "like key_file: /run/secrets/linear"
+            )
+        return self
+
+
+def read_key(
+    settings: LinearSettings, *, folder: Path, environ: Mapping[str, str] | None = None
+) -> SecretStr:
+    """The key, fresh from its place.
+
+    Args:
+        settings: which place that is.
+        folder: where a relative `key_file` starts.
+        environ: the environment; the process's own when None.
+
+    Raises:
+        LinearKeyError: nothing is there, or nothing that can be sent as a key.
+    """
+    if settings.key_env is not None:
+        where = f"environment variable {settings.key_env}"
+        text = (os.environ if environ is None else environ).get(settings.key_env)
+        if text is None:
+            raise LinearKeyError(f"linear: {where} is not set")
+    else:
+        where = f"key file {settings.key_file}"
+        text = _content(folder / str(settings.key_file), where)
+    key = text.strip()
+    if not key:
+        raise LinearKeyError(f"linear: {where} is empty")
+    if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST_KEY):
+        raise LinearKeyError(f"linear: {where} does not hold a key on one line")
+    return SecretStr(key)
+
+
+def _content(path: Path, where: str) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST_KEY + 2).decode("latin-1")
+    except OSError as error:
+        raise LinearKeyError(f"linear: cannot read {where}: {error.strerror}") from error
