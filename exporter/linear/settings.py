@@ -55,8 +55,8 @@ class LinearSettings(Section):
     """Time for one request. Default 10s."""
     page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     """Issues per request. Default 250, the most Linear allows: requests are what is scarce,
-    and even by Linear's own formula, which exaggerates, a full page is a twentieth of what
-    one query may cost."""
+    and even by Linear's own formula, which exaggerates, a full page is less than a tenth of
+    the 10,000 points that one query may cost."""
 
     @model_validator(mode="after")
     def _one_key(self) -> "LinearSettings":

@@ -1,0 +1,135 @@
+"""The HTTP face: `/graphql` as Linear has it, and `/fault` and `/served`, which it lacks."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from email.utils import formatdate
+from typing import Any
+
+from aiohttp import web
+
+from exporter.clock import Clock
+from exporter.simulator.app import read_faults
+from exporter.simulator.linear_api import errors
+from exporter.simulator.linear_api.engine import question, run
+from exporter.simulator.linear_api.errors import Errors
+from exporter.simulator.linear_api.faults import Active, Faults, Flag
+from exporter.simulator.linear_api.limits import Bucket
+from exporter.simulator.linear_api.served import Served
+from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear_api.workspace import Workspace
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_HTTP_BAD = 400
+
+
+class Face:
+    """Request handlers around one workspace."""
+
+    def __init__(self, settings: Settings, faults: Faults, *, clock: Clock) -> None:
+        self._settings = settings
+        self.faults = faults
+        self._clock = clock
+        self.served = Served()
+        self.workspace = Workspace(settings, self.served, clock=clock)
+        self._requests = Bucket(settings.requests_per_hour, now=clock.now())
+        self._points = Bucket(settings.complexity_per_hour, now=clock.now())
+
+    def app(self) -> web.Application:
+        """The application."""
+        app = web.Application()
+        app.router.add_post("/graphql", self._graphql)
+        app.router.add_get("/fault", self._show_faults)
+        app.router.add_post("/fault", self._set_faults)
+        app.router.add_get("/served", self._show_served)
+        return app
+
+    async def _graphql(self, request: web.Request) -> web.StreamResponse:
+        """Answer as the active faults have it; the `Date` is that of the workspace's clock."""
+        active = self.faults.active
+        self.served.requests += 1
+        body = await request.read()
+        if active.slow:
+            await self._clock.sleep(active.slow)
+        response = self._faulty(request, active) or self._answer(request, body, active)
+        date = self.workspace.now(active)
+        response.headers["Date"] = formatdate(date, usegmt=True)
+        return response
+
+    def _faulty(self, request: web.Request, active: Active) -> web.Response | None:
+        """What a fault makes of a request, if one does."""
+        if active.ratelimited is not None:
+            self.served.rate_limited += 1
+            headers = {"Retry-After": f"{active.ratelimited:g}"}
+            return web.json_response(errors.rate_limited(), status=429, headers=headers)
+        if not active.flags & {Flag.DOWN, Flag.ERROR, Flag.GARBAGE}:
+            return None
+        self.served.failed += 1
+        if Flag.DOWN in active.flags and request.transport is not None:
+            request.transport.abort()
+        if Flag.ERROR in active.flags:
+            return web.Response(status=500, text="upstream failed\n")
+        return web.Response(text="<!doctype html><title>Hello</title>", content_type="text/html")
+
+    def _answer(self, request: web.Request, body: bytes, active: Active) -> web.Response:
+        """As Linear answers: first the key, then the limits, then the query."""
+        if not self._known(request.headers.get("Authorization", ""), active):
+            self.served.unauthorized += 1
+            return web.json_response(errors.unauthenticated(), status=401)
+        if not self._requests.take(1, now=self._clock.now()):
+            return self._limited(active, points=0)
+        asked = question(_json(body))
+        if isinstance(asked, dict):
+            return self._rejected(asked, active, points=0)
+        if not self._points.take(asked.points, now=self._clock.now()):
+            return self._limited(active, points=asked.points)
+        status, content = run(asked, self.workspace, active)
+        if "errors" in content:
+            self.served.rejected += 1
+        headers = self._headers(active, points=asked.points)
+        return web.json_response(content, status=status, headers=headers)
+
+    def _known(self, key: str, active: Active) -> bool:
+        """A key as it is, without `Bearer`."""
+        if Flag.UNAUTHORIZED in active.flags or not key or key.startswith("Bearer "):
+            return False
+        return self._settings.key in (None, key)
+
+    def _limited(self, active: Active, *, points: int) -> web.Response:
+        """A limit of Linear's own is told as 400."""
+        self.served.rate_limited += 1
+        headers = self._headers(active, points=points)
+        return web.json_response(errors.rate_limited(), status=_HTTP_BAD, headers=headers)
+
+    def _rejected(self, content: Errors, active: Active, *, points: int) -> web.Response:
+        self.served.rejected += 1
+        headers = self._headers(active, points=points)
+        return web.json_response(content, status=_HTTP_BAD, headers=headers)
+
+    def _headers(self, active: Active, *, points: int) -> dict[str, str]:
+        now, wall = self._clock.now(), self.workspace.now(active)
+        return {
+            "X-Complexity": str(points),
+            **self._requests.headers("Requests", now=now, wall=wall),
+            **self._points.headers("Complexity", now=now, wall=wall),
+        }
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response({"faults": self.faults.active.texts()})
+
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        try:
+            self.faults.set(*read_faults(await request.read()))
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=_HTTP_BAD)
+        return await self._show_faults(request)
+
+    async def _show_served(self, _request: web.Request) -> web.Response:
+        return web.json_response(asdict(self.served))
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

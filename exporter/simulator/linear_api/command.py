@@ -1,0 +1,139 @@
+"""`slo-probe simulate-linear`: run the stand-in until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import click
+
+from exporter.simulator import options
+from exporter.simulator.linear_api.faults import Faults
+from exporter.simulator.linear_api.server import running_linear_api
+from exporter.simulator.linear_api.settings import Settings
+
+EPILOG = """
+\b
+Faults:
+  none                   clears the faults before it
+  down                   cuts every connection without an answer
+  error                  answers 500
+  garbage                answers 200 with a page of HTML
+  unauthorized           accepts no key any more
+  forbidden              lets no issue be archived
+  ratelimited:<seconds>  answers 429 with that Retry-After
+  slow:<seconds>         answers that much later
+  lag:<seconds>          shows an issue in searches only after that time
+  skew:<seconds>         its clock is that much ahead; negative is behind
+
+\b
+Faults can be changed while it runs; the new ones replace the old:
+  curl localhost:8001/fault
+  curl localhost:8001/fault -d lag:2,skew:-3
+  curl localhost:8001/fault -d none
+What it did so far:
+  curl localhost:8001/served
+
+\b
+Examples:
+  slo-probe simulate-linear --listen 127.0.0.1:0
+  slo-probe simulate-linear --requests-per-hour 2500 --fault lag:1.5
+  slo-probe simulate --linear-url http://127.0.0.1:8001/graphql --linear-key-file key
+"""
+"""Shown below the options; `\\b` is click's mark for text it must not wrap."""
+
+
+def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> Faults:
+    """Faults from their texts."""
+    try:
+        return Faults(texts)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(name="simulate-linear", cls=options.OneLineErrors, epilog=EPILOG)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8001",
+    show_default=True,
+    callback=options.address,
+    help="Address to serve on; port 0 picks a free one.",
+)
+@click.option(
+    "--key-file",
+    "key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    callback=options.key,
+    help="File with the only key that is accepted; without it any is.",
+)
+@click.option(
+    "--requests-per-hour",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Requests that are answered in an hour; 0 is no limit. Linear's own is 2500.",
+)
+@click.option(
+    "--complexity-per-hour",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Points of queries in an hour; 0 is no limit. Linear's own is 3000000.",
+)
+@click.option(
+    "--keep-issues",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=Settings.keep_issues,
+    show_default=True,
+    help="Issues kept in memory; the oldest go first.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="FAULT",
+    multiple=True,
+    callback=_faults,
+    help="A fault to start with, repeatable or separated by commas.",
+)
+def simulate_linear(
+    *,
+    listen: tuple[str, int],
+    key: str | None,
+    requests_per_hour: int,
+    complexity_per_hour: int,
+    keep_issues: int,
+    faults: Faults,
+) -> None:
+    """Serve a stand-in for Linear's GraphQL API.
+
+    It knows what agent-sre and the prober ask: teams, issues with filters and pages,
+    issueCreate and issueArchive; keys, errors and rate limits are as Linear's.
+    """
+    settings = Settings(
+        key=key,
+        requests_per_hour=requests_per_hour,
+        complexity_per_hour=complexity_per_hour,
+        keep_issues=keep_issues,
+    )
+    try:
+        asyncio.run(_serve(settings, faults, listen=listen))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        host, port = listen
+        raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+async def _serve(settings: Settings, faults: Faults, *, listen: tuple[str, int]) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host, port = listen
+    async with running_linear_api(settings, faults, host=host, port=port) as api:
+        click.echo(f"listening on {api.url}")
+        await stop.wait()

@@ -1,0 +1,67 @@
+"""A stand-in that listens: the way in for tests and for the command."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from exporter.clock import Clock, SystemClock
+from exporter.fields import Address
+from exporter.simulator.linear_api.app import Face
+from exporter.simulator.linear_api.faults import Faults
+from exporter.simulator.linear_api.served import Served
+from exporter.simulator.linear_api.settings import Settings
+
+_SHUTDOWN_GRACE = 0.5
+
+
+@dataclass(frozen=True)
+class LinearApi:
+    """A stand-in that is listening."""
+
+    url: str
+    """The GraphQL endpoint, e.g. `http://127.0.0.1:8001/graphql`."""
+    face: Face
+
+    @property
+    def faults(self) -> Faults:
+        """The active faults: `api.faults.set("lag:2")`."""
+        return self.face.faults
+
+    @property
+    def served(self) -> Served:
+        """What it did so far."""
+        return self.face.served
+
+    def issues(self) -> list[Mapping[str, Any]]:
+        """The fields of every issue it keeps, oldest first."""
+        return self.face.workspace.issues()
+
+
+@asynccontextmanager
+async def running_linear_api(
+    settings: Settings | None = None,
+    faults: Faults | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+) -> AsyncIterator[LinearApi]:
+    """Serve a stand-in while the block runs; port 0 picks a free one.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    face = Face(settings or Settings(), faults or Faults(), clock=clock or SystemClock())
+    runner = web.AppRunner(
+        face.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_GRACE
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        address = Address(host, runner.addresses[0][1])
+        yield LinearApi(f"http://{address}/graphql", face)
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,146 @@
+"""The issues of one workspace with one team: opened, archived, searched page by page.
+
+Times are those of the workspace's own clock, which may be wrong (`skew`); a search may not yet
+see what was opened just now (`lag`).
+"""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.clock import Clock
+from exporter.simulator.linear_api.errors import invalid, not_found
+from exporter.simulator.linear_api.faults import Active
+from exporter.simulator.linear_api.filters import Predicate, predicate, written
+from exporter.simulator.linear_api.served import Served
+from exporter.simulator.linear_api.settings import Settings
+
+MAX_PAGE = 250
+_DEFAULT_PAGE = 50
+_LONGEST_TEXT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An issue and what is not shown of it."""
+
+    number: int
+    opened: float
+    """Monotonic seconds."""
+    fields: dict[str, Any]
+
+
+class Workspace:
+    """All that is stored; every method raises GraphQLError for what Linear would refuse."""
+
+    def __init__(self, settings: Settings, served: Served, *, clock: Clock) -> None:
+        self._keep = settings.keep_issues
+        self._served = served
+        self._clock = clock
+        team_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, settings.team))
+        self.team = {"id": team_id, "key": settings.team, "name": settings.team}
+        self._issues: OrderedDict[str, _Kept] = OrderedDict()
+        self._numbers = 0
+
+    def issues(self) -> list[Mapping[str, Any]]:
+        """The fields of every issue kept, oldest first, for tests to look at."""
+        return [kept.fields for kept in self._issues.values()]
+
+    def now(self, active: Active) -> float:
+        """Seconds since 1970 on the workspace's own clock."""
+        return self._clock.wall() + active.skew
+
+    def teams(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """The team, if it passes the filter."""
+        passes = predicate(args.get("filter"))(self.team)
+        return _connection([("1", self.team)] if passes else [], more=False, follows=False)
+
+    def create(self, given: Mapping[str, Any], active: Active) -> Mapping[str, Any]:
+        """Open an issue; the oldest is forgotten when there are too many."""
+        title, description = given.get("title") or "", given.get("description")
+        if given["teamId"] != self.team["id"]:
+            raise not_found("Team")
+        if not title or max(len(title), len(description or "")) > _LONGEST_TEXT:
+            raise invalid(f"title and description must have 1 to {_LONGEST_TEXT} characters")
+        self._numbers += 1
+        issue_id, at = str(uuid.uuid4()), written(self.now(active))
+        fields = {
+            "id": issue_id,
+            "identifier": f"{self.team['key']}-{self._numbers}",
+            "title": title,
+            "description": description,
+            "priority": given.get("priority") or 0,
+            "url": f"https://linear.invalid/issue/{self.team['key']}-{self._numbers}",
+            "createdAt": at,
+            "updatedAt": at,
+            "archivedAt": None,
+            "team": self.team,
+        }
+        self._issues[issue_id] = _Kept(self._numbers, self._clock.now(), fields)
+        self._served.created += 1
+        if len(self._issues) > self._keep:
+            self._issues.popitem(last=False)
+            self._served.forgotten += 1
+        return fields
+
+    def get(self, issue_id: str) -> Mapping[str, Any]:
+        """One issue, at once and archived or not."""
+        if issue_id not in self._issues:
+            raise not_found("Issue")
+        return self._issues[issue_id].fields
+
+    def archive(self, issue_id: str, active: Active) -> Mapping[str, Any]:
+        """Archive an issue; once more is no error and changes nothing."""
+        self.get(issue_id)
+        fields = self._issues[issue_id].fields
+        if fields["archivedAt"] is None:
+            fields["archivedAt"] = fields["updatedAt"] = written(self.now(active))
+            self._served.archived += 1
+        return fields
+
+    def search(self, args: Mapping[str, Any], active: Active) -> dict[str, Any]:
+        """One page of issues, newest first."""
+        wanted = args.get("first")
+        size = _DEFAULT_PAGE if wanted is None else wanted
+        if not 1 <= size <= MAX_PAGE:
+            bound = f"less than 1, was {size}" if size < 1 else f"greater than {MAX_PAGE}"
+            raise invalid(f"first must not be {bound}")
+        passes, archived = predicate(args.get("filter")), bool(args.get("includeArchived"))
+        before = _number(args.get("after"))
+        found: list[tuple[str, Mapping[str, Any]]] = []
+        self._served.searches += 1
+        for kept in self._seen(active, passes):
+            if before is not None and kept.number >= before:
+                continue
+            if archived or kept.fields["archivedAt"] is None:
+                if len(found) == size:
+                    return _connection(found, more=True, follows=before is not None)
+                found.append((f"{kept.number:x}", kept.fields))
+        return _connection(found, more=False, follows=before is not None)
+
+    def _seen(self, active: Active, passes: Predicate) -> Iterator[_Kept]:
+        visible = self._clock.now() - active.lag
+        for kept in reversed(self._issues.values()):
+            if kept.opened <= visible and passes(kept.fields):
+                yield kept
+
+
+def _number(cursor: str | None) -> int | None:
+    try:
+        return None if cursor is None else int(cursor, 16)
+    except ValueError as error:
+        raise invalid("after is no cursor of this connection") from error
+
+
+def _connection(
+    found: list[tuple[str, Mapping[str, Any]]], *, more: bool, follows: bool
+) -> dict[str, Any]:
+    info = {
+        "hasNextPage": more,
+        "hasPreviousPage": follows,
+        "startCursor": found[0][0] if found else None,
+        "endCursor": found[-1][0] if found else None,
+    }
+    return {"nodes": [fields for _, fields in found], "pageInfo": info}

@@ -1,0 +1,79 @@
+"""`simulate-linear` as a program: it serves, it ends, its mistakes are one line."""
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from exporter.simulator.linear import TEAMS
+from exporter.simulator.linear_api.command import simulate_linear
+from exporter.simulator.linear_api.faults import Flag
+
+PROGRAM = "from exporter.simulator.linear_api.command import simulate_linear; simulate_linear()"
+
+
+async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("lin_secret\n")
+    options = ["--listen", "127.0.0.1:0", "--key-file", str(key), "--requests-per-hour", "2500"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, *options, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        url = line.removeprefix("listening on ").strip()
+        question = {"query": TEAMS, "variables": {"key": "BVL"}}
+        headers = {"Authorization": "lin_secret"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json=question, headers=headers) as reply,
+        ):
+            assert reply.status == 200
+            assert reply.headers["X-RateLimit-Requests-Limit"] == "2500"
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(simulate_linear, ["--listen", f"127.0.0.1:{port}"])
+    expected = f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--listen", "8001"],
+        ["--key-file", "/does/not/exist"],
+        ["--requests-per-hour", "-1"],
+        ["--complexity-per-hour", "many"],
+        ["--keep-issues", "0"],
+        ["--fault", "bogus"],
+        ["surplus"],
+    ],
+    ids=" ".join,
+)
+def test_a_bad_option_is_one_clear_line_and_exit_2(options: list[str]) -> None:
+    result = CliRunner().invoke(simulate_linear, options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_help_explains_every_fault_with_examples() -> None:
+    text = CliRunner().invoke(simulate_linear, ["--help"]).stdout
+    assert all(f"  {flag} " in text for flag in Flag)
+    assert all(f"  {name}:<seconds>" in text for name in ("ratelimited", "slow", "lag", "skew"))
+    assert "slo-probe simulate-linear --requests-per-hour 2500 --fault lag:1.5" in text

@@ -1,0 +1,176 @@
+"""Finding, archiving and leftovers, against the stand-in."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from exporter.events import new_id
+from exporter.linear.fault import LinearError, LinearFault
+from exporter.linear.issue import Kind
+from exporter.simulator.linear import Issue as AgentIssue
+from exporter.simulator.linear import Linear
+from exporter.simulator.settings import Settings as AgentSettings
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.linear.desk import KEY, Desk, client_of, desk
+
+FAILED = "[Remediation Failed] SloProbeSynthetic"
+
+
+async def test_an_issue_that_the_agents_own_client_opened_is_found(linear: Desk) -> None:
+    agent = Linear(AgentSettings(linear_url=linear.api.url), key=KEY)
+    run_id, sent = new_id(), linear.clock.wall()
+    description = f"Summary\n\nDescription\n\n**Correlation ID**: `{run_id}`"
+    await linear.clock.advance(2.5)
+    await agent.open(AgentIssue("[Alert] SloProbeSynthetic", description, 3))
+    (issue,) = (await linear.client.find([run_id], since=sent))[run_id]
+    assert (issue.run_id, issue.kind, issue.archived) == (run_id, Kind.ALERT, False)
+    assert issue.created_at == sent + 2.5
+    assert issue.created_here - sent == pytest.approx(2.5, abs=issue.skew.uncertainty)
+    assert issue.skew.uncertainty <= 0.5
+
+
+async def test_many_runs_are_found_in_one_request(linear: Desk) -> None:
+    runs = [linear.open() for _ in range(200)]
+    found = await linear.client.find(runs, since=linear.clock.wall())
+    assert set(found) == set(runs)
+    assert linear.api.served.requests == 1
+
+
+async def test_all_pages_are_read_even_when_issues_are_opened_meanwhile(clock: FakeClock) -> None:
+    async with desk(clock, page_size=7) as small:
+        runs = [small.open() for _ in range(50)]
+        asking = asyncio.create_task(small.client.find(runs, since=clock.wall()))
+        while not asking.done():
+            small.open()
+            await asyncio.sleep(0)
+        assert set(await asking) == set(runs)
+        assert small.api.served.searches >= 8
+
+
+async def test_duplicates_and_failures_are_told_apart_and_oldest_first(linear: Desk) -> None:
+    run_id = linear.open()
+    for title in (FAILED, "[Alert] SloProbeSynthetic"):
+        await linear.clock.advance(1)
+        linear.open(run_id, title=title)
+    issues = (await linear.client.find([run_id], since=linear.clock.wall() - 10))[run_id]
+    assert [issue.kind for issue in issues] == [Kind.ALERT, Kind.REMEDIATION_FAILED, Kind.ALERT]
+    assert [issue.created_at for issue in issues] == sorted(i.created_at for i in issues)
+
+
+async def test_nothing_is_asked_about_no_run(linear: Desk) -> None:
+    assert await linear.client.find([], since=0) == {}
+    assert linear.api.served.requests == 0
+
+
+async def test_only_runs_that_were_asked_about_are_given(linear: Desk) -> None:
+    asked, _ = linear.open(), linear.open()
+    linear.write("A person's question", f"What is {asked}? Correlation ID: {asked}")
+    linear.write("[Alert] DiskFull", "**Correlation ID**: `some-real-event`")
+    found = await linear.client.find([asked, new_id()], since=linear.clock.wall())
+    assert {run_id: len(issues) for run_id, issues in found.items()} == {asked: 1}
+
+
+async def test_an_archived_issue_is_found_and_said_to_be_archived(linear: Desk) -> None:
+    run_id = linear.open()
+    (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
+    await linear.client.archive(issue.id)
+    (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
+    assert issue.archived
+    assert linear.api.served.archived == 1
+
+
+async def test_archiving_again_or_what_is_not_there_is_done(linear: Desk) -> None:
+    issue_id = linear.write("[Alert] x", "")
+    for wanted in (issue_id, issue_id, "not-there"):
+        await linear.client.archive(wanted)
+    assert linear.archived() == ["[Alert] x"]
+    assert linear.failures == []
+
+
+async def test_issues_created_long_before_the_oldest_run_are_not_read(clock: FakeClock) -> None:
+    async with desk(clock, page_size=5) as small:
+        for _ in range(20):
+            small.open()
+        await clock.advance(3600)
+        run_id = small.open()
+        assert set(await small.client.find([run_id], since=clock.wall())) == {run_id}
+        assert small.api.served.searches == 1
+
+
+@pytest.mark.parametrize("skew", [7200, -7200, 3, -3, 0])
+async def test_a_wrong_clock_hides_no_issue_and_its_time_is_corrected(
+    clock: FakeClock, skew: int
+) -> None:
+    async with desk(clock, f"skew:{skew}") as skewed:
+        sent = clock.wall()
+        await clock.advance(4)
+        run_id = skewed.open()
+        await clock.advance(20)
+        for _ in range(2):
+            (issue,) = (await skewed.client.find([run_id], since=sent))[run_id]
+            assert issue.created_at == sent + 4 + skew
+            assert issue.skew.offset == pytest.approx(skew, abs=issue.skew.uncertainty)
+            assert issue.created_here == pytest.approx(sent + 4, abs=issue.skew.uncertainty)
+
+
+async def test_a_clock_far_behind_costs_one_repetition_and_only_once(clock: FakeClock) -> None:
+    async with desk(clock, "skew:-7200") as behind:
+        run_id = behind.open()
+        await behind.client.find([run_id], since=clock.wall())
+        assert behind.api.served.searches == 2
+        await behind.client.find([run_id], since=clock.wall())
+        assert behind.api.served.searches == 3
+
+
+async def test_orphans_are_the_open_issues_of_ours_that_are_old_enough(linear: Desk) -> None:
+    old, archived = linear.open(), linear.open()
+    (issue,) = (await linear.client.find([archived], since=linear.clock.wall()))[archived]
+    await linear.client.archive(issue.id)
+    linear.write("A person's note", f"**Correlation ID**: `{old}`")
+    limit = linear.clock.wall() + 60
+    await linear.clock.advance(120)
+    linear.open()
+    assert [issue.run_id for issue in await linear.client.orphans(limit)] == [old]
+
+
+@pytest.mark.parametrize("skew", [7200, -7200])
+async def test_the_age_of_orphans_is_counted_on_our_clock(clock: FakeClock, skew: int) -> None:
+    async with desk(clock, f"skew:{skew}") as skewed:
+        old = skewed.open()
+        await clock.advance(100)
+        skewed.open()
+        left = await skewed.client.orphans(clock.wall() - 50)
+        assert [issue.run_id for issue in left] == [old]
+
+
+async def test_requests_keep_to_the_limit_by_waiting_for_their_turn(clock: FakeClock) -> None:
+    async with desk(clock, requests_per_hour=10) as slow:
+        start = clock.now()
+        await slow.client.orphans(clock.wall())
+        asking = [slow.client.orphans(clock.wall()) for _ in range(2)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in asking]
+            while not all(task.done() for task in tasks):
+                await clock.advance(10)
+        assert slow.api.served.requests == 3
+        assert clock.now() - start >= 800
+
+
+async def test_pages_without_an_end_are_given_up(serving: Serve, clock: FakeClock) -> None:
+    """A server that ignores the cursor must not be asked for ever."""
+    page = {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": "again"}}
+    asked = []
+
+    async def answer(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.json_response({"data": {"issues": page}})
+
+    app = web.Application()
+    app.router.add_post("/", answer)
+    async with client_of(await serving(app), clock) as client:
+        with pytest.raises(LinearError) as failed:
+            await client.orphans(0)
+    assert failed.value.fault is LinearFault.BAD_ANSWER
+    assert len(asked) == 2
