@@ -62,6 +62,7 @@ class LinearClient:
         wanted = set(ids)
         if not wanted:
             return {}
+        # A reply without a `Date` says nothing of Linear's clock, which then counts as right.
         asked = since + self._transport.skew.offset - _MARGIN
         issues = await self._search(ours(since=asked), archived=True)
         skew = self._transport.skew

@@ -44,8 +44,10 @@ class Gate:
             raise LinearError(self._fault, f"{self._reason}, not asked again yet", wait=wait)
 
     def opened(self) -> None:
-        """A request was answered."""
+        """A request was answered. One sent before the gate was shut does not open it."""
         if self._fault is not None:
+            if self._clock.now() < self._closed_until:
+                return
             _log.info("Linear answers again")
         self._fault = None
         self._backoff.succeeded()

@@ -9,11 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from exporter.clock import Clock
-from exporter.simulator.app import read_faults
 from exporter.simulator.linear_api import errors
 from exporter.simulator.linear_api.engine import question, run
 from exporter.simulator.linear_api.errors import Errors
-from exporter.simulator.linear_api.faults import Active, Faults, Flag
+from exporter.simulator.linear_api.faults import VALID, Active, Faults, Flag
 from exporter.simulator.linear_api.limits import Bucket
 from exporter.simulator.linear_api.served import Served
 from exporter.simulator.linear_api.settings import Settings
@@ -119,13 +118,25 @@ class Face:
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         try:
-            self.faults.set(*read_faults(await request.read()))
+            self.faults.set(*_fault_texts(await request.read()))
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=_HTTP_BAD)
         return await self._show_faults(request)
 
     async def _show_served(self, _request: web.Request) -> web.Response:
         return web.json_response(asdict(self.served))
+
+
+def _fault_texts(body: bytes) -> list[str]:
+    """Plain text, or JSON `{"faults": [...]}`; raises ValueError for neither."""
+    text = body.decode().strip()
+    if not text.startswith(("{", "[", '"')):
+        return [text]
+    asked = json.loads(text)
+    faults = asked.get("faults") if isinstance(asked, dict) else None
+    if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
+        raise ValueError(f'expected {{"faults": ["<fault>", ...]}}; valid faults: {VALID}')
+    return faults
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent

@@ -135,12 +135,13 @@ async def test_slow_answers_after_its_time(clock: FakeClock, client: aiohttp.Cli
         assert (await asking).status == 200
 
 
+@pytest.mark.parametrize("asked", ['{"faults": ["broken"]}', '{"faults": 1}', "[]", "broken"])
 async def test_an_unknown_fault_is_answered_with_the_valid_ones(
-    client: aiohttp.ClientSession,
+    client: aiohttp.ClientSession, asked: str
 ) -> None:
     async with running_linear_api() as api:
         url = api.url.replace("graphql", "fault")
-        async with client.post(url, json={"faults": ["broken"]}) as answer:
+        async with client.post(url, data=asked) as answer:
             assert answer.status == 400
             assert VALID in (await answer.json())["error"]
 

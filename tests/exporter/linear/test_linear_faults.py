@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from exporter.linear.backoff import Backoff
 from exporter.linear.client import LinearClient
 from exporter.linear.fault import LinearError, LinearFault
+from exporter.linear.gate import Gate
 from exporter.linear.settings import LinearKeyError
 from exporter.simulator.linear_api.settings import Settings
 from tests.exporter.conftest import Serve
@@ -163,6 +165,16 @@ async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: F
             assert (await failing(client)).fault is LinearFault.UNAUTHORIZED
             await clock.advance(50)
     assert len(asked) == 1
+
+
+async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeClock) -> None:
+    gate = Gate(Backoff(first=1, cap=1), clock=clock, failed=lambda _: None)
+    gate.shut(LinearFault.RATE_LIMITED, "told so", wait=60)
+    gate.opened()
+    with pytest.raises(LinearError):
+        gate.enter()
+    await clock.advance(60)
+    gate.enter()
 
 
 async def echo(request: web.Request) -> web.Response:
