@@ -1,0 +1,70 @@
+"""Secrets on their way from files to headers: read for every request, and never quoted."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from exporter.http_source.settings import SourceSettings
+
+
+class CredentialsError(Exception):
+    """A secret cannot be read.
+
+    Attributes:
+        key: which setting names the file, with dots between sections.
+        why: what is wrong, without what the file holds.
+    """
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key}: {why}")
+        self.key = key
+        self.why = why
+
+
+def secret_files(settings: SourceSettings) -> Iterator[tuple[str, str]]:
+    """Every file that holds a secret, as setting and name."""
+    if settings.basic_auth:
+        yield "basic_auth.password_file", settings.basic_auth.password_file
+    if settings.bearer_auth:
+        yield "bearer_auth.token_file", settings.bearer_auth.token_file
+    for name, file in settings.headers_from_files.items():
+        yield f"headers_from_files.{name}", file
+
+
+def read_secret(key: str, path: Path) -> str:
+    """The one line that a file holds, less white space around it.
+
+    Raises:
+        CredentialsError: it cannot be read, or is no such line.
+    """
+    try:
+        text = path.read_bytes().decode().strip()
+    except OSError as error:
+        raise CredentialsError(key, f"cannot read {path}: {error.strerror}") from error
+    except ValueError:
+        raise CredentialsError(key, f"{path} is not text") from None  # its cause quotes the bytes
+    if not text:
+        raise CredentialsError(key, f"{path} is empty")
+    if not text.isprintable():
+        raise CredentialsError(key, f"{path} holds more than one line of text")
+    if not text.isascii() and not key.startswith("basic_auth."):
+        raise CredentialsError(key, f"{path} is not ASCII, as a header must be")
+    return text
+
+
+def headers(settings: SourceSettings, folder: Path) -> Mapping[str, str]:
+    """The headers of one request, secrets included.
+
+    Raises:
+        CredentialsError: a file cannot be read.
+    """
+    secrets = {key: read_secret(key, folder / file) for key, file in secret_files(settings)}
+    found = dict(settings.headers)
+    for name in settings.headers_from_files:
+        found[name] = secrets[f"headers_from_files.{name}"]
+    if settings.bearer_auth:
+        found["Authorization"] = f"Bearer {secrets['bearer_auth.token_file']}"
+    if settings.basic_auth:
+        pair = f"{settings.basic_auth.username}:{secrets['basic_auth.password_file']}"
+        found["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return found

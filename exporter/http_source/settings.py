@@ -1,0 +1,148 @@
+"""The settings every HTTP source has: where, how patiently, as whom, over which TLS."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from exporter.fields import Length, Section, Url
+from slos.schema.units import Duration
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OURS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+
+
+def _without_login(value: object) -> object:
+    """Refuse a login before anyone else may quote the whole URL."""
+    if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError("a URL must not hold a user or a password; use basic_auth or bearer_auth")
+    return value
+
+
+def _without_query(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.query or parts.fragment:
+        raise ValueError("a source's URL must not hold a query or a fragment; leave them out")
+    return value
+
+
+def _section(value: object) -> object:
+    """Refuse a secret that was written where its file belongs, without quoting it."""
+    if isinstance(value, str):
+        raise ValueError("expected a mapping of keys, not text; name the file that holds it")  # noqa: TRY004 - pydantic takes a ValueError
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError(f"{value!r} is no header name; write it like X-Scope-OrgID")
+    if value.lower() in _OURS:
+        raise ValueError(f"the header {value} is the prober's own; leave it out")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ValueError("a header's value must be printable ASCII on one line; check its quotes")
+    return value
+
+
+BaseUrl = Annotated[Url, BeforeValidator(_without_login), AfterValidator(_without_query)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+FileName = Annotated[str, Field(min_length=1)]
+
+
+class BasicAuth(Section):
+    """User and password."""
+
+    username: str = Field(min_length=1, pattern="^[^:]+$")
+    """The user. No default; HTTP forbids a colon in it."""
+    password_file: FileName
+    """The file that holds the password, relative to the configuration. Read for every request,
+    so that a new password counts at once. No default: a password never stands in settings."""
+
+
+class BearerAuth(Section):
+    """A token."""
+
+    token_file: FileName
+    """The file that holds the token, relative to the configuration. Read for every request, so
+    that a rotated token counts at once. No default: a token never stands in settings."""
+
+
+class Tls(Section):
+    """How to trust the source, and how it may trust us."""
+
+    ca_file: FileName | None = None
+    """The authorities to trust, PEM. Default: those of the system."""
+    cert_file: FileName | None = None
+    """Our own certificate, PEM, for servers that ask for one. Default: none."""
+    key_file: FileName | None = None
+    """The key of `cert_file`, PEM, not encrypted. Files that change are read anew."""
+    server_name: str | None = Field(default=None, min_length=1)
+    """The name the source's certificate must hold. Default: the host of the URL."""
+    insecure_skip_verify: bool = False
+    """Whether to trust any certificate. Default false: anybody on the way could then read the
+    credentials and make up the answers."""
+
+    @model_validator(mode="after")
+    def _key_and_certificate(self) -> "Tls":
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together; set both or neither")
+        return self
+
+
+class SourceSettings(Section):
+    """A server to ask; the settings of each source build on these."""
+
+    url: BaseUrl
+    """Where the source is, with its path prefix if it has one. No default."""
+    timeout: Length = Duration.of(seconds=10)
+    """Time for one request, from the connection to the last byte. Default 10s: a source that
+    is slower tells nothing in time. A request that ran out of time is not repeated, for a slow
+    source only gets slower by it."""
+    retries: int = Field(default=2, ge=0, le=10)
+    """How often a question that only reads is asked again after a broken connection, a 429,
+    502, 503 or 504. Default 2: enough for a restart behind a load balancer."""
+    backoff: Length = Duration.of(seconds=0.5)
+    """Pause before the first repetition; it doubles each time and is spread by up to a half.
+    Default 500ms. A longer Retry-After is kept to."""
+    longest_pause: Length = Duration.of(seconds=10)
+    """The longest pause between two attempts, before it is spread. Default 10s. A source that
+    asks for more by Retry-After is left alone, and the question fails at once."""
+    basic_auth: Annotated[BasicAuth | None, BeforeValidator(_section)] = None
+    """User and password. Default: none."""
+    bearer_auth: Annotated[BearerAuth | None, BeforeValidator(_section)] = None
+    """A token. Default: none."""
+    tls: Tls = Tls()
+    """TLS, for https only."""
+    headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
+    """Headers to send, like X-Scope-OrgID for the tenant. Default: none. They are no place for
+    secrets."""
+    headers_from_files: dict[HeaderName, FileName] = Field(default={})
+    """Headers whose values are the contents of files, relative to the configuration and read
+    for every request. Default: none."""
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> "SourceSettings":
+        names = [name.lower() for name in (*self.headers, *self.headers_from_files)]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"the header {min(twice)} is set twice; keep one")
+        if "authorization" in (name.lower() for name in self.headers):
+            raise ValueError(
+                "headers must not hold Authorization; "
+                "use basic_auth or bearer_auth, or name its file under headers_from_files"
+            )
+        ways = [self.basic_auth, self.bearer_auth, "authorization" in names or None]
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("there is more than one Authorization; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_is_used(self) -> "SourceSettings":
+        if self.tls != Tls() and not self.url.startswith("https:"):
+            raise ValueError("tls is set, but the url is not https; change one of them")
+        return self

@@ -1,0 +1,160 @@
+"""Settings of a source: what is refused, and that no secret is ever shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pydantic import ValidationError
+
+from exporter.fields import Section
+from exporter.http_source.findings import findings
+from exporter.http_source.settings import BasicAuth, BearerAuth, SourceSettings, Tls
+from slos.schema.explain_errors import explain
+from tests.exporter.source_desk import source_settings
+
+URL = "https://tempo.example/prefix"
+
+
+def refused(rest: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        SourceSettings.model_validate({"url": URL} | rest)
+    return "; ".join(" ".join(explain(detail, SourceSettings)) for detail in caught.value.errors())
+
+
+def test_the_defaults_are_patient_but_bounded() -> None:
+    settings = source_settings(URL)
+    lengths = (settings.timeout, settings.backoff, settings.longest_pause)
+    assert [str(each) for each in lengths] == ["10s", "500ms", "10s"]
+    assert settings.retries == 2
+    assert (settings.basic_auth, settings.bearer_auth) == (None, None)
+    assert not settings.tls.insecure_skip_verify
+
+
+@pytest.mark.parametrize("section", [SourceSettings, BasicAuth, BearerAuth, Tls])
+def test_every_setting_of_a_source_says_what_it_means(section: type[Section]) -> None:
+    fields = section.model_fields.items()
+    assert [name for name, field in fields if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ({"url": "ftp://tempo"}, "no http URL"),
+        ({"url": "http://me:hunter2@tempo/"}, "must not hold a user"),
+        ({"url": "htp://me:hunter2@tempo/"}, "must not hold a user"),
+        ({"url": URL + "?q=1"}, "must not hold a query"),
+        ({"url": URL + "#top"}, "must not hold a query"),
+        ({"retries": 11}, "less than or equal to 10"),
+        ({"headers": {"X Org": "1"}}, "no header name"),
+        ({"headers": {"X-Org": "a\nb"}}, "printable ASCII"),
+        ({"headers": {"Content-Length": "1"}}, "prober's own"),
+        ({"headers": {"authorization": "hunter2"}}, "must not hold Authorization"),
+        ({"headers": {"X-A": "1"}, "headers_from_files": {"x-a": "f"}}, "x-a is set twice"),
+        ({"basic_auth": "hunter2"}, "expected a mapping"),
+        ({"bearer_auth": "hunter2"}, "expected a mapping"),
+        ({"basic_auth": {"username": "a:b", "password_file": "p"}}, "pattern"),
+        ({"tls": {"cert_file": "c"}}, "belong together"),
+        ({"url": "http://tempo/", "tls": {"insecure_skip_verify": True}}, "url is not https"),
+        (
+            {"bearer_auth": {"token_file": "t"}, "headers_from_files": {"Authorization": "f"}},
+            "more than one Authorization",
+        ),
+        (
+            {
+                "bearer_auth": {"token_file": "t"},
+                "basic_auth": {"username": "u", "password_file": "p"},
+            },
+            "more than one Authorization",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_without_quoting_a_secret(
+    rest: dict[str, Any], told: str
+) -> None:
+    words = refused(rest)
+    assert told in words
+    assert "hunter2" not in words
+
+
+def test_an_at_sign_after_the_host_is_no_login() -> None:
+    assert source_settings("https://tempo.example/@team").url == "https://tempo.example/@team"
+
+
+def test_values_of_headers_are_not_shown() -> None:
+    settings = source_settings(URL, headers={"X-Key": "hunter2"})
+    assert "hunter2" not in repr(settings) + str(settings)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    authority = trustme.CA()
+    ours = authority.issue_cert("prober.example")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ours.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    ours.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    (tmp_path / "token").write_text("hunter2\n")
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "lines").write_text("hunter2\nhunter3\n")
+    (tmp_path / "binary").write_bytes(b"hunter2\xff\xfe")
+    (tmp_path / "umlaut").write_text("hünter2")
+    return tmp_path
+
+
+def found(folder: Path, **rest: object) -> list[tuple[str, str]]:
+    list_of = list(findings(source_settings(URL, **rest), folder))
+    assert all(hint for _, _, hint in list_of)
+    assert "hunter" not in str(list_of)
+    return [(key, message.replace(str(folder), ".")) for key, message, _ in list_of]
+
+
+def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
+    tls = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
+    fine = found(
+        files, bearer_auth={"token_file": "token"}, headers_from_files={"X-Key": "token"}, tls=tls
+    )
+    assert fine == []
+    basic = {"username": "me", "password_file": "umlaut"}
+    assert found(files, basic_auth=basic) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("gone", "cannot read ./gone: No such file or directory"),
+        (".", "cannot read .: Is a directory"),
+        ("empty", "./empty is empty"),
+        ("lines", "./lines holds more than one line of text"),
+        ("binary", "./binary is not text"),
+        ("umlaut", "./umlaut is not ASCII, as a header must be"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_found_before_the_start(
+    files: Path, file: str, message: str
+) -> None:
+    assert found(files, bearer_auth={"token_file": file}) == [("bearer_auth.token_file", message)]
+    key = "headers_from_files.X-Key"
+    assert found(files, headers_from_files={"X-Key": file}) == [(key, message)]
+
+
+@pytest.mark.parametrize(
+    ("tls", "key", "message"),
+    [
+        ({"ca_file": "gone"}, "tls.ca_file", "cannot read"),
+        ({"ca_file": "token"}, "tls.ca_file", "holds no certificate"),
+        ({"cert_file": "gone", "key_file": "key.pem"}, "tls.cert_file", "cannot read"),
+        ({"cert_file": "cert.pem", "key_file": "gone"}, "tls.key_file", "cannot read"),
+        ({"cert_file": "cert.pem", "key_file": "token"}, "tls.cert_file", "no certificate with"),
+    ],
+)
+def test_tls_files_that_are_no_good_are_found_before_the_start(
+    files: Path, tls: dict[str, str], key: str, message: str
+) -> None:
+    ((told, why),) = found(files, tls=tls)
+    assert told == key
+    assert message in why
+
+
+def test_all_findings_come_at_once(files: Path) -> None:
+    tls = {"ca_file": "gone"}
+    assert len(found(files, bearer_auth={"token_file": "gone"}, tls=tls)) == 2
