@@ -1,0 +1,110 @@
+"""Asking Tempo for the traces of events."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from exporter.http_source.answer import Answer, SourceError, SourceFault
+from exporter.http_source.source import HttpSource
+from exporter.tempo import search
+from exporter.tempo.reading import read_trace
+from exporter.tempo.settings import TempoSettings
+from exporter.tempo.trace import Trace, mentions, merged
+
+_PATHS = {"v1": "/api/traces/", "v2": "/api/v2/traces/"}
+_NO_USE_TO_GO_ON = frozenset(
+    {SourceFault.UNREACHABLE, SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED}
+)
+_NOT_FOUND = 404
+Document = TypeVar("Document")
+
+
+@dataclass(slots=True)
+class Found:
+    """What one look at Tempo brought."""
+
+    traces: dict[str, Trace] = field(default_factory=dict)
+    """By correlation id; an event that is not here was not found, or not yet."""
+    errors: list[SourceError] = field(default_factory=list)
+    """What went wrong on the way; one bad trace does not hide the others."""
+
+    @property
+    def gives_up(self) -> bool:
+        """The next question would fare no better."""
+        return any(error.fault in _NO_USE_TO_GO_ON for error in self.errors)
+
+
+class Tempo:
+    """Finds traces of agent-sre."""
+
+    def __init__(self, source: HttpSource, settings: TempoSettings) -> None:
+        self._source = source
+        self._path = _PATHS[settings.trace_api]
+        self._rules = settings.rules
+
+    async def find(self, wanted: Mapping[str, str | None], *, since: float, until: float) -> Found:
+        """Look once for the traces of some events; never raises for what Tempo does.
+
+        An event whose correlation id nobody knows is looked for by the trace id it was sent
+        with. Spans come late: whoever misses one asks again.
+
+        Args:
+            wanted: correlation ids, each with the trace id that was sent along, if one was.
+            since: wall clock seconds before which nothing can have happened.
+            until: wall clock seconds after which nothing can have happened.
+        """
+        found = Found()
+        for ids in search.batches(list(wanted)):
+            if not found.gives_up:
+                await self._by_correlation(ids, found, since=since, until=until)
+        for correlation_id, sent in wanted.items():
+            if correlation_id not in found.traces and sent:
+                trace = await self._trace(search.trace_id(sent), found)
+                if trace and self._holds_ours(trace):
+                    found.traces[correlation_id] = trace
+        return found
+
+    async def _by_correlation(
+        self, ids: Sequence[str], found: Found, *, since: float, until: float
+    ) -> None:
+        try:
+            parameters = search.parameters(ids, since=since, until=until)
+            answer = (await self._source.get("/api/search", parameters)).checked()
+            names = _read(answer, search.trace_ids)
+        except SourceError as error:
+            found.errors.append(error)
+            return
+        traces = [await self._trace(name, found) for name in names]
+        for each in ids:
+            mine = [trace for trace in traces if trace and _is_of(trace, each)]
+            if mine:
+                found.traces[each] = merged(mine)
+
+    async def _trace(self, trace_id: str, found: Found) -> Trace | None:
+        """One trace; None when Tempo has none, something is wrong or nothing shall be asked."""
+        if not trace_id or found.gives_up:
+            return None
+        try:
+            answer = await self._source.get(self._path + trace_id)
+            if answer.status == _NOT_FOUND:
+                return None
+            return _read(answer.checked(), read_trace)
+        except SourceError as error:
+            found.errors.append(error)
+            return None
+
+    def _holds_ours(self, trace: Trace) -> bool:
+        """Whether agent-sre took part: a trace id is the prober's own first."""
+        return any(span.service == self._rules.service for span in trace.spans)
+
+
+def _is_of(trace: Trace, correlation_id: str) -> bool:
+    return any(mentions(span, correlation_id) for span in trace.spans)
+
+
+def _read(answer: Answer, reader: Callable[[object], Document]) -> Document:
+    document = answer.json()
+    try:
+        return reader(document)
+    except ValueError as error:
+        raise answer.refused(SourceFault.BAD_ANSWER, str(error)) from error

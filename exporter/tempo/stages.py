@@ -1,0 +1,131 @@
+"""Stage times of one event from its trace. Pure.
+
+A stage that the trace does not show, or that failed, has no time. There is no end_to_end: a
+trace begins when agent-sre has the event, not when it was meant to be sent.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.tempo.parts import Part, Rules, part_of
+from exporter.tempo.scope import Scope, scope
+from exporter.tempo.trace import Span, Trace
+from slos.schema.contract import Stage
+
+_Groups = Mapping[Part, Sequence[Span]]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTimes:
+    """What a trace tells of one event; all times in seconds."""
+
+    stages: Mapping[Stage, float]
+    durations: Mapping[Part, float]
+    """Of the first span of each part; of the calls to Linear, all before the function's."""
+    failed: frozenset[Part]
+    """Parts of which a span shows an error."""
+    repeated: Mapping[Part, int]
+    """Parts that ran more than once, and how many times more. Never calls to Linear: agent-sre
+    makes several for one issue."""
+    dropped: int
+    """Spans and stages left out because they would have ended before they began."""
+    whole: bool
+    """The event was handled to its end and no span is missing: looking again is no use."""
+
+
+def stages(
+    trace: Trace, *, correlation_id: str | None = None, rules: Rules | None = None
+) -> TraceTimes:
+    """The times of one event.
+
+    Args:
+        trace: what was found of it.
+        correlation_id: the event, when the trace may hold others.
+        rules: what tells the spans apart.
+    """
+    rules = rules or Rules()
+    found = scope(trace, correlation_id=correlation_id, rules=rules)
+    groups = _groups(found, rules)
+    derived = _derived(groups, whole=found.whole)
+    dropped = sum(span.end < span.start for span in found.spans)
+    return TraceTimes(
+        stages={stage: derived[stage] for stage in Stage if derived.get(stage, -1.0) >= 0},
+        durations=_durations(groups),
+        failed=frozenset(part for part, spans in groups.items() if any(s.failed for s in spans)),
+        repeated=_repeated(groups, found.repeated),
+        dropped=dropped + sum(seconds < 0 for seconds in derived.values()),
+        whole=found.whole,
+    )
+
+
+def _groups(found: Scope, rules: Rules) -> _Groups:
+    """The spans of each part, by start, less those that end before they begin."""
+    groups: dict[Part, list[Span]] = defaultdict(list)
+    for span in found.spans:
+        part = part_of(span, found.by_id, rules)
+        if part is not None and span.end >= span.start:
+            groups[part].append(span)
+    return dict(groups)
+
+
+def _durations(groups: _Groups) -> dict[Part, float]:
+    found = {part: spans[0].seconds for part, spans in groups.items()}
+    if Part.LINEAR in groups:
+        found[Part.LINEAR] = _covered(_linear(groups))
+    return found
+
+
+def _repeated(groups: _Groups, handled: int) -> dict[Part, int]:
+    more = {part: len(spans) - 1 for part, spans in groups.items()} | {Part.HANDLE: handled}
+    return {part: count for part, count in more.items() if count and part is not Part.LINEAR}
+
+
+def _derived(groups: _Groups, *, whole: bool) -> dict[Stage, float]:
+    """Every stage that can be told; a negative time when clocks contradict each other."""
+    found: dict[Stage, float] = {}
+    handle, alert, call, verification = (
+        next(iter(groups.get(part, ())), None)
+        for part in (Part.HANDLE, Part.ALERT, Part.CALL, Part.VERIFICATION)
+    )
+    linear = _linear(groups)
+    # With holes and no call in sight, the call may be what is missing.
+    if handle and (call or whole):
+        found[Stage.CLOUDEVENT_PROCESSING] = handle.seconds - _covered(
+            groups.get(Part.CALL, ()), within=(handle.start, handle.end)
+        )
+    if linear and not linear[-1].failed:
+        found[Stage.LINEAR_ISSUE_CREATION] = _covered(linear)
+    if alert and call:
+        window = (alert.start, call.start)
+        found[Stage.REMEDIATION_SELECTION] = _seconds(window) - _covered(linear, within=window)
+    if call and not call.failed:
+        found[Stage.LAMBDA_EXECUTION] = call.seconds
+    if verification and not verification.failed:
+        found[Stage.VERIFICATION] = verification.seconds
+    return found
+
+
+def _linear(groups: _Groups) -> Sequence[Span]:
+    """The calls to Linear that open the issue: those before the function is called.
+
+    There may be two, the look-up of the team and the issue; one that follows a failed call
+    opens another issue.
+    """
+    spans = groups.get(Part.LINEAR, ())
+    calls = groups.get(Part.CALL, ())
+    return [span for span in spans if not calls or span.start < calls[0].start]
+
+
+def _covered(spans: Iterable[Span], within: tuple[int, int] | None = None) -> float:
+    """Seconds in which at least one of some spans ran, those by start."""
+    total, covered_to = 0, within[0] if within else 0
+    for span in spans:
+        end = min(span.end, within[1]) if within else span.end
+        total += max(0, end - max(span.start, covered_to))
+        covered_to = max(covered_to, end)
+    return total / 1e9
+
+
+def _seconds(window: tuple[int, int]) -> float:
+    return (window[1] - window[0]) / 1e9

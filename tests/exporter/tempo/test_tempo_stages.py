@@ -1,0 +1,247 @@
+"""Stage times of one event: only what the trace holds, and nothing it contradicts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.tempo.parts import Part, Rules
+from exporter.tempo.reading import read_trace
+from exporter.tempo.stages import TraceTimes, stages
+from slos.schema.contract import Stage
+from tests.exporter.tempo.recorded import Drawn, changed, document, handled, without
+
+ALL: dict[Stage, Any] = {
+    Stage.CLOUDEVENT_PROCESSING: pytest.approx(0.5),
+    Stage.LINEAR_ISSUE_CREATION: pytest.approx(0.28),
+    Stage.REMEDIATION_SELECTION: pytest.approx(0.11),
+    Stage.LAMBDA_EXECUTION: pytest.approx(0.5),
+}
+
+
+def times(spans: Sequence[Drawn], **rest: Any) -> TraceTimes:  # noqa: ANN401 - as `stages`
+    return stages(read_trace(document(spans)), **rest)
+
+
+def less(*stages_gone: Stage) -> dict[Stage, Any]:
+    return {stage: seconds for stage, seconds in ALL.items() if stage not in stages_gone}
+
+
+def test_a_whole_trace_gives_every_stage_that_the_service_has() -> None:
+    found = times(handled("run"))
+    assert found.stages == ALL
+    assert (found.failed, found.repeated, found.dropped, found.whole) == (frozenset(), {}, 0, True)
+    assert found.durations == {
+        Part.HANDLE: pytest.approx(1.0),
+        Part.ALERT: pytest.approx(0.98),
+        Part.EXECUTE: pytest.approx(0.0002),
+        Part.CALL: pytest.approx(0.5),
+        Part.HEALTH_REQUEST: pytest.approx(0.01),
+        Part.CALL_REQUEST: pytest.approx(0.46),
+        Part.LINEAR: pytest.approx(0.28),
+    }
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"url.full": "https://api.linear.app/graphql"},
+        {"http.url": "https://API.linear.app:443/graphql"},
+        {"server.address": "api.linear.app"},
+        {"net.peer.name": "api.linear.app"},
+        {"http.host": "api.linear.app:443"},
+        {"http.url": "http://[broken", "server.address": "api.linear.app"},
+    ],
+)
+def test_a_call_to_linear_is_known_by_old_and_new_attributes(attributes: dict[str, str]) -> None:
+    call = Drawn(9, "HTTP POST", 0.1, 0.2, 2, kind=3, attributes=attributes)
+    found = times([*without(handled("run"), "POST"), call])
+    assert found.stages[Stage.LINEAR_ISSUE_CREATION] == pytest.approx(0.1)
+
+
+def test_a_call_to_a_host_that_only_looks_like_linear_is_none() -> None:
+    url = {"url.full": "https://api.linear.app.example/?x=api.linear.app"}
+    call = Drawn(9, "POST", 0.1, 0.2, 2, kind=3, attributes=url)
+    found = times([*without(handled("run"), "POST"), call])
+    assert Stage.LINEAR_ISSUE_CREATION not in found.stages
+    assert found.stages[Stage.REMEDIATION_SELECTION] == pytest.approx(0.39)
+
+
+def test_a_stand_in_for_linear_is_a_matter_of_settings() -> None:
+    spans = changed(handled("run"), "POST", attributes={"server.address": "linear.test"})
+    rules = Rules(linear_hosts=frozenset({"linear.test"}))
+    assert Stage.LINEAR_ISSUE_CREATION in times(spans, rules=rules).stages
+
+
+def test_the_issue_about_a_failed_call_is_not_that_of_the_alert() -> None:
+    spans = changed(handled("run"), "lambda_function.call", error=True)
+    linear = {"server.address": "api.linear.app"}
+    spans.append(Drawn(9, "POST", 0.91, 0.95, 2, kind=3, attributes=linear))
+    found = times(spans)
+    assert found.stages == less(Stage.LAMBDA_EXECUTION)
+    assert found.failed == {Part.CALL}
+
+
+def test_an_issue_that_was_not_created_took_no_time() -> None:
+    linear = {"server.address": "api.linear.app"}
+    failed = Drawn(9, "POST", 0.31, 0.35, 2, kind=3, error=True, attributes=linear)
+    found = times([*handled("run"), failed])
+    assert Stage.LINEAR_ISSUE_CREATION not in found.stages
+    assert found.failed == {Part.LINEAR}
+
+
+def test_an_error_of_a_request_within_the_call_is_seen() -> None:
+    found = times(changed(handled("run"), "GET", error=True))
+    assert found.failed == {Part.HEALTH_REQUEST}
+
+
+def test_verification_is_a_span_by_name_and_absent_otherwise() -> None:
+    span = Drawn(9, "remediation.verify", 0.9, 0.95, 2)
+    found = times([*handled("run"), span])
+    assert found.stages[Stage.VERIFICATION] == pytest.approx(0.05)
+    rules = Rules(verification=frozenset({"check"}))
+    assert times([*handled("run"), span], rules=rules).stages == ALL
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ("cloudevent.handle", less(Stage.CLOUDEVENT_PROCESSING)),
+        ("alert.process", less(Stage.REMEDIATION_SELECTION)),
+        (
+            "lambda_function.call",
+            # With the call missing, its time would pass for agent-sre's own.
+            {Stage.LINEAR_ISSUE_CREATION: pytest.approx(0.28)},
+        ),
+    ],
+)
+def test_a_partial_trace_gives_only_what_it_holds(gone: str, left: dict[Stage, float]) -> None:
+    found = times(without(handled("run"), gone))
+    assert found.stages == left
+    assert not found.whole
+
+
+def test_an_event_without_a_call_is_all_processing() -> None:
+    nothing_done = without(handled("run"), "lambda_function.call", "GET", "POST")
+    found = times(nothing_done)
+    assert found.stages == {Stage.CLOUDEVENT_PROCESSING: pytest.approx(1.0)}
+    assert found.whole
+
+
+def test_a_trace_that_tempo_cut_is_not_whole() -> None:
+    cut = {"trace": document(without(handled("run"), "lambda_function.call", "GET", "POST"))}
+    found = stages(read_trace(cut | {"status": "PARTIAL"}))
+    assert (found.stages, found.whole) == ({}, False)
+
+
+def test_what_is_above_the_handling_may_be_missing() -> None:
+    """A server span of the framework has the sender's span as its parent, wherever that is."""
+    above = Drawn(30, "POST /", -0.01, 1.01, 99, kind=2)
+    found = times([above, *changed(handled("run"), "cloudevent.handle", parent=30)])
+    assert (found.stages, found.whole) == (ALL, True)
+
+
+def test_spans_of_other_services_are_passed_over() -> None:
+    others = [
+        Drawn(40, "cloudevent.handle", -5.0, 5.0, service="prometheus-events"),
+        Drawn(41, "lambda_function.call", 0.0, 0.9, 2, service="slo-probe"),
+        Drawn(42, "verification", 0.0, 0.9, 2, service="canary"),
+    ]
+    found = times([*others, *changed(handled("run"), "cloudevent.handle", parent=40)])
+    assert (found.stages, found.repeated, found.whole) == (ALL, {}, True)
+
+
+def test_an_event_handled_twice_is_timed_the_first_time_and_counted() -> None:
+    twice = handled("run") + handled("run", first=20, at=3.0)
+    found = times(twice, correlation_id="run")
+    assert found.stages == ALL
+    assert found.repeated == {Part.HANDLE: 1}
+
+
+def test_of_several_events_in_one_trace_the_asked_one_is_timed() -> None:
+    other = changed(handled("other", first=20, at=-2.0), "lambda_function.call", end=-1.1)
+    found = times(handled("run") + other, correlation_id="run")
+    assert (found.stages, found.repeated) == (ALL, {})
+    assert times(handled("run") + other, correlation_id="other").stages[
+        Stage.LAMBDA_EXECUTION
+    ] == pytest.approx(0.5)
+
+
+def test_a_span_whose_parent_is_missing_goes_to_the_handling_begun_last() -> None:
+    both = handled("run") + handled("other", first=20, at=3.0)
+    orphan = Drawn(50, "verification", 3.5, 3.6, 99)
+    assert Stage.VERIFICATION not in times([*both, orphan], correlation_id="run").stages
+    assert Stage.VERIFICATION in times([*both, orphan], correlation_id="other").stages
+
+
+def test_a_second_call_counts_in_processing_but_not_as_execution() -> None:
+    """Calls that overlap are taken off once."""
+    second = Drawn(9, "lambda_function.call", 0.8, 0.95, 2)
+    found = times([*handled("run"), second])
+    assert found.stages[Stage.LAMBDA_EXECUTION] == pytest.approx(0.5)
+    assert found.stages[Stage.CLOUDEVENT_PROCESSING] == pytest.approx(0.45)
+    assert found.repeated == {Part.CALL: 1}
+
+
+def test_a_call_that_outlives_the_handling_takes_off_only_what_is_within() -> None:
+    found = times(changed(handled("run"), "lambda_function.call", end=7.0))
+    assert found.stages[Stage.CLOUDEVENT_PROCESSING] == pytest.approx(0.4)
+    assert found.stages[Stage.LAMBDA_EXECUTION] == pytest.approx(6.6)
+
+
+def test_a_span_that_ends_before_it_begins_is_dropped_and_counted() -> None:
+    found = times(changed(handled("run"), "lambda_function.call", end=0.3))
+    assert Stage.LAMBDA_EXECUTION not in found.stages
+    assert found.dropped == 1
+
+
+def test_a_stage_that_would_end_before_it_begins_is_dropped_and_counted() -> None:
+    found = times(changed(handled("run"), "alert.process", start=0.6))
+    assert Stage.REMEDIATION_SELECTION not in found.stages
+    assert found.dropped == 1
+    assert found.durations[Part.ALERT] == pytest.approx(0.39)
+
+
+def test_a_circle_of_parents_ends() -> None:
+    spans = changed(handled("run"), "alert.process", parent=6)
+    other = handled("other", first=20, at=3.0)
+    assert times(spans + other, correlation_id="run").stages == ALL
+
+
+def test_nothing_gives_nothing() -> None:
+    found = times([])
+    assert (found.stages, found.durations, found.dropped, found.whole) == ({}, {}, 0, False)
+
+
+_NAMES = ["cloudevent.handle", "alert.process", "lambda_function.call", "POST", "verification"]
+_SPANS = st.builds(
+    Drawn,
+    id=st.integers(1, 12),
+    name=st.sampled_from(_NAMES),
+    start=st.integers(0, 20),
+    end=st.integers(0, 20),
+    parent=st.integers(0, 12),
+    kind=st.integers(0, 3),
+    error=st.booleans(),
+    service=st.sampled_from(["agent-sre", "other", ""]),
+    attributes=st.sampled_from(
+        [{}, {"correlation_id": "run"}, {"server.address": "api.linear.app"}]
+    ),
+)
+
+
+@given(st.lists(_SPANS, max_size=12))
+def test_no_trace_gives_a_negative_time_or_more_than_its_span(spans: list[Drawn]) -> None:
+    found = times(spans, correlation_id="run")
+    assert all(0 <= seconds <= 20 for seconds in found.stages.values())
+    assert Stage.END_TO_END not in found.stages
+    if Part.HANDLE in found.durations:
+        processing = found.stages.get(Stage.CLOUDEVENT_PROCESSING, 0.0)
+        assert processing <= found.durations[Part.HANDLE] + 1e-9
+
+
+@given(st.permutations(handled("run")))
+def test_the_order_of_spans_in_the_answer_does_not_matter(spans: list[Drawn]) -> None:
+    assert times(spans) == times(handled("run"))
