@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import random
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
 from aiohttp import web
 
 from exporter.clock import SystemClock
@@ -95,3 +97,25 @@ async def opened(
         "tempo", settings, folder=folder, clock=clock or QuickClock(), spread=NoSpread()
     ) as source:
         yield source
+
+
+@contextlib.asynccontextmanager
+async def secure(
+    certificate: trustme.LeafCert,
+    *,
+    trusts: trustme.CA | None = None,
+    script: Script | None = None,
+) -> AsyncIterator[str]:
+    """A server that speaks TLS, and asks for certificates if it knows whom to trust."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(context)
+    if trusts:
+        trusts.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    runner = web.AppRunner((script or Script()).app(), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    try:
+        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -1,18 +1,14 @@
 """Logging in and TLS, with secrets and certificates that change while we run."""
 
 import asyncio
-import contextlib
-import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import trustme
-from aiohttp import web
 
 from exporter.http_source.answer import SourceError, SourceFault
 from tests.exporter.conftest import Serve
-from tests.exporter.source_desk import Script, opened, source_settings
+from tests.exporter.source_desk import Script, opened, secure, source_settings
 
 
 async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path) -> None:
@@ -61,25 +57,6 @@ def authority(tmp_path: Path) -> trustme.CA:
     made = trustme.CA()
     made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     return made
-
-
-@contextlib.asynccontextmanager
-async def secure(
-    certificate: trustme.LeafCert, *, trusts: trustme.CA | None = None
-) -> AsyncIterator[str]:
-    """A server that speaks TLS, and asks for certificates if it knows whom to trust."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
-    if trusts:
-        trusts.configure_trust(context)
-        context.verify_mode = ssl.CERT_REQUIRED
-    runner = web.AppRunner(Script().app(), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    try:
-        yield f"https://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def outcome(url: str, folder: Path, **tls: object) -> int | str:

@@ -1,0 +1,250 @@
+"""Queries against a fake Prometheus: what is asked, what is read, and every way to fail."""
+
+import itertools
+import json
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.http_source.answer import SourceError, SourceFault
+from exporter.prometheus_api import ranges
+from exporter.prometheus_api.answers import HISTOGRAMS, Sample, SeriesOf, joined
+from exporter.prometheus_api.client import Prometheus
+from tests.exporter.conftest import Serve
+from tests.exporter.source_desk import Play, Script, opened, secure, source_settings
+
+NOW = 1_700_000_000.5
+
+
+def success(kind: str, entries: object, **rest: object) -> Play:
+    data = {"resultType": kind, "result": entries}
+    return Play(body=json.dumps({"status": "success", "data": data, **rest}).encode())
+
+
+def error(status: int, kind: object, text: object = "no") -> Play:
+    body = {"status": "error", "errorType": kind, "error": text}
+    return Play(status, json.dumps(body).encode())
+
+
+async def instant(serving: Serve, play: Play, **rest: Any) -> list[Sample]:  # noqa: ANN401 - as `instant`
+    async with opened(source_settings(await serving(Script(play).app()), retries=0)) as source:
+        return await Prometheus(source).instant("up", **rest)
+
+
+async def series(serving: Serve, play: Play) -> list[SeriesOf]:
+    async with opened(source_settings(await serving(Script(play).app()), retries=0)) as source:
+        return await Prometheus(source).range("up", start=0, end=10, step=1)
+
+
+def metric(**values: object) -> dict[str, object]:
+    return {"metric": {"job": "a"}, **values}
+
+
+async def test_a_vector_is_samples_with_every_kind_of_number(serving: Serve) -> None:
+    values = ["1.5", "NaN", "+Inf", "-Inf", "1e-07"]
+    play = success("vector", [metric(value=[NOW, value]) for value in values])
+    found = await instant(serving, play)
+    assert [(sample.labels, sample.time) for sample in found] == [({"job": "a"}, NOW)] * 5
+    assert [found[0].value, found[4].value] == [1.5, 1e-07]
+    assert math.isnan(found[1].value)
+    assert [found[2].value, found[3].value] == [math.inf, -math.inf]
+
+
+async def test_a_scalar_is_one_sample_without_labels(serving: Serve) -> None:
+    assert await instant(serving, success("scalar", [NOW, "3"])) == [Sample({}, NOW, 3.0)]
+
+
+async def test_a_question_is_posted_as_a_form(serving: Serve) -> None:
+    script = Script(success("vector", []), success("vector", []), success("matrix", []))
+    url = await serving(script.app()) + "/prometheus"
+    async with opened(source_settings(url)) as source:
+        api = Prometheus(source)
+        await api.instant("up{a='ü'}")
+        await api.instant("up", time=NOW)
+        await api.range("up", start=1.0, end=2.0004, step=0.25)
+    asked = [(each.method, each.path, each.form) for each in script.asked]
+    form = {"query": "up", "start": "1.000", "end": "2.000", "step": "0.250"}
+    assert asked == [
+        ("POST", "/prometheus/api/v1/query", {"query": "up{a='ü'}"}),
+        ("POST", "/prometheus/api/v1/query", {"query": "up", "time": "1700000000.500"}),
+        ("POST", "/prometheus/api/v1/query_range", form),
+    ]
+
+
+async def test_a_series_keeps_its_gaps(serving: Serve) -> None:
+    play = success("matrix", [metric(values=[[0, "1"], [2, "NaN"], [3.5, "4"]])])
+    (found,) = await series(serving, play)
+    assert (found.labels, found.times) == ({"job": "a"}, (0.0, 2.0, 3.5))
+    assert (found.values[0], found.values[2]) == (1.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("play", "fault"),
+    [
+        (error(503, "timeout"), SourceFault.TIMEOUT),
+        (error(503, "canceled"), SourceFault.SERVER_ERROR),
+        (error(500, "internal"), SourceFault.SERVER_ERROR),
+        (error(503, "unavailable"), SourceFault.SERVER_ERROR),
+        (error(400, "bad_data"), SourceFault.BAD_ANSWER),
+        (error(422, "execution"), SourceFault.BAD_ANSWER),
+        (error(404, "not_found"), SourceFault.BAD_ANSWER),
+        (error(422, "too_many_requests"), SourceFault.RATE_LIMITED),
+        (error(429, "bad_data"), SourceFault.RATE_LIMITED),
+        (error(401, "bad_data"), SourceFault.UNAUTHORIZED),
+        (error(500, "of tomorrow"), SourceFault.SERVER_ERROR),
+        (error(500, ["x"], 7), SourceFault.SERVER_ERROR),
+        (error(200, "of tomorrow"), SourceFault.BAD_ANSWER),
+        (Play(500, b"<html>"), SourceFault.SERVER_ERROR),
+        (Play(404, b"404 page not found"), SourceFault.BAD_ANSWER),
+        (Play(200, b"<html>"), SourceFault.BAD_ANSWER),
+        (Play(200, b"[]"), SourceFault.BAD_ANSWER),
+        (Play(200, b"{}"), SourceFault.BAD_ANSWER),
+        (Play(200, b'{"status": "success"}'), SourceFault.BAD_ANSWER),
+        (success("string", [NOW, "text"]), SourceFault.BAD_ANSWER),
+        (success("matrix", []), SourceFault.BAD_ANSWER),
+        (success("scalar", [NOW]), SourceFault.BAD_ANSWER),
+        (success("vector", [metric(value=[NOW])]), SourceFault.BAD_ANSWER),
+        (success("vector", [metric(value=[NOW, "many"])]), SourceFault.BAD_ANSWER),
+        (success("vector", [metric(value=[None, "1"])]), SourceFault.BAD_ANSWER),
+        (success("vector", [metric()]), SourceFault.BAD_ANSWER),
+        (success("vector", [{"metric": 7, "value": [NOW, "1"]}]), SourceFault.BAD_ANSWER),
+        (success("vector", [7, "value"]), SourceFault.BAD_ANSWER),
+    ],
+)
+async def test_every_failure_is_a_fault_of_its_kind(
+    serving: Serve, play: Play, fault: SourceFault
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        await instant(serving, play)
+    assert caught.value.fault is fault
+
+
+@pytest.mark.parametrize("entries", [[7], [metric()], [metric(values=7)], [metric(values=[[0]])]])
+async def test_a_series_that_is_none_is_a_bad_answer(serving: Serve, entries: object) -> None:
+    for play in (success("matrix", entries), success("vector", [])):
+        with pytest.raises(SourceError) as caught:
+            await series(serving, play)
+        assert caught.value.fault is SourceFault.BAD_ANSWER
+
+
+async def test_what_prometheus_says_is_kept_short_and_on_one_line(serving: Serve) -> None:
+    with pytest.raises(SourceError, match=r"bad_data: line one line two x+\.\.\.$") as caught:
+        await instant(serving, error(400, "bad_data", "line one\nline two " + "x" * 1000))
+    assert len(str(caught.value)) < 300
+
+
+async def test_warnings_are_passed_on(serving: Serve) -> None:
+    script = Script(success("vector", [], warnings=["one\nline", 7]))
+    told: list[str] = []
+    async with opened(source_settings(await serving(script.app()))) as source:
+        await Prometheus(source, warned=told.append).instant("up")
+    assert told == ["one line", "7"]
+
+
+async def test_a_warning_is_logged_once(serving: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    script = Script(success("vector", [], warnings=["slow"]))
+    async with opened(source_settings(await serving(script.app()))) as source:
+        api = Prometheus(source)
+        for _ in range(3):
+            await api.instant("up")
+    warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == ["tempo: slow"]
+
+
+async def test_native_histograms_are_left_out_and_said_so(serving: Serve) -> None:
+    pair = [metric(histogram=[NOW, {}]), metric(value=[NOW, "1"])]
+    script = Script(success("vector", pair), success("matrix", [metric(histograms=[])]))
+    told: list[str] = []
+    async with opened(source_settings(await serving(script.app()))) as source:
+        api = Prometheus(source, warned=told.append)
+        assert len(await api.instant("up")) == 1
+        assert await api.range("up", start=0, end=1, step=1) == []
+    assert told == [HISTOGRAMS, HISTOGRAMS]
+
+
+async def test_a_long_range_is_asked_in_parts_and_given_in_one_piece(serving: Serve) -> None:
+    one, two = {"job": "a"}, {"job": "b"}
+    script = Script(
+        success("matrix", [{"metric": one, "values": [[0, "0"], [10_999, "1"]]}]),
+        success(
+            "matrix",
+            [
+                {"metric": two, "values": [[11_000, "2"]]},
+                {"metric": one, "values": [[12_000, "3"]]},
+            ],
+        ),
+    )
+    async with opened(source_settings(await serving(script.app()))) as source:
+        found = await Prometheus(source).range("up", start=0, end=12_000, step=1)
+    assert [(each.form["start"], each.form["end"]) for each in script.asked] == [
+        ("0.000", "10999.000"),
+        ("11000.000", "12000.000"),
+    ]
+    assert found == [
+        SeriesOf(one, (0.0, 10_999.0, 12_000.0), (0.0, 1.0, 3.0)),
+        SeriesOf(two, (11_000.0,), (2.0,)),
+    ]
+
+
+async def test_a_part_that_is_missing_is_an_error_and_not_a_hole(serving: Serve) -> None:
+    script = Script(success("matrix", []), error(422, "execution"))
+    async with opened(source_settings(await serving(script.app()))) as source:
+        with pytest.raises(SourceError):
+            await Prometheus(source).range("up", start=0, end=12_000, step=1)
+
+
+@given(start=st.integers(0, 2 * 10**12), length=st.integers(0, 10**9), step=st.integers(1, 10**6))
+def test_the_parts_of_a_range_hold_every_point_once(start: int, length: int, step: int) -> None:
+    if length // step > 100 * ranges.MOST_POINTS:
+        step = max(step, length // ranges.MOST_POINTS)
+    windows = list(ranges.windows(start, start + length, step))
+    sizes = [(last - first) // step + 1 for first, last in windows]
+    assert all(0 < size <= ranges.MOST_POINTS for size in sizes)
+    assert sum(sizes) == length // step + 1
+    assert windows[0][0] == start
+    assert all(b[0] - a[1] == step for a, b in itertools.pairwise(windows))
+    assert (windows[-1][1] - start) % step == 0
+
+
+@pytest.mark.parametrize(("start", "end", "step"), [(2, 1, 1), (0, 1, 0), (0, 1, -1), (-1, 1, 1)])
+def test_what_is_no_range_is_refused(start: int, end: int, step: int) -> None:
+    with pytest.raises(ValueError, match="no range"):
+        list(ranges.windows(start, end, step))
+
+
+def test_times_are_written_in_full() -> None:
+    assert [ranges.written(ms) for ms in (0, 5, 1_700_000_000_050)] == [
+        "0.000",
+        "0.005",
+        "1700000000.050",
+    ]
+
+
+def test_nothing_joined_is_nothing() -> None:
+    assert joined([]) == joined([[], []]) == []
+
+
+async def test_a_prometheus_behind_tls_and_a_password_is_asked_like_any(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "password").write_text("hunter2")
+    script = Script(success("vector", [metric(value=[NOW, "1"])]))
+    async with secure(authority.issue_cert("127.0.0.1"), script=script) as url:
+        settings = source_settings(
+            url,
+            tls={"ca_file": "ca.pem"},
+            basic_auth={"username": "me", "password_file": "password"},
+            headers={"X-Scope-OrgID": "homelab"},
+        )
+        async with opened(settings, folder=tmp_path) as source:
+            (found,) = await Prometheus(source).instant("up")
+    assert found.value == 1.0
+    (asked,) = script.asked
+    assert asked.headers["Authorization"] == "Basic bWU6aHVudGVyMg=="
+    assert asked.headers["X-Scope-OrgID"] == "homelab"

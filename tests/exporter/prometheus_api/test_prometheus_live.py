@@ -1,0 +1,115 @@
+"""Queries against a real Prometheus."""
+
+import math
+from collections.abc import Iterator
+
+import pytest
+import requests
+import yaml
+
+from exporter.clock import SystemClock
+from exporter.http_source.answer import SourceError, SourceFault
+from exporter.live import processes
+from exporter.live.binaries import find
+from exporter.prometheus_api import ranges
+from exporter.prometheus_api.client import Prometheus
+from tests.exporter.source_desk import opened, source_settings
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that scrapes nothing but itself."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    config, port = folder / "prometheus.yml", processes.free_port()
+    job = {"job_name": "itself", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+    config.write_text(
+        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+    )
+    program, address = find("prometheus"), f"http://127.0.0.1:{port}"
+    assert program, "Prometheus is missing; run: make tools"
+    child = processes.start(
+        "prometheus",
+        [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
+         f"--web.listen-address=127.0.0.1:{port}"],
+        folder=folder,
+    )  # fmt: skip
+
+    def scraped() -> bool:
+        answer = requests.get(f"{address}/api/v1/query", params={"query": "up == 1"}, timeout=5)
+        return answer.ok and bool(answer.json()["data"]["result"])
+
+    try:
+        child.wait_for(scraped)
+        yield address
+    finally:
+        child.stop()
+
+
+async def test_samples_have_labels_times_and_values(url: str) -> None:
+    async with opened(source_settings(url)) as source:
+        (up,) = await Prometheus(source).instant('up{job="itself"}')
+    assert (up.labels["__name__"], up.labels["job"], up.value) == ("up", "itself", 1.0)
+    assert abs(up.time - SystemClock().wall()) < 60
+
+
+async def test_numbers_that_are_none_and_the_infinite_come_through(url: str) -> None:
+    async with opened(source_settings(url)) as source:
+        api = Prometheus(source)
+        values = [(await api.instant(query))[0].value for query in ("0/0", "1/0", "-1/0")]
+        (third,) = await api.instant("vector(time())", time=1_700_000_000.25)
+    assert math.isnan(values[0])
+    assert values[1:] == [math.inf, -math.inf]
+    assert third.time == third.value == 1_700_000_000.25
+
+
+async def test_a_range_beyond_the_limit_has_every_point_once(url: str) -> None:
+    points = 2 * ranges.MOST_POINTS + 5
+    start, step = 1_700_000_000.0, 0.25
+    async with opened(source_settings(url)) as source:
+        (found,) = await Prometheus(source).range(
+            "vector(time())", start=start, end=start + (points - 1) * step, step=step
+        )
+    assert found.times == tuple(start + step * point for point in range(points))
+    assert found.values == found.times
+
+
+async def test_the_limit_is_the_one_of_prometheus(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranges, "MOST_POINTS", 12_000)
+    async with opened(source_settings(url)) as source:
+        with pytest.raises(SourceError, match="exceeded maximum resolution") as caught:
+            await Prometheus(source).range("vector(1)", start=0, end=11_500, step=1)
+    assert caught.value.fault is SourceFault.BAD_ANSWER
+
+
+async def test_a_series_that_began_late_has_no_points_before(url: str) -> None:
+    now = SystemClock().wall()
+    async with opened(source_settings(url)) as source:
+        (up,) = await Prometheus(source).range("up", start=now - 3600, end=now + 1, step=1)
+    assert set(up.values) == {1.0}
+    assert up.times[0] > now - 3000
+
+
+@pytest.mark.parametrize("query", ["up{", ""])
+async def test_a_wrong_query_is_a_bad_answer_with_what_prometheus_says(
+    url: str, query: str
+) -> None:
+    async with opened(source_settings(url)) as source:
+        with pytest.raises(SourceError, match="bad_data: ") as caught:
+            await Prometheus(source).instant(query)
+    assert caught.value.fault is SourceFault.BAD_ANSWER
+
+
+async def test_a_query_that_cannot_be_executed_is_a_bad_answer(url: str) -> None:
+    query = 'label_replace(up, "new", "$1", "job", "(")'
+    async with opened(source_settings(url)) as source:
+        with pytest.raises(SourceError, match="execution: ") as caught:
+            await Prometheus(source).instant(query)
+    assert caught.value.fault is SourceFault.BAD_ANSWER
+
+
+async def test_a_range_vector_gives_no_samples(url: str) -> None:
+    async with opened(source_settings(url)) as source:
+        with pytest.raises(SourceError, match="ranges or text"):
+            await Prometheus(source).instant("up[1m]")
