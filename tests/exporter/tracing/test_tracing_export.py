@@ -1,0 +1,234 @@
+"""Spans by OTLP: what arrives, and that no failure of it is felt."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from exporter import tracing
+from exporter.tracing import Tracer, otlp
+from tests.exporter.conftest import Serve
+from tests.exporter.program import until
+from tests.exporter.tracing.receiver import Receiver
+
+Make = Callable[..., Awaitable[Tracer]]
+
+
+@pytest.fixture
+async def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+async def tracer(
+    serving: Serve, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Make]:
+    """Make a tracer that exports to the receiver, with variables of one's own."""
+    made: list[Tracer] = []
+    url = await serving(receiver.app())
+
+    async def make(**variables: str) -> Tracer:
+        for name in os.environ:
+            if name.startswith("OTEL_"):
+                monkeypatch.delenv(name)
+        defaults = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "20"}
+        for name, value in (defaults | variables).items():
+            monkeypatch.setenv(name, value)
+        made.append(tracing.tracer())
+        return made[-1]
+
+    yield make
+    receiver.hang = False
+    for each in made:
+        await each.close()
+
+
+async def test_a_span_arrives_with_all_that_was_said_of_it(
+    tracer: Make, receiver: Receiver
+) -> None:
+    made = await tracer()
+    with made.span("probe", {"probe": "remediation", "n": 7}, start=1_700_000_000.25) as span:
+        span.note("verdict", "ok")
+        traceparent, trace_id = span.traceparent, span.trace_id
+    await made.close()
+    arrived = receiver.spans["probe"]
+    plain = {each.key: each.value for each in arrived.attributes}
+    assert (plain["probe"].string_value, plain["n"].int_value) == ("remediation", 7)
+    assert plain["verdict"].string_value == "ok"
+    assert arrived.start_time_unix_nano == 1_700_000_000_250_000_000
+    assert traceparent == f"00-{arrived.trace_id.hex()}-{arrived.span_id.hex()}-01"
+    assert trace_id == arrived.trace_id.hex()
+    assert (receiver.scope, receiver.resource["service.name"]) == ("slo-probe", "slo-probe")
+    assert receiver.headers["Content-Type"] == "application/x-protobuf"
+
+
+async def test_a_span_within_another_is_its_child_in_each_task(
+    tracer: Make, receiver: Receiver
+) -> None:
+    made = await tracer()
+
+    async def run(name: str) -> None:
+        with made.span(name):
+            await asyncio.sleep(0)
+            with made.span(f"{name} post"):
+                await asyncio.sleep(0)
+
+    await asyncio.gather(run("a"), run("b"))
+    await made.close()
+    for name in ("a", "b"):
+        parent, child = receiver.spans[name], receiver.spans[f"{name} post"]
+        assert (child.parent_span_id, child.trace_id) == (parent.span_id, parent.trace_id)
+        assert parent.parent_span_id == b""
+    assert receiver.spans["a"].trace_id != receiver.spans["b"].trace_id
+
+
+async def test_an_error_marks_the_span_by_its_type_and_its_text_stays_here(
+    tracer: Make, receiver: Receiver
+) -> None:
+    made = await tracer()
+    with pytest.raises(KeyError), made.span("broke"):
+        raise KeyError("hunter2")
+    with made.span("lost") as span:
+        span.fail("lost")
+    with pytest.raises(asyncio.CancelledError), made.span("cancelled"):
+        raise asyncio.CancelledError
+    await made.close()
+    found = {name: (span.status.code, span.status.message) for name, span in receiver.spans.items()}
+    assert found == {
+        "broke": (Status.STATUS_CODE_ERROR, "KeyError"),
+        "lost": (Status.STATUS_CODE_ERROR, "lost"),
+        "cancelled": (Status.STATUS_CODE_UNSET, ""),
+    }
+    assert b"hunter2" not in receiver.bodies
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"OTEL_SERVICE_NAME": "prober"},
+        {"OTEL_RESOURCE_ATTRIBUTES": "service.name=prober,service.namespace=ai"},
+    ],
+)
+async def test_the_variables_name_the_service(
+    tracer: Make, receiver: Receiver, variables: dict[str, str]
+) -> None:
+    made = await tracer(**variables)
+    with made.span("probe"):
+        pass
+    await made.close()
+    assert receiver.resource["service.name"] == "prober"
+
+
+async def test_the_sampler_of_the_variables_decides(tracer: Make, receiver: Receiver) -> None:
+    made = await tracer(OTEL_TRACES_SAMPLER="always_off")
+    with made.span("probe") as span:
+        assert str(span.traceparent).endswith("-00")
+    await made.close()
+    assert receiver.requests == 0
+
+
+async def test_spans_leave_without_waiting_for_the_end(tracer: Make, receiver: Receiver) -> None:
+    made = await tracer()
+    with made.span("probe"):
+        pass
+
+    async def arrived() -> bool:
+        return "probe" in receiver.spans
+
+    await until(arrived)
+
+
+async def test_no_process_wide_provider_is_set(tracer: Make) -> None:
+    before = trace._TRACER_PROVIDER
+    made = await tracer()
+    with made.span("probe"):
+        assert trace._TRACER_PROVIDER is before is None
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+
+
+async def test_a_receiver_that_fails_is_told_once_and_again_when_it_works(
+    tracer: Make, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    receiver.status = 400
+    made = await tracer(OTEL_EXPORTER_OTLP_HEADERS="x-key=hunter2")
+
+    async def spans_until(requests: int) -> None:
+        async def enough() -> bool:
+            with made.span("probe"):
+                pass
+            return receiver.requests >= requests
+
+        await until(enough)
+
+    await spans_until(4)
+    assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
+    receiver.status = 200
+    await spans_until(8)
+    await made.close()
+    assert said(caplog)[1:] == ["spans are exported again"]
+    assert receiver.headers["x-key"] == "hunter2"
+    assert "hunter2" not in caplog.text
+
+
+async def test_nobody_listening_does_not_disturb(
+    tracer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await tracer(
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://user:hunter2@127.0.0.1:9",
+        OTEL_EXPORTER_OTLP_TIMEOUT="0.1",
+    )
+
+    async def told() -> bool:
+        with made.span("probe"):
+            pass
+        return bool(said(caplog))
+
+    await until(told)
+    await made.close()
+    assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
+    assert "hunter2" not in caplog.text
+
+
+async def test_the_end_does_not_wait_for_a_receiver_that_hangs(
+    tracer: Make,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(otlp, "_LAST_SPANS", 0.1)
+    receiver.hang = True
+    made = await tracer()
+    with made.span("probe"):
+        pass
+    async with asyncio.timeout(2):
+        await made.close()
+    assert "the last spans were not exported in 0.1 s" in said(caplog)
+
+
+async def test_a_queue_that_is_full_drops_spans_without_a_word(
+    tracer: Make, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.hang = True
+    made = await tracer(OTEL_BSP_MAX_QUEUE_SIZE="1", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1")
+    for _ in range(100):
+        with made.span("probe"):
+            pass
+    assert said(caplog) == []
+    receiver.over.set()
+
+
+async def test_after_the_end_spans_do_nothing(tracer: Make, receiver: Receiver) -> None:
+    made = await tracer()
+    await made.close()
+    await made.close()
+    with made.span("late") as span:
+        assert span.traceparent is None
+    assert receiver.spans == {}
