@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 from pydantic import ValidationError
 
 from exporter.fields import Section
@@ -93,6 +94,14 @@ def files(tmp_path: Path) -> Path:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     ours.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
     ours.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    key = serialization.load_pem_private_key(ours.private_key_pem.bytes(), None)
+    (tmp_path / "locked.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"hunter2"),
+        )
+    )
     (tmp_path / "token").write_text("hunter2\n")
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "lines").write_text("hunter2\nhunter3\n")
@@ -144,6 +153,7 @@ def test_a_secret_that_cannot_be_read_is_found_before_the_start(
         ({"ca_file": "token"}, "tls.ca_file", "holds no certificate"),
         ({"cert_file": "gone", "key_file": "key.pem"}, "tls.cert_file", "cannot read"),
         ({"cert_file": "cert.pem", "key_file": "gone"}, "tls.key_file", "cannot read"),
+        ({"cert_file": "cert.pem", "key_file": "locked.pem"}, "tls.cert_file", "not encrypted"),
         ({"cert_file": "cert.pem", "key_file": "token"}, "tls.cert_file", "no certificate with"),
     ],
 )

@@ -69,6 +69,12 @@ def test_a_call_to_a_host_that_only_looks_like_linear_is_none() -> None:
     assert found.stages[Stage.REMEDIATION_SELECTION] == pytest.approx(0.39)
 
 
+def test_a_request_that_the_service_itself_answers_is_no_call() -> None:
+    linear = {"server.address": "api.linear.app"}
+    answered = Drawn(9, "POST", 0.31, 0.35, 2, kind=2, attributes=linear)
+    assert times([*handled("run"), answered]).stages == ALL
+
+
 def test_a_stand_in_for_linear_is_a_matter_of_settings() -> None:
     spans = changed(handled("run"), "POST", attributes={"server.address": "linear.test"})
     rules = Rules(linear_hosts=frozenset({"linear.test"}))
