@@ -1,0 +1,29 @@
+"""One YAML document from one file, or what is wrong with it."""
+
+from pathlib import Path
+
+from slos.schema.document import Document, read_documents
+from slos.schema.problem import Position, Problem
+
+
+def read_one(path: Path, *, at: Position | None = None) -> tuple[Document | None, list[Problem]]:
+    """Read a file that holds one document; an empty file gives neither document nor problem.
+
+    Args:
+        path: the file.
+        at: where the file is named, for a file that cannot be read.
+    """
+    whole = Position(str(path))
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return None, [Problem(at or whole, f"cannot read {path}: {why}")]
+    documents, problems = read_documents(data, str(path))
+    if problems or not documents:
+        return None, problems
+    if len(documents) > 1:
+        return None, [
+            Problem(documents[1].at(), "a second document", "a configuration is one document")
+        ]
+    return documents[0], []

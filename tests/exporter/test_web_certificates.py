@@ -1,0 +1,198 @@
+"""TLS on loopback: what is presented, who is let in, and certificates that are renewed."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trustme
+from aiohttp import web
+
+from exporter.fields import Address
+from exporter.listen import bind
+from exporter.web.certificates import ServerTls, Tls
+from tests.exporter.tls_files import TlsFiles
+
+_TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+
+
+class Secured:
+    """A server with TLS on loopback."""
+
+    def __init__(self, files: TlsFiles, tls: Tls) -> None:
+        self.files = files
+        self.tls = tls
+        self.server = ServerTls(tls)
+        self.port = 0
+
+    async def ask(self, context: ssl.SSLContext, *, name: str = "127.0.0.1") -> str:
+        """Ask over a connection of its own; gives the number of the certificate that is shown."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=context, server_hostname=name
+        )
+        try:
+            shown = writer.get_extra_info("peercert")["serialNumber"]
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+        finally:
+            writer.transport.abort()
+        if not answer:  # TLS 1.3 lets the client speak before the server has looked at it
+            raise ConnectionResetError
+        assert answer.endswith(b"fine")
+        return str(shown)
+
+    async def refuses(self, context: ssl.SSLContext) -> bool:
+        try:
+            await self.ask(context)
+        except OSError:
+            return True
+        return False
+
+
+@pytest.fixture
+async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="fine")
+
+    files = TlsFiles(tmp_path)
+    made = Secured(files, Tls(files.cert, files.key))
+    app = web.Application()
+    app.add_routes([web.get("/", page)])
+    listener = bind("test", Address("127.0.0.1", 0))
+    made.port = listener.getsockname()[1]
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=made.server.context).start()
+    yield made
+    await runner.cleanup()
+
+
+def demanding(secured: Secured) -> Tls:
+    return replace(secured.tls, client_ca=secured.files.client_ca, verify=ssl.CERT_REQUIRED)
+
+
+@pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
+async def test_both_versions_of_tls_are_spoken(secured: Secured, version: ssl.TLSVersion) -> None:
+    assert await secured.ask(secured.files.client(only=version))
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "spoken", "refused"),
+    [(_TLS_13, _TLS_13, _TLS_13, _TLS_12), (_TLS_12, _TLS_12, _TLS_12, _TLS_13)],
+)
+async def test_versions_can_be_shut_out(
+    secured: Secured,
+    minimum: ssl.TLSVersion,
+    maximum: ssl.TLSVersion,
+    spoken: ssl.TLSVersion,
+    refused: ssl.TLSVersion,
+) -> None:
+    secured.server.adopt(replace(secured.tls, minimum=minimum, maximum=maximum))
+    assert await secured.ask(secured.files.client(only=spoken))
+    assert await secured.refuses(secured.files.client(only=refused))
+
+
+async def test_only_the_chosen_suites_are_spoken(secured: Secured) -> None:
+    suite = "ECDHE-ECDSA-AES256-GCM-SHA384"
+    secured.server.adopt(replace(secured.tls, ciphers=(suite,), server_chooses=False))
+    client = secured.files.client(only=_TLS_12)
+    client.set_ciphers(suite)
+    assert await secured.ask(client)
+    client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+    assert await secured.refuses(client)
+
+
+@pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
+async def test_a_client_must_show_a_certificate_of_the_right_authority(
+    secured: Secured, version: ssl.TLSVersion
+) -> None:
+    secured.server.adopt(demanding(secured))
+    files = secured.files
+    assert await secured.ask(files.client(files.clients, only=version))
+    assert await secured.refuses(files.client(trustme.CA(), only=version))
+    assert await secured.refuses(files.client(only=version))
+
+
+async def test_a_client_without_a_certificate_may_be_let_in(secured: Secured) -> None:
+    secured.server.adopt(replace(demanding(secured), verify=ssl.CERT_OPTIONAL))
+    assert await secured.ask(secured.files.client())
+    assert await secured.refuses(secured.files.client(trustme.CA()))
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # without and with SNI
+async def test_a_renewed_certificate_is_shown_from_the_next_connection_on(
+    secured: Secured, name: str
+) -> None:
+    client = secured.files.client()
+    first = await secured.ask(client, name=name)
+    assert await secured.ask(client, name=name) == first
+    secured.files.renew()
+    second = await secured.ask(client, name=name)
+    assert second != first
+    assert await secured.ask(client, name=name) == second
+
+
+@pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
+async def test_a_changed_authority_shuts_out_the_clients_of_the_old_one(
+    secured: Secured, version: ssl.TLSVersion
+) -> None:
+    files, other = secured.files, trustme.CA()
+    secured.server.adopt(demanding(secured))
+    old, new = files.client(files.clients, only=version), files.client(other, only=version)
+    assert await secured.ask(old)
+    files.trust_clients_of(other)
+    assert await secured.refuses(old)
+    assert await secured.ask(new)
+
+
+async def test_half_a_renewal_keeps_the_old_certificate_until_the_other_half_is_there(
+    secured: Secured, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, files = secured.files.client(), secured.files
+    first = await secured.ask(client)
+    old_key = files.key.read_bytes()
+    files.renew()
+    new_key = files.key.read_bytes()
+    files.key.write_bytes(old_key)
+    with caplog.at_level(logging.INFO):
+        assert await secured.ask(client) == first
+        assert await secured.ask(client) == first
+    assert caplog.text.count("key values mismatch; the one before stays") == 1
+    files.key.write_bytes(new_key)
+    assert await secured.ask(client) != first
+
+
+async def test_files_that_are_gone_change_nothing(secured: Secured) -> None:
+    client = secured.files.client()
+    first = await secured.ask(client)
+    secured.files.key.unlink()
+    assert await secured.ask(client) == first
+
+
+async def test_a_secret_that_kubernetes_swaps_is_loaded_anew(
+    secured: Secured, tmp_path: Path
+) -> None:
+    first_files, second_files = secured.files, TlsFiles(_made(tmp_path / "..2"))
+    mount = _made(tmp_path / "mount")
+    (mount / "..data").symlink_to(first_files.folder)
+    for name in ("tls.crt", "tls.key"):
+        (mount / name).symlink_to(f"..data/{name}")
+    secured.server.adopt(Tls(mount / "tls.crt", mount / "tls.key"))
+    assert await secured.ask(first_files.client())
+    (mount / "..tmp").symlink_to(second_files.folder)
+    (mount / "..tmp").rename(mount / "..data")
+    assert await secured.ask(second_files.client())
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def test_settings_that_cannot_be_used_leave_the_old_ones(secured: Secured) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        secured.server.adopt(replace(demanding(secured), key=Path("/nowhere/tls.key")))
+    assert await secured.ask(secured.files.client())
