@@ -1,0 +1,196 @@
+"""Reloading: when to read again and what comes of it; what is reloaded is not known here.
+
+Content is compared, not times or inodes: Kubernetes swaps symlinks, editors write new files,
+and neither means that anything changed.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from exporter.clock import Clock
+from slos.schema.problem import Problem, errors
+
+Value = TypeVar("Value")
+Digests = Mapping[Path, bytes | None]
+_ROUNDS = 5
+"""Reads until the files that a value names are those whose content is known."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source(Generic[Value]):
+    """What can be reloaded. Two values are equal when it makes no difference which is used."""
+
+    load: Callable[[], tuple[Value | None, list[Problem]]]
+    """Reads it. Called on a thread, so that a slow disk does not stall the probes."""
+    files: Callable[[Value], Iterable[Path]]
+    """Every file whose content makes another value of it."""
+    apply: Callable[[Value], Awaitable[None]]
+    """Goes on with a value; all of it or, with an exception, nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one reload."""
+
+    successful: bool
+    problems: tuple[Problem, ...] = ()
+
+    def __str__(self) -> str:
+        if self.successful:
+            return "the configuration was reloaded"
+        told = "\n".join(map(str, self.problems)) or "the log says why"
+        return f"the configuration was not reloaded, the one before stays\n{told}"
+
+
+class Reloader(Generic[Value]):
+    """Reloads on request and when content changes, one at a time; a bad value changes nothing."""
+
+    def __init__(
+        self, source: Source[Value], current: Value, *, clock: Clock, interval: float
+    ) -> None:
+        """Begin with a value that is in use already.
+
+        Args:
+            source: what to reload.
+            current: the value in use.
+            clock: the time.
+            interval: seconds between two looks at the files.
+        """
+        self._source = source
+        self._current = current
+        self._clock = clock
+        self._interval = interval
+        self._seen: Digests = {}
+        self._unreadable = False
+        self._turn = asyncio.Lock()
+        self._next: asyncio.Task[Outcome] | None = None
+        self._running: set[asyncio.Task[Outcome]] = set()
+        self._last = Outcome(successful=True)
+        self.last_success_at = clock.wall()
+        """When a reload was fine last, in seconds since 1970; the start counts as one."""
+
+    @property
+    def current(self) -> Value:
+        """The value in use."""
+        return self._current
+
+    @property
+    def last_successful(self) -> bool:
+        """Whether the last reload was fine; the start counts as one."""
+        return self._last.successful
+
+    async def request(self) -> Outcome:
+        """Reload now; gives the outcome of a reload that began after the request.
+
+        Requests that come while one reload is under way share the next one.
+        """
+        return await asyncio.shield(self._begin())
+
+    def request_soon(self) -> None:
+        """Reload without waiting for it, as a signal handler must."""
+        self._begin()
+
+    async def watch(self) -> None:
+        """Reload whenever content has changed and then held still for one look; never ends.
+
+        So a file that is being written is not read in half. Something that could not be read
+        is tried again at each look: it may name a file that is yet to come.
+        """
+        async with self._turn:
+            await self._attempt(unless_equal=True)
+        before: Digests = {}
+        while True:
+            await self._clock.sleep(self._interval)
+            try:
+                now = await self._look(self._current)
+            except Exception:  # noqa: BLE001 - out of threads, say; that passes
+                _log.exception("looking at the files broke")
+                continue
+            changed = any(self._seen.get(path, b"") != digest for path, digest in now.items())
+            if (changed and now == before) or self._unreadable:
+                await self.request()
+            before = now
+
+    async def close(self) -> None:
+        """End what is under way; whoever waits for it is cancelled."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _begin(self) -> asyncio.Task[Outcome]:
+        if self._next is None:
+            self._next = asyncio.create_task(self._take_turn(), name="reload")
+            self._running.add(self._next)
+            self._next.add_done_callback(self._running.discard)
+        return self._next
+
+    async def _take_turn(self) -> Outcome:
+        async with self._turn:
+            self._next = None  # from here on a request comes too late for what is read
+            return await self._attempt()
+
+    async def _attempt(self, *, unless_equal: bool = False) -> Outcome:
+        """Reload once, whatever breaks.
+
+        Args:
+            unless_equal: leave a value alone that is in use already: nothing has changed.
+        """
+        try:
+            value, problems = await self._read()
+            self._unreadable = value is None or bool(errors(problems))
+            if value is None or self._unreadable:
+                return self._conclude(Outcome(successful=False, problems=tuple(problems)))
+            if unless_equal and value == self._current:
+                return self._last
+            await self._source.apply(value)
+        except Exception:  # noqa: BLE001 - the prober goes on with what it has; it is told in full
+            _log.exception("reloading broke")
+            return self._conclude(Outcome(successful=False))
+        self._current = value
+        self.last_success_at = self._clock.wall()
+        return self._conclude(Outcome(successful=True, problems=tuple(problems)))
+
+    def _conclude(self, outcome: Outcome) -> Outcome:
+        if outcome.successful or outcome != self._last:  # the same failure is told once
+            _log.log(logging.INFO if outcome.successful else logging.ERROR, "%s", outcome)
+        self._last = outcome
+        return outcome
+
+    async def _read(self) -> tuple[Value | None, list[Problem]]:
+        """Load, knowing what the files held before that, so that no change slips between.
+
+        A value that names new files is loaded once more: what they held when it was loaded is
+        not known.
+        """
+        known = dict(await self._look(self._current))
+        for _ in range(_ROUNDS):
+            self._seen = known
+            value, problems = await asyncio.to_thread(self._source.load)
+            named = await self._look(value) if value is not None else {}
+            if named.keys() <= known.keys():
+                break
+            known = {**named, **known}
+        return value, problems
+
+    async def _look(self, value: Value) -> Digests:
+        return await asyncio.to_thread(_digests, list(self._source.files(value)))
+
+
+def _digests(paths: Iterable[Path]) -> Digests:
+    return {path: _digest(path) for path in paths}
+
+
+def _digest(path: Path) -> bytes | None:
+    """What a file holds, in short; None for one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError):
+        return None
