@@ -1,0 +1,86 @@
+"""A lease for processes that share a local volume: a file locked with `flock`.
+
+A row in SQLite with an expiry would need a clock that all trust, and a take-over that waits for
+it. A lock of the kernel needs neither: it is gone the moment its process is, `kill -9`
+included, and a process that merely hangs keeps it, so there is no moment with two holders.
+The file must lie on a volume of one machine; over a network locks may be lost unseen.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from exporter.lease import LeaseError
+
+
+class FileLease:
+    """Held by whoever has the file locked. It is never deleted, or two could lock two files."""
+
+    opens_at: float | None = None
+    """Never known: the kernel tells only whether it is free now."""
+
+    def __init__(self, path: Path, *, identity: str) -> None:
+        self._path = path
+        self._identity = identity
+        self._file: int | None = None
+        self._locked = False
+
+    async def acquire_or_renew(self) -> bool:
+        """Lock the file, or see that the lock still counts.
+
+        Raises:
+            LeaseError: the file cannot be opened or looked at.
+        """
+        try:
+            return self._hold()
+        except OSError as error:
+            raise LeaseError(f"{self._path}: {error.strerror}") from error
+
+    async def release(self) -> None:
+        """Unlock the file."""
+        self._let_go()
+
+    async def close(self) -> None:
+        """Close the file, which unlocks it."""
+        self._let_go()
+
+    def _hold(self) -> bool:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        if not (self._locked or self._lock(self._file)):
+            return False
+        if self._replaced(self._file):
+            # Someone deleted it. The holder sees that as well before the next attempt.
+            self._let_go()
+            return False
+        if not self._locked:
+            self._locked = True
+            self._sign(self._file)
+        return True
+
+    @staticmethod
+    def _lock(file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _replaced(self, file: int) -> bool:
+        """Whether others would lock another file under the same name."""
+        try:
+            return not os.path.samestat(os.fstat(file), self._path.stat())
+        except FileNotFoundError:
+            return True
+
+    def _sign(self, file: int) -> None:
+        """Write down who holds it, for whoever looks; a full disk does not matter."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{self._identity}\n".encode(), 0)
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+        self._file, self._locked = None, False

@@ -1,0 +1,113 @@
+"""Holding a lease over time, and stopping before another may begin."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from exporter.clock import Clock
+from exporter.lease import Lease, LeaseError
+
+Given = TypeVar("Given")
+_log = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Tries to hold a lease, again and again; `holding` is what the prober asks before it sends.
+
+    A claim counts from before it was made until `renew_deadline` later. Others let `duration`
+    pass after they saw it, and that is longer: no answer, no network and no pause of this
+    process makes two holders.
+    """
+
+    def __init__(self, lease: Lease, *, clock: Clock, renew_deadline: float, retry: float) -> None:
+        """Hold nothing yet.
+
+        Args:
+            lease: what to hold.
+            clock: the time.
+            renew_deadline: seconds a claim counts.
+            retry: seconds between two attempts.
+        """
+        self._lease = lease
+        self._clock = clock
+        self._renew_deadline = renew_deadline
+        self._retry = retry
+        self._until = self._until_wall = -math.inf
+        self._held = False
+        self._trouble = ""
+
+    @property
+    def holding(self) -> bool:
+        """Whether this prober may send now.
+
+        The wall clock has a say because it goes on while a machine is suspended. A step of it
+        costs a moment of holding, at most until the next renewal, and never adds one.
+        """
+        return self._clock.now() < self._until and self._clock.wall() < self._until_wall
+
+    async def run(self) -> None:
+        """Keep trying; never ends."""
+        while True:
+            await self.step()
+            await self._clock.sleep(self._pause())
+
+    async def step(self) -> None:
+        """Try once to hold or renew."""
+        now, wall = self._clock.now(), self._clock.wall()
+        try:
+            if await self._in_time(self._lease.acquire_or_renew()):
+                self._until = now + self._renew_deadline
+                self._until_wall = wall + self._renew_deadline
+            else:
+                self._until = -math.inf
+        except LeaseError as error:
+            self._tell_trouble(str(error))
+        except Exception as error:  # noqa: BLE001 - a bug here must not end the probing
+            self._tell_trouble(type(error).__name__)
+            _log.exception("lease: asking for it broke")
+        else:
+            self._tell_trouble("")
+        self._tell_holding()
+
+    async def release(self) -> None:
+        """Stop holding, and let another hold at once. `run` must have ended."""
+        self._until = -math.inf
+        self._tell_holding()
+        try:
+            await self._in_time(self._lease.release())
+        except LeaseError as error:
+            _log.warning("lease: not given up, others wait until it runs out: %s", error)
+
+    def _pause(self) -> float:
+        """Time to the next attempt: sooner, when another's claim runs out sooner."""
+        opens_at = self._lease.opens_at
+        left = math.inf if opens_at is None else opens_at - self._clock.now()
+        return min(left, self._retry) if left > 0 else self._retry
+
+    async def _in_time(self, call: Coroutine[Any, Any, Given]) -> Given:
+        """A call that may take half the deadline, so that a second one can follow."""
+        calling = asyncio.create_task(call)
+        limit = asyncio.create_task(self._clock.sleep(self._renew_deadline / 2))
+        try:
+            await asyncio.wait({calling, limit}, return_when=asyncio.FIRST_COMPLETED)
+            if not calling.done():
+                raise LeaseError("no answer in time")
+            return calling.result()
+        finally:
+            calling.cancel()
+            limit.cancel()
+            await asyncio.gather(calling, limit, return_exceptions=True)
+
+    def _tell_trouble(self, text: str) -> None:
+        """Log trouble when it begins, changes or ends, not with every attempt."""
+        if text != self._trouble:
+            _log.log(logging.WARNING if text else logging.INFO, "lease: %s", text or "fine again")
+        self._trouble = text
+
+    def _tell_holding(self) -> None:
+        holding = self.holding
+        if holding != self._held:
+            _log.info("lease: %s", "held, sending" if holding else "not held, sending nothing")
+        self._held = holding

@@ -1,0 +1,44 @@
+"""What may be set about the lease."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from exporter.fields import DnsLabel, Length, Section
+from slos.schema.units import Duration
+
+
+class LeaseSettings(Section):
+    """Which of several probers sends."""
+
+    kind: Literal["auto", "kubernetes", "file", "none"] = "auto"
+    """What decides. Default auto: a Kubernetes Lease within a cluster, a locked file elsewhere.
+    `file` serves processes that share a local volume; with `none` this prober always sends."""
+    name: DnsLabel = "slo-probe"
+    """The name of the Lease, or of the file. Default slo-probe: probers that shall send
+    independently of each other need a name each."""
+    namespace: DnsLabel | None = None
+    """Where the Lease is. Default: the namespace of the pod."""
+    duration: Length = Duration.of(seconds=15)
+    """How long a holder that says nothing keeps the others waiting. Default 15s, as in
+    Kubernetes' own components: with `retry` on top, the longest break when a holder dies."""
+    renew_deadline: Length = Duration.of(seconds=10)
+    """How long a holder that cannot renew goes on sending. Default 10s: what lies between it
+    and `duration` is for events on their way and for clocks that run at different speeds."""
+    retry: Length = Duration.of(seconds=2)
+    """Time between two attempts to hold or renew. Default 2s."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "LeaseSettings":
+        if not self.renew_deadline < self.duration:
+            raise ValueError(
+                f"renew_deadline {self.renew_deadline} is not below duration {self.duration}, "
+                "so two probers could send at once; "
+                "leave a third of duration between them, as 10s and 15s do"
+            )
+        if self.renew_deadline < self.retry * 2:
+            raise ValueError(
+                f"renew_deadline {self.renew_deadline} is below twice retry {self.retry}, "
+                "so one lost answer would end the sending; lower retry or raise renew_deadline"
+            )
+        return self

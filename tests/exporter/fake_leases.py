@@ -1,0 +1,128 @@
+"""An API server that knows Leases: versions, conflicts, and every way to be of no help."""
+
+import asyncio
+import copy
+import re
+from typing import Any
+
+from aiohttp import web
+
+from exporter.lease.kubernetes import ConflictError, Json
+
+TOKEN = "planted-token"  # noqa: S105 - planted, to look for it in logs
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+class Leases:
+    """One Lease object and the rules for writing it."""
+
+    def __init__(self) -> None:
+        self.lease: Json | None = None
+        self.writes: list[Json] = []
+        """Every spec that was written."""
+        self._version = 0
+
+    @property
+    def spec(self) -> Json:
+        assert self.lease is not None
+        spec: Json = self.lease["spec"]
+        return spec
+
+    def read(self) -> Json | None:
+        return copy.deepcopy(self.lease)
+
+    def create(self, spec: Json) -> None:
+        if self.lease is not None:
+            raise ConflictError
+        self._write({"metadata": {"name": "probe", "annotations": {"a": "b"}}, "spec": spec})
+
+    def replace(self, lease: Json) -> None:
+        if self.lease is None or lease["metadata"]["resourceVersion"] != self.version:
+            raise ConflictError
+        self._write(lease)
+
+    @property
+    def version(self) -> str:
+        assert self.lease is not None
+        return str(self.lease["metadata"]["resourceVersion"])
+
+    def touch(self) -> None:
+        """Change something that is not the spec."""
+        assert self.lease is not None
+        self._write(self.lease)
+
+    def _write(self, lease: Json) -> None:
+        spec = lease["spec"]
+        for key in ("acquireTime", "renewTime"):
+            assert _MICRO_TIME.fullmatch(spec[key]), spec[key]
+        assert spec["leaseDurationSeconds"] > 0
+        assert spec["leaseTransitions"] >= 0
+        self._version += 1
+        self.lease = copy.deepcopy(lease)
+        self.lease["metadata"]["resourceVersion"] = str(self._version)
+        self.writes.append(spec)
+
+
+class Direct:
+    """A `LeaseStore` without a network."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+
+    async def read(self) -> Json | None:
+        return self._leases.read()
+
+    async def create(self, spec: Json) -> None:
+        self._leases.create(spec)
+
+    async def replace(self, lease: Json) -> None:
+        self._leases.replace(lease)
+
+    async def close(self) -> None: ...
+
+
+class FakeApiServer:
+    """Leases over HTTP, for namespace `ai`."""
+
+    def __init__(self) -> None:
+        self.leases = Leases()
+        self.answers: list[web.Response] = []
+        """Answers to give first, whatever is asked."""
+        self.hanging = False
+        self.requests: list[str] = []
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        path = "/apis/coordination.k8s.io/v1/namespaces/ai/leases"
+        app.router.add_post(path, self._handle)
+        app.router.add_route("*", path + "/probe", self._handle)
+        return app
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.requests.append(request.method)
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return _status(401)
+        if self.answers:
+            return self.answers.pop(0)
+        if self.hanging:
+            await asyncio.Event().wait()
+        try:
+            return await self._do(request)
+        except ConflictError:
+            return _status(409)
+
+    async def _do(self, request: web.Request) -> web.Response:
+        if request.method == "POST":
+            body = await request.json()
+            assert (body["kind"], body["metadata"]["name"]) == ("Lease", "probe")
+            self.leases.create(body["spec"])
+            return web.json_response(self.leases.read(), status=201)
+        if self.leases.lease is None:
+            return _status(404)
+        if request.method == "PUT":
+            self.leases.replace(await request.json())
+        return web.json_response(self.leases.read())
+
+
+def _status(code: int, **more: Any) -> web.Response:  # noqa: ANN401 - JSON
+    return web.json_response({"kind": "Status", "code": code, **more}, status=code)
