@@ -66,7 +66,7 @@ class Node:
         return self.base.now() * self.rate + self.shift
 
     def wall(self) -> float:
-        return self.base.wall() + self.wall_shift
+        return 1e9 + self.base.now() * self.rate + self.wall_shift
 
     async def sleep(self, seconds: float) -> None:
         await self.base.sleep(seconds / self.rate)
