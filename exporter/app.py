@@ -1,51 +1,46 @@
-"""Wiring and lifecycle: what is built from what, started and stopped in which order."""
+"""Lifecycle: what is started and stopped in which order, by signals, the lease and reloads."""
 
 import asyncio
 import contextlib
-import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-
-from prometheus_client import CollectorRegistry
+from typing import Any
 
 from exporter import listen
-from exporter.canary import Canary
-from exporter.clock import Clock, SystemClock
-from exporter.config import Loaded
-from exporter.events import CanaryIdentity
+from exporter.aftercare import STEP
+from exporter.clock import SystemClock
+from exporter.config import Loaded, load
+from exporter.core import Core, core
+from exporter.engine import engine
+from exporter.face import Face, face
 from exporter.fields import Address
-from exporter.journal import Journal
-from exporter.judge import ProberFault
-from exporter.ledger import Ledger
-from exporter.metrics import Metrics
-from exporter.observers import visible_stages
-from exporter.post import session
-from exporter.probes import Means, probe_modules
-from exporter.pulse import Pulse
-from exporter.result import ProbeResult
-from exporter.rhythm import Plan
-from exporter.runner import RECENT, Duty, Runner
-from exporter.schedule import BEAT, Scheduler, Slot, keep_beating
-from exporter.version import version
+from exporter.lease.choice import keeper_of, open_lease
+from exporter.lease.keeper import LeaseKeeper
+from exporter.means import Outcome
+from exporter.reload import Reloader, Source
+from exporter.schedule import BEAT, Slot, every, keep_beating
+from exporter.shift import Shift
+from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 
-_LAST_WORDS = 2.0
-"""Seconds for aborted runs to write down that they are unknown."""
-_log = logging.getLogger(__name__)
+_STANDBY_LOOK = 0.2
+"""Seconds between two looks at the lease while another prober holds it."""
+_PATIENCE_ONCE = 300.0
+"""Seconds that a single turn waits for late observers and for the clean-up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prober:
-    """All parts of a running prober."""
+class _Running:
+    """What a prober consists of once it may send."""
 
-    runner: Runner
-    metrics: Metrics
-    registry: CollectorRegistry
-    pulse: Pulse
-    clock: Clock
-    abort: asyncio.Event
+    loaded: Loaded
+    core: Core
+    shift: Shift
+    site: Site
+    keeper: LeaseKeeper
+    tls: ServerTls | None
 
 
 async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
@@ -58,152 +53,186 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
     Raises:
         ListenError: an address is taken.
         JournalError: the journal cannot be used.
+        LeaseError: the lease can never be held.
     """
     config = loaded.config
     with _bound("canary", config.canary.listen) as canary, _bound("web", config.web.listen) as web:
-        async with _prober(loaded, canary) as prober:
-            site = Site(
-                prober.registry,
-                beat_age=lambda: prober.pulse.age(prober.clock.now()),
-                recent=lambda: prober.runner.recent,
-                scraped=prober.runner.scraped,
-            )
-            server = await listen.serve(site.app, web)
-            try:
-                await _probe_on(loaded, prober, site, lambda: _ready(say, canary, web))
-            finally:
-                await server.cleanup()
+        shown = face(loaded, SystemClock(), beat=BEAT)
+        site = Site(shown, loaded.web)
+        tls = ServerTls(loaded.web.tls) if loaded.web.tls else None
+        server = await listen.serve(site.app, web, tls=tls)
+        try:
+            async with _lease(loaded, shown) as keeper:
+                await _while_holding(loaded, shown, site, keeper, tls, (canary, web), say)
+        finally:
+            await server.cleanup()
 
 
-async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[ProbeResult]:
-    """Run every probe once, one after the other; `tell` hears of each before it starts."""
-    results = []
-    with _bound("canary", loaded.config.canary.listen) as canary:
-        async with _prober(loaded, canary) as prober:
-            with _stop_signals(prober.abort.set):
-                beating = asyncio.create_task(keep_beating(prober.pulse, prober.clock))
-                for name, settings in loaded.probes.items():
-                    tell(f"{name}: one event on its way, at most {settings.timeout}")
-                    clock = prober.clock
-                    results.append(await prober.runner.run(Slot(name, clock.now(), clock.wall())))
-                await _cancel(beating)
-    return results
+async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
+    """One turn of every probe, one after the other; `tell` hears of each before it starts."""
+    outcomes = []
+    with _bound("canary", loaded.config.canary.listen) as listener:
+        shown = face(loaded, SystemClock(), beat=BEAT)
+        async with core(loaded, shown, listener) as made, engine(loaded, made) as by:
+            by.take_over(made)
+            clock = shown.clock
+            with _signals(made.abort.set, signal.SIGTERM, signal.SIGINT):
+                async with _beside(keep_beating(shown.pulse, clock)):
+                    for key, probe in by.runner.probes.items():
+                        tell(f"{key}: on its way, at most {probe.rhythm.timeout}")
+                        outcomes.append(await by.runner.run(Slot(key, clock.now(), clock.wall())))
+                    if len(made.aftercare) and not made.abort.is_set():
+                        tell("looking for what the runs left behind, and cleaning up")
+                        await _settled(made)
+            return [_with_late_news(outcome, made) for outcome in outcomes]
 
 
-def _ready(say: Callable[[str], None], canary: socket.socket, web: socket.socket) -> None:
-    say(f"canary listening on {listen.url(canary)}")
-    say(f"web listening on {listen.url(web)}")
+async def _settled(made: Core) -> None:
+    """Wait until nothing is left to learn or to clean up, within reason."""
+    clock = made.face.clock
+    deadline = clock.now() + _PATIENCE_ONCE
+    while len(made.aftercare) and clock.now() < deadline and not made.abort.is_set():
+        await made.aftercare.step()
+        await clock.sleep(STEP / 4)
 
 
-async def _probe_on(
-    loaded: Loaded, prober: Prober, site: Site, announce: Callable[[], None]
+def _with_late_news(outcome: Outcome, made: Core) -> Outcome:
+    known = {run.id: run for run in made.face.recent}
+    results = tuple(known.get(result.id, result) for result in outcome.results)
+    return Outcome(results, outcome.checks, outcome.notes)
+
+
+async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, handed on once
+    loaded: Loaded,
+    shown: Face,
+    site: Site,
+    keeper: LeaseKeeper,
+    tls: ServerTls | None,
+    listeners: tuple[socket.socket, socket.socket],
+    say: Callable[[str], None],
 ) -> None:
-    """Keep the plan until a signal comes, then let the runs under way end."""
-    stop = asyncio.Event()
+    stop, (canary, web) = asyncio.Event(), listeners
+    serving = f"web listening on {listen.url(web, tls=tls is not None)}"
+    with _signals(stop.set, signal.SIGTERM, signal.SIGINT):
+        await keeper.step()
+        if not keeper.holding:
+            say(f"{serving}, standing by: another prober holds the lease")
+            await _until_held(keeper, shown, stop)
+    if stop.is_set():
+        return
+    async with core(loaded, shown, canary) as made:
+        site.scraped = made.courier.scraped
+        shift = Shift(made, may_send=lambda: keeper.holding)
+        await shift.begin(loaded)
+        say(f"canary listening on {listen.url(canary)}")
+        say(serving)
+        await _work(_Running(loaded, made, shift, site, keeper, tls), stop)
+
+
+async def _work(parts: _Running, stop: asyncio.Event) -> None:
+    """Probe until a signal comes, then let the runs under way end."""
+    made, site, shift = parts.core, parts.site, parts.shift
+    reloader = _reloader(parts)
+    site.reload = reloader.request
 
     def on_signal() -> None:
-        (prober.abort if stop.is_set() else stop).set()
+        (made.abort if stop.is_set() else stop).set()
 
-    scheduler = Scheduler(
-        [Plan(name, rhythm) for name, rhythm in loaded.probes.items()],
-        lambda slot: _forget(prober.runner, slot),
-        clock=prober.clock,
-        pulse=prober.pulse,
-        watcher=prober.metrics,
+    with (
+        _signals(on_signal, signal.SIGTERM, signal.SIGINT),
+        _signals(reloader.request_soon, signal.SIGHUP),
+    ):
+        clock = made.face.clock
+        async with _beside(
+            parts.keeper.run(),
+            every(STEP, made.aftercare.step, clock=clock),
+            every(STEP / 4, lambda: _show(parts, reloader), clock=clock),
+            reloader.watch(),
+        ):
+            site.ready = parts.keeper.holding
+            try:
+                await _first(stop.wait(), shift.keep())
+            finally:
+                site.ready, site.stopping = False, True
+                await reloader.close()
+                await shift.end(float(reloader.current.config.shutdown_grace.seconds))
+
+
+async def _show(parts: _Running, reloader: Reloader[Loaded]) -> None:
+    """State that nobody else keeps up to date."""
+    gauges = parts.core.face.gauges
+    gauges.config_ok.set(reloader.last_successful)
+    gauges.lease_held.set(parts.keeper.holding)
+    gauges.journals_set_aside.set(len(parts.core.journal.set_aside))
+    parts.site.ready = parts.keeper.holding and not parts.site.stopping
+
+
+def _reloader(parts: _Running) -> Reloader[Loaded]:
+    async def apply(loaded: Loaded) -> None:
+        if parts.tls is not None and loaded.web.tls is not None:
+            parts.tls.adopt(loaded.web.tls)
+        await parts.shift.begin(loaded)
+        parts.site.adopt(loaded.web)
+
+    first = parts.loaded
+    return Reloader(
+        Source(
+            load=lambda: load(first.file, before=first.config),
+            files=lambda loaded: loaded.files,
+            apply=apply,
+        ),
+        first,
+        clock=parts.core.face.clock,
+        interval=float(first.config.reload.every.seconds),
     )
-    with _stop_signals(on_signal):
-        keeping = asyncio.create_task(scheduler.run(), name="schedule")
-        waiting = asyncio.create_task(stop.wait(), name="stop")
-        site.ready = True
-        announce()
-        try:
-            await asyncio.wait({keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            site.ready = False
-            await _cancel(waiting, keeping)
-            await _drain(scheduler, prober, float(loaded.config.shutdown_grace.seconds))
-
-
-async def _drain(scheduler: Scheduler, prober: Prober, grace: float) -> None:
-    """Wait for runs under way, up to the grace period; a second signal ends the wait."""
-    if not scheduler.running:
-        return
-    _log.info("stopping: %d runs under way, at most %.0f s", len(scheduler.running), grace)
-    beating = asyncio.create_task(scheduler.beat())
-    aborting = asyncio.create_task(prober.abort.wait())
-    ending = asyncio.create_task(_end(scheduler.running))
-    await asyncio.wait({ending, aborting}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
-    prober.abort.set()
-    await asyncio.wait({ending}, timeout=_LAST_WORDS)
-    await _cancel(beating, aborting, ending, *scheduler.running)
-
-
-async def _end(runs: set[asyncio.Task[None]]) -> None:
-    await asyncio.wait(runs)
-
-
-async def _forget(runner: Runner, slot: Slot) -> None:
-    await runner.run(slot)
 
 
 @contextlib.asynccontextmanager
-async def _prober(loaded: Loaded, listener: socket.socket) -> AsyncIterator[Prober]:
-    """Everything but the plan and the pages: canary, journal, metrics, runner."""
-    clock = SystemClock()
-    registry = CollectorRegistry()
-    metrics = _metrics(loaded, registry)
-    pulse = Pulse(clock.now(), period=BEAT)
-    journal = Journal(
-        loaded.journal_path,
-        keep_runs=loaded.config.journal.keep_runs,
-        failed=metrics.journal_failure,
-        clock=clock,
-    )
-    orphans = await journal.start()
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(journal.close)
-        ledger = Ledger()
-        canary = Canary(
-            ledger, clock=clock, was_issued=journal.was_issued, count=metrics.canary_request
-        )
-        serving = await listen.serve(canary.app, listener)
-        stack.push_async_callback(serving.cleanup)
-        client = await stack.enter_async_context(session())
-        identity = CanaryIdentity(loaded.config.canary.name, loaded.config.canary.namespace)
-        means = Means(loaded.config.target.url, identity, client, ledger, clock, loaded.targets)
-
-        def prober_faults() -> set[ProberFault]:
-            faults = {ProberFault.SHUTDOWN} if means.abort.is_set() else set()
-            return faults | (set() if serving.sites else {ProberFault.CANARY_DOWN})
-
-        runner = Runner(
-            journal=journal, metrics=metrics, clock=clock, pulse=pulse, prober_faults=prober_faults
-        )
-        runner.recent.extend(await journal.recent(RECENT))
-        runner.account(orphans)
-        runner.duties = _duties(loaded, means)
-        pulse.beat(clock.now())
-        yield Prober(runner, metrics, registry, pulse, clock, means.abort)
+async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
+    settings, journal = loaded.config.lease, loaded.journal_path
+    beside = journal.with_name(f"{journal.name}.lease")
+    lease = open_lease(settings, file=beside, clock=shown.clock)
+    keeper = keeper_of(lease, settings, clock=shown.clock)
+    try:
+        yield keeper
+        await keeper.release()
+    finally:
+        await lease.close()
 
 
-def _metrics(loaded: Loaded, registry: CollectorRegistry) -> Metrics:
-    return Metrics(
-        registry,
-        probes={name: probe_modules()[name].Probe.PATH for name in loaded.probes},
-        visible=visible_stages(),
-        targets=loaded.targets,
-        version=version(),
-    )
+async def _until_held(keeper: LeaseKeeper, shown: Face, stop: asyncio.Event) -> None:
+    """Stand by, awake, until this prober is the one that sends, or is told to stop."""
+    async with _beside(keeper.run()):
+        while not keeper.holding and not stop.is_set():
+            shown.pulse.beat(shown.clock.now())
+            await shown.clock.sleep(_STANDBY_LOOK)
 
 
-def _duties(loaded: Loaded, means: Means) -> dict[str, Duty]:
-    return {
-        name: Duty(
-            probe_modules()[name].Probe(settings, means),
-            float(settings.max_send_lag.seconds),
-        )
-        for name, settings in loaded.probes.items()
-    }
+@contextlib.asynccontextmanager
+async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do things beside the block, and stop them with it; an error that ended one is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def _first(*works: Coroutine[Any, Any, object]) -> None:
+    """Wait for whichever ends first, and stop the others; its error is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.contextmanager
@@ -216,21 +245,12 @@ def _bound(name: str, address: Address) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _stop_signals(handle: Callable[[], None]) -> Iterator[None]:
+def _signals(handle: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         loop.add_signal_handler(number, handle)
     try:
         yield
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             loop.remove_signal_handler(number)
-
-
-async def _cancel(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:
-    """End tasks; an error that ended one before is raised."""
-    for task in tasks:
-        task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome

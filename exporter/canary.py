@@ -23,6 +23,7 @@ _REPLY_TYPE = "io.homelab.agent-sre.remediation.response"
 _CONNECTIONS_KEPT = 1_000
 _LARGEST_BODY = 65_536
 """Bytes; the parameters we send come back in a few hundred."""
+_LONGEST_ID = 100
 _BODY_WITHIN = 10.0
 """Seconds for a body to arrive; strangers who dribble shall not pile up."""
 
@@ -70,6 +71,7 @@ class Canary:
             finished_at=None,
             parameters_ok=intact,
             foreign_id=self._names_another(request, ticket),
+            known_as=_known_as(request, ticket),
         )
         return await self._answer(request, ticket, call, well_formed=parameters is not None)
 
@@ -136,6 +138,13 @@ def _ids(request: web.Request, parameters: dict[str, object]) -> list[str]:
         headers.get("ce-correlationid"),
     )
     return [place for place in places if may_be_ours(place)]
+
+
+def _known_as(request: web.Request, ticket: Ticket) -> str | None:
+    """The correlation id of the caller, where a converter on the way gave the event a new one."""
+    found = request.headers.get("ce-correlationid") or request.headers.get("ce-id", "")
+    fit = found and found != ticket.id and len(found) <= _LONGEST_ID and found.isprintable()
+    return found if fit else None
 
 
 async def _parameters(request: web.Request) -> dict[str, object] | None:

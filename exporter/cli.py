@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from exporter.config import Loaded
-    from exporter.result import ProbeResult
+    from exporter.means import Outcome
 
 Given = TypeVar("Given")
 _CONFIG = click.option(
@@ -97,9 +97,14 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
 
     loaded = _load(config)
     _log_to_stderr("error")
-    results = _go(app.once(loaded, tell=_tell_terminal))
-    click.echo(_json(results) if as_json else _lines(results))
-    sys.exit(0 if all(result.verdict == "ok" for result in results) else 1)
+    outcomes = _go(app.once(loaded, tell=_tell_terminal))
+    click.echo(_json(outcomes) if as_json else _lines(outcomes))
+    fine = (
+        all(result.verdict == "ok" for result in outcome.results)
+        and all(passed for _, passed in outcome.checks)
+        for outcome in outcomes
+    )
+    sys.exit(0 if all(fine) else 1)
 
 
 @main.command()
@@ -128,11 +133,13 @@ def _go(work: Coroutine[None, None, Given]) -> Given:
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
     from exporter.journal import JournalError  # noqa: PLC0415 - likewise
+    from exporter.lease import LeaseError  # noqa: PLC0415 - likewise
+    from exporter.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.listen import ListenError  # noqa: PLC0415 - likewise
 
     try:
         return asyncio.run(work)
-    except (ListenError, JournalError) as error:
+    except (ListenError, JournalError, LeaseError, LinearKeyError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 
@@ -152,17 +159,29 @@ def _tell_terminal(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _json(results: "list[ProbeResult]") -> str:
+def _json(outcomes: "list[Outcome]") -> str:
     import json  # noqa: PLC0415 - keeps --help quick
 
-    return json.dumps([result.as_json() for result in results], indent=2)
+    results = [result.as_json() for outcome in outcomes for result in outcome.results]
+    checks = [
+        {"criterion": criterion.value, "passed": passed}
+        for outcome in outcomes
+        for criterion, passed in outcome.checks
+    ]
+    return json.dumps({"runs": results, "checks": checks}, indent=2)
 
 
-def _lines(results: "list[ProbeResult]") -> str:
+def _lines(outcomes: "list[Outcome]") -> str:
     lines = []
-    for result in results:
-        lines.append(f"{result.probe} ({result.path}): {result.verdict}, {result.reason}")
-        lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in result.stages.items()]
+    for outcome in outcomes:
+        for result in outcome.results:
+            lines.append(f"{result.probe} ({result.path}): {result.verdict}, {result.reason}")
+            lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in result.stages.items()]
+        lines += [
+            f"{criterion}: {'passed' if passed else 'FAILED'}"
+            for criterion, passed in outcome.checks
+        ]
+        lines += [f"  {note}" for note in outcome.notes]
     return "\n".join(lines)
 
 

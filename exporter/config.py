@@ -1,27 +1,34 @@
 """The configuration: what may be set, and reading it with all problems at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
-from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section, Url
+from exporter.document_file import read_one
+from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
+from exporter.http_source.findings import findings as source_findings
+from exporter.http_source.settings import SourceSettings
+from exporter.lease.settings import LeaseSettings
+from exporter.observers import late_modules
+from exporter.paths import way_modules
 from exporter.probes import ProbeSettings, probe_modules
 from exporter.rhythm import Rhythm
-from slos.schema.contract import Stage
-from slos.schema.document import Document, read_documents, validate
+from exporter.web.config_file import WebConfig, read_web_config
+from slos.schema.contract import Route, Source, Stage
+from slos.schema.document import Document, Location, validate
 from slos.schema.problem import Position, Problem, errors
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration
 
 
-class Target(Section):
-    """Whom to ask."""
+class Target(SourceSettings):
+    """Whom to ask: `url` is where agent-sre takes CloudEvents.
 
-    url: Url
-    """Where agent-sre takes CloudEvents. No default: nobody shall be probed by accident."""
+    Nothing that is sent is repeated, so `retries` counts for questions about its health only.
+    """
 
 
 class CanarySettings(Section):
@@ -42,6 +49,9 @@ class Web(Section):
 
     listen: Listen = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
     """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
+    config_file: str | None = Field(default=None, min_length=1)
+    """TLS, headers and users, in the `web.config.file` format of Prometheus exporters; relative to
+    the configuration. Default none: plain HTTP for everyone."""
 
 
 class JournalSettings(Section):
@@ -52,6 +62,13 @@ class JournalSettings(Section):
     pod, or a restart cannot account for the runs it cut off."""
     keep_runs: int = Field(default=100_000, ge=100, le=100_000_000)
     """Finished runs to keep. Default 100000: about 87 days at the house interval, 30 MB."""
+
+
+class Watching(Section):
+    """When the configuration is read again, beside SIGHUP and `POST /-/reload`."""
+
+    every: Length = Duration.of(seconds=30)
+    """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""
 
 
 class _Probes(Section):
@@ -67,15 +84,23 @@ class _Probes(Section):
         return self
 
 
-def _probes_model() -> type[_Probes]:
-    """A section with one key per file in `probes/`, so a new probe needs no edit here."""
-    keys: dict[str, Any] = {
-        name: (module.Settings, None) for name, module in probe_modules().items()
-    }
-    return create_model("Probes", __base__=_Probes, **keys)
+def _by_name(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - made here
+    """A section with one key per plug-in, so a new one needs no edit here."""
+    keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
+    return create_model(model, __base__=base, **keys)
 
 
-Probes = _probes_model()
+Probes = _by_name("Probes", _Probes, {n: m.Settings for n, m in probe_modules().items()})
+Paths = _by_name(
+    "Paths",
+    Section,
+    {
+        route.value: module.Settings
+        for route, module in way_modules().items()
+        if module.Settings.model_fields
+    },
+)
+Observers = _by_name("Observers", Section, {n: m.Settings for n, m in late_modules().items()})
 
 
 class Config(Section):
@@ -85,6 +110,12 @@ class Config(Section):
     canary: CanarySettings = CanarySettings()
     web: Web = Web()
     journal: JournalSettings = JournalSettings()
+    lease: LeaseSettings = LeaseSettings()
+    reload: Watching = Watching()
+    paths: Paths = Paths()  # type: ignore[valid-type]
+    observers: Observers = Observers()  # type: ignore[valid-type]
+    prometheus: SourceSettings | None = None
+    """Where the metrics of agent-sre's pods are, for the leak probe. Default none."""
     specs: list[str] = Field(default=[])
     """Spec files whose latency targets become histogram buckets and checks, relative to the
     configuration. Default none: then no stage has a target."""
@@ -96,6 +127,10 @@ class Config(Section):
     probes: Probes  # type: ignore[valid-type]
 
 
+_FIXED = ("canary", "web.listen", "journal", "lease")
+"""What is decided at the start; another value needs another start."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration that is fine, with all it refers to."""
@@ -103,57 +138,79 @@ class Loaded:
     file: Path
     config: Config
     targets: Mapping[Stage, Duration]
+    web: WebConfig
 
     @property
     def probes(self) -> dict[str, Rhythm]:
         """The settings of every probe that is to run."""
-        found: BaseModel = self.config.probes
-        return {name: getattr(found, name) for name in sorted(found.model_fields_set)}
+        return cast("dict[str, Rhythm]", _set(self.config.probes))
+
+    @property
+    def paths(self) -> dict[Route, Section]:
+        """The settings of every way; the direct one needs none."""
+        direct = way_modules()[Route.DIRECT].Settings()
+        given = {Route(name): each for name, each in _set(self.config.paths).items()}
+        return {Route.DIRECT: direct, **given}
+
+    @property
+    def observers(self) -> dict[Source, Section]:
+        """The settings of every late observer in use."""
+        return {Source(name): each for name, each in _set(self.config.observers).items()}
+
+    @property
+    def folder(self) -> Path:
+        """Where relative names start."""
+        return self.file.parent
 
     @property
     def journal_path(self) -> Path:
         """The file of the journal."""
-        return self.file.parent / self.config.journal.path
+        return self.folder / self.config.journal.path
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file whose content makes another configuration of it."""
+        specs = [self.folder / spec for spec in self.config.specs]
+        return [self.file, *specs, *self.web.files]
 
 
-def load(path: Path) -> tuple[Loaded | None, list[Problem]]:
-    """Read a configuration and its specs; gives it only when nothing is wrong."""
-    document, problems = _document(path)
+def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, list[Problem]]:
+    """Read a configuration and its specs; gives it only when nothing is wrong.
+
+    Args:
+        path: of the file.
+        before: the one in use, when this is to take its place.
+    """
+    document, problems = read_one(path)
     if document is None:
-        return None, problems
+        empty = Problem(Position(str(path)), "this file is empty", "start with 'target:'")
+        return None, problems or [empty]
     config, found = validate(document, Config)
     if config is None:
         return None, problems + found
     targets, found = _targets(config, document, path)
-    problems += found
-    loaded = Loaded(path, config, targets)
+    web, more = _web(config, document, path)
+    loaded = Loaded(path, config, targets, web)
+    problems += [*found, *more, *_files(loaded, document), *_fixed(loaded, document, before)]
     if not errors(problems):
-        problems += _beside_specs(loaded, document)
+        problems += [*_beside_specs(loaded, document), *_ways(loaded, document)]
     return (None if errors(problems) else loaded), problems
 
 
-def _document(path: Path) -> tuple[Document | None, list[Problem]]:
-    data, problems = _read(path, Position(str(path)))
-    if data is None:
-        return None, problems
-    documents, problems = read_documents(data, str(path))
-    if problems:
-        return None, problems
-    if not documents:
-        return None, [Problem(Position(str(path)), "this file is empty", "start with 'target:'")]
-    if len(documents) > 1:
-        return None, [
-            Problem(documents[1].at(), "a second document", "a configuration is one document")
-        ]
-    return documents[0], []
+def _set(section: BaseModel) -> dict[str, Section]:
+    return {
+        name: value
+        for name in sorted(section.model_fields_set)
+        if (value := getattr(section, name)) is not None
+    }
 
 
-def _read(path: Path, at: Position) -> tuple[bytes | None, list[Problem]]:
-    try:
-        return path.read_bytes(), []
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return None, [Problem(at, f"cannot read {path}: {why}")]
+def _web(config: Config, document: Document, path: Path) -> tuple[WebConfig, list[Problem]]:
+    if config.web.config_file is None:
+        return WebConfig(), []
+    at = document.at(("web", "config_file"))
+    web, problems = read_web_config(path.parent / config.web.config_file, at=at)
+    return web or WebConfig(), problems
 
 
 def _targets(
@@ -164,9 +221,13 @@ def _targets(
     problems: list[Problem] = []
     for index, spec in enumerate(config.specs):
         file = path.parent / spec
-        data, found = _read(file, document.at(("specs", index)))
-        problems += found
-        targets, found = load_targets(data, str(file)) if data is not None else ({}, [])
+        try:
+            data = file.read_bytes()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            problems.append(Problem(document.at(("specs", index)), f"cannot read {file}: {why}"))
+            continue
+        targets, found = load_targets(data, str(file))
         problems += found
         for stage, target in targets.items():
             merged[stage] = min(target, merged.get(stage, target))
@@ -180,3 +241,47 @@ def _beside_specs(loaded: Loaded, document: Document) -> list[Problem]:
         for name, settings in loaded.probes.items()
         for key, message, hint in cast("ProbeSettings", settings).findings(loaded.targets)
     ]
+
+
+def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:
+    """Secrets and certificates that are not where the settings say."""
+    sources: list[tuple[Location, SourceSettings]] = [(("target",), loaded.config.target)]
+    if loaded.config.prometheus:
+        sources.append((("prometheus",), loaded.config.prometheus))
+    for path, settings in sources:
+        yield from _told(document, path, source_findings(settings, loaded.folder))
+    for source, observer in loaded.observers.items():
+        found = late_modules()[source].findings(observer, loaded.folder)
+        yield from _told(document, ("observers", source.value), found)
+
+
+def _told(
+    document: Document, path: Location, found: Iterable[tuple[str, str, str]]
+) -> Iterable[Problem]:
+    for key, message, hint in found:
+        place = (*path, *key.split("."))
+        yield Problem(document.at(place), f"{'.'.join(map(str, place))}: {message}", hint)
+
+
+def _ways(loaded: Loaded, document: Document) -> Iterable[Problem]:
+    """Probes that take a way nobody described."""
+    for name, settings in loaded.probes.items():
+        for _, route in probe_modules()[name].lines(settings):
+            if route not in loaded.paths:
+                message = f"probes.{name} takes the way {route}, which has no section under paths"
+                hint = f"add paths: {{{route}: {{url: ...}}}}"
+                yield Problem(document.at(("probes", name)), message, hint)
+
+
+def _fixed(loaded: Loaded, document: Document, before: Config | None) -> Iterable[Problem]:
+    """What cannot change while the prober runs."""
+    for key in _FIXED if before else ():
+        now: Any = loaded.config
+        then: Any = before
+        for part in key.split("."):
+            now, then = getattr(now, part), getattr(then, part)
+        if now != then:
+            hint = "restart the prober, or take the change back"
+            yield Problem(
+                document.at(tuple(key.split("."))), f"{key} changed while it is in use", hint
+            )

@@ -15,8 +15,10 @@ from exporter.result import timestamp
 
 CONTENT_TYPE = "application/cloudevents+json"
 FIRED = "io.homelab.prometheus.alert.fired"
+RESOLVED = "io.homelab.prometheus.alert.resolved"
 ALERT_NAME = "SloProbeSynthetic"
 _SOURCE = "slo-probe"
+_GENERATOR = "https://slo-probe.invalid/"
 _ID = re.compile(r"slo-probe-[0-9a-f]{32}")
 
 
@@ -52,70 +54,124 @@ def parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:
     }
 
 
-def fired(
-    run_id: str, *, probe: str, sent: Mapping[str, str], canary: CanaryIdentity, at: float
-) -> dict[str, Any]:
-    """A fired alert as a structured-mode CloudEvent.
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A synthetic alert before it is put into an envelope.
+
+    Attributes:
+        id: of the run.
+        probe: its name, for whoever reads the alert.
+        sent: the parameters for the canary.
+        canary: the one function it names.
+        at: wall clock seconds of the intended send.
+        traceparent: of the trace it is part of (W3C), if there is one.
+    """
+
+    id: str
+    probe: str
+    sent: Mapping[str, str]
+    canary: CanaryIdentity
+    at: float
+    traceparent: str | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Labels by which everyone can tell that nothing is wrong."""
+        return {
+            "alertname": ALERT_NAME,
+            "severity": "info",
+            "synthetic": "true",
+            "probe": self.probe,
+        }
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """What it says, and which function is to be called with what."""
+        return {
+            "summary": "Synthetic alert of slo-probe: nothing is wrong.",
+            "description": f"Sent to measure the way of an alert through agent-sre ({self.id}).",
+            "lambda_function": self.canary.name,
+            "lambda_parameters": json.dumps(dict(self.sent)),
+        }
+
+
+def fired(alert: Alert) -> dict[str, Any]:
+    """A fired alert as a structured-mode CloudEvent."""
+    return _event(alert, FIRED, alert.id, {"status": "firing", "endsAt": None}, at=alert.at)
+
+
+def resolved(alert: Alert, *, at: float) -> dict[str, Any]:
+    """The end of an alert, likewise; its id says which one it ends.
 
     Args:
-        run_id: the id of the run.
-        probe: the name of the probe, for whoever reads the alert.
-        sent: the parameters for the canary.
-        canary: the function to name.
-        at: wall clock seconds of the intended send.
+        alert: that was fired.
+        at: wall clock seconds of its end.
     """
-    event = {
-        "specversion": "1.0",
-        "type": FIRED,
-        "source": _SOURCE,
-        "id": run_id,
-        "time": timestamp(at),
-        "datacontenttype": "application/json",
-        "data": {
-            "status": "firing",
-            "labels": _labels(probe),
-            "annotations": _annotations(run_id, sent, canary),
-            "startsAt": timestamp(at),
-            "endsAt": None,
-            "generatorURL": "https://slo-probe.invalid/",
-            "fingerprint": run_id[-16:],
-        },
+    ends = {"status": "resolved", "endsAt": timestamp(at)}
+    return _event(alert, RESOLVED, end_of(alert.id), ends, at=at)
+
+
+def end_of(run_id: str) -> str:
+    """The id of the event that ends the alert of a run."""
+    return f"{run_id}-resolved"
+
+
+def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[str, Any]:
+    """An alert as Alertmanager's API takes it.
+
+    Args:
+        alert: what it says.
+        label: the label to give a value of its own, so that no other alert is grouped with it.
+        ends_at: wall clock seconds, to end it.
+    """
+    entry = {
+        "labels": {**alert.labels, label: alert.id},
+        "annotations": alert.annotations,
+        "startsAt": timestamp(alert.at),
+        "generatorURL": _GENERATOR,
     }
-    guard(event, canary)
-    return event
+    guard(entry, alert.canary)
+    return entry if ends_at is None else {**entry, "endsAt": timestamp(ends_at)}
 
 
-def guard(event: Mapping[str, Any], canary: CanaryIdentity) -> None:
-    """Refuse an event that could be taken for a real alert or start a real remediation.
+def guard(alert: Mapping[str, Any], canary: CanaryIdentity) -> None:
+    """Refuse labels and annotations that could start a real remediation or look like an incident.
 
     Raises:
         ForbiddenEventError: naming the broken rule.
     """
-    data = event["data"]
+    labels, annotations = alert["labels"], alert["annotations"]
     rules = {
-        "severity is info": data["labels"].get("severity") == "info",
-        "synthetic is true": data["labels"].get("synthetic") == "true",
-        "only the canary is named": data["annotations"].get("lambda_function") == canary.name,
-        "no function but the canary": "lambda_function" not in data["labels"],
+        "severity is info": labels.get("severity") == "info",
+        "synthetic is true": labels.get("synthetic") == "true",
+        "only the canary is named": annotations.get("lambda_function") == canary.name,
+        "no function but the canary": "lambda_function" not in labels,
     }
     broken = [rule for rule, kept in rules.items() if not kept]
     if broken:
         raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
 
 
-def _labels(probe: str) -> dict[str, str]:
-    return {
-        "alertname": ALERT_NAME,
-        "severity": "info",
-        "synthetic": "true",
-        "probe": probe,
+def _event(
+    alert: Alert, kind: str, event_id: str, ends: Mapping[str, Any], *, at: float
+) -> dict[str, Any]:
+    data = {
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": timestamp(alert.at),
+        "generatorURL": _GENERATOR,
+        "fingerprint": alert.id[-16:],
+        **ends,
     }
-
-
-def _annotations(run_id: str, sent: Mapping[str, str], canary: CanaryIdentity) -> dict[str, str]:
+    guard(data, alert.canary)
+    trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
     return {
-        "summary": "Synthetic alert of slo-probe: nothing is wrong.",
-        "description": f"Sent to measure the way of an alert through agent-sre ({run_id}).",
-        "lambda_function": canary.name,
-        "lambda_parameters": json.dumps(dict(sent)),
+        "specversion": "1.0",
+        "type": kind,
+        "source": _SOURCE,
+        "id": event_id,
+        "time": timestamp(at),
+        "datacontenttype": "application/json",
+        **trace,
+        "data": data,
     }

@@ -37,6 +37,8 @@ class Call:
     """Every parameter that was sent came back with its value."""
     foreign_id: bool = False
     """The call carried the event id of another run."""
+    known_as: str | None = None
+    """The id under which agent-sre knows the event, where it is not the run's own."""
 
     @property
     def contact_at(self) -> float:
@@ -49,7 +51,7 @@ class Evidence:
     """The facts of one run."""
 
     intended: float
-    """When the plan wanted the event sent; every latency counts from here."""
+    """When the plan wanted the event sent."""
     sent: float | None = None
     replied_at: float | None = None
     status: int | None = None
@@ -57,6 +59,18 @@ class Evidence:
     transport: TransportFault | None = None
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
+    started: float | None = None
+    """Where the clock of the latencies starts, if not at the intended time."""
+    synchronous: bool = True
+    """The reply came from agent-sre itself, after its work; not from something in front of it."""
+
+    end_taken: bool | None = None
+    """Whether the end of the alert was answered with 2xx; None when none was sent."""
+
+    @property
+    def since(self) -> float:
+        """What latencies count from."""
+        return self.intended if self.started is None else self.started
 
     @property
     def accepted(self) -> bool:

@@ -15,6 +15,7 @@ from slos.schema.units import Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _HIGHEST_PORT = 65535
 
 
@@ -73,6 +74,12 @@ def _dns_label(value: str) -> str:
     return value
 
 
+def _label_name(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is no label name; use letters, digits and _")
+    return value
+
+
 def _canary_name(value: str) -> str:
     if "canary" not in value:
         raise ValueError(
@@ -86,5 +93,6 @@ Length = Annotated[Duration, PlainValidator(_length)]
 Share = Annotated[Decimal, PlainValidator(_share)]
 Listen = Annotated[Address, PlainValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+LabelName = Annotated[str, AfterValidator(_label_name)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_canary_name)]

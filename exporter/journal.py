@@ -1,7 +1,8 @@
-"""The journal: every run is written down before its event is sent, and closed afterwards.
+"""The journal: every run is written down before its event is sent, and at each step afterwards.
 
 It never stops a run. What cannot be written is counted, kept in memory and written with the
-next success; runs left open by an earlier process are closed as unknown, exactly once.
+next success; runs left open by an earlier process are judged unknown, exactly once. Runs that
+change at the same time are written together, so that a burst costs a few transactions only.
 """
 
 import asyncio
@@ -14,19 +15,20 @@ from typing import TypeVar
 
 from exporter.clock import Clock
 from exporter.judge import Reason
-from exporter.result import ProbeResult
-from exporter.store import JournalError, Row, Store
+from exporter.result import Leaving, ProbeResult
+from exporter.store import JournalError, Row, State, Store
 from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0
 _log = logging.getLogger(__name__)
 Found = TypeVar("Found")
+Other = TypeVar("Other")
 
-__all__ = ["Journal", "JournalError"]
+__all__ = ["Journal", "JournalError", "State"]
 
 
 class Journal:
-    """The asynchronous face of the store, on one thread of its own."""
+    """The asynchronous face of the store, which works on one thread of its own."""
 
     def __init__(
         self,
@@ -42,14 +44,17 @@ class Journal:
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._owed: dict[str, Row] = {}
-        """What is not yet on disk; touched only by the journal's thread."""
+        """What is not yet on disk."""
+        self._writing = asyncio.Lock()
+        self._next_write: asyncio.Task[None] | None = None
         self._recovered = False
         self._orphans: list[ProbeResult] = []
+        self._told_aside = 0
         self._logged_at: float | None = None
         self._failures = 0
 
     async def start(self) -> list[ProbeResult]:
-        """Open the file and close what an earlier process left open; gives those runs.
+        """Open the file and judge what an earlier process left open; gives those runs.
 
         Raises:
             JournalError: the file cannot be a journal of this process.
@@ -63,7 +68,7 @@ class Journal:
             await self._in_thread(self._store.release)
             self._thread.shutdown(wait=False)
             raise
-        await self._attempt(JournalOperation.CLOSE_RUN, self._settle, None)
+        await self._write(JournalOperation.CLOSE_RUN)
         return self.take_orphans()
 
     def take_orphans(self) -> list[ProbeResult]:
@@ -74,85 +79,104 @@ class Journal:
         orphans, self._orphans = self._orphans, []
         return orphans
 
-    async def open_run(self, run: ProbeResult) -> None:
-        """Write a run down, before its event is sent."""
-        await self._put(JournalOperation.OPEN_RUN, "planned", run)
-
-    async def mark_sent(self, run: ProbeResult) -> None:
-        """Note that the event of a run is on its way."""
-        await self._put(JournalOperation.OPEN_RUN, "sent", run)
-
-    async def close_run(self, result: ProbeResult) -> None:
-        """Write down what became of a run."""
-        await self._put(JournalOperation.CLOSE_RUN, "done", result)
+    async def put(self, state: State, run: ProbeResult) -> None:
+        """Write down how far a run has come; `planned` before its event is sent."""
+        self._owe(state, run)
+        opening = state in (State.PLANNED, State.SENT)
+        operation = JournalOperation.OPEN_RUN if opening else JournalOperation.CLOSE_RUN
+        if self._next_write is None:
+            self._next_write = asyncio.create_task(self._write(operation), name="journal")
+        await asyncio.shield(self._next_write)
 
     async def was_issued(self, run_id: str) -> bool:
         """Whether a run of this id was ever written down; False when that cannot be read."""
-        return await self._attempt(
-            JournalOperation.READ, lambda: self._store.knows(run_id), otherwise=False
-        )
+        return await self._read(lambda: self._store.knows(run_id), otherwise=False)
 
     async def recent(self, limit: int) -> list[ProbeResult]:
-        """The last finished runs, newest first; none when they cannot be read."""
-        return await self._attempt(
-            JournalOperation.READ, lambda: self._store.recent(limit), otherwise=[]
-        )
+        """The last judged runs, newest first; none when they cannot be read."""
+        return await self._read(lambda: self._store.recent(limit), otherwise=[])
+
+    async def unfinished(self) -> list[Row]:
+        """Judged runs about which more may be learned, or which left something behind."""
+        return await self._read(self._store.unfinished, otherwise=[])
+
+    @property
+    def set_aside(self) -> list[Path]:
+        """Where damaged files were moved to since the start."""
+        return list(self._store.set_aside)
 
     async def close(self) -> None:
         """Write what is owed, if that is possible by now, and give the file up."""
         if self._owed:
-            await self._attempt(JournalOperation.CLOSE_RUN, self._settle, None)
+            await self._write(JournalOperation.CLOSE_RUN)
         await self._in_thread(self._store.release)
         self._thread.shutdown(wait=False)
 
-    async def _put(self, operation: JournalOperation, state: str, run: ProbeResult) -> None:
-        await self._in_thread(lambda: self._owe(state, run))  # first, or a failure forgets it
-        await self._attempt(operation, self._settle, None)
+    async def _write(self, operation: JournalOperation) -> None:
+        """Write all that is owed when its turn comes; what changes meanwhile is the next one's."""
+        async with self._writing:
+            self._next_write = None
+            if not self._recovered:
+                found = await self._attempt(operation, self._store.unjudged, otherwise=None)
+                if found is None:
+                    return
+                self._adopt(found)
+            batch = dict(self._owed)
+            if not batch:
+                return
+            changed = list(batch.values())
+            if await self._attempt(operation, lambda: self._store.write(changed), otherwise=0):
+                for run_id, row in batch.items():
+                    if self._owed.get(run_id) is row:
+                        del self._owed[run_id]
+
+    async def _read(self, work: Callable[[], Found], *, otherwise: Found) -> Found:
+        return await self._attempt(JournalOperation.READ, work, otherwise=otherwise)
 
     async def _attempt(
-        self, operation: JournalOperation, work: Callable[[], Found], otherwise: Found
-    ) -> Found:
+        self, operation: JournalOperation, work: Callable[[], Found], *, otherwise: Other
+    ) -> Found | Other:
         """Do it on the thread; a failure is counted and gives the other value."""
 
         def attempt() -> Found:
-            self._ready()
+            self._store.open()
             return work()
 
         try:
-            return await self._in_thread(attempt)
+            found = await self._in_thread(attempt)
         except (sqlite3.Error, JournalError) as error:
             self._report(operation, error)
             await self._in_thread(self._disconnect)
             return otherwise
+        self._tell_set_aside()
+        return found
 
     async def _in_thread(self, work: Callable[[], Found]) -> Found:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _ready(self) -> None:
-        """Connect, and see what an earlier process left open, the first time that works."""
-        self._store.open()
-        if not self._recovered:
-            for run in self._store.open_runs():
-                if run.id not in self._owed:
-                    self._owe("done", run)
-                    self._orphans.append(run)
-            self._recovered = True
+    def _adopt(self, left_open: list[ProbeResult]) -> None:
+        """Judge what an earlier process left open, the first time that the file can be read."""
+        for run in left_open:
+            if run.id not in self._owed:
+                self._owe(State.JUDGED, run)
+                self._orphans.append(run)
+        self._recovered = True
 
-    def _owe(self, state: str, run: ProbeResult) -> None:
+    def _owe(self, state: State, run: ProbeResult) -> None:
         self._owed[run.id] = (state, run)
         if len(self._owed) > self._keep_runs:
             del self._owed[next(iter(self._owed))]
-
-    def _settle(self) -> None:
-        if self._owed:
-            self._store.write(list(self._owed.values()))
-            self._owed.clear()
 
     def _disconnect(self) -> None:
         try:
             self._store.disconnect()
         except sqlite3.Error as error:
             _log.debug("journal: closing after a failure failed too: %s", error)
+
+    def _tell_set_aside(self) -> None:
+        for path in self._store.set_aside[self._told_aside :]:
+            _log.error("journal: the file was damaged; set aside as %s, a new one begun", path)
+            self._told_aside += 1
 
     def _report(self, operation: JournalOperation, error: Exception) -> None:
         self._failed(operation)
@@ -168,8 +192,21 @@ class Journal:
             self._logged_at, self._failures = now, 0
 
 
-def opened(probe: str, path: str, run_id: str, intended_at: float) -> ProbeResult:
+def opened(
+    probe: str,
+    path: str,
+    run_id: str,
+    intended_at: float,
+    leavings: tuple[Leaving, ...] = (),
+) -> ProbeResult:
     """A run before it is sent, with the verdict it gets if nobody ever closes it."""
     return ProbeResult(
-        probe, path, run_id, Verdict.UNKNOWN, Reason.PROBER_RESTARTED, {}, intended_at
+        probe,
+        path,
+        run_id,
+        Verdict.UNKNOWN,
+        Reason.PROBER_RESTARTED,
+        {},
+        intended_at,
+        leavings=leavings,
     )

@@ -12,7 +12,8 @@ The first line that applies wins:
 | 6  | no reply by the deadline                    | timeout     |
 | 7  | 2xx, no call by the deadline                | lost        |
 | 8  | 2xx, one call, finished after `late_after`  | late        |
-| 9  | 2xx, one call, in time                      | ok          |
+| 9  | the end of the alert was not taken          | rejected    |
+| 10 | 2xx, one call, in time                      | ok          |
 
 Why this order: a prober at fault proves nothing (1); wrong data and double execution do harm
 whatever the reply says (2, 3); a failure to deliver explains all that follows (4, 5, 6).
@@ -23,7 +24,6 @@ from enum import StrEnum
 
 from exporter.evidence import Evidence
 from slos.schema.contract import Verdict
-from slos.schema.units import Duration
 
 
 class ProberFault(StrEnum):
@@ -51,6 +51,7 @@ class Reason(StrEnum):
     CLIENT_ERROR = "client_error"
     SERVER_ERROR = "server_error"
     REJECTED_BUT_EXECUTED = "rejected_but_executed"
+    END_REJECTED = "end_rejected"
     NO_REPLY = "no_reply"
     NO_REPLY_BUT_EXECUTED = "no_reply_but_executed"
     CONNECTION_REFUSED = "connection_refused"
@@ -68,13 +69,13 @@ class Reason(StrEnum):
 
 
 def judge(
-    evidence: Evidence, late_after: Duration, faults: Collection[ProberFault] = ()
+    evidence: Evidence, late_after: float, faults: Collection[ProberFault] = ()
 ) -> tuple[Verdict, Reason]:
     """Give the one verdict of a run.
 
     Args:
         evidence: the facts, complete up to the deadline.
-        late_after: the end-to-end time above which an execution is late.
+        late_after: the end-to-end seconds above which an execution is late.
         faults: what the prober itself did wrong during the run.
     """
     for fault in ProberFault:
@@ -106,14 +107,16 @@ def _of_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
     return Verdict.TIMEOUT, Reason.NO_REPLY
 
 
-def _of_execution(evidence: Evidence, late_after: Duration) -> tuple[Verdict, Reason]:
+def _of_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Reason]:
     if not evidence.calls:
         return Verdict.LOST, Reason.NEVER_EXECUTED
     finished = evidence.calls[0].finished_at
     if finished is None:  # the deadline lies behind `late_after`, so it is late already
         return Verdict.LATE, Reason.EXECUTION_UNFINISHED
-    if finished - evidence.intended > float(late_after.seconds):
+    if finished - evidence.since > late_after:
         return Verdict.LATE, Reason.EXECUTED_LATE
+    if evidence.end_taken is False:
+        return Verdict.REJECTED, Reason.END_REJECTED
     return Verdict.OK, Reason.EXECUTED_ONCE
 
 

@@ -27,6 +27,8 @@ class Ticket:
         """Set when the first call was answered to the end."""
         self.repeated = asyncio.Event()
         """Set when a second call came in."""
+        self.notified_at: float | None = None
+        """When Alertmanager sent its notification out, on the way that has one."""
         self._calls: list[Call] = []
 
     @property

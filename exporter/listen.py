@@ -6,6 +6,7 @@ import socket
 from aiohttp import web
 
 from exporter.fields import Address
+from exporter.web.certificates import ServerTls
 
 _SHUTDOWN_SECONDS = 1.0
 
@@ -33,15 +34,17 @@ def _why(error: OSError | UnicodeError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def url(listener: socket.socket) -> str:
+def url(listener: socket.socket, *, tls: bool = False) -> str:
     """Where a bound listener is reached."""
     host, port = listener.getsockname()[:2]
-    return f"http://{Address(host, port)}"
+    return f"{'https' if tls else 'http'}://{Address(host, port)}"
 
 
-async def serve(app: web.Application, listener: socket.socket) -> web.AppRunner:
+async def serve(
+    app: web.Application, listener: socket.socket, *, tls: ServerTls | None = None
+) -> web.AppRunner:
     """Answer requests on a bound listener until the runner is cleaned up."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    await web.SockSite(runner, listener, ssl_context=tls.context if tls else None).start()
     return runner

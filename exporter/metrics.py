@@ -1,21 +1,25 @@
-"""The metrics of the contract on a registry that is passed in.
+"""What is counted of runs, on a registry that is passed in.
 
 Every combination of labels that can occur starts at zero: `increase()` cannot see the first
 event of a series that was not there before. A stage no observer can see has no series at all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from exporter.result import ProbeResult
+from exporter.sources import best, disagreeing
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,
     CheckResult,
     Criterion,
+    IssueCount,
     JournalOperation,
+    Route,
+    Source,
     Stage,
     Verdict,
 )
@@ -24,54 +28,93 @@ from slos.schema.units import Duration
 LADDER = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 """Seconds: from the warm reply of agent-sre (10 ms) to beyond the longest run."""
 LAG_LADDER = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DISAGREE = 1.0
+"""Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One pair of the labels `probe` and `path` that occurs, and what can be seen there.
+
+    Attributes:
+        visible: who can see which stage.
+        expected: stages that a run shows by itself; one that is missing was not reached.
+    """
+
+    probe: str
+    route: Route
+    visible: Mapping[Stage, Sequence[Source]]
+    expected: Sequence[Stage]
 
 
 class Metrics:
-    """Everything the prober counts."""
+    """Everything that is counted of runs."""
 
     def __init__(
         self,
         registry: CollectorRegistry,
         *,
-        probes: Mapping[str, str],
-        visible: Iterable[Stage],
+        lines: Iterable[Line],
         targets: Mapping[Stage, Duration],
-        version: str,
+        criteria: Iterable[Criterion] = (),
     ) -> None:
-        self._visible = list(visible)
-        self._targets = {stage: float(target.seconds) for stage, target in targets.items()}
-        self._define(registry, buckets=sorted({*LADDER, *self._targets.values()}))
-        self._build_info.labels(version).set(1)
-        self._config_ok.set(1)
-        for probe, path in probes.items():
-            self._start_at_zero(probe, path)
+        self._registry = registry
+        self._lines: dict[tuple[str, Route], Line] = {}
+        self._targets: dict[Stage, float] = {}
+        self._define(registry)
+        self._stages = self._define_stages()
         for outcome in CanaryOutcome:
             self._canary_requests.labels(outcome)
         for operation in JournalOperation:
             self._journal_failures.labels(operation)
-        for criterion in [*self._checked(), Criterion.AVAILABILITY]:
+        self.adopt(lines=lines, targets=targets, criteria=criteria)
+
+    def adopt(
+        self,
+        *,
+        lines: Iterable[Line],
+        targets: Mapping[Stage, Duration],
+        criteria: Iterable[Criterion] = (),
+    ) -> None:
+        """Count by another configuration from now on; what was counted stays.
+
+        A histogram cannot get another bucket. Where the targets ask for one, that of the stages
+        begins anew, as after a restart.
+        """
+        buckets = self._buckets()
+        self._lines |= {(line.probe, line.route): line for line in lines}
+        self._targets = {stage: float(target.seconds) for stage, target in targets.items()}
+        if self._buckets() != buckets:
+            self._registry.unregister(self._stages)
+            self._stages = self._define_stages()
+        for line in self._lines.values():
+            self._start_at_zero(line)
+        for criterion in {Criterion.AVAILABILITY, *self._of_stages(), *criteria}:
             for check in CheckResult:
                 self._checks.labels(criterion, check)
 
-    def _define(self, registry: CollectorRegistry, *, buckets: list[float]) -> None:
-        self._runs = Counter(
-            contract.PROBE_RUNS,
-            "Synthetic events by what became of them.",
-            ["probe", "path", "verdict"],
-            registry=registry,
-        )
-        self._stages = Histogram(
+    def _buckets(self) -> list[float]:
+        return sorted({*LADDER, *self._targets.values()})
+
+    def _define_stages(self) -> Histogram:
+        return Histogram(
             contract.STAGE_DURATION,
-            "Seconds from the intended send through a stage, of stages that were observed.",
-            ["probe", "path", "stage"],
-            buckets=buckets,
-            registry=registry,
+            "Seconds through a stage, of stages that were observed.",
+            ["probe", "path", "stage", "source"],
+            buckets=self._buckets(),
+            registry=self._registry,
         )
-        self._checks = Counter(
-            contract.CHECKS,
-            "Checks of VAL-008 criteria by result.",
-            ["criterion", "result"],
-            registry=registry,
+
+    def _define(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        self._runs = counter(
+            contract.PROBE_RUNS, "Synthetic events by what became of them.",
+            "probe", "path", "verdict",
+        )  # fmt: skip
+        self._checks = counter(
+            contract.CHECKS, "Checks of VAL-008 criteria by result.", "criterion", "result"
         )
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
@@ -80,50 +123,70 @@ class Metrics:
             buckets=LAG_LADDER,
             registry=registry,
         )
-        self._missed = Counter(
-            contract.MISSED_RUNS, "Slots of the plan that were not used.", ["probe"],
-            registry=registry,
-        )  # fmt: skip
+        self._missed = counter(
+            contract.MISSED_RUNS, "Slots of the plan that were not used.", "probe"
+        )
         self._in_flight = Gauge(contract.IN_FLIGHT, "Runs under way.", ["probe"], registry=registry)
-        self._canary_requests = Counter(
-            contract.CANARY_REQUESTS, "Calls of the canary function by what they were.",
-            ["outcome"], registry=registry,
-        )  # fmt: skip
-        self._journal_failures = Counter(
-            contract.JOURNAL_FAILURES, "Failed operations of the journal.", ["operation"],
-            registry=registry,
-        )  # fmt: skip
-        self._build_info = Gauge(
-            contract.BUILD_INFO, "Always 1; the label says what runs.", ["version"],
-            registry=registry,
-        )  # fmt: skip
-        self._config_ok = Gauge(
-            contract.CONFIG_LAST_RELOAD_SUCCESSFUL,
-            "1 when the last configuration that was read is in use.",
-            registry=registry,
+        self._canary_requests = counter(
+            contract.CANARY_REQUESTS, "Calls of the canary function by what they were.", "outcome"
+        )
+        self._journal_failures = counter(
+            contract.JOURNAL_FAILURES, "Failed operations of the journal.", "operation"
+        )
+        self._disagreements = counter(
+            contract.SOURCE_DISAGREEMENTS, "Runs of which sources tell different times.", "stage"
+        )
+        self._issues = counter(
+            contract.LINEAR_ISSUES, "Runs by how many Linear issues they opened.", "count"
         )
 
-    def _start_at_zero(self, probe: str, path: str) -> None:
+    def _start_at_zero(self, line: Line) -> None:
         for verdict in Verdict:
-            self._runs.labels(probe, path, verdict)
-        for stage in self._visible:
-            self._stages.labels(probe, path, stage)
-        self._lag.labels(probe)
-        self._missed.labels(probe)
-        self._in_flight.labels(probe)
+            self._runs.labels(line.probe, line.route, verdict)
+        for stage, sources in line.visible.items():
+            for source in sources:
+                self._stages.labels(line.probe, line.route, stage, source)
+            if len(sources) > 1:
+                self._disagreements.labels(stage)
+            if Source.LINEAR in sources:
+                for count in IssueCount:
+                    self._issues.labels(count)
+        self._lag.labels(line.probe)
+        self._missed.labels(line.probe)
+        self._in_flight.labels(line.probe)
 
-    def _checked(self) -> list[Criterion]:
-        return [Criterion.of_stage(stage) for stage in self._visible if stage in self._targets]
+    def _of_stages(self) -> set[Criterion]:
+        seen = {stage for line in self._lines.values() for stage in line.visible}
+        return {Criterion.of_stage(stage) for stage in seen if stage in self._targets}
 
-    def record(self, result: ProbeResult) -> None:
-        """Count a finished run; what is unknown says nothing about the target."""
+    def judged(self, result: ProbeResult) -> None:
+        """Count a run that has its verdict; what is unknown says nothing about the target."""
         self._runs.labels(result.probe, result.path, result.verdict).inc()
+        if result.verdict is not Verdict.UNKNOWN:
+            available = result.verdict in (Verdict.OK, Verdict.LATE)
+            self.check(Criterion.AVAILABILITY, passed=available)
+
+    def observed(self, result: ProbeResult, issues: IssueCount | None = None) -> None:
+        """Count the stages of a run of which all is known that can be.
+
+        Args:
+            result: the run.
+            issues: how many Linear issues it opened, where that is known.
+        """
+        if issues is not None:
+            self._issues.labels(issues).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
-        for stage, seconds in result.stages.items():
-            self._stages.labels(result.probe, result.path, stage).observe(seconds)
-        for criterion, check in checks(result, self._visible, self._targets).items():
-            self._checks.labels(criterion, check).inc()
+        for stage, time in best(result.seen).items():
+            self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
+        for stage in disagreeing(result.seen, tolerance=DISAGREE):
+            self._disagreements.labels(stage).inc()
+        for stage, passed in self._in_time(result, issues).items():
+            self.check(Criterion.of_stage(stage), passed=passed)
+
+    def check(self, criterion: Criterion, *, passed: bool) -> None:
+        """Count a check."""
+        self._checks.labels(criterion, CheckResult.PASS if passed else CheckResult.FAIL).inc()
 
     def lag(self, probe: str, seconds: float) -> None:
         """Note how late an event was sent."""
@@ -145,41 +208,19 @@ class Metrics:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
+    def _in_time(self, result: ProbeResult, issues: IssueCount | None) -> dict[Stage, bool]:
+        """Whether each stage met its target; one that was not reached did not.
 
-def checks(
-    result: ProbeResult, visible: Iterable[Stage], targets: Mapping[Stage, float]
-) -> dict[Criterion, CheckResult]:
-    """What a run says about each criterion; a stage that was not reached fails its target."""
-    found = {
-        Criterion.of_stage(stage): _passed(result.stages.get(stage, float("inf")) <= targets[stage])
-        for stage in visible
-        if stage in targets
-    }
-    available = result.verdict in (Verdict.OK, Verdict.LATE)
-    return found | {Criterion.AVAILABILITY: _passed(available)}
-
-
-def exposition(registry: CollectorRegistry) -> bytes:
-    """The metrics as Prometheus reads them."""
-    return generate_latest(_WithoutCreated(registry))
-
-
-def _passed(fine: bool) -> CheckResult:  # noqa: FBT001 - a predicate's result
-    return CheckResult.PASS if fine else CheckResult.FAIL
-
-
-class _WithoutCreated:
-    """A registry less its `_created` series, which double the cost and tell nothing here.
-
-    The client's own option for this is a switch for the whole process.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._registry.collect():
-            metric.samples = [
-                sample for sample in metric.samples if sample.name != f"{metric.name}_created"
-            ]
-            yield metric
+        A stage that only others can see is judged when they saw it, and the Linear issue also
+        when they are sure that there is none.
+        """
+        line = self._lines.get((result.probe, Route(result.path)))
+        missing = set(line.expected if line else ()) - set(result.stages)
+        if issues is IssueCount.NONE:
+            missing.add(Stage.LINEAR_ISSUE_CREATION)
+        took = {**result.stages, **dict.fromkeys(missing, float("inf"))}
+        return {
+            stage: took[stage] <= self._targets[stage]
+            for stage in Stage
+            if stage in took and stage in self._targets
+        }

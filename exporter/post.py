@@ -1,10 +1,10 @@
 """Send one event and tell what came back; every way it can fail is a value, not an error."""
 
 import errno
+import json
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 
@@ -40,32 +40,53 @@ def session() -> aiohttp.ClientSession:
     )
 
 
-async def post(
-    client: aiohttp.ClientSession, url: str, event: Mapping[str, Any], *, clock: Clock
-) -> Reply:
-    """Send an event in structured mode; the caller sets the time limit.
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends bodies with a client and a clock."""
 
-    Redirects are not followed: where they lead is nobody the prober meant to ask.
+    client: aiohttp.ClientSession
+    clock: Clock
 
-    Raises:
-        OSError: this machine ran out of something; that says nothing about the target.
-    """
-    headers = {"Content-Type": CONTENT_TYPE}
-    try:
-        async with client.post(url, json=event, headers=headers, allow_redirects=False) as reply:
-            read = 0
-            async for chunk in reply.content.iter_any():
-                read += len(chunk)
-                if read >= _ENOUGH:
-                    break
-            return Reply(clock.now(), status=reply.status)
-    except (aiohttp.ClientError, OSError) as error:
-        if isinstance(error, OSError) and error.errno in _OWN_SHORTAGE:
-            raise
-        return Reply(clock.now(), fault=_fault(error))
+    async def post(
+        self,
+        url: str,
+        body: object,
+        *,
+        content_type: str = CONTENT_TYPE,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send something as JSON, or bytes as they are; the caller sets the time limit.
+
+        Redirects are not followed: where they lead is nobody the prober meant to ask.
+
+        Raises:
+            OSError: this machine ran out of something; that says nothing about the target.
+        """
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"Content-Type": content_type, **(headers or {})}
+        try:
+            async with self.client.post(
+                url, data=data, headers=sent, allow_redirects=False
+            ) as reply:
+                await _enough(reply)
+                return Reply(self.clock.now(), status=reply.status)
+        except (aiohttp.ClientError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in _OWN_SHORTAGE:
+                raise
+            return Reply(self.clock.now(), fault=fault_of(error))
 
 
-def _fault(error: BaseException) -> TransportFault:
+async def _enough(reply: aiohttp.ClientResponse) -> None:
+    """Read a reply, but no more of it than a sane one has."""
+    read = 0
+    async for chunk in reply.content.iter_any():
+        read += len(chunk)
+        if read >= _ENOUGH:
+            return
+
+
+def fault_of(error: BaseException) -> TransportFault:
+    """What an error of the client means."""
     kinds: list[tuple[type[BaseException], TransportFault]] = [
         (aiohttp.ClientConnectorDNSError, TransportFault.DNS),
         (aiohttp.ClientSSLError, TransportFault.TLS),

@@ -4,7 +4,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from exporter.judge import Reason
-from slos.schema.contract import Stage, Verdict
+from exporter.sources import Seen, best
+from slos.schema.contract import Leavings, Stage, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A thing of a run that is to be cleaned up.
+
+    Attributes:
+        kind: what it is.
+        handle: by which it is found, an id of whoever keeps it.
+    """
+
+    kind: Leavings
+    handle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +31,21 @@ class ProbeResult:
     id: str
     verdict: Verdict
     reason: Reason
-    stages: dict[Stage, float] = field(default_factory=dict)
-    """Seconds per stage; a stage nobody observed is absent, never zero."""
+    seen: Seen = field(default_factory=dict)
+    """Seconds per stage and source; a stage nobody observed is absent, never zero."""
     intended_at: float = 0.0
     """Seconds of the wall clock at which the plan wanted the event sent."""
+    aliases: tuple[str, ...] = ()
+    """Other ids of the event: a converter on the way gives it a new one."""
+    leavings: tuple[Leaving, ...] = ()
+    """What it left behind and nobody has cleaned up yet."""
+    trace_id: str | None = None
+    """Of the prober's own trace, where there is one."""
+
+    @property
+    def stages(self) -> dict[Stage, float]:
+        """The seconds that count, of every stage somebody observed."""
+        return {stage: time.seconds for stage, time in best(self.seen).items()}
 
     def as_json(self) -> dict[str, object]:
         """The shape of `once --json`."""
@@ -30,9 +55,8 @@ class ProbeResult:
             "id": self.id,
             "verdict": self.verdict.value,
             "reason": self.reason.value,
-            "stages": {
-                stage.value: round(self.stages[stage], 6) for stage in Stage if stage in self.stages
-            },
+            "stages": {stage.value: round(seconds, 6) for stage, seconds in self.stages.items()},
+            "sources": {stage.value: time.source.value for stage, time in best(self.seen).items()},
         }
 
     def as_json_with_time(self) -> dict[str, object]:

@@ -6,7 +6,7 @@ is counted as missed, and what lies more than one interval in the past is not ca
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,6 +131,16 @@ class Scheduler:
         self._watcher.in_flight(line.plan.probe, len(line.running))
         if not task.cancelled() and task.exception():
             _log.error("%s: a run broke", line.plan.probe, exc_info=task.exception())
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
+    """Do something again and again until cancelled; a bug in it is told and ends nothing."""
+    while True:
+        await clock.sleep(seconds)
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - the next round may fare better; it is told in full
+            _log.exception("something that is done every %g s broke", seconds)
 
 
 async def keep_beating(pulse: Pulse, clock: Clock) -> None:

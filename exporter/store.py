@@ -2,46 +2,69 @@
 
 import errno
 import fcntl
-import json
+import itertools
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import closing
+from enum import StrEnum
 from pathlib import Path
 
-from exporter.judge import Reason
+from exporter import rows
 from exporter.result import ProbeResult
-from slos.schema.contract import Stage, Verdict
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
-_FORMAT = 1
+_FORMAT = 2
 _MAGIC = b"SQLite format 3\x00"
 _BUSY_SECONDS = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_SCHEMA = """
+_CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
+
+class State(StrEnum):
+    """How far a run has come."""
+
+    PLANNED = "planned"
+    """Written down, not yet sent."""
+    SENT = "sent"
+    """Its event may have left."""
+    JUDGED = "judged"
+    """It has its verdict; late observers may still learn more."""
+    OBSERVED = "observed"
+    """All is known that can be; what it left behind is to be cleaned up."""
+    CLEANED = "cleaned"
+    """Nothing is left."""
+
+
+_UNJUDGED = (State.PLANNED, State.SENT)
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS runs (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     probe TEXT NOT NULL,
     path TEXT NOT NULL,
     intended_at REAL NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('planned', 'sent', 'done')),
+    state TEXT NOT NULL CHECK (state IN ({", ".join(f"'{state}'" for state in State)})),
     verdict TEXT NOT NULL,
     reason TEXT NOT NULL,
-    stages TEXT NOT NULL
+    seen TEXT NOT NULL,
+    aliases TEXT NOT NULL,
+    leavings TEXT NOT NULL,
+    trace_id TEXT
 )"""
-_INDEX = "CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> 'done'"
-_UPSERT = """
-INSERT INTO runs (id, probe, path, intended_at, state, verdict, reason, stages)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+_INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{State.CLEANED}'"
+_UPSERT = f"""
+INSERT INTO runs ({rows.COLUMNS}, state)
+VALUES ({", ".join("?" for _ in rows.COLUMNS.split(","))}, ?)
 ON CONFLICT (id) DO UPDATE SET
-    state = excluded.state, verdict = excluded.verdict,
-    reason = excluded.reason, stages = excluded.stages"""
-_PRUNE = "DELETE FROM runs WHERE state = 'done' AND seq <= (SELECT max(seq) FROM runs) - ?"
-_COLUMNS = "SELECT probe, path, id, verdict, reason, stages, intended_at FROM runs"
+    state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
+    seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings"""  # noqa: S608 - our own names
+_PRUNE = """
+DELETE FROM runs
+WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
 
-Row = tuple[str, ProbeResult]
-"""A state (planned, sent, done) and the run; an open run has the verdict it gets when lost."""
+Row = tuple[State, ProbeResult]
+"""A state and the run; an open run has the verdict it gets when lost."""
 
 
 class JournalError(Exception):
@@ -56,6 +79,8 @@ class Store:
         self._keep_runs = keep_runs
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
+        self.set_aside: list[Path] = []
+        """Where damaged files were moved to."""
 
     def claim(self) -> None:
         """Take the file for this process, or say why that cannot be.
@@ -92,18 +117,42 @@ class Store:
         if self._connection is not None:
             return
         self.claim()
+        try:
+            self._connection = self._connect()
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
+                raise
+            self._move_away()
+            self.claim()
+            self._connection = self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare(connection)
-        except sqlite3.Error as error:
-            connection.close()
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise JournalError(f"journal {self._path}: {error}; move it away") from error
-            raise
-        except JournalError:
+        except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        return connection
+
+    def _move_away(self) -> None:
+        """Set a damaged file aside, all that belongs to it too; never overwrite or delete one."""
+        number = next(n for n in itertools.count(1) if not self._aside(n).exists())
+        try:
+            for suffix in ("-wal", "-shm", ""):
+                part = self._path.with_name(self._path.name + suffix)
+                if part.exists():
+                    aside = self._aside(number)
+                    part.rename(aside.with_name(aside.name + suffix))
+        except OSError as error:
+            raise JournalError(
+                f"journal {self._path}: it is damaged and cannot be moved away: {error.strerror}"
+            ) from error
+        self.set_aside.append(self._aside(number))
+        self.release()
+
+    def _aside(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.damaged-{number}")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
@@ -113,6 +162,9 @@ class Store:
         (written_as,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and written_as != _FORMAT:
             raise JournalError(f"journal {self._path}: written by another version; move it away")
+        (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if health != "ok":
+            raise _damaged(health)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
@@ -122,21 +174,32 @@ class Store:
         connection.execute(_INDEX)
         connection.execute("COMMIT")
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Store the newest state of some runs, all or none, and drop the oldest finished ones."""
+    def write(self, changed: Sequence[Row]) -> int:
+        """Store the newest state of some runs, all or none, and drop the oldest judged ones.
+
+        Returns:
+            How many there were.
+        """
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_UPSERT, [_values(state, run) for state, run in rows])
+        connection.executemany(_UPSERT, [(*rows.values(run), state) for state, run in changed])
         connection.execute(_PRUNE, (self._keep_runs,))
         connection.execute("COMMIT")
+        return len(changed)
 
-    def open_runs(self) -> list[ProbeResult]:
+    def unjudged(self) -> list[ProbeResult]:
         """Every run without a verdict, oldest first."""
-        return self._select("WHERE state <> 'done' ORDER BY seq", ())
+        return self._runs(f"WHERE state IN ({_marks(_UNJUDGED)}) ORDER BY seq", _UNJUDGED)
+
+    def unfinished(self) -> list[Row]:
+        """Every run with a verdict that is not cleaned up, oldest first."""
+        wanted = (State.JUDGED, State.OBSERVED)
+        return self._select(f"WHERE state IN ({_marks(wanted)}) ORDER BY seq", wanted)
 
     def recent(self, limit: int) -> list[ProbeResult]:
-        """The last finished runs, newest first."""
-        return self._select("WHERE state = 'done' ORDER BY seq DESC LIMIT ?", (limit,))
+        """The last runs with a verdict, newest first."""
+        rest = f"WHERE state NOT IN ({_marks(_UNJUDGED)}) ORDER BY seq DESC LIMIT ?"
+        return self._runs(rest, (*_UNJUDGED, limit))
 
     def knows(self, run_id: str) -> bool:
         """Whether the id was ever issued, as far as the journal goes back."""
@@ -157,9 +220,14 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
-    def _select(self, rest: str, values: tuple[object, ...]) -> list[ProbeResult]:
-        with closing(self._connected().execute(f"{_COLUMNS} {rest}", values)) as cursor:
-            return [result for row in cursor if (result := _result(*row))]
+    def _runs(self, rest: str, values: Sequence[object]) -> list[ProbeResult]:
+        return [run for _, run in self._select(rest, values)]
+
+    def _select(self, rest: str, values: Sequence[object]) -> list[Row]:
+        query = f"SELECT {rows.COLUMNS}, state FROM runs {rest}"  # noqa: S608 - our own names
+        with closing(self._connected().execute(query, tuple(values))) as cursor:
+            found = [(State(state), rows.result(*row)) for *row, state in cursor]
+        return [(state, run) for state, run in found if run is not None]
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -167,21 +235,11 @@ class Store:
         return self._connection
 
 
-def _values(state: str, run: ProbeResult) -> tuple[object, ...]:
-    stages = json.dumps({stage.value: seconds for stage, seconds in run.stages.items()})
-    return (
-        run.id, run.probe, run.path, run.intended_at, state, run.verdict, run.reason, stages,
-    )  # fmt: skip
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" for _ in values)
 
 
-def _result(  # noqa: PLR0913, PLR0917 - one argument per column
-    probe: str, path: str, run_id: str, verdict: str, reason: str, stages: str, intended_at: float
-) -> ProbeResult | None:
-    """A row as a result; None when a later version wrote values this one does not know."""
-    try:
-        times = {Stage(stage): float(seconds) for stage, seconds in json.loads(stages).items()}
-        return ProbeResult(
-            probe, path, run_id, Verdict(verdict), Reason(reason), times, intended_at
-        )
-    except ValueError:
-        return None
+def _damaged(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error

@@ -13,7 +13,7 @@ from exporter.lease.settings import LeaseSettings
 
 
 def open_lease(
-    settings: LeaseSettings, *, folder: Path, clock: Clock, account: ServiceAccount | None = None
+    settings: LeaseSettings, *, file: Path, clock: Clock, account: ServiceAccount | None = None
 ) -> Lease:
     """The lease to keep; needs a running loop. Close it when the keeper has ended.
 
@@ -21,12 +21,12 @@ def open_lease(
 
     Args:
         settings: what was set.
-        folder: where a file is put; all processes must share it.
+        file: that is locked; all processes must share it.
         clock: the time.
         account: how a pod knows itself; default this one.
 
     Raises:
-        LeaseError: a Lease of Kubernetes cannot be used from here.
+        LeaseError: it can never be used from here.
     """
     account = account or ServiceAccount()
     kind = settings.kind
@@ -35,7 +35,9 @@ def open_lease(
     if kind == "none":
         return Alone()
     if kind == "file":
-        return FileLease(folder / f"{settings.name}.lease", identity=account.identity())
+        lease = FileLease(file, identity=account.identity())
+        lease.check()
+        return lease
     namespace = settings.namespace or account.namespace
     if namespace is None:
         raise LeaseError("the namespace of the pod is not known; set lease.namespace")

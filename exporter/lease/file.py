@@ -26,6 +26,17 @@ class FileLease:
         self._file: int | None = None
         self._locked = False
 
+    def check(self) -> None:
+        """See whether the file can be there at all.
+
+        Raises:
+            LeaseError: it cannot be opened; that will not pass by itself.
+        """
+        try:
+            self._open()
+        except OSError as error:
+            raise LeaseError(f"lease {self._path}: {error.strerror}") from error
+
     async def acquire_or_renew(self) -> bool:
         """Lock the file, or see that the lock still counts.
 
@@ -45,18 +56,22 @@ class FileLease:
         """Close the file, which unlocks it."""
         self._let_go()
 
-    def _hold(self) -> bool:
+    def _open(self) -> int:
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not (self._locked or self._lock(self._file)):
+        return self._file
+
+    def _hold(self) -> bool:
+        file = self._open()
+        if not (self._locked or self._lock(file)):
             return False
-        if self._replaced(self._file):
+        if self._replaced(file):
             # Someone deleted it. The holder sees that as well before the next attempt.
             self._let_go()
             return False
         if not self._locked:
             self._locked = True
-            self._sign(self._file)
+            self._sign(file)
         return True
 
     @staticmethod

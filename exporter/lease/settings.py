@@ -15,8 +15,8 @@ class LeaseSettings(Section):
     """What decides. Default auto: a Kubernetes Lease within a cluster, a locked file elsewhere.
     `file` serves processes that share a local volume; with `none` this prober always sends."""
     name: DnsLabel = "slo-probe"
-    """The name of the Lease, or of the file. Default slo-probe: probers that shall send
-    independently of each other need a name each."""
+    """The name of the Lease. Default slo-probe: probers that shall send independently of each
+    other need a name each. The locked file lies beside the journal and is named after it."""
     namespace: DnsLabel | None = None
     """Where the Lease is. Default: the namespace of the pod."""
     duration: Length = Duration.of(seconds=15)

@@ -1,25 +1,27 @@
 """What the far end tells: when the canary was reached and when it was done."""
 
 from exporter.evidence import Evidence
-from slos.schema.contract import Stage
+from slos.schema.contract import Route, Source, Stage
 
+SOURCE = Source.CANARY
 STAGES = frozenset({Stage.REMEDIATION_SELECTION, Stage.LAMBDA_EXECUTION, Stage.END_TO_END})
+ROUTES = frozenset(Route)
 
 
 def stages(evidence: Evidence) -> dict[Stage, float]:
-    """Times of the first call, counted from the intended send.
+    """Times of the first call, counted from where the clock starts.
 
     - Remediation selection ends at the first contact. It is an upper bound: it holds the
       Linear call, which agent-sre awaits first, until a finer source can tell them apart.
     - Lambda execution runs from first contact to the canary's finished answer. A starved
       agent-sre loses its time between health check and call, so it shows here.
-    - End to end is from the intended send to the finished answer.
+    - End to end is from the start to the finished answer.
     """
     if not evidence.calls:
         return {}
     call = evidence.calls[0]
-    found = {Stage.REMEDIATION_SELECTION: call.contact_at - evidence.intended}
+    found = {Stage.REMEDIATION_SELECTION: call.contact_at - evidence.since}
     if call.finished_at is not None:
         found[Stage.LAMBDA_EXECUTION] = call.finished_at - call.contact_at
-        found[Stage.END_TO_END] = call.finished_at - evidence.intended
+        found[Stage.END_TO_END] = call.finished_at - evidence.since
     return found

@@ -1,26 +1,29 @@
 """What the caller's wait tells: agent-sre's own share of the work."""
 
 from exporter.evidence import Evidence
-from slos.schema.contract import Stage
+from slos.schema.contract import Route, Source, Stage
 
+SOURCE = Source.REPLY
 STAGES = frozenset({Stage.CLOUDEVENT_PROCESSING})
+ROUTES = frozenset({Route.DIRECT})
 
 
 def stages(evidence: Evidence) -> dict[Stage, float]:
     """CloudEvent processing: the wait for a 2xx less the time the canary was being called.
 
     The reply is synchronous, so the wait holds the function call; what overlaps with it is
-    the function's time, not agent-sre's. A refusal is no processing and gives nothing.
+    the function's time, not agent-sre's. A refusal is no processing and gives nothing, and so
+    does the reply of a broker.
     """
-    if evidence.replied_at is None or not evidence.accepted:
+    if evidence.replied_at is None or not evidence.accepted or not evidence.synchronous:
         return {}
-    waited = evidence.replied_at - evidence.intended
+    waited = evidence.replied_at - evidence.since
     return {Stage.CLOUDEVENT_PROCESSING: waited - _busy(evidence, evidence.replied_at)}
 
 
 def _busy(evidence: Evidence, until: float) -> float:
     """Seconds before `until` in which at least one call was under way."""
-    total, covered_to = 0.0, evidence.intended
+    total, covered_to = 0.0, evidence.since
     for start, end in sorted(
         (call.contact_at, until if call.finished_at is None else min(call.finished_at, until))
         for call in evidence.calls

@@ -1,53 +1,35 @@
 """One file per probe; the folder is the registry. A probe asks once and never loops.
 
-A probe file has two names: `Settings`, a `Rhythm` with the probe's own settings, and `Probe`,
-built from its settings and the `Means` it may use.
+A probe file has `Settings`, a `Rhythm` with the probe's own settings; `CRITERIA`, what it checks
+beside the verdicts of its alerts; `lines(settings)`, under which names and ways it sends; and
+`probes(settings, means)`, one for each plan to keep. Other distributions add probes by the entry
+point group `slo_probe.probes`, each naming such a module.
 """
 
-import asyncio
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.metadata import entry_points
 from typing import Protocol, cast
 
-import aiohttp
-
-from exporter.clock import Clock
-from exporter.events import CanaryIdentity
-from exporter.evidence import Evidence
-from exporter.ledger import Ledger
+from exporter.courier import Turn
+from exporter.means import Means, Outcome, Targets
 from exporter.plugins import modules
 from exporter.rhythm import Rhythm
-from slos.schema.contract import Stage
-from slos.schema.units import Duration
+from slos.schema.contract import Criterion, Route
 
-Targets = Mapping[Stage, Duration]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One turn: which run, meant for when."""
-
-    id: str
-    intended: float
-    """Monotonic seconds."""
-    intended_at: float
-    """Wall clock seconds."""
+GROUP = "slo_probe.probes"
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a probe may use."""
+class Probe(Protocol):
+    """What the runner asks of a probe."""
 
-    url: str
-    canary: CanaryIdentity
-    client: aiohttp.ClientSession
-    ledger: Ledger
-    clock: Clock
-    targets: Targets
-    abort: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when nobody may wait any longer."""
+    key: str
+    """Its name among all plans; a label value."""
+    rhythm: Rhythm
+
+    async def ask(self, turn: Turn) -> Outcome:
+        """Ask once, and come back when nothing can change the answer any more."""
 
 
 class ProbeSettings(Protocol):
@@ -57,35 +39,27 @@ class ProbeSettings(Protocol):
         """What is wrong, as key, message and hint."""
 
 
-class Probe(Protocol):
-    """What the runner asks of a probe."""
-
-    PATH: str
-    """The way its events take; a label value."""
-    late_after: Duration
-
-    async def ask(self, order: Order) -> Evidence:
-        """Send one event and watch until nothing can change its verdict any more."""
-
-
-class ProbeClass(Protocol):
-    """How a probe is built."""
-
-    PATH: str
-
-    def __call__(self, settings: Rhythm, means: Means) -> Probe:
-        """Build a probe from its settings and what it may use."""
-
-
 class ProbeModule(Protocol):
     """What a file in this folder offers."""
 
     Settings: type[Rhythm]
-    Probe: ProbeClass
+    CRITERIA: frozenset[Criterion]
+
+    def lines(self, settings: Rhythm) -> Sequence[tuple[str, Route]]:
+        """The pairs of the labels `probe` and `path` that it uses."""
+
+    def probes(self, settings: Rhythm, means: Means) -> Sequence[Probe]:
+        """One probe for each plan."""
 
 
 @cache
-def probe_modules() -> dict[str, ProbeModule]:
-    """All probes by name."""
-    found = modules(sys.modules[__name__])
-    return {name: cast("ProbeModule", module) for name, module in found.items()}
+def probe_modules() -> Mapping[str, ProbeModule]:
+    """All probes by name, ours and those of others; ours win."""
+    ours = modules(sys.modules[__name__])
+    others = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
+    return {name: cast("ProbeModule", module) for name, module in {**others, **ours}.items()}
+
+
+def key_of(name: str, route: Route) -> str:
+    """The name of a plan: most go straight, so only another way is named."""
+    return name if route is Route.DIRECT else f"{name}_{route}"

@@ -1,12 +1,15 @@
 """The pages and the state they are drawn from."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from exporter.metrics import exposition
-from exporter.result import ProbeResult
+from exporter.exposition import exposition
+from exporter.face import Face
+from exporter.reload import Outcome
+from exporter.web.config_file import WebConfig
+from exporter.web.gate import Gate
 
 STUCK_AFTER = 10.0
 """Seconds without a beat of the scheduler after which the process is not healthy."""
@@ -16,23 +19,28 @@ _INDEX = """<!doctype html><title>slo-probe</title><h1>slo-probe</h1><ul>
 """
 
 
-class Site:
-    """Pages over live state; `ready` is set by the application."""
+Hears = Callable[[], None]
+Reloads = Callable[[], Awaitable[Outcome]]
 
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        *,
-        beat_age: Callable[[], float],
-        recent: Callable[[], Iterable[ProbeResult]],
-        scraped: Callable[[], None],
-    ) -> None:
-        self._registry = registry
-        self._beat_age = beat_age
-        self._recent = recent
-        self._scraped = scraped
+
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
+class Site:
+    """Pages over live state; what may change is set by the application."""
+
+    def __init__(self, shown: Face, protection: WebConfig) -> None:
+        self._shown = shown
+        self._gate = Gate(protection)
         self.ready = False
+        self.stopping = False
+        self.scraped: Hears = _nobody
+        """Told that the counters were read."""
+        self.reload: Reloads | None = None
+        """Reloads; None while there is nothing to reload."""
         self.app = web.Application()
+        self._gate.guard(self.app)
         self.app.add_routes(
             [
                 web.get("/", self._index),
@@ -40,20 +48,25 @@ class Site:
                 web.get("/-/healthy", self._healthy),
                 web.get("/-/ready", self._ready),
                 web.get("/runs", self._runs),
+                web.post("/-/reload", self._reload),
             ]
         )
+
+    def adopt(self, protection: WebConfig) -> None:
+        """Protect the pages by another configuration from now on."""
+        self._gate.adopt(protection)
 
     async def _index(self, _: web.Request) -> web.Response:
         return web.Response(text=_INDEX, content_type="text/html")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        body = exposition(self._registry)
-        self._scraped()
+        body = exposition(self._shown.registry)
+        self.scraped()
         return web.Response(body=body, headers=headers)
 
     async def _healthy(self, _: web.Request) -> web.Response:
-        age = self._beat_age()
+        age = self._shown.pulse.age(self._shown.clock.now())
         if age > STUCK_AFTER:
             return web.Response(status=503, text=f"the scheduler is stuck for {age:.0f} s\n")
         return web.Response(text="healthy\n")
@@ -64,4 +77,10 @@ class Site:
         return web.Response(text="ready\n")
 
     async def _runs(self, _: web.Request) -> web.Response:
-        return web.json_response([result.as_json_with_time() for result in self._recent()])
+        return web.json_response([result.as_json_with_time() for result in self._shown.recent])
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        if self.reload is None:
+            return web.Response(status=503, text="standing by; nothing to reload\n")
+        outcome = await self.reload()
+        return web.Response(status=200 if outcome.successful else 500, text=f"{outcome}\n")

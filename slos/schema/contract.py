@@ -28,6 +28,14 @@ LEAK_VERDICT = PREFIX + "leak_verdict"
 ORPHANS = PREFIX + "orphans"
 CLEANUP_FAILURES = PREFIX + "cleanup_failures_total"
 CLOCK_SKEW = PREFIX + "clock_skew_seconds"
+LINEAR_ISSUES = PREFIX + "linear_issues_total"
+OBSERVER_FAILURES = PREFIX + "observer_failures_total"
+SOURCE_DISAGREEMENTS = PREFIX + "source_disagreements_total"
+TARGET_PHASE = PREFIX + "target_phase_seconds"
+TLS_EXPIRY = PREFIX + "tls_certificate_expiry_timestamp_seconds"
+COLD_STARTS = PREFIX + "cold_starts_total"
+LEASE_HELD = PREFIX + "lease_held"
+JOURNALS_SET_ASIDE = PREFIX + "journals_set_aside"
 BUILD_INFO = PREFIX + "build_info"
 CONFIG_LAST_RELOAD_SUCCESSFUL = PREFIX + "config_last_reload_successful"
 
@@ -41,6 +49,38 @@ class Stage(StrEnum):
     LAMBDA_EXECUTION = "lambda_execution"
     VERIFICATION = "verification"
     END_TO_END = "end_to_end"
+
+
+class Route(StrEnum):
+    """The way a synthetic event takes; the label `path`."""
+
+    DIRECT = "direct"
+    BROKER = "broker"
+    ALERTMANAGER = "alertmanager"
+
+
+class Source(StrEnum):
+    """Who saw how long a stage took."""
+
+    REPLY = "reply"
+    CANARY = "canary"
+    LINEAR = "linear"
+    TEMPO = "tempo"
+
+
+class Leavings(StrEnum):
+    """What a probe leaves behind until it is cleaned up."""
+
+    LINEAR_ISSUE = "linear_issue"
+    ALERT = "alert"
+
+
+class IssueCount(StrEnum):
+    """How many Linear issues a run opened."""
+
+    ONE = "one"
+    SEVERAL = "several"
+    NONE = "none"
 
 
 class Verdict(StrEnum):

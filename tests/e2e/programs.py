@@ -58,5 +58,5 @@ class Loop:
             timeout=30,
         )
         assert "Traceback" not in done.stderr, done.stderr
-        (result,) = json.loads(done.stdout)
+        (result,) = json.loads(done.stdout)["runs"]
         return done.returncode, result

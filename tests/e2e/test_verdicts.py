@@ -33,7 +33,7 @@ def test_a_fault_of_the_agent_gets_its_verdict(loop: MakeLoop, fault: str, verdi
 
 def test_a_healthy_run_has_a_time_for_every_stage_the_probe_can_see(loop: MakeLoop) -> None:
     _, result = loop("none").once()
-    assert set(result) == {"probe", "path", "id", "verdict", "reason", "stages"}
+    assert set(result) == {"probe", "path", "id", "verdict", "reason", "stages", "sources"}
     assert set(result["stages"]) == {
         "cloudevent_processing",
         "remediation_selection",

@@ -2,30 +2,35 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from exporter.aftercare import Aftercare
 from exporter.canary import Canary
 from exporter.clock import SystemClock
+from exporter.courier import Courier, Errand, Turn
 from exporter.events import CanaryIdentity
 from exporter.fields import Address
+from exporter.gauges import Gauges
 from exporter.journal import Journal
 from exporter.judge import ProberFault
 from exporter.ledger import Ledger
 from exporter.listen import bind, serve, url
-from exporter.metrics import Metrics
-from exporter.observers import visible_stages
-from exporter.post import session
-from exporter.probes import Means
-from exporter.probes.remediation import Probe, Settings
+from exporter.means import Means
+from exporter.metrics import Line, Metrics
+from exporter.observers import expected, visible
+from exporter.paths import Way, direct
+from exporter.post import Sender, session
+from exporter.probes.remediation import Settings
 from exporter.pulse import Pulse
+from exporter.reach import Reach
+from exporter.recent import Recent
 from exporter.result import ProbeResult
-from exporter.runner import Duty, Runner
-from exporter.schedule import Slot
-from slos.schema.contract import Stage
+from exporter.tracing import tracer
+from slos.schema.contract import Route, Stage
 from slos.schema.units import Duration
 
 PATIENT = Settings(
@@ -33,6 +38,7 @@ PATIENT = Settings(
     timeout=Duration.of(seconds=20),
     settle=Duration(100),
     late_after=Duration.of(seconds=15),
+    max_send_lag=Duration.of(seconds=5),
 )
 """For what concludes by itself: a busy machine changes no verdict."""
 SHORT = PATIENT.model_copy(update={"timeout": Duration(1000), "late_after": Duration(800)})
@@ -40,28 +46,43 @@ SHORT = PATIENT.model_copy(update={"timeout": Duration(1000), "late_after": Dura
 STRICT = PATIENT.model_copy(update={"late_after": Duration(100)})
 """For what is late."""
 TARGETS = {stage: Duration(60_000) for stage in Stage}
+LINES = [Line("remediation", route, visible(route), expected(route)) for route in Route]
 
 
 @dataclass
 class Bench:
     """The parts a test looks at."""
 
-    runner: Runner
+    courier: Courier
     registry: CollectorRegistry
+    metrics: Metrics
+    gauges: Gauges
     journal: Journal
     ledger: Ledger
+    aftercare: Aftercare
+    pulse: Pulse
     abort: asyncio.Event
     faults: set[ProberFault]
     canary_url: str
-    means: Means
+    reach: Reach
+    settings: Settings
+    ways: Mapping[Route, Way]
+
+    @property
+    def means(self) -> Means:
+        return Means(self.courier, self.reach, self.ways, TARGETS, self.gauges, abort=self.abort)
 
     def use(self, settings: Settings) -> None:
         """Ask with other settings from now on."""
-        self.runner.duties = {"remediation": Duty(Probe(settings, self.means), 5.0)}
+        self.settings = settings
 
-    async def run(self, *, late_by: float = 0.0) -> ProbeResult:
+    async def run(
+        self, *, late_by: float = 0.0, way: Way | None = None, ends: bool = False
+    ) -> ProbeResult:
         clock = SystemClock()
-        return await self.runner.run(Slot("remediation", clock.now() - late_by, clock.wall()))
+        patience = self.settings.patience(TARGETS)
+        errand = Errand("remediation", way or self.ways[Route.DIRECT], patience, ends)
+        return await self.courier.carry(errand, Turn(clock.now() - late_by, clock.wall()))
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"agent_sre_validation_{name}", labels)
@@ -70,37 +91,45 @@ class Bench:
 @contextlib.asynccontextmanager
 async def prober(path: Path, target: str, settings: Settings = PATIENT) -> AsyncIterator[Bench]:
     """Everything but the plan and the pages."""
-    clock, registry, ledger = SystemClock(), CollectorRegistry(), Ledger()
-    metrics = Metrics(
-        registry,
-        probes={"remediation": "direct"},
-        visible=visible_stages(),
-        targets=TARGETS,
-        version="test",
-    )
+    clock, registry, ledger, recent = SystemClock(), CollectorRegistry(), Ledger(), Recent()
+    metrics = Metrics(registry, lines=LINES, targets=TARGETS)
+    gauges = Gauges(registry, version="test")
     journal = Journal(path, keep_runs=100, failed=metrics.journal_failure, clock=clock)
     orphans = await journal.start()
     canary = Canary(
         ledger, clock=clock, was_issued=journal.was_issued, count=metrics.canary_request
     )
+    aftercare = Aftercare(
+        journal=journal, metrics=metrics, gauges=gauges, clock=clock, recent=recent
+    )
     listener = bind("canary", Address("127.0.0.1", 0))
     canary_url = url(listener)
+    abort, faults = asyncio.Event(), set[ProberFault]()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
         stack.push_async_callback((await serve(canary.app, listener)).cleanup)
         client = await stack.enter_async_context(session())
-        identity = CanaryIdentity("agent-sre-canary", "ai")
-        means = Means(target, identity, client, ledger, clock, TARGETS)
-        faults: set[ProberFault] = set()
-        runner = Runner(
+        identity, pulse = CanaryIdentity("agent-sre-canary", "ai"), Pulse(clock.now(), period=60.0)
+        courier = Courier(
+            canary=identity,
+            clock=clock,
+            ledger=ledger,
             journal=journal,
             metrics=metrics,
-            clock=clock,
-            pulse=Pulse(clock.now(), period=60.0),
+            pulse=pulse,
             prober_faults=lambda: set(faults),
+            abort=abort,
+            tracer=tracer(),
+            after=aftercare,
+            recent=recent,
         )
-        runner.account(orphans)
-        runner.scraped()
-        made = Bench(runner, registry, journal, ledger, means.abort, faults, canary_url, means)
-        made.use(settings)
-        yield made
+        for state, run in await journal.unfinished():
+            aftercare.adopt(state, run)
+        courier.account(orphans)
+        courier.scraped()
+        reach = Reach(target, identity, Sender(client, clock), clock)
+        ways: dict[Route, Way] = {Route.DIRECT: direct.Way(direct.Settings(), reach)}
+        yield Bench(
+            courier, registry, metrics, gauges, journal, ledger, aftercare, pulse, abort, faults,
+            canary_url, reach, settings, ways,
+        )  # fmt: skip

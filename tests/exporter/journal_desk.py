@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.journal import Journal, opened
 from exporter.judge import Reason
 from exporter.result import ProbeResult
-from slos.schema.contract import JournalOperation, Stage, Verdict
+from slos.schema.contract import JournalOperation, Source, Stage, Verdict
 from tests.exporter.fake_clock import FakeClock
 
 
@@ -28,7 +28,7 @@ def done(run_id: str, verdict: Verdict = Verdict.OK) -> ProbeResult:
         run(run_id),
         verdict=verdict,
         reason=Reason.EXECUTED_ONCE,
-        stages={Stage.END_TO_END: 0.125},
+        seen={Stage.END_TO_END: {Source.CANARY: 0.125}},
     )
 
 

@@ -52,7 +52,7 @@ class Cluster:
 
     def lease(self, settings: LeaseSettings = SETTINGS) -> KubernetesLease:
         found = open_lease(
-            settings, folder=Path("/nowhere"), clock=SystemClock(), account=self.account
+            settings, file=Path("/nowhere"), clock=SystemClock(), account=self.account
         )
         assert isinstance(found, KubernetesLease)
         self._opened.append(found)

@@ -57,17 +57,19 @@ async def test_outside_a_cluster_a_file_beside_the_journal_decides(
     tmp_path: Path, clock: FakeClock
 ) -> None:
     account = ServiceAccount(tmp_path, {})
-    lease = open_lease(LeaseSettings(name="x"), folder=tmp_path, clock=clock, account=account)
+    lease = open_lease(
+        LeaseSettings(name="x"), file=tmp_path / "slo-probe.lease", clock=clock, account=account
+    )
     assert isinstance(lease, FileLease)
     assert await lease.acquire_or_renew()
-    assert (tmp_path / "x.lease").exists()
+    assert (tmp_path / "slo-probe.lease").exists()
     await lease.close()
 
 
 async def test_none_is_no_lease(tmp_path: Path, clock: FakeClock) -> None:
     settings = LeaseSettings(kind="none")
     account = ServiceAccount(tmp_path, IN_CLUSTER)
-    lease = open_lease(settings, folder=tmp_path, clock=clock, account=account)
+    lease = open_lease(settings, file=tmp_path / "slo-probe.lease", clock=clock, account=account)
     assert isinstance(lease, Alone)
 
 
@@ -76,16 +78,21 @@ async def test_in_a_cluster_there_is_no_falling_back_to_a_file(
 ) -> None:
     account = ServiceAccount(tmp_path, IN_CLUSTER)
     with pytest.raises(LeaseError, match=r"set lease\.namespace"):
-        open_lease(LeaseSettings(), folder=tmp_path, clock=clock, account=account)
+        open_lease(LeaseSettings(), file=tmp_path / "slo-probe.lease", clock=clock, account=account)
     settings = LeaseSettings(namespace="ai")
     with pytest.raises(LeaseError, match="Service token file does not exist"):
-        open_lease(settings, folder=tmp_path, clock=clock, account=account)
+        open_lease(settings, file=tmp_path / "slo-probe.lease", clock=clock, account=account)
 
 
 async def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, clock: FakeClock) -> None:
     settings = LeaseSettings(kind="kubernetes", namespace="ai")
     with pytest.raises(LeaseError, match="no service account to log in with"):
-        open_lease(settings, folder=tmp_path, clock=clock, account=ServiceAccount(tmp_path, {}))
+        open_lease(
+            settings,
+            file=tmp_path / "slo-probe.lease",
+            clock=clock,
+            account=ServiceAccount(tmp_path, {}),
+        )
 
 
 def test_no_two_starts_have_the_same_identity() -> None:

@@ -9,14 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.events import CanaryIdentity, ForbiddenEventError, fired, guard, new_id, parameters
+from exporter.events import (
+    Alert,
+    CanaryIdentity,
+    ForbiddenEventError,
+    fired,
+    guard,
+    new_id,
+    parameters,
+)
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
 
 
 def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
     sent = parameters(run_id, CANARY)
-    return fired(run_id, probe="remediation", sent=sent, canary=CANARY, at=at)
+    return fired(Alert(run_id, "remediation", sent, CANARY, at))
 
 
 def test_the_event_has_the_shape_agent_sre_reads() -> None:
@@ -84,4 +92,4 @@ def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:
     spoiled = copy.deepcopy(event())
     spoil(spoiled["data"])
     with pytest.raises(ForbiddenEventError, match=rule):
-        guard(spoiled, CANARY)
+        guard(spoiled["data"], CANARY)

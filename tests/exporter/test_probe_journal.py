@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal import JournalError
+from exporter.journal import JournalError, State
 from exporter.judge import Reason
 from slos.schema.contract import Verdict
 from tests.exporter.conftest import ROOT
@@ -27,17 +27,17 @@ async def desk(path: Path, clock: FakeClock) -> AsyncIterator[Desk]:
 
 
 async def test_a_run_is_on_disk_before_its_event_can_be_sent(desk: Desk, path: Path) -> None:
-    await desk.journal.open_run(run("a"))
+    await desk.journal.put(State.PLANNED, run("a"))
     assert rows(path) == [("a", "planned", "unknown")]
-    await desk.journal.mark_sent(run("a"))
+    await desk.journal.put(State.SENT, run("a"))
     assert rows(path) == [("a", "sent", "unknown")]
-    await desk.journal.close_run(done("a"))
-    assert rows(path) == [("a", "done", "ok")]
+    await desk.journal.put(State.CLEANED, done("a"))
+    assert rows(path) == [("a", "cleaned", "ok")]
     assert await desk.journal.recent(10) == [done("a")]
 
 
 async def test_the_journal_knows_what_it_issued(desk: Desk) -> None:
-    await desk.journal.open_run(run("a"))
+    await desk.journal.put(State.PLANNED, run("a"))
     assert await desk.journal.was_issued("a")
     assert not await desk.journal.was_issued("b")
 
@@ -47,10 +47,10 @@ async def test_open_runs_of_an_earlier_process_are_closed_exactly_once(
 ) -> None:
     desk = Desk(path, clock)
     await desk.journal.start()
-    await desk.journal.open_run(run("a"))
-    await desk.journal.open_run(run("b"))
-    await desk.journal.mark_sent(run("b"))
-    await desk.journal.close_run(done("c"))
+    await desk.journal.put(State.PLANNED, run("a"))
+    await desk.journal.put(State.PLANNED, run("b"))
+    await desk.journal.put(State.SENT, run("b"))
+    await desk.journal.put(State.CLEANED, done("c"))
     await desk.journal.close()
 
     orphans, recent = await reopened(path, clock)
@@ -67,14 +67,14 @@ import asyncio, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from exporter.clock import SystemClock
-from exporter.journal import Journal, opened
+from exporter.journal import Journal, opened, State
 
 async def main():
     journal = Journal(Path({path!r}), keep_runs=1000, failed=print, clock=SystemClock())
     await journal.start()
     for number in range(5):
-        await journal.open_run(opened("remediation", "direct", f"run-{{number}}", 1.7e9))
-    await journal.mark_sent(opened("remediation", "direct", "run-4", 1.7e9))
+        await journal.put(State.PLANNED, opened("remediation", "direct", f"run-{{number}}", 1.7e9))
+    await journal.put(State.SENT, opened("remediation", "direct", "run-4", 1.7e9))
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -96,10 +96,10 @@ async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(
 ) -> None:
     desk = Desk(path, clock, keep_runs=3)
     await desk.journal.start()
-    await desk.journal.open_run(run("open"))
+    await desk.journal.put(State.PLANNED, run("open"))
     for number in range(10):
-        await desk.journal.open_run(run(f"{number}"))
-        await desk.journal.close_run(done(f"{number}"))
+        await desk.journal.put(State.PLANNED, run(f"{number}"))
+        await desk.journal.put(State.CLEANED, done(f"{number}"))
     await desk.journal.close()
     assert [row[0] for row in rows(path)] == ["open", "7", "8", "9"]
 
@@ -129,11 +129,11 @@ async def test_a_database_of_somebody_else_stops_the_start_and_is_untouched(
 async def test_a_second_prober_cannot_take_the_journal(
     desk: Desk, path: Path, clock: FakeClock
 ) -> None:
-    await desk.journal.open_run(run("a"))
+    await desk.journal.put(State.PLANNED, run("a"))
     with pytest.raises(JournalError, match="another slo-probe"):
         await Desk(path, clock).journal.start()
-    await desk.journal.close_run(done("a"))
-    assert rows(path) == [("a", "done", "ok")]
+    await desk.journal.put(State.CLEANED, done("a"))
+    assert rows(path) == [("a", "cleaned", "ok")]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ async def test_a_journal_of_another_version_stops_the_start(path: Path, clock: F
 
 
 async def test_a_row_with_values_of_a_later_version_is_passed_over(desk: Desk, path: Path) -> None:
-    await desk.journal.close_run(done("a"))
-    await desk.journal.close_run(done("b"))
+    await desk.journal.put(State.CLEANED, done("a"))
+    await desk.journal.put(State.CLEANED, done("b"))
     connection = sqlite3.connect(path)
     connection.execute("UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
     connection.commit()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.journal import State
 from slos.schema.contract import JournalOperation
 from tests.exporter.conftest import ROOT
 from tests.exporter.fake_clock import FakeClock
@@ -20,21 +21,21 @@ import asyncio, resource, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from exporter.clock import SystemClock
-from exporter.journal import Journal, opened
+from exporter.journal import Journal, opened, State
 
 async def main():
     failures = []
     journal = Journal(Path({path!r}), keep_runs=1000, failed=failures.append, clock=SystemClock())
     await journal.start()
-    await journal.open_run(opened("remediation", "direct", "before", 1.7e9))
+    await journal.put(State.PLANNED, opened("remediation", "direct", "before", 1.7e9))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     for number in range(3):
         run = opened("remediation", "direct", f"during-{{number}}", 1.7e9)
-        await journal.open_run(run)
-        await journal.close_run(run)
+        await journal.put(State.PLANNED, run)
+        await journal.put(State.CLEANED, run)
     counted = len(failures)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    await journal.close_run(opened("remediation", "direct", "after", 1.7e9))
+    await journal.put(State.CLEANED, opened("remediation", "direct", "after", 1.7e9))
     await journal.close()
     print(counted, len(failures))
 
@@ -72,7 +73,7 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
 ) -> None:
     before = Desk(path, clock)
     await before.journal.start()
-    await before.journal.open_run(run("a"))
+    await before.journal.put(State.PLANNED, run("a"))
     await before.journal.close()
 
     def full(*_: object, **__: object) -> None:
@@ -82,13 +83,13 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
     with monkeypatch.context() as patched:
         patched.setattr("exporter.store.sqlite3.connect", full)
         assert await desk.journal.start() == []
-        await desk.journal.open_run(run("b"))
-    await desk.journal.close_run(done("b"))
+        await desk.journal.put(State.PLANNED, run("b"))
+    await desk.journal.put(State.CLEANED, done("b"))
     assert [each.id for each in desk.journal.take_orphans()] == ["a"]
     assert desk.journal.take_orphans() == []
     await desk.journal.close()
     assert desk.failures == [JournalOperation.OPEN_RUN, JournalOperation.OPEN_RUN]
-    assert {row[0]: row[1] for row in rows(path)} == {"a": "done", "b": "done"}
+    assert {row[0]: row[1] for row in rows(path)} == {"a": "judged", "b": "cleaned"}
 
 
 async def test_failures_are_logged_once_a_minute_at_most(
@@ -102,7 +103,7 @@ async def test_failures_are_logged_once_a_minute_at_most(
 
     monkeypatch.setattr(desk.journal._store, "write", full)
     for _ in range(121):
-        await desk.journal.open_run(run("a"))
+        await desk.journal.put(State.PLANNED, run("a"))
         await clock.advance(1)
     assert caplog.text.count("probing goes on") == 3
     assert len(desk.failures) == 121
@@ -111,7 +112,7 @@ async def test_failures_are_logged_once_a_minute_at_most(
 
 
 OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(["open", "sent", "done"]), st.sampled_from("abc"), st.booleans()),
+    st.tuples(st.sampled_from(["open", "sent", "cleaned"]), st.sampled_from("abc"), st.booleans()),
     max_size=12,
 )
 
@@ -135,11 +136,11 @@ def test_whatever_fails_in_between_the_disk_ends_up_with_the_last_word(
         for operation, run_id, works in operations:
             monkeypatch.setattr(desk.journal._store, "write", write if works else full)
             if operation == "open":
-                await desk.journal.open_run(run(run_id))
+                await desk.journal.put(State.PLANNED, run(run_id))
             elif operation == "sent":
-                await desk.journal.mark_sent(run(run_id))
+                await desk.journal.put(State.SENT, run(run_id))
             else:
-                await desk.journal.close_run(done(run_id))
+                await desk.journal.put(State.CLEANED, done(run_id))
             expected[run_id] = {"open": "planned"}.get(operation, operation)
         monkeypatch.setattr(desk.journal._store, "write", write)
         await desk.journal.close()

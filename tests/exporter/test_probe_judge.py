@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from exporter.evidence import Call, Evidence, TransportFault
 from exporter.judge import ProberFault, Reason, judge
 from slos.schema.contract import Verdict
-from slos.schema.units import Duration
 
-MINUTE = Duration.of(seconds=60)
+MINUTE = 60.0
 TIMES = st.floats(min_value=0, max_value=70)
 
 

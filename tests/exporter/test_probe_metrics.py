@@ -7,12 +7,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.exposition import exposition
+from exporter.gauges import Gauges
 from exporter.judge import Reason
-from exporter.metrics import LADDER, Metrics, exposition
-from exporter.observers import visible_stages
+from exporter.metrics import LADDER, Line, Metrics
+from exporter.observers import expected, visible
 from exporter.result import ProbeResult
 from slos.schema import contract
-from slos.schema.contract import Stage, Verdict
+from slos.schema.contract import Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 
 TARGETS = {
@@ -26,19 +28,18 @@ RESULT = ProbeResult(
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {Stage.CLOUDEVENT_PROCESSING: 0.5, Stage.END_TO_END: 61.5},
+    {
+        Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5},
+        Stage.END_TO_END: {Source.CANARY: 61.5},
+    },
 )
 
 
 @pytest.fixture
 def metrics(registry: CollectorRegistry) -> Metrics:
-    return Metrics(
-        registry,
-        probes={"remediation": "direct"},
-        visible=visible_stages(),
-        targets=TARGETS,
-        version="1.2.3",
-    )
+    Gauges(registry, version="1.2.3")
+    line = Line("remediation", Route.DIRECT, visible(Route.DIRECT), expected(Route.DIRECT))
+    return Metrics(registry, lines=[line], targets=TARGETS)
 
 
 def samples(registry: CollectorRegistry) -> dict[str, float]:
@@ -98,6 +99,11 @@ def test_every_target_is_a_bucket_beside_the_ladder(registry: CollectorRegistry)
     assert {*LADDER, 5.0, 61.5, 300.0} <= bounds
 
 
+def count(metrics: Metrics, result: ProbeResult) -> None:
+    metrics.judged(result)
+    metrics.observed(result)
+
+
 def checks(registry: CollectorRegistry) -> dict[str, str]:
     return {
         name.split("'")[3]: name.split("'")[7]
@@ -107,14 +113,20 @@ def checks(registry: CollectorRegistry) -> dict[str, str]:
 
 
 def test_a_stage_at_its_target_passes(metrics: Metrics, registry: CollectorRegistry) -> None:
-    metrics.record(RESULT)
+    count(metrics, RESULT)
     assert checks(registry) == {
         "AC1.cloudevent_processing": "pass",
         "AC1.end_to_end": "pass",
         "success.availability": "pass",
     }
     bucket = f"{contract.STAGE_DURATION}_bucket" + str(
-        [("le", "61.5"), ("path", "direct"), ("probe", "remediation"), ("stage", "end_to_end")]
+        [
+            ("le", "61.5"),
+            ("path", "direct"),
+            ("probe", "remediation"),
+            ("source", "canary"),
+            ("stage", "end_to_end"),
+        ]
     )
     assert samples(registry)[bucket] == 1
 
@@ -122,8 +134,8 @@ def test_a_stage_at_its_target_passes(metrics: Metrics, registry: CollectorRegis
 def test_a_stage_that_was_never_reached_fails_its_target(
     metrics: Metrics, registry: CollectorRegistry
 ) -> None:
-    stages = {Stage.CLOUDEVENT_PROCESSING: 5.001}
-    metrics.record(dataclasses.replace(RESULT, verdict=Verdict.LOST, stages=stages))
+    seen = {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 5.001}}
+    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.LOST, seen=seen))
     assert checks(registry) == {
         "AC1.cloudevent_processing": "fail",
         "AC1.end_to_end": "fail",
@@ -132,14 +144,14 @@ def test_a_stage_that_was_never_reached_fails_its_target(
 
 
 def test_late_is_available(metrics: Metrics, registry: CollectorRegistry) -> None:
-    metrics.record(dataclasses.replace(RESULT, verdict=Verdict.LATE))
+    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.LATE))
     assert checks(registry)["success.availability"] == "pass"
 
 
 def test_what_is_unknown_says_nothing_about_the_target(
     metrics: Metrics, registry: CollectorRegistry
 ) -> None:
-    metrics.record(dataclasses.replace(RESULT, verdict=Verdict.UNKNOWN))
+    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.UNKNOWN))
     assert checks(registry) == {}
     assert not [
         value
@@ -152,7 +164,7 @@ def test_what_is_unknown_says_nothing_about_the_target(
 
 def test_two_registries_share_nothing(metrics: Metrics, registry: CollectorRegistry) -> None:
     other = CollectorRegistry()
-    Metrics(other, probes={}, visible=[], targets={}, version="x")
-    metrics.record(RESULT)
+    Metrics(other, lines=[], targets={})
+    metrics.judged(RESULT)
     assert b'probe="remediation"' not in exposition(other)
     assert b'probe="remediation"' in exposition(registry)

@@ -14,7 +14,7 @@ from exporter.clock import SystemClock
 from exporter.evidence import TransportFault
 from exporter.fields import Address
 from exporter.listen import bind, url
-from exporter.post import Reply, _fault, post, session
+from exporter.post import Reply, Sender, fault_of, session
 from tests.exporter.fake_agent import FakeAgent
 
 Raw = Callable[[bytes], "asyncio.Future[str]"]
@@ -22,7 +22,7 @@ Raw = Callable[[bytes], "asyncio.Future[str]"]
 
 async def _send(address: str) -> Reply:
     async with session() as client:
-        return await post(client, address, {"id": "x"}, clock=SystemClock())
+        return await Sender(client, SystemClock()).post(address, {"id": "x"})
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_an_endless_answer_is_read_only_as_far_as_needed(
     assert (reply.status, reply.fault) == (200, None)
 
 
-async def test_tls_to_a_plain_port_is_a_tls_fault(agent: FakeAgent) -> None:
+async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     reply = await _send(agent.url.replace("http://", "https://"))
     assert reply.fault is TransportFault.TLS
 
@@ -110,4 +110,4 @@ def _key() -> ConnectionKey:
     ],
 )
 def test_errors_of_the_client_are_sorted(error: BaseException, fault: TransportFault) -> None:
-    assert _fault(error) is fault
+    assert fault_of(error) is fault

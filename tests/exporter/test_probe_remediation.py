@@ -144,7 +144,11 @@ async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: Bench) -> Non
     assert bench.sample("checks_total", criterion="success.availability", result="pass") == 0
     assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
     count = bench.sample(
-        "stage_duration_seconds_count", probe="remediation", path="direct", stage="end_to_end"
+        "stage_duration_seconds_count",
+        probe="remediation",
+        path="direct",
+        stage="end_to_end",
+        source="canary",
     )
     assert count == 0
 
@@ -155,14 +159,14 @@ async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("exporter.probes.remediation.fired", broken)
+    monkeypatch.setattr("exporter.paths.direct.fired", broken)
     result = await bench.run()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL_ERROR)
     assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: Bench) -> None:
-    bench.runner._pulse.period = 1.0
-    bench.runner._pulse.last_beat -= 10.0
+    bench.pulse.period = 1.0
+    bench.pulse.last_beat -= 10.0
     result = await bench.run()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

@@ -4,11 +4,18 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from exporter.face import Face
+from exporter.gauges import Gauges
 from exporter.judge import Reason
+from exporter.metrics import Metrics
+from exporter.pulse import Pulse
+from exporter.recent import Recent
 from exporter.result import ProbeResult
+from exporter.web.config_file import WebConfig
 from exporter.web.site import Site
-from slos.schema.contract import Stage, Verdict
+from slos.schema.contract import Source, Stage, Verdict
 from tests.exporter.conftest import Serve
+from tests.exporter.fake_clock import FakeClock
 
 RESULT = ProbeResult(
     "remediation",
@@ -16,7 +23,7 @@ RESULT = ProbeResult(
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {Stage.END_TO_END: 0.25},
+    {Stage.END_TO_END: {Source.CANARY: 0.25}},
     1_700_000_000.0,
 )
 
@@ -25,15 +32,18 @@ class Shown:
     """A served site and what it shows."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.age = 0.5
-        self.results: list[ProbeResult] = []
         self.scrapes = 0
-        self.site = Site(
+        self.clock = FakeClock()
+        self.face = Face(
+            self.clock,
             registry,
-            beat_age=lambda: self.age,
-            recent=lambda: self.results,
-            scraped=self._count_scrape,
+            Metrics(registry, lines=[], targets={}),
+            Gauges(registry, version="test"),
+            Pulse(self.clock.now(), period=1.0),
+            Recent(),
         )
+        self.site = Site(self.face, WebConfig())
+        self.site.scraped = self._count_scrape
         self.url = ""
 
     def _count_scrape(self) -> None:
@@ -57,7 +67,7 @@ async def test_health_fails_when_the_scheduler_is_stuck(
     shown: Shown, client: aiohttp.ClientSession
 ) -> None:
     assert await status(client, f"{shown.url}/-/healthy") == 200
-    shown.age = 11.0
+    await shown.clock.jump(11.0)
     assert await status(client, f"{shown.url}/-/healthy") == 503
 
 
@@ -76,7 +86,7 @@ async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.Clie
 
 
 async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:
-    shown.results = [RESULT]
+    shown.face.recent.add(RESULT)
     async with client.get(f"{shown.url}/runs") as reply:
         assert await reply.json() == [
             {
@@ -86,6 +96,7 @@ async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSessi
                 "verdict": "ok",
                 "reason": "executed_once",
                 "stages": {"end_to_end": 0.25},
+                "sources": {"end_to_end": "canary"},
                 "intended_at": "2023-11-14T22:13:20.000Z",
             }
         ]

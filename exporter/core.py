@@ -1,0 +1,120 @@
+"""The parts that live as long as the process, whatever the configuration becomes."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from exporter import listen
+from exporter.aftercare import Aftercare
+from exporter.canary import Canary
+from exporter.config import Loaded
+from exporter.courier import Courier
+from exporter.events import CanaryIdentity
+from exporter.face import Face
+from exporter.journal import Journal
+from exporter.judge import ProberFault
+from exporter.ledger import Ledger
+from exporter.post import Sender, session
+from exporter.recent import KEPT
+from exporter.tracing import tracer
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What carries alerts, judges them and remembers."""
+
+    face: Face
+    sender: Sender
+    canary: CanaryIdentity
+    journal: Journal
+    courier: Courier
+    aftercare: Aftercare
+    abort: asyncio.Event
+
+
+@contextlib.asynccontextmanager
+async def core(loaded: Loaded, shown: Face, listener: socket.socket) -> AsyncIterator[Core]:
+    """Journal, canary and courier, for as long as the block runs.
+
+    Raises:
+        JournalError: the journal cannot be used.
+    """
+    journal = Journal(
+        loaded.journal_path,
+        keep_runs=loaded.config.journal.keep_runs,
+        failed=shown.metrics.journal_failure,
+        clock=shown.clock,
+    )
+    orphans = await journal.start()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(journal.close)
+        ledger = Ledger()
+        serving = await _serve_canary(shown, journal, ledger, listener)
+        stack.push_async_callback(serving.cleanup)
+        sender = Sender(await stack.enter_async_context(session()), shown.clock)
+        made = _core(loaded, shown, journal, ledger, sender, serving, stack)
+        for run in reversed(await journal.recent(KEPT)):
+            shown.recent.add(run)
+        for state, run in await journal.unfinished():
+            made.aftercare.adopt(state, run)
+        made.courier.account(orphans)
+        shown.gauges.journals_set_aside.set(len(journal.set_aside))
+        shown.pulse.beat(shown.clock.now())
+        yield made
+
+
+async def _serve_canary(
+    shown: Face, journal: Journal, ledger: Ledger, listener: socket.socket
+) -> web.AppRunner:
+    canary = Canary(
+        ledger,
+        clock=shown.clock,
+        was_issued=journal.was_issued,
+        count=shown.metrics.canary_request,
+    )
+    return await listen.serve(canary.app, listener)
+
+
+def _core(  # noqa: PLR0913, PLR0917 - the parts, each named once
+    loaded: Loaded,
+    shown: Face,
+    journal: Journal,
+    ledger: Ledger,
+    sender: Sender,
+    serving: web.AppRunner,
+    stack: contextlib.AsyncExitStack,
+) -> Core:
+    abort = asyncio.Event()
+
+    def prober_faults() -> set[ProberFault]:
+        faults = {ProberFault.SHUTDOWN} if abort.is_set() else set()
+        return faults | (set() if serving.sites else {ProberFault.CANARY_DOWN})
+
+    aftercare = Aftercare(
+        journal=journal,
+        metrics=shown.metrics,
+        gauges=shown.gauges,
+        clock=shown.clock,
+        recent=shown.recent,
+    )
+    spans = tracer()
+    stack.push_async_callback(spans.close)
+    identity = CanaryIdentity(loaded.config.canary.name, loaded.config.canary.namespace)
+    courier = Courier(
+        canary=identity,
+        clock=shown.clock,
+        ledger=ledger,
+        journal=journal,
+        metrics=shown.metrics,
+        pulse=shown.pulse,
+        prober_faults=prober_faults,
+        abort=abort,
+        tracer=spans,
+        after=aftercare,
+        recent=shown.recent,
+    )
+    return Core(shown, sender, identity, journal, courier, aftercare, abort)

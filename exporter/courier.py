@@ -1,0 +1,249 @@
+"""One synthetic alert from plan to verdict: journal, way, canary, observers, judge, journal.
+
+Every probe that sends alerts sends them through here, so every one is written down before it
+leaves, judged by the same table, and cleaned up after.
+"""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter import watch
+from exporter.clock import Clock
+from exporter.events import Alert, CanaryIdentity, end_of, new_id, parameters
+from exporter.evidence import NEVER_LEFT, Evidence
+from exporter.journal import Journal, State, opened
+from exporter.judge import ProberFault, judge
+from exporter.ledger import Ledger, Ticket
+from exporter.metrics import Metrics
+from exporter.observers import observe
+from exporter.paths import Way
+from exporter.post import Reply
+from exporter.pulse import Pulse
+from exporter.recent import Recent
+from exporter.result import ProbeResult
+from exporter.tracing import Tracer
+from exporter.watch import Patience
+from slos.schema.contract import Verdict
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When something is meant to be sent."""
+
+    intended: float
+    """Monotonic seconds."""
+    intended_at: float
+    """Wall clock seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """How alerts of a probe are sent.
+
+    Attributes:
+        probe: the probe's name, a label value.
+        way: that they take.
+        patience: how long for what.
+        ends: whether the end of the alert is sent once it was executed.
+    """
+
+    probe: str
+    way: Way
+    patience: Patience
+    ends: bool = False
+
+
+class After(Protocol):
+    """Whoever takes care of a run after its verdict."""
+
+    def state_after(self, result: ProbeResult, *, sent: bool) -> State:
+        """How far a run has come with its verdict; what is left to do is taken in."""
+
+    def adopt(self, state: State, run: ProbeResult) -> None:
+        """Take in a run of an earlier process."""
+
+
+class Courier:
+    """Carries alerts, and remembers the last ones."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, each named once
+        self,
+        *,
+        canary: CanaryIdentity,
+        clock: Clock,
+        ledger: Ledger,
+        journal: Journal,
+        metrics: Metrics,
+        pulse: Pulse,
+        prober_faults: Callable[[], set[ProberFault]],
+        abort: asyncio.Event,
+        tracer: Tracer,
+        after: After,
+        recent: Recent,
+    ) -> None:
+        self._canary = canary
+        self._clock = clock
+        self._ledger = ledger
+        self._journal = journal
+        self._metrics = metrics
+        self._pulse = pulse
+        self._prober_faults = prober_faults
+        self._abort = abort
+        self._tracer = tracer
+        self._after = after
+        self._uncounted: list[ProbeResult] = []
+        self.recent = recent
+
+    async def carry(self, errand: Errand, turn: Turn) -> ProbeResult:
+        """Carry one alert; gives its result, whatever happens."""
+        attributes = {"probe": errand.probe, "path": errand.way.ROUTE.value}
+        with self._tracer.span("slo-probe.run", attributes) as span:
+            alert = self._alert(errand, turn, span.traceparent)
+            leavings = errand.way.leavings(alert)
+            run = opened(errand.probe, errand.way.ROUTE, alert.id, turn.intended_at, leavings)
+            run = dataclasses.replace(run, trace_id=span.trace_id)
+            result = await self._carry(errand, alert, run, turn)
+            span.note("correlation_id", result.id)
+            span.note("verdict", result.verdict.value)
+            if result.verdict is not Verdict.OK:
+                span.fail(result.reason.value)
+        return result
+
+    def account(self, orphans: list[ProbeResult]) -> None:
+        """Show runs an earlier process left open; they are counted once someone has looked.
+
+        `increase()` must see a counter before it rises. Were they counted at once, a prober
+        that crashes again and again would start at 1 each time and never seem to rise.
+        """
+        for orphan in orphans:
+            _log.warning("%s: run %s was left open by an earlier start", orphan.probe, orphan.id)
+            self.recent.add(orphan)
+            self._after.adopt(State.JUDGED, orphan)
+        self._uncounted += orphans
+
+    def scraped(self) -> None:
+        """Someone has read the counters: count what waited for that."""
+        waiting, self._uncounted = self._uncounted, []
+        for orphan in waiting:
+            self._metrics.judged(orphan)
+
+    def _alert(self, errand: Errand, turn: Turn, traceparent: str | None) -> Alert:
+        run_id, canary = new_id(), self._canary
+        sent = parameters(run_id, canary)
+        return Alert(run_id, errand.probe, sent, canary, turn.intended_at, traceparent)
+
+    async def _carry(
+        self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn
+    ) -> ProbeResult:
+        faults = self._prober_faults()
+        await self._journal.put(State.PLANNED, run)
+        evidence = Evidence(intended=turn.intended)
+        if faults:  # what a prober at fault sends proves nothing, so nothing is sent
+            run = dataclasses.replace(run, leavings=())
+            sent = False
+        else:
+            evidence = await self._send(errand, alert, run, turn, faults)
+            sent = evidence.transport not in NEVER_LEFT
+        faults |= self._prober_faults() | self._slips(errand.patience, evidence)
+        verdict, reason = judge(evidence, errand.patience.late_after, faults)
+        aliases = {call.known_as: None for call in evidence.calls if call.known_as}
+        result = dataclasses.replace(
+            run,
+            verdict=verdict,
+            reason=reason,
+            seen=observe(evidence),
+            aliases=(*aliases, *((end_of(run.id),) if evidence.end_taken else ())),
+        )
+        await self._close(evidence, result, sent=sent)
+        return result
+
+    async def _send(
+        self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn, faults: set[ProberFault]
+    ) -> Evidence:
+        sent = self._clock.now()
+        ticket = self._ledger.issue(alert.id, alert.sent, now=sent)
+        posting = asyncio.create_task(errand.way.send(alert), name=f"send {alert.id}")
+        try:
+            await self._journal.put(State.SENT, run)
+            await watch.until_certain(
+                posting,
+                ticket,
+                settle=errand.patience.settle,
+                seconds=turn.intended + errand.patience.timeout - self._clock.now(),
+                abort=self._abort,
+            )
+            evidence = _evidence(errand.way, turn, sent, posting, ticket)
+            return await self._end(errand, alert, evidence) if errand.ends else evidence
+        except Exception:  # noqa: BLE001 - a bug on a way must not end the probing; it is told in full
+            _log.exception("%s: the way %s broke", run.probe, run.path)
+            faults.add(ProberFault.INTERNAL_ERROR)
+            return Evidence(intended=turn.intended)
+        finally:
+            self._ledger.close(ticket)
+            posting.cancel()
+
+    async def _end(self, errand: Errand, alert: Alert, evidence: Evidence) -> Evidence:
+        """Send the end of an alert that was executed, and note whether it was taken."""
+        if not any(call.finished_at is not None for call in evidence.calls):
+            return evidence
+        try:
+            async with asyncio.timeout(errand.patience.timeout):
+                reply = await errand.way.end(alert)
+        except TimeoutError:
+            return dataclasses.replace(evidence, end_taken=False)
+        taken = reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
+        return dataclasses.replace(evidence, end_taken=taken)
+
+    async def _close(self, evidence: Evidence, result: ProbeResult, *, sent: bool) -> None:
+        state = self._after.state_after(result, sent=sent)
+        await self._journal.put(state, result)
+        self.account(self._journal.take_orphans())
+        if evidence.sent is not None:
+            self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
+        self._metrics.judged(result)
+        if state is not State.JUDGED:
+            self._metrics.observed(result)
+        self.recent.add(result)
+        _tell(result)
+
+    def _slips(self, patience: Patience, evidence: Evidence) -> set[ProberFault]:
+        """What the prober's own clockwork did wrong during a run."""
+        if evidence.sent is None:
+            return set()
+        slips = set()
+        if evidence.sent - evidence.intended > patience.max_send_lag:
+            slips.add(ProberFault.SENT_LATE)
+        stall = self._pulse.stall(evidence.intended, self._clock.now())
+        if stall > patience.max_send_lag:
+            slips.add(ProberFault.PROBER_STALLED)
+        return slips
+
+
+def _evidence(
+    way: Way, turn: Turn, sent: float, posting: asyncio.Task[Reply], ticket: Ticket
+) -> Evidence:
+    reply = posting.result() if posting.done() else None
+    answered = reply is not None and reply.status is not None
+    return Evidence(
+        intended=turn.intended,
+        sent=sent,
+        replied_at=reply.at if reply and answered else None,
+        status=reply.status if reply else None,
+        transport=reply.fault if reply else None,
+        calls=ticket.calls,
+        started=ticket.notified_at if way.clock_at_webhook else None,
+        synchronous=way.SYNCHRONOUS,
+    )
+
+
+def _tell(result: ProbeResult) -> None:
+    level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
+    took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
+    text = "%s: %s (%s) %s %s"
+    _log.log(level, text, result.probe, result.verdict, result.reason, result.id, took)

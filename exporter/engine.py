@@ -1,0 +1,103 @@
+"""The parts that a configuration decides: ways, observers, probes and their plan."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from exporter.config import Loaded
+from exporter.core import Core
+from exporter.http_source.credentials import headers
+from exporter.http_source.source import HttpSource
+from exporter.lines import criteria, lines
+from exporter.means import Means
+from exporter.observers import LateObserver, late_modules
+from exporter.paths import Way, way_modules
+from exporter.probes import probe_modules
+from exporter.prometheus_api.client import Prometheus
+from exporter.reach import Reach
+from exporter.runner import Runner
+from slos.schema.contract import Route, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What a configuration came to."""
+
+    loaded: Loaded
+    runner: Runner
+    observers: Mapping[Source, LateObserver]
+    ways: Mapping[Route, Way]
+
+    def take_over(self, core: Core) -> None:
+        """Count, observe and clean up by this configuration from now on."""
+        core.face.metrics.adopt(
+            lines=lines(self.loaded),
+            targets=self.loaded.targets,
+            criteria=criteria(self.loaded),
+        )
+        able: list[LateObserver | Way] = [*self.observers.values(), *self.ways.values()]
+        cleaners = {each.cleans: each for each in able if each.cleans is not None}
+        core.face.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
+        core.aftercare.use(self.observers, cleaners)
+
+
+@contextlib.asynccontextmanager
+async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
+    """Everything a configuration asks for, connected, for as long as the block runs.
+
+    Raises:
+        LinearKeyError: the key of Linear is gone since the configuration was read.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        reach = _reach(loaded, core)
+        ways = {
+            route: way_modules()[route].Way(settings, reach)
+            for route, settings in loaded.paths.items()
+        }
+        observers = {
+            source: await stack.enter_async_context(
+                late_modules()[source].observer(
+                    settings,
+                    folder=loaded.folder,
+                    clock=core.face.clock,
+                    gauges=core.face.gauges,
+                )
+            )
+            for source, settings in loaded.observers.items()
+        }
+        means = Means(
+            core.courier,
+            reach,
+            ways,
+            loaded.targets,
+            core.face.gauges,
+            await _prometheus(loaded, core, stack),
+            core.abort,
+        )
+        probes = [
+            probe
+            for name, settings in loaded.probes.items()
+            for probe in probe_modules()[name].probes(settings, means)
+        ]
+        yield Engine(loaded, Runner(probes, core.face.metrics), observers, ways)
+
+
+def _reach(loaded: Loaded, core: Core) -> Reach:
+    target, folder = loaded.config.target, loaded.folder
+    return Reach(
+        target.url,
+        core.canary,
+        core.sender,
+        core.face.clock,
+        headers=lambda: headers(target, folder),
+    )
+
+
+async def _prometheus(
+    loaded: Loaded, core: Core, stack: contextlib.AsyncExitStack
+) -> Prometheus | None:
+    settings = loaded.config.prometheus
+    if settings is None:
+        return None
+    source = HttpSource("prometheus", settings, folder=loaded.folder, clock=core.face.clock)
+    return Prometheus(await stack.enter_async_context(source))

@@ -1,0 +1,36 @@
+"""What can be seen of a prober from the start, also while another one sends."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from exporter.clock import Clock
+from exporter.config import Loaded
+from exporter.gauges import Gauges
+from exporter.lines import criteria, lines
+from exporter.metrics import Metrics
+from exporter.pulse import Pulse
+from exporter.recent import Recent
+from exporter.version import version
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """Metrics, pulse and the last runs."""
+
+    clock: Clock
+    registry: CollectorRegistry
+    metrics: Metrics
+    gauges: Gauges
+    pulse: Pulse
+    recent: Recent
+
+
+def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
+    """Metrics and pulse; nothing is sent yet."""
+    registry = CollectorRegistry()
+    metrics = Metrics(
+        registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)
+    )
+    gauges = Gauges(registry, version=version())
+    return Face(clock, registry, metrics, gauges, Pulse(clock.now(), period=beat), Recent())

@@ -1,0 +1,76 @@
+"""What is known of the target, the plan's surroundings and the prober itself, as gauges.
+
+Gauges of a closed set of things: which instances a leak test looks at is the one label whose
+values come from outside, and they go when the instance does.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from slos.schema import contract
+from slos.schema.contract import Leavings, Source
+
+
+class Gauges:
+    """State, as opposed to what is counted."""
+
+    def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, registry=registry)
+
+        info = gauge(contract.BUILD_INFO, "Always 1; the label says what runs.", "version")
+        info.labels(version).set(1)
+        self.config_ok = gauge(
+            contract.CONFIG_LAST_RELOAD_SUCCESSFUL,
+            "1 when the last configuration that was read is in use.",
+        )
+        self.config_ok.set(1)
+        self.up = gauge(contract.UP, "1 when /health answers 200.", "target")
+        self.ready = gauge(contract.READY, "1 when /ready answers 200.", "target")
+        self.phase = gauge(
+            contract.TARGET_PHASE,
+            "Seconds of the last request to the target, by phase.",
+            "target", "phase",
+        )  # fmt: skip
+        self.tls_expiry = gauge(
+            contract.TLS_EXPIRY, "When the target's certificate expires.", "target"
+        )
+        self.cold_starts = counter(
+            contract.COLD_STARTS, "Times the target was woken from zero replicas.", "target"
+        )
+        self.orphans = gauge(
+            contract.ORPHANS, "Things left behind by runs and not yet cleaned up.", "kind"
+        )
+        self.cleanup_failures = counter(
+            contract.CLEANUP_FAILURES, "Attempts to clean up that failed.", "kind"
+        )
+        self.observer_failures = counter(
+            contract.OBSERVER_FAILURES, "Questions to a source that it did not answer.", "source"
+        )
+        self.clock_skew = gauge(
+            contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
+        )
+        self.leak_slope = gauge(
+            contract.LEAK_SLOPE, "Growth of a signal's floor an hour.", "signal", "instance"
+        )
+        self.leak_verdict = gauge(
+            contract.LEAK_VERDICT,
+            "-1 insufficient data, 0 pass, 1 suspect, 2 leak.",
+            "signal", "instance",
+        )  # fmt: skip
+        self.lease_held = gauge(contract.LEASE_HELD, "1 when this replica is the one that sends.")
+        self.journals_set_aside = gauge(
+            contract.JOURNALS_SET_ASIDE, "Damaged journals that were set aside since the start."
+        )
+
+    def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
+        """Show what can be left behind and who can fail, before it happens."""
+        for kind in kinds:
+            self.orphans.labels(kind)
+            self.cleanup_failures.labels(kind)
+        for source in sources:
+            self.observer_failures.labels(source)

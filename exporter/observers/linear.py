@@ -1,0 +1,138 @@
+"""What Linear tells: when the issue of a run was created, and how many there are."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from math import isfinite
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.fields import Length
+from exporter.gauges import Gauges
+from exporter.linear import watch
+from exporter.linear.client import LinearClient, linear_client
+from exporter.linear.fault import LinearError
+from exporter.linear.issue import Issue
+from exporter.linear.settings import LinearKeyError, LinearSettings, read_key
+from exporter.observers import Question, Sighting
+from exporter.result import Leaving
+from slos.schema.contract import IssueCount, Leavings, Source, Stage
+from slos.schema.units import Duration
+
+SOURCE = Source.LINEAR
+STAGES = frozenset({Stage.LINEAR_ISSUE_CREATION})
+_TOO_UNSURE = 1.0
+"""Seconds of uncertainty above which a time is not worth telling: a tenth of the target."""
+
+
+class Settings(LinearSettings):
+    """Where Linear is, and for how long an issue is waited for."""
+
+    every: Length = Duration.of(seconds=30)
+    """Time between two searches; each finds the issues of all runs. Default 30s: 120 requests
+    an hour of the 600 that are allowed, the rest is for archiving."""
+    within: Length = Duration.of(minutes=2)
+    """Time after which an issue that is not there was never opened. Default 2m: twelve times the
+    target, for an issue shows in a search only some time after it was created."""
+    linger: Length = Duration.of(seconds=70)
+    """Time to wait for a second issue after the first. Default 70s: agent-sre gives a function 65
+    s, and opens another issue when it failed."""
+    patience: Length = Duration.of(hours=2)
+    """Time to go on asking while Linear does not answer. Default 2h; what is found later is
+    archived all the same, but counts for no run."""
+
+
+def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
+    """Whether the key is where it should be."""
+    try:
+        read_key(settings, folder=folder)
+    except LinearKeyError as error:
+        key = "key_env" if settings.key_env else "key_file"
+        yield key, str(error), "mount the secret, or correct the name"
+
+
+class Observer:
+    """Asks once for all runs, and archives what it finds."""
+
+    cleans: Leavings | None = Leavings.LINEAR_ISSUE
+
+    def __init__(self, settings: Settings, client: LinearClient, gauges: Gauges) -> None:
+        self.every = float(settings.every.seconds)
+        self.usual = float((settings.within + settings.linger).seconds) + 2 * self.every
+        self.patience = float(settings.patience.seconds) + self.usual
+        self._within = float(settings.within.seconds)
+        self._client = client
+        self._gauges = gauges
+        self._watch = watch.Watch(
+            client,
+            linger=float(settings.linger.seconds),
+            patience=float(settings.patience.seconds),
+        )
+
+    @property
+    def troubled(self) -> bool:
+        """Linear did not answer the last request."""
+        return self._client.fault is not None
+
+    async def look(self, questions: Sequence[Question]) -> list[Sighting]:
+        """Every run that can be decided by now."""
+        for question in questions:
+            sent = question.intended_at
+            self._watch.ask(watch.Question(question.id, sent, sent + self._within))
+        return [self._sighting(finding) for finding in await self._watch.poll()]
+
+    async def clean(self, leavings: Sequence[Leaving]) -> list[Leaving]:
+        """Archive issues."""
+        failed = []
+        for leaving in leavings:
+            try:
+                await self._client.archive(leaving.handle)
+            except LinearError:
+                failed.append(leaving)
+        return failed
+
+    async def sweep(self, before: float) -> list[Leaving]:
+        """Open issues of any run, this journal's or another's."""
+        try:
+            return list(_leavings(await self._client.orphans(before)))
+        except LinearError:
+            return []
+
+    def _sighting(self, finding: watch.Finding) -> Sighting:
+        if isinstance(finding, watch.NotFound):
+            return Sighting(finding.run_id, issues=IssueCount.NONE)
+        if isinstance(finding, watch.Unknown):
+            return Sighting(finding.run_id)
+        self._note_skew(finding.issues)
+        sure = finding.seconds is not None and finding.uncertainty <= _TOO_UNSURE
+        stages = {Stage.LINEAR_ISSUE_CREATION: finding.seconds} if sure and finding.seconds else {}
+        count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
+        return Sighting(finding.run_id, stages, tuple(_leavings(finding.issues)), count)
+
+    def _note_skew(self, issues: Sequence[Issue]) -> None:
+        skew = issues[-1].skew
+        if isfinite(skew.uncertainty):
+            self._gauges.clock_skew.labels(SOURCE).set(skew.offset)
+
+
+def _leavings(issues: Iterable[Issue]) -> Iterable[Leaving]:
+    return (Leaving(Leavings.LINEAR_ISSUE, each.id) for each in issues if not each.archived)
+
+
+@asynccontextmanager
+async def observer(
+    settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
+) -> AsyncIterator[Observer]:
+    """An observer for as long as the block runs.
+
+    Raises:
+        LinearKeyError: there is no key.
+    """
+    failures = gauges.observer_failures.labels(SOURCE)
+    async with linear_client(
+        settings,
+        read_key=partial(read_key, settings, folder=folder),
+        clock=clock,
+        failed=lambda _: failures.inc(),
+    ) as client:
+        yield Observer(settings, client, gauges)

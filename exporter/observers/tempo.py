@@ -1,0 +1,108 @@
+"""What traces tell: the parts of agent-sre's work, as it timed them itself."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from exporter.clock import Clock
+from exporter.fields import Length
+from exporter.gauges import Gauges
+from exporter.http_source import findings as of_files
+from exporter.http_source.source import HttpSource
+from exporter.observers import Question, Sighting
+from exporter.result import Leaving
+from exporter.tempo.client import Tempo
+from exporter.tempo.settings import TempoSettings
+from exporter.tempo.stages import TraceTimes, stages
+from exporter.tempo.trace import Trace
+from slos.schema.contract import Leavings, Source, Stage
+from slos.schema.units import Duration
+
+SOURCE = Source.TEMPO
+STAGES = frozenset(set(Stage) - {Stage.END_TO_END})
+_MARGIN = 60.0
+"""Seconds around a run that are searched, for clocks that differ."""
+
+
+class Settings(TempoSettings):
+    """Where Tempo is, and for how long a trace is waited for."""
+
+    every: Length = Duration.of(seconds=15)
+    """Time between two searches. Default 15s."""
+    within: Length = Duration.of(minutes=2)
+    """Time after which no more of a trace is waited for. Default 2m: agent-sre exports spans every
+    few seconds, and Tempo shows them within half a minute. Raise it above the target of
+    verification (5m) where agent-sre verifies."""
+
+
+def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
+    """Whether the files behind the settings are there."""
+    return of_files.findings(settings, folder)
+
+
+class Observer:
+    """Asks for the traces of all runs at once."""
+
+    cleans: Leavings | None = None
+
+    def __init__(
+        self, settings: Settings, source: HttpSource, *, clock: Clock, gauges: Gauges
+    ) -> None:
+        self.every = float(settings.every.seconds)
+        self.usual = float(settings.within.seconds)
+        self.patience = self.usual
+        self.troubled = False
+        self._tempo = Tempo(source, settings)
+        self._rules = settings.rules
+        self._clock = clock
+        self._failures = gauges.observer_failures.labels(SOURCE)
+
+    async def look(self, questions: Sequence[Question]) -> list[Sighting]:
+        """What the traces show by now; final once one is whole."""
+        names = {name: question.trace_id for question in questions for name in question.names}
+        now = self._clock.wall()
+        since = min(question.intended_at for question in questions) - _MARGIN
+        found = await self._tempo.find(names, since=since, until=now + _MARGIN)
+        self._failures.inc(len(found.errors))
+        self.troubled = bool(found.errors)
+        return [
+            sighting
+            for question in questions
+            if (sighting := self._sighting(question, found.traces)) is not None
+        ]
+
+    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+        """Nothing to clean up: traces expire."""
+        return leavings
+
+    async def sweep(self, before: float) -> Sequence[Leaving]:  # noqa: ARG002 - of the protocol
+        """Nothing is left behind."""
+        return ()
+
+    def _sighting(self, question: Question, traces: dict[str, Trace]) -> Sighting | None:
+        times = [
+            stages(traces[name], correlation_id=name, rules=self._rules)
+            for name in question.names
+            if name in traces
+        ]
+        if not times:
+            return None
+        whole = len(times) == len(question.names) and all(each.whole for each in times)
+        return Sighting(question.id, _first_of_each(times), final=whole)
+
+
+def _first_of_each(times: Sequence[TraceTimes]) -> dict[Stage, float]:
+    """The stages of several traces; the event itself comes before its end."""
+    found: dict[Stage, float] = {}
+    for each in times:
+        found = {**each.stages, **found}
+    return found
+
+
+@asynccontextmanager
+async def observer(
+    settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
+) -> AsyncIterator[Observer]:
+    """An observer for as long as the block runs."""
+    async with HttpSource("tempo", settings, folder=folder, clock=clock) as source:
+        yield Observer(settings, source, clock=clock, gauges=gauges)

@@ -1,0 +1,48 @@
+"""Through the broker, which takes an event and delivers it later."""
+
+from collections.abc import Sequence
+
+from exporter.events import Alert, fired, resolved
+from exporter.fields import Section, Url
+from exporter.post import Reply
+from exporter.reach import Reach
+from exporter.result import Leaving
+from slos.schema.contract import Leavings, Route
+
+
+class Settings(Section):
+    """Where the broker is."""
+
+    url: Url
+    """Its ingress, with the path of the broker if it has one. No default: a broker that is not
+    meant delivers to whoever subscribed."""
+
+
+class Way:
+    """A CloudEvent in structured mode; the broker answers before anyone has read it."""
+
+    ROUTE = Route.BROKER
+    SYNCHRONOUS = False
+    clock_at_webhook = False
+    cleans: Leavings | None = None
+
+    def __init__(self, settings: Settings, reach: Reach) -> None:
+        self._url = settings.url
+        self._reach = reach
+
+    def leavings(self, _: Alert) -> tuple[Leaving, ...]:
+        """Nothing on the way: what the broker holds, it delivers or drops."""
+        return ()
+
+    async def send(self, alert: Alert) -> Reply:
+        """Send a fired alert."""
+        return await self._reach.sender.post(self._url, fired(alert))
+
+    async def end(self, alert: Alert) -> Reply:
+        """Send the end of an alert."""
+        end = resolved(alert, at=self._reach.clock.wall())
+        return await self._reach.sender.post(self._url, end)
+
+    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+        """Nothing to clean up."""
+        return leavings

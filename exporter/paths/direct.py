@@ -1,0 +1,47 @@
+"""Straight to agent-sre, whose reply comes when its work is done."""
+
+from collections.abc import Sequence
+
+from exporter.events import Alert, fired, resolved
+from exporter.fields import Section
+from exporter.post import Reply
+from exporter.reach import Reach
+from exporter.result import Leaving
+from slos.schema.contract import Leavings, Route
+
+
+class Settings(Section):
+    """Nothing: `target` says where agent-sre is."""
+
+
+class Way:
+    """A CloudEvent in structured mode; in binary mode agent-sre loses the data."""
+
+    ROUTE = Route.DIRECT
+    SYNCHRONOUS = True
+    clock_at_webhook = False
+    cleans: Leavings | None = None
+
+    def __init__(self, _: Settings, reach: Reach) -> None:
+        self._reach = reach
+
+    def leavings(self, _: Alert) -> tuple[Leaving, ...]:
+        """Nothing on the way."""
+        return ()
+
+    async def send(self, alert: Alert) -> Reply:
+        """Send a fired alert."""
+        return await self._post(alert, fired(alert))
+
+    async def end(self, alert: Alert) -> Reply:
+        """Send the end of an alert."""
+        return await self._post(alert, resolved(alert, at=self._reach.clock.wall()))
+
+    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+        """Nothing to clean up."""
+        return leavings
+
+    async def _post(self, alert: Alert, event: object) -> Reply:
+        reach = self._reach
+        trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
+        return await reach.sender.post(reach.url, event, headers={**reach.headers(), **trace})

@@ -1,0 +1,85 @@
+"""The burst probe: many alerts at once, each executed exactly once, in time, and as it was sent."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from pydantic import Field, model_validator
+
+from exporter.courier import Errand, Turn
+from exporter.fields import Length
+from exporter.means import Means, Outcome
+from exporter.probes import Probe
+from exporter.result import ProbeResult
+from exporter.rhythm import Rhythm
+from exporter.sending import Sending
+from slos.schema.contract import Criterion, Route, Verdict
+from slos.schema.units import Duration
+
+CRITERIA = frozenset({Criterion.NO_RACE, Criterion.NO_DEADLOCK})
+_MOST = 1000
+
+
+class Settings(Sending):
+    """Settings of the burst probe."""
+
+    interval: Length = Duration.of(hours=1)
+    """Time between two bursts of one size. Default 1h: a burst is a load, if a short one."""
+    max_send_lag: Length = Duration.of(seconds=1)
+    """Delay between intended and actual send above which a run is `unknown`. Default 1s."""
+    sizes: list[int] = Field(default=[10, 50, 100], min_length=1)
+    """Alerts at once, each size on a plan of its own. Default 10, 50 and 100, as VAL-008 asks. The
+    label `probe` is `burst_<size>`."""
+
+    @model_validator(mode="after")
+    def _sane_sizes(self) -> "Settings":
+        if len(set(self.sizes)) < len(self.sizes) or not all(1 < s <= _MOST for s in self.sizes):
+            raise ValueError(
+                f"sizes {self.sizes} must differ, each from 2 to {_MOST}; like [10, 50]"
+            )
+        return self
+
+
+def name(size: int) -> str:
+    """The value of the label `probe`."""
+    return f"burst_{size}"
+
+
+def lines(settings: Settings) -> Sequence[tuple[str, Route]]:
+    """A name for each size."""
+    return [(name(size), Route.DIRECT) for size in settings.sizes]
+
+
+def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+    """A plan for each size."""
+    return [Burst(size, settings, means) for size in settings.sizes]
+
+
+class Burst:
+    """Sends a number of alerts at the same moment."""
+
+    def __init__(self, size: int, settings: Settings, means: Means) -> None:
+        self.key = name(size)
+        self.rhythm: Rhythm = settings
+        self._size = size
+        self._courier = means.courier
+        way, patience = means.ways[Route.DIRECT], settings.patience(means.targets)
+        self._errand = Errand(self.key, way, patience)
+
+    async def ask(self, turn: Turn) -> Outcome:
+        """Send them all, and wait until nothing can change any verdict."""
+        carried = (self._courier.carry(self._errand, turn) for _ in range(self._size))
+        results = tuple(await asyncio.gather(*carried))
+        return Outcome(results, tuple(checks(results)))
+
+
+def checks(results: Sequence[ProbeResult]) -> Iterable[tuple[Criterion, bool]]:
+    """What a burst shows beside its verdicts, as far as the prober itself was in order.
+
+    Parameters that came back changed, or under another run's id, are a race. An alert that
+    neither came to an end nor failed by the deadline is a deadlock.
+    """
+    known = [result.verdict for result in results if result.verdict is not Verdict.UNKNOWN]
+    if not known:
+        return
+    yield Criterion.NO_RACE, Verdict.CORRUPTED not in known
+    yield Criterion.NO_DEADLOCK, Verdict.TIMEOUT not in known

@@ -1,0 +1,37 @@
+"""The resolved probe: an alert that ends, so that whoever verifies the remediation has to.
+
+Verification is timed by whichever observer sees it. In the measured agent-sre it never runs; then
+nobody does, and the stage stays absent.
+"""
+
+from collections.abc import Sequence
+
+from exporter.courier import Errand
+from exporter.fields import Length
+from exporter.means import Means
+from exporter.probes import Probe
+from exporter.sending import Sending
+from exporter.single import Single
+from slos.schema.contract import Criterion, Route
+from slos.schema.units import Duration
+
+CRITERIA: frozenset[Criterion] = frozenset()
+_NAME = "resolved"
+
+
+class Settings(Sending):
+    """Settings of the resolved probe."""
+
+    interval: Length = Duration.of(minutes=10)
+    """Time between two alerts. Default 10m: above the target of verification, 5 minutes."""
+
+
+def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+    """Straight to agent-sre."""
+    return [(_NAME, Route.DIRECT)]
+
+
+def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+    """One plan."""
+    way, patience = means.ways[Route.DIRECT], settings.patience(means.targets)
+    return [Single(_NAME, settings, Errand(_NAME, way, patience, ends=True), means.courier)]

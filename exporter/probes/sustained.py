@@ -1,0 +1,37 @@
+"""The sustained probe: more than a thousand alerts an hour, one after the other, all the time."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from exporter.courier import Errand
+from exporter.fields import Length
+from exporter.means import Means
+from exporter.probes import Probe
+from exporter.sending import Sending
+from exporter.single import Single
+from slos.schema.contract import Criterion, Route
+from slos.schema.units import Duration
+
+CRITERIA: frozenset[Criterion] = frozenset()
+_NAME = "sustained"
+
+
+class Settings(Sending):
+    """Settings of the sustained probe."""
+
+    interval: Length = Duration.of(seconds=3.5)
+    """Time between two events. Default 3500ms: 1,028 an hour, a little above VAL-008's 1,000."""
+    max_in_flight: int = Field(default=25, ge=1, le=1000)
+    """Runs under way at once. Default 25: what a timeout of 70s holds at most, and a reserve."""
+
+
+def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+    """Straight to agent-sre."""
+    return [(_NAME, Route.DIRECT)]
+
+
+def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+    """One plan."""
+    errand = Errand(_NAME, means.ways[Route.DIRECT], settings.patience(means.targets))
+    return [Single(_NAME, settings, errand, means.courier)]

@@ -1,0 +1,59 @@
+"""A run as columns of the journal, and back. Pure."""
+
+import json
+
+from exporter.judge import Reason
+from exporter.result import Leaving, ProbeResult
+from slos.schema.contract import Leavings, Source, Stage, Verdict
+
+COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, trace_id"
+
+
+def values(run: ProbeResult) -> tuple[object, ...]:
+    """One value a column."""
+    seen = {stage.value: dict(times) for stage, times in run.seen.items()}
+    leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
+    texts = (json.dumps(each) for each in (seen, run.aliases, leavings))
+    return (
+        run.id,
+        run.probe,
+        run.path,
+        run.intended_at,
+        run.verdict,
+        run.reason,
+        *texts,
+        run.trace_id,
+    )
+
+
+def result(  # noqa: PLR0913, PLR0917 - one argument per column
+    run_id: str,
+    probe: str,
+    path: str,
+    intended_at: float,
+    verdict: str,
+    reason: str,
+    seen: str,
+    aliases: str,
+    leavings: str,
+    trace_id: str | None,
+) -> ProbeResult | None:
+    """A row as a run; None when a later version wrote values this one does not know."""
+    try:
+        return ProbeResult(
+            probe,
+            path,
+            run_id,
+            Verdict(verdict),
+            Reason(reason),
+            {
+                Stage(stage): {Source(source): float(seconds) for source, seconds in times.items()}
+                for stage, times in json.loads(seen).items()
+            },
+            intended_at,
+            tuple(json.loads(aliases)),
+            tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
+            trace_id,
+        )
+    except ValueError:
+        return None
