@@ -57,9 +57,11 @@ def probes(settings: Settings, means: Means) -> Sequence[Probe]:
 class Burst:
     """Sends a number of alerts at the same moment."""
 
+    rhythm: Rhythm
+
     def __init__(self, size: int, settings: Settings, means: Means) -> None:
         self.key = name(size)
-        self.rhythm: Rhythm = settings
+        self.rhythm = settings
         self._size = size
         self._courier = means.courier
         way, patience = means.ways[Route.DIRECT], settings.patience(means.targets)
