@@ -97,19 +97,22 @@ class Aftercare:
             case.waiting &= set(observers)
 
     def state_after(self, result: ProbeResult, *, sent: bool) -> State:
-        """How far a run has come with its verdict; what is left to do is taken in."""
+        """How far a run has come with its verdict."""
         if sent and self._observers:
-            self.adopt(State.JUDGED, result)
             return State.JUDGED
-        if result.leavings:
-            self.adopt(State.OBSERVED, result)
-            return State.OBSERVED
-        return State.CLEANED
+        return State.OBSERVED if result.leavings else State.CLEANED
 
     def adopt(self, state: State, run: ProbeResult) -> None:
-        """Take in a run, of this process or an earlier one."""
+        """Take in a run, of this process or an earlier one, unless nothing is left to do.
+
+        Who can clean up is asked again after a restart: the last answer may not have come.
+        """
+        if state is State.CLEANED:
+            return
         observed = state is State.OBSERVED
-        waiting = set() if observed else set(self._observers)
+        waiting = {
+            source for source, each in self._observers.items() if not observed or each.cleans
+        }
         case = _Case(run, self._clock.now(), waiting, observed)
         self._cases.setdefault(run.id, case)
 
@@ -119,10 +122,13 @@ class Aftercare:
         now = self._clock.now()
         for case in list(self._cases.values()):
             self._give_up(case, now)
-            if not case.waiting and not case.observed:
+            if not case.observed and self._known_in_time(case, now):
                 await self._close(case)
         for kind, cleaner in self._cleaners.items():
             await self._clean(kind, cleaner)
+        for case in list(self._cases.values()):
+            if case.observed and not case.waiting and not case.run.leavings:
+                await self._finish(case)
         await self._sweep()
         self._show()
 
@@ -152,14 +158,23 @@ class Aftercare:
             if now - case.since > observer.patience + observer.every:
                 case.waiting.discard(source)
 
+    def _known_in_time(self, case: _Case, now: float) -> bool:
+        """Whether all is known, or should be by now: latencies cannot wait for one who is down."""
+        usual = (self._observers[source].usual for source in case.waiting)
+        return now - case.since > max(usual, default=-1.0)
+
     async def _close(self, case: _Case) -> None:
-        """All is known that can be."""
+        """All is known that will be in time; who can clean up is still asked for leavings."""
         case.observed = True
-        await self._journal.put(State.OBSERVED if case.run.leavings else State.CLEANED, case.run)
-        self._metrics.observed(case.run, case.issues)
+        run, case.run = case.run, dataclasses.replace(case.run, due=())
+        await self._journal.put(State.OBSERVED, case.run)
+        self._metrics.observed(run, case.issues)
         self._recent.update(case.run)
-        if not case.run.leavings:
-            del self._cases[case.run.id]
+
+    async def _finish(self, case: _Case) -> None:
+        """Nothing is left to learn, and nothing to clean up."""
+        del self._cases[case.run.id]
+        await self._journal.put(State.CLEANED, case.run)
 
     async def _clean(self, kind: Leavings, cleaner: Cleaner) -> None:
         now = self._clock.now()
@@ -181,8 +196,7 @@ class Aftercare:
         changed = left != case.run.leavings
         case.run = dataclasses.replace(case.run, leavings=left)
         if not left:
-            del self._cases[case.run.id]
-            await self._journal.put(State.CLEANED, case.run)
+            case.failed = False
             return
         case.failed = True
         case.next_try = self._clock.now() + case.backoff.failed()

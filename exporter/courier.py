@@ -27,7 +27,7 @@ from exporter.recent import Recent
 from exporter.result import ProbeResult
 from exporter.tracing import Tracer
 from exporter.watch import Patience
-from slos.schema.contract import Verdict
+from slos.schema.contract import Route, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -202,13 +202,15 @@ class Courier:
 
     async def _close(self, evidence: Evidence, result: ProbeResult, *, sent: bool) -> None:
         state = self._after.state_after(result, sent=sent)
+        if state is State.JUDGED:
+            due = self._metrics.due(result.probe, Route(result.path))
+            result = dataclasses.replace(result, due=due)
+        self._after.adopt(state, result)
         await self._journal.put(state, result)
         self.account(self._journal.take_orphans())
         if evidence.sent is not None:
             self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
         self._metrics.judged(result)
-        if state is not State.JUDGED:
-            self._metrics.observed(result)
         self.recent.add(result)
         _tell(result)
 

@@ -6,14 +6,14 @@ from exporter.judge import Reason
 from exporter.result import Leaving, ProbeResult
 from slos.schema.contract import Leavings, Source, Stage, Verdict
 
-COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, trace_id"
+COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
 
 
 def values(run: ProbeResult) -> tuple[object, ...]:
     """One value a column."""
     seen = {stage.value: dict(times) for stage, times in run.seen.items()}
     leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
-    texts = (json.dumps(each) for each in (seen, run.aliases, leavings))
+    texts = (json.dumps(each) for each in (seen, run.aliases, leavings, run.due))
     return (
         run.id,
         run.probe,
@@ -36,6 +36,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
     seen: str,
     aliases: str,
     leavings: str,
+    due: str,
     trace_id: str | None,
 ) -> ProbeResult | None:
     """A row as a run; None when a later version wrote values this one does not know."""
@@ -53,6 +54,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
             intended_at,
             tuple(json.loads(aliases)),
             tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
+            tuple(Stage(stage) for stage in json.loads(due)),
             trace_id,
         )
     except ValueError:
