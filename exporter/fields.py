@@ -77,7 +77,7 @@ def _dns_label(value: str) -> str:
 
 def _route(value: object) -> Route:
     if value in set(Route):
-        return Route(value)
+        return Route(str(value))
     raise ValueError(f"{value!r} is no way to agent-sre; there are {', '.join(Route)}")
 
 
