@@ -7,7 +7,12 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from slos.schema.alert_text import check_alert_text
-from slos.schema.promql import check_selector, check_template, check_windowed_template
+from slos.schema.promql import (
+    check_selector,
+    check_template,
+    check_windowed_template,
+    is_metric,
+)
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -59,6 +64,8 @@ def _metric_name(value: str) -> str:
             f"{value!r} is not a metric name; use letters, digits, '_' and ':', "
             "and put labels into 'selector'"
         )
+    if not is_metric(value):
+        raise ValueError(f"{value!r} is a word of PromQL; no query can read such a metric")
     return value
 
 
