@@ -79,7 +79,7 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
-    problems += requirements.problems(covered)
+    problems += [*requirements.problems(covered), *_nothing_wanted(settings)]
     return Plans(tuple(plans), tuple(every_slo), covered, tuple(in_order(problems)))
 
 
@@ -149,6 +149,12 @@ def _wanted(part: Part, settings: Settings) -> Part:
         for group in part.groups
     ]
     return replace(part, groups=tuple(group for group in groups if group.rules))
+
+
+def _nothing_wanted(settings: Settings) -> Iterator[Problem]:
+    if not (settings.recordings or settings.alerts):
+        message = "without recordings and without alerts there is nothing to build"
+        yield Problem(Position("--disable-alerts"), message, "leave out --disable-recordings")
 
 
 def _output(source: Source, *, as_written: bool) -> PurePosixPath:

@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
@@ -81,16 +82,22 @@ def plugin_uses(
     uses = []
     for value in values:
         try:
-            read = json.loads(value, parse_float=Decimal)
-            known = {key: read[key] for key in PluginUse.model_fields if key in read}
-            uses.append(PluginUse.model_validate(known))
+            uses.append(PluginUse.model_validate(_plugin_use(value)))
         except ValidationError as error:
             raise click.BadParameter(f"{value}: {_said(error)}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise click.BadParameter(
                 f'{value!r} is not a plugin; write it as {{"id": "...", "config": {{}}}}'
             ) from error
     return tuple(uses)
+
+
+def _plugin_use(text: str) -> dict[str, Any]:
+    """Keys in any case, and a configuration as JSON within JSON: the form Sloth's help shows."""
+    read = {key.lower(): item for key, item in json.loads(text, parse_float=Decimal).items()}
+    if isinstance(read.get("config"), str):
+        read["config"] = json.loads(read["config"] or "null", parse_float=Decimal)
+    return {key: read[key] for key in PluginUse.model_fields if key in read}
 
 
 def _said(error: ValidationError) -> str:

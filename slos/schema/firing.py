@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slos.schema.wire import AlertLabels, Annotations, DurationField, Name, Wire
+from slos.schema.wire import AlertLabels, Annotations, HoldField, Name, Wire
 
 
 class Silence(Wire):
@@ -19,7 +19,7 @@ class Firing(Wire):
 
     labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
-    for_: Annotated[DurationField | None, Field(alias="for")] = None
+    for_: Annotated[HoldField | None, Field(alias="for")] = None
     """Ours: fire only when the condition held this long."""
-    keep_firing_for: DurationField | None = None
+    keep_firing_for: HoldField | None = None
     """Ours: keep firing this long after the condition ended."""

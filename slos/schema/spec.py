@@ -15,6 +15,7 @@ from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
 from slos.schema.wire import (
     AlertLabels,
+    AlertText,
     Annotations,
     Covers,
     DurationField,
@@ -211,9 +212,9 @@ class Spec(Wire):
     """Ours: the period of every SLO here that has none of its own."""
     scrape_interval: DurationField | None = None
     """Ours: how often the metrics behind these SLOs are scraped."""
-    runbook_url_prefix: str | None = None
+    runbook_url_prefix: AlertText | None = None
     """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
-    dashboard_url: str | None = None
+    dashboard_url: AlertText | None = None
     """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
     slos: list[SloSpec] = Field(default_factory=list)
     recordings: list[Recording] = Field(default_factory=list)

@@ -18,6 +18,7 @@ from slos.schema.units import Duration, parse_ratio
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_AT_ALL = re.compile(r"0(?:ms|[smhdwy])?")
 _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
@@ -77,6 +78,13 @@ def _duration(value: Any) -> Duration:  # noqa: ANN401
     return Duration.parse(str(value))
 
 
+def _hold(value: Any) -> Duration:  # noqa: ANN401
+    """A duration, or `0s` for not at all."""
+    if isinstance(value, str | int) and _NOT_AT_ALL.fullmatch(str(value)):
+        return Duration(0)
+    return _duration(value)
+
+
 def _share(value: Any) -> Decimal:  # noqa: ANN401
     if not isinstance(value, str | int | Decimal):
         raise ValueError("this is not a share; write it like 5% or 0.05")  # noqa: TRY004 - likewise
@@ -93,6 +101,8 @@ AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_sc
 Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
 Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
 DurationField = Annotated[Duration, BeforeValidator(_duration)]
+HoldField = Annotated[Duration, BeforeValidator(_hold)]
+"""How long an alert waits, or keeps firing."""
 Ratio = Annotated[Decimal, BeforeValidator(_share)]
 Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]
