@@ -71,7 +71,7 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     covered = Coverage()
     for source in sorted(sources, key=lambda source: str(source.path)):
         located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
-        ready, more = _called(located, settings)
+        ready, more = called(located, settings.sli_plugins)
         planned = [profile.plan(spec, settings.defaults) for spec in ready]
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
@@ -103,13 +103,13 @@ def render_one(
     return artifact
 
 
-def _called(
-    located: Iterable[LocatedSpec], settings: Settings
+def called(
+    located: Iterable[LocatedSpec], plugins: Mapping[str, SliPlugin]
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """The specs with the queries that SLI plugins write."""
     ready, problems = [], []
     for each in located:
-        spec, found = sli_plugins.called(each, settings.sli_plugins)
+        spec, found = sli_plugins.called(each, plugins)
         ready += [spec] if spec else []
         problems += found
     return ready, problems
