@@ -8,6 +8,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from generator.go_regex import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 from slos.schema.wire import Labels
@@ -32,20 +33,20 @@ class DurationType(click.ParamType[Duration]):
             self.fail(str(error), param, ctx)
 
 
-class PatternType(click.ParamType[re.Pattern[str]]):
-    """A regular expression, found anywhere in a text."""
+class PatternType(click.ParamType[Pattern]):
+    """A regular expression as Go has it, found anywhere in a text."""
 
     name = "regex"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> re.Pattern[str]:
+    ) -> Pattern:
         """The pattern, or a usage error with what is wrong in it."""
-        if isinstance(value, re.Pattern):
+        if isinstance(value, Pattern):
             return value
         try:
-            return re.compile(str(value))
-        except re.error as error:
+            return Pattern(str(value))
+        except PatternError as error:
             self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
 
 
