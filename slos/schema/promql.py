@@ -47,10 +47,20 @@ def check_template(template: str) -> str:
         raise ValueError(f"cannot fill in {unknown.group()}; only {{{{.window}}}} is known here")
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
-        # sum() takes instant vectors only, so the parser itself tells the type.
-        parse(f"sum{wrapped(filled)}")
+        _check_is_vector(filled)
     check_portable(walk(tree), filled)
     return template
+
+
+def _check_is_vector(query: str) -> None:
+    """sum() takes instant vectors only, so the parser itself tells the type."""
+    try:
+        parse(f"sum{wrapped(query)}")
+    except ValueError as error:
+        if "got scalar" not in str(error):
+            raise
+        message = str(error).partition("; ")[0]
+        raise ValueError(f"{message}; write vector(...) around a query that is a scalar") from error
 
 
 def check_windowed_template(template: str) -> str:

@@ -13,6 +13,7 @@ from slos.schema.promql import (
     check_windowed_template,
     is_metric,
 )
+from slos.schema.scalars import Written
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -28,8 +29,10 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Labels may be written as numbers or booleans; Sloth reads them as text, and so do we."""
+def _text_of_scalar(value: Any, written: str | None = None) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Labels may be written as numbers or booleans: the text is what was written."""
+    if written is not None:
+        return written
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float | Decimal) else value
@@ -37,7 +40,11 @@ def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
 
 def _texts_of_scalars(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
-        return {_text_of_scalar(key): _text_of_scalar(item) for key, item in value.items()}
+        written = value.texts if isinstance(value, Written) else {}
+        each = ((key, item, *written.get(key, (None, None))) for key, item in value.items())
+        return {
+            _text_of_scalar(key, own): _text_of_scalar(item, text) for key, item, own, text in each
+        }
     return {} if value is None else value
 
 

@@ -204,11 +204,11 @@ def test_the_exact_profile_passes_plugins_over_with_a_warning() -> None:
 
 def test_labels_written_as_numbers_are_the_texts_that_sloth_makes_of_them() -> None:
     written = {"a": 1.10, "b": 1000000.0, "c": 2, "d": True, "e": 0.123456789, "f": "1.10"}
-    alerting = {"name": "A", "labels": {"x": 0.50}, "page_alert": {"annotations": {"y": 1e-7}}}
+    alerting = {"name": "A", "labels": {"x": 0.50}, "page_alert": {"annotations": {"z": 1e-7}}}
     (sli, _, alerts) = groups(spec(slo(labels={"g": 3.0}, alerting=alerting), labels=written))
     found = {"a": "1.1", "b": "1e+06", "c": "2", "d": "true", "e": "0.12345679", "f": "1.10"}
     assert {**found, "g": "3"}.items() <= sli.rules[0].labels.items()
     page, _ = alerts.rules
     assert page.labels["x"] == "0.5"
     assert isinstance(page, AlertingRule)
-    assert page.annotations["y"] == "1e-07"
+    assert page.annotations["z"] == "1e-07"
