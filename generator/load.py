@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from generator import timing
 from generator.burn import Windows
-from generator.go_regex import Pattern
+from slos.schema.go_regex import Pattern
 from generator.pipeline import Source
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration

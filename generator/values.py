@@ -8,7 +8,7 @@ from typing import Any
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from generator.go_regex import Pattern, PatternError
+from slos.schema.go_regex import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 from slos.schema.wire import Labels

@@ -10,12 +10,15 @@ from collections.abc import Iterable
 
 import promql_parser as ast
 
+from slos.schema.go_regex import Pattern, PatternError
+
 # The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
 _COMMENT = re.compile(r"#[^\n]*")
 _QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
 _QUOTED_GROUPING = re.compile(r'\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*""')
+_REGEX = {"Re", "NotRe"}
 _NUMBER = r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?)"
 _BARE_LENGTH = re.compile(
     rf"\[\s*{_NUMBER}\s*[\]:]|:\s*{_NUMBER}\s*\]|\boffset\s+-?\s*{_NUMBER}(?![\w.])",
@@ -94,3 +97,15 @@ def _check_selector(node: ast.VectorSelector) -> None:
             raise ValueError(
                 f"the label name {matcher.name!r} needs Prometheus 3; use a classic name"
             )
+        if str(matcher.op).removeprefix("MatchOp.") in _REGEX:
+            _check_regex(matcher.value)
+
+
+def _check_regex(pattern: str) -> None:
+    """Our parser has other regular expressions than Prometheus."""
+    try:
+        Pattern(pattern)
+    except PatternError as error:
+        raise ValueError(
+            f"{pattern!r} is no regular expression: {error}; write one as RE2 has them"
+        ) from error

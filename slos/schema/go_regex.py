@@ -1,4 +1,4 @@
-"""Regular expressions as Go has them, for flags that are Sloth's: RE2, which Go's follow."""
+"""Regular expressions as Go has them, and with it Prometheus and Sloth: those of RE2."""
 
 from dataclasses import dataclass, field
 from typing import Any
