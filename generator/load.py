@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from generator import timing
 from generator.burn import Windows
-from slos.schema.go_regex import Pattern
 from generator.pipeline import Source
+from slos.schema.go_regex import Pattern
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 from slos.schema.windows_file import already_known, parse_windows
