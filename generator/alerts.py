@@ -119,7 +119,7 @@ def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
     """The guard against judging a handful of events; tiers have no user labels to match on."""
     if min_events is None:
         return ""
-    user = sorted(set(slo.labels) - set(names.IDENTITY))
+    user = sorted(set(slo.labels) - set(names.identity(slo)))
     ignoring = f" ignoring ({', '.join(user)})" if user else ""
     # Counts are extrapolated, so ten events may read 9.97.
     least = Decimal(min_events) - Decimal("0.5")

@@ -21,7 +21,8 @@ class Defaults:
         period: of SLOs that name none.
         scrape_interval: where the spec does not say.
         windows: alert windows by period, read from files; None for the built-in ones.
-        extra_labels: added to recorded series, above those of the specs.
+        extra_labels: added to recorded series, above those of the specs. In the exact profile
+            they tell the SLOs of this run from those of others.
         slo_plugins: Sloth's chain from the command line.
         review: whether checks that a build can do without are run as well.
         retention: how long samples are kept, where that is known.

@@ -39,6 +39,8 @@ def _budget(slo: SLO) -> Iterator[str]:
     yield f"{plain(100 * slo.budget)} %: as much as {spent} in which everything fails"
     if not slo.signal.counts_events:
         yield f"not counted in events: {_why_no_counts(slo)}"
+        if slo.signal.note:
+            yield slo.signal.note
         return
     allowed = slo.budget * 1_000_000
     yield f"{allowed:,.0f} events of a million may fail; what is left now, in events:"
@@ -152,7 +154,7 @@ def _rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
 
 def _approximated(slo: SLO) -> Iterator[str]:
     fine, coarse, slow = slo.steps.fine, slo.steps.coarse, slo.steps.slow
-    if slo.signal.note:
+    if slo.signal.note and slo.signal.counts_events:
         yield slo.signal.note
     if slo.signal.counts_events:
         yield f"events count in the {fine} or {coarse} step in which a scrape first shows them"

@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from generator import names, tiers
+from generator import increments, names, tiers
 from generator.lint.subject import Facts
 from generator.model import SLO
 from slos.schema import promql
@@ -50,7 +50,7 @@ class Prometheus:
         Raises:
             CannotAskError: when it does not answer.
         """
-        window = str(slo.steps.fine + slo.steps.scrape)
+        window = str(increments.reach(slo.steps.fine, slo.steps.scrape))
         templates = (slo.signal.total, slo.signal.errors)
         selectors = dict.fromkeys(
             (*slo.signal.sources, *(s for t in templates for s in promql.selectors(t)))

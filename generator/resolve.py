@@ -66,6 +66,7 @@ class _Resolving:
                 **self.spec.labels,
                 **self.defaults.extra_labels,
             },
+            run_labels=self.defaults.extra_labels,
             signal=self.signal,
             burn_alerts=tuple(self._burn_alerts()),
             threshold_alerts=tuple(self._threshold_alerts()),
@@ -85,7 +86,8 @@ class _Resolving:
         if own := self.spec.alerting.windows:
             return timing.own_windows(own)
         from_files = (self.defaults.windows or {}).get(self.period)
-        return from_files or burn.windows_for(self.period, self.scrape)
+        ours = burn.windows_for(self.period, self.scrape)
+        return from_files or timing.rounded(ours, self.scrape)
 
     @property
     def promise(self) -> wording.Promise:
