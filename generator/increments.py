@@ -42,9 +42,10 @@ def at_once(template: str, step: Duration, scrape: Duration) -> str:
 
     The range is longer than the step, see `reach`, and the rate is scaled back to the step. And
     `rate` extrapolates from its samples to the whole range, but never to before the moment at
-    which the counter would have been zero (`extrapolatedRate` in Prometheus' promql/functions.go): near zero, where every
-    counter of errors stands after a restart, it loses up to that scrape. `delta` knows no such
-    limit and is smaller wherever a counter was reset, so the greater one is right.
+    which the counter would have been zero (`extrapolatedRate` in Prometheus'
+    promql/functions.go): near zero, where every counter of errors stands after a restart, it
+    loses up to a scrape. `delta` knows no such limit and is smaller wherever a counter was
+    reset, so the greater one is right.
     """
     longer = reach(step, scrape)
 

@@ -12,7 +12,7 @@ from itertools import product
 
 import promql_parser as ast
 
-from generator import names, tiers
+from generator import increments, names, tiers
 from generator.model import SLO
 from generator.unit_tests.case import Case, Rising, Series, ValueCheck
 from generator.unit_tests.steady import Evaluation, Labels, NotKnownError, Steady, Vector
@@ -86,7 +86,9 @@ def _burst(slo: SLO, series: Sequence[Steady], total: Vector, errors: Vector) ->
         (coarse, step + coarse + fine, Decimal(0)),
     ]
     if fine.ms % scrape.ms == 0:
-        expected.append((fine, step + fine, Decimal(0)))
+        # The range of a step holds both samples around the burst up to here.
+        seen = increments.reach(fine, scrape).ms - 2 * scrape.ms
+        expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = [
         _check(slo, name(tier), vector, factor, at)
         for tier, at, factor in expected
