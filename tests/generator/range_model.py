@@ -5,6 +5,7 @@ A small model beside promtool, which knows one version and in which no sample is
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import add, mul, sub, truediv
 
 import promql_parser as ast
@@ -12,7 +13,7 @@ import promql_parser as ast
 from slos.schema import promql
 
 Sample = tuple[int, float]
-# extrapolatedRate in promql/functions.go: beyond this many sample distances, half of one is added instead.
+# extrapolatedRate in promql/functions.go: beyond this many distances, half of one is added.
 _NEAR = 1.1
 
 
@@ -64,7 +65,7 @@ class Series:
 
 
 def _resets(values: Sequence[float]) -> float:
-    return float(sum(b < a for a, b in zip(values, values[1:], strict=False)))
+    return float(sum(b < a for a, b in pairwise(values)))
 
 
 _OVER_TIME: dict[str, Callable[[Sequence[float]], float]] = {
@@ -80,12 +81,12 @@ def _extrapolated(read: Sequence[Sample], start: int, end: int, *, counter: bool
     if len(read) < 2:
         return None
     values = [value for _, value in read]
-    gained = values[-1] - values[0]
+    gained = float(values[-1] - values[0])
     if counter:
-        gained += sum(a for a, b in zip(values, values[1:], strict=False) if b < a)
-    span = read[-1][0] - read[0][0]
+        gained += sum(float(a) for a, b in pairwise(values) if b < a)
+    span = float(read[-1][0] - read[0][0])
     between = span / (len(read) - 1)
-    before, after = read[0][0] - start, end - read[-1][0]
+    before, after = float(read[0][0] - start), float(end - read[-1][0])
     if counter and gained > 0 and values[0] >= 0:
         before = min(before, span * values[0] / gained)
     whole = span + sum(gap if gap < _NEAR * between else between / 2 for gap in (before, after))

@@ -44,7 +44,14 @@ RAW = {
 GROUPED = events(
     "sum by (pod) (rate(e_total[{{.window}}]))", "sum by (pod) (rate(t_total[{{.window}}]))"
 )
+UNEVEN = {
+    "quick": {"error_budget_percent": 2, "short_window": "2m20s", "long_window": "1h"},
+    "slow": {"error_budget_percent": 5, "short_window": "30m", "long_window": "6h"},
+}
 CASES: dict[str, dict[str, Any]] = {
+    "uneven-window": spec(
+        slo(alerting={"name": "A", "windows": {"page": UNEVEN, "ticket": UNEVEN}}), **RUNBOOKS
+    ),
     "unreachable-burn-rate": spec(slo(objective=90), **RUNBOOKS),
     "short-window": spec(scrape_interval="5m", **RUNBOOKS),
     "odd-windows": spec(slo(period="1d", alerting={"name": "A", "windows": {
