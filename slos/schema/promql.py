@@ -44,7 +44,10 @@ def check_template(template: str) -> str:
     filled = render(template, ANY_WINDOW)
     unknown = _ANY_ACTION.search(filled)
     if unknown:
-        raise ValueError(f"cannot fill in {unknown.group()}; only {{{{.window}}}} is known here")
+        raise ValueError(
+            f"cannot fill in {unknown.group()}; only {{{{.window}}}} and names "
+            "under 'settings' are known here"
+        )
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
         _check_is_vector(filled)

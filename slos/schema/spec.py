@@ -22,6 +22,7 @@ from slos.schema.wire import (
     Labels,
     Name,
     Ratio,
+    SettingName,
     Wire,
 )
 
@@ -216,6 +217,8 @@ class Spec(Wire):
     """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
     dashboard_url: AlertText | None = None
     """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
+    settings: dict[SettingName, Decimal] = Field(default_factory=dict)
+    """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
     recordings: list[Recording] = Field(default_factory=list)
     """Ours: series that are recorded for SLOs, alerts and people."""

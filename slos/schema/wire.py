@@ -14,6 +14,7 @@ from slos.schema.promql import (
     is_metric,
 )
 from slos.schema.scalars import Written
+from slos.schema.settings import setting_name
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -101,6 +102,7 @@ def _share(value: Any) -> Decimal:  # noqa: ANN401
 Name = Annotated[str, AfterValidator(_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 MetricName = Annotated[str, AfterValidator(_metric_name)]
+SettingName = Annotated[str, AfterValidator(setting_name)]
 Covers = list[Name]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
 AlertText = Annotated[str, AfterValidator(check_alert_text)]
