@@ -167,14 +167,17 @@ class Metrics:
     def judged(self, result: ProbeResult) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
 
-        What is unknown says nothing about the target.
+        What is unknown says nothing about the target. A run on a line that nobody declared is no
+        measurement: an attack that was refused as it should be is no loss.
         """
+        line = self._line(result)
+        if line is None:
+            return
         self._runs.labels(result.probe, result.path, result.verdict).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
         self.check(Criterion.AVAILABILITY, passed=result.verdict in (Verdict.OK, Verdict.LATE))
-        line = self._lines.get((result.probe, Route(result.path)))
-        missing = set(line.expected if line else ()) - set(result.seen) - set(result.due)
+        missing = set(line.expected) - set(result.seen) - set(result.due)
         known = {
             stage: time for stage, time in best(result.seen).items() if stage not in result.due
         }
@@ -187,12 +190,14 @@ class Metrics:
             result: the run.
             issues: how many Linear issues it opened, where that is known.
         """
+        line = self._line(result)
+        if line is None:
+            return
         if issues is not None:
             self._issues.labels(issues).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
-        line = self._lines.get((result.probe, Route(result.path)))
-        missing = set(line.expected if line else ()) & set(result.due) - set(result.seen)
+        missing = set(line.expected) & set(result.due) - set(result.seen)
         if issues is IssueCount.NONE:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
         known = {stage: time for stage, time in best(result.seen).items() if stage in result.due}
@@ -240,3 +245,6 @@ class Metrics:
     def journal_failure(self, operation: JournalOperation) -> None:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
+
+    def _line(self, result: ProbeResult) -> Line | None:
+        return self._lines.get((result.probe, Route(result.path)))
