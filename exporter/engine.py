@@ -8,6 +8,7 @@ from exporter.config import Loaded
 from exporter.core import Core
 from exporter.http_source.credentials import headers
 from exporter.http_source.source import HttpSource
+from exporter.http_source.tls import Renewing
 from exporter.lines import criteria, lines
 from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
@@ -90,6 +91,8 @@ def _reach(loaded: Loaded, core: Core) -> Reach:
         core.sender,
         core.face.clock,
         headers=lambda: headers(target, folder),
+        tls=Renewing(target.tls, folder).current,
+        server_name=target.tls.server_name,
     )
 
 

@@ -15,10 +15,10 @@ from exporter.evidence import TransportFault
 _ENOUGH = 65_536
 """Bytes of a reply that are read; agent-sre's has about a hundred."""
 
-
-_OWN_SHORTAGE = frozenset(
+OWN_SHORTAGE = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
+"""Errors that tell of this machine, and not of whom it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Sender:
                 await _enough(reply)
                 return Reply(self.clock.now(), status=reply.status)
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in _OWN_SHORTAGE:
+            if isinstance(error, OSError) and error.errno in OWN_SHORTAGE:
                 raise
             return Reply(self.clock.now(), fault=fault_of(error))
 

@@ -1,5 +1,6 @@
 """What it takes to reach agent-sre, by whichever way."""
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class Reach:
         sender: sends.
         clock: times.
         headers: that agent-sre itself asks for, such as credentials; read anew for each request.
+        tls: how to trust it, for https; made anew when its files change.
+        server_name: that its certificate must hold, where that is not the host of the URL.
     """
 
     url: str
@@ -29,3 +32,5 @@ class Reach:
     sender: Sender
     clock: Clock
     headers: Callable[[], Mapping[str, str]] = _no_headers
+    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
+    server_name: str | None = None
