@@ -1,6 +1,7 @@
 """Send one event and tell what came back; every way it can fail is a value, not an error."""
 
 import errno
+import io
 import json
 import ssl
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ class Sender:
         Raises:
             OSError: this machine ran out of something; that says nothing about the target.
         """
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        # In pieces: a long body written at once would hold up everything else.
+        data = io.BytesIO(body) if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": content_type, **(headers or {})}
         try:
             async with self.client.post(
