@@ -74,6 +74,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             core.face.gauges,
             await _prometheus(loaded, core, stack),
             core.abort,
+            open_runs=core.aftercare.__len__,
         )
         probes = [
             probe
