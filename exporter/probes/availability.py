@@ -112,7 +112,7 @@ class Availability:
         while self._warmth.may_sleep(idle) and _asleep(seen) and clock.now() + _BREAK < deadline:
             await clock.sleep(_BREAK)
             seen = await self._look(target, self._settings.health, deadline)
-        if seen.status is None:
+        if seen.status != _OK:
             return seen
         waited = clock.now() - began
         if not self._warmth.was_cold(waited, idle=idle):
