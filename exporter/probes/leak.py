@@ -7,6 +7,7 @@ criterion is about the target alone, and says nothing while there is nothing to 
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -55,7 +56,7 @@ class Settings(Rhythm):
     """How far to look back. Default 48h: what a daily rhythm hides in one day shows in two."""
     step: Length = Duration.of(minutes=1)
     """Time between two readings of the target. Default 1m."""
-    signals: dict[Signal, str] = Field(
+    signals: dict[Annotated[Signal, Field(strict=False)], str] = Field(
         default={signal: _of_container(metric) for signal, metric in _METRICS.items()}
     )
     """A query for each signal, with a series for each replica: working_set, rss, open_files,
