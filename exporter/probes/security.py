@@ -38,7 +38,6 @@ CRITERIA = frozenset(
     }
 )
 _NAME = "security"
-_SETTLE = 1.0
 _REACHED_WITHIN = 5.0
 
 
@@ -50,6 +49,8 @@ class Settings(Rhythm):
     timeout: Length = Duration.of(seconds=30)
     """Time for an alert with a hostile name to lead somewhere. Default 30s: agent-sre asks for a
     function's health at once, and gives that 5 s."""
+    settle: Length = Duration.of(seconds=1)
+    """Time to wait for more calls after an answer. Default 1s."""
     body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
     """Bytes of the oversized event. Default 1 MiB: hundreds of times an alert, and no harm to a
     target that reads it all."""
@@ -97,7 +98,7 @@ class Security:
         timeout = float(settings.timeout.seconds)
         self._patience = Patience(
             timeout=timeout,
-            settle=_SETTLE,
+            settle=float(settings.settle.seconds),
             late_after=timeout,
             max_send_lag=float(settings.max_send_lag.seconds),
         )

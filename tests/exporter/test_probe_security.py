@@ -51,6 +51,7 @@ async def bench_of(path: Path, url: str, names: Names) -> AsyncIterator[tuple[Be
 def asked_of(means: Means, decoy: int, **settings: object) -> security.Security:
     given = {
         "timeout": Duration.of(seconds=2),
+        "settle": Duration(50),
         "decoy": Address("127.0.0.1", decoy),
         "decoy_port": DECOY,
         "max_send_lag": Duration.of(seconds=5),

@@ -53,6 +53,7 @@ async def test_every_issue_of_a_hostile_alert_is_archived(
         bench.aftercare.use({Source.LINEAR: observer}, {Leavings.LINEAR_ISSUE: observer})
         settings = Settings(
             timeout=Duration.of(seconds=2),
+            settle=Duration(50),
             max_send_lag=Duration.of(seconds=5),
             decoy=Address("127.0.0.1", port),
             decoy_port=DECOY,
