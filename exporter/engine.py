@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.config import Loaded
 from exporter.core import Core
@@ -86,14 +86,18 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
 
 def _reach(loaded: Loaded, core: Core) -> Reach:
     target, folder = loaded.config.target, loaded.folder
+    trusting = replace(
+        core.sender,
+        tls=Renewing(target.tls, folder).current,
+        server_name=target.tls.server_name,
+    )
     return Reach(
         target.url,
         core.canary,
         core.sender,
+        trusting,
         core.face.clock,
         headers=lambda: headers(target, folder),
-        tls=Renewing(target.tls, folder).current,
-        server_name=target.tls.server_name,
     )
 
 

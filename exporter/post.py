@@ -4,7 +4,7 @@ import errno
 import io
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -43,10 +43,19 @@ def session() -> aiohttp.ClientSession:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends bodies with a client and a clock."""
+    """Sends bodies with a client and a clock.
+
+    Attributes:
+        client: whose connections are used.
+        clock: times.
+        tls: whom to trust, for https; None for those the system trusts.
+        server_name: that the certificate must hold, where that is not the host of the URL.
+    """
 
     client: aiohttp.ClientSession
     clock: Clock
+    tls: Callable[[], ssl.SSLContext] | None = None
+    server_name: str | None = None
 
     async def post(
         self,
@@ -68,7 +77,12 @@ class Sender:
         sent = {"Content-Type": content_type, **(headers or {})}
         try:
             async with self.client.post(
-                url, data=data, headers=sent, allow_redirects=False
+                url,
+                data=data,
+                headers=sent,
+                allow_redirects=False,
+                ssl=self.tls() if self.tls and url.startswith("https:") else True,
+                server_hostname=self.server_name,
             ) as reply:
                 await _enough(reply)
                 return Reply(self.clock.now(), status=reply.status)

@@ -1,6 +1,5 @@
 """What it takes to reach agent-sre, by whichever way."""
 
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -20,17 +19,15 @@ class Reach:
     Attributes:
         url: where agent-sre takes CloudEvents.
         canary: the one function that may be named.
-        sender: sends.
+        sender: sends to anyone.
+        direct: sends to agent-sre, and trusts whom its settings say.
         clock: times.
         headers: that agent-sre itself asks for, such as credentials; read anew for each request.
-        tls: how to trust it, for https; made anew when its files change.
-        server_name: that its certificate must hold, where that is not the host of the URL.
     """
 
     url: str
     canary: CanaryIdentity
     sender: Sender
+    direct: Sender
     clock: Clock
     headers: Callable[[], Mapping[str, str]] = _no_headers
-    tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
-    server_name: str | None = None

@@ -87,7 +87,7 @@ class Attempts:
         reach = self._reach
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await reach.sender.post(reach.url, body, headers=headers)
+                return await reach.direct.post(reach.url, body, headers=headers)
         except TimeoutError:
             return Reply(reach.clock.now())
 

@@ -8,6 +8,7 @@ of the phases, which tell how a warm target answers.
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Iterable, Sequence
 
 from pydantic import Field
@@ -101,8 +102,9 @@ class Availability:
     def _target(self) -> Target:
         reach = self._reach
         origin = Origin.of(reach.url)
-        tls = reach.tls() if origin.secure else None
-        return Target(origin, reach.headers(), tls, reach.server_name)
+        by = reach.direct
+        tls = (by.tls or ssl.create_default_context)() if origin.secure else None
+        return Target(origin, reach.headers(), tls, by.server_name)
 
     async def _awake(self, target: Target, deadline: float) -> Look:
         """A look at a warm target; one that may be asleep gets the time to wake up."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from exporter.clock import Clock, SystemClock
 from exporter.courier import Turn
+from exporter.evidence import TransportFault
 from exporter.fields import Address
 from exporter.judge import Reason
 from exporter.listen import bind, url
@@ -205,12 +206,22 @@ async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
     bench: Bench, secured: tuple[TlsFiles, str]
 ) -> None:
     files, address = secured
-    outcome = await ask(asking(bench, url=address, tls=files.client))
+    trusting = replace(bench.reach.direct, tls=files.client)
+    outcome = await ask(asking(bench, url=address, direct=trusting))
     assert outcome.checks == (UP,)
     assert phases(bench) == {"dns", "connect", "tls", "reply"}
     expiry = bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
     assert expiry is not None
     assert expiry > SystemClock().wall()
+
+
+async def test_alerts_go_to_whom_the_settings_trust(
+    bench: Bench, secured: tuple[TlsFiles, str]
+) -> None:
+    files, address = secured
+    trusting = replace(bench.reach.direct, tls=files.client)
+    assert (await trusting.post(address, {})).status is not None
+    assert (await bench.reach.sender.post(address, {})).fault is TransportFault.TLS
 
 
 async def test_the_expiry_of_a_certificate_that_is_not_trusted_is_told_as_well(
