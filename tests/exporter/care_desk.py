@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -14,9 +15,10 @@ from exporter.gauges import Gauges
 from exporter.journal import Journal, State, opened
 from exporter.judge import Reason
 from exporter.metrics import Line, Metrics
-from exporter.observers import LateObserver, Question, Sighting, expected, visible
+from exporter.observers import Question, Sighting, expected, visible
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
+from exporter.sources import Seen
 from slos.schema.contract import Leavings, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -64,7 +66,10 @@ def issue(handle: str) -> Leaving:
 def judged(run_id: str | None = None, *leavings: Leaving, at: float = 1.7e9) -> ProbeResult:
     """A run that was fine as far as anyone knows."""
     run = opened("remediation", Route.DIRECT, run_id or new_id(), at, leavings)
-    seen = {Stage.END_TO_END: {Source.CANARY: 0.5}, Stage.REMEDIATION_SELECTION: {Source.CANARY: 2}}
+    seen: Seen = {
+        Stage.END_TO_END: {Source.CANARY: 0.5},
+        Stage.REMEDIATION_SELECTION: {Source.CANARY: 2.0},
+    }
     return dataclasses.replace(run, verdict=Verdict.OK, reason=Reason.EXECUTED_ONCE, seen=seen)
 
 
@@ -88,7 +93,7 @@ class Desk:
             recent=self.recent,
         )
 
-    def use(self, **observers: LateObserver) -> None:
+    def use(self, **observers: Any) -> None:  # noqa: ANN401 - of both protocols
         """Ask these; they clean up what they can."""
         cleaners = {each.cleans: each for each in observers.values() if each.cleans is not None}
         self.aftercare.use({Source(name): each for name, each in observers.items()}, cleaners)
