@@ -15,6 +15,7 @@ from exporter import watch
 from exporter.clock import Clock
 from exporter.events import Alert, CanaryIdentity, end_of, new_id, parameters
 from exporter.evidence import NEVER_LEFT, Evidence
+from exporter.http_source.credentials import CredentialsError
 from exporter.journal import Journal, State, opened
 from exporter.judge import ProberFault, judge
 from exporter.ledger import Ledger, Ticket
@@ -180,8 +181,9 @@ class Courier:
             )
             evidence = _evidence(errand.way, turn, sent, posting, ticket)
             return await self._end(errand, alert, evidence) if errand.ends else evidence
-        except Exception:  # noqa: BLE001 - a bug on a way must not end the probing; it is told in full
-            _log.exception("%s: the way %s broke", run.probe, run.path)
+        except Exception as error:  # noqa: BLE001 - it must not end the probing; a bug is told in full
+            bug = not isinstance(error, CredentialsError)
+            _log.error("%s: %s broke: %s", run.probe, run.path, error, exc_info=bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=turn.intended)
         finally:
@@ -245,5 +247,6 @@ def _evidence(
 def _tell(result: ProbeResult) -> None:
     level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
     took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
-    text = "%s: %s (%s) %s %s"
-    _log.log(level, text, result.probe, result.verdict, result.reason, result.id, took)
+    _log.log(
+        level, "%s: %s (%s) %s %s", result.probe, result.verdict, result.reason, result.id, took
+    )
