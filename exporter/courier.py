@@ -183,7 +183,7 @@ class Courier:
             return await self._end(errand, alert, evidence) if errand.ends else evidence
         except Exception as error:  # noqa: BLE001 - it must not end the probing; a bug is told in full
             bug = not isinstance(error, CredentialsError)
-            _log.error("%s: %s broke: %s", run.probe, run.path, error, exc_info=bug)
+            _log.error("the way %s broke: %s", run.path, error, exc_info=bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=turn.intended)
         finally:
@@ -218,9 +218,8 @@ class Courier:
         """What the prober's own clockwork did wrong during a run."""
         if evidence.sent is None:
             return set()
-        slips = set()
-        if evidence.sent - evidence.intended > patience.max_send_lag:
-            slips.add(ProberFault.SENT_LATE)
+        late = evidence.sent - evidence.intended > patience.max_send_lag
+        slips = {ProberFault.SENT_LATE} if late else set()
         stall = self._pulse.stall(evidence.intended, self._clock.now())
         if stall > patience.max_send_lag:
             slips.add(ProberFault.PROBER_STALLED)
@@ -247,6 +246,5 @@ def _evidence(
 def _tell(result: ProbeResult) -> None:
     level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
     took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
-    _log.log(
-        level, "%s: %s (%s) %s %s", result.probe, result.verdict, result.reason, result.id, took
-    )
+    told = (result.probe, result.verdict, result.reason, result.id, took)
+    _log.log(level, "%s: %s (%s) %s %s", *told)
