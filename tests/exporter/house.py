@@ -105,7 +105,7 @@ class House:
         """Titles of the issues that are open."""
         return [each["title"] for each in self.linear.issues() if each["archivedAt"] is None]
 
-    def write(self, name: str = "probe.yaml", **changes: object) -> Path:
+    def write(self, name: str = "probe.yaml", /, **changes: object) -> Path:
         """Write the configuration, with other values for some sections."""
         file = self.folder / name
         file.write_text(json.dumps({**self.settings, **changes}))
