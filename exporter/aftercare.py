@@ -6,30 +6,28 @@ here sleeps; `step` is called again and again.
 
 import asyncio
 import dataclasses
-import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
+from exporter.case import Case
 from exporter.clock import Clock
 from exporter.gauges import Gauges
 from exporter.journal import Journal, State
-from exporter.linear.backoff import Backoff
 from exporter.metrics import Metrics
-from exporter.observers import LateObserver, Question, Sighting
+from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
-from exporter.sources import merged
-from slos.schema.contract import IssueCount, Leavings, Source
+from exporter.sweep import Sweep
+from slos.schema.contract import Leavings, Route, Source, Stage
 
 STEP = 2.0
 """Seconds between two steps."""
-_FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
-_SWEEP_EVERY = 600.0
-_SWEEP_OLDER_THAN = 3600.0
-"""Seconds; younger ones may still belong to a run whose aftercare goes on."""
-_log = logging.getLogger(__name__)
+_CLEANED_AT_ONCE = 20
+"""Runs of one kind in one step, so that a slow clean-up does not keep the other kinds waiting."""
+_MOST = 20_000
+"""Runs that are kept in mind; what an older one left behind is found again by the sweep."""
 
 
 class Cleaner(Protocol):
@@ -39,24 +37,6 @@ class Cleaner(Protocol):
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
         """Clean up, and give back what could not be."""
-
-
-@dataclass(slots=True)
-class _Case:
-    """A run that is not finished."""
-
-    run: ProbeResult
-    since: float
-    """Monotonic seconds at which it was taken in."""
-    waiting: set[Source]
-    """Late observers that may still learn something."""
-    observed: bool
-    """Whether its stages are counted."""
-    issues: IssueCount | None = None
-    next_try: float = 0.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    failed: bool = False
-    """The last attempt to clean up did not succeed with all."""
 
 
 class Aftercare:
@@ -78,10 +58,11 @@ class Aftercare:
         self._recent = recent
         self._observers: Mapping[Source, LateObserver] = {}
         self._cleaners: Mapping[Leavings, Cleaner] = {}
-        self._cases: dict[str, _Case] = {}
+        self._cases: dict[str, Case] = {}
         self._asked_at: dict[Source, float] = {}
-        self._swept_at = clock.now()
-        self._stray: list[Leaving] = []
+        self._sweep = Sweep(gauges=gauges, clock=clock)
+        self._kinds: set[Leavings] = set()
+        self._turn = asyncio.Lock()
 
     def __len__(self) -> int:
         """Runs that are not finished."""
@@ -90,146 +71,134 @@ class Aftercare:
     def use(
         self, observers: Mapping[Source, LateObserver], cleaners: Mapping[Leavings, Cleaner]
     ) -> None:
-        """Ask these from now on; a run that waited for another waits no longer."""
+        """Ask these from now on; a run that waited for another waits no longer.
+
+        Runs of an earlier process were taken in before anyone could be asked about them.
+        """
+        added = set(observers) - set(self._observers)
         self._observers = observers
         self._cleaners = cleaners
+        self._kinds |= set(cleaners)
         for case in self._cases.values():
             case.waiting &= set(observers)
+            case.waiting |= added if case.looked_for else set()
 
-    def state_after(self, result: ProbeResult, *, sent: bool) -> State:
-        """How far a run has come with its verdict."""
+    def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
+        """Take in a run with its verdict; gives how far it has come, and which stages are due."""
+        state = State.OBSERVED if result.leavings else State.CLEANED
         if sent and self._observers:
-            return State.JUDGED
-        return State.OBSERVED if result.leavings else State.CLEANED
+            due = self._metrics.due(result.probe, Route(result.path))
+            state, result = State.JUDGED, dataclasses.replace(result, due=due)
+        self.adopt(state, result)
+        return state, result
 
     def adopt(self, state: State, run: ProbeResult) -> None:
-        """Take in a run, of this process or an earlier one, unless nothing is left to do.
-
-        Who can clean up is asked again after a restart: the last answer may not have come.
-        """
+        """Take in a run, of this process or an earlier one, unless nothing is left to do."""
         if state is State.CLEANED:
             return
-        observed = state is State.OBSERVED
-        waiting = {
-            source for source, each in self._observers.items() if not observed or each.cleans
-        }
-        case = _Case(run, self._clock.now(), waiting, observed)
+        case = Case(run, self._clock.now(), looked_for=state is State.JUDGED)
+        case.waiting = set(self._observers) if case.looked_for else set()
         self._cases.setdefault(run.id, case)
+        if len(self._cases) > _MOST:
+            del self._cases[next(iter(self._cases))]
 
     async def step(self) -> None:
         """Ask whoever is due, and clean up what is known."""
-        await asyncio.gather(*(self._look(source) for source in self._due()))
+        async with self._turn:
+            await self._step()
+
+    async def between_steps(self) -> None:
+        """Wait until whoever was asked before `use` is asked no more."""
+        async with self._turn:
+            return
+
+    async def _step(self) -> None:
+        await asyncio.gather(*(self._look(*due) for due in self._due()))
         now = self._clock.now()
         for case in list(self._cases.values()):
             self._give_up(case, now)
-            if not case.observed and self._known_in_time(case, now):
-                await self._close(case)
+            await self._settle(case, now)
+        cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
-            await self._clean(kind, cleaner)
-        for case in list(self._cases.values()):
-            if case.observed and not case.waiting and not case.run.leavings:
-                await self._finish(case)
-        await self._sweep()
+            await self._clean(kind, cleaner, cases)
+        for case in [case for case in self._cases.values() if case.finished]:
+            self._cases.pop(case.run.id, None)
+            await self._journal.put(State.CLEANED, case.run)
+        await self._sweep.step(self._observers.values(), known=self._leavings)
         self._show()
 
-    def _due(self) -> list[Source]:
+    def _leavings(self) -> set[Leaving]:
+        return {leaving for case in self._cases.values() for leaving in case.run.leavings}
+
+    def _due(self) -> list[tuple[Source, LateObserver]]:
         now = self._clock.now()
         due = [
-            source
+            (source, observer)
             for source, observer in self._observers.items()
             if now - self._asked_at.get(source, -observer.every) >= observer.every
             and self._waiting(source)
         ]
-        self._asked_at |= dict.fromkeys(due, now)
+        self._asked_at |= {source: now for source, _ in due}
         return due
 
-    def _waiting(self, source: Source) -> list[_Case]:
+    def _waiting(self, source: Source) -> list[Case]:
         return [case for case in self._cases.values() if source in case.waiting]
 
-    async def _look(self, source: Source) -> None:
-        asked = [_question(case.run) for case in self._waiting(source)]
-        for sighting in await self._observers[source].look(asked):
+    async def _look(self, source: Source, observer: LateObserver) -> None:
+        asked = [case.question for case in self._waiting(source)]
+        for sighting in await observer.look(asked):
             case = self._cases.get(sighting.id)
             if case is not None:
-                _learn(case, source, sighting)
+                case.learn(source, sighting)
 
-    def _give_up(self, case: _Case, now: float) -> None:
+    def _give_up(self, case: Case, now: float) -> None:
         for source, observer in self._observers.items():
             if now - case.since > observer.patience + observer.every:
                 case.waiting.discard(source)
 
-    def _known_in_time(self, case: _Case, now: float) -> bool:
-        """Whether all is known, or should be by now: latencies cannot wait for one who is down."""
+    async def _settle(self, case: Case, now: float) -> None:
+        """Count what is known, and what should be by now: latencies cannot wait for the silent."""
         usual = (self._observers[source].usual for source in case.waiting)
-        return now - case.since > max(usual, default=-1.0)
-
-    async def _close(self, case: _Case) -> None:
-        """All is known that will be in time; who can clean up is still asked for leavings."""
-        case.observed = True
-        run, case.run = case.run, dataclasses.replace(case.run, due=())
-        await self._journal.put(State.OBSERVED, case.run)
-        self._metrics.observed(run, case.issues)
+        overdue = now - case.since > max(usual, default=0.0)
+        stages = case.settled(_able(), overdue=overdue)
+        over = case.looked_for and not case.waiting
+        case.looked_for = bool(case.waiting)
+        if not stages and not over:
+            return
+        counted = case.count(stages)
+        await self._put(case)
+        self._metrics.observed(counted, case.issues)
         self._recent.update(case.run)
 
-    async def _finish(self, case: _Case) -> None:
-        """Nothing is left to learn, and nothing to clean up."""
-        del self._cases[case.run.id]
-        await self._journal.put(State.CLEANED, case.run)
+    async def _put(self, case: Case) -> None:
+        await self._journal.put(State.JUDGED if case.looked_for else State.OBSERVED, case.run)
 
-    async def _clean(self, kind: Leavings, cleaner: Cleaner) -> None:
-        now = self._clock.now()
-        cases = [
-            case
-            for case in self._cases.values()
-            if case.observed and case.next_try <= now and _of_kind(case.run.leavings, kind)
-        ]
-        wanted = [leaving for case in cases for leaving in _of_kind(case.run.leavings, kind)]
+    async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[Case]) -> None:
+        """Clean up what is known, also of runs about which more may be learned."""
+        cases = [case for case in cases if case.leavings(kind)][:_CLEANED_AT_ONCE]
+        wanted = [leaving for case in cases for leaving in case.leavings(kind)]
         if not wanted:
             return
         failed = set(await cleaner.clean(wanted))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
+        done = set(wanted) - failed
         for case in cases:
-            await self._cleaned(case, done=set(wanted) - failed)
-
-    async def _cleaned(self, case: _Case, *, done: set[Leaving]) -> None:
-        left = tuple(leaving for leaving in case.run.leavings if leaving not in done)
-        changed = left != case.run.leavings
-        case.run = dataclasses.replace(case.run, leavings=left)
-        if not left:
-            case.failed = False
-            return
-        case.failed = True
-        case.next_try = self._clock.now() + case.backoff.failed()
-        if changed:
-            await self._journal.put(State.OBSERVED, case.run)
-
-    async def _sweep(self) -> None:
-        """Find and clean up what nobody remembers, from lost journals and late answers."""
-        if self._clock.now() - self._swept_at < _SWEEP_EVERY:
-            return
-        self._swept_at = self._clock.now()
-        before = self._clock.wall() - _SWEEP_OLDER_THAN
-        known = {leaving for case in self._cases.values() for leaving in case.run.leavings}
-        self._stray = []
-        for observer in self._observers.values():
-            stray = [each for each in await observer.sweep(before) if each not in known]
-            if stray:
-                _log.warning("%d things of earlier runs were left behind; cleaning up", len(stray))
-                self._stray += await observer.clean(stray)
+            if case.cleaned(done, failed, self._clock.now()) and not case.finished:
+                await self._put(case)
 
     def _show(self) -> None:
         """What is left behind longer than it should be, by kind."""
         late = Counter(
             leaving.kind
             for case in self._cases.values()
-            if case.failed
             for leaving in case.run.leavings
+            if case.failed or leaving.kind not in self._cleaners
         )
-        late.update(leaving.kind for leaving in self._stray)
+        late.update(leaving.kind for leaving in self._sweep.left)
         for source, observer in self._observers.items():
             if observer.cleans and observer.troubled:
                 late[observer.cleans] += self._overdue(source, observer)
-        for kind in self._cleaners:
+        for kind in self._kinds | set(late):
             self._gauges.orphans.labels(kind).set(late[kind])
 
     def _overdue(self, source: Source, observer: LateObserver) -> int:
@@ -238,20 +207,7 @@ class Aftercare:
         return sum(now - case.since > observer.usual for case in self._waiting(source))
 
 
-def _learn(case: _Case, source: Source, sighting: Sighting) -> None:
-    seen = {stage: {source: seconds} for stage, seconds in sighting.stages.items()}
-    leavings = dict.fromkeys((*case.run.leavings, *sighting.leavings))
-    case.run = dataclasses.replace(
-        case.run, seen=merged(case.run.seen, seen), leavings=tuple(leavings)
-    )
-    case.issues = sighting.issues or case.issues
-    if sighting.final:
-        case.waiting.discard(source)
-
-
-def _question(run: ProbeResult) -> Question:
-    return Question(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
-
-
-def _of_kind(leavings: Iterable[Leaving], kind: Leavings) -> list[Leaving]:
-    return [leaving for leaving in leavings if leaving.kind is kind]
+@cache
+def _able() -> Mapping[Source, frozenset[Stage]]:
+    """The stages that each late observer can see."""
+    return {module.SOURCE: module.STAGES for module in late_modules().values()}

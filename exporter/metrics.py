@@ -184,26 +184,28 @@ class Metrics:
         self._count(result, known, missing)
 
     def observed(self, result: ProbeResult, issues: IssueCount | None = None) -> None:
-        """Count the other stages of a run, once all is known that will be in time.
+        """Count the due stages of a run, once all is known of them that will be.
 
         Args:
-            result: the run.
+            result: the run, with those stages due that are to be counted now.
             issues: how many Linear issues it opened, where that is known.
         """
         line = self._line(result)
         if line is None:
             return
-        if issues is not None:
+        told = Stage.LINEAR_ISSUE_CREATION in result.due
+        if issues is not None and told:
             self._issues.labels(issues).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
         missing = set(line.expected) & set(result.due) - set(result.seen)
-        if issues is IssueCount.NONE:
+        if issues is IssueCount.NONE and told:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
         known = {stage: time for stage, time in best(result.seen).items() if stage in result.due}
         self._count(result, known, missing)
         for stage in disagreeing(result.seen, tolerance=DISAGREE):
-            self._disagreements.labels(stage).inc()
+            if stage in result.due:
+                self._disagreements.labels(stage).inc()
 
     def _count(self, result: ProbeResult, known: Mapping[Stage, Time], missing: set[Stage]) -> None:
         """Count some stages, each against its target; one that was not reached missed it.

@@ -57,5 +57,5 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
             tuple(Stage(stage) for stage in json.loads(due)),
             trace_id,
         )
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         return None
