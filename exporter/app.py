@@ -19,6 +19,7 @@ from exporter.fields import Address
 from exporter.lease.choice import keeper_of, open_lease
 from exporter.lease.keeper import LeaseKeeper
 from exporter.means import Outcome
+from exporter.memory import settle_memory
 from exporter.reload import Reloader, Source
 from exporter.schedule import BEAT, Slot, every, keep_beating
 from exporter.shift import Shift
@@ -123,6 +124,7 @@ async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, ha
     async with core(loaded, shown, canary) as made:
         site.scraped = made.courier.scraped
         shift = Shift(made, may_send=lambda: keeper.holding)
+        settle_memory()
         await shift.begin(loaded)
         say(f"canary listening on {listen.url(canary)}")
         say(serving)
