@@ -177,11 +177,13 @@ class Metrics:
             self._issues.labels(issues).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
-        for stage, time in best(result.seen).items():
+        times = best(result.seen)
+        for stage, time in times.items():
             self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
         for stage in disagreeing(result.seen, tolerance=DISAGREE):
             self._disagreements.labels(stage).inc()
-        for stage, passed in self._in_time(result, issues).items():
+        took = {stage: time.seconds for stage, time in times.items()}
+        for stage, passed in self._in_time(result, took, issues).items():
             self.check(Criterion.of_stage(stage), passed=passed)
 
     def check(self, criterion: Criterion, *, passed: bool) -> None:
@@ -208,17 +210,19 @@ class Metrics:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
-    def _in_time(self, result: ProbeResult, issues: IssueCount | None) -> dict[Stage, bool]:
+    def _in_time(
+        self, result: ProbeResult, took: Mapping[Stage, float], issues: IssueCount | None
+    ) -> dict[Stage, bool]:
         """Whether each stage met its target; one that was not reached did not.
 
         A stage that only others can see is judged when they saw it, and the Linear issue also
         when they are sure that there is none.
         """
         line = self._lines.get((result.probe, Route(result.path)))
-        missing = set(line.expected if line else ()) - set(result.stages)
+        missing = set(line.expected if line else ()) - set(took)
         if issues is IssueCount.NONE:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
-        took = {**result.stages, **dict.fromkeys(missing, float("inf"))}
+        took = {**took, **dict.fromkeys(missing, float("inf"))}
         return {
             stage: took[stage] <= self._targets[stage]
             for stage in Stage
