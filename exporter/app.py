@@ -121,10 +121,10 @@ async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, ha
             await _until_held(keeper, shown, stop)
     if stop.is_set():
         return
+    settle_memory()
     async with core(loaded, shown, canary) as made:
         site.scraped = made.courier.scraped
         shift = Shift(made, may_send=lambda: keeper.holding)
-        settle_memory()
         await shift.begin(loaded)
         say(f"canary listening on {listen.url(canary)}")
         say(serving)

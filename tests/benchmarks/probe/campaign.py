@@ -146,7 +146,7 @@ def campaign(plan: Plan, folder: Path) -> Campaign:
         _last_life(folder, config, found, wanted=plan.runs)
     found.runs = _rows(folder)
     lines = (folder / "drawn.jsonl").read_text().splitlines()
-    found.drawn = {run_id: fault for run_id, fault in map(json.loads, lines)}
+    found.drawn = dict(map(json.loads, lines))
     found.issues = json.loads((folder / "drawn.linear.json").read_text())
     found.seconds = time.monotonic() - begun
     return found
