@@ -57,6 +57,7 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
         LeaseError: the lease can never be held.
     """
     config = loaded.config
+    settle_memory()
     with _bound("canary", config.canary.listen) as canary, _bound("web", config.web.listen) as web:
         shown = face(loaded, SystemClock(), beat=BEAT)
         site = Site(shown, loaded.web)
@@ -121,7 +122,6 @@ async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, ha
             await _until_held(keeper, shown, stop)
     if stop.is_set():
         return
-    settle_memory()
     async with core(loaded, shown, canary) as made:
         site.scraped = made.courier.scraped
         shift = Shift(made, may_send=lambda: keeper.holding)
