@@ -19,7 +19,6 @@ from exporter.fields import Address
 from exporter.lease.choice import keeper_of, open_lease
 from exporter.lease.keeper import LeaseKeeper
 from exporter.means import Outcome
-from exporter.memory import settle_memory
 from exporter.reload import Reloader, Source
 from exporter.schedule import BEAT, Slot, every, keep_beating
 from exporter.shift import Shift
@@ -57,7 +56,6 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
         LeaseError: the lease can never be held.
     """
     config = loaded.config
-    settle_memory()
     with _bound("canary", config.canary.listen) as canary, _bound("web", config.web.listen) as web:
         shown = face(loaded, SystemClock(), beat=BEAT)
         site = Site(shown, loaded.web)
