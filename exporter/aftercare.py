@@ -6,7 +6,6 @@ here sleeps; `step` is called again and again.
 
 import asyncio
 import dataclasses
-import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +20,16 @@ from exporter.observers import LateObserver, Question, Sighting
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
 from exporter.sources import merged
+from exporter.sweep import Sweep
 from slos.schema.contract import IssueCount, Leavings, Source
 
 STEP = 2.0
 """Seconds between two steps."""
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
-_SWEEP_EVERY = 600.0
-_SWEEP_OLDER_THAN = 3600.0
-"""Seconds; younger ones may still belong to a run whose aftercare goes on."""
-_log = logging.getLogger(__name__)
+_CLEANED_AT_ONCE = 20
+"""Runs of one kind in one step, so that a slow clean-up does not keep the other kinds waiting."""
+_MOST = 20_000
+"""Runs that are kept in mind; what an older one left behind is found again by the sweep."""
 
 
 class Cleaner(Protocol):
@@ -80,8 +80,9 @@ class Aftercare:
         self._cleaners: Mapping[Leavings, Cleaner] = {}
         self._cases: dict[str, _Case] = {}
         self._asked_at: dict[Source, float] = {}
-        self._swept_at = clock.now()
-        self._stray: list[Leaving] = []
+        self._sweep = Sweep(gauges=gauges, clock=clock)
+        self._kinds: set[Leavings] = set()
+        self._turn = asyncio.Lock()
 
     def __len__(self) -> int:
         """Runs that are not finished."""
@@ -90,11 +91,18 @@ class Aftercare:
     def use(
         self, observers: Mapping[Source, LateObserver], cleaners: Mapping[Leavings, Cleaner]
     ) -> None:
-        """Ask these from now on; a run that waited for another waits no longer."""
+        """Ask these from now on; a run that waited for another waits no longer.
+
+        Runs of an earlier process were taken in before anyone could be asked about them.
+        """
+        added = set(observers) - set(self._observers)
         self._observers = observers
         self._cleaners = cleaners
+        self._kinds |= set(cleaners)
         for case in self._cases.values():
             case.waiting &= set(observers)
+            if not case.observed:
+                case.waiting |= added
 
     def state_after(self, result: ProbeResult, *, sent: bool) -> State:
         """How far a run has come with its verdict; what is left to do is taken in."""
@@ -112,37 +120,52 @@ class Aftercare:
         waiting = set() if observed else set(self._observers)
         case = _Case(run, self._clock.now(), waiting, observed)
         self._cases.setdefault(run.id, case)
+        if len(self._cases) > _MOST:
+            del self._cases[next(iter(self._cases))]
 
     async def step(self) -> None:
         """Ask whoever is due, and clean up what is known."""
-        await asyncio.gather(*(self._look(source) for source in self._due()))
+        async with self._turn:
+            await self._step()
+
+    async def between_steps(self) -> None:
+        """Wait until whoever was asked before `use` is asked no more."""
+        async with self._turn:
+            return
+
+    async def _step(self) -> None:
+        await asyncio.gather(*(self._look(*due) for due in self._due()))
         now = self._clock.now()
         for case in list(self._cases.values()):
             self._give_up(case, now)
             if not case.waiting and not case.observed:
                 await self._close(case)
+        cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
-            await self._clean(kind, cleaner)
-        await self._sweep()
+            await self._clean(kind, cleaner, cases)
+        await self._sweep.step(self._observers.values(), known=self._leavings)
         self._show()
 
-    def _due(self) -> list[Source]:
+    def _leavings(self) -> set[Leaving]:
+        return {leaving for case in self._cases.values() for leaving in case.run.leavings}
+
+    def _due(self) -> list[tuple[Source, LateObserver]]:
         now = self._clock.now()
         due = [
-            source
+            (source, observer)
             for source, observer in self._observers.items()
             if now - self._asked_at.get(source, -observer.every) >= observer.every
             and self._waiting(source)
         ]
-        self._asked_at |= dict.fromkeys(due, now)
+        self._asked_at |= {source: now for source, _ in due}
         return due
 
     def _waiting(self, source: Source) -> list[_Case]:
         return [case for case in self._cases.values() if source in case.waiting]
 
-    async def _look(self, source: Source) -> None:
+    async def _look(self, source: Source, observer: LateObserver) -> None:
         asked = [_question(case.run) for case in self._waiting(source)]
-        for sighting in await self._observers[source].look(asked):
+        for sighting in await observer.look(asked):
             case = self._cases.get(sighting.id)
             if case is not None:
                 _learn(case, source, sighting)
@@ -159,63 +182,45 @@ class Aftercare:
         self._metrics.observed(case.run, case.issues)
         self._recent.update(case.run)
         if not case.run.leavings:
-            del self._cases[case.run.id]
+            self._cases.pop(case.run.id, None)
 
-    async def _clean(self, kind: Leavings, cleaner: Cleaner) -> None:
-        now = self._clock.now()
-        cases = [
-            case
-            for case in self._cases.values()
-            if case.observed and case.next_try <= now and _of_kind(case.run.leavings, kind)
-        ]
+    async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[_Case]) -> None:
+        """Clean up what is known, also of runs about which more may be learned."""
+        cases = [case for case in cases if _of_kind(case.run.leavings, kind)][:_CLEANED_AT_ONCE]
         wanted = [leaving for case in cases for leaving in _of_kind(case.run.leavings, kind)]
         if not wanted:
             return
         failed = set(await cleaner.clean(wanted))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
         for case in cases:
-            await self._cleaned(case, done=set(wanted) - failed)
+            await self._cleaned(case, done=set(wanted) - failed, failed=failed)
 
-    async def _cleaned(self, case: _Case, *, done: set[Leaving]) -> None:
+    async def _cleaned(self, case: _Case, *, done: set[Leaving], failed: set[Leaving]) -> None:
         left = tuple(leaving for leaving in case.run.leavings if leaving not in done)
         changed = left != case.run.leavings
         case.run = dataclasses.replace(case.run, leavings=left)
-        if not left:
-            del self._cases[case.run.id]
+        if not failed.isdisjoint(left):
+            case.failed = True
+            case.next_try = self._clock.now() + case.backoff.failed()
+        if case.observed and not left:
+            self._cases.pop(case.run.id, None)
             await self._journal.put(State.CLEANED, case.run)
-            return
-        case.failed = True
-        case.next_try = self._clock.now() + case.backoff.failed()
-        if changed:
-            await self._journal.put(State.OBSERVED, case.run)
-
-    async def _sweep(self) -> None:
-        """Find and clean up what nobody remembers, from lost journals and late answers."""
-        if self._clock.now() - self._swept_at < _SWEEP_EVERY:
-            return
-        self._swept_at = self._clock.now()
-        before = self._clock.wall() - _SWEEP_OLDER_THAN
-        known = {leaving for case in self._cases.values() for leaving in case.run.leavings}
-        self._stray = []
-        for observer in self._observers.values():
-            stray = [each for each in await observer.sweep(before) if each not in known]
-            if stray:
-                _log.warning("%d things of earlier runs were left behind; cleaning up", len(stray))
-                self._stray += await observer.clean(stray)
+        elif changed:
+            await self._journal.put(State.OBSERVED if case.observed else State.JUDGED, case.run)
 
     def _show(self) -> None:
         """What is left behind longer than it should be, by kind."""
         late = Counter(
             leaving.kind
             for case in self._cases.values()
-            if case.failed
             for leaving in case.run.leavings
+            if case.failed or leaving.kind not in self._cleaners
         )
-        late.update(leaving.kind for leaving in self._stray)
+        late.update(leaving.kind for leaving in self._sweep.left)
         for source, observer in self._observers.items():
             if observer.cleans and observer.troubled:
                 late[observer.cleans] += self._overdue(source, observer)
-        for kind in self._cleaners:
+        for kind in self._kinds | set(late):
             self._gauges.orphans.labels(kind).set(late[kind])
 
     def _overdue(self, source: Source, observer: LateObserver) -> int:

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from exporter import listen
 from exporter.aftercare import STEP
+from exporter.beside import beside, first
 from exporter.clock import SystemClock
 from exporter.config import Loaded, load
 from exporter.core import Core, core
@@ -56,7 +56,11 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
         LeaseError: the lease can never be held.
     """
     config = loaded.config
-    with _bound("canary", config.canary.listen) as canary, _bound("web", config.web.listen) as web:
+    with (
+        _bound("canary", config.canary.listen) as canary,
+        _bound("web", config.web.listen) as web,
+        _signals(lambda: None, signal.SIGHUP),  # whoever stands by reads all when it takes over
+    ):
         shown = face(loaded, SystemClock(), beat=BEAT)
         site = Site(shown, loaded.web)
         tls = ServerTls(loaded.web.tls) if loaded.web.tls else None
@@ -77,7 +81,7 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
             by.take_over(made)
             clock = shown.clock
             with _signals(made.abort.set, signal.SIGTERM, signal.SIGINT):
-                async with _beside(keep_beating(shown.pulse, clock)):
+                async with beside(keep_beating(shown.pulse, clock)):
                     for key, probe in by.runner.probes.items():
                         tell(f"{key}: on its way, at most {probe.rhythm.timeout}")
                         outcomes.append(await by.runner.run(Slot(key, clock.now(), clock.wall())))
@@ -120,9 +124,11 @@ async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, ha
             await _until_held(keeper, shown, stop)
     if stop.is_set():
         return
-    async with core(loaded, shown, canary) as made:
+    async with (
+        core(loaded, shown, canary) as made,
+        contextlib.aclosing(Shift(made, may_send=lambda: keeper.holding)) as shift,
+    ):
         site.scraped = made.courier.scraped
-        shift = Shift(made, may_send=lambda: keeper.holding)
         await shift.begin(loaded)
         say(f"canary listening on {listen.url(canary)}")
         say(serving)
@@ -143,7 +149,7 @@ async def _work(parts: _Running, stop: asyncio.Event) -> None:
         _signals(reloader.request_soon, signal.SIGHUP),
     ):
         clock = made.face.clock
-        async with _beside(
+        async with beside(
             parts.keeper.run(),
             every(STEP, made.aftercare.step, clock=clock),
             every(STEP / 4, lambda: _show(parts, reloader), clock=clock),
@@ -151,7 +157,7 @@ async def _work(parts: _Running, stop: asyncio.Event) -> None:
         ):
             site.ready = parts.keeper.holding
             try:
-                await _first(stop.wait(), shift.keep())
+                await first(stop.wait(), shift.keep())
             finally:
                 site.ready, site.stopping = False, True
                 await reloader.close()
@@ -202,37 +208,10 @@ async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
 
 async def _until_held(keeper: LeaseKeeper, shown: Face, stop: asyncio.Event) -> None:
     """Stand by, awake, until this prober is the one that sends, or is told to stop."""
-    async with _beside(keeper.run()):
+    async with beside(keeper.run()):
         while not keeper.holding and not stop.is_set():
             shown.pulse.beat(shown.clock.now())
             await shown.clock.sleep(_STANDBY_LOOK)
-
-
-@contextlib.asynccontextmanager
-async def _beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do things beside the block, and stop them with it; an error that ended one is raised."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
-
-
-async def _first(*works: Coroutine[Any, Any, object]) -> None:
-    """Wait for whichever ends first, and stop the others; its error is raised."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.contextmanager

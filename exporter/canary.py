@@ -48,6 +48,7 @@ class Canary:
         self._health_at: OrderedDict[object, float] = OrderedDict()
         self.app = web.Application(client_max_size=_LARGEST_BODY)
         self.app.add_routes([web.get("/health", self._health), web.post("/", self._execute)])
+        self.app.router.add_post("/alertmanager", self._note_notification)
 
     async def _health(self, request: web.Request) -> web.Response:
         connection = _connection(request)
@@ -74,6 +75,18 @@ class Canary:
             known_as=_known_as(request, ticket),
         )
         return await self._answer(request, ticket, call, well_formed=parameters is not None)
+
+    async def _note_notification(self, request: web.Request) -> web.Response:
+        """Note for each run that an alert in a notification names when that arrived.
+
+        Strangers cost nothing: the answer is the same for all, and only open runs are looked for.
+        """
+        arrived = self._clock.now()
+        for run_id in _notified_of(await _body(request)):
+            ticket = self._ledger.find(run_id)
+            if ticket is not None and ticket.open and ticket.notified_at is None:
+                ticket.notified_at = arrived
+        return web.json_response({"status": "ok"})
 
     async def _answer(
         self, request: web.Request, ticket: Ticket, call: Call, *, well_formed: bool
@@ -151,12 +164,29 @@ async def _parameters(request: web.Request) -> dict[str, object] | None:
     """The body as an object, or None when this is no CloudEvent with one."""
     if any(header not in request.headers for header in _REQUIRED):
         return None
+    body = await _body(request)
+    return body if isinstance(body, dict) else None
+
+
+async def _body(request: web.Request) -> object:
+    """The JSON of a request; None when there is none, or more than anyone would mean."""
     try:
         async with asyncio.timeout(_BODY_WITHIN):
-            body = json.loads(await request.read())
+            return json.loads(await request.read())
     except (TimeoutError, ValueError, RecursionError, web.HTTPException, web.RequestPayloadError):
         return None
-    return body if isinstance(body, dict) else None
+
+
+def _notified_of(body: object) -> list[str]:
+    """Ids of our shape in the labels of alerts that fire, as Alertmanager's webhook tells them."""
+    alerts = body.get("alerts") if isinstance(body, dict) else None
+    found = []
+    for alert in alerts if isinstance(alerts, list) else ():
+        firing = isinstance(alert, dict) and alert.get("status") == "firing"
+        labels = alert.get("labels") if firing else None
+        values = labels.values() if isinstance(labels, dict) else ()
+        found += [value for value in values if may_be_ours(value)]
+    return found
 
 
 def _reply(run_id: str) -> web.Response:

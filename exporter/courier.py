@@ -238,7 +238,7 @@ def _evidence(
         status=reply.status if reply else None,
         transport=reply.fault if reply else None,
         calls=ticket.calls,
-        started=ticket.notified_at if way.clock_at_webhook else None,
+        started=ticket.left_alertmanager_at if way.clock_at_webhook else None,
         synchronous=way.SYNCHRONOUS,
     )
 

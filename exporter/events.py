@@ -117,7 +117,9 @@ def end_of(run_id: str) -> str:
 
 
 def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[str, Any]:
-    """An alert as Alertmanager's API takes it.
+    """An alert as Alertmanager's API takes it, which adds the time at which it begins.
+
+    A time of ours would be refused when our clock was ahead and has been set back since.
 
     Args:
         alert: what it says.
@@ -127,7 +129,6 @@ def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[st
     entry = {
         "labels": {**alert.labels, label: alert.id},
         "annotations": alert.annotations,
-        "startsAt": timestamp(alert.at),
         "generatorURL": _GENERATOR,
     }
     guard(entry, alert.canary)

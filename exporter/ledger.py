@@ -29,7 +29,7 @@ class Ticket:
         self.repeated = asyncio.Event()
         """Set when a second call came in."""
         self.notified_at: float | None = None
-        """When Alertmanager sent its notification out, on the way that has one."""
+        """When Alertmanager's notification arrived, on the way that has one."""
         self._calls: list[Call] = []
 
     @classmethod
@@ -43,6 +43,13 @@ class Ticket:
     def calls(self) -> tuple[Call, ...]:
         """The calls so far, in order of arrival."""
         return tuple(self._calls)
+
+    @property
+    def left_alertmanager_at(self) -> float | None:
+        """When the alert went on; of two receivers, the canary's webhook may be told second."""
+        if self.notified_at is None:
+            return None
+        return min([self.notified_at, *(call.contact_at for call in self._calls[:1])])
 
     def arrive(self, call: Call) -> int:
         """Take in a call; its number serves to finish it."""

@@ -34,6 +34,7 @@ class Shift:
         self._core = core
         self._may_send = may_send
         self._now: _Kept | None = None
+        self._last: _Kept | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def begin(self, loaded: Loaded) -> None:
@@ -79,7 +80,13 @@ class Shift:
             task.cancel()
         await asyncio.gather(kept.keeping, *self._retiring, return_exceptions=True)
         self._now = None
-        await kept.stack.aclose()
+        self._last = kept
+
+    async def aclose(self) -> None:
+        """Let go of what the last configuration was connected to; nobody may ask any more."""
+        last = self._now or self._last
+        if last is not None:
+            await last.stack.aclose()
 
     async def _drained(self, kept: _Kept, grace: float) -> None:
         beating = asyncio.create_task(kept.scheduler.beat())
@@ -97,6 +104,7 @@ class Shift:
         kept.keeping.cancel()
         try:
             await _end(kept.scheduler.running)
+            await self._core.aftercare.between_steps()
         finally:
             await kept.stack.aclose()
 

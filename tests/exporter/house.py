@@ -1,0 +1,172 @@
+"""The real program between stand-ins for agent-sre and Linear, to be killed and started again."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.simulator.linear_api.server import LinearApi, running_linear_api
+from exporter.simulator.linear_api.settings import Settings as ApiSettings
+from exporter.simulator.server import Simulator, running_simulator
+from exporter.simulator.settings import Settings as AgentSettings
+from tests.exporter.journal_desk import rows
+from tests.exporter.program import Ended, ended, free_port, start
+
+KEY = "lin_api_planted5ecret"
+_PREFIX = "agent_sre_validation_"
+Settings = dict[str, Any]
+
+
+@dataclass
+class Prober:
+    """`slo-probe run` that was started."""
+
+    process: asyncio.subprocess.Process
+    said: list[str] = field(default_factory=list)
+
+    async def url(self, name: str) -> str:
+        """Where it serves, as soon as it says so."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(30):
+            while True:
+                for line in self.said:
+                    if line.startswith(f"{name} listening on "):
+                        return line.partition(" listening on ")[2].partition(",")[0]
+                read = await self.process.stdout.readline()
+                if not read:
+                    raise AssertionError(await ended(self.process))
+                self.said.append(read.decode().strip())
+
+    async def get(self, page: str) -> tuple[int, str]:
+        url = await self.url("web")
+        async with aiohttp.ClientSession() as client, client.get(f"{url}{page}") as reply:
+            return reply.status, await reply.text()
+
+    async def counts(self, name: str, label: str | None = None) -> Counter[str]:
+        """The samples of a metric that are not zero, by the value of a label."""
+        _, text = await self.get("/metrics")
+        found: Counter[str] = Counter()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == _PREFIX + name and sample.value:
+                    found[sample.labels[label] if label else ""] += int(sample.value)
+        return found
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.communicate()
+
+    async def stop(self) -> Ended:
+        self.signal(signal.SIGTERM)
+        return await ended(self.process)
+
+
+@dataclass
+class House:
+    """The stand-ins, and the folder in which the prober lives."""
+
+    folder: Path
+    agent: Simulator
+    linear: LinearApi
+    canary: int
+    settings: Settings
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    def states(self) -> Counter[str]:
+        """How many runs are in which state, as far as can be seen from outside."""
+        return Counter(row[1] for row in rows(self.journal)) if self.journal.exists() else Counter()
+
+    def left(self) -> list[str]:
+        """Titles of the issues that are open."""
+        return [each["title"] for each in self.linear.issues() if each["archivedAt"] is None]
+
+    def write(self, name: str = "probe.yaml", **changes: object) -> Path:
+        """Write the configuration, with other values for some sections."""
+        file = self.folder / name
+        file.write_text(json.dumps({**self.settings, **changes}))
+        return file
+
+    @contextlib.asynccontextmanager
+    async def prober(self, file: Path | None = None) -> AsyncIterator[Prober]:
+        """The program; whatever happens, it is gone afterwards."""
+        prober = Prober(await start("run", "--config", str(file or self.write())))
+        try:
+            yield prober
+        finally:
+            if prober.process.returncode is None:
+                await prober.kill()
+
+
+def remediation(interval: str, **more: object) -> Settings:
+    times = {"timeout": "10s", "late_after": "9s", "settle": "50ms", "max_send_lag": "8s"}
+    return {"remediation": {"interval": interval, "max_in_flight": 900, **times, **more}}
+
+
+SELDOM = remediation("1000h", max_in_flight=1)
+
+
+@contextlib.asynccontextmanager
+async def house(folder: Path, **observer: object) -> AsyncIterator[House]:
+    """Everything but the prober. Times are short, and Linear may be asked often."""
+    canary = free_port()
+    (folder / "key").write_text(KEY)
+    async with (
+        running_linear_api(ApiSettings(key=KEY)) as linear,
+        running_simulator(
+            AgentSettings(
+                function_url=f"http://127.0.0.1:{canary}/",
+                linear_url=linear.url,
+                linear_key=KEY,
+                capacity=0,
+            )
+        ) as agent,
+    ):
+        often = {"every": "200ms", "within": "3s", "linger": "1s", "requests_per_hour": 1_000_000}
+        settings = {
+            "target": {"url": f"{agent.url}/"},
+            "canary": {"listen": f"127.0.0.1:{canary}"},
+            "web": {"listen": "127.0.0.1:0"},
+            "journal": {"path": "journal.sqlite"},
+            "shutdown_grace": "1s",
+            "lease": {"kind": "file", "retry": "200ms", "renew_deadline": "2s", "duration": "3s"},
+            "observers": {"linear": {"url": linear.url, "key_file": "key", **often, **observer}},
+            "probes": remediation("100ms"),
+        }
+        yield House(folder, agent, linear, canary, settings)
+
+
+async def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    """Wait until something holds; ask again and again, but not for ever."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - another process sets no event here
+            await asyncio.sleep(0.005)
+
+
+async def stopped_when(prober: Prober, holds: Callable[[], bool], *, seconds: float = 40.0) -> None:
+    """Stop the process at a moment at which something holds, as a debugger would."""
+    async with asyncio.timeout(seconds):
+        while True:
+            prober.signal(signal.SIGSTOP)
+            await until(lambda: _status(prober.process.pid) == "T")
+            if holds():
+                return
+            prober.signal(signal.SIGCONT)
+            await asyncio.sleep(0.007)
+
+
+def _status(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
