@@ -18,6 +18,8 @@ import click
 _MEDIAN, _P99 = 0.020, 0.100
 """Seconds of the injected latency, which is lognormal."""
 _SIGMA = log(_P99 / _MEDIAN) / 2.326
+_DRAINED_PER_SECOND = 400
+"""After a stall the queue is worked off in the order in which it came."""
 _OK = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 22\r\n"
     b'Connection: close\r\n\r\n{"status":"processed"}'
@@ -36,6 +38,7 @@ class Record:
         self._stall_at = stall_at
         self._stall = stall
         self._first: float | None = None
+        self._queued = 0
 
     def wait(self, now: float) -> float:
         """How long an event that came in now is held."""
@@ -43,8 +46,10 @@ class Record:
             self._first = now
         drawn = _MEDIAN * exp(self._random.gauss(0.0, _SIGMA))
         begin = self._first + self._stall_at
-        held = begin + self._stall - now if begin <= now < begin + self._stall else 0.0
-        return drawn + held
+        if not begin <= now < begin + self._stall:
+            return drawn
+        self._queued += 1
+        return drawn + begin + self._stall - now + self._queued / _DRAINED_PER_SECOND
 
 
 class Incoming(asyncio.Protocol):
@@ -76,6 +81,7 @@ class Incoming(asyncio.Protocol):
         called = await call(self._record.canary, event, due=due)
         done = time.monotonic() - arrived
         self._transport.write(_OK)
+        self._transport.close()
         self._record.rows.append((str(event["id"]), wall, called - arrived, done))
 
 
