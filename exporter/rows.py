@@ -55,5 +55,5 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
             tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
             trace_id,
         )
-    except ValueError:
+    except (ValueError, TypeError, AttributeError):
         return None

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from exporter import rows
+from exporter.damage import check
 from exporter.result import ProbeResult
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
@@ -162,9 +163,7 @@ class Store:
         (written_as,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and written_as != _FORMAT:
             raise JournalError(f"journal {self._path}: written by another version; move it away")
-        (health,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if health != "ok":
-            raise _damaged(health)
+        check(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
@@ -237,9 +236,3 @@ class Store:
 
 def _marks(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
-
-
-def _damaged(what: str) -> sqlite3.DatabaseError:
-    error = sqlite3.DatabaseError(what)
-    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    return error

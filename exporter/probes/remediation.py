@@ -1,6 +1,7 @@
 """The remediation probe: one fired alert in, one execution of the canary out, on each way."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -30,7 +31,9 @@ class Override(Section):
 class Settings(Sending):
     """Settings of the remediation probe."""
 
-    paths: dict[Route, Override] = Field(default={Route.DIRECT: Override()}, min_length=1)
+    paths: dict[Annotated[Route, Field(strict=False)], Override] = Field(
+        default={Route.DIRECT: Override()}, min_length=1
+    )
     """The ways to take, each on a plan of its own: direct, broker, alertmanager. Default direct
     alone. The other two need a section under `paths` of the whole configuration."""
 

@@ -18,7 +18,6 @@ from exporter.metrics import Line, Metrics
 from exporter.observers import Question, Sighting, expected, visible
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
-from exporter.sources import Seen
 from slos.schema.contract import Leavings, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -66,7 +65,7 @@ def issue(handle: str) -> Leaving:
 def judged(run_id: str | None = None, *leavings: Leaving, at: float = 1.7e9) -> ProbeResult:
     """A run that was fine as far as anyone knows."""
     run = opened("remediation", Route.DIRECT, run_id or new_id(), at, leavings)
-    seen: Seen = {
+    seen: dict[Stage, dict[Source, float]] = {
         Stage.END_TO_END: {Source.CANARY: 0.5},
         Stage.REMEDIATION_SELECTION: {Source.CANARY: 2.0},
     }

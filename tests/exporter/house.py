@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -88,7 +89,14 @@ class House:
 
     def states(self) -> Counter[str]:
         """How many runs are in which state, as far as can be seen from outside."""
-        return Counter(row[1] for row in rows(self.journal)) if self.journal.exists() else Counter()
+        try:
+            return (
+                Counter(row[1] for row in rows(self.journal))
+                if self.journal.exists()
+                else Counter()
+            )
+        except sqlite3.OperationalError:  # it has no table yet
+            return Counter()
 
     def left(self) -> list[str]:
         """Titles of the issues that are open."""

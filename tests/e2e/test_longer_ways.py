@@ -1,0 +1,130 @@
+"""The longer ways: a real Alertmanager with a converter behind it, and a broker."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+
+from tests.exporter.conveyors import Conveyor, Router, alertmanager
+from tests.exporter.house import SELDOM, House, Prober, house, remediation, until
+from tests.exporter.journal_desk import rows
+
+
+@dataclass
+class Long:
+    """A house at the end of a longer way."""
+
+    at: House
+    conveyor: Conveyor
+    router: Router | None = None
+
+    async def runs(self, prober: Prober, *, number: int = 3) -> list[dict[str, Any]]:
+        """The first runs that have their verdict."""
+        await until(lambda: self.judged() >= number)
+        found = json.loads((await prober.get("/runs"))[1])
+        return [run for run in found if run["verdict"] != "unknown"]
+
+    def judged(self) -> int:
+        states = self.at.states()
+        return states.total() - states["planned"] - states["sent"]
+
+
+@contextlib.asynccontextmanager
+async def broker(folder: Path, *, copies: int = 1) -> AsyncIterator[Long]:
+    async with house(folder) as at:
+        conveyor = Conveyor(f"{at.agent.url}/", delay=0.3, copies=copies)
+        async with TestServer(conveyor.app()) as server:
+            at.settings["paths"] = {"broker": {"url": str(server.make_url("/broker"))}}
+            at.settings["probes"] = remediation("700ms", settle="500ms", paths={"broker": {}})
+            yield Long(at, conveyor)
+
+
+@contextlib.asynccontextmanager
+async def whole_way(folder: Path, clock: str = "posting") -> AsyncIterator[Long]:
+    async with house(folder) as at:
+        conveyor = Conveyor(f"{at.agent.url}/", delay=0.2)
+        async with (
+            TestServer(conveyor.app()) as server,
+            alertmanager(
+                folder,
+                str(server.make_url("/webhook")),
+                f"http://127.0.0.1:{at.canary}/alertmanager",
+            ) as router,
+        ):
+            at.settings["paths"] = {"alertmanager": {"url": router.url, "clock": clock}}
+            at.settings["probes"] = remediation("900ms", paths={"alertmanager": {}})
+            yield Long(at, conveyor, router)
+
+
+async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: Path) -> None:
+    async with broker(tmp_path) as way, way.at.prober() as prober:
+        for run in await way.runs(prober):
+            assert (run["path"], run["verdict"]) == ("broker", "ok")
+            assert 0.3 <= run["stages"]["end_to_end"] < 2
+            assert "cloudevent_processing" not in run["stages"]  # the 202 is the broker's
+        await prober.stop()
+
+
+async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None:
+    async with broker(tmp_path, copies=2) as way, way.at.prober() as prober:
+        assert {run["verdict"] for run in await way.runs(prober)} == {"duplicated"}
+        await prober.stop()
+
+
+@pytest.mark.parametrize("clock", ["posting", "webhook"])
+async def test_an_alert_comes_all_the_way_through_alertmanager_and_is_ended_afterwards(
+    tmp_path: Path, clock: str
+) -> None:
+    async with whole_way(tmp_path, clock) as way, way.at.prober() as prober:
+        assert way.router is not None
+        runs = await way.runs(prober)
+        assert {run["verdict"] for run in runs} == {"ok"}
+        for run in runs:
+            took = run["stages"]["end_to_end"]
+            # The group waits half a second, unless the clock starts with the notification.
+            assert (took >= 0.7) if clock == "posting" else (0 <= took < 0.7), took
+            assert run["stages"]["remediation_selection"] >= 0
+        assert (await prober.stop()).code == 0
+        async with way.at.prober(way.at.write(probes=SELDOM)) as again:
+            await again.url("web")
+            await way.router.firing(lambda active: not active)
+            await until(lambda: set(way.at.states()) == {"cleaned"} and not way.at.left())
+            await again.stop()
+        assert way.conveyor.ended >= {run["id"] for run in runs}
+        given = {run_id: event_id for event_id, run_id in way.conveyor.given.items()}
+        recorded = aliases(way.at.journal)
+        assert all(given[run["id"]] in recorded[run["id"]] for run in runs)
+
+
+async def test_after_a_kill_the_next_start_ends_the_alerts(tmp_path: Path) -> None:
+    async with whole_way(tmp_path) as way:
+        assert way.router is not None
+        way.at.agent.faults.set("lost")
+        async with way.at.prober() as first:
+            await until(lambda: way.at.states()["sent"] >= 2)
+            await way.router.firing(lambda active: len(active) >= 2)
+            await first.kill()
+        cut_off = {row[0] for row in rows(way.at.journal)}
+        assert await way.router.active() <= cut_off
+        async with way.at.prober(way.at.write(probes=SELDOM)) as second:
+            await second.url("web")
+            await way.router.firing(lambda active: not active)
+            await until(lambda: set(way.at.states()) == {"cleaned"} and not way.at.left())
+            assert (await second.counts("orphans")).total() == 0
+            await second.stop()
+
+
+def aliases(journal: Path) -> dict[str, list[str]]:
+    """By run, the ids under which others know it."""
+    connection = sqlite3.connect(journal)
+    try:
+        found = connection.execute("SELECT id, aliases FROM runs").fetchall()
+    finally:
+        connection.close()
+    return {run_id: json.loads(text) for run_id, text in found}
