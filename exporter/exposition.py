@@ -28,7 +28,11 @@ def _lines(metric: Metric) -> Iterator[str]:
     for sample in metric.samples:
         if sample.name != created:
             series = _series(sample.name, tuple(sample.labels.items()))
-            yield f"{series} {floatToGoString(sample.value) if sample.value else '0.0'}\n"
+            yield f"{series} {_number(sample.value)}\n"
+
+
+def _number(value: float) -> str:
+    return floatToGoString(value) if value else "0.0"  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=_KEPT)

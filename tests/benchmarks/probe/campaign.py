@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.live.processes import Child, announced, free_port, start
 from tests.benchmarks.probe.programs import Prober, on_core, prober, until
+from tests.benchmarks.report import table
 from tests.benchmarks.targets import Result
 
 FAULTS = {
@@ -38,8 +39,8 @@ observers:
     key_file: linear.key
     requests_per_hour: 1000000
     every: 500ms
-    within: 6s
-    linger: 5s
+    within: 4s
+    linger: 4s
 probes:
   sustained:
     interval: {interval}
@@ -63,12 +64,14 @@ class Plan:
         kills: of the prober, each at a random moment.
         interval: between two runs.
         seed: of everything that is drawn.
+        longest_life: seconds that a prober serves at most before it is killed.
     """
 
     runs: int
     kills: int
     interval: str = "50ms"
     seed: int = 0
+    longest_life: float = 12.0
 
 
 @dataclass
@@ -83,8 +86,6 @@ class Campaign:
     """Wall clock of each."""
     counted: Counter[str] = field(default_factory=Counter)
     """Runs by verdict, the last scrape of each life summed."""
-    last: Counter[str] = field(default_factory=Counter)
-    """Likewise, of the last life alone."""
     issues: list[tuple[bool, str]] = field(default_factory=list)
     """Of Linear: whether archived, and the description."""
     seconds: float = 0.0
@@ -142,7 +143,7 @@ def campaign(plan: Plan, folder: Path) -> Campaign:
             interval=plan.interval,
         )
         for _ in range(plan.kills):
-            _life(folder, config, found, seconds=chance.uniform(0.2, 12.0))
+            _life(folder, config, found, seconds=chance.uniform(0.2, plan.longest_life))
         _last_life(folder, config, found, wanted=plan.runs)
     found.runs = _rows(folder)
     lines = (folder / "drawn.jsonl").read_text().splitlines()
@@ -155,7 +156,7 @@ def campaign(plan: Plan, folder: Path) -> Campaign:
 @contextlib.contextmanager
 def _target(folder: Path, canary: int, plan: Plan) -> Iterator[Child]:
     module, record = "tests.benchmarks.probe.fault_target", folder / "drawn.jsonl"
-    options = ["--canary", str(canary), "--record", record, "--seed", str(plan.seed)]
+    options = ["--canary", str(canary), "--record", str(record), "--seed", str(plan.seed)]
     command = [sys.executable, "-m", module, *options, *FAULTS]
     child = on_core(None, lambda: start("target", command, folder=folder))
     try:
@@ -187,8 +188,7 @@ def _last_life(folder: Path, config: str, found: Campaign, *, wanted: int) -> No
     idle = idle.replace("max_in_flight: 1000", "interval: 1h\n    jitter: 0%")
     with prober(folder, idle) as running:
         until(lambda: not _unfinished(folder), seconds=120, pause=0.5)
-        found.last = _verdicts(running)
-        found.counted += found.last
+        found.counted += _verdicts(running)
 
 
 def _drained(running: Prober) -> Counter[str]:
@@ -247,3 +247,15 @@ def results(found: Campaign) -> list[Result]:
             not twice,
         ),
     ]
+
+
+def of_verdicts(found: Campaign) -> str:
+    """Injected faults by the verdicts of their runs."""
+    verdicts = sorted(found.judged, key=lambda verdict: (verdict == "unknown", verdict))
+    pairs = Counter(
+        (found.drawn.get(run_id, "never arrived"), verdict) for run_id, _, verdict, *_ in found.runs
+    )
+    faults = [fault for fault in (*FAULTS, "never arrived") if fault in {f for f, _ in pairs}]
+    rows = [[f, *(f"{pairs[f, v]:,}" if pairs[f, v] else "" for v in verdicts)] for f in faults]
+    text = f"{len(found.runs):,} runs, {len(found.kills)} kills, {found.seconds:.0f} s.\n"
+    return f"{table(('injected', *verdicts), rows)}\n{text}"

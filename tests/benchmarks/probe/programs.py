@@ -66,7 +66,7 @@ def prober(folder: Path, config: str, *, core: int | None = None) -> Iterator[Pr
     """Start a prober with a configuration, and wait until it serves."""
     file = folder / "slo-probe.yaml"
     file.write_text(config)
-    command = [sys.executable, "-m", "exporter.cli", "run", "--config", file]
+    command = [sys.executable, "-m", "exporter.cli", "run", "--config", str(file)]
     child = on_core(core, lambda: start("slo-probe", command, folder=folder))
     try:
         yield Prober(child, announced(child, "web listening on "))
@@ -95,14 +95,15 @@ def on_core(core: int | None, begin: Callable[[], Child]) -> Child:
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {sorted(cores)[core % len(cores)]})
     try:
-        with _ahead():
+        with ahead():
             return begin()
     finally:
         os.sched_setaffinity(0, cores)
 
 
 @contextlib.contextmanager
-def _ahead() -> Iterator[None]:
+def ahead() -> Iterator[None]:
+    """Go ahead of other work on the machine, with the right to."""
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_PRIORITY))
     except PermissionError:
@@ -117,7 +118,7 @@ def _ahead() -> Iterator[None]:
 def may_go_ahead() -> bool:
     """Whether processes can be put ahead of others."""
     try:
-        with _ahead():
+        with ahead():
             return os.sched_getscheduler(0) == os.SCHED_RR
     except PermissionError:
         return False
@@ -142,5 +143,3 @@ def until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.1) 
 def quantile(values: Sequence[float], share: float) -> float:
     """The value below which a share of all lies; `values` in order."""
     return values[min(int(share * len(values)), len(values) - 1)]
-
-

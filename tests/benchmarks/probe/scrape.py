@@ -10,7 +10,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.probes import probe_modules
-from tests.benchmarks.probe.programs import ROOT, prober, quantile
+from tests.benchmarks.probe.programs import ROOT, ahead, prober, quantile
 from tests.benchmarks.report import table
 from tests.benchmarks.targets import Result
 
@@ -52,7 +52,8 @@ probes:
 
 def scrapes(folder: Path, *, count: int) -> Scrapes:
     """Read the metrics of a real prober again and again, as Prometheus does."""
-    with prober(folder, everything(folder), core=0) as running, requests.Session() as session:
+    text = everything(folder)
+    with prober(folder, text, core=0) as running, requests.Session() as session, ahead():
         seconds = []
         for _ in range(count):
             begun = time.perf_counter()

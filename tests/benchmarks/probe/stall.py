@@ -63,7 +63,9 @@ def results(found: Stalled) -> list[Result]:
             f"{1000 * worst:.1f} ms",
             worst <= _OFF_AT_MOST,
         ),
-        Result("stall: no missed slot", f"{found.open_loop.missed:.0f}", not found.open_loop.missed),
+        Result(
+            "stall: no missed slot", f"{found.open_loop.missed:.0f}", not found.open_loop.missed
+        ),
         Result(
             "stall: a closed loop hides it (p99 below half the truth)",
             f"{100 * hidden:.0f} % of the truth",

@@ -167,9 +167,7 @@ async def _serve(record: Record) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(
-        lambda: Incoming(record, tasks), "127.0.0.1", 0, backlog=4096
-    )
+    server = await loop.create_server(lambda: Incoming(record, tasks), "127.0.0.1", 0, backlog=4096)
     click.echo(f"listening on {server.sockets[0].getsockname()[1]}")
     async with server:
         await stop.wait()
