@@ -13,7 +13,7 @@ def values(run: ProbeResult) -> tuple[object, ...]:
     """One value a column."""
     seen = {stage.value: dict(times) for stage, times in run.seen.items()}
     leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
-    texts = (json.dumps(each) for each in (seen, run.aliases, leavings))
+    texts = (_text(each) for each in (seen, list(run.aliases), leavings))
     return (
         run.id,
         run.probe,
@@ -24,6 +24,11 @@ def values(run: ProbeResult) -> tuple[object, ...]:
         *texts,
         run.trace_id,
     )
+
+
+def _text(value: dict[str, dict[Source, float]] | list[str] | list[list[str]]) -> str:
+    """As JSON; most are empty, and the encoder is not asked for those."""
+    return json.dumps(value) if value else str(value)
 
 
 def result(  # noqa: PLR0913, PLR0917 - one argument per column

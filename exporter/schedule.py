@@ -56,17 +56,19 @@ class _Line:
         self._offset = offset
         self._early = min(early, plan.slack)
         self._slot = plan.first_after(wall)
+        self._intended_at = plan.intended(self._slot)
         self.running: set[asyncio.Task[None]] = set()
 
     @property
     def due(self) -> float:
         """When the run of the next slot is to be started."""
-        return self.plan.intended(self._slot) - self._offset - self._early
+        return self._intended_at - self._offset - self._early
 
     def take(self) -> Slot:
         """The slot that is due, and move on to the next."""
-        intended_at = self.plan.intended(self._slot)
+        intended_at = self._intended_at
         self._slot += 1
+        self._intended_at = self.plan.intended(self._slot)
         return Slot(self.plan.probe, intended_at - self._offset, intended_at)
 
 

@@ -197,3 +197,20 @@ def of_latencies(measured: Measured) -> str:
         for share in _SHARES
     ]
     return table(("ms", *columns), rows)
+
+
+def of_attempts(made: Sequence[Measured]) -> str:
+    """What each attempt came to, and on how busy a machine."""
+    columns = ("events/s", "cores", "sent within 10 ms", "p50 off by", "p99 off by", "load before")
+    rows = [
+        (
+            f"{one.rate:.0f}",
+            f"{one.cpu:.2f}",
+            f"{100 * in_time(one):.2f} %",
+            f"{1000 * off(one, 0.5):+.2f} ms",
+            f"{1000 * off(one, 0.99):+.2f} ms",
+            f"{one.load:.1f}",
+        )
+        for one in made
+    ]
+    return table(columns, rows)
