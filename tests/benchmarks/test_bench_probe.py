@@ -12,8 +12,9 @@ from exporter.judge import Reason
 from exporter.lines import lines
 from exporter.result import ProbeResult
 from slos.schema.contract import IssueCount, Verdict
-from tests.benchmarks.probe import campaign, scrape, throughput
-from tests.benchmarks.probe.campaign import Campaign, Plan
+from tests.benchmarks.probe import accounts, campaign, scrape, throughput
+from tests.benchmarks.probe.accounts import Campaign
+from tests.benchmarks.probe.campaign import Plan
 from tests.benchmarks.probe.target import Record
 from tests.benchmarks.probe.throughput import Event, Measured
 
@@ -30,7 +31,7 @@ def test_random_faults_and_kills_leave_true_verdicts_and_nothing_else(tmp_path: 
     assert not found.left_behind()
     assert not found.counted_twice()
     assert any(archived for archived, _ in found.issues)
-    assert all(result.met for result in campaign.results(found))
+    assert all(result.met for result in accounts.results(found))
 
 
 def test_the_campaign_tells_what_is_wrong() -> None:
@@ -48,7 +49,7 @@ def test_the_campaign_tells_what_is_wrong() -> None:
     assert found.forgotten() == ["c"]
     assert found.left_behind() == 2
     assert found.counted_twice() == {"ok": 1}
-    assert not any(result.met for result in campaign.results(found))
+    assert not any(result.met for result in accounts.results(found))
 
 
 def test_what_the_prober_measures_is_what_the_target_did(tmp_path: Path) -> None:

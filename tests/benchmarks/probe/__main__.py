@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from tests.benchmarks.probe import campaign, hour, scrape, stall, throughput
+from tests.benchmarks.probe import accounts, campaign, hour, scrape, stall, throughput
 from tests.benchmarks.probe.programs import many_files, may_go_ahead
 from tests.benchmarks.report import of_results
 from tests.benchmarks.targets import Result
@@ -133,8 +133,8 @@ def _scrapes(size: Size, report: Report) -> None:
 def _campaign(size: Size, report: Report) -> None:
     with _folder() as folder:
         found = campaign.campaign(size.plan, folder)
-    text = f"{_CAMPAIGN}\n{campaign.of_verdicts(found)}"
-    report.add(campaign.results(found), "Random faults, random kills", text)
+    text = f"{_CAMPAIGN}\n{accounts.of_verdicts(found)}"
+    report.add(accounts.results(found), "Random faults, random kills", text)
 
 
 def _circumstances() -> str:
