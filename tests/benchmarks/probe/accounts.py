@@ -48,7 +48,7 @@ class Campaign:
         return [
             f"{run_id}: {verdict} ({reason}), injected {self.drawn.get(run_id, 'nothing')}"
             for run_id, _, verdict, reason, _ in self.runs
-            if verdict != "unknown" and FAULTS[self.drawn.get(run_id, "none")] != verdict
+            if verdict != "unknown" and FAULTS.get(self.drawn.get(run_id, "")) != verdict
         ]
 
     def unexplained(self) -> list[str]:
