@@ -18,6 +18,7 @@ from exporter.face import Face
 from exporter.journal import Journal
 from exporter.judge import ProberFault
 from exporter.ledger import Ledger
+from exporter.memory import settle_memory
 from exporter.post import Sender, session
 from exporter.recent import KEPT
 from exporter.tracing import tracer
@@ -43,6 +44,7 @@ async def core(loaded: Loaded, shown: Face, listener: socket.socket) -> AsyncIte
     Raises:
         JournalError: the journal cannot be used.
     """
+    settle_memory()
     journal = Journal(
         loaded.journal_path,
         keep_runs=loaded.config.journal.keep_runs,

@@ -144,6 +144,7 @@ class Courier:
     ) -> ProbeResult:
         faults = self._prober_faults()
         await self._journal.put(State.PLANNED, run)
+        await watch.until(turn.intended, self._clock)
         evidence = Evidence(intended=turn.intended)
         if faults:  # what a prober at fault sends proves nothing, so nothing is sent
             run = dataclasses.replace(run, leavings=())
@@ -243,6 +244,8 @@ def _evidence(
 
 def _tell(result: ProbeResult) -> None:
     level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
+    if not _log.isEnabledFor(level):
+        return
     took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
     told = (result.probe, result.verdict, result.reason, result.id, took)
     _log.log(level, "%s: %s (%s) %s %s", *told)

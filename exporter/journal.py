@@ -20,6 +20,9 @@ from exporter.store import JournalError, Row, State, Store
 from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0
+_APART = 0.01
+"""Seconds from one write to the next: what changes meanwhile is written together. Each write
+takes turns with the rest of the program, which at hundreds of runs a second it would hold up."""
 _log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 Other = TypeVar("Other")
@@ -47,6 +50,8 @@ class Journal:
         """What is not yet on disk."""
         self._writing = asyncio.Lock()
         self._next_write: asyncio.Task[None] | None = None
+        self._not_before = 0.0
+        """When the next write may begin, by the clock of the event loop."""
         self._recovered = False
         self._orphans: list[ProbeResult] = []
         self._told_aside = 0
@@ -115,6 +120,9 @@ class Journal:
     async def _write(self, operation: JournalOperation) -> None:
         """Write all that is owed when its turn comes; what changes meanwhile is the next one's."""
         async with self._writing:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep(max(self._not_before - loop.time(), 0.0))
+            self._not_before = loop.time() + _APART
             self._next_write = None
             if not self._recovered:
                 found = await self._attempt(operation, self._store.unjudged, otherwise=None)

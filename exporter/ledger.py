@@ -8,6 +8,7 @@ import asyncio
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Mapping
+from math import inf
 
 from exporter.evidence import Call
 
@@ -30,6 +31,13 @@ class Ticket:
         self.notified_at: float | None = None
         """When Alertmanager's notification arrived, on the way that has one."""
         self._calls: list[Call] = []
+
+    @classmethod
+    def closed(cls, run_id: str) -> "Ticket":
+        """One that no call can change any more."""
+        ticket = cls(run_id, {}, issued=inf)
+        ticket.open = False
+        return ticket
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -67,7 +75,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self._open: dict[str, Ticket] = {}
-        self._closed: OrderedDict[str, Ticket] = OrderedDict()
+        self._closed: OrderedDict[str, None] = OrderedDict()
+        """Ids only: ten thousand tickets would be much for the garbage collector to look at."""
 
     def issue(self, run_id: str, parameters: Mapping[str, str], *, now: float) -> Ticket:
         """Open a run, before its event is sent."""
@@ -78,10 +87,12 @@ class Ledger:
         """End a run; calls that come later no longer count for it."""
         ticket.open = False
         self._open.pop(ticket.id, None)
-        self._closed[ticket.id] = ticket
+        self._closed[ticket.id] = None
         if len(self._closed) > _CLOSED_KEPT:
             self._closed.popitem(last=False)
 
     def find(self, run_id: str) -> Ticket | None:
-        """The run of an id, open or closed."""
-        return self._open.get(run_id) or self._closed.get(run_id)
+        """The run of an id; of one that is closed no more is known than that it was there."""
+        if run_id in self._closed:
+            return Ticket.closed(run_id)
+        return self._open.get(run_id)

@@ -12,6 +12,8 @@ from slos.schema.units import Duration
 _SLACK_FOR_JITTER = 0.8
 """Share of the time between timeout and next slot that jitter may use; the rest is for
 judging and writing, or a run at its timeout would push the next one out."""
+_SLACK_FOR_START = 0.1
+"""Share of that time by which a run may be started early."""
 
 
 class Rhythm(Section):
@@ -61,6 +63,9 @@ class Plan:
         self.max_in_flight = rhythm.max_in_flight
         self.phase = _fraction(probe) * self.interval
         self.spread = _spread(rhythm)
+        room = self.interval * rhythm.max_in_flight - float(rhythm.timeout.seconds)
+        self.slack = room * _SLACK_FOR_START
+        """Seconds by which a run may be started before its time without meeting another."""
 
     def intended(self, slot: int) -> float:
         """Wall clock seconds of a slot."""

@@ -1,6 +1,7 @@
 """A run as columns of the journal, and back. Pure."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 from exporter.judge import Reason
 from exporter.result import Leaving, ProbeResult
@@ -13,7 +14,7 @@ def values(run: ProbeResult) -> tuple[object, ...]:
     """One value a column."""
     seen = {stage.value: dict(times) for stage, times in run.seen.items()}
     leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
-    texts = (json.dumps(each) for each in (seen, run.aliases, leavings, run.due))
+    texts = (_text(each) for each in (seen, list(run.aliases), leavings, list(run.due)))
     return (
         run.id,
         run.probe,
@@ -24,6 +25,11 @@ def values(run: ProbeResult) -> tuple[object, ...]:
         *texts,
         run.trace_id,
     )
+
+
+def _text(value: Mapping[str, object] | Sequence[object]) -> str:
+    """As JSON; most are empty, and the encoder is not asked for those."""
+    return json.dumps(value) if value else str(value)
 
 
 def result(  # noqa: PLR0913, PLR0917 - one argument per column

@@ -1,7 +1,8 @@
 """Open-loop timing: when the next event is due, and the only place that sleeps.
 
 A slow target never slows the plan: each run is a task of its own, a slot that finds no room
-is counted as missed, and what lies more than one interval in the past is not caught up on.
+is counted as missed, and what lies more than one interval in the past is not caught up on, but
+for a hiccup of the prober itself.
 """
 
 import asyncio
@@ -16,6 +17,12 @@ from exporter.rhythm import Plan
 
 BEAT = 1.0
 """Seconds: the loop wakes at least this often, so that a stuck one can be told."""
+EARLY = 0.05
+"""Seconds before its time at which a run is started: what must be done before its event may
+leave, above all writing it down, does not delay the event."""
+_HICCUP = 0.25
+"""Seconds by which a slot may be late and is still used, however short the interval. A slot
+that is left out hides what it would have measured; one that is used late counts from its time."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,25 +51,29 @@ class Watcher(Protocol):
 class _Line:
     """The progress of one plan on the monotonic clock."""
 
-    def __init__(self, plan: Plan, *, wall: float, offset: float) -> None:
+    def __init__(self, plan: Plan, *, wall: float, offset: float, early: float) -> None:
         self.plan = plan
         self._offset = offset
+        self._early = min(early, plan.slack)
         self._slot = plan.first_after(wall)
+        self._intended_at = plan.intended(self._slot)
         self.running: set[asyncio.Task[None]] = set()
 
     @property
     def due(self) -> float:
-        return self.plan.intended(self._slot) - self._offset
+        """When the run of the next slot is to be started."""
+        return self._intended_at - self._offset - self._early
 
     def take(self) -> Slot:
         """The slot that is due, and move on to the next."""
-        intended_at = self.plan.intended(self._slot)
+        intended_at = self._intended_at
         self._slot += 1
+        self._intended_at = self.plan.intended(self._slot)
         return Slot(self.plan.probe, intended_at - self._offset, intended_at)
 
 
 class Scheduler:
-    """Starts the run of every slot at its time."""
+    """Starts the run of every slot at its time, or a little early: the run waits for its time."""
 
     def __init__(
         self,
@@ -72,6 +83,7 @@ class Scheduler:
         clock: Clock,
         pulse: Pulse,
         watcher: Watcher,
+        early: float = 0.0,
     ) -> None:
         self._launch = launch
         self._clock = clock
@@ -79,7 +91,7 @@ class Scheduler:
         self._watcher = watcher
         wall = clock.wall()
         offset = wall - clock.now()
-        self._lines = [_Line(plan, wall=wall, offset=offset) for plan in plans]
+        self._lines = [_Line(plan, wall=wall, offset=offset, early=early) for plan in plans]
 
     async def run(self) -> None:
         """Keep the plan until cancelled; runs under way go on."""
@@ -105,7 +117,7 @@ class Scheduler:
         stale = full = 0
         while line.due <= now:
             slot = line.take()
-            if now - slot.intended > line.plan.interval:
+            if now - slot.intended > max(line.plan.interval, _HICCUP):
                 stale += 1
             elif len(line.running) >= line.plan.max_in_flight:
                 full += 1

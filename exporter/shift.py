@@ -10,7 +10,7 @@ from exporter.config import Loaded
 from exporter.core import Core
 from exporter.engine import Engine, engine
 from exporter.rhythm import Plan
-from exporter.schedule import Scheduler, Slot
+from exporter.schedule import EARLY, Scheduler, Slot
 
 _LAST_WORDS = 2.0
 """Seconds for aborted runs to write down that they are unknown."""
@@ -120,6 +120,7 @@ class Shift:
             clock=shown.clock,
             pulse=shown.pulse,
             watcher=shown.metrics,
+            early=EARLY,
         )
 
 

@@ -1,8 +1,9 @@
-"""Waiting for one alert until nothing can change its verdict any more."""
+"""Waiting for one alert: until it is due, and until nothing can change its verdict any more."""
 
 import asyncio
 from dataclasses import dataclass
 
+from exporter.clock import Clock
 from exporter.evidence import NEVER_LEFT
 from exporter.ledger import Ticket
 from exporter.post import Reply
@@ -23,6 +24,13 @@ class Patience:
     settle: float
     late_after: float
     max_send_lag: float
+
+
+async def until(moment: float, clock: Clock) -> None:
+    """Wait for a moment, unless it has passed."""
+    wait = moment - clock.now()
+    if wait > 0:
+        await clock.sleep(wait)
 
 
 async def until_certain(

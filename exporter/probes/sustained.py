@@ -22,7 +22,7 @@ class Settings(Sending):
 
     interval: Length = Duration.of(seconds=3.5)
     """Time between two events. Default 3500ms: 1,028 an hour, a little above VAL-008's 1,000."""
-    max_in_flight: int = Field(default=25, ge=1, le=1000)
+    max_in_flight: int = Field(default=25, ge=1, le=10_000)
     """Runs under way at once. Default 25: what a timeout of 70s holds at most, and a reserve."""
 
 

@@ -5,13 +5,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from exporter.journal import JournalError, State
 from exporter.judge import Reason
+from exporter.store import Row
 from slos.schema.contract import Verdict
 from tests.exporter.conftest import ROOT
 from tests.exporter.fake_clock import FakeClock
@@ -89,6 +90,23 @@ async def test_a_kill_in_flight_loses_no_run(path: Path, clock: FakeClock) -> No
     assert ended.returncode == -signal.SIGKILL
     orphans, _ = await reopened(path, clock)
     assert [each.id for each in orphans] == [f"run-{number}" for number in range(5)]
+
+
+async def test_runs_that_change_together_are_written_together(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    write = desk.journal._store.write
+
+    def counted(changed: Sequence[Row]) -> int:
+        batches.append(len(changed))
+        return write(changed)
+
+    monkeypatch.setattr(desk.journal._store, "write", counted)
+    puts = [desk.journal.put(State.PLANNED, run(f"slo-probe-{n}")) for n in range(200)]
+    await asyncio.gather(*puts)
+    assert sum(batches) == 200
+    assert len(batches) <= 3
 
 
 async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(

@@ -138,6 +138,16 @@ async def test_a_prober_told_to_stop_gives_up_as_unknown(bench: Bench, agent: Fa
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
 
 
+async def test_an_event_is_never_sent_before_its_time(bench: Bench, agent: FakeAgent) -> None:
+    result = await bench.run(late_by=-0.3)
+    assert result.verdict is Verdict.OK
+    assert 0 < result.stages[Stage.REMEDIATION_SELECTION] < 15
+    lag = bench.sample("schedule_lag_seconds_sum", probe="remediation")
+    assert lag is not None
+    assert 0 <= lag < 5
+    assert len(agent.events) == 1
+
+
 async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: Bench) -> None:
     result = await bench.run(late_by=6.0)
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SENT_LATE)

@@ -92,7 +92,9 @@ class Watch:
 class Bench:
     """A scheduler on a fake clock, with runs that last as long as one likes."""
 
-    def __init__(self, clock: FakeClock, rhythm: Rhythm, *, lasts: float) -> None:
+    def __init__(
+        self, clock: FakeClock, rhythm: Rhythm, *, lasts: float, early: float = 0.0
+    ) -> None:
         self.clock, self.lasts = clock, lasts
         self.watch = Watch()
         self.pulse = Pulse(clock.now(), period=BEAT)
@@ -103,6 +105,7 @@ class Bench:
             clock=clock,
             pulse=self.pulse,
             watcher=self.watch,
+            early=early,
         )
 
     async def _launch(self, slot: Slot) -> None:
@@ -166,6 +169,41 @@ async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> N
     assert len(late) <= 1
     assert bench.watch.missed_runs["p"] >= 59
     assert len(bench.sent) + bench.watch.missed_runs["p"] == 65
+
+
+async def test_a_hiccup_of_the_prober_costs_no_slot_however_short_the_interval(
+    clock: FakeClock,
+) -> None:
+    rhythm = Rhythm(
+        interval=Duration(10), timeout=Duration(500), max_in_flight=100, jitter=Decimal(0)
+    )
+    bench = Bench(clock, rhythm, lasts=0.1)
+    async with bench.running():
+        await clock.advance(1)
+        await clock.jump(0.2)
+        await clock.advance(1)
+        await clock.jump(5)
+    assert 475 <= bench.watch.missed_runs["p"] <= 485
+    intended = [slot.intended for _, slot in bench.sent]
+    assert len(intended) == len(set(intended))
+
+
+@given(rhythm=rhythms(), wall=WALL)
+def test_a_run_that_is_started_early_never_meets_the_one_before(
+    rhythm: Rhythm, wall: float
+) -> None:
+    plan = Plan("p", rhythm)
+    times = [plan.intended(plan.first_after(wall) + step) for step in range(20)]
+    gaps = [later - plan.slack - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(gap > float(rhythm.timeout.seconds) - 1e-5 for gap in gaps)
+
+
+async def test_a_run_is_started_a_little_before_its_time(clock: FakeClock) -> None:
+    bench = Bench(clock, TEN_SECONDS, lasts=0.1, early=0.05)
+    async with bench.running():
+        await clock.advance(35)
+    ahead = [slot.intended - at for at, slot in bench.sent]
+    assert ahead == pytest.approx([0.05] * len(ahead), abs=1e-5)
 
 
 async def test_the_pulse_beats_at_least_every_second(clock: FakeClock) -> None:
