@@ -8,7 +8,7 @@ what it feeds: rules that nothing reads cost most of the time, and change no res
 
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _ALERT_NAME = re.compile(r'alertname="((?:[^"\\]|\\.)*)"')
+
+Groups = Callable[[Path], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def run(paths: Iterable[Path], promtool: str, *, jobs: int) -> Iterator[Ran]:
     Raises:
         CannotTestError: for a file that is not a test, or whose rules are not there.
     """
-    groups = cache(_groups)
+    groups = cache(groups_of)
     with TemporaryDirectory() as temporary, ThreadPoolExecutor(jobs) as pool:
         calls = [
             pool.submit(_run, path, _cut(path, groups, Path(temporary, str(number))), promtool)
@@ -73,8 +75,16 @@ def _run(path: Path, copy: Path, promtool: str) -> Ran:
     return Ran(path, done.stdout + done.stderr if done.returncode else "")
 
 
-def _cut(path: Path, groups: Any, folder: Path) -> Path:  # noqa: ANN401 - a cached function
-    """A copy of a test, beside a rule file with just the groups it names."""
+def prepared(path: Path, groups: Groups) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A test as read, and what it needs of the groups of its rule files.
+
+    Args:
+        path: the test.
+        groups: reads the groups of a rule file by name, such as `groups_of`.
+
+    Raises:
+        CannotTestError: for a file that is not a test, or whose rules are not there.
+    """
     test = _read(path)
     try:
         names, files = test["group_eval_order"], test["rule_files"]
@@ -85,12 +95,26 @@ def _cut(path: Path, groups: Any, folder: Path) -> Path:  # noqa: ANN401 - a cac
         wanted = _read_by(test, [_without(every[name], fed) for name in names])
     except (KeyError, TypeError) as error:
         raise CannotTestError(f"{path}: no rule group {error}; run: slo-rules build") from error
+    order = [group["name"] for group in wanted]
+    return {**test, "rule_files": ["rules.yaml"], "group_eval_order": order}, wanted
+
+
+def by_case(path: Path, groups: Groups) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Like `prepared`, for each case of a test by itself, which needs fewer rules."""
+    whole, kept = prepared(path, groups)
+    for case in whole["tests"]:
+        test = {**whole, "tests": [case]}
+        wanted = _read_by(test, kept)
+        yield {**test, "group_eval_order": [group["name"] for group in wanted]}, wanted
+
+
+def _cut(path: Path, groups: Groups, folder: Path) -> Path:
+    """A copy of a test, beside a rule file with just the rules it needs."""
+    test, wanted = prepared(path, groups)
     folder.mkdir()
     (folder / "rules.yaml").write_text(yaml.dump({"groups": wanted}, Dumper=_DUMPER))
     copy = folder / "test.yaml"
-    order = [group["name"] for group in wanted]
-    own = {**test, "rule_files": ["rules.yaml"], "group_eval_order": order}
-    copy.write_text(yaml.dump(own, Dumper=_DUMPER))
+    copy.write_text(yaml.dump(test, Dumper=_DUMPER))
     return copy
 
 
@@ -137,7 +161,8 @@ def _made_by(rule: dict[str, Any]) -> str:
     return str(rule.get("record") or rule.get("alert"))
 
 
-def _groups(path: Path) -> dict[str, Any]:
+def groups_of(path: Path) -> dict[str, Any]:
+    """The groups of a rule file by name."""
     return {group["name"]: group for group in _read(path).get("groups", [])}
 
 

@@ -4,7 +4,6 @@ The series are made up from the matchers of the SLI's queries: for each label a 
 matcher takes, and one that none does, in every combination.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,6 +13,7 @@ import promql_parser as ast
 
 from generator import names, tiers
 from generator.model import SLO
+from generator.unit_tests import decoys
 from generator.unit_tests.case import Case, Rising, Series, ValueCheck
 from generator.unit_tests.steady import Evaluation, Labels, NotKnownError, Steady, Vector
 from slos.schema import promql
@@ -35,8 +35,8 @@ def cases(slo: SLO) -> Iterator[Case]:
     counters = set(_counters(slo))
     run = Evaluation(series, slo.steps.fine, slo.steps.scrape)
     try:
-        total = run.of(promql.parse_template(slo.signal.total))
-        errors = run.of(promql.parse_template(slo.signal.errors))
+        total = run.of_template(slo.signal.total)
+        errors = run.of_template(slo.signal.errors)
     except (NotKnownError, ArithmeticError):
         return
     if not total or {name for labels in total for name, _ in labels} != set(slo.signal.by):
@@ -208,15 +208,6 @@ def _add(values: list[str], matcher: ast.Matcher) -> None:
     alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
     if matcher.name == "le":
         alternatives = alternatives[:1]  # one border, however it is written
-    for value in map(_taken_by, alternatives):
+    for value in map(decoys.taken_by, alternatives):
         if value not in values:
             values.append(value)
-
-
-def _taken_by(pattern: str) -> str:
-    """A text that a simple regular expression takes; a character that is any is a zero."""
-    return re.sub(
-        r"\\(.)|\[(.)[^]]*\][*+?]?|\.[*+?]?",
-        lambda found: found.group(1) or found.group(2) or "0",
-        pattern,
-    )

@@ -1,0 +1,110 @@
+"""Decoys: series that a query leaves out by one label only, and that would change its value much.
+
+Each differs from a series of the example in one label that a matcher asks for. With the matcher as
+it should be, no decoy is ever read; without it, or with another, the value is another.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+import promql_parser as ast
+
+from generator import names
+from generator.unit_tests.case import Rising, Series
+from slos.schema import promql
+from slos.schema.example import ExampleSeries
+from slos.schema.units import Duration
+
+Labels = Mapping[str, str]
+
+# More than any example, for sums and maxima; and as little as there can be, for minima.
+_MUCH, _LITTLE = Decimal(1_000_000_000), Decimal(-1)
+_OTHERS = ("other", "another")
+# No label of a thing but a border of a bucket; any other is no number.
+_BORDER = "le"
+
+
+def of_query(
+    query: str, examples: Sequence[ExampleSeries], scrape: Duration, samples: int
+) -> tuple[Series | Rising, ...]:
+    """The decoys of all matchers of a query, for as long as its test lasts."""
+    selectors = list(_selectors(query))
+    found: dict[str, Series | Rising] = {}
+    for example in examples:
+        metric, labels = read(example.series)
+        rises = example.rate is not None or example.rises is not None
+        for decoy, large in _decoys(metric, labels, selectors):
+            if any(takes(selector, metric, decoy) for selector in selectors):
+                continue
+            name = names.series(metric, decoy)
+            if rises:
+                by = _MUCH * scrape.seconds if large else Decimal(0)
+                found.setdefault(name, Rising(name, by, samples))
+            else:
+                found.setdefault(name, Series(name, [_MUCH if large else _LITTLE] * (samples + 1)))
+    return tuple(found.values())
+
+
+def takes(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
+    """Whether a selector selects a series."""
+    return selector.name == metric and all(
+        matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers
+    )
+
+
+def matches(matcher: ast.Matcher, value: str) -> bool:
+    """Whether a matcher takes a value."""
+    match str(matcher.op).removeprefix("MatchOp."):
+        case "Equal":
+            return value == matcher.value
+        case "NotEqual":
+            return value != matcher.value
+        case "Re":
+            return re.fullmatch(matcher.value, value) is not None
+    return re.fullmatch(matcher.value, value) is None
+
+
+def taken_by(pattern: str) -> str:
+    """A text that a simple regular expression takes; a character that is any is a zero."""
+    return re.sub(
+        r"\\(.)|\[(.)[^]]*\][*+?]?|\.[*+?]?",
+        lambda found: found.group(1) or found.group(2) or "0",
+        pattern,
+    )
+
+
+def _decoys(
+    metric: str, labels: Labels, selectors: Sequence[ast.VectorSelector]
+) -> Iterator[tuple[Labels, bool]]:
+    for selector in selectors:
+        if not takes(selector, metric, labels):
+            continue
+        for matcher in selector.matchers.matchers:
+            if matcher.name != _BORDER:
+                for value, large in _left_out_by(matcher):
+                    yield {**labels, matcher.name: value}, large
+
+
+def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
+    if "Not" in str(matcher.op):
+        excluded = taken_by(matcher.value.split("|")[0])
+        yield excluded, True
+        return
+    for value, large in zip(_OTHERS, (True, False), strict=True):
+        if not matches(matcher, value):
+            yield value, large
+
+
+def _selectors(query: str) -> Iterator[ast.VectorSelector]:
+    for node in promql.walk(promql.parse_template(query)):
+        if isinstance(node, ast.VectorSelector):
+            yield node
+
+
+def read(series: str) -> tuple[str, dict[str, str]]:
+    """Metric and labels of an example's series."""
+    node = promql.parse(series)
+    if not isinstance(node, ast.VectorSelector):
+        raise TypeError(f"{series} was read as one series before")
+    return node.name or "", {each.name: each.value for each in node.matchers.matchers}
