@@ -22,7 +22,7 @@ Labels = Mapping[str, str]
 _MUCH, _LITTLE = Decimal(1_000_000_000), Decimal(-1)
 _OTHERS = ("other", "another")
 # No label of a thing but a border of a bucket; any other is no number.
-_BORDER = "le"
+_BORDER, _INFINITE = "le", "+Inf"
 
 
 def of_query(
@@ -31,18 +31,13 @@ def of_query(
     """The decoys of all matchers of a query, for as long as its test lasts."""
     selectors = list(_selectors(query))
     found: dict[str, Series | Rising] = {}
-    for example in examples:
-        metric, labels = read(example.series)
-        rises = example.rate is not None or example.rises is not None
-        for decoy, large in _decoys(metric, labels, selectors):
-            if any(takes(selector, metric, decoy) for selector in selectors):
-                continue
-            name = names.series(metric, decoy)
-            if rises:
-                by = _MUCH * scrape.seconds if large else Decimal(0)
-                found.setdefault(name, Rising(name, by, samples))
-            else:
-                found.setdefault(name, Series(name, [_MUCH if large else _LITTLE] * (samples + 1)))
+    for selector in selectors:
+        for example in _first(selector, examples):
+            for labels, large in _decoys(selector, example):
+                if not any(takes(each, selector.name or "", labels) for each in selectors):
+                    name = names.series(selector.name or "", labels)
+                    for decoy in _course(name, example, scrape, samples, large=large):
+                        found.setdefault(name, decoy)
     return tuple(found.values())
 
 
@@ -74,22 +69,42 @@ def taken_by(pattern: str) -> str:
     )
 
 
-def _decoys(
-    metric: str, labels: Labels, selectors: Sequence[ast.VectorSelector]
-) -> Iterator[tuple[Labels, bool]]:
-    for selector in selectors:
-        if not takes(selector, metric, labels):
-            continue
-        for matcher in selector.matchers.matchers:
-            if matcher.name != _BORDER:
-                for value, large in _left_out_by(matcher):
-                    yield {**labels, matcher.name: value}, large
+def _first(
+    selector: ast.VectorSelector, examples: Sequence[ExampleSeries]
+) -> Iterator[ExampleSeries]:
+    """One of what a selector selects, and of a histogram each bucket.
+
+    As many as there are would be as many again for who counts them.
+    """
+    found = [each for each in examples if takes(selector, *read(each.series))]
+    borders = [each for each in found if _BORDER in read(each.series)[1]]
+    yield from borders or found[:1]
+
+
+def _course(
+    name: str, example: ExampleSeries, scrape: Duration, samples: int, *, large: bool
+) -> Iterator[Series | Rising]:
+    """Much or little of a gauge; much of a counter, of which no minimum is taken."""
+    if example.rate is None and example.rises is None:
+        yield Series(name, [_MUCH if large else _LITTLE] * (samples + 1))
+    elif large:
+        # Of a histogram, all is in the last bucket: quantiles are others then.
+        lower = read(example.series)[1].get(_BORDER, _INFINITE) != _INFINITE
+        yield Rising(name, Decimal(0) if lower else _MUCH * scrape.seconds, samples)
+
+
+def _decoys(selector: ast.VectorSelector, example: ExampleSeries) -> Iterator[tuple[Labels, bool]]:
+    labels = read(example.series)[1]
+    for matcher in selector.matchers.matchers:
+        if matcher.name != _BORDER:
+            for value, large in _left_out_by(matcher):
+                yield {**labels, matcher.name: value}, large
 
 
 def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
+    """Values that a matcher does not take, for much and for little."""
     if "Not" in str(matcher.op):
-        excluded = taken_by(matcher.value.split("|")[0])
-        yield excluded, True
+        yield taken_by(matcher.value.split("|")[0]), True
         return
     for value, large in zip(_OTHERS, (True, False), strict=True):
         if not matches(matcher, value):

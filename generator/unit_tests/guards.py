@@ -33,7 +33,7 @@ class Guarded:
 
     shown: str
     examples: list[ExampleSeries]
-    holds: bool
+    holds: bool = False
 
 
 def of_query(
@@ -48,13 +48,15 @@ def of_query(
         scrape: the distance of samples.
     """
     for guard in _guards(promql.parse_template(query)):
-        limit, side = Decimal(str(guard.rhs.val)), _COMPARISONS[str(guard.op)]
+        limit, side = _number(guard.rhs), _COMPARISONS[str(guard.op)]
         for little, holds in ((-_LITTLE, False), (_LITTLE, True)):
             target = limit * (1 + side * little)
             found = _reaching(guard.lhs, examples, value, scrape, target)
             if found:
                 shown = "enough beside it" if holds else "too little beside it"
                 yield Guarded(f"{shown}, {guard.op} {limit.normalize():f}", found, holds)
+        for fewer in _fewer(guard, examples, value, scrape):
+            yield Guarded(f"one less beside it, {guard.op} {limit.normalize():f}", fewer)
 
 
 def _guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
@@ -72,6 +74,10 @@ def _guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
             and isinstance(right.rhs, ast.NumberLiteral)
         ):
             yield right
+
+
+def _number(node: ast.Expr) -> Decimal:
+    return Decimal(str(node.val)) if isinstance(node, ast.NumberLiteral) else Decimal("NaN")
 
 
 def _reaching(
@@ -107,6 +113,22 @@ def _reaching(
     if exactly is None or abs(exactly - target) > _EXACT * abs(target):
         return None
     return scaled(factor)
+
+
+def _fewer(
+    guard: ast.BinaryExpr, examples: Sequence[ExampleSeries], value: Decimal, scrape: Duration
+) -> Iterator[list[ExampleSeries]]:
+    """The examples without one that stands still, where that is one too few."""
+    for left_out in examples:
+        if left_out.is_ is not None and _is_read(guard.lhs, left_out):
+            rest = [each for each in examples if each is not left_out]
+            try:
+                met = Evaluation([_steady(each, value) for each in rest], scrape, scrape).of(guard)
+            except (NotKnownError, ArithmeticError):
+                continue
+            if not met:
+                yield rest
+                return
 
 
 def _is_read(node: ast.Expr, each: ExampleSeries) -> bool:

@@ -22,6 +22,9 @@ from slos.schema.units import Duration
 _MILLION = 1_000_000
 _SCRAPE = Duration.of(seconds=30)
 _NONE = Duration(0)
+_LONG = Duration.of(hours=3)
+# Below the five minutes for which a sample counts as the present one.
+_SELDOM = Duration.of(minutes=4)
 # How near to a threshold an alert is tried.
 _NEARLY = Decimal("0.99")
 # What was before an expected value: more and less, for a mean of both is neither.
@@ -41,7 +44,8 @@ def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
 
 def _recording(recording: Recording) -> Iterator[Case]:
     """First another value, then the expected one, as soon as nothing of the other can be left."""
-    settles = _settles(recording.query)
+    pace = _pace(recording.query)
+    settles = _settles(recording.query, pace)
     labels = {**recording.example_labels, **recording.labels}
     name = names.series(recording.record, recording.labels)
     expected = (recording.expect * _MILLION).quantize(Decimal(1))
@@ -49,9 +53,11 @@ def _recording(recording: Recording) -> Iterator[Case]:
     for factor in _BEFORE:
         before = Part(factor * recording.expect, "firing", settles)
         parts = [before, Part(recording.expect, "firing", settles)]
-        check = ValueCheck(end_of(parts), f"round({_MILLION} * {name})", shown)
-        series = _series(recording.query, recording.example, parts, differs=True)
-        yield Case(f"{name}, after {factor} times as much", _SCRAPE, INTERVAL, series, (check,))
+        check = ValueCheck(end_of(parts, pace), f"round({_MILLION} * {name})", shown)
+        scrape = _SCRAPE if pace == INTERVAL else pace
+        fed = sampled(recording.example, parts, scrape, differs=True)
+        series = _with_decoys(recording.query, recording.example, fed, scrape)
+        yield Case(f"{name}, after {factor} times as much", scrape, pace, series, (check,))
 
 
 def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
@@ -154,13 +160,24 @@ def _fires(
 
 
 def _series(
-    query: str, examples: Sequence[ExampleSeries], parts: Sequence[Part], *, differs: bool = False
+    query: str, examples: Sequence[ExampleSeries], parts: Sequence[Part]
 ) -> tuple[Series | Rising, ...]:
-    fed = sampled(examples, parts, _SCRAPE, differs=differs)
+    fed = sampled(examples, parts, _SCRAPE, differs=False)
+    return _with_decoys(query, examples, fed, _SCRAPE)
+
+
+def _with_decoys(
+    query: str, examples: Sequence[ExampleSeries], fed: Sequence[Series], scrape: Duration
+) -> tuple[Series | Rising, ...]:
     samples = max((len(each.values) for each in fed), default=0)
-    return (*fed, *decoys.of_query(query, examples, _SCRAPE, samples))
+    return (*fed, *decoys.of_query(query, examples, scrape, samples))
 
 
-def _settles(query: str) -> Duration:
+def _settles(query: str, pace: Duration = INTERVAL) -> Duration:
     """After so long, the query has forgotten what was before."""
-    return whole(Duration(promql.reach_ms(query))) + INTERVAL
+    return whole(Duration(promql.reach_ms(query)), pace) + pace
+
+
+def _pace(query: str) -> Duration:
+    """How often a recording is evaluated; over hours, fewer samples tell as much."""
+    return _SELDOM if promql.reach_ms(query) > _LONG.ms else INTERVAL

@@ -46,14 +46,14 @@ def sampled(
     return found
 
 
-def end_of(parts: Sequence[Part]) -> Duration:
+def end_of(parts: Sequence[Part], step: Duration = INTERVAL) -> Duration:
     """The last evaluation of a part: what comes next has its first sample one interval later."""
-    return Duration(sum(part.length.ms for part in parts) - INTERVAL.ms)
+    return Duration(sum(part.length.ms for part in parts) - step.ms)
 
 
-def whole(length: Duration | None) -> Duration:
+def whole(length: Duration | None, step: Duration = INTERVAL) -> Duration:
     """Up to a whole evaluation interval."""
-    return Duration(-(-length.ms // INTERVAL.ms) * INTERVAL.ms) if length else Duration(0)
+    return Duration(-(-length.ms // step.ms) * step.ms) if length else Duration(0)
 
 
 def _otherwise(each: ExampleSeries, factor: int) -> ExampleSeries:

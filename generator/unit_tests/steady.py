@@ -128,6 +128,7 @@ class Evaluation:
             "sum": lambda values: sum(values, Decimal(0)),
             "max": max,
             "min": min,
+            "count": lambda values: Decimal(len(values)),
             "avg": lambda values: sum(values, Decimal(0)) / len(values),
         }
         function = functions.get(str(node.op))
