@@ -95,6 +95,7 @@ class SLO:
         labels: the user's labels, for series that people read.
         burn_alerts: page first.
         absent_alert: None when switched off.
+        expected_events: in a period, as the spec says; None where it does not.
     """
 
     service: str
@@ -109,6 +110,7 @@ class SLO:
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: Firing | None
+    expected_events: int | None = None
 
     @property
     def id(self) -> str:

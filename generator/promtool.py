@@ -21,6 +21,7 @@ import yaml
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ALERT_NAME = re.compile(r'alertname="((?:[^"\\]|\\.)*)"')
 
 Groups = Callable[[Path], dict[str, Any]]
@@ -118,17 +119,25 @@ def _cut(path: Path, groups: Groups, folder: Path) -> Path:
     return copy
 
 
-def _fed(test: dict[str, Any]) -> set[str]:
-    """The metrics that a test has as series."""
+def _fed(test: dict[str, Any]) -> set[tuple[str, frozenset[tuple[str, str]]]]:
+    """The series that a test has, metric and labels."""
+    given = {series["series"] for case in test["tests"] for series in case["input_series"]}
     return {
-        series["series"].partition("{")[0]
-        for case in test["tests"]
-        for series in case["input_series"]
+        (series.partition("{")[0], frozenset(_LABEL.findall(series.partition("{")[2])))
+        for series in given
     }
 
 
-def _without(group: dict[str, Any], fed: set[str]) -> dict[str, Any]:
-    return {**group, "rules": [rule for rule in group["rules"] if rule.get("record") not in fed]}
+def _without(
+    group: dict[str, Any], fed: set[tuple[str, frozenset[tuple[str, str]]]]
+) -> dict[str, Any]:
+    """Less the rules that record what is fed; what another rule would record is no such thing."""
+
+    def is_fed(rule: dict[str, Any]) -> bool:
+        own = {(key, str(value)) for key, value in rule.get("labels", {}).items()}
+        return any(metric == rule.get("record") and own <= labels for metric, labels in fed)
+
+    return {**group, "rules": [rule for rule in group["rules"] if not is_fed(rule)]}
 
 
 def _read_by(test: dict[str, Any], groups: list[dict[str, Any]]) -> list[dict[str, Any]]:

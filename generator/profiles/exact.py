@@ -20,7 +20,11 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     slos, problems = resolve(located, defaults)
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     groups = (*of_slos, *plain.groups(located.spec))
-    reviewed = (*review.of_alerts(located, defaults), *review.of_spec(located, slos, defaults))
+    reviewed = (
+        *review.of_alerts(located, defaults),
+        *review.of_recordings(located, defaults),
+        *review.of_spec(located, defaults),
+    )
     found = (*problems, *reviewed, *_plugins_passed_over(defaults))
     beside = located.spec if located.spec.alerts or located.spec.recordings else None
     part = Part(groups, _named(located), tuple(slos), beside)

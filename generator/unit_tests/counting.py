@@ -7,7 +7,7 @@ import promql_parser as ast
 
 from generator import names, tiers
 from generator.model import SLO
-from generator.unit_tests import decoys, made_up
+from generator.unit_tests import decoys, feed, made_up
 from generator.unit_tests.case import Case, Rising, Series, ValueCheck
 from generator.unit_tests.made_up import INFINITE, OTHER
 from generator.unit_tests.steady import Evaluation, Labels, NotKnownError, Steady, Vector
@@ -30,6 +30,10 @@ def cases(slo: SLO) -> Iterator[Case]:
     if slo.signal.histogram:
         checks.append(_quantiles(slo, series, _at(slo)))
     yield _case(slo, "what is counted", series, checks)
+    for name, fewer in made_up.incomplete(slo, series):
+        rest = _evaluated(slo, fewer)
+        if rest:
+            yield _case(slo, name, fewer, list(_checks(slo, *rest)))
     for name, scaled in made_up.around_threshold(slo, series):
         judged = _counted(slo, scaled)
         if judged:
@@ -37,14 +41,20 @@ def cases(slo: SLO) -> Iterator[Case]:
 
 
 def _counted(slo: SLO, series: Sequence[Steady]) -> tuple[Vector, Vector] | None:
-    """Total and errors, as the queries see them."""
+    """Total and errors, as the queries see them, where there are any of the right groups."""
+    found = _evaluated(slo, series)
+    if not found or not found[0]:
+        return None
+    labels = {name for labels in found[0] for name, _ in labels}
+    return found if labels == set(slo.signal.by) else None
+
+
+def _evaluated(slo: SLO, series: Sequence[Steady]) -> tuple[Vector, Vector] | None:
     run = Evaluation(series, slo.steps.fine, slo.steps.scrape)
     try:
         total = run.of_template(slo.signal.total)
         errors = run.of_template(slo.signal.errors)
     except (NotKnownError, ArithmeticError):
-        return None
-    if not total or {name for labels in total for name, _ in labels} != set(slo.signal.by):
         return None
     return total, _complete(slo, errors, total)
 
@@ -66,7 +76,9 @@ def _case(slo: SLO, name: str, series: Sequence[Steady], checks: Sequence[ValueC
     length = 3 * slo.steps.coarse.ms // scrape.ms
     rising = set(made_up.counters(slo))
     given = (_given(each, scrape, length, rises=each.metric in rising) for each in series)
-    return Case(name, scrape, slo.steps.fine, tuple(given), tuple(checks))
+    tiers_of_another = (names.total(slo.steps.fine), names.errors(slo.steps.fine))
+    beside = feed.of_another(slo, tiers_of_another, length + 1)
+    return Case(name, scrape, slo.steps.fine, (*given, *beside), tuple(checks))
 
 
 def _burst(slo: SLO, series: Sequence[Steady], total: Vector, errors: Vector) -> Case:

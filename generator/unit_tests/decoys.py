@@ -29,7 +29,7 @@ def of_query(
     query: str, examples: Sequence[ExampleSeries], scrape: Duration, samples: int
 ) -> tuple[Series | Rising, ...]:
     """The decoys of all matchers of a query, for as long as its test lasts."""
-    selectors = list(_selectors(query))
+    selectors = selectors_of(query)
     found: dict[str, Series | Rising] = {}
     for selector in selectors:
         for example in _first(selector, examples):
@@ -109,6 +109,11 @@ def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
     for value, large in zip(_OTHERS, (True, False), strict=True):
         if not matches(matcher, value):
             yield value, large
+
+
+def selectors_of(query: str) -> list[ast.VectorSelector]:
+    """Every series selector of a query or a template."""
+    return list(_selectors(query))
 
 
 def _selectors(query: str) -> Iterator[ast.VectorSelector]:

@@ -5,7 +5,7 @@ same. So the trouble is chosen, by the burn arithmetic, such that the one comes 
 after more quiet than the longest window of the alert looks back on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -16,7 +16,8 @@ _ALL = Decimal(1)
 _NONE = Decimal(0)
 # Twice a threshold, or a little more where that happens to be another condition's threshold. Less
 # only where it must be: the nearer to a threshold, the further apart conditions come true.
-_FACTORS = tuple(map(Decimal, ("2", "2.03", "2.07", "1.5", "1.25", "1.1")))
+_FACTORS = tuple(map(Decimal, ("2", "2.03", "2.07", "1.5", "1.37", "1.23", "1.1")))
+_BETWEEN = tuple(map(Decimal, ("0.5", "0.55", "0.61", "0.43")))
 _APART = Decimal("0.01")
 # A check may be some steps late, where rounding would decide it.
 _SPARE_STEPS = 3
@@ -30,7 +31,13 @@ class Trouble:
     share: Decimal
 
 
-def trouble(one: Condition, every: Sequence[Condition], step: Duration, waits: int) -> Trouble:
+def trouble(
+    one: Condition,
+    every: Sequence[Condition],
+    step: Duration,
+    waits: int,
+    shows: Callable[[Decimal], bool],
+) -> Trouble:
     """The trouble that only one of some conditions can see.
 
     At best half of the lowest threshold comes before, so that silence there is seen as well; a
@@ -41,9 +48,10 @@ def trouble(one: Condition, every: Sequence[Condition], step: Duration, waits: i
         every: all conditions of its alert.
         step: of the course.
         waits: steps that the alert has to be pending before it fires.
+        shows: whether an alert says clearly what it should of a share.
     """
     others = [each for each in every if each != one]
-    possible = list(_possible(one, every))
+    possible = sorted(_possible(one, every), key=lambda found: not shows(found.share))
     for found in possible:
         first = steps_until(one, found, step)
         if first is None:
@@ -84,7 +92,8 @@ def _shares(one: Condition, every: Sequence[Condition]) -> Iterator[Decimal]:
     apart = [share for share in twice if all(_is_apart(share, each) for each in every)]
     yield from apart or twice[:1]
     higher = sorted({each.limit for each in every if each.limit > one.limit})
-    yield from ((one.limit + limit) / 2 for limit in higher[:1])
+    for limit in higher[:1]:
+        yield from (one.limit + (limit - one.limit) * part for part in _BETWEEN)
 
 
 def _is_apart(share: Decimal, condition: Condition) -> bool:

@@ -21,7 +21,9 @@ INFINITE = "+Inf"
 _TOO_MANY = 64
 # The share of observations within the threshold: quantiles on both sides of it. Of series that the
 # SLI may not look at, it is another.
-_WITHIN, _WITHIN_OTHERS = Decimal("0.9875"), Decimal("0.5")
+_WITHIN, _WITHIN_OTHERS = Decimal("0.9875"), Decimal(1)
+# Two series never come to as much as one, nor as another two, as far as there are few.
+_APART = Decimal(1000)
 # Where a threshold is tried: on either side of it, and exactly there.
 _AROUND = {"good or bad, a little less": "0.99", "good or bad, a little more": "1.01",
            "good or bad, just there": "1"}  # fmt: skip
@@ -53,7 +55,7 @@ def series(slo: SLO) -> Iterator[Steady]:
             return
         for number, combined in enumerate(product(*(wanted.values[name] for name in labels)), 1):
             # What stands in the total is more than what is only among the errors.
-            rate = Decimal(number) * (8 if place == 0 or _is_of_histogram(metric) else 1)
+            rate = (_APART + number**2) * (8 if place == 0 or _is_of_histogram(metric) else 1)
             own = dict(zip(labels, combined, strict=True))
             for border in wanted.values.get("le", [""]):
                 within = border not in ("", INFINITE)
@@ -136,3 +138,20 @@ def _value(slo: SLO, measured: ast.Expr, made: Sequence[Steady]) -> Decimal | No
     except (NotKnownError, ArithmeticError):
         return None
     return next(iter(found.values()), None)
+
+
+def incomplete(slo: SLO, made: Sequence[Steady]) -> Iterator[tuple[str, list[Steady]]]:
+    """What there may be too little of: errors, the SLO's own series, the bucket at a threshold."""
+    of_total = decoys.selectors_of(slo.signal.total)
+    of_errors = decoys.selectors_of(slo.signal.errors)
+    for name, rest in (
+        ("no error series yet", [each for each in made if not _taken(each, of_errors)]),
+        ("series of others only", [each for each in made if not _taken(each, of_total)]),
+        ("no bucket at the threshold", [e for e in made if e.labels.get("le") in (None, INFINITE)]),
+    ):
+        if rest and len(rest) < len(made):
+            yield name, rest
+
+
+def _taken(each: Steady, selectors: Sequence[ast.VectorSelector]) -> bool:
+    return any(decoys.takes(selector, each.metric, each.labels) for selector in selectors)

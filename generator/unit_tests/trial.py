@@ -92,7 +92,7 @@ class _Trial:
 
     @property
     def trouble(self) -> Trouble:
-        return isolation.trouble(self.one, self.every, self.step, self._waits())
+        return isolation.trouble(self.one, self.every, self.step, self._waits(), self._shows)
 
     def _case(self, name: str, run: Course) -> Case:
         return Case(name, self.step, self.step, feed.tiers(self.slo, run), tuple(self.checks))
@@ -169,12 +169,19 @@ class _Trial:
         for step in steps:
             if self._clear(run, range(step, step + 1)) is None or not self._holds(run, step):
                 continue
-            exact = 100 * value(self.every, run, step)
-            shown = alerts.shown(self.slo, exact / 100)
-            half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
-            if abs(abs(exact - shown) - half) > _TOO_NEAR * half:
+            if self._rounds_one_way(value(self.every, run, step)):
                 return step
         return None
+
+    def _rounds_one_way(self, ratio: Decimal) -> bool:
+        shown = alerts.shown(self.slo, ratio)
+        half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
+        return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
+
+    def _shows(self, ratio: Decimal) -> bool:
+        """Whether it is clear what it shows, and a rounding half as fine would show another."""
+        digits = int("".join(map(str, alerts.shown(self.slo, ratio).as_tuple().digits)))
+        return self._rounds_one_way(ratio) and digits % 3 != 0
 
     def _is_firing(self, run: Course, step: int) -> None:
         shown = alerts.shown(self.slo, value(self.every, run, step))
