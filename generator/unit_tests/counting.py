@@ -76,8 +76,7 @@ def _case(slo: SLO, name: str, series: Sequence[Steady], checks: Sequence[ValueC
     length = 3 * slo.steps.coarse.ms // scrape.ms
     rising = set(made_up.counters(slo))
     given = (_given(each, scrape, length, rises=each.metric in rising) for each in series)
-    tiers_of_another = (names.total(slo.steps.fine), names.errors(slo.steps.fine))
-    beside = feed.of_another(slo, tiers_of_another, length + 1)
+    beside = feed.of_another(slo, feed.metrics(slo), length + 1)
     return Case(name, scrape, slo.steps.fine, (*given, *beside), tuple(checks))
 
 

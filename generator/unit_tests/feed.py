@@ -24,8 +24,12 @@ def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
         for step in (slo.steps.fine, slo.steps.coarse)
         for name, values in ((names.total, totals), (names.errors, errors))
     )
-    tiers = [name(step) for step in (slo.steps.fine, slo.steps.coarse) for name in _TIERS]
-    return (*own, *of_another(slo, tiers, len(errors)))
+    return (*own, *of_another(slo, metrics(slo), len(errors)))
+
+
+def metrics(slo: SLO) -> list[str]:
+    """The names of both tiers."""
+    return [name(step) for step in (slo.steps.fine, slo.steps.coarse) for name in _TIERS]
 
 
 def of_another(slo: SLO, metrics: Iterable[str], samples: int) -> Iterator[Series]:
