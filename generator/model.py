@@ -96,6 +96,7 @@ class SLO:
         run_labels: those of the run: the same specs built with others are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
+        expected_events: in a period, as the spec says; None where it does not.
     """
 
     service: str
@@ -111,6 +112,7 @@ class SLO:
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: Firing | None
+    expected_events: int | None = None
 
     @property
     def id(self) -> str:

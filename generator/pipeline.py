@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from generator import requirements, sli_plugins
+from generator import requirements, review, sli_plugins
 from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
 from generator.outputs import OutputSettings, formats
@@ -69,10 +69,19 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     plans, every_slo, problems = [], [], list(_colliding(outputs))
     seen: dict[str, Position] = {}
     covered = Coverage()
-    for source in sorted(sources, key=lambda source: str(source.path)):
-        located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
+    in_order_of_names = sorted(sources, key=lambda source: str(source.path))
+    parsed = [
+        (source, *parse_specs(source.data, source.shown, lenient=settings.lenient))
+        for source in in_order_of_names
+    ]
+    defaults = replace(
+        settings.defaults, recorded=_recorded(spec for _, read, _ in parsed for spec in read)
+    )
+    beside: list[tuple[LocatedSpec, list[SLO]]] = []
+    for source, located, found in parsed:
         ready, more = called(located, settings.sli_plugins)
-        planned = [profile.plan(spec, settings.defaults) for spec in ready]
+        planned = [profile.plan(spec, defaults) for spec in ready]
+        beside += [(spec, _exact(each.slos)) for spec, each in zip(ready, planned, strict=True)]
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
         problems += [problem for each in planned for problem in each.problems]
@@ -80,6 +89,7 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
     problems += [*requirements.problems(covered), *_nothing_wanted(settings)]
+    problems += review.of_run(beside, defaults)
     return Plans(tuple(plans), tuple(every_slo), covered, tuple(in_order(problems)))
 
 
@@ -113,6 +123,15 @@ def called(
         ready += [spec] if spec else []
         problems += found
     return ready, problems
+
+
+def _recorded(specs: Iterable[LocatedSpec]) -> frozenset[str]:
+    """The metrics that specs record beside their SLOs."""
+    return frozenset(each.record for located in specs for each in located.spec.recordings)
+
+
+def _exact(slos: Iterable[SLO | SlothSLO]) -> list[SLO]:
+    return [slo for slo in slos if isinstance(slo, SLO)]
 
 
 def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> list[Problem]:

@@ -71,6 +71,7 @@ class _Resolving:
             burn_alerts=tuple(self._burn_alerts()),
             threshold_alerts=tuple(self._threshold_alerts()),
             absent_alert=self._absent_alert(),
+            expected_events=self.spec.expected_events,
         )
 
     @property

@@ -22,7 +22,11 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     spec = _of_run(located.spec, defaults)
     groups = (*of_slos, *plain.groups(spec))
-    reviewed = (*review.of_alerts(located, defaults), *review.of_spec(located, slos, defaults))
+    reviewed = (
+        *review.of_alerts(located, defaults),
+        *review.of_recordings(located, defaults),
+        *review.of_spec(located, defaults),
+    )
     found = (*problems, *reviewed, *_plugins_passed_over(defaults))
     beside = spec if spec.alerts or spec.recordings else None
     part = Part(groups, _named(located), tuple(slos), beside)

@@ -2,16 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from slos.schema.wire import AlertLabels, Annotations, HoldField, Name, Wire
+
+
+def _said(reason: str) -> str:
+    """A reason that is one.
+
+    Raises:
+        ValueError: when it is blank.
+    """
+    if not reason.strip():
+        raise ValueError("a silence needs a reason; write why the check is wrong here")
+    return reason
 
 
 class Silence(Wire):
     """A check that is not to speak up, and why."""
 
     check: Name
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, AfterValidator(_said)]
 
 
 class Firing(Wire):

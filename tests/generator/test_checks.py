@@ -122,7 +122,7 @@ def test_a_live_prometheus_tells_more(facts: Facts, check: str) -> None:
 def test_a_live_prometheus_with_all_in_order_tells_nothing() -> None:
     def facts(one: SLO) -> Facts:
         series = dict.fromkeys(one.signal.sources, 3)
-        return Facts({"http_requests_total": "counter"}, series, 100, 10_000_000)
+        return Facts({"http_requests_total": "counter"}, series, samples=100, events=10_000_000)
 
     assert found(spec(**RUNBOOKS), facts=facts) == []
 
