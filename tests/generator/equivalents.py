@@ -19,7 +19,6 @@ EQUIVALENT = {
     r"^AgentSRELoadUneven: 1 at": "a count is whole",
     r"^AgentSREValidationWatchdog: (1|0\.01) at": "its text shows no value",
     r"^(SLOProbeTargetDown|SLOProbeConfigRejected|AgentSRELeak): 0\.01 at": "it shows no value",
-    r"^AgentSRENoScenarioEver: 0\.01 at": "its value is 0 whenever it fires",
     r"^[A-Z]\w+: 0\.0*1 at \d+ becomes 0\.0*15$": "whether what it shows is a multiple of both is "
     "chance; where it is not, other alerts hold the rounding",
     r"^agent_sre_validation_resource_utilization_ratio: without (pod|container)=~": "pods and "
@@ -35,8 +34,11 @@ EQUIVALENT = {
 EXAMPLES = {
     r"^agent_sre_validation_load_fairness_ratio: 2 at": "the sum of its example is 1, and so is "
     "any power of it: let the two pods rise by 1.5 and 0.5",
-    r"^AgentSREScalingSlow: .*(horizontalpodautoscaler|namespace=\"ai\").* at 1\d\d": "its example "
-    "is one of Knative; it takes another one with the series of an autoscaler",
+    r"^agent_sre_validation_replicas_awaited: .*name=": "its example is of one autoscaler; the "
+    "others it takes need examples of their own",
+    r"^agent_sre_validation_settled: \[1h\]": "no example has a gap",
+    r"^AgentSRE\w+NeverChecked: no for": "no example has a failed scrape, which is what `for` is for",
+    r"^AgentSRESustainedLoadLow: probe=": "no example has another probe beside it",
     r"^AgentSREContainerWithoutLimits: .*resource=\"cpu\"": "its example lacks a limit of memory; "
     "it takes another one, without a limit of CPU",
     r"^agent_sre_validation_memory_floor_bytes: (10 at|\[15m\])": "no example has gaps",
