@@ -7,25 +7,23 @@ here sleeps; `step` is called again and again.
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
+from exporter.case import Case
 from exporter.clock import Clock
 from exporter.gauges import Gauges
 from exporter.journal import Journal, State
-from exporter.linear.backoff import Backoff
 from exporter.metrics import Metrics
-from exporter.observers import LateObserver, Question, Sighting
+from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
-from exporter.sources import merged
 from exporter.sweep import Sweep
-from slos.schema.contract import IssueCount, Leavings, Source
+from slos.schema.contract import Leavings, Route, Source, Stage
 
 STEP = 2.0
 """Seconds between two steps."""
-_FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 _CLEANED_AT_ONCE = 20
 """Runs of one kind in one step, so that a slow clean-up does not keep the other kinds waiting."""
 _MOST = 20_000
@@ -39,24 +37,6 @@ class Cleaner(Protocol):
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
         """Clean up, and give back what could not be."""
-
-
-@dataclass(slots=True)
-class _Case:
-    """A run that is not finished."""
-
-    run: ProbeResult
-    since: float
-    """Monotonic seconds at which it was taken in."""
-    waiting: set[Source]
-    """Late observers that may still learn something."""
-    observed: bool
-    """Whether its stages are counted."""
-    issues: IssueCount | None = None
-    next_try: float = 0.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    failed: bool = False
-    """The last attempt to clean up did not succeed with all."""
 
 
 class Aftercare:
@@ -78,7 +58,7 @@ class Aftercare:
         self._recent = recent
         self._observers: Mapping[Source, LateObserver] = {}
         self._cleaners: Mapping[Leavings, Cleaner] = {}
-        self._cases: dict[str, _Case] = {}
+        self._cases: dict[str, Case] = {}
         self._asked_at: dict[Source, float] = {}
         self._sweep = Sweep(gauges=gauges, clock=clock)
         self._kinds: set[Leavings] = set()
@@ -101,24 +81,23 @@ class Aftercare:
         self._kinds |= set(cleaners)
         for case in self._cases.values():
             case.waiting &= set(observers)
-            if not case.observed:
-                case.waiting |= added
+            case.waiting |= added if case.looked_for else set()
 
-    def state_after(self, result: ProbeResult, *, sent: bool) -> State:
-        """How far a run has come with its verdict; what is left to do is taken in."""
+    def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
+        """Take in a run with its verdict; gives how far it has come, and which stages are due."""
+        state = State.OBSERVED if result.leavings else State.CLEANED
         if sent and self._observers:
-            self.adopt(State.JUDGED, result)
-            return State.JUDGED
-        if result.leavings:
-            self.adopt(State.OBSERVED, result)
-            return State.OBSERVED
-        return State.CLEANED
+            due = self._metrics.due(result.probe, Route(result.path))
+            state, result = State.JUDGED, dataclasses.replace(result, due=due)
+        self.adopt(state, result)
+        return state, result
 
     def adopt(self, state: State, run: ProbeResult) -> None:
-        """Take in a run, of this process or an earlier one."""
-        observed = state is State.OBSERVED
-        waiting = set() if observed else set(self._observers)
-        case = _Case(run, self._clock.now(), waiting, observed)
+        """Take in a run, of this process or an earlier one, unless nothing is left to do."""
+        if state is State.CLEANED:
+            return
+        case = Case(run, self._clock.now(), looked_for=state is State.JUDGED)
+        case.waiting = set(self._observers) if case.looked_for else set()
         self._cases.setdefault(run.id, case)
         if len(self._cases) > _MOST:
             del self._cases[next(iter(self._cases))]
@@ -138,11 +117,13 @@ class Aftercare:
         now = self._clock.now()
         for case in list(self._cases.values()):
             self._give_up(case, now)
-            if not case.waiting and not case.observed:
-                await self._close(case)
+            await self._settle(case, now)
         cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
             await self._clean(kind, cleaner, cases)
+        for case in [case for case in self._cases.values() if case.finished]:
+            self._cases.pop(case.run.id, None)
+            await self._journal.put(State.CLEANED, case.run)
         await self._sweep.step(self._observers.values(), known=self._leavings)
         self._show()
 
@@ -160,53 +141,50 @@ class Aftercare:
         self._asked_at |= {source: now for source, _ in due}
         return due
 
-    def _waiting(self, source: Source) -> list[_Case]:
+    def _waiting(self, source: Source) -> list[Case]:
         return [case for case in self._cases.values() if source in case.waiting]
 
     async def _look(self, source: Source, observer: LateObserver) -> None:
-        asked = [_question(case.run) for case in self._waiting(source)]
+        asked = [case.question for case in self._waiting(source)]
         for sighting in await observer.look(asked):
             case = self._cases.get(sighting.id)
             if case is not None:
-                _learn(case, source, sighting)
+                case.learn(source, sighting)
 
-    def _give_up(self, case: _Case, now: float) -> None:
+    def _give_up(self, case: Case, now: float) -> None:
         for source, observer in self._observers.items():
             if now - case.since > observer.patience + observer.every:
                 case.waiting.discard(source)
 
-    async def _close(self, case: _Case) -> None:
-        """All is known that can be."""
-        case.observed = True
-        await self._journal.put(State.OBSERVED if case.run.leavings else State.CLEANED, case.run)
-        self._metrics.observed(case.run, case.issues)
+    async def _settle(self, case: Case, now: float) -> None:
+        """Count what is known, and what should be by now: latencies cannot wait for the silent."""
+        usual = (self._observers[source].usual for source in case.waiting)
+        overdue = now - case.since > max(usual, default=0.0)
+        stages = case.settled(_able(), overdue=overdue)
+        over = case.looked_for and not case.waiting
+        case.looked_for = bool(case.waiting)
+        if not stages and not over:
+            return
+        counted = case.count(stages)
+        await self._put(case)
+        self._metrics.observed(counted, case.issues)
         self._recent.update(case.run)
-        if not case.run.leavings:
-            self._cases.pop(case.run.id, None)
 
-    async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[_Case]) -> None:
+    async def _put(self, case: Case) -> None:
+        await self._journal.put(State.JUDGED if case.looked_for else State.OBSERVED, case.run)
+
+    async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[Case]) -> None:
         """Clean up what is known, also of runs about which more may be learned."""
-        cases = [case for case in cases if _of_kind(case.run.leavings, kind)][:_CLEANED_AT_ONCE]
-        wanted = [leaving for case in cases for leaving in _of_kind(case.run.leavings, kind)]
+        cases = [case for case in cases if case.leavings(kind)][:_CLEANED_AT_ONCE]
+        wanted = [leaving for case in cases for leaving in case.leavings(kind)]
         if not wanted:
             return
         failed = set(await cleaner.clean(wanted))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
+        done = set(wanted) - failed
         for case in cases:
-            await self._cleaned(case, done=set(wanted) - failed, failed=failed)
-
-    async def _cleaned(self, case: _Case, *, done: set[Leaving], failed: set[Leaving]) -> None:
-        left = tuple(leaving for leaving in case.run.leavings if leaving not in done)
-        changed = left != case.run.leavings
-        case.run = dataclasses.replace(case.run, leavings=left)
-        if not failed.isdisjoint(left):
-            case.failed = True
-            case.next_try = self._clock.now() + case.backoff.failed()
-        if case.observed and not left:
-            self._cases.pop(case.run.id, None)
-            await self._journal.put(State.CLEANED, case.run)
-        elif changed:
-            await self._journal.put(State.OBSERVED if case.observed else State.JUDGED, case.run)
+            if case.cleaned(done, failed, self._clock.now()) and not case.finished:
+                await self._put(case)
 
     def _show(self) -> None:
         """What is left behind longer than it should be, by kind."""
@@ -229,20 +207,7 @@ class Aftercare:
         return sum(now - case.since > observer.usual for case in self._waiting(source))
 
 
-def _learn(case: _Case, source: Source, sighting: Sighting) -> None:
-    seen = {stage: {source: seconds} for stage, seconds in sighting.stages.items()}
-    leavings = dict.fromkeys((*case.run.leavings, *sighting.leavings))
-    case.run = dataclasses.replace(
-        case.run, seen=merged(case.run.seen, seen), leavings=tuple(leavings)
-    )
-    case.issues = sighting.issues or case.issues
-    if sighting.final:
-        case.waiting.discard(source)
-
-
-def _question(run: ProbeResult) -> Question:
-    return Question(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
-
-
-def _of_kind(leavings: Iterable[Leaving], kind: Leavings) -> list[Leaving]:
-    return [leaving for leaving in leavings if leaving.kind is kind]
+@cache
+def _able() -> Mapping[Source, frozenset[Stage]]:
+    """The stages that each late observer can see."""
+    return {module.SOURCE: module.STAGES for module in late_modules().values()}

@@ -155,7 +155,7 @@ async def _work(parts: _Running, stop: asyncio.Event) -> None:
             every(STEP / 4, lambda: _show(parts, reloader), clock=clock),
             reloader.watch(),
         ):
-            site.ready = parts.keeper.holding
+            await _show(parts, reloader)
             try:
                 await first(stop.wait(), shift.keep())
             finally:

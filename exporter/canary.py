@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from exporter.clock import Clock
+from exporter.decoy import ids_in
 from exporter.events import may_be_ours
 from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
@@ -49,6 +50,7 @@ class Canary:
         self.app = web.Application(client_max_size=_LARGEST_BODY)
         self.app.add_routes([web.get("/health", self._health), web.post("/", self._execute)])
         self.app.router.add_post("/alertmanager", self._note_notification)
+        self.app.router.add_route("*", "/{astray:.+}", self._astray)
 
     async def _health(self, request: web.Request) -> web.Response:
         connection = _connection(request)
@@ -75,6 +77,16 @@ class Canary:
             known_as=_known_as(request, ticket),
         )
         return await self._answer(request, ticket, call, well_formed=parameters is not None)
+
+    async def _astray(self, request: web.Request) -> web.Response:
+        """A call to where no function is; where a run's id led it there, it is a wrong one."""
+        for run_id in ids_in(request.path):
+            ticket = self._ledger.find(run_id)
+            if ticket is not None and ticket.open:
+                now = self._clock.now()
+                call = Call(health_at=None, arrived_at=now, finished_at=None, parameters_ok=False)
+                ticket.finish(ticket.arrive(call), now)
+        return _refusal(404, "nothing here")
 
     async def _note_notification(self, request: web.Request) -> web.Response:
         """Note for each run that an alert in a notification names when that arrived.

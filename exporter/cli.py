@@ -3,6 +3,7 @@
 Exit codes: 0 fine; 1 problems, a run that was not ok, or an address that is taken; 2 usage.
 """
 
+import importlib
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -28,13 +29,17 @@ _CONFIG = click.option(
 class _Deferred(click.Command):
     """A command of another module, imported when it is called."""
 
+    def __init__(self, name: str, place: str, **extra: Any) -> None:  # noqa: ANN401 - click's own
+        super().__init__(name, **extra)
+        self._place = place
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> click.Context:  # fmt: skip
-        from exporter.simulator.command import simulate  # noqa: PLC0415 - only when called
-
-        return simulate.make_context(info_name, args, parent, **extra)
+        module, _, command = self._place.partition(":")
+        found: click.Command = getattr(importlib.import_module(module), command)
+        return found.make_context(info_name, args, parent, **extra)
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
@@ -68,7 +73,20 @@ def main() -> None:
     """
 
 
-main.add_command(_Deferred("simulate", help="Behave like agent-sre, faults included."))
+main.add_command(
+    _Deferred(
+        "simulate",
+        "exporter.simulator.command:simulate",
+        help="Behave like agent-sre, faults included.",
+    )
+)
+main.add_command(
+    _Deferred(
+        "simulate-linear",
+        "exporter.simulator.linear_api.command:simulate_linear",
+        help="Behave like Linear's API, as far as probes need it.",
+    )
+)
 
 
 @main.command()

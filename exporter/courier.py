@@ -15,6 +15,7 @@ from exporter import watch
 from exporter.clock import Clock
 from exporter.events import Alert, CanaryIdentity, end_of, new_id, parameters
 from exporter.evidence import NEVER_LEFT, Evidence
+from exporter.http_source.credentials import CredentialsError
 from exporter.journal import Journal, State, opened
 from exporter.judge import ProberFault, judge
 from exporter.ledger import Ledger, Ticket
@@ -62,8 +63,8 @@ class Errand:
 class After(Protocol):
     """Whoever takes care of a run after its verdict."""
 
-    def state_after(self, result: ProbeResult, *, sent: bool) -> State:
-        """How far a run has come with its verdict; what is left to do is taken in."""
+    def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
+        """Take in a run with its verdict; gives how far it has come, and which stages are due."""
 
     def adopt(self, state: State, run: ProbeResult) -> None:
         """Take in a run of an earlier process."""
@@ -180,8 +181,9 @@ class Courier:
             )
             evidence = _evidence(errand.way, turn, sent, posting, ticket)
             return await self._end(errand, alert, evidence) if errand.ends else evidence
-        except Exception:  # noqa: BLE001 - a bug on a way must not end the probing; it is told in full
-            _log.exception("%s: the way %s broke", run.probe, run.path)
+        except Exception as error:  # noqa: BLE001 - it must not end the probing; a bug is told in full
+            bug = not isinstance(error, CredentialsError)
+            _log.error("the way %s broke: %s", run.path, error, exc_info=bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=turn.intended)
         finally:
@@ -201,14 +203,12 @@ class Courier:
         return dataclasses.replace(evidence, end_taken=taken)
 
     async def _close(self, evidence: Evidence, result: ProbeResult, *, sent: bool) -> None:
-        state = self._after.state_after(result, sent=sent)
+        state, result = self._after.take(result, sent=sent)
         await self._journal.put(state, result)
         self.account(self._journal.take_orphans())
         if evidence.sent is not None:
             self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
         self._metrics.judged(result)
-        if state is not State.JUDGED:
-            self._metrics.observed(result)
         self.recent.add(result)
         _tell(result)
 
@@ -216,9 +216,8 @@ class Courier:
         """What the prober's own clockwork did wrong during a run."""
         if evidence.sent is None:
             return set()
-        slips = set()
-        if evidence.sent - evidence.intended > patience.max_send_lag:
-            slips.add(ProberFault.SENT_LATE)
+        late = evidence.sent - evidence.intended > patience.max_send_lag
+        slips = {ProberFault.SENT_LATE} if late else set()
         stall = self._pulse.stall(evidence.intended, self._clock.now())
         if stall > patience.max_send_lag:
             slips.add(ProberFault.PROBER_STALLED)
@@ -246,5 +245,5 @@ def _tell(result: ProbeResult) -> None:
     level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
     if _log.isEnabledFor(level):
         took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
-        text = "%s: %s (%s) %s %s"
-        _log.log(level, text, result.probe, result.verdict, result.reason, result.id, took)
+        told = (result.probe, result.verdict, result.reason, result.id, took)
+        _log.log(level, "%s: %s (%s) %s %s", *told)

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.config import Loaded
 from exporter.core import Core
 from exporter.http_source.credentials import headers
 from exporter.http_source.source import HttpSource
+from exporter.http_source.tls import Renewing
 from exporter.lines import criteria, lines
 from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
@@ -73,6 +74,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             core.face.gauges,
             await _prometheus(loaded, core, stack),
             core.abort,
+            open_runs=core.aftercare.__len__,
         )
         probes = [
             probe
@@ -84,10 +86,16 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
 
 def _reach(loaded: Loaded, core: Core) -> Reach:
     target, folder = loaded.config.target, loaded.folder
+    trusting = replace(
+        core.sender,
+        tls=Renewing(target.tls, folder).current,
+        server_name=target.tls.server_name,
+    )
     return Reach(
         target.url,
         core.canary,
         core.sender,
+        trusting,
         core.face.clock,
         headers=lambda: headers(target, folder),
     )

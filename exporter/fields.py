@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
 
+from slos.schema.contract import Route
 from slos.schema.units import Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -74,6 +75,12 @@ def _dns_label(value: str) -> str:
     return value
 
 
+def _route(value: object) -> Route:
+    if value in set(Route):
+        return Route(str(value))
+    raise ValueError(f"{value!r} is no way to agent-sre; there are {', '.join(Route)}")
+
+
 def _label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no label name; use letters, digits and _")
@@ -93,6 +100,7 @@ Length = Annotated[Duration, PlainValidator(_length)]
 Share = Annotated[Decimal, PlainValidator(_share)]
 Listen = Annotated[Address, PlainValidator(_address)]
 Url = Annotated[str, AfterValidator(_url)]
+RouteName = Annotated[Route, PlainValidator(_route)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 DnsLabel = Annotated[str, AfterValidator(_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_canary_name)]

@@ -1,7 +1,8 @@
 """What is known of the target, the plan's surroundings and the prober itself, as gauges.
 
-Gauges of a closed set of things: which instances a leak test looks at is the one label whose
-values come from outside, and they go when the instance does.
+Gauges of a closed set of things: which replicas a leak test looks at is the one label whose
+values come from outside, and they go when the replica does. It is not called `instance`, for a
+scrape overwrites that with the prober's own address.
 """
 
 from collections.abc import Iterable
@@ -55,12 +56,26 @@ class Gauges:
             contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
         )
         self.leak_slope = gauge(
-            contract.LEAK_SLOPE, "Growth of a signal's floor an hour.", "signal", "instance"
+            contract.LEAK_SLOPE, "Growth of a signal's floor an hour.", "signal", "replica"
         )
+        self.leak_slope_low = gauge(
+            contract.LEAK_SLOPE_LOW, "The lower bound of that growth.", "signal", "replica"
+        )
+        self.leak_slope_high = gauge(
+            contract.LEAK_SLOPE_HIGH, "The upper bound of that growth.", "signal", "replica"
+        )
+        self.leak_samples = gauge(
+            contract.LEAK_SAMPLES, "Floors that the verdict rests on.", "signal", "replica"
+        )
+        self.leak_epoch_age = gauge(
+            contract.LEAK_EPOCH_AGE,
+            "Seconds from the start of the process to its last sample.",
+            "signal", "replica",
+        )  # fmt: skip
         self.leak_verdict = gauge(
             contract.LEAK_VERDICT,
             "-1 insufficient data, 0 pass, 1 suspect, 2 leak.",
-            "signal", "instance",
+            "signal", "replica",
         )  # fmt: skip
         self.lease_held = gauge(contract.LEASE_HELD, "1 when this replica is the one that sends.")
         self.journals_set_aside = gauge(

@@ -1,7 +1,7 @@
 """What probes may use, and what they give back."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.courier import Courier
@@ -28,6 +28,7 @@ class Means:
         gauges: for state.
         prometheus: to ask for metrics of others, where one is configured.
         abort: set when nobody may wait any longer.
+        open_runs: how many runs are not finished, to tell whether ever more are not.
     """
 
     courier: Courier
@@ -37,6 +38,7 @@ class Means:
     gauges: Gauges
     prometheus: Prometheus | None = None
     abort: asyncio.Event = field(default_factory=asyncio.Event)
+    open_runs: Callable[[], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from exporter.result import ProbeResult
-from exporter.sources import best, disagreeing
+from exporter.sources import Time, best, disagreeing, told_late
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,
@@ -159,32 +159,70 @@ class Metrics:
         seen = {stage for line in self._lines.values() for stage in line.visible}
         return {Criterion.of_stage(stage) for stage in seen if stage in self._targets}
 
+    def due(self, probe: str, route: Route) -> tuple[Stage, ...]:
+        """The stages of a run that late observers know best."""
+        line = self._lines.get((probe, route))
+        return told_late(line.visible) if line else ()
+
     def judged(self, result: ProbeResult) -> None:
-        """Count a run that has its verdict; what is unknown says nothing about the target."""
+        """Count a run that has its verdict, and the stages that are known by then.
+
+        What is unknown says nothing about the target. A run on a line that nobody declared is no
+        measurement: an attack that was refused as it should be is no loss.
+        """
+        line = self._line(result)
+        if line is None:
+            return
         self._runs.labels(result.probe, result.path, result.verdict).inc()
-        if result.verdict is not Verdict.UNKNOWN:
-            available = result.verdict in (Verdict.OK, Verdict.LATE)
-            self.check(Criterion.AVAILABILITY, passed=available)
+        if result.verdict is Verdict.UNKNOWN:
+            return
+        self.check(Criterion.AVAILABILITY, passed=result.verdict in (Verdict.OK, Verdict.LATE))
+        missing = set(line.expected) - set(result.seen) - set(result.due)
+        known = {
+            stage: time for stage, time in best(result.seen).items() if stage not in result.due
+        }
+        self._count(result, known, missing)
 
     def observed(self, result: ProbeResult, issues: IssueCount | None = None) -> None:
-        """Count the stages of a run of which all is known that can be.
+        """Count the due stages of a run, once all is known of them that will be.
 
         Args:
-            result: the run.
+            result: the run, with those stages due that are to be counted now.
             issues: how many Linear issues it opened, where that is known.
         """
-        if issues is not None:
+        line = self._line(result)
+        if line is None:
+            return
+        told = Stage.LINEAR_ISSUE_CREATION in result.due
+        if issues is not None and told:
             self._issues.labels(issues).inc()
         if result.verdict is Verdict.UNKNOWN:
             return
-        times = best(result.seen)
-        for stage, time in times.items():
-            self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
+        missing = set(line.expected) & set(result.due) - set(result.seen)
+        if issues is IssueCount.NONE and told:
+            missing.add(Stage.LINEAR_ISSUE_CREATION)
+        known = {stage: time for stage, time in best(result.seen).items() if stage in result.due}
+        self._count(result, known, missing)
         for stage in disagreeing(result.seen, tolerance=DISAGREE):
-            self._disagreements.labels(stage).inc()
-        took = {stage: time.seconds for stage, time in times.items()}
-        for stage, passed in self._in_time(result, took, issues).items():
-            self.check(Criterion.of_stage(stage), passed=passed)
+            if stage in result.due:
+                self._disagreements.labels(stage).inc()
+
+    def _count(self, result: ProbeResult, known: Mapping[Stage, Time], missing: set[Stage]) -> None:
+        """Count some stages, each against its target; one that was not reached missed it.
+
+        A stage that only others can see counts when they saw it, and the Linear issue also when
+        they are sure that there is none.
+        """
+        for stage, time in known.items():
+            self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
+        took = {
+            **{stage: time.seconds for stage, time in known.items()},
+            **dict.fromkeys(missing, float("inf")),
+        }
+        for stage in Stage:
+            if stage in took and stage in self._targets:
+                in_time = took[stage] <= self._targets[stage]
+                self.check(Criterion.of_stage(stage), passed=in_time)
 
     def check(self, criterion: Criterion, *, passed: bool) -> None:
         """Count a check."""
@@ -210,21 +248,5 @@ class Metrics:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
-    def _in_time(
-        self, result: ProbeResult, took: Mapping[Stage, float], issues: IssueCount | None
-    ) -> dict[Stage, bool]:
-        """Whether each stage met its target; one that was not reached did not.
-
-        A stage that only others can see is judged when they saw it, and the Linear issue also
-        when they are sure that there is none.
-        """
-        line = self._lines.get((result.probe, Route(result.path)))
-        missing = set(line.expected if line else ()) - set(took)
-        if issues is IssueCount.NONE:
-            missing.add(Stage.LINEAR_ISSUE_CREATION)
-        took = {**took, **dict.fromkeys(missing, float("inf"))}
-        return {
-            stage: took[stage] <= self._targets[stage]
-            for stage in Stage
-            if stage in took and stage in self._targets
-        }
+    def _line(self, result: ProbeResult) -> Line | None:
+        return self._lines.get((result.probe, Route(result.path)))

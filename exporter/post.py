@@ -1,9 +1,10 @@
 """Send one event and tell what came back; every way it can fail is a value, not an error."""
 
 import errno
+import io
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,10 +16,10 @@ from exporter.evidence import TransportFault
 _ENOUGH = 65_536
 """Bytes of a reply that are read; agent-sre's has about a hundred."""
 
-
-_OWN_SHORTAGE = frozenset(
+OWN_SHORTAGE = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
+"""Errors that tell of this machine, and not of whom it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,19 @@ def session() -> aiohttp.ClientSession:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends bodies with a client and a clock."""
+    """Sends bodies with a client and a clock.
+
+    Attributes:
+        client: whose connections are used.
+        clock: times.
+        tls: whom to trust, for https; None for those the system trusts.
+        server_name: that the certificate must hold, where that is not the host of the URL.
+    """
 
     client: aiohttp.ClientSession
     clock: Clock
+    tls: Callable[[], ssl.SSLContext] | None = None
+    server_name: str | None = None
 
     async def post(
         self,
@@ -62,16 +72,22 @@ class Sender:
         Raises:
             OSError: this machine ran out of something; that says nothing about the target.
         """
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        # In pieces: a long body written at once would hold up everything else.
+        data = io.BytesIO(body) if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": content_type, **(headers or {})}
         try:
             async with self.client.post(
-                url, data=data, headers=sent, allow_redirects=False
+                url,
+                data=data,
+                headers=sent,
+                allow_redirects=False,
+                ssl=self.tls() if self.tls and url.startswith("https:") else True,
+                server_hostname=self.server_name,
             ) as reply:
                 await _enough(reply)
                 return Reply(self.clock.now(), status=reply.status)
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in _OWN_SHORTAGE:
+            if isinstance(error, OSError) and error.errno in OWN_SHORTAGE:
                 raise
             return Reply(self.clock.now(), fault=fault_of(error))
 

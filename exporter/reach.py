@@ -19,7 +19,8 @@ class Reach:
     Attributes:
         url: where agent-sre takes CloudEvents.
         canary: the one function that may be named.
-        sender: sends.
+        sender: sends to anyone.
+        direct: sends to agent-sre, and trusts whom its settings say.
         clock: times.
         headers: that agent-sre itself asks for, such as credentials; read anew for each request.
     """
@@ -27,5 +28,6 @@ class Reach:
     url: str
     canary: CanaryIdentity
     sender: Sender
+    direct: Sender
     clock: Clock
     headers: Callable[[], Mapping[str, str]] = _no_headers

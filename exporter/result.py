@@ -39,6 +39,8 @@ class ProbeResult:
     """Other ids of the event: a converter on the way gives it a new one."""
     leavings: tuple[Leaving, ...] = ()
     """What it left behind and nobody has cleaned up yet."""
+    due: tuple[Stage, ...] = ()
+    """Stages that are counted only when others have told what they saw."""
     trace_id: str | None = None
     """Of the prober's own trace, where there is one."""
 

@@ -1,19 +1,20 @@
 """A run as columns of the journal, and back. Pure."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 from exporter.judge import Reason
 from exporter.result import Leaving, ProbeResult
 from slos.schema.contract import Leavings, Source, Stage, Verdict
 
-COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, trace_id"
+COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
 
 
 def values(run: ProbeResult) -> tuple[object, ...]:
     """One value a column."""
     seen = {stage.value: dict(times) for stage, times in run.seen.items()}
     leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
-    texts = (_text(each) for each in (seen, list(run.aliases), leavings))
+    texts = (_text(each) for each in (seen, list(run.aliases), leavings, list(run.due)))
     return (
         run.id,
         run.probe,
@@ -26,7 +27,7 @@ def values(run: ProbeResult) -> tuple[object, ...]:
     )
 
 
-def _text(value: dict[str, dict[Source, float]] | list[str] | list[list[str]]) -> str:
+def _text(value: Mapping[str, object] | Sequence[object]) -> str:
     """As JSON; most are empty, and the encoder is not asked for those."""
     return json.dumps(value) if value else str(value)
 
@@ -41,6 +42,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
     seen: str,
     aliases: str,
     leavings: str,
+    due: str,
     trace_id: str | None,
 ) -> ProbeResult | None:
     """A row as a run; None when a later version wrote values this one does not know."""
@@ -58,6 +60,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
             intended_at,
             tuple(json.loads(aliases)),
             tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
+            tuple(Stage(stage) for stage in json.loads(due)),
             trace_id,
         )
     except (ValueError, TypeError, AttributeError):

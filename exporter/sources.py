@@ -5,7 +5,7 @@ sees it. So what the prober measured itself comes first where it is exact. What 
 only roughly, the inside knows better.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from slos.schema.contract import Source, Stage
@@ -25,6 +25,10 @@ BEST: Mapping[Stage, tuple[Source, ...]] = {
 _UPPER_BOUNDS = {(Stage.REMEDIATION_SELECTION, Source.CANARY)}
 
 
+LATE = frozenset({Source.LINEAR, Source.TEMPO})
+"""Sources that are asked after the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Time:
     """How long a stage took, and who says so."""
@@ -42,6 +46,15 @@ def best(seen: Seen) -> dict[Stage, Time]:
         if source is not None:
             found[stage] = Time(times[source], source)
     return found
+
+
+def told_late(visible: Mapping[Stage, Collection[Source]]) -> tuple[Stage, ...]:
+    """Stages whose best source, of those that can see them, is one that is asked later."""
+    return tuple(
+        stage
+        for stage, sources in visible.items()
+        if next((source for source in BEST[stage] if source in sources), None) in LATE
+    )
 
 
 def merged(one: Seen, other: Seen) -> dict[Stage, dict[Source, float]]:

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS runs (
     seen TEXT NOT NULL,
     aliases TEXT NOT NULL,
     leavings TEXT NOT NULL,
+    due TEXT NOT NULL,
     trace_id TEXT
 )"""
 _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{State.CLEANED}'"
@@ -59,7 +60,8 @@ INSERT INTO runs ({rows.COLUMNS}, state)
 VALUES ({", ".join("?" for _ in rows.COLUMNS.split(","))}, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
-    seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings"""  # noqa: S608 - our own names
+    seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings,
+    due = excluded.due"""  # noqa: S608 - our own names
 _PRUNE = """
 DELETE FROM runs
 WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""

@@ -13,6 +13,7 @@ from generator.model import (
     Severity,
     ThresholdAlert,
 )
+from slos.schema.alert_text import escape
 from slos.schema.units import Duration, plain
 
 # What an alert shows is this many digits finer than the budget, at least hundredths.
@@ -98,7 +99,9 @@ def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
     gone = "\nor\n".join(
         f"absent({names.of(name(step), slo)})" for name in (names.total, names.errors)
     )
-    return _rule(gone, firing, labels={**names.for_people(slo), **firing.labels})
+    # What is text on a series is a template on an alert.
+    own = {key: escape(value) for key, value in names.for_people(slo).items()}
+    return _rule(gone, firing, labels={**own, **firing.labels})
 
 
 def _burning(slo: SLO, condition: BurnCondition, min_events: int | None) -> str:
@@ -116,7 +119,7 @@ def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
     """The guard against judging a handful of events; tiers have no user labels to match on."""
     if min_events is None:
         return ""
-    user = sorted(set(slo.labels) - set(names.IDENTITY))
+    user = sorted(set(slo.labels) - set(names.identity(slo)))
     ignoring = f" ignoring ({', '.join(user)})" if user else ""
     # Counts are extrapolated, so ten events may read 9.97.
     least = Decimal(min_events) - Decimal("0.5")

@@ -8,8 +8,9 @@ from generator import load, load_plugins, pipeline
 from generator.load import Selection
 from generator.model import Artifact, Part
 from generator.outputs import formats
-from generator.pipeline import Plans, Settings
+from generator.pipeline import Plans, Settings, Source
 from generator.profiles import profiles
+from generator.sli_plugins import SliPlugin
 from slos.schema.located import LocatedSpec
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem
@@ -50,28 +51,46 @@ def plan_inputs(
         windows, more = load.read_windows(reading.windows)
         found += more
         settings = replace(settings, defaults=replace(settings.defaults, windows=windows))
-    # Looking through all installed packages takes time that most builds can save.
-    if reading.plugins or any(b"plugin" in source.data for source in sources):
-        plugins, more = load_plugins.read_sli_plugins(reading.plugins)
-        found += more
-        settings = replace(settings, sli_plugins=plugins)
+    plugins, more = _sli_plugins(sources, reading.plugins)
+    found += more
+    settings = replace(settings, sli_plugins=plugins)
     planned = pipeline.plan(sources, settings)
     found += load.in_each_others_way(inputs, sources, out)
     return replace(planned, problems=(*found, *planned.problems))
 
 
 def read_specs(
-    inputs: Sequence[Path], *, lenient: bool, out: str
+    inputs: Sequence[Path], *, lenient: bool, out: str, plugins: Sequence[Path] = ()
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    """Read spec files without planning anything, in the order of their names."""
+    """Read spec files without planning anything, in the order of their names.
+
+    Args:
+        inputs: spec files and folders of them.
+        lenient: pass over unknown keys.
+        out: where the result will go.
+        plugins: folders of SLI plugins, whose queries take their place.
+    """
     sources, problems = load.read_sources(inputs)
     problems += load.in_each_others_way(inputs, sources, out)
+    programs, more = _sli_plugins(sources, plugins)
+    problems += more
     located = []
     for source in sorted(sources, key=lambda source: str(source.path)):
         found, more = parse_specs(source.data, source.shown, lenient=lenient)
-        located += found
+        problems += more
+        ready, more = pipeline.called(found, programs)
+        located += ready
         problems += more
     return located, problems
+
+
+def _sli_plugins(
+    sources: Sequence[Source], folders: Sequence[Path]
+) -> tuple[dict[str, SliPlugin], list[Problem]]:
+    """Looking through all installed packages takes time that most builds can save."""
+    if not folders and not any(b"plugin" in source.data for source in sources):
+        return {}, []
+    return load_plugins.read_sli_plugins(tuple(folders))
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:

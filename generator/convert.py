@@ -7,9 +7,8 @@ from generator import text
 from generator.sloth.left_out import beside_slos, for_command_line, left_out
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
-from slos.schema.problem import Problem, Severity
+from slos.schema.problem import Problem, Severity, errors
 from slos.schema.signal import EventQueries
-from slos.schema.sli.plugin import PluginSli
 from slos.schema.spec import Alerting, BurnAlert, PluginChain, SloSpec
 from slos.schema.units import plain
 
@@ -18,11 +17,41 @@ def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
     """All specs in one text, a YAML document each, and what was lost on the way."""
     documents, problems = [], []
     for located in specs:
+        if not located.spec.slos:
+            problems.append(_without_slos(located))
+            continue
         found = list(_problems(located))
         problems += found
         if all(problem.severity is Severity.WARNING for problem in found):
             documents.append("\n".join([*_document(located), ""]))
-    return "---\n".join(documents), problems
+    if specs and not documents and not errors(problems):
+        at, hint = specs[0].document.at(), "Sloth has SLOs only; write one"
+        problems.append(
+            Problem(at, "no spec here has an SLO, so there is nothing to convert", hint)
+        )
+    return "---\n".join([*_head(specs, documents)]), problems
+
+
+def _head(specs: Sequence[LocatedSpec], documents: Sequence[str]) -> Iterator[str]:
+    """The line by which the file is known as ours stands before the first document."""
+    files = dict.fromkeys(located.document.file for located in specs if located.spec.slos)
+    for number, document in enumerate(documents):
+        yield (
+            document
+            if number
+            else text.document(
+                tuple(files), document.removesuffix("\n").split("\n"), again="convert"
+            )
+        )
+
+
+def _without_slos(located: LocatedSpec) -> Problem:
+    return Problem(
+        located.document.at(),
+        "the spec has no SLOs, and Sloth refuses one without",
+        "it is left out",
+        Severity.WARNING,
+    )
 
 
 def _problems(located: LocatedSpec) -> Iterator[Problem]:
@@ -40,7 +69,7 @@ def _problems(located: LocatedSpec) -> Iterator[Problem]:
             )
         sli = slo.sli.chosen()
         try:
-            _ = isinstance(sli, PluginSli) or sli.queries()
+            sli.queries()
         except NotSummable as error:
             message, _, hint = str(error).partition("; ")
             yield Problem(located.at(("slos", index, "sli")), message, hint)
@@ -78,13 +107,7 @@ def _slo(slo: SloSpec, unsaid: list[str]) -> Iterator[str]:
 
 
 def _sli(slo: SloSpec) -> Iterator[str]:
-    sli = slo.sli.chosen()
-    if isinstance(sli, PluginSli):
-        yield "plugin:"
-        yield f"  id: {text.scalar(sli.id)}"
-        yield from text.indented(text.mapping("options", sli.options), 2)
-        return
-    queries = sli.queries()
+    queries = slo.sli.chosen().queries()
     if isinstance(queries, EventQueries):
         yield "events:"
         yield from text.indented(text.block("error_query", queries.errors), 2)

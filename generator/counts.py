@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from generator import names
 from generator.model import SLO, RecordingRule
+from slos.schema.grouping import grouping_of
 from slos.schema.units import Duration
 
 
@@ -20,5 +21,18 @@ def rules(slo: SLO, step: Duration, counted: Callable[[SLO, str], str]) -> Itera
     errors = counted(slo, slo.signal.errors)
     if slo.signal.errors_may_be_absent:
         zero = f"{names.of(names.total(step), slo)} * 0"
-        errors = f"{errors}\nor ignoring ({', '.join(names.IDENTITY)})\n{zero}"
+        errors = f"{errors}\nor {_matched(slo)}\n{zero}"
     yield RecordingRule(names.errors(step), errors, identity)
+
+
+def _matched(slo: SLO) -> str:
+    """How errors meet their total: by the labels that split the SLO, where these are known.
+
+    Any other label may be on one side only, as one that is put on all rules afterwards
+    (`enforcedNamespaceLabel` of prometheus-operator): the total has it, a sum of errors has not.
+    Where a query says which labels it drops, it keeps such a label, and both sides have it.
+    """
+    grouping = grouping_of(slo.signal.total)
+    if grouping is None or grouping.without:
+        return f"ignoring ({', '.join(names.identity(slo))})"
+    return f"on ({', '.join(grouping.labels)})"

@@ -39,13 +39,22 @@ def _budget(slo: SLO) -> Iterator[str]:
     yield f"{plain(100 * slo.budget)} %: as much as {spent} in which everything fails"
     if not slo.signal.counts_events:
         yield f"not counted in events: {_why_no_counts(slo)}"
+        if slo.signal.note:
+            yield slo.signal.note
         return
-    allowed = slo.budget * 1_000_000
-    yield f"{allowed:,.0f} events of a million may fail; what is left now, in events:"
+    yield f"{_allowed(slo)} may fail; what is left now, in events:"
     yield names.of(names.PERIOD_EVENTS_REMAINING, slo)
     if slo.budget:
         fewest = (1 / slo.budget).to_integral_value(rounding="ROUND_CEILING")
         yield f"with fewer than {fewest:,.0f} events a period, one failure is more than all of it"
+
+
+def _allowed(slo: SLO) -> str:
+    """As many as the spec expects, or of a million where it does not say."""
+    if slo.expected_events is None:
+        return f"{slo.budget * 1_000_000:,.0f} events of a million"
+    allowed = plain(slo.budget * slo.expected_events, 1)
+    return f"{allowed} of the {slo.expected_events:,} events expected in a period"
 
 
 def _why_no_counts(slo: SLO) -> str:
@@ -62,7 +71,7 @@ def _alerts(slo: SLO) -> Iterator[str]:
             f"{plain(condition.factor, 2)}x",
             f"{condition.long} and {condition.short}",
             f"{plain(100 * spent(slo, condition), 1)} %",
-            *(_after(slo, condition, share) for share in _SHARES),
+            *(_after(slo, condition, share, burn.firing.for_) for share in _SHARES),
         )
         for burn in slo.burn_alerts
         for condition in burn.conditions
@@ -99,13 +108,15 @@ def detection(slo: SLO, condition: BurnCondition, share: Decimal) -> Duration | 
     return Duration(int(condition.long.ms * threshold / share))
 
 
-def _after(slo: SLO, condition: BurnCondition, share: Decimal) -> str:
+def _after(slo: SLO, condition: BurnCondition, share: Decimal, held: Duration | None) -> str:
+    """From the start of the trouble to the alert, `for` included; over long times, in minutes."""
     found = detection(slo, condition, share)
     if found is None:
         return "-"
     seconds = max(found, slo.steps.fine).ms // 1000 * 1000
-    minute = 60_000
-    return str(Duration(seconds if seconds < 10 * minute else seconds // minute * minute))
+    minute, held_ms = 60_000, held.ms if held else 0
+    comes = seconds if seconds < 10 * minute else seconds // minute * minute
+    return str(Duration(comes + held_ms))
 
 
 def _at(share: Decimal) -> str:
@@ -152,7 +163,7 @@ def _rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
 
 def _approximated(slo: SLO) -> Iterator[str]:
     fine, coarse, slow = slo.steps.fine, slo.steps.coarse, slo.steps.slow
-    if slo.signal.note:
+    if slo.signal.note and slo.signal.counts_events:
         yield slo.signal.note
     if slo.signal.counts_events:
         yield f"events count in the {fine} or {coarse} step in which a scrape first shows them"

@@ -59,8 +59,8 @@ class AlertWriter:
             name=name,
             labels={key: value for key, value in merged.items() if key not in names.RESERVED},
             annotations={**annotations, **spec.annotations},
-            for_=spec.for_ or default_for,
-            keep_firing_for=spec.keep_firing_for,
+            for_=_any(spec.for_ or default_for),
+            keep_firing_for=_any(spec.keep_firing_for),
             min_events=spec.min_events if isinstance(spec, GuardedFiring) else None,
         )
 
@@ -77,9 +77,14 @@ def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
         name=alert.name,
         labels={**labels, **alert.labels},
         annotations={**texts, **links, **alert.annotations},
-        for_=alert.for_,
-        keep_firing_for=alert.keep_firing_for,
+        for_=_any(alert.for_),
+        keep_firing_for=_any(alert.keep_firing_for),
     )
+
+
+def _any(length: Duration | None) -> Duration | None:
+    """None for `0s`, which overrides a default and is then nothing to write."""
+    return length if length and length.ms else None
 
 
 def _links(spec: Spec, alert: str, *, variable: str) -> dict[str, str]:

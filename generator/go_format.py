@@ -1,5 +1,6 @@
 """Numbers and strings as Go prints them, for output that must equal Sloth's."""
 
+import math
 import re
 import struct
 from decimal import Decimal
@@ -37,16 +38,18 @@ def number(value: float) -> str:
 
 def number32(value: float) -> str:
     """Like `number`, of the nearest 32-bit float: fewer digits are enough to read it back."""
-    try:
-        single = _single(value)
-    except OverflowError:
-        return number(value)
-    texts = (f"{value:.{digits}g}" for digits in range(1, _DIGITS_OF_SINGLE + 1))
-    return number(float(next((text for text in texts if _single(float(text)) == single), value)))
+    single = _single(value)
+    if math.isinf(single):
+        return "+Inf" if single > 0 else "-Inf"
+    texts = (f"{single:.{digits}g}" for digits in range(1, _DIGITS_OF_SINGLE + 1))
+    return number(float(next(text for text in texts if _single(float(text)) == single)))
 
 
 def _single(value: float) -> float:
-    (single,) = struct.unpack("f", struct.pack("f", value))
+    try:
+        (single,) = struct.unpack("<f", struct.pack("<f", value))
+    except OverflowError:
+        return math.copysign(math.inf, value)
     return float(single)
 
 

@@ -5,16 +5,19 @@ import math
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from generator import names, tiers
+from generator import increments, names, tiers
 from generator.lint.subject import Facts
 from generator.model import SLO
 from slos.schema import promql
 from slos.schema.units import Duration
 
 _TIMEOUT = 30
+# For queries that have no window to fill in.
+_ANY = Duration.of(minutes=5)
 _PARTS = ("_bucket", "_count", "_sum", "_total")
 
 
@@ -44,27 +47,41 @@ class Prometheus:
                 return Duration.parse(limit) if limit else None
         return None
 
-    def facts(self, slo: SLO) -> Facts:
+    def of_slo(self, slo: SLO) -> Facts:
         """What it knows of an SLO's metrics.
 
         Raises:
             CannotAskError: when it does not answer.
         """
-        window = str(slo.steps.fine + slo.steps.scrape)
+        window = increments.reach(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
-        selectors = dict.fromkeys(
-            (*slo.signal.sources, *(s for t in templates for s in promql.selectors(t)))
-        )
-        metrics = {selector.partition("{")[0] for selector in selectors}
-        counted = {selector: int(self._number(f"count({selector})") or 0) for selector in selectors}
-        samples = sum(self._samples(promql.render(template, window)) for template in templates)
+        facts = self._facts(templates, slo.signal.sources, window)
         events = names.of(names.PERIOD_EVENTS, slo)
+        counted = self._number(f"sum({events})") if tiers.counts_increments(slo) else None
+        return replace(facts, events=counted)
+
+    def of_query(self, query: str) -> Facts:
+        """What it knows of the metrics of a plain alert or a recording.
+
+        Raises:
+            CannotAskError: when it does not answer.
+        """
+        return self._facts((query,), (), _ANY)
+
+    def _facts(self, templates: Sequence[str], sources: Sequence[str], window: Duration) -> Facts:
+        read = (selector for template in templates for selector in promql.selectors(template))
+        selectors = dict.fromkeys((*sources, *read))
+        metrics = {metric: self._type(metric) for metric in map(_metric, selectors) if metric}
         return Facts(
-            types={metric: kind for metric in metrics if (kind := self._type(metric))},
-            series=counted,
-            samples=samples,
-            events=self._number(f"sum({events})") if tiers.counts_increments(slo) else None,
+            types={metric: kind for metric, kind in metrics.items() if kind},
+            series={selector: self._count(selector) for selector in selectors},
+            # What is recorded has no type; without series either, it is not there.
+            metrics={metric: self._count(metric) for metric, kind in metrics.items() if not kind},
+            samples=sum(self._samples(promql.render(each, str(window))) for each in templates),
         )
+
+    def _count(self, selector: str) -> int:
+        return int(self._number(f"count({selector})") or 0)
 
     def _type(self, metric: str) -> str:
         for name in (metric, *(metric.removesuffix(part) for part in _PARTS)):
@@ -95,3 +112,7 @@ class Prometheus:
         if not isinstance(document, dict) or document.get("status") != "success":
             raise CannotAskError(f"{self.url} is not a Prometheus")
         return document["data"]
+
+
+def _metric(selector: str) -> str:
+    return selector.partition("{")[0]

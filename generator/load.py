@@ -1,6 +1,5 @@
 """Finding and reading spec files, and what is read beside them."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from generator import timing
 from generator.burn import Windows
 from generator.pipeline import Source
+from slos.schema.go_regex import Pattern
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 from slos.schema.windows_file import already_known, parse_windows
@@ -26,15 +26,15 @@ class Selection:
         exclude: never what matches, even if included.
     """
 
-    include: re.Pattern[str] | None = None
-    exclude: re.Pattern[str] | None = None
+    include: Pattern | None = None
+    exclude: Pattern | None = None
 
     def takes(self, path: Path) -> bool:
         """Whether a file is to be read."""
         shown = path.as_posix()
-        if self.exclude and self.exclude.search(shown):
+        if self.exclude and self.exclude.is_in(shown):
             return False
-        return not self.include or bool(self.include.search(shown))
+        return not self.include or self.include.is_in(shown)
 
 
 def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:

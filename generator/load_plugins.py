@@ -1,15 +1,20 @@
 """Finding SLI plugins: Python files in a folder, and what installed packages offer."""
 
+import hashlib
 import importlib.metadata
 import importlib.util
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from generator.sli_plugins import SliPlugin, told
+from generator.sli_plugins import SliPlugin, aside, told
 from slos.schema.problem import Position, Problem
 
 GROUP = "slo_rules.sli_plugins"
+_OURS = "slo_rules_plugin_"
 _ID, _FUNCTION = "SLI_PLUGIN_ID", "sli_plugin"
 
 
@@ -32,8 +37,9 @@ def _installed() -> Iterator[SliPlugin | Problem]:
     """An entry point is a module with both names, or a function whose name is the id."""
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
         try:
-            offered = entry.load()
-        except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+            with aside():
+                offered = entry.load()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
             yield told(error, entry.value)
         else:
             if isinstance(offered, ModuleType):
@@ -46,16 +52,49 @@ def _below(folder: Path) -> Iterator[SliPlugin | Problem]:
     for path in sorted(folder.rglob("*.py")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        spec = importlib.util.spec_from_file_location(f"slo_rules_plugin_{path.stem}", path)
-        if spec is None or spec.loader is None:
-            continue
-        module = importlib.util.module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
-        except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+            with aside(), _siblings_of(path):
+                module = _loaded(path)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
             yield told(error, str(path))
         else:
             yield from _of_module(module, str(path))
+
+
+def _loaded(path: Path) -> ModuleType:
+    """A file as a module that Python knows by a name which no other file has."""
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
+    name = _OURS + digest[:16]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("this is no Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def _siblings_of(path: Path) -> Iterator[None]:
+    """While a plugin loads, it can import the files beside it; afterwards their names are free.
+
+    Two folders may each have a `common.py`.
+    """
+    folder, known = str(path.parent.resolve()), set(sys.modules)
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+        for name in set(sys.modules) - known:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and Path(file).is_relative_to(folder) and not name.startswith(_OURS):
+                del sys.modules[name]
 
 
 def _of_module(module: ModuleType, file: str) -> Iterator[SliPlugin | Problem]:

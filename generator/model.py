@@ -92,9 +92,11 @@ class SLO:
     Attributes:
         objective: in percent, 0 to 100, exact.
         windows: every window whose error ratio is recorded, shortest first.
-        labels: the user's labels, for series that people read.
+        labels: the user's labels, for series that people read; those of the run included.
+        run_labels: those of the run: the same specs built with others are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
+        expected_events: in a period, as the spec says; None where it does not.
     """
 
     service: str
@@ -105,10 +107,12 @@ class SLO:
     steps: Steps
     windows: tuple[Duration, ...]
     labels: Mapping[str, str]
+    run_labels: Mapping[str, str]
     signal: Signal
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: Firing | None
+    expected_events: int | None = None
 
     @property
     def id(self) -> str:

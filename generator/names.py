@@ -54,8 +54,14 @@ def latency_quantile(window: Duration) -> str:
 
 
 def identity(slo: SLO) -> dict[str, str]:
-    """The labels that tell this SLO from every other."""
-    return {ID: slo.id, SERVICE: slo.service, SLO_NAME: slo.name}
+    """The labels that tell this SLO from every other, of this run and of others."""
+    return {**key(slo), SERVICE: slo.service, SLO_NAME: slo.name}
+
+
+def key(slo: SLO) -> dict[str, str]:
+    """As many of them as it takes: the id is unique in a run, the run's labels tell it."""
+    of_run = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
+    return {**of_run, ID: slo.id}
 
 
 def for_people(slo: SLO) -> dict[str, str]:
@@ -65,8 +71,8 @@ def for_people(slo: SLO) -> dict[str, str]:
 
 
 def of(metric: str, slo: SLO) -> str:
-    """The series of a recorded metric that belong to this SLO; its id alone tells them."""
-    return metric + _own(slo.id)
+    """The series of a recorded metric that belong to this SLO."""
+    return metric + _selector(tuple(sorted(key(slo).items())))
 
 
 def series(metric: str, labels: Mapping[str, str]) -> str:
@@ -75,8 +81,8 @@ def series(metric: str, labels: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _own(slo_id: str) -> str:
-    return label_set({ID: slo_id})
+def _selector(labels: tuple[tuple[str, str], ...]) -> str:
+    return label_set(dict(labels))
 
 
 def recording_group(record: str) -> str:

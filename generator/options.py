@@ -77,7 +77,8 @@ _READING = (
         multiple=True,
         callback=values.labels,
         metavar="KEY=VALUE",
-        help="A label on recorded series, above those of the specs. Repeatable.",
+        help="A label on recorded series, above those of the specs; in the exact profile other "
+        "labels begin a new history. Repeatable.",
     ),
     click.option(
         "--slo-period-windows-path",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from generator import requirements, sli_plugins
+from generator import requirements, review, sli_plugins
 from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
 from generator.outputs import OutputSettings, formats
@@ -69,17 +69,27 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     plans, every_slo, problems = [], [], list(_colliding(outputs))
     seen: dict[str, Position] = {}
     covered = Coverage()
-    for source in sorted(sources, key=lambda source: str(source.path)):
-        located, found = parse_specs(source.data, source.shown, lenient=settings.lenient)
-        ready, more = _called(located, settings)
-        planned = [profile.plan(spec, settings.defaults) for spec in ready]
+    in_order_of_names = sorted(sources, key=lambda source: str(source.path))
+    parsed = [
+        (source, *parse_specs(source.data, source.shown, lenient=settings.lenient))
+        for source in in_order_of_names
+    ]
+    defaults = replace(
+        settings.defaults, recorded=_recorded(spec for _, read, _ in parsed for spec in read)
+    )
+    beside: list[tuple[LocatedSpec, list[SLO]]] = []
+    for source, located, found in parsed:
+        ready, more = called(located, settings.sli_plugins)
+        planned = [profile.plan(spec, defaults) for spec in ready]
+        beside += [(spec, _exact(each.slos)) for spec, each in zip(ready, planned, strict=True)]
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
         problems += [problem for each in planned for problem in each.problems]
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
-    problems += requirements.problems(covered)
+    problems += [*requirements.problems(covered), *_nothing_wanted(settings)]
+    problems += review.of_run(beside, defaults)
     return Plans(tuple(plans), tuple(every_slo), covered, tuple(in_order(problems)))
 
 
@@ -103,16 +113,25 @@ def render_one(
     return artifact
 
 
-def _called(
-    located: Iterable[LocatedSpec], settings: Settings
+def called(
+    located: Iterable[LocatedSpec], plugins: Mapping[str, SliPlugin]
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """The specs with the queries that SLI plugins write."""
     ready, problems = [], []
     for each in located:
-        spec, found = sli_plugins.called(each, settings.sli_plugins)
+        spec, found = sli_plugins.called(each, plugins)
         ready += [spec] if spec else []
         problems += found
     return ready, problems
+
+
+def _recorded(specs: Iterable[LocatedSpec]) -> frozenset[str]:
+    """The metrics that specs record beside their SLOs."""
+    return frozenset(each.record for located in specs for each in located.spec.recordings)
+
+
+def _exact(slos: Iterable[SLO | SlothSLO]) -> list[SLO]:
+    return [slo for slo in slos if isinstance(slo, SLO)]
 
 
 def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> list[Problem]:
@@ -149,6 +168,12 @@ def _wanted(part: Part, settings: Settings) -> Part:
         for group in part.groups
     ]
     return replace(part, groups=tuple(group for group in groups if group.rules))
+
+
+def _nothing_wanted(settings: Settings) -> Iterator[Problem]:
+    if not (settings.recordings or settings.alerts):
+        message = "without recordings and without alerts there is nothing to build"
+        yield Problem(Position("--disable-alerts"), message, "leave out --disable-recordings")
 
 
 def _output(source: Source, *, as_written: bool) -> PurePosixPath:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from generator import names
 from generator.firing import plain_firing
 from generator.model import AlertingRule, RecordingRule, RuleGroup
+from slos.schema.alert_text import escape
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.promql import wrapped
 from slos.schema.spec import Spec
@@ -34,7 +35,8 @@ def _alert(spec: Spec, alert: PlainAlert) -> AlertingRule:
         alert=firing.name,
         # People read the value: "9.000000000000002 failed" helps nobody at night.
         expr=f"round({fires}, {plain(alert.rounded_to)})",
-        labels=firing.labels,
+        # Labels of the spec are text; on an alert, a label is a template.
+        labels={key: escape(value) for key, value in firing.labels.items()} | dict(alert.labels),
         annotations=firing.annotations,
         for_=firing.for_,
         keep_firing_for=firing.keep_firing_for,

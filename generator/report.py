@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from generator.reports import HAPPENED
 from generator.write import Changes
 from slos.schema.problem import Problem, Severity
 
@@ -57,10 +58,9 @@ def written(changes: Changes, folder: str) -> None:
 
 def drift(changes: Changes, folder: str) -> None:
     """How a folder differs from what its specs give."""
-    said = {"added": "missing", "changed": "differs from its spec", "removed": "no spec makes it"}
     for verb, names in _verbs(changes):
         for name in names:
-            click.echo(f"{folder}/{name}: {said[verb]}", err=True)
+            click.echo(f"{folder}/{name}: {HAPPENED[verb]}", err=True)
     if changes:
         click.echo(f"{folder} is not what the specs give; run: slo-rules build", err=True)
 

@@ -66,10 +66,12 @@ class _Resolving:
                 **self.spec.labels,
                 **self.defaults.extra_labels,
             },
+            run_labels=self.defaults.extra_labels,
             signal=self.signal,
             burn_alerts=tuple(self._burn_alerts()),
             threshold_alerts=tuple(self._threshold_alerts()),
             absent_alert=self._absent_alert(),
+            expected_events=self.spec.expected_events,
         )
 
     @property
@@ -85,7 +87,8 @@ class _Resolving:
         if own := self.spec.alerting.windows:
             return timing.own_windows(own)
         from_files = (self.defaults.windows or {}).get(self.period)
-        return from_files or burn.windows_for(self.period, self.scrape)
+        ours = burn.windows_for(self.period, self.scrape)
+        return from_files or timing.rounded(ours, self.scrape)
 
     @property
     def promise(self) -> wording.Promise:

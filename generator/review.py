@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from generator import lint
 from generator.defaults import Defaults
 from generator.firing import plain_firing
-from generator.lint.subject import Finding, OfAlert, OfSlo, OfSpec
+from generator.lint.subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import SLO
 from slos.schema.document import Location
 from slos.schema.firing import Silence
@@ -21,10 +21,10 @@ UNUSED = "unused-silence"
 def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
     """What checks say of an SLO, as it was resolved and as it was written."""
     written = located.spec.slos[index]
-    subject = OfSlo(slo, written, defaults.retention)
+    subject = OfSlo(slo, written, defaults.retention, defaults.recorded)
     found = list(lint.of_slo(subject, review=defaults.review))
     if defaults.facts:
-        found += lint.live(subject, defaults.facts(slo))
+        found += lint.live(subject, defaults.facts.of_slo(slo))
     yield from _told(located, ("slos", index), written.silence, found, defaults)
 
 
@@ -34,26 +34,52 @@ def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
         firing = plain_firing(located.spec, alert)
         subject = OfAlert(firing, alert.query, located.spec)
         found = list(lint.of_alert(subject, review=defaults.review))
+        found += _of_query(located.spec, alert.query, defaults)
         yield from _told(located, ("alerts", index), alert.silence, found, defaults)
 
 
-def of_spec(located: LocatedSpec, slos: Sequence[SLO], defaults: Defaults) -> Iterator[Problem]:
+def of_recordings(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+    """What checks say of recordings."""
+    for index, recording in enumerate(located.spec.recordings):
+        found = _of_query(located.spec, recording.query, defaults)
+        yield from _told(located, ("recordings", index), (), found, defaults)
+
+
+def of_spec(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
     """What checks say of a spec as a whole, and its silences that name no check."""
-    subject = OfSpec(located.spec, tuple(_alerts(located.spec, slos)))
-    found = list(lint.of_spec(subject, review=defaults.review))
+    found = list(lint.of_spec(OfSpec(located.spec), review=defaults.review))
     yield from _told(located, (), (), found, defaults)
     yield from _unknown(located, (), located.spec.silence)
 
 
-def _alerts(spec: Spec, slos: Sequence[SLO]) -> Iterator[tuple[Location, str, str]]:
-    """Path, owner and name of each; an SLO that could not be resolved has none."""
+def of_run(
+    specs: Sequence[tuple[LocatedSpec, Sequence[SLO]]], defaults: Defaults
+) -> Iterator[Problem]:
+    """What checks say of all specs of a run beside each other."""
+    named = (named for number, each in enumerate(specs) for named in _alerts(number, *each))
+    for number, check, finding in lint.of_run(OfRun(tuple(named)), review=defaults.review):
+        yield from _told(specs[number][0], (), (), [(check, finding)], defaults)
+
+
+def _of_query(spec: Spec, query: str, defaults: Defaults) -> list[tuple[str, Finding]]:
+    subject = OfQuery(query, spec.scrape_interval or defaults.scrape_interval, defaults.recorded)
+    found = list(lint.of_query(subject, review=defaults.review))
+    if defaults.facts:
+        found += lint.live_query(subject, defaults.facts.of_query(query))
+    return found
+
+
+def _alerts(number: int, located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Named]:
+    """All alerts of a spec; an SLO that could not be resolved has none."""
     resolved = {slo.name: slo for slo in slos}
-    for index, written in enumerate(spec.slos):
-        slo = resolved.get(written.name)
-        for firing in slo.firings if slo else ():
-            yield ("slos", index, "alerting"), repr(written.name), firing.name
-    for index, alert in enumerate(spec.alerts):
-        yield ("alerts", index, "name"), "the plain alerts", alert.name
+    for index, written in enumerate(located.spec.slos):
+        slo, path = resolved.get(written.name), ("slos", index, "alerting")
+        if slo:
+            owner, place = f"the SLO {slo.id!r}", str(located.at(path))
+            yield from (Named(number, path, owner, each.name, place) for each in slo.firings)
+    for index, alert in enumerate(located.spec.alerts):
+        at = ("alerts", index, "name")
+        yield Named(number, at, "the plain alerts", alert.name, str(located.at(at)))
 
 
 def _told(

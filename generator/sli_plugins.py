@@ -1,6 +1,8 @@
 """SLI plugins: Python functions that write the query of an SLO, as Sloth's Go plugins do."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from traceback import extract_tb
 
@@ -54,12 +56,22 @@ def called(
     return replace(located, spec=located.spec.model_copy(update={"slos": slos})), []
 
 
+@contextmanager
+def aside() -> Iterator[None]:
+    """While a user's program runs, what it prints is no part of the rules."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
 def told(error: BaseException, file: str) -> Problem:
     """What a plugin raised, at the line of its file where it happened."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) else (lines or [0])[-1]
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
     at = Position(file, line or 0, 1 if line else 0)
+    if isinstance(error, SystemExit):
+        hint = "raise an error that says what is wrong instead"
+        return Problem(at, "the plugin would end the whole run by sys.exit()", hint)
     return Problem(at, f"the plugin failed: {type(error).__name__}: {reason or 'no reason given'}")
 
 
@@ -69,14 +81,15 @@ def _query(
     # The objective is a text with six decimals, as Go plugins get it.
     meta = {"service": spec.service, "slo": slo.name, "objective": f"{float(slo.objective):f}"}
     try:
-        query = plugin.write(meta, dict(spec.labels), dict(sli.options))
+        with aside():
+            query = plugin.write(meta, dict(spec.labels), dict(sli.options))
         return RawSli.model_validate({"error_ratio_query": query}), []
     except ValidationError as error:
         details = error.errors(include_url=False)
         about = f"for the SLO {slo.name!r} the plugin gave no query"
         wrong = [explain(detail, RawSli) for detail in details]
         return None, [Problem(Position(plugin.file), f"{about}: {m}", hint) for m, hint in wrong]
-    except Exception as error:  # noqa: BLE001 - whatever a user's program raises is a finding
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
         return None, [told(error, plugin.file)]
 
 

@@ -33,15 +33,15 @@ def counts_increments(slo: SLO) -> bool:
 def fine(slo: SLO, template: str) -> str:
     """The value of a query for the fine step that ends now.
 
-    Sample counts have nothing at the borders of a range to lose; ratios and slices, each of
-    which weighs as one, are read like counters over one scrape more.
+    Samples are counted when all are in; ratios and slices, each of which weighs as one, are
+    read over as long a range as counters.
     """
     step, scrape = slo.steps.fine, slo.steps.scrape
     if counts_increments(slo):
         return increments.at_once(template, step, scrape)
-    per_sample = slo.signal.counting is Counting.PER_SAMPLE
-    window = Duration(step.ms - 1) if per_sample else step + scrape
-    return promql.render(template, str(window)).strip()
+    if slo.signal.counting is Counting.PER_SAMPLE:
+        return increments.sampled(template, step, scrape)
+    return promql.render(template, str(increments.reach(step, scrape))).strip()
 
 
 def coarse(slo: SLO, template: str) -> str:

@@ -1,6 +1,6 @@
 """In which steps events are counted, and windows as a spec sets them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from generator import burn
 from generator.model import Steps
@@ -10,6 +10,7 @@ from slos.schema.units import Duration
 _FINE = Duration.of(minutes=1)
 # Fine steps in the shortest window: enough that a step more or less does not matter.
 _STEPS_IN_SHORTEST = 5
+_STEPS_AT_LEAST = 2
 # A period of 30 days is 4,320 coarse steps, which two rules read every few minutes.
 _FINE_IN_COARSE = 10
 # Prometheus looks back five minutes for a value: rarer ones would come and go.
@@ -18,10 +19,46 @@ _BELOW_LOOKBACK = Duration.of(minutes=4)
 
 def steps(scrape: Duration, windows: Iterable[Duration]) -> Steps:
     """One minute; less where alert windows are short, never less than a scrape."""
-    wanted = min(_FINE.ms, min(windows).ms // _STEPS_IN_SHORTEST)
-    fine = Duration(max(wanted, scrape.ms))
+    fine = _fine(scrape, sorted(windows))
     slow = max(min(fine * 4, _BELOW_LOOKBACK), fine)
     return Steps(scrape=scrape, fine=fine, coarse=fine * _FINE_IN_COARSE, slow=slow)
+
+
+def _fine(scrape: Duration, windows: Sequence[Duration]) -> Duration:
+    """The shortest step of at most twice the least, of which every window is a whole number.
+
+    The least where there is none: a window then looks at the whole steps that it begins.
+    """
+    shortest = windows[0].ms
+    least = max(min(_FINE.ms, shortest // _STEPS_IN_SHORTEST), scrape.ms)
+    whole_seconds = (
+        shortest // number
+        for number in range(shortest // least, max(1, shortest // (2 * least) - 1), -1)
+        if shortest % (number * 1000) == 0
+    )
+    for step in (least, *whole_seconds):
+        if all(window.ms % step == 0 for window in windows):
+            return Duration(step)
+    return Duration(least)
+
+
+def rounded(windows: burn.Windows, scrape: Duration) -> burn.Windows:
+    """Windows of our choice as whole numbers of fine steps; their burn rates stay."""
+    pairs = (*windows.page, *windows.ticket)
+    lengths = sorted({length for pair in pairs for length in (pair.short, pair.long)})
+    fine = _fine(scrape, lengths)
+    if all(length.ms % fine.ms == 0 for length in lengths):
+        return windows
+
+    def whole(length: Duration) -> Duration:
+        return fine * max(_STEPS_AT_LEAST, round(length.ms / fine.ms))
+
+    def of_steps(window: burn.Window) -> burn.Window:
+        long = whole(window.long)
+        return burn.Window(window.percent * long.ms / window.long.ms, whole(window.short), long)
+
+    quick, slow, day, days = map(of_steps, pairs)
+    return burn.Windows((quick, slow), (day, days))
 
 
 def own_windows(spec: AlertWindows) -> burn.Windows:

@@ -3,10 +3,12 @@
 import json
 import re
 from decimal import Decimal
+from typing import Any
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from slos.schema.go_regex import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 from slos.schema.wire import Labels
@@ -31,20 +33,20 @@ class DurationType(click.ParamType[Duration]):
             self.fail(str(error), param, ctx)
 
 
-class PatternType(click.ParamType[re.Pattern[str]]):
-    """A regular expression, found anywhere in a text."""
+class PatternType(click.ParamType[Pattern]):
+    """A regular expression as Go has it, found anywhere in a text."""
 
     name = "regex"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> re.Pattern[str]:
+    ) -> Pattern:
         """The pattern, or a usage error with what is wrong in it."""
-        if isinstance(value, re.Pattern):
+        if isinstance(value, Pattern):
             return value
         try:
-            return re.compile(str(value))
-        except re.error as error:
+            return Pattern(str(value))
+        except PatternError as error:
             self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
 
 
@@ -81,16 +83,22 @@ def plugin_uses(
     uses = []
     for value in values:
         try:
-            read = json.loads(value, parse_float=Decimal)
-            known = {key: read[key] for key in PluginUse.model_fields if key in read}
-            uses.append(PluginUse.model_validate(known))
+            uses.append(PluginUse.model_validate(_plugin_use(value)))
         except ValidationError as error:
             raise click.BadParameter(f"{value}: {_said(error)}") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise click.BadParameter(
                 f'{value!r} is not a plugin; write it as {{"id": "...", "config": {{}}}}'
             ) from error
     return tuple(uses)
+
+
+def _plugin_use(text: str) -> dict[str, Any]:
+    """Keys in any case, and a configuration as JSON within JSON: the form Sloth's help shows."""
+    read = {key.lower(): item for key, item in json.loads(text, parse_float=Decimal).items()}
+    if isinstance(read.get("config"), str):
+        read["config"] = json.loads(read["config"] or "null", parse_float=Decimal)
+    return {key: read[key] for key in PluginUse.model_fields if key in read}
 
 
 def _said(error: ValidationError) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from exporter.config import load
 from generator.pipeline import Settings, Source, plan
 from slos.schema.problem import errors
 
@@ -28,6 +29,27 @@ def test_every_spec_in_the_documentation_builds(name: str, text: str) -> None:
     planned = plan([source], Settings())
     assert errors(planned.problems) == []
     assert any(each.groups for each in planned.plans)
+
+
+def _configurations() -> list[str]:
+    return [
+        text
+        for page in PAGES
+        for text in _BLOCK.findall(page.read_text())
+        if text.startswith("target:")
+    ]
+
+
+@pytest.mark.parametrize("text", _configurations())
+def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINEAR_API_KEY", "lin_api_of_the_docs")
+    (tmp_path / "slos").symlink_to(ROOT / "slos")
+    (tmp_path / "slo-probe.yaml").write_text(text)
+    loaded, problems = load(tmp_path / "slo-probe.yaml")
+    assert not problems
+    assert loaded
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -6,9 +6,12 @@ from pathlib import Path
 # An event a second shows much in a minute. The timeout is short, so that a lost event is known
 # to be lost soon; in production it lies above agent-sre's own limits (see docs/operating.md).
 _INTERVAL, _TIMEOUT, _LATE_AFTER, _SETTLE, _IN_FLIGHT = "1s", "8s", "5s", "1s", 10
+_ENOUGH_AN_HOUR = 100_000
 
 
-def probe(*, target: str, canary: int, specs: list[Path], journal: Path) -> str:
+def probe(
+    *, target: str, canary: int, specs: list[Path], journal: Path, linear: str, key: Path
+) -> str:
     """Configuration of `slo-probe run`; JSON is YAML."""
     return json.dumps(
         {
@@ -18,6 +21,16 @@ def probe(*, target: str, canary: int, specs: list[Path], journal: Path) -> str:
             "journal": {"path": str(journal)},
             "specs": [str(path) for path in specs],
             "shutdown_grace": "1s",
+            "observers": {
+                "linear": {
+                    "url": linear,
+                    "key_file": str(key),
+                    "requests_per_hour": _ENOUGH_AN_HOUR,
+                    "every": "1s",
+                    "within": "5s",
+                    "linger": "1s",
+                }
+            },
             "probes": {
                 "remediation": {
                     "interval": _INTERVAL,

@@ -22,6 +22,7 @@ class Stack:
     """Where the running components answer; None where one is not there."""
 
     agent: str
+    linear: str
     probe: str
     prometheus: str | None
     alertmanager: str | None
@@ -30,6 +31,7 @@ class Stack:
         """What a person may want to open."""
         found = {
             "agent-sre (simulated)": self.agent,
+            "Linear (simulated)": self.linear,
             "slo-probe": self.probe,
             "Prometheus": self.prometheus,
             "Alertmanager": self.alertmanager,
@@ -68,13 +70,14 @@ def running(
             return child
 
         canary = free_port()
-        agent = _start_agent(up, canary, faults)
-        probe = _start_probe(up, folder, target=agent, canary=canary, specs=specs)
+        linear = _start_linear(up, folder)
+        agent = _start_agent(up, canary, linear, faults)
+        probe = _start_probe(up, folder, target=agent, canary=canary, specs=specs, linear=linear)
         alertmanager = _start_alertmanager(up, folder, webhook=webhook, say=say)
         prometheus = _start_prometheus(
             up, folder, probe=probe, alertmanager=alertmanager, rules=rules, say=say
         )
-        yield Stack(agent, probe, prometheus, alertmanager)
+        yield Stack(agent, linear.url, probe, prometheus, alertmanager)
 
 
 Up = Callable[..., Child]
@@ -91,17 +94,38 @@ def _build_rules(specs: Path, rules: Path) -> None:
         raise NotReadyError(f"the rules could not be built:\n{built.stderr}")
 
 
-def _start_agent(up: Up, canary: int, faults: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class _Linear:
+    """The stand-in for Linear, and the key that it takes."""
+
+    url: str
+    key: Path
+
+
+def _start_linear(up: Up, folder: Path) -> _Linear:
+    key = folder / "linear-key"
+    key.write_text("lin_api_of_the_live_run\n")
+    child = up(
+        "linear", _BIN / "slo-probe", "simulate-linear", "--listen", "127.0.0.1:0",
+        "--key-file", key,
+    )  # fmt: skip
+    return _Linear(announced(child, "listening on "), key)
+
+
+def _start_agent(up: Up, canary: int, linear: _Linear, faults: Sequence[str]) -> str:
     flags = [part for fault in faults for part in ("--fault", fault)]
     function = f"http://127.0.0.1:{canary}/"
     child = up(
         "simulator", _BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
-        "--function-url", function, *flags,
+        "--function-url", function, "--linear-url", linear.url, "--linear-key-file", linear.key,
+        *flags,
     )  # fmt: skip
     return announced(child, "listening on ")
 
 
-def _start_probe(up: Up, folder: Path, *, target: str, canary: int, specs: Path) -> str:
+def _start_probe(
+    up: Up, folder: Path, *, target: str, canary: int, specs: Path, linear: _Linear
+) -> str:
     config = folder / "slo-probe.yaml"
     files = sorted(specs.glob("*.yaml")) if specs.is_dir() else [specs]
     text = configs.probe(
@@ -109,6 +133,8 @@ def _start_probe(up: Up, folder: Path, *, target: str, canary: int, specs: Path)
         canary=canary,
         specs=[path.resolve() for path in files],
         journal=folder / "journal.sqlite",
+        linear=linear.url,
+        key=linear.key,
     )
     config.write_text(text)
     child = up("slo-probe", _BIN / "slo-probe", "run", "--config", config)

@@ -44,4 +44,4 @@ class Way:
     async def _post(self, alert: Alert, event: object) -> Reply:
         reach = self._reach
         trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
-        return await reach.sender.post(reach.url, event, headers={**reach.headers(), **trace})
+        return await reach.direct.post(reach.url, event, headers={**reach.headers(), **trace})

@@ -1,12 +1,11 @@
 """The remediation probe: one fired alert in, one execution of the canary out, on each way."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from exporter.courier import Errand
-from exporter.fields import Length, Section
+from exporter.fields import Length, RouteName, Section
 from exporter.means import Means
 from exporter.probes import Probe, key_of
 from exporter.sending import Sending
@@ -31,9 +30,7 @@ class Override(Section):
 class Settings(Sending):
     """Settings of the remediation probe."""
 
-    paths: dict[Annotated[Route, Field(strict=False)], Override] = Field(
-        default={Route.DIRECT: Override()}, min_length=1
-    )
+    paths: dict[RouteName, Override] = Field(default={Route.DIRECT: Override()}, min_length=1)
     """The ways to take, each on a plan of its own: direct, broker, alertmanager. Default direct
     alone. The other two need a section under `paths` of the whole configuration."""
 

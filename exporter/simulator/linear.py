@@ -71,7 +71,8 @@ class Linear:
                 if not created["issueCreate"]["success"]:
                     raise LinearError("Linear did not create the issue")
         except FAILURES as error:
-            raise LinearError(f"Linear failed: {error!r}") from error
+            # Not its text: an error of the HTTP library may show the request, and so the key.
+            raise LinearError(f"Linear failed: {type(error).__name__}") from None
 
     async def _team_id(self) -> str:
         async with self._looking_up:

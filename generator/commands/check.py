@@ -1,17 +1,20 @@
 """`slo-rules check`: are the specs right, and is the folder what they give?"""
 
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from generator import build, live, report, values, write
+from generator.lint.subject import Facts
 from generator.load import STDOUT
+from generator.model import SLO
 from generator.options import Request, request_of, spec_options
 from generator.pipeline import Plans, Settings
-from generator.reports import reports
+from generator.reports import Told, reports
 from generator.write import Changes
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
@@ -59,10 +62,11 @@ def command(
       slo-rules check -o - --prometheus http://localhost:9090
     """
     request = request_of(options)
+    prometheus = Remembering(live.Prometheus(url)) if url else None
     try:
         plans = build.plan_inputs(
             request.inputs,
-            _reviewing(request.settings, retention, url),
+            _reviewing(request.settings, retention, prometheus),
             out=request.out,
             reading=request.reading,
         )
@@ -71,21 +75,65 @@ def command(
         sys.exit(1)
     plans, changes = _compared(plans, request)
     chosen = "json" if as_json else output
+    facts = prometheus.shown() if prometheus else None
     if chosen == "text":
         _tell(plans, changes, request.out)
+        for each in facts or ():
+            click.echo(_line(each), err=True)
     else:
-        click.echo(reports()[chosen].text(plans.problems, asdict(changes) if changes else None))
+        out = str(Path(request.out).parent) if request.to_file else request.out
+        drift = asdict(changes) if changes else None
+        click.echo(reports()[chosen].text(Told(plans.problems, drift, out, facts)))
     sys.exit(1 if plans.broken or changes else 0)
 
 
-def _reviewing(settings: Settings, retention: Duration | None, url: str | None) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """A Prometheus, and what it said of each SLO."""
+
+    prometheus: live.Prometheus
+    said: dict[str, Facts] = field(default_factory=dict)
+
+    def of_slo(self, slo: SLO) -> Facts:
+        """As Prometheus says it, kept for those who read the result."""
+        self.said[slo.id] = facts = self.prometheus.of_slo(slo)
+        return facts
+
+    def of_query(self, query: str) -> Facts:
+        """As Prometheus says it."""
+        return self.prometheus.of_query(query)
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The facts of each SLO, for programs."""
+        return [
+            {
+                "slo": slo,
+                "series": dict(facts.series),
+                "samples": facts.samples,
+                "types": dict(facts.types),
+                "events": facts.events,
+            }
+            for slo, facts in self.said.items()
+        ]
+
+
+def _line(facts: Mapping[str, Any]) -> str:
+    """The facts of an SLO, for people."""
+    series = sum(facts["series"].values())
+    types = ", ".join(f"{metric} is a {kind}" for metric, kind in facts["types"].items())
+    read = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples an evaluation"
+    return f"{read}; {types or 'no metric with a known type'}"
+
+
+def _reviewing(
+    settings: Settings, retention: Duration | None, prometheus: Remembering | None
+) -> Settings:
     """All checks, and those that a running Prometheus allows."""
-    prometheus = live.Prometheus(url) if url else None
     defaults = replace(
         settings.defaults,
         review=True,
-        retention=retention or (prometheus.retention() if prometheus else None),
-        facts=prometheus.facts if prometheus else None,
+        retention=retention or (prometheus.prometheus.retention() if prometheus else None),
+        facts=prometheus,
     )
     return replace(settings, defaults=defaults)
 

@@ -16,17 +16,29 @@ from slos.schema.problem import errors
 @click.option("--to", type=click.Choice(["sloth"]), required=True, help="The dialect wanted.")
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
 @click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does.")
-def command(specs: tuple[Path, ...], to: str, out: str, *, lenient: bool) -> None:  # noqa: ARG001 - there is one
+@click.option(
+    "-p",
+    "--plugins",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="SLI plugins, whose queries take their place. Repeatable.",
+)
+def command(
+    specs: tuple[Path, ...], to: str, out: str, *, lenient: bool, plugins: tuple[Path, ...]
+) -> None:
     """Write specs of any dialect as plain Sloth prometheus/v1.
 
-    Every SLI becomes events or a raw query. What Sloth cannot say is left out: a comment in the
-    result and a warning name it.
+    Every SLI becomes events or a raw query, those of plugins too. What Sloth cannot say is left
+    out: a comment in the result and a warning name it.
 
     \b
     Examples:
       slo-rules convert --to sloth slos/agent-sre.yaml -o sloth.yaml
     """
-    located, problems = build.read_specs(specs or (Path("slos"),), lenient=lenient, out=out)
+    _ = to  # there is one
+    inputs = specs or (Path("slos"),)
+    located, problems = build.read_specs(inputs, lenient=lenient, out=out, plugins=plugins)
     text, found = convert.to_sloth(located)
     problems = [*problems, *found]
     report.problems(problems)

@@ -42,7 +42,7 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
       slo-rules test
       slo-rules test rules/tests/agent-sre/agent-sre-availability-quick.yaml
     """
-    found = shutil.which(program)
+    found = _program(program)
     if not found:
         click.echo(
             f"error: there is no {program!r}; install Prometheus (Debian: apt install prometheus), "
@@ -66,6 +66,12 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
     else:
         click.echo(f"{len(ran)} test files, {len(failed)} failed", err=True)
     sys.exit(1 if failed else 0)
+
+
+def _program(name: str) -> str | None:
+    """Where it is, whatever folder it is run in."""
+    found = shutil.which(name)
+    return str(Path(found).absolute()) if found else None
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator import alerts, counts, names, ratios, tiers
+from generator import alerts, counts, increments, names, ratios, tiers
 from generator.model import SLO, Rule, RuleGroup
 from slos.schema.units import plain
 
@@ -30,7 +30,8 @@ def _quantiles(slo: SLO) -> Iterator[Rule]:
     if not histogram:
         return
     by = ", ".join(["le", *histogram.by])
-    rates = f"sum by ({by}) (rate({histogram.buckets}[{window}]))"
+    read = max(window, increments.reach(slo.steps.fine, slo.steps.scrape))
+    rates = f"sum by ({by}) (rate({histogram.buckets}[{read}]))"
     record = names.latency_quantile(window)
     for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Facts, Finding, OfSlo
+from generator.lint.subject import Facts, Finding, OfQuery, OfSlo
 
 ID = "many-samples"
 ALWAYS = False
@@ -11,10 +11,20 @@ _MANY = 1_000_000
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """By the samples that its raw queries read once a minute."""
+    """By the samples that its raw queries read, every fine step."""
     if facts.samples > _MANY:
-        yield Finding(
-            ("sli",),
-            f"one evaluation reads {facts.samples:,} samples, every {subject.slo.steps.fine}",
-            "select fewer series, or record a sum and read that",
-        )
+        yield _found(("sli",), facts.samples, f"every {subject.slo.steps.fine}")
+
+
+def live_query(_: OfQuery, facts: Facts) -> Iterator[Finding]:
+    """The same of a plain alert or a recording."""
+    if facts.samples > _MANY:
+        yield _found(("query",), facts.samples, "every minute")
+
+
+def _found(path: tuple[str, ...], samples: int, when: str) -> Finding:
+    return Finding(
+        path,
+        f"one evaluation reads {samples:,} samples, {when}",
+        "select fewer series, or record a sum and read that",
+    )

@@ -7,24 +7,39 @@ import promql_parser as ast
 from generator.lint.subject import Finding, OfSlo
 from slos.schema import promql
 from slos.schema.sli.raw import RawSli
+from slos.schema.sli.threshold import ThresholdSli
 
 ID = "empty-ratio"
 ALWAYS = False
 
+_COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
+
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """A raw query that divides: without traffic it gives 0/0, and that time is left out."""
+    """A query that divides, wherever in it: without traffic it gives 0/0, and that is left out."""
     sli = subject.written.sli.chosen()
-    if not isinstance(sli, RawSli):
+    if isinstance(sli, RawSli):
+        query = sli.error_ratio_query
+    elif isinstance(sli, ThresholdSli):
+        query = sli.query
+    else:
         return
-    tree = promql.parse_template(sli.error_ratio_query)
-    while isinstance(tree, ast.ParenExpr):
-        tree = tree.expr
-    if not isinstance(tree, ast.BinaryExpr) or str(tree.op) != "/":
-        return
-    if not isinstance(tree.rhs, ast.NumberLiteral):
+    if any(_divides(node) for node in promql.walk(promql.parse_template(query))):
         yield Finding(
-            ("sli", "raw"),
+            ("sli", sli.KEY),
             "without traffic the query is 0/0, and such time counts neither as good nor as bad",
             "write its two sides as 'events', so that each event weighs the same",
         )
+
+
+def _divides(node: ast.Expr) -> bool:
+    """Whether it divides by a series that may be zero."""
+    if not isinstance(node, ast.BinaryExpr) or str(node.op) != "/":
+        return False
+    divisor = node.rhs
+    while isinstance(divisor, ast.ParenExpr):
+        divisor = divisor.expr
+    # `a / (b > 0)` is no ratio where there is nothing, and meant to be none.
+    drops_zeros = isinstance(divisor, ast.BinaryExpr) and str(divisor.op) in _COMPARISONS
+    reads = any(isinstance(inner, ast.VectorSelector) for inner in promql.walk(divisor))
+    return reads and not drops_zeros

@@ -1,31 +1,39 @@
 """Metrics and labels are named as Prometheus asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.lint.subject import Finding, OfSlo
+from generator.lint.subject import Finding, OfQuery, OfSlo
 from slos.schema import promql
 
 ID = "metric-names"
 ALWAYS = False
 
-_COUNTERS = ("rate", "increase")
+_COUNTERS = ("rate", "irate", "increase")
 _OF_COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
     """Rates of what is not called like a counter, and labels Prometheus keeps for itself."""
-    signal = subject.slo.signal
+    yield from _found(subject.queries, ("sli",))
+
+
+def of_query(subject: OfQuery) -> Iterator[Finding]:
+    """The same of a plain alert or a recording."""
+    yield from _found(subject.queries, ("query",))
+
+
+def _found(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[Finding]:
     odd: dict[str, str] = {}
-    for template in (signal.total, signal.errors):
-        for node in promql.walk(promql.parse_template(template)):
+    for query in queries:
+        for node in promql.walk(promql.parse_template(query)):
             if isinstance(node, ast.Call) and node.func.name in _COUNTERS:
                 odd |= _rated(node)
             elif isinstance(node, ast.VectorSelector):
                 odd |= _labels(node)
     for message, hint in odd.items():
-        yield Finding(("sli",), message, hint)
+        yield Finding(path, message, hint)
 
 
 def _rated(call: ast.Call) -> dict[str, str]:

@@ -1,9 +1,12 @@
-"""An alert about agent-sre must not make agent-sre act on itself."""
+"""No alert may make agent-sre act: what it says of agent-sre, or of what watches it, would loop.
+
+An alert with the annotation `lambda_function` makes agent-sre call that function. Alerts built here
+are about agent-sre, or about what watches it, whatever service a spec names.
+"""
 
 from collections.abc import Iterator
 
 from generator.lint.subject import Finding, OfAlert, OfSlo
-from slos.schema import contract
 from slos.schema.problem import Severity
 
 ID = "remediation-loop"
@@ -13,24 +16,23 @@ _REMEDIATION = "lambda_function"
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Alerts of an SLO of agent-sre that name a function to call."""
-    slo = subject.slo
-    named = any(_REMEDIATION in firing.annotations for firing in slo.firings)
-    if named and slo.service == contract.SERVICE:
-        yield _found(("alerting",))
+    """Alerts of an SLO that name a function to call."""
+    named = (each.name for each in subject.slo.firings if _REMEDIATION in each.annotations)
+    first = next(named, None)
+    if first is not None:
+        yield _found(("alerting",), first)
 
 
 def of_alert(subject: OfAlert) -> Iterator[Finding]:
-    """Plain alerts of agent-sre that do."""
-    named = _REMEDIATION in subject.firing.annotations
-    if named and subject.spec.service == contract.SERVICE:
-        yield _found(("annotations",))
+    """Plain alerts that do."""
+    if _REMEDIATION in subject.firing.annotations:
+        yield _found(("annotations",), subject.firing.name)
 
 
-def _found(path: tuple[str, ...]) -> Finding:
+def _found(path: tuple[str, ...], name: str) -> Finding:
     return Finding(
         path,
-        f"an alert about {contract.SERVICE} names a {_REMEDIATION}",
+        f"the alert {name!r} names a {_REMEDIATION}, and no alert may start a remediation here",
         "remove the annotation: a failing agent would call it again and again",
         Severity.ERROR,
     )

@@ -1,14 +1,20 @@
 """A rate over a window with fewer than two scrapes sees nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from generator.lint.subject import Finding, OfSlo
+import promql_parser as ast
+
+from generator.lint.subject import Finding, OfQuery, OfSlo
+from slos.schema import promql
 from slos.schema.problem import Severity
+from slos.schema.units import Duration
 
 ID = "short-window"
 ALWAYS = True
 
 _SCRAPES_IN_WINDOW = 2
+# What needs two samples to say anything.
+_OF_TWO = {"rate", "irate", "increase", "delta", "idelta", "deriv"}
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
@@ -21,5 +27,31 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
                 ("alerting",),
                 f"the window {window} is shorter than two scrapes of {slo.steps.scrape}",
                 "make the window longer, or set 'scrape_interval' to what it is",
+                Severity.ERROR,
+            )
+    yield from _found(subject.queries, slo.steps.scrape, ("sli",))
+
+
+def of_query(subject: OfQuery) -> Iterator[Finding]:
+    """Ranges of a plain alert or a recording."""
+    yield from _found(subject.queries, subject.scrape, ("query",))
+
+
+def _found(queries: Sequence[str], scrape: Duration, path: tuple[str, ...]) -> Iterator[Finding]:
+    """Ranges that a query spells out itself."""
+    read = {
+        (node.func.name, Duration.of(seconds=argument.range.total_seconds())): None
+        for query in queries
+        for node in promql.walk(promql.parse_template(query))
+        if isinstance(node, ast.Call) and node.func.name in _OF_TWO
+        for argument in node.args
+        if isinstance(argument, ast.MatrixSelector)
+    }
+    for function, length in read:
+        if length < scrape * _SCRAPES_IN_WINDOW:
+            yield Finding(
+                path,
+                f"{function}() over {length} is shorter than two scrapes of {scrape}",
+                "make the range longer, or set 'scrape_interval' to what it is",
                 Severity.ERROR,
             )

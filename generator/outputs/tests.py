@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
-from generator.plain import INTERVAL
 from generator.unit_tests import case, of_plain, of_slo
 
 NAME = "tests"
@@ -26,7 +25,7 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
                 path = folder / f"{slo.id}-{name}.yaml"
                 yield Artifact(path, text.document(plan.sources, lines))
         for group, cases in of_plain.files(part.spec) if part.spec else ():
-            lines = case.lines(rules, [group], INTERVAL, cases)
+            lines = case.lines(rules, [group], min(each.step for each in cases), cases)
             path = folder / f"{group.replace(':', '-')}.yaml"
             yield Artifact(path, text.document(plan.sources, lines))
 

@@ -10,6 +10,7 @@ from generator.profiles import Planned
 from generator.resolve import resolve
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem, Severity
+from slos.schema.spec import Spec
 
 NAME = "exact"
 AS_WRITTEN = False
@@ -19,12 +20,28 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     """Fine, coarse and period group of each SLO, and what else is watched."""
     slos, problems = resolve(located, defaults)
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
-    groups = (*of_slos, *plain.groups(located.spec))
-    reviewed = (*review.of_alerts(located, defaults), *review.of_spec(located, slos, defaults))
+    spec = _of_run(located.spec, defaults)
+    groups = (*of_slos, *plain.groups(spec))
+    reviewed = (
+        *review.of_alerts(located, defaults),
+        *review.of_recordings(located, defaults),
+        *review.of_spec(located, defaults),
+    )
     found = (*problems, *reviewed, *_plugins_passed_over(defaults))
-    beside = located.spec if located.spec.alerts or located.spec.recordings else None
+    beside = spec if spec.alerts or spec.recordings else None
     part = Part(groups, _named(located), tuple(slos), beside)
     return Planned(part.slos, part, found)
+
+
+def _of_run(spec: Spec, defaults: Defaults) -> Spec:
+    """The spec with the labels of the run on what it records, so that runs do not collide."""
+    if not defaults.extra_labels:
+        return spec
+    recordings = [
+        each.model_copy(update={"labels": {**each.labels, **defaults.extra_labels}})
+        for each in spec.recordings
+    ]
+    return spec.model_copy(update={"recordings": recordings})
 
 
 def _named(located: LocatedSpec) -> RuleObject | None:

@@ -1,15 +1,47 @@
 """How `check` tells what it found; the folder is the registry, one file each.
 
-A report module has a `NAME` and makes one text of problems and drift with `text(found, drift)`.
+A report module has a `NAME` and makes one text of all that was found with `text(told)`.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, cast
+from pathlib import PurePath
+from typing import Any, Protocol, cast
 
 from slos.schema.problem import Problem
+
+HAPPENED = {
+    "added": "missing",
+    "changed": "differs from its spec",
+    "removed": "no spec makes it",
+}
+"""What is wrong with a file, as its reader sees it, by what a build would do to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a check has to tell.
+
+    Attributes:
+        problems: of specs.
+        drift: files of the build by what a build would do to them; None where all is well.
+        folder: where they lie, as the user named it.
+        facts: of each SLO, where a live Prometheus was asked; None where none was.
+    """
+
+    problems: Sequence[Problem]
+    drift: Mapping[str, Any] | None = None
+    folder: str = ""
+    facts: Sequence[Mapping[str, Any]] | None = None
+
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Each file that drifted, as the user would name it, and what is wrong with it."""
+        for verb, said in HAPPENED.items():
+            for name in (self.drift or {}).get(verb, ()):
+                yield str(PurePath(self.folder, name)), f"{said}; run: slo-rules build"
 
 
 class Report(Protocol):
@@ -17,13 +49,8 @@ class Report(Protocol):
 
     NAME: str
 
-    def text(self, found: Sequence[Problem], drift: Mapping[str, Sequence[str]] | None, /) -> str:
-        """All that was found.
-
-        Args:
-            found: problems of specs.
-            drift: files of the build by what happened to them; None where there is none.
-        """
+    def text(self, told: Told, /) -> str:
+        """All that was found."""
         ...
 
 

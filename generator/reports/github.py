@@ -3,8 +3,9 @@
 Format: workflow commands of GitHub Actions, `::warning file=,line=,col=,title=::message`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
+from generator.reports import Told
 from slos.schema.problem import Problem
 
 NAME = "github"
@@ -13,9 +14,10 @@ _IN_MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTY = {**_IN_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def text(found: Sequence[Problem], drift: Mapping[str, Sequence[str]] | None) -> str:
+def text(told: Told) -> str:
     """A line for each problem and each file that drifted."""
-    return "\n".join([*map(_annotation, found), *_of_drift(drift or {})])
+    drifted = (_command("error", {"file": file}, said) for file, said in told.files())
+    return "\n".join([*map(_annotation, told.problems), *drifted])
 
 
 def _annotation(problem: Problem) -> str:
@@ -25,12 +27,6 @@ def _annotation(problem: Problem) -> str:
     title = {"title": problem.check} if problem.check else {}
     said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
     return _command(str(problem.severity), {**place, **title}, said)
-
-
-def _of_drift(drift: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    for what, names in drift.items():
-        for name in names if not isinstance(names, int) else ():
-            yield _command("error", {"file": name}, f"{what} by the specs; run: slo-rules build")
 
 
 def _command(kind: str, properties: Mapping[str, str], message: str) -> str:

@@ -1,15 +1,15 @@
 """`json`: one object, for programs."""
 
 import json
-from collections.abc import Mapping, Sequence
+from typing import Any
 
-from slos.schema.problem import Problem
+from generator.reports import Told
 
 NAME = "json"
 
 
-def text(found: Sequence[Problem], drift: Mapping[str, Sequence[str]] | None) -> str:
-    """Problems and drift."""
+def text(told: Told) -> str:
+    """Problems and drift, and facts where a Prometheus was asked."""
     problems = [
         {
             "file": problem.at.file,
@@ -20,6 +20,9 @@ def text(found: Sequence[Problem], drift: Mapping[str, Sequence[str]] | None) ->
             "hint": problem.hint,
             "check": problem.check,
         }
-        for problem in found
+        for problem in told.problems
     ]
-    return json.dumps({"problems": problems, "drift": drift}, indent=2, ensure_ascii=False)
+    whole: dict[str, Any] = {"problems": problems, "drift": told.drift}
+    if told.facts is not None:
+        whole["facts"] = list(told.facts)
+    return json.dumps(whole, indent=2, ensure_ascii=False)

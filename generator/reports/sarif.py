@@ -1,32 +1,57 @@
 """`sarif`: SARIF 2.1.0, which code scanning and editors read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from inspect import getdoc
+from pathlib import PurePath
+from types import ModuleType
 from typing import Any
+from urllib.parse import quote
 
+from generator import lint
+from generator.reports import Told
 from slos.schema.problem import Problem
 
 NAME = "sarif"
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_PAGES = "docs/checks"
+# Pages of checks; a help URI has to be absolute, wherever the results are read.
+_PAGES = "https://github.com/bvlucena/slo-monitor/blob/main/docs/checks"
+_LOOKS = ("of_slo", "of_alert", "of_query", "of_spec", "of_run", "live", "live_query")
 
 
-def text(found: Sequence[Problem], drift: Mapping[str, Sequence[str]] | None) -> str:
+def text(told: Told) -> str:
     """One run with a result for each problem; drift is a result as well."""
-    checks = sorted({problem.check for problem in found if problem.check})
-    rules = [{"id": check, "helpUri": f"{_PAGES}/{check}.md"} for check in checks]
-    drifted = [
-        _result("error", f"{what} by the specs; run: slo-rules build", name)
-        for what, names in (drift or {}).items()
-        if not isinstance(names, int)
-        for name in names
-    ]
+    checks = sorted({problem.check for problem in told.problems if problem.check})
+    drifted = [_result("error", said, file) for file, said in told.files()]
     run = {
-        "tool": {"driver": {"name": "slo-rules", "rules": rules}},
-        "results": [*map(_of_problem, found), *drifted],
+        "tool": {"driver": {"name": "slo-rules", "rules": list(map(_rule, checks))}},
+        "results": [*map(_of_problem, told.problems), *drifted],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _rule(check: str) -> dict[str, Any]:
+    """A check as its module describes itself."""
+    page = f"{_PAGES}/{quote(check)}.md"
+    module = lint.checks().get(check)
+    # A check that has no module is about silences or requirements.
+    short, *more = _paragraphs(module) if module else [f"{check.replace('-', ' ').capitalize()}."]
+    full = " ".join([short, *more])
+    return {
+        "id": check,
+        "shortDescription": {"text": short},
+        "fullDescription": {"text": full},
+        "help": {"text": f"{full} See {page}", "markdown": f"{full} [More]({page})"},
+        "helpUri": page,
+    }
+
+
+def _paragraphs(module: ModuleType) -> Iterator[str]:
+    """What it is for, and what each of its functions looks at."""
+    told = [module, *(getattr(module, look) for look in _LOOKS if hasattr(module, look))]
+    for each in told:
+        yield " ".join((getdoc(each) or "").split())
 
 
 def _of_problem(problem: Problem) -> dict[str, Any]:
@@ -41,9 +66,15 @@ def _of_problem(problem: Problem) -> dict[str, Any]:
 
 
 def _result(level: str, message: str, file: str) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": file}}
+    place = {"artifactLocation": {"uri": _uri(file)}}
     return {
         "level": level,
         "message": {"text": message},
         "locations": [{"physicalLocation": place}],
     }
+
+
+def _uri(file: str) -> str:
+    """A relative file stays relative to where the run was started."""
+    path = PurePath(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from generator.model import AlertingRule
 from generator.slo_plugins import SloPlugin
 from generator.sloth.model import SlothRules, SlothSLO, matchers
 from slos.schema.units import Duration
-from slos.schema.wire import DurationField
+from slos.schema.wire import AlertText, HoldField, LabelName
 
 _FIVE_MINUTES = Duration.of(minutes=5)
 
@@ -22,11 +22,11 @@ class ErrorBudgetExhaustedAlert(SloPlugin):
     ID: ClassVar = "sloth.dev/contrib/error_budget_exhausted_alert/v1"
 
     threshold: Decimal = Decimal(0)
-    for_: DurationField = Field(alias="for", default=_FIVE_MINUTES)
-    annotations: dict[str, str] = Field(default_factory=dict)
-    alert_name: str = "ErrorBudgetExhausted"
-    selector_labels: dict[str, str] = Field(default_factory=dict)
-    alert_labels: dict[str, str] = Field(default_factory=dict)
+    for_: HoldField = Field(alias="for", default=_FIVE_MINUTES)
+    annotations: dict[LabelName, AlertText] = Field(default_factory=dict)
+    alert_name: Annotated[str, Field(min_length=1)] = "ErrorBudgetExhausted"
+    selector_labels: dict[LabelName, str] = Field(default_factory=dict)
+    alert_labels: dict[LabelName, AlertText] = Field(default_factory=dict)
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
         found = matchers({**slo.identity, **slo.labels, **self.selector_labels})
@@ -36,6 +36,6 @@ class ErrorBudgetExhaustedAlert(SloPlugin):
             expr=f"{names.BUDGET_REMAINING}{found} <= {limit}",
             labels=self.alert_labels,
             annotations=self.annotations,
-            for_=self.for_,
+            for_=self.for_ if self.for_.ms else None,
         )
         return replace(rules, alerts=replace(rules.alerts, rules=(*rules.alerts.rules, alert)))

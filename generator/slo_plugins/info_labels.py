@@ -9,6 +9,7 @@ from generator import names
 from generator.model import RecordingRule
 from generator.slo_plugins import SloPlugin
 from generator.sloth.model import SlothRules, SlothSLO
+from slos.schema.wire import LabelName
 
 
 class InfoLabels(SloPlugin):
@@ -16,7 +17,7 @@ class InfoLabels(SloPlugin):
 
     ID: ClassVar = "sloth.dev/contrib/info_labels/v1"
 
-    labels: Annotated[dict[str, str], Field(min_length=1)]
+    labels: Annotated[dict[LabelName, str], Field(min_length=1)]
     metric_name: str = Field(alias="metricName", default=names.INFO)
 
     def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin

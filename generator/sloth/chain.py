@@ -90,8 +90,9 @@ class Chain:
             return kind.model_validate(link.use.config), []
         except ValidationError as error:
             return None, [
-                self._problem(link, *explain(detail, kind), below=("config", *detail["loc"]))
+                self._problem(link, *explain({**detail, "loc": where}, kind), below=where)
                 for detail in error.errors(include_url=False)
+                for where in [("config", *detail["loc"])]
             ]
 
     def _problem(

@@ -19,10 +19,12 @@ class Series:
     Attributes:
         name: metric and labels.
         values: one for each interval, from time 0.
+        ends: it is not missed but gone, which Prometheus marks at once.
     """
 
     name: str
     values: Sequence[Decimal | None]
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,17 @@ def _case(case: Case) -> Iterator[str]:
 def _values(series: Series | Rising) -> str:
     if isinstance(series, Rising):
         return f"0+{_number(series.by)}x{series.times}"
-    return " ".join(_repeated(value, len(list(same))) for value, same in groupby(series.values))
+    runs = [(value, len(list(same))) for value, same in groupby(series.values)]
+    written = [_repeated(value, times) for value, times in runs]
+    if series.ends:
+        for at, (value, times) in enumerate(runs):
+            if value is None and at:
+                written[at] = _ended(times)
+    return " ".join(written)
+
+
+def _ended(times: int) -> str:
+    return "stale" if times == 1 else f"stale _x{times - 1}"
 
 
 def _repeated(value: Decimal | None, times: int) -> str:

@@ -1,68 +1,83 @@
-"""A test of what is counted: from raw series of known rates to the tiers.
+"""A test of what is counted: from raw series of known rates to the tiers."""
 
-The series are made up from the matchers of the SLI's queries: for each label a value that each
-matcher takes, and one that none does, in every combination.
-"""
-
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import product
 
 import promql_parser as ast
 
-from generator import names, tiers
+from generator import increments, names, tiers
 from generator.model import SLO
+from generator.unit_tests import decoys, feed, made_up
 from generator.unit_tests.case import Case, Rising, Series, ValueCheck
+from generator.unit_tests.made_up import INFINITE, OTHER
 from generator.unit_tests.steady import Evaluation, Labels, NotKnownError, Steady, Vector
 from slos.schema import promql
 from slos.schema.counting import Counting
 from slos.schema.units import Duration
 
-_OTHER = "other"
-_TOO_MANY = 64
-# The share of observations within the threshold: quantiles on both sides of it.
-_WITHIN = Decimal("0.9875")
 _MILLION = 1_000_000
-_INFINITE = "+Inf"
 
 
 def cases(slo: SLO) -> Iterator[Case]:
-    """The test, unless the queries do more than is understood, or their groups are not known."""
-    series = list(_series(slo))
-    counts = slo.signal.counting
-    counters = set(_counters(slo))
+    """The tests, unless the queries do more than is understood, or their groups are not known."""
+    series = list(made_up.series(slo))
+    counted = _counted(slo, series)
+    if not counted:
+        return
+    if tiers.counts_increments(slo):
+        yield _burst(slo, series, *counted)
+    checks = list(_checks(slo, *counted))
+    if slo.signal.histogram:
+        checks.append(_quantiles(slo, series, _at(slo)))
+    yield _case(slo, "what is counted", series, checks)
+    for name, fewer in made_up.incomplete(slo, series):
+        rest = _evaluated(slo, fewer)
+        if rest:
+            yield _case(slo, name, fewer, list(_checks(slo, *rest)))
+    for name, scaled in made_up.around_threshold(slo, series):
+        judged = _counted(slo, scaled)
+        if judged:
+            yield _case(slo, name, scaled, list(_checks(slo, *judged)))
+
+
+def _counted(slo: SLO, series: Sequence[Steady]) -> tuple[Vector, Vector] | None:
+    """Total and errors, as the queries see them, where there are any of the right groups."""
+    found = _evaluated(slo, series)
+    if not found or not found[0]:
+        return None
+    labels = {name for labels in found[0] for name, _ in labels}
+    return found if labels == set(slo.signal.by) else None
+
+
+def _evaluated(slo: SLO, series: Sequence[Steady]) -> tuple[Vector, Vector] | None:
     run = Evaluation(series, slo.steps.fine, slo.steps.scrape)
     try:
-        total = run.of(promql.parse_template(slo.signal.total))
-        errors = run.of(promql.parse_template(slo.signal.errors))
+        total = run.of_template(slo.signal.total)
+        errors = run.of_template(slo.signal.errors)
     except (NotKnownError, ArithmeticError):
-        return
-    if not total or {name for labels in total for name, _ in labels} != set(slo.signal.by):
-        return
-    length = 3 * slo.steps.coarse.ms // slo.steps.scrape.ms
-    at = slo.steps.coarse * 2 + slo.steps.fine
-    each_step = slo.steps.fine.seconds if counts is Counting.PER_SECOND else Decimal(1)
-    checks = [
-        check
-        for tier, steps in ((slo.steps.fine, 1), (slo.steps.coarse, _ratio(slo)))
-        for name, vector in ((names.total, total), (names.errors, _complete(slo, errors, total)))
-        for check in [_check(slo, name(tier), vector, each_step * steps, at)]
-    ]
-    if slo.signal.histogram:
-        checks.append(_quantiles(slo, series, at))
-    if tiers.counts_increments(slo):
-        yield _burst(slo, series, total, _complete(slo, errors, total))
-    yield Case(
-        "what is counted",
-        slo.steps.scrape,
-        slo.steps.fine,
-        tuple(
-            _given(each, slo.steps.scrape, length, rises=each.metric in counters) for each in series
-        ),
-        tuple(checks),
-    )
+        return None
+    return total, _complete(slo, errors, total)
+
+
+def _at(slo: SLO) -> Duration:
+    return slo.steps.coarse * 2 + slo.steps.fine
+
+
+def _checks(slo: SLO, total: Vector, errors: Vector) -> Iterator[ValueCheck]:
+    per_second = slo.signal.counting is Counting.PER_SECOND
+    each_step = slo.steps.fine.seconds if per_second else Decimal(1)
+    for tier, steps in ((slo.steps.fine, 1), (slo.steps.coarse, _ratio(slo))):
+        for name, vector in ((names.total, total), (names.errors, errors)):
+            yield _check(slo, name(tier), vector, each_step * steps, _at(slo))
+
+
+def _case(slo: SLO, name: str, series: Sequence[Steady], checks: Sequence[ValueCheck]) -> Case:
+    scrape = slo.steps.scrape
+    length = 3 * slo.steps.coarse.ms // scrape.ms
+    rising = set(made_up.counters(slo))
+    given = (_given(each, scrape, length, rises=each.metric in rising) for each in series)
+    beside = feed.of_another(slo, feed.metrics(slo), length + 1)
+    return Case(name, scrape, slo.steps.fine, (*given, *beside), tuple(checks))
 
 
 def _burst(slo: SLO, series: Sequence[Steady], total: Vector, errors: Vector) -> Case:
@@ -86,7 +101,9 @@ def _burst(slo: SLO, series: Sequence[Steady], total: Vector, errors: Vector) ->
         (coarse, step + coarse + fine, Decimal(0)),
     ]
     if fine.ms % scrape.ms == 0:
-        expected.append((fine, step + fine, Decimal(0)))
+        # The range of a step holds both samples around the burst up to here.
+        seen = increments.reach(fine, scrape).ms - 2 * scrape.ms
+        expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = [
         _check(slo, name(tier), vector, factor, at)
         for tier, at, factor in expected
@@ -118,21 +135,33 @@ def _check(slo: SLO, metric: str, vector: Vector, factor: Decimal, at: Duration)
 
 def _quantiles(slo: SLO, series: Iterable[Steady], at: Duration) -> ValueCheck:
     """Within the first bucket they are interpolated from 0; beyond the last one, its border."""
-    borders = (each.labels["le"] for each in series if "le" in each.labels)
-    border = next(Decimal(border) for border in borders if border != _INFINITE)
+    buckets = promql.parse(slo.signal.histogram.buckets if slo.signal.histogram else "")
+    rates = {
+        border: sum(each.rate for each in series if _is_bucket(each, buckets, border=border))
+        for border in {each.labels["le"] for each in series if "le" in each.labels}
+    }
+    border = next(border for border in rates if border != INFINITE)
+    within = Decimal(rates[border]) / rates[INFINITE]
     labels = names.for_people(slo)
     window = slo.windows[0]
     gives = []
     for quantile in names.QUANTILES:
-        value = border * min(Decimal(1), Decimal(quantile) / _WITHIN)
+        value = Decimal(border) * min(Decimal(1), Decimal(quantile) / within)
         own = frozenset({(names.QUANTILE, quantile), *_groups(slo)})
         gives.append((_shown(labels, own), _rounded(value)))
     metric = names.of(names.latency_quantile(window), slo)
     return ValueCheck(at, f"round({_MILLION} * {metric})", tuple(gives))
 
 
+def _is_bucket(series: Steady, buckets: ast.Expr, *, border: str) -> bool:
+    selects = isinstance(buckets, ast.VectorSelector) and decoys.takes(
+        buckets, series.metric, series.labels
+    )
+    return selects and series.labels.get("le") == border
+
+
 def _groups(slo: SLO) -> set[tuple[str, str]]:
-    return {(name, _OTHER) for name in slo.signal.histogram.by} if slo.signal.histogram else set()
+    return {(name, OTHER) for name in slo.signal.histogram.by} if slo.signal.histogram else set()
 
 
 def _shown(labels: Mapping[str, str], more: Labels) -> str:
@@ -148,75 +177,3 @@ def _given(series: Steady, scrape: Duration, length: int, *, rises: bool) -> Ser
     if rises:
         return Rising(name, series.rate * scrape.seconds, length)
     return Series(name, [series.rate] * (length + 1))
-
-
-def _counters(slo: SLO) -> Iterator[str]:
-    """The metrics of which a query takes a rate."""
-    for template in (slo.signal.total, slo.signal.errors):
-        for node in promql.walk(promql.parse_template(template)):
-            if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
-                for inner in promql.walk(node):
-                    if isinstance(inner, ast.VectorSelector):
-                        yield inner.name or ""
-
-
-@dataclass(slots=True)
-class _Metric:
-    """What the queries ask of a metric: values worth having, by label."""
-
-    values: dict[str, list[str]] = field(default_factory=dict)
-
-
-def _series(slo: SLO) -> Iterator[Steady]:
-    metrics = _metrics(slo)
-    for place, (metric, wanted) in enumerate(metrics.items()):
-        labels = [name for name in wanted.values if name != "le"]
-        if len(list(product(*wanted.values.values()))) > _TOO_MANY:
-            return
-        for number, combined in enumerate(product(*(wanted.values[name] for name in labels)), 1):
-            # What stands in the total is more than what is only among the errors.
-            rate = Decimal(number) * (8 if place == 0 or _is_of_histogram(metric) else 1)
-            own = dict(zip(labels, combined, strict=True))
-            for border in wanted.values.get("le", [""]):
-                within = border not in ("", _INFINITE)
-                le = {"le": border} if border else {}
-                yield Steady(metric, {**own, **le}, rate * _WITHIN if within else rate)
-
-
-def _is_of_histogram(metric: str) -> bool:
-    return metric.endswith(("_bucket", "_count"))
-
-
-def _metrics(slo: SLO) -> dict[str, _Metric]:
-    """The metrics of the total first, each with the values that its matchers tell apart."""
-    found: dict[str, _Metric] = {}
-    for template in (slo.signal.total, slo.signal.errors):
-        for node in promql.walk(promql.parse_template(template)):
-            if isinstance(node, ast.VectorSelector) and node.name:
-                metric = found.setdefault(node.name, _Metric())
-                for matcher in node.matchers.matchers:
-                    _add(metric.values.setdefault(matcher.name, []), matcher)
-    for metric in found.values():
-        for name, values in metric.values.items():
-            values.append(_INFINITE if name == "le" else _OTHER)
-        for name in slo.signal.by:
-            metric.values.setdefault(name, [_OTHER])
-    return found
-
-
-def _add(values: list[str], matcher: ast.Matcher) -> None:
-    alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
-    if matcher.name == "le":
-        alternatives = alternatives[:1]  # one border, however it is written
-    for value in map(_taken_by, alternatives):
-        if value not in values:
-            values.append(value)
-
-
-def _taken_by(pattern: str) -> str:
-    """A text that a simple regular expression takes; a character that is any is a zero."""
-    return re.sub(
-        r"\\(.)|\[(.)[^]]*\][*+?]?|\.[*+?]?",
-        lambda found: found.group(1) or found.group(2) or "0",
-        pattern,
-    )

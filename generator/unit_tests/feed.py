@@ -1,6 +1,7 @@
 """The counted tiers as series of a test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from generator import names
 from generator.model import SLO
@@ -8,6 +9,9 @@ from generator.unit_tests.case import Series
 from generator.unit_tests.course import Course
 
 _GROUP = "example"
+_ANOTHER = "another"
+_MUCH = Decimal(1_000_000)
+_TIERS = (names.total, names.errors)
 
 
 def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
@@ -15,11 +19,24 @@ def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
     labels = {**names.identity(slo), **groups(slo)}
     errors = [share * run.events for share in run.shares]
     totals = [run.events] * len(errors)
-    return tuple(
+    own = tuple(
         Series(names.series(name(step), labels), values)
         for step in (slo.steps.fine, slo.steps.coarse)
         for name, values in ((names.total, totals), (names.errors, errors))
     )
+    return (*own, *of_another(slo, metrics(slo), len(errors)))
+
+
+def metrics(slo: SLO) -> list[str]:
+    """The names of both tiers."""
+    return [name(step) for step in (slo.steps.fine, slo.steps.coarse) for name in _TIERS]
+
+
+def of_another(slo: SLO, metrics: Iterable[str], samples: int) -> Iterator[Series]:
+    """The same metrics of an SLO that is nothing but trouble, which no rule may look at."""
+    labels = {**names.identity(slo), **groups(slo), names.ID: _ANOTHER}
+    for metric in metrics:
+        yield Series(names.series(metric, labels), [_MUCH] * samples)
 
 
 def groups(slo: SLO) -> Mapping[str, str]:

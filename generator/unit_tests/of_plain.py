@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+import promql_parser as ast
+
 from generator import names
 from generator.firing import plain_firing
 from generator.model import Firing
 from generator.plain import INTERVAL
-from generator.unit_tests.case import AlertCheck, Case, Series, ValueCheck
-from generator.unit_tests.expected import fires
+from generator.unit_tests import decoys, guards
+from generator.unit_tests.case import AlertCheck, Case, Rising, Series, ValueCheck
+from generator.unit_tests.expected import fires, just_fires
+from generator.unit_tests.parts import Part, end_of, sampled, whole
 from slos.schema import promql
 from slos.schema.example import ExampleSeries
 from slos.schema.plain import PlainAlert, Recording
@@ -17,36 +21,50 @@ from slos.schema.units import Duration
 
 _MILLION = 1_000_000
 _SCRAPE = Duration.of(seconds=30)
-# Prometheus takes a value this old for the present one.
-_LOOKBACK = Duration.of(minutes=5)
 _NONE = Duration(0)
+_LONG = Duration.of(hours=3)
+# Below the five minutes for which a sample counts as the present one.
+_SELDOM = Duration.of(minutes=4)
+# How near to a threshold an alert is tried.
+_NEARLY = Decimal("0.99")
+# What was before an expected value: more and less, for a mean of both is neither.
+_BEFORE = tuple(map(Decimal, ("2", "0.5")))
+# Functions that follow a change evenly while their range fills up.
+_EVEN = {"rate", "increase", "sum_over_time", "avg_over_time"}
 
 
 def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
     """A file for each recorded name and each alert, called like its rule group."""
     for record in dict.fromkeys(each.record for each in spec.recordings):
         of_record = [each for each in spec.recordings if each.record == record]
-        yield names.recording_group(record), [_recording(each) for each in of_record]
+        yield names.recording_group(record), [c for each in of_record for c in _recording(each)]
     for alert in spec.alerts:
         yield names.alert_group(alert.name), list(_alert(spec, alert))
 
 
-def _recording(recording: Recording) -> Case:
+def _recording(recording: Recording) -> Iterator[Case]:
     """First another value, then the expected one, as soon as nothing of the other can be left."""
-    settles = _settles(recording.query)
-    parts = [(2 * recording.expect, "firing", settles), (recording.expect, "firing", settles)]
+    pace = _pace(recording.query)
+    settles = _settles(recording.query, pace)
     labels = {**recording.example_labels, **recording.labels}
-    expr = f"round({_MILLION} * {names.series(recording.record, recording.labels)})"
-    expected = (recording.expect * _MILLION).quantize(Decimal(1))
-    check = ValueCheck(_end(parts), expr, ((promql.label_set(labels), expected),))
     name = names.series(recording.record, recording.labels)
-    return Case(name, _SCRAPE, INTERVAL, _series(recording.example, parts), (check,))
+    expected = (recording.expect * _MILLION).quantize(Decimal(1))
+    shown = ((promql.label_set(labels), expected),)
+    for factor in _BEFORE:
+        before = Part(factor * recording.expect, "firing", settles)
+        parts = [before, Part(recording.expect, "firing", settles)]
+        check = ValueCheck(end_of(parts, pace), f"round({_MILLION} * {name})", shown)
+        scrape = _SCRAPE if pace == INTERVAL else pace
+        fed = sampled(recording.example, parts, scrape, differs=True)
+        series = _with_decoys(recording.query, recording.example, fed, scrape)
+        yield Case(f"{name}, after {factor} times as much", scrape, pace, series, (check,))
 
 
 def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
     firing = plain_firing(spec, alert)
     if alert.example:
         yield _back_and_forth(alert, firing)
+        yield from _guarded(alert, firing)
     at = (firing.for_ or _NONE) + INTERVAL * 2
     must = alert.no_data == "firing"
     check = _fires(alert, firing, at, alert.firing_value) if must else AlertCheck(at, firing.name)
@@ -56,30 +74,82 @@ def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
 def _back_and_forth(alert: PlainAlert, firing: Firing) -> Case:
     """Quiet, nearly firing, firing, only just firing, quiet again."""
     settles = _settles(alert.query)
-    wait, keeps = _whole(firing.for_), _whole(firing.keep_firing_for)
-    if any(each.while_ for each in alert.example):
-        settles = settles + _LOOKBACK  # a series that ends is seen for so long
-    nearly, only_just = alert.around_threshold
+    wait, keeps = whole(firing.for_), whole(firing.keep_firing_for)
+    nearly, only_just = around_threshold(alert)
     parts = [
-        (alert.quiet_value, "quiet", settles),
-        (nearly, "quiet", settles + wait),
-        (alert.firing_value, "firing", settles + wait),
-        (only_just, "firing", settles),
-        (alert.quiet_value, "quiet", settles + keeps),
+        Part(alert.quiet_value, "quiet", settles),
+        Part(nearly, "quiet", settles + wait),
+        Part(alert.firing_value, "firing", settles + wait + INTERVAL),
+        Part(only_just, "firing", settles),
+        Part(alert.quiet_value, "quiet", settles + keeps),
     ]
-    calm = _end(parts[:2])
-    checks = [AlertCheck(at, firing.name) for at in (_end(parts[:1]), calm)]
-    if wait > INTERVAL:
-        # The condition cannot hold before the change, so nothing fires before `for` is over.
-        checks.append(AlertCheck(calm + Duration(wait.ms - INTERVAL.ms), firing.name))
-    over = AlertCheck(_end(parts), firing.name)
-    fired = (
-        _fires(alert, firing, _end(parts[:number]), value)
-        for number, (value, _, _) in ((3, parts[2]), (4, parts[3]))
-    )
+    calm = end_of(parts[:2])
+    # The condition cannot hold before the change, so nothing fires before `for` is over.
+    silent = dict.fromkeys((end_of(parts[:1]), calm, calm + wait))
+    checks: list[AlertCheck | ValueCheck] = [AlertCheck(at, firing.name) for at in silent]
+    late = _late(alert, nearly)
+    if late is not None:
+        checks.append(just_fires(firing, calm + INTERVAL + wait + late))
+    checks += [
+        _fires(alert, firing, end_of(parts[:number]), parts[number - 1].value) for number in (3, 4)
+    ]
+    checks.append(AlertCheck(end_of(parts), firing.name))
     name = f"{alert.name}: quiet, firing, quiet"
-    series = _series(alert.example, parts)
-    return Case(name, _SCRAPE, INTERVAL, series, (*checks, *fired, over))
+    return Case(name, _SCRAPE, INTERVAL, _series(alert.query, alert.example, parts), tuple(checks))
+
+
+def _guarded(alert: PlainAlert, firing: Firing) -> Iterator[Case]:
+    """What must hold beside the condition, only just not and only just."""
+    settles = _settles(alert.query) + whole(firing.for_)
+    parts = [Part(alert.firing_value, "firing", settles + INTERVAL)]
+    for guard in guards.of_query(alert.query, alert.example, alert.firing_value, _SCRAPE):
+        series = _series(alert.query, guard.examples, parts)
+        at = end_of(parts)
+        fired = _fires(alert, firing, at, alert.firing_value)
+        check = fired if guard.holds else AlertCheck(at, firing.name)
+        yield Case(f"{alert.name}: {guard.shown}", _SCRAPE, INTERVAL, series, (check,))
+
+
+def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
+    """Values at which it is only just silent, and only just fires, as far as its example allows.
+
+    They are whole numbers of the digits that people read, and no multiples of three of them, so
+    that a rounding half as fine again shows another number.
+    """
+    follows = [each for each in alert.example if each.is_ is None and each.rises is None]
+    if not follows or any(each.while_ for each in alert.example):
+        return alert.quiet_value, alert.firing_value
+    limit, digit = alert.threshold, alert.rounded_to
+    more = 1 if alert.above is not None else -1
+    silent, loud = limit * (1 - more * (1 - _NEARLY)), limit * (1 + more * (1 - _NEARLY))
+    if not limit:
+        silent, loud = alert.quiet_value, more * digit
+    number = (loud / digit).to_integral_value()
+    loud = digit * (number if number % 3 else number + more)
+    return silent, loud if alert.fires_at(loud) else alert.firing_value
+
+
+def _late(alert: PlainAlert, nearly: Decimal) -> Duration | None:
+    """How long after the value changed its condition holds for certain; None if not known.
+
+    Of a range that fills up evenly, as much must be filled as the threshold is away.
+    """
+    calls = [node for node in _nodes(alert.query) if isinstance(node, ast.Call)]
+    ranged = {call.func.name for call in calls if _reads(call)}
+    if ranged - _EVEN or any(isinstance(node, ast.SubqueryExpr) for node in _nodes(alert.query)):
+        return None
+    way = abs(alert.firing_value - nearly)
+    part = abs(alert.threshold - nearly) / way if way else Decimal(0)
+    exact = int(promql.reach_ms(alert.query) * part)
+    return Duration(-(-exact // INTERVAL.ms) * INTERVAL.ms)
+
+
+def _nodes(query: str) -> Iterator[ast.Expr]:
+    return promql.walk(promql.parse_template(query))
+
+
+def _reads(call: ast.Call) -> bool:
+    return any(isinstance(each, ast.MatrixSelector) for each in call.args)
 
 
 def _fires(
@@ -90,22 +160,24 @@ def _fires(
 
 
 def _series(
-    examples: Sequence[ExampleSeries], parts: Sequence[tuple[Decimal, str, Duration]]
-) -> tuple[Series, ...]:
-    samples = [(value, state, length.ms // _SCRAPE.ms) for value, state, length in parts]
-    return tuple(Series(each.series, each.values(samples, _SCRAPE.seconds)) for each in examples)
+    query: str, examples: Sequence[ExampleSeries], parts: Sequence[Part]
+) -> tuple[Series | Rising, ...]:
+    fed = sampled(examples, parts, _SCRAPE, differs=False)
+    return _with_decoys(query, examples, fed, _SCRAPE)
 
 
-def _end(parts: Sequence[tuple[Decimal, str, Duration]]) -> Duration:
-    """The last evaluation of a part: what comes next has its first sample one interval later."""
-    return Duration(sum(length.ms for _, _, length in parts) - INTERVAL.ms)
+def _with_decoys(
+    query: str, examples: Sequence[ExampleSeries], fed: Sequence[Series], scrape: Duration
+) -> tuple[Series | Rising, ...]:
+    samples = max((len(each.values) for each in fed), default=0)
+    return (*fed, *decoys.of_query(query, examples, scrape, samples))
 
 
-def _settles(query: str) -> Duration:
+def _settles(query: str, pace: Duration = INTERVAL) -> Duration:
     """After so long, the query has forgotten what was before."""
-    return _whole(Duration(promql.reach_ms(query))) + INTERVAL
+    return whole(Duration(promql.reach_ms(query)), pace) + pace
 
 
-def _whole(length: Duration | None) -> Duration:
-    """Up to a whole evaluation interval."""
-    return Duration(-(-length.ms // INTERVAL.ms) * INTERVAL.ms) if length else _NONE
+def _pace(query: str) -> Duration:
+    """How often a recording is evaluated; over hours, fewer samples tell as much."""
+    return _SELDOM if promql.reach_ms(query) > _LONG.ms else INTERVAL

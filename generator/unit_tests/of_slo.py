@@ -76,7 +76,7 @@ def _no_data(slo: SLO) -> Iterator[Case]:
     labels = {**names.for_people(slo), **firing.labels}
     checks: list[AlertCheck | ValueCheck] = []
     checks += [_silence(firing, run, first - 1)] if first else []
-    checks.append(fires(firing, run.at(first), labels, {names.ID: slo.id}, Decimal(1)))
+    checks.append(fires(firing, run.at(first), labels, names.key(slo), Decimal(1)))
     others = [each for each in slo.firings if each != firing]
     checks += [_silence(each, run, first) for each in others]
     yield Case(f"{firing.name}: no data", step, step, (), tuple(checks))

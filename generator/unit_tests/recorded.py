@@ -36,7 +36,10 @@ def of_period(slo: SLO) -> Case:
     step = step_of_period(slo)
     run = _restless(step, slo.period.ms // step.ms + 5)
     checks = (*_promise(slo, run), *_budget(slo, run), _ratio(slo, run, slo.period))
-    return Case(f"the budget of {slo.period}", step, step, feed.tiers(slo, run), checks)
+    read = (*map(names.error_ratio, {slo.windows[0], slo.period}), names.PERIOD_BURN_RATE)
+    beside = feed.of_another(slo, sorted(read), run.last + 1)
+    series = (*feed.tiers(slo, run), *beside)
+    return Case(f"the budget of {slo.period}", step, step, series, checks)
 
 
 def _restless(step: Duration, steps: int) -> Course:

@@ -4,13 +4,14 @@ A small reading of PromQL, only as wide as queries of SLIs are; what it does not
 Labels matter: operators match series as Prometheus does.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 import promql_parser as ast
 
+from generator.unit_tests import decoys
+from slos.schema import promql
 from slos.schema.units import Duration
 
 Labels = frozenset[tuple[str, str]]
@@ -50,6 +51,14 @@ class Evaluation:
     window: Duration
     scrape: Duration
 
+    def of_template(self, template: str) -> Vector:
+        """The value of a query template over the window.
+
+        Raises:
+            NotKnownError: for what is not read here.
+        """
+        return self.of(promql.parse(promql.render(template, str(self.window))))
+
     def of(self, node: ast.Expr) -> Vector:
         """The value of an expression.
 
@@ -79,7 +88,7 @@ class Evaluation:
             for each in self.series
             if each.metric == selector.name
             and all(
-                _holds(str(matcher.op), each.labels.get(matcher.name, ""), matcher.value)
+                decoys.matches(matcher, each.labels.get(matcher.name, ""))
                 for matcher in selector.matchers.matchers
             )
         ]
@@ -90,10 +99,11 @@ class Evaluation:
             return self._clamped(name, node)
         if not isinstance(argument, ast.MatrixSelector):
             raise NotKnownError(f"{name}()")
-        samples = Decimal(self.window.ms) / self.scrape.ms
+        length = Decimal(str(argument.range.total_seconds()))
+        samples = length / self.scrape.seconds
         over: Mapping[str, Callable[[Decimal], Decimal]] = {
             "rate": lambda rate: rate,
-            "increase": lambda rate: rate * self.window.seconds,
+            "increase": lambda rate: rate * length,
             "count_over_time": lambda _: samples,
             "sum_over_time": lambda value: value * samples,
         }
@@ -118,6 +128,7 @@ class Evaluation:
             "sum": lambda values: sum(values, Decimal(0)),
             "max": max,
             "min": min,
+            "count": lambda values: Decimal(len(values)),
             "avg": lambda values: sum(values, Decimal(0)) / len(values),
         }
         function = functions.get(str(node.op))
@@ -217,14 +228,3 @@ def _kept(labels: Labels, modifier: ast.AggModifier | None) -> Labels:
 
 def _labels(series: Steady) -> Labels:
     return frozenset(series.labels.items())
-
-
-def _holds(operator: str, value: str, pattern: str) -> bool:
-    match operator.removeprefix("MatchOp."):
-        case "Equal":
-            return value == pattern
-        case "NotEqual":
-            return value != pattern
-        case "Re":
-            return re.fullmatch(pattern, value) is not None
-    return re.fullmatch(pattern, value) is None

@@ -6,33 +6,41 @@ from decimal import Decimal
 
 from generator import alerts, names
 from generator.model import SLO, BurnAlert, Severity, ThresholdAlert
-from generator.unit_tests import course, feed
+from generator.unit_tests import course, feed, isolation
 from generator.unit_tests.case import AlertCheck, Case, ValueCheck
 from generator.unit_tests.course import Course
 from generator.unit_tests.expected import fires
 from generator.unit_tests.firing import Condition, conditions, timeline, value
+from generator.unit_tests.isolation import Trouble
 from slos.schema.units import Duration
 
 Alert = BurnAlert | ThresholdAlert
 
-_ALL = Decimal(1)
 # Without a guard, any number of events will do.
 _EVENTS = Decimal(1000)
-# Twice a threshold, or a little more where that happens to be another condition's threshold.
-_TWICE = tuple(map(Decimal, ("2", "2.03", "2.07")))
-_APART = Decimal("0.01")
 # As near to the middle of two numbers, floating-point noise may round to either.
 _TOO_NEAR = Decimal("1e-3")
 
 
 def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
-    """A case for each condition of each alert, and one for too few events."""
+    """A case for each condition of each alert, one for too few events, one for a blip."""
     for alert in every:
         for condition in conditions(slo, alert):
             trial = _Trial(slo, alert, condition, step)
             yield trial.case()
             if condition.guard:
                 yield from trial.too_few(condition.guard)
+        yield from _blip(slo, alert, step)
+
+
+def _blip(slo: SLO, alert: Alert, step: Duration) -> Iterator[Case]:
+    """For pages, and where they are made to bear it: trouble a step shorter than the window."""
+    if not isinstance(alert, BurnAlert) or alert.severity is not Severity.PAGE:
+        return
+    trial = _Trial(slo, alert, conditions(slo, alert)[0], step)
+    case = trial.blip()
+    if case:
+        yield case
 
 
 @dataclass(slots=True)
@@ -46,60 +54,61 @@ class _Trial:
     checks: list[AlertCheck | ValueCheck] = field(default_factory=list)
 
     def case(self) -> Case:
-        run = self._recovers(self._fires(self._blips(self._is_quiet())))
+        """Quiet for longer than any window looks back, trouble that this condition sees, quiet."""
+        run = self._recovers(self._fires(self._is_quiet()))
         name = f"{self.alert.firing.name}: over {self.one.long} and {self.one.short}"
-        return Case(name, self.step, self.step, feed.tiers(self.slo, run), tuple(self.checks))
+        return self._case(name, run)
 
     def too_few(self, guard: int) -> Iterator[Case]:
         """The same course, but its events are one less than it takes to judge."""
-        steps = -(-self.one.long.ms // self.step.ms)
-        much = [(self.quiet, 2 * steps), (self._much(self.one), self._enough_steps())]
-        ahead = course.of(self.step, Decimal(guard - 1) / steps, much)
+        events = Decimal(guard - 1) / self._steps(self.one.long)
+        parts = [(self.trouble.before, self._past()), (self.trouble.share, self._enough_steps())]
+        ahead = course.of(self.step, events, parts)
         unguarded = replace(self.one, guard=None)
-        would = (n for n in range(2 * steps, ahead.last) if unguarded.holds(ahead, n))
-        wait = self.alert.firing.for_.ms // self.step.ms + 1 if self.alert.firing.for_ else 0
-        at = min(next(would, ahead.last) + wait, ahead.last)
-        firing = self._firing_on(ahead)
-        if not any(firing[: at + 1]):
-            run = replace(ahead, shares=ahead.shares[: at + 1])
-            silent = AlertCheck(run.at(run.last), self.alert.firing.name)
+        would = (n for n in range(self._past(), ahead.last) if unguarded.holds(ahead, n))
+        at = min(next(would, ahead.last) + self._waits(), ahead.last)
+        run = replace(ahead, shares=ahead.shares[: at + 1])
+        if not any(self._firing_on(run)):
+            self.checks = []
+            self._is_silent(run, run.last)
             name = f"{self.alert.firing.name}: too few events in {self.one.long}"
-            yield Case(name, self.step, self.step, feed.tiers(self.slo, run), (silent,))
+            yield self._case(name, run)
+
+    def blip(self) -> Case | None:
+        """Much trouble, over before the shortest window is full of it."""
+        short = self._steps(self.one.short)
+        parts = [(self.trouble.before, self._steps(self.one.long)), (self.trouble.share, short - 1)]
+        run = course.of(self.step, self._events(), parts)
+        after = run.then(self.trouble.before, short)
+        if any(self._firing_on(after)):
+            return None
+        self._is_silent(run, run.last)
+        self._is_silent(after, after.last)
+        return self._case(f"{self.alert.firing.name}: a blip", after)
 
     @property
     def every(self) -> list[Condition]:
         return conditions(self.slo, self.alert)
 
     @property
-    def quiet(self) -> Decimal:
-        """Half of the lowest threshold, so that no condition holds."""
-        return min(condition.limit for condition in self.every) / 2
+    def trouble(self) -> Trouble:
+        return isolation.trouble(self.one, self.every, self.step, self._waits(), self._shows)
+
+    def _case(self, name: str, run: Course) -> Case:
+        return Case(name, self.step, self.step, feed.tiers(self.slo, run), tuple(self.checks))
 
     def _is_quiet(self) -> Course:
-        # No more events than the guard asks of the long window: one less, and nothing fires.
-        steps = -(-self.one.long.ms // self.step.ms)
-        events = Decimal(self.one.guard) / steps if self.one.guard else _EVENTS
-        run = course.of(self.step, events, [(self.quiet, steps + 1)])
+        run = course.of(self.step, self._events(), [(self.trouble.before, self._past())])
         self._is_silent(run, run.last)
         return run
 
-    def _blips(self, run: Course) -> Course:
-        """For pages, and where they are made to bear it: trouble a step shorter than the window."""
-        last, first = self.every[-1], self.every[0]
-        is_page = isinstance(self.alert, BurnAlert) and self.alert.severity is Severity.PAGE
-        if not is_page or self.one != last:
-            return run
-        blip = run.then(self._much(first), run.steps_in(first.short) - 1)
-        if any(self._firing_on(blip)):
-            return run
-        self._is_silent(blip, blip.last)
-        after = blip.then(self.quiet, blip.steps_in(first.short))
-        self._is_silent(after, after.last)
-        return after
+    def _events(self) -> Decimal:
+        """No more than the guard asks of the long window: one less, and nothing fires."""
+        return Decimal(self.one.guard) / self._steps(self.one.long) if self.one.guard else _EVENTS
 
     def _fires(self, run: Course) -> Course:
-        """Twice the threshold, up to where it must fire."""
-        ahead = run.then(self._much(self.one), self._enough_steps())
+        """Trouble, up to where it must fire."""
+        ahead = run.then(self.trouble.share, self._enough_steps())
         firing = self._firing_on(ahead)
         first = next((n for n in range(run.last, ahead.last) if firing[n]), None)
         if first is None:  # a threshold so near to 100 % that only rounding exceeds it
@@ -111,10 +120,10 @@ class _Trial:
         if at is None:
             return run
         self._is_firing(ahead, at)
-        return run.then(self._much(self.one), at - run.last)
+        return run.then(self.trouble.share, at - run.last)
 
     def _recovers(self, run: Course) -> Course:
-        ahead = run.then(self.quiet, self._enough_steps())
+        ahead = run.then(self.trouble.before, self._enough_steps())
         firing = self._firing_on(ahead)
         over = next((n for n in range(run.last, ahead.last) if not firing[n]), None)
         at = self._clear(ahead, range(over, ahead.last)) if over is not None else None
@@ -126,21 +135,22 @@ class _Trial:
         if still is not None:
             self._is_firing(ahead, still)
         self._is_silent(ahead, at)
-        return run.then(self.quiet, at - run.last)
+        return run.then(self.trouble.before, at - run.last)
 
-    def _much(self, condition: Condition) -> Decimal:
-        for factor in _TWICE:
-            share = min(factor * condition.limit, _ALL)
-            if all(abs(share - each.limit) > _APART * each.limit for each in self.every):
-                break
-        return share
+    def _steps(self, length: Duration) -> int:
+        return -(-length.ms // self.step.ms)
+
+    def _past(self) -> int:
+        """All that any condition can see, so that none finds its window half empty."""
+        return max(self._steps(condition.long) for condition in self.every) + 1
+
+    def _waits(self) -> int:
+        return self._steps(self.alert.firing.for_) if self.alert.firing.for_ else 0
 
     def _enough_steps(self) -> int:
         """After so many steps a constant share has shown all its effects."""
-        waits = (self.alert.firing.for_, self.alert.firing.keep_firing_for)
-        longest = max(condition.long.ms for condition in self.every)
-        whole = longest + sum(wait.ms for wait in waits if wait)
-        return whole // self.step.ms + 10
+        keeps = self.alert.firing.keep_firing_for
+        return self._past() + self._waits() + (self._steps(keeps) if keeps else 0) + 10
 
     def _firing_on(self, run: Course) -> list[bool]:
         return timeline(self.alert.firing, run, lambda step: self._holds(run, step))
@@ -159,12 +169,19 @@ class _Trial:
         for step in steps:
             if self._clear(run, range(step, step + 1)) is None or not self._holds(run, step):
                 continue
-            exact = 100 * value(self.every, run, step)
-            shown = alerts.shown(self.slo, exact / 100)
-            half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
-            if abs(abs(exact - shown) - half) > _TOO_NEAR * half:
+            if self._rounds_one_way(value(self.every, run, step)):
                 return step
         return None
+
+    def _rounds_one_way(self, ratio: Decimal) -> bool:
+        shown = alerts.shown(self.slo, ratio)
+        half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
+        return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
+
+    def _shows(self, ratio: Decimal) -> bool:
+        """Whether it is clear what it shows, and a rounding half as fine would show another."""
+        digits = int("".join(map(str, alerts.shown(self.slo, ratio).as_tuple().digits)))
+        return self._rounds_one_way(ratio) and digits % 3 != 0
 
     def _is_firing(self, run: Course, step: int) -> None:
         shown = alerts.shown(self.slo, value(self.every, run, step))

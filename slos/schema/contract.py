@@ -24,6 +24,10 @@ CONCURRENCY_COMPLETED = PREFIX + "concurrency_completed_ratio"
 SCALING_EFFICIENCY = PREFIX + "scaling_efficiency_ratio"
 SCENARIO_COMPLETED = PREFIX + "scenario_completed_timestamp_seconds"
 LEAK_SLOPE = PREFIX + "leak_slope_per_hour"
+LEAK_SLOPE_LOW = PREFIX + "leak_slope_low_per_hour"
+LEAK_SLOPE_HIGH = PREFIX + "leak_slope_high_per_hour"
+LEAK_SAMPLES = PREFIX + "leak_samples"
+LEAK_EPOCH_AGE = PREFIX + "leak_epoch_age_seconds"
 LEAK_VERDICT = PREFIX + "leak_verdict"
 ORPHANS = PREFIX + "orphans"
 CLEANUP_FAILURES = PREFIX + "cleanup_failures_total"
@@ -66,6 +70,15 @@ class Source(StrEnum):
     CANARY = "canary"
     LINEAR = "linear"
     TEMPO = "tempo"
+
+
+class Phase(StrEnum):
+    """A part of one request to the target."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    REPLY = "reply"
 
 
 class Leavings(StrEnum):
@@ -115,11 +128,14 @@ class Criterion(StrEnum):
     VERIFICATION = "AC1.verification"
     END_TO_END = "AC1.end_to_end"
     AVAILABILITY = "success.availability"
+    HEALTH = "success.health"
+    LEAKS = "AC3.leaks"
     NO_RACE = "AC4.no_race"
     NO_DEADLOCK = "AC4.no_deadlock"
     AUTHENTICATION = "security.authentication"
     RATE_LIMITING = "security.rate_limiting"
     CONTAINMENT = "security.containment"
+    INPUT_VALIDATION = "security.input_validation"
 
     @classmethod
     def of_stage(cls, stage: Stage) -> "Criterion":

@@ -87,6 +87,8 @@ def _kinds_of_call(node: ast.Call) -> set[Counting]:
 
 
 def _check_range(argument: ast.Expr, function: str) -> None:
+    if isinstance(argument, ast.ParenExpr):
+        raise NotSummable(f"{function}() reads a range in brackets; remove the brackets around it")
     if not isinstance(argument, ast.MatrixSelector):
         raise NotSummable(f"{function}() over a subquery cannot be added up; read the counter")
     if argument.range.total_seconds() != ANY_WINDOW_SECONDS:

@@ -6,7 +6,6 @@ reported with line and column. Nothing here reads files.
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import yaml
@@ -14,43 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from slos.schema.explain_errors import explain
 from slos.schema.problem import Position, Problem
+from slos.schema.scalars import Constructor, Loader
 from slos.schema.yaml_limits import TooMuchError, check_depth, check_size
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Constructor(yaml.constructor.SafeConstructor):
-    """Values from nodes; decimals stay exact and dates stay text."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """A value; one that cannot be read is an error at its place."""
-        try:
-            return super().construct_object(node, deep=deep)
-        except (ValueError, KeyError, IndexError, ArithmeticError) as error:
-            kind = node.tag.rpartition(":")[2]
-            message = f"this cannot be read as {kind}"
-            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
-
-
-def _exact_number(constructor: _Constructor, node: yaml.ScalarNode) -> object:
-    try:
-        return Decimal(node.value.replace("_", ""))
-    except InvalidOperation:
-        return yaml.constructor.SafeConstructor.construct_yaml_float(constructor, node)
-
-
-def _as_written(_: _Constructor, node: yaml.ScalarNode) -> str:
-    return str(node.value)
-
-
-_Constructor.yaml_constructors = {
-    **yaml.constructor.SafeConstructor.yaml_constructors,
-    "tag:yaml.org,2002:float": _exact_number,
-    "tag:yaml.org,2002:timestamp": _as_written,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +53,8 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         hint = "a spec is YAML text in UTF-8"
         return [], [Problem(Position(file), "this is not a text file", hint)]
     try:
-        check_depth(text, LOADER)
-        nodes = [node for node in yaml.compose_all(text, Loader=LOADER) if not _is_empty(node)]
+        check_depth(text, Loader)
+        nodes = [node for node in yaml.compose_all(text, Loader=Loader) if not _is_empty(node)]
         if "*" in text:  # only an alias makes more of a file than was written
             for node in nodes:
                 check_size(node)
@@ -129,7 +96,7 @@ def _construct(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[
         repeated = list(_repeated_keys(node, file))
         problems += repeated
         if not repeated:
-            documents.append(Document(file, _Constructor().construct_document(node), node))
+            documents.append(Document(file, Constructor().construct_document(node), node))
     return documents, problems
 
 

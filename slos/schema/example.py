@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from slos.schema.promql import parse
 from slos.schema.wire import Wire
 
-_COURSES = ("times", "is", "rate", "rises", "ago", "climbs")
+_COURSES = ("times", "is", "rate", "rises", "ago", "climbs", "grows")
 
 
 def _one_series(text: str) -> str:
@@ -41,6 +41,8 @@ class ExampleSeries(Wire):
         rises: a counter that rises by this much a second.
         ago: a point in time, this many seconds ago for each unit of the value.
         climbs: a gauge that rises by this many times the value a second.
+        grows: a gauge from 1 that rises by this many times the value, times itself, a second.
+        of: what its course is in units of; a setting, where the query has one.
         while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
 
@@ -51,14 +53,21 @@ class ExampleSeries(Wire):
     rises: Annotated[Decimal | None, Field(ge=0)] = None
     ago: Annotated[Decimal | None, Field(gt=0)] = None
     climbs: Annotated[Decimal | None, Field(gt=0)] = None
+    grows: Annotated[Decimal | None, Field(gt=0)] = None
+    of: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
     @model_validator(mode="after")
     def _one_course(self) -> Self:
-        courses = (self.times, self.is_, self.rate, self.rises, self.ago, self.climbs)
-        if sum(course is not None for course in courses) != 1:
+        if sum(course is not None for course in self._courses()) != 1:
             raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
+
+    def _courses(self) -> tuple[Decimal | None, ...]:
+        return (
+            *(self.times, self.is_, self.rate, self.rises),
+            *(self.ago, self.climbs, self.grows),
+        )
 
     def values(
         self, parts: Iterable[tuple[Decimal, str, int]], every: Decimal
@@ -71,19 +80,21 @@ class ExampleSeries(Wire):
             every: seconds between two samples.
         """
         samples: list[Decimal | None] = []
-        counter = Decimal(0)
+        counter, grown = Decimal(0), Decimal(1)
         for value, state, length in parts:
             for _ in range(length):
                 factor = self.rate or self.climbs or Decimal(0)
                 counter += every * (factor * value + (self.rises or 0))
+                grown *= 1 + every * (self.grows or 0) * value
                 there = self.while_ in (None, state)
                 now = every * len(samples)
-                samples.append(self._sample(value, counter, now) if there else None)
+                course = counter if self.grows is None else grown
+                samples.append(self._sample(value, course, now) if there else None)
         return samples
 
-    def _sample(self, value: Decimal, counter: Decimal, now: Decimal) -> Decimal:
+    def _sample(self, value: Decimal, course: Decimal, now: Decimal) -> Decimal:
         if self.ago is not None:
-            return now - value * self.ago
+            return now - value * self.ago * self.of
         if self.times is not None:
-            return value * self.times
-        return self.is_ if self.is_ is not None else counter
+            return value * self.times * self.of
+        return (self.is_ if self.is_ is not None else course) * self.of

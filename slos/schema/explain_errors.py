@@ -53,7 +53,7 @@ def explain(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str
 
 def _what_to_write(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     if not detail["loc"]:
-        return f"start with '{next(iter(model.model_fields))}:'"
+        return next((f"start with '{key}:'" for key in model.model_fields), "")
     if detail["input"] is None:
         return "give it a value or remove the key"
     if detail["type"] in ("enum", "literal_error"):

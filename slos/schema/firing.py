@@ -2,16 +2,27 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from slos.schema.wire import AlertLabels, Annotations, DurationField, Name, Wire
+from slos.schema.wire import AlertLabels, Annotations, HoldField, Name, Wire
+
+
+def _said(reason: str) -> str:
+    """A reason that is one.
+
+    Raises:
+        ValueError: when it is blank.
+    """
+    if not reason.strip():
+        raise ValueError("a silence needs a reason; write why the check is wrong here")
+    return reason
 
 
 class Silence(Wire):
     """A check that is not to speak up, and why."""
 
     check: Name
-    reason: Annotated[str, Field(min_length=1)]
+    reason: Annotated[str, AfterValidator(_said)]
 
 
 class Firing(Wire):
@@ -19,7 +30,7 @@ class Firing(Wire):
 
     labels: AlertLabels = Field(default_factory=dict)
     annotations: Annotations = Field(default_factory=dict)
-    for_: Annotated[DurationField | None, Field(alias="for")] = None
+    for_: Annotated[HoldField | None, Field(alias="for")] = None
     """Ours: fire only when the condition held this long."""
-    keep_firing_for: DurationField | None = None
+    keep_firing_for: HoldField | None = None
     """Ours: keep firing this long after the condition ended."""

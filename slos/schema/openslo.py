@@ -1,8 +1,8 @@
 """What the two versions of OpenSLO have in common."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slos.schema.document import Document
 from slos.schema.explain_errors import explain
@@ -17,15 +17,30 @@ NO_ALERTS = {"page_alert": {"disable": True}, "ticket_alert": {"disable": True}}
 
 
 class OpenSlo(BaseModel):
-    """A mapping in an OpenSLO document; it holds much that Prometheus has no use for."""
+    """A mapping in an OpenSLO document.
 
-    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
+    It holds much that Prometheus has no use for: keys of OpenSLO's that change no rule are
+    fields of type `Any`, so that what is left over is a mistake.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Meta(OpenSlo):
     """The part of `metadata` that names an SLO."""
 
     name: str
+    display_name: Annotated[Any, Field(alias="displayName")] = None
+    labels: Any = None
+    annotations: Any = None
+
+
+class Envelope(OpenSlo):
+    """The outermost keys of a document."""
+
+    api_version: Annotated[str, Field(alias="apiVersion")]
+    kind: str
+    metadata: Meta
 
 
 def one_window(windows: list[Window]) -> list[Window]:

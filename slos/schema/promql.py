@@ -9,12 +9,10 @@ from functools import lru_cache
 
 import promql_parser as ast
 
+from slos.schema.portable import check_portable
+
 _VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
-_QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
-# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
-_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What templates are read with: a range no query would spell out, so that fixed ranges can be
 # told from the window; the same everywhere, so that each query is parsed once.
 ANY_WINDOW = "7919s"
@@ -46,13 +44,26 @@ def check_template(template: str) -> str:
     filled = render(template, ANY_WINDOW)
     unknown = _ANY_ACTION.search(filled)
     if unknown:
-        raise ValueError(f"cannot fill in {unknown.group()}; only {{{{.window}}}} is known here")
+        raise ValueError(
+            f"cannot fill in {unknown.group()}; only {{{{.window}}}} and names "
+            "under 'settings' are known here"
+        )
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
-        # sum() takes instant vectors only, so the parser itself tells the type.
-        parse(f"sum{wrapped(filled)}")
-    _check_portable(tree, filled)
+        _check_is_vector(filled)
+    check_portable(walk(tree), filled)
     return template
+
+
+def _check_is_vector(query: str) -> None:
+    """sum() takes instant vectors only, so the parser itself tells the type."""
+    try:
+        parse(f"sum{wrapped(query)}")
+    except ValueError as error:
+        if "got scalar" not in str(error):
+            raise
+        message = str(error).partition("; ")[0]
+        raise ValueError(f"{message}; write vector(...) around a query that is a scalar") from error
 
 
 def check_windowed_template(template: str) -> str:
@@ -82,6 +93,14 @@ def check_selector(matchers: str) -> str:
         )
     check_template(query)
     return inner
+
+
+def is_metric(name: str) -> bool:
+    """Whether PromQL reads a name as that of a metric; `bool` and `on` are words of its own."""
+    try:
+        return isinstance(parse(name), ast.VectorSelector)
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=256)
@@ -183,21 +202,6 @@ def quoted(value: str) -> str:
 def label_set(labels: Mapping[str, str]) -> str:
     """`{a="1", b="2"}`, sorted by name."""
     return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
-
-
-def _check_portable(tree: ast.Expr, query: str) -> None:
-    """Refuse what the parser knows and Prometheus 2.x does not: the whole file would be lost."""
-    if _QUOTED_NAME.search(_STRING.sub('""', query)):
-        raise ValueError("quoted names in braces need Prometheus 3; use classic names")
-    for node in walk(tree):
-        if isinstance(node, ast.VectorSelector):
-            if node.matchers.or_matchers:
-                raise ValueError("'or' between matchers is not PromQL; use =~ with a|b")
-            for matcher in node.matchers.matchers:
-                if not _LABEL_NAME.fullmatch(matcher.name):
-                    raise ValueError(
-                        f"the label name {matcher.name!r} needs Prometheus 3; use a classic name"
-                    )
 
 
 def _selector_text(node: ast.VectorSelector) -> str:

@@ -15,12 +15,14 @@ from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
 from slos.schema.wire import (
     AlertLabels,
+    AlertText,
     Annotations,
     Covers,
     DurationField,
     Labels,
     Name,
     Ratio,
+    SettingName,
     Wire,
 )
 
@@ -211,10 +213,12 @@ class Spec(Wire):
     """Ours: the period of every SLO here that has none of its own."""
     scrape_interval: DurationField | None = None
     """Ours: how often the metrics behind these SLOs are scraped."""
-    runbook_url_prefix: str | None = None
+    runbook_url_prefix: AlertText | None = None
     """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
-    dashboard_url: str | None = None
+    dashboard_url: AlertText | None = None
     """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
+    settings: dict[SettingName, Decimal] = Field(default_factory=dict)
+    """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
     recordings: list[Recording] = Field(default_factory=list)
     """Ours: series that are recorded for SLOs, alerts and people."""

@@ -7,12 +7,20 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from slos.schema.alert_text import check_alert_text
-from slos.schema.promql import check_selector, check_template, check_windowed_template
+from slos.schema.promql import (
+    check_selector,
+    check_template,
+    check_windowed_template,
+    is_metric,
+)
+from slos.schema.scalars import Written
+from slos.schema.settings import setting_name
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_AT_ALL = re.compile(r"0(?:ms|[smhdwy])?")
 _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
@@ -22,8 +30,10 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Labels may be written as numbers or booleans; Sloth reads them as text, and so do we."""
+def _text_of_scalar(value: Any, written: str | None = None) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Labels may be written as numbers or booleans: the text is what was written."""
+    if written is not None:
+        return written
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float | Decimal) else value
@@ -31,7 +41,11 @@ def _text_of_scalar(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
 
 def _texts_of_scalars(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
-        return {_text_of_scalar(key): _text_of_scalar(item) for key, item in value.items()}
+        written = value.texts if isinstance(value, Written) else {}
+        each = ((key, item, *written.get(key, (None, None))) for key, item in value.items())
+        return {
+            _text_of_scalar(key, own): _text_of_scalar(item, text) for key, item, own, text in each
+        }
     return {} if value is None else value
 
 
@@ -59,6 +73,8 @@ def _metric_name(value: str) -> str:
             f"{value!r} is not a metric name; use letters, digits, '_' and ':', "
             "and put labels into 'selector'"
         )
+    if not is_metric(value):
+        raise ValueError(f"{value!r} is a word of PromQL; no query can read such a metric")
     return value
 
 
@@ -70,6 +86,13 @@ def _duration(value: Any) -> Duration:  # noqa: ANN401
     return Duration.parse(str(value))
 
 
+def _hold(value: Any) -> Duration:  # noqa: ANN401
+    """A duration, or `0s` for not at all."""
+    if isinstance(value, str | int) and _NOT_AT_ALL.fullmatch(str(value)):
+        return Duration(0)
+    return _duration(value)
+
+
 def _share(value: Any) -> Decimal:  # noqa: ANN401
     if not isinstance(value, str | int | Decimal):
         raise ValueError("this is not a share; write it like 5% or 0.05")  # noqa: TRY004 - likewise
@@ -79,6 +102,7 @@ def _share(value: Any) -> Decimal:  # noqa: ANN401
 Name = Annotated[str, AfterValidator(_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 MetricName = Annotated[str, AfterValidator(_metric_name)]
+SettingName = Annotated[str, AfterValidator(setting_name)]
 Covers = list[Name]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
 AlertText = Annotated[str, AfterValidator(check_alert_text)]
@@ -86,6 +110,8 @@ AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_sc
 Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
 Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
 DurationField = Annotated[Duration, BeforeValidator(_duration)]
+HoldField = Annotated[Duration, BeforeValidator(_hold)]
+"""How long an alert waits, or keeps firing."""
 Ratio = Annotated[Decimal, BeforeValidator(_share)]
 Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]

@@ -127,7 +127,8 @@ async def prober(path: Path, target: str, settings: Settings = PATIENT) -> Async
             aftercare.adopt(state, run)
         courier.account(orphans)
         courier.scraped()
-        reach = Reach(target, identity, Sender(client, clock), clock)
+        sender = Sender(client, clock)
+        reach = Reach(target, identity, sender, sender, clock)
         ways: dict[Route, Way] = {Route.DIRECT: direct.Way(direct.Settings(), reach)}
         yield Bench(
             courier, registry, metrics, gauges, journal, ledger, aftercare, pulse, abort, faults,

@@ -99,7 +99,7 @@ class Desk:
 
     async def end(self, run: ProbeResult, *, sent: bool = True) -> None:
         """A run has its verdict."""
-        state = self.aftercare.state_after(run, sent=sent)
+        state, run = self.aftercare.take(run, sent=sent)
         await self.journal.put(state, run)
         self.metrics.judged(run)
         self.recent.add(run)

@@ -46,9 +46,12 @@ class Prober:
                     raise AssertionError(await ended(self.process))
                 self.said.append(read.decode().strip())
 
-    async def get(self, page: str) -> tuple[int, str]:
+    async def get(self, page: str, login: str | None = None) -> tuple[int, str]:
         url = await self.url("web")
-        async with aiohttp.ClientSession() as client, client.get(f"{url}{page}") as reply:
+        async with (
+            aiohttp.ClientSession(headers=authorized(login)) as client,
+            client.get(f"{url}{page}") as reply,
+        ):
             return reply.status, await reply.text()
 
     async def counts(self, name: str, label: str | None = None) -> Counter[str]:
@@ -102,7 +105,7 @@ class House:
         """Titles of the issues that are open."""
         return [each["title"] for each in self.linear.issues() if each["archivedAt"] is None]
 
-    def write(self, name: str = "probe.yaml", **changes: object) -> Path:
+    def write(self, name: str = "probe.yaml", /, **changes: object) -> Path:
         """Write the configuration, with other values for some sections."""
         file = self.folder / name
         file.write_text(json.dumps({**self.settings, **changes}))
@@ -117,6 +120,11 @@ class House:
         finally:
             if prober.process.returncode is None:
                 await prober.kill()
+
+
+def authorized(login: str | None) -> dict[str, str]:
+    """The header of a log-in, which is base64 already."""
+    return {"Authorization": f"Basic {login}"} if login else {}
 
 
 def remediation(interval: str, **more: object) -> Settings:

@@ -1,5 +1,6 @@
 """After the verdict: who is asked, what is counted, and that nothing is left behind."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ async def test_times_of_linear_and_tempo_are_merged_and_each_run_is_counted_once
         at.use(linear=linear, tempo=tempo)
         run = judged("a")
         await at.end(run)
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (0, 0)
+        # What nobody knows better is counted with the verdict; Tempo may know this one better.
+        assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
+        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
         linear.knows["a"] = Sighting(
             "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (issue("1"),), IssueCount.ONE
         )
@@ -61,21 +64,24 @@ async def test_how_many_issues_a_run_opened_is_counted(
         assert failed == float(count is IssueCount.NONE)
 
 
-async def test_who_never_knows_is_given_up_and_the_rest_is_counted(
+async def test_who_is_silent_holds_up_only_what_nobody_else_saw_until_given_up(
     path: Path, clock: FakeClock
 ) -> None:
     async with desk(path, clock) as at:
-        linear = Told(patience=100.0)
-        at.use(linear=linear)
+        tempo = Told(cleans=None, usual=60.0, patience=100.0)
+        at.use(tempo=tempo)
         await at.end(judged("a"))
-        await at.wait(90)
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (0, 0)
-        await at.wait(40)
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
+        await at.wait(50)
+        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
+        await at.wait(20)
+        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
+        assert rows(path) == [("a", "judged", "ok")]
+        await at.wait(60)
         assert rows(path) == [("a", "cleaned", "ok")]
-        asked = len(linear.asked)
+        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
+        asked = len(tempo.asked)
         await at.wait(100)
-        assert len(linear.asked) == asked
+        assert len(tempo.asked) == asked
         assert all(at.sample("linear_issues_total", count=each) == 0 for each in IssueCount)
 
 
@@ -150,20 +156,25 @@ async def test_a_restart_goes_on_where_each_run_was_and_counts_none_twice(
 ) -> None:
     async with desk(path, clock) as at:
         at.use(linear=Told())
-        await at.journal.put(State.JUDGED, judged("a"))
+        due = dataclasses.replace(judged("a"), due=(Stage.LINEAR_ISSUE_CREATION,))
+        await at.journal.put(State.JUDGED, due)
         await at.journal.put(State.OBSERVED, judged("b", issue("2")))
         await at.journal.put(State.CLEANED, judged("c"))
         await at.journal.put(State.SENT, opened("remediation", Route.DIRECT, "d", 1.7e9))
     async with desk(path, clock) as again:
         linear = Told()
-        linear.knows["a"] = Sighting("a", leavings=(issue("1"),), issues=IssueCount.ONE)
+        took = {Stage.LINEAR_ISSUE_CREATION: 1.0}
+        linear.knows["a"] = Sighting("a", took, (issue("1"),), IssueCount.ONE)
         linear.knows["d"] = Sighting("d", leavings=(issue("4"),), issues=IssueCount.ONE)
         again.use(linear=linear)
         await again.wait(20)
         assert set(linear.asked[0]) == {"a", "d"}
         assert {each for tried in linear.tried for each in tried} == set(map(issue, "124"))
         assert {row[1] for row in rows(path)} == {"cleaned"}
-        assert again.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)  # of a alone
+        # What was counted before the restart is not counted again; d is unknown and has no stages.
+        assert again.took(Stage.END_TO_END, Source.CANARY) == (0, 0)
+        assert again.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR) == (1, 1.0)
+        assert again.sample("linear_issues_total", count="one") == 1
 
 
 async def test_after_a_reload_without_the_cleaner_what_is_left_still_shows(

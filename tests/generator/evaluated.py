@@ -43,21 +43,30 @@ class Evaluation:
         """Fail with promtool's words where something differs, or a rule cannot be evaluated."""
         (artifact, *_) = render_folder(planned(self.document).plans, "prometheus", Settings())
         (folder / "rules.yaml").write_text(artifact.text)
-        test = {
-            "interval": self.interval,
-            "input_series": [{"series": s, "values": v} for s, v in self.series.items()],
-            "promql_expr_test": self.checks,
-        }
-        whole = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
-        (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(whole))))
-        program = find("promtool")
-        assert program, "promtool is missing; run 'make tools'"
-        done = subprocess.run(
-            [program, "test", "rules", "test.yaml"],
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "error evaluating rule" not in done.stdout + done.stderr
+        series = [{"series": s, "values": v} for s, v in self.series.items()]
+        promtool_runs(folder, series, self.checks, interval=self.interval)
+
+
+def promtool_runs(
+    folder: Path,
+    series: list[dict[str, str]],
+    checks: list[dict[str, Any]],
+    *,
+    interval: str = "30s",
+    rule_files: tuple[str, ...] = ("rules.yaml",),
+) -> None:
+    """Check the rules of a folder on series."""
+    test = {"interval": interval, "input_series": series, "promql_expr_test": checks}
+    whole = {"rule_files": list(rule_files), "evaluation_interval": "1m", "tests": [test]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(whole))))
+    program = find("promtool")
+    assert program, "promtool is missing; run 'make tools'"
+    done = subprocess.run(
+        [program, "test", "rules", "test.yaml"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "error evaluating rule" not in done.stdout + done.stderr

@@ -1,50 +1,72 @@
-"""Every way to break a rule a little: a number, a range, a comparison, a function, a label."""
+"""Every way to break a rule a little: a number, a range, a comparison, a matcher, a label."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+Rule = dict[str, Any]
+
 # Zero stays zero: half as much again of nothing.
 _NUMBER = re.compile(r"(?<![\w\".])(?!0(?![.\d]))(\d+(?:\.\d+)?)(?![\w\"])")
 _RANGE = re.compile(r"\[(\w+)\]")
 _COMPARISON = re.compile(r"(?<=\s)(>=|<=|==|!=|>|<)(?=\s)")
 _TURNED: dict[str, str] = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
-_OUTSIDE_STRINGS = re.compile(r'"(?:\\.|[^"\\])*"')
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+_MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)("(?:\\.|[^"\\])*")')
+_OPPOSITE = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A change to one key of a rule."""
+    """A change to one rule.
+
+    Attributes:
+        group: the name of its group.
+        rule: as it was.
+        what: its name and what is changed.
+        changed: as it is then.
+    """
 
     group: str
-    index: int
+    rule: Rule
     what: str
-    rule: dict[str, Any]
+    changed: Rule
 
 
-def mutations(rules: dict[str, Any]) -> Iterator[Mutation]:
-    """All changes to all rules of a file, one at a time."""
-    for group in rules["groups"]:
-        for index, rule in enumerate(group["rules"]):
+def mutations(groups: list[dict[str, Any]]) -> Iterator[Mutation]:
+    """All changes to all rules of some groups, one at a time."""
+    for group in groups:
+        for rule in group["rules"]:
             name = rule.get("record") or rule.get("alert")
             for what, changed in _of_rule(rule):
-                yield Mutation(group["name"], index, f"{name}: {what}", changed)
+                yield Mutation(group["name"], rule, f"{name}: {what}", changed)
 
 
-def _of_rule(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for what, expr in _of_expression(rule["expr"]):
+def counts_raw_series(rule: Rule) -> bool:
+    """Whether a rule counts increments, with all that it takes to deal with restarts and gaps."""
+    counts = str(rule.get("record")).startswith(("slo:sli_errors:", "slo:sli_total:"))
+    return counts and "rate(" in rule["expr"]
+
+
+def _of_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
+    everywhere = counts_raw_series(rule)
+    changes = [*_of_matchers(rule["expr"], everywhere=everywhere)]
+    if not everywhere:
+        changes += _of_expression(rule["expr"])
+    for what, expr in changes:
         yield what, {**rule, "expr": expr}
     for label, value in rule.get("labels", {}).items():
         labels = {**rule["labels"], label: f"{value}x"}
         yield f"label {label}", {**rule, "labels": labels}
+    without = {key: value for key, value in rule.items() if key != "for"}
     if "for" in rule:
-        yield "for", {**rule, "for": "1h"}
-        yield "no for", {key: value for key, value in rule.items() if key != "for"}
+        yield "a longer for", {**rule, "for": _longer(rule["for"])}
+        yield "no for", without
 
 
 def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
-    strings = [found.span() for found in _OUTSIDE_STRINGS.finditer(expr)]
+    strings = [found.span() for found in _STRING.finditer(expr)]
 
     def outside(found: re.Match[str]) -> bool:
         return not any(start <= found.start() < end for start, end in strings)
@@ -56,15 +78,41 @@ def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
             yield what, expr[: found.start()] + new + expr[found.end() :]
 
 
+def _of_matchers(expr: str, *, everywhere: bool) -> Iterator[tuple[str, str]]:
+    """Each matcher less, and each turned; in each place, or everywhere at once."""
+    seen = set()
+    for found in _MATCHER.finditer(expr):
+        old = found.group(0)
+        if everywhere and old in seen:
+            continue
+        seen.add(old)
+        turned = f"{found[1]}{_OPPOSITE[found[2]]}{found[3]}"
+        for what, new in ((f"without {old}", ""), (f"{old} becomes {turned}", turned)):
+            where = "" if everywhere else f" at {found.start()}"
+            changed = expr.replace(old, new)
+            if not everywhere:
+                changed = expr[: found.start()] + new + expr[found.end() :]
+            yield what + where, _tidy(changed)
+
+
+def _tidy(expr: str) -> str:
+    """Without the comma that a matcher leaves behind."""
+    return re.sub(r",\s*}", "}", re.sub(r"{\s*,\s*", "{", re.sub(r",\s*,", ",", expr)))
+
+
+def _ranged(length: str) -> str:
+    return f"[{_longer(length)}]"
+
+
 def _longer(length: str) -> str:
-    """A range half as long again."""
+    """A length half as long again."""
     units = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
     parts = re.findall(r"(\d+)(ms|[wdhms])", length)
-    return f"[{sum(int(number) * units[unit] for number, unit in parts) * 3 // 2}ms]"
+    return f"{sum(int(number) * units[unit] for number, unit in parts) * 3 // 2}ms"
 
 
 def _other_number(text: str) -> str:
     return str(float(text) * 1.5)
 
 
-_CHANGES = ((_NUMBER, _other_number), (_RANGE, _longer), (_COMPARISON, _TURNED.__getitem__))
+_CHANGES = ((_NUMBER, _other_number), (_RANGE, _ranged), (_COMPARISON, _TURNED.__getitem__))

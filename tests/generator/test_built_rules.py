@@ -40,19 +40,23 @@ def test_alerts_fire_and_rest_as_the_burn_arithmetic_says(file: Path, tmp_path: 
 
 
 def _groups_read_by(unit_test: Path) -> list[dict[str, object]]:
-    """The groups of the SLOs whose metrics or alerts the test names: the others only cost time."""
-    text = unit_test.read_text()
+    """The groups behind the alerts and recordings the test names: the others only cost time."""
+    named = set(re.findall(r"\w+", unit_test.read_text()))
     groups = [
         group
         for file in sorted(RULES.glob("*.yaml"))
         for group in yaml.safe_load(file.read_text())["groups"]
     ]
-    alerts = {
-        rule["alert"]: group["name"].split("-", 2)[2]
+    wanted = {
+        _subject(group)
         for group in groups
         for rule in group["rules"]
-        if "alert" in rule
+        if rule.get("alert", _subject(group)) in named
     }
-    wanted = {slo for alert, slo in alerts.items() if re.search(rf"\b{alert}\b", text)}
-    assert wanted, f"{unit_test.name} names no alert of ours"
-    return [group for group in groups if group["name"].split("-", 2)[2] in wanted]
+    assert wanted, f"{unit_test.name} names no alert or recording of ours"
+    return [group for group in groups if _subject(group) in wanted]
+
+
+def _subject(group: dict[str, str]) -> str:
+    """What a group is about: `slo-fine-<slo>`, `slo-alert-<name>`, `slo-recording-<name>`."""
+    return group["name"].split("-", 2)[2]

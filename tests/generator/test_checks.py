@@ -44,7 +44,14 @@ RAW = {
 GROUPED = events(
     "sum by (pod) (rate(e_total[{{.window}}]))", "sum by (pod) (rate(t_total[{{.window}}]))"
 )
+UNEVEN = {
+    "quick": {"error_budget_percent": 2, "short_window": "2m20s", "long_window": "1h"},
+    "slow": {"error_budget_percent": 5, "short_window": "30m", "long_window": "6h"},
+}
 CASES: dict[str, dict[str, Any]] = {
+    "uneven-window": spec(
+        slo(alerting={"name": "A", "windows": {"page": UNEVEN, "ticket": UNEVEN}}), **RUNBOOKS
+    ),
     "unreachable-burn-rate": spec(slo(objective=90), **RUNBOOKS),
     "short-window": spec(scrape_interval="5m", **RUNBOOKS),
     "odd-windows": spec(slo(period="1d", alerting={"name": "A", "windows": {
@@ -115,7 +122,7 @@ def test_a_live_prometheus_tells_more(facts: Facts, check: str) -> None:
 def test_a_live_prometheus_with_all_in_order_tells_nothing() -> None:
     def facts(one: SLO) -> Facts:
         series = dict.fromkeys(one.signal.sources, 3)
-        return Facts({"http_requests_total": "counter"}, series, 100, 10_000_000)
+        return Facts({"http_requests_total": "counter"}, series, samples=100, events=10_000_000)
 
     assert found(spec(**RUNBOOKS), facts=facts) == []
 

@@ -76,6 +76,16 @@ def test_counts_that_are_absent_are_explained() -> None:
     assert "a slice of time is 1m" in timed
 
 
+def test_a_query_that_cannot_be_added_up_is_explained_with_the_reason() -> None:
+    queries = {
+        "error_query": "max(rate(e_total[{{.window}}]))",
+        "total_query": "max(rate(t_total[{{.window}}]))",
+    }
+    budget = explain.text(one_slo(sli={"events": queries})).partition("Alerts\n")[0]
+    assert "not counted in events" in budget
+    assert "max() over series cannot be added up over time" in budget
+
+
 def test_an_unreachable_burn_rate_is_said_to_be_lowered() -> None:
     assert "could never be exceeded" in explain.text(one_slo(objective=90, period="30d"))
     assert "could never be exceeded" not in explain.text(one_slo(objective=99))

@@ -48,7 +48,7 @@ def test_a_number_reads_as_sloth_prints_it(value: float, text: str) -> None:
         (1.10, "1.1"),
         (-2.5, "-2.5"),
         (0.0, "0"),
-        (1e300, "1e+300"),
+        (1e300, "+Inf"),
     ],
 )
 def test_a_number_of_32_bits_has_the_digits_it_needs(value: float, text: str) -> None:

@@ -1,6 +1,7 @@
 """SLI plugins in Python: found, called, and never a traceback."""
 
 import importlib.metadata
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -95,6 +96,59 @@ def test_installed_packages_offer_plugins(
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: (entry,))
     (tmp_path / "spec.yaml").write_bytes(document())
     assert call("build", tmp_path / "spec.yaml", "-o", "-").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "place", ["import sys; sys.exit(0)\n" + GOOD, GOOD.replace("text =", "exit(0);")]
+)
+def test_a_plugin_that_ends_the_program_is_a_problem(tmp_path: Path, place: str) -> None:
+    result = built(tmp_path, place)
+    assert result.exit_code == 1
+    assert "acme.py:" in result.stderr
+    assert "sys.exit()" in result.stderr
+
+
+def test_a_plugin_is_a_module_like_any_other(tmp_path: Path) -> None:
+    head = (
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "from typing import ClassVar\n\n@dataclass\nclass Job:\n    name: str\n"
+        "    kind: ClassVar[str] = 'x'\n"
+    )
+    result = built(tmp_path, head + GOOD)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_plugins_import_the_files_beside_them_and_names_do_not_mix(tmp_path: Path) -> None:
+    for name in ("acme", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "common_parts.py").write_text(f"METRIC = {name!r}\n")
+        (folder / "plugin.py").write_text(
+            f"import common_parts\nSLI_PLUGIN_ID = {name!r}\nMETRIC = common_parts.METRIC\n\n"
+            "def sli_plugin(meta, labels, options):\n"
+            "    return 'rate(' + METRIC + '[{{.window}}])'\n"
+        )
+    slis = [{"plugin": {"id": name}} for name in ("acme", "other")]
+    document = spec(slo(sli=slis[0]), slo(name="two", sli=slis[1], alerting={"name": "B"}))
+    (tmp_path / "spec.yaml").write_bytes(as_yaml(document))
+    plugins: list[str | Path] = ["--plugins", tmp_path / "acme", "--plugins", tmp_path / "other"]
+    path = list(sys.path)
+    result = call("build", tmp_path / "spec.yaml", "-o", "-", "--profile", "sloth", *plugins)
+    assert result.exit_code == 0, result.stderr
+    assert "rate(acme[5m])" in result.stdout
+    assert "rate(other[5m])" in result.stdout
+    assert sys.path == path
+    assert "common_parts" not in sys.modules
+
+
+def test_what_a_plugin_prints_is_no_part_of_the_rules(tmp_path: Path) -> None:
+    talking = "print('loaded')\n" + GOOD.replace("text =", "print('called'); text =")
+    result = built(tmp_path, talking)
+    assert result.exit_code == 0
+    assert yaml.safe_load(result.stdout)["groups"]
+    for said in ("loaded", "called"):
+        assert said not in result.stdout
+        assert said in result.stderr
 
 
 def test_the_plugin_in_the_documentation_works(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Sloth's flags mean on `slo-rules build` what they mean on `sloth generate`."""
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,10 @@ def test_a_file_becomes_a_file_and_a_folder_a_folder_of_the_same_names(work: Pat
         (["-n", "^specs/shop"], {"shop"}),
         (["-e", "team"], {"shop"}),
         (["--fs-include", "yaml|yml", "--fs-exclude", "shop"], {"bank"}),
+        (["-e", r"/[[:alpha:]]+\.yaml"], {"bank"}),
+        (["-n", r"/\pL+\.yaml$"], {"shop"}),
+        (["-n", r"\Q.yaml\E"], {"shop"}),
+        (["-n", "(?U)sh.*p"], {"shop"}),
     ],
 )
 def test_patterns_are_found_anywhere_in_the_walked_path_and_exclusion_wins(
@@ -74,11 +80,16 @@ def test_a_file_that_is_named_is_read_whatever_the_patterns_say() -> None:
     [
         ["-e", "("],
         ["-n", "["],
+        ["-n", "(?=a)"],
+        ["-n", r"\Z"],
+        ["-n", "[[:foo:]]"],
         ["-l", "novalue"],
         ["-l", "bad-name=x"],
         ["-s", "{"],
         ["-s", "[]"],
         ["-s", '{"config": {}}'],
+        ["-s", '"x"'],
+        ["-s", '{"id": "sloth.dev/core/noop/v1", "config": "{"}'],
         ["--default-slo-period", "x"],
         ["--slo-period-windows-path", "nowhere"],
         ["--plugins", "nowhere"],
@@ -105,8 +116,16 @@ def test_recordings_and_alerts_can_be_left_out_in_every_profile(profile: str) ->
         "alert" in rule for rule in built(*arguments, "--disable-recordings", profile=profile)
     )
     assert all("record" in rule for rule in built(*arguments, "--disable-alerts", profile=profile))
-    result = call("build", *arguments, "-o", "-", "--disable-alerts", "--disable-recordings")
-    assert yaml.safe_load(result.stdout) == {"groups": []}
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("profile", ["exact", "sloth"])
+def test_without_recordings_and_alerts_nothing_is_built(profile: str) -> None:
+    arguments = ["-i", "specs/shop.yaml", "--profile", profile, "-o", "rules.yaml"]
+    result = call("build", *arguments, "--disable-alerts", "--disable-recordings")
+    assert result.exit_code == 1
+    assert "nothing to build" in result.stderr
+    assert not Path("rules.yaml").exists()
 
 
 @pytest.mark.usefixtures("work")
@@ -126,6 +145,27 @@ def test_a_plugin_of_the_run_works_on_every_slo() -> None:
     found = built("-i", "specs", "-s", use)
     infos = [rule for rule in found if rule.get("record") == "sloth_slo_info"]
     assert [rule["labels"]["a"] for rule in infos] == ["b", "b"]
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize(
+    "use",
+    [
+        r'{"id": "sloth.dev/contrib/info_labels/v1", "config": "{\"labels\": {\"a\": \"b\"}}"}',
+        '{"ID": "sloth.dev/contrib/info_labels/v1", "Config": {"labels": {"a": "b"}}}',
+    ],
+)
+def test_a_plugin_of_the_run_is_written_as_in_the_help_of_sloth(use: str) -> None:
+    found = built("-i", "specs", "-s", use, "-s", '{"id":"sloth.dev/core/noop/v1","config":"{}"}')
+    infos = [rule for rule in found if rule.get("record") == "sloth_slo_info"]
+    assert [rule["labels"]["a"] for rule in infos] == ["b", "b"]
+
+
+@pytest.mark.usefixtures("work")
+def test_a_file_whose_name_is_no_text_can_be_asked_about() -> None:
+    with contextlib.suppress(OSError):  # not every file system has such names
+        Path("specs", os.fsdecode(b"\xff.yaml")).write_bytes(b"")
+    assert services(built("-i", "specs", "-n", "shop")) == {"shop"}
 
 
 WINDOWS = """

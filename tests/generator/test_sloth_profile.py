@@ -14,7 +14,7 @@ from slos.schema.spec import PluginUse
 from tests.generator.promtool import check_rules
 from tests.generator.resolved import planned
 from tests.generator.strategies import Json, specs
-from tests.schema.specs import slo, spec
+from tests.schema.specs import as_yaml, slo, spec
 
 SLOTH = Settings(profile="sloth")
 CONTRIB = "sloth.dev/contrib/{}/v1"
@@ -204,11 +204,51 @@ def test_the_exact_profile_passes_plugins_over_with_a_warning() -> None:
 
 def test_labels_written_as_numbers_are_the_texts_that_sloth_makes_of_them() -> None:
     written = {"a": 1.10, "b": 1000000.0, "c": 2, "d": True, "e": 0.123456789, "f": "1.10"}
-    alerting = {"name": "A", "labels": {"x": 0.50}, "page_alert": {"annotations": {"y": 1e-7}}}
+    alerting = {"name": "A", "labels": {"x": 0.50}, "page_alert": {"annotations": {"z": 1e-7}}}
     (sli, _, alerts) = groups(spec(slo(labels={"g": 3.0}, alerting=alerting), labels=written))
     found = {"a": "1.1", "b": "1e+06", "c": "2", "d": "true", "e": "0.12345679", "f": "1.10"}
     assert {**found, "g": "3"}.items() <= sli.rules[0].labels.items()
     page, _ = alerts.rules
     assert page.labels["x"] == "0.5"
     assert isinstance(page, AlertingRule)
-    assert page.annotations["y"] == "1e-07"
+    assert page.annotations["z"] == "1e-07"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "config", "said"),
+    [
+        ("info_labels", {"labels": {"a-b": "x"}}, "not a label name"),
+        ("info_labels", {"labels": {}}, "config.labels"),
+        ("error_budget_exhausted_alert", {"alert_labels": {"a b": "x"}}, "not a label name"),
+        ("error_budget_exhausted_alert", {"alert_labels": {"a": "{{ x }}"}}, "names x"),
+        ("error_budget_exhausted_alert", {"annotations": {"e-f": "z"}}, "not a label name"),
+        ("error_budget_exhausted_alert", {"annotations": {"e": "{{ if }}"}}, "says nothing"),
+        ("error_budget_exhausted_alert", {"selector_labels": {"c d": "y"}}, "not a label name"),
+        ("error_budget_exhausted_alert", {"alert_name": ""}, "config.alert_name"),
+        ("error_budget_exhausted_alert", "x", "config: expected a mapping of keys, not 'x'"),
+        ("rule_intervals", [1], "config: expected a mapping of keys, not a list"),
+    ],
+)
+def test_a_configuration_that_gives_rules_prometheus_refuses_is_a_problem_at_its_line(
+    plugin: str, config: object, said: str
+) -> None:
+    chain = {"chain": [{"id": CONTRIB.format(plugin), "config": config}]}
+    document = spec(slo(), slo_plugins=chain)
+    (problem,) = errors(in_sloth(document).problems)
+    assert said in problem.message
+    assert problem.at.line >= as_yaml(document).decode().splitlines().index("slo_plugins:") + 1
+
+
+def test_a_configuration_that_is_a_text_is_a_problem_of_every_plugin() -> None:
+    chain = {"chain": [{"id": "sloth.dev/core/noop/v1", "config": "x"}]}
+    (problem,) = errors(in_sloth(spec(slo(plugins=chain))).problems)
+    assert problem.message == "config: expected a mapping of keys, not 'x'"
+
+
+def test_an_alert_may_fire_at_once() -> None:
+    config = {"for": "0s", "selector_labels": {"a": "{{"}}
+    chain = {"chain": [{"id": CONTRIB.format("error_budget_exhausted_alert"), "config": config}]}
+    (_, _, alerts) = groups(spec(slo(plugins=chain)))
+    exhausted = alerts.rules[-1]
+    assert isinstance(exhausted, AlertingRule)
+    assert exhausted.for_ is None

@@ -5,13 +5,17 @@ from typing import Any
 
 import yaml
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from generator.pipeline import Settings
 from slos.schema.promql import parse
 from tests.generator.command_line import call
 from tests.generator.folders import times
 from tests.generator.promtool import check_rules
+from tests.generator.queries import QUERIES
+from tests.generator.resolved import planned
 from tests.generator.strategies import specs
-from tests.schema.specs import as_yaml
+from tests.schema.specs import as_yaml, slo, spec
 
 once = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
@@ -28,7 +32,41 @@ def test_promtool_accepts_the_rules_of_every_valid_spec(
     assert "SUCCESS" in check_rules(out)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=once)
+@settings(deadline=None, max_examples=20, suppress_health_check=once)
+@given(st.lists(QUERIES, min_size=20, max_size=40), st.sampled_from(["exact", "sloth"]))
+def test_promtool_accepts_the_rules_of_every_query_that_passes_validation(
+    tmp_path: Path, queries: list[str], profile: str
+) -> None:
+    chosen = Settings(profile=profile)
+    passed = [
+        sli
+        for query in queries
+        for sli in slis_of(query)
+        if not planned(spec(slo(sli=sli)), settings=chosen).broken
+    ]
+    if passed:
+        document = spec(*(an_slo(number, sli) for number, sli in enumerate(passed)))
+        path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
+        path.write_bytes(as_yaml(document))
+        result = call("build", path, "-o", out, "--profile", profile)
+        assert result.exit_code == 0, result.stderr
+        assert "SUCCESS" in check_rules(out)
+
+
+def an_slo(number: int, sli: dict[str, Any]) -> dict[str, Any]:
+    return slo(name=f"s{number}", sli=sli, alerting={"name": f"A{number}"})
+
+
+def slis_of(query: str) -> list[dict[str, Any]]:
+    """The SLIs that a query can be part of."""
+    return [
+        {"raw": {"error_ratio_query": query}},
+        {"events": {"error_query": f"({query}\n)", "total_query": query}},
+        {"threshold": {"query": query, "comparison": "<", "value": 1}},
+    ]
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=once)
 @given(specs())
 def test_a_build_is_followed_by_a_fine_check_and_an_idle_build(
     tmp_path: Path, document: dict[str, Any]

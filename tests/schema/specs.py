@@ -38,6 +38,19 @@ def as_yaml(document: object) -> bytes:
     return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True)).encode()
 
 
+class _Quoting(yaml.SafeDumper):
+    """Texts in quotes, so that no reader takes one for something else."""
+
+
+_Quoting.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
+def as_quoted_yaml(document: object) -> bytes:
+    return str(yaml.dump(document, Dumper=_Quoting, sort_keys=False, allow_unicode=True)).encode()
+
+
 def problems_of(document: object, *, lenient: bool = False) -> list[Problem]:
     return parse_specs(as_yaml(document), "shop.yaml", lenient=lenient)[1]
 

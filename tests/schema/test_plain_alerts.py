@@ -91,6 +91,8 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         {"series": "d_total", "rises": 3},
         {"series": "e", "ago": 60},
         {"series": "f", "is": 1, "while": "firing"},
+        {"series": "g", "grows": "0.001"},
+        {"series": "h_total", "rises": 3, "of": 10},
     ]
     (found,) = parsed(spec(alerts=[alert(example=courses)])).alerts
     parts = [(Decimal(10), "quiet", 2), (Decimal(1), "firing", 1)]
@@ -101,4 +103,6 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         [90, 180, 270],
         [-600, -570, 0],
         [None, None, 1],
+        [Decimal("1.3"), Decimal("1.69"), Decimal("1.7407")],
+        [900, 1800, 2700],
     ]

@@ -7,11 +7,11 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, Meta, OpenSlo, mapped, one_window
+from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem, Severity
 from slos.schema.promql import wrapped
 from slos.schema.wire import WindowedQuery
@@ -44,12 +44,17 @@ def _only_occurrences(method: str) -> str:
 
 
 class _QuerySpec(OpenSlo):
+    """What is in here beside the query is the data source's own."""
+
+    model_config = ConfigDict(extra="ignore")
+
     query: WindowedQuery
 
 
 class _Source(OpenSlo):
     type: Annotated[Literal["prometheus"], BeforeValidator(_lower)] = "prometheus"
     spec: _QuerySpec
+    metric_source_ref: Annotated[Any, Field(alias="metricSourceRef")] = None
 
 
 class _Metric(OpenSlo):
@@ -65,6 +70,7 @@ class _RatioMetric(OpenSlo):
     bad: _Metric | None = None
     total: _Metric | None = None
     raw: _Metric | None = None
+    counter: Any = None
     raw_type: Annotated[
         Literal["success", "failure"] | None, BeforeValidator(_lower), Field(alias="rawType")
     ] = None
@@ -96,6 +102,8 @@ class _RatioMetric(OpenSlo):
 
 class _IndicatorSpec(OpenSlo):
     ratio_metric: Annotated[_RatioMetric | None, Field(alias="ratioMetric")] = None
+    threshold_metric: Annotated[Any, Field(alias="thresholdMetric")] = None
+    description: Any = None
 
     @model_validator(mode="after")
     def _is_a_ratio(self) -> Self:
@@ -109,6 +117,7 @@ class _IndicatorSpec(OpenSlo):
 
 class _Indicator(OpenSlo):
     spec: _IndicatorSpec
+    metadata: Any = None
 
 
 class _TimeWindow(OpenSlo):
@@ -126,6 +135,12 @@ class _TimeWindow(OpenSlo):
 class _Objective(OpenSlo):
     target: Decimal | None = None
     target_percent: Annotated[Decimal | None, Field(alias="targetPercent")] = None
+    display_name: Annotated[Any, Field(alias="displayName")] = None
+    op: Any = None
+    value: Any = None
+    time_slice_target: Annotated[Any, Field(alias="timeSliceTarget")] = None
+    time_slice_window: Annotated[Any, Field(alias="timeSliceWindow")] = None
+    composite_weight: Annotated[Any, Field(alias="compositeWeight")] = None
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -161,8 +176,7 @@ class _Spec(OpenSlo):
         return self
 
 
-class _Document(OpenSlo):
-    metadata: Meta
+class _Document(Envelope):
     spec: _Spec
 
 

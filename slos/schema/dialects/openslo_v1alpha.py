@@ -1,13 +1,13 @@
 """OpenSLO `openslo/v1alpha`, read as Sloth reads it: one SLO for each objective, no alerts."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, Origin
-from slos.schema.openslo import NO_ALERTS, Meta, OpenSlo, mapped, one_window
+from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem
 from slos.schema.wire import WindowedQuery
 
@@ -28,21 +28,31 @@ class _Query(OpenSlo):
 class _RatioMetrics(OpenSlo):
     good: _Query
     total: _Query
+    counter: Any = None
+    incremental: Any = None
 
 
 class _Objective(OpenSlo):
     target: Decimal
     ratio_metrics: Annotated[_RatioMetrics, Field(alias="ratioMetrics")]
+    display_name: Annotated[Any, Field(alias="displayName")] = None
+    op: Any = None
+    value: Any = None
+    time_slice_target: Annotated[Any, Field(alias="timeSliceTarget")] = None
 
 
 class _TimeWindow(OpenSlo):
     unit: Annotated[Literal["day"], BeforeValidator(_lower)]
     count: Annotated[int, Field(gt=0)]
+    is_rolling: Annotated[Any, Field(alias="isRolling")] = None
+    calendar: Any = None
 
 
 class _Spec(OpenSlo):
     service: str
     description: str = ""
+    budgeting_method: Annotated[Any, Field(alias="budgetingMethod")] = None
+    indicator: Any = None
     objectives: Annotated[list[_Objective], Field(min_length=1)]
     time_windows: Annotated[
         list[_TimeWindow],
@@ -51,8 +61,7 @@ class _Spec(OpenSlo):
     ]
 
 
-class _Document(OpenSlo):
-    metadata: Meta
+class _Document(Envelope):
     spec: _Spec
 
 

@@ -3,6 +3,7 @@
 from slos.schema.document import Document, validate
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
+from slos.schema.settings import filled
 from slos.schema.spec import Spec
 
 API_VERSION = ""
@@ -11,5 +12,6 @@ KIND = ""
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
     """The wire type is our spec; there is nothing to map."""
+    document, unset = filled(document)
     spec, problems = validate(document, Spec, lenient=lenient)
-    return LocatedSpec(spec, document) if spec else None, problems
+    return LocatedSpec(spec, document) if spec and not unset else None, [*unset, *problems]

@@ -8,6 +8,7 @@ from slos.schema.camel import camel, camel_location
 from slos.schema.document import Document, Location, validate
 from slos.schema.located import LocatedSpec, ObjectMeta, Origin
 from slos.schema.problem import Problem
+from slos.schema.settings import filled
 from slos.schema.spec import Spec
 from slos.schema.wire import Wire
 
@@ -44,9 +45,10 @@ class _PrometheusServiceLevel(Wire):
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
     """The object's spec, with the metadata that its rules take over."""
+    document, unset = filled(document, within=("spec",))
     found, problems = validate(document, camel(_PrometheusServiceLevel), lenient=lenient)
-    if not found:
-        return None, problems
+    if not found or unset:
+        return None, [*unset, *problems]
     meta = found.metadata
     origin = Origin(
         dialect=API_VERSION,

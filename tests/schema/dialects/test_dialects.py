@@ -1,5 +1,6 @@
 """Other dialects: mapped to our spec, with problems at the keys that were written."""
 
+import copy
 from decimal import Decimal
 from typing import Any
 
@@ -271,3 +272,21 @@ def test_alert_policies_of_v1_are_left_out_with_a_warning() -> None:
     found, (problem,) = read(v1(alertPolicies=[{"alertPolicyRef": "x"}]))
     assert found
     assert problem.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("path", [(), ("metadata",), ("spec",), ("spec", "objectives", 0)])
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_unknown_keys_of_openslo_are_mistakes_unless_told_otherwise(
+    version: str, path: tuple[str | int, ...]
+) -> None:
+    document = copy.deepcopy(v1() if version == "v1" else alpha())
+    target: Any = document
+    for step in path:
+        target = target[step]
+    target["foo"] = 2
+    problem = problem_of(document)
+    assert "unknown key" in problem.message
+    assert key_at(document, problem) == "foo"
+    found, problems = parse_specs(as_yaml(document), "a.yaml", lenient=True)
+    assert found
+    assert not problems

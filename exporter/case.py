@@ -1,0 +1,97 @@
+"""A run that is not finished: what is known of it, and what is still to come. Pure."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from exporter.linear.backoff import Backoff
+from exporter.observers import Question, Sighting
+from exporter.result import Leaving, ProbeResult
+from exporter.sources import merged
+from slos.schema.contract import IssueCount, Leavings, Source, Stage
+
+_FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
+
+
+@dataclass(slots=True)
+class Case:
+    """One run on its way from its verdict to the end.
+
+    Attributes:
+        run: as far as it is known.
+        since: monotonic seconds at which it was taken in.
+        looked_for: whether late observers may still learn something.
+        waiting: those of them that have not had their last word.
+        issues: how many Linear issues it opened, once that is known.
+        next_try: monotonic seconds before which nothing is cleaned up.
+        backoff: the pauses between two attempts.
+        failed: whether the last attempt left something.
+    """
+
+    run: ProbeResult
+    since: float
+    looked_for: bool
+    waiting: set[Source] = field(default_factory=set)
+    issues: IssueCount | None = None
+    next_try: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
+    failed: bool = False
+
+    @property
+    def question(self) -> Question:
+        """What late observers are asked."""
+        run = self.run
+        return Question(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to learn, and nothing to clean up."""
+        return not self.looked_for and not self.run.leavings
+
+    def learn(self, source: Source, sighting: Sighting) -> None:
+        """Take in what an observer saw."""
+        seen = {stage: {source: seconds} for stage, seconds in sighting.stages.items()}
+        leavings = dict.fromkeys((*self.run.leavings, *sighting.leavings))
+        self.run = dataclasses.replace(
+            self.run, seen=merged(self.run.seen, seen), leavings=tuple(leavings)
+        )
+        self.issues = sighting.issues or self.issues
+        if sighting.final:
+            self.waiting.discard(source)
+
+    def settled(
+        self, able: Mapping[Source, Collection[Stage]], *, overdue: bool
+    ) -> tuple[Stage, ...]:
+        """Due stages that can be counted: nobody who may yet tell of them is waited for.
+
+        Args:
+            able: the stages that each source can see.
+            overdue: whoever is waited for should long have told; then another's word will do.
+        """
+        return tuple(
+            stage
+            for stage in self.run.due
+            if not any(stage in able[source] for source in self.waiting)
+            or (overdue and stage in self.run.seen)
+        )
+
+    def count(self, stages: Collection[Stage]) -> ProbeResult:
+        """Take stages off what is due; gives the run with only these due."""
+        left = tuple(stage for stage in self.run.due if stage not in stages)
+        counted = dataclasses.replace(self.run, due=tuple(stages))
+        self.run = dataclasses.replace(self.run, due=left)
+        return counted
+
+    def leavings(self, kind: Leavings) -> list[Leaving]:
+        """What is left of one kind."""
+        return [leaving for leaving in self.run.leavings if leaving.kind is kind]
+
+    def cleaned(self, done: Collection[Leaving], failed: Iterable[Leaving], now: float) -> bool:
+        """Note an attempt to clean up; gives whether anything has changed."""
+        left = tuple(leaving for leaving in self.run.leavings if leaving not in done)
+        changed = left != self.run.leavings
+        self.run = dataclasses.replace(self.run, leavings=left)
+        self.failed = not set(failed).isdisjoint(left)
+        if self.failed:
+            self.next_try = now + self.backoff.failed()
+        return changed

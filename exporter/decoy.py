@@ -1,0 +1,37 @@
+"""A listener beside the canary that nobody has a reason to call: whoever does, was led astray.
+
+It answers nothing of use, and remembers for which runs it was called.
+"""
+
+import re
+
+from aiohttp import web
+
+_ID = re.compile(r"slo-probe-[0-9a-f]{32}")
+_KEPT = 1_000
+_NOT_FOUND = 404
+
+
+def ids_in(path: str) -> list[str]:
+    """The ids of runs that a path holds; only a hostile function name puts one there."""
+    return _ID.findall(path)
+
+
+class Decoy:
+    """What was called at the decoy."""
+
+    def __init__(self) -> None:
+        self._called: dict[str, None] = {}
+        self.app = web.Application(client_max_size=0)
+        self.app.router.add_route("*", "/{path:.*}", self._note)
+
+    def was_called_for(self, run_id: str) -> bool:
+        """Whether someone called with the id of a run in the path."""
+        return run_id in self._called
+
+    async def _note(self, request: web.Request) -> web.Response:
+        for run_id in ids_in(request.path):
+            self._called[run_id] = None
+            if len(self._called) > _KEPT:
+                del self._called[next(iter(self._called))]
+        return web.Response(status=_NOT_FOUND)

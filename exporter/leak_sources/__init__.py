@@ -1,0 +1,1 @@
+"""Where the series come from that `exporter/leaks` judges, and where the findings go."""

@@ -1,0 +1,86 @@
+"""What the replicas of the target hold on to, asked of Prometheus."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from exporter.leaks import Life, Samples, Series, Signal, starts
+from exporter.prometheus_api.answers import SeriesOf
+from exporter.prometheus_api.client import Prometheus
+
+_MOST = 50
+"""Replicas that are judged, the last seen first; a target that scales to zero leaves many."""
+_EVERYONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """What to ask.
+
+    Attributes:
+        signals: a query for each signal.
+        started: a query for the start times of replicas; empty asks nothing.
+        restarts: a query for restart counts; empty asks nothing.
+        events: a query for a counter of events; empty asks nothing.
+        label: that tells replicas apart; series without it are of all of them.
+        window: seconds to look back.
+        step: seconds between two readings.
+    """
+
+    signals: Mapping[Signal, str]
+    started: str
+    restarts: str
+    events: str
+    label: str
+    window: float
+    step: float
+
+
+async def family(prometheus: Prometheus, queries: Queries, *, now: float) -> list[Series]:
+    """Every signal of every replica that was there in the window.
+
+    Raises:
+        SourceError: a query has no result.
+    """
+
+    async def asked(query: str) -> dict[str, SeriesOf]:
+        if not query:
+            return {}
+        begin = now - queries.window
+        found = await prometheus.range(query, start=begin, end=now, step=queries.step)
+        return _by_replica(found, queries.label)
+
+    begun, restarted = await asked(queries.started), await asked(queries.restarts)
+    events = await asked(queries.events)
+    signals = {signal: await asked(query) for signal, query in queries.signals.items()}
+    return [
+        Series(
+            signal,
+            replica,
+            Samples.of(one.times, one.values),
+            _life(begun.get(replica), restarted.get(replica), _own_or_common(events, replica)),
+            queries.step,
+        )
+        for signal, replicas in signals.items()
+        for replica, one in _last_seen(replicas)
+    ]
+
+
+def _by_replica(found: Iterable[SeriesOf], label: str) -> dict[str, SeriesOf]:
+    return {one.labels.get(label, _EVERYONE): one for one in found if one.times}
+
+
+def _last_seen(replicas: Mapping[str, SeriesOf]) -> list[tuple[str, SeriesOf]]:
+    named = [(replica, one) for replica, one in replicas.items() if replica != _EVERYONE]
+    return sorted(named, key=lambda each: (-each[1].times[-1], each[0]))[:_MOST]
+
+
+def _own_or_common(events: Mapping[str, SeriesOf], replica: str) -> SeriesOf | None:
+    return events.get(replica) or events.get(_EVERYONE)
+
+
+def _life(begun: SeriesOf | None, restarted: SeriesOf | None, events: SeriesOf | None) -> Life:
+    """When a replica began, began anew, and how much it had to do."""
+    known = starts.of_start_times(Samples.of(begun.times, begun.values)) if begun else []
+    if restarted:
+        known += starts.of_changes(restarted.times, restarted.values)
+    return Life(starts=known, events=Samples.of(events.times, events.values) if events else None)

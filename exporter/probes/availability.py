@@ -1,0 +1,160 @@
+"""The availability probe: is the target up and ready, and what does reaching it cost.
+
+Asked at the origin of `target.url`: its `/health` and `/ready`, each over a connection of its own,
+so that name, connection, TLS and reply are timed one by one. A cold start is counted and kept out
+of the phases, which tell how a warm target answers.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Iterable, Sequence
+
+from pydantic import Field
+
+from exporter.courier import Turn
+from exporter.evidence import TransportFault
+from exporter.fields import Length
+from exporter.means import Means, Outcome, Targets
+from exporter.probes import Probe
+from exporter.rhythm import Rhythm
+from exporter.target.certificate import expiry
+from exporter.target.look import Look, Target, look
+from exporter.target.origin import Origin
+from exporter.target.warmth import Warmth
+from slos.schema.contract import SERVICE, Criterion, Phase, Route
+from slos.schema.units import Duration
+
+CRITERIA = frozenset({Criterion.HEALTH})
+_NAME = "availability"
+_OK = 200
+_ASLEEP = frozenset({502, 503, 504})
+"""What stands in front of a target without replicas answers."""
+_BREAK = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Settings(Rhythm):
+    """Settings of the availability probe."""
+
+    interval: Length = Duration.of(seconds=60)
+    """Time between two looks. Default 60s. What is asked more often than its scale-to-zero window
+    never sleeps: raise this, and the intervals of other probes, to see cold starts."""
+    timeout: Length = Duration.of(seconds=50)
+    """Time for one look, a cold start included. Default 50s: waking takes seconds to half a
+    minute."""
+    health: str = Field(default="/health", pattern=r"^/[!-~]*$")
+    """The page that answers 200 while the target is up. Default /health."""
+    ready: str = Field(default="/ready", pattern=r"^/[!-~]*$")
+    """The page that answers 200 while the target takes events. Default /ready."""
+    cold_above: Length = Duration.of(seconds=1)
+    """Time above which an answer after idleness is a cold start, if it is also five times the
+    usual. Default 1s: agent-sre answers warm in milliseconds and needs seconds to start."""
+    idle_after: Length = Duration.of(seconds=90)
+    """Time without any request of this prober after which the target may be at zero replicas.
+    Default 90s: the stable window of Knative and its grace period. A target that refuses earlier
+    is down, not asleep."""
+
+    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
+        """Nothing depends on the specs."""
+        return ()
+
+
+def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+    """No alert is sent."""
+    return ()
+
+
+def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+    """One plan."""
+    return [Availability(settings, means)]
+
+
+class Availability:
+    """Asks for health and readiness."""
+
+    key = _NAME
+    rhythm: Rhythm
+
+    def __init__(self, settings: Settings, means: Means) -> None:
+        self.rhythm = settings
+        self._settings = settings
+        self._reach, self._gauges, self._recent = means.reach, means.gauges, means.courier.recent
+        self._asked_at: float | None = None
+        self._warmth = Warmth(
+            cold_above=float(settings.cold_above.seconds),
+            idle_after=float(settings.idle_after.seconds),
+        )
+        self._gauges.cold_starts.labels(SERVICE)
+
+    async def ask(self, _: Turn) -> Outcome:
+        """Look once; twice if the target slept."""
+        deadline = self._reach.clock.now() + float(self._settings.timeout.seconds)
+        target = await asyncio.to_thread(self._target)
+        health = await self._awake(target, deadline)
+        ready = await self._look(target, self._settings.ready, deadline)
+        self._show(health, ready)
+        pages = {self._settings.health: health, self._settings.ready: ready}
+        notes = [f"{page}: {_what(seen)}" for page, seen in pages.items() if seen.status != _OK]
+        return Outcome(checks=((Criterion.HEALTH, not notes),), notes=tuple(notes))
+
+    def _target(self) -> Target:
+        reach = self._reach
+        origin = Origin.of(reach.url)
+        by = reach.direct
+        tls = (by.tls or ssl.create_default_context)() if origin.secure else None
+        return Target(origin, reach.headers(), tls, by.server_name)
+
+    async def _awake(self, target: Target, deadline: float) -> Look:
+        """A look at a warm target; one that may be asleep gets the time to wake up."""
+        clock, idle = self._reach.clock, self._idle()
+        began = clock.now()
+        seen = await self._look(target, self._settings.health, deadline)
+        while self._warmth.may_sleep(idle) and _asleep(seen) and clock.now() + _BREAK < deadline:
+            await clock.sleep(_BREAK)
+            seen = await self._look(target, self._settings.health, deadline)
+        if seen.status != _OK:
+            return seen
+        waited = clock.now() - began
+        if not self._warmth.was_cold(waited, idle=idle):
+            return seen
+        self._gauges.cold_starts.labels(SERVICE).inc()
+        _log.info("availability: a cold start of %.1f s after %.0f s idle", waited, idle)
+        return await self._look(target, self._settings.health, deadline)
+
+    async def _look(self, target: Target, page: str, deadline: float) -> Look:
+        clock = self._reach.clock
+        seen = await look(target, page, clock=clock, timeout=max(deadline - clock.now(), 0.0))
+        self._asked_at = clock.now()
+        return seen
+
+    def _idle(self) -> float | None:
+        """Seconds since this prober last asked the target anything; None when it never did."""
+        clock = self._reach.clock
+        ages = [] if self._asked_at is None else [clock.now() - self._asked_at]
+        ages += [max(clock.wall() - run.intended_at, 0.0) for run in self._recent]
+        return min(ages, default=None)
+
+    def _show(self, health: Look, ready: Look) -> None:
+        gauges = self._gauges
+        gauges.up.labels(SERVICE).set(health.status == _OK)
+        gauges.ready.labels(SERVICE).set(ready.status == _OK)
+        for phase in Phase:
+            if phase in health.phases:
+                gauges.phase.labels(SERVICE, phase).set(health.phases[phase])
+            else:  # absent, for what was not reached took no time
+                gauges.phase.remove(SERVICE, phase)
+        if health.certificate:
+            with contextlib.suppress(ValueError):
+                gauges.tls_expiry.labels(SERVICE).set(expiry(health.certificate))
+
+
+def _asleep(seen: Look) -> bool:
+    return seen.status in _ASLEEP or seen.fault in (TransportFault.REFUSED, TransportFault.RESET)
+
+
+def _what(seen: Look) -> str:
+    if seen.status is not None:
+        return f"answered {seen.status}"
+    return seen.fault.value if seen.fault else "no reply in time"

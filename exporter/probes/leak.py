@@ -1,0 +1,176 @@
+"""The leak probe: whether the target, or the prober itself, holds on to ever more.
+
+It reads what the target's replicas hold from Prometheus, and what this process holds from /proc,
+a reading a turn. Now and then it has both judged (`exporter/leaks`). The verdicts are gauges; the
+criterion is about the target alone, and says nothing while there is nothing to say.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from exporter.courier import Turn
+from exporter.fields import LabelName, Length
+from exporter.http_source.answer import SourceError
+from exporter.leak_sources import agent
+from exporter.leak_sources.own import Own, readings
+from exporter.leak_sources.shown import Shown
+from exporter.leaks import Finding, Findings, Series, Signal, judge
+from exporter.means import Means, Outcome, Targets
+from exporter.probes import Probe
+from exporter.prometheus_api.client import Prometheus
+from exporter.rhythm import Rhythm
+from slos.schema.contract import Criterion, LeakVerdict, Route
+from slos.schema.units import Duration
+
+CRITERIA = frozenset({Criterion.LEAKS})
+_NAME = "leak"
+_OF_THE_POD = 'namespace="ai",pod=~"agent-sre-.*"'
+_OF_THE_CONTAINER = f'{_OF_THE_POD},container=~"user-container|agent-sre"'
+_METRICS = {
+    Signal.WORKING_SET: "container_memory_working_set_bytes",
+    Signal.RSS: "container_memory_rss",
+    Signal.OPEN_FILES: "container_file_descriptors",
+    Signal.THREADS: "container_threads",
+}
+_GONE = 600.0
+"""Seconds without a sample; twice what Prometheus bridges."""
+
+
+def _of_container(metric: str) -> str:
+    return f"max by (pod) ({metric}{{{_OF_THE_CONTAINER}}})"
+
+
+class Settings(Rhythm):
+    """Settings of the leak probe."""
+
+    interval: Length = Duration.of(minutes=1)
+    """Time between two readings of this process. Default 1m: a quarter of an hour needs five."""
+    timeout: Length = Duration.of(seconds=50)
+    """Time for one turn, with all questions to Prometheus. Default 50s."""
+    judged_every: Length = Duration.of(minutes=15)
+    """Time between two judgements. Default 15m: as long as the shortest floor."""
+    window: Length = Duration.of(hours=48)
+    """How far to look back. Default 48h: what a daily rhythm hides in one day shows in two."""
+    step: Length = Duration.of(minutes=1)
+    """Time between two readings of the target. Default 1m."""
+    signals: dict[Annotated[Signal, Field(strict=False)], str] = Field(
+        default={signal: _of_container(metric) for signal, metric in _METRICS.items()}
+    )
+    """A query for each signal, with a series for each replica: working_set, rss, open_files,
+    threads, close_wait, queue_depth, open_tickets. Default: what cAdvisor tells of the containers
+    of agent-sre; what is not there is not judged."""
+    replica_label: LabelName = "pod"
+    """The label that tells replicas apart. Default pod."""
+    starts: str = f"max by (pod) (kube_pod_start_time{{{_OF_THE_POD}}})"
+    """A query for the time each replica began, for no trend goes across that. Default: that of
+    kube-state-metrics; empty asks nothing."""
+    restarts: str = _of_container("kube_pod_container_status_restarts_total")
+    """A query for the count of restarts, likewise."""
+    events: str = ""
+    """A query for a counter of the events a replica had to do; a series without the replica's
+    label is of all. Default none: agent-sre counts none. With it, a warm-up also needs 6,000."""
+
+    @model_validator(mode="after")
+    def _enough(self) -> "Settings":
+        if self.window < self.step * 10:
+            raise ValueError(f"window {self.window} has not ten steps of {self.step}; like 48h")
+        return self
+
+    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
+        """Nothing depends on the specs."""
+        return ()
+
+    @property
+    def queries(self) -> agent.Queries:
+        """What to ask Prometheus."""
+        return agent.Queries(
+            signals=self.signals,
+            started=self.starts,
+            restarts=self.restarts,
+            events=self.events,
+            label=self.replica_label,
+            window=float(self.window.seconds),
+            step=float(self.step.seconds),
+        )
+
+
+def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+    """No alert is sent."""
+    return ()
+
+
+def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+    """One plan."""
+    return [Leak(settings, means)]
+
+
+class Leak:
+    """Reads every turn, and judges now and then."""
+
+    key = _NAME
+    rhythm: Rhythm
+
+    def __init__(self, settings: Settings, means: Means) -> None:
+        self.rhythm = settings
+        self._settings = settings
+        self._means = means
+        self._clock = means.reach.clock
+        self._own = Own(
+            interval=float(settings.interval.seconds),
+            window=float(settings.window.seconds),
+            started=self._clock.now(),
+        )
+        self._shown_own, self._shown = Shown(means.gauges), Shown(means.gauges)
+        self._judged_at: float | None = None
+
+    async def ask(self, _: Turn) -> Outcome:
+        """Take a reading, and judge if it is time to."""
+        now = self._clock.now()
+        self._own.note(now, await asyncio.to_thread(readings))
+        if self._means.open_runs is not None:
+            self._own.note(now, {Signal.OPEN_TICKETS: float(self._means.open_runs())})
+        every = float(self._settings.judged_every.seconds)
+        if self._judged_at is not None and now - self._judged_at < every:
+            return Outcome()
+        self._judged_at = now
+        self._shown_own.show((await _judged(self._own.family(), now)).current)
+        if self._means.prometheus is None:
+            return Outcome()
+        return await self._of_target(self._means.prometheus)
+
+    async def _of_target(self, prometheus: Prometheus) -> Outcome:
+        now = self._clock.wall()
+        try:
+            async with asyncio.timeout(float(self._settings.timeout.seconds)):
+                family = await agent.family(prometheus, self._settings.queries, now=now)
+        except (SourceError, TimeoutError) as error:
+            self._shown.show(())  # an old verdict would pass for one of now
+            return Outcome(
+                notes=(f"nothing was judged: {str(error) or 'Prometheus took too long'}",)
+            )
+        found = await _judged(family, now)
+        there = {
+            (one.signal, one.instance)
+            for one in family
+            if len(one.samples) and now - one.samples.times[-1] <= _GONE
+        }
+        current = [each for each in found.current if (each.signal, each.instance) in there]
+        self._shown.show(current)
+        return _outcome(found, current)
+
+
+async def _judged(family: list[Series], now: float) -> Findings:
+    """On a thread: the first time imports half a second of SciPy."""
+    return await asyncio.to_thread(judge, family, at=now)
+
+
+def _outcome(found: Findings, current: list[Finding]) -> Outcome:
+    """A leak with two witnesses fails, passes alone pass; the rest is no check."""
+    if found.pages:
+        leaks = sorted({each.signal for each in current if each.verdict is LeakVerdict.LEAK})
+        return Outcome(checks=((Criterion.LEAKS, False),), notes=(f"it leaks: {', '.join(leaks)}",))
+    verdicts = {each.verdict for each in current} - {LeakVerdict.INSUFFICIENT}
+    return Outcome(checks=((Criterion.LEAKS, True),) if verdicts == {LeakVerdict.PASS} else ())

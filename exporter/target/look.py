@@ -1,0 +1,188 @@
+"""Asking the target for a page, and taking the time of each phase."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from exporter.clock import Clock
+from exporter.evidence import TransportFault
+from exporter.post import OWN_SHORTAGE
+from exporter.target.origin import Origin
+from slos.schema.contract import Phase
+
+_LONGEST_LINE = 65_536
+
+
+@dataclass(slots=True)
+class Look:
+    """What one request showed.
+
+    Attributes:
+        phases: seconds of each phase that was completed.
+        status: of the reply; None when there was none.
+        fault: why there was none; None with a reply, and when the time was up.
+        certificate: that the target showed (DER), trusted or not.
+    """
+
+    phases: dict[Phase, float] = field(default_factory=dict)
+    status: int | None = None
+    fault: TransportFault | None = None
+    certificate: bytes | None = None
+
+    @property
+    def seconds(self) -> float:
+        """All phases together."""
+        return sum(self.phases.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to ask, and as whom.
+
+    Attributes:
+        origin: the server.
+        headers: to send.
+        tls: how to trust it; None without TLS.
+        server_name: that its certificate must hold.
+    """
+
+    origin: Origin
+    headers: Mapping[str, str]
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+
+
+async def look(target: Target, path: str, *, clock: Clock, timeout: float) -> Look:  # noqa: ASYNC109 - its end is a value here
+    """Ask for a page over a connection of its own; whatever happens is a value.
+
+    Raises:
+        OSError: this machine ran out of something; that says nothing about the target.
+    """
+    seen = Look()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            await _Request(target, seen, clock).ask(path)
+    return seen
+
+
+class _Request:
+    def __init__(self, target: Target, seen: Look, clock: Clock) -> None:
+        self._target = target
+        self._seen = seen
+        self._clock = clock
+
+    async def ask(self, path: str) -> None:
+        writer = None
+        try:
+            with self._timed(Phase.DNS):
+                addresses = await self._resolved()
+            with self._timed(Phase.CONNECT):
+                reader, writer = await self._connected(addresses)
+            if self._target.tls is not None:
+                with self._timed(Phase.TLS):
+                    await self._secured(writer, self._target.tls)
+            with self._timed(Phase.REPLY):
+                self._seen.status = await self._reply(reader, writer, path)
+        except (OSError, EOFError, ValueError) as error:
+            self._seen.fault = _fault(error, self._seen.phases)
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+
+    @contextlib.contextmanager
+    def _timed(self, phase: Phase) -> Iterator[None]:
+        began = self._clock.now()
+        yield
+        self._seen.phases[phase] = self._clock.now() - began
+
+    async def _resolved(self) -> list[tuple[str, int]]:
+        origin = self._target.origin
+        found = await asyncio.get_running_loop().getaddrinfo(
+            origin.host, origin.port, type=socket.SOCK_STREAM
+        )
+        return list(dict.fromkeys((str(each[4][0]), int(each[4][1])) for each in found))
+
+    async def _connected(
+        self, addresses: list[tuple[str, int]]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the first address that takes one."""
+        failed: OSError = OSError("the name has no address")
+        for host, port in addresses:
+            try:
+                return await asyncio.open_connection(host, port, limit=_LONGEST_LINE)
+            except OSError as error:
+                failed = error
+        raise failed
+
+    async def _secured(self, writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
+        target = self._target
+        try:
+            await writer.start_tls(tls, server_hostname=target.server_name or target.origin.host)
+        except ssl.SSLCertVerificationError:
+            self._seen.certificate = await self._untrusted()
+            raise
+        secured = writer.get_extra_info("ssl_object")
+        self._seen.certificate = secured.getpeercert(binary_form=True)
+
+    async def _untrusted(self) -> bytes | None:
+        """The certificate that was refused; nothing is sent to whoever shows it."""
+        anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        anyone.check_hostname = False
+        anyone.verify_mode = ssl.CERT_NONE
+        writer = None
+        try:
+            _, writer = await self._connected(await self._resolved())
+            await writer.start_tls(anyone, server_hostname=self._target.origin.host)
+            certificate: bytes | None = writer.get_extra_info("ssl_object").getpeercert(True)  # noqa: FBT003 - typeshed knows no name for it here
+        except (OSError, EOFError):
+            return None
+        finally:
+            if writer is not None:
+                writer.transport.abort()
+        return certificate
+
+    async def _reply(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str
+    ) -> int:
+        """The status of the reply; of a health page nobody needs more."""
+        sent = {
+            "Host": self._target.origin.authority,
+            "User-Agent": "slo-probe",
+            "Accept": "application/json",
+            **self._target.headers,
+            "Connection": "close",
+        }
+        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {text}" for name, text in sent.items())]
+        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        await writer.drain()
+        return _status(await reader.readline())
+
+
+def _status(line: bytes) -> int:
+    version, _, rest = line.partition(b" ")
+    if not line:
+        raise EOFError
+    if not version.startswith(b"HTTP/") or not rest[:3].isdigit():
+        raise ValueError("this is no HTTP")
+    return int(rest[:3])
+
+
+def _fault(error: Exception, done: Mapping[Phase, float]) -> TransportFault:
+    """What an error means, after the phases that were completed.
+
+    Raises:
+        OSError: it says something about this machine alone.
+    """
+    if isinstance(error, OSError) and error.errno in OWN_SHORTAGE:
+        raise error
+    if Phase.DNS not in done:
+        return TransportFault.DNS
+    if Phase.CONNECT not in done:
+        refused = isinstance(error, ConnectionRefusedError)
+        return TransportFault.REFUSED if refused else TransportFault.NO_ROUTE
+    if isinstance(error, ssl.SSLError):
+        return TransportFault.TLS
+    return TransportFault.NOT_HTTP if isinstance(error, ValueError) else TransportFault.RESET

@@ -1,0 +1,29 @@
+"""A window that is no whole number of steps looks further back than it says."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from generator import tiers
+from generator.lint.subject import Finding, OfSlo
+from slos.schema.units import Duration
+
+ID = "uneven-window"
+ALWAYS = True
+
+# More than the last of the steps of any window over coarse ones, and less than anyone would miss.
+_MATTERS = Decimal("0.03")
+
+
+def of_slo(subject: OfSlo) -> Iterator[Finding]:
+    """Windows whose last step makes a difference."""
+    slo = subject.slo
+    for window in slo.windows:
+        step = tiers.step_of(slo, window)
+        seen = Duration(-(-window.ms // step.ms) * step.ms)
+        if seen.ms - window.ms > _MATTERS * window.ms:
+            yield Finding(
+                ("alerting",),
+                f"the window {window} is no whole number of steps of {step}, so its alerts look "
+                f"at {seen}",
+                "make all windows multiples of the shortest, or the shortest one longer",
+            )

@@ -1,0 +1,157 @@
+"""Series made up from the matchers of an SLI's queries.
+
+For each label a value that each matcher takes, and one that none does, in every combination: a
+matcher that is dropped or changed counts more, or less.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from itertools import product
+
+import promql_parser as ast
+
+from generator.model import SLO
+from generator.unit_tests import decoys
+from generator.unit_tests.steady import Evaluation, NotKnownError, Steady
+from slos.schema import promql
+
+OTHER = "other"
+INFINITE = "+Inf"
+_TOO_MANY = 64
+# The share of observations within the threshold: quantiles on both sides of it. Of series that the
+# SLI may not look at, it is another.
+_WITHIN, _WITHIN_OTHERS = Decimal("0.9875"), Decimal(1)
+# Two series never come to as much as one, nor as another two, as far as there are few.
+_APART = Decimal(1000)
+# Where a threshold is tried: on either side of it, and exactly there.
+_AROUND = {"good or bad, a little less": "0.99", "good or bad, a little more": "1.01",
+           "good or bad, just there": "1"}  # fmt: skip
+
+
+def counters(slo: SLO) -> Iterator[str]:
+    """The metrics of which a query takes a rate."""
+    for template in (slo.signal.total, slo.signal.errors):
+        for node in promql.walk(promql.parse_template(template)):
+            if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
+                for inner in promql.walk(node):
+                    if isinstance(inner, ast.VectorSelector):
+                        yield inner.name or ""
+
+
+@dataclass(slots=True)
+class _Metric:
+    """What the queries ask of a metric: values worth having, by label."""
+
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+
+def series(slo: SLO) -> Iterator[Steady]:
+    """All of them; none where there would be too many."""
+    metrics = _metrics(slo)
+    for place, (metric, wanted) in enumerate(metrics.items()):
+        labels = [name for name in wanted.values if name != "le"]
+        if len(list(product(*wanted.values.values()))) > _TOO_MANY:
+            return
+        for number, combined in enumerate(product(*(wanted.values[name] for name in labels)), 1):
+            # What stands in the total is more than what is only among the errors.
+            rate = (_APART + number**2) * (8 if place == 0 or _is_of_histogram(metric) else 1)
+            own = dict(zip(labels, combined, strict=True))
+            for border in wanted.values.get("le", [""]):
+                within = border not in ("", INFINITE)
+                le = {"le": border} if border else {}
+                share = _WITHIN_OTHERS if OTHER in own.values() else _WITHIN
+                yield Steady(metric, {**own, **le}, rate * share if within else rate)
+
+
+def _is_of_histogram(metric: str) -> bool:
+    return metric.endswith(("_bucket", "_count"))
+
+
+def _metrics(slo: SLO) -> dict[str, _Metric]:
+    """The metrics of the total first, each with the values that its matchers tell apart."""
+    found: dict[str, _Metric] = {}
+    for template in (slo.signal.total, slo.signal.errors):
+        for node in promql.walk(promql.parse_template(template)):
+            if isinstance(node, ast.VectorSelector) and node.name:
+                metric = found.setdefault(node.name, _Metric())
+                for matcher in node.matchers.matchers:
+                    _add(metric.values.setdefault(matcher.name, []), matcher)
+    for metric in found.values():
+        for name, values in metric.values.items():
+            values.append(INFINITE if name == "le" else OTHER)
+        for name in slo.signal.by:
+            metric.values.setdefault(name, [OTHER])
+    return found
+
+
+def _add(values: list[str], matcher: ast.Matcher) -> None:
+    alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
+    if matcher.name == "le":
+        alternatives = alternatives[:1]  # one border, however it is written
+    for value in map(decoys.taken_by, alternatives):
+        if value not in values:
+            values.append(value)
+
+
+def around_threshold(slo: SLO, made: Sequence[Steady]) -> Iterator[tuple[str, list[Steady]]]:
+    """Where time is good or bad by a comparison: the series at values on either side of it.
+
+    All series are scaled, or those of the first metric, where a ratio stays the same otherwise.
+    """
+    tree = promql.parse_template(slo.signal.errors)
+    if not (
+        isinstance(tree, ast.BinaryExpr)
+        and isinstance(tree.rhs, ast.NumberLiteral)
+        and tree.modifier is not None
+        and tree.modifier.return_bool
+        and slo.signal.counting is None
+    ):
+        return
+    limit = Decimal(str(tree.rhs.val))
+    for name, share in _AROUND.items():
+        target = limit * Decimal(share)
+        found = _at(slo, tree.lhs, made, target)
+        if found and (target != limit or not list(counters(slo))):
+            yield name, found
+
+
+def _at(
+    slo: SLO, measured: ast.Expr, made: Sequence[Steady], target: Decimal
+) -> list[Steady] | None:
+    for metrics in ({each.metric for each in made}, {made[0].metric}):
+        now = _value(slo, measured, made)
+        if not now or not target:
+            return None
+        scaled = [
+            replace(each, rate=each.rate * target / now) if each.metric in metrics else each
+            for each in made
+        ]
+        if _value(slo, measured, scaled) == target:
+            return scaled
+    return None
+
+
+def _value(slo: SLO, measured: ast.Expr, made: Sequence[Steady]) -> Decimal | None:
+    try:
+        found = Evaluation(made, slo.steps.fine, slo.steps.scrape).of(measured)
+    except (NotKnownError, ArithmeticError):
+        return None
+    return next(iter(found.values()), None)
+
+
+def incomplete(slo: SLO, made: Sequence[Steady]) -> Iterator[tuple[str, list[Steady]]]:
+    """What there may be too little of: errors, the SLO's own series, the bucket at a threshold."""
+    of_total = decoys.selectors_of(slo.signal.total)
+    of_errors = decoys.selectors_of(slo.signal.errors)
+    for name, rest in (
+        ("no error series yet", [each for each in made if not _taken(each, of_errors)]),
+        ("series of others only", [each for each in made if not _taken(each, of_total)]),
+        ("no bucket at the threshold", [e for e in made if e.labels.get("le") in (None, INFINITE)]),
+    ):
+        if rest and len(rest) < len(made):
+            yield name, rest
+
+
+def _taken(each: Steady, selectors: Sequence[ast.VectorSelector]) -> bool:
+    return any(decoys.takes(selector, each.metric, each.labels) for selector in selectors)

@@ -1,0 +1,111 @@
+"""PromQL that only newer or other engines understand: one such query loses a whole rule file.
+
+What loads here loads in Prometheus 2.42 and in every later one. The lists are what our parser
+takes and `promtool check rules` of 2.42 refuses; the versions are those of Prometheus'
+CHANGELOG.md.
+"""
+
+import re
+from collections.abc import Iterable
+
+import promql_parser as ast
+
+from slos.schema.go_regex import Pattern, PatternError
+
+# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
+_LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
+_COMMENT = re.compile(r"#[^\n]*")
+_QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
+_QUOTED_GROUPING = re.compile(r'\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*""')
+_REGEX = {"Re", "NotRe"}
+_NUMBER = r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?)"
+_BARE_LENGTH = re.compile(
+    rf"\[\s*{_NUMBER}\s*[\]:]|:\s*{_NUMBER}\s*\]|\boffset\s+-?\s*{_NUMBER}(?![\w.])",
+    re.IGNORECASE,
+)
+
+_BEHIND_A_FLAG = "the flag promql-experimental-functions"
+_DURATION_EXPRESSIONS = "Prometheus 3 and the flag promql-duration-expr"
+NEEDS = {
+    "double_exponential_smoothing": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "end": _DURATION_EXPRESSIONS,
+    "first_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "histogram_avg": "Prometheus 2.50",
+    "histogram_stddev": "Prometheus 2.48",
+    "histogram_stdvar": "Prometheus 2.48",
+    "info": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "limit_ratio": f"Prometheus 2.54 and {_BEHIND_A_FLAG}",
+    "limitk": f"Prometheus 2.54 and {_BEHIND_A_FLAG}",
+    "mad_over_time": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
+    "range": _DURATION_EXPRESSIONS,
+    "sort_by_label": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
+    "sort_by_label_desc": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
+    "start": _DURATION_EXPRESSIONS,
+    "step": _DURATION_EXPRESSIONS,
+    "ts_of_first_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "ts_of_last_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "ts_of_max_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "ts_of_min_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+}
+"""Functions and aggregations that Prometheus 2.42 lacks, and what has them."""
+
+
+def check_portable(nodes: Iterable[ast.Expr], query: str) -> None:
+    """Refuse what the parser knows and Prometheus 2.x does not.
+
+    Args:
+        nodes: of the query's syntax tree.
+        query: its text; some spellings leave no trace in the tree.
+
+    Raises:
+        ValueError: with what it needs, and after a semicolon what to write instead.
+    """
+    _check_spelling(_COMMENT.sub("", _STRING.sub('""', query)))
+    for node in nodes:
+        match node:
+            case ast.Call():
+                _check_name(node.func.name)
+            case ast.AggregateExpr():
+                _check_name(str(node.op))
+            case ast.VectorSelector():
+                _check_selector(node)
+
+
+def _check_spelling(bare: str) -> None:
+    if _QUOTED_NAME.search(bare):
+        raise ValueError("quoted names in braces need Prometheus 3; use classic names")
+    if _QUOTED_GROUPING.search(bare):
+        raise ValueError("quoted names of labels need Prometheus 3; write them without quotes")
+    length = _BARE_LENGTH.search(bare)
+    if length:
+        raise ValueError(f"{length.group()} needs Prometheus 3; give it a unit, like 5m or 300s")
+
+
+def _check_name(name: str) -> None:
+    if name in NEEDS:
+        raise ValueError(
+            f"{name}() needs {NEEDS[name]}, and others refuse the whole file; do without it"
+        )
+
+
+def _check_selector(node: ast.VectorSelector) -> None:
+    if node.matchers.or_matchers:
+        raise ValueError("'or' between matchers is not PromQL; use =~ with a|b")
+    for matcher in node.matchers.matchers:
+        if not _LABEL_NAME.fullmatch(matcher.name):
+            raise ValueError(
+                f"the label name {matcher.name!r} needs Prometheus 3; use a classic name"
+            )
+        if str(matcher.op).removeprefix("MatchOp.") in _REGEX:
+            _check_regex(matcher.value)
+
+
+def _check_regex(pattern: str) -> None:
+    """Our parser has other regular expressions than Prometheus."""
+    try:
+        Pattern(pattern)
+    except PatternError as error:
+        raise ValueError(
+            f"{pattern!r} is no regular expression: {error}; write one as RE2 has them"
+        ) from error

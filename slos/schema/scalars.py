@@ -1,0 +1,108 @@
+"""YAML's scalars: which are numbers, and how each was written.
+
+YAML 1.2 with what Sloth's reader has beyond it: `0o17`, `1e3` and `9.99e1` are numbers, `22:30`
+is text. A mapping remembers how its plain scalars were written, for labels are texts: `1.10`,
+`yes` and `0x1F` stay what they are.
+"""
+
+import re
+from collections.abc import Hashable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import yaml
+
+_TAG = "tag:yaml.org,2002:"
+_WHOLE = re.compile(
+    r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)\Z", re.IGNORECASE
+)
+_FRACTION = re.compile(
+    r"(?:[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
+    r"|[0-9][0-9_]*[eE][-+]?[0-9]+)|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+)
+_NUMBERS = {_TAG + "int": _WHOLE, _TAG + "float": _FRACTION}
+_BASES = {"0b": 2, "0o": 8, "0x": 16}
+
+
+class Written(dict[Hashable, Any]):
+    """A mapping and its plain scalars as they were written.
+
+    Attributes:
+        texts: for each key of the mapping its own text, and that of its value; None for what is
+            no plain scalar or is nothing.
+    """
+
+    texts: dict[Hashable, tuple[str | None, str | None]]
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # either will do
+    """Nodes of YAML text, tagged by the rules above."""
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    ours: dict[str, list[tuple[str, re.Pattern[str]]]] = {
+        first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
+        for first, known in Loader.yaml_implicit_resolvers.items()
+    }
+    for first in "-+.0123456789":
+        ours[first] = [*ours.get(first, []), *_NUMBERS.items()]
+    return ours
+
+
+Loader.yaml_implicit_resolvers = _resolvers()
+
+
+class Constructor(yaml.constructor.SafeConstructor):
+    """Values from nodes; decimals stay exact and dates stay text."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """A value; one that cannot be read is an error at its place."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, KeyError, IndexError, ArithmeticError) as error:
+            kind = node.tag.rpartition(":")[2]
+            message = f"this cannot be read as {kind}"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
+
+    def whole(self, node: yaml.ScalarNode) -> int:
+        """A whole number in any base; a leading zero means octal, as for Sloth."""
+        text = node.value.replace("_", "").lower()
+        digits = text.lstrip("+-")
+        sign = -1 if text.startswith("-") else 1
+        if digits[:2] in _BASES:
+            return sign * int(digits[2:], _BASES[digits[:2]])
+        return sign * int(digits, 8 if digits.startswith("0") else 10)
+
+    def exact(self, node: yaml.ScalarNode) -> object:
+        """A fraction to its last digit."""
+        try:
+            return Decimal(node.value.replace("_", ""))
+        except InvalidOperation:
+            return self.construct_yaml_float(node)
+
+    def as_written(self, node: yaml.ScalarNode) -> str:
+        """A date as the text it is."""
+        return str(node.value)
+
+    def mapping(self, node: yaml.MappingNode) -> Iterator[Written]:
+        """A mapping in two steps, as PyYAML wants it for one that holds itself."""
+        made = Written()
+        yield made
+        made.update(self.construct_mapping(node))
+        made.texts = {
+            self.construct_object(key): (_text(key), _text(value)) for key, value in node.value
+        }
+
+
+def _text(node: yaml.Node) -> str | None:
+    is_plain = isinstance(node, yaml.ScalarNode) and not node.style
+    return str(node.value) if is_plain and node.tag != _TAG + "null" else None
+
+
+Constructor.yaml_constructors = {
+    **yaml.constructor.SafeConstructor.yaml_constructors,
+    _TAG + "int": Constructor.whole,
+    _TAG + "float": Constructor.exact,
+    _TAG + "timestamp": Constructor.as_written,
+    _TAG + "map": Constructor.mapping,
+}

@@ -1,0 +1,50 @@
+"""Calls of the canary at places where no function is."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from exporter.events import new_id
+from tests.exporter.bench import Bench, prober
+
+
+@pytest.fixture
+async def bench(path: Path) -> AsyncIterator[Bench]:
+    async with prober(path, "http://127.0.0.1:9/") as made:
+        yield made
+
+
+@pytest.mark.parametrize("path_of", ["/{}/health", "/x/{}.ai.svc.cluster.local/"])
+async def test_one_that_a_runs_id_led_there_counts_for_the_run_as_a_wrong_one(
+    bench: Bench, client: aiohttp.ClientSession, path_of: str
+) -> None:
+    run_id = new_id()
+    ticket = bench.ledger.issue(run_id, {"probe_id": run_id}, now=0.0)
+    async with client.get(bench.canary_url + path_of.format(run_id)) as reply:
+        assert reply.status == 404
+    (call,) = ticket.calls
+    assert not call.parameters_ok
+    assert call.finished_at is not None
+
+
+@pytest.mark.parametrize("place", ["/anything", "/health/x", f"/{new_id()}"])
+async def test_one_of_a_stranger_counts_for_no_run(
+    bench: Bench, client: aiohttp.ClientSession, place: str
+) -> None:
+    ticket = bench.ledger.issue(new_id(), {}, now=0.0)
+    async with client.post(bench.canary_url + place, data=b"{}") as reply:
+        assert reply.status == 404
+    assert ticket.calls == ()
+
+
+async def test_one_for_a_run_that_is_over_changes_nothing(
+    bench: Bench, client: aiohttp.ClientSession
+) -> None:
+    run_id = new_id()
+    ticket = bench.ledger.issue(run_id, {}, now=0.0)
+    bench.ledger.close(ticket)
+    async with client.get(f"{bench.canary_url}/{run_id}/health") as reply:
+        assert reply.status == 404
+    assert ticket.calls == ()

@@ -1,0 +1,83 @@
+"""A wall clock that is set, or a machine that slept, makes neither bursts nor negative times."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.courier import Errand, Turn
+from exporter.evidence import Call, Evidence
+from exporter.observers import observe
+from slos.schema.contract import Route, Verdict
+from tests.exporter.bench import PATIENT, TARGETS, Bench, prober
+from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.test_probe_schedule import TEN_SECONDS
+from tests.exporter.test_probe_schedule import Bench as Plans
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize("step", [-HOUR, -5.0, 5.0, HOUR, 30 * 24 * HOUR])
+async def test_a_step_of_the_wall_clock_changes_nothing_in_the_plan(
+    clock: FakeClock, step: float
+) -> None:
+    plans = Plans(clock, TEN_SECONDS, lasts=0.1)
+    async with plans.running():
+        await clock.advance(100)
+        before = len(plans.sent)
+        clock._offset += step
+        await clock.advance(100)
+    assert (before, len(plans.sent)) == (10, 20)
+    assert plans.watch.missed_runs["p"] == 0
+    assert all(at - slot.intended == pytest.approx(0, abs=1e-5) for at, slot in plans.sent)
+
+
+@pytest.mark.parametrize("monotonic_too", [False, True])
+async def test_after_a_suspend_the_plan_goes_on_without_catching_up(
+    clock: FakeClock, *, monotonic_too: bool
+) -> None:
+    plans = Plans(clock, TEN_SECONDS, lasts=0.1)
+    async with plans.running():
+        await clock.advance(100)
+        before = len(plans.sent)
+        if monotonic_too:  # as on systems where it counts a suspend
+            await clock.jump(HOUR)
+        else:
+            clock._offset += HOUR
+        at_once = len(plans.sent) - before
+        await clock.advance(100)
+    assert at_once <= 1
+    assert len(plans.sent) - before <= 11
+    assert all(at >= slot.intended - 1e-5 for at, slot in plans.sent)
+
+
+@pytest.fixture
+async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+    async with prober(path, agent.url) as made:
+        agent.canary = made.canary_url
+        yield made
+
+
+@pytest.mark.parametrize("step", [-HOUR, HOUR])
+async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
+    bench: Bench, agent: FakeAgent, step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+    agent.call_after = 0.3
+    clock = SystemClock()
+    turn = Turn(clock.now(), clock.wall())
+    monkeypatch.setattr(time, "time", lambda: real() + step)
+    errand = Errand("remediation", bench.ways[Route.DIRECT], PATIENT.patience(TARGETS))
+    result = await bench.courier.carry(errand, turn)
+    assert result.verdict is Verdict.OK
+    assert all(0 <= seconds < 10 for seconds in result.stages.values())
+
+
+def test_a_notification_that_is_told_late_makes_no_time_negative() -> None:
+    call = Call(health_at=4.0, arrived_at=4.1, finished_at=4.5)
+    evidence = Evidence(1.0, 1.0, calls=(call,), started=4.0, synchronous=False, status=200)
+    for times in observe(evidence).values():
+        assert all(seconds >= 0 for seconds in times.values())

@@ -1,0 +1,235 @@
+"""The availability probe: what is up, what is ready, what it costs, and what was only asleep."""
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from exporter.clock import Clock, SystemClock
+from exporter.courier import Turn
+from exporter.evidence import TransportFault
+from exporter.fields import Address
+from exporter.judge import Reason
+from exporter.listen import bind, url
+from exporter.means import Outcome
+from exporter.probes import availability
+from exporter.result import ProbeResult
+from slos.schema.contract import Criterion, Verdict
+from slos.schema.units import Duration
+from tests.exporter.bench import Bench, prober
+from tests.exporter.conftest import Serve
+from tests.exporter.moved_clock import MovedClock
+from tests.exporter.tls_files import TlsFiles
+
+TARGET = {"target": "agent-sre"}
+UP, DOWN = (Criterion.HEALTH, True), (Criterion.HEALTH, False)
+
+
+@dataclass
+class Pages:
+    """A target that answers for its health."""
+
+    health: list[int] = field(default_factory=lambda: [200])
+    """Statuses, one after the other; the last one again and again."""
+    ready: int = 200
+    before: Callable[[], None] = lambda: None
+    """Done before the health is told."""
+    asked: list[str] = field(default_factory=list)
+    headers: list[str | None] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/ready", self._ready)
+        return app
+
+    async def _health(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        self.headers.append(request.headers.get("Authorization"))
+        self.before()
+        return web.Response(status=self.health.pop(0) if len(self.health) > 1 else self.health[0])
+
+    async def _ready(self, request: web.Request) -> web.Response:
+        self.asked.append(request.path)
+        return web.Response(status=self.ready)
+
+
+@pytest.fixture
+def pages() -> Pages:
+    return Pages()
+
+
+@pytest.fixture
+async def bench(path: Path, serving: Serve, pages: Pages) -> AsyncIterator[Bench]:
+    async with prober(path, f"{await serving(pages.app())}/events") as made:
+        yield made
+
+
+def asking(
+    bench: Bench, *, clock: Clock | None = None, **reach: object
+) -> availability.Availability:
+    changed = replace(bench.reach, clock=clock or SystemClock(), **reach)  # type: ignore[arg-type]
+    settings = availability.Settings(timeout=Duration.of(seconds=20))
+    return availability.Availability(settings, replace(bench.means, reach=changed))
+
+
+async def ask(probe: availability.Availability) -> Outcome:
+    return await probe.ask(Turn(0.0, 0.0))
+
+
+def phases(bench: Bench) -> set[str]:
+    names = ("dns", "connect", "tls", "reply")
+    return {n for n in names if bench.sample("target_phase_seconds", **TARGET, phase=n) is not None}
+
+
+async def test_a_target_that_answers_is_up_ready_and_timed_in_phases(
+    bench: Bench, pages: Pages
+) -> None:
+    outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
+    assert outcome == Outcome(checks=(UP,))
+    assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 1
+    assert phases(bench) == {"dns", "connect", "reply"}
+    assert bench.sample("cold_starts_total", **TARGET) == 0
+    assert pages.asked == ["/health", "/ready"]  # at the origin, whatever the path of events
+    assert pages.headers == ["Bearer planted"]
+
+
+@pytest.mark.parametrize(
+    ("health", "ready", "up", "note"),
+    [(503, 200, 0, "/health: answered 503"), (200, 503, 1, "/ready: answered 503")],
+)
+async def test_a_page_that_does_not_answer_200_fails_the_check(
+    bench: Bench, pages: Pages, health: int, ready: int, up: int, note: str
+) -> None:
+    pages.health, pages.ready = [health], ready
+    outcome = await ask(asking(bench))
+    assert outcome == Outcome(checks=(DOWN,), notes=(note,))
+    assert bench.sample("up", **TARGET) == up
+    assert bench.sample("ready", **TARGET) == (ready == 200)
+
+
+async def test_phases_that_were_not_reached_are_absent_again(bench: Bench) -> None:
+    await ask(asking(bench))
+    with bind("test", Address("127.0.0.1", 0)) as listener:
+        nobody = url(listener)
+    outcome = await ask(asking(bench, url=nobody))
+    assert outcome.checks == (DOWN,)
+    assert outcome.notes[0] == "/health: connection_refused"
+    assert phases(bench) == {"dns"}
+    assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 0
+
+
+async def test_a_name_without_address_is_down(bench: Bench) -> None:
+    outcome = await ask(asking(bench, url="http://agent-sre.invalid/"))
+    assert outcome.notes[0] == "/health: dns_failed"
+    assert phases(bench) == set()
+
+
+async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
+    bench: Bench, pages: Pages
+) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(120)
+    delays = iter([8.0])
+    pages.before = lambda: clock.move(next(delays, 0.0))
+    assert (await ask(probe)).checks == (UP,)
+    assert bench.sample("cold_starts_total", **TARGET) == 1
+    assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 0
+
+
+async def test_a_slow_answer_without_idleness_is_no_cold_start(bench: Bench, pages: Pages) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(120)
+    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
+    bench.courier.recent.add(replace(run, intended_at=clock.wall() - 5))
+    pages.before = lambda: clock.move(8)
+    await ask(probe)
+    assert bench.sample("cold_starts_total", **TARGET) == 0
+    assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
+
+
+async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pages: Pages) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    pages.before = lambda: clock.move(2)
+    for _ in range(3):
+        await ask(probe)
+        clock.move(120)
+    assert bench.sample("cold_starts_total", **TARGET) == 0
+
+
+async def test_an_idle_target_that_refuses_at_first_gets_time_to_wake_up(
+    bench: Bench, pages: Pages
+) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(120)
+    pages.health = [503, 503, 200]
+    assert (await ask(probe)).checks == (UP,)
+    assert bench.sample("cold_starts_total", **TARGET) == 1
+    clock.move(30)
+    pages.health = [503, 200]
+    assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
+
+
+async def test_an_idle_target_that_stays_down_is_down(bench: Bench, pages: Pages) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(120)
+    pages.health = [503]
+    assert (await ask(probe)).checks == (DOWN,)
+    assert bench.sample("cold_starts_total", **TARGET) == 0
+
+
+@pytest.fixture
+async def secured(tmp_path: Path, pages: Pages) -> AsyncIterator[tuple[TlsFiles, str]]:
+    files = TlsFiles(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.cert, files.key)
+    runner = web.AppRunner(pages.app(), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield files, f"https://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
+async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
+    bench: Bench, secured: tuple[TlsFiles, str]
+) -> None:
+    files, address = secured
+    trusting = replace(bench.reach.direct, tls=files.client)
+    outcome = await ask(asking(bench, url=address, direct=trusting))
+    assert outcome.checks == (UP,)
+    assert phases(bench) == {"dns", "connect", "tls", "reply"}
+    expiry = bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
+    assert expiry is not None
+    assert expiry > SystemClock().wall()
+
+
+async def test_alerts_go_to_whom_the_settings_trust(
+    bench: Bench, secured: tuple[TlsFiles, str]
+) -> None:
+    files, address = secured
+    trusting = replace(bench.reach.direct, tls=files.client)
+    assert (await trusting.post(address, {})).status is not None
+    assert (await bench.reach.sender.post(address, {})).fault is TransportFault.TLS
+
+
+async def test_the_expiry_of_a_certificate_that_is_not_trusted_is_told_as_well(
+    bench: Bench, secured: tuple[TlsFiles, str], pages: Pages
+) -> None:
+    _, address = secured
+    outcome = await ask(asking(bench, url=address))
+    assert outcome.notes[0] == "/health: tls_failed"
+    assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is not None
+    assert pages.asked == []
+    assert phases(bench) == {"dns", "connect"}

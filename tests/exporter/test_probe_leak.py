@@ -1,0 +1,195 @@
+"""The leak probe: what it asks, what it shows, when it fails; and what it says of itself."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.clock import SystemClock
+from exporter.courier import Turn
+from exporter.http_source.source import HttpSource
+from exporter.leak_sources.own import OURSELVES, Own, readings
+from exporter.leaks import Signal, judge
+from exporter.means import Outcome
+from exporter.probes import leak
+from exporter.prometheus_api.client import Prometheus
+from slos.schema.contract import Criterion, LeakVerdict
+from slos.schema.units import Duration
+from tests.exporter.bench import Bench, prober
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_prometheus import FakePrometheus
+from tests.exporter.leaks.agents import KB, START, Agent
+from tests.exporter.leaks.shapes import HOUR
+from tests.exporter.moved_clock import MovedClock
+from tests.exporter.source_desk import NO_FOLDER, source_settings
+
+WORKING_SET, FILES = "container_memory_working_set_bytes", "container_file_descriptors"
+POD = "agent-sre-00001-deployment-a"
+HOURS = 16
+
+
+@pytest.fixture
+def prometheus() -> FakePrometheus:
+    return FakePrometheus()
+
+
+@pytest.fixture
+async def bench(
+    path: Path, serving: Serve, prometheus: FakePrometheus
+) -> AsyncIterator[tuple[Bench, leak.Leak, MovedClock]]:
+    clock = MovedClock(wall=START + HOURS * HOUR)
+    source = HttpSource(
+        "prometheus",
+        source_settings(await serving(prometheus.app()), retries=0),
+        folder=NO_FOLDER,
+        clock=SystemClock(),
+    )
+    async with prober(path, "http://127.0.0.1:9/") as made, source as opened:
+        reach = replace(made.reach, clock=clock)
+        means = replace(made.means, reach=reach, prometheus=Prometheus(opened), open_runs=lambda: 3)
+        yield made, leak.Leak(leak.Settings(window=Duration.of(hours=20)), means), clock
+
+
+Parts = tuple[Bench, leak.Leak, MovedClock]
+
+
+async def ask(probe: leak.Leak) -> Outcome:
+    return await probe.ask(Turn(0.0, 0.0))
+
+
+def tell(
+    prometheus: FakePrometheus, pod: str = POD, *, hours: float = HOURS, per_event: float = 0.0
+) -> None:
+    """A replica that ran so long, and loses so much memory and a file with each hundred events."""
+    agent = Agent(hours)
+    files = 13 + (agent.events // 100 if per_event else np.zeros(agent.events.size))
+    prometheus.series |= {
+        (WORKING_SET, pod): (agent.times, agent.memory(per_event=per_event)),
+        (FILES, pod): (agent.times, files),
+        ("kube_pod_start_time", pod): (agent.times, np.full(agent.times.size, START)),
+    }
+
+
+def shown(bench: Bench, signal: Signal, pod: str = POD, name: str = "leak_verdict") -> float | None:
+    return bench.sample(name, signal=signal.value, replica=pod)
+
+
+async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: FakePrometheus) -> None:
+    made, probe, _ = bench
+    tell(prometheus)
+    outcome = await ask(probe)
+    assert outcome == Outcome(checks=((Criterion.LEAKS, True),))
+    assert shown(made, Signal.WORKING_SET) == shown(made, Signal.OPEN_FILES) == LeakVerdict.PASS
+    assert shown(made, Signal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
+    age = shown(made, Signal.WORKING_SET, name="leak_epoch_age_seconds")
+    assert age == pytest.approx(HOURS * HOUR, abs=60)
+    assert all('namespace="ai"' in query for query in prometheus.asked)
+
+
+async def test_a_leak_with_two_witnesses_fails_and_is_measured(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, _ = bench
+    tell(prometheus, per_event=4 * KB)
+    outcome = await ask(probe)
+    assert outcome.checks == ((Criterion.LEAKS, False),)
+    assert outcome.notes == ("it leaks: open_files, working_set",)
+    assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
+    low, slope, high = (
+        shown(made, Signal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
+        for bound in ("_low", "", "_high")
+    )
+    assert low is not None
+    assert slope is not None
+    assert high is not None
+    assert 0 < low < slope < high
+    assert slope == pytest.approx(4 * KB * HOUR, rel=0.05)
+
+
+async def test_a_leak_with_one_witness_shows_and_is_no_check(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, _ = bench
+    tell(prometheus, per_event=4 * KB)
+    del prometheus.series[FILES, POD]
+    assert await ask(probe) == Outcome()
+    assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
+
+
+async def test_too_little_data_is_no_check_and_has_no_slope(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, clock = bench
+    clock.move(-(HOURS - 2) * HOUR)
+    tell(prometheus, hours=2)
+    assert await ask(probe) == Outcome()
+    assert shown(made, Signal.WORKING_SET) == LeakVerdict.INSUFFICIENT
+    assert shown(made, Signal.WORKING_SET, name="leak_samples") == 0
+    assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
+
+
+async def test_a_replica_that_is_gone_is_shown_no_more(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, clock = bench
+    tell(prometheus)
+    tell(prometheus, "agent-sre-b", hours=HOURS - 1)
+    await ask(probe)
+    assert shown(made, Signal.WORKING_SET, "agent-sre-b") is None
+    clock.move(HOUR)
+    await ask(probe)
+    assert shown(made, Signal.WORKING_SET) is None
+    assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
+
+
+async def test_without_answers_no_old_verdict_is_left(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, clock = bench
+    tell(prometheus)
+    await ask(probe)
+    prometheus.down = True
+    clock.move(HOUR / 4)
+    outcome = await ask(probe)
+    assert outcome.checks == ()
+    assert outcome.notes[0].startswith("nothing was judged: prometheus")
+    assert shown(made, Signal.WORKING_SET) is None
+    assert shown(made, Signal.RSS, OURSELVES) == LeakVerdict.INSUFFICIENT
+
+
+async def test_it_judges_now_and_then_and_itself_as_well(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    made, probe, clock = bench
+    tell(prometheus)
+    await ask(probe)
+    asked = len(prometheus.asked)
+    clock.move(HOUR / 60)
+    assert await ask(probe) == Outcome()
+    assert len(prometheus.asked) == asked
+    ours = {Signal.RSS, Signal.OPEN_FILES, Signal.THREADS, Signal.OPEN_TICKETS}
+    assert {s for s in Signal if shown(made, s, OURSELVES) is not None} == ours
+
+
+def test_a_prober_that_leaks_files_finds_out() -> None:
+    own = Own(interval=60.0, window=48 * HOUR, started=0.0)
+    for minute in range(14 * 60):
+        own.note(minute * 60.0, {Signal.OPEN_FILES: 20.0 + minute // 10, Signal.THREADS: 4.0})
+    verdicts = {one.signal: one.verdict for one in judge(own.family(), at=14 * HOUR).current}
+    assert verdicts == {Signal.OPEN_FILES: LeakVerdict.LEAK, Signal.THREADS: LeakVerdict.PASS}
+
+
+def test_readings_of_the_prober_are_bounded() -> None:
+    own = Own(interval=60.0, window=HOUR, started=0.0)
+    for minute in range(1000):
+        own.note(minute * 60.0, {Signal.RSS: 1.0})
+    assert [len(series.samples) for series in own.family()] == [61]
+
+
+def test_the_prober_reads_its_own_memory_files_and_threads() -> None:
+    found = readings()
+    assert found[Signal.RSS] > 10_000_000
+    assert found[Signal.OPEN_FILES] >= 3
+    assert found[Signal.THREADS] >= 1

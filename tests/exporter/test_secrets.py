@@ -1,0 +1,117 @@
+"""Secrets are planted everywhere a secret may be, and looked for everywhere one may end up."""
+
+import base64
+from pathlib import Path
+
+import aiohttp
+import bcrypt
+import pytest
+
+from tests.exporter.house import KEY, House, Prober, authorized, house, remediation, until
+from tests.exporter.journal_desk import files
+from tests.exporter.program import call, ended
+
+TOKEN, PASSWORD, HEADER = "t0ken-planted-a1", "pa55word-planted-b2", "tenant-planted-c3"
+WEB_USER, WEB_PASSWORD, WRONG = "operator-planted-d4", "web-planted-e5", "wr0ng-planted-f6"
+HASH = bcrypt.hashpw(WEB_PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+NEW_KEY = "lin_api_rotated-planted-g7"
+
+
+def basic(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+LOGIN = basic(WEB_USER, WEB_PASSWORD)
+PLANTED = [
+    KEY, NEW_KEY, TOKEN, PASSWORD, HEADER, WEB_PASSWORD, WRONG, HASH, WEB_USER,
+    basic("scraper", PASSWORD), basic(WEB_USER, WEB_PASSWORD), basic(WEB_USER, WRONG),
+]  # fmt: skip
+
+
+def found(text: str | bytes) -> list[str]:
+    raw = text.encode() if isinstance(text, str) else text
+    return [secret for secret in PLANTED if secret.encode() in raw]
+
+
+def plant(at: House) -> Path:
+    """A configuration with every kind of secret, most of them in files of their own."""
+    files = {"token": TOKEN, "password": PASSWORD, "header": HEADER}
+    for name, secret in files.items():
+        (at.folder / name).write_text(secret)
+    (at.folder / "web.yml").write_text(f"basic_auth_users: {{{WEB_USER}: '{HASH}'}}\n")
+    at.settings["target"] |= {
+        "bearer_auth": {"token_file": "token"},
+        "headers_from_files": {"X-Scope-OrgID": "header"},
+    }
+    at.settings["prometheus"] = {
+        "url": at.agent.url,
+        "basic_auth": {"username": "scraper", "password_file": "password"},
+    }
+    at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
+    at.settings["log_level"] = "debug"
+    at.settings["probes"] = remediation("100ms")
+    return at.write()
+
+
+async def pages(prober: Prober) -> str:
+    """All that can be read, with the right login, a wrong one and none."""
+    logins = [LOGIN, basic(WEB_USER, WRONG), None]
+    read = [
+        await prober.get(page, login)
+        for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy", "/nothing")
+        for login in logins
+    ]
+    assert [status for status, _ in read[:3]] == [200, 401, 401]
+    return "\n".join(text for _, text in read)
+
+
+@pytest.mark.parametrize("fault", ["none", "unauthorized", "down", "garbage"])
+async def test_no_secret_is_in_pages_logs_errors_or_the_journal(tmp_path: Path, fault: str) -> None:
+    async with house(tmp_path) as at:
+        at.linear.faults.set(fault)
+        async with at.prober(plant(at)) as prober:
+            await prober.url("web")
+            await until(lambda: at.linear.served.requests > at.agent.executed.received > 3)
+            told = await pages(prober)
+            (tmp_path / "key").write_text(NEW_KEY)  # which Linear refuses
+            at.agent.faults.set("error")
+            at.write(probes={"remediation": {"interval": TOKEN[:4]}})
+            url = await prober.url("web")
+            async with (
+                aiohttp.ClientSession(headers=authorized(LOGIN)) as client,
+                client.post(f"{url}/-/reload") as reply,
+            ):
+                assert reply.status == 500
+                told += await reply.text()
+            (tmp_path / "token").unlink()
+            told += await pages(prober)
+            prober.process.terminate()
+            done = await ended(prober.process)
+        assert done.code == 0
+        journals = {name: raw for name, raw in files(tmp_path).items() if "sqlite" in name}
+        assert journals
+        places = {"pages": told, "out": "".join(prober.said) + done.out, "log": done.err}
+        assert "DEBUG" in done.err
+        assert {name: found(text) for name, text in places.items() if found(text)} == {}
+        assert [name for name, raw in journals.items() if found(raw)] == []
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [
+        ("observers", {"linear": {"key_file": KEY}}),
+        ("observers", {"linear": {"key_env": KEY}}),
+        ("target", {"url": f"http://{WEB_USER}:{WEB_PASSWORD}@127.0.0.1/"}),
+        ("target", {"url": "http://127.0.0.1/", "bearer_auth": TOKEN}),
+        ("target", {"url": "http://127.0.0.1/", "basic_auth": PASSWORD}),
+        ("prometheus", {"url": "http://127.0.0.1/", "bearer_auth": {"token": TOKEN}}),
+    ],
+)
+async def test_a_secret_in_the_wrong_place_is_refused_without_being_repeated(
+    tmp_path: Path, section: str, value: object
+) -> None:
+    async with house(tmp_path) as at:
+        done = await call("check", "--config", str(at.write(**{section: value})))
+    assert done.code == 1
+    assert "error" in done.err
+    assert found(done.out + done.err) == []

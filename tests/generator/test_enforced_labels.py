@@ -1,0 +1,105 @@
+"""A label that is put on all rules and into all selectors afterwards breaks nothing.
+
+The operator of Prometheus does so with `enforcedNamespaceLabel`, for rules of tenants.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator.pipeline import Settings, render_folder
+from slos.schema import promql
+from tests.generator.evaluated import promtool_runs
+from tests.generator.resolved import planned
+from tests.schema.specs import slo, spec
+
+HITS = {
+    "hits_total": {"code": ["200", "500"], "cluster": ["a", "b"]},
+    "m_bucket": {"le": ["1", "+Inf"], "cluster": ["a", "b"]},
+    "m_count": {"cluster": ["a", "b"]},
+    "up": {"cluster": ["a", "b"]},
+}
+
+
+def events(grouping: str) -> dict[str, Any]:
+    return {
+        "events": {
+            "error_query": f'sum {grouping} (rate(hits_total{{code="500"}}[{{{{.window}}}}]))',
+            "total_query": f"sum {grouping} (rate(hits_total[{{{{.window}}}}]))",
+        }
+    }
+
+
+SLIS: dict[str, dict[str, Any]] = {
+    "all": events(""),
+    "by": events("by (cluster)"),
+    "without": events("without (code)"),
+    "latency": {"latency": {"metric": "m", "threshold": 1, "by": ["cluster"]}},
+    "gauge": {"gauge": {"metric": "up", "by": ["cluster"]}},
+    "max": {
+        "events": {
+            "error_query": 'max(rate(hits_total{code="500"}[{{.window}}]))',
+            "total_query": "max(rate(hits_total[{{.window}}]))",
+        }
+    },
+}
+
+
+def enforced(expr: str) -> str:
+    """The expression with the label in every selector."""
+    names = {selector.partition("{")[0] for selector in promql.selectors(expr)}
+    for name in names:
+        plain = rf"(?<![\w:]){re.escape(name)}(?![\w:{{(])"
+        expr = re.sub(rf"(?<![\w:]){re.escape(name)}\{{", f'{name}{{namespace="x", ', expr)
+        expr = re.sub(plain, f'{name}{{namespace="x"}}', expr)
+    promql.parse(expr)
+    return expr
+
+
+def of_tenant(document: object) -> dict[str, Any]:
+    (artifact, *_) = render_folder(planned(document).plans, "prometheus", Settings())
+    rules: dict[str, Any] = yaml.safe_load(artifact.text)
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            rule["expr"] = enforced(rule["expr"])
+            rule["labels"] = {**rule.get("labels", {}), "namespace": "x"}
+    return rules
+
+
+def series() -> list[dict[str, str]]:
+    """Counters in namespace x, in which nothing fails: no error series in one of the clusters."""
+    found = []
+    for metric, labels in HITS.items():
+        (first, *more) = labels
+        for one in labels[first]:
+            for two in labels[more[0]] if more else [""]:
+                if (one, two) == ("500", "b"):
+                    continue
+                own = {first: one, **({more[0]: two} if more else {}), "namespace": "x"}
+                values = "1x240" if metric == "up" else "0+99x240"
+                found.append({"series": metric + promql.label_set(own), "values": values})
+    return found
+
+
+@pytest.mark.parametrize("kind", SLIS)
+def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
+    kind: str, tmp_path: Path
+) -> None:
+    labels = {"owner": "shop"}
+    alerting = {"name": "A", "page_alert": {"min_events": 5}}
+    document = spec(slo(name="one", sli=SLIS[kind], objective=90, alerting=alerting, labels=labels))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(of_tenant(document)))
+    groups = 1 if kind in ("all", "max") else 2
+    recorded = ["slo:sli_errors:sum1m", "slo:sli_error:ratio_rate5m", "slo:sli_errors:sum10m"]
+    checks = [
+        {
+            "expr": f'count({name}{{namespace="x"}})',
+            "eval_time": "61m",
+            "exp_samples": [{"labels": "{}", "value": groups}],
+        }
+        for name in recorded
+    ]
+    promtool_runs(tmp_path, series(), checks)

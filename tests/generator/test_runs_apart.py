@@ -1,0 +1,144 @@
+"""One spec built once for each cluster: the labels of the run tell its SLOs apart."""
+
+from pathlib import Path
+from typing import Any
+
+import promql_parser as ast
+import pytest
+
+from exporter.live.binaries import find
+from generator import explain, names
+from generator.defaults import Defaults
+from generator.model import AlertingRule, RecordingRule
+from generator.pipeline import Settings, render_folder
+from slos.schema import promql
+from tests.generator.command_line import call
+from tests.generator.evaluated import promtool_runs
+from tests.generator.resolved import planned, resolved
+from tests.schema.specs import as_yaml, slo, spec
+
+ALERTING = {
+    "name": "Failing",
+    "page_alert": {"min_events": 5},
+    "threshold_alerts": [{"name": "High", "above": "5%", "over": "5m"}],
+}
+LATENCY = {"latency": {"metric": "m", "threshold": 1}}
+GAUGE = {"gauge": {"metric": "up"}}
+OFF = {"disable": True}
+FEW = {**ALERTING, "page_alert": OFF, "ticket_alert": OFF}
+RECORDING = {
+    "record": "shop:memory:ratio",
+    "description": "Memory in use.",
+    "query": "max(memory_used_bytes)",
+    "labels": {"resource": "memory"},
+    "example": [{"series": "memory_used_bytes", "times": 1}],
+}
+SPEC = spec(
+    slo(objective=90, alerting=ALERTING),
+    slo(name="latency", objective=90, sli=LATENCY),
+    slo(name="gauge", objective=90, sli=GAUGE),
+    labels={"owner": "web"},
+)
+
+
+def run(cluster: str) -> Settings:
+    return Settings(defaults=Defaults(extra_labels={"cluster": cluster}))
+
+
+def rules(document: object, settings: Settings) -> list[Any]:
+    return [
+        rule
+        for plan in planned(document, settings=settings).plans
+        for group in plan.groups
+        for rule in group.rules
+    ]
+
+
+def test_every_recorded_series_has_the_labels_of_the_run_and_no_tier_those_of_the_spec() -> None:
+    for rule in rules(SPEC, run("a")):
+        if isinstance(rule, RecordingRule):
+            assert rule.labels["cluster"] == "a"
+            assert ("owner" in rule.labels) is not rule.record.startswith("slo:sli_") or (
+                rule.record.startswith(("slo:sli_error:", "slo:sli_latency:"))
+            )
+
+
+def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> None:
+    for rule in rules(SPEC, run("a")):
+        for node in promql.walk(promql.parse(rule.expr)):
+            if isinstance(node, ast.VectorSelector) and (node.name or "").startswith("slo:"):
+                asked = {matcher.name: matcher.value for matcher in node.matchers.matchers}
+                assert asked["cluster"] == "a"
+                assert names.ID in asked
+
+
+def test_no_data_carries_the_labels_of_the_run_and_explain_names_its_series() -> None:
+    (alert,) = [
+        rule
+        for rule in rules(SPEC, run("a"))
+        if isinstance(rule, AlertingRule) and rule.alert == "FailingNoData"
+    ]
+    assert alert.labels["cluster"] == "a"
+    (first, *_), _ = resolved(SPEC, run("a").defaults)
+    assert 'slo:period_events:remaining{cluster="a", sloth_id="shop-requests"}' in (
+        explain.text(first)
+    )
+
+
+def test_what_tells_slos_apart_cannot_be_set_by_the_run() -> None:
+    settings = Settings(defaults=Defaults(extra_labels={"sloth_id": "evil", "sloth_window": "x"}))
+    for rule in rules(spec(), settings):
+        if isinstance(rule, RecordingRule):
+            assert rule.labels["sloth_id"] == "shop-requests"
+            assert rule.labels.get("sloth_window") != "x"
+
+
+def test_recordings_beside_slos_are_told_apart_too() -> None:
+    document = spec(recordings=[RECORDING])
+    recorded = [r for r in rules(document, run("a")) if isinstance(r, RecordingRule)]
+    (found,) = [rule for rule in recorded if rule.record == RECORDING["record"]]
+    assert found.labels["cluster"] == "a"
+
+
+def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:
+    for cluster in ("a", "b"):
+        plans = planned(SPEC, settings=run(cluster)).plans
+        (artifact, *_) = render_folder(plans, "prometheus", run(cluster))
+        (tmp_path / f"{cluster}.yaml").write_text(artifact.text)
+    series = [
+        {"series": 'http_requests_total{code="500"}', "values": "0+95x400"},
+        {"series": 'http_requests_total{code="200"}', "values": "0+5x400"},
+    ]
+    checks = [
+        {
+            "expr": f'count({metric}{{sloth_slo="requests"}})',
+            "eval_time": "65m",
+            "exp_samples": [{"labels": "{}", "value": 2}],
+        }
+        for metric in (
+            "slo:sli_total:sum1m",
+            "slo:sli_errors:sum1m",
+            "slo:sli_errors:sum10m",
+            "slo:sli_error:ratio_rate5m",
+            "slo:period_events:remaining",
+            "slo:period_error_budget_remaining:ratio",
+        )
+    ]
+    fires = {"expr": 'count(ALERTS{alertname="Failing", cluster=~"a|b"})', "eval_time": "65m"}
+    checks.append({**fires, "exp_samples": [{"labels": "{}", "value": 2}]})
+    promtool_runs(tmp_path, series, checks, rule_files=("a.yaml", "b.yaml"))
+
+
+@pytest.mark.parametrize("sli", [GAUGE, LATENCY])
+def test_the_tests_that_come_with_the_rules_know_the_labels_of_the_run(
+    sli: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "shop.yaml").write_bytes(
+        as_yaml(spec(slo(sli=sli, alerting=FEW), recordings=[RECORDING], labels={"owner": "web"}))
+    )
+    built = call("build", tmp_path / "shop.yaml", "-l", "cluster=a", "-o", tmp_path / "rules")
+    assert built.exit_code == 0, built.output
+    program = find("promtool")
+    assert program, "promtool is missing; run 'make tools'"
+    result = call("test", tmp_path / "rules" / "tests", "--promtool", program)
+    assert result.exit_code == 0, result.output

@@ -1,0 +1,55 @@
+"""Scalars that were not written as text, in the texts that Sloth's YAML reader makes of them.
+
+The table is what sigs.k8s.io/yaml 1.4, which Sloth reads specs with, gives for a map of strings.
+"""
+
+import pytest
+import yaml
+
+from generator.pipeline import Settings, render_one
+from generator.sloth.texts import scalar
+from tests.generator.resolved import planned
+from tests.schema.specs import as_yaml, slo, spec
+
+AS_SLOTH = """
+22:30=22:30 1:2:3=1:2:3 190:20:30.15=190:20:30.15 1e3=1000 1E3=1000 1e+3=1000 y=true n=false
+Y=true yes=true No=false on=true True=true TRUE=true tRUE=tRUE .inf=+Inf -.inf=-Inf +.inf=+Inf
+.nan=NaN NaN=NaN inf=inf 0o17=15 0O17=15 017=15 -017=-15 -0o17=-15 08=8 019=19 00=0 0x1F=31
+0X1F=31 -0x10=-16 +0x1=1 0b101=5 -0b1=-1 0b2=0b2 0xG=0xG 1_000=1000 1_0.5=10.5 1_=1 _1=_1 .1_1=0.11
++5=5 -5=-5 -0=0 -0.0=-0 5.=5 .5=0.5 -.5=-0.5 1.10=1.1 1.0=1 100000.5=100000.5 1234567.0=1.234567e+06
+16777217.0=1.6777216e+07 3.14159265358979=3.1415927 1e-5=1e-05 1e-50=0 1e38=1e+38 1e39=+Inf
+-1e39=-Inf 1e400=1e400 1e=1e e5=e5 123456789012345678901=1.2345679e+20
+18446744073709551615=18446744073709551615 9223372036854775808=9223372036854775808
+2024-01-02=2024-01-02 1.2.3=1.2.3 -=- .=. text=text 9.99e1=99.9
+"""
+
+
+@pytest.mark.parametrize("case", AS_SLOTH.split())
+def test_a_plain_scalar_is_the_text_that_sloth_makes_of_it(case: str) -> None:
+    written, text = case.split("=")
+    assert scalar(written) == text
+
+
+@pytest.mark.parametrize(
+    ("profile", "found"),
+    [
+        ("exact", {"a": "1.10", "b": "22:30", "c": "y", "d": "08", "e": "y", "on": "x"}),
+        ("sloth", {"a": "1.1", "b": "22:30", "c": "true", "d": "8", "e": "y", "true": "x"}),
+    ],
+)
+def test_labels_are_as_written_in_the_one_profile_and_as_sloth_has_them_in_the_other(
+    profile: str, found: dict[str, str]
+) -> None:
+    data = as_yaml(spec(slo(), labels={"z": "@"}))
+    data = data.replace(b"z: '@'", b"{a: 1.10, b: 22:30, c: y, d: 08, e: 'y', on: x}")
+    plans = planned(data, settings=Settings(profile=profile))
+    assert not plans.broken, plans.problems
+    path = plans.plans[0].path
+    text = render_one(plans.plans, "prometheus", Settings(), path=path).text
+    (info,) = [
+        rule
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        if rule.get("record") == "sloth_slo_info"
+    ]
+    assert {key: info["labels"].get(key) for key in found} == found

@@ -1,0 +1,95 @@
+"""Templates of alerts: read by Go's grammar, so that Prometheus never refuses a file for one."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slos.schema.alert_text import check_alert_text, escape
+from slos.schema.go_template import TemplateError, check
+
+GOOD = [
+    "plain } text }}",
+    "{{ $value }} of {{- $labels.x -}} {{ .Labels.x.y }}{{ $externalURL }}{{ . }}",
+    "{{/* a comment */}}{{- /* another\n */ -}}",
+    '{{ printf "%.2f" $value | title }}{{ (index $labels "a-b").c }}',
+    "{{ if gt $value 5.0 }}a{{ else if lt $value -1e3 }}b{{ else }}c{{ end }}",
+    '{{ range $i, $x := query "up" }}{{ if $x }}{{ break }}{{ end }}{{ else }}none{{ end }}',
+    "{{ with $x := $value }}{{ $x }}{{ end }}{{ $y := 1 }}{{ $y }}",
+    '{{ define "x" }}{{ $ }}{{ end }}{{ template "x" . }}{{ block `y` $value }}{{ . }}{{ end }}',
+    "{{ `raw }} \\ {{` }}{{ \"{{\" }}{{ 'x' }}{{ '\\n' }}{{ \"\\u00e9\\x41\\101\" }}",
+    "{{ 0x1F }}{{ 017 }}{{ 0b1 }}{{ 1_000 }}{{ .5 }}{{ +5 }}{{-5}}{{ true }}{{ nil }}",
+    "{{\n$value\t|\nhumanize\n}}",
+]
+BAD = {
+    "a {{": "not closed",
+    "{{ $value": "not closed",
+    "{{ foo }}": "names foo",
+    "{{ tmpl }}": "names tmpl",
+    "{{ if }}": "says nothing",
+    "{{ }}": "says nothing",
+    "{{ if true }}a": "has no {{ end }}",
+    '{{ define "x" }}': "has no {{ end }}",
+    '{{ if true }}{{ define "x" }}{{ end }}{{ end }}': "inside",
+    "{{ define x }}{{ end }}": "name in quotes",
+    "{{ $y }}": "variable $y",
+    "{{ if true }}{{ $y := 1 }}{{ end }}{{ $y }}": "variable $y",
+    '{{ block "x" 1 }}{{ $value }}{{ end }}': "variable $value",
+    "{{ end }}": "ends nothing",
+    "{{ else }}": "belongs to nothing",
+    "{{ if 1 }}{{ else }}{{ else }}{{ end }}": "belongs to nothing",
+    "{{ if 1 }}{{ end x }}": "takes nothing more",
+    "{{ break }}": "outside",
+    '{{ range query "a" }}{{ else }}{{ continue }}{{ end }}': "outside",
+    "{{ with $i, $j := 1 }}{{ end }}": "$i",
+    '{{ $value | "x" }}': "cannot be called",
+    "{{ print | true }}": "cannot be called",
+    "{{ print | }}": "cannot be called",
+    "{{ (print 1 }}": "stands where",
+    "{{ print 1) }}": "stands where",
+    "{{ print if }}": "stands where",
+    '{{ print "a""b" }}': "a space should",
+    "{{ 5.x }}": "not a number",
+    '{{ "x".y }}': "has no fields",
+    "{{ true.y }}": "has no fields",
+    "{{ $labels.a-b }}": "not a name",
+    "{{ 08 }}": "not a number",
+    "{{ 99999999999999999999 }}": "not a number",
+    "{{ 1e999 }}": "not a number",
+    "{{ 'ab' }}": "not a number",
+    '{{ "a\\qb" }}': "backslash",
+    '{{ "\\ud800" }}': "backslash",
+    '{{ "a }}': "string",
+    "{{{ $value }}}": "'{'",
+    "{{ # }}": "'#'",
+    "{{ /* c */ }}": "has no place",
+    "{{/* c */ }}": "comment",
+    "{{ " + "(" * 5000 + ")" * 5000 + " }}": "brackets",
+}
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_a_template_that_go_reads_is_fine(text: str) -> None:
+    assert check_alert_text(text) == text
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_template_that_go_does_not_read_is_refused_with_the_reason(text: str) -> None:
+    with pytest.raises(TemplateError) as found:
+        check(text)
+    assert BAD[text] in str(found.value)
+
+
+@given(st.text(st.sampled_from("{}a \"`\n$.|()-/*'\\é")))
+def test_every_text_is_a_template_once_it_is_escaped(text: str) -> None:
+    check(escape(text))
+
+
+PIECES = ["{{", "}}", "-", " ", "if ", "end", "$x", ":=", "(", ")", '"', "|"]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_whatever_is_read_is_taken_or_refused(text: str) -> None:
+    with suppress(TemplateError):
+        check(text)

@@ -1,0 +1,35 @@
+"""What an alert says at night: how much, how much is too much, and where to look."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RULES = [
+    rule
+    for file in sorted((ROOT / "rules" / "prometheus").glob("*.yaml"))
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_every_alert_has_numbers_and_links_that_work_anywhere(rule: dict[str, Any]) -> None:
+    texts = rule["annotations"]
+    assert re.search(r"\d|\{\{ \$value", texts["description"])
+    if not rule["alert"].endswith("NoData"):  # what is not there has no value
+        assert "$value" in texts["summary"] + texts["description"]
+    for link in ("runbook_url", "dashboard_url"):
+        assert re.match(r"https://[\w.-]+/", texts[link])
+
+
+def test_no_rule_tells_our_series_apart_by_a_label_that_a_scrape_sets() -> None:
+    for rule in RULES:
+        for labels in re.findall(r"\b(?:by|without|on) \(([^)]*)\)", rule["expr"]):
+            assert "instance" not in re.split(r"\W+", labels)
+        for matchers in re.findall(r"agent_sre_validation_\w+\{([^}]*)\}", rule["expr"]):
+            assert not re.search(r"\b(instance|pod|job|namespace)\b", matchers)
