@@ -142,13 +142,12 @@ class Courier:
     async def _carry(
         self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn
     ) -> ProbeResult:
-        faults = self._prober_faults()
         await self._journal.put(State.PLANNED, run)
         await watch.until(turn.intended, self._clock)
+        faults = self._prober_faults()
         evidence = Evidence(intended=turn.intended)
         if faults:  # what a prober at fault sends proves nothing, so nothing is sent
-            run = dataclasses.replace(run, leavings=())
-            sent = False
+            run, sent = dataclasses.replace(run, leavings=()), False
         else:
             evidence = await self._send(errand, alert, run, turn, faults)
             sent = evidence.transport not in NEVER_LEFT
@@ -244,8 +243,7 @@ def _evidence(
 
 def _tell(result: ProbeResult) -> None:
     level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
-    if not _log.isEnabledFor(level):
-        return
-    took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
-    told = (result.probe, result.verdict, result.reason, result.id, took)
-    _log.log(level, "%s: %s (%s) %s %s", *told)
+    if _log.isEnabledFor(level):
+        took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
+        told = (result.probe, result.verdict, result.reason, result.id, took)
+        _log.log(level, "%s: %s (%s) %s %s", *told)
