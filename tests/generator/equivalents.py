@@ -37,11 +37,12 @@ EXAMPLES = {
     "any power of it: let the two pods rise by 1.5 and 0.5",
     r"^AgentSREScalingSlow: .*(horizontalpodautoscaler|namespace=\"ai\").* at 1\d\d": "its example "
     "is one of Knative; it takes another one with the series of an autoscaler",
-    r"^AgentSREContainerWithoutLimits: .*resource=\"cpu\"": "its example lacks a limit of memory; it "
-    "takes another one, without a limit of CPU",
+    r"^AgentSREContainerWithoutLimits: .*resource=\"cpu\"": "its example lacks a limit of memory; "
+    "it takes another one, without a limit of CPU",
     r"^agent_sre_validation_memory_floor_bytes: (10 at|\[15m\])": "no example has gaps",
-    r"^AgentSREMemoryGrowing: (?!label|10 at)": "its guards need examples of their own: young, restarted, slowing "
-    "down, with gaps; a regression over six hours has no step at which it must fire",
+    r"^AgentSREMemoryGrowing: (?!label|10 at)": "its guards need examples of their own: "
+    "young, restarted, slowing down, with gaps; a regression over six hours has no step at "
+    "which it must fire",
 }
 
 
