@@ -75,15 +75,15 @@ def command(
         sys.exit(1)
     plans, changes = _compared(plans, request)
     chosen = "json" if as_json else output
-    facts = prometheus.shown() if prometheus else None
+    out = str(Path(request.out).parent) if request.to_file else request.out
+    drift = asdict(changes) if changes else None
+    told = Told(plans.problems, drift, out, prometheus.shown() if prometheus else None)
     if chosen == "text":
         _tell(plans, changes, request.out)
-        for each in facts or ():
+        for each in told.facts or ():
             click.echo(_line(each), err=True)
     else:
-        out = str(Path(request.out).parent) if request.to_file else request.out
-        drift = asdict(changes) if changes else None
-        click.echo(reports()[chosen].text(Told(plans.problems, drift, out, facts)))
+        click.echo(reports()[chosen].text(told))
     sys.exit(1 if plans.broken or changes else 0)
 
 

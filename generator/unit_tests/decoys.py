@@ -104,7 +104,8 @@ def _decoys(selector: ast.VectorSelector, example: ExampleSeries) -> Iterator[tu
 def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
     """Values that a matcher does not take, for much and for little."""
     if "Not" in str(matcher.op):
-        yield taken_by(matcher.value.split("|")[0]), True
+        exact = "NotEqual" in str(matcher.op)
+        yield (matcher.value if exact else taken_by(matcher.value.split("|")[0])), True
         return
     for value, large in zip(_OTHERS, (True, False), strict=True):
         if not matches(matcher, value):

@@ -1,5 +1,6 @@
 """`slo-rules check --prometheus` against a real Prometheus and the metrics it scraped."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from exporter.live import processes
 from exporter.live.binaries import find
 from tests.generator.command_line import call
 from tests.schema.specs import EVENTS, as_yaml, slo, spec
+from tests.schema.test_plain_alerts import alert
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,14 @@ def rated(metric: str) -> dict[str, Any]:
     return slo(sli={"events": {"error_query": errors, "total_query": query}})
 
 
+def errors_of(metric: str) -> dict[str, Any]:
+    """The total is in order, and so are the errors but for their metric."""
+    one = rated("http_requests_total")
+    query = one["sli"]["events"]["error_query"].replace("http_requests_total", metric)
+    one["sli"]["events"]["error_query"] = query
+    return one
+
+
 GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
 
 
@@ -93,6 +103,7 @@ def test_what_is_in_order_has_no_findings(
         (rated("nobody_exports_this_total"), "no-such-metric"),
         (latency("700ms"), "missing-bucket"),
         (rated("queue_total"), "not-a-counter"),
+        (errors_of("http_request_total"), "no-such-metric"),
     ],
 )
 def test_what_only_prometheus_knows_is_found(
@@ -106,3 +117,25 @@ def test_what_only_prometheus_knows_is_found(
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
     told = checked(tmp_path, prometheus, spec(**{**GOOD, "period": "30d"}))
     assert "longer than Prometheus keeps samples, 15d" in told
+
+
+def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:
+    told = checked(tmp_path, prometheus, spec(**GOOD))
+    (line,) = [line for line in told.splitlines() if line.startswith("shop-requests: ")]
+    assert "http_requests_total is a counter" in line
+    assert "4 series, " in line  # three of the total, one of the errors
+    path = tmp_path / "shop.yaml"
+    result = call("check", path, "-o", "-", "--prometheus", prometheus, "--json")
+    (facts,) = json.loads(result.stdout)["facts"]
+    assert facts["slo"] == "shop-requests"
+    assert facts["types"] == {"http_requests_total": "counter"}
+    assert facts["series"]["http_requests_total"] == 3
+    assert facts["samples"] > 0
+
+
+def test_alerts_beside_slos_are_asked_about(tmp_path: Path, prometheus: str) -> None:
+    plain = alert(query="min(nobody_exports_this)")
+    told = checked(tmp_path, prometheus, spec(alerts=[plain], **GOOD))
+    assert "Prometheus has no metric nobody_exports_this [no-such-metric]" in told
+    fine = alert(query='min(up{job="shop"})')
+    assert "warning" not in checked(tmp_path, prometheus, spec(alerts=[fine], **GOOD))

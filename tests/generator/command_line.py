@@ -25,5 +25,6 @@ def no_traceback(result: Result) -> None:
 def write_specs(folder: Path) -> None:
     """Two good specs, one of them in a folder below."""
     (folder / "team").mkdir(parents=True)
+    bank = slo(objective=95, alerting={"name": "BankErrors"})
     (folder / "shop.yaml").write_bytes(as_yaml(spec()))
-    (folder / "team" / "bank.yml").write_bytes(as_yaml(spec(slo(objective=95), service="bank")))
+    (folder / "team" / "bank.yml").write_bytes(as_yaml(spec(bank, service="bank")))

@@ -37,7 +37,7 @@ EXAMPLES = {
     r"^agent_sre_validation_replicas_awaited: .*name=": "its example is of one autoscaler; the "
     "others it takes need examples of their own",
     r"^agent_sre_validation_settled: \[1h\]": "no example has a gap",
-    r"^AgentSRE\w+NeverChecked: no for": "no example has a failed scrape, which is what `for` is for",
+    r"^AgentSRE\w+NeverChecked: no for": "no example has a failed scrape, which `for` is there for",
     r"^AgentSRESustainedLoadLow: probe=": "no example has another probe beside it",
     r"^AgentSREContainerWithoutLimits: .*resource=\"cpu\"": "its example lacks a limit of memory; "
     "it takes another one, without a limit of CPU",

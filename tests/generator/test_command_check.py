@@ -92,9 +92,13 @@ def test_a_problem_in_a_spec_is_told_with_its_place(work: Path) -> None:
 
 
 def test_json_of_a_fine_check_is_empty(work: Path) -> None:
+    bank = slo(alerting={"name": "BankErrors"})
     for path, document in (
         (work / "slos" / "shop.yaml", spec(runbook_url_prefix="https://runbooks.example")),
-        (work / "slos" / "team" / "bank.yml", spec(service="bank", runbook_url_prefix="https://r")),
+        (
+            work / "slos" / "team" / "bank.yml",
+            spec(bank, service="bank", runbook_url_prefix="https://r"),
+        ),
     ):
         path.write_bytes(as_yaml(document))
     call("build")

@@ -74,3 +74,17 @@ def test_without_tests_it_says_how_to_make_some(tmp_path: Path, promtool: str) -
     result = call("test", tmp_path, "--promtool", promtool)
     assert result.exit_code == 1
     assert "slo-rules build" in result.output
+
+
+def test_promtool_may_be_named_from_where_one_stands(
+    built: Path, promtool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built)
+    (built / "bin").mkdir()
+    (built / "bin" / "promtool").symlink_to(Path(promtool).resolve())
+    one = built / "tests" / "shop" / "shop-requests-counting.yaml"
+    result = call("test", one, "--promtool", "bin/promtool")
+    assert result.exit_code == 0, result.output
+    missing = call("test", one, "--promtool", "bin/none")
+    assert missing.exit_code == 1
+    assert "there is no 'bin/none'" in missing.output

@@ -1,5 +1,6 @@
 """What `slo-rules explain` says, and the arithmetic behind it."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -131,3 +132,18 @@ def test_a_broken_spec_is_reported_and_nothing_explained(tmp_path: Path) -> None
     result = call("explain", "-i", tmp_path)
     assert result.exit_code == 1
     assert "Error budget" not in result.output
+
+
+def test_the_time_to_an_alert_contains_its_for() -> None:
+    def page(**alert: str) -> str:
+        said = explain.text(one_slo(alerting={"name": "Failing", "page_alert": alert}))
+        return next(line for line in said.splitlines() if line.strip().startswith("page "))
+
+    assert re.split(r"  +", page().strip())[4] == "1m"
+    assert re.split(r"  +", page(**{"for": "10m"}).strip())[4] == "11m"
+
+
+def test_the_budget_is_told_in_the_events_that_are_expected() -> None:
+    assert "1,000 events of a million may fail" in explain.text(one_slo())
+    said = explain.text(one_slo(expected_events=250_000))
+    assert "250 of the 250,000 events expected in a period may fail" in said

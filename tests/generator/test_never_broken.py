@@ -193,11 +193,9 @@ def test_alert_labels_cannot_pass_an_slo_off_as_another() -> None:
 
 
 def test_an_alert_about_the_agent_must_not_make_the_agent_act() -> None:
-    document = spec(
-        slo(alerting=alerting(annotations={"lambda_function": "restart"})), service="agent-sre"
-    )
-    assert planned(document).broken
-    assert not planned({**document, "service": "shop"}).broken
+    document = spec(slo(alerting=alerting(annotations={"lambda_function": "restart"})))
+    assert planned({**document, "service": "agent-sre"}).broken
+    assert planned({**document, "service": "slo-probe"}).broken
 
 
 def test_a_page_that_fires_while_the_objective_is_met_is_told() -> None:
@@ -214,5 +212,9 @@ def test_short_periods_keep_the_burn_rates_of_the_workbook() -> None:
 
 def test_two_slos_with_one_alert_name_are_told() -> None:
     document = spec(slo(alerting=alerting()), slo(name="other", alerting=alerting()))
-    told = [p for p in planned(document).problems if "'A' is also one of 'requests'" in p.message]
+    told = [
+        p
+        for p in planned(document).problems
+        if "'A' is also one of the SLO 'shop-requests'" in p.message
+    ]
     assert len(told) == 1

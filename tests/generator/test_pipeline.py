@@ -213,7 +213,8 @@ def test_an_slo_id_taken_in_the_same_file_or_document_is_an_error() -> None:
 
 
 def test_two_specs_for_one_output_file_are_an_error_that_names_both() -> None:
-    first, second = source(spec(service="a"), "x.yaml"), source(spec(service="b"), "x.yml")
+    other = slo(alerting={"name": "Other"})
+    first, second = source(spec(service="a"), "x.yaml"), source(spec(other, service="b"), "x.yml")
     plans = plan([first, second], Settings())
     assert plans.broken
     (problem,) = plans.problems

@@ -1,0 +1,139 @@
+"""What is made of the examples of plain alerts: values around thresholds, decoys, guards."""
+
+from decimal import Decimal
+
+import pytest
+
+from generator.unit_tests import decoys, guards, of_plain
+from generator.unit_tests.case import Case, Rising, Series, lines
+from slos.schema.example import ExampleSeries
+from slos.schema.plain import PlainAlert
+from slos.schema.promql import parse
+from slos.schema.units import Duration
+from tests.schema.specs import parsed, spec
+from tests.schema.test_plain_alerts import alert
+
+SCRAPE = Duration.of(seconds=30)
+
+
+def the_alert(**changes: object) -> PlainAlert:
+    (found,) = parsed(spec(alerts=[alert(**changes)])).alerts
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"below": None, "above": 5, "quiet": 2, "firing": 9}, ("4.95", "5.05")),
+        ({"below": 1, "quiet": 36, "firing": 0}, ("1.01", "0.98")),
+        ({"below": None, "above": 0, "quiet": 0, "firing": 9}, ("0", "0.01")),
+        ({"below": None, "above": "0.8", "quiet": None, "firing": None}, ("0.792", "0.808")),
+    ],
+)
+def test_an_alert_is_tried_on_either_side_of_its_threshold(
+    changes: dict[str, object], expected: tuple[str, str]
+) -> None:
+    found = the_alert(**changes)
+    silent, loud = of_plain.around_threshold(found)
+    assert (silent, loud) == tuple(map(Decimal, expected))
+    assert not found.fires_at(silent)
+    assert found.fires_at(loud)
+
+
+def test_an_example_that_cannot_follow_keeps_its_own_values() -> None:
+    found = the_alert(example=[{"series": "up", "is": 1, "while": "quiet"}])
+    assert of_plain.around_threshold(found) == (Decimal(1), Decimal(0))
+
+
+def names_of(query: str, *examples: dict[str, object]) -> dict[str, Series | Rising]:
+    given = [ExampleSeries.model_validate(each) for each in examples]
+    found = decoys.of_query(query, given, SCRAPE, 10)
+    assert len({each.name for each in found}) == len(found)
+    return {each.name: each for each in found}
+
+
+def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
+    query = 'sum(a_total{x="1", y=~"b|c"}) - min(d{z!~"1|2"})'
+    found = names_of(
+        query,
+        {"series": 'a_total{x="1",y="b"}', "rises": 1},
+        {"series": 'd{z="3"}', "is": 1},
+    )
+    assert set(found) == {
+        'a_total{x="other", y="b"}',
+        'a_total{x="1", y="other"}',
+        'd{z="1"}',
+    }
+    for selector in decoys.selectors_of(query):
+        for name in found:
+            metric, labels = decoys.read(name)
+            assert not decoys.takes(selector, metric, labels)
+
+
+def test_a_gauge_has_decoys_for_maxima_and_for_minima() -> None:
+    found = names_of('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
+    values = [each.values[0] or 0 for each in found.values() if isinstance(each, Series)]
+    assert len(values) == 2
+    assert min(values) < 0 < max(values)
+
+
+def test_what_another_selector_takes_is_no_decoy() -> None:
+    found = names_of(
+        'a{x="other"} / a{x="1"}',
+        {"series": 'a{x="other"}', "is": 1},
+        {"series": 'a{x="1"}', "is": 1},
+    )
+    assert set(found) == {'a{x="another"}'}
+
+
+def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
+    query = 'histogram_quantile(0.9, sum by (le) (rate(a_bucket{x="1"}[5m])))'
+    found = names_of(
+        query,
+        {"series": 'a_bucket{x="1",le="1"}', "rises": 1},
+        {"series": 'a_bucket{x="1",le="+Inf"}', "rises": 1},
+    )
+    by = {name: each.by for name, each in found.items() if isinstance(each, Rising)}
+    assert by['a_bucket{le="1", x="other"}'] == 0
+    assert by['a_bucket{le="+Inf", x="other"}'] > 0
+
+
+def found_guards(query: str, *examples: dict[str, object]) -> list[guards.Guarded]:
+    given = [ExampleSeries.model_validate(each) for each in examples]
+    return list(guards.of_query(query, given, Decimal(2), SCRAPE))
+
+
+def test_a_guard_is_missed_and_met_by_little() -> None:
+    missed, met = found_guards(
+        "max(a) and (sum(increase(b_total[1h])) > 1000)",
+        {"series": "a", "times": 1},
+        {"series": "b_total", "rises": 10},
+    )
+    assert [each.holds for each in (missed, met)] == [False, True]
+    rises = [each.examples[1].rises for each in (missed, met)]
+    assert [round(float(rate or 0) * 3600) for rate in rises] == [980, 1020]
+
+
+def test_a_guard_that_counts_is_missed_by_one() -> None:
+    (missed,) = found_guards(
+        "max(a) and (count(b) > 1)",
+        {"series": "a", "times": 1},
+        {"series": 'b{x="1"}', "is": 1},
+        {"series": 'b{x="2"}', "is": 1},
+    )
+    assert not missed.holds
+    assert len(missed.examples) == 2
+
+
+@pytest.mark.parametrize("query", ["max(a)", "a and b", "a or (b > 1)", "a and (deriv(b[5m]) > 1)"])
+def test_what_is_no_guard_or_not_understood_is_left_alone(query: str) -> None:
+    assert found_guards(query, {"series": "a", "times": 1}, {"series": "b", "is": 1}) == []
+    assert parse(query)
+
+
+def test_a_series_that_ends_is_gone_at_once() -> None:
+    gone = Series("a", [Decimal(1), Decimal(1), None, None, Decimal(2), None], ends=True)
+    missed = Series("b", [Decimal(1), None])
+    case = Case("c", SCRAPE, SCRAPE, (gone, missed), ())
+    written = [line.strip() for line in lines("r.yaml", [], SCRAPE, [case]) if "values" in line]
+    assert written == ['values: "1x1 stale _x1 2 stale"', 'values: "1 _x1"']
