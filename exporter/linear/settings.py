@@ -58,6 +58,14 @@ class LinearSettings(Section):
     and even by Linear's own formula, which exaggerates, a full page is less than a tenth of
     the 10,000 points that one query may cost."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_mapping(cls, value: object) -> object:
+        """Refuse a key in place of the section, without repeating it."""
+        if isinstance(value, str):
+            raise ValueError("expected keys like key_file, not text; name the file of the key")  # noqa: TRY004 - pydantic takes a ValueError
+        return value
+
     @model_validator(mode="after")
     def _one_key(self) -> "LinearSettings":
         if (self.key_file is None) == (self.key_env is None):

@@ -104,8 +104,9 @@ class Observer:
         if isinstance(finding, watch.Unknown):
             return Sighting(finding.run_id)
         self._note_skew(finding.issues)
-        sure = finding.seconds is not None and finding.uncertainty <= _TOO_UNSURE
-        stages = {Stage.LINEAR_ISSUE_CREATION: finding.seconds} if sure and finding.seconds else {}
+        stages = {}
+        if finding.seconds is not None and finding.uncertainty <= _TOO_UNSURE:
+            stages = {Stage.LINEAR_ISSUE_CREATION: finding.seconds}
         count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
         return Sighting(finding.run_id, stages, tuple(_leavings(finding.issues)), count)
 
