@@ -11,7 +11,7 @@ def check(connection: sqlite3.Connection) -> None:
     """
     (health,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if health != "ok":
-        raise _damaged(health)
+        raise damaged(health)
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
         _read_all(connection, table)
 
@@ -24,10 +24,11 @@ def _read_all(connection: sqlite3.Connection, table: str) -> None:
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-        raise _damaged(str(error)) from error
+        raise damaged(str(error)) from error
 
 
-def _damaged(what: str) -> sqlite3.DatabaseError:
+def damaged(what: str) -> sqlite3.DatabaseError:
+    """The error of a damaged file, with the code that SQLite has for that."""
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from exporter import rows
-from exporter.damage import check
+from exporter.damage import check, damaged
 from exporter.result import ProbeResult
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
@@ -133,6 +133,9 @@ class Store:
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare(connection)
+        except UnicodeDecodeError as error:  # SQLite's own complaint quotes what is no text
+            connection.close()
+            raise damaged("a name in it is no text") from error
         except BaseException:
             connection.close()
             raise

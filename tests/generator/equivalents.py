@@ -34,8 +34,8 @@ EQUIVALENT = {
 EXAMPLES = {
     r"^agent_sre_validation_load_fairness_ratio: 2 at": "the sum of its example is 1, and so is "
     "any power of it: let the two pods rise by 1.5 and 0.5",
-    r"^agent_sre_validation_replicas_awaited: .*name=": "its example is of one autoscaler; the "
-    "others it takes need examples of their own",
+    r"^agent_sre_validation_replicas_awaited: .*\"(ai|agent-sre)\"": "its example is of one "
+    "autoscaler; the others it takes need examples of their own",
     r"^agent_sre_validation_settled: \[1h\]": "no example has a gap",
     r"^AgentSRE\w+NeverChecked: no for": "no example has a failed scrape, which `for` is there for",
     r"^AgentSRESustainedLoadLow: probe=": "no example has another probe beside it",

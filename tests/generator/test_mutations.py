@@ -84,9 +84,9 @@ def test_a_broken_rule_fails_a_test(program: str, tmp_path: Path) -> None:
 def test_every_alert_and_recording_is_tried_or_excused() -> None:
     every = list(every_mutation())
     tried = {rule_of(one) for one in every if not reason(one.what)}
-    # All there is to break in it is the number of topk.
-    alone = "agent_sre_validation_dominating_stage_ratio []"
-    assert {rule_of(one) for one in every} - tried <= {alone}
+    # All there is to break in them is the number of topk, and a range that bridges gaps.
+    alone = {"agent_sre_validation_dominating_stage_ratio []", "agent_sre_validation_settled []"}
+    assert {rule_of(one) for one in every} - tried <= alone
 
 
 @pytest.mark.parametrize("pattern", [*EQUIVALENT, *EXAMPLES])
