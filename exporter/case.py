@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.linear.backoff import Backoff
+from exporter.backoff import Backoff
 from exporter.observers import Question, Sighting
 from exporter.result import Leaving, ProbeResult
 from exporter.sources import merged

@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from exporter.backoff import Backoff
 from exporter.clock import Clock
 from exporter.linear.answer import Answer
-from exporter.linear.backoff import Backoff
 from exporter.linear.fault import LinearFault
 from exporter.linear.gate import FIRST_WAIT, LONGEST_WAIT, Gate
 from exporter.linear.issue import Issue, Page, read_page

@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Callable
 
+from exporter.backoff import Backoff
 from exporter.clock import Clock
-from exporter.linear.backoff import Backoff
 from exporter.linear.fault import LinearError, LinearFault
 
 UNAUTHORIZED_WAIT = 300.0

@@ -1,8 +1,5 @@
 """`slo-probe simulate`: run the simulator until it is told to stop."""
 
-import asyncio
-import os
-import signal
 from pathlib import Path
 
 import click
@@ -10,6 +7,7 @@ import click
 from exporter.simulator import options
 from exporter.simulator.faults import Faults
 from exporter.simulator.server import running_simulator
+from exporter.simulator.serving import serve
 from exporter.simulator.settings import (
     DEFAULT_CAPACITY,
     DEFAULT_FUNCTION_URL,
@@ -117,20 +115,5 @@ def simulate(
         linear_key=linear_key_file,
         capacity=capacity,
     )
-    try:
-        asyncio.run(_serve(settings, faults, listen=listen))
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        host, port = listen
-        raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
-
-
-async def _serve(settings: Settings, faults: Faults, *, listen: tuple[str, int]) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = listen
-    async with running_simulator(settings, faults, host=host, port=port) as simulator:
-        click.echo(f"listening on {simulator.url}")
-        await stop.wait()
+    serve(lambda: running_simulator(settings, faults, host=host, port=port), listen=listen)

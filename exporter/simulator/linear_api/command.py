@@ -1,8 +1,5 @@
 """`slo-probe simulate-linear`: run the stand-in until it is told to stop."""
 
-import asyncio
-import os
-import signal
 from pathlib import Path
 
 import click
@@ -11,6 +8,7 @@ from exporter.simulator import options
 from exporter.simulator.linear_api.faults import Faults
 from exporter.simulator.linear_api.server import running_linear_api
 from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.serving import serve
 
 EPILOG = """
 \b
@@ -120,20 +118,5 @@ def simulate_linear(
         complexity_per_hour=complexity_per_hour,
         keep_issues=keep_issues,
     )
-    try:
-        asyncio.run(_serve(settings, faults, listen=listen))
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        host, port = listen
-        raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
-
-
-async def _serve(settings: Settings, faults: Faults, *, listen: tuple[str, int]) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = listen
-    async with running_linear_api(settings, faults, host=host, port=port) as api:
-        click.echo(f"listening on {api.url}")
-        await stop.wait()
+    serve(lambda: running_linear_api(settings, faults, host=host, port=port), listen=listen)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from exporter.linear.backoff import Backoff
+from exporter.backoff import Backoff
 from exporter.linear.cleanup import clean
 from exporter.linear.issue import Issue
 from tests.exporter.linear.desk import Desk

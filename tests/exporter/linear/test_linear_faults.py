@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from exporter.linear.backoff import Backoff
+from exporter.backoff import Backoff
 from exporter.linear.client import LinearClient
 from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.gate import Gate

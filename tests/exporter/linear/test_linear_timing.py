@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.linear.backoff import Backoff
+from exporter.backoff import Backoff
 from exporter.linear.pace import Pace
 from exporter.linear.skew import UNKNOWN, SkewEstimate
 from tests.exporter.fake_clock import FakeClock
