@@ -94,15 +94,16 @@ def _sli_plugins(
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:
-    """Files for a folder: of one format, or of every format in a folder of its own."""
+    """Files for a folder: of one format, or of each usual format in a folder of its own."""
     if format_:
         yield from pipeline.render_folder(plans.plans, format_, settings)
     elif profiles()[settings.profile].AS_WRITTEN:
         for plan in plans.plans:
             yield from formats()[_format_of(plan.parts)].render(plan, settings.output)
     else:
-        for name in map(PurePosixPath, formats()):
-            for artifact in pipeline.render_folder(plans.plans, name.name, settings):
+        usual = [name for name, format_ in formats().items() if not format_.ON_REQUEST]
+        for name in usual:
+            for artifact in pipeline.render_folder(plans.plans, name, settings):
                 yield Artifact(name / artifact.path, artifact.text)
 
 

@@ -126,8 +126,8 @@ _MAKING = (
         "--format",
         "format_",
         type=click.Choice(sorted(formats())),
-        help="Only this format, straight into DIR; without it every format has a folder in DIR. "
-        "In the sloth profile specs become rules and objects become objects.",
+        help="Only this format, straight into DIR; without it each usual format has a folder in "
+        "DIR. In the sloth profile specs become rules and objects become objects.",
     ),
     click.option(
         "--profile",

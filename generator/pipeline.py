@@ -94,13 +94,11 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
 
 
 def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> Iterator[Artifact]:
-    """The files of one format, one for each plan and what goes with them."""
-    chosen, paths = formats()[format_], []
+    """The files of one format: of each plan, and of all together."""
+    chosen = formats()[format_]
     for plan in plans:
-        for artifact in chosen.render(plan, settings.output):
-            paths.append(artifact.path)
-            yield artifact
-    yield from chosen.index(paths)
+        yield from chosen.render(plan, settings.output)
+    yield from chosen.of_run(plans, settings.output)
 
 
 def render_one(

@@ -1,7 +1,7 @@
 """The output formats; the folder is the registry, one file each.
 
 A format module has a `NAME`, which is also its folder below `rules/`, turns a plan into files
-with `render`, and adds what a folder of such files needs with `index`.
+with `render`, and makes those that are about all plans at once with `of_run`.
 """
 
 import importlib
@@ -9,7 +9,6 @@ import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import PurePosixPath
 from typing import Protocol, cast
 
 from generator.model import Artifact, Plan
@@ -41,13 +40,15 @@ class Format(Protocol):
     NAME: str
     ONE_FILE: bool
     """Whether a plan is one file, under the plan's own path."""
+    ON_REQUEST: bool
+    """Whether it is left out unless it is asked for by name."""
 
     def render(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
         """The files of one plan."""
         ...
 
-    def index(self, paths: Sequence[PurePosixPath], /) -> list[Artifact]:
-        """Files that go with a folder of such files."""
+    def of_run(self, plans: Sequence[Plan], settings: OutputSettings, /) -> Iterator[Artifact]:
+        """The files that are about all plans of a run."""
         ...
 
 

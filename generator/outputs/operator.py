@@ -11,6 +11,7 @@ from generator.outputs import OutputSettings
 
 NAME = "operator"
 ONE_FILE = True
+ON_REQUEST = False
 # Kubernetes takes 253 characters; room for prefix and hash, and still fit to be read.
 _LONGEST = 200
 
@@ -23,7 +24,7 @@ def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     yield Artifact(plan.path, text.document(plan.sources, lines))
 
 
-def index(paths: Sequence[PurePosixPath]) -> list[Artifact]:
+def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """The kustomization that lists the objects.
 
     It stands in the same folder because kustomize refuses files above its root but takes a
@@ -33,10 +34,10 @@ def index(paths: Sequence[PurePosixPath]) -> list[Artifact]:
         "apiVersion: kustomize.config.k8s.io/v1beta1",
         "kind: Kustomization",
         "resources:",
-        *(f"  - {text.scalar(str(path))}" for path in sorted(paths)),
+        *(f"  - {text.scalar(str(path))}" for path in sorted(plan.path for plan in plans)),
     ]
     document = text.document(["the specs of this folder"], lines)
-    return [Artifact(PurePosixPath("kustomization.yaml"), document)]
+    yield Artifact(PurePosixPath("kustomization.yaml"), document)
 
 
 def _parts(plan: Plan) -> list[Part]:

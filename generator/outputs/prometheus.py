@@ -1,7 +1,6 @@
 """`prometheus`: plain rule files, one for each spec file."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 
 from generator import text
 from generator.model import Artifact, Plan
@@ -9,6 +8,7 @@ from generator.outputs import OutputSettings
 
 NAME = "prometheus"
 ONE_FILE = True
+ON_REQUEST = False
 
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
@@ -16,6 +16,6 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     yield Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
 
 
-def index(_: Sequence[PurePosixPath]) -> list[Artifact]:
+def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
     """Prometheus takes a glob; nothing goes with the files."""
-    return []
+    yield from ()

@@ -10,6 +10,7 @@ from generator.unit_tests import case, of_plain, of_slo
 
 NAME = "tests"
 ONE_FILE = False
+ON_REQUEST = False
 _RULES = "prometheus"
 
 
@@ -30,6 +31,6 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
             yield Artifact(path, text.document(plan.sources, lines))
 
 
-def index(_: Sequence[PurePosixPath]) -> list[Artifact]:
+def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
     """`slo-rules test` finds them by itself."""
-    return []
+    yield from ()
