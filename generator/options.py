@@ -45,7 +45,7 @@ class Request:
     reading: Reading
 
 
-_ARGUMENT = click.argument(
+spec_argument = click.argument(
     "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
 )
 # Which specs are read, and how.
@@ -165,7 +165,7 @@ _MAKING = (
 
 def spec_options(command: Command) -> Command:
     """Add the options that say which specs are read and how they are built."""
-    for option in reversed((_ARGUMENT, *_READING, *_MAKING)):
+    for option in reversed((spec_argument, *_READING, *_MAKING)):
         command = option(command)
     return command
 
@@ -221,16 +221,13 @@ def defaults_of(options: dict[str, Any]) -> Defaults:
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    output = OutputSettings(namespace=options["namespace"])
-    if options["object_labels"]:
-        output = OutputSettings(options["namespace"], options["object_labels"])
     return Settings(
         profile=options["profile"],
         lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
         defaults=defaults_of(options),
-        output=output,
+        output=OutputSettings(options["namespace"], options["object_labels"] or None),
     )
 
 

@@ -42,14 +42,23 @@ def name(value: str) -> str:
     return value if _BARE.fullmatch(value) and value.lower() not in _NOT_TEXT else scalar(value)
 
 
-def groups(rule_groups: Iterable[RuleGroup]) -> Iterator[str]:
-    """The lines of a `groups:` key."""
+def groups(
+    rule_groups: Iterable[RuleGroup], *, also: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The lines of a `groups:` key.
+
+    Args:
+        rule_groups: in file order.
+        also: keys that every group gets for the engine that reads them.
+    """
     every = list(rule_groups)
     yield "groups:" if every else "groups: []"
     for group in every:
         yield f"  - name: {name(group.name)}"
         if group.interval:
             yield f"    interval: {group.interval}"
+        for key, value in (also or {}).items():
+            yield f"    {key}: {value}"
         yield "    rules:"
         for rule in group.rules:
             yield from _rule(rule)

@@ -7,18 +7,11 @@ with `render`, and makes those that are about all plans at once with `of_run`.
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
 from generator.model import Artifact, Plan
-
-# What kube-prometheus-stack selects rules by; a setting, since every cluster has its own.
-_OPERATOR_LABELS = {
-    "prometheus": "kube-prometheus-stack",
-    "release": "kube-prometheus-stack",
-    "role": "alert-rules",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +20,12 @@ class OutputSettings:
 
     Attributes:
         namespace: of Kubernetes objects.
-        object_labels: of Kubernetes objects, by which an operator selects them.
+        object_labels: of Kubernetes objects, by which an operator selects them; None for those
+            that are usual for their kind.
     """
 
     namespace: str = "prometheus"
-    object_labels: Mapping[str, str] = field(default_factory=lambda: dict(_OPERATOR_LABELS))
+    object_labels: Mapping[str, str] | None = None
 
 
 class Format(Protocol):

@@ -1,0 +1,133 @@
+"""`slo-rules push`: rules to where no file can be put."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from generator import build, pipeline, report, values
+from generator.load import STDOUT
+from generator.mimir import changes
+from generator.mimir.changes import Act, Change
+from generator.mimir.ruler import Credentials, Ruler, RulerError
+from generator.options import (
+    defaults_of,
+    inputs_of,
+    reading_of,
+    reading_options,
+    spec_argument,
+)
+from generator.pipeline import Settings
+
+_DONE = {Act.ADD: "added", Act.CHANGE: "changed", Act.REMOVE: "removed"}
+
+
+@click.group("push")
+def command() -> None:
+    """Send rules to an engine that takes them over its API."""
+
+
+@command.command("mimir")
+@spec_argument
+@reading_options
+@click.option(
+    "--address",
+    envvar="MIMIR_ADDRESS",
+    required=True,
+    metavar="URL",
+    callback=values.web_address,
+    show_envvar=True,
+    help="Of Mimir.",
+)
+@click.option(
+    "--id",
+    "tenant",
+    envvar="MIMIR_TENANT_ID",
+    default="",
+    metavar="TENANT",
+    show_envvar=True,
+    help="Whose rules these are.",
+)
+@click.option(
+    "--prefix",
+    default="/prometheus",
+    show_default=True,
+    metavar="PATH",
+    help="Where Mimir serves Prometheus' API.",
+)
+@click.option("--prune", is_flag=True, help="Also remove namespaces slo-* no spec makes any more.")
+@click.option("--dry-run", is_flag=True, help="Only say what would change; exit 1 if anything.")
+@click.option("--json", "as_json", is_flag=True, help="The changes as JSON on stdout.")
+def mimir(
+    *,
+    address: str,
+    tenant: str,
+    prefix: str,
+    prune: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - read by options
+) -> None:
+    """Bring a tenant's rules in Grafana Mimir to what the specs give.
+
+    Each spec file is a namespace, slo-<file>. In these, groups are added, changed and removed;
+    the other namespaces are left alone. Secrets come from the environment, by mimirtool's names:
+    MIMIR_API_KEY with MIMIR_API_USER, or MIMIR_AUTH_TOKEN.
+
+    \b
+    Examples:
+      slo-rules push mimir --address http://mimir:8080 --id team-a --dry-run
+      slo-rules push mimir specs --address http://mimir:8080 --id team-a
+    """
+    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
+    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
+    report.problems(plans.problems)
+    if plans.broken:
+        click.echo("nothing was sent", err=True)
+        sys.exit(1)
+    wanted = changes.wanted(pipeline.render_folder(plans.plans, "mimir", settings))
+    ruler = Ruler(address, _credentials(tenant), prefix)
+    try:
+        todo = list(changes.changes(ruler.rules(), wanted, prune=prune))
+    except RulerError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    failed = _told(todo) if dry_run else _applied(ruler, todo)
+    if as_json:
+        click.echo(json.dumps([_shown(each) for each in todo[:failed]], indent=2))
+    sys.exit(1 if failed is not None else 0)
+
+
+def _credentials(tenant: str) -> Credentials:
+    variables = ("MIMIR_API_USER", "MIMIR_API_KEY", "MIMIR_AUTH_TOKEN")
+    return Credentials(tenant, *(os.environ.get(name, "") for name in variables))
+
+
+def _told(todo: list[Change]) -> int | None:
+    """Say what would be done; how much, or None for nothing."""
+    for each in todo:
+        click.echo(f"would {each.act} {each.namespace}/{each.name}", err=True)
+    if not todo:
+        click.echo("nothing to change", err=True)
+    return len(todo) or None
+
+
+def _applied(ruler: Ruler, todo: list[Change]) -> int | None:
+    """Do it, and say so one by one; after how many something was refused, or None."""
+    for number, each in enumerate(todo):
+        try:
+            ruler.apply(each)
+        except RulerError as error:
+            click.echo(f"error: {each.act} {each.namespace}/{each.name}: {error}", err=True)
+            click.echo(f"{number} of {len(todo)} changes are made; run again", err=True)
+            return number
+        click.echo(f"{_DONE[each.act]} {each.namespace}/{each.name}", err=True)
+    if not todo:
+        click.echo("nothing to change", err=True)
+    return None
+
+
+def _shown(change: Change) -> dict[str, str]:
+    return {"act": change.act, "namespace": change.namespace, "group": change.name}

@@ -1,0 +1,1 @@
+"""Rules into Grafana Mimir through its ruler API: what is there, what should be, and the way."""

@@ -1,0 +1,31 @@
+"""`vmrule`: VMRule objects for the VictoriaMetrics Operator, evaluated by vmalert.
+
+A VMAlert takes every VMRule unless it was told otherwise, so objects get no labels by
+themselves. The expressions are those of Prometheus; docs/engines.md tells what differs.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from generator import rule_objects
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+
+NAME = "vmrule"
+ONE_FILE = True
+ON_REQUEST = True
+
+
+def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
+    """One VMRule, and one more for each spec that was an object itself."""
+    kind = rule_objects.ObjectKind(
+        "operator.victoriametrics.com/v1beta1",
+        "VMRule",
+        settings.namespace,
+        settings.object_labels or {},
+    )
+    return rule_objects.render(plan, kind)
+
+
+def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
+    """The kustomization that lists them."""
+    yield rule_objects.kustomization([plan.path for plan in plans])

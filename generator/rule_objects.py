@@ -1,0 +1,89 @@
+"""Kubernetes objects that hold rules: one for each plan, ready for `kubectl apply -k`."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from generator import text
+from generator.model import Artifact, Part, Plan, RuleObject
+
+# Kubernetes takes 253 characters; room for prefix and hash, and still fit to be read.
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKind:
+    """A custom resource that takes groups of rules in its `spec`.
+
+    Attributes:
+        labels: by which its operator finds it, unless the spec says all of it.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
+    """One object, and one more for each spec that was an object itself."""
+    documents = [list(_object(plan.path, part, kind)) for part in _parts(plan)]
+    first, *others = documents or [[]]
+    lines = [*first, *(line for lines in others for line in ("---", *lines))]
+    yield Artifact(plan.path, text.document(plan.sources, lines))
+
+
+def kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
+    """The kustomization that lists the objects.
+
+    It stands in the same folder because kustomize refuses files above its root but takes a
+    folder that has a kustomization of its own.
+    """
+    lines = [
+        "apiVersion: kustomize.config.k8s.io/v1beta1",
+        "kind: Kustomization",
+        "resources:",
+        *(f"  - {text.scalar(str(path))}" for path in sorted(paths)),
+    ]
+    document = text.document(["the specs of this folder"], lines)
+    return Artifact(PurePosixPath("kustomization.yaml"), document)
+
+
+def name_of(path: PurePosixPath) -> str:
+    """A DNS label from the file's path: `api.yaml` is `slo-api`.
+
+    A path that is no label as it stands gets a piece of its hash, so that `my_api`, `my/api` and
+    `my-api` stay apart.
+    """
+    stem = str(path.with_suffix(""))
+    label = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST]
+    if label != stem:
+        label += "-" + hashlib.sha256(stem.encode()).hexdigest()[:6]
+    return f"slo-{label.strip('-')}"
+
+
+def _parts(plan: Plan) -> list[Part]:
+    """Each part with a name of its own, after all those that have none, as one."""
+    groups = tuple(group for part in plan.parts if not part.named for group in part.groups)
+    named = [part for part in plan.parts if part.named]
+    return [Part(groups), *named] if groups or not named else named
+
+
+def _object(path: PurePosixPath, part: Part, kind: ObjectKind) -> Iterator[str]:
+    named = part.named or RuleObject(name_of(path), kind.namespace, {}, {})
+    namespace, labels = named.namespace, named.labels
+    if not named.complete:
+        namespace = namespace or kind.namespace
+        labels = {**kind.labels, **labels}
+    yield f"apiVersion: {kind.api_version}"
+    yield f"kind: {kind.kind}"
+    yield "metadata:"
+    yield f"  name: {text.scalar(named.name)}"
+    if namespace:
+        yield f"  namespace: {text.scalar(namespace)}"
+    yield from text.indented(text.mapping("labels", labels), 2)
+    yield from text.indented(text.mapping("annotations", named.annotations), 2)
+    yield "spec:"
+    yield from text.indented(text.groups(part.groups), 2)

@@ -1,0 +1,158 @@
+"""The exact profile on a real VictoriaMetrics, beside a real Prometheus, over the same samples.
+
+What the two count differs where a counter begins or restarts, and by how a step's increments
+are cut at its borders; over a period it must be the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from generator.model import RecordingRule, RuleGroup
+from tests.benchmarks import counters, prometheus, recording, tsdb
+from tests.benchmarks.counters import ERRORS, TOTAL, Counter, Run
+from tests.benchmarks.methods import Method, Target, ours
+from tests.benchmarks.timeline import HOUR, MINUTE, SCRAPE, SECOND, START
+from tests.e2e import victoria
+from tests.e2e.victoria import Labels
+
+_HOURS = 6
+_END = START + _HOURS * HOUR - MINUTE
+# In minutes since the start: the first events, a restart, and half an hour of errors.
+_FIRST, _DOWN, _TROUBLE = 15, range(100, 102), range(180, 210)
+
+Values = Mapping[str, Mapping[Labels, Mapping[int, float]]]
+"""By name of the recorded series, labels and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What the same rules recorded on the two."""
+
+    prometheus: Values
+    victoria: Values
+    counters: tuple[Counter, ...]
+
+    def last(self, name: str) -> tuple[float, float]:
+        """The newest value of the only series of a name, on each."""
+        (ours,), (theirs,) = self.prometheus[name].values(), self.victoria[name].values()
+        return ours[max(ours)], theirs[max(theirs)]
+
+
+def _history() -> tuple[Counter, ...]:
+    """Three instances with a wave of traffic, half an hour of trouble, and one restart.
+
+    Nothing happens at first: of a counter's first events only VictoriaMetrics knows.
+    """
+    made = []
+    for number in range(3):
+        whole = Run(0, _HOURS * HOUR)
+        restarted = (Run(0, _DOWN.start * MINUTE), Run(_DOWN.stop * MINUTE, _HOURS * HOUR))
+        runs = restarted if number == 1 else (whole,)
+        total, errors = [0], [0]
+        for minute in range(_HOURS * 60 + 1):
+            down = number == 1 and 100 <= minute < 102
+            total.append(total[-1] + (0 if down else 60 + minute % 7 * 20))
+            bad = 12 if minute in _TROUBLE else 2
+            errors.append(errors[-1] + (0 if down else bad))
+        labels = {"job": "shop", "instance": f"shop-{number}"}
+        for metric, counts in ((TOTAL, total), (ERRORS, errors)):
+            made.append(Counter(metric, labels, counts, runs, phase=number * 7 * SECOND))
+    return tuple(made)
+
+
+@pytest.fixture(scope="module")
+def both() -> Both:
+    history, method = _history(), ours.method(Target())
+    with TemporaryDirectory(prefix="engines-") as temporary:
+        folder = Path(temporary)
+        return Both(
+            _on_prometheus(history, method, folder),
+            _on_victoria(history, method, folder),
+            history,
+        )
+
+
+def _on_prometheus(history: tuple[Counter, ...], method: Method, folder: Path) -> Values:
+    tsdb.write_counters(history, folder)
+    recording.record(recording.whole_tasks_of(method, _at_zero), folder, end=_END)
+    with prometheus.running(folder) as server:
+        return {
+            name: {
+                tuple(sorted(series.labels.items())): {at: float(v) for at, v in series.samples}
+                for series in server.over(f"last_over_time({name}[59s])", START, _END, MINUTE)
+            }
+            for name in _recorded(method)
+        }
+
+
+def _on_victoria(history: tuple[Counter, ...], method: Method, folder: Path) -> Values:
+    """Level by level: what a replayed rule wrote is not at once there for the next."""
+    tasks = recording.whole_tasks_of(method, _at_zero)
+    with victoria.running(folder) as server:
+        server.load(history)
+        for level in sorted({task.level for task in tasks}):
+            groups = []
+            for group in method.groups:
+                rules = tuple(t.rule for t in tasks if t.group == group and t.level == level)
+                groups += [RuleGroup(group.name, group.interval, rules)] if rules else []
+            server.replay(groups, START, _END)
+        return {name: server.series(name) for name in _recorded(method)}
+
+
+def _at_zero(_: RuleGroup) -> int:
+    """vmalert replays every group from the start on, so both do."""
+    return 0
+
+
+def _recorded(method: Method) -> list[str]:
+    rules = (rule for group in method.groups for rule in group.rules)
+    return sorted({rule.record for rule in rules if isinstance(rule, RecordingRule)})
+
+
+def test_every_series_is_recorded_on_both_under_the_same_labels(both: Both) -> None:
+    assert len(both.prometheus) > 15
+    for name, series in both.prometheus.items():
+        assert series, name
+        assert series.keys() == both.victoria[name].keys(), name
+
+
+def test_the_error_ratio_of_the_period_is_the_same_and_the_true_one(both: Both) -> None:
+    prometheus_says, victoria_says = both.last("slo:sli_error:ratio_rate30d")
+    assert victoria_says == pytest.approx(prometheus_says, rel=1e-3)
+    (coarse,) = both.prometheus["slo:sli_total:sum10m"].values()
+    truth = counters.truth(both.counters, START, max(coarse) - SCRAPE)
+    assert prometheus_says == pytest.approx(truth, rel=2e-3)
+    assert victoria_says == pytest.approx(truth, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["slo:period_events:total", "slo:period_events:errors"])
+def test_the_events_of_the_period_are_as_many(both: Both, name: str) -> None:
+    prometheus_says, victoria_says = both.last(name)
+    assert victoria_says == pytest.approx(prometheus_says, rel=1e-2)
+
+
+@pytest.mark.parametrize("tier", ["slo:sli_total:sum1m", "slo:sli_errors:sum1m"])
+def test_fine_steps_add_up_to_as_many_events(both: Both, tier: str) -> None:
+    (ours,), (theirs,) = both.prometheus[tier].values(), both.victoria[tier].values()
+    assert sum(theirs.values()) == pytest.approx(sum(ours.values()), rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("window", "minutes", "step"),
+    [("5m", 5, 1), ("30m", 30, 1), ("1h", 60, 1), ("6h", 360, 1), ("2h", 120, 10)],
+)
+def test_a_window_says_what_prometheus_says_but_for_a_step_at_its_borders(
+    both: Both, window: str, minutes: int, step: int
+) -> None:
+    name = f"slo:sli_error:ratio_rate{window}"
+    (ours,), (theirs,) = both.prometheus[name].values(), both.victoria[name].values()
+    times = [at for at in sorted(ours) if at > START + HOUR]
+    assert len(times) > 20
+    for at in times:
+        around = [ours[t] for t in times if abs(t - at) <= step * MINUTE]
+        slack = (step / minutes + 0.01) * max(around)
+        assert min(around) - slack <= theirs[at] <= max(around) + slack, (at - START) // MINUTE

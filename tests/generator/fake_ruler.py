@@ -1,0 +1,100 @@
+"""A stand-in for Mimir's ruler: it keeps groups by tenant and namespace, and checks what comes."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote
+
+import yaml
+
+_BASE = "/prometheus/config/v1/rules"
+
+
+@dataclass
+class FakeRuler:
+    """What it knows, and what was asked of it.
+
+    Attributes:
+        groups: of each tenant, by namespace and name, as they came.
+        most: how many groups a tenant may have.
+        wants: the Authorization header it insists on.
+        moved: where it sends everybody.
+    """
+
+    groups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    most: int = 1000
+    wants: str = ""
+    moved: str = ""
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str]:  # noqa: ANN401 - a message
+        """Status and text, as Mimir gives them."""
+        self.asked.append(f"{method} {path}")
+        if self.wants and headers.get("Authorization") != self.wants:
+            return 401, "unauthorized"
+        if not path.startswith(_BASE):
+            return 404, "404 page not found"
+        of_tenant = self.groups.setdefault(headers.get("X-Scope-OrgID", "anonymous"), {})
+        named = [unquote(part) for part in path.removeprefix(_BASE).split("/")[1:]]
+        if method == "GET":
+            return self._all(of_tenant)
+        if method == "POST":
+            return self._put(of_tenant.setdefault(named[0], {}), yaml.safe_load(body), of_tenant)
+        namespace, name = named
+        if of_tenant.get(namespace, {}).pop(name, None) is None:
+            return 404, "group does not exist"
+        if not of_tenant[namespace]:
+            del of_tenant[namespace]
+        return 202, '{"status":"success"}'
+
+    def _all(self, of_tenant: dict[str, dict[str, Any]]) -> tuple[int, str]:
+        found = {name: list(groups.values()) for name, groups in of_tenant.items() if groups}
+        return (200, yaml.safe_dump(found)) if found else (404, "no rule groups found")
+
+    def _put(
+        self, namespace: dict[str, Any], group: dict[str, Any], of_tenant: dict[str, Any]
+    ) -> tuple[int, str]:
+        others = sum(len(groups) for groups in of_tenant.values())
+        if group["name"] not in namespace and others >= self.most:
+            return 400, f"per-user rule groups limit (limit: {self.most}) exceeded"
+        namespace[group["name"]] = group
+        return 202, '{"status":"success"}'
+
+
+@contextmanager
+def running(ruler: FakeRuler) -> Iterator[FakeRuler]:
+    """Serve it on a free loopback port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if ruler.moved:
+                status, text = 308, ""
+            else:
+                status, text = ruler.answer(self.command, self.path, self.headers, body)
+            self.send_response(status)
+            if ruler.moved:
+                self.send_header("Location", ruler.moved)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the library's names
+
+        def log_message(self, *_: object) -> None:
+            """Tests say for themselves what went wrong."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    ruler.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield ruler
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

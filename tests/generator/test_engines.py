@@ -1,0 +1,72 @@
+"""The same rules for engines beside Prometheus: what is the same, and what each gets more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.generator.command_line import call, write_specs
+
+
+@pytest.fixture
+def specs(tmp_path: Path) -> Path:
+    write_specs(tmp_path / "slos")
+    return tmp_path / "slos"
+
+
+def built(specs: Path, format_: str, *more: str) -> dict[str, Any]:
+    out = specs.parent / format_
+    result = call("build", specs, "--format", format_, "-o", out, *more)
+    assert result.exit_code == 0, result.output
+    return {
+        str(path.relative_to(out)): yaml.safe_load(path.read_text())
+        for path in sorted(out.rglob("*.yaml"))
+    }
+
+
+def groups(specs: Path) -> dict[str, Any]:
+    return {name: found["groups"] for name, found in built(specs, "prometheus").items()}
+
+
+def test_vmrules_hold_the_rules_that_prometheus_rules_hold(specs: Path) -> None:
+    objects, theirs = built(specs, "vmrule"), built(specs, "operator")
+    assert objects.keys() == theirs.keys()
+    assert objects.pop("kustomization.yaml") == theirs.pop("kustomization.yaml")
+    for name, found in objects.items():
+        assert found["apiVersion"] == "operator.victoriametrics.com/v1beta1"
+        assert found["kind"] == "VMRule"
+        assert found["spec"] == theirs[name]["spec"] == {"groups": groups(specs)[name]}
+
+
+def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
+    bare = built(specs, "vmrule")["shop.yaml"]["metadata"]
+    assert bare == {"name": "slo-shop", "namespace": "prometheus"}
+    told = built(specs, "vmrule", "--object-label", "team=shop", "--namespace", "vm")
+    assert told["shop.yaml"]["metadata"] == {
+        "name": "slo-shop",
+        "namespace": "vm",
+        "labels": {"team": "shop"},
+    }
+
+
+def test_every_group_for_thanos_asks_for_whole_answers(specs: Path) -> None:
+    for name, found in built(specs, "thanos").items():
+        for ours, plain in zip(found["groups"], groups(specs)[name], strict=True):
+            assert ours == {**plain, "partial_response_strategy": "abort"}
+
+
+def test_files_for_mimir_name_their_namespace_one_for_each_spec(specs: Path) -> None:
+    files = built(specs, "mimir")
+    namespaces = [found.pop("namespace") for found in files.values()]
+    assert namespaces[0] == "slo-shop"
+    assert namespaces[1].startswith("slo-team-bank-")
+    assert {name: found["groups"] for name, found in files.items()} == groups(specs)
+
+
+def test_engines_are_built_on_request_only(specs: Path) -> None:
+    out = specs.parent / "rules"
+    assert call("build", specs, "-o", out).exit_code == 0
+    made = {path.name for path in out.iterdir()}
+    assert {"operator", "prometheus", "tests"} <= made
+    assert not made & {"vmrule", "thanos", "mimir"}
