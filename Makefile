@@ -25,10 +25,13 @@ check: set-up-dev ## lint, types, module borders, and rules that match their spe
 	$(BIN)/lint-imports
 	$(BIN)/slo-rules check
 	$(BIN)/slo-rules trace --check -o docs/traceability.md
+	$(BIN)/slo-rules schema --markdown --check -o docs/spec-reference.md
 
 rules: set-up ## build the rules from their specs
 	$(BIN)/slo-rules build
 	$(BIN)/slo-rules trace -o docs/traceability.md
+	$(BIN)/slo-rules schema --markdown -o docs/spec-reference.md
+	$(BIN)/slo-rules schema >docs/spec.schema.json
 
 bench-rules: set-up-dev tools ## measure our rules beside others' [CHECK=1]
 	$(BIN)/python -m tests.benchmarks.rules $(if $(CHECK),--check)

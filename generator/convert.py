@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 
 from generator import text
 from generator.sloth.left_out import beside_slos, for_command_line, left_out
+from slos.schema.alerting import Alerting, BurnAlert
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity, errors
 from slos.schema.signal import EventQueries
-from slos.schema.spec import Alerting, BurnAlert, PluginChain, SloSpec
+from slos.schema.spec import PluginChain, SloSpec
 from slos.schema.units import plain
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from generator import names
 from generator.model import Firing, Severity
+from slos.schema.alerting import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
 from slos.schema.firing import Firing as FiringSpec
 from slos.schema.plain import PlainAlert
-from slos.schema.spec import Alerting, BurnAlert, GuardedFiring, Spec, ThresholdAlert
+from slos.schema.spec import Spec
 from slos.schema.units import Duration
 
 _SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}

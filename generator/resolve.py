@@ -14,11 +14,11 @@ from generator.model import (
     Severity,
     ThresholdAlert,
 )
+from slos.schema.alerting import BurnAlert as BurnAlertSpec
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.signal import Signal
-from slos.schema.spec import BurnAlert as BurnAlertSpec
 from slos.schema.spec import SloSpec
 from slos.schema.units import Duration
 

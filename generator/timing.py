@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from generator import burn
 from generator.model import Steps
-from slos.schema.spec import AlertWindows, BurnWindow, SpeedWindows
+from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
 from slos.schema.units import Duration
 
 _FINE = Duration.of(minutes=1)

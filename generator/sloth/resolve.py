@@ -9,12 +9,13 @@ from generator.model import Severity
 from generator.sloth.left_out import left_out
 from generator.sloth.model import SlothAlert, SlothSLO
 from generator.sloth.texts import as_sloth_reads
+from slos.schema.alerting import Alerting
 from slos.schema.counting import NotSummable
 from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.problem import Severity as ProblemSeverity
-from slos.schema.spec import Alerting, SloSpec
+from slos.schema.spec import SloSpec
 from slos.schema.units import Duration
 
 _WHO = "{{$labels.sloth_service}} {{$labels.sloth_slo}}"

@@ -22,14 +22,18 @@ class Silence(Wire):
     """A check that is not to speak up, and why."""
 
     check: Name
+    """Its id, as the report shows it."""
     reason: Annotated[str, AfterValidator(_said)]
+    """Why the check is wrong here."""
 
 
 class Firing(Wire):
     """Sloth's labels and annotations, and our timing."""
 
     labels: AlertLabels = Field(default_factory=dict)
+    """Added to the alert, above those of everything around it."""
     annotations: Annotations = Field(default_factory=dict)
+    """Added to the alert, above the texts that it has by itself."""
     for_: Annotated[HoldField | None, Field(alias="for")] = None
     """Ours: fire only when the condition held this long."""
     keep_firing_for: HoldField | None = None

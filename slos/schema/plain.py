@@ -18,6 +18,11 @@ class Recording(Wire):
     """A series made of others, under the name and labels that SLOs, alerts and people read.
 
     Attributes:
+        record: the name of the series.
+        description: what it is, for whoever reads the rules.
+        labels: those that every sample gets.
+        query: what is recorded, once a minute.
+        covers: the requirements it serves.
         example: series from which the query makes the value `expect`.
         example_labels: those of the result, beside `labels`.
         expect: what the series of `example` follow.
@@ -37,6 +42,13 @@ class PlainAlert(Firing):
     """Fires while the value of a query is above, or below, a threshold.
 
     Attributes:
+        name: unique among all alerts.
+        severity: how an alert reaches a person.
+        query: gives a value for each thing that may be wrong.
+        above: fires above this value.
+        below: fires below this value.
+        covers: the requirements this alert keeps watch over.
+        silence: checks that are not to speak up about this alert, with the reason.
         summary: what is wrong, with `{{ $value }}`.
         description: what it means for whoever is woken.
         example: series with which the query has whatever value they follow.

@@ -7,21 +7,26 @@ A plain Sloth file is a valid file of ours. Field names are those of Sloth's
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    create_model,
+    model_validator,
+)
 
-from slos.schema.firing import Firing, Silence
+from slos.schema.alerting import Alerting
+from slos.schema.firing import Silence
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
 from slos.schema.wire import (
-    AlertLabels,
     AlertText,
-    Annotations,
     Covers,
     DurationField,
     Labels,
     Name,
-    Ratio,
     SettingName,
     Wire,
 )
@@ -38,11 +43,6 @@ def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
             "for 100 % leaves no error budget and 0 % promises nothing"
         )
     return objective
-
-
-def _mapping(value: Any) -> Any:  # noqa: ANN401
-    """`key:` with nothing after it means the defaults, as in Sloth."""
-    return {} if value is None else value
 
 
 class _SliKey(Wire):
@@ -72,112 +72,45 @@ else:
     )
 
 
-class BurnWindow(Wire):
-    """One burn-rate condition: this share of the budget gone within the long window."""
-
-    error_budget_percent: Annotated[Decimal, Field(gt=0, le=100)]
-    short_window: DurationField
-    long_window: DurationField
-
-    @model_validator(mode="after")
-    def _short_is_shorter(self) -> Self:
-        if not self.short_window < self.long_window:
-            raise ValueError(
-                f"short_window {self.short_window} is not shorter than "
-                f"long_window {self.long_window}; swap or change them"
-            )
-        return self
-
-
-class SpeedWindows(Wire):
-    """A quick and a slow condition; either fires the alert."""
-
-    quick: BurnWindow
-    slow: BurnWindow
-
-
-class AlertWindows(Wire):
-    """Windows of both burn-rate alerts; the keys of Sloth's AlertWindows in snake case."""
-
-    page: SpeedWindows
-    ticket: SpeedWindows
-
-
-class GuardedFiring(Firing):
-    """An alert over counted events, which can wait until there are enough of them."""
-
-    min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
-    """Ours: stay silent below this many events in the window the alert looks at."""
-
-
-class BurnAlert(GuardedFiring):
-    """Sloth's `page_alert` and `ticket_alert`."""
-
-    disable: StrictBool = False
-
-
-class ThresholdAlert(GuardedFiring):
-    """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
-
-    name: Name
-    above: Annotated[Ratio, Field(lt=1)]
-    over: DurationField
-
-
-class AbsentAlert(Firing):
-    """Ours: what to do when the metrics behind an SLO are gone."""
-
-    disable: StrictBool = False
-
-
-class Alerting(Wire):
-    """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
-
-    name: str = ""
-    labels: AlertLabels = Field(default_factory=dict)
-    annotations: Annotations = Field(default_factory=dict)
-    page_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = Field(default_factory=BurnAlert)
-    ticket_alert: Annotated[BurnAlert, BeforeValidator(_mapping)] = Field(default_factory=BurnAlert)
-    absent_alert: Annotated[AbsentAlert, BeforeValidator(_mapping)] = Field(
-        default_factory=AbsentAlert
-    )
-    threshold_alerts: list[ThresholdAlert] = Field(default_factory=list)
-    windows: AlertWindows | None = None
-
-    @model_validator(mode="after")
-    def _named_when_needed(self) -> Self:
-        if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
-            raise ValueError(
-                "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
-            )
-        return self
-
-
 class PluginUse(Wire):
     """One entry of Sloth's plugin chain."""
 
     id: str
+    """Its name, as Sloth has it."""
     config: Any = None
+    """What it is told; the plugin says what that may be."""
     priority: int = 0
+    """Lower ones come first."""
 
 
 class PluginChain(Wire):
     """Sloth's `slo_plugins`; the odd spelling of `overridePrevious` is Sloth's."""
 
     override_previous: Annotated[StrictBool, Field(alias="overridePrevious")] = False
+    """Leave out the plugins of everything around it."""
     chain: list[PluginUse] = Field(default_factory=list)
+    """The plugins, in order within a priority."""
 
 
 class SloSpec(Wire):
     """One SLO as written."""
 
     name: Name
+    """Unique in its service; the id is `<service>-<name>`."""
     description: str = ""
-    objective: Annotated[Decimal, BeforeValidator(_objective)]
+    """The promise in words; alerts quote it."""
+    objective: Annotated[
+        Decimal,
+        BeforeValidator(_objective),
+        WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
+    ]
+    """How many percent of the events must be good."""
     period: DurationField | None = None
     """Ours: the budget's period; without it the spec's, then the run's."""
     labels: Labels = Field(default_factory=dict)
+    """Added to the series that people read, and to nothing that counts."""
     plugins: PluginChain | None = None
+    """Sloth's SLO plugins, for the sloth profile."""
     covers: Covers = Field(default_factory=list)
     """Ours: the requirements this SLO keeps watch over."""
     expected_events: Annotated[int | None, Field(ge=1)] = None
@@ -185,7 +118,9 @@ class SloSpec(Wire):
     silence: list[Silence] = Field(default_factory=list)
     """Ours: checks that are not to speak up about this SLO, with the reason."""
     sli: Sli
+    """What is counted."""
     alerting: Alerting
+    """Who is told when."""
 
 
 class Requirement(Wire):
@@ -206,9 +141,13 @@ class Spec(Wire):
     """One document: the SLOs of one service, and what else is watched."""
 
     version: Literal["prometheus/v1"]
+    """The kind of document."""
     service: Name
+    """Whose promises these are."""
     labels: Labels = Field(default_factory=dict)
+    """Those of every SLO here that does not say otherwise."""
     slo_plugins: PluginChain | None = None
+    """Sloth's SLO plugins for every SLO here, for the sloth profile."""
     period: DurationField | None = None
     """Ours: the period of every SLO here that has none of its own."""
     scrape_interval: DurationField | None = None
@@ -220,6 +159,7 @@ class Spec(Wire):
     settings: dict[SettingName, Decimal] = Field(default_factory=dict)
     """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
+    """The promises."""
     recordings: list[Recording] = Field(default_factory=list)
     """Ours: series that are recorded for SLOs, alerts and people."""
     alerts: list[PlainAlert] = Field(default_factory=list)

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slos.schema.alerting import AlertWindows
 from slos.schema.camel import camel
 from slos.schema.document import read_documents, validate
 from slos.schema.problem import Position, Problem
-from slos.schema.spec import AlertWindows
 from slos.schema.units import Duration
 from slos.schema.wire import DurationField, Wire
 

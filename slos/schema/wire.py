@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from slos.schema.alert_text import check_alert_text
 from slos.schema.promql import (
@@ -99,20 +99,36 @@ def _share(value: Any) -> Decimal:  # noqa: ANN401
     return parse_ratio(value)
 
 
+# What editors are told; the validators say it better, and more.
+_SCALAR = {"type": ["string", "number", "boolean"]}
+_TEXTS = WithJsonSchema({"type": ["object", "null"], "additionalProperties": _SCALAR})
+_LENGTH = WithJsonSchema(
+    {"type": "string", "pattern": r"^([0-9]+(y|w|d|h|m|s|ms))+$", "examples": ["30s", "5m", "28d"]}
+)
+_LENGTH_OR_0 = WithJsonSchema(
+    {
+        "type": ["string", "integer"],
+        "pattern": r"^(0|([0-9]+(y|w|d|h|m|s|ms))+)$",
+        "maximum": 0,
+        "examples": ["2m", "0s"],
+    }
+)
+_SHARE = WithJsonSchema({"type": ["number", "string"], "pattern": r"%$", "examples": ["5%", 0.05]})
+
 Name = Annotated[str, AfterValidator(_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
 MetricName = Annotated[str, AfterValidator(_metric_name)]
 SettingName = Annotated[str, AfterValidator(setting_name)]
 Covers = list[Name]
-Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars)]
+Labels = Annotated[dict[LabelName, str], BeforeValidator(_texts_of_scalars), _TEXTS]
 AlertText = Annotated[str, AfterValidator(check_alert_text)]
-AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
-Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars)]
-Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars)]
-DurationField = Annotated[Duration, BeforeValidator(_duration)]
-HoldField = Annotated[Duration, BeforeValidator(_hold)]
+AlertLabels = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars), _TEXTS]
+Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_scalars), _TEXTS]
+Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars), _TEXTS]
+DurationField = Annotated[Duration, BeforeValidator(_duration), _LENGTH]
+HoldField = Annotated[Duration, BeforeValidator(_hold), _LENGTH_OR_0]
 """How long an alert waits, or keeps firing."""
-Ratio = Annotated[Decimal, BeforeValidator(_share)]
+Ratio = Annotated[Decimal, BeforeValidator(_share), _SHARE]
 Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]
 WindowedQuery = Annotated[str, AfterValidator(check_windowed_template)]

@@ -23,7 +23,9 @@ class EventsSli(SliType):
     KEY: ClassVar = "events"
 
     error_query: WindowedQuery
+    """Bad events, with `{{.window}}` for the range."""
     total_query: WindowedQuery
+    """All events, counted and grouped like the bad ones."""
 
     @model_validator(mode="after")
     def _queries_differ(self) -> Self:

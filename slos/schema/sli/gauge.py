@@ -15,7 +15,9 @@ class GaugeSli(SliType):
     KEY: ClassVar = "gauge"
 
     metric: MetricName
+    """A gauge of ones and zeros, like `up`."""
     selector: Selector = ""
+    """Label matchers, without braces."""
     by: Annotated[list[LabelName], Field(default_factory=list)]
     """Labels that split the SLO: one budget for each of their values."""
 

@@ -16,7 +16,9 @@ class GoodEventsSli(SliType):
     KEY: ClassVar = "good_events"
 
     good_query: WindowedQuery
+    """Good events, with `{{.window}}` for the range."""
     total_query: WindowedQuery
+    """All events, counted and grouped like the good ones."""
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         good, total = wrapped(self.good_query), wrapped(self.total_query)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from slos.schema.histogram import above_threshold
 from slos.schema.signal import Signal, SliType
@@ -26,9 +26,14 @@ class LatencySli(SliType):
     KEY: ClassVar = "latency"
 
     metric: MetricName
-    threshold: Annotated[Decimal, BeforeValidator(_threshold)]
-    """A bucket must stand exactly here."""
+    """A classic histogram, with or without `_bucket`."""
+    threshold: Annotated[
+        Decimal, BeforeValidator(_threshold), WithJsonSchema({"type": ["string", "number"]})
+    ]
+    """Slower than this is an error: `500ms`, or a number in the metric's own unit. A bucket must
+    stand exactly here."""
     selector: Selector = ""
+    """Label matchers, without braces."""
     by: Annotated[list[LabelName], Field(default_factory=list)]
     """Labels that split the SLO: one budget for each of their values."""
 

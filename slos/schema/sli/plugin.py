@@ -19,7 +19,9 @@ class PluginSli(SliType):
     KEY: ClassVar = "plugin"
 
     id: str
+    """Its `SLI_PLUGIN_ID`."""
     options: Options = Field(default_factory=dict)
+    """What it is told; texts."""
 
     def signal(self) -> Signal:
         """Nothing is known before the plugin was called."""

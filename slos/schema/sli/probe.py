@@ -18,6 +18,9 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return [value] if isinstance(value, str) else value
 
 
+_Criteria = Criterion | Literal["all"]
+
+
 class ProbeSli(SliType):
     """One of three promises about probe runs.
 
@@ -28,9 +31,19 @@ class ProbeSli(SliType):
     KEY: ClassVar = "probe"
 
     stage: Stage | None = None
+    """A stage of the pipeline; with `below`."""
     below: DurationField | None = None
-    verdict: Annotated[list[Verdict] | None, BeforeValidator(_as_list)] = None
-    criterion: Annotated[list[Criterion | Literal["all"]] | None, BeforeValidator(_as_list)] = None
+    """How long the stage may take."""
+    verdict: Annotated[
+        list[Verdict] | None,
+        BeforeValidator(_as_list, json_schema_input_type=Verdict | list[Verdict] | None),
+    ] = None
+    """Verdicts that count as good; one, or a list."""
+    criterion: Annotated[
+        list[_Criteria] | None,
+        BeforeValidator(_as_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
+    ] = None
+    """Checks that must pass; one, a list, or `all`."""
 
     @model_validator(mode="after")
     def _one_promise(self) -> Self:

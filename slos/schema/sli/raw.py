@@ -14,6 +14,7 @@ class RawSli(SliType):
     KEY: ClassVar = "raw"
 
     error_ratio_query: WindowedQuery
+    """The share of errors, with `{{.window}}` for the range."""
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         ratio = wrapped(self.error_ratio_query)

@@ -21,8 +21,11 @@ class ThresholdSli(SliType):
     KEY: ClassVar = "threshold"
 
     query: Query
+    """Gives a value for each moment, not a share over a window."""
     comparison: Literal["<", "<=", ">", ">=", "==", "!="]
+    """How the value relates to `value` in good time."""
     value: Decimal
+    """What it is compared with."""
 
     @field_validator("query")
     @classmethod

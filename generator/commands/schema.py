@@ -1,0 +1,40 @@
+"""`slo-rules schema`: what a spec may say, for editors and for people."""
+
+import json
+import sys
+from pathlib import Path, PurePosixPath
+
+import click
+
+from generator import spec_reference, spec_schema, write
+from generator.load import STDOUT
+from generator.model import Artifact
+
+
+@click.command("schema")
+@click.option("--markdown", is_flag=True, help="A page for people instead.")
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is another.")
+def command(*, markdown: bool, out: str, check: bool) -> None:
+    """Print the JSON Schema of a spec, for editors and pipelines.
+
+    \b
+    Examples:
+      slo-rules schema > spec.schema.json
+      slo-rules schema --markdown -o docs/spec-reference.md
+    """
+    schema = spec_schema.json_schema()
+    content = spec_reference.page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
+    if out == STDOUT:
+        click.echo(content, nl=False)
+        return
+    artifact = Artifact(PurePosixPath(Path(out).name), content)
+    try:
+        if not check:
+            write.write_file(artifact, Path(out))
+        elif write.changes_of_file(artifact, Path(out)):
+            click.echo(f"{out} is not what the schema says; run: make rules", err=True)
+            sys.exit(1)
+    except write.CannotWriteError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,119 @@
+"""What a spec may say of the alerts of an SLO."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, StrictBool, model_validator
+
+from slos.schema.firing import Firing
+from slos.schema.wire import AlertLabels, Annotations, DurationField, Name, Ratio, Wire
+
+
+def _mapping(value: Any) -> Any:  # noqa: ANN401
+    return {} if value is None else value
+
+
+def _or_nothing(kind: type[Wire]) -> BeforeValidator:
+    """`key:` with nothing after it means the defaults, as in Sloth."""
+    return BeforeValidator(_mapping, json_schema_input_type=kind | None)
+
+
+class BurnWindow(Wire):
+    """One burn-rate condition: this share of the budget gone within the long window."""
+
+    error_budget_percent: Annotated[Decimal, Field(gt=0, le=100)]
+    """How much of the period's budget may be gone."""
+    short_window: DurationField
+    """Ends the alert soon after the trouble ends."""
+    long_window: DurationField
+    """Tells a trend from a blip."""
+
+    @model_validator(mode="after")
+    def _short_is_shorter(self) -> Self:
+        if not self.short_window < self.long_window:
+            raise ValueError(
+                f"short_window {self.short_window} is not shorter than "
+                f"long_window {self.long_window}; swap or change them"
+            )
+        return self
+
+
+class SpeedWindows(Wire):
+    """A quick and a slow condition; either fires the alert."""
+
+    quick: BurnWindow
+    """For a budget that is gone in hours."""
+    slow: BurnWindow
+    """For one that is gone in days."""
+
+
+class AlertWindows(Wire):
+    """Windows of both burn-rate alerts; the keys of Sloth's AlertWindows in snake case."""
+
+    page: SpeedWindows
+    """What wakes somebody."""
+    ticket: SpeedWindows
+    """What can wait until morning."""
+
+
+class GuardedFiring(Firing):
+    """An alert over counted events, which can wait until there are enough of them."""
+
+    min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
+    """Ours: stay silent below this many events in the window the alert looks at."""
+
+
+class BurnAlert(GuardedFiring):
+    """Sloth's `page_alert` and `ticket_alert`."""
+
+    disable: StrictBool = False
+    """Leave this alert out."""
+
+
+class ThresholdAlert(GuardedFiring):
+    """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
+
+    name: Name
+    """Unique among all alerts."""
+    above: Annotated[Ratio, Field(lt=1)]
+    """Fires above this share of errors."""
+    over: DurationField
+    """The window the share is taken over."""
+
+
+class AbsentAlert(Firing):
+    """Ours: what to do when the metrics behind an SLO are gone."""
+
+    disable: StrictBool = False
+    """Leave this alert out."""
+
+
+class Alerting(Wire):
+    """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
+
+    name: str = ""
+    """The name of the page; the ticket's ends in `Ticket`, that for missing data in `NoData`."""
+    labels: AlertLabels = Field(default_factory=dict)
+    """Added to every alert of the SLO."""
+    annotations: Annotations = Field(default_factory=dict)
+    """Added to every alert of the SLO."""
+    page_alert: Annotated[BurnAlert, _or_nothing(BurnAlert)] = Field(default_factory=BurnAlert)
+    """Wakes somebody."""
+    ticket_alert: Annotated[BurnAlert, _or_nothing(BurnAlert)] = Field(default_factory=BurnAlert)
+    """Can wait until morning."""
+    absent_alert: Annotated[AbsentAlert, _or_nothing(AbsentAlert)] = Field(
+        default_factory=AbsentAlert
+    )
+    """Ours: nothing is counted any more."""
+    threshold_alerts: list[ThresholdAlert] = Field(default_factory=list)
+    """Ours: plain alerts on the share of errors."""
+    windows: AlertWindows | None = None
+    """Ours: other windows than those of the period."""
+
+    @model_validator(mode="after")
+    def _named_when_needed(self) -> Self:
+        if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
+            raise ValueError(
+                "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
+            )
+        return self
