@@ -1,55 +1,80 @@
-"""What the documentation shows is true."""
+"""What the documentation shows is true: its YAML is loaded, its commands are run."""
 
 import re
+import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
+import yaml
 
 from exporter.config import load
+from exporter.live.binaries import find
 from generator.pipeline import Settings, Source, plan
 from slos.schema.problem import errors
+from tests.docs_pages import PAGES, ROOT, Block, blocks
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-
-def _specs() -> list[tuple[str, str]]:
-    return [
-        (f"{page.name}-{number}", text)
-        for page in PAGES
-        for number, text in enumerate(_BLOCK.findall(page.read_text()), 1)
-        if text.startswith("version: prometheus/v1")
-    ]
+_YAML = blocks("yaml")
 
 
-@pytest.mark.parametrize(("name", "text"), _specs(), ids=lambda value: value[:30])
-def test_every_spec_in_the_documentation_builds(name: str, text: str) -> None:
-    source = Source(name, PurePosixPath(name).with_suffix(".yaml"), text.encode())
+def kind_of(block: Block) -> str:
+    """What a reader would do with it, by how it begins."""
+    starts = {
+        "version: prometheus/v1": "spec",
+        "target:": "configuration",
+        "route:": "alertmanager",
+        "apiVersion: pyrra.dev": "foreign",
+    }
+    found = (kind for start, kind in starts.items() if block.text.startswith(start))
+    return next(found, "unknown")
+
+
+def of_kind(kind: str) -> list[object]:
+    return [pytest.param(each, id=each.id) for each in _YAML if kind_of(each) == kind]
+
+
+def test_every_yaml_of_the_documentation_is_of_a_kind_that_is_tried_here() -> None:
+    assert [each.id for each in _YAML if kind_of(each) == "unknown"] == []
+
+
+@pytest.mark.parametrize("block", of_kind("spec"))
+def test_every_spec_in_the_documentation_builds(block: Block) -> None:
+    source = Source(block.id, PurePosixPath("page.yaml"), block.text.encode())
     planned = plan([source], Settings())
     assert errors(planned.problems) == []
     assert any(each.groups for each in planned.plans)
 
 
-def _configurations() -> list[str]:
-    return [
-        text
-        for page in PAGES
-        for text in _BLOCK.findall(page.read_text())
-        if text.startswith("target:")
-    ]
-
-
-@pytest.mark.parametrize("text", _configurations())
+@pytest.mark.parametrize("block", of_kind("configuration"))
 def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
-    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LINEAR_API_KEY", "lin_api_of_the_docs")
     (tmp_path / "slos").symlink_to(ROOT / "slos")
-    (tmp_path / "slo-probe.yaml").write_text(text)
+    (tmp_path / "slo-probe.yaml").write_text(block.text)
     loaded, problems = load(tmp_path / "slo-probe.yaml")
     assert not problems
     assert loaded
+
+
+@pytest.mark.parametrize("block", of_kind("alertmanager"))
+def test_every_route_in_the_documentation_is_one_that_alertmanager_takes(
+    block: Block, tmp_path: Path
+) -> None:
+    document = yaml.safe_load(block.text)
+    document["route"].setdefault("receiver", document["receivers"][0]["name"])
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(document))
+    amtool = find("amtool")
+    assert amtool, "amtool is missing; run 'make tools'"
+    done = subprocess.run(
+        [amtool, "check-config", path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", of_kind("foreign"))
+def test_what_belongs_to_other_programs_is_yaml_at_least(block: Block) -> None:
+    assert yaml.safe_load(block.text)["kind"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -58,8 +83,29 @@ def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_make_target_the_readme_names_exists() -> None:
+def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"\bmake\s([a-z-]+)", (ROOT / "README.md").read_text())) - {"and"}
-    assert named
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:`|^ {4})make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
+    assert {"run", "test", "rules"} <= named
     assert named <= targets
+
+
+def test_the_worked_example_of_the_concepts_adds_up() -> None:
+    page = (ROOT / "docs" / "concepts.md").read_text()
+    events = 30 * (12 * 60 * 1000 + 12 * 60 * 10)
+    budget, errors_by_night, errors_by_day = events // 1000, 3 * 60 * 10, 3 * 60 * 1000
+    slots, bad = 30 * 24 * 12, 3 * 12
+    for figure in (
+        f"{events:,} requests 0.1 %",
+        f"{budget:,} requests",
+        f"| {errors_by_night:,} | {events:,} | {errors_by_night / events:.6f} "
+        f"| **{errors_by_night / budget:.0%}** |".replace("%", " %"),
+        f"| {bad} slots | {slots:,} slots | {bad / slots:.6f} "
+        f"| **{bad / slots * 1000:.0%}** |".replace("%", " %"),
+        f"{errors_by_day:,} requests, {errors_by_day / budget:.0%} of".replace("%", " %"),
+    ):
+        assert figure in " ".join(page.split()), figure

@@ -1,0 +1,89 @@
+"""The pages of the documentation, and what they show: YAML, commands and their output."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAMS = (
+    *("slo-rules", "slo-probe", "make", "kubectl", "promtool", "amtool", "curl", "sloth"),
+    *("mimirtool", "git", "pip", "podman", "docker", "python3"),
+)
+
+_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
+_INLINE = re.compile(r"`((?:slo-rules|slo-probe) [a-z][^`]*)`")
+_COMMENT = re.compile(r"\s+# .*$|\s{3,}\S.*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block."""
+
+    page: Path
+    kind: str
+    text: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.page.stem}-{self.text[:30]!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line, and what the page says it prints, if anything.
+
+    Attributes:
+        prints: lines, of which `...` stands for any number.
+    """
+
+    page: Path
+    line: str
+    prints: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"{self.page.stem}-{self.line[:60]}"
+
+
+def blocks(kind: str) -> list[Block]:
+    """All fenced blocks of a kind."""
+    return [
+        Block(page, found, text)
+        for page in PAGES
+        for found, text in _FENCED.findall(page.read_text())
+        if found == kind
+    ]
+
+
+def commands() -> list[Command]:
+    """Every command that a page shows, in indented code or after a `$`."""
+    return [command for page in PAGES for command in (*_shown(page), *_session(page))]
+
+
+def _shown(page: Path) -> list[Command]:
+    text = _FENCED.sub("", page.read_text())
+    lines = (_COMMENT.sub("", line) for line in _INDENTED.findall(text))
+    return [Command(page, line.strip()) for line in lines if line.startswith(_STARTS)]
+
+
+def _session(page: Path) -> list[Command]:
+    found = []
+    for kind, text in _FENCED.findall(page.read_text()):
+        for part in text.split("$ ")[1:] if kind == "console" else ():
+            line, *prints = part.splitlines()
+            found.append(Command(page, line, tuple(prints)))
+    return found
+
+
+def inline() -> list[Command]:
+    """Every command of ours that stands in running text."""
+    return [
+        Command(page, line)
+        for page in PAGES
+        for line in dict.fromkeys(_INLINE.findall(_FENCED.sub("", page.read_text())))
+    ]
+
+
+_STARTS = tuple(f"{program} " for program in PROGRAMS)

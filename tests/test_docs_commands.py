@@ -1,0 +1,149 @@
+"""Every command in the documentation is run, or at least understood by the program it calls."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from exporter.cli import main as slo_probe
+from exporter.live.binaries import find
+from generator.cli import main as slo_rules
+from tests.docs_pages import PAGES, ROOT, Block, Command, blocks, commands, inline
+from tests.generator.fake_ruler import FakeRuler, running
+
+_PROGRAMS = {"slo-rules": slo_rules, "slo-probe": slo_probe}
+# Not run, for what they are: make runs this test, the others belong to somebody else.
+_NOT_OURS = {
+    "make": "its targets are looked up in test_docs.py",
+    "kubectl": "needs a cluster; its paths are looked up here",
+    "sloth": "another program, shown beside ours",
+    "curl": "needs the program it asks",
+}
+# These need agent-sre, or go on until they are stopped; tests/e2e runs them.
+_GO_ON = re.compile(r"slo-probe (run|once|simulate|simulate-linear|scenario)\b(?!.*--help)")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder as the pages assume it: the repository's specs and rules, and files of a user's.
+
+    Of the rules' tests there are but two, for `slo-rules test`; all are run elsewhere.
+    """
+    folder = tmp_path
+    for name in ("slos", "rules", "docs"):
+        shutil.copytree(ROOT / name, folder / name)
+    tests = sorted((folder / "rules/tests").rglob("*.yaml"))
+    for path in tests[2:]:
+        path.unlink()
+    concepts = _only(blocks("yaml"), "concepts.md")
+    configuration = next(each for each in blocks("yaml") if each.text.startswith("target:"))
+    (folder / "concepts.yaml").write_text(concepts.text)
+    (folder / "api.yaml").write_text(concepts.text.replace("shop", "api"))
+    (folder / "new.yaml").write_text(concepts.text.replace("shop", "new"))
+    (folder / "slo-probe.yaml").write_text(configuration.text)
+    (folder / "specs").mkdir()
+    (folder / "specs/shop.yaml").write_text(concepts.text)
+    return folder
+
+
+def _only(found: list[Block], page: str) -> Block:
+    (block,) = [each for each in found if each.page.name == page]
+    return block
+
+
+def _ours() -> list[object]:
+    return [pytest.param(each, id=each.id) for each in commands() if _runs(each)]
+
+
+def _runs(command: Command) -> bool:
+    return command.line.split()[0] not in _NOT_OURS and not _GO_ON.match(command.line)
+
+
+def test_the_pages_show_commands_of_both_programs() -> None:
+    first = {each.line.split()[0] for each in commands()}
+    assert {"slo-rules", "slo-probe", "make"} <= first
+
+
+@pytest.mark.parametrize("command", _ours())
+def test_every_command_that_is_shown_does_what_it_says(command: Command, place: Path) -> None:
+    promtool = find("promtool")
+    assert promtool, "promtool is missing; run 'make tools'"
+    path = [str(Path(sys.executable).parent), str(promtool.parent), os.environ["PATH"]]
+    environment = {**os.environ, "PATH": ":".join(path), "LINEAR_API_KEY": "lin_api_of_the_docs"}
+    with running(FakeRuler()) as ruler:
+        done = subprocess.run(  # noqa: S602 - in a shell, as the reader types it
+            command.line.replace("http://mimir:8080", ruler.url),
+            shell=True,
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    # 1 says that something would change, or was found: a result, not a failure.
+    assert done.returncode in (
+        (0, 1) if re.search(r"--dry-run| check\b", command.line) else (0,)
+    ), said
+    if command.prints:
+        _assert_prints(done.stdout, command.prints)
+
+
+def _assert_prints(output: str, prints: tuple[str, ...]) -> None:
+    pattern = "\n".join(".*" if line == "..." else re.escape(line) for line in prints)
+    pattern = pattern.replace("\n.*\n", r"\n(?:.*\n)*?").removesuffix("\n.*")
+    assert re.search(f"^{pattern}", output, re.MULTILINE), output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(each, id=each.id)
+        for each in (*commands(), *inline())
+        if each.line.split()[0] in _PROGRAMS
+    ],
+)
+def test_the_program_knows_the_command_and_its_options(command: Command) -> None:
+    program, *arguments = shlex.split(re.split(r" [|>&] ?", command.line)[0])
+    words = [argument for argument in arguments if argument not in ("...", "…")]
+    _parsed(_PROGRAMS[program], words)
+
+
+def _parsed(program: click.Command, arguments: list[str]) -> None:
+    while isinstance(program, click.Group):
+        context = click.Context(program)
+        if arguments[:1] == ["--help"] or not arguments:
+            return
+        name, *arguments = arguments
+        found = program.get_command(context, name)
+        assert found, f"there is no command {name}"
+        program = found
+    options = {option for each in program.params for option in (*each.opts, *each.secondary_opts)}
+    for argument in arguments:
+        if argument.startswith("-") and argument != "-":
+            assert argument.split("=")[0] in {*options, "--help", "-h"}, argument
+
+
+def test_what_kubectl_is_given_is_there() -> None:
+    given = {
+        place
+        for page in PAGES
+        for place in re.findall(r"kubectl \w+ -[kf] ([^\s`]+)", page.read_text())
+    }
+    assert given
+    for place in given - {"out"}:
+        path = ROOT / place
+        assert (path / "kustomization.yaml").exists() or path.is_file(), place
+
+
+def test_commands_of_others_are_few_and_known() -> None:
+    known = {*_PROGRAMS, *_NOT_OURS, "promtool", "amtool"}
+    assert {each.line.split()[0] for each in commands()} <= known
