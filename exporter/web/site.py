@@ -10,14 +10,10 @@ from exporter.face import Face
 from exporter.reload import Outcome
 from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate
+from exporter.web.page import page
 
 STUCK_AFTER = 10.0
 """Seconds without a beat of the scheduler after which the process is not healthy."""
-_INDEX = """<!doctype html><title>slo-probe</title><h1>slo-probe</h1><ul>
-<li><a href="/metrics">metrics</a><li><a href="/runs">last runs</a>
-<li><a href="/-/healthy">healthy</a><li><a href="/-/ready">ready</a></ul>
-"""
-
 
 Hears = Callable[[], None]
 Reloads = Callable[[], Awaitable[Outcome]]
@@ -57,7 +53,19 @@ class Site:
         self._gate.adopt(protection)
 
     async def _index(self, _: web.Request) -> web.Response:
-        return web.Response(text=_INDEX, content_type="text/html")
+        text = page(self._state(), self._shown.recent)
+        return web.Response(text=text, content_type="text/html")
+
+    def _state(self) -> str:
+        if self.stopping:
+            return "stopping"
+        if self._stuck_for() > STUCK_AFTER:
+            return "stuck: nothing is sent"
+        return "sending" if self.ready else "standing by"
+
+    def _stuck_for(self) -> float:
+        """Seconds since the scheduler's last beat."""
+        return self._shown.pulse.age(self._shown.clock.now())
 
     async def _metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
@@ -66,8 +74,7 @@ class Site:
         return web.Response(body=body, headers=headers)
 
     async def _healthy(self, _: web.Request) -> web.Response:
-        age = self._shown.pulse.age(self._shown.clock.now())
-        if age > STUCK_AFTER:
+        if (age := self._stuck_for()) > STUCK_AFTER:
             return web.Response(status=503, text=f"the scheduler is stuck for {age:.0f} s\n")
         return web.Response(text="healthy\n")
 

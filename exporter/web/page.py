@@ -1,0 +1,53 @@
+"""The page for people: what state the prober is in, and what became of the last runs; pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+
+import jinja2
+
+from exporter.result import ProbeResult, timestamp
+from slos.schema.contract import Stage, Verdict
+
+_COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
+
+
+def page(state: str, runs: Iterable[ProbeResult]) -> str:
+    """The page as HTML; whatever stands in a result is text.
+
+    Args:
+        state: of the prober, in a few words.
+        runs: the newest first.
+    """
+    shown = [_row(run) for run in runs]
+    counts = Counter(str(row["verdict"]) for row in shown)
+    return _template().render(
+        state=state,
+        runs=shown,
+        stages=list(Stage),
+        counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
+    )
+
+
+def _row(run: ProbeResult) -> dict[str, object]:
+    return {
+        "at": timestamp(run.intended_at).replace("T", " "),
+        "probe": run.probe,
+        "path": run.path,
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "seconds": [run.stages.get(stage) for stage in Stage],
+        "id": run.id,
+    }
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("exporter.web", "."),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["colour"] = lambda verdict: _COLOURS.get(verdict, "bad")
+    return environment.get_template("page.html")
