@@ -18,7 +18,8 @@ from slos.schema.contract import Stage
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration
 
-_SPECS = Path(__file__).resolve().parents[2] / "slos"
+SPECS = Path(__file__).resolve().parents[2] / "slos"
+"""The specs that a run is about."""
 _REFRESH = 1.0
 # Off a terminal there is no table to redraw; a line now and then shows that all is alive.
 _LINE_EVERY = 10.0
@@ -34,7 +35,7 @@ def main(seconds: float | None, fault: tuple[str, ...]) -> None:
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder:
         try:
-            with stack.running(Path(folder), specs=_SPECS, faults=fault, say=click.echo) as running:
+            with stack.running(Path(folder), specs=SPECS, faults=fault, say=click.echo) as running:
                 _watch(running, console, ended, seconds)
         except NotReadyError as error:
             click.echo(f"error: {error}", err=True)
@@ -44,7 +45,7 @@ def main(seconds: float | None, fault: tuple[str, ...]) -> None:
 def _watch(
     running: stack.Stack, console: Console, ended: threading.Event, seconds: float | None
 ) -> None:
-    targets, deadline = _targets(), time.monotonic() + (seconds or float("inf"))
+    targets, deadline = targets_of_specs(), time.monotonic() + (seconds or float("inf"))
     for name, url in running.urls().items():
         console.print(f"{name}: {url}", highlight=False)
     if console.is_terminal:
@@ -81,9 +82,10 @@ def _lines(
         console.print(f"runs: {counts or 'none yet'}", highlight=False)
 
 
-def _targets() -> Mapping[Stage, Duration]:
+def targets_of_specs() -> Mapping[Stage, Duration]:
+    """How long each stage may take, by the specs of this repository."""
     targets: dict[Stage, Duration] = {}
-    for path in sorted(_SPECS.glob("*.yaml")):
+    for path in sorted(SPECS.glob("*.yaml")):
         found, _ = load_targets(path.read_bytes(), path.name)
         targets |= found
     return targets

@@ -1,0 +1,74 @@
+"""`python -m exporter.live.pictures`: pictures for the documentation, of a run with faults."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import requests
+from rich.console import Console
+
+from exporter.live import binaries, readings, screen, stack
+from exporter.live.__main__ import SPECS, targets_of_specs
+from exporter.live.processes import NotReadyError
+
+_COLUMNS = 84
+# The usual frame of a terminal, without the fonts that others would load from the web.
+_SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
+<style>.{unique_id}-matrix {{ font: {char_height}px monospace; }} {styles}</style>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect width="{terminal_width}" height="{terminal_height}"/></clipPath>{lines}</defs>
+{chrome}<g transform="translate({terminal_x}, {terminal_y})"
+clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}<g class="{unique_id}-matrix">
+{matrix}</g></g></svg>
+"""
+
+
+@click.command()
+@click.option("--seconds", default=150.0, show_default=True, help="How long to run.")
+@click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default="docs")
+def main(seconds: float, out: Path) -> None:
+    """Draw the table of `make run` as live.svg, and the prober's page as page.png."""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder,
+            stack.running(Path(folder), specs=SPECS, say=click.echo) as run,
+        ):
+            for fault, share in (("none", 0.4), ("lost", 0.2), ("none", 0.4)):
+                requests.post(f"{run.agent}/fault", data=fault, timeout=5).raise_for_status()
+                time.sleep(share * seconds)
+            _draw_table(run, out / "live.svg")
+            _draw_page(run.probe, out / "page.png")
+    except NotReadyError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _draw_table(run: stack.Stack, path: Path) -> None:
+    with Path("/dev/null").open("w") as nowhere:
+        console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True)
+        console.print(screen.render(readings.read(run), targets_of_specs(), {}))
+    path.write_text(console.export_svg(title="make run", code_format=_SVG, unique_id="live"))
+    click.echo(f"wrote {path}")
+
+
+def _draw_page(url: str, path: Path) -> None:
+    chromium = binaries.find("chromium")
+    if not chromium:
+        click.echo("chromium is not installed (Debian: apt install chromium): no page.png")
+        return
+    subprocess.run(  # noqa: S603 - our own page
+        [
+            *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+            *("--window-size=1500,620", f"--screenshot={path.resolve()}", f"{url}/"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    click.echo(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
