@@ -15,6 +15,8 @@ from exporter.live.__main__ import SPECS, targets_of_specs
 from exporter.live.processes import NotReadyError
 
 _COLUMNS = 84
+# Faults and their seconds: enough for the budget to burn, and for both kinds of run on one page.
+_COURSE = (("none", 50), ("lost", 20), ("none", 50), ("lost", 4), ("none", 11))
 # The usual frame of a terminal, without the fonts that others would load from the web.
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
 <style>.{unique_id}-matrix {{ font: {char_height}px monospace; }} {styles}</style>
@@ -27,18 +29,17 @@ clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}<g class="{unique_id}-m
 
 
 @click.command()
-@click.option("--seconds", default=150.0, show_default=True, help="How long to run.")
 @click.option("-o", "--out", type=click.Path(path_type=Path, file_okay=False), default="docs")
-def main(seconds: float, out: Path) -> None:
+def main(out: Path) -> None:
     """Draw the table of `make run` as live.svg, and the prober's page as page.png."""
     try:
         with (
             tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder,
             stack.running(Path(folder), specs=SPECS, say=click.echo) as run,
         ):
-            for fault, share in (("none", 0.4), ("lost", 0.2), ("none", 0.4)):
+            for fault, lasts in _COURSE:
                 requests.post(f"{run.agent}/fault", data=fault, timeout=5).raise_for_status()
-                time.sleep(share * seconds)
+                time.sleep(lasts)
             _draw_table(run, out / "live.svg")
             _draw_page(run.probe, out / "page.png")
     except NotReadyError as error:
