@@ -1,6 +1,5 @@
 """The manifests as kustomize builds them, and how to find things in them."""
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from tests.k8s.kubectl import KUBECTL
+from tests.k8s.kubectl import kubectl, kustomized
+from tests.k8s.kustomize import build
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
@@ -67,19 +67,16 @@ class Manifests:
             yield each["metadata"]["name"], each["spec"]["jobTemplate"]["spec"]["template"]
 
 
-def kustomized(folder: Path) -> list[Json]:
-    """What `kubectl kustomize` makes of a folder."""
-    done = subprocess.run(
-        [KUBECTL(), "kustomize", folder], capture_output=True, check=False, text=True, timeout=60
-    )
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+def built(folder: Path) -> list[Json]:
+    """What `kubectl kustomize` makes of a folder, or our part of it where there is no kubectl."""
+    program = kubectl()
+    return kustomized(program, folder) if program else build(folder)
 
 
 @cache
 def overlay(name: str) -> Manifests:
     """One of the overlays; whoever reads it leaves it as it is."""
-    return Manifests(name, kustomized(K8S / "overlays" / name))
+    return Manifests(name, built(K8S / "overlays" / name))
 
 
 def with_component(name: str, folder: Path, *, of: str = "dev") -> Manifests:
@@ -92,7 +89,7 @@ def with_component(name: str, folder: Path, *, of: str = "dev") -> Manifests:
         f"components: [{up}/components/{name}]",
     ]
     (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
-    return Manifests(f"{of} with {name}", kustomized(folder))
+    return Manifests(f"{of} with {name}", built(folder))
 
 
 def selects(selector: Json, labels: Json) -> bool:

@@ -1,4 +1,4 @@
-"""An overlay's own configuration, moved so that it runs on loopback: other hosts, ports, folders."""
+"""An overlay's own configuration, moved to loopback: other hosts, ports and folders."""
 
 import re
 from dataclasses import dataclass

@@ -19,11 +19,11 @@ class Pod:
     ports: Mapping[str, int] = field(default_factory=dict)
 
 
-def allowed(manifests: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False) -> bool:
+def allowed(built: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False) -> bool:
     """Whether a connection comes about: the source may leave and the target lets in."""
     protocol = "UDP" if udp else "TCP"
     return all(
-        _passes(manifests, direction, subject, other, (port, protocol, target))
+        _passes(built, direction, subject, other, (port, protocol, target))
         for direction, subject, other in (
             ("Egress", source, target),
             ("Ingress", target, source),
@@ -47,7 +47,11 @@ def _selecting(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]
     for policy in manifests.all("NetworkPolicy"):
         spec = policy["spec"]
         here = policy["metadata"]["namespace"] == pod.namespace
-        if here and direction in spec["policyTypes"] and selects(spec["podSelector"], pod.labels):
+        if (
+            here
+            and direction in spec["policyTypes"]
+            and selects(spec["podSelector"], dict(pod.labels))
+        ):
             yield policy
 
 

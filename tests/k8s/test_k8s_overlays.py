@@ -118,6 +118,4 @@ def test_only_where_linear_is_asked_does_a_pod_need_a_secret() -> None:
 def test_a_journal_on_a_volume_outlives_the_prune_of_flux() -> None:
     for name in ("pro", "studio"):
         claim = overlay(name).one("PersistentVolumeClaim", "slo-probe-journal")
-        assert claim["metadata"]["annotations"] == {
-            "kustomize.toolkit.fluxcd.io/prune": "disabled"
-        }
+        assert claim["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}

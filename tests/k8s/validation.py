@@ -4,7 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped] # it has no types
 from jsonschema import Draft202012Validator
 
 from tests.k8s.manifests import Json
