@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter.live.binaries import find
+from tests.k8s.documents import documents
 
 _OLDEST = (5, 0)
 """Of the kustomize in it. Debian 12's kubectl holds 2.0, which knows neither components nor labels
@@ -37,4 +36,4 @@ def kustomized(program: Path, folder: Path) -> list[dict[str, Any]]:
         [program, "kustomize", folder], capture_output=True, check=False, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return list(yaml.safe_load_all(done.stdout))
+    return documents(done.stdout)

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.k8s import json_patch
+from tests.k8s.documents import documents
 
 Json = dict[str, Any]
 _KINDS = {"Kustomization": "v1beta1", "Component": "v1alpha1"}
@@ -59,7 +60,7 @@ def _resource(folder: Path, name: str) -> Iterable[Json]:
         return build(place)
     if not place.is_relative_to(folder.resolve()):
         raise UnknownFieldError(f"{name} lies above the root {folder}")
-    return [each for each in yaml.safe_load_all(place.read_text()) if each]
+    return documents(place.read_text())
 
 
 def _config_map(folder: Path, asked: Json) -> Json:

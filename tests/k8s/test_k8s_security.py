@@ -109,7 +109,16 @@ async def test_these_rights_are_enough_to_hold_the_lease_and_give_it_up(tmp_path
             await lease.release()
         finally:
             await lease.close()
-    assert {verb for verb, _ in server.asked} == {"get", "create", "update"}
+    granted = {
+        (group, resource, verb, name)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", [None])
+    }
+    # All that was asked for, and nothing that was not.
+    assert granted == {("coordination.k8s.io", "leases", *each) for each in server.asked}
 
 
 @pytest.mark.parametrize("verb", ["get", "create", "update"])
