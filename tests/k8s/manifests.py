@@ -1,0 +1,106 @@
+"""The manifests as kustomize builds them, and how to find things in them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.k8s.kubectl import kubectl, kustomized
+from tests.k8s.kustomize import build
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "k8s"
+OVERLAYS = ("dev", "pro", "studio")
+COMPONENTS = tuple(sorted(path.name for path in (K8S / "components").iterdir()))
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """The objects of one overlay."""
+
+    name: str
+    objects: Sequence[Json]
+
+    def all(self, kind: str) -> list[Json]:
+        """Every object of a kind."""
+        return [each for each in self.objects if each["kind"] == kind]
+
+    def one(self, kind: str, name: str = "slo-probe", namespace: str = "prometheus") -> Json:
+        """The object of that name."""
+        found = [
+            each
+            for each in self.all(kind)
+            if (each["metadata"]["name"], each["metadata"]["namespace"]) == (name, namespace)
+        ]
+        assert len(found) == 1, f"{len(found)} {kind} {namespace}/{name} in {self.name}"
+        return found[0]
+
+    @property
+    def prober(self) -> Json:
+        """The pod of the prober."""
+        template: Json = self.one("Deployment")["spec"]["template"]
+        return template
+
+    @property
+    def container(self) -> Json:
+        """Its only container."""
+        (found,) = self.prober["spec"]["containers"]
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def config(self) -> Json:
+        """What the prober reads."""
+        (text,) = self.one("ConfigMap", "slo-probe-config")["data"].values()
+        loaded: Json = yaml.safe_load(text)
+        return loaded
+
+    def pods(self) -> Iterator[tuple[str, Json]]:
+        """Every pod that comes of it, by the name of what makes it."""
+        for each in self.all("Deployment"):
+            yield each["metadata"]["name"], each["spec"]["template"]
+        for each in self.all("CronJob"):
+            yield each["metadata"]["name"], each["spec"]["jobTemplate"]["spec"]["template"]
+
+
+def built(folder: Path) -> list[Json]:
+    """What `kubectl kustomize` makes of a folder, or our part of it where there is no kubectl."""
+    program = kubectl()
+    return kustomized(program, folder) if program else build(folder)
+
+
+@cache
+def overlay(name: str) -> Manifests:
+    """One of the overlays; whoever reads it leaves it as it is."""
+    return Manifests(name, built(K8S / "overlays" / name))
+
+
+def with_component(name: str, folder: Path, *, of: str = "dev") -> Manifests:
+    """An overlay and one more component, as a user would write it."""
+    up = "../" * len(folder.resolve().relative_to("/").parts) + str(K8S).lstrip("/")
+    lines = [
+        "apiVersion: kustomize.config.k8s.io/v1beta1",
+        "kind: Kustomization",
+        f"resources: [{up}/overlays/{of}]",
+        f"components: [{up}/components/{name}]",
+    ]
+    (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
+    return Manifests(f"{of} with {name}", built(folder))
+
+
+def selects(selector: Json, labels: Json) -> bool:
+    """Whether a label selector takes these labels; an empty one takes all."""
+    assert set(selector) <= {"matchLabels", "matchExpressions"}
+    wanted: Json = selector.get("matchLabels", {})
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _expression(each, labels) for each in selector.get("matchExpressions", [])
+    )
+
+
+def _expression(expression: Json, labels: Json) -> bool:
+    assert expression["operator"] == "In", "no other is used"
+    return labels.get(expression["key"]) in expression["values"]

@@ -1,0 +1,162 @@
+"""The Containerfile: what it pins, what it leaves behind, and that its steps give the program."""
+
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.k8s.containerfile import Stage, read
+from tests.k8s.manifests import K8S, OVERLAYS, ROOT, overlay
+from tests.k8s.moved import IN_THE_IMAGE
+
+FILE = read(K8S / "Containerfile")
+BUILD, FINAL = FILE.stages
+PIP = Path(sys.executable).parent / "pip"
+
+
+def _sources(stage: Stage) -> list[str]:
+    """What a stage copies from the repository."""
+    copies = [text.split() for text in stage.every("COPY")]
+    return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
+
+
+def test_both_stages_begin_at_one_base_that_has_no_default() -> None:
+    assert FILE.arguments == ["BASE"]
+    assert [stage.base for stage in FILE.stages] == ["${BASE}", "${BASE}"]
+
+
+@pytest.mark.parametrize(
+    ("base", "code"),
+    [
+        (f"python@sha256:{'0' * 64}", 0),
+        (f"python:slim@sha256:{'0' * 64}", 0),
+        ("python:slim", 1),
+        ("python@sha256:", 1),
+        ("", 1),
+    ],
+)
+def test_a_base_without_a_digest_is_refused(base: str, code: int) -> None:
+    pinned = next(text for text in BUILD.every("RUN") if "sha256" in text)
+    done = subprocess.run(
+        ["/bin/sh", "-c", pinned], env={"BASE": base}, capture_output=True, check=False
+    )
+    assert done.returncode == code
+
+
+def test_no_registry_and_no_index_is_named() -> None:
+    text = "\n".join(f"{name} {rest}" for s in FILE.stages for name, rest in s.steps)
+    assert not re.search(r"https?://|--index-url|--extra-index|[a-z]\.(io|com|org|dev)/", text)
+
+
+def test_every_distribution_is_a_wheel_with_the_hash_of_the_lock() -> None:
+    installs = [text for text in BUILD.every("RUN") if " install " in text]
+    assert len(installs) == 2
+    locked, ours = installs
+    assert {"--only-binary=:all:", "--require-hashes"} <= set(locked.split())
+    assert locked.endswith("-r requirements.lock")
+    assert {"--no-build-isolation", "--no-deps"} <= set(ours.split())
+
+
+def test_nothing_is_installed_in_the_final_stage_and_pip_is_gone() -> None:
+    runs = FINAL.every("RUN")
+    assert not any(re.search(r"\b(install|apt-get|apk|gcc|curl)\b", run) for run in runs)
+    assert any("pip uninstall --yes" in run and "ensurepip" in run for run in runs)
+    assert any("venv --without-pip /opt/slo-probe" in run for run in BUILD.every("RUN"))
+    assert any("uninstall --yes setuptools" in run for run in BUILD.every("RUN"))
+    assert [text for text in FINAL.every("COPY") if "--from" in text] == [
+        "--from=build /opt/slo-probe /opt/slo-probe"
+    ]
+
+
+def test_the_image_runs_as_the_number_that_the_pods_name() -> None:
+    (user,) = FINAL.every("USER")
+    assert FINAL.steps.index(("USER", user)) > max(
+        index for index, (name, _) in enumerate(FINAL.steps) if name in ("RUN", "COPY")
+    )
+    for name in OVERLAYS:
+        for _, pod in overlay(name).pods():
+            context = pod["spec"]["securityContext"]
+            assert user == f"{context['runAsUser']}:{context['runAsGroup']}"
+
+
+def test_the_image_says_which_ports_the_pod_has() -> None:
+    exposed = {int(port) for text in FINAL.every("EXPOSE") for port in text.split()}
+    assert exposed == {port["containerPort"] for port in overlay("studio").container["ports"]}
+
+
+def test_the_targets_lie_where_every_configuration_looks() -> None:
+    assert f"slos/*.yaml {IN_THE_IMAGE}/" in FINAL.every("COPY")
+    for name in OVERLAYS:
+        for spec in overlay(name).config["specs"]:
+            assert (ROOT / "slos" / spec.removeprefix(f"{IN_THE_IMAGE}/")).is_file()
+
+
+def test_the_context_is_what_is_copied_and_nothing_else() -> None:
+    lines = (K8S / "Containerfile.dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    copied = {source.split("/")[0] for stage in FILE.stages for source in _sources(stage)}
+    assert taken == copied
+    for source in copied:
+        assert (ROOT / source).exists()
+        assert not fnmatch.fnmatch(source, ".*")
+
+
+def test_what_is_copied_is_enough_to_build_and_run_the_program(tmp_path: Path) -> None:
+    """The steps of the build stage, but for the lock, which is installed here already."""
+    source, home = tmp_path / "src", tmp_path / "home"
+    source.mkdir()
+    for each in _sources(BUILD):
+        if (ROOT / each).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / each, source / each, ignore=ignored)
+        else:
+            shutil.copy(ROOT / each, source)
+    venv.create(home, symlinks=True)
+    subprocess.run(
+        [PIP, "--python", home / "bin/python", "install", "--quiet", "--no-build-isolation",
+         "--no-deps", "--no-index", source],
+        env=_beside(), check=True, timeout=120,
+    )  # fmt: skip
+    entry = Path(FINAL.words("ENTRYPOINT")[0])
+    assert entry.parent == Path("/opt/slo-probe/bin")
+    program = home / "bin" / entry.name
+    assert re.fullmatch(r"slo-probe \d+\.\d+\.\d+\n", _told(program, "--version", tmp_path))
+    assert "run" in _told(program, *FINAL.words("CMD"), tmp_path)
+    assert _told(home / "bin/slo-rules", "--help", tmp_path)
+    _checks_by_the_specs_it_brings(program, home, tmp_path)
+
+
+def _checks_by_the_specs_it_brings(program: Path, home: Path, folder: Path) -> None:
+    """The specs that came with the wheel have the targets that the probe needs."""
+    (spec,) = home.glob("lib/python*/site-packages/slos/agent-sre.yaml")
+    config = {
+        "target": {"url": "http://127.0.0.1:9/"},
+        "specs": [str(spec)],
+        "probes": {"remediation": {}},
+    }
+    (folder / "slo-probe.yaml").write_text(yaml.safe_dump(config))
+    assert "stages with a target: 6" in _told(program, "check", "--config=slo-probe.yaml", folder)
+
+
+def _beside() -> dict[str, str]:
+    """The environment in which the distributions of the lock are found, ours not among them."""
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    return {**os.environ, "PYTHONPATH": site, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _told(program: Path, *arguments: str | Path) -> str:
+    *words, folder = arguments
+    done = subprocess.run(
+        [program, *words], cwd=folder, env=_beside(), capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

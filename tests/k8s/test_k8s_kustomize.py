@@ -1,0 +1,60 @@
+"""`kubectl kustomize` builds every overlay, and our own builder builds the same."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.k8s.json_patch import PatchError, apply
+from tests.k8s.kubectl import kubectl, kustomized
+from tests.k8s.kustomize import UnknownFieldError, build
+from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, with_component
+
+
+def _sorted(objects: list[Json]) -> list[Json]:
+    return sorted(objects, key=lambda each: (each["kind"], each["metadata"]["name"]))
+
+
+def _program() -> Path:
+    found = kubectl()
+    if found is None:
+        pytest.skip("no kubectl of 1.27 or newer; Debian 12's is too old for components")
+    return found
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_kubectl_builds_every_overlay_as_our_builder_does(name: str) -> None:
+    folder = K8S / "overlays" / name
+    assert _sorted(kustomized(_program(), folder)) == _sorted(build(folder))
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_kubectl_builds_every_component_as_our_builder_does(component: str, tmp_path: Path) -> None:
+    with_component(component, tmp_path)
+    assert _sorted(kustomized(_program(), tmp_path)) == _sorted(build(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["commonLabels: {a: b}", "namespace: ai", "resources: [../other.yaml]", "patches: [{path: x}]"],
+)
+def test_our_builder_refuses_what_it_does_not_know(line: str, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("kind: Nothing")
+    (tmp_path / "here").mkdir()
+    head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    (tmp_path / "here" / "kustomization.yaml").write_text(head + line)
+    with pytest.raises(UnknownFieldError):
+        build(tmp_path / "here")
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/a/0", "value": 2},
+        {"op": "replace", "path": "/a/5", "value": 2},
+        {"op": "replace", "path": "/b", "value": 2},
+        {"op": "move", "path": "/a", "from": "/b"},
+    ],
+)
+def test_a_patch_that_does_not_fit_is_refused(operation: Json) -> None:
+    with pytest.raises(PatchError):
+        apply({"a": [1]}, [operation])

@@ -1,0 +1,116 @@
+"""Who may reach the prober and whom it may call, worked out from the policies."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.k8s.manifests import OVERLAYS, Manifests, overlay, with_component
+from tests.k8s.reach import Pod, allowed
+
+EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+NAME = "app.kubernetes.io/name"
+AGENT = Pod("ai", {"serving.knative.dev/service": "agent-sre"})
+PROMETHEUS = Pod("prometheus", {NAME: "prometheus"})
+ALERTMANAGER = Pod("prometheus", {NAME: "alertmanager"})
+NEIGHBOUR = Pod("prometheus", {NAME: "grafana"})
+STRANGER = Pod("default", {NAME: "prometheus"})
+DNS = Pod("kube-system", {"k8s-app": "kube-dns"})
+TEMPO = Pod("tempo", {NAME: "tempo"})
+OUTSIDE = Pod(address="203.0.113.7")
+NODE = Pod(address="192.168.1.10")
+METADATA = Pod(address="169.254.169.254")
+
+
+def _prober(built: Manifests) -> Pod:
+    ports = {port["name"]: port["containerPort"] for port in built.container["ports"]}
+    return Pod("prometheus", built.prober["metadata"]["labels"], ports=ports)
+
+
+def _scenario(built: Manifests, name: str) -> Pod:
+    return Pod("prometheus", dict(built.pods())[name]["metadata"]["labels"])
+
+
+@EVERY_OVERLAY
+def test_the_canary_hears_agent_sre_and_nobody_else(name: str) -> None:
+    built = overlay(name)
+    prober = _prober(built)
+    for port in ("canary", "decoy"):
+        number = prober.ports[port]
+        assert allowed(built, AGENT, prober, number)
+        for other in (PROMETHEUS, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
+            assert not allowed(built, other, prober, number), (port, other)
+
+
+@EVERY_OVERLAY
+def test_the_pages_are_for_prometheus_and_scenarios(name: str) -> None:
+    built = overlay(name)
+    prober = _prober(built)
+    assert allowed(built, PROMETHEUS, prober, prober.ports["web"])
+    for job in built.all("CronJob"):
+        source = _scenario(built, job["metadata"]["name"])
+        assert allowed(built, source, prober, prober.ports["web"])
+        assert not allowed(built, source, prober, prober.ports["canary"])
+    for other in (AGENT, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
+        assert not allowed(built, other, prober, prober.ports["web"]), other
+
+
+def test_alertmanager_reaches_the_canary_where_its_webhook_is_wanted(tmp_path: Path) -> None:
+    built = with_component("alertmanager-webhook", tmp_path)
+    prober = _prober(built)
+    assert allowed(built, ALERTMANAGER, prober, prober.ports["canary"])
+    assert allowed(built, AGENT, prober, prober.ports["canary"])
+    for other in (PROMETHEUS, NEIGHBOUR, STRANGER, Pod("monitoring", ALERTMANAGER.labels)):
+        assert not allowed(built, other, prober, prober.ports["canary"])
+
+
+def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) -> None:
+    built = with_component("lambda-canary", tmp_path)
+    (function,) = built.all("LambdaFunction")
+    pods = Pod("prometheus", {"serving.knative.dev/service": function["metadata"]["name"]})
+    prober = _prober(built)
+    assert allowed(built, pods, prober, prober.ports["canary"])
+    assert not allowed(built, pods, prober, prober.ports["web"])
+
+
+@EVERY_OVERLAY
+def test_the_prober_reaches_all_that_its_configuration_names(name: str) -> None:
+    built = overlay(name)
+    prober, config = _prober(built), built.config
+    places = [config["target"], config.get("prometheus"), *config.get("paths", {}).values()]
+    places += [each for each in config.get("observers", {}).values() if "url" in each]
+    hosts = {"kube-prometheus-stack-prometheus": PROMETHEUS,
+             "kube-prometheus-stack-alertmanager": ALERTMANAGER,
+             "lambda-broker-broker-ingress": Pod("knative-lambda"),
+             "agent-sre": AGENT, "tempo": TEMPO}  # fmt: skip
+    for place in filter(None, places):
+        parts = urlsplit(place["url"])
+        service, namespace = str(parts.hostname).split(".")[:2]
+        assert hosts[service].namespace == namespace
+        assert allowed(built, prober, hosts[service], parts.port or 8080), place
+    assert allowed(built, prober, OUTSIDE, 443), "Linear"
+    assert allowed(built, prober, NODE, 6443), "the API server"
+    for udp in (True, False):
+        assert allowed(built, prober, DNS, 53, udp=udp)
+
+
+@EVERY_OVERLAY
+def test_the_prober_reaches_nothing_else(name: str) -> None:
+    built = overlay(name)
+    prober = _prober(built)
+    for other in (NEIGHBOUR, STRANGER, NODE, METADATA, Pod("flux-system")):
+        for port in (80, 443, 5432, 9090):
+            assert not allowed(built, prober, other, port), (other, port)
+    assert not allowed(built, prober, OUTSIDE, 80)
+    assert not allowed(built, prober, Pod(address="203.0.113.7"), 53, udp=True)
+
+
+@EVERY_OVERLAY
+def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(name: str) -> None:
+    built = overlay(name)
+    source = _scenario(built, "slo-probe-stress")
+    assert allowed(built, source, DNS, 53, udp=True)
+    for other in (AGENT, PROMETHEUS, ALERTMANAGER, OUTSIDE, NODE):
+        for port in (80, 443, 6443, 9108):
+            assert not allowed(built, source, other, port), other
+    assert not allowed(built, PROMETHEUS, source, 80)

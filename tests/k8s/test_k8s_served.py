@@ -1,0 +1,139 @@
+"""What the manifests say of ports and paths is what the program serves, asked of the program."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import aiohttp
+import pytest
+
+from exporter.config import Config, load
+from tests.exporter.program import running, until
+from tests.k8s.manifests import OVERLAYS, ROOT, Json, Manifests, overlay, selects
+from tests.k8s.moved import IN_THE_IMAGE, listening, moved
+
+EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
+
+
+def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
+    """The port of the pod behind a port of a Service, by its name or number."""
+    (found,) = [each for each in service["spec"]["ports"] if port in (each["name"], each["port"])]
+    (behind,) = [
+        each["containerPort"]
+        for each in manifests.container["ports"]
+        if found["targetPort"] in (each["name"], each["containerPort"])
+    ]
+    assert selects(
+        {"matchLabels": service["spec"]["selector"]}, manifests.prober["metadata"]["labels"]
+    )
+    assert isinstance(behind, int)
+    return behind
+
+
+@EVERY_OVERLAY
+def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(name: str) -> None:
+    built = overlay(name)
+    named = {port["name"]: port["containerPort"] for port in built.container["ports"]}
+    assert named == listening(built)
+
+
+@EVERY_OVERLAY
+def test_the_configuration_is_fine_and_lies_where_the_program_looks(
+    name: str, tmp_path: Path
+) -> None:
+    built = overlay(name)
+    loaded, problems = load(moved(built, tmp_path).file)
+    assert problems == []
+    assert loaded
+    command, option, path = built.container["args"]
+    assert (command, option) == ("run", "--config")
+    place = PurePosixPath(path)
+    assert place.name in built.one("ConfigMap", "slo-probe-config")["data"]
+    mounts = {mount["name"]: mount for mount in built.container["volumeMounts"]}
+    assert mounts["config"]["mountPath"] == str(place.parent)
+    # A file mounted by subPath is never changed, and the prober reads changes itself.
+    assert not any("subPath" in mount for mount in mounts.values())
+    journal = PurePosixPath(built.config["journal"]["path"])
+    assert str(journal.parent) == mounts["journal"]["mountPath"]
+    assert all(spec.startswith(f"{IN_THE_IMAGE}/") for spec in built.config["specs"])
+
+
+@EVERY_OVERLAY
+async def test_the_program_answers_where_kubelet_prometheus_and_agent_sre_ask(
+    name: str, tmp_path: Path
+) -> None:
+    built, place = overlay(name), moved(overlay(name), tmp_path)
+    async with running(place.file), aiohttp.ClientSession() as session:
+
+        async def get(port: int, path: str) -> tuple[int, str]:
+            async with session.get(f"http://127.0.0.1:{place.ports[port]}{path}") as response:
+                return response.status, await response.text()
+
+        await _kubelet_finds_it_well(built, get)
+        await _prometheus_finds_metrics(built, get)
+        service = built.one("Service")
+        assert (await get(_target_port(built, service, 80), "/health"))[0] == 200
+        # Scenarios are asked for at the pages of the prober.
+        assert (await get(_target_port(built, service, 9108), "/runs"))[0] == 200
+
+
+async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
+    ports = {port["name"]: port["containerPort"] for port in built.container["ports"]}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        asked = built.container[probe]["httpGet"]
+
+        async def fine(asked: dict[str, Any] = asked) -> bool:
+            return (await get(ports[asked["port"]], asked["path"]))[0] == 200
+
+        await until(fine)
+    # An answer to anything would say nothing.
+    assert (await get(ports["web"], "/-/nothing"))[0] == 404
+
+
+async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
+    monitor = built.one("ServiceMonitor")["spec"]
+    (endpoint,) = monitor["endpoints"]
+    (service,) = [
+        each
+        for each in built.all("Service")
+        if each["metadata"]["namespace"] in monitor["namespaceSelector"]["matchNames"]
+        and selects(monitor["selector"], each["metadata"]["labels"])
+    ]
+    assert service["spec"]["publishNotReadyAddresses"], "whoever stands by is scraped as well"
+    status, text = await get(_target_port(built, service, endpoint["port"]), endpoint["path"])
+    assert status == 200
+    assert "agent_sre_validation_build_info" in text
+
+
+@EVERY_OVERLAY
+def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(name: str) -> None:
+    built = overlay(name)
+    settings: Any = Config.model_validate(built.config)
+    canary = built.one("Service", settings.canary.name, settings.canary.namespace)
+    assert canary["spec"]["type"] == "ExternalName"
+    assert "selector" not in canary["spec"]
+    # agent-sre calls http://<name>.<namespace>.svc.cluster.local/; a CNAME changes no port.
+    service = built.one("Service")
+    meta = service["metadata"]
+    assert canary["spec"]["externalName"] == (
+        f"{meta['name']}.{meta['namespace']}.svc.cluster.local"
+    )
+    assert _target_port(built, service, 80) == settings.canary.listen.port
+    assert _target_port(built, service, settings.probes.security.decoy.port) == (
+        settings.probes.security.decoy.port
+    )
+    assert not service["spec"].get("publishNotReadyAddresses"), "only the holder of the Lease"
+
+
+@EVERY_OVERLAY
+def test_the_scrapes_are_those_the_rules_are_made_for(name: str) -> None:
+    built = overlay(name)
+    monitor = built.one("ServiceMonitor")["spec"]
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["interval"] == "30s"
+    specs = (ROOT / "slos").glob("agent-sre*.yaml")
+    told = {line for each in specs for line in each.read_text().splitlines()}
+    assert {line for line in told if line.startswith("scrape_interval")} == {"scrape_interval: 30s"}
+    job = built.one("Service", "slo-probe-metrics")["metadata"]["labels"][monitor["jobLabel"]]
+    assert job == "slo-probe", "the rules ask for up of this job"
