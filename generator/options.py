@@ -160,6 +160,13 @@ _MAKING = (
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
+    click.option(
+        "--office-hours",
+        type=values.HoursType(),
+        default=values.OFFICE_HOURS,
+        show_default=True,
+        help="When Alertmanager notifies tickets; `always` for at any hour.",
+    ),
 )
 
 
@@ -221,16 +228,14 @@ def defaults_of(options: dict[str, Any]) -> Defaults:
 
 
 def _settings(options: dict[str, Any]) -> Settings:
-    output = OutputSettings(namespace=options["namespace"])
-    if options["object_labels"]:
-        output = OutputSettings(options["namespace"], options["object_labels"])
+    given = {"object_labels": labels} if (labels := options["object_labels"]) else {}
     return Settings(
         profile=options["profile"],
         lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
         defaults=defaults_of(options),
-        output=output,
+        output=OutputSettings(options["namespace"], office_hours=options["office_hours"], **given),
     )
 
 

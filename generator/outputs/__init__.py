@@ -12,6 +12,7 @@ from functools import cache
 from typing import Protocol, cast
 
 from generator.model import Artifact, Plan
+from generator.routing.hours import Hours
 
 # What kube-prometheus-stack selects rules by; a setting, since every cluster has its own.
 _OPERATOR_LABELS = {
@@ -28,10 +29,12 @@ class OutputSettings:
     Attributes:
         namespace: of Kubernetes objects.
         object_labels: of Kubernetes objects, by which an operator selects them.
+        office_hours: when tickets are notified; None for always.
     """
 
     namespace: str = "prometheus"
     object_labels: Mapping[str, str] = field(default_factory=lambda: dict(_OPERATOR_LABELS))
+    office_hours: Hours | None = field(default_factory=Hours)
 
 
 class Format(Protocol):

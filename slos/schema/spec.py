@@ -22,6 +22,7 @@ from slos.schema.wire import (
     Labels,
     Name,
     Ratio,
+    Selector,
     SettingName,
     Wire,
 )
@@ -228,6 +229,8 @@ class Spec(Wire):
     """Ours: what was asked for, line by line."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Ours: where metrics come from, by the start of their names."""
+    also_about: list[Selector] = Field(default_factory=list)
+    """Ours: labels of others' alerts about this service, which are routed like those built here."""
     silence: list[Silence] = Field(default_factory=list)
     """Ours: checks that are not to speak up about anything in this spec, with the reason."""
 
