@@ -9,7 +9,7 @@ from slos.schema.alerting import Alerting, BurnAlert, GuardedFiring, ThresholdAl
 from slos.schema.firing import Firing as FiringSpec
 from slos.schema.plain import PlainAlert
 from slos.schema.spec import Spec
-from slos.schema.units import Duration
+from slos.schema.units import Duration, plain
 
 _SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
 _WARNING = {names.SEVERITY: "warning"}
@@ -72,7 +72,12 @@ class AlertWriter:
 def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
     """An alert that belongs to no SLO; it carries the service, so that routes find it."""
     labels = {**spec.labels, names.SERVICE: spec.service, names.SEVERITY: alert.severity}
-    texts = {"summary": alert.summary, "description": alert.description}
+    side = "above" if alert.above is not None else "below"
+    texts = {
+        "summary": alert.summary,
+        "description": alert.description,
+        "value": f"{{{{ $value }}}}, fires {side} {plain(alert.threshold)}",
+    }
     links = _links(spec, alert.name, variable=f"var-service={spec.service}")
     return Firing(
         name=alert.name,

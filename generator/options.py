@@ -160,6 +160,13 @@ _MAKING = (
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
+    click.option(
+        "--office-hours",
+        type=values.HoursType(),
+        default=values.OFFICE_HOURS,
+        show_default=True,
+        help="When Alertmanager notifies tickets; `always` for at any hour.",
+    ),
 )
 
 
@@ -227,7 +234,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
         defaults=defaults_of(options),
-        output=OutputSettings(options["namespace"], options["object_labels"] or None),
+        output=OutputSettings(
+            options["namespace"], options["object_labels"] or None, options["office_hours"]
+        ),
     )
 
 

@@ -57,7 +57,8 @@ def of_run(
 ) -> Iterator[Problem]:
     """What checks say of all specs of a run beside each other."""
     named = (named for number, each in enumerate(specs) for named in _alerts(number, *each))
-    for number, check, finding in lint.of_run(OfRun(tuple(named)), review=defaults.review):
+    subject = OfRun(tuple(named), tuple((located.spec, slos) for located, slos in specs))
+    for number, check, finding in lint.of_run(subject, review=defaults.review):
         yield from _told(specs[number][0], (), (), [(check, finding)], defaults)
 
 

@@ -4,14 +4,20 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
+from generator.routing import hours
+from generator.routing.hours import Hours
 from slos.schema.go_regex import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 from slos.schema.wire import Labels
+
+OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
+"""The hours that hold unless another are given, as one would write them."""
 
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
 
@@ -48,6 +54,29 @@ class PatternType(click.ParamType[Pattern]):
             return Pattern(str(value))
         except PatternError as error:
             self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
+
+
+class HoursType(click.ParamType[Hours | None]):
+    """`monday:friday 08:00-18:00 Europe/Berlin`, or `always`."""
+
+    name = "hours"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Hours | None:
+        """The hours, or a usage error that says what they look like."""
+        try:
+            found = hours.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if found and found.zone != hours.UTC:
+            try:
+                ZoneInfo(found.zone)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                self.fail(
+                    f"{found.zone!r} is no time zone; write it like Europe/Berlin", param, ctx
+                )
+        return found
 
 
 def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

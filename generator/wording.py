@@ -54,6 +54,8 @@ def burn(
     speeds = "; or ".join(_speed(promise, condition) for condition in conditions)
     allowed = plain(100 - promise.objective)
     return {
+        **_numbers(promise, conditions),
+        "value": f"{{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
         "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
         "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
@@ -63,18 +65,40 @@ def burn(
 
 def _speed(promise: Promise, condition: BurnCondition) -> str:
     """A burn rate in numbers that mean something: budget gone by then, and time until none is."""
-    gone = 100 * condition.factor * condition.long.ms / promise.period.ms
-    left = Duration(int(promise.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
     return (
         f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}: "
-        f"{plain(gone, 1)} % of the budget gone in that time, all of it in {left} at that rate"
+        f"{_gone(promise, condition)} % of the budget gone in that time, "
+        f"all of it in {_left(promise, condition)} at that rate"
     )
+
+
+def _numbers(promise: Promise, conditions: Sequence[BurnCondition]) -> dict[str, str]:
+    """The same, number by number, for notifications that begin with them."""
+    rates = (f"{plain(each.factor, 2)} times over {each.long}" for each in conditions)
+    gone = (f"{_gone(promise, each)} % in {each.long}" for each in conditions)
+    left = (str(_left(promise, each)) for each in conditions)
+    return {
+        "burn_rate": f"at least {' or '.join(rates)}",
+        "budget_gone": f"at least {' or '.join(gone)}",
+        "time_to_exhaustion": f"at most {' or '.join(left)}",
+    }
+
+
+def _gone(promise: Promise, condition: BurnCondition) -> str:
+    """Percent of the budget that the long window takes at this rate."""
+    return plain(100 * condition.factor * condition.long.ms / promise.period.ms, 1)
+
+
+def _left(promise: Promise, condition: BurnCondition) -> Duration:
+    """How long a whole budget lasts at this rate."""
+    return Duration(int(promise.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
 
 
 def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str]:
     """Annotations of a plain threshold alert."""
     limit = plain(above * 100)
     return {
+        "value": f"{{{{ $value }}}} % {promise.bad} over {over}, the limit is {limit} %",
         "title": f"{promise.service} {promise.slo}: above {limit} % over {over}",
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad} over {over}, "
         f"the limit is {limit} %",

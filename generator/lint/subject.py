@@ -1,6 +1,6 @@
 """What checks look at, and what they find."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from generator.model import SLO, Firing
@@ -112,9 +112,11 @@ class OfRun:
 
     Attributes:
         alerts: of all SLOs and beside them, in the order of reading.
+        specs: each as written, with its resolved SLOs.
     """
 
     alerts: tuple[Named, ...]
+    specs: tuple[tuple[Spec, Sequence[SLO]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,19 @@ with `render`, and makes those that are about all plans at once with `of_run`.
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, cast
 
 from generator.model import Artifact, Plan
+from generator.routing.hours import Hours
+
+# What kube-prometheus-stack selects objects by; a setting, since every cluster has its own.
+_STACK = {
+    "prometheus": "kube-prometheus-stack",
+    "release": "kube-prometheus-stack",
+    "role": "alert-rules",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +30,17 @@ class OutputSettings:
         namespace: of Kubernetes objects.
         object_labels: of Kubernetes objects, by which an operator selects them; None for those
             that are usual for their kind.
+        office_hours: when tickets are notified; None for always.
     """
 
     namespace: str = "prometheus"
     object_labels: Mapping[str, str] | None = None
+    office_hours: Hours | None = field(default_factory=Hours)
+
+    @property
+    def stack_labels(self) -> Mapping[str, str]:
+        """Those of objects that kube-prometheus-stack is to find."""
+        return _STACK if self.object_labels is None else self.object_labels
 
 
 class Format(Protocol):

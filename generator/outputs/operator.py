@@ -10,19 +10,11 @@ NAME = "operator"
 ONE_FILE = True
 ON_REQUEST = False
 
-# What kube-prometheus-stack selects rules by; a setting, since every cluster has its own.
-_LABELS = {
-    "prometheus": "kube-prometheus-stack",
-    "release": "kube-prometheus-stack",
-    "role": "alert-rules",
-}
-
 
 def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """One PrometheusRule, and one more for each spec that was an object itself."""
-    labels = _LABELS if settings.object_labels is None else settings.object_labels
     kind = rule_objects.ObjectKind(
-        "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, labels
+        "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
     return rule_objects.render(plan, kind)
 

@@ -28,20 +28,21 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
         *review.of_spec(located, defaults),
     )
     found = (*problems, *reviewed, *_plugins_passed_over(defaults))
-    beside = spec if spec.alerts or spec.recordings else None
+    beside = spec if spec.alerts or spec.recordings or spec.also_about else None
     part = Part(groups, _named(located), tuple(slos), beside)
     return Planned(part.slos, part, found)
 
 
 def _of_run(spec: Spec, defaults: Defaults) -> Spec:
-    """The spec with the labels of the run on what it records, so that runs do not collide."""
+    """The spec with the labels of the run on what is its own, so that runs do not collide."""
     if not defaults.extra_labels:
         return spec
+    labels = {**spec.labels, **defaults.extra_labels}
     recordings = [
         each.model_copy(update={"labels": {**each.labels, **defaults.extra_labels}})
         for each in spec.recordings
     ]
-    return spec.model_copy(update={"recordings": recordings})
+    return spec.model_copy(update={"labels": labels, "recordings": recordings})
 
 
 def _named(located: LocatedSpec) -> RuleObject | None:

@@ -25,7 +25,7 @@ def left_out(spec: Spec, slo: SloSpec) -> list[str]:
 
 def beside_slos(spec: Spec) -> list[str]:
     """The keys of a spec that watch something Sloth knows nothing of."""
-    keys = ("recordings", "alerts", "requirements", "dashboard_url")
+    keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about")
     return [key for key in keys if getattr(spec, key)]
 
 

@@ -3,10 +3,11 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from slos.schema.example import ExampleSeries
 from slos.schema.firing import Firing, Silence
+from slos.schema.inhibits import Inhibits
 from slos.schema.promql import is_filter
 from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
@@ -57,6 +58,8 @@ class PlainAlert(Firing):
             it must not fall below.
         firing: the value at which it must fire; the other way round, and 1 above 0.
         no_data: what it must do when there is no series at all.
+        heartbeat: it always fires, and its absence is the alarm; it has a route of its own.
+        inhibits: what needs no notification while it fires.
     """
 
     name: Name
@@ -71,6 +74,8 @@ class PlainAlert(Firing):
     quiet: Decimal | None = None
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"
+    heartbeat: StrictBool = False
+    inhibits: Inhibits | None = None
     covers: Covers = Field(default_factory=list)
     silence: list[Silence] = Field(default_factory=list)
 
@@ -88,6 +93,12 @@ class PlainAlert(Firing):
                 f"{plain(self.firing_value)} it should fire, by its threshold "
                 f"{plain(self.threshold)} it does not; set quiet and firing"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _hides_nothing_for_ever(self) -> Self:
+        if self.heartbeat and self.inhibits:
+            raise ValueError("a heartbeat always fires and would hide its symptoms for ever")
         return self
 
     @property

@@ -204,11 +204,13 @@ def label_set(labels: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
 
 
+def operator(matcher: ast.Matcher) -> str:
+    """How a matcher compares, as PromQL and Alertmanager write it."""
+    return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
+
+
 def _selector_text(node: ast.VectorSelector) -> str:
-    matchers = ", ".join(
-        f"{m.name}{_OPERATORS[str(m.op).removeprefix('MatchOp.')]}{quoted(m.value)}"
-        for m in node.matchers.matchers
-    )
+    matchers = ", ".join(f"{m.name}{operator(m)}{quoted(m.value)}" for m in node.matchers.matchers)
     return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
 
 

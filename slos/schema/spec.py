@@ -27,6 +27,7 @@ from slos.schema.wire import (
     DurationField,
     Labels,
     Name,
+    Selector,
     SettingName,
     Wire,
 )
@@ -168,6 +169,8 @@ class Spec(Wire):
     """Ours: what was asked for, line by line."""
     sources: dict[str, str] = Field(default_factory=dict)
     """Ours: where metrics come from, by the start of their names."""
+    also_about: list[Selector] = Field(default_factory=list)
+    """Ours: labels of others' alerts about this service, which are routed like those built here."""
     silence: list[Silence] = Field(default_factory=list)
     """Ours: checks that are not to speak up about anything in this spec, with the reason."""
 

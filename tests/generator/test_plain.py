@@ -32,6 +32,7 @@ def test_an_alert_says_who_it_is_about_and_where_to_look() -> None:
     assert rule.annotations == {
         "summary": "it is down",
         "description": "nothing answers",
+        "value": "{{ $value }}, fires below 1",
         "runbook_url": "https://runbooks.example/down.md",
         "dashboard_url": "https://grafana.example/d/slo?var-service=shop",
         "more": "text",

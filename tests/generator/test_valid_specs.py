@@ -15,7 +15,7 @@ from tests.generator.promtool import check_rules
 from tests.generator.queries import QUERIES
 from tests.generator.resolved import planned
 from tests.generator.strategies import specs
-from tests.schema.specs import as_yaml, slo, spec
+from tests.schema.specs import as_quoted_yaml, slo, spec
 
 once = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
@@ -26,7 +26,7 @@ def test_promtool_accepts_the_rules_of_every_valid_spec(
     tmp_path: Path, document: dict[str, Any]
 ) -> None:
     path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
-    path.write_bytes(as_yaml(document))
+    path.write_bytes(as_quoted_yaml(document))
     result = call("build", path, "-o", out)
     assert result.exit_code == 0, result.stderr
     assert "SUCCESS" in check_rules(out)
@@ -47,7 +47,7 @@ def test_promtool_accepts_the_rules_of_every_query_that_passes_validation(
     if passed:
         document = spec(*(an_slo(number, sli) for number, sli in enumerate(passed)))
         path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
-        path.write_bytes(as_yaml(document))
+        path.write_bytes(as_quoted_yaml(document))
         result = call("build", path, "-o", out, "--profile", profile)
         assert result.exit_code == 0, result.stderr
         assert "SUCCESS" in check_rules(out)
@@ -72,8 +72,9 @@ def test_a_build_is_followed_by_a_fine_check_and_an_idle_build(
     tmp_path: Path, document: dict[str, Any]
 ) -> None:
     path, out = tmp_path / "spec.yaml", tmp_path / "rules"
-    path.write_bytes(as_yaml(document))
-    assert call("build", path, "-o", out).exit_code == 0
+    path.write_bytes(as_quoted_yaml(document))
+    built = call("build", path, "-o", out)
+    assert built.exit_code == 0, built.output
     before = times(out)
     assert call("check", path, "-o", out).exit_code == 0
     assert call("build", path, "-o", out).exit_code == 0
@@ -86,7 +87,7 @@ def test_every_rule_reads_back_with_an_expression_that_parses_and_text_labels(
     tmp_path: Path, document: dict[str, Any]
 ) -> None:
     path = tmp_path / "spec.yaml"
-    path.write_bytes(as_yaml(document))
+    path.write_bytes(as_quoted_yaml(document))
     (loaded,) = yaml.safe_load_all(call("build", path, "-o", "-").stdout)
     for group in loaded["groups"]:
         for rule in group["rules"]:

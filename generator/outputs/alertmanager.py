@@ -1,0 +1,53 @@
+"""`alertmanager`: who hears of the alerts, as Alertmanager's configuration and as an object."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from generator import text
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+from generator.routing import operator_object, plain, templates
+from generator.routing.compose import routing
+
+NAME = "alertmanager"
+ONE_FILE = False
+ON_REQUEST = False
+_OBJECT = "alertmanagerconfig.yaml"
+_TEMPLATES = "slo-alertmanager-templates"
+
+
+def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+    """Nothing for one spec: a route is about all of them."""
+    yield from ()
+
+
+def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
+    """A configuration, an object, what notifications say, and what `kubectl apply -k` takes.
+
+    Without an alert there is nothing to route.
+    """
+    found = routing(plans, settings.office_hours)
+    if found is None:
+        return
+    yield _file("alertmanager.yml", plain.configuration(found))
+    yield _file(plain.TEMPLATE, templates.TEXT.strip("\n").split("\n"))
+    config = operator_object.config(found, settings.namespace, settings.stack_labels)
+    yield _file(_OBJECT, config)
+    yield _file("kustomization.yaml", _kustomization(settings.namespace))
+
+
+def _kustomization(namespace: str) -> Iterator[str]:
+    yield "apiVersion: kustomize.config.k8s.io/v1beta1"
+    yield "kind: Kustomization"
+    yield "resources:"
+    yield f"  - {text.scalar(_OBJECT)}"
+    yield "configMapGenerator:"
+    yield f"  - name: {_TEMPLATES}"
+    yield f"    namespace: {text.scalar(namespace)}"
+    yield f"    files: [{text.scalar(plain.TEMPLATE)}]"
+    # Alertmanager names it, so its name does not change with what is in it.
+    yield "    options: {disableNameSuffixHash: true}"
+
+
+def _file(name: str, lines: Iterable[str]) -> Artifact:
+    return Artifact(PurePosixPath(name), text.document(["all specs"], lines))

@@ -1,0 +1,81 @@
+"""When people are there who work on tickets."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# As Alertmanager counts them: a range does not go beyond saturday.
+DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+UTC = "UTC"
+ALWAYS = "always"
+_SHAPE = re.compile(r"(\w+)(?::(\w+))?\s+([\d:]+)-([\d:]+)(?:\s+(\S+))?")
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Office hours.
+
+    Attributes:
+        days: in the order of `DAYS`.
+        start: the first minute, as `08:00`.
+        end: the minute after the last one.
+        zone: a name of the time zone database.
+    """
+
+    days: tuple[str, ...] = DAYS[1:6]
+    start: str = "08:00"
+    end: str = "18:00"
+    zone: str = UTC
+
+    @property
+    def other_days(self) -> tuple[str, ...]:
+        """The weekend."""
+        return tuple(day for day in DAYS if day not in self.days)
+
+
+def parse(text: str) -> Hours | None:
+    """Office hours as `monday:friday 08:00-18:00 Europe/Berlin`; None for `always`.
+
+    Whether there is such a time zone is for the caller to ask.
+
+    Raises:
+        ValueError: with what is wrong and how to write it.
+    """
+    if text == ALWAYS:
+        return None
+    shape = _SHAPE.fullmatch(text.strip())
+    if not shape:
+        raise ValueError(
+            f"{text!r} are no office hours; write them like monday:friday 08:00-18:00 "
+            f"Europe/Berlin, or {ALWAYS}"
+        )
+    first, last, start, end, zone = shape.groups()
+    for time in (start, end):
+        if not _TIME.fullmatch(time):
+            raise ValueError(f"{time!r} is not a time; write it like 08:00")
+    if start >= end:
+        raise ValueError(f"{start}-{end} ends before it begins; hours lie within one day")
+    return Hours(_week(first.lower(), (last or first).lower()), start, end, zone or UTC)
+
+
+def _week(first: str, last: str) -> tuple[str, ...]:
+    """The days from one to another, be it over the end of the week."""
+    for day in (first, last):
+        if day not in DAYS:
+            raise ValueError(f"{day!r} is not a day; write it like monday")
+    begin, end = DAYS.index(first), DAYS.index(last)
+    if begin <= end:
+        return DAYS[begin : end + 1]
+    return DAYS[: end + 1] + DAYS[begin:]
+
+
+def ranges(days: Sequence[str]) -> list[str]:
+    """Days as Alertmanager takes them: `monday:friday`."""
+    runs: list[list[str]] = []
+    for day in days:
+        if runs and DAYS.index(runs[-1][-1]) + 1 == DAYS.index(day):
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    return [run[0] if len(run) == 1 else f"{run[0]}:{run[-1]}" for run in runs]

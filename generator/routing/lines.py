@@ -1,0 +1,48 @@
+"""Values as lines of YAML: the few shapes that configurations are made of."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from generator import text
+
+Value = str | Mapping[str, "Value"] | Sequence["Value"]
+
+# Lists of names stand on one line while it can be read.
+_WIDTH = 80
+
+
+def mapping(values: Mapping[str, Value]) -> Iterator[str]:
+    """The lines of a mapping, its keys as they come; texts are quoted, empty values left out."""
+    for key, value in values.items():
+        if isinstance(value, str):
+            yield from [f"{text.name(key)}: {_quoted(value)}"] if value else []
+        elif isinstance(value, Mapping):
+            if value:
+                yield f"{text.name(key)}:"
+                yield from text.indented(mapping(value), 2)
+        elif flow := _on_one_line(value):
+            yield f"{text.name(key)}: {flow}"
+        elif value:
+            yield f"{text.name(key)}:"
+            yield from text.indented(_items(value), 2)
+
+
+def _on_one_line(values: Sequence[Value]) -> str:
+    texts = [_quoted(value) for value in values if isinstance(value, str)]
+    line = f"[{', '.join(texts)}]"
+    return line if values and len(texts) == len(values) and len(line) < _WIDTH else ""
+
+
+def _items(values: Sequence[Value]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, Mapping):
+            first, *rest = mapping(value)
+            yield f"- {first}"
+            yield from text.indented(rest, 2)
+        elif isinstance(value, str):
+            yield f"- {_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    """Matchers hold quotes themselves, and are read more easily in the other ones."""
+    plain = value.isprintable() and '"' in value and "'" not in value
+    return f"'{value}'" if plain else text.scalar(value)

@@ -1,0 +1,111 @@
+"""A real Alertmanager as tests drive it."""
+
+import json
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from exporter.live import binaries
+from exporter.live.processes import Child, free_port, start
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """One that runs.
+
+    Attributes:
+        url: its address.
+        child: its process.
+    """
+
+    url: str
+    child: Child
+
+    def post(self, *alerts: Labels, annotations: Labels | None = None, over: bool = False) -> None:
+        """Let alerts fire, or end."""
+        times = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
+        body = [{"labels": each, "annotations": annotations or {}, **times} for each in alerts]
+        requests.post(f"{self.url}/api/v2/alerts", json=body, timeout=10).raise_for_status()
+
+    def inhibited(self, **labels: str) -> dict[str, bool]:
+        """The names of the alerts with these labels, and whether another explains them."""
+        wanted = [f'{name}="{value}"' for name, value in labels.items()]
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": wanted}, timeout=10)
+        return {
+            each["labels"]["alertname"]: bool(each["status"]["inhibitedBy"])
+            for each in answer.json()
+        }
+
+    def silence(self, **labels: str) -> None:
+        """Silence what has these labels, for an hour."""
+        now = datetime.now(UTC)
+        matchers = [
+            {"name": name, "value": value, "isRegex": False, "isEqual": True}
+            for name, value in labels.items()
+        ]
+        times = {"startsAt": now.isoformat(), "endsAt": (now + timedelta(hours=1)).isoformat()}
+        body = {"matchers": matchers, "createdBy": "a test", "comment": "a test", **times}
+        requests.post(f"{self.url}/api/v2/silences", json=body, timeout=10).raise_for_status()
+
+    def log(self) -> str:
+        """What it said until now."""
+        return self.child.log.read_text(errors="replace")
+
+
+@contextmanager
+def running(config: Path, folder: Path) -> Iterator[Alertmanager]:
+    """Start it, and stop it by its process id."""
+    binary = binaries.find("alertmanager")
+    assert binary, "alertmanager is missing; make test brings it"
+    address = f"127.0.0.1:{free_port()}"
+    child = start(
+        "alertmanager",
+        [
+            binary, f"--config.file={config}", f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={address}", "--cluster.listen-address=", "--log.level=debug",
+        ],
+        folder=folder,
+    )  # fmt: skip
+    try:
+        ready = f"http://{address}/-/ready"
+        child.wait_for(lambda: requests.get(ready, timeout=1).ok)
+        yield Alertmanager(f"http://{address}", child)
+    finally:
+        child.stop()
+
+
+@contextmanager
+def inbox() -> Iterator[tuple[str, "queue.Queue[tuple[str, dict[str, Any]]]"]]:
+    """Somebody who is notified: the address, and what came as the path and the message."""
+    received: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.put((self.path.strip("/"), json.loads(body)))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            """Stay silent."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", received
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

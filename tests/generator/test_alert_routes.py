@@ -1,0 +1,170 @@
+"""Where the alerts of `rules/` go, each with its real labels, as amtool sees it."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.events import Alert, CanaryIdentity, posted
+from tests.generator.amtool import (
+    BUILT,
+    ROOT,
+    amtool,
+    checked,
+    fragment,
+    merged,
+    owners,
+    real_alerts,
+    receivers,
+)
+from tests.generator.operator_merge import as_operator
+
+ALERTS = real_alerts()
+ROLES = {"critical": "slo-page", "warning": "slo-ticket", "info": "slo-info"}
+ACTS = "prometheus-events"
+Write = Callable[[dict[str, Any]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(config: dict[str, Any]) -> Path:
+        path = tmp_path / "alertmanager.yml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        checked(path)
+        return path
+
+    return written
+
+
+def role(labels: dict[str, str]) -> str:
+    heartbeat = labels["alertname"] == "AgentSREValidationWatchdog"
+    return "slo-watchdog" if heartbeat else ROLES[labels["severity"]]
+
+
+def test_labels_are_known_of_every_alert_there_is() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "rules/prometheus").glob("*.yaml"))
+    assert set(ALERTS) == set(re.findall(r"- alert: (\S+)", rules))
+    assert len(ALERTS) > 100
+
+
+def test_amtool_accepts_what_is_built_with_its_template() -> None:
+    said = checked(BUILT / "alertmanager.yml")
+    assert "1 templates" in said
+    assert "4 inhibit rules" in said
+
+
+@pytest.mark.parametrize("labels", ALERTS.values(), ids=ALERTS.keys())
+def test_every_alert_goes_to_the_one_role_that_its_severity_asks_for(
+    labels: dict[str, str],
+) -> None:
+    assert receivers(BUILT / "alertmanager.yml", labels) == [role(labels)]
+
+
+@pytest.mark.parametrize("root", ["null", ACTS])
+def test_no_alert_of_ours_reaches_what_acts_on_alerts(write: Write, root: str) -> None:
+    config = write(merged(owners(root=root), fragment()))
+    for labels in ALERTS.values():
+        assert receivers(config, labels) == [role(labels)]
+
+
+def test_without_our_route_every_alert_of_ours_would_be_acted_on(write: Write) -> None:
+    config = write(owners())
+    assert ACTS in receivers(config, ALERTS["AgentSREUnavailable"])
+
+
+def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
+    config = merged(owners(), fragment())
+    config["route"]["routes"].reverse()
+    assert ACTS in receivers(write(config), ALERTS["AgentSREUnavailable"])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"alertname": "KubePodCrashLooping", "namespace": "ai", "pod": "agent-sre-00001-x"},
+        {
+            "alertname": "KubeDeploymentReplicasMismatch",
+            "namespace": "ai",
+            "deployment": "agent-sre",
+        },
+        {"alertname": "TargetDown", "service": "agent-sre"},
+    ],
+    ids=lambda labels: labels["alertname"],
+)
+@pytest.mark.parametrize("severity", ROLES)
+def test_nor_do_alerts_of_others_about_agent_sre(
+    write: Write, labels: dict[str, str], severity: str
+) -> None:
+    config = write(merged(owners(), fragment()))
+    assert receivers(config, {**labels, "severity": severity}) == [ROLES[severity]]
+
+
+@pytest.mark.parametrize("root", ["null", ACTS])
+def test_all_other_alerts_still_do(write: Write, root: str) -> None:
+    config = write(merged(owners(root=root), fragment()))
+    other = {"alertname": "KubePodCrashLooping", "namespace": "ai", "pod": "shop-1"}
+    assert receivers(config, {**other, "severity": "warning"}) == [ACTS]
+
+
+def test_and_so_does_the_synthetic_alert_whose_way_is_measured(write: Write) -> None:
+    canary = CanaryIdentity("agent-sre-canary", "ai")
+    alert = Alert("slo-probe-0123456789abcdef", "remediation", {}, canary, 1.0)
+    config = write(merged(owners(), fragment()))
+    assert receivers(config, posted(alert, label="service")["labels"]) == [ACTS]
+
+
+def built_object() -> dict[str, Any]:
+    read = yaml.safe_load((BUILT / "alertmanagerconfig.yaml").read_text())
+    assert isinstance(read, dict)
+    return read
+
+
+def test_the_operator_lets_our_alerts_go_on_unless_the_owner_keeps_them_out(write: Write) -> None:
+    owner = owners()
+    config = write(as_operator(owner, built_object(), strategy="None"))
+    page = ALERTS["AgentSREUnavailable"]
+    prefix = "prometheus/slo-routing"
+    assert receivers(config, page) == [f"{prefix}/slo-page", "pagerduty", ACTS]
+
+    said = re.search(r"^#   (\S+)$", (BUILT / "alertmanagerconfig.yaml").read_text(), re.MULTILINE)
+    assert said
+    for route in owner["route"]["routes"]:
+        route["matchers"] = [*route.get("matchers", []), said.group(1)]
+    config = write(as_operator(owner, built_object(), strategy="None"))
+    for labels in ALERTS.values():
+        assert receivers(config, labels) == [f"{prefix}/{role(labels)}"]
+    assert receivers(config, {"alertname": "Other"}) == [ACTS]
+
+
+def test_a_root_receiver_hears_of_nothing_that_the_operators_route_took(write: Write) -> None:
+    owner = owners(root=ACTS)
+    owner["route"]["routes"] = []
+    config = write(as_operator(owner, built_object(), strategy="None"))
+    assert receivers(config, ALERTS["AgentSREUnavailable"]) == ["prometheus/slo-routing/slo-page"]
+    assert receivers(config, {"alertname": "Other"}) == [ACTS]
+
+
+def test_the_operators_usual_strategy_takes_alerts_of_the_namespace_alone(write: Write) -> None:
+    config = write(as_operator(owners(), built_object(), strategy="OnNamespace"))
+    page = ALERTS["AgentSREUnavailable"]
+    assert receivers(config, page) == ["pagerduty", ACTS]
+    inside = {**page, "namespace": "prometheus"}
+    assert receivers(config, inside) == ["prometheus/slo-routing/slo-page", "pagerduty", ACTS]
+
+
+def test_the_kustomization_names_what_is_there() -> None:
+    read = yaml.safe_load((BUILT / "kustomization.yaml").read_text())
+    (generated,) = read["configMapGenerator"]
+    for name in (*read["resources"], *generated["files"]):
+        assert (BUILT / name).exists()
+
+
+def test_amtool_renders_the_template() -> None:
+    asked = '{{ template "slo.title" . }}|{{ template "slo.text" . }}'
+    glob = f"--template.glob={BUILT / 'templates' / '*.tmpl'}"
+    result = amtool("template", "render", glob, f"--template.text={asked}")
+    assert result.returncode == 0, result.stderr
+    assert "2 alerts" in result.stdout

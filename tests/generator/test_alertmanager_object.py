@@ -1,0 +1,109 @@
+"""The object for the operator: it is valid, and says what the configuration says."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from generator.outputs import OutputSettings
+from generator.pipeline import Settings
+from generator.routing.hours import Hours
+from tests.generator.amtool import BUILT, checked, fragment
+from tests.generator.operator_merge import as_operator
+from tests.generator.routed import CAUSE, counted, files, probed
+from tests.schema.specs import slo, spec
+
+SCHEMA = yaml.safe_load(
+    (Path(__file__).parent / "crd/alertmanagerconfig_v1alpha1.yaml").read_text()
+)
+EMPTY: dict[str, Any] = {
+    "route": {"receiver": "null", "routes": []},
+    "receivers": [{"name": "null"}],
+}
+SPEC = spec(probed(sli=counted("probe_runs_total", by="path")), slo(), alerts=[CAUSE])
+
+
+def validated(config: dict[str, Any]) -> dict[str, Any]:
+    jsonschema.validate(config, SCHEMA, cls=jsonschema.Draft202012Validator)
+    return config
+
+
+def committed() -> dict[str, Any]:
+    return validated(yaml.safe_load((BUILT / "alertmanagerconfig.yaml").read_text()))
+
+
+def built(*documents: object, **output: Any) -> dict[str, Any]:  # noqa: ANN401 - settings
+    settings = Settings(output=OutputSettings(**output))
+    return validated(files(*documents, settings=settings)["alertmanagerconfig.yaml"])
+
+
+def test_the_schema_is_one_and_refuses_what_does_not_exist() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    config = committed()
+    config["spec"]["route"]["group_by"] = ["alertname"]
+    with pytest.raises(jsonschema.ValidationError, match="group_by"):
+        validated(config)
+
+
+def test_the_committed_object_lies_where_the_operator_looks() -> None:
+    metadata = committed()["metadata"]
+    assert metadata["namespace"] == "prometheus"
+    assert metadata["labels"]["release"] == "kube-prometheus-stack"
+
+
+def test_namespace_and_labels_are_settings() -> None:
+    metadata = built(SPEC, namespace="monitoring", object_labels={"team": "sre"})["metadata"]
+    assert metadata == {"name": "slo-routing", "namespace": "monitoring", "labels": {"team": "sre"}}
+
+
+def unprefixed(value: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+    if isinstance(value, dict):
+        return {key: unprefixed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unprefixed(item) for item in value]
+    return value.removeprefix("prometheus/slo-routing/") if isinstance(value, str) else value
+
+
+def test_it_is_the_same_tree_with_the_same_inhibition_and_times() -> None:
+    merged = unprefixed(as_operator(EMPTY, committed(), strategy="None"))
+    ours = fragment()
+    (route,) = merged["route"]["routes"]
+    assert route.pop("continue") is True
+    assert without_empty(route) == without_empty(ours["route"]["routes"][0])
+    assert merged["inhibit_rules"] == ours["inhibit_rules"]
+    for interval in ours["time_intervals"]:
+        for each in interval["time_intervals"]:
+            assert each.pop("location") == "UTC"
+    assert without_empty(merged["time_intervals"]) == ours["time_intervals"]
+
+
+def without_empty(value: Any) -> Any:  # noqa: ANN401 - likewise
+    if isinstance(value, dict):
+        return {key: without_empty(item) for key, item in value.items() if item != []}
+    return [without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def test_what_the_operator_makes_of_it_is_valid(tmp_path: Path) -> None:
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(as_operator(EMPTY, committed(), strategy="OnNamespace")))
+    assert "4 inhibit rules" in checked(path)
+
+
+def test_it_knows_no_time_zones_and_sends_tickets_at_any_hour_rather_than_at_wrong_ones() -> None:
+    config = built(SPEC, office_hours=Hours(zone="Europe/Berlin"))
+    assert "muteTimeIntervals" not in config["spec"]
+    assert "TimeIntervals" not in yaml.safe_dump(config["spec"]["route"])
+
+
+@pytest.mark.parametrize("hours", [None, Hours(), Hours(days=("saturday", "sunday"), end="24:00")])
+def test_any_hours_give_a_valid_object_and_a_valid_configuration(
+    hours: Hours | None, tmp_path: Path
+) -> None:
+    built(SPEC, office_hours=hours)
+    settings = Settings(output=OutputSettings(office_hours=hours))
+    path = tmp_path / "alertmanager.yml"
+    config = files(SPEC, settings=settings)["alertmanager.yml"]
+    path.write_text(yaml.safe_dump({**config, "templates": []}))
+    checked(path)

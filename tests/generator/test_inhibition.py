@@ -1,0 +1,153 @@
+"""What a page makes needless, and by which labels the two are held to be of one SLO."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.defaults import Defaults
+from generator.pipeline import Settings
+from generator.routing.model import Inhibition, Matcher, none_of, one_of
+from tests.generator.resolved import planned
+from tests.generator.routed import CAUSE, counted, files, matches, probed, routed
+from tests.schema.specs import slo, spec
+from tests.schema.test_plain_alerts import alert
+
+LIMIT = {"name": "RunsHigh", "above": "5%", "over": "5m"}
+NAMES = st.text(st.sampled_from(r"""aA0._-+*|()[]{}^$\" ü"""), min_size=1, max_size=8)
+
+
+def of_pages(*documents: object, **labels: str) -> list[Inhibition]:
+    return [
+        each
+        for each in routed(*documents, **labels).inhibitions
+        if any(matcher.label == "sloth_severity" for matcher in each.source)
+    ]
+
+
+def holds(matchers: tuple[Matcher, ...], labels: dict[str, str]) -> bool:
+    return all(matches(matcher, labels.get(matcher.label, "")) for matcher in matchers)
+
+
+def inhibits(rule: Inhibition, source: dict[str, str], target: dict[str, str]) -> bool:
+    """As Alertmanager decides; a label that is missing is an empty one."""
+    same = all(source.get(label, "") == target.get(label, "") for label in rule.equal)
+    return holds(rule.source, source) and holds(rule.target, target) and same
+
+
+def labelled(severity: str, **labels: str) -> dict[str, str]:
+    urgency = {"page": "critical", "ticket": "warning"}[severity]
+    identity = {"sloth_id": "shop-runs", "sloth_service": "shop", "sloth_slo": "runs"}
+    return {**identity, "sloth_severity": severity, "severity": urgency, **labels}
+
+
+PAGE, TICKET = labelled("page"), labelled("ticket")
+
+
+@pytest.mark.parametrize(
+    ("target", "silent"),
+    [
+        (TICKET, True),
+        ({**TICKET, "sloth_id": "shop-other"}, False),
+        ({**TICKET, "cluster": "b"}, False),
+        ({**TICKET, "path": "direct"}, False),
+        ({**TICKET, "sloth_service": "others"}, False),
+        (PAGE, False),
+    ],
+)
+def test_a_page_silences_the_ticket_of_its_slo_and_nothing_else(
+    target: dict[str, str], *, silent: bool
+) -> None:
+    (rule,) = of_pages(spec(probed(), slo(sli=counted("requests_total", by="path"))))
+    assert inhibits(rule, PAGE, target) is silent
+
+
+def test_of_a_split_budget_only_the_same_part_is_meant() -> None:
+    (rule,) = of_pages(spec(probed(sli=counted("runs_total", by="path, region"))))
+    direct = {"path": "direct", "region": "eu"}
+    assert inhibits(rule, {**PAGE, **direct}, {**TICKET, **direct})
+    assert not inhibits(rule, {**PAGE, **direct}, {**TICKET, **direct, "region": "us"})
+
+
+def test_of_two_runs_only_the_same_is_meant_by_pages_and_by_causes() -> None:
+    routing = routed(spec(probed(), alerts=[CAUSE]), cluster="a", stage="test")
+    assert len(routing.inhibitions) == 2
+    for rule in routing.inhibitions:
+        assert {"cluster", "stage"} <= set(rule.equal)
+
+
+def test_a_plain_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause() -> None:
+    settings = Settings(defaults=Defaults(extra_labels={"stage": "test"}))
+    plans = planned(spec(alerts=[alert()]), settings=settings)
+    rule = plans.plans[0].groups[-1].rules[0]
+    assert rule.labels["stage"] == "test"
+
+
+@pytest.mark.parametrize(
+    "total", ["sum without (pod) (rate(r[{{.window}}]))", "rate(r[{{.window}}])"]
+)
+def test_where_nobody_can_tell_what_splits_a_budget_page_and_ticket_both_come(total: str) -> None:
+    queries = {"error_query": total.replace("r[", "failed[", 1), "total_query": total}
+    untold = slo(name="untold", sli={"events": queries})
+    (rule,) = of_pages(spec(untold, probed()))
+    other = {"sloth_id": "shop-untold", "sloth_slo": "untold"}
+    assert not inhibits(rule, {**PAGE, **other}, {**TICKET, **other})
+    assert inhibits(rule, PAGE, TICKET)
+    assert of_pages(spec(untold)) == []
+
+
+def test_a_limit_is_silent_beside_the_page_unless_it_pages_itself() -> None:
+    def limits(**labels: str) -> list[Inhibition]:
+        alerting = {"name": "Runs", "threshold_alerts": [{**LIMIT, "labels": labels}]}
+        return of_pages(spec(probed(alerting=alerting)))
+
+    _, rule = limits()
+    identity = {
+        key: value for key, value in PAGE.items() if key.startswith("sloth_s") or key == "sloth_id"
+    }
+    high = {**identity, "alertname": "RunsHigh", "severity": "warning", "sloth_severity": ""}
+    assert inhibits(rule, PAGE, high)
+    assert not inhibits(rule, PAGE, {**high, "alertname": "RunsNoData"})
+    assert len(limits(severity="critical")) == 1
+
+
+def test_a_page_that_was_made_less_than_one_silences_nothing() -> None:
+    (rule,) = of_pages(spec(probed()))
+    assert not inhibits(rule, {**PAGE, "severity": "info"}, TICKET)
+    assert inhibits(rule, {**PAGE, "severity": "urgent"}, TICKET)
+
+
+@given(NAMES, NAMES, NAMES)
+def test_names_are_matched_to_the_letter_whatever_they_hold(a: str, b: str, other: str) -> None:
+    meant = {a, b}
+    assert all(matches(one_of("alertname", meant), name) for name in meant)
+    assert matches(one_of("alertname", meant), other) is (other in meant)
+    assert matches(none_of("alertname", meant), other) is (other not in meant)
+
+
+def of_sloth(document: dict[str, Any]) -> dict[str, Any]:
+    return files(document, settings=Settings(profile="sloth"))
+
+
+def test_rules_of_the_sloth_profile_are_routed_by_sloths_own_labels() -> None:
+    alerting = {"name": "Runs", "page_alert": {"labels": {"severity": "pageteam"}}}
+    config = of_sloth(spec(probed(alerting=alerting)))["alertmanager.yml"]
+    (ours,) = config["route"]["routes"]
+    assert ours["matchers"] == ['sloth_service="shop"']
+    first = {
+        each["receiver"]: each["matchers"]
+        for each in ours["routes"]
+        if "sloth" in each["matchers"][0]
+    }
+    assert first == {
+        "slo-page": ['sloth_severity="page"'],
+        "slo-ticket": ['sloth_severity="ticket"'],
+    }
+    (rule,) = config["inhibit_rules"]
+    assert rule["equal"] == ["sloth_id", "sloth_service", "sloth_slo", "cluster"]
+
+
+def test_and_what_splits_them_is_read_from_the_rules() -> None:
+    config = of_sloth(spec(probed(sli=counted("runs_total", by="path"))))["alertmanager.yml"]
+    assert "path" in config["inhibit_rules"][0]["equal"]
