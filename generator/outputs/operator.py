@@ -25,17 +25,8 @@ def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """The kustomization that lists the objects.
-
-    It stands in the same folder because kustomize refuses files above its root but takes a
-    folder that has a kustomization of its own.
-    """
-    lines = [
-        "apiVersion: kustomize.config.k8s.io/v1beta1",
-        "kind: Kustomization",
-        "resources:",
-        *(f"  - {text.scalar(str(path))}" for path in sorted(plan.path for plan in plans)),
-    ]
+    """The kustomization that lists the objects."""
+    lines = text.kustomization(plan.path for plan in plans)
     document = text.document(["the specs of this folder"], lines)
     yield Artifact(PurePosixPath("kustomization.yaml"), document)
 
