@@ -140,7 +140,7 @@ def _latency(slo: Selection) -> timeseries.Panel:
     says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
     measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
     panel = parts.graph(
-        Frame(24, "P50, P95, P99", says),
+        Frame(24, "P50, P95, P99", says, 24),
         parts.over_time(f"max by ({names.QUANTILE}) ({measured})", f"P{{{{{names.QUANTILE}}}}}"),
         parts.over_time(f"max({slo.of(names.LATENCY_TARGET)})", "target"),
         unit=units.Seconds,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from grafana_foundation_sdk.builders import bargauge, dashboard, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, dashboard, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, units
 from grafana_foundation_sdk.models.dashboard import Threshold
 
@@ -22,6 +22,7 @@ _CHOSEN = 'scenario=~"$scenario"'
 _THROUGHPUT, _SCALABILITY, _STRESS = (
     f'scenario="{name}"' for name in ("throughput", "scalability", "stress")
 )
+_MOST = f"{contract.THROUGHPUT}{{{_STRESS}}}"
 _DAY = 86400
 # What the specs of this repository record beside the contract, drawn where it is recorded.
 _RECORDED = (
@@ -44,10 +45,10 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     known = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     variables.add(board, (variables.source(), variables.several("scenario", known)))
     shell.mark_alerts(board, f'ALERTS{{{FIRING}, {names.SERVICE}="{contract.SERVICE}"}}')
-    shell.row(board, 100, "Results", [_ages(facts)])
+    shell.row(board, 100, "Results", [_ages(facts), _running()])
     shell.row(board, 101, "Throughput", [_throughput(facts), _throughput_runs(facts)])
     shell.row(board, 102, "Efficiency of scaling", list(_efficiency(facts)))
-    shell.row(board, 103, "Breaking point", [_breaking(), *_completed(facts), _breaking_runs()])
+    shell.row(board, 103, "Breaking point", [_breaking(), *_completed(facts), *_breaking_runs()])
     recorded = list(_beside(facts))
     if recorded:
         shell.row(board, 104, "Meanwhile", recorded)
@@ -70,6 +71,16 @@ def _ages(facts: Facts) -> table.Panel:
         Column("scenario", "Scenario"),
         Column("Value", "Age of its result", unit=units.DurationSeconds, steps=steps),
         worst="Age of its result",
+    )
+
+
+def _running() -> statetimeline.Panel:
+    says = "When each scenario sent its load; what the probes saw meanwhile was under load."
+    running = over_time(
+        f"max by (scenario) ({contract.SCENARIO_RUNNING}{{{_CHOSEN}}})", "{{scenario}}"
+    )
+    return parts.states(Frame(2, "Load", says, 14, 6), running).thresholds(
+        parts.limits(below("transparent"), at(1, BLUE))
     )
 
 
@@ -128,28 +139,40 @@ def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
 
 
 def _breaking() -> table.Panel:
-    """The last run beside the best and the worst in what is shown."""
+    """The last run beside the best in what is shown."""
     says = (
-        "Events a second at which the stress run found each stage still keeping up: in the last "
-        "run, and at best and at worst in the time shown."
+        "How many at once were too many, and what was executed then, in the last run and at best "
+        "in the time shown. Empty where nothing was too much."
     )
-    series = f"{contract.THROUGHPUT}{{{_STRESS}}}"
-    last = f"max by (stage) ({series})"
-    best = f"max by (stage) (max_over_time({series}[$__range]))"
-    worst = f"min by (stage) (min_over_time({series}[$__range]))"
-    asked = (last, best, worst, f"{last} / {best} - 1")
+    level = f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}"
+    rate = f"{contract.BREAKING_POINT}{{{_STRESS}}}"
+    asked = (_last(level), _best(level), _last(rate), _best(rate), _last(_MOST), _best(_MOST))
+    against = f"{_last(_MOST)} / {_best(_MOST)} - 1"
     panel = parts.listing(
-        Frame(31, "Breaking point against earlier runs", says, 24, 6), *map(parts.rows, asked)
-    ).no_value("the stress scenario has not run yet")
+        Frame(31, "Breaking point against earlier runs", says, 24, 5),
+        *map(parts.rows, (*asked, against)),
+    ).no_value("nothing broke it yet")
     steps = (below(RED), at(-0.2, ORANGE), at(-0.05, GREEN))
+    eps = units.EventsPerSecond
     return columns(
         panel,
-        Column("stage", "Stage"),
-        Column("Value #A", "Last run", unit=units.EventsPerSecond),
-        Column("Value #B", "Best", unit=units.EventsPerSecond),
-        Column("Value #C", "Worst", unit=units.EventsPerSecond),
-        Column("Value #D", "Against the best", unit=units.PercentUnit, steps=steps),
+        Column("scenario", "Scenario"),
+        Column("Value #A", "Breaks at, at once", unit=units.Short),
+        Column("Value #B", "at best", unit=units.Short),
+        Column("Value #C", "Executed there", unit=eps),
+        Column("Value #D", "at best ", unit=eps),
+        Column("Value #E", "Most executed", unit=eps),
+        Column("Value #F", "at best  ", unit=eps),
+        Column("Value #G", "against the best", unit=units.PercentUnit, steps=steps),
     )
+
+
+def _last(series: str) -> str:
+    return f"max by (scenario) ({series})"
+
+
+def _best(series: str) -> str:
+    return f"max by (scenario) (max_over_time({series}[$__range]))"
 
 
 def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
@@ -168,13 +191,24 @@ def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
     yield _stepped(_lined(panel, *steps))
 
 
-def _breaking_runs() -> timeseries.Panel:
-    panel = parts.graph(
-        Frame(33, "Breaking point, run by run", "Events a second each stage kept up with.", 24),
-        over_time(f"max by (stage) ({contract.THROUGHPUT}{{{_STRESS}}})", "{{stage}}"),
-        unit=units.EventsPerSecond,
-    )
-    return _stepped(panel)
+def _breaking_runs() -> Iterator[timeseries.Panel]:
+    """Each run is a step."""
+    level = _last(f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}")
+    rate = _last(f"{contract.BREAKING_POINT}{{{_STRESS}}}")
+    says = "A gap where nothing was too much."
+    yield _stepped(
+        parts.graph(
+            Frame(33, "Breaks at, run by run", says, 12), over_time(level, "at once"),
+            unit=units.Short,
+        )
+    )  # fmt: skip
+    yield _stepped(
+        parts.graph(
+            Frame(34, "Executed, run by run", "At the breaking point, and at most.", 12),
+            over_time(rate, "at the breaking point"), over_time(_last(_MOST), "most"),
+            unit=units.EventsPerSecond,
+        )
+    )  # fmt: skip
 
 
 def _beside(facts: Facts) -> Iterator[timeseries.Panel]:

@@ -28,7 +28,9 @@ def source() -> dashboard.DatasourceVariable:
 
 def service() -> dashboard.QueryVariable:
     """Any number of services."""
-    return several("service", f"label_values({names.ALERT_INFO}, {names.SERVICE})")
+    # Whoever has SLOs, or alerts of its own; Sloth's own rules have the former only.
+    either = f'{{__name__=~"{names.OBJECTIVE}|{names.ALERT_INFO}"}}'
+    return several("service", f"label_values({either}, {names.SERVICE})")
 
 
 def slo() -> dashboard.QueryVariable:
