@@ -18,7 +18,7 @@ BOARD = Board.OVERVIEW
 _SAYS = "Budgets, burn rates and alerts of all SLOs."
 _PAGE = f'{names.SLOTH_SEVERITY}="page"'
 _OTHER = f'{names.SLOTH_SEVERITY}!="page"'
-# A burn rate beyond this hurts no more than one at it.
+# Ten times the burn rate counts up to this; what burns too fast outweighs what is merely spent.
 _BURN_AT_MOST = 90
 
 
@@ -138,7 +138,7 @@ def hurts(every: Selection) -> str:
     left = filled(f"1 - min by ({by}) ({every.of(names.BUDGET_REMAINING)})")
     return (
         f"1000 * {fires(_PAGE)} + 100 * {fires(_OTHER)}"
-        f" + clamp({burn}, 0, {_BURN_AT_MOST}) + 9 * clamp({left}, 0, 1)"
+        f" + clamp(10 * {burn}, 0, {_BURN_AT_MOST}) + 9 * clamp({left}, 0, 1)"
     )
 
 
@@ -148,9 +148,9 @@ def _slos(every: Selection) -> table.Panel:
     burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
     days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
     says = (
-        "The worst first: 1000 for a page that fires, 100 for any other alert, then the burn rate "
-        "(up to 90) and the share of the budget that is spent (up to 9). Of an SLO with groups, "
-        "each column shows the worst group."
+        "The worst first: 1000 for a page that fires, 100 for any other alert, ten times the burn "
+        "rate (90 at most), and 9 times the share of the budget that is spent. Of an SLO with "
+        "groups, each column shows the worst group."
     )
     panel = parts.listing(
         Frame(11, "SLOs by what hurts", says, 24, 14),

@@ -36,7 +36,8 @@ class Selection:
 
     def split(self, metric: str, *matchers: str) -> str:
         """Series that are one for each group of an SLO."""
-        return self.of(metric, *matchers, *_by(self.facts.grouping))
+        within = _by(self.facts.grouping)
+        return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels), *within)
 
     def times(self, measured: str, metric: str, operator: str = "*") -> str:
         """A series of each group with the one of its SLO."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from exporter.live import processes
 from exporter.live.binaries import find
 from exporter.live.processes import Child, NotReadyError, announced, free_port
 from generator.pipeline import Settings, render_one
+from slos.schema.contract import Verdict
 from tests.e2e import seldom
 from tests.e2e.programs import BIN
 from tests.generator import boards
@@ -142,7 +144,7 @@ def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> 
         seen = {
             label
             for query in of_panel
-            for row in shown.until(lambda query=query: shown.rows(query, LATENCY))
+            for row in shown.until(partial(shown.rows, query, LATENCY))
             for label in row["metric"]
         }
         values = {f"Value #{query.ref}" for query in of_panel} | {"Value"}
@@ -160,6 +162,14 @@ def _cell(shown: Shown, board: str, panel: int, ref: str) -> Rows:
     ]
     rows: Rows = shown.until(lambda: shown.rows(query, LATENCY))
     return rows
+
+
+def test_the_verdicts_are_those_of_the_prober_that_runs(shown: Shown) -> None:
+    runs = {
+        row["metric"]["verdict"]: max(_numbers(row)) for row in _cell(shown, "slo-prober", 10, "A")
+    }
+    assert set(runs) == set(Verdict)
+    assert runs[Verdict.OK] + runs[Verdict.LATE] > 1
 
 
 def test_what_fires_leads_to_its_runbook(shown: Shown) -> None:
@@ -199,7 +209,7 @@ def test_what_hurts_most_comes_first(shown: Shown) -> None:
         row["metric"]["sloth_id"]: float(row["value"][1])
         for row in _cell(shown, "slo-overview", 11, "A")
     }
-    assert scores[LATENCY] == pytest.approx(1000 + 100 + 20 + 9)
+    assert scores[LATENCY] == pytest.approx(1000 + 100 + 90 + 9)
 
 
 def test_the_links_of_alerts_lead_to_panels_that_are_there(shown: Shown) -> None:
