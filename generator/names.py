@@ -78,6 +78,8 @@ def identity(slo: SLO) -> dict[str, str]:
 
 def key(slo: SLO) -> dict[str, str]:
     """As many of them as it takes: the id is unique in a run, the run's labels tell it."""
+    if not slo.run_labels:
+        return {ID: slo.id}
     of_run = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
     return {**of_run, ID: slo.id}
 

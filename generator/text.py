@@ -87,12 +87,10 @@ def indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
         yield margin + line if line else line
 
 
-def mapping(key: str, values: Mapping[str, str]) -> Iterator[str]:
+def mapping(key: str, values: Mapping[str, str]) -> list[str]:
     """A key with a mapping of strings, sorted; nothing for an empty one."""
-    if values:
-        yield f"{key}:"
-        for item in sorted(values):
-            yield f"  {name(item)}: {scalar(values[item])}"
+    items = [f"  {name(item)}: {scalar(values[item])}" for item in sorted(values)]
+    return [f"{key}:", *items] if items else []
 
 
 def _rule(rule: Rule) -> list[str]:
@@ -106,7 +104,8 @@ def _rule(rule: Rule) -> list[str]:
             lines += _duration("keep_firing_for", rule.keep_firing_for)
             lines += mapping("labels", rule.labels)
             lines += mapping("annotations", rule.annotations)
-    return [f"      - {lines[0]}", *indented(lines[1:], 8)]
+    margin = " " * 8
+    return [f"      - {lines[0]}", *[margin + line if line else line for line in lines[1:]]]
 
 
 def block(key: str, text: str) -> list[str]:

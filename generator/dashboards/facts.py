@@ -42,9 +42,10 @@ def of(plans: Sequence[Plan]) -> Facts:
     """The facts of a run."""
     slos = [slo for plan in plans for part in plan.parts for slo in part.slos]
     rules = [rule for plan in plans for group in plan.groups for rule in group.rules]
+    of_run = {label for slo in slos for label in slo.run_labels}
     return Facts(
-        run_labels=tuple(sorted({label for slo in slos for label in slo.run_labels})),
-        grouping=tuple(sorted({label for slo in slos for label in slo.signal.by})),
+        run_labels=tuple(sorted(of_run)),
+        grouping=tuple(sorted({label for slo in slos for label in slo.signal.by} - of_run)),
         steps=tuple(sorted({slo.steps.fine for slo in slos})),
         latency=any(slo.signal.histogram for slo in slos),
         probe=any(PREFIX in rule.expr for rule in rules),
