@@ -170,6 +170,6 @@ def _alerts(slo: Selection) -> table.Panel:
         Column(names.SEVERITY, "Severity", width=120),
         Column("Value #A", "State", texts=states, width=120),
         Column("Value #B", "Fires from", unit=parts.BURN, width=160),
-        Column(names.RUNBOOK_URL, "Runbook", links=(runbook,)),
+        Column(names.RUNBOOK_URL, links=(runbook,)),
         worst="State",
     )

@@ -109,7 +109,7 @@ def _firing(every: Selection, title: str) -> table.Panel:
         Column(names.SERVICE, "Service"),
         Column(names.SLO_NAME, title, links=(more,)),
         *(Column(label) for label in every.facts.run_labels),
-        Column("Value #A", "Since", unit=units.DateTimeFromNow, width=180),
+        Column("Value", "Since", unit=units.DateTimeFromNow, width=180),
         Column(names.RUNBOOK_URL, hidden=True),
         Column(names.ID, hidden=True),
         worst="Since",
@@ -143,30 +143,16 @@ def hurts(every: Selection) -> str:
 
 
 def _slos(every: Selection) -> table.Panel:
-    by = every.identity
-    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
-    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
-    days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
     says = (
         "The worst first: 1000 for a page that fires, 100 for any other alert, ten times the burn "
         "rate (90 at most), and 9 times the share of the budget that is spent. Of an SLO with "
         "groups, each column shows the worst group."
     )
-    panel = parts.listing(
-        Frame(11, "SLOs by what hurts", says, 24, 14),
-        parts.rows(hurts(every)),
-        parts.rows(left),
-        parts.rows(burn),
-        parts.rows(f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)"),
-        parts.rows(f"floor(min by ({by}) ({every.of(names.PERIOD_EVENTS_REMAINING)}))"),
-        parts.rows(f"count by ({by}) ({every.of('ALERTS', FIRING)})"),
-        parts.rows(f"max by ({by}) ({every.of(names.OBJECTIVE)})"),
-    )
+    asked = map(parts.rows, _of_each(every))
+    detail = parts.link("Detail", detail_of(every, Board.DETAIL))
     return columns(
-        panel,
-        Column(
-            names.SLO_NAME, "SLO", links=(parts.link("Detail", detail_of(every, Board.DETAIL)),)
-        ),
+        parts.listing(Frame(11, "SLOs by what hurts", says, 24, 14), *asked),
+        Column(names.SLO_NAME, "SLO", links=(detail,)),
         Column(names.SERVICE, "Service"),
         *(Column(label) for label in every.facts.run_labels),
         Column("Value #B", "Budget left", unit=units.PercentUnit, steps=BUDGET),
@@ -181,6 +167,23 @@ def _slos(every: Selection) -> table.Panel:
     )
 
 
+def _of_each(every: Selection) -> tuple[str, ...]:
+    """What is asked of every SLO, the worst group of each."""
+    by = every.identity
+    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
+    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
+    days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
+    return (
+        hurts(every),
+        left,
+        burn,
+        f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
+        f"floor(min by ({by}) ({every.of(names.PERIOD_EVENTS_REMAINING)}))",
+        f"count by ({by}) ({every.of('ALERTS', FIRING)})",
+        f"max by ({by}) ({every.of(names.OBJECTIVE)})",
+    )
+
+
 BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
 BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
 
@@ -191,11 +194,9 @@ def _worst(every: Selection) -> list[timeseries.Panel]:
     left = f"bottomk(10, min by ({by}) ({every.of(names.BUDGET_REMAINING)}))"
     says = "1 spends exactly the budget in a period. At any moment, the ten that burn fastest."
     lasts = "At any moment, the ten with the least left of their rolling period."
-    return [
-        parts.graph(
-            Frame(20, "Burn rate", says), parts.over_time(burn, legend), unit=parts.BURN
-        ).thresholds(parts.limits(*BURNING)),
-        parts.graph(
-            Frame(21, "Budget left", lasts), parts.over_time(left, legend), unit=units.PercentUnit
-        ).thresholds(parts.limits(*BUDGET)),
-    ]
+    fast = parts.graph(Frame(20, "Burn rate", says), parts.over_time(burn, legend), unit=parts.BURN)
+    low = parts.graph(
+        Frame(21, "Budget left", lasts), parts.over_time(left, legend), unit=units.PercentUnit
+    )
+    gone = (below(RED), at(0, GREEN))
+    return [parts.lined(fast, below(GREEN), at(1, RED)), parts.lined(low, *gone)]

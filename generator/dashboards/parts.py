@@ -163,9 +163,10 @@ def shown(what: str, value: object) -> DynamicConfigValue:
     return DynamicConfigValue(id_val=what, value=value)
 
 
-def line(mode: common.GraphThresholdsStyleMode) -> looks.GraphThresholdsStyleConfig:
-    """How limits show in a graph."""
-    return looks.GraphThresholdsStyleConfig().mode(mode)
+def lined(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
+    """A graph with its limits as dashed lines."""
+    style = looks.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+    return panel.thresholds(limits(*steps)).thresholds_style(style)
 
 
 def link(title: str, url: str, *, leaves: bool = False) -> dashboard.DashboardLink:

@@ -20,6 +20,7 @@ _SAYS = "What slo-probe sent, what became of it, and how the prober itself is."
 CHOSEN = 'probe=~"$probe", path=~"$path"'
 PROBE = 'probe=~"$probe"'
 _RATE = "[$__rate_interval]"
+_DAY = 86400
 _VERDICT_COLORS = {
     Verdict.OK: GREEN,
     Verdict.LATE: YELLOW,
@@ -86,7 +87,8 @@ def _schedule() -> list[timeseries.Panel]:
         over_time(f"histogram_quantile(0.5, {lag})", "P50 {{probe}}"),
         over_time(f"histogram_quantile(0.99, {lag})", "P99 {{probe}}"),
         unit=units.Seconds,
-    ).thresholds(parts.limits(below(GREEN), at(0.25, RED)))
+    )
+    parts.lined(sent, below(GREEN), at(0.25, RED))
     missed = _bars(
         Frame(panels.MISSED.panel, "Missed slots", "Slots of the plan that were not used.", 12),
         contract.MISSED_RUNS, "probe", PROBE,
@@ -113,7 +115,8 @@ def _left() -> list[timeseries.Panel]:
         Frame(panels.ORPHANS.panel, "Orphans", says, 8),
         over_time(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
         unit=units.Short,
-    ).thresholds(parts.limits(below(GREEN), at(1, RED)))
+    )
+    parts.lined(orphans, below(GREEN), at(1, RED))
     failed = _bars(
         Frame(panels.CLEANUP.panel, "Clean-ups that failed", "They are tried again.", 8),
         contract.CLEANUP_FAILURES, "kind",
@@ -179,8 +182,8 @@ def _sources() -> list[timeseries.Panel]:
         Frame(panels.SKEW.panel, "Clock skew", "By how much a peer's clock is ahead.", 8),
         over_time(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
         unit=units.Seconds,
-    ).thresholds(parts.limits(below(RED), at(-1, GREEN), at(1, RED)))
-    return [failed, differ, skew]
+    )
+    return [failed, differ, parts.lined(skew, below(RED), at(-1, GREEN), at(1, RED))]
 
 
 def _target() -> list[statetimeline.Panel | timeseries.Panel]:
@@ -191,6 +194,11 @@ def _target() -> list[statetimeline.Panel | timeseries.Panel]:
         contract.COLD_STARTS, "target",
     )  # fmt: skip
     expires = f"min by (target) ({contract.TLS_EXPIRY}) - time()"
+    certificate = parts.graph(
+        Frame(63, "Certificate expires in", "Empty for a target without TLS.", 8),
+        over_time(expires, "{{target}}"),
+        unit=units.DurationSeconds,
+    )
     return [
         parts.states(
             Frame(panels.TARGET.panel, "Up and ready", says, 8),
@@ -203,11 +211,7 @@ def _target() -> list[statetimeline.Panel | timeseries.Panel]:
             unit=units.Seconds,
         ),
         cold,
-        parts.graph(
-            Frame(63, "Certificate expires in", "Empty for a target without TLS.", 8),
-            over_time(expires, "{{target}}"),
-            unit=units.DurationSeconds,
-        ).thresholds(parts.limits(below(RED), at(7 * 86400, ORANGE), at(21 * 86400, GREEN))),
+        parts.lined(certificate, below(RED), at(7 * _DAY, ORANGE), at(21 * _DAY, GREEN)),
     ]
 
 

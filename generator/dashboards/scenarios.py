@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import common, units
-from grafana_foundation_sdk.models.dashboard import Threshold
 
 from generator import names, panels
 from generator.dashboards import parts, shell, variables
@@ -135,7 +134,7 @@ def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
         Frame(21, "Efficiency, run by run", "By number of replicas.", 14),
         over_time(last, "{{level}} replicas"), unit=units.PercentUnit,
     )  # fmt: skip
-    yield _stepped(_lined(panel, *steps))
+    yield _stepped(parts.lined(panel, *steps))
 
 
 def _breaking() -> table.Panel:
@@ -188,7 +187,7 @@ def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
         Frame(32, "Completed, run by run", "By number at once.", 14),
         over_time(last, "{{level}} at once"), unit=units.PercentUnit,
     )  # fmt: skip
-    yield _stepped(_lined(panel, *steps))
+    yield _stepped(parts.lined(panel, *steps))
 
 
 def _breaking_runs() -> Iterator[timeseries.Panel]:
@@ -220,12 +219,6 @@ def _beside(facts: Facts) -> Iterator[timeseries.Panel]:
             yield parts.graph(
                 Frame(40 + number, title, says, 12), over_time(expr, legend), unit=unit
             )
-
-
-def _lined(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
-    """The lower limit as a line."""
-    panel.thresholds(parts.limits(*steps))
-    return panel.thresholds_style(parts.line(common.GraphThresholdsStyleMode.DASHED))
 
 
 def _stepped(panel: timeseries.Panel) -> timeseries.Panel:

@@ -16,13 +16,15 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from generator.dashboards import parts
 
+_VALUE = "Value"
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
 
     Attributes:
-        field: a label, or `Value #A` for the value of the first query.
+        field: a label, or `Value #A` for the value of the first query, `Value` of the only one.
         title: what people read; the field itself where that is as good.
         unit: of its values.
         steps: by which its cells are coloured.
@@ -77,9 +79,13 @@ def columns(panel: table.Panel, *every: Column, worst: str = "") -> table.Panel:
         worst: the title of the column by which it is sorted, the greatest first.
     """
     kept = [column.field for column in every]
-    _transform(panel, "merge", {})
-    _transform(panel, "filterFieldsByName", {"include": {"names": kept}})
     titles = {column.field: column.title for column in every if column.title}
+    # Where one query alone has an answer its value has no letter; the first is the likeliest.
+    values = [column for column in every if column.field.startswith(_VALUE)]
+    titles[_VALUE] = min(values, key=lambda column: column.field).shown
+    names = [*kept, *({_VALUE} - {*kept})]
+    _transform(panel, "merge", {})
+    _transform(panel, "filterFieldsByName", {"include": {"names": names}})
     order = {field: number for number, field in enumerate(kept)}
     _transform(panel, "organize", {"indexByName": order, "renameByName": titles})
     for column in every:
