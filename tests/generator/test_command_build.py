@@ -33,8 +33,8 @@ def files(folder: Path) -> set[str]:
 
 
 def rule_files(folder: Path) -> set[str]:
-    """All but the tests of the rules."""
-    return {name for name in files(folder) if not name.startswith("tests/")}
+    """All but the tests of the rules, and the dashboards."""
+    return {name for name in files(folder) if not name.startswith(("tests/", "grafana/"))}
 
 
 @pytest.mark.parametrize("out", ["-", "all.yaml"])
@@ -57,6 +57,7 @@ def test_without_arguments_it_builds_slos_to_rules_in_every_format(work: Path) -
     }
     tests = files(work / "rules" / "tests")
     assert {"shop/shop-requests-quick.yaml", "team/bank/bank-requests-slow.yaml"} <= tests
+    assert "slo-overview.json" in files(work / "rules" / "grafana")
 
 
 def test_one_format_goes_straight_into_the_folder(work: Path) -> None:
