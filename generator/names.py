@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from generator.model import SLO
@@ -31,6 +31,14 @@ INFO = "sloth_slo_info"
 PERIOD_EVENTS = "slo:period_events:total"
 PERIOD_ERRORS = "slo:period_events:errors"
 PERIOD_EVENTS_REMAINING = "slo:period_events:remaining"
+LATENCY_TARGET = "slo:sli_latency:target"
+BURN_THRESHOLD = "slo:alert_burn_rate:threshold"
+ALERT_INFO = "slo:alert:info"
+ALERT, SHORT_WINDOW, RUNBOOK_URL = "alertname", "short_window", "runbook_url"
+
+_ERROR_RATIO, _LATENCY = "slo:sli_error:ratio_rate", "slo:sli_latency:quantile_rate"
+OfStep = Callable[[Duration], str]
+"""A name that says in which steps is counted."""
 
 
 def errors(step: Duration) -> str:
@@ -45,12 +53,22 @@ def total(step: Duration) -> str:
 
 def error_ratio(window: Duration) -> str:
     """Share of errors over a window."""
-    return f"slo:sli_error:ratio_rate{window}"
+    return f"{_ERROR_RATIO}{window}"
+
+
+def error_ratio_pattern() -> str:
+    """Matches the names of all windows."""
+    return f"{_ERROR_RATIO}.+"
 
 
 def latency_quantile(window: Duration) -> str:
     """Latency quantiles over a window, in the metric's unit, told apart by `quantile`."""
-    return f"slo:sli_latency:quantile_rate{window}"
+    return f"{_LATENCY}{window}"
+
+
+def latency_pattern() -> str:
+    """Matches the names of all windows."""
+    return f"{_LATENCY}.+"
 
 
 def identity(slo: SLO) -> dict[str, str]:
@@ -60,6 +78,8 @@ def identity(slo: SLO) -> dict[str, str]:
 
 def key(slo: SLO) -> dict[str, str]:
     """As many of them as it takes: the id is unique in a run, the run's labels tell it."""
+    if not slo.run_labels:
+        return {ID: slo.id}
     of_run = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
     return {**of_run, ID: slo.id}
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator import names
+from generator import alert_series, names
 from generator.firing import plain_firing
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from slos.schema.alert_text import escape
@@ -20,7 +20,9 @@ def groups(spec: Spec) -> Iterator[RuleGroup]:
         rules = [_recording(each) for each in spec.recordings if each.record == record]
         yield RuleGroup(names.recording_group(record), INTERVAL, tuple(rules))
     for alert in spec.alerts:
-        yield RuleGroup(names.alert_group(alert.name), INTERVAL, (_alert(spec, alert),))
+        about = alert_series.of_plain(plain_firing(spec, alert))
+        both = (about, _alert(spec, alert))
+        yield RuleGroup(names.alert_group(alert.name), INTERVAL, both)
 
 
 def _recording(recording: Recording) -> RecordingRule:

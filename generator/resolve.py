@@ -105,7 +105,13 @@ class _Resolving:
     @property
     def writer(self) -> AlertWriter:
         slo_id = f"{self.located.spec.service}-{self.spec.name}"
-        return AlertWriter(self.located.spec, slo_id, self.spec.alerting)
+        return AlertWriter(
+            spec=self.located.spec,
+            slo_id=slo_id,
+            alerting=self.spec.alerting,
+            by=self.signal.by,
+            run_labels=self.defaults.extra_labels,
+        )
 
     def _lengths(self) -> set[Duration]:
         windows = (*self.windows.page, *self.windows.ticket)

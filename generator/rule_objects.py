@@ -36,18 +36,8 @@ def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
 
 
 def kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
-    """The kustomization that lists the objects.
-
-    It stands in the same folder because kustomize refuses files above its root but takes a
-    folder that has a kustomization of its own.
-    """
-    lines = [
-        "apiVersion: kustomize.config.k8s.io/v1beta1",
-        "kind: Kustomization",
-        "resources:",
-        *(f"  - {text.scalar(str(path))}" for path in sorted(paths)),
-    ]
-    document = text.document(["the specs of this folder"], lines)
+    """The kustomization that lists the objects."""
+    document = text.document(["the specs of this folder"], text.kustomization(paths))
     return Artifact(PurePosixPath("kustomization.yaml"), document)
 
 

@@ -48,6 +48,7 @@ def place(tmp_path: Path) -> Path:
     (folder / "api.yaml").write_text(concepts.text.replace("shop", "api"))
     (folder / "new.yaml").write_text(concepts.text.replace("shop", "new"))
     (folder / "slo-probe.yaml").write_text(configuration.text)
+    shutil.copy(folder / "rules/alertmanager/alertmanager.yml", folder)
     (folder / "specs").mkdir()
     (folder / "specs/shop.yaml").write_text(concepts.text)
     return folder

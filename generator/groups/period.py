@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator import alerts, names, ratios, tiers
+from generator import alert_series, alerts, names, ratios, tiers
 from generator.model import SLO, Rule, RuleGroup
 from slos.schema.units import plain
 
@@ -15,7 +15,13 @@ def group(slo: SLO) -> RuleGroup:
     return RuleGroup(
         name=f"slo-period-{slo.id}",
         interval=slo.steps.slow,
-        rules=(*_promise(slo), *_ratios(slo), *_budget(slo), *alerts.slow_rules(slo)),
+        rules=(
+            *_promise(slo),
+            *alert_series.of_slo(slo),
+            *_ratios(slo),
+            *_budget(slo),
+            *alerts.slow_rules(slo),
+        ),
     )
 
 
@@ -33,6 +39,8 @@ def _promise(slo: SLO) -> Iterator[Rule]:
         sloth_spec="prometheus/v1",
         sloth_version="slo-rules-exact",
     )
+    if histogram := slo.signal.histogram:
+        yield ratios.for_people(slo, names.LATENCY_TARGET, f"vector({plain(histogram.target)})")
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:

@@ -37,10 +37,7 @@ def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact
 
 
 def _kustomization(namespace: str) -> Iterator[str]:
-    yield "apiVersion: kustomize.config.k8s.io/v1beta1"
-    yield "kind: Kustomization"
-    yield "resources:"
-    yield f"  - {text.scalar(_OBJECT)}"
+    yield from text.kustomization([PurePosixPath(_OBJECT)])
     yield "configMapGenerator:"
     yield f"  - name: {_TEMPLATES}"
     yield f"    namespace: {text.scalar(namespace)}"

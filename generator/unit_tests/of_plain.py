@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import promql_parser as ast
 
-from generator import names
+from generator import alert_series, names
 from generator.firing import plain_firing
 from generator.model import Firing
 from generator.plain import INTERVAL
@@ -68,7 +68,9 @@ def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
     at = (firing.for_ or _NONE) + INTERVAL * 2
     must = alert.no_data == "firing"
     check = _fires(alert, firing, at, alert.firing_value) if must else AlertCheck(at, firing.name)
-    yield Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), (check,))
+    labels = promql.label_set(alert_series.of_plain(firing).labels)
+    told = ValueCheck(at, f"round({names.ALERT_INFO})", ((labels, Decimal(1)),))
+    yield Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), (check, told))
 
 
 def _back_and_forth(alert: PlainAlert, firing: Firing) -> Case:

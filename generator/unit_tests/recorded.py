@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from generator import names, tiers
+from generator import alert_series, names, tiers
 from generator.model import SLO
 from generator.unit_tests import course, feed
 from generator.unit_tests.case import Case, ValueCheck
@@ -77,6 +77,25 @@ def _promise(slo: SLO, run: Course) -> Iterator[ValueCheck]:
     said = {"sloth_mode": "cli-gen-prom", "sloth_objective": plain(slo.objective)}
     said |= {"sloth_spec": "prometheus/v1", "sloth_version": "slo-rules-exact"}
     yield _check(slo, run, names.INFO, Decimal(1), said, grouped=False)
+    if histogram := slo.signal.histogram:
+        yield _check(slo, run, names.LATENCY_TARGET, histogram.target, grouped=False)
+    yield from _of_alerts(slo, run)
+
+
+def _of_alerts(slo: SLO, run: Course) -> Iterator[ValueCheck]:
+    """What dashboards read of alerts: a few series under one name."""
+    limits = [(labels, Decimal(value)) for labels, value in alert_series.thresholds(slo)]
+    infos = [(alert_series.about(firing), Decimal(1)) for firing in slo.firings]
+    for metric, found in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
+        own = names.for_people(slo)
+        shown = [(label_set({**own, **labels}), _millions(value)) for labels, value in found]
+        if shown:
+            expr = f"round({_MILLION} * {names.of(metric, slo)})"
+            yield ValueCheck(run.at(run.last), expr, tuple(sorted(shown)))
+
+
+def _millions(value: Decimal) -> Decimal:
+    return (value * _MILLION).quantize(Decimal(1))
 
 
 def _check(
@@ -90,9 +109,8 @@ def _check(
 ) -> ValueCheck:
     own = feed.groups(slo) if grouped else {}
     labels = {**own, **names.for_people(slo), **(more or {})}
-    rounded = (value * _MILLION).quantize(Decimal(1))
     expr = f"round({_MILLION} * {names.of(metric, slo)})"
-    return ValueCheck(run.at(run.last), expr, ((label_set(labels), rounded),))
+    return ValueCheck(run.at(run.last), expr, ((label_set(labels), _millions(value)),))
 
 
 def of_fine_windows(slo: SLO) -> Iterator[Case]:

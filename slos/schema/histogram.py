@@ -47,7 +47,7 @@ def above_threshold(
         errors_may_be_absent=False,
         by=tuple(by),
         sources=(good,),
-        histogram=Histogram(buckets=buckets, by=tuple(by)),
+        histogram=Histogram(buckets=buckets, target=threshold, by=tuple(by)),
     )
 
 

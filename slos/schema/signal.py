@@ -1,6 +1,7 @@
 """What every SLI comes down to: two queries, errors and total, and how to add them up."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import ClassVar
 
@@ -19,10 +20,12 @@ class Weight(Enum):
 class Histogram:
     """A classic histogram whose quantiles are worth recording.
 
-    `buckets` selects the `_bucket` series, `by` are the labels that stay.
+    `buckets` selects the `_bucket` series, `by` are the labels that stay, `target` is what an
+    observation must not exceed, in the metric's unit.
     """
 
     buckets: str
+    target: Decimal
     by: tuple[str, ...] = ()
 
 

@@ -60,6 +60,7 @@ def test_without_arguments_it_builds_slos_to_rules_in_every_format(work: Path) -
     assert {path.name for path in (work / "rules").iterdir() if path.is_dir()} == usual
     tests = files(work / "rules" / "tests")
     assert {"shop/shop-requests-quick.yaml", "team/bank/bank-requests-slow.yaml"} <= tests
+    assert "slo-overview.json" in files(work / "rules" / "grafana")
 
 
 def test_one_format_goes_straight_into_the_folder(work: Path) -> None:

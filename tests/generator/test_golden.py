@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from generator.pipeline import Settings, Source, plan, render_one
+from generator.pipeline import Settings, Source, plan, render_folder, render_one
 from slos.schema.problem import Problem
 from slos.schema.promql import parse
 from tests.generator.promtool import check_rules
@@ -18,6 +18,8 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 COMMITTED = Path(__file__).parents[2] / "rules" / "prometheus" / "agent-sre.yaml"
 CASES = ("events", "grouped", "raw", "types", "windows")
 FILES = {"prometheus": "rules", "operator": "operator"}
+# The one whose SLOs are split by labels; dashboards are much alike.
+BOARDS_OF = "grouped"
 
 
 def built(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
@@ -32,6 +34,17 @@ def expected(case: str, format_: str) -> Path:
     return GOLDEN / f"{case}.{FILES[format_]}.yaml"
 
 
+def built_boards() -> dict[str, str]:
+    """The dashboards of a case, by the names of their golden files."""
+    path = PurePosixPath(f"{BOARDS_OF}.yaml")
+    plans = plan([Source(path.name, path, (GOLDEN / path).read_bytes())], Settings()).plans
+    return {
+        f"{BOARDS_OF}.{artifact.path}": artifact.text
+        for artifact in render_folder(plans, "grafana", Settings())
+        if artifact.path.suffix == ".json"
+    }
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _updated_when_asked() -> None:
     if os.environ.get("UPDATE_GOLDENS"):
@@ -39,6 +52,8 @@ def _updated_when_asked() -> None:
             for format_ in FILES:
                 text, _ = built(case, format_)
                 expected(case, format_).write_text(text, encoding="utf-8", newline="\n")
+        for name, text in built_boards().items():
+            (GOLDEN / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def test_every_case_in_the_folder_is_tested() -> None:
@@ -53,6 +68,11 @@ def test_every_case_in_the_folder_is_tested() -> None:
 def test_a_spec_gives_exactly_the_file_that_was_accepted(case: str, format_: str) -> None:
     text, _ = built(case, format_)
     assert text == expected(case, format_).read_text(encoding="utf-8")
+
+
+def test_specs_give_exactly_the_dashboards_that_were_accepted() -> None:
+    accepted = {path.name: path.read_text(encoding="utf-8") for path in GOLDEN.glob("*.json")}
+    assert built_boards() == accepted
 
 
 @pytest.mark.parametrize("case", CASES)

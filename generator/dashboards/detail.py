@@ -1,0 +1,175 @@
+"""One SLO in detail: what was promised, what is left, how fast it goes, and who was woken."""
+
+from collections.abc import Iterator, Sequence
+
+from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
+from grafana_foundation_sdk.models import units
+
+from generator import names, panels
+from generator.dashboards import budget, parts, selection, shell, variables
+from generator.dashboards.facts import Facts
+from generator.dashboards.overview import BUDGET, BURNING
+from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, Frame, at, below
+from generator.dashboards.selection import FIRING, Selection
+from generator.dashboards.tables import Column, columns
+from generator.panels import Board
+from slos.schema.units import plain
+
+BOARD = Board.DETAIL
+_SAYS = "An SLO against its objective: budget, burn rates, events, latency, alerts."
+_QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
+
+
+def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+    """The dashboard."""
+    slo = selection.of_slo(facts)
+    board = shell.begun(BOARD, _SAYS, span="24h", others=others)
+    chosen = (variables.service(), *variables.run_labels(facts, one=True), variables.slo())
+    variables.add(board, (variables.source(), *chosen, *variables.grouping(facts)))
+    shell.mark_alerts(board, slo.of("ALERTS", FIRING))
+    for panel in (*_figures(slo), _sli(slo), _burn_rates(slo), budget.burn_down(slo)):
+        board.with_panel(panel)
+    if facts.steps:
+        board.with_panel(_events(slo))
+    if facts.latency:
+        board.with_panel(_latency(slo))
+    shell.row(board, 100, "Alerts and what to do", [_alerts(slo)])
+    return board
+
+
+def _figures(slo: Selection) -> Iterator[stat.Panel]:
+    left = f"min({slo.split(names.BUDGET_REMAINING)})"
+    burn = f"max({slo.split(names.CURRENT_BURN_RATE)})"
+    days = f"max({slo.of(names.PERIOD_DAYS)})"
+    lasts = (below(RED), at(3600, ORANGE), at(86400, GREEN))
+    told = (
+        (1, "Budget left", left, units.PercentUnit, BUDGET, "Of the rolling period."),
+        (2, "Burn rate now", burn, parts.BURN, BURNING, "1 spends the budget in a period."),
+        (
+            3, "At this rate gone in", f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
+            units.DurationSeconds, lasts, "If it goes on like now; empty while nothing burns.",
+        ),
+        (
+            4, "Errors left", f"floor(min({slo.split(names.PERIOD_EVENTS_REMAINING)}))",
+            units.Short, (below(RED), at(1, GREEN)),
+            "That may still happen in the period; empty where time is weighed, not events.",
+        ),
+        (
+            5, "Objective", f"max({slo.of(names.OBJECTIVE)})",
+            units.PercentUnit, (below(BLUE),), "What was promised.",
+        ),
+        (
+            6, "Alerts firing", f"count({slo.of('ALERTS', FIRING)}) or vector(0)",
+            units.Short, (below(GREEN), at(1, RED)), "Of this SLO, all severities.",
+        ),
+    )  # fmt: skip
+    for id_, title, expr, unit, steps, says in told:
+        yield parts.figure(
+            Frame(id_, title, says, 4, 4), parts.now(expr), unit=unit, steps=steps
+        ).no_value("none")
+
+
+def _sli(slo: Selection) -> timeseries.Panel:
+    says = (
+        "The share of good events: over the shortest window, and over the rolling period that the "
+        "budget is made of. Below the line the promise is broken."
+    )
+    now = slo.times(slo.split(names.CURRENT_BURN_RATE), names.ERROR_BUDGET)
+    period = slo.times(slo.split(names.PERIOD_BURN_RATE), names.ERROR_BUDGET)
+    panel = parts.graph(
+        Frame(panels.SLI.panel, "SLI against objective", says),
+        parts.over_time(f"1 - {now}", f"now{slo.groups}"),
+        parts.over_time(f"1 - {period}", f"period{slo.groups}"),
+        parts.over_time(slo.of(names.OBJECTIVE), "objective"),
+        unit=units.PercentUnit,
+    )
+    panel.override_by_name("objective", parts.dashed(RED))
+    return panel.axis_soft_min(1).max(1)
+
+
+def _burn_rates(slo: Selection) -> timeseries.Panel:
+    """Every window's burn rate, and the lines that alerts compare them with."""
+    says = (
+        "How many times faster than allowed errors come, over each window. A burn alert fires "
+        "while both its windows are above its dashed line. A click on that leads to its runbook."
+    )
+    ratios = slo.split("", f'__name__=~"{names.error_ratio_pattern()}"')
+    key = f"{names.ALERT}, {slo.key}"
+    told = f"max by ({key}, {names.RUNBOOK_URL}) ({slo.of(names.ALERT_INFO)})"
+    limit = slo.of(names.BURN_THRESHOLD)
+    limits = (
+        f"{limit} * on ({key}) group_left ({names.RUNBOOK_URL}) {told} or {limit} unless on ({key})"
+        f" {slo.of(names.ALERT_INFO)}"
+    )
+    panel = parts.graph(
+        Frame(panels.BURN_RATES.panel, "Burn rates and alert thresholds", says),
+        parts.over_time(
+            slo.times(ratios, names.ERROR_BUDGET, "/"), f"{{{{{names.WINDOW}}}}}{slo.groups}"
+        ),
+        parts.over_time(limits, f"{{{{{names.ALERT}}}}} over {{{{{names.WINDOW}}}}}"),
+        unit=parts.BURN,
+    )
+    runbook = parts.link("Runbook", f"${{__field.labels.{names.RUNBOOK_URL}}}", leaves=True)
+    link = parts.shown("links", [runbook.build()])
+    return panel.override_by_query("B", [*parts.dashed(RED), link])
+
+
+def _events(slo: Selection) -> timeseries.Panel:
+    says = "Events a second as the rules count them; slices of time where the SLO has no events."
+    bad = _counted(slo, names.errors)
+    panel = parts.bars(
+        Frame(panels.EVENTS.panel, "Events, good and bad", says),
+        parts.over_time(f"{_counted(slo, names.total)} - ({bad})", "good"),
+        parts.over_time(bad, "bad"),
+        unit=units.EventsPerSecond,
+    )
+    panel.override_by_name("good", parts.painted(GREEN))
+    return panel.override_by_name("bad", parts.painted(RED))
+
+
+def _counted(slo: Selection, name: names.OfStep) -> str:
+    """Events a second, from the counts of whatever step the SLO has."""
+    each = (
+        f"sum(avg_over_time({slo.split(name(step))}[$__rate_interval])) / {plain(step.seconds)}"
+        for step in slo.facts.steps
+    )
+    return "(" + " or ".join(each) + ")"
+
+
+def _latency(slo: Selection) -> timeseries.Panel:
+    says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
+    measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
+    panel = parts.graph(
+        Frame(24, "P50, P95, P99", says, 24),
+        parts.over_time(f"max by ({names.QUANTILE}) ({measured})", f"P{{{{{names.QUANTILE}}}}}"),
+        parts.over_time(f"max({slo.of(names.LATENCY_TARGET)})", "target"),
+        unit=units.Seconds,
+    ).no_value("this SLO has no latency")
+    for quantile, color in _QUANTILE_COLORS.items():
+        panel.override_by_name(f"P{quantile}", parts.painted(color))
+    return panel.override_by_name("target", parts.dashed(RED))
+
+
+def _alerts(slo: Selection) -> table.Panel:
+    """All alerts of the SLO, firing or not, each with its runbook."""
+    key = f"{names.ALERT}, {slo.key}"
+    labels = f"{names.ALERT}, {names.SEVERITY}, {names.RUNBOOK_URL}"
+    info = f"max by ({labels}, {slo.key}) ({slo.of(names.ALERT_INFO)})"
+    firing = f"max by ({key}) ({slo.of('ALERTS', FIRING)})"
+    limit = f"min by ({labels}) ({slo.of(names.BURN_THRESHOLD)} * on ({key}) group_left"
+    panel = parts.listing(
+        Frame(30, "Alerts of this SLO", "Each alert leads to its runbook.", 24, 7),
+        parts.rows(f"max by ({labels}) ({info} * on ({key}) group_left () {firing} or 0 * {info})"),
+        parts.rows(f"{limit} ({names.SEVERITY}, {names.RUNBOOK_URL}) {info})"),
+    )
+    runbook = parts.link("Runbook", f"${{__data.fields.{names.RUNBOOK_URL}}}", leaves=True)
+    states = (("0", "silent", GREEN), ("1", "firing", RED))
+    return columns(
+        panel,
+        Column(names.ALERT, "Alert", links=(runbook,)),
+        Column(names.SEVERITY, "Severity", width=120),
+        Column("Value #A", "State", texts=states, width=120),
+        Column("Value #B", "Fires from", unit=parts.BURN, width=160),
+        Column(names.RUNBOOK_URL, links=(runbook,)),
+        worst="State",
+    )

@@ -1,0 +1,61 @@
+"""What dashboards need to know of a run's specs; it does not grow with their number."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from generator.model import Plan, RecordingRule
+from slos.schema.contract import PREFIX
+from slos.schema.plain import PlainAlert
+from slos.schema.units import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that differs between the dashboards of one run and of another.
+
+    Attributes:
+        run_labels: labels of the run, which tell its SLOs from those of others.
+        grouping: labels that split some SLO.
+        steps: in which events are counted, each once.
+        latency: whether some SLO has quantiles.
+        probe: whether some rule reads what slo-probe exports.
+        recorded: names of metrics that some rule records.
+        alerts: those that belong to no SLO.
+    """
+
+    run_labels: tuple[str, ...] = ()
+    grouping: tuple[str, ...] = ()
+    steps: tuple[Duration, ...] = ()
+    latency: bool = False
+    probe: bool = False
+    recorded: frozenset[str] = frozenset()
+    alerts: tuple[PlainAlert, ...] = ()
+
+    def limit(self, *read: str) -> Decimal | None:
+        """The threshold of the plain alert whose query holds all these texts, if there is one."""
+        found = (each.threshold for each in self.alerts if all(one in each.query for one in read))
+        return next(found, None)
+
+
+def of(plans: Sequence[Plan]) -> Facts:
+    """The facts of a run."""
+    slos = [slo for plan in plans for part in plan.parts for slo in part.slos]
+    rules = [rule for plan in plans for group in plan.groups for rule in group.rules]
+    of_run = {label for slo in slos for label in slo.run_labels}
+    return Facts(
+        run_labels=tuple(sorted(of_run)),
+        grouping=tuple(sorted({label for slo in slos for label in slo.signal.by} - of_run)),
+        steps=tuple(sorted({slo.steps.fine for slo in slos})),
+        latency=any(slo.signal.histogram for slo in slos),
+        probe=any(PREFIX in rule.expr for rule in rules),
+        recorded=frozenset(rule.record for rule in rules if isinstance(rule, RecordingRule)),
+        alerts=tuple(_plain(plans)),
+    )
+
+
+def _plain(plans: Sequence[Plan]) -> Iterator[PlainAlert]:
+    for plan in plans:
+        for part in plan.parts:
+            if part.spec:
+                yield from part.spec.alerts

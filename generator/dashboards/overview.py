@@ -1,0 +1,202 @@
+"""The overview: every SLO on one page, what hurts most on top."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import dashboard, stat, table, timeseries
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.dashboard import Threshold
+
+from generator import names, panels
+from generator.dashboards import parts, selection, shell, variables
+from generator.dashboards.facts import Facts
+from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, YELLOW, Frame, at, below
+from generator.dashboards.selection import FIRING, Selection
+from generator.dashboards.tables import Column, columns
+from generator.panels import Board, Place
+
+BOARD = Board.OVERVIEW
+_SAYS = "Budgets, burn rates and alerts of all SLOs."
+_PAGE = f'{names.SLOTH_SEVERITY}="page"'
+_OTHER = f'{names.SLOTH_SEVERITY}!="page"'
+# Ten times the burn rate counts up to this; what burns too fast outweighs what is merely spent.
+_BURN_AT_MOST = 90
+
+
+def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+    """The dashboard."""
+    every = selection.of_services(facts)
+    board = shell.begun(BOARD, _SAYS, span="6h", others=others)
+    chosen = (variables.service(), *variables.run_labels(facts, one=False))
+    variables.add(board, (variables.source(), *chosen))
+    shell.mark_alerts(board, every.of("ALERTS", FIRING, _PAGE), title="Pages")
+    for figure in _figures(every):
+        board.with_panel(figure)
+    board.with_panel(_firing(every, "SLO"))
+    board.with_panel(_slos(every))
+    shell.row(board, 100, "The worst over time", _worst(every))
+    return board
+
+
+def to(place: Place | Board, *chosen: str) -> str:
+    """A link from one of ours into another, with time and data source as they are."""
+    board, panel = (place.board, place.panel) if isinstance(place, Place) else (place, 0)
+    seen = [f"viewPanel={panel}"] if panel else []
+    query = "&".join([*chosen, "${datasource:queryparam}", "${__url_time_range}", *seen])
+    return f"/d/{board}?{query}"
+
+
+def detail_of(every: Selection, place: Place | Board) -> str:
+    """A link from a row into the detail of its SLO."""
+    labels = {"slo": names.ID} | {panels.variable(label): label for label in every.facts.run_labels}
+    chosen = (
+        f"var-{name}=${{__data.fields.{label}:percentencode}}" for name, label in labels.items()
+    )
+    return to(place, *chosen)
+
+
+def _figures(every: Selection) -> list[stat.Panel]:
+    by = every.identity
+    slos = f"max by ({by}) ({every.of(names.OBJECTIVE)})"
+    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
+    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
+    told = (
+        (1, "SLOs", f"count({slos})", "Promises that are kept watch over.", (below(BLUE),)),
+        (2, "Budget gone", _count(f"{left} <= 0"), "SLOs with nothing left.", _any(RED)),
+        (3, "Burning", _count(f"{burn} > 1"), "SLOs that spend more than they may.", _any(ORANGE)),
+        (4, "Pages firing", _count(every.of("ALERTS", FIRING, _PAGE)), "Someone is up.", _any(RED)),
+        (
+            5, "Other alerts firing", _count(every.of("ALERTS", FIRING, _OTHER)),
+            "Tickets, missing data, and alerts that belong to no SLO.", _any(ORANGE),
+        ),
+        (
+            6, "Without data", _count(f"{slos} unless on ({every.key}) {burn}"),
+            "SLOs of which nothing is known just now: no events, or nobody counts them.",
+            _any(YELLOW),
+        ),
+    )  # fmt: skip
+    return [
+        parts.figure(Frame(id_, title, says, 4, 4), parts.now(expr), unit=units.Short, steps=steps)
+        for id_, title, expr, says, steps in told
+    ]
+
+
+def _count(expr: str) -> str:
+    return f"count({expr}) or vector(0)"
+
+
+def _any(color: str) -> tuple[Threshold, ...]:
+    return below(GREEN), at(1, color)
+
+
+def _firing(every: Selection, title: str) -> table.Panel:
+    """Alerts that fire, each with its way to the SLO and to the runbook."""
+    says = (
+        "Each alert leads to its runbook, each SLO to its detail. "
+        "An alert without an SLO belongs to the service alone."
+    )
+    labels = f"{names.ALERT}, {names.SEVERITY}, {every.identity}, {names.RUNBOOK_URL}"
+    since = every.alerts("ALERTS_FOR_STATE")
+    panel = parts.listing(
+        Frame(panels.FIRING.panel, "Firing now", says, 24, 7),
+        parts.rows(f"1000 * min by ({labels}) ({since})"),
+    ).no_value("nothing fires")
+    page = parts.link("Runbook", f"${{__data.fields.{names.RUNBOOK_URL}}}", leaves=True)
+    more = parts.link("Burn rates", detail_of(every, panels.BURN_RATES))
+    return columns(
+        panel,
+        Column(names.ALERT, "Alert", links=(page,)),
+        Column(names.SEVERITY, "Severity", texts=_SEVERITIES, width=120),
+        Column(names.SERVICE, "Service"),
+        Column(names.SLO_NAME, title, links=(more,)),
+        *(Column(label) for label in every.facts.run_labels),
+        Column("Value", "Since", unit=units.DateTimeFromNow, width=180),
+        Column(names.RUNBOOK_URL, hidden=True),
+        Column(names.ID, hidden=True),
+        worst="Since",
+    )
+
+
+_SEVERITIES = (
+    ("critical", "critical", RED),
+    ("warning", "warning", ORANGE),
+    ("info", "info", BLUE),
+)
+
+
+def hurts(every: Selection) -> str:
+    """How much an SLO hurts, as a number to sort by: what fires, what burns, what is spent."""
+    by = every.identity
+    base = f"0 * max by ({by}) ({every.of(names.OBJECTIVE)})"
+
+    def filled(expr: str) -> str:
+        return f"({expr} or {base})"
+
+    def fires(matcher: str) -> str:
+        return filled(f"(count by ({by}) ({every.of('ALERTS', FIRING, matcher)}) > bool 0)")
+
+    burn = filled(f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})")
+    left = filled(f"1 - min by ({by}) ({every.of(names.BUDGET_REMAINING)})")
+    return (
+        f"1000 * {fires(_PAGE)} + 100 * {fires(_OTHER)}"
+        f" + clamp(10 * {burn}, 0, {_BURN_AT_MOST}) + 9 * clamp({left}, 0, 1)"
+    )
+
+
+def _slos(every: Selection) -> table.Panel:
+    says = (
+        "The worst first: 1000 for a page that fires, 100 for any other alert, ten times the burn "
+        "rate (90 at most), and 9 times the share of the budget that is spent. Of an SLO with "
+        "groups, each column shows the worst group."
+    )
+    asked = map(parts.rows, _of_each(every))
+    detail = parts.link("Detail", detail_of(every, Board.DETAIL))
+    return columns(
+        parts.listing(Frame(11, "SLOs by what hurts", says, 24, 14), *asked),
+        Column(names.SLO_NAME, "SLO", links=(detail,)),
+        Column(names.SERVICE, "Service"),
+        *(Column(label) for label in every.facts.run_labels),
+        Column("Value #B", "Budget left", unit=units.PercentUnit, steps=BUDGET),
+        Column("Value #C", "Burn rate now", unit=parts.BURN, steps=BURNING),
+        Column("Value #D", "At this rate gone in", unit=units.DurationSeconds),
+        Column("Value #E", "Errors left", unit=units.Short),
+        Column("Value #F", "Firing", unit=units.Short, steps=(below("transparent"), at(1, RED))),
+        Column("Value #G", "Objective", unit=units.PercentUnit),
+        Column("Value #A", "Hurts", unit=units.Short),
+        Column(names.ID, hidden=True),
+        worst="Hurts",
+    )
+
+
+def _of_each(every: Selection) -> tuple[str, ...]:
+    """What is asked of every SLO, the worst group of each."""
+    by = every.identity
+    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
+    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
+    days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
+    return (
+        hurts(every),
+        left,
+        burn,
+        f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
+        f"floor(min by ({by}) ({every.of(names.PERIOD_EVENTS_REMAINING)}))",
+        f"count by ({by}) ({every.of('ALERTS', FIRING)})",
+        f"max by ({by}) ({every.of(names.OBJECTIVE)})",
+    )
+
+
+BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
+BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
+
+
+def _worst(every: Selection) -> list[timeseries.Panel]:
+    by, legend = every.identity, f"{{{{{names.ID}}}}}"
+    burn = f"topk(10, max by ({by}) ({every.of(names.CURRENT_BURN_RATE)}))"
+    left = f"bottomk(10, min by ({by}) ({every.of(names.BUDGET_REMAINING)}))"
+    says = "1 spends exactly the budget in a period. At any moment, the ten that burn fastest."
+    lasts = "At any moment, the ten with the least left of their rolling period."
+    fast = parts.graph(Frame(20, "Burn rate", says), parts.over_time(burn, legend), unit=parts.BURN)
+    low = parts.graph(
+        Frame(21, "Budget left", lasts), parts.over_time(left, legend), unit=units.PercentUnit
+    )
+    gone = (below(RED), at(0, GREEN))
+    return [parts.lined(fast, below(GREEN), at(1, RED)), parts.lined(low, *gone)]

@@ -1,0 +1,187 @@
+"""Panels of each kind, begun the same way, so that a dashboard says only what is its own."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from grafana_foundation_sdk.builders import (
+    barchart,
+    bargauge,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import (
+    common as looks,
+)
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
+    DataSourceRef,
+    DynamicConfigValue,
+    FieldColorModeId,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+Panel = TypeVar(
+    "Panel",
+    barchart.Panel,
+    bargauge.Panel,
+    stat.Panel,
+    statetimeline.Panel,
+    table.Panel,
+    timeseries.Panel,
+)
+
+SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
+BURN = "suffix: x"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a panel hangs and what stands above it.
+
+    Attributes:
+        id: stays the same for good, for links name it.
+        title: in a few words.
+        says: how to read it.
+        width: of the 24 columns.
+        height: in rows of the grid.
+    """
+
+    id: int
+    title: str
+    says: str
+    width: int = 12
+    height: int = 8
+
+
+def over_time(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
+    """A query for a graph."""
+    return prometheus.Dataquery().expr(expr).legend_format(legend).range()
+
+
+def now(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
+    """A query for the present value."""
+    return prometheus.Dataquery().expr(expr).legend_format(legend).instant()
+
+
+def rows(expr: str) -> prometheus.Dataquery:
+    """A query whose series are the rows of a table."""
+    return prometheus.Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
+
+
+def graph(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
+    """Lines over time, with the last and the highest value in the legend."""
+    legend = looks.VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE)
+    legend.placement(common.LegendPlacement.BOTTOM).show_legend(show_legend=True)
+    tooltip = looks.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
+    panel = _begun(timeseries.Panel(), frame, queries).unit(unit).axis_soft_min(0)
+    panel.legend(legend.calcs(["lastNotNull", "max"])).line_width(2).fill_opacity(0)
+    return panel.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
+
+
+def bars(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
+    """Counts over time, stacked."""
+    stacking = looks.StackingConfig().mode(common.StackingMode.NORMAL)
+    panel = graph(frame, *queries, unit=unit).draw_style(common.GraphDrawStyle.BARS)
+    return panel.stacking(stacking).fill_opacity(80).line_width(0)
+
+
+def figure(
+    frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
+) -> stat.Panel:
+    """One number, coloured by what it means."""
+    panel = _begun(stat.Panel(), frame, queries).unit(unit).thresholds(limits(*steps))
+    panel.graph_mode(common.BigValueGraphMode.NONE)
+    return panel.color_mode(common.BigValueColorMode.BACKGROUND).reduce_options(_last())
+
+
+def levels(
+    frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
+) -> bargauge.Panel:
+    """A few present values side by side."""
+    panel = _begun(bargauge.Panel(), frame, queries).unit(unit).thresholds(limits(*steps)).min(0)
+    panel.orientation(common.VizOrientation.HORIZONTAL).reduce_options(_last())
+    return panel.display_mode(common.BarGaugeDisplayMode.GRADIENT)
+
+
+def states(frame: Frame, *queries: prometheus.Dataquery) -> statetimeline.Panel:
+    """What was on and what was off, over time."""
+    panel = _begun(statetimeline.Panel(), frame, queries)
+    panel.thresholds(limits(below(RED), at(1, GREEN)))
+    color = dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
+    return panel.color_scheme(color).show_value(common.VisibilityMode.NEVER)
+
+
+def chart(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> barchart.Panel:
+    """Bars for names, one below the other, stacked."""
+    panel = _begun(barchart.Panel(), frame, queries).unit(unit)
+    panel.orientation(common.VizOrientation.HORIZONTAL).stacking(common.StackingMode.NORMAL)
+    return panel.legend(looks.VizLegendOptions().show_legend(show_legend=False))
+
+
+def listing(frame: Frame, *queries: prometheus.Dataquery) -> table.Panel:
+    """A table; `columns` says which."""
+    return _begun(table.Panel(), frame, queries)
+
+
+def below(color: str) -> Threshold:
+    """The colour beneath all limits."""
+    return Threshold(value=None, color=color)
+
+
+def at(value: float, color: str) -> Threshold:
+    """The colour from a limit on."""
+    return Threshold(value=value, color=color)
+
+
+def limits(*steps: Threshold) -> dashboard.ThresholdsConfig:
+    """Colours by absolute limits, the lowest first."""
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(list(steps))
+
+
+def dashed(color: str) -> list[DynamicConfigValue]:
+    """How a line looks that is a limit, not a measurement."""
+    style = common.LineStyle(fill="dash", dash=[10, 10])
+    return [shown("custom.lineStyle", style), shown("custom.lineWidth", 1), *painted(color)]
+
+
+def painted(color: str) -> list[DynamicConfigValue]:
+    """One colour, whatever the palette."""
+    return [shown("color", {"mode": "fixed", "fixedColor": color})]
+
+
+def shown(what: str, value: object) -> DynamicConfigValue:
+    """One thing about how some values look."""
+    return DynamicConfigValue(id_val=what, value=value)
+
+
+def lined(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
+    """A graph with its limits as dashed lines."""
+    style = looks.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+    return panel.thresholds(limits(*steps)).thresholds_style(style)
+
+
+def link(title: str, url: str, *, leaves: bool = False) -> dashboard.DashboardLink:
+    """A link of a panel or of a value; `leaves` for one that leads out of Grafana."""
+    built = dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
+    return built.target_blank(leaves)
+
+
+def _begun(panel: Panel, frame: Frame, queries: Iterable[prometheus.Dataquery]) -> Panel:
+    panel.id(frame.id).title(frame.title).description(frame.says).datasource(SOURCE)
+    panel.span(frame.width).height(frame.height)
+    for ref, query in zip("ABCDEFGHIJ", queries, strict=False):
+        panel.with_target(query.ref_id(ref).datasource(SOURCE))
+    return panel
+
+
+def _last() -> looks.ReduceDataOptions:
+    return looks.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)

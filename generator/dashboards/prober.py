@@ -1,0 +1,232 @@
+"""The prober: what became of its events, and whether it can be trusted."""
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import dashboard, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import units
+
+from generator import names, panels
+from generator.dashboards import parts, shell, stages, variables
+from generator.dashboards.facts import Facts
+from generator.dashboards.parts import GREEN, ORANGE, RED, YELLOW, Frame, at, below, over_time
+from generator.dashboards.selection import FIRING
+from generator.dashboards.tables import Column, columns
+from generator.panels import Board
+from slos.schema import contract
+from slos.schema.contract import CheckResult, LeakVerdict, Verdict
+
+BOARD = Board.PROBER
+_SAYS = "What slo-probe sent, what became of it, and how the prober itself is."
+CHOSEN = 'probe=~"$probe", path=~"$path"'
+PROBE = 'probe=~"$probe"'
+_RATE = "[$__rate_interval]"
+_DAY = 86400
+_VERDICT_COLORS = {
+    Verdict.OK: GREEN,
+    Verdict.LATE: YELLOW,
+    Verdict.LOST: RED,
+    Verdict.DUPLICATED: "purple",
+    Verdict.CORRUPTED: "dark-red",
+    Verdict.REJECTED: ORANGE,
+    Verdict.UNREACHABLE: "dark-orange",
+    Verdict.TIMEOUT: "light-red",
+    Verdict.UNKNOWN: "gray",
+}
+
+
+def built(_: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+    """The dashboard."""
+    board = shell.begun(BOARD, _SAYS, span="6h", others=others)
+    chosen = (
+        variables.several(label, f"label_values({contract.PROBE_RUNS}, {label})")
+        for label in ("probe", "path")
+    )
+    variables.add(board, (variables.source(), *chosen))
+    services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}", {names.ID}=""'
+    shell.mark_alerts(board, f"ALERTS{{{FIRING}, {services}}}")
+    shell.row(board, 100, "Verdicts and stages", [*_verdicts(), *stages.panels_of(CHOSEN)])
+    shell.row(board, 101, "Schedule and canary", _schedule())
+    shell.row(board, 102, "Left behind", _left())
+    shell.row(board, 103, "Leaks", [_leaks(), _slopes()])
+    shell.row(board, 104, "Sources", _sources())
+    shell.row(board, 105, "The target and the prober itself", [*_target(), *_itself()])
+    return board
+
+
+def _risen(metric: str, by: str, *matchers: str) -> str:
+    """How often something happened in each step of a graph."""
+    selector = f"{{{', '.join(matchers)}}}" if matchers else ""
+    return f"sum by ({by}) (increase({metric}{selector}{_RATE}))"
+
+
+def _bars(frame: Frame, metric: str, by: str, *matchers: str) -> timeseries.Panel:
+    legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
+    query = over_time(_risen(metric, by, *matchers), legend)
+    return parts.bars(frame, query, unit=units.Short)
+
+
+def _verdicts() -> list[timeseries.Panel]:
+    says = "Runs by what became of them; unknown is the prober's own fault and counts nowhere."
+    runs = _bars(
+        Frame(panels.VERDICTS.panel, "Verdicts", says), contract.PROBE_RUNS, "verdict", CHOSEN
+    )
+    for verdict, color in _VERDICT_COLORS.items():
+        runs.override_by_name(verdict, parts.painted(color))
+    failed = _bars(
+        Frame(panels.CHECKS.panel, "Checks that failed", "Of VAL-008's criteria, by name."),
+        contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
+    )  # fmt: skip
+    return [runs, failed]
+
+
+def _schedule() -> list[timeseries.Panel]:
+    lag = f"sum by (le, probe) (rate({contract.SCHEDULE_LAG}_bucket{{{PROBE}}}{_RATE}))"
+    says = "Seconds from the intended send to the actual one; latencies count from the intended."
+    sent = parts.graph(
+        Frame(20, "Send lag, P50 and P99", says, 12),
+        over_time(f"histogram_quantile(0.5, {lag})", "P50 {{probe}}"),
+        over_time(f"histogram_quantile(0.99, {lag})", "P99 {{probe}}"),
+        unit=units.Seconds,
+    )
+    parts.lined(sent, below(GREEN), at(0.25, RED))
+    missed = _bars(
+        Frame(panels.MISSED.panel, "Missed slots", "Slots of the plan that were not used.", 12),
+        contract.MISSED_RUNS, "probe", PROBE,
+    )  # fmt: skip
+    flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE}}})"
+    running = parts.graph(
+        Frame(22, "In flight", "Runs under way.", 12), over_time(flight, "{{probe}}"),
+        unit=units.Short,
+    )  # fmt: skip
+    called = _bars(
+        Frame(
+            panels.CANARY.panel, "Calls of the canary",
+            "after_verdict came too late to change anything; the others are of strangers.",
+            12,
+        ),
+        contract.CANARY_REQUESTS, "outcome",
+    )  # fmt: skip
+    return [sent, missed, running, called]
+
+
+def _left() -> list[timeseries.Panel]:
+    says = "Linear issues and alerts that should have been cleaned up by now."
+    orphans = parts.graph(
+        Frame(panels.ORPHANS.panel, "Orphans", says, 8),
+        over_time(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
+        unit=units.Short,
+    )
+    parts.lined(orphans, below(GREEN), at(1, RED))
+    failed = _bars(
+        Frame(panels.CLEANUP.panel, "Clean-ups that failed", "They are tried again.", 8),
+        contract.CLEANUP_FAILURES, "kind",
+    )  # fmt: skip
+    issues = _bars(
+        Frame(32, "Linear issues of a run", "One is right; none and several are not.", 8),
+        contract.LINEAR_ISSUES, "count",
+    )  # fmt: skip
+    return [orphans, failed, issues]
+
+
+def _leaks() -> table.Panel:
+    says = "What each leak test says; the bounds are those of the growth of the floor in an hour."
+    by = "signal, replica"
+    asked = (
+        f"max by ({by}) ({contract.LEAK_VERDICT})",
+        f"max by ({by}) ({contract.LEAK_SLOPE})",
+        f"min by ({by}) ({contract.LEAK_SLOPE_LOW})",
+        f"max by ({by}) ({contract.LEAK_SLOPE_HIGH})",
+        f"max by ({by}) ({contract.LEAK_SAMPLES})",
+        f"max by ({by}) ({contract.LEAK_EPOCH_AGE})",
+    )
+    colors = ("gray", GREEN, ORANGE, RED)
+    verdicts = tuple(
+        (str(int(each)), each.name.lower(), color)
+        for each, color in zip(LeakVerdict, colors, strict=True)
+    )
+    panel = parts.listing(
+        Frame(panels.LEAKS.panel, "Leak tests", says, 14, 8), *map(parts.rows, asked)
+    )
+    return columns(
+        panel,
+        Column("signal", "Signal"),
+        Column("replica", "Replica"),
+        Column("Value #A", "Verdict", texts=verdicts),
+        Column("Value #B", "Growth an hour", unit=units.SiShort),
+        Column("Value #C", "at least", unit=units.SiShort),
+        Column("Value #D", "at most", unit=units.SiShort),
+        Column("Value #E", "Floors", unit=units.Short),
+        Column("Value #F", "Since the start", unit=units.DurationSeconds),
+        worst="Verdict",
+    )
+
+
+def _slopes() -> timeseries.Panel:
+    return parts.graph(
+        Frame(41, "Growth of the floor", "In an hour, in the unit of the signal.", 10),
+        over_time(f"max by (signal, replica) ({contract.LEAK_SLOPE})", "{{signal}} {{replica}}"),
+        unit=units.SiShort,
+    )
+
+
+def _sources() -> list[timeseries.Panel]:
+    failed = _bars(
+        Frame(50, "Questions not answered", "By the source that did not.", 8),
+        contract.OBSERVER_FAILURES, "source",
+    )  # fmt: skip
+    differ = _bars(
+        Frame(51, "Sources that disagree", "Runs of which they differ by over a second.", 8),
+        contract.SOURCE_DISAGREEMENTS, "stage",
+    )  # fmt: skip
+    skew = parts.graph(
+        Frame(panels.SKEW.panel, "Clock skew", "By how much a peer's clock is ahead.", 8),
+        over_time(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
+        unit=units.Seconds,
+    )
+    return [failed, differ, parts.lined(skew, below(RED), at(-1, GREEN), at(1, RED))]
+
+
+def _target() -> list[statetimeline.Panel | timeseries.Panel]:
+    says = "What /health and /ready of the target answer, one line each."
+    phases = f"max by (target, phase) ({contract.TARGET_PHASE})"
+    cold = _bars(
+        Frame(62, "Cold starts", "Times the target was woken from zero replicas.", 8),
+        contract.COLD_STARTS, "target",
+    )  # fmt: skip
+    expires = f"min by (target) ({contract.TLS_EXPIRY}) - time()"
+    certificate = parts.graph(
+        Frame(63, "Certificate expires in", "Empty for a target without TLS.", 8),
+        over_time(expires, "{{target}}"),
+        unit=units.DurationSeconds,
+    )
+    return [
+        parts.states(
+            Frame(panels.TARGET.panel, "Up and ready", says, 8),
+            over_time(f"min by (target) ({contract.UP})", "up {{target}}"),
+            over_time(f"min by (target) ({contract.READY})", "ready {{target}}"),
+        ),
+        parts.graph(
+            Frame(61, "Phases of a request", "Name, connection, TLS, reply of the last look.", 8),
+            over_time(phases, "{{target}} {{phase}}"),
+            unit=units.Seconds,
+        ),
+        cold,
+        parts.lined(certificate, below(RED), at(7 * _DAY, ORANGE), at(21 * _DAY, GREEN)),
+    ]
+
+
+def _itself() -> list[timeseries.Panel | statetimeline.Panel]:
+    says = "Of several replicas one sends; the configuration in use is the last one read."
+    return [
+        _bars(
+            Frame(panels.JOURNAL.panel, "Journal operations that failed", "Probing goes on.", 8),
+            contract.JOURNAL_FAILURES, "operation",
+        ),
+        parts.states(
+            Frame(panels.STATE.panel, "Lease and configuration", says, 8),
+            over_time(f"max({contract.LEASE_HELD})", "someone holds the lease"),
+            over_time(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration in use"),
+            over_time(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals whole"),
+            over_time(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,79 @@
+"""Selectors and joins over the recorded series, with the variables of a dashboard in them."""
+
+from dataclasses import dataclass
+
+from generator import names, panels
+from generator.dashboards.facts import Facts
+
+FIRING = 'alertstate="firing"'
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is chosen in a dashboard.
+
+    Attributes:
+        facts: which labels there are.
+        chosen: the matcher of the SLO, or of the services.
+    """
+
+    facts: Facts
+    chosen: str
+
+    @property
+    def key(self) -> str:
+        """The labels by which series of one SLO meet."""
+        return ", ".join((names.ID, *self.facts.run_labels))
+
+    @property
+    def identity(self) -> str:
+        """The labels that tell people which SLO it is."""
+        return f"{names.SERVICE}, {names.SLO_NAME}, {self.key}"
+
+    def of(self, metric: str, *matchers: str) -> str:
+        """Series that are one for each SLO."""
+        return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels))
+
+    def split(self, metric: str, *matchers: str) -> str:
+        """Series that are one for each group of an SLO."""
+        within = _by(self.facts.grouping)
+        return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels), *within)
+
+    def times(self, measured: str, metric: str, operator: str = "*") -> str:
+        """A series of each group with the one of its SLO."""
+        return f"{measured} {operator} on ({self.key}) group_left () {self.of(metric)}"
+
+    @property
+    def groups(self) -> str:
+        """The part of a legend that tells groups apart."""
+        return "".join(f" {{{{{label}}}}}" for label in self.facts.grouping)
+
+    def alerts(self, metric: str = "ALERTS", *matchers: str) -> str:
+        """Alerts of the SLO, or of the services, with their runbooks where those are known."""
+        key = f"{names.ALERT}, {names.SERVICE}, {self.key}"
+        told = f"max by ({key}, {names.RUNBOOK_URL}) ({names.ALERT_INFO})"
+        found = self.of(metric, *matchers)
+        if metric != "ALERTS":
+            found = f"({found} and ignoring (alertstate) {self.of('ALERTS', FIRING)})"
+        return (
+            f"{found} * on ({key}) group_left ({names.RUNBOOK_URL}) {told}"
+            f" or {found} unless on ({key}) {names.ALERT_INFO}"
+        )
+
+
+def of_slo(facts: Facts) -> Selection:
+    """One SLO."""
+    return Selection(facts, f'{names.ID}="$slo"')
+
+
+def of_services(facts: Facts) -> Selection:
+    """All SLOs of some services."""
+    return Selection(facts, f'{names.SERVICE}=~"$service"')
+
+
+def _by(labels: tuple[str, ...]) -> list[str]:
+    return [f'{label}=~"${panels.variable(label)}"' for label in labels]
+
+
+def _selector(metric: str, *matchers: str) -> str:
+    return f"{metric}{{{', '.join(matchers)}}}"

@@ -1,0 +1,79 @@
+"""Stages of the pipeline: how they follow each other, and how long each takes over time."""
+
+from grafana_foundation_sdk.builders import barchart, timeseries
+from grafana_foundation_sdk.models import units
+
+from generator import panels
+from generator.dashboards import parts
+from generator.dashboards.parts import Frame, over_time
+from generator.dashboards.tables import ordered
+from slos.schema import contract
+from slos.schema.contract import Stage
+
+# Every stage is timed from the intended send, but for these, which begin where another ends.
+_AFTER = {
+    Stage.LAMBDA_EXECUTION: Stage.REMEDIATION_SELECTION,
+    Stage.VERIFICATION: Stage.END_TO_END,
+}
+_BUCKETS = f"{contract.STAGE_DURATION}_bucket"
+
+
+def panels_of(chosen: str) -> list[barchart.Panel | timeseries.Panel]:
+    """The waterfall, and what it is made of."""
+    return [_waterfall(chosen), _over_time(chosen)]
+
+
+def _waterfall(chosen: str) -> barchart.Panel:
+    says = (
+        "From the intended send on, the P95 of each stage in what is shown; a stage that nobody "
+        "saw is not there. Selection is an upper bound where the canary saw it."
+    )
+    takes = _quantile(chosen, "$__range")
+    panel = parts.chart(
+        Frame(panels.STAGES.panel, "Stage waterfall", says),
+        parts.rows(_begins(takes)),
+        parts.rows(takes),
+        parts.rows(f"{_order()} and on (stage) {takes}"),
+        unit=units.Seconds,
+    )
+    ordered(panel, "Value #C", [("stage", ""), ("Value #A", "begins"), ("Value #B", "takes")])
+    clear = parts.shown("custom.fillOpacity", 0)
+    line = parts.shown("custom.lineWidth", 0)
+    panel.override_by_name("begins", [clear, line, *parts.painted("transparent")])
+    return panel.x_field("stage")
+
+
+def _over_time(chosen: str) -> timeseries.Panel:
+    says = "P95 of each stage, by who saw it. The limits are drawn with each stage's SLO."
+    rates = f"sum by (le, stage, source) (rate({_BUCKETS}{{{chosen}}}[$__rate_interval]))"
+    return parts.graph(
+        Frame(13, "Stages, P95", says),
+        over_time(f"histogram_quantile(0.95, {rates}) >= 0", "{{stage}} ({{source}})"),
+        unit=units.Seconds,
+    )
+
+
+def _quantile(chosen: str, window: str) -> str:
+    rates = f"sum by (le, stage) (rate({_BUCKETS}{{{chosen}}}[{window}]))"
+    return f"(histogram_quantile(0.95, {rates}) >= 0)"
+
+
+def _begins(takes: str) -> str:
+    """When a stage begins: at the intended send, or where the one before it ends."""
+    late = " or ".join(
+        f'label_replace({takes} and on (stage) {_named(before)}, "stage", "{stage}", "", "")'
+        for stage, before in _AFTER.items()
+    )
+    return f"(({late}) and on (stage) {takes}) or 0 * {takes}"
+
+
+def _order() -> str:
+    every = (
+        f'label_replace(vector({number}), "stage", "{stage}", "", "")'
+        for number, stage in enumerate(Stage)
+    )
+    return f"({' or '.join(every)})"
+
+
+def _named(stage: Stage) -> str:
+    return f'label_replace(vector(1), "stage", "{stage}", "", "")'

@@ -1,0 +1,48 @@
+"""`grafana`: dashboards as JSON, and each as a ConfigMap that Grafana's sidecar picks up."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from generator import text
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+
+NAME = "grafana"
+ONE_FILE = False
+ON_REQUEST = False
+_SOURCES = ("the specs of this folder",)
+_LABELS = {"grafana_dashboard": "1"}
+_ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}
+
+
+def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+    """Dashboards are about all specs of a run."""
+    yield from ()
+
+
+def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
+    """Each dashboard twice, and the kustomization that lists the ConfigMaps."""
+    from generator import dashboards  # noqa: PLC0415 - the SDK is loaded by those who need it
+
+    manifests = []
+    for board, built in dashboards.of(plans):
+        document = text.json_document(_SOURCES, built)
+        yield Artifact(PurePosixPath(f"{board}.json"), document)
+        manifest = PurePosixPath(f"{board}.configmap.yaml")
+        lines = _config_map(board, document, settings.namespace)
+        yield Artifact(manifest, text.document(_SOURCES, lines))
+        manifests.append(manifest)
+    lines = text.kustomization(manifests)
+    yield Artifact(PurePosixPath("kustomization.yaml"), text.document(_SOURCES, lines))
+
+
+def _config_map(name: str, document: str, namespace: str) -> Iterator[str]:
+    yield "apiVersion: v1"
+    yield "kind: ConfigMap"
+    yield "metadata:"
+    yield f"  name: {text.scalar(f'grafana-dashboard-{name}')}"
+    yield f"  namespace: {text.scalar(namespace)}"
+    yield from text.indented(text.mapping("labels", _LABELS), 2)
+    yield from text.indented(text.mapping("annotations", _ANNOTATIONS), 2)
+    yield "data:"
+    yield from text.indented(text.block(f"{name}.json", document), 2)

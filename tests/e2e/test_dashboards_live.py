@@ -1,0 +1,228 @@
+"""Every panel has data: the rules as built in a real Prometheus, the prober live, and beside it
+what no short run can show, under names and labels of the programs and specs that make it."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.live import processes
+from exporter.live.binaries import find
+from exporter.live.processes import Child, NotReadyError, announced, free_port
+from generator.pipeline import Settings, render_one
+from slos.schema.contract import Verdict
+from tests.e2e import seldom
+from tests.e2e.programs import BIN
+from tests.generator import boards
+from tests.generator.boards import Query
+from tests.generator.resolved import planned
+
+SPEC = Path(__file__).parent / "dashboards.yaml"
+LATENCY, GROUPED = "agent-sre-end-to-end-latency", "agent-sre-checks"
+QUICK = boards.of(SPEC.read_bytes())
+# The prober's are those of this repository; the others read what the quick spec records.
+BOARDS = {**boards.ours(), **{name: QUICK[name] for name in ("slo-overview", "slo-detail")}}
+CASES = [
+    *((query, LATENCY) for board in BOARDS.values() for query in boards.queries(board)),
+    *((query, GROUPED) for query in boards.queries(BOARDS["slo-detail"]) if query.panel != 24),
+]
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A Prometheus behind the dashboards."""
+
+    url: str
+    process: Child
+
+    def rows(self, query: Query, slo: str) -> Rows:
+        """The series of a query as Grafana would ask for it now; without those of no number."""
+        now = time.time()
+        expr = boards.filled(query.expr, BOARDS[query.board], {"slo": slo}, now)
+        if query.instant:
+            found = self.ask("query", query=expr, time=now)
+        else:
+            found = self.ask("query_range", query=expr, start=now - 30, end=now, step=1)
+        return [row for row in found if _numbers(row)]
+
+    def ask(self, way: str, **parameters: object) -> Rows:
+        answer = requests.get(f"{self.url}/api/v1/{way}", params=parameters, timeout=10).json()  # type: ignore[arg-type]
+        assert answer["status"] == "success", answer["error"]
+        result: Rows = answer["data"]["result"]
+        return result
+
+    def until(self, look: Callable[[], Rows | bool]) -> Any:  # noqa: ANN401 - what it found
+        return self.process.wait_for(look, within=60)
+
+
+def _numbers(row: dict[str, Any]) -> list[float]:
+    values = [float(value) for _, value in row.get("values", [row.get("value")])]
+    return [value for value in values if math.isfinite(value)]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """Simulator, prober and Prometheus, and the page of what happens seldom."""
+    folder = tmp_path_factory.mktemp("dashboards")
+    with ExitStack() as opened:
+
+        def up(name: str, *command: str | Path) -> Child:
+            child = processes.start(name, command, folder=folder)
+            opened.callback(child.stop)
+            return child
+
+        probe = _probe(up, folder)
+        beside = opened.enter_context(seldom.served(boards.SLOS))
+        port = free_port()
+        config = seldom.prometheus(folder, [probe, beside], _rules())
+        program = find("prometheus")
+        assert program, "Prometheus is missing; run: make tools"
+        child = up(
+            "prometheus", program, f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}",
+        )  # fmt: skip
+        found = Shown(f"http://127.0.0.1:{port}", child)
+        child.wait_for(lambda: requests.get(f"{found.url}/-/ready", timeout=2).ok)
+        found.until(lambda: len(_firing(found)) > 1)
+        yield found
+
+
+def _rules() -> str:
+    plans = planned(SPEC.read_bytes()).plans
+    return render_one(plans, "prometheus", Settings(), path=plans[0].path).text
+
+
+def _probe(up: Callable[..., Child], folder: Path) -> str:
+    """The address of a prober that sends to a simulated agent-sre once a second."""
+    canary = free_port()
+    agent = up(
+        "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
+        "--function-url", f"http://127.0.0.1:{canary}/",
+    )  # fmt: skip
+    config = seldom.probe(folder, announced(agent, "listening on "), canary, SPEC)
+    child = up("slo-probe", BIN / "slo-probe", "run", "--config", config)
+    return announced(child, "web listening on ").removeprefix("http://")
+
+
+def _firing(shown: Shown) -> Rows:
+    """Firing pages and more, of both SLOs."""
+    firing = shown.ask("query", query='ALERTS{alertstate="firing"}')
+    found = {row["metric"]["sloth_id"] for row in firing}
+    pages = [row for row in firing if row["metric"].get("sloth_severity") == "page"]
+    return firing if found == {LATENCY, GROUPED} and pages else []
+
+
+@pytest.mark.parametrize(("query", "slo"), CASES, ids=[f"{q}-{slo}" for q, slo in CASES])
+def test_a_query_has_data_with_the_labels_that_are_shown(
+    shown: Shown, query: Query, slo: str
+) -> None:
+    try:
+        rows = shown.until(lambda: shown.rows(query, slo))
+    except NotReadyError:
+        pytest.fail(f"no data: {query.expr}")
+    wanted = query.labels - (set() if slo == GROUPED else {"criterion"})
+    if query.board == "slo-prober":
+        wanted = query.labels
+    seen = {label for row in rows for label in row["metric"]}
+    assert wanted <= seen
+
+
+@pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
+def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> None:
+    tables = [panel for panel in boards.panels(board) if panel["type"] in ("table", "barchart")]
+    for panel in tables:
+        of_panel = [query for query in boards.queries(board) if query.panel == panel["id"]]
+        seen = {
+            label
+            for query in of_panel
+            for row in shown.until(partial(shown.rows, query, LATENCY))
+            for label in row["metric"]
+        }
+        values = {f"Value #{query.ref}" for query in of_panel} | {"Value"}
+        (kept,) = [
+            step["options"]["include"]["names"]
+            for step in panel["transformations"]
+            if step["id"] == "filterFieldsByName"
+        ]
+        assert set(kept) <= seen | values
+
+
+def _cell(shown: Shown, board: str, panel: int, ref: str) -> Rows:
+    (query,) = [
+        each for each in boards.queries(BOARDS[board]) if (each.panel, each.ref) == (panel, ref)
+    ]
+    rows: Rows = shown.until(lambda: shown.rows(query, LATENCY))
+    return rows
+
+
+def test_the_verdicts_are_those_of_the_prober_that_runs(shown: Shown) -> None:
+    runs = {
+        row["metric"]["verdict"]: max(_numbers(row)) for row in _cell(shown, "slo-prober", 10, "A")
+    }
+    assert set(runs) == set(Verdict)
+    assert runs[Verdict.OK] + runs[Verdict.LATE] > 1
+
+
+def test_what_fires_leads_to_its_runbook(shown: Shown) -> None:
+    told = {
+        row["metric"]["alertname"]: row["metric"]["runbook_url"]
+        for row in _cell(shown, "slo-overview", 10, "A")
+    }
+    alerts = requests.get(f"{shown.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+    firing = [alert for alert in alerts if alert["state"] == "firing"]
+    expected = {
+        alert["labels"]["alertname"]: alert["annotations"]["runbook_url"] for alert in firing
+    }
+    assert expected.items() >= {
+        ("QuickEndToEndSlow", "https://runbooks.example/agent-sre/quick-end-to-end-slow.md")
+    }
+    assert {name: told.get(name) for name in expected} == expected
+
+
+def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(shown: Shown) -> None:
+    lines = {
+        (row["metric"]["alertname"], row["metric"]["sloth_window"]): (
+            row["values"][-1][1],
+            row["metric"]["runbook_url"],
+        )
+        for row in _cell(shown, "slo-detail", 21, "B")
+    }
+    page = "https://runbooks.example/agent-sre/quick-end-to-end-slow.md"
+    # 2 % of an hour's budget in 20 s, 5 % in a minute; half of the events, of 5 % allowed.
+    assert lines["QuickEndToEndSlow", "20s"] == ("3.6", page)
+    assert lines["QuickEndToEndSlow", "1m"] == ("3", page)
+    assert lines["QuickEndToEndVerySlow", "5s"][0] == "10"
+
+
+def test_what_hurts_most_comes_first(shown: Shown) -> None:
+    """Everything of the latency fails, so a page, other alerts, and its budget too are at worst."""
+    scores = {
+        row["metric"]["sloth_id"]: float(row["value"][1])
+        for row in _cell(shown, "slo-overview", 11, "A")
+    }
+    assert scores[LATENCY] == pytest.approx(1000 + 100 + 90 + 9)
+
+
+def test_the_links_of_alerts_lead_to_panels_that_are_there(shown: Shown) -> None:
+    alerts = requests.get(f"{shown.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+    assert alerts
+    for alert in alerts:
+        url = alert["annotations"]["dashboard_url"]
+        found = re.fullmatch(
+            r"https://grafana.example/d/([\w-]+)\?var-slo=([\w-]+)(&var-criterion=[^&{}]+)?"
+            r"&viewPanel=(\d+)",
+            url,
+        )
+        assert found, url
+        assert found[2] == alert["labels"]["sloth_id"]
+        assert int(found[4]) in {panel["id"] for panel in boards.panels(BOARDS[found[1]])}
+        assert bool(found[3]) == ("criterion" in alert["labels"])

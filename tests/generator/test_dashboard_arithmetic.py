@@ -1,0 +1,99 @@
+"""What two panels compute, against figures worked out by hand."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.generator import boards
+from tests.generator.evaluated import promtool_runs
+from tests.schema.specs import EVENTS, slo, spec
+
+BOARDS = boards.of(spec(slo(sli=EVENTS)))
+ID = 'sloth_id="shop-requests"'
+IDENTITY = 'sloth_id="{0}", sloth_service="shop", sloth_slo="{0}"'
+
+
+def query(board: str, panel: int, ref: str) -> str:
+    (found,) = [
+        each for each in boards.queries(BOARDS[board]) if (each.panel, each.ref) == (panel, ref)
+    ]
+    return found.expr
+
+
+def evaluated(folder: Path, series: dict[str, str], *checks: dict[str, Any]) -> None:
+    (folder / "rules.yaml").write_text("groups: []\n")
+    fed = [{"series": name, "values": values} for name, values in series.items()]
+    promtool_runs(folder, fed, list(checks), interval="1m")
+
+
+def burned(ref: str, since: int) -> str:
+    """The query of the burn-down with its left edge at a minute, an hour being shown."""
+    expr = query("slo-detail", 22, ref).replace("${__from:date:seconds}", str(60 * since))
+    return expr.replace("${__range_s}", "3600").replace("$slo", "shop-requests")
+
+
+# A hundred events a minute, of which one fails in each of the first 30 minutes and two thereafter.
+COUNTS = {
+    f"slo:sli_total:sum1m{{{ID}}}": "100x120",
+    f"slo:sli_errors:sum1m{{{ID}}}": "1x29 2x90",
+    f"slo:error_budget:ratio{{{ID}}}": "0.1x120",
+    # A twelfth of a day: two hours.
+    f"slo:time_period:days{{{ID}}}": "0.0833333333333333x120",
+    f"slo:period_error_budget_remaining:ratio{{{ID}}}": "0.85x120",
+}
+
+
+@pytest.mark.parametrize(
+    ("since", "at", "left"),
+    [
+        # An hour of 2 %, of 10 % allowed, is a fifth of half the period's budget.
+        (60, "120m", 1 - 0.2 / 2),
+        # What failed before the left edge is not counted.
+        (100, "110m", 1 - 0.2 * 10 / 120),
+        (29, "59m", 1 - 0.2 / 4),
+    ],
+)
+def test_a_budget_burns_down_from_the_left_edge_on(
+    tmp_path: Path, since: int, at: str, left: float
+) -> None:
+    check = {"expr": f"round(1e6 * ({burned('A', since)}))", "eval_time": at}
+    sample = {"labels": "{}", "value": round(1e6 * left)}
+    evaluated(tmp_path, COUNTS, {**check, "exp_samples": [sample]})
+
+
+def test_the_ideal_line_ends_at_nothing_a_period_after_the_left_edge(tmp_path: Path) -> None:
+    checks = [
+        {
+            "expr": f"round(1e6 * ({burned('B', 0)}))",
+            "eval_time": at,
+            "exp_samples": [{"labels": "{}", "value": value}],
+        }
+        for at, value in (("0m", 1e6), ("60m", 5e5), ("120m", 0))
+    ]
+    evaluated(tmp_path, COUNTS, *checks)
+
+
+def test_what_pages_hurts_more_than_what_burns_and_that_more_than_what_is_spent(
+    tmp_path: Path,
+) -> None:
+    series = {
+        f"slo:objective:ratio{{{IDENTITY.format(name)}}}": "0.9x9"
+        for name in ("pages", "tickets", "burns", "spent", "idle")
+    }
+    burn = {"pages": "2x9", "tickets": "500x9", "burns": "7x9", "spent": "0x9"}
+    left = {"pages": "0.5x9", "tickets": "1x9", "burns": "1x9", "spent": "-3x9"}
+    for metric, values in (("current_burn_rate", burn), ("period_error_budget_remaining", left)):
+        for name, value in values.items():
+            series[f"slo:{metric}:ratio{{{IDENTITY.format(name)}}}"] = value
+    firing = 'ALERTS{{alertstate="firing", sloth_severity="{}", {}}}'
+    series[firing.format("page", IDENTITY.format("pages"))] = "1x9"
+    series[firing.format("ticket", IDENTITY.format("tickets"))] = "1x9"
+    scores = {"pages": 1024.5, "tickets": 190, "burns": 70, "spent": 9, "idle": 0}
+    expr = query("slo-overview", 11, "A").replace("$service", ".*")
+    samples = [
+        {"labels": f"{{{IDENTITY.format(name)}}}", "value": score} for name, score in scores.items()
+    ]
+    evaluated(tmp_path, series, {"expr": expr, "eval_time": "5m", "exp_samples": samples})
+    assert not re.search(r"\$", expr)

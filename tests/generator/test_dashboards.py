@@ -1,0 +1,216 @@
+"""Dashboards as Grafana takes them: whole, in place, the same for one SLO and for a thousand."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.defaults import Defaults
+from generator.pipeline import Settings
+from slos.schema import contract
+from slos.schema.promql import parse
+from tests.generator import boards, sdk_schema
+from tests.generator.boards import Board
+from tests.generator.resolved import planned, rules_of
+from tests.schema.specs import EVENTS, slo, spec
+
+OURS = boards.ours()
+GROUPED = slo(sli={"latency": {"metric": "wait_seconds", "threshold": "1s", "by": ["slo", "zone"]}})
+RUN = planned(spec(GROUPED), settings=Settings(defaults=Defaults(extra_labels={"cluster": "a"})))
+BY_LABELS = boards.of_plans(RUN.plans)
+EVERY = [*OURS.values(), *BY_LABELS.values()]
+IDS = [f"{board['uid']}-{number}" for number, board in enumerate(EVERY)]
+every_board = pytest.mark.parametrize("board", EVERY, ids=IDS)
+# Names that Prometheus gives itself.
+_ALERTS = {"ALERTS", "ALERTS_FOR_STATE"}
+_VECTOR = re.compile(r'vector\((\d+)\), "stage", "(\w+)"')
+
+
+def test_uids_and_titles_stay_the_same() -> None:
+    assert {uid: (board["uid"], board["title"]) for uid, board in OURS.items()} == {
+        "slo-overview": ("slo-overview", "SLOs: overview"),
+        "slo-detail": ("slo-detail", "SLOs: one in detail"),
+        "slo-prober": ("slo-prober", "SLOs: prober"),
+        "slo-scenarios": ("slo-scenarios", "SLOs: load scenarios"),
+    }
+
+
+@every_board
+def test_it_is_a_dashboard_by_the_models_of_the_sdk(board: Board) -> None:
+    assert sdk_schema.problems(board) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("refresh",), 30),
+        (("refesh",), "30s"),
+        (("panels", 0, "gridPos", "w"), "4"),
+        (("panels", 0, "fieldConfig", "defaults", "units"), "s"),
+        (("panels", 0, "options", "graphMode"), "sometimes"),
+        (("panels", 0, "targets", 0, "expr"), 1),
+        (("templating", "list", 1, "refresh"), 7),
+    ],
+)
+def test_what_no_dashboard_has_is_found(path: tuple[str | int, ...], value: object) -> None:
+    board: Any = copy.deepcopy(OURS["slo-overview"])
+    inside = board
+    for step in path[:-1]:
+        inside = inside[step]
+    inside[path[-1]] = value
+    assert len(sdk_schema.problems(board)) >= 1
+
+
+@every_board
+def test_panels_lie_side_by_side_within_24_columns(board: Board) -> None:
+    taken: dict[tuple[int, int], str] = {}
+    for panel in board["panels"]:
+        at = panel["gridPos"]
+        assert at["x"] + at["w"] <= 24
+        for x in range(at["x"], at["x"] + at["w"]):
+            for y in range(at["y"], at["y"] + at["h"]):
+                assert (x, y) not in taken, f"{panel['title']} lies on {taken.get((x, y))}"
+                taken[x, y] = panel["title"]
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+    assert all(ids)
+
+
+@every_board
+def test_every_query_is_promql_once_its_variables_are_filled(board: Board) -> None:
+    found = list(boards.queries(board))
+    assert found
+    chosen: dict[str, str | list[str]] = {"slo": "a-b", "cluster": "a", "zone": ["x.1", "y"]}
+    chosen = {name: chosen[name] for name in chosen if f"${name}" in json.dumps(board)}
+    for query in found:
+        text = boards.filled(query.expr, board, chosen, 1_700_000_000)
+        assert "$" not in text
+        parse(text)
+    for annotation in board["annotations"]["list"]:
+        parse(boards.filled(annotation["expr"], board, chosen, 1_700_000_000))
+
+
+@every_board
+def test_every_panel_says_what_it_shows_in_which_unit_and_when_it_is_bad(board: Board) -> None:
+    colored = 0
+    for panel in boards.panels(board):
+        assert panel["description"].endswith(".")
+        defaults, overrides = panel["fieldConfig"]["defaults"], json.dumps(panel["fieldConfig"])
+        assert defaults.get("unit") or '"unit"' in overrides or panel["type"] == "state-timeline"
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        colored += "thresholds" in overrides
+    assert colored >= 4
+
+
+@every_board
+def test_it_refreshes_and_asks_the_prometheus_that_is_chosen(board: Board) -> None:
+    assert board["refresh"] == "30s"
+    first = board["templating"]["list"][0]
+    assert (first["type"], first["query"]) == ("datasource", "prometheus")
+    assert first["current"]["value"] == "prometheus"
+
+
+def test_a_thousand_slos_need_no_more_than_one() -> None:
+    few = boards.of(spec(slo(sli=EVENTS), service="a"))
+    many = boards.of(*(spec(slo(sli=EVENTS), service=f"s{number}") for number in range(50)))
+    assert many == few
+
+
+def test_specs_that_read_nothing_of_the_probe_have_no_dashboards_of_it() -> None:
+    assert set(BY_LABELS) == {"slo-overview", "slo-detail"}
+    linked = {link["url"] for board in BY_LABELS.values() for link in board["links"]}
+    assert linked == {"/d/slo-overview", "/d/slo-detail"}
+
+
+def test_labels_of_the_run_and_of_groups_are_variables() -> None:
+    names = {
+        uid: [v["name"] for v in board["templating"]["list"]] for uid, board in BY_LABELS.items()
+    }
+    assert names == {
+        "slo-overview": ["datasource", "service", "cluster"],
+        # A label called like a variable of ours gets another name.
+        "slo-detail": ["datasource", "service", "cluster", "slo", "label_slo", "zone"],
+    }
+    measured = [
+        query.expr
+        for query in boards.queries(BY_LABELS["slo-detail"])
+        if "slo:current_burn_rate:ratio" in query.expr
+    ]
+    chosen = 'sloth_id="$slo", cluster=~"$cluster", slo=~"$label_slo", zone=~"$zone"'
+    assert all(f"slo:current_burn_rate:ratio{{{chosen}}}" in expr for expr in measured)
+
+
+def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
+    recorded = _recorded()
+    contracted = {value for name, value in vars(contract).items() if name.isupper()}
+    drawn = {
+        name
+        for board in OURS.values()
+        for query in boards.queries(board)
+        for name in re.findall(r"\b(?:slo:[\w:]+|agent_sre_\w+|ALERTS\w*)", query.expr)
+        if not name.endswith("rate")  # the beginning of a pattern
+    }
+    plain = {re.sub("_bucket$", "", name) for name in drawn}
+    assert plain <= contracted | recorded | _ALERTS
+    assert {value for value in contracted if value.startswith(contract.PREFIX)} - plain <= {
+        contract.PREFIX
+    }
+
+
+def _recorded() -> set[str]:
+    documents = [path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml"))]
+    plans = planned(*documents).plans
+    rules = (rule for plan in plans for group in plan.groups for rule in group.rules)
+    return {rule.record for rule in rules if hasattr(rule, "record")}
+
+
+def test_targets_of_scenarios_are_those_of_the_alerts() -> None:
+    drawn = next(
+        query.expr
+        for query in boards.queries(OURS["slo-scenarios"])
+        if (query.panel, query.ref) == (11, "B")
+    )
+    assert {stage: number for number, stage in _VECTOR.findall(drawn)} == {
+        "cloudevent_processing": "100",
+        "linear_issue_creation": "50",
+        "remediation_selection": "50",
+        "lambda_execution": "20",
+    }
+
+
+def test_sloths_own_rules_have_an_overview_and_a_detail_too() -> None:
+    settings = Settings(profile="sloth")
+    found = boards.of_plans(planned(spec(slo(sli=EVENTS), period=None), settings=settings).plans)
+    assert set(found) == {"slo-overview", "slo-detail"}
+    for query in boards.queries(found["slo-detail"]):
+        parse(boards.filled(query.expr, found["slo-detail"], {"slo": "a"}, 1_700_000_000))
+        assert "slo:sli_total" not in query.expr
+
+
+def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(json.dumps(spec(slo(sli=EVENTS)), default=str))
+    code = (
+        "import sys; from generator.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(any(name.startswith('grafana') for name in sys.modules))"
+    )
+    build = ["build", "s.yaml", "-o", "out", "--format"]
+    for format_, loaded in (("prometheus", "False"), ("grafana", "True")):
+        command = [sys.executable, "-c", code, *build, format_]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+        assert ran.stdout.splitlines()[-1] == loaded, ran.stderr
+
+
+def test_rules_of_one_slo_say_what_dashboards_draw() -> None:
+    rules = [rule for rule in rules_of(spec(GROUPED)) if hasattr(rule, "record")]
+    records = [rule.record for rule in rules]
+    assert records.count("slo:alert_burn_rate:threshold") == 4
+    assert records.count("slo:alert:info") == 3
+    (target,) = [rule for rule in rules if rule.record == "slo:sli_latency:target"]
+    assert target.expr == "vector(1)"

@@ -1,0 +1,84 @@
+"""Dashboards as files: the same JSON twice, objects a cluster takes, and nobody else's files."""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from generator.model import Artifact
+from generator.outputs import OutputSettings, formats
+from generator.text import MARK, json_document
+from generator.write import MANIFEST, CannotWriteError, write_folder
+from tests.generator import boards
+from tests.generator.resolved import planned
+
+PLANS = planned(*(path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml")))).plans
+NAMES = ("slo-detail", "slo-overview", "slo-prober", "slo-scenarios")
+# What kubectl can keep as an annotation when it applies an object.
+_APPLIED_AT_MOST = 262_144
+
+
+def written(settings: OutputSettings | None = None) -> dict[str, str]:
+    made = formats()["grafana"].of_run(PLANS, settings or OutputSettings())
+    return {str(artifact.path): artifact.text for artifact in made}
+
+
+FILES = written()
+
+
+def object_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(FILES[f"{name}.configmap.yaml"])
+    return found
+
+
+def test_each_dashboard_is_a_json_file_and_a_config_map() -> None:
+    listed = yaml.safe_load(FILES["kustomization.yaml"])["resources"]
+    assert listed == [f"{name}.configmap.yaml" for name in NAMES]
+    assert set(FILES) == {*listed, *(f"{name}.json" for name in NAMES), "kustomization.yaml"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_map_holds_the_json_of_the_file_to_the_character(name: str) -> None:
+    assert object_of(name)["data"] == {f"{name}.json": FILES[f"{name}.json"]}
+    assert json.loads(FILES[f"{name}.json"])["uid"] == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_map_is_what_a_cluster_and_the_sidecar_take(name: str) -> None:
+    found = object_of(name)
+    kubernetes_validate.validate(found, kubernetes_validate.latest_version(), strict=True)
+    assert found["metadata"] == {
+        "name": f"grafana-dashboard-{name}",
+        "namespace": "prometheus",
+        "labels": {"grafana_dashboard": "1"},
+        "annotations": {"k8s-sidecar-target-directory": "Agents"},
+    }
+    assert len(json.dumps(found)) < _APPLIED_AT_MOST
+
+
+def test_the_namespace_is_a_setting() -> None:
+    for path, text in written(OutputSettings(namespace="watch")).items():
+        if path.endswith(".configmap.yaml"):
+            assert yaml.safe_load(text)["metadata"]["namespace"] == "watch"
+
+
+def test_a_dashboard_says_whose_it_is_where_nobody_keeps_a_list(tmp_path: Path) -> None:
+    old = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "old"}))
+    new = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "new"}))
+    write_folder([old], tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    write_folder([new], tmp_path)
+    assert json.loads((tmp_path / "slo.json").read_text())["title"] == "new"
+    assert json.loads(old.text)["description"].startswith(MARK.removeprefix("# "))
+
+
+@pytest.mark.parametrize("text", ['{"title": "mine"}', '{\n  "description": "Mine."\n}\n'])
+def test_a_dashboard_of_others_is_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "slo.json").write_text(text)
+    made = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "new"}))
+    with pytest.raises(CannotWriteError):
+        write_folder([made], tmp_path)
+    assert (tmp_path / "slo.json").read_text() == text
