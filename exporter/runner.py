@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from exporter.courier import Turn
 from exporter.means import Outcome
 from exporter.metrics import Metrics
+from exporter.plugins import told
 from exporter.probes import Probe
 from exporter.schedule import Slot
 
@@ -24,11 +25,11 @@ class Runner:
         probe = self.probes[slot.probe]
         try:
             outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
-        except Exception:  # noqa: BLE001 - told in full, and the next turn may fare better
+            for criterion, passed in outcome.checks:
+                self._metrics.check(criterion, passed=passed)
+        except Exception as error:  # noqa: BLE001 - told in full, and the next turn may fare better
             _log.exception("%s: the probe broke", slot.probe)
-            return Outcome()
-        for criterion, passed in outcome.checks:
-            self._metrics.check(criterion, passed=passed)
+            return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)
         for note in outcome.notes:
             _log.warning("%s: %s", slot.probe, note)
         return outcome

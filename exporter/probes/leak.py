@@ -148,9 +148,8 @@ class Leak:
                 family = await agent.family(prometheus, self._settings.queries, now=now)
         except (SourceError, TimeoutError) as error:
             self._shown.show(())  # an old verdict would pass for one of now
-            return Outcome(
-                notes=(f"nothing was judged: {str(error) or 'Prometheus took too long'}",)
-            )
+            why = str(error) or "Prometheus took too long"
+            return Outcome(notes=(f"nothing was judged: {why}",), failed=True)
         found = await _judged(family, now)
         there = {
             (one.signal, one.instance)
