@@ -17,6 +17,8 @@ from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.NO_RACE, Criterion.NO_DEADLOCK})
 _MOST = 1000
+_EXECUTED = frozenset({Verdict.OK, Verdict.LATE, Verdict.DUPLICATED})
+_NOT_THERE = frozenset({Verdict.UNREACHABLE, Verdict.UNKNOWN})
 
 
 class Settings(Sending):
@@ -77,11 +79,13 @@ class Burst:
 def checks(results: Sequence[ProbeResult]) -> Iterable[tuple[Criterion, bool]]:
     """What a burst shows beside its verdicts, as far as the prober itself was in order.
 
-    Parameters that came back changed, or under another run's id, are a race. An alert that
-    neither came to an end nor failed by the deadline is a deadlock.
+    Parameters that came back changed, or under another run's id, are a race; that there was none
+    takes two that were executed to show. An alert that neither came to an end nor failed by the
+    deadline is a deadlock; that there was none is shown by those that reached the target.
     """
-    known = [result.verdict for result in results if result.verdict is not Verdict.UNKNOWN]
-    if not known:
-        return
-    yield Criterion.NO_RACE, Verdict.CORRUPTED not in known
-    yield Criterion.NO_DEADLOCK, Verdict.TIMEOUT not in known
+    verdicts = [result.verdict for result in results]
+    executed = sum(verdict in _EXECUTED for verdict in verdicts)
+    if Verdict.CORRUPTED in verdicts or executed > 1:
+        yield Criterion.NO_RACE, Verdict.CORRUPTED not in verdicts
+    if not _NOT_THERE.issuperset(verdicts):
+        yield Criterion.NO_DEADLOCK, Verdict.TIMEOUT not in verdicts
