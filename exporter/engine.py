@@ -42,6 +42,7 @@ class Engine:
         )
         able: list[LateObserver | Way] = [*self.observers.values(), *self.ways.values()]
         cleaners = {each.cleans: each for each in able if each.cleans is not None}
+        core.face.gauges.keep_only(self.loaded.probes)
         core.face.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         core.aftercare.use(self.observers, cleaners)
 

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable
 
 from exporter.courier import Turn
+from exporter.http_source.credentials import CredentialsError
+from exporter.http_source.tls import TlsFileError
 from exporter.means import Outcome
 from exporter.metrics import Metrics
 from exporter.plugins import told
@@ -27,6 +29,8 @@ class Runner:
             outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
             for criterion, passed in outcome.checks:
                 self._metrics.check(criterion, passed=passed)
+        except (CredentialsError, TlsFileError) as error:
+            outcome = Outcome(notes=(f"nothing was asked: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - told in full, and the next turn may fare better
             _log.exception("%s: the probe broke", slot.probe)
             return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)

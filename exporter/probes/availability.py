@@ -89,11 +89,16 @@ class Availability:
         self._gauges.cold_starts.labels(SERVICE)
 
     async def ask(self, _: Turn) -> Outcome:
-        """Look once; twice if the target slept."""
+        """Look once; twice if the target slept. What could not be looked at is not shown."""
         deadline = self._reach.clock.now() + float(self._settings.timeout.seconds)
-        target = await asyncio.to_thread(self._target)
-        health = await self._awake(target, deadline)
-        ready = await self._look(target, self._settings.ready, deadline)
+        try:
+            target = await asyncio.to_thread(self._target)
+            health = await self._awake(target, deadline)
+            ready = await self._look(target, self._settings.ready, deadline)
+        except Exception:
+            for gauge in (self._gauges.up, self._gauges.ready):
+                gauge.remove(SERVICE)
+            raise
         self._show(health, ready)
         pages = {self._settings.health: health, self._settings.ready: ready}
         notes = [f"{page}: {_what(seen)}" for page, seen in pages.items() if seen.status != _OK]

@@ -12,11 +12,14 @@ from exporter.clock import Clock, SystemClock
 from exporter.courier import Turn
 from exporter.evidence import TransportFault
 from exporter.fields import Address
+from exporter.http_source.credentials import CredentialsError
 from exporter.judge import Reason
 from exporter.listen import bind, url
 from exporter.means import Outcome
 from exporter.probes import availability
 from exporter.result import ProbeResult
+from exporter.runner import Runner
+from exporter.schedule import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
@@ -109,6 +112,28 @@ async def test_a_page_that_does_not_answer_200_fails_the_check(
     assert outcome == Outcome(checks=(DOWN,), notes=(note,))
     assert bench.sample("up", **TARGET) == up
     assert bench.sample("ready", **TARGET) == (ready == 200)
+
+
+async def test_what_could_not_be_asked_is_not_shown_and_told_on_one_line(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last answer would pass for one of now."""
+    gone = False
+
+    def headers() -> dict[str, str]:
+        if gone:
+            raise CredentialsError("bearer_auth.token_file", "cannot read token")
+        return {}
+
+    probe = asking(bench, headers=headers)
+    runner, slot = Runner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
+    assert not (await runner.run(slot)).failed
+    assert bench.sample("up", **TARGET) == 1
+    gone = True
+    assert (await runner.run(slot)).failed
+    assert bench.sample("up", **TARGET) is bench.sample("ready", **TARGET) is None
+    told = "availability: nothing was asked: bearer_auth.token_file: cannot read token"
+    assert (caplog.messages[-1], caplog.records[-1].exc_info) == (told, None)
 
 
 async def test_phases_that_were_not_reached_are_absent_again(bench: Bench) -> None:
