@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from pydantic import ValidationError
 
 from exporter.clock import SystemClock
 from exporter.courier import Turn
+from exporter.journal import opened
 from exporter.judge import ProberFault
 from exporter.means import Outcome
 from exporter.probes import burst
-from slos.schema.contract import Criterion, Verdict
+from slos.schema.contract import Criterion, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.fake_agent import FakeAgent
@@ -67,6 +69,16 @@ async def test_every_alert_of_a_burst_is_sent_and_executed_once(
     assert verdicts(outcome) == {Verdict.OK: 10}
     assert len({event["id"] for event in agent.events}) == 10
     assert dict(outcome.checks) == {RACE: True, DEADLOCK: True}
+
+
+def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
+    run = opened("burst_100", Route.DIRECT, "run", 0.0)
+    seen = [{Stage.END_TO_END: {Source.CANARY: (number + 1) / 100}} for number in range(100)]
+    results = [replace(run, verdict=Verdict.OK, seen=each) for each in seen]
+    lost = replace(run, verdict=Verdict.LOST)
+    line = "100 of 101 ok, to the function p50 0.505s, p95 0.951s, p99 0.990s"
+    assert burst.told([*results, lost]) == line
+    assert burst.told([results[0], lost]) == "1 of 2 ok"
 
 
 @pytest.mark.parametrize(
