@@ -16,7 +16,7 @@ from exporter.lease.settings import LeaseSettings
 from exporter.observers import late_modules
 from exporter.paths import way_modules
 from exporter.plugins import told
-from exporter.probes import ProbeSettings, probe_modules
+from exporter.probes import probe_modules
 from exporter.rhythm import Rhythm
 from exporter.sections import Observers, Paths, Probes
 from exporter.web.config_file import WebConfig, read_web_config
@@ -98,6 +98,7 @@ class Config(Section):
     probes: Probes
 
 
+_Found = Iterable[tuple[str, str, str]]
 _FIXED = ("canary", "web.listen", "journal", "lease")
 """What is decided at the start; another value needs another start."""
 
@@ -210,13 +211,13 @@ def _of_probes(loaded: Loaded, document: Document) -> Iterable[Problem]:
     for name, settings in loaded.probes.items():
         place = document.at(("probes", name))
         try:
-            found = list(cast("ProbeSettings", settings).findings(loaded.targets))
-            lines = probe_modules()[name].lines(settings)
+            found = list(settings.findings(loaded.targets))
+            routes = {route for _, route in probe_modules()[name].lines(settings)}
         except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's
             yield Problem(place, f"probes.{name} broke: {told(error)}", "mend the plug-in")
             continue
         yield from _told(document, ("probes", name), found)
-        for route in sorted({route for _, route in lines} - set(loaded.paths)):
+        for route in sorted(routes - set(loaded.paths)):
             message = f"probes.{name} takes the way {route}, which has no section under paths"
             yield Problem(place, message, f"add paths: {{{route}: {{url: ...}}}}")
 
@@ -233,9 +234,7 @@ def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:
         yield from _told(document, ("observers", source.value), found)
 
 
-def _told(
-    document: Document, path: Location, found: Iterable[tuple[str, str, str]]
-) -> Iterable[Problem]:
+def _told(document: Document, path: Location, found: _Found) -> Iterable[Problem]:
     for key, message, hint in found:
         place = (*path, *key.split("."))
         yield Problem(document.at(place), f"{'.'.join(map(str, place))}: {message}", hint)

@@ -7,12 +7,12 @@ point group `slo_probe.probes`, each naming such a module.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
 
 from exporter.courier import Turn
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.plugins import installed, modules
 from exporter.rhythm import Rhythm
 from slos.schema.contract import Criterion, Route
@@ -30,13 +30,6 @@ class Probe(Protocol):
 
     async def ask(self, turn: Turn) -> Outcome:
         """Ask once, and come back when nothing can change the answer any more."""
-
-
-class ProbeSettings(Protocol):
-    """What the loader asks of settings, once the targets of the specs are known."""
-
-    def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
-        """What is wrong, as key, message and hint."""
 
 
 class ProbeModule(Protocol):
@@ -80,7 +73,7 @@ def _flaw(module: object) -> str | None:
     settings = module.Settings  # type: ignore[attr-defined]  # just looked
     if not (isinstance(settings, type) and issubclass(settings, Rhythm)):
         return "its Settings are no exporter.rhythm.Rhythm"
-    return None if hasattr(settings, "findings") else "its Settings have no findings"
+    return None
 
 
 def key_of(name: str, route: Route) -> str:

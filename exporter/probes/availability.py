@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from exporter.courier import Turn
 from exporter.evidence import TransportFault
 from exporter.fields import Length
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.rhythm import Rhythm
 from exporter.target.certificate import expiry
@@ -55,10 +55,6 @@ class Settings(Rhythm):
     """Time without any request of this prober after which the target may be at zero replicas.
     Default 90s: the stable window of Knative and its grace period. A target that refuses earlier
     is down, not asleep."""
-
-    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
-        """Nothing depends on the specs."""
-        return ()
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:

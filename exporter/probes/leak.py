@@ -6,7 +6,7 @@ criterion is about the target alone, and says nothing while there is nothing to 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -18,7 +18,7 @@ from exporter.leak_sources import agent
 from exporter.leak_sources.own import Own, readings
 from exporter.leak_sources.shown import Shown
 from exporter.leaks import Finding, Findings, Series, Signal, judge
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.prometheus_api.client import Prometheus
 from exporter.rhythm import Rhythm
@@ -81,10 +81,6 @@ class Settings(Rhythm):
         if self.window < self.step * 10:
             raise ValueError(f"window {self.window} has not ten steps of {self.step}; like 48h")
         return self
-
-    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
-        """Nothing depends on the specs."""
-        return ()
 
     @property
     def queries(self) -> agent.Queries:

@@ -7,7 +7,7 @@ Canary and decoy show where such a name led.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -22,7 +22,7 @@ from exporter.hostile.names import Ground, Trick
 from exporter.hostile.way import HostileWay
 from exporter.http_source.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.rhythm import Rhythm
 from exporter.watch import Patience
@@ -68,10 +68,6 @@ class Settings(Rhythm):
     is expected, ordinary events of this prober are turned away as well for its length."""
     rate_limit_requests: int = Field(default=50, ge=1, le=500)
     """Requests of the burst that a limit must cut short. Default 50; it ends with the first 429."""
-
-    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
-        """Nothing depends on the specs."""
-        return ()
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:

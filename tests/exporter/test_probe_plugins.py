@@ -128,9 +128,8 @@ def test_it_is_configured_checked_and_run_like_ours(tmp_path: Path) -> None:
         ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
         ("", "it has no Settings and no CRITERIA and no lines and no probes"),
         (MODULE.replace("(Rhythm)", ""), "its Settings are no exporter.rhythm.Rhythm"),
-        (MODULE.replace("def findings", "def finds"), "its Settings have no findings"),
     ],
-    ids=["raises", "lacks_a_library", "exits", "empty", "no_rhythm", "no_findings"],
+    ids=["raises", "lacks_a_library", "exits", "empty", "no_rhythm"],
 )
 def test_one_that_is_of_no_use_harms_only_who_wants_to_use_it(
     tmp_path: Path, module: str, why: str
