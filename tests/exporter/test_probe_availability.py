@@ -167,6 +167,23 @@ async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
     assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 0
 
 
+@pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+async def test_a_clock_that_was_set_neither_hides_a_cold_start_nor_makes_one(
+    bench: Bench, pages: Pages, step: float, ago: int, cold: int
+) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(200)
+    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
+    bench.courier.recent.add(replace(run, intended_at=clock.wall() - ago))
+    clock._offset += step
+    pages.before = lambda: clock.move(8)
+    await ask(probe)
+    assert bench.sample("cold_starts_total", **TARGET) == cold
+
+
 async def test_a_slow_answer_without_idleness_is_no_cold_start(bench: Bench, pages: Pages) -> None:
     clock = MovedClock()
     probe = asking(bench, clock=clock)
