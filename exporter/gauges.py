@@ -52,6 +52,9 @@ class Gauges:
         self.observer_failures = counter(
             contract.OBSERVER_FAILURES, "Questions to a source that it did not answer.", "source"
         )
+        self.span_errors = counter(
+            contract.SPAN_ERRORS, "Traces of runs with an error in a span, by the span.", "span"
+        )
         self.clock_skew = gauge(
             contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
         )

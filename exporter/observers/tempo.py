@@ -12,6 +12,7 @@ from exporter.http_source.source import HttpSource
 from exporter.observers import Question, Sighting
 from exporter.result import Leaving
 from exporter.tempo.client import Tempo
+from exporter.tempo.parts import Part
 from exporter.tempo.settings import TempoSettings
 from exporter.tempo.stages import TraceTimes, stages
 from exporter.tempo.trace import Trace
@@ -58,6 +59,7 @@ class Observer:
         self._offset = clock.wall() - clock.now()
         self._left_alone_until = clock.now()
         self._failures = gauges.observer_failures.labels(SOURCE)
+        self._span_errors = {part: gauges.span_errors.labels(part) for part in Part}
 
     async def look(self, questions: Sequence[Question]) -> list[Sighting]:
         """What the traces show by now; final once one is whole."""
@@ -104,6 +106,9 @@ class Observer:
         if not times:
             return None
         whole = len(times) == len(question.names) and all(each.whole for each in times)
+        if whole:  # what is asked for again would be counted again
+            for part in {part for each in times for part in each.failed}:
+                self._span_errors[part].inc()
         return Sighting(question.id, _first_of_each(times), final=whole)
 
 

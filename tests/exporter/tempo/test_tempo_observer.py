@@ -17,7 +17,7 @@ from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_desk import rows
 from tests.exporter.tempo.fake_tempo import FakeTempo
-from tests.exporter.tempo.recorded import SENT_AT, handled, without
+from tests.exporter.tempo.recorded import SENT_AT, changed, handled, without
 
 SENT = "0af7651916cd43dd8448eb211c80319c"
 SELECTION, VERIFICATION = Stage.REMEDIATION_SELECTION, Stage.VERIFICATION
@@ -103,6 +103,22 @@ async def test_a_trace_in_part_is_asked_for_again_and_what_it_shows_is_kept(
         at.tempo.traces = {SENT: whole}
         await at.desk.wait(20)
         assert at.selections() == (1, 0.11)
+
+
+async def test_an_error_in_a_span_is_counted_once_for_each_run(
+    path: Path, clock: FakeClock, serving: Serve
+) -> None:
+    async with office(path, clock, serving) as at:
+        assert at.desk.sample("span_errors_total", span="alert.process") == 0
+        run = await at.run()
+        bad = changed(handled(run.id), "lambda_function.call", error=True)
+        at.tempo.traces = {SENT: without(bad, "cloudevent.handle")}
+        await at.desk.wait(40)
+        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 0
+        at.tempo.traces = {SENT: bad}
+        await at.desk.wait(120)
+        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 1
+        assert at.desk.sample("span_errors_total", span="alert.process") == 0
 
 
 async def test_an_event_that_a_converter_renamed_is_found_by_its_other_name(
