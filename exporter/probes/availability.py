@@ -84,6 +84,7 @@ class Availability:
             idle_after=float(settings.idle_after.seconds),
         )
         self._gauges.cold_starts.labels(SERVICE)
+        self._gauges.tls_expiry.clear()  # another target may have none
 
     async def ask(self, _: Turn) -> Outcome:
         """Look once; twice if the target slept. What could not be looked at is not shown."""

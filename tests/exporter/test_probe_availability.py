@@ -257,6 +257,12 @@ async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
     assert expiry > SystemClock().wall()
 
 
+async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: Bench) -> None:
+    bench.gauges.tls_expiry.labels("agent-sre").set(1.7e9)
+    await ask(asking(bench))
+    assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
+
+
 async def test_alerts_go_to_whom_the_settings_trust(
     bench: Bench, secured: tuple[TlsFiles, str]
 ) -> None:
