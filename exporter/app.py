@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter import listen
 from exporter.aftercare import STEP
@@ -103,7 +103,7 @@ async def _settled(made: Core) -> None:
 def _with_late_news(outcome: Outcome, made: Core) -> Outcome:
     known = {run.id: run for run in made.face.recent}
     results = tuple(known.get(result.id, result) for result in outcome.results)
-    return Outcome(results, outcome.checks, outcome.notes)
+    return replace(outcome, results=results)
 
 
 async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, handed on once

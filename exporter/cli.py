@@ -118,7 +118,8 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
     outcomes = _go(app.once(loaded, tell=_tell_terminal))
     click.echo(_json(outcomes) if as_json else _lines(outcomes))
     fine = (
-        all(result.verdict == "ok" for result in outcome.results)
+        not outcome.failed
+        and all(result.verdict == "ok" for result in outcome.results)
         and all(passed for _, passed in outcome.checks)
         for outcome in outcomes
     )
@@ -154,10 +155,11 @@ def _go(work: Coroutine[None, None, Given]) -> Given:
     from exporter.lease import LeaseError  # noqa: PLC0415 - likewise
     from exporter.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.listen import ListenError  # noqa: PLC0415 - likewise
+    from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
 
     try:
         return asyncio.run(work)
-    except (ListenError, JournalError, LeaseError, LinearKeyError) as error:
+    except (ListenError, JournalError, LeaseError, LinearKeyError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic import BaseModel, Field
 
 from exporter.document_file import read_one
 from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
@@ -14,8 +15,10 @@ from exporter.http_source.settings import SourceSettings
 from exporter.lease.settings import LeaseSettings
 from exporter.observers import late_modules
 from exporter.paths import way_modules
-from exporter.probes import ProbeSettings, probe_modules
+from exporter.plugins import told
+from exporter.probes import probe_modules
 from exporter.rhythm import Rhythm
+from exporter.sections import Observers, Paths, Probes
 from exporter.web.config_file import WebConfig, read_web_config
 from slos.schema.contract import Route, Source, Stage
 from slos.schema.document import Document, Location, validate
@@ -71,38 +74,6 @@ class Watching(Section):
     """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""
 
 
-class _Probes(Section):
-    """One section per probe; a probe without a section does not run."""
-
-    @model_validator(mode="after")
-    def _at_least_one(self) -> "_Probes":
-        if not self.model_fields_set:
-            raise ValueError(
-                f"no probe is set; add one of {', '.join(type(self).model_fields)}, like "
-                "remediation: {}"
-            )
-        return self
-
-
-def _by_name(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - made here
-    """A section with one key per plug-in, so a new one needs no edit here."""
-    keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
-    return create_model(model, __base__=base, **keys)
-
-
-Probes = _by_name("Probes", _Probes, {n: m.Settings for n, m in probe_modules().items()})
-Paths = _by_name(
-    "Paths",
-    Section,
-    {
-        route.value: module.Settings
-        for route, module in way_modules().items()
-        if module.Settings.model_fields
-    },
-)
-Observers = _by_name("Observers", Section, {n: m.Settings for n, m in late_modules().items()})
-
-
 class Config(Section):
     """The whole file."""
 
@@ -112,8 +83,8 @@ class Config(Section):
     journal: JournalSettings = JournalSettings()
     lease: LeaseSettings = LeaseSettings()
     reload: Watching = Watching()
-    paths: Paths = Paths()  # type: ignore[valid-type]
-    observers: Observers = Observers()  # type: ignore[valid-type]
+    paths: Paths = Paths()
+    observers: Observers = Observers()
     prometheus: SourceSettings | None = None
     """Where the metrics of agent-sre's pods are, for the leak probe. Default none."""
     specs: list[str] = Field(default=[])
@@ -124,9 +95,10 @@ class Config(Section):
     the 30 s after which Kubernetes kills."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged to stderr. Default info: one line per run."""
-    probes: Probes  # type: ignore[valid-type]
+    probes: Probes
 
 
+_Found = Iterable[tuple[str, str, str]]
 _FIXED = ("canary", "web.listen", "journal", "lease")
 """What is decided at the start; another value needs another start."""
 
@@ -193,7 +165,7 @@ def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, li
     loaded = Loaded(path, config, targets, web)
     problems += [*found, *more, *_files(loaded, document), *_fixed(loaded, document, before)]
     if not errors(problems):
-        problems += [*_beside_specs(loaded, document), *_ways(loaded, document)]
+        problems += _of_probes(loaded, document)
     return (None if errors(problems) else loaded), problems
 
 
@@ -234,13 +206,20 @@ def _targets(
     return merged, problems
 
 
-def _beside_specs(loaded: Loaded, document: Document) -> list[Problem]:
-    """Faults of probe settings that only show beside the targets."""
-    return [
-        Problem(document.at(("probes", name, key)), f"probes.{name}.{key}: {message}", hint)
-        for name, settings in loaded.probes.items()
-        for key, message, hint in cast("ProbeSettings", settings).findings(loaded.targets)
-    ]
+def _of_probes(loaded: Loaded, document: Document) -> Iterable[Problem]:
+    """Faults of probe settings that only show beside the targets and the ways."""
+    for name, settings in loaded.probes.items():
+        place = document.at(("probes", name))
+        try:
+            found = list(settings.findings(loaded.targets))
+            routes = {route for _, route in probe_modules()[name].lines(settings)}
+        except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's
+            yield Problem(place, f"probes.{name} broke: {told(error)}", "mend the plug-in")
+            continue
+        yield from _told(document, ("probes", name), found)
+        for route in sorted(routes - set(loaded.paths)):
+            message = f"probes.{name} takes the way {route}, which has no section under paths"
+            yield Problem(place, message, f"add paths: {{{route}: {{url: ...}}}}")
 
 
 def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:
@@ -255,33 +234,17 @@ def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:
         yield from _told(document, ("observers", source.value), found)
 
 
-def _told(
-    document: Document, path: Location, found: Iterable[tuple[str, str, str]]
-) -> Iterable[Problem]:
+def _told(document: Document, path: Location, found: _Found) -> Iterable[Problem]:
     for key, message, hint in found:
         place = (*path, *key.split("."))
         yield Problem(document.at(place), f"{'.'.join(map(str, place))}: {message}", hint)
 
 
-def _ways(loaded: Loaded, document: Document) -> Iterable[Problem]:
-    """Probes that take a way nobody described."""
-    for name, settings in loaded.probes.items():
-        for _, route in probe_modules()[name].lines(settings):
-            if route not in loaded.paths:
-                message = f"probes.{name} takes the way {route}, which has no section under paths"
-                hint = f"add paths: {{{route}: {{url: ...}}}}"
-                yield Problem(document.at(("probes", name)), message, hint)
-
-
 def _fixed(loaded: Loaded, document: Document, before: Config | None) -> Iterable[Problem]:
     """What cannot change while the prober runs."""
     for key in _FIXED if before else ():
-        now: Any = loaded.config
-        then: Any = before
-        for part in key.split("."):
-            now, then = getattr(now, part), getattr(then, part)
-        if now != then:
+        value = attrgetter(key)
+        if value(loaded.config) != value(before):
+            place = document.at(tuple(key.split(".")))
             hint = "restart the prober, or take the change back"
-            yield Problem(
-                document.at(tuple(key.split("."))), f"{key} changed while it is in use", hint
-            )
+            yield Problem(place, f"{key} changed while it is in use", hint)

@@ -1,6 +1,7 @@
 """The parts that a configuration decides: ways, observers, probes and their plan."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,11 +14,14 @@ from exporter.lines import criteria, lines
 from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
 from exporter.paths import Way, way_modules
-from exporter.probes import probe_modules
+from exporter.plugins import PluginError, told
+from exporter.probes import Probe, probe_modules
 from exporter.prometheus_api.client import Prometheus
 from exporter.reach import Reach
 from exporter.runner import Runner
 from slos.schema.contract import Route, Source
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Engine:
         )
         able: list[LateObserver | Way] = [*self.observers.values(), *self.ways.values()]
         cleaners = {each.cleans: each for each in able if each.cleans is not None}
+        core.face.gauges.keep_only(self.loaded.probes)
         core.face.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         core.aftercare.use(self.observers, cleaners)
 
@@ -48,6 +53,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
 
     Raises:
         LinearKeyError: the key of Linear is gone since the configuration was read.
+        PluginError: a probe cannot be made.
     """
     async with contextlib.AsyncExitStack() as stack:
         reach = _reach(loaded, core)
@@ -76,12 +82,24 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             core.abort,
             open_runs=core.aftercare.__len__,
         )
-        probes = [
-            probe
-            for name, settings in loaded.probes.items()
-            for probe in probe_modules()[name].probes(settings, means)
-        ]
-        yield Engine(loaded, Runner(probes, core.face.metrics), observers, ways)
+        runner = Runner(_probes(loaded, means), core.face.metrics)
+        yield Engine(loaded, runner, observers, ways)
+
+
+def _probes(loaded: Loaded, means: Means) -> list[Probe]:
+    """All probes, no two under one key."""
+    found: dict[str, Probe] = {}
+    for name, settings in loaded.probes.items():
+        try:
+            made = list(probe_modules()[name].probes(settings, means))
+        except Exception as error:
+            _log.exception("probes.%s broke", name)
+            raise PluginError(f"probes.{name} broke: {told(error)}") from error
+        for probe in made:
+            if probe.key in found:
+                raise PluginError(f"probes.{name}: there is another probe with key {probe.key}")
+            found[probe.key] = probe
+    return list(found.values())
 
 
 def _reach(loaded: Loaded, core: Core) -> Reach:

@@ -17,6 +17,8 @@ CONTENT_TYPE = "application/cloudevents+json"
 FIRED = "io.homelab.prometheus.alert.fired"
 RESOLVED = "io.homelab.prometheus.alert.resolved"
 ALERT_NAME = "SloProbeSynthetic"
+TOLD_BY = frozenset({"alertname", "severity", "synthetic", "probe", "lambda_function"})
+"""Labels that say what an alert is, those of a synthetic one among them."""
 _SOURCE = "slo-probe"
 _GENERATOR = "https://slo-probe.invalid/"
 _ID = re.compile(r"slo-probe-[0-9a-f]{32}")

@@ -5,7 +5,7 @@ values come from outside, and they go when the replica does. It is not called `i
 scrape overwrites that with the prober's own address.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -52,6 +52,9 @@ class Gauges:
         self.observer_failures = counter(
             contract.OBSERVER_FAILURES, "Questions to a source that it did not answer.", "source"
         )
+        self.span_errors = counter(
+            contract.SPAN_ERRORS, "Traces of runs with an error in a span, by the span.", "span"
+        )
         self.clock_skew = gauge(
             contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
         )
@@ -81,6 +84,15 @@ class Gauges:
         self.journals_set_aside = gauge(
             contract.JOURNALS_SET_ASIDE, "Damaged journals that were set aside since the start."
         )
+
+    def keep_only(self, probes: Collection[str]) -> None:
+        """Show no more what only probes have told that no longer ask: it would never change."""
+        target = (self.up, self.ready, self.phase, self.tls_expiry)
+        slopes = (self.leak_slope, self.leak_slope_low, self.leak_slope_high)
+        leaks = (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
+        for probe, told in {"availability": target, "leak": leaks}.items():
+            for gauge in told if probe not in probes else ():
+                gauge.clear()
 
     def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
         """Show what can be left behind and who can fail, before it happens."""

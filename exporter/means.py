@@ -49,8 +49,10 @@ class Outcome:
         results: of the alerts it sent.
         checks: criteria it checked beside them, and whether each was met.
         notes: one line for a person about each check that was not, with what was seen.
+        failed: whether nothing was shown, because the probe could not do what it is there for.
     """
 
     results: tuple[ProbeResult, ...] = ()
     checks: tuple[tuple[Criterion, bool], ...] = ()
     notes: tuple[str, ...] = ()
+    failed: bool = False

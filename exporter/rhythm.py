@@ -2,11 +2,13 @@
 
 import hashlib
 import math
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from pydantic import Field, model_validator
 
 from exporter.fields import Length, Section, Share
+from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
 _SLACK_FOR_JITTER = 0.8
@@ -35,6 +37,10 @@ class Rhythm(Section):
     max_send_lag: Length = Duration.of(seconds=1)
     """Delay between intended and actual send, or a standstill of the prober, above which a run
     is `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
+
+    def findings(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for those that look at them
+        """What is wrong beside the targets of the specs, as key, message and hint."""
+        return ()
 
     @model_validator(mode="after")
     def _leaves_room(self) -> "Rhythm":

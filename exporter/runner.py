@@ -4,8 +4,11 @@ import logging
 from collections.abc import Iterable
 
 from exporter.courier import Turn
+from exporter.http_source.credentials import CredentialsError
+from exporter.http_source.tls import TlsFileError
 from exporter.means import Outcome
 from exporter.metrics import Metrics
+from exporter.plugins import told
 from exporter.probes import Probe
 from exporter.schedule import Slot
 
@@ -24,11 +27,13 @@ class Runner:
         probe = self.probes[slot.probe]
         try:
             outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
-        except Exception:  # noqa: BLE001 - told in full, and the next turn may fare better
+            for criterion, passed in outcome.checks:
+                self._metrics.check(criterion, passed=passed)
+        except (CredentialsError, TlsFileError) as error:
+            outcome = Outcome(notes=(f"nothing was asked: {error}",), failed=True)
+        except Exception as error:  # noqa: BLE001 - told in full, and the next turn may fare better
             _log.exception("%s: the probe broke", slot.probe)
-            return Outcome()
-        for criterion, passed in outcome.checks:
-            self._metrics.check(criterion, passed=passed)
+            return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)
         for note in outcome.notes:
             _log.warning("%s: %s", slot.probe, note)
         return outcome

@@ -105,6 +105,8 @@ class Shift:
         try:
             await _end(kept.scheduler.running)
             await self._core.aftercare.between_steps()
+            if self._now is not None:  # they may have shown something once more
+                self._core.face.gauges.keep_only(self._now.engine.loaded.probes)
         finally:
             await kept.stack.aclose()
 

@@ -14,6 +14,7 @@ from exporter.hostile.names import Ground, guard_name
 _DEEP = 50_000
 """Levels; agent-sre's reader gives up at some thousand."""
 _LEVEL = "deep"
+_WITHOUT = "no "
 
 
 class Fault(StrEnum):
@@ -21,6 +22,8 @@ class Fault(StrEnum):
 
     MALFORMED = "malformed JSON"
     WITHOUT_ID = "no id"
+    WITHOUT_SOURCE = "no source"
+    WITHOUT_SPECVERSION = "no specversion"
     WITHOUT_TYPE = "no type"
     DEEP = "deeply nested JSON"
     OVERSIZED = "an oversized body"
@@ -43,13 +46,13 @@ def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
     match fault:
         case Fault.MALFORMED:
             return json.dumps(event).encode()[:-1]
-        case Fault.WITHOUT_ID | Fault.WITHOUT_TYPE:
-            event.pop("id" if fault is Fault.WITHOUT_ID else "type")
-            return json.dumps(event).encode()
         case Fault.DEEP:
             return _with(event, f"{'[' * _DEEP}{']' * _DEEP}")
         case Fault.OVERSIZED:
             return _with(event, json.dumps("x" * size))
+        case _:
+            event.pop(fault.removeprefix(_WITHOUT))
+            return json.dumps(event).encode()
 
 
 def misnamed(alert: Alert, name: str, ground: Ground) -> dict[str, Any]:

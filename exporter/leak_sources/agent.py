@@ -10,6 +10,9 @@ from exporter.prometheus_api.client import Prometheus
 _MOST = 50
 """Replicas that are judged, the last seen first; a target that scales to zero leaves many."""
 _EVERYONE = ""
+_EVENTS_SINCE = 7 * 24 * 3600.0
+_EVENTS_STEP = 300.0
+"""Seconds: a replica to which few events came takes days to warm up, longer than the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,16 @@ async def family(prometheus: Prometheus, queries: Queries, *, now: float) -> lis
         SourceError: a query has no result.
     """
 
-    async def asked(query: str) -> dict[str, SeriesOf]:
+    async def asked(
+        query: str, window: float = queries.window, step: float = queries.step
+    ) -> dict[str, SeriesOf]:
         if not query:
             return {}
-        begin = now - queries.window
-        found = await prometheus.range(query, start=begin, end=now, step=queries.step)
+        found = await prometheus.range(query, start=now - window, end=now, step=step)
         return _by_replica(found, queries.label)
 
     begun, restarted = await asked(queries.started), await asked(queries.restarts)
-    events = await asked(queries.events)
+    events = await asked(queries.events, max(queries.window, _EVENTS_SINCE), _EVENTS_STEP)
     signals = {signal: await asked(query) for signal, query in queries.signals.items()}
     return [
         Series(

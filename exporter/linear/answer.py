@@ -55,6 +55,8 @@ class Answer:
     """Linear is well and refuses this one question; others may fare better."""
     not_found: bool = False
     """It is refused because the thing it is about does not exist."""
+    about: str = ""
+    """The part of the question that it is refused for; empty when the reply does not say."""
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Answer:
@@ -144,17 +146,35 @@ def _object(body: bytes) -> dict[str, Any] | None:
 def _of_errors(errors: object, status: int) -> Answer:
     """What a list of errors stands for; the first that is known decides."""
     reason = f"refused with HTTP {status}"
-    for error in errors if isinstance(errors, list) else []:
-        if not isinstance(error, dict):
-            continue
-        if str(error.get("message", "")).lower().startswith(_NOT_FOUND):
-            fault = LinearFault.BAD_ANSWER
-            return Answer(fault=fault, reason=reason, refused=True, not_found=True)
-        for word in _words(error.get("extensions")):
-            if word in _BODY_FAULTS:
-                return Answer(fault=_BODY_FAULTS[word], reason=reason, refused=word in _FORBIDDEN)
+    described = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
+    known = (said for error in described if (said := _of_error(error, reason)))
     fault = _of_status(status)
-    return Answer(fault=fault, reason=reason, refused=fault is LinearFault.BAD_ANSWER)
+    otherwise = Answer(
+        fault=fault,
+        reason=reason,
+        refused=fault is LinearFault.BAD_ANSWER,
+        about=_about(described[0]) if described else "",
+    )
+    return next(known, otherwise)
+
+
+def _of_error(error: Mapping[str, Any], reason: str) -> Answer | None:
+    """What an error stands for, if it is one of those we know."""
+    about = _about(error)
+    if str(error.get("message", "")).lower().startswith(_NOT_FOUND):
+        fault = LinearFault.BAD_ANSWER
+        return Answer(fault=fault, reason=reason, refused=True, not_found=True, about=about)
+    word = next((word for word in _words(error.get("extensions")) if word in _BODY_FAULTS), None)
+    if word is None:
+        return None
+    fault, refused = _BODY_FAULTS[word], word in _FORBIDDEN
+    return Answer(fault=fault, reason=reason, refused=refused, about=about)
+
+
+def _about(error: Mapping[str, Any]) -> str:
+    """The part of the question that an error is about: the first step of its path."""
+    path = error.get("path")
+    return path[0] if isinstance(path, list) and path and isinstance(path[0], str) else ""
 
 
 def _words(extensions: object) -> list[str]:

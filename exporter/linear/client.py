@@ -8,7 +8,7 @@ hangs for the hour that Linear may ask for, and the caller's own rhythm is the r
 import contextlib
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,11 +16,11 @@ from pydantic import SecretStr
 from exporter.backoff import Backoff
 from exporter.clock import Clock
 from exporter.linear.answer import Answer
-from exporter.linear.fault import LinearFault
+from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.gate import FIRST_WAIT, LONGEST_WAIT, Gate
 from exporter.linear.issue import Issue, Page, read_page
 from exporter.linear.pace import Pace
-from exporter.linear.query import ARCHIVE, ISSUES, ours
+from exporter.linear.query import ARCHIVED_AT_ONCE, ISSUES, archiving, ours
 from exporter.linear.settings import LinearSettings
 from exporter.linear.transport import Transport, session
 
@@ -76,20 +76,40 @@ class LinearClient:
                 found.setdefault(issue.run_id, []).append(issue)
         return found
 
-    async def archive(self, issue_id: str) -> None:
-        """Archive an issue; one that is archived already, or is not there, is no error.
+    async def archive(self, ids: Iterable[str]) -> list[str]:
+        """Archive issues, several in one request; gives those that may still be open.
 
-        Raises:
-            LinearError: it may still be open.
+        One that is archived already, or is not there, is done. A failure does not end it: what
+        was refused for one issue may be granted for the next, and while Linear is left alone the
+        rest fails at once and costs nothing.
         """
-        answer = await self._ask(ARCHIVE, {"id": issue_id})
+        wanted, failed = list(dict.fromkeys(ids)), list[str]()
+        for first in range(0, len(wanted), ARCHIVED_AT_ONCE):
+            failed += await self._archive(wanted[first : first + ARCHIVED_AT_ONCE])
+        return failed
+
+    async def _archive(self, ids: Sequence[str]) -> Sequence[str]:
+        """Archive issues in one request; a refusal of one ends all, so the rest is asked again."""
+        if not ids:
+            return ids
+        named = {f"issue{number}": each for number, each in enumerate(ids)}
+        try:
+            answer = await self._ask(archiving(named), named)
+        except LinearError:
+            return ids
+        if answer.fault is None:
+            failed = [each for name, each in named.items() if not _succeeded(answer.data, name)]
+            for _ in failed:
+                self._gate.refused(LinearFault.BAD_ANSWER)
+            return failed
+        refused = named.get(answer.about, ids[0] if len(ids) == 1 else None)
+        if refused is None:  # it does not say which, so each is asked for by itself
+            return [left for each in ids for left in await self._archive([each])]
+        rest = await self._archive([each for each in ids if each != refused])
         if answer.not_found:
-            return
-        if answer.fault is not None:
-            raise self._gate.refused(answer.fault, answer.reason)
-        payload = answer.data.get("issueArchive")
-        if not isinstance(payload, dict) or payload.get("success") is not True:
-            raise self._gate.refused(LinearFault.BAD_ANSWER, "an issue was not archived")
+            return rest
+        self._gate.refused(answer.fault)
+        return [refused, *rest]
 
     async def orphans(self, older_than: float) -> list[Issue]:
         """Issues of any run of ours that are still open, oldest first.
@@ -145,6 +165,11 @@ class LinearClient:
         if answer.fault is None:
             self._gate.opened()
         return answer
+
+
+def _succeeded(data: Mapping[str, Any], name: str) -> bool:
+    payload = data.get(name)
+    return isinstance(payload, dict) and payload.get("success") is True
 
 
 @contextlib.asynccontextmanager

@@ -68,10 +68,9 @@ class Gate:
         self._failed(fault)
         return LinearError(fault, reason, wait=wait)
 
-    def refused(self, fault: LinearFault, reason: str) -> LinearError:
-        """One question was refused, which says nothing of others; gives the error to raise."""
+    def refused(self, fault: LinearFault) -> None:
+        """One question was refused, which says nothing of others."""
         self._failed(fault)
-        return LinearError(fault, reason)
 
     def _wait(self, fault: LinearFault, told: float | None) -> float:
         if fault is LinearFault.UNAUTHORIZED:

@@ -30,7 +30,7 @@ class Settings(LinearSettings):
 
     every: Length = Duration.of(seconds=30)
     """Time between two searches; each finds the issues of all runs. Default 30s: 120 requests
-    an hour of the 600 that are allowed, the rest is for archiving."""
+    an hour of the 600 that are allowed. Archiving takes as many, or one for ten issues."""
     within: Length = Duration.of(minutes=2)
     """Time after which an issue that is not there was never opened. Default 2m: twelve times the
     target, for an issue shows in a search only some time after it was created."""
@@ -43,7 +43,12 @@ class Settings(LinearSettings):
 
 
 def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Whether the key is where it should be."""
+    """Whether the key is where it should be, and the limit leaves room for archiving."""
+    searches = 3600 / float(settings.every.seconds)
+    if searches > settings.requests_per_hour / 2:
+        allowed = settings.requests_per_hour
+        message = f"{searches:.0f} searches an hour leave too little of {allowed} requests"
+        yield "every", message, "raise every, or requests_per_hour"
     try:
         read_key(settings, folder=folder)
     except LinearKeyError as error:
@@ -83,13 +88,8 @@ class Observer:
 
     async def clean(self, leavings: Sequence[Leaving]) -> list[Leaving]:
         """Archive issues."""
-        failed = []
-        for leaving in leavings:
-            try:
-                await self._client.archive(leaving.handle)
-            except LinearError:
-                failed.append(leaving)
-        return failed
+        failed = set(await self._client.archive(leaving.handle for leaving in leavings))
+        return [leaving for leaving in leavings if leaving.handle in failed]
 
     async def sweep(self, before: float) -> list[Leaving]:
         """Open issues of any run, this journal's or another's."""

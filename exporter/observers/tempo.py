@@ -12,6 +12,7 @@ from exporter.http_source.source import HttpSource
 from exporter.observers import Question, Sighting
 from exporter.result import Leaving
 from exporter.tempo.client import Tempo
+from exporter.tempo.parts import Part
 from exporter.tempo.settings import TempoSettings
 from exporter.tempo.stages import TraceTimes, stages
 from exporter.tempo.trace import Trace
@@ -55,21 +56,38 @@ class Observer:
         self._tempo = Tempo(source, settings)
         self._rules = settings.rules
         self._clock = clock
+        self._offset = clock.wall() - clock.now()
+        self._left_alone_until = clock.now()
         self._failures = gauges.observer_failures.labels(SOURCE)
+        self._span_errors = {part: gauges.span_errors.labels(part) for part in Part}
 
     async def look(self, questions: Sequence[Question]) -> list[Sighting]:
         """What the traces show by now; final once one is whole."""
+        if self._clock.now() < self._left_alone_until:
+            return []
         names = {name: question.trace_id for question in questions for name in question.names}
-        now = self._clock.wall()
-        since = min(question.intended_at for question in questions) - _MARGIN
-        found = await self._tempo.find(names, since=since, until=now + _MARGIN)
+        since, until = self._window(questions)
+        found = await self._tempo.find(names, since=since, until=until)
         self._failures.inc(len(found.errors))
         self.troubled = bool(found.errors)
+        asked = max((error.retry_after or 0.0 for error in found.errors), default=0.0)
+        self._left_alone_until = self._clock.now() + asked
         return [
             sighting
             for question in questions
             if (sighting := self._sighting(question, found.traces)) is not None
         ]
+
+    def _window(self, questions: Sequence[Question]) -> tuple[float, float]:
+        """The wall clock times between which the runs were at work.
+
+        Their own times go on from the wall clock as it was at the start; traces have that of now,
+        which may have been set since.
+        """
+        now = self._clock.wall()
+        step = now - self._clock.now() - self._offset
+        since = min(question.intended_at for question in questions) + min(step, 0.0)
+        return since - _MARGIN, now + _MARGIN
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
         """Nothing to clean up: traces expire."""
@@ -88,6 +106,9 @@ class Observer:
         if not times:
             return None
         whole = len(times) == len(question.names) and all(each.whole for each in times)
+        if whole:  # what is asked for again would be counted again
+            for part in {part for each in times for part in each.failed}:
+                self._span_errors[part].inc()
         return Sighting(question.id, _first_of_each(times), final=whole)
 
 

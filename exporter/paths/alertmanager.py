@@ -6,9 +6,11 @@ alert has a value of its own in one of them.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from exporter.events import Alert, posted
+from pydantic import AfterValidator
+
+from exporter.events import TOLD_BY, Alert, posted
 from exporter.fields import LabelName, Section, Url
 from exporter.post import Reply
 from exporter.reach import Reach
@@ -19,14 +21,25 @@ _JSON = "application/json"
 _ACCEPTED = range(200, 300)
 
 
+def _free(label: str) -> str:
+    """Refuse a label by which everyone is to tell that nothing is wrong."""
+    if label in TOLD_BY:
+        raise ValueError(
+            f"{label} says what a synthetic alert is, so it cannot have any value; "
+            "group by another label as well, like service"
+        )
+    return label
+
+
 class Settings(Section):
     """Where Alertmanager is, and what groups alerts there."""
 
     url: Url
     """Its address, with its path prefix if it has one. No default: nobody is alerted unasked."""
-    grouping_label: LabelName = "service"
+    grouping_label: Annotated[LabelName, AfterValidator(_free)] = "service"
     """A label of the route's `group_by` that may have any value. Default service: one of the
-    three this cluster groups by, and the one that names no alert."""
+    three this cluster groups by, and the one that names no alert. None that tells what the alert
+    is, such as alertname or severity."""
     clock: Literal["posting", "webhook"] = "posting"
     """Where latencies start: when the alert is posted, or when Alertmanager notifies the canary's
     own webhook (`POST /alertmanager`), which leaves its `group_wait` out. Default posting: that

@@ -7,18 +7,18 @@ point group `slo_probe.probes`, each naming such a module.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Protocol, cast
 
 from exporter.courier import Turn
-from exporter.means import Means, Outcome, Targets
-from exporter.plugins import modules
+from exporter.means import Means, Outcome
+from exporter.plugins import installed, modules
 from exporter.rhythm import Rhythm
 from slos.schema.contract import Criterion, Route
 
 GROUP = "slo_probe.probes"
+_MEMBERS = ("Settings", "CRITERIA", "lines", "probes")
 
 
 class Probe(Protocol):
@@ -30,13 +30,6 @@ class Probe(Protocol):
 
     async def ask(self, turn: Turn) -> Outcome:
         """Ask once, and come back when nothing can change the answer any more."""
-
-
-class ProbeSettings(Protocol):
-    """What the loader asks of settings, once the targets of the specs are known."""
-
-    def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
-        """What is wrong, as key, message and hint."""
 
 
 class ProbeModule(Protocol):
@@ -56,8 +49,31 @@ class ProbeModule(Protocol):
 def probe_modules() -> Mapping[str, ProbeModule]:
     """All probes by name, ours and those of others; ours win."""
     ours = modules(sys.modules[__name__])
-    others = {entry.name: entry.load() for entry in entry_points(group=GROUP)}
-    return {name: cast("ProbeModule", module) for name, module in {**others, **ours}.items()}
+    found = {**of_others()[0], **ours}
+    return {name: cast("ProbeModule", module) for name, module in found.items()}
+
+
+def broken_modules() -> Mapping[str, str]:
+    """Probes of others that are of no use, and why; they harm only who wants to use them."""
+    ours = modules(sys.modules[__name__])
+    return {name: why for name, why in of_others()[1].items() if name not in ours}
+
+
+@cache
+def of_others() -> tuple[dict[str, object], dict[str, str]]:
+    """Probes of other distributions, and those of them that are of no use."""
+    return installed(GROUP, flaw=_flaw)
+
+
+def _flaw(module: object) -> str | None:
+    """What keeps something from being a probe."""
+    missing = [name for name in _MEMBERS if not hasattr(module, name)]
+    if missing:
+        return f"it has no {' and no '.join(missing)}"
+    settings = module.Settings  # type: ignore[attr-defined]  # just looked
+    if not (isinstance(settings, type) and issubclass(settings, Rhythm)):
+        return "its Settings are no exporter.rhythm.Rhythm"
+    return None
 
 
 def key_of(name: str, route: Route) -> str:

@@ -9,14 +9,14 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from exporter.courier import Turn
 from exporter.evidence import TransportFault
 from exporter.fields import Length
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.rhythm import Rhythm
 from exporter.target.certificate import expiry
@@ -56,10 +56,6 @@ class Settings(Rhythm):
     Default 90s: the stable window of Knative and its grace period. A target that refuses earlier
     is down, not asleep."""
 
-    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
-        """Nothing depends on the specs."""
-        return ()
-
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
     """No alert is sent."""
@@ -82,18 +78,25 @@ class Availability:
         self._settings = settings
         self._reach, self._gauges, self._recent = means.reach, means.gauges, means.courier.recent
         self._asked_at: float | None = None
+        self._offset = self._reach.clock.wall() - self._reach.clock.now()
         self._warmth = Warmth(
             cold_above=float(settings.cold_above.seconds),
             idle_after=float(settings.idle_after.seconds),
         )
         self._gauges.cold_starts.labels(SERVICE)
+        self._gauges.tls_expiry.clear()  # another target may have none
 
     async def ask(self, _: Turn) -> Outcome:
-        """Look once; twice if the target slept."""
+        """Look once; twice if the target slept. What could not be looked at is not shown."""
         deadline = self._reach.clock.now() + float(self._settings.timeout.seconds)
-        target = await asyncio.to_thread(self._target)
-        health = await self._awake(target, deadline)
-        ready = await self._look(target, self._settings.ready, deadline)
+        try:
+            target = await asyncio.to_thread(self._target)
+            health = await self._awake(target, deadline)
+            ready = await self._look(target, self._settings.ready, deadline)
+        except Exception:
+            for gauge in (self._gauges.up, self._gauges.ready):
+                gauge.remove(SERVICE)
+            raise
         self._show(health, ready)
         pages = {self._settings.health: health, self._settings.ready: ready}
         notes = [f"{page}: {_what(seen)}" for page, seen in pages.items() if seen.status != _OK]
@@ -131,9 +134,10 @@ class Availability:
 
     def _idle(self) -> float | None:
         """Seconds since this prober last asked the target anything; None when it never did."""
-        clock = self._reach.clock
-        ages = [] if self._asked_at is None else [clock.now() - self._asked_at]
-        ages += [max(clock.wall() - run.intended_at, 0.0) for run in self._recent]
+        now = self._reach.clock.now()
+        wall = now + self._offset  # as slots count it, whether or not the clock was set
+        ages = [] if self._asked_at is None else [now - self._asked_at]
+        ages += [max(wall - run.intended_at, 0.0) for run in self._recent]
         return min(ages, default=None)
 
     def _show(self, health: Look, ready: Look) -> None:

@@ -7,7 +7,7 @@ Canary and decoy show where such a name led.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -22,7 +22,7 @@ from exporter.hostile.names import Ground, Trick
 from exporter.hostile.way import HostileWay
 from exporter.http_source.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
-from exporter.means import Means, Outcome, Targets
+from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.rhythm import Rhythm
 from exporter.watch import Patience
@@ -69,10 +69,6 @@ class Settings(Rhythm):
     rate_limit_requests: int = Field(default=50, ge=1, le=500)
     """Requests of the burst that a limit must cut short. Default 50; it ends with the first 429."""
 
-    def findings(self, _: Targets) -> Iterable[tuple[str, str, str]]:
-        """Nothing depends on the specs."""
-        return ()
-
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
     """None: an attack that is refused as it should be is no failed run."""
@@ -107,7 +103,8 @@ class Security:
         """Try it all, as long as the target takes an event in order."""
         baseline = await self._attempts.baseline()
         if not accepted(baseline):
-            return Outcome(notes=(f"nothing was tried: an event in order: {told(baseline)}",))
+            why = f"nothing was tried: an event in order: {told(baseline)}"
+            return Outcome(notes=(why,), failed=True)
         tried = [attempt async for attempt in self._all()]
         return Outcome(
             checks=tuple((criterion, met) for criterion, met, _ in tried if met is not None),

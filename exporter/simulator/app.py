@@ -1,12 +1,12 @@
 """The HTTP face of the simulated service, plus `/fault`, which the real one lacks."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
 
 from exporter.simulator.agent import Agent, Reply
+from exporter.simulator.fault_page import PATH, FaultPage
 from exporter.simulator.faults import VALID, Flag
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,8 +28,7 @@ class Face:
         app.router.add_get("/ready", self._ready)
         app.router.add_get("/metrics", _metrics)
         app.router.add_post("/", self._receive)
-        app.router.add_get("/fault", self._show_faults)
-        app.router.add_post("/fault", self._set_faults)
+        FaultPage(self._agent.faults, valid=VALID).add_to(app)
         app.on_shutdown.append(self._release)
         app.cleanup_ctx.append(self._abandon)
         return app
@@ -37,7 +36,7 @@ class Face:
     @web.middleware
     async def _cut_off(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Under `down`, drop the connection of every request but those about faults."""
-        if Flag.DOWN not in self._agent.faults.active.flags or request.path == "/fault":
+        if Flag.DOWN not in self._agent.faults.active.flags or request.path == PATH:
             return await handler(request)
         return _dropped(request)
 
@@ -60,16 +59,6 @@ class Face:
             return web.json_response({"status": "ready"})
         return web.json_response({"status": "not ready"}, status=503)
 
-    async def _show_faults(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": self._agent.faults.active.texts()})
-
-    async def _set_faults(self, request: web.Request) -> web.Response:
-        try:
-            self._agent.faults.set(*read_faults(await request.read()))
-        except ValueError as error:
-            return web.json_response({"error": str(error)}, status=400)
-        return await self._show_faults(request)
-
     async def _release(self, _app: web.Application) -> None:
         """Let hung requests go, so that a shutdown waits for none of them."""
         self._closing.set()
@@ -80,22 +69,6 @@ class Face:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-
-
-def read_faults(body: bytes) -> list[str]:
-    """The fault texts of a request: plain text, or JSON `{"faults": [...]}`.
-
-    Raises:
-        ValueError: neither of the two.
-    """
-    text = body.decode().strip()
-    if not text.startswith(("{", "[", '"')):
-        return [text]
-    asked = json.loads(text)
-    faults = asked.get("faults") if isinstance(asked, dict) else None
-    if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
-        raise ValueError(f'expected {{"faults": ["<fault>", ...]}}; valid faults: {VALID}')
-    return faults
 
 
 async def _health(_request: web.Request) -> web.Response:

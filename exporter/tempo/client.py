@@ -15,6 +15,8 @@ _PATHS = {"v1": "/api/traces/", "v2": "/api/v2/traces/"}
 _NO_USE_TO_GO_ON = frozenset(
     {SourceFault.UNREACHABLE, SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED}
 )
+_ENOUGH = 3
+"""Errors after which a look ends: each may have taken the time of a whole request."""
 _NOT_FOUND = 404
 Document = TypeVar("Document")
 
@@ -31,7 +33,8 @@ class Found:
     @property
     def gives_up(self) -> bool:
         """The next question would fare no better."""
-        return any(error.fault in _NO_USE_TO_GO_ON for error in self.errors)
+        hopeless = any(error.fault in _NO_USE_TO_GO_ON for error in self.errors)
+        return hopeless or len(self.errors) >= _ENOUGH
 
 
 class Tempo:

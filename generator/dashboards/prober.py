@@ -171,19 +171,23 @@ def _slopes() -> timeseries.Panel:
 
 def _sources() -> list[timeseries.Panel]:
     failed = _bars(
-        Frame(50, "Questions not answered", "By the source that did not.", 8),
+        Frame(50, "Questions not answered", "By the source that did not.", 6),
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
     differ = _bars(
-        Frame(51, "Sources that disagree", "Runs of which they differ by over a second.", 8),
+        Frame(51, "Sources that disagree", "Runs of which they differ by over a second.", 6),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
+    errors = _bars(
+        Frame(57, "Errors in traces", "Traces of runs with an error, by the span it is in.", 6),
+        contract.SPAN_ERRORS, "span",
+    )  # fmt: skip
     skew = parts.graph(
-        Frame(panels.SKEW.panel, "Clock skew", "By how much a peer's clock is ahead.", 8),
+        Frame(panels.SKEW.panel, "Clock skew", "By how much a peer's clock is ahead.", 6),
         over_time(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
         unit=units.Seconds,
     )
-    return [failed, differ, parts.lined(skew, below(RED), at(-1, GREEN), at(1, RED))]
+    return [failed, differ, errors, parts.lined(skew, below(RED), at(-1, GREEN), at(1, RED))]
 
 
 def _target() -> list[statetimeline.Panel | timeseries.Panel]:

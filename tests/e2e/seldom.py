@@ -80,6 +80,7 @@ def _of_the_prober(registry: CollectorRegistry) -> None:
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
     gauges.clock_skew.labels(Source.LINEAR).set(0.1)
+    gauges.span_errors.labels("cloudevent.handle").inc()
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
     gauges.start_at_zero(kinds=contract.Leavings, sources=Source)
     seen = {Stage.LINEAR_ISSUE_CREATION: [Source.LINEAR, Source.TEMPO]}

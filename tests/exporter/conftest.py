@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from hypothesis import settings
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
@@ -15,6 +16,9 @@ from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 
 ROOT = Path(__file__).parents[2]
+
+settings.register_profile("house", deadline=None)  # a busy machine is no failure
+settings.load_profile("house")
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class StrictAgent:
         try:
             event = json.loads(await request.read())
             run_id, name = event["id"], event["data"]["annotations"]["lambda_function"]
-            kind = event["type"]
+            kind, _, _ = event["type"], event["source"], event["specversion"]
         except (ValueError, KeyError, RecursionError):
             return web.Response(status=400)
         if not name.replace("-", "").isalnum():

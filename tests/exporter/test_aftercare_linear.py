@@ -19,6 +19,7 @@ from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_desk import rows
 from tests.exporter.linear.desk import KEY
 
+_LIMIT = "requests_per_hour"
 QUICK: dict[str, Any] = {"requests_per_hour": 1_000_000, "linger": Duration.of(seconds=10)}
 
 
@@ -123,6 +124,22 @@ async def test_while_linear_is_out_of_reach_for_an_hour_probing_goes_on_and_then
         assert count == 60
         assert (seconds or 0) / 60 == pytest.approx(2.0, abs=0.6)
         assert {row[1] for row in rows(path)} == {"cleaned"}
+
+
+async def test_the_default_limit_keeps_up_with_the_sustained_load_and_its_bursts(
+    path: Path, clock: FakeClock
+) -> None:
+    """A run every 3.5 s, and a hundred at once in the middle of it."""
+    async with office(path, clock, requests_per_hour=Settings.model_fields[_LIMIT].default) as at:
+        for number in range(150):
+            for _ in range(101 if number == 100 else 1):
+                run = judged(at=clock.wall())
+                at.open(run)
+                await at.desk.end(run)
+            await at.desk.wait(3.5, step=3.5)
+        await at.desk.wait(150, step=5)
+        assert (at.left, at.desk.orphans) == (0, 0)
+        assert at.api.served.requests < 60, "of about 120 that the limit lets pass in that time"
 
 
 async def test_issues_that_may_not_be_archived_are_orphans_until_they_may(

@@ -111,7 +111,13 @@ def test_each_fault_is_the_one_it_says() -> None:
     whole = harmless(alert())
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(faulty(Fault.MALFORMED, alert(), size=1))
-    for fault, key in {Fault.WITHOUT_ID: "id", Fault.WITHOUT_TYPE: "type"}.items():
+    missing = {
+        Fault.WITHOUT_ID: "id",
+        Fault.WITHOUT_SOURCE: "source",
+        Fault.WITHOUT_SPECVERSION: "specversion",
+        Fault.WITHOUT_TYPE: "type",
+    }
+    for fault, key in missing.items():
         assert set(whole) - set(json.loads(faulty(fault, alert(), size=1))) == {key}
     with pytest.raises(RecursionError):
         json.loads(faulty(Fault.DEEP, alert(), size=1))

@@ -12,11 +12,14 @@ from exporter.clock import Clock, SystemClock
 from exporter.courier import Turn
 from exporter.evidence import TransportFault
 from exporter.fields import Address
+from exporter.http_source.credentials import CredentialsError
 from exporter.judge import Reason
 from exporter.listen import bind, url
 from exporter.means import Outcome
 from exporter.probes import availability
 from exporter.result import ProbeResult
+from exporter.runner import Runner
+from exporter.schedule import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
@@ -111,6 +114,28 @@ async def test_a_page_that_does_not_answer_200_fails_the_check(
     assert bench.sample("ready", **TARGET) == (ready == 200)
 
 
+async def test_what_could_not_be_asked_is_not_shown_and_told_on_one_line(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last answer would pass for one of now."""
+    gone = False
+
+    def headers() -> dict[str, str]:
+        if gone:
+            raise CredentialsError("bearer_auth.token_file", "cannot read token")
+        return {}
+
+    probe = asking(bench, headers=headers)
+    runner, slot = Runner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
+    assert not (await runner.run(slot)).failed
+    assert bench.sample("up", **TARGET) == 1
+    gone = True
+    assert (await runner.run(slot)).failed
+    assert bench.sample("up", **TARGET) is bench.sample("ready", **TARGET) is None
+    told = "availability: nothing was asked: bearer_auth.token_file: cannot read token"
+    assert (caplog.messages[-1], caplog.records[-1].exc_info) == (told, None)
+
+
 async def test_phases_that_were_not_reached_are_absent_again(bench: Bench) -> None:
     await ask(asking(bench))
     with bind("test", Address("127.0.0.1", 0)) as listener:
@@ -140,6 +165,23 @@ async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
     assert (await ask(probe)).checks == (UP,)
     assert bench.sample("cold_starts_total", **TARGET) == 1
     assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 0
+
+
+@pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+async def test_a_clock_that_was_set_neither_hides_a_cold_start_nor_makes_one(
+    bench: Bench, pages: Pages, step: float, ago: int, cold: int
+) -> None:
+    clock = MovedClock()
+    probe = asking(bench, clock=clock)
+    await ask(probe)
+    clock.move(200)
+    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
+    bench.courier.recent.add(replace(run, intended_at=clock.wall() - ago))
+    clock._offset += step
+    pages.before = lambda: clock.move(8)
+    await ask(probe)
+    assert bench.sample("cold_starts_total", **TARGET) == cold
 
 
 async def test_a_slow_answer_without_idleness_is_no_cold_start(bench: Bench, pages: Pages) -> None:
@@ -213,6 +255,12 @@ async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
     expiry = bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
     assert expiry is not None
     assert expiry > SystemClock().wall()
+
+
+async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: Bench) -> None:
+    bench.gauges.tls_expiry.labels("agent-sre").set(1.7e9)
+    await ask(asking(bench))
+    assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
 
 
 async def test_alerts_go_to_whom_the_settings_trust(

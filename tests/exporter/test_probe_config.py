@@ -10,6 +10,7 @@ from slos.schema.contract import Stage
 from slos.schema.units import Duration
 from tests.exporter.conftest import ROOT
 
+ALERTMANAGER = "paths: {{alertmanager: {{url: http://am/, grouping_label: {}}}}}\n"
 FINE = """\
 target: {url: http://127.0.0.1:8000/}
 probes:
@@ -137,6 +138,9 @@ def test_the_house_configuration_of_the_specs_is_fine(tmp_path: Path) -> None:
         (FINE + "journal: {keep_runs: 1}\n", ["journal.keep_runs"]),
         (FINE + "log_level: loud\n", ["log_level"]),
         (FINE + "web:\n", ["web: ", "give it a value"]),
+        (FINE + ALERTMANAGER.format("severity"), ["probe.yaml:4:", "severity says what a"]),
+        (FINE + ALERTMANAGER.format("alertname"), ["alertname says what", "like service"]),
+        (FINE + ALERTMANAGER.format("a-b"), ["'a-b' is no label name"]),
     ],
 )
 def test_each_mistake_is_told_with_place_and_hint(

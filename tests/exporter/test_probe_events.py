@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.events import (
+    TOLD_BY,
     Alert,
     CanaryIdentity,
     ForbiddenEventError,
@@ -93,3 +94,7 @@ def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:
     spoil(spoiled["data"])
     with pytest.raises(ForbiddenEventError, match=rule):
         guard(spoiled["data"], CANARY)
+
+
+def test_every_label_of_a_synthetic_alert_says_what_it_is() -> None:
+    assert set(event()["data"]["labels"]) < TOLD_BY

@@ -85,7 +85,46 @@ async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: Fake
     assert shown(made, Signal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
     age = shown(made, Signal.WORKING_SET, name="leak_epoch_age_seconds")
     assert age == pytest.approx(HOURS * HOUR, abs=60)
-    assert all('namespace="ai"' in query for query in prometheus.asked)
+    assert [query for query in prometheus.asked if 'namespace="ai"' not in query] == [
+        'sum(agent_sre_validation_probe_runs_total{verdict!~"unknown|unreachable"})'
+    ]
+
+
+async def test_the_ramp_after_a_restart_is_no_leak_however_slowly_events_come(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
+    made, probe, _ = bench
+    agent = Agent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
+    started = np.full(agent.times.size, START)
+    prometheus.series = {
+        (WORKING_SET, POD): (agent.times, agent.memory()),
+        ("container_memory_rss", POD): (agent.times, agent.memory()),
+        ("kube_pod_start_time", POD): (agent.times, started),
+        ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
+    }
+    assert await ask(probe) == Outcome()
+    assert shown(made, Signal.RSS) == LeakVerdict.INSUFFICIENT
+    uncounted = leak.Settings(window=Duration.of(hours=20), events="")
+    again = await ask(leak.Leak(uncounted, probe._means))
+    assert again.checks == ((Criterion.LEAKS, False),)
+
+
+async def test_events_of_a_week_warm_up_a_replica_that_few_come_to(
+    bench: Parts, prometheus: FakePrometheus
+) -> None:
+    """The window of a day or two would never hold the first 6,000 of them."""
+    made, probe, clock = bench
+    clock.move(124 * HOUR)
+    agent = Agent(124 + HOURS, rate=lambda hours: np.full_like(hours, 50 / HOUR))
+    recent = agent.times > clock.wall() - 20 * HOUR
+    prometheus.series = {
+        (WORKING_SET, POD): (agent.times[recent], agent.memory()[recent]),
+        ("kube_pod_start_time", POD): (agent.times, np.full(agent.times.size, START)),
+        ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
+    }
+    assert (await ask(probe)).checks == ((Criterion.LEAKS, True),)
+    assert shown(made, Signal.WORKING_SET) == LeakVerdict.PASS
 
 
 async def test_a_leak_with_two_witnesses_fails_and_is_measured(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load
-from exporter.probes import probe_modules
+from exporter.probes import of_others, probe_modules
 from tests.exporter.conftest import ROOT
 
 MODULE = '''\
@@ -52,14 +52,20 @@ class Easy:
     async def ask(self, turn):
         return Outcome(checks=((Criterion.HEALTH, True),) * self.rhythm.how_often)
 '''
+_BASE = (
+    "target: {url: http://127.0.0.1:9/}\n"
+    "canary: {listen: 127.0.0.1:0}\n"
+    "web: {listen: 127.0.0.1:0}\n"
+    "journal: {path: journal.sqlite}\n"
+)
 OURS = {"availability", "burst", "leak", "remediation", "resolved", "security", "sustained"}
 
 
-def install(folder: Path, *entries: str) -> Path:
+def install(folder: Path, *entries: str, module: str = MODULE) -> Path:
     """What an installer leaves behind: a module and its metadata."""
     info = folder / "easy_probe-1.0.dist-info"
     info.mkdir(parents=True)
-    (folder / "easy_probe.py").write_text(MODULE)
+    (folder / "easy_probe.py").write_text(module)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: easy-probe\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("\n".join(["[slo_probe.probes]", *entries, ""]))
     return folder
@@ -67,9 +73,11 @@ def install(folder: Path, *entries: str) -> Path:
 
 @pytest.fixture(autouse=True)
 def _looked_up_anew() -> Iterator[None]:
-    probe_modules.cache_clear()
+    for found in (probe_modules, of_others):
+        found.cache_clear()
     yield
-    probe_modules.cache_clear()
+    for found in (probe_modules, of_others):
+        found.cache_clear()
     sys.modules.pop("easy_probe", None)
 
 
@@ -102,20 +110,82 @@ def test_it_cannot_take_the_place_of_one_of_ours(
 def test_it_is_configured_checked_and_run_like_ours(tmp_path: Path) -> None:
     folder = install(tmp_path / "site", "easy = easy_probe")
     file = tmp_path / "probe.yaml"
-    base = (
-        "target: {url: http://127.0.0.1:9/}\n"
-        "canary: {listen: 127.0.0.1:0}\n"
-        "web: {listen: 127.0.0.1:0}\n"
-        f"journal: {{path: {tmp_path / 'journal.sqlite'}}}\n"
-    )
-    file.write_text(f"{base}probes: {{easy: {{how_often: 2}}}}\n")
+    file.write_text(f"{_BASE}probes: {{easy: {{how_often: 2}}}}\n")
     done = program(folder, "once", "--config", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["success.health: passed"] * 2
-    file.write_text(f"{base}probes: {{easy: {{how_often: 4}}}}\n")
+    file.write_text(f"{_BASE}probes: {{easy: {{how_often: 4}}}}\n")
     wrong = program(folder, "check", "--config", str(file))
     assert wrong.returncode == 1
     assert "probes.easy.how_often: too often" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        ("raise RuntimeError('out\\nof order')", "cannot be imported: RuntimeError: out of order"),
+        ("import no_such_module", "cannot be imported: ModuleNotFoundError"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
+        ("", "it has no Settings and no CRITERIA and no lines and no probes"),
+        (MODULE.replace("(Rhythm)", ""), "its Settings are no exporter.rhythm.Rhythm"),
+    ],
+    ids=["raises", "lacks_a_library", "exits", "empty", "no_rhythm"],
+)
+def test_one_that_is_of_no_use_harms_only_who_wants_to_use_it(
+    tmp_path: Path, module: str, why: str
+) -> None:
+    folder = install(tmp_path / "site", "easy = easy_probe", module=module)
+    file = tmp_path / "probe.yaml"
+    file.write_text(f"{_BASE}probes: {{availability: {{}}}}\n")
+    assert program(folder, "check", "--config", str(file)).returncode == 0
+    file.write_text(f"{_BASE}probes:\n  availability: {{}}\n  easy: {{}}\n")
+    wrong = program(folder, "check", "--config", str(file))
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith(f"{file}:7:3: error: probes.easy: this plug-in cannot be used: ")
+    assert why in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("return ()\n", "raise RuntimeError('broke')\n"),
+        ("if self.how_often > 3", "raise RuntimeError('broke')\n        if 1"),
+    ],
+    ids=["lines", "findings"],
+)
+def test_one_that_breaks_while_the_configuration_is_read_is_a_problem_with_its_line(
+    tmp_path: Path, now: str, then: str
+) -> None:
+    folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
+    file = tmp_path / "probe.yaml"
+    file.write_text(f"{_BASE}probes:\n  easy: {{}}\n")
+    wrong = program(folder, "check", "--config", str(file))
+    assert wrong.returncode == 1
+    assert wrong.stderr == (
+        f"{file}:6:3: error: probes.easy broke: RuntimeError: broke\n    hint: mend the plug-in\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "told"),
+    [
+        ("return [Easy(settings)]", "raise RuntimeError('broke')", "RuntimeError: broke"),
+        ("return [Easy(settings)]", "return [Easy(settings)] * 2", "another probe with key easy"),
+        ("return Outcome", "raise RuntimeError('broke')  #", "easy broke: RuntimeError: broke"),
+        ("return Outcome", "return None  #", "easy broke: AttributeError"),
+    ],
+    ids=["made", "key_of_another", "asked", "gives_nothing"],
+)
+def test_one_that_breaks_when_it_is_used_is_told_and_fails_a_single_turn(
+    tmp_path: Path, now: str, then: str, told: str
+) -> None:
+    folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
+    file = tmp_path / "probe.yaml"
+    file.write_text(f"{_BASE}probes: {{easy: {{}}}}\n")
+    done = program(folder, "once", "--config", str(file))
+    assert done.returncode == 1
+    assert told in (done.stderr + done.stdout).splitlines()[-1]
 
 
 def test_ours_need_no_settings_of_their_own(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from yarl import URL
 from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.fields import Address
+from exporter.hostile.events import Fault
 from exporter.listen import bind
 from exporter.means import Means, Outcome
 from exporter.paths import direct
@@ -90,7 +91,7 @@ async def test_a_strict_agent_passes_everything(
     assert outcome.notes == ()
     assert {criterion for criterion, _ in outcome.checks} == security.CRITERIA
     assert passed(outcome, Criterion.CONTAINMENT) == [True] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * 5
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(Fault)
     assert passed(outcome, Criterion.AUTHENTICATION) == [True] * 2
     assert passed(outcome, Criterion.RATE_LIMITING) == [True]
     assert agent.strangers[0] is None
@@ -109,12 +110,14 @@ async def test_the_measured_agent_fails_as_it_was_measured(path: Path, names: Na
         outcome = await ask(asked_of(bench.means, decoy))
         recorded = await bench.journal.recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * 5
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(Fault)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
     assert passed(outcome, Criterion.RATE_LIMITING) == [True]
     assert outcome.notes == (
         "security.input_validation: malformed JSON: answered 500",
         "security.input_validation: no id: answered 200",
+        "security.input_validation: no source: answered 500",
+        "security.input_validation: no specversion: answered 500",
         "security.input_validation: no type: answered 500",
         "security.input_validation: deeply nested JSON: answered 500",
         "security.input_validation: an oversized body: answered 200",
@@ -198,7 +201,7 @@ async def test_an_oversized_event_that_is_cut_off_is_refused(
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
         outcome = await ask(asked_of(bench.means, decoy, body_bytes=4_000_000))
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * 5
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(Fault)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,34 @@ async def test_a_probe_that_was_added_starts_at_zero_and_is_then_kept(
             assert (await prober.stop()).code == 0
 
 
+async def test_what_a_probe_told_that_was_taken_out_is_not_shown_any_more(tmp_path: Path) -> None:
+    """It would stay as it was, whatever becomes of the target."""
+    told = ("_up{", "_ready{", "_target_phase_seconds{", "_leak_verdict{", "_leak_samples{")
+    async with house(tmp_path) as at:
+        at.settings["reload"] = {"every": "1h"}
+        often = {"interval": "300ms", "timeout": "200ms"}
+        more = {"availability": often, "leak": {**often, "judged_every": "300ms"}}
+        async with at.prober(at.write(probes=at.settings["probes"] | more)) as prober:
+
+            async def shown() -> set[str]:
+                _, text = await prober.get("/metrics")
+                return {name for name in told if f"agent_sre_validation{name}" in text}
+
+            async def only(*names: str) -> None:
+                async def so() -> bool:
+                    return await shown() == set(names)
+
+                await until_true(so)
+
+            await only(*told)
+            at.write(probes=at.settings["probes"] | {"leak": more["leak"]})
+            await by_request(prober)
+            await only("_leak_verdict{", "_leak_samples{")
+            at.write()
+            await by_request(prober)
+            await only()
+
+
 async def test_a_bad_configuration_keeps_the_old_one_and_says_so(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         at.settings["reload"] = {"every": "1h"}

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from exporter.clock import Clock
+from exporter.simulator.fault_page import FaultPage
 from exporter.simulator.linear_api import errors
 from exporter.simulator.linear_api.engine import question, run
 from exporter.simulator.linear_api.errors import Errors
@@ -38,8 +39,7 @@ class Face:
         """The application."""
         app = web.Application()
         app.router.add_post("/graphql", self._graphql)
-        app.router.add_get("/fault", self._show_faults)
-        app.router.add_post("/fault", self._set_faults)
+        FaultPage(self.faults, valid=VALID).add_to(app)
         app.router.add_get("/served", self._show_served)
         return app
 
@@ -113,30 +113,8 @@ class Face:
             **self._points.headers("Complexity", now=now, wall=wall),
         }
 
-    async def _show_faults(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": self.faults.active.texts()})
-
-    async def _set_faults(self, request: web.Request) -> web.Response:
-        try:
-            self.faults.set(*_fault_texts(await request.read()))
-        except ValueError as error:
-            return web.json_response({"error": str(error)}, status=_HTTP_BAD)
-        return await self._show_faults(request)
-
     async def _show_served(self, _request: web.Request) -> web.Response:
         return web.json_response(asdict(self.served))
-
-
-def _fault_texts(body: bytes) -> list[str]:
-    """Plain text, or JSON `{"faults": [...]}`; raises ValueError for neither."""
-    text = body.decode().strip()
-    if not text.startswith(("{", "[", '"')):
-        return [text]
-    asked = json.loads(text)
-    faults = asked.get("faults") if isinstance(asked, dict) else None
-    if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
-        raise ValueError(f'expected {{"faults": ["<fault>", ...]}}; valid faults: {VALID}')
-    return faults
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent

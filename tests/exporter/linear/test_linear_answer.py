@@ -73,6 +73,18 @@ def test_what_is_not_there_is_told_by_its_message_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "about"),
+    [('["issue3", "success"]', "issue3"), ("[]", ""), ("[3]", ""), ('"issue3"', ""), ("null", "")],
+)
+@pytest.mark.parametrize("message", ["Entity not found: Issue", "Forbidden", "Whatever"])
+def test_a_refusal_tells_which_part_of_a_question_it_is_about(
+    path: str, about: str, message: str
+) -> None:
+    body = f'{{"errors": [null, {{"message": "{message}", "path": {path}}}]}}'
+    assert read(200, {}, body.encode(), wall=NOW).about == about
+
+
+@pytest.mark.parametrize(
     ("body", "refused"),
     [
         (errors(code="INVALID_INPUT"), True),

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.linear.query import ARCHIVE, ISSUES, ours
+from exporter.linear.query import ISSUES, archiving, ours
 from exporter.simulator.linear import ISSUE_CREATE, TEAMS
 from exporter.simulator.linear_api.server import LinearApi, running_linear_api
 from exporter.simulator.linear_api.settings import Settings
@@ -64,7 +64,8 @@ async def test_the_agents_queries_and_ours_are_understood(caller: Caller) -> Non
     _, body = await caller.ask(ISSUES, filter=ours(since=0), first=1, archived=False)
     (node,) = body["data"]["issues"]["nodes"]
     assert (node["id"], node["createdAt"]) == (issue["id"], "2023-11-14T22:13:20.000Z")
-    assert (await caller.ask(ARCHIVE, id=issue["id"]))[1]["data"]["issueArchive"]["success"]
+    _, body = await caller.ask(archiving(["it"]), it=issue["id"])
+    assert body["data"] == {"it": {"success": True}}
 
 
 async def test_a_team_of_another_key_is_not_there(caller: Caller) -> None:
@@ -204,10 +205,19 @@ async def test_a_date_that_cannot_be_compared_is_refused(caller: Caller, date: s
 async def test_archived_issues_show_only_when_asked_for(caller: Caller) -> None:
     issue = await caller.create("gone")
     for _ in range(2):
-        await caller.ask(ARCHIVE, id=issue["id"])
+        await caller.ask(archiving(["it"]), it=issue["id"])
     assert await caller.titles() == []
     assert await caller.titles(all=True) == ["gone"]
     assert caller.api.served.archived == 1
+
+
+async def test_of_several_mutations_those_before_the_refused_one_are_done(caller: Caller) -> None:
+    """One after the other; an error ends them and takes the data of all with it."""
+    first, last = await caller.create("first"), await caller.create("last")
+    names = {"a": first["id"], "b": "not-there", "c": last["id"]}
+    status, body = await caller.ask(archiving(names), **names)
+    assert (status, body["data"], body["errors"][0]["path"]) == (200, None, ["b"])
+    assert await caller.titles() == ["last"]
 
 
 async def test_memory_is_bounded_and_the_oldest_issue_goes_first(caller: Caller) -> None:

@@ -1,63 +1,98 @@
 """Leaving nothing behind."""
 
 import asyncio
+import re
+from typing import Any
 
 import pytest
+from aiohttp import web
 
 from exporter.backoff import Backoff
-from exporter.linear.cleanup import clean
-from exporter.linear.issue import Issue
-from tests.exporter.linear.desk import Desk
+from exporter.linear.fault import LinearFault
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.linear.desk import Desk, client_of
+
+_NAME = re.compile(r"(\w+): issueArchive")
 
 
-async def opened(linear: Desk, count: int) -> list[Issue]:
-    """Issues of one run, as the client sees them."""
-    run_id = linear.open()
-    for _ in range(count - 1):
-        linear.open(run_id)
-    return (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
+def opened(linear: Desk, count: int) -> list[str]:
+    """The ids of some issues, oldest first."""
+    return [linear.write(f"[Alert] {number}", "") for number in range(count)]
 
 
-async def test_all_issues_of_a_run_are_archived_and_no_other(linear: Desk) -> None:
-    other = linear.open()
-    issues = await opened(linear, 3)
-    assert await clean(linear.client, issues) == []
-    assert len(linear.archived()) == 3
+async def test_issues_are_archived_several_in_one_request_and_no_other(linear: Desk) -> None:
+    issues, other = opened(linear, 25), linear.open()
+    assert await linear.client.archive(issues) == []
+    assert linear.api.served.archived == 25
+    assert linear.api.served.requests == 3
     left = await linear.client.orphans(linear.clock.wall() + 60)
     assert [issue.run_id for issue in left] == [other]
 
 
-async def test_what_is_archived_already_costs_no_request(linear: Desk) -> None:
-    issues = await opened(linear, 2)
-    await clean(linear.client, issues)
-    again = await linear.client.find([issues[0].run_id], since=linear.clock.wall())
-    before = linear.api.served.requests
-    assert await clean(linear.client, again[issues[0].run_id]) == []
-    assert linear.api.served.requests == before
+async def test_nothing_to_archive_costs_no_request(linear: Desk) -> None:
+    assert await linear.client.archive([]) == []
+    assert linear.api.served.requests == 0
+
+
+async def test_one_that_is_not_there_keeps_no_other_open(linear: Desk) -> None:
+    first, second, third = opened(linear, 3)
+    assert await linear.client.archive([first, "gone", second, "lost", third]) == []
+    assert linear.api.served.archived == 3
+    assert linear.failures == []
 
 
 async def test_what_failed_is_given_back_and_can_be_tried_again(linear: Desk) -> None:
-    issues = await opened(linear, 3)
+    issues = opened(linear, 30)
     linear.api.faults.set("down")
-    assert await clean(linear.client, issues) == issues
+    assert await linear.client.archive(issues) == issues
     assert linear.api.served.failed == 1, "the rest is not even tried"
     linear.api.faults.set("none")
     await linear.clock.advance(2)
-    assert await clean(linear.client, issues) == []
+    assert await linear.client.archive(issues) == []
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_one_that_may_not_be_archived_keeps_no_other_open(
+    serving: Serve, clock: FakeClock, *, tells: bool
+) -> None:
+    """Whether or not the refusal tells which of them it is about."""
+    done: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked: dict[str, Any] = await request.json()
+        data = {}
+        for name in _NAME.findall(asked["query"]):
+            issue = asked["variables"][name]
+            if issue == "private":
+                error = {"message": "Forbidden", "extensions": {"type": "forbidden"}}
+                told = {"path": [name]} if tells else {}
+                return web.json_response({"errors": [error | told], "data": None})
+            done.append(issue)
+            data[name] = {"success": issue != "stubborn"}
+        return web.json_response({"data": data})
+
+    app, failures = web.Application(), list[LinearFault]()
+    app.router.add_post("/", answer)
+    async with client_of(await serving(app), clock, failed=failures.append) as client:
+        left = await client.archive(["a", "private", "b", "stubborn", "c"])
+    assert sorted(left) == ["private", "stubborn"]
+    assert {"a", "b", "c"} <= set(done)
+    assert sorted(failures) == [LinearFault.BAD_ANSWER, LinearFault.UNAUTHORIZED]
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "unauthorized", "ratelimited:60", "forbidden"])
 async def test_retries_with_backoff_finish_the_cleanup_after_an_hour(
     linear: Desk, fault: str
 ) -> None:
-    issues, backoff = await opened(linear, 2), Backoff(first=5, cap=600, random=lambda: 1.0)
+    issues, backoff = opened(linear, 2), Backoff(first=5, cap=600, random=lambda: 1.0)
     linear.api.faults.set(fault)
     start = linear.clock.now()
-    while issues := await clean(linear.client, issues):
+    while issues := await linear.client.archive(issues):
         await linear.clock.advance(backoff.failed())
         if linear.clock.now() - start > 3600:
             linear.api.faults.set("none")
-    assert len(linear.archived()) == 2
+    assert linear.api.served.archived == 2
     assert linear.clock.now() - start < 3600 + 1200 + 300
 
 
@@ -66,7 +101,7 @@ async def test_after_a_lost_journal_the_orphans_are_cleaned(linear: Desk) -> Non
         linear.open()
     left = await linear.client.orphans(linear.clock.wall() + 1)
     async with asyncio.TaskGroup() as group:
-        cleaning = group.create_task(clean(linear.client, left))
+        cleaning = group.create_task(linear.client.archive(issue.id for issue in left))
         while not cleaning.done():
             await linear.clock.advance(60)
     assert cleaning.result() == []

@@ -75,7 +75,7 @@ async def test_only_runs_that_were_asked_about_are_given(linear: Desk) -> None:
 async def test_an_archived_issue_is_found_and_said_to_be_archived(linear: Desk) -> None:
     run_id = linear.open()
     (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
-    await linear.client.archive(issue.id)
+    await linear.client.archive([issue.id])
     (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
     assert issue.archived
     assert linear.api.served.archived == 1
@@ -83,8 +83,8 @@ async def test_an_archived_issue_is_found_and_said_to_be_archived(linear: Desk) 
 
 async def test_archiving_again_or_what_is_not_there_is_done(linear: Desk) -> None:
     issue_id = linear.write("[Alert] x", "")
-    for wanted in (issue_id, issue_id, "not-there"):
-        await linear.client.archive(wanted)
+    for wanted in ([issue_id], [issue_id], ["not-there"], ["not-there", issue_id, issue_id]):
+        assert await linear.client.archive(wanted) == []
     assert linear.archived() == ["[Alert] x"]
     assert linear.failures == []
 
@@ -127,7 +127,7 @@ async def test_a_clock_far_behind_costs_one_repetition_and_only_once(clock: Fake
 async def test_orphans_are_the_open_issues_of_ours_that_are_old_enough(linear: Desk) -> None:
     old, archived = linear.open(), linear.open()
     (issue,) = (await linear.client.find([archived], since=linear.clock.wall()))[archived]
-    await linear.client.archive(issue.id)
+    await linear.client.archive([issue.id])
     linear.write("A person's note", f"**Correlation ID**: `{old}`")
     limit = linear.clock.wall() + 60
     await linear.clock.advance(120)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import exporter.observers.linear as observer
 from exporter.linear.settings import LinearKeyError, LinearSettings, read_key
 from slos.schema.units import Duration
 
@@ -19,6 +20,20 @@ def test_the_defaults_are_well_below_what_linear_allows() -> None:
     assert settings.requests_per_hour == 600
     assert settings.timeout == Duration.of(seconds=10)
     assert settings.page_size == 250
+
+
+@pytest.mark.parametrize(
+    ("every", "per_hour", "found"),
+    [(30, 600, []), (30, 240, []), (30, 239, ["every"]), (1, 600, ["every"]), (720, 10, [])],
+)
+def test_a_limit_that_searches_alone_use_up_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, per_hour: int, found: list[str]
+) -> None:
+    """Without a request to archive with, issues would be left behind."""
+    monkeypatch.setenv("K", KEY)
+    seconds = Duration.of(seconds=every)
+    settings = observer.Settings(key_env="K", every=seconds, requests_per_hour=per_hour)
+    assert [key for key, _, _ in observer.findings(settings, tmp_path)] == found
 
 
 @pytest.mark.parametrize("given", [{}, {"key_file": "key", "key_env": "KEY"}], ids=["none", "both"])

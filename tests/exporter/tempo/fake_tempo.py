@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -23,6 +23,8 @@ class FakeTempo:
     """Requests until the spans are ingested; before that nothing is found."""
     searchable: bool = True
     search_status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of a search that is refused."""
     broken: dict[str, bytes] = field(default_factory=dict)
     """What to answer for a trace instead of it."""
     hang: bool = False
@@ -51,7 +53,7 @@ class FakeTempo:
         ingested = await self._ingested(request)
         self.queries.append(dict(request.query))
         if self.search_status != 200:
-            return web.Response(status=self.search_status, text="no")
+            return web.Response(status=self.search_status, text="no", headers=self.headers)
         wanted = _CLAUSE.findall(request.query["q"])
         found = [
             {

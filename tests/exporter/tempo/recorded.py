@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+SENT_AT = 1_700_000_000.0
 EPOCH = 1_700_000_000_000_000_000
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

@@ -1,0 +1,146 @@
+"""The burst probe: many alerts at once, and what they show together."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from pydantic import ValidationError
+
+from exporter.clock import SystemClock
+from exporter.courier import Turn
+from exporter.journal import opened
+from exporter.judge import ProberFault
+from exporter.means import Outcome
+from exporter.probes import burst
+from slos.schema.contract import Criterion, Route, Source, Stage, Verdict
+from slos.schema.units import Duration
+from tests.exporter.bench import Bench, prober
+from tests.exporter.fake_agent import FakeAgent
+
+SETTINGS = burst.Settings(
+    timeout=Duration.of(seconds=2),
+    settle=Duration(100),
+    late_after=Duration(1500),
+    max_send_lag=Duration.of(seconds=1),
+    sizes=[10],
+)
+RACE, DEADLOCK = Criterion.NO_RACE, Criterion.NO_DEADLOCK
+
+
+class Mixed(FakeAgent):
+    """Takes the parameters of one event for those of another, once ten are there."""
+
+    async def _call(self, event: dict[str, object]) -> None:
+        async with asyncio.timeout(10):
+            while len(self.events) < 10:  # noqa: ASYNC110 - ten requests set no event
+                await asyncio.sleep(0.01)
+        place = self.events.index(event)
+        if place < 2:
+            event = {**event, "data": self.events[1 - place]["data"]}
+        await super()._call(event)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+    async with prober(tmp_path / "journal.sqlite", agent.url) as made:
+        agent.canary = made.canary_url
+        yield made
+
+
+async def burst_of(bench: Bench) -> Outcome:
+    (probe,) = burst.probes(SETTINGS, bench.means)
+    clock = SystemClock()
+    return await probe.ask(Turn(clock.now(), clock.wall()))
+
+
+def verdicts(outcome: Outcome) -> Counter[Verdict]:
+    return Counter(result.verdict for result in outcome.results)
+
+
+async def test_every_alert_of_a_burst_is_sent_and_executed_once(
+    bench: Bench, agent: FakeAgent
+) -> None:
+    outcome = await burst_of(bench)
+    assert verdicts(outcome) == {Verdict.OK: 10}
+    assert len({event["id"] for event in agent.events}) == 10
+    assert dict(outcome.checks) == {RACE: True, DEADLOCK: True}
+
+
+def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
+    run = opened("burst_100", Route.DIRECT, "run", 0.0)
+    seen = [{Stage.END_TO_END: {Source.CANARY: (number + 1) / 100}} for number in range(100)]
+    results = [replace(run, verdict=Verdict.OK, seen=each) for each in seen]
+    lost = replace(run, verdict=Verdict.LOST)
+    line = "100 of 101 ok, to the function p50 0.505s, p95 0.951s, p99 0.990s"
+    assert burst.told([*results, lost]) == line
+    assert burst.told([results[0], lost]) == "1 of 2 ok"
+
+
+@pytest.mark.parametrize(
+    ("knobs", "verdict", "checks"),
+    [
+        ({"executions": 2}, Verdict.DUPLICATED, {RACE: True, DEADLOCK: True}),
+        ({"edits": {"nonce": "x"}}, Verdict.CORRUPTED, {RACE: False, DEADLOCK: True}),
+        ({"executions": 0}, Verdict.LOST, {DEADLOCK: True}),
+        ({"executions": 0, "status": 500}, Verdict.REJECTED, {DEADLOCK: True}),
+        ({"executions": 0, "replies": False}, Verdict.TIMEOUT, {DEADLOCK: False}),
+        ({"executions": 0, "cuts_connection": True}, Verdict.UNREACHABLE, {}),
+    ],
+    ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
+)
+async def test_only_what_was_shown_is_a_check(
+    bench: Bench,
+    agent: FakeAgent,
+    knobs: dict[str, Any],
+    verdict: Verdict,
+    checks: dict[Criterion, bool],
+) -> None:
+    """What was never executed shows no absence of races, and what is gone no absence of locks."""
+    for knob, value in knobs.items():
+        setattr(agent, knob, value)
+    outcome = await burst_of(bench)
+    assert verdicts(outcome) == {verdict: 10}
+    assert dict(outcome.checks) == checks
+
+
+async def test_two_events_whose_parameters_are_mixed_up_are_a_race(tmp_path: Path) -> None:
+    mixed = Mixed()
+    runner = web.AppRunner(mixed.app())
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        async with prober(tmp_path / "journal.sqlite", address) as bench:
+            mixed.canary = bench.canary_url
+            outcome = await burst_of(bench)
+    finally:
+        await runner.cleanup()
+    assert verdicts(outcome) == {Verdict.OK: 8, Verdict.CORRUPTED: 2}
+    assert dict(outcome.checks) == {RACE: False, DEADLOCK: True}
+
+
+async def test_a_prober_at_fault_shows_nothing(bench: Bench, agent: FakeAgent) -> None:
+    bench.faults.add(ProberFault.CANARY_DOWN)
+    outcome = await burst_of(bench)
+    assert verdicts(outcome) == {Verdict.UNKNOWN: 10}
+    assert (outcome.checks, agent.events) == ((), [])
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [1001], [10, 10], [0], [-5]], ids=str)
+def test_sizes_that_make_no_burst_are_refused(sizes: list[int]) -> None:
+    with pytest.raises(ValidationError):
+        burst.Settings(sizes=sizes)
+
+
+def test_each_size_has_a_plan_and_a_name_of_its_own() -> None:
+    assert [name for name, _ in burst.lines(burst.Settings())] == [
+        "burst_10",
+        "burst_50",
+        "burst_100",
+    ]
