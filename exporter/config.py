@@ -12,6 +12,7 @@ from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Secti
 from exporter.http_source.findings import findings as source_findings
 from exporter.http_source.settings import SourceSettings
 from exporter.lease.settings import LeaseSettings
+from exporter.load.config import Scenarios, Surroundings, scenario_problems
 from exporter.observers import late_modules
 from exporter.paths import way_modules
 from exporter.probes import ProbeSettings, probe_modules
@@ -125,6 +126,8 @@ class Config(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged to stderr. Default info: one line per run."""
     probes: Probes  # type: ignore[valid-type]
+    scenarios: Scenarios = Scenarios()
+    """Load that is sent when somebody asks for it. Default none."""
 
 
 _FIXED = ("canary", "web.listen", "journal", "lease")
@@ -194,6 +197,9 @@ def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, li
     problems += [*found, *more, *_files(loaded, document), *_fixed(loaded, document, before)]
     if not errors(problems):
         problems += [*_beside_specs(loaded, document), *_ways(loaded, document)]
+        linear, prometheus = loaded.observers.get(Source.LINEAR), config.prometheus is not None
+        around = Surroundings(targets, linear, prometheus, config.journal.keep_runs)
+        problems += scenario_problems(config.scenarios, around, document)
     return (None if errors(problems) else loaded), problems
 
 

@@ -75,7 +75,7 @@ async def _serve_canary(
     canary = Canary(
         ledger,
         clock=shown.clock,
-        was_issued=journal.was_issued,
+        probe_of=journal.probe_of,
         count=shown.metrics.canary_request,
     )
     return await listen.serve(canary.app, listener)

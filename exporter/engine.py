@@ -28,6 +28,7 @@ class Engine:
     runner: Runner
     observers: Mapping[Source, LateObserver]
     ways: Mapping[Route, Way]
+    means: Means
 
     def take_over(self, core: Core) -> None:
         """Count, observe and clean up by this configuration from now on."""
@@ -81,7 +82,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             for name, settings in loaded.probes.items()
             for probe in probe_modules()[name].probes(settings, means)
         ]
-        yield Engine(loaded, Runner(probes, core.face.metrics), observers, ways)
+        yield Engine(loaded, Runner(probes, core.face.metrics), observers, ways, means)
 
 
 def _reach(loaded: Loaded, core: Core) -> Reach:

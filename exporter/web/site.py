@@ -10,11 +10,13 @@ from exporter.face import Face
 from exporter.reload import Outcome
 from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate
+from exporter.web.scenario_pages import ScenarioPages
 
 STUCK_AFTER = 10.0
 """Seconds without a beat of the scheduler after which the process is not healthy."""
 _INDEX = """<!doctype html><title>slo-probe</title><h1>slo-probe</h1><ul>
 <li><a href="/metrics">metrics</a><li><a href="/runs">last runs</a>
+<li><a href="/-/scenario">scenarios</a>
 <li><a href="/-/healthy">healthy</a><li><a href="/-/ready">ready</a></ul>
 """
 
@@ -39,6 +41,7 @@ class Site:
         """Told that the counters were read."""
         self.reload: Reloads | None = None
         """Reloads; None while there is nothing to reload."""
+        self.scenarios = ScenarioPages()
         self.app = web.Application()
         self._gate.guard(self.app)
         self.app.add_routes(
@@ -49,6 +52,7 @@ class Site:
                 web.get("/-/ready", self._ready),
                 web.get("/runs", self._runs),
                 web.post("/-/reload", self._reload),
+                *self.scenarios.routes,
             ]
         )
 

@@ -23,6 +23,9 @@ THROUGHPUT = PREFIX + "throughput_events_per_second"
 CONCURRENCY_COMPLETED = PREFIX + "concurrency_completed_ratio"
 SCALING_EFFICIENCY = PREFIX + "scaling_efficiency_ratio"
 SCENARIO_COMPLETED = PREFIX + "scenario_completed_timestamp_seconds"
+SCENARIO_RUNNING = PREFIX + "scenario_running"
+BREAKING_POINT = PREFIX + "breaking_point_events_per_second"
+BREAKING_POINT_LEVEL = PREFIX + "breaking_point_level"
 LEAK_SLOPE = PREFIX + "leak_slope_per_hour"
 LEAK_SLOPE_LOW = PREFIX + "leak_slope_low_per_hour"
 LEAK_SLOPE_HIGH = PREFIX + "leak_slope_high_per_hour"
@@ -61,6 +64,23 @@ class Route(StrEnum):
     DIRECT = "direct"
     BROKER = "broker"
     ALERTMANAGER = "alertmanager"
+
+
+class Scenario(StrEnum):
+    """A load scenario; the label `scenario`."""
+
+    SCALABILITY = "scalability"
+    STRESS = "stress"
+    THROUGHPUT = "throughput"
+
+    @property
+    def probe(self) -> str:
+        """What its events say for `probe`: no probe of the plan, so that none counts for it."""
+        return f"scenario_{self}"
+
+
+LOAD = frozenset(scenario.probe for scenario in Scenario)
+"""The `probe` of everything that is load, and no measurement of the plan."""
 
 
 class Source(StrEnum):
