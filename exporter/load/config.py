@@ -42,7 +42,7 @@ class ScenarioSettings(Section):
 
 
 _KEYS: dict[str, Any] = {
-    name.value: (each.Settings | None, None) for name, each in scenario_modules().items()
+    name.value: (each.Settings, None) for name, each in scenario_modules().items()
 }
 Scenarios: Any = create_model(
     "Scenarios",
