@@ -121,15 +121,17 @@ class Aftercare:
     async def _step(self) -> None:
         await asyncio.gather(*(self._look(*due) for due in self._due()))
         now = self._clock.now()
-        for case in list(self._cases.values()):
+        for case in self._cases.values():
             self._give_up(case, now)
-            await self._settle(case, now)
+        # At once, so that they are written together: after a load there are thousands.
+        await asyncio.gather(*(self._settle(case, now) for case in list(self._cases.values())))
         cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
             await self._clean(kind, cleaner, cases)
-        for case in [case for case in self._cases.values() if case.finished]:
-            self._cases.pop(case.run.id, None)
-            await self._journal.put(State.CLEANED, case.run)
+        finished = [case.run for case in self._cases.values() if case.finished]
+        for run in finished:
+            self._cases.pop(run.id, None)
+        await asyncio.gather(*(self._journal.put(State.CLEANED, run) for run in finished))
         await self._sweep.step(self._observers.values(), known=self._leavings)
         self._show()
 

@@ -88,7 +88,10 @@ async def carried_out(asking: Asking, name: str, say: Callable[[Result, Step], N
     status, text = await asking.ask("POST", f"/-/scenario/{name}")
     if status != _ACCEPTED:
         raise CannotRunError(text.strip() or f"HTTP {status}")
-    begun = read(json.loads(text))
+    try:
+        begun = read(json.loads(text))
+    except ValueError as error:
+        raise CannotRunError("the answer is not of a slo-probe") from error
     try:
         return await _followed(asking, begun, say)
     except asyncio.CancelledError:
