@@ -42,8 +42,8 @@ _LOWEST_WATCHED, _HIGHEST_WATCHED = 101, 199
 class Settings(Load):
     """Settings of the scenario stress."""
 
-    levels: list[int] = Field(default=[50, 100, 150, 200, 300, 400, 500], min_length=1)
-    """Events at once, one step each, rising. Default 50 to 500; one lies between 101 and 199, for
+    levels: list[int] = Field(default=[50, 100, 150, 200, 300, 500, 750, 1000], min_length=1)
+    """Events at once, one step each, rising. Default 50 to 1000; one lies between 101 and 199, for
     the alert on concurrency looks there."""
     least: Share = Decimal("0.995")
     """Share of a level's events that must be executed exactly once. Default 99.5%, the objective of

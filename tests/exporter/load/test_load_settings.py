@@ -39,7 +39,7 @@ def test_a_load_at_linear_itself_is_said_to_be_refused_but_nothing_else_is_wrong
     tmp_path: Path,
 ) -> None:
     (told,) = problems(tmp_path, "scenarios: {stress: {late_after: 60s}}\n")
-    assert told.startswith("warning: scenarios.stress will be refused: it sends up to 1,762 events")
+    assert told.startswith("warning: scenarios.stress will be refused: it sends up to 3,112 events")
     small = "scenarios: {stress: {late_after: 60s, levels: [50], promised: 50, rest: 10s}}\n"
     assert problems(tmp_path, small) == []
     allowed = "scenarios: {real_issues: 2000, stress: {late_after: 60s}}\n"
@@ -56,11 +56,11 @@ def test_a_load_at_linear_itself_is_said_to_be_refused_but_nothing_else_is_wrong
         ),
         (
             STAND_IN + STRESS,
-            "archiving its 1,762 issues at 600 requests an hour takes too long",
+            "archiving its 3,112 issues at 600 requests an hour takes too long",
         ),
         (
             "scenarios: {linear: none, max_events: 100, stress: {late_after: 60s}}\n",
-            "it sends up to 1,762 events, and max_events is 100",
+            "it sends up to 3,112 events, and max_events is 100",
         ),
         (
             "journal: {keep_runs: 1000}\nscenarios: {linear: none, stress: {late_after: 60s}}\n",
