@@ -7,6 +7,8 @@ from exporter.result import ProbeResult
 from slos.schema.contract import IssueCount
 from slos.schema.units import Duration
 
+_ENOUGH = 0.99
+"""Share of the events about which something must be known."""
 _LOOK = Duration.of(seconds=0.5)
 _LOOK_SECONDS = float(_LOOK.seconds)
 
@@ -68,7 +70,7 @@ class LateNews:
         known = sum(
             told_of_issue(*self._heard[each]) for each in self._expected if each in self._heard
         )
-        return known >= 0.99 * len(self._expected)
+        return known >= _ENOUGH * len(self._expected)
 
     def known_of(self, run: ProbeResult) -> ProbeResult:
         """An event with all that was learned of it."""

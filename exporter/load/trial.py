@@ -6,6 +6,7 @@ everything that is on its way has its verdict, so nothing is left behind.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,13 +118,9 @@ class Trial:
         Raises:
             StoppedError: meanwhile.
         """
-        resting = asyncio.create_task(self._clock.sleep(float(pause.seconds)))
-        pulled = asyncio.create_task(self.brake.pulled.wait())
-        try:
-            await asyncio.wait({resting, pulled}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            resting.cancel()
-            pulled.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(float(pause.seconds)):
+                await self.brake.pulled.wait()
         self.brake.check()
 
     async def first(self) -> None:
