@@ -7,7 +7,7 @@ here sleeps; `step` is called again and again.
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -20,7 +20,7 @@ from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
 from exporter.sweep import Sweep
-from slos.schema.contract import Leavings, Route, Source, Stage
+from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
 
 STEP = 2.0
 """Seconds between two steps."""
@@ -37,6 +37,10 @@ class Cleaner(Protocol):
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
         """Clean up, and give back what could not be."""
+
+
+def _nobody(_: ProbeResult, __: IssueCount | None) -> None:
+    """Nobody wants to know."""
 
 
 class Aftercare:
@@ -63,6 +67,8 @@ class Aftercare:
         self._sweep = Sweep(gauges=gauges, clock=clock)
         self._kinds: set[Leavings] = set()
         self._turn = asyncio.Lock()
+        self.hears: Callable[[ProbeResult, IssueCount | None], None] = _nobody
+        """Told of each run about which nobody can learn more."""
 
     def __len__(self) -> int:
         """Runs that are not finished."""
@@ -81,7 +87,7 @@ class Aftercare:
         self._kinds |= set(cleaners)
         for case in self._cases.values():
             case.waiting &= set(observers)
-            case.waiting |= added if case.looked_for else set()
+            case.waiting |= added & self._asked_about(case.run) if case.looked_for else set()
 
     def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
         """Take in a run with its verdict; gives how far it has come, and which stages are due."""
@@ -97,7 +103,7 @@ class Aftercare:
         if state is State.CLEANED:
             return
         case = Case(run, self._clock.now(), looked_for=state is State.JUDGED)
-        case.waiting = set(self._observers) if case.looked_for else set()
+        case.waiting = self._asked_about(run) if case.looked_for else set()
         self._cases.setdefault(run.id, case)
         if len(self._cases) > _MOST:
             del self._cases[next(iter(self._cases))]
@@ -115,17 +121,27 @@ class Aftercare:
     async def _step(self) -> None:
         await asyncio.gather(*(self._look(*due) for due in self._due()))
         now = self._clock.now()
-        for case in list(self._cases.values()):
+        for case in self._cases.values():
             self._give_up(case, now)
-            await self._settle(case, now)
+        # At once, so that they are written together: after a load there are thousands.
+        await asyncio.gather(*(self._settle(case, now) for case in list(self._cases.values())))
         cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
             await self._clean(kind, cleaner, cases)
-        for case in [case for case in self._cases.values() if case.finished]:
-            self._cases.pop(case.run.id, None)
-            await self._journal.put(State.CLEANED, case.run)
+        finished = [case.run for case in self._cases.values() if case.finished]
+        for run in finished:
+            self._cases.pop(run.id, None)
+        await asyncio.gather(*(self._journal.put(State.CLEANED, run) for run in finished))
         await self._sweep.step(self._observers.values(), known=self._leavings)
         self._show()
+
+    def _asked_about(self, run: ProbeResult) -> set[Source]:
+        """Who is asked about a run; about the thousands of a load, only who has to clean up."""
+        return {
+            source
+            for source, observer in self._observers.items()
+            if run.probe not in LOAD or observer.cleans is not None
+        }
 
     def _leavings(self) -> set[Leaving]:
         return {leaving for case in self._cases.values() for leaving in case.run.leavings}
@@ -169,6 +185,8 @@ class Aftercare:
         await self._put(case)
         self._metrics.observed(counted, case.issues)
         self._recent.update(case.run)
+        if over:
+            self.hears(case.run, case.issues)
 
     async def _put(self, case: Case) -> None:
         await self._journal.put(State.JUDGED if case.looked_for else State.OBSERVED, case.run)

@@ -18,6 +18,8 @@ from exporter.face import Face, face
 from exporter.fields import Address
 from exporter.lease.choice import keeper_of, open_lease
 from exporter.lease.keeper import LeaseKeeper
+from exporter.load.archive import Archive
+from exporter.load.desk import Desk
 from exporter.means import Outcome
 from exporter.reload import Reloader, Source
 from exporter.schedule import BEAT, Slot, every, keep_beating
@@ -38,6 +40,7 @@ class _Running:
     loaded: Loaded
     core: Core
     shift: Shift
+    desk: Desk
     site: Site
     keeper: LeaseKeeper
     tls: ServerTls | None
@@ -129,17 +132,18 @@ async def _while_holding(  # noqa: PLR0913, PLR0917 - what was opened before, ha
         contextlib.aclosing(Shift(made, may_send=lambda: keeper.holding)) as shift,
     ):
         site.scraped = made.courier.scraped
-        await shift.begin(loaded)
+        desk = await _desk(loaded, made, keeper)
+        desk.use(await shift.begin(loaded))
         say(f"canary listening on {listen.url(canary)}")
         say(serving)
-        await _work(_Running(loaded, made, shift, site, keeper, tls), stop)
+        await _work(_Running(loaded, made, shift, desk, site, keeper, tls), stop)
 
 
 async def _work(parts: _Running, stop: asyncio.Event) -> None:
     """Probe until a signal comes, then let the runs under way end."""
     made, site, shift = parts.core, parts.site, parts.shift
     reloader = _reloader(parts)
-    site.reload = reloader.request
+    site.reload, site.scenarios.desk = reloader.request, parts.desk
 
     def on_signal() -> None:
         (made.abort if stop.is_set() else stop).set()
@@ -161,7 +165,18 @@ async def _work(parts: _Running, stop: asyncio.Event) -> None:
             finally:
                 site.ready, site.stopping = False, True
                 await reloader.close()
-                await shift.end(float(reloader.current.config.shutdown_grace.seconds))
+                grace = float(reloader.current.config.shutdown_grace.seconds)
+                await asyncio.gather(shift.end(grace), parts.desk.close(grace))
+
+
+async def _desk(loaded: Loaded, made: Core, keeper: LeaseKeeper) -> Desk:
+    journal = loaded.journal_path
+    archive = Archive(
+        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
+    )
+    desk = Desk(made, archive, may_send=lambda: keeper.holding)
+    await desk.open()
+    return desk
 
 
 async def _show(parts: _Running, reloader: Reloader[Loaded]) -> None:
@@ -177,7 +192,7 @@ def _reloader(parts: _Running) -> Reloader[Loaded]:
     async def apply(loaded: Loaded) -> None:
         if parts.tls is not None and loaded.web.tls is not None:
             parts.tls.adopt(loaded.web.tls)
-        await parts.shift.begin(loaded)
+        parts.desk.use(await parts.shift.begin(loaded))
         parts.site.adopt(loaded.web)
 
     first = parts.loaded

@@ -17,7 +17,7 @@ from exporter.decoy import ids_in
 from exporter.events import may_be_ours
 from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
-from slos.schema.contract import CanaryOutcome
+from slos.schema.contract import LOAD, CanaryOutcome
 
 _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
 _REPLY_TYPE = "io.homelab.agent-sre.remediation.response"
@@ -39,12 +39,12 @@ class Canary:
         ledger: Ledger,
         *,
         clock: Clock,
-        was_issued: Callable[[str], Awaitable[bool]],
+        probe_of: Callable[[str], Awaitable[str | None]],
         count: Callable[[CanaryOutcome], None],
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._was_issued = was_issued
+        self._probe_of = probe_of
         self._count = count
         self._health_at: OrderedDict[object, float] = OrderedDict()
         self.app = web.Application(client_max_size=_LARGEST_BODY)
@@ -105,7 +105,8 @@ class Canary:
     ) -> web.StreamResponse:
         """Reply, and note when the reply was written, or the caller was gone."""
         number = ticket.arrive(call)
-        self._count(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
+        if not ticket.load:
+            self._count(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
         response = _reply(ticket.id) if well_formed else _refusal(400, "malformed")
         try:
             await response.prepare(request)
@@ -123,11 +124,13 @@ class Canary:
         if parameters is None:
             self._count(CanaryOutcome.MALFORMED)
             return _refusal(400, "malformed")
-        if ticket is None and not await self._issued_earlier(request, parameters):
+        probe = None if ticket else await self._issued_earlier(request, parameters)
+        if ticket is None and probe is None:
             self._count(CanaryOutcome.UNKNOWN_ID)
             _log.debug("canary: a call with an id that was never issued")
             return _refusal(404, "unknown id")
-        self._count(CanaryOutcome.AFTER_VERDICT)
+        if probe not in LOAD and not (ticket and ticket.load):
+            self._count(CanaryOutcome.AFTER_VERDICT)
         return _reply(ticket.id if ticket else next(iter(_ids(request, parameters))))
 
     def _ticket(self, request: web.Request, parameters: dict[str, object]) -> Ticket | None:
@@ -136,11 +139,14 @@ class Canary:
                 return ticket
         return None
 
-    async def _issued_earlier(self, request: web.Request, parameters: dict[str, object]) -> bool:
+    async def _issued_earlier(
+        self, request: web.Request, parameters: dict[str, object]
+    ) -> str | None:
+        """The probe of a run that was forgotten here."""
         for run_id in _ids(request, parameters):
-            if await self._was_issued(run_id):
-                return True
-        return False
+            if probe := await self._probe_of(run_id):
+                return probe
+        return None
 
     def _names_another(self, request: web.Request, ticket: Ticket) -> bool:
         return any(

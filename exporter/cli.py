@@ -62,6 +62,7 @@ def main() -> None:
       slo-probe check --config slo-probe.yaml
       slo-probe once --config slo-probe.yaml --json
       slo-probe run --config slo-probe.yaml
+      slo-probe scenario throughput --at http://127.0.0.1:9108
 
     \b
     A configuration, the rest are defaults (docs/operating.md has them all):
@@ -85,6 +86,13 @@ main.add_command(
         "simulate-linear",
         "exporter.simulator.linear_api.command:simulate_linear",
         help="Behave like Linear's API, as far as probes need it.",
+    )
+)
+main.add_command(
+    _Deferred(
+        "scenario",
+        "exporter.load.command:scenario",
+        help="Have a running prober send a load, and tell what came of it.",
     )
 )
 

@@ -13,6 +13,7 @@ from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Secti
 from exporter.http_source.findings import findings as source_findings
 from exporter.http_source.settings import SourceSettings
 from exporter.lease.settings import LeaseSettings
+from exporter.load.config import Scenarios, Surroundings, scenario_problems
 from exporter.observers import late_modules
 from exporter.paths import way_modules
 from exporter.plugins import told
@@ -96,6 +97,8 @@ class Config(Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is logged to stderr. Default info: one line per run."""
     probes: Probes
+    scenarios: Scenarios = Scenarios()
+    """Load that is sent when somebody asks for it. Default none."""
 
 
 _Found = Iterable[tuple[str, str, str]]
@@ -165,7 +168,7 @@ def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, li
     loaded = Loaded(path, config, targets, web)
     problems += [*found, *more, *_files(loaded, document), *_fixed(loaded, document, before)]
     if not errors(problems):
-        problems += _of_probes(loaded, document)
+        problems += [*_of_probes(loaded, document), *_of_scenarios(loaded, document)]
     return (None if errors(problems) else loaded), problems
 
 
@@ -220,6 +223,14 @@ def _of_probes(loaded: Loaded, document: Document) -> Iterable[Problem]:
         for route in sorted(routes - set(loaded.paths)):
             message = f"probes.{name} takes the way {route}, which has no section under paths"
             yield Problem(place, message, f"add paths: {{{route}: {{url: ...}}}}")
+
+
+def _of_scenarios(loaded: Loaded, document: Document) -> Iterable[Problem]:
+    """Loads that cannot be sent beside the rest of the configuration."""
+    linear, prometheus = loaded.observers.get(Source.LINEAR), loaded.config.prometheus is not None
+    keep = loaded.config.journal.keep_runs
+    around = Surroundings(loaded.targets, linear, prometheus, keep)
+    return scenario_problems(loaded.config.scenarios, around, document)
 
 
 def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:

@@ -19,6 +19,7 @@ from exporter.journal import Journal
 from exporter.judge import ProberFault
 from exporter.ledger import Ledger
 from exporter.memory import settle_memory
+from exporter.open_files import settle_open_files
 from exporter.post import Sender, session
 from exporter.recent import KEPT
 from exporter.tracing import tracer
@@ -45,6 +46,7 @@ async def core(loaded: Loaded, shown: Face, listener: socket.socket) -> AsyncIte
         JournalError: the journal cannot be used.
     """
     settle_memory()
+    settle_open_files()
     journal = Journal(
         loaded.journal_path,
         keep_runs=loaded.config.journal.keep_runs,
@@ -75,7 +77,7 @@ async def _serve_canary(
     canary = Canary(
         ledger,
         clock=shown.clock,
-        was_issued=journal.was_issued,
+        probe_of=journal.probe_of,
         count=shown.metrics.canary_request,
     )
     return await listen.serve(canary.app, listener)

@@ -19,6 +19,7 @@ from exporter.http_source.credentials import CredentialsError
 from exporter.journal import Journal, State, opened
 from exporter.judge import ProberFault, judge
 from exporter.ledger import Ledger, Ticket
+from exporter.log_run import level_of, log_run
 from exporter.metrics import Metrics
 from exporter.observers import observe
 from exporter.paths import Way
@@ -28,7 +29,7 @@ from exporter.recent import Recent
 from exporter.result import ProbeResult
 from exporter.tracing import Tracer
 from exporter.watch import Patience
-from slos.schema.contract import Verdict
+from slos.schema.contract import LOAD, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -123,8 +124,14 @@ class Courier:
         that crashes again and again would start at 1 each time and never seem to rise.
         """
         for orphan in orphans:
-            _log.warning("%s: run %s was left open by an earlier start", orphan.probe, orphan.id)
-            self.recent.add(orphan)
+            _log.log(
+                level_of(orphan),
+                "%s: run %s was left open by an earlier start",
+                orphan.probe,
+                orphan.id,
+            )
+            if orphan.probe not in LOAD:
+                self.recent.add(orphan)
             self._after.adopt(State.JUDGED, orphan)
         self._uncounted += orphans
 
@@ -168,7 +175,8 @@ class Courier:
         self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn, faults: set[ProberFault]
     ) -> Evidence:
         sent = self._clock.now()
-        ticket = self._ledger.issue(alert.id, alert.sent, now=sent)
+        load = errand.probe in LOAD
+        ticket = self._ledger.issue(alert.id, alert.sent, now=sent, load=load)
         posting = asyncio.create_task(errand.way.send(alert), name=f"send {alert.id}")
         try:
             await self._journal.put(State.SENT, run)
@@ -206,11 +214,12 @@ class Courier:
         state, result = self._after.take(result, sent=sent)
         await self._journal.put(state, result)
         self.account(self._journal.take_orphans())
-        if evidence.sent is not None:
-            self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
-        self._metrics.judged(result)
-        self.recent.add(result)
-        _tell(result)
+        if result.probe not in LOAD:  # what became of a load is for its scenario to tell
+            if evidence.sent is not None:
+                self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
+            self._metrics.judged(result)
+            self.recent.add(result)
+        log_run(_log, result)
 
     def _slips(self, patience: Patience, evidence: Evidence) -> set[ProberFault]:
         """What the prober's own clockwork did wrong during a run."""
@@ -239,11 +248,3 @@ def _evidence(
         started=ticket.left_alertmanager_at if way.clock_at_webhook else None,
         synchronous=way.SYNCHRONOUS,
     )
-
-
-def _tell(result: ProbeResult) -> None:
-    level = logging.INFO if result.verdict is Verdict.OK else logging.WARNING
-    if _log.isEnabledFor(level):
-        took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in result.stages.items())
-        told = (result.probe, result.verdict, result.reason, result.id, took)
-        _log.log(level, "%s: %s (%s) %s %s", *told)

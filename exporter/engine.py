@@ -32,6 +32,7 @@ class Engine:
     runner: Runner
     observers: Mapping[Source, LateObserver]
     ways: Mapping[Route, Way]
+    means: Means
 
     def take_over(self, core: Core) -> None:
         """Count, observe and clean up by this configuration from now on."""
@@ -83,7 +84,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             open_runs=core.aftercare.__len__,
         )
         runner = Runner(_probes(loaded, means), core.face.metrics)
-        yield Engine(loaded, runner, observers, ways)
+        yield Engine(loaded, runner, observers, ways, means)
 
 
 def _probes(loaded: Loaded, means: Means) -> list[Probe]:

@@ -8,6 +8,7 @@ from exporter.clock import Clock
 from exporter.config import Loaded
 from exporter.gauges import Gauges
 from exporter.lines import criteria, lines
+from exporter.load.readings import Readings
 from exporter.metrics import Metrics
 from exporter.pulse import Pulse
 from exporter.recent import Recent
@@ -16,12 +17,13 @@ from exporter.version import version
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Metrics, pulse and the last runs."""
+    """Metrics, results of scenarios, pulse and the last runs."""
 
     clock: Clock
     registry: CollectorRegistry
     metrics: Metrics
     gauges: Gauges
+    readings: Readings
     pulse: Pulse
     recent: Recent
 
@@ -33,4 +35,5 @@ def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
         registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)
     )
     gauges = Gauges(registry, version=version())
-    return Face(clock, registry, metrics, gauges, Pulse(clock.now(), period=beat), Recent())
+    pulse = Pulse(clock.now(), period=beat)
+    return Face(clock, registry, metrics, gauges, Readings(registry), pulse, Recent())

@@ -93,12 +93,12 @@ class Journal:
             self._next_write = asyncio.create_task(self._write(operation), name="journal")
         await asyncio.shield(self._next_write)
 
-    async def was_issued(self, run_id: str) -> bool:
-        """Whether a run of this id was ever written down; False when that cannot be read."""
-        return await self._read(lambda: self._store.knows(run_id), otherwise=False)
+    async def probe_of(self, run_id: str) -> str | None:
+        """The probe of a run that was ever written down; None when that cannot be read."""
+        return await self._read(lambda: self._store.probe_of(run_id), otherwise=None)
 
     async def recent(self, limit: int) -> list[ProbeResult]:
-        """The last judged runs, newest first; none when they cannot be read."""
+        """The last judged runs but those of a load, newest first; none when they cannot be read."""
         return await self._read(lambda: self._store.recent(limit), otherwise=[])
 
     async def unfinished(self) -> list[Row]:

@@ -19,10 +19,14 @@ _CLOSED_KEPT = 10_000
 class Ticket:
     """One run on its way, and the calls that came in for it."""
 
-    def __init__(self, run_id: str, parameters: Mapping[str, str], *, issued: float) -> None:
+    def __init__(
+        self, run_id: str, parameters: Mapping[str, str], *, issued: float, load: bool = False
+    ) -> None:
         self.id = run_id
         self.parameters = dict(parameters)
         self.issued = issued
+        self.load = load
+        """Whether it is part of a load, whose calls say nothing of the plan."""
         self.open = True
         self.executed = asyncio.Event()
         """Set when the first call was answered to the end."""
@@ -33,9 +37,9 @@ class Ticket:
         self._calls: list[Call] = []
 
     @classmethod
-    def closed(cls, run_id: str) -> "Ticket":
+    def closed(cls, run_id: str, *, load: bool = False) -> "Ticket":
         """One that no call can change any more."""
-        ticket = cls(run_id, {}, issued=inf)
+        ticket = cls(run_id, {}, issued=inf, load=load)
         ticket.open = False
         return ticket
 
@@ -75,24 +79,27 @@ class Ledger:
 
     def __init__(self) -> None:
         self._open: dict[str, Ticket] = {}
-        self._closed: OrderedDict[str, None] = OrderedDict()
-        """Ids only: ten thousand tickets would be much for the garbage collector to look at."""
+        self._closed: OrderedDict[str, bool] = OrderedDict()
+        """Ids, and whether they were load: ten thousand tickets would be much for the garbage
+        collector to look at."""
 
-    def issue(self, run_id: str, parameters: Mapping[str, str], *, now: float) -> Ticket:
+    def issue(
+        self, run_id: str, parameters: Mapping[str, str], *, now: float, load: bool = False
+    ) -> Ticket:
         """Open a run, before its event is sent."""
-        ticket = self._open[run_id] = Ticket(run_id, parameters, issued=now)
+        ticket = self._open[run_id] = Ticket(run_id, parameters, issued=now, load=load)
         return ticket
 
     def close(self, ticket: Ticket) -> None:
         """End a run; calls that come later no longer count for it."""
         ticket.open = False
         self._open.pop(ticket.id, None)
-        self._closed[ticket.id] = None
+        self._closed[ticket.id] = ticket.load
         if len(self._closed) > _CLOSED_KEPT:
             self._closed.popitem(last=False)
 
     def find(self, run_id: str) -> Ticket | None:
         """The run of an id; of one that is closed no more is known than that it was there."""
         if run_id in self._closed:
-            return Ticket.closed(run_id)
+            return Ticket.closed(run_id, load=self._closed[run_id])
         return self._open.get(run_id)

@@ -170,7 +170,7 @@ class Metrics:
         What is unknown says nothing about the target. A run on a line that nobody declared is no
         measurement: an attack that was refused as it should be is no loss.
         """
-        line = self._line(result)
+        line = self.line_of(result)
         if line is None:
             return
         self._runs.labels(result.probe, result.path, result.verdict).inc()
@@ -190,7 +190,7 @@ class Metrics:
             result: the run, with those stages due that are to be counted now.
             issues: how many Linear issues it opened, where that is known.
         """
-        line = self._line(result)
+        line = self.line_of(result)
         if line is None:
             return
         told = Stage.LINEAR_ISSUE_CREATION in result.due
@@ -248,5 +248,6 @@ class Metrics:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
-    def _line(self, result: ProbeResult) -> Line | None:
+    def line_of(self, result: ProbeResult) -> Line | None:
+        """The line of a run; None for one that is no measurement of the plan."""
         return self._lines.get((result.probe, Route(result.path)))

@@ -37,8 +37,11 @@ class Shift:
         self._last: _Kept | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def begin(self, loaded: Loaded) -> None:
+    async def begin(self, loaded: Loaded) -> Engine:
         """Keep the plans of a configuration from now on; runs under way end by the old one.
+
+        Returns:
+            What the configuration came to.
 
         Raises:
             Exception: it cannot be used, and the old one is kept on.
@@ -57,6 +60,7 @@ class Shift:
             retiring = asyncio.create_task(self._retire(before), name="retire")
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
+        return made
 
     async def keep(self) -> None:
         """Keep whatever is the plan; ends only by an error, which would be a bug."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from exporter import rows
 from exporter.damage import check, damaged
 from exporter.result import ProbeResult
+from slos.schema.contract import LOAD
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
 _FORMAT = 2
@@ -201,15 +202,17 @@ class Store:
         return self._select(f"WHERE state IN ({_marks(wanted)}) ORDER BY seq", wanted)
 
     def recent(self, limit: int) -> list[ProbeResult]:
-        """The last runs with a verdict, newest first."""
-        rest = f"WHERE state NOT IN ({_marks(_UNJUDGED)}) ORDER BY seq DESC LIMIT ?"
-        return self._runs(rest, (*_UNJUDGED, limit))
+        """The last runs with a verdict but those of a load, newest first."""
+        load = tuple(sorted(LOAD))
+        which = f"state NOT IN ({_marks(_UNJUDGED)}) AND probe NOT IN ({_marks(load)})"
+        return self._runs(f"WHERE {which} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit))
 
-    def knows(self, run_id: str) -> bool:
-        """Whether the id was ever issued, as far as the journal goes back."""
-        query = "SELECT 1 FROM runs WHERE id = ?"
+    def probe_of(self, run_id: str) -> str | None:
+        """The probe of a run, as far as the journal goes back."""
+        query = "SELECT probe FROM runs WHERE id = ?"
         with closing(self._connected().execute(query, (run_id,))) as cursor:
-            return cursor.fetchone() is not None
+            row = cursor.fetchone()
+        return str(row[0]) if row else None
 
     def disconnect(self) -> None:
         """Close the connection; the next `open` starts afresh."""

@@ -11,6 +11,7 @@ from exporter.reload import Outcome
 from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate
 from exporter.web.page import page
+from exporter.web.scenario_pages import ScenarioPages
 
 STUCK_AFTER = 10.0
 """Seconds without a beat of the scheduler after which the process is not healthy."""
@@ -35,6 +36,7 @@ class Site:
         """Told that the counters were read."""
         self.reload: Reloads | None = None
         """Reloads; None while there is nothing to reload."""
+        self.scenarios = ScenarioPages()
         self.app = web.Application()
         self._gate.guard(self.app)
         self.app.add_routes(
@@ -45,6 +47,7 @@ class Site:
                 web.get("/-/ready", self._ready),
                 web.get("/runs", self._runs),
                 web.post("/-/reload", self._reload),
+                *self.scenarios.routes,
             ]
         )
 

@@ -67,6 +67,23 @@ class Route(StrEnum):
     ALERTMANAGER = "alertmanager"
 
 
+class Scenario(StrEnum):
+    """A load scenario; the label `scenario`."""
+
+    SCALABILITY = "scalability"
+    STRESS = "stress"
+    THROUGHPUT = "throughput"
+
+    @property
+    def probe(self) -> str:
+        """What its events say for `probe`: no probe of the plan, so that none counts for it."""
+        return f"scenario_{self}"
+
+
+LOAD = frozenset(scenario.probe for scenario in Scenario)
+"""The `probe` of everything that is load, and no measurement of the plan."""
+
+
 class Source(StrEnum):
     """Who saw how long a stage took."""
 

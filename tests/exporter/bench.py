@@ -96,9 +96,7 @@ async def prober(path: Path, target: str, settings: Settings = PATIENT) -> Async
     gauges = Gauges(registry, version="test")
     journal = Journal(path, keep_runs=100, failed=metrics.journal_failure, clock=clock)
     orphans = await journal.start()
-    canary = Canary(
-        ledger, clock=clock, was_issued=journal.was_issued, count=metrics.canary_request
-    )
+    canary = Canary(ledger, clock=clock, probe_of=journal.probe_of, count=metrics.canary_request)
     aftercare = Aftercare(
         journal=journal, metrics=metrics, gauges=gauges, clock=clock, recent=recent
     )

@@ -136,8 +136,16 @@ SELDOM = remediation("1000h", max_in_flight=1)
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, **observer: object) -> AsyncIterator[House]:
-    """Everything but the prober. Times are short, and Linear may be asked often."""
+async def house(
+    folder: Path, *, agent: Settings | None = None, **observer: object
+) -> AsyncIterator[House]:
+    """Everything but the prober. Times are short, and Linear may be asked often.
+
+    Args:
+        folder: where the prober lives.
+        agent: other settings of the stand-in for agent-sre; without, it is infinitely fast.
+        observer: other settings of the observer of Linear.
+    """
     canary = free_port()
     (folder / "key").write_text(KEY)
     async with (
@@ -147,13 +155,13 @@ async def house(folder: Path, **observer: object) -> AsyncIterator[House]:
                 function_url=f"http://127.0.0.1:{canary}/",
                 linear_url=linear.url,
                 linear_key=KEY,
-                capacity=0,
+                **{"capacity": 0, **(agent or {})},
             )
-        ) as agent,
+        ) as simulator,
     ):
         often = {"every": "200ms", "within": "3s", "linger": "1s", "requests_per_hour": 1_000_000}
         settings = {
-            "target": {"url": f"{agent.url}/"},
+            "target": {"url": f"{simulator.url}/"},
             "canary": {"listen": f"127.0.0.1:{canary}"},
             "web": {"listen": "127.0.0.1:0"},
             "journal": {"path": "journal.sqlite"},
@@ -162,7 +170,7 @@ async def house(folder: Path, **observer: object) -> AsyncIterator[House]:
             "observers": {"linear": {"url": linear.url, "key_file": "key", **often, **observer}},
             "probes": remediation("100ms"),
         }
-        yield House(folder, agent, linear, canary, settings)
+        yield House(folder, simulator, linear, canary, settings)
 
 
 async def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:

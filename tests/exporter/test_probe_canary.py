@@ -31,11 +31,11 @@ class Stand:
         self.journalled: set[str] = set()
         self.url = ""
         self.canary = Canary(
-            self.ledger, clock=clock, was_issued=self._was_issued, count=self.outcomes.append
+            self.ledger, clock=clock, probe_of=self._probe_of, count=self.outcomes.append
         )
 
-    async def _was_issued(self, run_id: str) -> bool:
-        return run_id in self.journalled
+    async def _probe_of(self, run_id: str) -> str | None:
+        return "remediation" if run_id in self.journalled else None
 
     def issue(self, run_id: str = RUN_1) -> Ticket:
         return self.ledger.issue(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())

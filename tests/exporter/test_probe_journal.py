@@ -39,8 +39,8 @@ async def test_a_run_is_on_disk_before_its_event_can_be_sent(desk: Desk, path: P
 
 async def test_the_journal_knows_what_it_issued(desk: Desk) -> None:
     await desk.journal.put(State.PLANNED, run("a"))
-    assert await desk.journal.was_issued("a")
-    assert not await desk.journal.was_issued("b")
+    assert await desk.journal.probe_of("a") == "remediation"
+    assert await desk.journal.probe_of("b") is None
 
 
 async def test_open_runs_of_an_earlier_process_are_closed_exactly_once(

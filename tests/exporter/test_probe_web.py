@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from exporter.face import Face
 from exporter.gauges import Gauges
 from exporter.judge import Reason
+from exporter.load.readings import Readings
 from exporter.metrics import Metrics
 from exporter.pulse import Pulse
 from exporter.recent import Recent
@@ -39,6 +40,7 @@ class Shown:
             registry,
             Metrics(registry, lines=[], targets={}),
             Gauges(registry, version="test"),
+            Readings(registry),
             Pulse(self.clock.now(), period=1.0),
             Recent(),
         )

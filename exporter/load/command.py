@@ -1,0 +1,73 @@
+"""`slo-probe scenario`: ask a running prober for a load, and tell what came of it.
+
+Exit codes: 0 what was promised was kept; 1 it was not; 2 there is no result.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+
+import aiohttp
+import click
+from pydantic import ValidationError
+
+from exporter.http_source.settings import SourceSettings
+from exporter.load.client import Asking, CannotRunError, carried_out
+from exporter.load.result import Result, Step
+from exporter.load.table import step_line, table
+
+_NO_RESULT = 2
+
+
+@click.command()
+@click.argument("name")
+@click.option("--at", required=True, metavar="URL", help="Where the prober serves its pages.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--user", metavar="NAME", help="Whom to log in as.")
+@click.option("--password-file", metavar="FILE", help="The file that holds the password.")
+@click.option("--ca-file", metavar="FILE", help="The authorities to trust, PEM.")
+def scenario(
+    *,
+    name: str,
+    at: str,
+    as_json: bool,
+    user: str | None,
+    password_file: str | None,
+    ca_file: str | None,
+) -> None:
+    """Have the prober at URL send the load NAME: throughput, stress or scalability.
+
+    Waits for the end. Ctrl-C and SIGTERM stop the load. Exits with 0 when all that was promised
+    was kept, 1 when it was not, 2 when there is no result.
+    """
+    if (user is None) != (password_file is None):
+        raise click.UsageError("--user and --password-file belong together")
+    login = {"basic_auth": {"username": user, "password_file": password_file}} if user else {}
+    trust = {"tls": {"ca_file": ca_file}} if ca_file else {}
+    try:
+        settings = SourceSettings.model_validate({"url": at, **login, **trust})
+    except ValidationError as error:
+        raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    try:
+        result = asyncio.run(_carried_out(settings, name))
+    except CannotRunError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(_NO_RESULT)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo("stopped; what is on its way still gets its verdict", err=True)
+        sys.exit(_NO_RESULT)
+    click.echo(json.dumps(result.as_json(), indent=2) if as_json else table(result))
+    sys.exit({True: 0, False: 1, None: _NO_RESULT}[result.met])
+
+
+async def _carried_out(settings: SourceSettings, name: str) -> Result:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with aiohttp.ClientSession(headers={"User-Agent": "slo-probe"}) as session:
+        return await carried_out(Asking(settings, session), name, _tell_step)
+
+
+def _tell_step(result: Result, step: Step) -> None:
+    click.echo(step_line(result, step), err=True)

@@ -1,0 +1,40 @@
+"""Why a scenario is not begun. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exporter.load.config import ScenarioSettings, configured, refusal
+from exporter.load.settings import Load
+from exporter.scenarios import scenario_modules
+from slos.schema.contract import Scenario
+
+
+class Denial(StrEnum):
+    """The kinds of reasons."""
+
+    UNKNOWN = "unknown"
+    STANDBY = "standby"
+    BUSY = "busy"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Which kind, and in words."""
+
+    why: Denial
+    text: str
+
+
+def wanted(name: str, section: ScenarioSettings) -> tuple[Scenario, Load] | Denied:
+    """The scenario of a name with its settings, or why it must not run."""
+    if name not in {scenario.value for scenario in scenario_modules()}:
+        known = ", ".join(scenario_modules())
+        return Denied(Denial.UNKNOWN, f"there is no scenario {name!r}; there are {known}")
+    scenario = Scenario(name)
+    settings = configured(section).get(scenario)
+    if settings is None:
+        how = f"add scenarios: {{{name}: {{}}}} to the configuration"
+        return Denied(Denial.UNKNOWN, f"the scenario {name} is not configured; {how}")
+    why = refusal(section, settings)
+    return Denied(Denial.REFUSED, f"{name}: {why}") if why else (scenario, settings)

@@ -1,0 +1,168 @@
+"""Where scenarios are asked for: one at a time, only by the prober that sends, and never forgotten.
+
+It lives as long as the journal does. What a scenario may use is that of the configuration at hand;
+another configuration stops it, and so do an operator, the end of the lease and that of the process.
+"""
+
+import asyncio
+import dataclasses
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from exporter.beside import beside
+from exporter.core import Core
+from exporter.engine import Engine
+from exporter.load.archive import Archive
+from exporter.load.brake import Brake, Stop
+from exporter.load.carrying_out import carry_out
+from exporter.load.config import configured
+from exporter.load.denial import Denial, Denied, wanted
+from exporter.load.late_news import LateNews
+from exporter.load.normal import NormalRuns
+from exporter.load.readings import Reading
+from exporter.load.result import Result, State
+from exporter.load.settings import Load
+from exporter.load.trial import Limits, Trial
+from exporter.scenarios import scenario_modules
+from exporter.schedule import keep_beating
+from slos.schema.contract import SCENARIO_COMPLETED, Scenario, Source
+
+_LATE_NEWS = 30.0
+"""Seconds beyond what an observer usually needs."""
+_LAST_WORDS = 2.0
+"""Seconds for events that were broken off to be written down."""
+
+
+class Desk:
+    """Begins, stops and remembers scenarios.
+
+    Args:
+        core: what carries events.
+        archive: earlier results.
+        may_send: whether this prober is the one that sends.
+    """
+
+    def __init__(self, core: Core, archive: Archive, *, may_send: Callable[[], bool]) -> None:
+        self._core = core
+        self._archive = archive
+        self._may_send = may_send
+        self._engine: Engine | None = None
+        self._current: Trial | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Show what earlier runs found; one that was cut off is said to be."""
+        await self._archive.open()
+        for scenario in scenario_modules():
+            for result in self._archive.of(scenario):
+                if result.state is State.RUNNING:
+                    cut = dataclasses.replace(result, state=State.STOPPED, reason=Stop.CUT_OFF)
+                    await self._archive.put(cut)
+            self._show(scenario)
+
+    def use(self, engine: Engine) -> None:
+        """Run by another configuration from now on; what runs by the old one is stopped."""
+        self.stop(Stop.RELOADED)
+        self._engine = engine
+        self._archive.keep = engine.loaded.config.scenarios.keep_results
+
+    async def start(self, name: str) -> Result | Denied:
+        """Begin a scenario; gives the run that has begun."""
+        if self._engine is None or not self._may_send():
+            return Denied(Denial.STANDBY, "standing by; another prober sends")
+        asked = wanted(name, self._engine.loaded.config.scenarios)
+        if isinstance(asked, Denied):
+            return asked
+        if self._current is not None:
+            busy = self._current.result.scenario
+            return Denied(Denial.BUSY, f"the scenario {busy} is running; one at a time")
+        trial = self._trial(self._engine, *asked)
+        self._current = trial
+        self._task = asyncio.create_task(self._run(trial, asked[1]), name=f"scenario {name}")
+        return trial.result
+
+    def stop(self, reason: Stop) -> bool:
+        """Stop what runs, if anything does; what is on its way still gets its verdict."""
+        if self._current is None:
+            return False
+        self._current.brake.pull(reason)
+        return True
+
+    def as_json(self) -> dict[str, Any]:
+        """What runs, what may be run, and what was found."""
+        now = self._current.result.as_json() if self._current else None
+        stopping = self._current.brake.reason if self._current else None
+        config = self._engine.loaded.config.scenarios if self._engine else None
+        return {
+            "running": now and {**now, "stopping": stopping},
+            "configured": sorted(configured(config)) if config else [],
+            "results": {
+                scenario.value: [
+                    each.as_json()
+                    for each in self._archive.of(scenario)
+                    if each.state is not State.RUNNING
+                ]
+                for scenario in scenario_modules()
+            },
+        }
+
+    async def close(self, grace: float) -> None:
+        """Stop, and wait until everything on its way has its verdict, or the time is over."""
+        task, face = self._task, self._core.face
+        if task is None or not self.stop(Stop.SHUTDOWN):
+            return
+        async with beside(keep_beating(face.pulse, face.clock)):
+            aborting = asyncio.create_task(self._core.abort.wait())
+            await asyncio.wait({task, aborting}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+            self._core.abort.set()
+            aborting.cancel()
+            await asyncio.wait({task}, timeout=_LAST_WORDS)
+        task.cancel()
+        await asyncio.gather(task, aborting, return_exceptions=True)
+
+    async def _run(self, trial: Trial, settings: Load) -> None:
+        """Send the load, and remember what became of it, whatever that is."""
+        scenario, readings = trial.result.scenario, self._core.face.readings
+        readings.running = scenario
+        await self._archive.put(trial.result)
+        await carry_out(trial, settings, core=self._core, may_send=self._may_send)
+        await self._archive.put(trial.result)
+        self._show(scenario)
+        readings.running = self._current = None
+
+    def _trial(self, engine: Engine, scenario: Scenario, settings: Load) -> Trial:
+        clock, metrics, brake = self._core.face.clock, self._core.face.metrics, Brake()
+        unit = scenario_modules()[scenario].UNIT
+        result = Result(uuid.uuid4().hex, scenario, State.RUNNING, clock.wall(), unit=unit)
+        common = engine.loaded.config.scenarios
+        linear = engine.observers.get(Source.LINEAR)
+        return Trial(
+            result,
+            settings,
+            means=engine.means,
+            limits=Limits(
+                common.max_events,
+                self._may_send,
+                sees_issues=linear is not None and common.linear != "none",
+            ),
+            brake=brake,
+            normal=NormalRuns(
+                brake,
+                allowed=common.normal_failures,
+                since=result.started_at,
+                measures=lambda run: metrics.line_of(run) is not None,
+            ),
+            late=LateNews(patience=linear.usual + _LATE_NEWS if linear else 0.0),
+            history=self._archive.of(result.scenario),
+        )
+
+    def _show(self, scenario: Scenario) -> None:
+        """Show what the runs found that came to their end, those of earlier processes included."""
+        completed = self._archive.completed(scenario)
+        readings: list[Reading] = []
+        if completed:
+            ended = completed[0].ended_at or completed[0].started_at
+            readings = [Reading(SCENARIO_COMPLETED, ended, {})]
+            readings += scenario_modules()[scenario].readings(completed)
+        self._core.face.readings.show(scenario, readings)

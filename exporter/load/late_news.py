@@ -1,0 +1,77 @@
+"""What Linear tells of the events of a load, long after their verdicts."""
+
+from typing import Protocol
+
+from exporter.load.measuring import told_of_issue
+from exporter.result import ProbeResult
+from slos.schema.contract import IssueCount
+from slos.schema.units import Duration
+
+_ENOUGH = 0.99
+"""Share of the events about which something must be known."""
+_LOOK = Duration.of(seconds=0.5)
+_LOOK_SECONDS = float(_LOOK.seconds)
+
+
+class Resting(Protocol):
+    """Whoever can wait, and may be stopped meanwhile."""
+
+    async def rest(self, pause: Duration) -> None:
+        """Wait.
+
+        Raises:
+            StoppedError: meanwhile.
+        """
+
+
+class LateNews:
+    """Waits for the last word on each event.
+
+    Args:
+        patience: seconds after which no more is expected.
+    """
+
+    def __init__(self, *, patience: float) -> None:
+        self._patience = patience
+        self._expected: set[str] = set()
+        self._heard: dict[str, tuple[ProbeResult, IssueCount | None]] = {}
+
+    def expect(self, run: ProbeResult) -> None:
+        """An event of the load has its verdict."""
+        self._expected.add(run.id)
+
+    def hear(self, run: ProbeResult, issues: IssueCount | None) -> None:
+        """Take in the last word on a run; those of others are left alone."""
+        self._heard[run.id] = (run, issues)
+
+    async def issue_of(self, run: ProbeResult, resting: Resting) -> bool:
+        """Whether the issue of an event is where it should be, once that can be told.
+
+        Raises:
+            StoppedError: meanwhile.
+        """
+        left = self._patience
+        while run.id not in self._heard and left > 0:
+            await resting.rest(_LOOK)
+            left -= _LOOK_SECONDS
+        _, issues = self._heard.get(run.id, (run, None))
+        return issues in (IssueCount.ONE, IssueCount.SEVERAL)
+
+    async def all_heard(self, resting: Resting) -> bool:
+        """Wait for all of them; gives whether enough is known of enough events.
+
+        Raises:
+            StoppedError: meanwhile.
+        """
+        left = self._patience
+        while self._expected - self._heard.keys() and left > 0:
+            await resting.rest(_LOOK)
+            left -= _LOOK_SECONDS
+        known = sum(
+            told_of_issue(*self._heard[each]) for each in self._expected if each in self._heard
+        )
+        return known >= _ENOUGH * len(self._expected)
+
+    def known_of(self, run: ProbeResult) -> ProbeResult:
+        """An event with all that was learned of it."""
+        return self._heard.get(run.id, (run, None))[0]

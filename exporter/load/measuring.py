@@ -1,0 +1,84 @@
+"""From what became of the events of a step to shares and rates. Pure.
+
+Of events that the prober itself spoiled nothing is known: they count on neither side. A rate is
+what was completed in time, divided by the time from the first event to the last completion, and at
+least by the time in which the step was sent. So what only piles up and is worked off afterwards is
+no throughput.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from exporter.load.result import Step
+from exporter.result import ProbeResult
+from slos.schema.contract import IssueCount, Stage, Verdict
+from slos.schema.units import Duration
+
+_ONCE = frozenset({Verdict.OK, Verdict.LATE})
+"""Executed exactly once, with the right parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The events of a step, with the offset of each from the first."""
+
+    load: float
+    offsets: Sequence[float]
+    runs: Sequence[ProbeResult]
+    lasted: float
+    """Seconds in which they were sent."""
+
+
+def completed(run: ProbeResult, stage: Stage, within: float) -> float | None:
+    """Seconds from the intended send until a stage was through; None if it never was, or late.
+
+    A reply alone proves nothing, so of what agent-sre answered and called only events count that
+    were executed exactly once. An issue counts by itself.
+    """
+    if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict not in _ONCE:
+        return None
+    took = run.stages.get(stage)
+    if took is None or took > within:
+        return None
+    if stage is Stage.LAMBDA_EXECUTION:  # it begins with the first contact, not with the send
+        return run.stages.get(Stage.END_TO_END, took)
+    return took
+
+
+def measured(sent: Sent, within: Mapping[Stage, float]) -> Step:
+    """Shares and rates of some stages, each with the seconds in which it must be through."""
+    known = [
+        (offset, run)
+        for offset, run in zip(sent.offsets, sent.runs, strict=True)
+        if run.verdict is not Verdict.UNKNOWN
+    ]
+    shares, rates = {}, {}
+    for stage, limit in within.items():
+        ends = [
+            offset + took
+            for offset, run in known
+            if (took := completed(run, stage, limit)) is not None
+        ]
+        shares[stage.value] = len(ends) / len(known) if known else 0.0
+        lasted = max([sent.lasted, *ends])
+        rates[stage.value] = len(ends) / lasted if lasted > 0 else 0.0
+    verdicts = Counter(run.verdict.value for run in sent.runs)
+    return Step(sent.load, len(sent.runs), dict(verdicts), shares, rates)
+
+
+def highest(steps: Iterable[Step], stage: Stage, *, share: float) -> float:
+    """The highest rate of those steps at which enough completed; 0 when at none."""
+    held = (step.rates[stage.value] for step in steps if step.shares[stage.value] >= share)
+    return max(held, default=0.0)
+
+
+def told_of_issue(run: ProbeResult, issues: IssueCount | None) -> bool:
+    """Whether it is known how long the issue of an event took, or that there is none."""
+    return issues is IssueCount.NONE or Stage.LINEAR_ISSUE_CREATION in run.stages
+
+
+def within(targets: Mapping[Stage, Duration], stages: Iterable[Stage]) -> dict[Stage, float]:
+    """The seconds in which each stage must be through; any, where no spec says."""
+    return {stage: float(targets[stage].seconds) if stage in targets else inf for stage in stages}

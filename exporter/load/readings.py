@@ -1,0 +1,90 @@
+"""The gauges of scenarios: what their last runs found, drawn anew for each scrape.
+
+They are no counters: they show results, also those of earlier processes, and what a later run did
+not find again is gone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from slos.schema import contract
+from slos.schema.contract import Scenario
+
+_FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    contract.THROUGHPUT: (
+        "Events a second of the last scenario that were through a stage in time.",
+        ("scenario", "stage"),
+    ),
+    contract.CONCURRENCY_COMPLETED: (
+        "Share of the events that came at once which were executed exactly once.",
+        ("scenario", "level"),
+    ),
+    contract.SCALING_EFFICIENCY: (
+        "Throughput with some replicas, of what linear scaling would give.",
+        ("scenario", "level"),
+    ),
+    contract.BREAKING_POINT_LEVEL: (
+        "The least events at once of which too few were executed; absent when none were too many.",
+        ("scenario",),
+    ),
+    contract.BREAKING_POINT: (
+        "Events executed a second at the breaking point; absent when there was none.",
+        ("scenario",),
+    ),
+    contract.SCENARIO_COMPLETED: ("When the scenario last ran to its end.", ("scenario",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one gauge; the label `scenario` goes without saying."""
+
+    metric: str
+    value: float
+    labels: Mapping[str, str]
+
+
+class Readings(Collector):
+    """What is shown of each scenario."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._shown: dict[Scenario, tuple[Reading, ...]] = {}
+        self.running: Scenario | None = None
+        registry.register(self)
+
+    def show(self, scenario: Scenario, readings: Iterable[Reading]) -> None:
+        """Show these of a scenario, and nothing else."""
+        self._shown[scenario] = tuple(readings)
+
+    def describe(self) -> Sequence[GaugeMetricFamily]:
+        """The names, which do not depend on what is shown."""
+        return [*(_family(name) for name in _FAMILIES), _running(None)]
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """What a scrape reads."""
+        for name, (_, labels) in _FAMILIES.items():
+            family = _family(name)
+            for scenario in sorted(self._shown):
+                for reading in self._shown[scenario]:
+                    if reading.metric == name:
+                        values = {"scenario": scenario.value, **reading.labels}
+                        family.add_metric([values[label] for label in labels], reading.value)
+            yield family
+        yield _running(self.running)
+
+
+def _family(name: str) -> GaugeMetricFamily:
+    text, labels = _FAMILIES[name]
+    return GaugeMetricFamily(name, text, labels=labels)
+
+
+def _running(now: Scenario | None) -> GaugeMetricFamily:
+    text = "1 while the scenario sends its load, or what it sent is on its way."
+    family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
+    for scenario in Scenario:
+        family.add_metric([scenario.value], float(scenario is now))
+    return family

@@ -1,0 +1,153 @@
+"""One run of a scenario, as the scenario sees it: whom to send to, what to look at, when to stop.
+
+Every event goes through the courier like that of a probe: written down before it leaves, judged by
+the same table and cleaned up after. A load that is stopped sends nothing more and waits until
+everything that is on its way has its verdict, so nothing is left behind.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from exporter.courier import Errand, Turn
+from exporter.load.brake import Brake, Stop
+from exporter.load.late_news import LateNews
+from exporter.load.normal import NormalRuns
+from exporter.load.result import Result, Step
+from exporter.load.settings import Load
+from exporter.means import Means
+from exporter.result import ProbeResult
+from slos.schema.contract import Route, Verdict
+from slos.schema.units import Duration
+
+_UNKNOWN_BORNE = 0.01
+"""Share of events that the prober may spoil itself before a step proves nothing."""
+_STEADY_LEAD, _VOLLEY_LEAD = 0.05, 0.25
+"""Seconds before its time at which an event is made ready: written down, above all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds one run.
+
+    Attributes:
+        max_events: that may be sent, whatever the scenario plans.
+        may_send: whether this prober is the one that sends.
+        sees_issues: whether agent-sre opens issues, and this prober sees them.
+    """
+
+    max_events: int
+    may_send: Callable[[], bool]
+    sees_issues: bool
+
+
+class Trial:
+    """What a scenario may do, and what is known of it so far."""
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, each named once
+        self,
+        result: Result,
+        settings: Load,
+        *,
+        means: Means,
+        limits: Limits,
+        brake: Brake,
+        normal: NormalRuns,
+        late: LateNews,
+        history: Sequence[Result],
+    ) -> None:
+        self.means = means
+        self.brake = brake
+        self.normal = normal
+        self.late = late
+        self.history = history
+        """Earlier runs of the same scenario, the newest first."""
+        self._result = result
+        self._limits = limits
+        self._clock = means.reach.clock
+        patience = settings.patience(means.targets)
+        self._errand = Errand(result.scenario.probe, means.ways[Route.DIRECT], patience)
+
+    @property
+    def result(self) -> Result:
+        """As far as it has come."""
+        return self._result
+
+    @property
+    def sees_issues(self) -> bool:
+        """Whether agent-sre opens issues, and this prober sees them."""
+        return self._limits.sees_issues
+
+    def tell(self, **known: object) -> None:
+        """Add to what is known."""
+        self._result = dataclasses.replace(self._result, **known)  # type: ignore[arg-type]
+
+    def show(self, step: Step) -> None:
+        """Add a step that is over."""
+        self.tell(steps=(*self._result.steps, step))
+
+    async def send(self, offsets: Sequence[float]) -> list[ProbeResult]:
+        """Send an event at each of these offsets, in seconds, and wait for all verdicts.
+
+        Raises:
+            StoppedError: not all were sent, or the prober spoiled too many.
+        """
+        lead = _STEADY_LEAD if offsets and offsets[-1] > 0 else _VOLLEY_LEAD
+        start, wall = self._clock.now() + lead, self._clock.wall() + lead
+        carrying = []
+        for offset in offsets:
+            wait = start + offset - lead - self._clock.now()
+            if wait > 0:
+                await self._clock.sleep(wait)
+            if not self._may_send_one_more():
+                break
+            turn = Turn(start + offset, wall + offset)
+            carrying.append(asyncio.create_task(self._carry(turn)))
+        runs = await asyncio.gather(*carrying)
+        self.brake.check()
+        spoiled = sum(run.verdict is Verdict.UNKNOWN for run in runs)
+        if spoiled > _UNKNOWN_BORNE * len(runs):
+            self.brake.stop(Stop.PROBER)
+        return list(runs)
+
+    async def rest(self, pause: Duration) -> None:
+        """Let the target come to rest.
+
+        Raises:
+            StoppedError: meanwhile.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(float(pause.seconds)):
+                await self.brake.pulled.wait()
+        self.brake.check()
+
+    async def first(self) -> None:
+        """Send one event before the load, which also wakes a target that sleeps.
+
+        Raises:
+            StoppedError: it was not executed as it should, or its issue is not where issues of a
+                load may be.
+        """
+        (run,) = await self.send([0.0])
+        if run.verdict is not Verdict.OK:
+            self.tell(notes=(f"the event before the load: {run.verdict}, {run.reason}",))
+            self.brake.stop(Stop.TARGET_NOT_OK)
+        if self._limits.sees_issues and not await self.late.issue_of(run, self):
+            self.brake.stop(Stop.ISSUES_ELSEWHERE)
+
+    async def _carry(self, turn: Turn) -> ProbeResult:
+        run = await self.means.courier.carry(self._errand, turn)
+        self.late.expect(run)
+        return run
+
+    def _may_send_one_more(self) -> bool:
+        if not self._limits.may_send():
+            self.brake.pull(Stop.LEASE_LOST)
+        elif self._result.events >= self._limits.max_events:
+            self.brake.pull(Stop.CAP)
+        if self.brake.reason is not None:
+            return False
+        self.tell(events=self._result.events + 1)
+        return True

@@ -1,0 +1,72 @@
+"""`slo-probe scenario` as a CronJob calls it: over TLS with a log-in, and when nothing is right."""
+
+import json
+from pathlib import Path
+
+import bcrypt
+from aiohttp import web
+
+from tests.exporter.conftest import Serve
+from tests.exporter.house import SELDOM, house
+from tests.exporter.load.loads import QUICK, scenarios
+from tests.exporter.program import call
+from tests.exporter.tls_files import TlsFiles
+
+PASSWORD = "planted-s3cret"  # noqa: S105 - of a test
+SMALL = {**QUICK, "levels": [2], "promised": 2}
+
+
+async def test_it_logs_in_over_tls_and_without_that_nobody_may_send_a_load(tmp_path: Path) -> None:
+    files = TlsFiles(tmp_path)
+    authority = tmp_path / "authority.pem"
+    authority.write_bytes(files.authority.cert_pem.bytes())
+    (tmp_path / "password").write_text(PASSWORD)
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(
+        json.dumps(
+            {
+                "tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"},
+                "basic_auth_users": {"nightly": hashed},
+            }
+        )
+    )
+    async with house(tmp_path) as at:
+        at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
+        at.settings["probes"] = SELDOM
+        scenarios(at, linear="none", stress=SMALL)
+        async with at.prober() as prober:
+            at_url = ["scenario", "stress", "--at", await prober.url("web")]
+            trust = [*at_url, "--ca-file", str(authority)]
+            login = ["--user", "nightly", "--password-file", str(tmp_path / "password")]
+            stranger = await call(*trust)
+            assert (stranger.code, stranger.err) == (2, "error: unauthorized\n")
+            assert at.agent.executed.received == 0
+            doubtful = await call(*at_url, *login)
+            assert (doubtful.code, "TLS failed" in doubtful.err) == (2, True)
+            done = await call(*trust, *login)
+            assert (done.code, "stress: met" in done.out) == (0, True), done
+            assert PASSWORD not in done.out + done.err
+
+
+async def test_what_is_no_prober_and_what_is_no_url_are_said_in_one_line(
+    tmp_path: Path, serving: Serve
+) -> None:
+    async def page(_: web.Request) -> web.Response:
+        return web.json_response({"hello": "there"}, status=202)
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", page)
+    other = await call("scenario", "stress", "--at", await serving(app))
+    assert (other.code, other.err) == (2, "error: the answer is not of a slo-probe\n")
+    gone = await call("scenario", "stress", "--at", "http://127.0.0.1:9")
+    assert (gone.code, gone.err) == (2, "error: http://127.0.0.1:9: nobody listens there\n")
+    wrong = await call("scenario", "stress", "--at", "prober")
+    assert (wrong.code, "is no http URL" in wrong.err) == (2, True)
+    half = await call("scenario", "stress", "--at", "http://127.0.0.1:9", "--user", "me")
+    assert (half.code, "belong together" in half.err) == (2, True)
+    missing = str(tmp_path / "missing")
+    secret = await call(
+        *("scenario", "stress", "--at", "http://127.0.0.1:9"),
+        *("--user", "me", "--password-file", missing),
+    )
+    assert (secret.code, "No such file" in secret.err) == (2, True)
