@@ -222,7 +222,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file to be written, its path relative to the output folder."""
+    """A file to be written, its path relative to the output folder.
+
+    Attributes:
+        keeps_notes: what its team wrote into it stays, see `notes`.
+    """
 
     path: PurePosixPath
     text: str
+    keeps_notes: bool = False
