@@ -145,7 +145,7 @@ def _page(views: Sequence[View]) -> str:
 
 
 def _index(every: Sequence[Topic]) -> str:
-    by_service = sorted(every, key=lambda topic: topic.spec.service)
+    by_service = sorted(every, key=lambda topic: (topic.spec.service, topic.name))
     services = [
         (service, [(topic, _says(topic)) for topic in of_service])
         for service, of_service in groupby(by_service, key=lambda topic: topic.spec.service)

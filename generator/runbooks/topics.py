@@ -96,7 +96,8 @@ def topics(plans: Iterable[Plan]) -> list[Topic]:
 
 def related(topic: Topic, every: Sequence[Topic]) -> list[Topic]:
     """The other alerts of the same SLO."""
-    return [each for each in every if topic.slo and each.slo == topic.slo and each is not topic]
+    found = [each for each in every if topic.slo and each.slo == topic.slo and each is not topic]
+    return sorted(found, key=lambda each: each.name)
 
 
 def _of_part(part: Part, spec: Spec, sources: tuple[str, ...]) -> Iterator[Topic]:
