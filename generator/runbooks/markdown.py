@@ -8,7 +8,8 @@ _COMMENT = "<!--"
 _HARMLESS = "<! --"
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$>#]")
 _NAME = re.compile(r"[A-Za-z0-9:]*[A-Za-z0-9:]_[A-Za-z0-9_:]*[A-Za-z0-9]")
-_AT_START = re.compile(r"([-+]|\d+[.)])(?=\s|$)")
+# What would begin a list, a heading, a quotation, a table, a rule or a block of code.
+_AT_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+=#>|]|[*_](?:\s|$)|[*_]{3}|`{3}|~{3})")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _VALUE = re.compile(r"\{\{-?\s*\$(?:labels\.)?(\w+)\s*-?\}\}")
 _BRACES = '{{ "{{" }}'
@@ -16,23 +17,17 @@ _BRACES = '{{ "{{" }}'
 
 def prose(text: str) -> str:
     """Plain text on one line, its special characters without their meaning."""
-    line = " ".join(text.split())
-    return _AT_START.sub(_escaped_start, "".join(_parts(line)), count=1)
+    return _started("".join(_parts(" ".join(text.split()))))
 
 
 def said(template: str) -> str:
     """What an alert says, with names where values will be."""
     pieces = _VALUE.split(template)
     words = (
-        f"*{piece}*" if index % 2 else prose_within(piece.replace(_BRACES, "{{"))
+        f"*{piece}*" if index % 2 else "".join(_parts(piece.replace(_BRACES, "{{")))
         for index, piece in enumerate(pieces)
     )
-    return _AT_START.sub(_escaped_start, " ".join("".join(words).split()), count=1)
-
-
-def prose_within(text: str) -> str:
-    """Like `prose`, of a piece that stands within a line; white space stays."""
-    return "".join(_parts(text))
+    return _started(" ".join("".join(words).split()))
 
 
 def inline(text: str) -> str:
@@ -41,7 +36,8 @@ def inline(text: str) -> str:
     for found in _CODE.finditer(text):
         pieces += [_without_html(text[end : found.start()]), _without_comment(found.group())]
         end = found.end()
-    return _AT_START.sub(_escaped_start, "".join([*pieces, _without_html(text[end:])]), count=1)
+    whole = "".join([*pieces, _without_html(text[end:])])
+    return whole if _CODE.match(whole) else _started(whole)
 
 
 def code(text: str) -> str:
@@ -85,5 +81,7 @@ def _longest_run(text: str) -> int:
     return max(map(len, re.findall(r"`+", text)), default=0)
 
 
-def _escaped_start(found: re.Match[str]) -> str:
-    return f"{found[1][:-1]}\\{found[1][-1]}" if found.start() == 0 else found[0]
+def _started(line: str) -> str:
+    """A line that begins a paragraph, whatever it begins with."""
+    found = _AT_START.match(line)
+    return f"{found.group()}\\{line[found.end() :]}" if found else line
