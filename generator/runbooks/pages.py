@@ -176,6 +176,8 @@ def _head(sources: Sequence[str], advice: str) -> str:
 
 def _filled(template: str, **values: object) -> str:
     text = _environment().get_template(template).render(**values)
+    # Whoever reads the file back would take it for the end of a line.
+    text = text.replace("\r", " ")
     return _MANY_BLANK.sub("\n\n", text).strip() + "\n"
 
 

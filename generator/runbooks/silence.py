@@ -1,5 +1,6 @@
 """A silence that hides one alert, for a while."""
 
+import re
 import shlex
 
 from generator import names
@@ -13,7 +14,7 @@ _SHORT = Duration.of(hours=2)
 
 def command(topic: Topic) -> str:
     """The call of amtool, line by line."""
-    matchers = [f"{name}={quoted(value)}" for name, value in labels(topic).items()]
+    matchers = [_matcher(name, value) for name, value in labels(topic).items()]
     return " \\\n  ".join(
         [
             f"amtool silence add --alertmanager.url={shlex.quote(topic.known.alertmanager_url)}",
@@ -26,7 +27,7 @@ def command(topic: Topic) -> str:
 def expire(topic: Topic) -> str:
     """How to end it before its time."""
     url = f"--alertmanager.url={shlex.quote(topic.known.alertmanager_url)}"
-    matcher = shlex.quote(f"alertname={quoted(topic.name)}")
+    matcher = shlex.quote(_matcher("alertname", topic.name))
     return f"amtool silence expire {url} $(amtool silence query -q {url} {matcher})"
 
 
@@ -42,3 +43,11 @@ def labels(topic: Topic) -> dict[str, str]:
 def length(topic: Topic) -> Duration:
     """An hour or two for what wakes people, a working day for the rest."""
     return _SHORT if topic.kind is Kind.PAGE or topic.severity == "critical" else _LONG
+
+
+def _matcher(name: str, value: str) -> str:
+    """One that survives being read and typed: what cannot be seen is matched by a dot."""
+    seen = "".join(c if c.isprintable() or c == "\n" else "\0" for c in value)
+    if "\0" not in seen:
+        return f"{name}={quoted(value)}"
+    return f"{name}=~{quoted('.'.join(map(re.escape, seen.split(chr(0)))))}"

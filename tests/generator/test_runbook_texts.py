@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 
 from exporter.judge import Reason
@@ -15,10 +16,11 @@ from generator.pipeline import Settings, render_folder
 from generator.runbooks import criteria, outcomes, stages, verdicts
 from slos.schema import promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
+from tests.generator import promtool
 from tests.generator.markdown_page import Page, read, silencing
 from tests.generator.resolved import one_slo, planned
 from tests.generator.strategies import specs
-from tests.schema.specs import slo, spec
+from tests.schema.specs import as_quoted_yaml, slo, spec
 from tests.schema.test_plain_alerts import RECORDING, alert
 
 GOLDEN = Path(__file__).parents[1] / "golden_runbooks"
@@ -84,6 +86,28 @@ def test_the_numbers_are_those_of_the_arithmetic() -> None:
         assert cells[5] == str(budget.after(one, condition, budget.SHARES[0], None))
     assert "**50m24s** in which everything fails" in text
     assert "**100 of the 20,000 events expected in a period**" in text
+
+
+def test_the_hours_that_are_left_are_what_prometheus_makes_of_them(tmp_path: Path) -> None:
+    """At a burn rate of 4, three quarters of a budget of 7 days last 31.5 hours."""
+    found = page(spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
+    (hours,) = [query for query in found.queries if query.startswith("168 * ")]
+    labels = 'owner="web", sloth_id="shop-requests"'
+    case = {
+        "interval": "1m",
+        "input_series": [
+            {
+                "series": f'{names.BUDGET_REMAINING}{{{labels}, sloth_window="1w"}}',
+                "values": "0.75",
+            },
+            {"series": f'{names.CURRENT_BURN_RATE}{{{labels}, sloth_window="5m"}}', "values": "4"},
+        ],
+        "promql_expr_test": [
+            {"expr": hours, "exp_samples": [{"labels": f"{{{labels}}}", "value": 31.5}]}
+        ],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}))
+    assert "SUCCESS" in promtool.tested(tmp_path / "test.yaml")
 
 
 def test_guards_and_holds_are_said() -> None:
@@ -256,8 +280,8 @@ def test_hostile_text_is_shown_and_means_nothing() -> None:
 )
 @given(specs())
 def test_every_valid_spec_has_a_readable_page_for_each_alert(document: dict[str, Any]) -> None:
-    plans = planned(document)
-    assert not plans.broken
+    plans = planned(as_quoted_yaml(document))
+    assert not plans.broken, plans.problems
     artifacts = list(render_folder(plans.plans, "runbooks", Settings()))
     rules = [rule for plan in plans.plans for group in plan.groups for rule in group.rules]
     wanted = {names.page_file(rule.alert) for rule in rules if isinstance(rule, AlertingRule)}
