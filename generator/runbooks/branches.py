@@ -15,7 +15,7 @@ from slos.schema.go_regex import Pattern
 from slos.schema.runbook import Step
 
 Value = TypeVar("Value", bound=StrEnum)
-_NOBODYS_FAULT = {Verdict.OK}
+_OPERATORS = {"Equal": "=", "Re": "=~"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,12 @@ class _Read:
         ]
 
 
+def _operator(matcher: ast.Matcher) -> str:
+    return str(matcher.op).removeprefix("MatchOp.")
+
+
 def _takes(matcher: ast.Matcher, value: str) -> bool:
-    match str(matcher.op).removeprefix("MatchOp."):
+    match _operator(matcher):
         case "Equal":
             return value == str(matcher.value)
         case "NotEqual":
@@ -123,14 +127,13 @@ def _verdicts(topic: Topic, read: _Read) -> Branches | None:
 
 
 def _narrowed(read: _Read, metric: str, matcher: str) -> str:
-    """A selector for the probes that the alert is about."""
+    """A selector for the one probe, or the one kind of probes, that an alert is about."""
     probes = {
-        f"probe{'=' if 'NotRe' not in str(m.op) and 'Re' not in str(m.op) else '=~'}"
-        f"{promql.quoted(m.value)}"
+        f"probe{_OPERATORS[_operator(each)]}{promql.quoted(each.value)}"
         for selector in read.selectors
         if selector.name == metric
-        for m in selector.matchers.matchers
-        if m.name == "probe" and "Not" not in str(m.op)
+        for each in selector.matchers.matchers
+        if each.name == "probe" and _operator(each) in _OPERATORS
     }
     chosen = [*probes, matcher] if len(probes) == 1 else [matcher]
     return f"{metric}{{{','.join(chosen)}}}"
