@@ -75,11 +75,6 @@ class View:
         return plain(self.topic.plain.threshold) if self.topic.plain else ""
 
     @property
-    def always(self) -> bool:
-        """Whether it reads no series, as a dead man's switch does."""
-        return bool(self.topic.plain and not promql.selectors(self.topic.plain.query))
-
-    @property
     def errors(self) -> str:
         """What is bad now, as the spec counts it."""
         slo = self.topic.slo

@@ -1,7 +1,6 @@
 """What pages tell people to type, typed: silences in a real Alertmanager, queries in Prometheus."""
 
 import os
-import re
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,46 +9,35 @@ from typing import Any
 
 import pytest
 import requests
-import yaml
 
-from exporter.live import binaries, configs
+from exporter.live import binaries
 from exporter.live.processes import free_port, start
 from generator.pipeline import Settings, render_folder
+from tests.e2e.alertmanager import Alertmanager, running
+from tests.generator.amtool import BUILT, real_alerts
 from tests.generator.markdown_page import Page, read, silencing
 from tests.generator.resolved import planned
 from tests.schema.specs import slo, spec
 
 RUNBOOKS = Path(__file__).parents[2] / "rules" / "runbooks"
 HOURS = {"2h": 2, "1d": 24}
+ALERTS = real_alerts()
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real one that tells nobody."""
-    program = binaries.find("alertmanager")
-    assert program, "alertmanager is missing; make test brings it"
-    folder = tmp_path_factory.mktemp("alertmanager")
-    config, url = folder / "alertmanager.yml", f"http://127.0.0.1:{free_port()}"
-    config.write_text(configs.alertmanager())
-    command: list[str | Path] = [
-        program, f"--config.file={config}", f"--storage.path={folder / 'data'}",
-        f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address=",
-    ]  # fmt: skip
-    child = start("alertmanager", command, folder=folder)
-    try:
-        child.wait_for(lambda: requests.get(f"{url}/-/ready", timeout=2).ok)
-        yield url
-    finally:
-        child.stop()
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """A real one with the configuration that is built beside the pages."""
+    with running(BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")) as found:
+        yield found
 
 
-def typed(command: str, alertmanager: str) -> str:
+def typed(command: str, alertmanager: Alertmanager) -> str:
     """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
     program = binaries.find("amtool")
     assert program, "amtool is missing; make test brings it"
     place = f"{program.parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", re.sub(r"http://localhost:9093", alertmanager, command)],
+        ["bash", "-c", command.replace("http://localhost:9093", alertmanager.url)],
         capture_output=True,
         check=False,
         text=True,
@@ -60,38 +48,18 @@ def typed(command: str, alertmanager: str) -> str:
     return done.stdout
 
 
-def fire(alertmanager: str, *alerts: dict[str, str]) -> None:
-    body = [{"labels": labels} for labels in alerts]
-    assert requests.post(f"{alertmanager}/api/v2/alerts", json=body, timeout=5).ok
-
-
-def silenced(alertmanager: str, ids: set[str]) -> set[str]:
+def silenced(alertmanager: Alertmanager, ids: set[str]) -> set[str]:
     """The names of alerts that one of these silences hides."""
-    found = requests.get(f"{alertmanager}/api/v2/alerts", timeout=5).json()
+    found = requests.get(f"{alertmanager.url}/api/v2/alerts", timeout=5).json()
     return {
         each["labels"]["alertname"] for each in found if ids & set(each["status"]["silencedBy"])
     }
 
 
-def silence(alertmanager: str, id_: str) -> dict[str, Any]:
-    found: dict[str, Any] = requests.get(
-        f"{alertmanager}/api/v2/silence/{id_.strip()}", timeout=5
-    ).json()
+def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
+    address = f"{alertmanager.url}/api/v2/silence/{id_.strip()}"
+    found: dict[str, Any] = requests.get(address, timeout=5).json()
     return found
-
-
-def firing_labels(alert: str) -> dict[str, str]:
-    """Those of an alert of ours as Prometheus would send it."""
-    rules = [
-        rule
-        for file in sorted((RUNBOOKS.parent / "prometheus").glob("*.yaml"))
-        for group in yaml.safe_load(file.read_text())["groups"]
-        for rule in group["rules"]
-    ]
-    (own,) = [rule for rule in rules if rule.get("alert") == alert]
-    identity = re.search(r'sloth_id="([^"]+)"', own["expr"])
-    found = {"sloth_id": identity[1]} if identity else {}
-    return {"alertname": alert, **found, **own["labels"]}
 
 
 @pytest.mark.parametrize(
@@ -104,10 +72,10 @@ def firing_labels(alert: str) -> dict[str, str]:
     ],
 )
 def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
-    alertmanager: str, file: str, alert: str, beside: str
+    alertmanager: Alertmanager, file: str, alert: str, beside: str
 ) -> None:
     page = read((RUNBOOKS / f"{file}.md").read_text())
-    fire(alertmanager, firing_labels(alert), firing_labels(beside))
+    alertmanager.post(ALERTS[alert], ALERTS[beside])
     id_ = typed(silencing(page), alertmanager).strip()
     made = silence(alertmanager, id_)
     assert made["status"]["state"] == "active"
@@ -124,14 +92,31 @@ def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
 @pytest.mark.parametrize(
     "name", ["""It's "down" \\ `reboot` $(reboot) {{ x }} =~ é\n#""", "a.b\r\u2028(c)\t'0'"]
 )
-def test_a_hostile_name_is_silenced_by_its_page_as_well(alertmanager: str, name: str) -> None:
-    fire(alertmanager, {"alertname": name, "sloth_id": "shop-requests"})
+def test_a_hostile_name_is_silenced_by_its_page_as_well(
+    alertmanager: Alertmanager, name: str
+) -> None:
+    alertmanager.post({"alertname": name, "sloth_id": "shop-requests"})
     ids = {
         typed(silencing(page), alertmanager).strip()
         for page in rendered(spec(slo(alerting={"name": name})))
     }
     assert len(ids) == 3
     assert silenced(alertmanager, ids) == {name}
+
+
+def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
+    alertmanager: Alertmanager,
+) -> None:
+    text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
+    assert "**Holds back still** the ticket" in text
+    page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
+    alertmanager.post(page, ticket)
+    id_ = typed(silencing(read(text)), alertmanager).strip()
+    identity = {"sloth_id": ticket["sloth_id"]}
+    alertmanager.child.wait_for(
+        lambda: alertmanager.inhibited(**identity).get("AgentSREEndToEndSlowTicket")
+    )
+    assert silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
 
 
 def rendered(document: dict[str, Any]) -> list[Page]:

@@ -134,10 +134,20 @@ def test_a_plain_alert_shows_what_it_is_made_of() -> None:
 
 def test_a_dead_mans_switch_is_not_silenced_like_any_other() -> None:
     switch = alert(query="vector(1)", below=None, above=0, quiet=None, firing=None, example=[])
-    text = pages(spec(alerts=[{**switch, "no_data": "firing"}]))["down.md"]
+    beats = {**switch, "no_data": "firing", "heartbeat": True}
+    text = pages(spec(alerts=[beats]))["down.md"]
     assert "whoever waits for it takes its silence for the end of all alerting" in text
     assert "on the right side" not in text.partition("It worked")[2]
     assert "whoever waits for it" not in pages(spec(alerts=[alert()]))["down.md"]
+
+
+def test_a_silence_of_what_holds_others_back_says_that_it_still_does() -> None:
+    causes = alert(inhibits={"alerts": ["TooManyErrors"]})
+    found = pages(spec(alerts=[causes]))
+    assert "still** all that follows" in found["down.md"]
+    assert "still** the ticket" in found["too-many-errors.md"]
+    assert "still**" not in found["too-many-errors-ticket.md"]
+    assert "still**" not in pages(spec(alerts=[alert()]))["down.md"]
 
 
 def test_what_a_spec_knows_stands_on_the_pages_of_its_alerts() -> None:
