@@ -104,7 +104,7 @@ def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> I
         usual = [name for name, format_ in formats().items() if not format_.ON_REQUEST]
         for name in usual:
             for artifact in pipeline.render_folder(plans.plans, name, settings):
-                yield Artifact(name / artifact.path, artifact.text)
+                yield replace(artifact, path=name / artifact.path)
 
 
 def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name: str) -> Artifact:

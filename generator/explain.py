@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from generator import alerts, cost, names, wording
+from generator import alerts, budget, cost, names, wording
 from generator.groups import groups_of
 from generator.model import SLO, BurnAlert, BurnCondition, Firing, RuleGroup
 from slos.schema.signal import Weight
 from slos.schema.units import Duration, plain
 
-# Shares of errors for which the table says how long an alert takes.
-_SHARES = tuple(map(Decimal, ("1", "0.1", "0.01")))
 _PROFILE = "exact"
 
 
@@ -35,26 +33,18 @@ def _promise(slo: SLO) -> list[str]:
 
 
 def _budget(slo: SLO) -> Iterator[str]:
-    spent = Duration(int(slo.period.ms * slo.budget) // 1000 * 1000)
+    spent = budget.all_failing(slo)
     yield f"{plain(100 * slo.budget)} %: as much as {spent} in which everything fails"
     if not slo.signal.counts_events:
         yield f"not counted in events: {_why_no_counts(slo)}"
         if slo.signal.note:
             yield slo.signal.note
         return
-    yield f"{_allowed(slo)} may fail; what is left now, in events:"
+    yield f"{budget.allowed(slo)} may fail; what is left now, in events:"
     yield names.of(names.PERIOD_EVENTS_REMAINING, slo)
     if slo.budget:
         fewest = (1 / slo.budget).to_integral_value(rounding="ROUND_CEILING")
         yield f"with fewer than {fewest:,.0f} events a period, one failure is more than all of it"
-
-
-def _allowed(slo: SLO) -> str:
-    """As many as the spec expects, or of a million where it does not say."""
-    if slo.expected_events is None:
-        return f"{slo.budget * 1_000_000:,.0f} events of a million"
-    allowed = plain(slo.budget * slo.expected_events, 1)
-    return f"{allowed} of the {slo.expected_events:,} events expected in a period"
 
 
 def _why_no_counts(slo: SLO) -> str:
@@ -64,14 +54,14 @@ def _why_no_counts(slo: SLO) -> str:
 
 
 def _alerts(slo: SLO) -> Iterator[str]:
-    columns = ("severity", "burns", "over", "budget gone", *map(_at, _SHARES))
+    columns = ("severity", "burns", "over", "budget gone", *map(_at, budget.SHARES))
     rows = [
         (
             str(burn.severity),
             f"{plain(condition.factor, 2)}x",
             f"{condition.long} and {condition.short}",
-            f"{plain(100 * spent(slo, condition), 1)} %",
-            *(_after(slo, condition, share, burn.firing.for_) for share in _SHARES),
+            f"{plain(100 * budget.spent(slo, condition), 1)} %",
+            *(_after(slo, condition, share, burn.firing.for_) for share in budget.SHARES),
         )
         for burn in slo.burn_alerts
         for condition in burn.conditions
@@ -88,35 +78,8 @@ def _alerts(slo: SLO) -> Iterator[str]:
         yield f"{slo.absent_alert.name}: nothing is counted{_conditions(slo.absent_alert)}"
 
 
-def spent(slo: SLO, condition: BurnCondition) -> Decimal:
-    """The share of the budget that is gone when a condition comes true, 0 to 1.
-
-    Burning at rate B for a long window W of a period P takes B x W / P (SRE Workbook, ch. 5).
-    """
-    return condition.factor * condition.long.ms / slo.period.ms
-
-
-def detection(slo: SLO, condition: BurnCondition, share: Decimal) -> Duration | None:
-    """How long after a start from zero errors a condition comes true; None for never.
-
-    With a share E of errors, a window W has E x t / W of them after t, so it passes the threshold
-    B x b (b the budget) at t = W x B x b / E; the later of the two windows decides.
-    """
-    threshold = condition.factor * slo.budget
-    if share <= threshold:
-        return None
-    return Duration(int(condition.long.ms * threshold / share))
-
-
 def _after(slo: SLO, condition: BurnCondition, share: Decimal, held: Duration | None) -> str:
-    """From the start of the trouble to the alert, `for` included; over long times, in minutes."""
-    found = detection(slo, condition, share)
-    if found is None:
-        return "-"
-    seconds = max(found, slo.steps.fine).ms // 1000 * 1000
-    minute, held_ms = 60_000, held.ms if held else 0
-    comes = seconds if seconds < 10 * minute else seconds // minute * minute
-    return str(Duration(comes + held_ms))
+    return str(budget.after(slo, condition, share, held) or "-")
 
 
 def _at(share: Decimal) -> str:
@@ -133,8 +96,8 @@ def _held_down(slo: SLO, burn: BurnAlert) -> Iterator[str]:
     for condition in burn.conditions:
         if condition.factor != condition.wanted:
             wanted, used = plain(condition.wanted, 2), plain(condition.factor, 2)
-            budget = plain(100 * slo.budget)
-            yield f"  {wanted}x of {budget} % could never be exceeded, so {used}x is used"
+            share = plain(100 * slo.budget)
+            yield f"  {wanted}x of {share} % could never be exceeded, so {used}x is used"
 
 
 def _rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:

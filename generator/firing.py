@@ -1,7 +1,7 @@
 """Name, labels, annotations and timing of each alert: who says what, and who wins."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from generator import names, panels
 from generator.model import Firing, Severity
@@ -9,6 +9,7 @@ from generator.panels import Place
 from slos.schema.alerting import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
 from slos.schema.firing import Firing as FiringSpec
 from slos.schema.plain import PlainAlert
+from slos.schema.runbook import Runbook
 from slos.schema.spec import Spec
 from slos.schema.units import Duration, plain
 
@@ -57,7 +58,10 @@ class AlertWriter:
         links = self._links(name, panels.EVENTS)
         annotations = {**links, **self.alerting.annotations, **texts}
         spec = self.alerting.absent_alert
-        return self._firing(name, spec, _WARNING, annotations, default_for=default_for)
+        firing = self._firing(name, spec, _WARNING, annotations, default_for=default_for)
+        # What is known of a burning budget does not bring data back; whom to call may be the same.
+        common = Runbook(escalate=self.alerting.runbook.escalate)
+        return replace(firing, runbook=spec.runbook.over(common))
 
     def _firing(
         self,
@@ -76,6 +80,7 @@ class AlertWriter:
             for_=_any(spec.for_ or default_for),
             keep_firing_for=_any(spec.keep_firing_for),
             min_events=spec.min_events if isinstance(spec, GuardedFiring) else None,
+            runbook=spec.runbook.over(self.alerting.runbook),
         )
 
     def _links(self, alert: str, place: Place, by: Iterable[str] = ()) -> dict[str, str]:
@@ -103,6 +108,7 @@ def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
         annotations={**texts, **links, **alert.annotations},
         for_=_any(alert.for_),
         keep_firing_for=_any(alert.keep_firing_for),
+        runbook=alert.runbook,
     )
 
 

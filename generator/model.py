@@ -4,11 +4,12 @@ Nothing optional is left open here: every default has been decided by `resolve`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from slos.schema.runbook import Runbook
 from slos.schema.signal import Signal
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
@@ -23,7 +24,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """Name, wording and timing of an alert."""
+    """Name, wording and timing of an alert, and what people know of it."""
 
     name: str
     labels: Mapping[str, str]
@@ -31,6 +32,7 @@ class Firing:
     for_: Duration | None = None
     keep_firing_for: Duration | None = None
     min_events: int | None = None
+    runbook: Runbook = field(default_factory=Runbook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Part:
         groups: its rules.
         named: where it was a Kubernetes object itself.
         slos: those of the exact profile, for what is made of them beside rules.
-        spec: where it has alerts or recordings of its own.
+        spec: itself, in the exact profile.
     """
 
     groups: tuple[RuleGroup, ...]
@@ -222,7 +224,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file to be written, its path relative to the output folder."""
+    """A file to be written, its path relative to the output folder.
+
+    Attributes:
+        keeps_notes: what its team wrote into it stays, see `notes`.
+    """
 
     path: PurePosixPath
     text: str
+    keeps_notes: bool = False

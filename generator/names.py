@@ -3,6 +3,7 @@
 `slo:*` and `sloth_*` are Sloth's names, so that its dashboards work; the tiers are ours.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -20,6 +21,9 @@ SEVERITY = "severity"
 QUANTILE = "quantile"
 # VAL-008 asks for the three.
 QUANTILES = ("0.5", "0.95", "0.99")
+# Of pages: file systems that take no notice of capitals have one `readme.md`.
+_INDEX = "readme"
+_LONGEST_PAGE = 200
 
 OBJECTIVE = "slo:objective:ratio"
 ERROR_BUDGET = "slo:error_budget:ratio"
@@ -116,6 +120,12 @@ def alert_group(alert: str) -> str:
 
 
 def page_file(alert: str) -> str:
-    """The runbook page of an alert: `AgentSRESlow` has `agent-sre-slow.md`."""
+    """The runbook page of an alert: `AgentSRESlow` has `agent-sre-slow.md`.
+
+    A name that leaves too little, too much, or the name of the index gets a piece of its hash.
+    """
     words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3-\2\4", alert)
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") + ".md"
+    stem = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+    if not stem or stem == _INDEX or len(stem) > _LONGEST_PAGE:
+        stem = f"{stem[:_LONGEST_PAGE]}-{hashlib.sha256(alert.encode()).hexdigest()[:6]}"
+    return f"{stem.strip('-')}.md"

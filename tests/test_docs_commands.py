@@ -128,7 +128,9 @@ def _parsed(program: click.Command, arguments: list[str]) -> None:
         found = program.get_command(context, name)
         assert found, f"there is no command {name}"
         program = found
-    options = {option for each in program.params for option in (*each.opts, *each.secondary_opts)}
+    # Some are imported only when they are used, so it is asked and not looked up.
+    params = program.make_context(program.name, [], resilient_parsing=True).command.params
+    options = {option for each in params for option in (*each.opts, *each.secondary_opts)}
     for argument in arguments:
         if argument.startswith("-") and argument != "-":
             assert argument.split("=")[0] in {*options, "--help", "-h"}, argument

@@ -45,7 +45,10 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
             click.echo(f"wrote {out}", err=True)
         else:
             artifacts = build.folder_artifacts(plans, request.format_, settings)
-            report.written(write.write_folder(artifacts, Path(out)), out)
+            changes = write.write_folder(artifacts, Path(out))
+            report.written(changes, out)
+            report.problems(write.left_behind(changes, Path(out)))
     except write.CannotWriteError as error:
-        click.echo(f"error: {error}", err=True)
+        report.problems(error.problems)
+        click.echo("nothing was written" if error.problems else f"error: {error}", err=True)
         sys.exit(1)

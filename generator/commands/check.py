@@ -149,10 +149,12 @@ def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
             artifact = build.file_artifact(plans, request.format_, request.settings, name=name)
             return plans, write.changes_of_file(artifact, Path(out))
         artifacts = build.folder_artifacts(plans, request.format_, request.settings)
-        return plans, write.changes(artifacts, Path(out))
+        changes = write.changes(artifacts, Path(out))
     except write.CannotWriteError as error:
-        in_the_way = Problem(Position(out), str(error))
-        return replace(plans, problems=(*plans.problems, in_the_way)), None
+        in_the_way = error.problems or (Problem(Position(out), str(error)),)
+        return replace(plans, problems=(*plans.problems, *in_the_way)), None
+    left = write.left_behind(changes, Path(out))
+    return replace(plans, problems=(*plans.problems, *left)), changes
 
 
 def _tell(plans: Plans, changes: Changes | None, out: str) -> None:

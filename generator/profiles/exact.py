@@ -28,8 +28,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
         *review.of_spec(located, defaults),
     )
     found = (*problems, *reviewed, *_plugins_passed_over(defaults))
-    beside = spec if spec.alerts or spec.recordings or spec.also_about else None
-    part = Part(groups, _named(located), tuple(slos), beside)
+    part = Part(groups, _named(located), tuple(slos), spec)
     return Planned(part.slos, part, found)
 
 

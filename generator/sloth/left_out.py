@@ -2,7 +2,7 @@
 
 from slos.schema.spec import SloSpec, Spec
 
-_TIMING = ("for", "keep_firing_for", "min_events")
+_OURS = ("for", "keep_firing_for", "min_events", "runbook")
 
 
 def left_out(spec: Spec, slo: SloSpec) -> list[str]:
@@ -13,11 +13,13 @@ def left_out(spec: Spec, slo: SloSpec) -> list[str]:
         ("ticket_alert", alerting.ticket_alert),
     ):
         written = {"for" if key == "for_" else key for key in alert.model_fields_set}
-        left += [f"{name}.{key}" for key in _TIMING if key in written]
+        left += [f"{name}.{key}" for key in _OURS if key in written]
     if alerting.absent_alert.model_fields_set and not alerting.absent_alert.disable:
         left.append("absent_alert")
     if alerting.threshold_alerts:
         left.append("threshold_alerts")
+    if alerting.runbook.model_fields_set:
+        left.append("runbook")
     if spec.runbook_url_prefix:
         left.append("runbook_url_prefix")
     return left
@@ -25,7 +27,7 @@ def left_out(spec: Spec, slo: SloSpec) -> list[str]:
 
 def beside_slos(spec: Spec) -> list[str]:
     """The keys of a spec that watch something Sloth knows nothing of."""
-    keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about")
+    keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about", "runbook")
     return [key for key in keys if getattr(spec, key)]
 
 

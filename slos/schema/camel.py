@@ -43,6 +43,8 @@ def _respelled(annotation: Any) -> Any:  # noqa: ANN401 - an annotation
         return annotation
     if origin is list:
         return list[_respelled(inner[0])]  # type: ignore[misc] # made at run time
+    if origin is dict:
+        return dict[inner[0], _respelled(inner[1])]  # type: ignore[valid-type,misc] # likewise
     if origin is Annotated:
         return Annotated[(_respelled(inner[0]), *inner[1:])]
     made = _respelled(inner[0])

@@ -18,7 +18,7 @@ from slos.schema.units import plain
 _USE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
 # Where they may stand; labels, names and what was asked for are no place for them.
-_USED_IN = ("slos", "recordings", "alerts")
+_USED_IN = ("slos", "recordings", "alerts", "runbook")
 
 
 def filled(document: Document, *, within: Location = ()) -> tuple[Document, list[Problem]]:

@@ -19,6 +19,7 @@ from pydantic import (
 from slos.schema.alerting import Alerting
 from slos.schema.firing import Silence
 from slos.schema.plain import PlainAlert, Recording
+from slos.schema.runbook import ServiceRunbook
 from slos.schema.signal import SliType
 from slos.schema.sli import sli_types
 from slos.schema.wire import (
@@ -157,6 +158,8 @@ class Spec(Wire):
     """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
     dashboard_url: AlertText | None = None
     """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
+    runbook: ServiceRunbook | None = None
+    """Ours: what people know of the service, for the pages of all its alerts."""
     settings: dict[SettingName, Decimal] = Field(default_factory=dict)
     """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)

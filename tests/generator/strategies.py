@@ -113,8 +113,16 @@ def windows() -> st.SearchStrategy[Json]:
     return st.fixed_dictionaries({"page": pair, "ticket": pair})
 
 
+def runbook() -> st.SearchStrategy[Json]:
+    said = TEXTS.filter(str.strip)
+    step = st.fixed_dictionaries({"say": said}, optional={"run": TEXTS, "query": st.just("up")})
+    parts = {"meaning": said, "impact": said, "checks": st.lists(said | step, max_size=2)}
+    return st.fixed_dictionaries({}, optional=parts)
+
+
 def alerting() -> st.SearchStrategy[Json]:
     parts: dict[str, st.SearchStrategy[Any]] = {
+        "runbook": runbook(),
         "labels": ALERT_LABELS,
         "page_alert": st.fixed_dictionaries({}, optional={**GUARDED, **SWITCHED}),
         "ticket_alert": st.fixed_dictionaries({}, optional={**GUARDED, **SWITCHED}),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import cost, explain
+from generator import budget, cost, explain
 from generator.groups import groups_of
 from generator.model import RecordingRule
 from slos.schema.units import Duration
@@ -27,7 +27,7 @@ def test_an_alert_comes_when_its_long_window_holds_the_threshold(
     for burn in one.burn_alerts:
         for condition in burn.conditions:
             threshold = condition.factor * one.budget
-            after = explain.detection(one, condition, share)
+            after = budget.detection(one, condition, share)
             if after is None:
                 assert share <= threshold
             else:
@@ -38,7 +38,7 @@ def test_an_alert_comes_when_its_long_window_holds_the_threshold(
 
 def test_the_budget_gone_at_a_page_is_what_its_windows_were_made_for() -> None:
     shares = [
-        round(explain.spent(one_slo(period="30d"), condition), 6)
+        round(budget.spent(one_slo(period="30d"), condition), 6)
         for burn in one_slo(period="30d").burn_alerts
         for condition in burn.conditions
     ]
@@ -82,9 +82,9 @@ def test_a_query_that_cannot_be_added_up_is_explained_with_the_reason() -> None:
         "error_query": "max(rate(e_total[{{.window}}]))",
         "total_query": "max(rate(t_total[{{.window}}]))",
     }
-    budget = explain.text(one_slo(sli={"events": queries})).partition("Alerts\n")[0]
-    assert "not counted in events" in budget
-    assert "max() over series cannot be added up over time" in budget
+    said = explain.text(one_slo(sli={"events": queries})).partition("Alerts\n")[0]
+    assert "not counted in events" in said
+    assert "max() over series cannot be added up over time" in said
 
 
 def test_an_unreachable_burn_rate_is_said_to_be_lowered() -> None:

@@ -1,0 +1,80 @@
+"""The section of a generated page that belongs to people: it survives every build.
+
+A page has it between two lines that are comments in Markdown. A build takes what stands between
+them in the file that is there, and everything else from its specs.
+"""
+
+from dataclasses import dataclass
+
+BEGIN = "<!-- team notes: begin -->"
+END = "<!-- team notes: end -->"
+_UNREADABLE = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenNotesError(Exception):
+    """Nobody can say what of a page is its team's.
+
+    Attributes:
+        line: of the page, counted from 1.
+        message: what is wrong there.
+        hint: what to do about it.
+    """
+
+    line: int
+    message: str
+    hint: str
+
+
+def kept(text: str, present: str | None) -> str:
+    """A page as built, with the notes of the page that is there.
+
+    Raises:
+        BrokenNotesError: when the page that is there does not say which lines are notes.
+    """
+    notes = of(present or "")
+    return text.replace(f"\n{BEGIN}\n", f"\n{BEGIN}\n{notes}", 1)
+
+
+def of(page: str) -> str:
+    """The notes of a page, whole lines; nothing for a page without the section.
+
+    Raises:
+        BrokenNotesError: as `kept`.
+    """
+    lines = page.split("\n")
+    begins, ends = _at(lines, BEGIN), _at(lines, END)
+    if not begins and not ends:
+        return ""
+    _check(begins, ends)
+    noted = lines[begins[0] : ends[0] - 1]
+    for number, line in enumerate(noted, begins[0] + 1):
+        if _UNREADABLE in line:
+            raise BrokenNotesError(number, "the team notes are not UTF-8", "save the file as UTF-8")
+    return "".join(f"{line}\n" for line in noted)
+
+
+def _at(lines: list[str], marker: str) -> list[int]:
+    """The numbers of the lines that are a marker."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip() == marker:
+            found.append(number)
+        elif marker in line:
+            hint = "give it a line of its own"
+            raise BrokenNotesError(number, f"{marker!r} shares its line with something else", hint)
+    return found
+
+
+def _check(begins: list[int], ends: list[int]) -> None:
+    for marker, found in ((BEGIN, begins), (END, ends)):
+        if len(found) > 1:
+            hint = f"the first is on line {found[0]}; leave one of each"
+            raise BrokenNotesError(found[1], f"{marker!r} is here a second time", hint)
+    for marker, found, others in ((BEGIN, begins, ends), (END, ends, begins)):
+        if not found:
+            hint = f"put {marker!r} on a line of its own, or remove this one as well"
+            raise BrokenNotesError(others[0], f"the team notes have no {marker!r}", hint)
+    if begins > ends:
+        hint = "the notes stand between the two; swap them"
+        raise BrokenNotesError(ends[0], f"{END!r} stands before {BEGIN!r}", hint)

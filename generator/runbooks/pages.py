@@ -1,0 +1,200 @@
+"""The pages of a run and their index, from templates."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from generator import notes
+from generator.model import Artifact, Plan
+from generator.runbooks import branches, looks, markdown, numbers, silence
+from generator.runbooks.looks import Look
+from generator.runbooks.topics import Kind, Topic, related, topics
+from generator.text import MARK
+from slos.schema import promql
+from slos.schema.plain import Recording
+from slos.schema.units import Duration, plain
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+INDEX = "README.md"
+_MANY_BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the templates show of an alert; what an alert has none of is not asked for.
+
+    Attributes:
+        related: the other alerts of the same SLO.
+        recorded: the recordings of the run.
+    """
+
+    topic: Topic
+    related: Sequence[Topic]
+    recorded: Mapping[str, Recording]
+
+    @property
+    def looks(self) -> list[Look]:
+        """How bad it is."""
+        return looks.of(self.topic, self.recorded)
+
+    @property
+    def beside(self) -> Look:
+        """What else fires."""
+        return looks.firing_beside(self.topic)
+
+    @property
+    def branches(self) -> branches.Branches | None:
+        """What tells causes apart."""
+        return branches.of(self.topic)
+
+    @property
+    def promise(self) -> numbers.Promise | None:
+        """Of an SLO."""
+        return numbers.promise(self.topic.slo) if self.topic.slo else None
+
+    @property
+    def burning(self) -> list[numbers.Burning]:
+        """Of a budget."""
+        topic = self.topic
+        return list(numbers.burning(topic.slo, topic.burn)) if topic.slo and topic.burn else []
+
+    @property
+    def above(self) -> str:
+        """Of a threshold, in percent."""
+        return plain(100 * self.topic.threshold.above) if self.topic.threshold else ""
+
+    @property
+    def threshold(self) -> str:
+        """Of a plain alert."""
+        return plain(self.topic.plain.threshold) if self.topic.plain else ""
+
+    @property
+    def errors(self) -> str:
+        """What is bad now, as the spec counts it."""
+        slo = self.topic.slo
+        return promql.render(slo.signal.errors, str(slo.windows[0])).strip() if slo else ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Selectors of what an SLO is counted from."""
+        return looks.sources(self.topic.slo) if self.topic.slo else ()
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metric of each source."""
+        return [looks.metric(selector) for selector in self.sources]
+
+    @property
+    def reach(self) -> Duration | None:
+        """The range over which sources are read."""
+        return looks.reach(self.topic.slo) if self.topic.slo else None
+
+    @property
+    def group(self) -> str:
+        """How rule groups of the SLO end, as a pattern of Prometheus."""
+        return self.topic.slo.id.replace(".", "[.]") if self.topic.slo else ""
+
+    @property
+    def dashboard(self) -> str:
+        """Where its dashboard is, if that is an address and no template."""
+        url = self.topic.firing.annotations.get("dashboard_url", "")
+        return url if re.fullmatch(r"https?://[^\s<>()\\{}\"`]+", url) else ""
+
+    @property
+    def silence(self) -> str:
+        """How to silence it."""
+        return silence.command(self.topic)
+
+    @property
+    def silence_length(self) -> Duration:
+        """For how long."""
+        return silence.length(self.topic)
+
+    @property
+    def expire(self) -> str:
+        """How to end the silence."""
+        return silence.expire(self.topic)
+
+
+def artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
+    """A page for each alert, or for those that share a name, and the index of all."""
+    every = topics(plans)
+    recorded = {
+        recording.record: recording
+        for plan in plans
+        for part in plan.parts
+        if part.spec
+        for recording in part.spec.recordings
+    }
+    for file, sharing in groupby(every, key=lambda topic: topic.file):
+        views = [View(topic, related(topic, every), recorded) for topic in sharing]
+        yield Artifact(PurePosixPath(file), _page(views), keeps_notes=True)
+    yield Artifact(PurePosixPath(INDEX), _index(every))
+
+
+def _page(views: Sequence[View]) -> str:
+    sources = sorted({source for view in views for source in view.topic.sources})
+    head = _head(sources, "Do not edit but between the lines at the end: change the spec")
+    return _filled("page.md.j2", head=head, views=views, notes=notes, shares=numbers.SHARES)
+
+
+def _index(every: Sequence[Topic]) -> str:
+    by_service = sorted(every, key=lambda topic: (topic.spec.service, topic.name))
+    services = [
+        (service, [(topic, _says(topic)) for topic in of_service])
+        for service, of_service in groupby(by_service, key=lambda topic: topic.spec.service)
+    ]
+    head = _head(["the specs of this folder"], "Do not edit: change the specs")
+    return _filled("index.md.j2", head=head, services=services)
+
+
+def _says(topic: Topic) -> str:
+    """An alert in a line."""
+    if topic.plain:
+        return markdown.said(topic.plain.summary)
+    slo = markdown.code(topic.slo.id if topic.slo else topic.name)
+    match topic.kind:
+        case Kind.NO_DATA:
+            return f"{slo}: nothing is counted"
+        case Kind.THRESHOLD if topic.threshold:
+            share = plain(100 * topic.threshold.above)
+            return f"{slo}: more than {share} % bad over {topic.threshold.over}"
+    return f"{slo}: the error budget burns too fast"
+
+
+def _head(sources: Sequence[str], advice: str) -> str:
+    """The line by which a page is known as ours."""
+    named = "".join(c if c.isprintable() else "?" for c in ", ".join(sources))
+    return f"<!-- {MARK.removeprefix('# ')} from {named.replace('--', '-')}. {advice}. -->"
+
+
+def _filled(template: str, **values: object) -> str:
+    text = _environment().get_template(template).render(**values)
+    # Whoever reads the file back would take it for the end of a line.
+    text = text.replace("\r", " ")
+    return _MANY_BLANK.sub("\n\n", text).strip() + "\n"
+
+
+@cache
+def _environment() -> "Environment":
+    """The templates; what fills them takes time that other formats can save."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see above
+
+    environment = Environment(
+        loader=PackageLoader("generator.runbooks"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown: `markdown` has its own rules
+    )
+    for filter_ in (markdown.prose, markdown.said, markdown.inline, markdown.code, markdown.fence):
+        environment.filters[filter_.__name__] = filter_
+    environment.globals["look_of"] = lambda query: Look("", query)
+    return environment

@@ -1,0 +1,152 @@
+"""What pages tell people to type, typed: silences in a real Alertmanager, queries in Prometheus."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from exporter.live import binaries
+from exporter.live.processes import free_port, start
+from generator.pipeline import Settings, render_folder
+from tests.e2e.alertmanager import Alertmanager, running
+from tests.generator.amtool import BUILT, real_alerts
+from tests.generator.markdown_page import Page, read, silencing
+from tests.generator.resolved import planned
+from tests.schema.specs import slo, spec
+
+RUNBOOKS = Path(__file__).parents[2] / "rules" / "runbooks"
+HOURS = {"2h": 2, "1d": 24}
+ALERTS = real_alerts()
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    """A real one with the configuration that is built beside the pages."""
+    with running(BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")) as found:
+        yield found
+
+
+def typed(command: str, alertmanager: Alertmanager) -> str:
+    """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
+    program = binaries.find("amtool")
+    assert program, "amtool is missing; make test brings it"
+    place = f"{program.parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command.replace("http://localhost:9093", alertmanager.url)],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=20,
+        env={"PATH": place, "USER": "kim", "HOME": "/nonexistent"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def silenced(alertmanager: Alertmanager, ids: set[str]) -> set[str]:
+    """The names of alerts that one of these silences hides."""
+    found = requests.get(f"{alertmanager.url}/api/v2/alerts", timeout=5).json()
+    return {
+        each["labels"]["alertname"] for each in found if ids & set(each["status"]["silencedBy"])
+    }
+
+
+def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
+    address = f"{alertmanager.url}/api/v2/silence/{id_.strip()}"
+    found: dict[str, Any] = requests.get(address, timeout=5).json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "alert", "beside"),
+    [
+        ("agent-sre-unavailable", "AgentSREUnavailable", "AgentSREUnavailableTicket"),
+        ("agent-sre-unavailable-no-data", "AgentSREUnavailableNoData", "AgentSREUnavailable"),
+        ("agent-sre-cloud-event-p95-high", "AgentSRECloudEventP95High", "AgentSRECloudEventSlow"),
+        ("slo-probe-down", "SLOProbeDown", "SLOProbeStuck"),
+    ],
+)
+def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
+    alertmanager: Alertmanager, file: str, alert: str, beside: str
+) -> None:
+    page = read((RUNBOOKS / f"{file}.md").read_text())
+    alertmanager.post(ALERTS[alert], ALERTS[beside])
+    id_ = typed(silencing(page), alertmanager).strip()
+    made = silence(alertmanager, id_)
+    assert made["status"]["state"] == "active"
+    assert made["createdBy"] == "kim"
+    ends = datetime.fromisoformat(made["endsAt"]) - datetime.now(UTC)
+    lengths = [timedelta(hours=hours) for hours in HOURS.values()]
+    assert any(abs(ends - length) < timedelta(minutes=5) for length in lengths)
+    assert silenced(alertmanager, {id_}) == {alert}
+    (expire,) = [text for text in page.code("sh") if text.startswith("amtool silence expire")]
+    typed(expire, alertmanager)
+    assert silence(alertmanager, id_)["status"]["state"] == "expired"
+
+
+@pytest.mark.parametrize(
+    "name", ["""It's "down" \\ `reboot` $(reboot) {{ x }} =~ é\n#""", "a.b\r\u2028(c)\t'0'"]
+)
+def test_a_hostile_name_is_silenced_by_its_page_as_well(
+    alertmanager: Alertmanager, name: str
+) -> None:
+    alertmanager.post({"alertname": name, "sloth_id": "shop-requests"})
+    ids = {
+        typed(silencing(page), alertmanager).strip()
+        for page in rendered(spec(slo(alerting={"name": name})))
+    }
+    assert len(ids) == 3
+    assert silenced(alertmanager, ids) == {name}
+
+
+def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
+    alertmanager: Alertmanager,
+) -> None:
+    text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
+    assert "**Holds back still** the ticket" in text
+    page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
+    alertmanager.post(page, ticket)
+    id_ = typed(silencing(read(text)), alertmanager).strip()
+    identity = {"sloth_id": ticket["sloth_id"]}
+    alertmanager.child.wait_for(
+        lambda: alertmanager.inhibited(**identity).get("AgentSREEndToEndSlowTicket")
+    )
+    assert silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
+
+
+def rendered(document: dict[str, Any]) -> list[Page]:
+    """The pages of alerts of a spec."""
+    plans = planned(document)
+    assert not plans.broken
+    artifacts = render_folder(plans.plans, "runbooks", Settings())
+    return [read(each.text) for each in artifacts if each.keeps_notes]
+
+
+def test_prometheus_takes_every_query_of_every_page(tmp_path: Path) -> None:
+    program = binaries.find("prometheus")
+    assert program, "prometheus is missing; make test brings it"
+    url = f"http://127.0.0.1:{free_port()}"
+    config = tmp_path / "prometheus.yml"
+    config.write_text("{}")
+    command: list[str | Path] = [
+        program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+    ]  # fmt: skip
+    pages = [read(path.read_text()) for path in RUNBOOKS.glob("*.md")]
+    queries = {query for page in pages for query in (*page.queries, *page.graphs)}
+    assert len(queries) > 100
+    child = start("prometheus", command, folder=tmp_path)
+    try:
+        child.wait_for(lambda: requests.get(f"{url}/-/ready", timeout=2).ok)
+        with requests.Session() as asked:
+            for query in sorted(queries):
+                params = {"query": query}
+                answer = asked.get(f"{url}/api/v1/query", params=params, timeout=10).json()
+                assert answer["status"] == "success", (query, answer)
+    finally:
+        child.stop()

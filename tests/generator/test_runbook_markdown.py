@@ -1,0 +1,57 @@
+"""Texts of specs on a page: text stays text, a paragraph a paragraph, and code whole."""
+
+import re
+
+import pytest
+
+from generator.runbooks import markdown
+from tests.generator.markdown_page import read
+
+_SPAN = re.compile(r"(`+)[^`](?:.*[^`])?\1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Not a heading", "\\# Not a heading"),
+        ("- no list", "\\- no list"),
+        ("12. no list", "12\\. no list"),
+        ("1.5 times", "1.5 times"),
+        ("``` no block", "\\``` no block"),
+        ("~~~", "\\~~~"),
+        ("| no | table", "\\| no | table"),
+        ("`kubectl` and *stress* stay", "`kubectl` and *stress* stay"),
+        ("*stress* stays", "*stress* stays"),
+        ("a <b> and `<b>`", "a &lt;b> and `<b>`"),
+        ("<!-- no comment --> `<!--`", "&lt;!-- no comment --> `<! --`"),
+        ("---", "\\---"),
+    ],
+)
+def test_a_paragraph_of_a_spec_stays_a_paragraph(text: str, expected: str) -> None:
+    assert markdown.inline(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("99.5 % of events, in_time", "99.5 % of events, `in_time`"),
+        ("a *b* [c](d) | e", "a \\*b\\* \\[c\\](d) \\| e"),
+        ("<i> & `x`", "&lt;i\\> &amp; \\`x\\`"),
+        ("a\nb", "a b"),
+        ("slo:sli_total:sum1m", "`slo:sli_total:sum1m`"),
+    ],
+)
+def test_a_text_of_a_spec_is_only_text(text: str, expected: str) -> None:
+    assert markdown.prose(text) == expected
+
+
+def test_a_template_of_an_alert_is_read_as_the_names_of_its_values() -> None:
+    said = markdown.said('{{ $value }} % of {{$labels.job}} {{ "{{" }} bad')
+    assert said == "*value* % of *job* {{ bad"
+
+
+@pytest.mark.parametrize("text", ["", "`", "``a```b", "a\n```\nb", "``````"])
+def test_code_is_whole_whatever_it_holds(text: str) -> None:
+    (block,) = read(markdown.fence(text, "sh")).blocks
+    assert block.text == text
+    assert _SPAN.fullmatch(markdown.code(text))

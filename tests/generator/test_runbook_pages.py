@@ -1,0 +1,133 @@
+"""The pages of this repository: one for each alert, and nothing in them leads nowhere."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from generator import names
+from slos.schema import contract, promql
+from tests.generator.markdown_page import Page, read
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "rules" / "runbooks"
+RULES = [
+    rule
+    for file in sorted((ROOT / "rules" / "prometheus").glob("*.yaml"))
+    for group in yaml.safe_load(file.read_text())["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+PAGES = {path.name: read(path.read_text()) for path in sorted(FOLDER.glob("*.md"))}
+OF_ALERTS = {name: page for name, page in PAGES.items() if name != "README.md"}
+EXPORTED = {
+    value
+    for name, value in vars(contract).items()
+    if isinstance(value, str) and value.startswith(contract.PREFIX) and name != "PREFIX"
+}
+# What Prometheus, the cluster and its exporters have.
+OTHERS = re.compile(
+    r"ALERTS|up|prometheus_\w+|kube_\w+|container_\w+|node_timex_\w+|autoscaler_\w+|kn_\w+"
+)
+SECTIONS = [
+    "## What it means",
+    "## Impact",
+    "## How bad",
+    "## First five minutes",
+    "## Which cause",
+    "## Mitigate",
+    "## Silence",
+    "## Escalate",
+    "## Team notes",
+]
+
+
+def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
+    assert ALERTS
+    assert {names.page_file(rule["alert"]) for rule in ALERTS} == set(OF_ALERTS)
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
+def test_the_runbook_of_an_alert_leads_to_its_page(rule: dict[str, Any]) -> None:
+    base, _, file = rule["annotations"]["runbook_url"].partition("/blob/main/")
+    assert base.startswith("https://github.com/")
+    page = ROOT / file
+    assert page.parent == FOLDER
+    assert f"\n# {rule['alert']}\n" in page.read_text()
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_a_page_has_every_section_and_none_is_empty(page: Page) -> None:
+    assert page.headings[1:] == SECTIONS
+    for before, after in zip(SECTIONS, [*SECTIONS[1:], None], strict=True):
+        start = page.lines.index(before) + 1
+        end = page.lines.index(after) if after else len(page.lines)
+        assert any(line.strip() for line in page.lines[start:end]), f"{before} is empty"
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_links_lead_to_files_that_exist_or_out_of_the_folder(page: Page) -> None:
+    for link in page.links:
+        if "://" not in link:
+            target, _, anchor = link.partition("#")
+            assert (FOLDER / target).is_file(), link
+            assert not anchor
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_every_query_of_a_page_reads_what_is_there(page: Page) -> None:
+    assert page.queries
+    assert page.graphs
+    for query in [*page.queries, *page.graphs]:
+        for selector in promql.selectors(query):
+            for metric in re.findall(r"^[A-Za-z_:][\w:]*", selector):
+                assert _is_there(metric), f"{metric} in {query}"
+
+
+def _is_there(metric: str) -> bool:
+    own = re.sub(r"_(bucket|sum|count)$", "", metric)
+    return bool({metric, own} & (RECORDED | EXPORTED) or OTHERS.fullmatch(metric))
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_every_graph_of_how_bad_asks_what_is_shown_beside_it(page: Page) -> None:
+    shown = [" ".join(query.split()) for query in page.queries]
+    for query in page.graphs:
+        assert " ".join(query.split()) in shown
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_no_command_has_a_hole(page: Page) -> None:
+    for command in page.code("sh"):
+        assert "{{" not in command
+        assert command.strip() == command
+
+
+def test_what_is_known_of_agent_sre_is_on_every_page() -> None:
+    """An alert whose spec says nothing would have the words of any service."""
+    bare = [
+        name
+        for name, page in OF_ALERTS.items()
+        if not name.endswith("-no-data.md")
+        and not any("kubectl" in text or "See " in text for text in _code_and_text(page))
+    ]
+    assert bare == []
+
+
+def _code_and_text(page: Page) -> list[str]:
+    own = [text for text in page.code("sh") if "port-forward" not in text]
+    return [*own, *page.lines]
+
+
+def test_the_index_names_every_page_once() -> None:
+    assert sorted(PAGES["README.md"].links) == sorted(OF_ALERTS)
+
+
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_alerts_that_a_page_names_exist(page: Page) -> None:
+    known = {rule["alert"] for rule in ALERTS}
+    text = "\n".join([*page.lines, *page.code("sh")])
+    assert set(re.findall(r"\b(?:AgentSRE|SLOProbe|SLORules)\w+", text)) <= known
