@@ -11,12 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from exporter import rows
-from exporter.damage import check, damaged
+from exporter.damage import check, check_files, damaged, is_text
 from exporter.result import ProbeResult
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
 _FORMAT = 2
-_MAGIC = b"SQLite format 3\x00"
+_HEAD = 4096
+"""Bytes that are looked at to tell a journal from somebody's text."""
 _BUSY_SECONDS = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -104,8 +105,7 @@ class Store:
         except BlockingIOError as error:
             os.close(lock)
             raise JournalError(f"journal {self._path}: another slo-probe is using it") from error
-        if os.pread(lock, len(_MAGIC), 0) not in (b"", _MAGIC):
-            # SQLite itself would take a very short file for an empty one and overwrite it.
+        if is_text(os.pread(lock, _HEAD, 0)):
             os.close(lock)
             raise JournalError(f"journal {self._path}: file is not a database; move it away")
         self._lock = lock
@@ -130,6 +130,7 @@ class Store:
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
+        check_files(self._path)
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare(connection)
