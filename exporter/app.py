@@ -183,7 +183,7 @@ def _reloader(parts: _Running) -> Reloader[Loaded]:
     first = parts.loaded
     return Reloader(
         Source(
-            load=lambda: load(first.file, before=first.config),
+            load=lambda: load(first.file, before=first),
             files=lambda loaded: loaded.files,
             apply=apply,
         ),

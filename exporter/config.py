@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, Field, create_model, model_validator
 
+from exporter import fixed
 from exporter.document_file import read_one
 from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
 from exporter.http_source.findings import findings as source_findings
@@ -127,10 +128,6 @@ class Config(Section):
     probes: Probes  # type: ignore[valid-type]
 
 
-_FIXED = ("canary", "web.listen", "journal", "lease")
-"""What is decided at the start; another value needs another start."""
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A configuration that is fine, with all it refers to."""
@@ -174,7 +171,7 @@ class Loaded:
         return [self.file, *specs, *self.web.files]
 
 
-def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, list[Problem]]:
+def load(path: Path, *, before: Loaded | None = None) -> tuple[Loaded | None, list[Problem]]:
     """Read a configuration and its specs; gives it only when nothing is wrong.
 
     Args:
@@ -273,15 +270,13 @@ def _ways(loaded: Loaded, document: Document) -> Iterable[Problem]:
                 yield Problem(document.at(("probes", name)), message, hint)
 
 
-def _fixed(loaded: Loaded, document: Document, before: Config | None) -> Iterable[Problem]:
+def _fixed(loaded: Loaded, document: Document, before: Loaded | None) -> Iterable[Problem]:
     """What cannot change while the prober runs."""
-    for key in _FIXED if before else ():
-        now: Any = loaded.config
-        then: Any = before
-        for part in key.split("."):
-            now, then = getattr(now, part), getattr(then, part)
-        if now != then:
-            hint = "restart the prober, or take the change back"
-            yield Problem(
-                document.at(tuple(key.split("."))), f"{key} changed while it is in use", hint
-            )
+    if before is None:
+        return
+    changed = (
+        *fixed.changes(loaded.config, before.config),
+        *fixed.switched(loaded.web, before.web),
+    )
+    for place, text, hint in changed:
+        yield Problem(document.at(place), text, hint)
