@@ -82,6 +82,19 @@ class Gauges:
             contract.JOURNALS_SET_ASIDE, "Damaged journals that were set aside since the start."
         )
 
+    def off_duty(self) -> None:
+        """Forget what was seen while this prober sent; shown for ever, it would keep alerts firing.
+
+        Another prober looks now.
+        """
+        self.lease_held.set(0)
+        for gauge in (
+            self.up, self.ready, self.phase, self.tls_expiry, self.orphans, self.clock_skew,
+            self.leak_slope, self.leak_slope_low, self.leak_slope_high, self.leak_samples,
+            self.leak_epoch_age, self.leak_verdict,
+        ):  # fmt: skip
+            gauge.clear()
+
     def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
         """Show what can be left behind and who can fail, before it happens."""
         for kind in kinds:

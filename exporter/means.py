@@ -16,6 +16,10 @@ from slos.schema.units import Duration
 Targets = Mapping[Stage, Duration]
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a probe may use.
@@ -29,6 +33,7 @@ class Means:
         prometheus: to ask for metrics of others, where one is configured.
         abort: set when nobody may wait any longer.
         open_runs: how many runs are not finished, to tell whether ever more are not.
+        may_send: whether this prober, of several, is still the one that sends.
     """
 
     courier: Courier
@@ -39,6 +44,7 @@ class Means:
     prometheus: Prometheus | None = None
     abort: asyncio.Event = field(default_factory=asyncio.Event)
     open_runs: Callable[[], int] | None = None
+    may_send: Callable[[], bool] = _always
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,10 @@ class JournalError(Exception):
     """The journal cannot be used at all, and only a person can change that."""
 
 
+class JournalInUseError(JournalError):
+    """Another prober has it."""
+
+
 class Store:
     """One SQLite file, held by one process."""
 
@@ -90,7 +94,8 @@ class Store:
         """Take the file for this process, or say why that cannot be.
 
         Raises:
-            JournalError: it cannot be created or written, or another prober has it.
+            JournalInUseError: another prober has it.
+            JournalError: it cannot be created or written.
         """
         if self._lock is not None:
             return
@@ -104,7 +109,8 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
-            raise JournalError(f"journal {self._path}: another slo-probe is using it") from error
+            told = f"journal {self._path}: another slo-probe is using it"
+            raise JournalInUseError(told) from error
         if is_text(os.pread(lock, _HEAD, 0)):
             os.close(lock)
             raise JournalError(f"journal {self._path}: file is not a database; move it away")

@@ -127,6 +127,8 @@ class Security:
         ):
             async for attempt in some:
                 yield attempt
+                if not self._means.may_send():
+                    return
 
     async def _hostile_names(self) -> AsyncIterator[Attempt]:
         """Hostile names, if the target executes an ordinary alert at the same time.

@@ -34,11 +34,10 @@ class Site:
         self._shown = shown
         self._gate = Gate(protection)
         self.ready = False
-        self.stopping = False
+        self._ending = False
         self.scraped: Hears = _nobody
         """Told that the counters were read."""
-        self.reload: Reloads | None = None
-        """Reloads; None while there is nothing to reload."""
+        self._do_reload: Reloads | None = None
         self.app = web.Application()
         self._gate.guard(self.app)
         self.app.add_routes(
@@ -51,6 +50,23 @@ class Site:
                 web.post("/-/reload", self._reload),
             ]
         )
+
+    def on_duty(self, *, reload: Reloads) -> None:
+        """From now on this prober sends, and can reload."""
+        self._do_reload, self._ending = reload, False
+
+    def show_ready(self, *, is_: bool) -> None:
+        """Be ready or not; once the duty ends, no more."""
+        self.ready = is_ and not self._ending
+
+    def end_duty(self) -> None:
+        """Nothing more is sent; what was goes on for a while."""
+        self.ready, self._ending = False, True
+
+    def off_duty(self) -> None:
+        """Show only what is left; there is nothing to reload, and no run to count."""
+        self.end_duty()
+        self.scraped, self._do_reload = _nobody, None
 
     def adopt(self, protection: WebConfig) -> None:
         """Protect the pages by another configuration from now on."""
@@ -80,7 +96,7 @@ class Site:
         return web.json_response([result.as_json_with_time() for result in self._shown.recent])
 
     async def _reload(self, _: web.Request) -> web.Response:
-        if self.reload is None:
+        if self._do_reload is None:
             return web.Response(status=503, text="standing by; nothing to reload\n")
-        outcome = await self.reload()
+        outcome = await self._do_reload()
         return web.Response(status=200 if outcome.successful else 500, text=f"{outcome}\n")
