@@ -75,6 +75,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             await _prometheus(loaded, core, stack),
             core.abort,
             open_runs=core.aftercare.__len__,
+            own=core.face.own,
             may_send=core.may_send,
         )
         probes = [

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from exporter.clock import Clock
 from exporter.config import Loaded
 from exporter.gauges import Gauges
+from exporter.leak_sources.own import Own
 from exporter.lines import criteria, lines
 from exporter.metrics import Metrics
 from exporter.pulse import Pulse
@@ -16,7 +17,7 @@ from exporter.version import version
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Metrics, pulse and the last runs."""
+    """Metrics, pulse, the last runs, and what the process held so far."""
 
     clock: Clock
     registry: CollectorRegistry
@@ -24,6 +25,7 @@ class Face:
     gauges: Gauges
     pulse: Pulse
     recent: Recent
+    own: Own
 
 
 def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
@@ -33,4 +35,7 @@ def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
         registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)
     )
     gauges = Gauges(registry, version=version())
-    return Face(clock, registry, metrics, gauges, Pulse(clock.now(), period=beat), Recent())
+    now = clock.now()
+    return Face(
+        clock, registry, metrics, gauges, Pulse(now, period=beat), Recent(), Own(started=now)
+    )
