@@ -73,7 +73,7 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
                 async with beside(keep_beating(shown.pulse, clock)):
                     for key, probe in by.runner.probes.items():
                         tell(f"{key}: on its way, at most {probe.rhythm.timeout}")
-                        outcomes.append(await by.runner.run(Slot(key, clock.now(), clock.wall())))
+                        outcomes.append(await by.runner.run(Slot(key, clock.now(), clock.steady())))
                     if len(made.aftercare) and not made.abort.is_set():
                         tell("looking for what the runs left behind, and cleaning up")
                         await _settled(made)

@@ -133,7 +133,7 @@ class Availability:
         """Seconds since this prober last asked the target anything; None when it never did."""
         clock = self._reach.clock
         ages = [] if self._asked_at is None else [clock.now() - self._asked_at]
-        ages += [max(clock.wall() - run.intended_at, 0.0) for run in self._recent]
+        ages += [max(clock.steady() - run.intended_at, 0.0) for run in self._recent]
         return min(ages, default=None)
 
     def _show(self, health: Look, ready: Look) -> None:

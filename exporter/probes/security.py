@@ -180,4 +180,4 @@ class Security:
 
     def _now(self) -> Turn:
         clock = self._means.reach.clock
-        return Turn(clock.now(), clock.wall())
+        return Turn(clock.now(), clock.steady())

@@ -14,6 +14,9 @@ class MovedClock:
     def wall(self) -> float:
         return self._now + self._offset
 
+    def steady(self) -> float:
+        return self.wall()
+
     async def sleep(self, seconds: float) -> None:
         self.move(seconds)
 
