@@ -88,6 +88,7 @@ class Gauges:
         Another prober looks now.
         """
         self.lease_held.set(0)
+        self.config_ok.set(1)  # whoever stands by reads none, until it takes over
         for gauge in (
             self.up, self.ready, self.phase, self.tls_expiry, self.orphans, self.clock_skew,
             self.leak_slope, self.leak_slope_low, self.leak_slope_high, self.leak_samples,

@@ -145,6 +145,9 @@ async def test_a_holder_without_an_api_server_stops_sending_and_goes_on_when_it_
     pods.house.settings["probes"] |= looks
     async with pods.pod("a") as prober:
         await until(lambda: pods.house.agent.executed.received > 5)
+        (pods.house.folder / "a.yaml").write_text("probes: {}")
+        prober.signal(signal.SIGHUP)
+        await until_true(lambda: took_its_configuration(prober, is_=False))
         await until_true(lambda: shows_whether_the_target_is_up(prober))
         pods.cluster.server.hanging = True
         await ready(prober, is_=False)
@@ -153,10 +156,16 @@ async def test_a_holder_without_an_api_server_stops_sending_and_goes_on_when_it_
         await asyncio.sleep(0.5)  # five slots
         assert pods.house.agent.executed.received == received
         assert not await shows_whether_the_target_is_up(prober)  # it does not know any more
+        assert await took_its_configuration(prober)  # for it has nothing to take
         pods.cluster.server.hanging = False
         await ready(prober)
         await until(lambda: pods.house.agent.executed.received > received + 5)
+        await until_true(lambda: took_its_configuration(prober, is_=False))
         assert (await prober.stop()).code == 0
+
+
+async def took_its_configuration(prober: Prober, *, is_: bool = True) -> bool:
+    return (await prober.counts("config_last_reload_successful")).total() == int(is_)
 
 
 async def shows_whether_the_target_is_up(prober: Prober) -> bool:
