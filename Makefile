@@ -16,7 +16,7 @@ run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
 	$(BIN)/python -m exporter.live $(call option,SECONDS,seconds) $(call option,FAULT,fault)
 
 test: set-up-dev tools ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: set-up-dev ## lint, types, module borders, and rules that match their specs
 	$(BIN)/ruff check

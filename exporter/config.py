@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
+from exporter import fixed
 from exporter.document_file import read_one
-from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
+from exporter.fields import Length, Section
 from exporter.http_source.findings import findings as source_findings
 from exporter.http_source.settings import SourceSettings
 from exporter.lease.settings import LeaseSettings
@@ -20,59 +20,13 @@ from exporter.plugins import told
 from exporter.probes import probe_modules
 from exporter.rhythm import Rhythm
 from exporter.sections import Observers, Paths, Probes
+from exporter.settings import CanarySettings, JournalSettings, Target, Watching, Web
 from exporter.web.config_file import WebConfig, read_web_config
 from slos.schema.contract import Route, Source, Stage
 from slos.schema.document import Document, Location, validate
 from slos.schema.problem import Position, Problem, errors
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration
-
-
-class Target(SourceSettings):
-    """Whom to ask: `url` is where agent-sre takes CloudEvents.
-
-    Nothing that is sent is repeated, so `retries` counts for questions about its health only.
-    """
-
-
-class CanarySettings(Section):
-    """The canary function, which this process serves."""
-
-    listen: Listen = Address("0.0.0.0", 8081)  # noqa: S104 - other pods call it
-    """Where the canary listens, host:port. Default 0.0.0.0:8081: agent-sre calls it through a
-    Service. Port 0 picks a free one. An address of its own, so a policy can open only it."""
-    name: CanaryName = "agent-sre-canary"
-    """The function name in the alert; agent-sre calls http://<name>.<namespace>.svc... Must
-    say 'canary': a synthetic alert never names a real function."""
-    namespace: DnsLabel = "ai"
-    """The namespace of the canary's Service. Default ai: where agent-sre runs."""
-
-
-class Web(Section):
-    """Metrics, health and the last runs."""
-
-    listen: Listen = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
-    """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
-    config_file: str | None = Field(default=None, min_length=1)
-    """TLS, headers and users, in the `web.config.file` format of Prometheus exporters; relative to
-    the configuration. Default none: plain HTTP for everyone."""
-
-
-class JournalSettings(Section):
-    """Where runs are written down."""
-
-    path: str = Field(default="/var/lib/slo-probe/journal.sqlite", min_length=1)
-    """The SQLite file, relative to the configuration. Put it on a volume that outlives the
-    pod, or a restart cannot account for the runs it cut off."""
-    keep_runs: int = Field(default=100_000, ge=100, le=100_000_000)
-    """Finished runs to keep. Default 100000: about 87 days at the house interval, 30 MB."""
-
-
-class Watching(Section):
-    """When the configuration is read again, beside SIGHUP and `POST /-/reload`."""
-
-    every: Length = Duration.of(seconds=30)
-    """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""
 
 
 class Config(Section):
@@ -102,8 +56,6 @@ class Config(Section):
 
 
 _Found = Iterable[tuple[str, str, str]]
-_FIXED = ("canary", "web.listen", "journal", "lease")
-"""What is decided at the start; another value needs another start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +101,7 @@ class Loaded:
         return [self.file, *specs, *self.web.files]
 
 
-def load(path: Path, *, before: Config | None = None) -> tuple[Loaded | None, list[Problem]]:
+def load(path: Path, *, before: Loaded | None = None) -> tuple[Loaded | None, list[Problem]]:
     """Read a configuration and its specs; gives it only when nothing is wrong.
 
     Args:
@@ -251,11 +203,13 @@ def _told(document: Document, path: Location, found: _Found) -> Iterable[Problem
         yield Problem(document.at(place), f"{'.'.join(map(str, place))}: {message}", hint)
 
 
-def _fixed(loaded: Loaded, document: Document, before: Config | None) -> Iterable[Problem]:
+def _fixed(loaded: Loaded, document: Document, before: Loaded | None) -> Iterable[Problem]:
     """What cannot change while the prober runs."""
-    for key in _FIXED if before else ():
-        value = attrgetter(key)
-        if value(loaded.config) != value(before):
-            place = document.at(tuple(key.split(".")))
-            hint = "restart the prober, or take the change back"
-            yield Problem(place, f"{key} changed while it is in use", hint)
+    if before is None:
+        return
+    changed = (
+        *fixed.changes(loaded.config, before.config),
+        *fixed.switched(loaded.web, before.web),
+    )
+    for place, text, hint in changed:
+        yield Problem(document.at(place), text, hint)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -27,7 +27,11 @@ from exporter.tracing import tracer
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What carries alerts, judges them and remembers."""
+    """What carries alerts, judges them and remembers.
+
+    `may_send` is asked once more right before each event: since its turn began the process may
+    have stood still for long, and another may send by now.
+    """
 
     face: Face
     sender: Sender
@@ -36,16 +40,18 @@ class Core:
     courier: Courier
     aftercare: Aftercare
     abort: asyncio.Event
+    may_send: Callable[[], bool]
 
 
 @contextlib.asynccontextmanager
-async def core(loaded: Loaded, shown: Face, listener: socket.socket) -> AsyncIterator[Core]:
+async def core(
+    loaded: Loaded, shown: Face, listener: socket.socket, *, may_send: Callable[[], bool]
+) -> AsyncIterator[Core]:
     """Journal, canary and courier, for as long as the block runs.
 
     Raises:
         JournalError: the journal cannot be used.
     """
-    settle_memory()
     settle_open_files()
     journal = Journal(
         loaded.journal_path,
@@ -54,13 +60,14 @@ async def core(loaded: Loaded, shown: Face, listener: socket.socket) -> AsyncIte
         clock=shown.clock,
     )
     orphans = await journal.start()
+    settle_memory()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
         ledger = Ledger()
         serving = await _serve_canary(shown, journal, ledger, listener)
         stack.push_async_callback(serving.cleanup)
         sender = Sender(await stack.enter_async_context(session()), shown.clock)
-        made = _core(loaded, shown, journal, ledger, sender, serving, stack)
+        made = _core(loaded, shown, journal, ledger, sender, serving, may_send, stack)
         for run in reversed(await journal.recent(KEPT)):
             shown.recent.add(run)
         for state, run in await journal.unfinished():
@@ -90,6 +97,7 @@ def _core(  # noqa: PLR0913, PLR0917 - the parts, each named once
     ledger: Ledger,
     sender: Sender,
     serving: web.AppRunner,
+    may_send: Callable[[], bool],
     stack: contextlib.AsyncExitStack,
 ) -> Core:
     abort = asyncio.Event()
@@ -116,9 +124,10 @@ def _core(  # noqa: PLR0913, PLR0917 - the parts, each named once
         metrics=shown.metrics,
         pulse=shown.pulse,
         prober_faults=prober_faults,
+        may_send=may_send,
         abort=abort,
         tracer=spans,
         after=aftercare,
         recent=shown.recent,
     )
-    return Core(shown, sender, identity, journal, courier, aftercare, abort)
+    return Core(shown, sender, identity, journal, courier, aftercare, abort, may_send)

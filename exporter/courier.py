@@ -84,6 +84,7 @@ class Courier:
         metrics: Metrics,
         pulse: Pulse,
         prober_faults: Callable[[], set[ProberFault]],
+        may_send: Callable[[], bool],
         abort: asyncio.Event,
         tracer: Tracer,
         after: After,
@@ -96,6 +97,7 @@ class Courier:
         self._metrics = metrics
         self._pulse = pulse
         self._prober_faults = prober_faults
+        self._may_send = may_send
         self._abort = abort
         self._tracer = tracer
         self._after = after
@@ -142,16 +144,17 @@ class Courier:
             self._metrics.judged(orphan)
 
     def _alert(self, errand: Errand, turn: Turn, traceparent: str | None) -> Alert:
-        run_id, canary = new_id(), self._canary
-        sent = parameters(run_id, canary)
-        return Alert(run_id, errand.probe, sent, canary, turn.intended_at, traceparent)
+        run_id, to = new_id(), self._canary
+        return Alert(
+            run_id, errand.probe, parameters(run_id, to), to, turn.intended_at, traceparent
+        )
 
     async def _carry(
         self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn
     ) -> ProbeResult:
         await self._journal.put(State.PLANNED, run)
         await watch.until(turn.intended, self._clock)
-        faults = self._prober_faults()
+        faults = self._prober_faults() | (set() if self._may_send() else {ProberFault.LEASE_LOST})
         evidence = Evidence(intended=turn.intended)
         if faults:  # what a prober at fault sends proves nothing, so nothing is sent
             run, sent = dataclasses.replace(run, leavings=()), False
@@ -226,11 +229,9 @@ class Courier:
         if evidence.sent is None:
             return set()
         late = evidence.sent - evidence.intended > patience.max_send_lag
-        slips = {ProberFault.SENT_LATE} if late else set()
-        stall = self._pulse.stall(evidence.intended, self._clock.now())
-        if stall > patience.max_send_lag:
-            slips.add(ProberFault.PROBER_STALLED)
-        return slips
+        stalled = self._pulse.stall(evidence.intended, self._clock.now()) > patience.max_send_lag
+        slips = {ProberFault.SENT_LATE: late, ProberFault.PROBER_STALLED: stalled}
+        return {fault for fault, is_so in slips.items() if is_so}
 
 
 def _evidence(

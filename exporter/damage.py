@@ -1,6 +1,33 @@
 """Whether a SQLite file is what it was when it was written, as far as that can be told."""
 
+import codecs
 import sqlite3
+from pathlib import Path
+
+from exporter import wal
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+def is_text(head: bytes) -> bool:
+    """Whether a file begins as text does: then a person wrote it, and it was never a journal."""
+    try:
+        text, _ = codecs.utf_8_decode(head)  # it may end within a letter
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and "\0" not in text
+
+
+def check_files(path: Path) -> None:
+    """Look at what SQLite itself takes for an empty database, or for a log that has ended.
+
+    Raises:
+        sqlite3.DatabaseError: there was more.
+    """
+    if wal.start_of(path, len(_MAGIC)) not in (b"", _MAGIC):
+        raise damaged("it does not begin as a database does")
+    if wal.has_lost(path):
+        raise damaged("its log does not hold all that was committed")
 
 
 def check(connection: sqlite3.Connection) -> None:

@@ -82,6 +82,8 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             await _prometheus(loaded, core, stack),
             core.abort,
             open_runs=core.aftercare.__len__,
+            own=core.face.own,
+            may_send=core.may_send,
         )
         runner = Runner(_probes(loaded, means), core.face.metrics)
         yield Engine(loaded, runner, observers, ways, means)

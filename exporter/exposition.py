@@ -32,7 +32,7 @@ def _lines(metric: Metric) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    return floatToGoString(value) if value else "0.0"  # type: ignore[no-untyped-call]
+    return floatToGoString(value) if value else str(float(value))  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=_KEPT)

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from exporter.clock import Clock
 from exporter.config import Loaded
 from exporter.gauges import Gauges
+from exporter.leak_sources.own import Own
 from exporter.lines import criteria, lines
 from exporter.load.readings import Readings
 from exporter.metrics import Metrics
@@ -17,7 +18,7 @@ from exporter.version import version
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Metrics, results of scenarios, pulse and the last runs."""
+    """Metrics, results of scenarios, pulse, the last runs, and what the process held so far."""
 
     clock: Clock
     registry: CollectorRegistry
@@ -26,6 +27,7 @@ class Face:
     readings: Readings
     pulse: Pulse
     recent: Recent
+    own: Own
 
 
 def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
@@ -35,5 +37,6 @@ def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
         registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)
     )
     gauges = Gauges(registry, version=version())
-    pulse = Pulse(clock.now(), period=beat)
-    return Face(clock, registry, metrics, gauges, Readings(registry), pulse, Recent())
+    now, readings = clock.now(), Readings(registry)
+    pulse, own = Pulse(now, period=beat), Own(started=now)
+    return Face(clock, registry, metrics, gauges, readings, pulse, Recent(), own)

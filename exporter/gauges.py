@@ -87,12 +87,28 @@ class Gauges:
 
     def keep_only(self, probes: Collection[str]) -> None:
         """Show no more what only probes have told that no longer ask: it would never change."""
-        target = (self.up, self.ready, self.phase, self.tls_expiry)
+        for probe, told in {"availability": self._of_target, "leak": self._of_leaks}.items():
+            for each in told if probe not in probes else ():
+                each.clear()
+
+    def off_duty(self) -> None:
+        """Forget what was seen while this prober sent; shown for ever, it would keep alerts firing.
+
+        Another prober looks now.
+        """
+        self.lease_held.set(0)
+        self.config_ok.set(1)  # whoever stands by reads none, until it takes over
+        for each in (*self._of_target, *self._of_leaks, self.orphans, self.clock_skew):
+            each.clear()
+
+    @property
+    def _of_target(self) -> tuple[Gauge, ...]:
+        return self.up, self.ready, self.phase, self.tls_expiry
+
+    @property
+    def _of_leaks(self) -> tuple[Gauge, ...]:
         slopes = (self.leak_slope, self.leak_slope_low, self.leak_slope_high)
-        leaks = (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
-        for probe, told in {"availability": target, "leak": leaks}.items():
-            for gauge in told if probe not in probes else ():
-                gauge.clear()
+        return (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
 
     def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
         """Show what can be left behind and who can fail, before it happens."""

@@ -33,6 +33,7 @@ class ProberFault(StrEnum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
     CANARY_DOWN = "canary_down"
+    LEASE_LOST = "lease_lost"
     PROBER_STALLED = "prober_stalled"
     SENT_LATE = "sent_late"
 
@@ -64,6 +65,7 @@ class Reason(StrEnum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
     CANARY_DOWN = "canary_down"
+    LEASE_LOST = "lease_lost"
     PROBER_STALLED = "prober_stalled"
     SENT_LATE = "sent_late"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from exporter.courier import Courier
 from exporter.gauges import Gauges
+from exporter.leak_sources.own import Own
 from exporter.paths import Way
 from exporter.prometheus_api.client import Prometheus
 from exporter.reach import Reach
@@ -14,6 +15,10 @@ from slos.schema.contract import Criterion, Route, Stage
 from slos.schema.units import Duration
 
 Targets = Mapping[Stage, Duration]
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,8 @@ class Means:
         prometheus: to ask for metrics of others, where one is configured.
         abort: set when nobody may wait any longer.
         open_runs: how many runs are not finished, to tell whether ever more are not.
+        own: what this process held so far, which a reload does not forget.
+        may_send: whether this prober, of several, is still the one that sends.
     """
 
     courier: Courier
@@ -39,6 +46,8 @@ class Means:
     prometheus: Prometheus | None = None
     abort: asyncio.Event = field(default_factory=asyncio.Event)
     open_runs: Callable[[], int] | None = None
+    own: Own | None = None
+    may_send: Callable[[], bool] = _always
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ class Scheduler:
         self._clock = clock
         self._pulse = pulse
         self._watcher = watcher
-        wall = clock.wall()
+        wall = clock.steady()
         offset = wall - clock.now()
         self._lines = [_Line(plan, wall=wall, offset=offset, early=early) for plan in plans]
 

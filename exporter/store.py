@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from exporter import rows
-from exporter.damage import check, damaged
+from exporter.damage import check, check_files, damaged, is_text
 from exporter.result import ProbeResult
 from slos.schema.contract import LOAD
 
 _APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
 _FORMAT = 2
-_MAGIC = b"SQLite format 3\x00"
+_HEAD = 4096
+"""Bytes that are looked at to tell a journal from somebody's text."""
 _BUSY_SECONDS = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -75,6 +76,10 @@ class JournalError(Exception):
     """The journal cannot be used at all, and only a person can change that."""
 
 
+class JournalInUseError(JournalError):
+    """Another prober has it."""
+
+
 class Store:
     """One SQLite file, held by one process."""
 
@@ -90,7 +95,8 @@ class Store:
         """Take the file for this process, or say why that cannot be.
 
         Raises:
-            JournalError: it cannot be created or written, or another prober has it.
+            JournalInUseError: another prober has it.
+            JournalError: it cannot be created or written.
         """
         if self._lock is not None:
             return
@@ -104,9 +110,9 @@ class Store:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
-            raise JournalError(f"journal {self._path}: another slo-probe is using it") from error
-        if os.pread(lock, len(_MAGIC), 0) not in (b"", _MAGIC):
-            # SQLite itself would take a very short file for an empty one and overwrite it.
+            told = f"journal {self._path}: another slo-probe is using it"
+            raise JournalInUseError(told) from error
+        if is_text(os.pread(lock, _HEAD, 0)):
             os.close(lock)
             raise JournalError(f"journal {self._path}: file is not a database; move it away")
         self._lock = lock
@@ -131,6 +137,7 @@ class Store:
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
+        check_files(self._path)
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare(connection)

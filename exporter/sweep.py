@@ -37,7 +37,7 @@ class Sweep:
         if self._clock.now() - self._swept_at < _EVERY:
             return
         self._swept_at = self._clock.now()
-        before = self._clock.wall() - _OLDER_THAN
+        before = self._clock.steady() - _OLDER_THAN
         for observer in observers:
             if observer.cleans is not None:
                 found = set(await observer.sweep(before)) - known()

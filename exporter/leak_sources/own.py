@@ -15,19 +15,30 @@ _MOST = 20_000
 
 
 class Own:
-    """Readings of one process, the last so many.
+    """Readings of one process, the last so many; they outlive the probe that takes them.
 
     Args:
-        interval: seconds between two readings.
-        window: seconds that are kept.
         started: monotonic seconds at which the process began, as far as we know.
     """
 
-    def __init__(self, *, interval: float, window: float, started: float) -> None:
-        self._interval = interval
+    def __init__(self, *, started: float) -> None:
         self._started = started
-        self._kept = min(int(window / interval) + 1, _MOST)
+        self._interval = 60.0
+        self._kept = _MOST
         self._readings: dict[Signal, deque[tuple[float, float]]] = {}
+
+    def plan(self, *, interval: float, window: float) -> None:
+        """Keep readings by other settings from now on, those there are included.
+
+        Args:
+            interval: seconds between two readings.
+            window: seconds that are kept.
+        """
+        self._interval = interval
+        self._kept = min(int(window / interval) + 1, _MOST)
+        self._readings = {
+            signal: deque(kept, self._kept) for signal, kept in self._readings.items()
+        }
 
     def note(self, now: float, readings: Mapping[Signal, float]) -> None:
         """Keep readings of one moment, by a clock that does not jump."""

@@ -36,6 +36,9 @@ class LeaseKeeper:
         self._retry = retry
         self._until = self._until_wall = -math.inf
         self._held = False
+        self.lost = False
+        """Whether the last attempt failed and no claim counts any more: who sends now may be
+        another. A step of the wall clock alone ends the holding for a moment, and loses nothing."""
         self._trouble = ""
 
     @property
@@ -56,8 +59,10 @@ class LeaseKeeper:
     async def step(self) -> None:
         """Try once to hold or renew."""
         now, wall = self._clock.now(), self._clock.wall()
+        held = False
         try:
-            if await self._in_time(self._lease.acquire_or_renew()):
+            held = await self._in_time(self._lease.acquire_or_renew())
+            if held:
                 self._until = now + self._renew_deadline
                 self._until_wall = wall + self._renew_deadline
             else:
@@ -69,6 +74,7 @@ class LeaseKeeper:
             _log.exception("lease: asking for it broke")
         else:
             self._tell_trouble("")
+        self.lost = not held and self._clock.now() >= self._until
         self._tell_holding()
 
     async def release(self) -> None:

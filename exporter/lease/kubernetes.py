@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from exporter.clock import Clock
+from exporter.lease import LeaseError
 
 _TRIES = 2
 """Attempts within one step when others write in between."""
@@ -76,14 +77,14 @@ class KubernetesLease:
         """Write this identity into the object, when that is allowed.
 
         Raises:
-            LeaseError: the API server cannot be asked.
+            LeaseError: the API server cannot be asked, or another writes all the time.
         """
         for _ in range(_TRIES):
             try:
                 return await self._attempt()
             except ConflictError:
                 continue
-        return False
+        raise LeaseError("others keep writing the Lease")  # which says nothing about who holds it
 
     async def release(self) -> None:
         """Take this identity out of the object.

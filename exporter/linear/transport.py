@@ -58,7 +58,7 @@ class Transport:
         self._key: SecretStr | None = read_key()
         self._http = http
         self._clock = clock
-        self._offset = clock.wall() - clock.now()
+        self._offset = clock.steady() - clock.now()
         self._skew = SkewEstimate()
 
     @property

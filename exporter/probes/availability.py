@@ -78,7 +78,6 @@ class Availability:
         self._settings = settings
         self._reach, self._gauges, self._recent = means.reach, means.gauges, means.courier.recent
         self._asked_at: float | None = None
-        self._offset = self._reach.clock.wall() - self._reach.clock.now()
         self._warmth = Warmth(
             cold_above=float(settings.cold_above.seconds),
             idle_after=float(settings.idle_after.seconds),
@@ -134,10 +133,9 @@ class Availability:
 
     def _idle(self) -> float | None:
         """Seconds since this prober last asked the target anything; None when it never did."""
-        now = self._reach.clock.now()
-        wall = now + self._offset  # as slots count it, whether or not the clock was set
-        ages = [] if self._asked_at is None else [now - self._asked_at]
-        ages += [max(wall - run.intended_at, 0.0) for run in self._recent]
+        clock = self._reach.clock
+        ages = [] if self._asked_at is None else [clock.now() - self._asked_at]
+        ages += [max(clock.steady() - run.intended_at, 0.0) for run in self._recent]
         return min(ages, default=None)
 
     def _show(self, health: Look, ready: Look) -> None:

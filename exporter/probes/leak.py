@@ -117,10 +117,9 @@ class Leak:
         self._settings = settings
         self._means = means
         self._clock = means.reach.clock
-        self._own = Own(
-            interval=float(settings.interval.seconds),
-            window=float(settings.window.seconds),
-            started=self._clock.now(),
+        self._own = means.own or Own(started=self._clock.now())
+        self._own.plan(
+            interval=float(settings.interval.seconds), window=float(settings.window.seconds)
         )
         self._shown_own, self._shown = Shown(means.gauges), Shown(means.gauges)
         self._judged_at: float | None = None

@@ -124,6 +124,8 @@ class Security:
         ):
             async for attempt in some:
                 yield attempt
+                if not self._means.may_send():
+                    return
 
     async def _hostile_names(self) -> AsyncIterator[Attempt]:
         """Hostile names, if the target executes an ordinary alert at the same time.
@@ -175,4 +177,4 @@ class Security:
 
     def _now(self) -> Turn:
         clock = self._means.reach.clock
-        return Turn(clock.now(), clock.wall())
+        return Turn(clock.now(), clock.steady())

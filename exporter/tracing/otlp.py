@@ -10,7 +10,7 @@ from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, export
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from exporter.tracing import NoSpan, Span, Value
@@ -29,6 +29,7 @@ class OtlpTracer:
 
     def __init__(self) -> None:
         self._exporter = _Watched(OTLPSpanExporter())
+        logging.getLogger(export.__name__).addFilter(_brief)
         self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer(_NAME, version())
@@ -149,7 +150,14 @@ class _Silent(logging.Filter):
         return False
 
 
-_silent = _Silent()
+class _Brief(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """A variable that is no number is a mistake to tell in a line, not a bug to trace."""
+        record.exc_info = record.exc_text = None
+        return True
+
+
+_silent, _brief = _Silent(), _Brief()
 
 
 def _resource() -> Resource:

@@ -1,6 +1,7 @@
 """The pages and the state they are drawn from."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
@@ -12,6 +13,9 @@ from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate
 from exporter.web.page import page
 from exporter.web.scenario_pages import ScenarioPages
+
+if TYPE_CHECKING:
+    from exporter.load.desk import Desk
 
 STUCK_AFTER = 10.0
 """Seconds without a beat of the scheduler after which the process is not healthy."""
@@ -31,11 +35,10 @@ class Site:
         self._shown = shown
         self._gate = Gate(protection)
         self.ready = False
-        self.stopping = False
+        self._ending = False
         self.scraped: Hears = _nobody
         """Told that the counters were read."""
-        self.reload: Reloads | None = None
-        """Reloads; None while there is nothing to reload."""
+        self._do_reload: Reloads | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
         self._gate.guard(self.app)
@@ -51,6 +54,24 @@ class Site:
             ]
         )
 
+    def on_duty(self, *, reload: Reloads, desk: "Desk") -> None:
+        """From now on this prober sends, and can reload and be asked for loads."""
+        self._do_reload, self._ending = reload, False
+        self.scenarios.desk = desk
+
+    def show_ready(self, *, is_: bool) -> None:
+        """Be ready or not; once the duty ends, no more."""
+        self.ready = is_ and not self._ending
+
+    def end_duty(self) -> None:
+        """Nothing more is sent; what was goes on for a while."""
+        self.ready, self._ending = False, True
+
+    def off_duty(self) -> None:
+        """Show only what is left; there is nothing to reload, and no run to count."""
+        self.end_duty()
+        self.scraped, self._do_reload, self.scenarios.desk = _nobody, None, None
+
     def adopt(self, protection: WebConfig) -> None:
         """Protect the pages by another configuration from now on."""
         self._gate.adopt(protection)
@@ -60,11 +81,11 @@ class Site:
         return web.Response(text=text, content_type="text/html")
 
     def _state(self) -> str:
-        if self.stopping:
-            return "stopping"
         if self._stuck_for() > STUCK_AFTER:
             return "stuck: nothing is sent"
-        return "sending" if self.ready else "standing by"
+        if self._do_reload is None:
+            return "standing by"
+        return "sending" if self.ready else "stopping"
 
     def _stuck_for(self) -> float:
         """Seconds since the scheduler's last beat."""
@@ -90,7 +111,7 @@ class Site:
         return web.json_response([result.as_json_with_time() for result in self._shown.recent])
 
     async def _reload(self, _: web.Request) -> web.Response:
-        if self.reload is None:
+        if self._do_reload is None:
             return web.Response(status=503, text="standing by; nothing to reload\n")
-        outcome = await self.reload()
+        outcome = await self._do_reload()
         return web.Response(status=200 if outcome.successful else 500, text=f"{outcome}\n")

@@ -12,7 +12,7 @@ from exporter.judge import Reason
 from exporter.lines import lines
 from exporter.result import ProbeResult
 from slos.schema.contract import IssueCount, Verdict
-from tests.benchmarks.probe import accounts, campaign, scrape, throughput
+from tests.benchmarks.probe import accounts, campaign, hour, scrape, throughput
 from tests.benchmarks.probe.accounts import Campaign
 from tests.benchmarks.probe.campaign import Plan
 from tests.benchmarks.probe.target import Record
@@ -84,6 +84,15 @@ def test_a_target_that_is_missed_is_said(
     said = [result.target for result in throughput.results(measured, rate=500) if not result.met]
     assert len(said) == len(wrong)
     assert all(word in text for word, text in zip(wrong, said, strict=True))
+
+
+def test_hours_that_were_asked_for_and_not_reached_are_no_pass() -> None:
+    readings = [hour.Reading(runs, 60_000_000, 1_000, 4_000_000) for runs in range(0, 7_200, 60)]
+    finding = hour.judged(readings)
+    assert finding.measured is None
+    whole = hour.results(hour.Hours(8, readings, finding))
+    assert [result.met for result in whole] == [True, False, False]
+    assert len(hour.results(hour.Hours(1, readings, finding))) == 1
 
 
 def test_while_the_target_stands_still_nobody_is_answered_and_then_all_in_order() -> None:

@@ -116,6 +116,7 @@ async def prober(path: Path, target: str, settings: Settings = PATIENT) -> Async
             metrics=metrics,
             pulse=pulse,
             prober_faults=lambda: set(faults),
+            may_send=lambda: True,
             abort=abort,
             tracer=tracer(),
             after=aftercare,

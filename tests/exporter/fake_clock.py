@@ -10,7 +10,7 @@ class FakeClock:
 
     def __init__(self, *, now: float = 1000.0, wall: float = 1_700_000_000.0) -> None:
         self._now = now
-        self._offset = wall - now
+        self._offset = self._first_offset = wall - now
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -19,6 +19,9 @@ class FakeClock:
 
     def wall(self) -> float:
         return self._now + self._offset
+
+    def steady(self) -> float:
+        return self._now + self._first_offset
 
     async def sleep(self, seconds: float) -> None:
         future = asyncio.get_running_loop().create_future()

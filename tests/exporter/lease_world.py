@@ -68,6 +68,9 @@ class Node:
     def wall(self) -> float:
         return 1e9 + self.base.now() * self.rate + self.wall_shift
 
+    def steady(self) -> float:
+        return 1e9 + self.base.now() * self.rate
+
     async def sleep(self, seconds: float) -> None:
         await self.base.sleep(seconds / self.rate)
         await self.awake.wait()

@@ -65,15 +65,22 @@ async def office(path: Path, clock: FakeClock, **options: object) -> AsyncIterat
     async with (
         running_linear_api(ApiSettings(key=KEY), clock=clock) as api,
         desk(path, clock) as at,
-        observer(
-            Settings(url=api.url, key_env="LINEAR_API_KEY", **{**QUICK, **options}),
-            folder=path.parent,
-            clock=clock,
-            gauges=at.gauges,
-        ) as linear,
+        asking(path, clock, api, at, **options),
     ):
-        at.use(linear=linear)
         yield Office(api, at)
+
+
+@contextlib.asynccontextmanager
+async def asking(
+    path: Path, clock: FakeClock, api: LinearApi, at: Desk, **options: object
+) -> AsyncIterator[None]:
+    """An observer, in the place of any before it."""
+    settings = Settings(url=api.url, key_env="LINEAR_API_KEY", **{**QUICK, **options})
+    async with observer(
+        settings, folder=path.parent, clock=clock, gauges=at.gauges
+    ) as linear:  # fmt: skip
+        at.use(linear=linear)
+        yield
 
 
 async def test_the_issue_of_a_run_is_timed_counted_and_archived(
@@ -211,3 +218,22 @@ async def test_a_step_of_our_own_clock_makes_no_time_negative_and_leaves_no_issu
         assert (count or 0) >= 4
         assert (seconds or 0) / (count or 1) == pytest.approx(2.0, abs=0.6)
         assert at.left == 0
+
+
+@pytest.mark.parametrize("step", [-10_800.0, 10_800.0])
+async def test_a_reload_after_a_step_of_our_own_clock_compares_no_times_across_the_step(
+    path: Path, clock: FakeClock, step: float
+) -> None:
+    async with office(path, clock) as at:
+        run = judged(at=clock.steady())
+        await clock.advance(2)
+        at.open(run)
+        await at.desk.end(run)
+        clock._offset += step
+        at.api.faults.set(f"skew:{-step}")  # Linear's own clock is right all the time
+        async with asking(path, clock, at.api, at.desk):
+            await at.desk.wait(400)
+            count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+            assert count == 1
+            assert seconds == pytest.approx(2.0, abs=1.0)
+            assert at.left == 0

@@ -122,14 +122,25 @@ async def test_each_damaged_file_gets_a_number_of_its_own_and_none_is_deleted(
     assert [name.read_bytes() for name in names] == kept
 
 
-async def test_a_damaged_header_is_no_journal_to_us_and_stays_where_it_is(
-    path: Path, clock: FakeClock
+@pytest.mark.parametrize("header", [b"\x00" * 16, b"\xa5" * 100, b"\x00"])
+async def test_a_journal_that_does_not_begin_as_a_database_is_set_aside(
+    path: Path, clock: FakeClock, header: bytes
 ) -> None:
-    content = b"\x00" * 16 + (await filled(path, clock))[16:]
+    whole = await filled(path, clock)
+    content = header + whole[len(header) :] if len(header) > 1 else header
     write(path, content)
-    with pytest.raises(JournalError, match="not a database"):
+    desk = await go_on(path, clock)
+    assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
+
+
+@pytest.mark.parametrize("text", ["x", "target: {url: http://agent-sre/}\n", "\u00e4" * 4000])
+async def test_a_text_was_never_a_journal_and_stays_where_it_is(
+    path: Path, clock: FakeClock, text: str
+) -> None:
+    write(path, text.encode())
+    with pytest.raises(JournalError, match="not a database; move it away"):
         await Desk(path, clock).journal.start()
-    assert files(path.parent) == {path.name: content}
+    assert files(path.parent) == {path.name: text.encode()}
 
 
 async def test_damage_while_it_runs_is_found_at_the_next_start_at_the_latest(

@@ -69,6 +69,28 @@ async def test_hearing_that_another_holds_ends_it_at_once(clock: FakeClock) -> N
     assert not made.holding
 
 
+async def test_the_lease_is_lost_when_another_holds_it_or_no_claim_counts_any_more(
+    clock: FakeClock,
+) -> None:
+    lease = Scripted([True, LeaseError("gone"), LeaseError("gone"), True, False, True])
+    made, lost = keeper(lease, clock), []
+    for _ in range(6):
+        await made.step()
+        lost.append(made.lost)
+        await clock.advance(6)
+    assert lost == [False, False, True, False, True, False]
+
+
+async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
+    made = keeper(Scripted([True]), clock)
+    await made.step()
+    clock._offset += 3600
+    assert not made.holding
+    assert not made.lost
+    await made.step()
+    assert made.holding
+
+
 async def test_trouble_is_told_once_when_it_begins_and_once_when_it_ends(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:

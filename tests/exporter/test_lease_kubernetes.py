@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.lease import LeaseError
 from exporter.lease.kubernetes import Json, KubernetesLease
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.fake_leases import Direct, Leases
@@ -143,6 +144,9 @@ async def test_a_write_in_between_does_not_end_a_holding(leases: Leases, clock: 
     holder = KubernetesLease(store, identity="a", duration=15, clock=clock)
     assert await holder.acquire_or_renew()
     assert await holder.acquire_or_renew()
+    store.touches = 2
+    with pytest.raises(LeaseError, match="others keep writing"):
+        await holder.acquire_or_renew()
     store.touches = 1
     await holder.release()
     assert leases.spec["holderIdentity"] == ""

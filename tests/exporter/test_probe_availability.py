@@ -177,8 +177,8 @@ async def test_a_clock_that_was_set_neither_hides_a_cold_start_nor_makes_one(
     await ask(probe)
     clock.move(200)
     run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
-    bench.courier.recent.add(replace(run, intended_at=clock.wall() - ago))
-    clock._offset += step
+    bench.courier.recent.add(replace(run, intended_at=clock.steady() - ago))
+    clock.step(step)
     pages.before = lambda: clock.move(8)
     await ask(probe)
     assert bench.sample("cold_starts_total", **TARGET) == cold

@@ -212,8 +212,27 @@ async def test_it_judges_now_and_then_and_itself_as_well(
     assert {s for s in Signal if shown(made, s, OURSELVES) is not None} == ours
 
 
+def planned(*, window: float) -> Own:
+    own = Own(started=0.0)
+    own.plan(interval=60.0, window=window)
+    return own
+
+
+async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(bench: Parts) -> None:
+    made, before, clock = bench
+    means = replace(before._means, own=Own(started=clock.now()))
+    for _ in range(2):
+        probe = leak.Leak(leak.Settings(), means)
+        for _ in range(300):
+            await ask(probe)
+            clock.move(60)
+    await ask(leak.Leak(leak.Settings(), means))
+    labels = {"signal": "rss", "replica": OURSELVES}
+    assert made.sample("leak_epoch_age_seconds", **labels) == 600 * 60
+
+
 def test_a_prober_that_leaks_files_finds_out() -> None:
-    own = Own(interval=60.0, window=48 * HOUR, started=0.0)
+    own = planned(window=48 * HOUR)
     for minute in range(14 * 60):
         own.note(minute * 60.0, {Signal.OPEN_FILES: 20.0 + minute // 10, Signal.THREADS: 4.0})
     verdicts = {one.signal: one.verdict for one in judge(own.family(), at=14 * HOUR).current}
@@ -221,7 +240,7 @@ def test_a_prober_that_leaks_files_finds_out() -> None:
 
 
 def test_readings_of_the_prober_are_bounded() -> None:
-    own = Own(interval=60.0, window=HOUR, started=0.0)
+    own = planned(window=HOUR)
     for minute in range(1000):
         own.note(minute * 60.0, {Signal.RSS: 1.0})
     assert [len(series.samples) for series in own.family()] == [61]

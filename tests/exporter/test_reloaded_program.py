@@ -10,6 +10,7 @@ import pytest
 
 from tests.exporter.house import House, Prober, house, remediation, until
 from tests.exporter.program import until as until_true
+from tests.exporter.tls_files import TlsFiles
 
 
 async def reload(prober: Prober) -> tuple[int, str]:
@@ -138,6 +139,30 @@ async def test_what_is_decided_at_the_start_is_refused(
         assert f"{'web.listen' if key == 'web' else key} changed while it is in use" in text
         assert "restart" in text
         await prober.stop()
+
+
+async def test_tls_that_is_switched_on_or_off_needs_a_restart_and_is_never_taken_for_done(
+    tmp_path: Path,
+) -> None:
+    tls = TlsFiles(tmp_path)
+    on, off = "tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "{}\n"
+    for first, then, told in ((off, on, "on"), (on, off, "off")):
+        (tmp_path / "web.yml").write_text(first)
+        async with house(tmp_path) as at:
+            at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
+            at.settings["reload"] = {"every": "1h"}
+            async with at.prober() as prober:
+                url = await prober.url("web")
+                (tmp_path / "web.yml").write_text(then)
+                async with (
+                    aiohttp.ClientSession() as client,
+                    client.post(f"{url}/-/reload", ssl=tls.client()) as reply,
+                ):
+                    assert reply.status == 500
+                    text = await reply.text()
+                assert f"TLS was switched {told} while the pages are served" in text
+                assert "restart the prober" in text
+                await prober.stop()
 
 
 async def test_a_run_under_way_ends_by_the_old_configuration(tmp_path: Path) -> None:

@@ -232,3 +232,11 @@ async def test_after_the_end_spans_do_nothing(tracer: Make, receiver: Receiver) 
     with made.span("late") as span:
         assert span.traceparent is None
     assert receiver.spans == {}
+
+
+async def test_a_variable_that_is_no_number_is_told_in_one_line(
+    tracer: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    await tracer(OTEL_BSP_SCHEDULE_DELAY="soon")
+    assert "OTEL_BSP_SCHEDULE_DELAY" in caplog.text
+    assert "Traceback" not in caplog.text

@@ -1,0 +1,209 @@
+"""Standing by, sending while the lease is held, and standing by again when it is lost.
+
+Whoever stands by holds nothing that the one on duty needs: above all not the journal, which may
+lie on a volume that both share.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter import listen
+from exporter.aftercare import STEP
+from exporter.beside import beside, first
+from exporter.config import Loaded, load
+from exporter.core import Core, core
+from exporter.face import Face
+from exporter.journal import JournalInUseError
+from exporter.lease.keeper import LeaseKeeper
+from exporter.load.archive import Archive
+from exporter.load.desk import Desk
+from exporter.orders import Orders
+from exporter.reload import Reloader, Source
+from exporter.schedule import every
+from exporter.shift import Shift
+from exporter.web.certificates import ServerTls
+from exporter.web.site import Site
+
+_LOOK = 0.2
+"""Seconds between two looks at the lease."""
+_PAUSE = 2.0
+"""Seconds between two attempts at a journal that another prober still has."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What a prober has whether it is on duty or not.
+
+    Attributes:
+        face: what is shown.
+        site: the pages.
+        tls: of the pages.
+        keeper: of the lease.
+        canary: the address of the canary, taken.
+        orders: of whoever runs the prober.
+        say: takes one line for each thing that serves from now on.
+        serving: the line about the pages.
+    """
+
+    face: Face
+    site: Site
+    tls: ServerTls | None
+    keeper: LeaseKeeper
+    canary: socket.socket
+    orders: Orders
+    say: Callable[[str], None]
+    serving: str
+
+
+async def serve(loaded: Loaded, station: Station) -> None:
+    """Be on duty whenever the lease is held, until told to stop.
+
+    Raises:
+        JournalError: the journal cannot be used.
+    """
+    keeper, stop = station.keeper, station.orders.stop
+    await keeper.step()
+    stood_by = not keeper.holding
+    if stood_by:
+        station.say(f"{station.serving}, standing by: another prober holds the lease")
+    async with beside(keeper.run()):
+        while not stop.is_set():
+            await _stand_by(station, lambda: keeper.holding)
+            if stop.is_set():
+                return
+            try:
+                loaded = await _on_duty(loaded, station)
+            except JournalInUseError as error:
+                # At a start that is a mistake. Later, whoever was on duty before is not yet done.
+                if not stood_by:
+                    raise
+                await _wait(station, error)
+            stood_by = True
+
+
+async def _stand_by(station: Station, over: Callable[[], bool]) -> None:
+    """Stay awake until something holds, or told to stop."""
+    clock = station.face.clock
+    while not over() and not station.orders.stop.is_set():
+        station.face.pulse.beat(clock.now())
+        await clock.sleep(_LOOK)
+
+
+async def _wait(station: Station, error: JournalInUseError) -> None:
+    """Wait a moment before the journal is asked for again."""
+    clock = station.face.clock
+    again = clock.now() + _PAUSE
+    _log.warning("%s; nothing is sent until it is given up", error)
+    await _stand_by(station, lambda: clock.now() >= again)
+
+
+async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
+    """Send until told to stop, or the lease is lost; gives the configuration in use by then."""
+    keeper, site = station.keeper, station.site
+
+    def may_send() -> bool:
+        return keeper.holding
+
+    with contextlib.closing(station.canary.dup()) as canary:  # who serves on it closes it
+        async with (
+            core(loaded, station.face, canary, may_send=may_send) as made,
+            contextlib.aclosing(Shift(made, may_send=may_send)) as shift,
+        ):
+            site.scraped = made.courier.scraped
+            try:
+                work = _Work(made, shift, await _desk(loaded, made, may_send))
+                await work.begin(loaded)
+                station.say(f"canary listening on {listen.url(canary)}")
+                station.say(station.serving)
+                return await _work(loaded, station, work)
+            finally:
+                site.off_duty()
+                station.face.gauges.off_duty()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What sends while this prober is on duty: by the plan, and loads when somebody asks."""
+
+    core: Core
+    shift: Shift
+    desk: Desk
+
+    async def begin(self, loaded: Loaded) -> None:
+        """Work by this configuration from now on."""
+        self.desk.use(await self.shift.begin(loaded))
+
+    async def end(self, grace: float) -> None:
+        """Let what is under way end, for some seconds."""
+        await asyncio.gather(self.shift.end(grace), self.desk.close(grace))
+
+
+async def _desk(loaded: Loaded, made: Core, may_send: Callable[[], bool]) -> Desk:
+    journal = loaded.journal_path
+    archive = Archive(
+        journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
+    )
+    desk = Desk(made, archive, may_send=may_send)
+    await desk.open()
+    return desk
+
+
+async def _work(loaded: Loaded, station: Station, work: _Work) -> Loaded:
+    """Probe as long as that is our duty, then let the runs under way end."""
+    clock, reloader, made = station.face.clock, _reloader(loaded, station, work), work.core
+    station.site.on_duty(reload=reloader.request, desk=work.desk)
+    with station.orders.carried_out(hurry=made.abort.set, reload=reloader.request_soon):
+        async with beside(
+            every(STEP, made.aftercare.step, clock=clock),
+            every(STEP / 4, lambda: _show(station, made, reloader), clock=clock),
+            reloader.watch(),
+        ):
+            await _show(station, made, reloader)
+            try:
+                await first(station.orders.stop.wait(), work.shift.keep(), _lost(station))
+            finally:
+                station.site.end_duty()
+                await reloader.close()
+                await work.end(float(reloader.current.config.shutdown_grace.seconds))
+    return reloader.current
+
+
+async def _lost(station: Station) -> None:
+    """Wait until the lease is lost, which is more than a moment without it."""
+    while not station.keeper.lost:
+        await station.face.clock.sleep(_LOOK)
+    _log.warning("the lease is lost: letting the runs under way end, then standing by")
+
+
+async def _show(station: Station, made: Core, reloader: Reloader[Loaded]) -> None:
+    """State that nobody else keeps up to date."""
+    gauges, holding = station.face.gauges, station.keeper.holding
+    gauges.config_ok.set(reloader.last_successful)
+    gauges.lease_held.set(holding)
+    gauges.journals_set_aside.set(len(made.journal.set_aside))
+    station.site.show_ready(is_=holding)
+
+
+def _reloader(loaded: Loaded, station: Station, work: _Work) -> Reloader[Loaded]:
+    async def apply(loaded: Loaded) -> None:
+        if station.tls is not None and loaded.web.tls is not None:
+            station.tls.adopt(loaded.web.tls)
+        await work.begin(loaded)
+        station.site.adopt(loaded.web)
+
+    first_one = loaded
+    return Reloader(
+        Source(
+            load=lambda: load(first_one.file, before=first_one),
+            files=lambda loaded: loaded.files,
+            apply=apply,
+        ),
+        first_one,
+        clock=station.face.clock,
+        interval=float(first_one.config.reload.every.seconds),
+    )

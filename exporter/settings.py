@@ -1,0 +1,54 @@
+"""The sections of the configuration that every prober has; each setting beside its default."""
+
+from pydantic import Field
+
+from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
+from exporter.http_source.settings import SourceSettings
+from slos.schema.units import Duration
+
+
+class Target(SourceSettings):
+    """Whom to ask: `url` is where agent-sre takes CloudEvents.
+
+    Nothing that is sent is repeated, so `retries` counts for questions about its health only.
+    """
+
+
+class CanarySettings(Section):
+    """The canary function, which this process serves."""
+
+    listen: Listen = Address("0.0.0.0", 8081)  # noqa: S104 - other pods call it
+    """Where the canary listens, host:port. Default 0.0.0.0:8081: agent-sre calls it through a
+    Service. Port 0 picks a free one. An address of its own, so a policy can open only it."""
+    name: CanaryName = "agent-sre-canary"
+    """The function name in the alert; agent-sre calls http://<name>.<namespace>.svc... Must
+    say 'canary': a synthetic alert never names a real function."""
+    namespace: DnsLabel = "ai"
+    """The namespace of the canary's Service. Default ai: where agent-sre runs."""
+
+
+class Web(Section):
+    """Metrics, health and the last runs."""
+
+    listen: Listen = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
+    """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
+    config_file: str | None = Field(default=None, min_length=1)
+    """TLS, headers and users, in the `web.config.file` format of Prometheus exporters; relative to
+    the configuration. Default none: plain HTTP for everyone."""
+
+
+class JournalSettings(Section):
+    """Where runs are written down."""
+
+    path: str = Field(default="/var/lib/slo-probe/journal.sqlite", min_length=1)
+    """The SQLite file, relative to the configuration. Put it on a volume that outlives the
+    pod, or a restart cannot account for the runs it cut off."""
+    keep_runs: int = Field(default=100_000, ge=100, le=100_000_000)
+    """Finished runs to keep. Default 100000: about 87 days at the house interval, 30 MB."""
+
+
+class Watching(Section):
+    """When the configuration is read again, beside SIGHUP and `POST /-/reload`."""
+
+    every: Length = Duration.of(seconds=30)
+    """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""

@@ -1,0 +1,110 @@
+"""Whether SQLite's write-ahead log still holds what was committed. Reads files, changes nothing.
+
+SQLite itself takes the end of what it can read for the end of the log, without a word: a log with a
+broken header is an empty one. But its index, the `-shm` file, outlives a process that was killed
+and says how far the log went. Both are laid out as https://www.sqlite.org/walformat.html says.
+"""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_INDEX = struct.Struct("=4I2I2I2I2I")  # one of its two headers
+_COMMITTED, _SALTS = 4, slice(32, 40)
+_BACKFILLED = struct.Struct("=I")
+_LOG = struct.Struct(">8I")
+_FRAME = struct.Struct(">6I")
+_MAGIC = 0x377F0682
+"""One more, and the words that are summed up are big-endian."""
+_NATIVE, _LITTLE, _BIG = "=<>"
+_Sums = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What the index says of the log."""
+
+    committed: int
+    """Frames that belong to transactions that were committed."""
+    backfilled: int
+    """Those of them that are in the database itself by now."""
+    salts: bytes
+
+
+def has_lost(journal: Path) -> bool:
+    """Whether the log of a database holds less than was committed, and nothing else does.
+
+    Without an index that can be read nobody knows, and the answer is no.
+    """
+    index = _index(start_of(_beside(journal, "-shm"), 2 * _INDEX.size + _BACKFILLED.size))
+    if index is None or index.backfilled >= index.committed:
+        return False
+    try:
+        with _beside(journal, "-wal").open("rb") as log:
+            return _whole(log, index) < index.committed
+    except FileNotFoundError:
+        return True
+    except OSError:  # SQLite will say what is wrong with it
+        return False
+
+
+def _index(data: bytes) -> _Index | None:
+    """What the index says; None for one that was being written, or is no index."""
+    size = _INDEX.size
+    one, two, rest = data[:size], data[size : 2 * size], data[2 * size :]
+    if one != two or len(rest) < _BACKFILLED.size:
+        return None
+    fields = _INDEX.unpack(one)
+    if _summed(one[:-8], (0, 0), order=_NATIVE) != fields[-2:]:
+        return None
+    return _Index(fields[_COMMITTED], _BACKFILLED.unpack(rest)[0], one[_SALTS])
+
+
+def _whole(log: BinaryIO, index: _Index) -> int:
+    """How many of the committed frames are there, each as it was written.
+
+    A log whose own header is in order and that is another one than the index knows tells nothing:
+    the machine went down, and the two reached the disk at different times.
+    """
+    header = log.read(_LOG.size)
+    if len(header) < _LOG.size:
+        return 0
+    magic, _, page_size, *_ = _LOG.unpack(header)
+    order = _BIG if magic & 1 else _LITTLE
+    sums = _summed(header[:-8], (0, 0), order=order)
+    if magic & ~1 != _MAGIC or sums != _LOG.unpack(header)[-2:]:
+        return 0
+    if header[16:24] != index.salts:
+        return index.committed
+    for number in range(index.committed):
+        head, page = log.read(_FRAME.size), log.read(page_size)
+        if len(page) < page_size or head[8:16] != index.salts:
+            return number
+        sums = _summed(head[:8] + page, sums, order=order)
+        if sums != _FRAME.unpack(head)[-2:]:
+            return number
+    return index.committed
+
+
+def _summed(data: bytes, sums: _Sums, *, order: str) -> _Sums:
+    """SQLite's checksum over words, going on from an earlier one."""
+    words = struct.unpack(f"{order}{len(data) // 4}I", data)
+    first, second = sums
+    for one, two in zip(words[::2], words[1::2], strict=True):
+        first = (first + one + second) & 0xFFFFFFFF
+        second = (second + two + first) & 0xFFFFFFFF
+    return first, second
+
+
+def start_of(path: Path, size: int) -> bytes:
+    """The first bytes of a file; none when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _beside(journal: Path, suffix: str) -> Path:
+    return journal.with_name(journal.name + suffix)

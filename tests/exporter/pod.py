@@ -1,0 +1,17 @@
+"""`python -m tests.exporter.pod FOLDER run ...`: slo-probe as it is in a pod.
+
+FOLDER is the service account, which in a pod lies at a place that belongs to the whole machine.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from exporter import cli
+from exporter.lease import choice
+from exporter.lease.service_account import ServiceAccount
+
+if __name__ == "__main__":
+    folder = Path(sys.argv.pop(1))
+    vars(choice)["ServiceAccount"] = partial(ServiceAccount, folder)
+    cli.main(prog_name="slo-probe")
