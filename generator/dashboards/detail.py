@@ -24,7 +24,11 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     """The dashboard."""
     slo = selection.of_slo(facts)
     board = shell.begun(BOARD, _SAYS, span="24h", others=others)
-    chosen = (variables.service(), *variables.run_labels(facts, one=True), variables.slo())
+    chosen = (
+        variables.service_with_slos(),
+        *variables.run_labels(facts, one=True),
+        variables.slo(),
+    )
     variables.add(board, (variables.source(), *chosen, *variables.grouping(facts)))
     shell.mark_alerts(board, slo.of("ALERTS", FIRING))
     for panel in (*_figures(slo), _sli(slo), _burn_rates(slo), budget.burn_down(slo)):

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from generator import names
 from generator.model import Plan, RecordingRule
+from generator.routing.model import none_of
 from slos.schema.contract import PREFIX
 from slos.schema.plain import PlainAlert
 from slos.schema.units import Duration
@@ -31,6 +33,12 @@ class Facts:
     probe: bool = False
     recorded: frozenset[str] = frozenset()
     alerts: tuple[PlainAlert, ...] = ()
+
+    @property
+    def no_heartbeat(self) -> tuple[str, ...]:
+        """The matcher that leaves out alerts that always fire, if there are any."""
+        always = [alert.name for alert in self.alerts if alert.heartbeat]
+        return (str(none_of(names.ALERT, always)),) if always else ()
 
     def limit(self, *read: str) -> Decimal | None:
         """The threshold of the plain alert whose query holds all these texts, if there is one."""
