@@ -86,9 +86,14 @@ class View:
         return looks.sources(self.topic.slo) if self.topic.slo else ()
 
     @property
-    def metrics(self) -> list[str]:
-        """The metric of each source."""
-        return [looks.metric(selector) for selector in self.sources]
+    def spreads(self) -> list[str]:
+        """Of each source, what tells which values its labels have."""
+        return [looks.spread(selector) for selector in self.sources]
+
+    @property
+    def held_back(self) -> bool:
+        """Whether some alert of the SLO is silent while this page fires."""
+        return any(each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related)
 
     @property
     def reach(self) -> Duration | None:
