@@ -142,12 +142,14 @@ def _counted(slo: Selection, name: names.OfStep) -> str:
 
 def _latency(slo: Selection) -> timeseries.Panel:
     says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
+    # Without a unit the number is as the metric has it, which is never wrong.
+    unit = units.Seconds if slo.facts.seconds else units.Short
     measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
     panel = parts.graph(
         Frame(24, "P50, P95, P99", says, 24),
         parts.over_time(f"max by ({names.QUANTILE}) ({measured})", f"P{{{{{names.QUANTILE}}}}}"),
         parts.over_time(f"max({slo.of(names.LATENCY_TARGET)})", "target"),
-        unit=units.Seconds,
+        unit=unit,
     ).no_value("this SLO has no latency")
     for quantile, color in _QUANTILE_COLORS.items():
         panel.override_by_name(f"P{quantile}", parts.painted(color))

@@ -209,6 +209,19 @@ def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
         assert ran.stdout.splitlines()[-1] == loaded, ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [("wait_seconds", "s"), ("wait", "s"), ("wait_ms", "short"), ("reply_size_bytes", "short")],
+)
+def test_latency_is_in_seconds_unless_the_metric_is_not(metric: str, unit: str) -> None:
+    sli = {"latency": {"metric": metric, "threshold": 1}}
+    (panel,) = [
+        each for each in boards.panels(boards.of(spec(slo(sli=sli)))["slo-detail"])
+        if each["id"] == 24
+    ]  # fmt: skip
+    assert panel["fieldConfig"]["defaults"]["unit"] == unit
+
+
 def test_rules_of_one_slo_say_what_dashboards_draw() -> None:
     rules = [rule for rule in rules_of(spec(GROUPED)) if hasattr(rule, "record")]
     records = [rule.record for rule in rules]
