@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from generator import notes
 from generator.model import Artifact, Plan
+from generator.routing.watched import LESS
 from generator.runbooks import branches, looks, markdown, numbers, silence
 from generator.runbooks.looks import Look
 from generator.runbooks.topics import Kind, Topic, related, topics
@@ -92,8 +93,10 @@ class View:
 
     @property
     def held_back(self) -> bool:
-        """Whether some alert of the SLO is silent while this page fires."""
-        return any(each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related)
+        """Whether some alert of the SLO is silent while this page fires, as inhibition has it."""
+        return self.topic.severity not in LESS and any(
+            each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related
+        )
 
     @property
     def reach(self) -> Duration | None:

@@ -194,9 +194,12 @@ def test_the_end_of_a_silence_is_that_of_this_alert_alone() -> None:
         assert end.endswith(f"""'alertname="TooManyErrors"' 'sloth_id="{service}-requests"')""")
 
 
-def test_where_no_ticket_is_made_none_is_held_back() -> None:
-    found = pages(spec(with_alerting(ticket_alert={"disable": True})))
-    assert "still**" not in found["too-many-errors.md"]
+@pytest.mark.parametrize(
+    "changes",
+    [{"ticket_alert": {"disable": True}}, {"page_alert": {"labels": {"severity": "warning"}}}],
+)
+def test_where_no_ticket_is_held_back_none_is_said_to_be(changes: dict[str, Any]) -> None:
+    assert "still**" not in pages(spec(with_alerting(**changes)))["too-many-errors.md"]
 
 
 def test_missing_data_is_looked_for_under_the_labels_that_the_spec_asks_for() -> None:
