@@ -9,7 +9,7 @@ from generator import names, panels
 from generator.dashboards import parts, shell, stages, variables
 from generator.dashboards.facts import Facts
 from generator.dashboards.parts import GREEN, ORANGE, RED, YELLOW, Frame, at, below, over_time
-from generator.dashboards.selection import Selection
+from generator.dashboards.selection import firing
 from generator.dashboards.tables import Column, columns
 from generator.panels import Board
 from slos.schema import contract
@@ -42,8 +42,8 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
         for label in ("probe", "path")
     )
     variables.add(board, (variables.source(), *chosen))
-    services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}"'
-    shell.mark_alerts(board, Selection(facts, services).firing(f'{names.ID}=""'))
+    services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}", {names.ID}=""'
+    shell.mark_alerts(board, firing(facts, services))
     shell.row(board, 100, "Verdicts and stages", [*_verdicts(), *stages.panels_of(CHOSEN)])
     shell.row(board, 101, "Schedule and canary", _schedule())
     shell.row(board, 102, "Left behind", _left())

@@ -9,7 +9,7 @@ from generator import names, panels
 from generator.dashboards import parts, shell, variables
 from generator.dashboards.facts import Facts
 from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, Frame, at, below, now, over_time
-from generator.dashboards.selection import Selection
+from generator.dashboards.selection import firing
 from generator.dashboards.tables import Column, columns
 from generator.panels import Board
 from slos.schema import contract
@@ -41,8 +41,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     board = shell.begun(BOARD, _SAYS, span="30d", others=others)
     known = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     variables.add(board, (variables.source(), variables.several("scenario", known)))
-    service = f'{names.SERVICE}="{contract.SERVICE}"'
-    shell.mark_alerts(board, Selection(facts, service).firing())
+    shell.mark_alerts(board, firing(facts, f'{names.SERVICE}="{contract.SERVICE}"'))
     shell.row(board, 100, "Results", [_ages(facts), _running()])
     shell.row(board, 101, "Throughput", [_throughput(facts), _throughput_runs(facts)])
     shell.row(board, 102, "Efficiency of scaling", list(_efficiency(facts)))

@@ -51,8 +51,8 @@ class Selection:
         return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels))
 
     def firing(self, *matchers: str) -> str:
-        """Alerts that fire; a heartbeat always does, and says nothing by it."""
-        return self.of("ALERTS", FIRING, *self.facts.no_heartbeat, *matchers)
+        """Alerts of what is chosen that fire."""
+        return firing(self.facts, *matchers, self.chosen, *_by(self.facts.run_labels))
 
     def pages(self) -> str:
         """Alerts that wake somebody, with an SLO or without."""
@@ -87,6 +87,11 @@ class Selection:
             f"{found} * on ({key}) group_left ({names.RUNBOOK_URL}) {told}"
             f" or {found} unless on ({key}) {names.ALERT_INFO}"
         )
+
+
+def firing(facts: Facts, *matchers: str) -> str:
+    """Alerts that fire; a heartbeat always does, and says nothing by it."""
+    return _selector("ALERTS", FIRING, *facts.no_heartbeat, *matchers)
 
 
 def of_slo(facts: Facts) -> Selection:

@@ -145,6 +145,18 @@ def test_labels_of_the_run_and_of_groups_are_variables() -> None:
     assert all(f"slo:current_burn_rate:ratio{{{chosen}}}" in expr for expr in measured)
 
 
+def test_what_is_marked_in_graphs_is_chosen_by_variables_that_are_there() -> None:
+    documents = [path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml"))]
+    run = planned(*documents, settings=Settings(defaults=Defaults(extra_labels={"env": "a"})))
+    found = boards.of_plans(run.plans)
+    assert len(found) == 4
+    for board in found.values():
+        named = {each["name"] for each in board["templating"]["list"]}
+        for note in board["annotations"]["list"]:
+            assert set(re.findall(r"\$\{?(\w+)", note["expr"])) <= named, board["uid"]
+            parse(note["expr"])
+
+
 def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
     recorded = _recorded()
     contracted = {
