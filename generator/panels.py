@@ -49,6 +49,20 @@ COMPLETED = Place(Board.SCENARIOS, 30)
 EFFICIENCY = Place(Board.SCENARIOS, 20)
 AGE = Place(Board.SCENARIOS, 1)
 
+# What specs of this repository record beside the contract; drawn where it is recorded.
+MEANWHILE: Mapping[str, Place] = {
+    f"{contract.PREFIX}{name}": Place(Board.SCENARIOS, 40 + number)
+    for number, name in enumerate(
+        (
+            "resource_utilization_ratio",
+            "stage_share_ratio",
+            "load_fairness_ratio",
+            "replicas_awaited",
+            "degradation_ratio",
+        )
+    )
+}
+
 # The panel that draws what an alert reads; of several metrics, the first in this order decides.
 _DRAWN: Mapping[str, Place] = {
     contract.CANARY_REQUESTS: CANARY,
@@ -67,6 +81,7 @@ _DRAWN: Mapping[str, Place] = {
     contract.CHECKS: CHECKS,
     contract.STAGE_DURATION: STAGES,
     contract.PROBE_RUNS: VERDICTS,
+    **MEANWHILE,
 }
 _OF_OURS = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
 # Variables that are there in any case; a label of that name needs another.

@@ -24,7 +24,11 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     """The dashboard."""
     slo = selection.of_slo(facts)
     board = shell.begun(BOARD, _SAYS, span="24h", others=others)
-    chosen = (variables.service(), *variables.run_labels(facts, one=True), variables.slo())
+    chosen = (
+        variables.service_with_slos(),
+        *variables.run_labels(facts, one=True),
+        variables.slo(),
+    )
     variables.add(board, (variables.source(), *chosen, *variables.grouping(facts)))
     shell.mark_alerts(board, slo.of("ALERTS", FIRING))
     for panel in (*_figures(slo), _sli(slo), _burn_rates(slo), budget.burn_down(slo)):
@@ -138,12 +142,14 @@ def _counted(slo: Selection, name: names.OfStep) -> str:
 
 def _latency(slo: Selection) -> timeseries.Panel:
     says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
+    # Without a unit the number is as the metric has it, which is never wrong.
+    unit = units.Seconds if slo.facts.seconds else units.Short
     measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
     panel = parts.graph(
         Frame(24, "P50, P95, P99", says, 24),
         parts.over_time(f"max by ({names.QUANTILE}) ({measured})", f"P{{{{{names.QUANTILE}}}}}"),
         parts.over_time(f"max({slo.of(names.LATENCY_TARGET)})", "target"),
-        unit=units.Seconds,
+        unit=unit,
     ).no_value("this SLO has no latency")
     for quantile, color in _QUANTILE_COLORS.items():
         panel.override_by_name(f"P{quantile}", parts.painted(color))

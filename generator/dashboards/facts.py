@@ -1,13 +1,20 @@
 """What dashboards need to know of a run's specs; it does not grow with their number."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from generator import names
 from generator.model import Plan, RecordingRule
+from generator.routing.model import none_of
 from slos.schema.contract import PREFIX
 from slos.schema.plain import PlainAlert
 from slos.schema.units import Duration
+
+_OTHER_UNIT = re.compile(
+    r"_(?:ms|us|ns|millis|milliseconds|microseconds|nanoseconds|minutes|hours|bytes)(?:_bucket)?\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,7 @@ class Facts:
         grouping: labels that split some SLO.
         steps: in which events are counted, each once.
         latency: whether some SLO has quantiles.
+        seconds: whether all of those are of seconds, as far as their names say.
         probe: whether some rule reads what slo-probe exports.
         recorded: names of metrics that some rule records.
         alerts: those that belong to no SLO.
@@ -28,9 +36,16 @@ class Facts:
     grouping: tuple[str, ...] = ()
     steps: tuple[Duration, ...] = ()
     latency: bool = False
+    seconds: bool = True
     probe: bool = False
     recorded: frozenset[str] = frozenset()
     alerts: tuple[PlainAlert, ...] = ()
+
+    @property
+    def no_heartbeat(self) -> tuple[str, ...]:
+        """The matcher that leaves out alerts that always fire, if there are any."""
+        always = [alert.name for alert in self.alerts if alert.heartbeat]
+        return (str(none_of(names.ALERT, always)),) if always else ()
 
     def limit(self, *read: str) -> Decimal | None:
         """The threshold of the plain alert whose query holds all these texts, if there is one."""
@@ -48,6 +63,9 @@ def of(plans: Sequence[Plan]) -> Facts:
         grouping=tuple(sorted({label for slo in slos for label in slo.signal.by} - of_run)),
         steps=tuple(sorted({slo.steps.fine for slo in slos})),
         latency=any(slo.signal.histogram for slo in slos),
+        seconds=not any(
+            _OTHER_UNIT.search(slo.signal.histogram.buckets) for slo in slos if slo.signal.histogram
+        ),
         probe=any(PREFIX in rule.expr for rule in rules),
         recorded=frozenset(rule.record for rule in rules if isinstance(rule, RecordingRule)),
         alerts=tuple(_plain(plans)),

@@ -10,14 +10,12 @@ from generator import names, panels
 from generator.dashboards import parts, selection, shell, variables
 from generator.dashboards.facts import Facts
 from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, YELLOW, Frame, at, below
-from generator.dashboards.selection import FIRING, Selection
+from generator.dashboards.selection import Selection
 from generator.dashboards.tables import Column, columns
 from generator.panels import Board, Place
 
 BOARD = Board.OVERVIEW
 _SAYS = "Budgets, burn rates and alerts of all SLOs."
-_PAGE = f'{names.SLOTH_SEVERITY}="page"'
-_OTHER = f'{names.SLOTH_SEVERITY}!="page"'
 # Ten times the burn rate counts up to this; what burns too fast outweighs what is merely spent.
 _BURN_AT_MOST = 90
 
@@ -28,7 +26,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     board = shell.begun(BOARD, _SAYS, span="6h", others=others)
     chosen = (variables.service(), *variables.run_labels(facts, one=False))
     variables.add(board, (variables.source(), *chosen))
-    shell.mark_alerts(board, every.of("ALERTS", FIRING, _PAGE), title="Pages")
+    shell.mark_alerts(board, every.pages(), title="Pages")
     for figure in _figures(every):
         board.with_panel(figure)
     board.with_panel(_firing(every, "SLO"))
@@ -63,10 +61,10 @@ def _figures(every: Selection) -> list[stat.Panel]:
         (1, "SLOs", f"count({slos})", "Promises that are kept watch over.", (below(BLUE),)),
         (2, "Budget gone", _count(f"{left} <= 0"), "SLOs with nothing left.", _any(RED)),
         (3, "Burning", _count(f"{burn} > 1"), "SLOs that spend more than they may.", _any(ORANGE)),
-        (4, "Pages firing", _count(every.of("ALERTS", FIRING, _PAGE)), "Someone is up.", _any(RED)),
+        (4, "Pages firing", _count(every.pages()), "Someone is up.", _any(RED)),
         (
-            5, "Other alerts firing", _count(every.of("ALERTS", FIRING, _OTHER)),
-            "Tickets, missing data, and alerts that belong to no SLO.", _any(ORANGE),
+            5, "Other alerts firing", _count(every.others()),
+            "Whatever wakes nobody: tickets, missing data. Heartbeats do not count.", _any(ORANGE),
         ),
         (
             6, "Without data", _count(f"{slos} unless on ({every.key}) {burn}"),
@@ -92,7 +90,7 @@ def _firing(every: Selection, title: str) -> table.Panel:
     """Alerts that fire, each with its way to the SLO and to the runbook."""
     says = (
         "Each alert leads to its runbook, each SLO to its detail. "
-        "An alert without an SLO belongs to the service alone."
+        "An alert without an SLO belongs to the service alone. A heartbeat is always here."
     )
     labels = f"{names.ALERT}, {names.SEVERITY}, {every.identity}, {names.RUNBOOK_URL}"
     since = every.alerts("ALERTS_FOR_STATE")
@@ -131,13 +129,13 @@ def hurts(every: Selection) -> str:
     def filled(expr: str) -> str:
         return f"({expr} or {base})"
 
-    def fires(matcher: str) -> str:
-        return filled(f"(count by ({by}) ({every.of('ALERTS', FIRING, matcher)}) > bool 0)")
+    def fires(alerts: str) -> str:
+        return filled(f"(count by ({by}) ({alerts}) > bool 0)")
 
     burn = filled(f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})")
     left = filled(f"1 - min by ({by}) ({every.of(names.BUDGET_REMAINING)})")
     return (
-        f"1000 * {fires(_PAGE)} + 100 * {fires(_OTHER)}"
+        f"1000 * {fires(every.pages())} + 100 * {fires(every.others())}"
         f" + clamp(10 * {burn}, 0, {_BURN_AT_MOST}) + 9 * clamp({left}, 0, 1)"
     )
 
@@ -173,13 +171,14 @@ def _of_each(every: Selection) -> tuple[str, ...]:
     left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
     burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
     days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
+    of_slos = f'{names.ID}!=""'
     return (
         hurts(every),
         left,
         burn,
         f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
         f"floor(min by ({by}) ({every.of(names.PERIOD_EVENTS_REMAINING)}))",
-        f"count by ({by}) ({every.of('ALERTS', FIRING)})",
+        f"count by ({by}) ({every.firing(of_slos)})",
         f"max by ({by}) ({every.of(names.OBJECTIVE)})",
     )
 

@@ -9,7 +9,7 @@ from generator import names, panels
 from generator.dashboards import parts, shell, stages, variables
 from generator.dashboards.facts import Facts
 from generator.dashboards.parts import GREEN, ORANGE, RED, YELLOW, Frame, at, below, over_time
-from generator.dashboards.selection import FIRING
+from generator.dashboards.selection import firing
 from generator.dashboards.tables import Column, columns
 from generator.panels import Board
 from slos.schema import contract
@@ -34,7 +34,7 @@ _VERDICT_COLORS = {
 }
 
 
-def built(_: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     """The dashboard."""
     board = shell.begun(BOARD, _SAYS, span="6h", others=others)
     chosen = (
@@ -43,7 +43,7 @@ def built(_: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     )
     variables.add(board, (variables.source(), *chosen))
     services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}", {names.ID}=""'
-    shell.mark_alerts(board, f"ALERTS{{{FIRING}, {services}}}")
+    shell.mark_alerts(board, firing(facts, services))
     shell.row(board, 100, "Verdicts and stages", [*_verdicts(), *stages.panels_of(CHOSEN)])
     shell.row(board, 101, "Schedule and canary", _schedule())
     shell.row(board, 102, "Left behind", _left())

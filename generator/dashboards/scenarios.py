@@ -9,7 +9,7 @@ from generator import names, panels
 from generator.dashboards import parts, shell, variables
 from generator.dashboards.facts import Facts
 from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, Frame, at, below, now, over_time
-from generator.dashboards.selection import FIRING
+from generator.dashboards.selection import firing
 from generator.dashboards.tables import Column, columns
 from generator.panels import Board
 from slos.schema import contract
@@ -23,17 +23,15 @@ _THROUGHPUT, _SCALABILITY, _STRESS = (
 )
 _MOST = f"{contract.THROUGHPUT}{{{_STRESS}}}"
 _DAY = 86400
-# What the specs of this repository record beside the contract, drawn where it is recorded.
-_RECORDED = (
-    ("agent_sre_validation_resource_utilization_ratio", "resource", units.PercentUnit,
-     "Resources", "The busiest container, as a share of its limit."),
-    ("agent_sre_validation_stage_share_ratio", "stage", units.PercentUnit,
+# How each of `panels.MEANWHILE` is drawn.
+_DRAWN = (
+    ("resource", units.PercentUnit, "Resources", "The busiest container, as a share of its limit."),
+    ("stage", units.PercentUnit,
      "Where the time goes", "The own time of each stage, as a share of all."),
-    ("agent_sre_validation_load_fairness_ratio", "", units.PercentUnit,
+    ("", units.PercentUnit,
      "Fairness of the load", "1 when all pods work the same, 1/n when one of n does it all."),
-    ("agent_sre_validation_replicas_awaited", "", units.Short,
-     "Replicas awaited", "Wanted by the autoscaler and not ready."),
-    ("agent_sre_validation_degradation_ratio", "", parts.BURN,
+    ("", units.Short, "Replicas awaited", "Wanted by the autoscaler and not ready."),
+    ("", parts.BURN,
      "A hundred at once beside ten", "How many times as long the P95 of a hundred alerts takes."),
 )  # fmt: skip
 
@@ -43,7 +41,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     board = shell.begun(BOARD, _SAYS, span="30d", others=others)
     known = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     variables.add(board, (variables.source(), variables.several("scenario", known)))
-    shell.mark_alerts(board, f'ALERTS{{{FIRING}, {names.SERVICE}="{contract.SERVICE}"}}')
+    shell.mark_alerts(board, firing(facts, f'{names.SERVICE}="{contract.SERVICE}"'))
     shell.row(board, 100, "Results", [_ages(facts), _running()])
     shell.row(board, 101, "Throughput", [_throughput(facts), _throughput_runs(facts)])
     shell.row(board, 102, "Efficiency of scaling", list(_efficiency(facts)))
@@ -212,12 +210,13 @@ def _breaking_runs() -> Iterator[timeseries.Panel]:
 
 def _beside(facts: Facts) -> Iterator[timeseries.Panel]:
     """What the specs record of resources and scaling while load comes."""
-    for number, (metric, by, unit, title, says) in enumerate(_RECORDED):
+    drawn = zip(panels.MEANWHILE.items(), _DRAWN, strict=True)
+    for (metric, place), (by, unit, title, says) in drawn:
         if metric in facts.recorded:
             expr = f"max by ({by}) ({metric})"
             legend = f"{{{{{by}}}}}" if by else title
             yield parts.graph(
-                Frame(40 + number, title, says, 12), over_time(expr, legend), unit=unit
+                Frame(place.panel, title, says, 12), over_time(expr, legend), unit=unit
             )
 
 

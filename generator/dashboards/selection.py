@@ -6,6 +6,22 @@ from generator import names, panels
 from generator.dashboards.facts import Facts
 
 FIRING = 'alertstate="firing"'
+# What routing goes by: these severities first, then those of Sloth.
+_NAMED = "critical|warning|info"
+_PAGES = (
+    (f'{names.SEVERITY}="critical"',),
+    (
+        f'{names.SEVERITY}!~"{_NAMED}"',
+        f'{names.SLOTH_SEVERITY}="page"',
+    ),
+)
+_OTHERS = (
+    (f'{names.SEVERITY}=~"warning|info"',),
+    (
+        f'{names.SEVERITY}!~"{_NAMED}"',
+        f'{names.SLOTH_SEVERITY}!="page"',
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,18 @@ class Selection:
         """Series that are one for each SLO."""
         return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels))
 
+    def firing(self, *matchers: str) -> str:
+        """Alerts of what is chosen that fire."""
+        return firing(self.facts, *matchers, self.chosen, *_by(self.facts.run_labels))
+
+    def pages(self) -> str:
+        """Alerts that wake somebody, with an SLO or without."""
+        return " or ".join(self.firing(*severity) for severity in _PAGES)
+
+    def others(self) -> str:
+        """Alerts that fire and wake nobody."""
+        return " or ".join(self.firing(*severity) for severity in _OTHERS)
+
     def split(self, metric: str, *matchers: str) -> str:
         """Series that are one for each group of an SLO."""
         within = _by(self.facts.grouping)
@@ -59,6 +87,11 @@ class Selection:
             f"{found} * on ({key}) group_left ({names.RUNBOOK_URL}) {told}"
             f" or {found} unless on ({key}) {names.ALERT_INFO}"
         )
+
+
+def firing(facts: Facts, *matchers: str) -> str:
+    """Alerts that fire; a heartbeat always does, and says nothing by it."""
+    return _selector("ALERTS", FIRING, *facts.no_heartbeat, *matchers)
 
 
 def of_slo(facts: Facts) -> Selection:

@@ -27,10 +27,15 @@ def source() -> dashboard.DatasourceVariable:
 
 
 def service() -> dashboard.QueryVariable:
-    """Any number of services."""
-    # Whoever has SLOs, or alerts of its own; Sloth's own rules have the former only.
+    """Any number of services that have SLOs, or alerts of their own."""
+    # Sloth's own rules have the former only.
     either = f'{{__name__=~"{names.OBJECTIVE}|{names.ALERT_INFO}"}}'
     return several("service", f"label_values({either}, {names.SERVICE})")
+
+
+def service_with_slos() -> dashboard.QueryVariable:
+    """Any number of services of which each has an SLO to choose."""
+    return several("service", f"label_values({names.OBJECTIVE}, {names.SERVICE})")
 
 
 def slo() -> dashboard.QueryVariable:

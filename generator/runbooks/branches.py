@@ -13,9 +13,11 @@ from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
 from slos.schema.go_regex import Pattern
 from slos.schema.runbook import Step
+from slos.schema.units import Duration
 
 Value = TypeVar("Value", bound=StrEnum)
 _OPERATORS = {"Equal": "=", "Re": "=~"}
+_HALF_AN_HOUR = Duration.of(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,23 @@ def of(topic: Topic) -> Branches | None:
     if topic.kind is Kind.NO_DATA or (topic.plain and topic.firing.runbook.causes):
         return None
     read = _Read.of(topic)
-    return _verdicts(topic, read) or _stages(topic, read) or _checks(topic, read) or _calls(read)
+    over = _over(topic)
+    return (
+        _verdicts(topic, read, over)
+        or _stages(topic, read, over)
+        or _checks(topic, read, over)
+        or _calls(read, over)
+    )
+
+
+def _over(topic: Topic) -> Duration:
+    """As far back as the alert itself looks: a ticket may be about what was bad last night."""
+    if topic.conditions:
+        return topic.conditions[0].long
+    if topic.threshold:
+        return topic.threshold.over
+    reach = promql.reach_ms(topic.plain.query) if topic.plain else 0
+    return max(Duration(reach), _HALF_AN_HOUR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +132,14 @@ def _whole(matcher: ast.Matcher) -> Pattern:
     return Pattern(f"^(?:{matcher.value})$")
 
 
-def _verdicts(topic: Topic, read: _Read) -> Branches | None:
+def _verdicts(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     asked = read.values(contract.PROBE_RUNS, "verdict", Verdict)
     bad = [each for each in verdicts.SAYS if each in asked]
     if not bad:
         return None
     others = [each for each in verdicts.SAYS if each not in bad]
     selector = _narrowed(read, contract.PROBE_RUNS, f"verdict=~{promql.quoted('|'.join(bad))}")
-    query = f"sum by (probe, path, verdict) (increase({selector}[30m])) > 0"
+    query = f"sum by (probe, path, verdict) (increase({selector}[{over}])) > 0"
     each = _each(bad, verdicts.SAYS, topic.known.verdicts)
     return Branches("verdict", query, each, tuple(others))
 
@@ -139,31 +157,32 @@ def _narrowed(read: _Read, metric: str, matcher: str) -> str:
     return f"{metric}{{{','.join(chosen)}}}"
 
 
-def _stages(topic: Topic, read: _Read) -> Branches | None:
+def _stages(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     asked = read.values(contract.STAGE_DURATION, "stage", Stage)
     if topic.plain or len(asked) != 1:
         return None
     within = stages.WITHIN[asked[0]]
     chosen = promql.quoted("|".join(within))
     buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{chosen}}}"
-    query = f"histogram_quantile(0.95, sum by (stage, le) (rate({buckets}[30m])))"
+    # Who saw a stage decides what it holds.
+    query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{over}])))"
     return Branches("stage", query, _each(within, stages.SAYS, topic.known.stages))
 
 
-def _checks(topic: Topic, read: _Read) -> Branches | None:
+def _checks(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     if not read.reads(contract.CHECKS):
         return None
     asked = read.values(contract.CHECKS, "criterion", Criterion) or list(Criterion)
     chosen = "" if len(asked) == len(Criterion) else f",criterion=~{_any_of(asked)}"
     selector = f'{contract.CHECKS}{{result="fail"{chosen}}}'
-    query = f"sort_desc(sum by (criterion) (increase({selector}[1h])) > 0)"
+    query = f"sort_desc(sum by (criterion) (increase({selector}[{over}])) > 0)"
     return Branches("criterion", query, _each(asked, criteria.SAYS, topic.known.criteria))
 
 
-def _calls(read: _Read) -> Branches | None:
+def _calls(read: _Read, over: Duration) -> Branches | None:
     if not read.reads(contract.CANARY_REQUESTS):
         return None
-    query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[1h]))"
+    query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[{over}]))"
     return Branches("outcome", query, _each(CanaryOutcome, outcomes.SAYS, {}))
 
 

@@ -130,6 +130,15 @@ def metric(selector: str) -> str:
     return (node.name or "") if isinstance(node, ast.VectorSelector) else ""
 
 
+def spread(selector: str) -> str:
+    """Which values the labels of a selector have; empty where it asks for none."""
+    node = promql.parse(selector)
+    if not isinstance(node, ast.VectorSelector) or not node.name:
+        return ""
+    labels = dict.fromkeys(matcher.name for matcher in node.matchers.matchers)
+    return f"count by ({', '.join(labels)}) ({node.name})" if labels else ""
+
+
 def _wide(length: Duration) -> Duration:
     """Far enough back that a query over a length shows a course."""
     return max(length * 3, Duration.of(hours=6))

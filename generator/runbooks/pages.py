@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from generator import notes
 from generator.model import Artifact, Plan
+from generator.routing.watched import LESS
 from generator.runbooks import branches, looks, markdown, numbers, silence
 from generator.runbooks.looks import Look
 from generator.runbooks.topics import Kind, Topic, related, topics
@@ -86,9 +87,16 @@ class View:
         return looks.sources(self.topic.slo) if self.topic.slo else ()
 
     @property
-    def metrics(self) -> list[str]:
-        """The metric of each source."""
-        return [looks.metric(selector) for selector in self.sources]
+    def spreads(self) -> list[str]:
+        """Of each source, what tells which values its labels have."""
+        return [looks.spread(selector) for selector in self.sources]
+
+    @property
+    def held_back(self) -> bool:
+        """Whether some alert of the SLO is silent while this page fires, as inhibition has it."""
+        return self.topic.severity not in LESS and any(
+            each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related
+        )
 
     @property
     def reach(self) -> Duration | None:

@@ -14,21 +14,20 @@ _SHORT = Duration.of(hours=2)
 
 def command(topic: Topic) -> str:
     """The call of amtool, line by line."""
-    matchers = [_matcher(name, value) for name, value in labels(topic).items()]
     return " \\\n  ".join(
         [
             f"amtool silence add --alertmanager.url={shlex.quote(topic.known.alertmanager_url)}",
             f'--duration={length(topic)} --author="$USER" --comment="WHY, AND WHO LOOKS AT IT"',
-            *map(shlex.quote, matchers),
+            *_matchers(topic),
         ]
     )
 
 
 def expire(topic: Topic) -> str:
-    """How to end it before its time."""
+    """How to end it before its time, and no other silence of an alert of that name."""
     url = f"--alertmanager.url={shlex.quote(topic.known.alertmanager_url)}"
-    matcher = shlex.quote(_matcher("alertname", topic.name))
-    return f"amtool silence expire {url} $(amtool silence query -q {url} {matcher})"
+    matchers = " ".join(_matchers(topic))
+    return f"amtool silence expire {url} $(amtool silence query -q {url} {matchers})"
 
 
 def labels(topic: Topic) -> dict[str, str]:
@@ -43,6 +42,11 @@ def labels(topic: Topic) -> dict[str, str]:
 def length(topic: Topic) -> Duration:
     """An hour or two for what wakes people, a working day for the rest."""
     return _SHORT if topic.kind is Kind.PAGE or topic.severity == "critical" else _LONG
+
+
+def _matchers(topic: Topic) -> list[str]:
+    """Each as a word of a shell."""
+    return [shlex.quote(_matcher(name, value)) for name, value in labels(topic).items()]
 
 
 def _matcher(name: str, value: str) -> str:

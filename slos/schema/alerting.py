@@ -120,3 +120,14 @@ class Alerting(Wire):
                 "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
             )
         return self
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        """One series would be two alerts; no silence, runbook or panel tells them apart."""
+        ends = (("", self.page_alert), ("Ticket", self.ticket_alert), ("NoData", self.absent_alert))
+        names = [f"{self.name}{end}" for end, alert in ends if not alert.disable]
+        for alert in self.threshold_alerts:
+            if alert.name in names:
+                raise ValueError(f"two alerts are called {alert.name!r}; rename one of them")
+            names.append(alert.name)
+        return self

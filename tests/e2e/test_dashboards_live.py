@@ -17,6 +17,7 @@ import requests
 from exporter.live import processes
 from exporter.live.binaries import find
 from exporter.live.processes import Child, NotReadyError, announced, free_port
+from generator import names
 from generator.pipeline import Settings, render_one
 from slos.schema.contract import Verdict
 from tests.e2e import seldom
@@ -205,6 +206,9 @@ def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(shown
 
 def test_what_hurts_most_comes_first(shown: Shown) -> None:
     """Everything of the latency fails, so a page, other alerts, and its budget too are at worst."""
+    # Budgets come from a slower group than alerts.
+    budget = f'{names.BUDGET_REMAINING}{{sloth_id="{LATENCY}"}}'
+    shown.until(lambda: shown.ask("query", query=budget))
     scores = {
         row["metric"]["sloth_id"]: float(row["value"][1])
         for row in _cell(shown, "slo-overview", 11, "A")

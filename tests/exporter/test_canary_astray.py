@@ -29,7 +29,9 @@ async def test_one_that_a_runs_id_led_there_counts_for_the_run_as_a_wrong_one(
     assert call.finished_at is not None
 
 
-@pytest.mark.parametrize("place", ["/anything", "/health/x", "/slo-probe-0123456789abcdef0123456789abcdef"])
+@pytest.mark.parametrize(
+    "place", ["/anything", "/health/x", "/slo-probe-0123456789abcdef0123456789abcdef"]
+)
 async def test_one_of_a_stranger_counts_for_no_run(
     bench: Bench, client: aiohttp.ClientSession, place: str
 ) -> None:

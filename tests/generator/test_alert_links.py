@@ -78,6 +78,7 @@ def test_of_ours_the_right_one_is_taken_whatever_else_its_url_says(url: str, sta
     ("query", "place"),
     [
         ("max(agent_sre_validation_leak_verdict)", panels.LEAKS),
+        ("max(agent_sre_validation_resource_utilization_ratio)", Place(panels.Board.SCENARIOS, 40)),
         ("sum(increase(agent_sre_validation_missed_runs_total[15m]))", panels.MISSED),
         ("sum(rate(agent_sre_validation_stage_duration_seconds_count[1h]))", panels.STAGES),
         ("sum(agent_sre_validation_upstream)", panels.FIRING),

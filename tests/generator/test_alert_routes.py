@@ -91,6 +91,8 @@ def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
             "deployment": "agent-sre",
         },
         {"alertname": "TargetDown", "service": "agent-sre"},
+        # The Service that Knative makes for the pods of a revision.
+        {"alertname": "TargetDown", "service": "agent-sre-00007-private"},
     ],
     ids=lambda labels: labels["alertname"],
 )

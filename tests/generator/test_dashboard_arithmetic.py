@@ -9,6 +9,7 @@ import pytest
 from tests.generator import boards
 from tests.generator.evaluated import promtool_runs
 from tests.schema.specs import EVENTS, slo, spec
+from tests.schema.test_plain_alerts import alert
 
 BOARDS = boards.of(spec(slo(sli=EVENTS)))
 ID = 'sloth_id="shop-requests"'
@@ -97,3 +98,65 @@ def test_what_pages_hurts_more_than_what_burns_and_that_more_than_what_is_spent(
     ]
     evaluated(tmp_path, series, {"expr": expr, "eval_time": "5m", "exp_samples": samples})
     assert not re.search(r"\$", expr)
+
+
+def firing(name: str, severity: str = "", sloth: str = "", **labels: str) -> str:
+    every = {"alertname": name, "alertstate": "firing", "severity": severity, **labels}
+    every |= {"sloth_service": "shop", "sloth_severity": sloth}
+    said = ", ".join(f'{label}="{value}"' for label, value in every.items() if value)
+    return f"ALERTS{{{said}}}"
+
+
+HEARTBEAT = alert(
+    name="Alive", query="vector(1)", above=0, below=None, heartbeat=True, no_data="firing",
+    summary="alerting works, at {{ $value }}", example=[], quiet=None, firing=None,
+)  # fmt: skip
+PAGES = (
+    firing("Down", "critical"),
+    firing("Failing", "critical", "page", sloth_id="a", sloth_slo="a"),
+    firing("OfATeam", "pageteam", "page", sloth_id="b", sloth_slo="b"),
+    firing("WithoutSeverity", "", "page", sloth_id="b", sloth_slo="b"),
+)
+OTHERS = (
+    firing("Gone", "warning"),
+    firing("FailingTicket", "warning", "ticket", sloth_id="a", sloth_slo="a"),
+    firing("NoPageAnyMore", "warning", "page", sloth_id="a", sloth_slo="a"),
+    firing("Slack", "slack", "ticket", sloth_id="b", sloth_slo="b"),
+)
+
+
+def test_who_is_woken_is_counted_as_routing_has_it_and_no_heartbeat_is(tmp_path: Path) -> None:
+    found = boards.of(spec(slo(sli=EVENTS), alerts=[HEARTBEAT]))
+    series = dict.fromkeys((*PAGES, *OTHERS, firing("Alive", "critical")), "1x9")
+    counts = {4: len(PAGES), 5: len(OTHERS)}
+    asked = {
+        each.panel: each.expr.replace("$service", ".*")
+        for each in boards.queries(found["slo-overview"])
+        if each.panel in counts
+    }
+    checks = [
+        {"expr": asked[panel], "eval_time": "5m", "exp_samples": [{"labels": "{}", "value": n}]}
+        for panel, n in counts.items()
+    ]
+    evaluated(tmp_path, series, *checks)
+    # A band that never ends would cover whatever else fired.
+    notes = [each["expr"] for each in found["slo-overview"]["annotations"]["list"]]
+    assert notes
+    assert all('alertname!="Alive"' in expr for expr in notes)
+
+
+def test_the_table_of_slos_has_no_row_for_alerts_without_one(tmp_path: Path) -> None:
+    expr = query("slo-overview", 11, "F").replace("$service", ".*")
+    samples = [{"labels": f"{{{IDENTITY.format('a')}}}", "value": 1}]
+    series = {
+        firing("Down", "critical"): "1x9",
+        firing("Failing", "critical", "page", sloth_id="a", sloth_slo="a"): "1x9",
+    }
+    evaluated(tmp_path, series, {"expr": expr, "eval_time": "5m", "exp_samples": samples})
+
+
+def test_in_detail_every_service_has_an_slo_to_choose() -> None:
+    (service,) = [
+        each for each in BOARDS["slo-detail"]["templating"]["list"] if each["name"] == "service"
+    ]
+    assert service["query"] == "label_values(slo:objective:ratio, sloth_service)"

@@ -145,6 +145,18 @@ def test_labels_of_the_run_and_of_groups_are_variables() -> None:
     assert all(f"slo:current_burn_rate:ratio{{{chosen}}}" in expr for expr in measured)
 
 
+def test_what_is_marked_in_graphs_is_chosen_by_variables_that_are_there() -> None:
+    documents = [path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml"))]
+    run = planned(*documents, settings=Settings(defaults=Defaults(extra_labels={"env": "a"})))
+    found = boards.of_plans(run.plans)
+    assert len(found) == 4
+    for board in found.values():
+        named = {each["name"] for each in board["templating"]["list"]}
+        for note in board["annotations"]["list"]:
+            assert set(re.findall(r"\$\{?(\w+)", note["expr"])) <= named, board["uid"]
+            parse(note["expr"])
+
+
 def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
     recorded = _recorded()
     contracted = {
@@ -207,6 +219,19 @@ def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
         command = [sys.executable, "-c", code, *build, format_]
         ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
         assert ran.stdout.splitlines()[-1] == loaded, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit"),
+    [("wait_seconds", "s"), ("wait", "s"), ("wait_ms", "short"), ("reply_size_bytes", "short")],
+)
+def test_latency_is_in_seconds_unless_the_metric_is_not(metric: str, unit: str) -> None:
+    sli = {"latency": {"metric": metric, "threshold": 1}}
+    (panel,) = [
+        each for each in boards.panels(boards.of(spec(slo(sli=sli)))["slo-detail"])
+        if each["id"] == 24
+    ]  # fmt: skip
+    assert panel["fieldConfig"]["defaults"]["unit"] == unit
 
 
 def test_rules_of_one_slo_say_what_dashboards_draw() -> None:

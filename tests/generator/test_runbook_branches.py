@@ -80,3 +80,27 @@ def test_data_of_others_is_told_apart_as_any_service_is() -> None:
     text = pages(spec())["too-many-errors.md"]
     assert "**Everything is bad.**" in text
     assert "slo-probe" not in text
+
+
+def test_causes_are_looked_for_as_far_back_as_the_alert_looks() -> None:
+    high = {"name": "High", "above": "5%", "over": "3h"}
+    name = {"name": "TooManyErrors", "threshold_alerts": [high]}
+    found = pages(spec(slo(**PROBE, alerting=name), period="30d"))
+    for file, window in (
+        ("too-many-errors", "1h"),
+        ("too-many-errors-ticket", "1d"),
+        ("high", "3h"),
+    ):
+        (query,) = [each for each in read(found[f"{file}.md"]).queries if "(probe, path" in each]
+        assert f"[{window}])" in query
+    query = 'sum(increase(agent_sre_validation_probe_runs_total{verdict="lost"}[%s]))'
+    for reach, window in (("8h", "8h"), ("5m", "30m")):
+        one = alert(query=query % reach, below=None, above=0, quiet=0, firing=1, example=[])
+        assert f'verdict=~"lost"}}[{window}])' in pages(spec(alerts=[one]))["down.md"]
+
+
+def test_a_stage_is_shown_by_who_saw_it() -> None:
+    sli = {"probe": {"stage": "remediation_selection", "below": "10s"}}
+    text = pages(spec(slo(sli=sli)))["too-many-errors.md"]
+    assert "look at the label `source`" in text
+    assert "sum by (stage, source, le)" in text

@@ -106,6 +106,12 @@ def test_no_command_has_a_hole(page: Page) -> None:
         assert command.strip() == command
 
 
+@pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
+def test_who_changes_what_flux_applies_is_told_that_it_takes_that_back(page: Page) -> None:
+    changing = [text for text in page.code("sh") if re.search(r" patch ksvc | scale deploy", text)]
+    assert not changing or any("Flux" in line for line in page.lines)
+
+
 def test_what_is_known_of_agent_sre_is_on_every_page() -> None:
     """An alert whose spec says nothing would have the words of any service."""
     bare = [

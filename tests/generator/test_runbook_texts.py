@@ -187,6 +187,34 @@ def test_a_silence_names_the_slo_and_the_labels_of_the_run() -> None:
     assert "--duration=2h" in command
 
 
+def test_the_end_of_a_silence_is_that_of_this_alert_alone() -> None:
+    text = pages(spec(), spec(service="bank"))["too-many-errors.md"]
+    ends = [line for line in text.split("\n") if line.startswith("amtool silence expire")]
+    for service, end in zip(("shop", "bank"), ends, strict=True):
+        assert end.endswith(f"""'alertname="TooManyErrors"' 'sloth_id="{service}-requests"')""")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ticket_alert": {"disable": True}}, {"page_alert": {"labels": {"severity": "warning"}}}],
+)
+def test_where_no_ticket_is_held_back_none_is_said_to_be(changes: dict[str, Any]) -> None:
+    assert "still**" not in pages(spec(with_alerting(**changes)))["too-many-errors.md"]
+
+
+def test_missing_data_is_looked_for_under_the_labels_that_the_spec_asks_for() -> None:
+    query = 'sum(rate(hits_total{zone="a",code=~"%s"}[{{.window}}]))'
+    events = {"error_query": query % "5..", "total_query": query % ".*"}
+    found = page(spec(slo(sli={"events": events})), "too-many-errors-no-data.md")
+    assert "count by (zone, code) (hits_total)" in found.queries
+
+
+def test_who_reads_links_that_need_a_tunnel_is_told_so_before_the_first() -> None:
+    text = pages(spec(runbook={"access": ["make tunnel"]}))["too-many-errors.md"]
+    assert text.index("*First five minutes* is done") < text.index("](http://localhost:9090/graph")
+    assert "*First five minutes* is done" not in pages(spec())["too-many-errors.md"]
+
+
 def test_alerts_of_one_name_share_a_page() -> None:
     text = pages(spec(), spec(service="bank"))["too-many-errors.md"]
     assert text.count("\n# TooManyErrors\n") == 2

@@ -205,6 +205,17 @@ def test_threshold_alerts_are_checked(change: dict[str, object]) -> None:
     assert f"threshold_alerts[0].{next(iter(change))}" in problem.message
 
 
+@pytest.mark.parametrize("name", ["Slow", "SlowTicket", "SlowNoData", "Late"])
+def test_two_alerts_of_one_slo_have_two_names(name: str) -> None:
+    limits = [{"name": each, "above": "5%", "over": "1h"} for each in ("Late", name)]
+    alerting = {"name": "Slow", "threshold_alerts": limits}
+    problem = problem_of_slo(alerting=alerting)
+    assert f"two alerts are called {name!r}" in problem.message
+    off = {each: {"disable": True} for each in ("page_alert", "ticket_alert", "absent_alert")}
+    if name != "Late":
+        assert problems_of(spec(slo(alerting={**alerting, **off}))) == []
+
+
 def test_sloths_plugin_chains_are_understood() -> None:
     chain = {"overridePrevious": True, "chain": [{"id": "a", "config": {"b": [1]}, "priority": -1}]}
     found = parsed(spec(slo(plugins=chain), slo_plugins=chain))

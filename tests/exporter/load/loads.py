@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -67,7 +68,8 @@ async def over(prober: Prober, name: str) -> dict[str, Any]:
     """Wait until nothing runs any more; gives the newest result."""
 
     async def rests() -> bool:
-        return (await state(prober))["running"] is None
+        status, text = await prober.get("/-/scenario")  # who lost the lease stands by for a moment
+        return status == HTTPStatus.OK and json.loads(text)["running"] is None
 
     await until_true(rests)
     newest: dict[str, Any] = (await state(prober))["results"][name][0]
