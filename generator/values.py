@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -80,9 +81,18 @@ class HoursType(click.ParamType[Hours | None]):
 
 
 def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """An address that can be asked over HTTP."""
-    if value is not None and not value.startswith(("http://", "https://")):
+    """An address that can be asked over HTTP; it is shown when something fails, so no secrets."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        whole = False
+    if not whole or parts.query or parts.fragment:
         raise click.BadParameter("write it like http://localhost:9090")
+    if "@" in parts.netloc:
+        raise click.BadParameter("write it without user and password, like http://localhost:9090")
     return value
 
 

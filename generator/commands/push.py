@@ -81,6 +81,7 @@ def mimir(
       slo-rules push mimir --address http://mimir:8080 --id team-a --dry-run
       slo-rules push mimir specs --address http://mimir:8080 --id team-a
     """
+    _assert_whole(options, prune=prune)
     settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
     plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
     report.problems(plans.problems)
@@ -88,8 +89,8 @@ def mimir(
         click.echo("nothing was sent", err=True)
         sys.exit(1)
     wanted = changes.wanted(pipeline.render_folder(plans.plans, "mimir", settings))
-    ruler = Ruler(address, _credentials(tenant), prefix)
     try:
+        ruler = Ruler(address, _credentials(tenant), prefix)
         todo = list(changes.changes(ruler.rules(), wanted, prune=prune))
     except RulerError as error:
         click.echo(f"error: {error}", err=True)
@@ -100,9 +101,17 @@ def mimir(
     sys.exit(1 if failed is not None else 0)
 
 
+def _assert_whole(options: dict[str, Any], *, prune: bool) -> None:
+    """Whoever names some of the specs must not lose the rules of all others."""
+    some = options["fs_include"] or options["fs_exclude"]
+    if prune and (some or not all(path.is_dir() for path in inputs_of(options))):
+        raise click.UsageError("--prune takes folders of all the specs, not some of the files")
+
+
 def _credentials(tenant: str) -> Credentials:
     variables = ("MIMIR_API_USER", "MIMIR_API_KEY", "MIMIR_AUTH_TOKEN")
-    return Credentials(tenant, *(os.environ.get(name, "") for name in variables))
+    # A secret that was read from a file often ends in a line break.
+    return Credentials(tenant, *(os.environ.get(name, "").strip() for name in variables))
 
 
 def _told(todo: list[Change]) -> int | None:
