@@ -131,7 +131,7 @@ class Ruler:
             return answer
         said = _printable(" ".join(answer.text.split()))[:_LONGEST] or answer.reason
         hint = _HINTS.get(answer.status_code, "")
-        if "limit" in said:
+        if "rule group" in said and "limit" in said:
             hint = "raise the tenant's limits -ruler.max-rule-groups-per-tenant or "
             hint += "-ruler.max-rules-per-rule-group"
         raise RulerError(f"{self.address} answered {answer.status_code}: {said}" + _tail(hint))

@@ -68,6 +68,12 @@ def test_whatever_is_no_success_is_a_failure_and_moves_no_cursor(specs: Path, st
     assert "\x1b" not in told.output
 
 
+def test_a_limit_on_requests_is_not_taken_for_one_on_rules(specs: Path) -> None:
+    with running(Saying(says=(429, "rate limit exceeded"))) as ruler:
+        told = call("push", "mimir", specs, "--address", ruler.url)
+    assert (told.exit_code, "fewer requests" in told.output) == (1, True)
+
+
 @pytest.mark.parametrize(
     "address",
     [
