@@ -1,11 +1,12 @@
 """Settings of every probe that sends alerts: how long to wait for what becomes of them. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
+from exporter import waiting
 from exporter.fields import Length
+from exporter.means import Targets
 from exporter.rhythm import Rhythm
 from exporter.watch import Patience
-from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
 
@@ -20,22 +21,10 @@ class Sending(Rhythm):
     """End-to-end time above which an execution is late. Default: the end_to_end target of the
     specs, so that verdict and SLO agree."""
 
-    def findings(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:
+    def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """Faults that only show beside the specs."""
-        late_after = self.late_after or targets.get(Stage.END_TO_END)
-        if late_after is None:
-            message = "late_after is not set and no spec has a target for end_to_end"
-            yield "late_after", message, "list the spec under specs, or set late_after: 60s"
-        elif not late_after < self.timeout:
-            message = f"late_after {late_after} is not below timeout {self.timeout}"
-            yield "late_after", message, "raise timeout, or an execution can never be late"
+        return waiting.findings(self, targets)
 
-    def patience(self, targets: Mapping[Stage, Duration]) -> Patience:
+    def patience(self, targets: Targets) -> Patience:
         """What a run waits for, in seconds."""
-        late_after = self.late_after or targets[Stage.END_TO_END]
-        return Patience(
-            timeout=float(self.timeout.seconds),
-            settle=float(self.settle.seconds),
-            late_after=float(late_after.seconds),
-            max_send_lag=float(self.max_send_lag.seconds),
-        )
+        return waiting.patience(self, targets)

@@ -36,7 +36,7 @@ def main() -> None:
 
     \b
     Examples:
-      slo-rules build                          slos/ to rules/, every format
+      slo-rules build                          slos/ to rules/, every usual format
       slo-rules build api.yaml -o -            one spec, rules to the terminal
       slo-rules build specs -o out --format operator
       slo-rules check                          problems, and drift of rules/

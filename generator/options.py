@@ -20,8 +20,7 @@ from generator.profiles import profiles
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_SPECS = Path("slos")
-_RULES = "rules"
+_SPECS, _RULES = Path("slos"), "rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ _READING = (
         "--default-slo-period",
         type=values.DurationType(),
         default=Defaults().period,
-        show_default="30d",
+        show_default=True,
         help="The period of SLOs that name none.",
     ),
     click.option(
@@ -109,7 +108,7 @@ _READING = (
         "--scrape-interval",
         type=values.DurationType(),
         default=Defaults().scrape_interval,
-        show_default="30s",
+        show_default=True,
         help="How often metrics are scraped, where the spec does not say.",
     ),
 )
@@ -150,13 +149,14 @@ _MAKING = (
         "--namespace",
         default=OutputSettings().namespace,
         show_default=True,
+        callback=values.namespace,
         help="Namespace of Kubernetes objects.",
     ),
     click.option(
         "--object-label",
         "object_labels",
         multiple=True,
-        callback=values.pairs,
+        callback=values.object_labels,
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
@@ -190,7 +190,8 @@ def request_of(options: dict[str, Any]) -> Request:
     inputs = inputs_of(options)
     out = options["out"] or (STDOUT if as_written else _RULES)
     # Sloth writes a file for a file and a folder for a folder, whatever its name.
-    to_file = not any(map(_is_folder, inputs)) if as_written else _is_yaml(out)
+    is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
+    to_file = not any(map(_is_folder, inputs)) if as_written else is_yaml
     to_file = to_file and not _is_folder(Path(out))
     format_ = options["format_"]
     if format_ and not formats()[format_].ONE_FILE and (to_file or out == STDOUT):
@@ -238,10 +239,6 @@ def _settings(options: dict[str, Any]) -> Settings:
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),
     )
-
-
-def _is_yaml(out: str) -> bool:
-    return Path(out).suffix.lower() in {".yaml", ".yml"}
 
 
 def _is_folder(path: Path) -> bool:

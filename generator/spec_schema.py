@@ -1,7 +1,7 @@
 """What a spec may say, as JSON Schema for editors and as a page for people; both from the types.
 
 The types' own checks say more than JSON Schema can, so a spec that an editor takes may still be
-refused by `slo-rules check`; one that an editor refuses always is.
+refused by `slo-rules check`. One that an editor refuses always is, but for numbers in quotes.
 """
 
 import ast

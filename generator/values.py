@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -18,6 +19,11 @@ from slos.schema.wire import Labels
 
 OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
 """The hours that hold unless another are given, as one would write them."""
+
+_DNS_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL_TEXT = re.compile("[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_LONGEST_PREFIX = 253
 
 _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
 
@@ -80,9 +86,18 @@ class HoursType(click.ParamType[Hours | None]):
 
 
 def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """An address that can be asked over HTTP."""
-    if value is not None and not value.startswith(("http://", "https://")):
+    """An address that can be asked over HTTP; it is shown when something fails, so no secrets."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        whole = False
+    if not whole or parts.query or parts.fragment:
         raise click.BadParameter("write it like http://localhost:9090")
+    if "@" in parts.netloc:
+        raise click.BadParameter("write it without user and password, like http://localhost:9090")
     return value
 
 
@@ -92,6 +107,26 @@ def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
     if not all(key and equals for key, equals, _ in split):
         raise click.BadParameter("write it as key=value")
     return {key: value for key, _, value in split} or None
+
+
+def namespace(_: click.Context, __: click.Parameter, value: str) -> str:
+    """A namespace of Kubernetes; empty leaves it to whoever applies."""
+    if value and not _DNS_LABEL.fullmatch(value):
+        raise click.BadParameter("a namespace is up to 63 of a-z, 0-9 and -, like prometheus")
+    return value
+
+
+def object_labels(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str] | None:
+    """`key=value`, repeated, as Kubernetes takes labels; None when none was given."""
+    found = pairs(context, parameter, values)
+    for key, value in (found or {}).items():
+        prefix, slash, name = key.rpartition("/")
+        known = not slash or (len(prefix) <= _LONGEST_PREFIX and _DNS_NAME.fullmatch(prefix))
+        if not (known and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")):
+            raise click.BadParameter(f"Kubernetes takes no label {key}={value}")
+    return found
 
 
 def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

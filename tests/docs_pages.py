@@ -1,6 +1,7 @@
 """The pages of the documentation, and what they show: YAML, commands and their output."""
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ PROGRAMS = (
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
+_INDENTED_YAML = re.compile(r"^( {4}\w+:\n(?: {4}.*\n?)+)", re.MULTILINE)
 _INLINE = re.compile(r"`((?:slo-rules|slo-probe) [a-z][^`]*)`")
 _COMMENT = re.compile(r"\s+# .*$|\s{3,}\S.*$")
 
@@ -55,6 +57,21 @@ def blocks(kind: str) -> list[Block]:
         for found, text in _FENCED.findall(page.read_text())
         if found == kind
     ]
+
+
+def indented_yaml() -> list[Block]:
+    """Pieces of YAML in indented code: what begins with a key alone on its line."""
+    return [
+        Block(page, "yaml", textwrap.dedent(text))
+        for page in PAGES
+        for text in _INDENTED_YAML.findall(_FENCED.sub("", page.read_text()))
+    ]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind a `#`: its headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
 def commands() -> list[Command]:

@@ -8,8 +8,9 @@ import yaml
 
 from exporter.config import load
 from generator.pipeline import Settings, Source, plan
+from slos.schema import contract
 from slos.schema.problem import errors
-from tests.docs_pages import PAGES, ROOT, Block, blocks
+from tests.docs_pages import PAGES, ROOT, Block, anchors, blocks, indented_yaml
 
 _YAML = blocks("yaml")
 
@@ -63,8 +64,48 @@ def test_what_belongs_to_other_programs_is_yaml_at_least(block: Block) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for target, _, anchor in re.findall(r"\]\(([^)#:]*)(#([^)]+))?\)", page.read_text()):
+        place = page.parent / target if target else page
+        assert place.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(place), f"{page.name} links to {target}#{anchor}"
+
+
+def test_the_readme_leads_to_every_page_once() -> None:
+    links = re.findall(r"\]\(([^)]+\.md)\)", (ROOT / "README.md").read_text())
+    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.parent.name == "docs"]
+    assert sorted(set(links) & set(pages)) == sorted(pages)
+    assert len(links) == len(set(links))
+
+
+def test_every_piece_of_a_spec_that_a_check_page_shows_is_taken() -> None:
+    pieces = indented_yaml()
+    assert {each.page.parent.name for each in pieces} == {"checks"}
+    for each in pieces:
+        document = {**yaml.safe_load(blocks("yaml")[0].text), **yaml.safe_load(each.text)}
+        text = yaml.safe_dump(document).encode()
+        planned = plan([Source(each.id, PurePosixPath("page.yaml"), text)], Settings())
+        assert errors(planned.problems) == []
+        assert f"check: {each.page.stem}," in each.text
+
+
+def test_addresses_of_the_prober_in_a_cluster_are_those_of_its_pages() -> None:
+    found = [
+        (page.name, address)
+        for page in PAGES
+        for address in re.findall(r"http://slo-probe\.prometheus\.svc[\w.:]*", page.read_text())
+    ]
+    assert found
+    assert [each for each in found if not each[1].endswith(":9108")] == []
+
+
+def test_the_page_about_the_prober_names_every_metric() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text()
+    names = {
+        value.removeprefix(contract.PREFIX)
+        for value in vars(contract).values()
+        if isinstance(value, str) and value.startswith(contract.PREFIX) and value != contract.PREFIX
+    }
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_every_make_target_that_is_named_exists() -> None:

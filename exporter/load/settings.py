@@ -3,10 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 
+from exporter import waiting
 from exporter.fields import Length, Section
 from exporter.means import Targets
 from exporter.watch import Patience
-from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
 
@@ -33,20 +33,8 @@ class Load(Section):
 
     def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """What is wrong beside the specs, as key, message and hint."""
-        late_after = self.late_after or targets.get(Stage.END_TO_END)
-        if late_after is None:
-            message = "late_after is not set and no spec has a target for end_to_end"
-            yield "late_after", message, "list the spec under specs, or set late_after: 60s"
-        elif not late_after < self.timeout:
-            message = f"late_after {late_after} is not below timeout {self.timeout}"
-            yield "late_after", message, "raise timeout, or an execution can never be late"
+        return waiting.findings(self, targets)
 
     def patience(self, targets: Targets) -> Patience:
         """What an event waits for, in seconds."""
-        late_after = self.late_after or targets[Stage.END_TO_END]
-        return Patience(
-            timeout=float(self.timeout.seconds),
-            settle=float(self.settle.seconds),
-            late_after=float(late_after.seconds),
-            max_send_lag=float(self.max_send_lag.seconds),
-        )
+        return waiting.patience(self, targets)

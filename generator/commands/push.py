@@ -10,7 +10,7 @@ import click
 from generator import build, pipeline, report, values
 from generator.load import STDOUT
 from generator.mimir import changes
-from generator.mimir.changes import Act, Change
+from generator.mimir.changes import Act, Change, Namespaces
 from generator.mimir.ruler import Credentials, Ruler, RulerError
 from generator.options import (
     defaults_of,
@@ -57,7 +57,9 @@ def command() -> None:
     metavar="PATH",
     help="Where Mimir serves Prometheus' API.",
 )
-@click.option("--prune", is_flag=True, help="Also remove namespaces slo-* no spec makes any more.")
+@click.option(
+    "--prune", is_flag=True, help="Also remove namespaces slo-* that none of the specs makes."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would change; exit 1 if anything.")
 @click.option("--json", "as_json", is_flag=True, help="The changes as JSON on stdout.")
 def mimir(
@@ -81,15 +83,10 @@ def mimir(
       slo-rules push mimir --address http://mimir:8080 --id team-a --dry-run
       slo-rules push mimir specs --address http://mimir:8080 --id team-a
     """
-    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
-    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
-    report.problems(plans.problems)
-    if plans.broken:
-        click.echo("nothing was sent", err=True)
-        sys.exit(1)
-    wanted = changes.wanted(pipeline.render_folder(plans.plans, "mimir", settings))
-    ruler = Ruler(address, _credentials(tenant), prefix)
+    _assert_whole(options, prune=prune)
+    wanted = _wanted(options)
     try:
+        ruler = Ruler(address, _credentials(tenant), prefix)
         todo = list(changes.changes(ruler.rules(), wanted, prune=prune))
     except RulerError as error:
         click.echo(f"error: {error}", err=True)
@@ -100,9 +97,28 @@ def mimir(
     sys.exit(1 if failed is not None else 0)
 
 
+def _assert_whole(options: dict[str, Any], *, prune: bool) -> None:
+    """Whoever names some of the specs must not lose the rules of all others."""
+    some = options["fs_include"] or options["fs_exclude"]
+    if prune and (some or not all(path.is_dir() for path in inputs_of(options))):
+        raise click.UsageError("--prune takes folders of all the specs, not some of the files")
+
+
+def _wanted(options: dict[str, Any]) -> Namespaces:
+    """What the specs give; ends the program where they are broken."""
+    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
+    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
+    report.problems(plans.problems)
+    if plans.broken:
+        click.echo("nothing was sent", err=True)
+        sys.exit(1)
+    return changes.wanted(pipeline.render_folder(plans.plans, "mimir", settings))
+
+
 def _credentials(tenant: str) -> Credentials:
     variables = ("MIMIR_API_USER", "MIMIR_API_KEY", "MIMIR_AUTH_TOKEN")
-    return Credentials(tenant, *(os.environ.get(name, "") for name in variables))
+    # A secret that was read from a file often ends in a line break.
+    return Credentials(tenant, *(os.environ.get(name, "").strip() for name in variables))
 
 
 def _told(todo: list[Change]) -> int | None:

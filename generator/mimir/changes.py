@@ -1,6 +1,7 @@
 """What it takes to make a ruler's groups those of some rule files. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +18,7 @@ Namespaces = Mapping[str, Mapping[str, Group]]
 """Groups by namespace and name."""
 
 _DURATIONS = ("interval", "for", "keep_firing_for")
+_NOTHING: tuple[object, ...] = (None, "", {}, [], 0, "0s")
 
 
 class Act(StrEnum):
@@ -82,13 +84,12 @@ def _comparable(group: Group) -> dict[str, Any]:
 
 def _plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """`1m0s` is `1m`; what is empty may as well not be there."""
-    kept = {key: value for key, value in mapping.items() if value not in (None, "", {}, [], 0)}
+    kept = {key: _trimmed(value) for key, value in mapping.items() if value not in _NOTHING}
     for key in _DURATIONS:
-        if key in kept:
-            length = Duration.parse(str(kept[key])).ms
-            kept.pop(key)
-            kept.update({key: length} if length else {})
-    return {key: _trimmed(value) for key, value in kept.items()}
+        # What is missing, or no duration of ours, stays as it is.
+        with suppress(KeyError, ValueError):
+            kept[key] = Duration.parse(str(kept[key])).ms
+    return kept
 
 
 def _trimmed(value: object) -> object:

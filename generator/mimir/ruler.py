@@ -1,5 +1,6 @@
 """The ruler API of a running Mimir; the only place here that reaches the network."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,12 +35,20 @@ class Credentials:
         user: of basic authentication; the tenant where it is empty and there is a key.
         key: its password.
         token: a bearer token, instead of both.
+
+    Raises:
+        RulerError: when tenant or token hold what no header can; the text does not show it.
     """
 
     tenant: str = ""
     user: str = ""
     key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for name, value in (("tenant", self.tenant), ("MIMIR_AUTH_TOKEN", self.token)):
+            if not (value.isascii() and value.isprintable() and value == value.strip()):
+                raise RulerError(f"{name} may hold nothing but printable ASCII, no space around it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,9 @@ class Ruler:
         if answer.status_code == requests.codes.not_found and "no rule groups" in answer.text:
             return {}
         try:
-            namespaces = yaml.safe_load(self._fine(answer).text) or {}
-            return {
-                namespace: {group["name"]: group for group in groups}
-                for namespace, groups in namespaces.items()
-            }
-        except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            # Bytes: it names no charset, and a guess would make text of others differ from ours.
+            return _namespaces(yaml.safe_load(self._fine(answer).content) or {})
+        except (yaml.YAMLError, RecursionError, AttributeError, KeyError, TypeError) as error:
             raise RulerError(f"{self.address} answers with something else than rules") from error
 
     def apply(self, change: Change) -> None:
@@ -81,6 +87,9 @@ class Ruler:
             RulerError: when that was refused.
         """
         path = "/" + quote(change.namespace, safe="")
+        if {change.namespace, change.name} & {"", ".", ".."}:
+            # In an address these would mean the namespace, or all of them.
+            raise RulerError("no address can name it; remove it with mimirtool")
         if change.group is None:
             self._fine(self._ask("DELETE", f"{path}/{quote(change.name, safe='')}"))
         else:
@@ -88,44 +97,62 @@ class Ruler:
             self._fine(self._ask("POST", path, data=body.encode()))
 
     def _ask(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
-        url = f"{self.address.rstrip('/')}{self.prefix}/config/v1/rules{path}"
+        base = "/".join(part.strip("/") for part in (self.address, self.prefix) if part.strip("/"))
         try:
             # A redirected POST would become a GET, and seem to have worked.
             return requests.request(
                 method,
-                url,
-                headers=self._headers(),
-                auth=self._basic(),
+                f"{base}/config/v1/rules{path}",
+                auth=self._signed,
                 timeout=_TIMEOUT,
                 allow_redirects=False,
                 **more,
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise RulerError(f"cannot reach {self.address}: {_cause(error)}") from error
 
-    def _headers(self) -> Mapping[str, str]:
-        headers = {"Content-Type": "application/yaml"}
-        if self.credentials.tenant:
-            headers["X-Scope-OrgID"] = self.credentials.tenant
-        if self.credentials.token:
-            headers["Authorization"] = f"Bearer {self.credentials.token}"
-        return headers
-
-    def _basic(self) -> tuple[str, str] | None:
+    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """With all its headers; last, or requests would put what ~/.netrc has over them."""
         given = self.credentials
-        return (given.user or given.tenant, given.key) if given.key else None
+        request.headers["Content-Type"] = "application/yaml"
+        if given.tenant:
+            request.headers["X-Scope-OrgID"] = given.tenant
+        if given.token:
+            request.headers["Authorization"] = f"Bearer {given.token}"
+        elif given.key:
+            pair = f"{given.user or given.tenant}:{given.key}"
+            request.headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        return request
 
     def _fine(self, answer: requests.Response) -> requests.Response:
         if answer.is_redirect:
             raise RulerError(f"{self.address} leads to {answer.headers['Location']}; give that one")
-        if answer.ok:
+        if answer.status_code < requests.codes.multiple_choices:
             return answer
-        said = " ".join(answer.text.split())[:_LONGEST] or answer.reason
+        said = _printable(" ".join(answer.text.split()))[:_LONGEST] or answer.reason
         hint = _HINTS.get(answer.status_code, "")
-        if "limit" in said:
+        if "rule group" in said and "limit" in said:
             hint = "raise the tenant's limits -ruler.max-rule-groups-per-tenant or "
             hint += "-ruler.max-rules-per-rule-group"
         raise RulerError(f"{self.address} answered {answer.status_code}: {said}" + _tail(hint))
+
+
+def _namespaces(answer: Any) -> Namespaces:  # noqa: ANN401 - whatever YAML may say
+    found = {
+        str(namespace): {str(group["name"]): group for group in groups}
+        for namespace, groups in answer.items()
+    }
+    rules = [
+        rule for groups in found.values() for group in groups.values() for rule in group["rules"]
+    ]
+    if not all(isinstance(rule, Mapping) for rule in rules):
+        raise TypeError("a rule is a mapping")
+    return found
+
+
+def _printable(text: str) -> str:
+    """What others wrote, without what would move a terminal's cursor."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _tail(hint: str) -> str:

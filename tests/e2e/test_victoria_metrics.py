@@ -4,6 +4,7 @@ What the two count differs where a counter begins or restarts, and by how a step
 are cut at its borders; over a period it must be the same.
 """
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.benchmarks import counters, prometheus, recording, tsdb
 from tests.benchmarks.counters import ERRORS, TOTAL, Counter, Run
 from tests.benchmarks.methods import Method, Target, ours
 from tests.benchmarks.timeline import HOUR, MINUTE, SCRAPE, SECOND, START
+from tests.benchmarks.tsdb import tool
 from tests.e2e import victoria
 from tests.e2e.victoria import Labels
 
@@ -111,6 +113,16 @@ def _at_zero(_: RuleGroup) -> int:
 def _recorded(method: Method) -> list[str]:
     rules = (rule for group in method.groups for rule in group.rules)
     return sorted({rule.record for rule in rules if isinstance(rule, RecordingRule)})
+
+
+def test_vmalert_takes_every_rule_of_this_repository() -> None:
+    rules = Path(__file__).parents[2] / "rules" / "prometheus"
+    assert len(list(rules.glob("*.yaml"))) > 3
+    done = subprocess.run(
+        [tool("vmalert"), "-dryRun", f"-rule={rules}/*.yaml"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
 
 
 def test_every_series_is_recorded_on_both_under_the_same_labels(both: Both) -> None:

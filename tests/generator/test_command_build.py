@@ -125,11 +125,25 @@ def test_kubernetes_objects_carry_namespace_and_labels() -> None:
     assert document["metadata"]["labels"]["release"] == "kube-prometheus-stack"
     own = call(
         *("build", "-o", "-", "--format", "operator"),
-        *("--namespace", "mon", "--object-label", "a=b", "--object-label", "c=d=e"),
+        *("--namespace", "mon", "--object-label", "a=b", "--object-label", "example.org/c=d.e"),
     )
     metadata = yaml.safe_load(own.stdout)["metadata"]
     assert metadata["namespace"] == "mon"
-    assert metadata["labels"] == {"a": "b", "c": "d=e"}
+    assert metadata["labels"] == {"a": "b", "example.org/c": "d.e"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--namespace=Bad_NS", "--namespace=a.b", f"--namespace={'a' * 64}"),
+        *("--object-label=a", "--object-label=a b=c", "--object-label=a=b=c"),
+        *("--object-label=/a=b", "--object-label=A/a=b", "--object-label=a=-"),
+    ],
+)
+def test_what_no_cluster_would_take_is_a_matter_of_usage(work: Path, option: str) -> None:
+    result = call("build", "--format", "vmrule", "-o", "out", option)
+    assert (result.exit_code, option.partition("=")[0] in result.output) == (2, True)
+    assert not (work / "out").exists()
 
 
 def test_the_kustomization_lists_every_object(work: Path) -> None:

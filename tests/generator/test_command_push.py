@@ -40,10 +40,7 @@ def test_the_ruler_has_then_exactly_what_the_file_of_that_format_says(
 ) -> None:
     pushed = push(ruler, specs)
     assert pushed.exit_code == 0, pushed.output
-    document = yaml.safe_load(
-        call("build", specs / "shop.yaml", "--format", "mimir", "-o", specs.parent / "out").output
-        or "null"
-    )
+    call("build", specs / "shop.yaml", "--format", "mimir", "-o", specs.parent / "out")
     document = yaml.safe_load((specs.parent / "out" / "shop.yaml").read_text())
     assert document["namespace"] == NAMESPACE
     assert list(ruler.groups["team"][NAMESPACE].values()) == document["groups"]
@@ -63,6 +60,7 @@ def test_what_the_ruler_writes_differently_is_no_change(ruler: FakeRuler, specs:
         group["interval"] = f"{group['interval']}0s" if group["interval"][-1] == "m" else "60s"
         for rule in group["rules"]:
             rule.setdefault("labels", {})
+            rule.setdefault("for", "0s")
             rule["expr"] += "\n"
     assert "nothing to change" in push(ruler, specs).output
 
@@ -97,6 +95,13 @@ def test_rules_of_others_are_left_alone_and_old_namespaces_until_pruned(
     push(ruler, specs, "--prune")
     assert set(ruler.groups["team"]) == {"theirs", NAMESPACE}
     assert ruler.groups["others"] == {"slo-old": {"theirs": group}}
+
+
+def test_some_of_the_specs_are_never_taken_for_all_of_them(ruler: FakeRuler, specs: Path) -> None:
+    for some in ([specs / "shop.yaml"], [specs, "--fs-include", "shop"]):
+        told = call("push", "mimir", *some, "--address", ruler.url, "--prune")
+        assert (told.exit_code, "--prune takes folders" in told.output) == (2, True)
+    assert not ruler.asked
 
 
 def test_a_dry_run_sends_nothing_and_says_what_it_would_do(ruler: FakeRuler, specs: Path) -> None:

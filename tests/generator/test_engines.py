@@ -64,6 +64,20 @@ def test_files_for_mimir_name_their_namespace_one_for_each_spec(specs: Path) -> 
     assert {name: found["groups"] for name, found in files.items()} == groups(specs)
 
 
+def test_mimir_needs_no_higher_limit_than_its_page_says() -> None:
+    root = Path(__file__).parents[2]
+    assert (
+        "| `-ruler.max-rules-per-rule-group` | 20 | about 25:"
+        in (root / "docs" / "engines.md").read_text()
+    )
+    sizes = [
+        len(group["rules"])
+        for path in (root / "rules" / "prometheus").glob("*.yaml")
+        for group in yaml.safe_load(path.read_text())["groups"]
+    ]
+    assert 20 < max(sizes) <= 25
+
+
 def test_engines_are_built_on_request_only(specs: Path) -> None:
     out = specs.parent / "rules"
     assert call("build", specs, "-o", out).exit_code == 0
