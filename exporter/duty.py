@@ -109,10 +109,13 @@ async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
     def may_send() -> bool:
         return keeper.holding
 
+    after = loaded.config.canary.reachable_after
     with contextlib.closing(station.canary.dup()) as canary:  # who serves on it closes it
         async with (
             core(loaded, station.face, canary, may_send=may_send) as made,
-            contextlib.aclosing(Shift(made, may_send=may_send)) as shift,
+            contextlib.aclosing(
+                Shift(made, may_send=may_send, after=float(after.seconds) if after else 0.0)
+            ) as shift,
         ):
             site.scraped = made.courier.scraped
             try:
