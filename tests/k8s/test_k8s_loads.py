@@ -1,13 +1,16 @@
 """The very commands of the CronJobs, given to a prober with an overlay's own scenarios."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.exporter.house import SELDOM, House, Prober, house
 from tests.exporter.load.loads import QUICK, by_probe, over
-from tests.exporter.program import Ended, ended, start
+from tests.exporter.program import Ended, ended, free_port, start
+from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
 
 SOON: Json = {"within": "1s", "linger": "200ms"}
@@ -58,6 +61,34 @@ async def test_the_nightly_job_ends_well_beside_a_stand_in(tmp_path: Path) -> No
         async with at.prober() as prober:
             done = await _job(built, "throughput", prober)
             assert (done.code, "throughput: met" in done.out) == (0, True), done
+
+
+async def test_the_stand_in_serves_where_its_pod_says_and_agent_sre_calls(tmp_path: Path) -> None:
+    pod: Any = dict(with_component("linear-stand-in", tmp_path, of="pro").pods())["linear-stand-in"]
+    (container,) = pod["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    (mount,) = container["volumeMounts"]
+    files, moved = TlsFiles(tmp_path), {number: free_port() for number in ports.values()}
+    text = " ".join(container["args"]).replace(mount["mountPath"], str(tmp_path))
+    for number, other in moved.items():
+        text = text.replace(f"0.0.0.0:{number}", f"127.0.0.1:{other}")
+    process = await start(*text.split())
+    try:
+        assert process.stdout
+        async with asyncio.timeout(30):
+            assert (await process.stdout.readline()).startswith(b"listening on ")
+        async with aiohttp.ClientSession() as session:
+            for probe in ("readinessProbe", "livenessProbe"):
+                asked = container[probe]["httpGet"]
+                url = f"http://127.0.0.1:{moved[ports[asked['port']]]}{asked['path']}"
+                async with session.get(url) as reply:
+                    assert reply.status == 200
+            url = f"https://127.0.0.1:{moved[ports['https']]}/graphql"
+            async with session.post(url, json={}, ssl=files.client()) as reply:
+                assert reply.status == 401, "Linear asks for a key"
+    finally:
+        process.terminate()
+        await ended(process)
 
 
 async def test_a_job_does_not_fail_because_agent_sre_does(tmp_path: Path) -> None:
