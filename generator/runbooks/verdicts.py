@@ -42,6 +42,7 @@ SAYS: Mapping[Verdict, str] = {
     ),
     Verdict.UNKNOWN: (
         "the prober's own fault, so it says nothing of the service: `prober_restarted`, "
-        "`shutdown`, `internal_error`, `canary_down`, `prober_stalled` (no CPU), `sent_late`."
+        "`shutdown`, `internal_error`, `canary_down`, `prober_stalled` (no CPU), `sent_late`, "
+        "`lease_lost` (another prober sends)."
     ),
 }
