@@ -1,5 +1,6 @@
 """The Jobs that ask for loads: when, how long, of whom, and never two at once."""
 
+import copy
 import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
-from exporter.config import Config
+from exporter.config import Config, load
 from exporter.http_source.settings import SourceSettings
 from exporter.load.config import configured, refusal
 from slos.schema.contract import Scenario
 from tests.k8s.manifests import OVERLAYS, Json, Manifests, overlay, sections, with_component
+from tests.k8s.moved import moved
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 ISSUES_ARE_KNOWN = 280
@@ -127,6 +130,17 @@ def test_a_stand_in_for_linear_wakes_what_linear_itself_would_not_take(
     section = Config.model_validate(built.config | sections()).scenarios
     assert set(configured(section)) == set(Scenario)
     assert [refusal(section, each) for each in configured(section).values()] == [None] * 3
+
+
+@pytest.mark.parametrize("name", ["pro", "studio"])
+def test_the_sections_of_the_stand_in_fit_into_an_overlay(name: str, tmp_path: Path) -> None:
+    built = overlay(name)
+    there = copy.deepcopy(built.one("ConfigMap", "slo-probe-config"))
+    (file,) = there["data"]
+    there["data"][file] = yaml.safe_dump(built.config | sections())
+    loaded, problems = load(moved(Manifests(name, [there, built.one("Deployment")]), tmp_path).file)
+    assert loaded
+    assert problems == []
 
 
 @EVERY_OVERLAY

@@ -8,8 +8,10 @@ from pathlib import Path
 import bcrypt
 from aiohttp import web
 
+from exporter.load.result import Result, State
+from slos.schema.contract import Scenario
 from tests.exporter.conftest import Serve
-from tests.exporter.house import SELDOM, house
+from tests.exporter.house import SELDOM, house, until
 from tests.exporter.load.loads import QUICK, scenarios
 from tests.exporter.program import call, ended, start
 from tests.exporter.tls_files import TlsFiles
@@ -61,19 +63,21 @@ async def test_one_that_is_told_to_stop_before_the_answer_stops_what_has_begun(
         if request.method == "POST":
             begins.set()
             await may_answer.wait()
-        return web.json_response({}, status=202)
+        return web.json_response(begun.as_json(), status=202)
 
+    begun = Result("0", Scenario.STRESS, State.RUNNING, 0.0, unit="")
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", page)
     process = await start("scenario", "stress", "--at", await serving(app))
     async with asyncio.timeout(30):
         await begins.wait()
     process.send_signal(signal.SIGTERM)
-    # The signal is on its way before the answer is.
-    await asyncio.sleep(0.2)
+    status = Path(f"/proc/{process.pid}/status")
+    await until(lambda: "ShdPnd:\t0000000000000000" in status.read_text())
     may_answer.set()
     told = await ended(process)
-    assert (told.code, asked) == (2, ["POST", "DELETE"]), told
+    assert told.code == 2
+    assert (asked[0], asked[-1]) == ("POST", "DELETE"), told
 
 
 async def test_what_is_no_prober_and_what_is_no_url_are_said_in_one_line(
