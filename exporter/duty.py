@@ -20,6 +20,7 @@ from exporter.face import Face
 from exporter.journal import JournalInUseError
 from exporter.lease.keeper import LeaseKeeper
 from exporter.load.archive import Archive
+from exporter.load.brake import Stop
 from exporter.load.desk import Desk
 from exporter.orders import Orders
 from exporter.reload import Reloader, Source
@@ -109,10 +110,13 @@ async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
     def may_send() -> bool:
         return keeper.holding
 
+    after = loaded.config.canary.reachable_after
     with contextlib.closing(station.canary.dup()) as canary:  # who serves on it closes it
         async with (
             core(loaded, station.face, canary, may_send=may_send) as made,
-            contextlib.aclosing(Shift(made, may_send=may_send)) as shift,
+            contextlib.aclosing(
+                Shift(made, may_send=may_send, after=float(after.seconds) if after else 0.0)
+            ) as shift,
         ):
             site.scraped = made.courier.scraped
             try:
@@ -138,9 +142,9 @@ class _Work:
         """Work by this configuration from now on."""
         self.desk.use(await self.shift.begin(loaded))
 
-    async def end(self, grace: float) -> None:
+    async def end(self, grace: float, *, why: Stop) -> None:
         """Let what is under way end, for some seconds."""
-        await asyncio.gather(self.shift.end(grace), self.desk.close(grace))
+        await asyncio.gather(self.shift.end(grace), self.desk.close(grace, why=why))
 
 
 async def _desk(loaded: Loaded, made: Core, may_send: Callable[[], bool]) -> Desk:
@@ -169,7 +173,8 @@ async def _work(loaded: Loaded, station: Station, work: _Work) -> Loaded:
             finally:
                 station.site.end_duty()
                 await reloader.close()
-                await work.end(float(reloader.current.config.shutdown_grace.seconds))
+                why = Stop.SHUTDOWN if station.orders.stop.is_set() else Stop.LEASE_LOST
+                await work.end(float(reloader.current.config.shutdown_grace.seconds), why=why)
     return reloader.current
 
 

@@ -25,6 +25,11 @@ class CanarySettings(Section):
     say 'canary': a synthetic alert never names a real function."""
     namespace: DnsLabel = "ai"
     """The namespace of the canary's Service. Default ai: where agent-sre runs."""
+    reachable_after: Length | None = None
+    """Time from the begin of the duty, when this prober says that it is ready, to the first event.
+    Default none. Behind a Service agent-sre reaches the canary only once a readiness probe has
+    found it ready and every node has heard of that; until then each event would be `lost`, and
+    agent-sre blamed for it. A load is not held back: who asks for one came through the Service."""
 
 
 class Web(Section):

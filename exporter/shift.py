@@ -28,11 +28,18 @@ class _Kept:
 
 
 class Shift:
-    """The configuration in use, from its first slot to its last run."""
+    """The configuration in use, from its first slot to its last run.
 
-    def __init__(self, core: Core, *, may_send: Callable[[], bool]) -> None:
+    Args:
+        core: what carries events.
+        may_send: whether this prober is the one that sends.
+        after: seconds from now for which slots are left out, and not missed: nobody was on duty.
+    """
+
+    def __init__(self, core: Core, *, may_send: Callable[[], bool], after: float = 0.0) -> None:
         self._core = core
         self._may_send = may_send
+        self._first_slot = core.face.clock.now() + after
         self._now: _Kept | None = None
         self._last: _Kept | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -116,7 +123,7 @@ class Shift:
 
     def _scheduler(self, made: Engine) -> Scheduler:
         async def turn(slot: Slot) -> None:
-            if self._may_send():
+            if slot.intended >= self._first_slot and self._may_send():
                 await made.runner.run(slot)
 
         shown = self._core.face

@@ -85,7 +85,7 @@ async def carried_out(asking: Asking, name: str, say: Callable[[Result, Step], N
     Raises:
         CannotRunError: it did not begin, or nothing is known of its end.
     """
-    status, text = await asking.ask("POST", f"/-/scenario/{name}")
+    status, text = await _begun(asking, name)
     if status != _ACCEPTED:
         raise CannotRunError(text.strip() or f"HTTP {status}")
     try:
@@ -96,6 +96,21 @@ async def carried_out(asking: Asking, name: str, say: Callable[[Result, Step], N
         return await _followed(asking, begun, say)
     except asyncio.CancelledError:
         await asking.ask("DELETE", "/-/scenario")
+        raise
+
+
+async def _begun(asking: Asking, name: str) -> tuple[int, str]:
+    """Ask for a scenario; when told to stop before the answer, stop what has begun by then.
+
+    Raises:
+        CannotRunError: there is no answer.
+    """
+    beginning = asyncio.ensure_future(asking.ask("POST", f"/-/scenario/{name}"))
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        if (await beginning)[0] == _ACCEPTED:
+            await asking.ask("DELETE", "/-/scenario")
         raise
 
 

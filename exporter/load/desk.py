@@ -107,10 +107,10 @@ class Desk:
             },
         }
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, *, why: Stop = Stop.SHUTDOWN) -> None:
         """Stop, and wait until everything on its way has its verdict, or the time is over."""
         task, face = self._task, self._core.face
-        if task is None or not self.stop(Stop.SHUTDOWN):
+        if task is None or not self.stop(why):
             return
         async with beside(keep_beating(face.pulse, face.clock)):
             aborting = asyncio.create_task(self._core.abort.wait())

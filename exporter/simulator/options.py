@@ -22,6 +22,13 @@ class OneLineErrors(click.Command):
         except click.UsageError as error:
             raise click.UsageError(error.format_message()) from error
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run; options that do not fit each other are told as briefly."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(error.format_message()) from error
+
 
 def address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, int]:
     """HOST:PORT as a pair; IPv6 hosts in brackets."""

@@ -64,6 +64,27 @@ async def test_only_the_holder_sends_and_after_a_kill_the_other_takes_over_witho
         assert len(runs) >= at.agent.executed.received
 
 
+async def test_who_takes_over_is_ready_for_a_while_before_it_sends(tmp_path: Path) -> None:
+    """Only a prober that is ready is called, and it takes a while until everybody knows."""
+    async with house(tmp_path) as at:
+        at.settings["canary"]["reachable_after"] = "2s"
+        file = at.write("second.yaml", canary={"listen": "127.0.0.1:0", "reachable_after": "2s"})
+        async with at.prober() as first:
+            await first.url("canary")
+            async with at.prober(file) as other:
+                await standing_by(other)
+                await until(lambda: at.agent.executed.received > 3)
+                assert (await first.stop()).code == 0
+                before = at.agent.executed.received
+                await ready(other)
+                seen = time.monotonic()
+                assert at.agent.executed.received == before
+                await until(lambda: at.agent.executed.received > before)
+                assert time.monotonic() - seen > 1
+                assert (await other.counts("missed_runs_total")).total() == 0
+                assert (await other.counts("probe_runs_total", "verdict"))["lost"] == 0
+
+
 async def test_a_holder_that_ends_hands_over_at_once(tmp_path: Path) -> None:
     async with house(tmp_path) as at, at.prober() as first:
         await first.url("canary")

@@ -1,5 +1,6 @@
 """The object for the operator: it is valid, and says what the configuration says."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from tests.generator.operator_merge import as_operator
 from tests.generator.routed import CAUSE, counted, files, probed
 from tests.schema.specs import slo, spec
 
-SCHEMA = yaml.safe_load(
-    (Path(__file__).parent / "crd/alertmanagerconfig_v1alpha1.yaml").read_text()
+_SCHEMAS = Path(__file__).parents[1] / "k8s" / "schemas"
+SCHEMA = json.loads(
+    (_SCHEMAS / "alertmanagerconfig-monitoring.coreos.com-v1alpha1.json").read_text()
 )
 EMPTY: dict[str, Any] = {
     "route": {"receiver": "null", "routes": []},

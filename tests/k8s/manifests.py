@@ -92,6 +92,13 @@ def with_component(name: str, folder: Path, *, of: str = "dev") -> Manifests:
     return Manifests(f"{of} with {name}", built(folder))
 
 
+def sections() -> Json:
+    """What a configuration says where a stand-in serves Linear."""
+    text = (K8S / "components" / "linear-stand-in" / "sections.yaml").read_text()
+    loaded: Json = yaml.safe_load(text)
+    return loaded
+
+
 def selects(selector: Json, labels: Json) -> bool:
     """Whether a label selector takes these labels; an empty one takes all."""
     assert set(selector) <= {"matchLabels", "matchExpressions"}

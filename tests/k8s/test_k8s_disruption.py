@@ -10,6 +10,8 @@ from exporter.config import Config
 from tests.k8s.manifests import OVERLAYS, Json, Manifests, overlay, selects, with_component
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+_KNOWN_EVERYWHERE = 5
+"""Seconds from a readiness probe to rules on every node, in a cluster that is well."""
 _AFTER_THE_RUNS = 2 + 5 + 5 + 2
 """Seconds: the last spans, a renewal under way, the Lease given up, the listeners."""
 
@@ -80,6 +82,15 @@ def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Pat
     (spread,) = built.prober["spec"]["topologySpreadConstraints"]
     assert selects(spread["labelSelector"], built.prober["metadata"]["labels"])
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway", "a cluster may have one node only"
+
+
+@EVERY_OVERLAY
+def test_nothing_is_sent_before_the_service_leads_to_the_prober(name: str) -> None:
+    built = overlay(name)
+    settings: Any = Config.model_validate(built.config)
+    probe = built.container["readinessProbe"]
+    found_ready = probe["periodSeconds"] + probe["timeoutSeconds"]
+    assert settings.canary.reachable_after.seconds >= found_ready + _KNOWN_EVERYWHERE
 
 
 def _grace(built: Manifests) -> float:

@@ -12,7 +12,7 @@ import yaml
 
 from tests.k8s.containerfile import read
 from tests.k8s.kubectl import kubectl
-from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, built, overlay
+from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, built, overlay, with_component
 from tests.k8s.validation import VERSIONS
 
 PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
@@ -72,6 +72,21 @@ def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: 
             **{k: v for k, v in secret["metadata"].items() if k == "creationTimestamp"},
         }
         assert list(secret["data"]) == [item["key"] for item in wanted["items"]]
+
+
+def test_the_certificate_that_the_page_asks_for_is_the_one_the_stand_in_waits_for(
+    tmp_path: Path,
+) -> None:
+    pod = dict(with_component("linear-stand-in", tmp_path).pods())["linear-stand-in"]
+    (volume,) = pod["spec"]["volumes"]
+    assert f"create secret tls {volume['secret']['secretName']} -n prometheus" in PAGE
+
+
+def test_the_jobs_that_the_page_begins_by_hand_are_there() -> None:
+    jobs = [word for words in COMMANDS for word in words if word.startswith("--from=cronjob/")]
+    assert jobs
+    for each in jobs:
+        assert overlay("dev").one("CronJob", each.partition("/")[2])
 
 
 def test_the_image_is_built_by_the_files_and_the_argument_there_are() -> None:

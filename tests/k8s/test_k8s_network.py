@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.k8s.manifests import OVERLAYS, Manifests, overlay, with_component
+from tests.k8s.manifests import OVERLAYS, Manifests, overlay, sections, selects, with_component
 from tests.k8s.reach import Pod, allowed
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
@@ -71,6 +71,31 @@ def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) ->
     prober = _prober(built)
     assert allowed(built, pods, prober, prober.ports["canary"])
     assert not allowed(built, pods, prober, prober.ports["web"])
+
+
+def test_a_stand_in_for_linear_is_called_over_tls_and_asked_by_the_prober_alone(
+    tmp_path: Path,
+) -> None:
+    built = with_component("linear-stand-in", tmp_path, of="pro")
+    labels = dict(built.pods())["linear-stand-in"]["metadata"]["labels"]
+    pod = dict(built.pods())["linear-stand-in"]["spec"]["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in pod["ports"]}
+    stand_in = Pod("prometheus", labels, ports=ports)
+    assert allowed(built, AGENT, stand_in, ports["https"])
+    assert allowed(built, _prober(built), stand_in, ports["http"])
+    assert not allowed(built, AGENT, stand_in, ports["http"]), "faults are set there"
+    for other in (PROMETHEUS, NEIGHBOUR, STRANGER, OUTSIDE):
+        assert not any(allowed(built, other, stand_in, port) for port in ports.values())
+    assert not allowed(built, stand_in, OUTSIDE, 443)
+    # What the prober hears and calls is as before.
+    assert allowed(built, _prober(built), AGENT, 8080)
+    assert not allowed(built, stand_in, _prober(built), 9108)
+    service = built.one("Service", "linear-stand-in")
+    asked = urlsplit(sections()["observers"]["linear"]["url"])
+    assert asked.hostname == "linear-stand-in.prometheus.svc.cluster.local"
+    (port,) = [each for each in service["spec"]["ports"] if each["port"] == (asked.port or 80)]
+    assert port["targetPort"] == "http"
+    assert selects({"matchLabels": service["spec"]["selector"]}, labels)
 
 
 @EVERY_OVERLAY

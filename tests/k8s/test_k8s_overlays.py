@@ -1,6 +1,7 @@
 """Every overlay builds, and everything in it would be taken by the API server."""
 
 import copy
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, Manifests, over
 from tests.k8s.validation import VERSIONS, validate
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+_MOST_IN_ANNOTATIONS = 250 * 1024
+"""Bytes: the API server's 256 KiB, and room for other annotations."""
 DIGEST = re.compile(r"slo-probe@sha256:[0-9a-f]{64}")
 
 
@@ -75,6 +78,26 @@ def test_every_overlay_applies_the_generated_rules(name: str) -> None:
     listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
     built = {each["metadata"]["name"] for each in overlay(name).all("PrometheusRule")}
     assert built == {f"slo-{stem}" for stem in listed - {"kustomization"}}
+
+
+@EVERY_OVERLAY
+def test_every_overlay_applies_the_generated_dashboards_and_the_routing(name: str) -> None:
+    dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
+    maps = {each["metadata"]["name"]: each for each in overlay(name).all("ConfigMap")}
+    assert dashboards
+    for each in dashboards:
+        shown = maps[f"grafana-dashboard-{each}"]
+        assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert list(shown["data"]) == [f"{each}.json"]
+    assert "slo-alertmanager-templates" in maps
+    assert overlay(name).one("AlertmanagerConfig", "slo-routing")
+
+
+@EVERY_OVERLAY
+def test_kubectl_can_remember_every_object_it_applied(name: str) -> None:
+    """`kubectl apply` keeps each as an annotation of itself, and refuses what is too large."""
+    for each in overlay(name).objects:
+        assert len(json.dumps(each, separators=(",", ":")).encode()) < _MOST_IN_ANNOTATIONS
 
 
 @EVERY_OVERLAY

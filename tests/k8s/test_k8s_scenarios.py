@@ -1,15 +1,25 @@
 """The Jobs that ask for loads: when, how long, of whom, and never two at once."""
 
+import copy
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
-from tests.k8s.manifests import OVERLAYS, Json, overlay
+from exporter.config import Config, load
+from exporter.http_source.settings import SourceSettings
+from exporter.load.config import configured, refusal
+from slos.schema.contract import Scenario
+from tests.k8s.manifests import OVERLAYS, Json, Manifests, overlay, sections, with_component
+from tests.k8s.moved import moved
 
 EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
-SCENARIOS = {"throughput", "stress", "scalability"}
+ISSUES_ARE_KNOWN = 280
+"""Seconds after which nothing more is expected of Linear, as the prober asks it by default."""
 _WEEK = 7 * 24 * 60
 _MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -63,9 +73,9 @@ def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(name: str)
         if job == "slo-probe":
             continue
         (container,) = pod["spec"]["containers"]
-        command, scenario, option, url = container["args"]
-        assert (command, option) == ("scenario", "--at")
-        assert scenario in SCENARIOS
+        command, scenario, *options, url = container["args"]
+        assert (command, options) == ("scenario", ["--any-result", "--at"])
+        assert scenario in set(Scenario)
         assert job == f"slo-probe-{scenario}"
         parts = urlsplit(url)
         meta = service["metadata"]
@@ -86,6 +96,70 @@ def test_no_job_is_repeated_left_running_or_kept_for_ever(name: str) -> None:
         assert 0 < spec["failedJobsHistoryLimit"] <= 5
 
 
+def _awake(built: Manifests) -> set[str]:
+    """The scenarios that are run by themselves."""
+    return {
+        each["metadata"]["name"].removeprefix("slo-probe-")
+        for each in built.all("CronJob")
+        if not each["spec"].get("suspend", False)
+    }
+
+
 def test_a_small_cluster_is_loaded_only_when_somebody_asks_for_it() -> None:
-    assert {spec.get("suspend") for spec in _jobs("dev").values()} == {True}
-    assert {spec.get("suspend") for spec in _jobs("studio").values()} == {None}
+    assert _awake(overlay("dev")) == set()
+
+
+@EVERY_OVERLAY
+def test_no_job_is_due_whose_scenario_the_prober_would_refuse(name: str) -> None:
+    section = Config.model_validate(overlay(name).config).scenarios
+    allowed = {
+        scenario for scenario, each in configured(section).items() if not refusal(section, each)
+    }
+    assert allowed, "something can be asked for by hand"
+    assert _awake(overlay(name)) <= allowed
+    if name != "dev":
+        assert _awake(overlay(name)) == {"stress"}, "throughput is more than Linear itself takes"
+
+
+@pytest.mark.parametrize("name", ["pro", "studio"])
+def test_a_stand_in_for_linear_wakes_what_linear_itself_would_not_take(
+    name: str, tmp_path: Path
+) -> None:
+    built = with_component("linear-stand-in", tmp_path, of=name)
+    assert _awake(built) == {"throughput", "stress"}
+    section = Config.model_validate(built.config | sections()).scenarios
+    assert set(configured(section)) == set(Scenario)
+    assert [refusal(section, each) for each in configured(section).values()] == [None] * 3
+
+
+@pytest.mark.parametrize("name", ["pro", "studio"])
+def test_the_sections_of_the_stand_in_fit_into_an_overlay(name: str, tmp_path: Path) -> None:
+    built = overlay(name)
+    there = copy.deepcopy(built.one("ConfigMap", "slo-probe-config"))
+    (file,) = there["data"]
+    there["data"][file] = yaml.safe_dump(built.config | sections())
+    loaded, problems = load(moved(Manifests(name, [there, built.one("Deployment")]), tmp_path).file)
+    assert loaded
+    assert problems == []
+
+
+@EVERY_OVERLAY
+def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(name: str) -> None:
+    settings = configured(Config.model_validate(overlay("pro").config | sections()).scenarios)
+    for job, spec in _jobs(name).items():
+        load: Any = settings[Scenario(job.removeprefix("slo-probe-"))]
+        verdict = float((load.timeout + load.settle).seconds)
+        steps = getattr(load, "rates", None) or load.levels
+        hold = float(load.hold.seconds) if hasattr(load, "hold") else 0.0
+        recovery = float(load.recover_within.seconds) if hasattr(load, "recover_within") else 0.0
+        longest = 2 * ISSUES_ARE_KNOWN + verdict + recovery
+        longest += len(steps) * (hold + verdict + float(load.rest.seconds))
+        assert longest < spec["jobTemplate"]["spec"]["activeDeadlineSeconds"], job
+
+
+@EVERY_OVERLAY
+def test_a_job_that_is_ended_has_time_to_stop_the_load(name: str) -> None:
+    one_request = SourceSettings(url="http://prober").timeout.seconds
+    for job, pod in overlay(name).pods():
+        if job != "slo-probe":
+            assert pod["spec"]["terminationGracePeriodSeconds"] > 2 * one_request

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from exporter.fields import Address
 from exporter.simulator import options
 from exporter.simulator.linear_api.faults import Faults
 from exporter.simulator.linear_api.server import running_linear_api
-from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear_api.settings import Https, Settings
 from exporter.simulator.serving import serve
 
 EPILOG = """
@@ -36,6 +37,7 @@ What it did so far:
 Examples:
   slo-probe simulate-linear --listen 127.0.0.1:0
   slo-probe simulate-linear --requests-per-hour 2500 --fault lag:1.5
+  slo-probe simulate-linear --https-listen 127.0.0.1:8443 --https-from folder
   slo-probe simulate --linear-url http://127.0.0.1:8001/graphql --linear-key-file key
 """
 """Shown below the options; `\\b` is click's mark for text it must not wrap."""
@@ -49,6 +51,31 @@ def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
         raise click.BadParameter(str(error)) from error
 
 
+def _optional_address(
+    ctx: click.Context, param: click.Parameter, text: str | None
+) -> Address | None:
+    return None if text is None else Address(*options.address(ctx, param, text))
+
+
+def _https(listen: Address | None, folder: Path | None) -> Https | None:
+    """Both, or neither.
+
+    Raises:
+        click.UsageError: one of them, or no certificate that can be used.
+    """
+    if listen is None and folder is None:
+        return None
+    if listen is None or folder is None:
+        raise click.UsageError("--https-listen and --https-from belong together")
+    found = Https(listen, folder)
+    try:
+        found.context()
+    except OSError as error:
+        hint = "it needs tls.crt and tls.key, PEM, that belong together"
+        raise click.UsageError(f"--https-from: no certificate in {folder}; {hint}") from error
+    return found
+
+
 @click.command(name="simulate-linear", cls=options.OneLineErrors, epilog=EPILOG)
 @click.option(
     "--listen",
@@ -57,6 +84,18 @@ def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
     show_default=True,
     callback=options.address,
     help="Address to serve on; port 0 picks a free one.",
+)
+@click.option(
+    "--https-listen",
+    metavar="HOST:PORT",
+    callback=_optional_address,
+    help="Address to serve on over TLS as well, as Linear does.",
+)
+@click.option(
+    "--https-from",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where tls.crt and tls.key are for that; in use from the start on.",
 )
 @click.option(
     "--key-file",
@@ -98,9 +137,11 @@ def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
     callback=_faults,
     help="A fault to start with, repeatable or separated by commas.",
 )
-def simulate_linear(
+def simulate_linear(  # noqa: PLR0913 - an option each
     *,
     listen: tuple[str, int],
+    https_listen: Address | None,
+    https_from: Path | None,
     key: str | None,
     requests_per_hour: int,
     complexity_per_hour: int,
@@ -114,6 +155,7 @@ def simulate_linear(
     """
     settings = Settings(
         key=key,
+        https=_https(https_listen, https_from),
         requests_per_hour=requests_per_hour,
         complexity_per_hour=complexity_per_hour,
         keep_issues=keep_issues,

@@ -12,7 +12,7 @@ from exporter.fields import Address
 from exporter.simulator.linear_api.app import Face
 from exporter.simulator.linear_api.faults import Faults
 from exporter.simulator.linear_api.served import Served
-from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear_api.settings import Https, Settings
 
 _SHUTDOWN_GRACE = 0.5
 
@@ -24,6 +24,8 @@ class LinearApi:
     url: str
     """The GraphQL endpoint, e.g. `http://127.0.0.1:8001/graphql`."""
     face: Face
+    https: str | None = None
+    """The same over TLS, where that was asked for."""
 
     @property
     def faults(self) -> Faults:
@@ -52,9 +54,10 @@ async def running_linear_api(
     """Serve a stand-in while the block runs; port 0 picks a free one.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: an address cannot be listened on, or there is no certificate.
     """
-    face = Face(settings or Settings(), faults or Faults(), clock=clock or SystemClock())
+    chosen = settings or Settings()
+    face = Face(chosen, faults or Faults(), clock=clock or SystemClock())
     runner = web.AppRunner(
         face.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_GRACE
     )
@@ -62,6 +65,14 @@ async def running_linear_api(
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
         address = Address(host, runner.addresses[0][1])
-        yield LinearApi(f"http://{address}/graphql", face)
+        https = await _over_tls(runner, chosen.https) if chosen.https else None
+        yield LinearApi(f"http://{address}/graphql", face, https)
     finally:
         await runner.cleanup()
+
+
+async def _over_tls(runner: web.AppRunner, asked: Https) -> str:
+    """Listen with TLS as well; gives where."""
+    context, (host, port) = asked.context(), (asked.listen.host, asked.listen.port)
+    await web.TCPSite(runner, host, port, backlog=1024, ssl_context=context).start()
+    return f"https://{Address(host, runner.addresses[-1][1])}/graphql"

@@ -10,9 +10,13 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
+from exporter.fields import Address
 from exporter.simulator.linear import TEAMS
 from exporter.simulator.linear_api.command import simulate_linear
 from exporter.simulator.linear_api.faults import Flag
+from exporter.simulator.linear_api.server import running_linear_api
+from exporter.simulator.linear_api.settings import Https, Settings
+from tests.exporter.tls_files import TlsFiles
 
 PROGRAM = "from exporter.simulator.linear_api.command import simulate_linear; simulate_linear()"
 
@@ -44,6 +48,22 @@ async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Pat
             await process.wait()
 
 
+async def test_over_tls_it_is_the_same_stand_in(tmp_path: Path) -> None:
+    files = TlsFiles(tmp_path)
+    settings = Settings(https=Https(Address("127.0.0.1", 0), tmp_path))
+    question = {"query": TEAMS, "variables": {"key": "BVL"}}
+    async with (
+        running_linear_api(settings) as api,
+        aiohttp.ClientSession(headers={"Authorization": "any"}) as session,
+    ):
+        assert api.https
+        async with session.post(api.https, json=question, ssl=files.client()) as reply:
+            assert (reply.status, reply.url.scheme) == (200, "https")
+        async with session.post(api.url, json=question) as reply:
+            assert reply.status == 200
+        assert api.served.requests == 2
+
+
 def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -61,6 +81,9 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         ["--complexity-per-hour", "many"],
         ["--keep-issues", "0"],
         ["--fault", "bogus"],
+        ["--https-listen", "127.0.0.1:0"],
+        ["--https-from", "/"],
+        ["--https-listen", "127.0.0.1:0", "--https-from", "/"],
         ["surplus"],
     ],
     ids=" ".join,

@@ -1,15 +1,19 @@
 """`slo-probe scenario` as a CronJob calls it: over TLS with a log-in, and when nothing is right."""
 
+import asyncio
 import json
+import signal
 from pathlib import Path
 
 import bcrypt
 from aiohttp import web
 
+from exporter.load.result import Result, State
+from slos.schema.contract import Scenario
 from tests.exporter.conftest import Serve
-from tests.exporter.house import SELDOM, house
+from tests.exporter.house import SELDOM, house, until
 from tests.exporter.load.loads import QUICK, scenarios
-from tests.exporter.program import call
+from tests.exporter.program import call, ended, start
 from tests.exporter.tls_files import TlsFiles
 
 PASSWORD = "planted-s3cret"  # noqa: S105 - of a test
@@ -46,6 +50,34 @@ async def test_it_logs_in_over_tls_and_without_that_nobody_may_send_a_load(tmp_p
             done = await call(*trust, *login)
             assert (done.code, "stress: met" in done.out) == (0, True), done
             assert PASSWORD not in done.out + done.err
+
+
+async def test_one_that_is_told_to_stop_before_the_answer_stops_what_has_begun(
+    serving: Serve,
+) -> None:
+    asked: list[str] = []
+    begins, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def page(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        if request.method == "POST":
+            begins.set()
+            await may_answer.wait()
+        return web.json_response(begun.as_json(), status=202)
+
+    begun = Result("0", Scenario.STRESS, State.RUNNING, 0.0, unit="")
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", page)
+    process = await start("scenario", "stress", "--at", await serving(app))
+    async with asyncio.timeout(30):
+        await begins.wait()
+    process.send_signal(signal.SIGTERM)
+    status = Path(f"/proc/{process.pid}/status")
+    await until(lambda: "ShdPnd:\t0000000000000000" in status.read_text())
+    may_answer.set()
+    told = await ended(process)
+    assert told.code == 2
+    assert (asked[0], asked[-1]) == ("POST", "DELETE"), told
 
 
 async def test_what_is_no_prober_and_what_is_no_url_are_said_in_one_line(

@@ -1,0 +1,112 @@
+"""The very commands of the CronJobs, given to a prober with an overlay's own scenarios."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.exporter.house import SELDOM, House, Prober, house
+from tests.exporter.load.loads import QUICK, by_probe, over
+from tests.exporter.program import Ended, ended, free_port, start
+from tests.exporter.tls_files import TlsFiles
+from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
+
+SOON: Json = {"within": "1s", "linger": "200ms"}
+"""When the last is known of an issue."""
+SMALL: Json = {
+    "throughput": {"rates": [10, 20], "hold": "1s", "targets": {"lambda_execution": 5}},
+    "stress": {"rest": "1s", "recover_within": "10s"},
+}
+
+
+def _allow(at: House, section: Json) -> None:
+    """Let the prober send what an overlay allows, with short waits, and where need be less."""
+    own: Json = {key: each for key, each in section.items() if key != "scalability"}
+    for name in SMALL.keys() & own.keys():
+        own[name] = {**own[name], **QUICK, **SMALL[name]}
+    at.settings["scenarios"], at.settings["probes"] = own, SELDOM
+
+
+async def _job(built: Manifests, scenario: str, prober: Prober) -> Ended:
+    """What a CronJob's pod runs, to its end; only the prober is elsewhere."""
+    pod: Any = dict(built.pods())[f"slo-probe-{scenario}"]
+    (container,) = pod["spec"]["containers"]
+    *words, _ = container["args"]
+    return await ended(await start(*words, await prober.url("web")))
+
+
+@pytest.mark.parametrize("name", ["dev", "pro"])
+async def test_the_weekly_job_ends_well_with_what_an_overlay_sends_to_linear_itself(
+    name: str, tmp_path: Path
+) -> None:
+    async with house(tmp_path, **SOON) as at:
+        _allow(at, overlay(name).config["scenarios"])
+        async with at.prober() as prober:
+            done = await _job(overlay(name), "stress", prober)
+            assert (done.code, "stress: met" in done.out) == (0, True), done
+            levels = overlay(name).config["scenarios"]["stress"]["levels"]
+            assert by_probe(at)["scenario_stress"] == 1 + sum(levels)
+
+
+def test_both_clusters_with_linear_itself_send_the_same() -> None:
+    assert overlay("studio").config["scenarios"] == overlay("pro").config["scenarios"]
+
+
+async def test_the_nightly_job_ends_well_beside_a_stand_in(tmp_path: Path) -> None:
+    built = with_component("linear-stand-in", tmp_path, of="pro")
+    async with house(tmp_path, **SOON) as at:
+        _allow(at, sections()["scenarios"])
+        async with at.prober() as prober:
+            done = await _job(built, "throughput", prober)
+            assert (done.code, "throughput: met" in done.out) == (0, True), done
+
+
+async def test_the_stand_in_serves_where_its_pod_says_and_agent_sre_calls(tmp_path: Path) -> None:
+    pod: Any = dict(with_component("linear-stand-in", tmp_path, of="pro").pods())["linear-stand-in"]
+    (container,) = pod["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    (mount,) = container["volumeMounts"]
+    files, moved = TlsFiles(tmp_path), {number: free_port() for number in ports.values()}
+    text = " ".join(container["args"]).replace(mount["mountPath"], str(tmp_path))
+    for number, other in moved.items():
+        text = text.replace(f"0.0.0.0:{number}", f"127.0.0.1:{other}")
+    process = await start(*text.split())
+    try:
+        assert process.stdout
+        async with asyncio.timeout(30):
+            assert (await process.stdout.readline()).startswith(b"listening on ")
+        async with aiohttp.ClientSession() as session:
+            for probe in ("readinessProbe", "livenessProbe"):
+                asked = container[probe]["httpGet"]
+                url = f"http://127.0.0.1:{moved[ports[asked['port']]]}{asked['path']}"
+                async with session.get(url) as reply:
+                    assert reply.status == 200
+            url = f"https://127.0.0.1:{moved[ports['https']]}/graphql"
+            async with session.post(url, json={}, ssl=files.client()) as reply:
+                assert reply.status == 401, "Linear asks for a key"
+    finally:
+        process.terminate()
+        await ended(process)
+
+
+async def test_a_job_does_not_fail_because_agent_sre_does(tmp_path: Path) -> None:
+    """The alerts tell that; a Job that fails every night would only be another one."""
+    async with house(tmp_path, **SOON) as at:
+        _allow(at, overlay("pro").config["scenarios"] | {"throughput": {}})
+        at.settings["scenarios"]["throughput"]["targets"] = {"lambda_execution": 500}
+        async with at.prober() as prober:
+            done = await _job(overlay("pro"), "throughput", prober)
+            assert (done.code, "throughput: NOT MET" in done.out) == (0, True), done
+            assert (await over(prober, "throughput"))["met"] is False
+
+
+async def test_a_job_fails_when_there_is_no_result(tmp_path: Path) -> None:
+    async with house(tmp_path, **SOON) as at:
+        _allow(at, overlay("pro").config["scenarios"])
+        async with at.prober() as prober:
+            assert (await _job(overlay("pro"), "throughput", prober)).code == 2, "not configured"
+            at.agent.faults.set("error")
+            stopped = await _job(overlay("pro"), "stress", prober)
+            assert (stopped.code, "target_not_ok" in stopped.out) == (2, True), stopped
