@@ -3,15 +3,17 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from slos.schema.example import ExampleSeries
+from slos.schema.examples import AlertCase, RecordingCase, only_in_cases
 from slos.schema.firing import Firing, Silence
 from slos.schema.promql import is_filter
 from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 
 _NEARLY = Decimal("0.98")
+_Example = Annotated[list[ExampleSeries], AfterValidator(only_in_cases)]
 
 
 class Recording(Wire):
@@ -26,15 +28,17 @@ class Recording(Wire):
         example: series from which the query makes the value `expect`.
         example_labels: those of the result, beside `labels`.
         expect: what the series of `example` follow.
+        examples: more cases, where one example cannot show all that the query does.
     """
 
     record: MetricName
     description: Annotated[str, Field(min_length=1)]
     labels: Labels = Field(default_factory=dict)
     query: Query
-    example: Annotated[list[ExampleSeries], Field(min_length=1)]
+    example: Annotated[_Example, Field(min_length=1)]
     example_labels: Labels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
+    examples: list[RecordingCase] = Field(default_factory=list)
     covers: Covers = Field(default_factory=list)
 
 
@@ -57,6 +61,7 @@ class PlainAlert(Firing):
             it must not fall below.
         firing: the value at which it must fire; the other way round, and 1 above 0.
         no_data: what it must do when there is no series at all.
+        examples: more cases, where one example cannot show all that the query does.
     """
 
     name: Name
@@ -66,8 +71,9 @@ class PlainAlert(Firing):
     query: Query
     above: Decimal | None = None
     below: Decimal | None = None
-    example: list[ExampleSeries] = Field(default_factory=list)
+    example: _Example = Field(default_factory=list)
     example_labels: Labels = Field(default_factory=dict)
+    examples: list[AlertCase] = Field(default_factory=list)
     quiet: Decimal | None = None
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"
