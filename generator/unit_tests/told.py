@@ -1,11 +1,10 @@
-"""Cases that a spec tells to the minute: these series, and what comes of them when."""
+"""Cases that a spec tells to the minute: these series alone, and what comes of them when."""
 
 from decimal import Decimal
 
 from generator import names
 from generator.model import Firing
 from generator.plain import INTERVAL
-from generator.unit_tests import decoys
 from generator.unit_tests.case import AlertCheck, Case, ValueCheck
 from generator.unit_tests.expected import just_fires
 from generator.unit_tests.parts import Part, sampled
@@ -23,7 +22,7 @@ def of_alert(firing: Firing, alert: PlainAlert, told: AlertCase) -> Case:
         just_fires(firing, at) if state == "firing" else AlertCheck(at, firing.name)
         for at, state in sorted(told.then.items())
     )
-    return _case(f"{alert.name}: {told.says}", alert.query, told, alert.firing_value, checks)
+    return _case(f"{alert.name}: {told.says}", told, alert.firing_value, checks)
 
 
 def of_recording(recording: Recording, name: str, told: RecordingCase) -> Case:
@@ -34,7 +33,7 @@ def of_recording(recording: Recording, name: str, told: RecordingCase) -> Case:
         recorded(like, at, None if value == "nothing" else value)
         for at, value in sorted(told.then.items())
     )
-    return _case(f"{name}, {told.says}", recording.query, told, expect, checks)
+    return _case(f"{name}, {told.says}", told, expect, checks)
 
 
 def recorded(recording: Recording, at: Duration, value: Decimal | None) -> ValueCheck:
@@ -49,7 +48,6 @@ def recorded(recording: Recording, at: Duration, value: Decimal | None) -> Value
 
 def _case(
     name: str,
-    query: str,
     told: AlertCase | RecordingCase,
     value: Decimal,
     checks: tuple[AlertCheck | ValueCheck, ...],
@@ -58,5 +56,4 @@ def _case(
     lasts = max(told.then)
     part = Part(value, "firing", lasts + told.scrape)
     fed = sampled(told.series, [part], told.scrape, differs=False)
-    beside = decoys.of_query(query, told.series, told.scrape, lasts.ms // told.scrape.ms)
-    return Case(name, told.scrape, step, (*fed, *beside), checks)
+    return Case(name, told.scrape, step, tuple(fed), checks)
