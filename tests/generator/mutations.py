@@ -9,7 +9,7 @@ Rule = dict[str, Any]
 
 # Zero stays zero: half as much again of nothing.
 _NUMBER = re.compile(r"(?<![\w\".])(?!0(?![.\d]))(\d+(?:\.\d+)?)(?![\w\"])")
-_RANGE = re.compile(r"\[(\w+)\]")
+_RANGE = re.compile(r"(?<=\[)(\w+)(?=[\]:])|(?<=offset )(\w+)")
 _COMPARISON = re.compile(r"(?<=\s)(>=|<=|==|!=|>|<)(?=\s)")
 _TURNED: dict[str, str] = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -59,10 +59,10 @@ def _of_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
     for label, value in rule.get("labels", {}).items():
         labels = {**rule["labels"], label: f"{value}x"}
         yield f"label {label}", {**rule, "labels": labels}
-    without = {key: value for key, value in rule.items() if key != "for"}
-    if "for" in rule:
-        yield "a longer for", {**rule, "for": _longer(rule["for"])}
-        yield "no for", without
+    for hold in {"for", "keep_firing_for"} & set(rule):
+        yield f"a longer {hold}", {**rule, hold: _longer(rule[hold])}
+        yield f"a shorter {hold}", {**rule, hold: _shorter(rule[hold])}
+        yield f"no {hold}", {key: value for key, value in rule.items() if key != hold}
 
 
 def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
@@ -73,7 +73,7 @@ def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
 
     for pattern, change in _CHANGES:
         for found in filter(outside, pattern.finditer(expr)):
-            new = change(found.group(1))
+            new = change(found.group(0))
             what = f"{found.group(0)} at {found.start()} becomes {new}"
             yield what, expr[: found.start()] + new + expr[found.end() :]
 
@@ -100,19 +100,31 @@ def _tidy(expr: str) -> str:
     return re.sub(r",\s*}", "}", re.sub(r"{\s*,\s*", "{", re.sub(r",\s*,", ",", expr)))
 
 
-def _ranged(length: str) -> str:
-    return f"[{_longer(length)}]"
-
-
 def _longer(length: str) -> str:
     """A length half as long again."""
+    return f"{_ms(length) * 3 // 2}ms"
+
+
+def _shorter(length: str) -> str:
+    """A length that is the other one's share of it."""
+    return f"{_ms(length) * 2 // 3}ms"
+
+
+def _ms(length: str) -> int:
     units = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
     parts = re.findall(r"(\d+)(ms|[wdhms])", length)
-    return f"{sum(int(number) * units[unit] for number, unit in parts) * 3 // 2}ms"
+    return sum(int(number) * units[unit] for number, unit in parts)
 
 
-def _other_number(text: str) -> str:
+def _more(text: str) -> str:
     return str(float(text) * 1.5)
 
 
-_CHANGES = ((_NUMBER, _other_number), (_RANGE, _ranged), (_COMPARISON, _TURNED.__getitem__))
+def _less(text: str) -> str:
+    return str(float(text) / 1.5)
+
+
+_CHANGES = (
+    *((_NUMBER, _more), (_NUMBER, _less), (_RANGE, _longer), (_RANGE, _shorter)),
+    (_COMPARISON, _TURNED.__getitem__),
+)
