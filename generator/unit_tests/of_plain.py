@@ -142,8 +142,8 @@ def _guarded(alert: PlainAlert, firing: Firing) -> Iterator[Case]:
 def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
     """Values at which it is only just silent, and only just fires, as far as its example allows.
 
-    They are whole numbers of the digits that people read, and no multiples of three of them, so
-    that a rounding half as fine again shows another number.
+    Where it fires is a whole number of the digits that people read, and no multiple of two or
+    three of them, so that a rounding half as fine again, or half as coarse, shows another number.
     """
     follows = [each for each in alert.example if each.is_ is None and each.rises is None]
     if not follows or any(each.while_ for each in alert.example):
@@ -154,7 +154,9 @@ def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
     if not limit:
         silent, loud = alert.quiet_value, more * digit
     number = (loud / digit).to_integral_value()
-    loud = digit * (number if number % 3 else number + more)
+    while not (number % 2 and number % 3):
+        number += more
+    loud = digit * number
     return silent, loud if alert.fires_at(loud) else alert.firing_value
 
 
