@@ -6,7 +6,8 @@ A pattern is matched against the name of the rule and what is changed in it.
 import re
 
 EQUIVALENT = {
-    r"^[A-Z]\w+: without sloth_id": "the other side of `and` has it, and sides match by all labels",
+    r"^[A-Z]\w+(?<!NoData): without sloth_id": "the other side of `and` has it, "
+    "and sides match by all labels",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
     r"^slo:period_events:remaining: without sloth_id": "both sides of the difference have it",
     r"^agent_sre_validation_dominating_stage_ratio: 1 becomes 1\.5": "topk takes whole "
