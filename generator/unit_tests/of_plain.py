@@ -9,7 +9,7 @@ from generator import alert_series, names
 from generator.firing import plain_firing
 from generator.model import Firing
 from generator.plain import INTERVAL
-from generator.unit_tests import decoys, guards
+from generator.unit_tests import decoys, guards, told
 from generator.unit_tests.case import AlertCheck, Case, Rising, Series, ValueCheck
 from generator.unit_tests.expected import fires, just_fires
 from generator.unit_tests.parts import Part, end_of, sampled, whole
@@ -19,9 +19,7 @@ from slos.schema.plain import PlainAlert, Recording
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
 
-_MILLION = 1_000_000
 _SCRAPE = Duration.of(seconds=30)
-_NONE = Duration(0)
 _LONG = Duration.of(hours=3)
 # Below the five minutes for which a sample counts as the present one.
 _SELDOM = Duration.of(minutes=4)
@@ -43,37 +41,68 @@ def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
 
 
 def _recording(recording: Recording) -> Iterator[Case]:
+    name = names.series(recording.record, recording.labels)
+    yield from _settling(recording, name, recording.example)
+    for each in recording.examples:
+        if each.then:
+            yield told.of_recording(recording, name, each)
+        else:
+            # One recording for each case: all that is said of an example holds of it.
+            like = {
+                "expect": recording.expect if each.expect is None else each.expect,
+                "example_labels": each.labels or recording.example_labels,
+            }
+            other = recording.model_copy(update=like)
+            yield from _settling(other, f"{name}, {each.says}", each.series)
+
+
+def _settling(recording: Recording, shown: str, example: Sequence[ExampleSeries]) -> Iterator[Case]:
     """First another value, then the expected one, as soon as nothing of the other can be left."""
     pace = _pace(recording.query)
     settles = _settles(recording.query, pace)
-    labels = {**recording.example_labels, **recording.labels}
-    name = names.series(recording.record, recording.labels)
-    expected = (recording.expect * _MILLION).quantize(Decimal(1))
-    shown = ((promql.label_set(labels), expected),)
     for factor in _BEFORE:
         before = Part(factor * recording.expect, "firing", settles)
         parts = [before, Part(recording.expect, "firing", settles)]
-        check = ValueCheck(end_of(parts, pace), f"round({_MILLION} * {name})", shown)
+        check = told.recorded(recording, end_of(parts, pace), recording.expect)
         scrape = _SCRAPE if pace == INTERVAL else pace
-        fed = sampled(recording.example, parts, scrape, differs=True)
-        series = _with_decoys(recording.query, recording.example, fed, scrape)
-        yield Case(f"{name}, after {factor} times as much", scrape, pace, series, (check,))
+        fed = sampled(example, parts, scrape, differs=True)
+        series = _with_decoys(recording.query, example, fed, scrape)
+        yield Case(f"{shown}, after {factor} times as much", scrape, pace, series, (check,))
 
 
 def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
     firing = plain_firing(spec, alert)
     if alert.example:
-        yield _back_and_forth(alert, firing)
+        yield _back_and_forth(alert, firing, "")
         yield from _guarded(alert, firing)
-    at = (firing.for_ or _NONE) + INTERVAL * 2
-    must = alert.no_data == "firing"
-    check = _fires(alert, firing, at, alert.firing_value) if must else AlertCheck(at, firing.name)
+    for each in alert.examples:
+        if each.then:
+            yield told.of_alert(firing, alert, each)
+        else:
+            like = {
+                "example": each.series,
+                "example_labels": each.labels or alert.example_labels,
+            }
+            yield _back_and_forth(alert.model_copy(update=like), firing, f"{each.says}: ")
+    yield _no_data(alert, firing)
+
+
+def _no_data(alert: PlainAlert, firing: Firing) -> Case:
+    """From the first evaluation on there is nothing, so it fires when `for` is over, if it does."""
+    wait = whole(firing.for_)
+    checks: list[AlertCheck | ValueCheck] = []
+    if alert.no_data == "silent":
+        checks.append(AlertCheck(wait + INTERVAL * 2, firing.name))
+    else:
+        checks += [AlertCheck(Duration(wait.ms - INTERVAL.ms), firing.name)] if wait.ms else []
+        checks.append(_fires(alert, firing, wait, alert.firing_value))
     labels = promql.label_set(alert_series.of_plain(firing).labels)
-    told = ValueCheck(at, f"round({names.ALERT_INFO})", ((labels, Decimal(1)),))
-    yield Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), (check, told))
+    known = f"round({names.ALERT_INFO})"
+    checks.append(ValueCheck(wait + INTERVAL * 2, known, ((labels, Decimal(1)),)))
+    return Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), tuple(checks))
 
 
-def _back_and_forth(alert: PlainAlert, firing: Firing) -> Case:
+def _back_and_forth(alert: PlainAlert, firing: Firing, says: str) -> Case:
     """Quiet, nearly firing, firing, only just firing, quiet again."""
     settles = _settles(alert.query)
     wait, keeps = whole(firing.for_), whole(firing.keep_firing_for)
@@ -96,7 +125,7 @@ def _back_and_forth(alert: PlainAlert, firing: Firing) -> Case:
         _fires(alert, firing, end_of(parts[:number]), parts[number - 1].value) for number in (3, 4)
     ]
     checks.append(AlertCheck(end_of(parts), firing.name))
-    name = f"{alert.name}: quiet, firing, quiet"
+    name = f"{alert.name}: {says}quiet, firing, quiet"
     return Case(name, _SCRAPE, INTERVAL, _series(alert.query, alert.example, parts), tuple(checks))
 
 
@@ -115,8 +144,8 @@ def _guarded(alert: PlainAlert, firing: Firing) -> Iterator[Case]:
 def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
     """Values at which it is only just silent, and only just fires, as far as its example allows.
 
-    They are whole numbers of the digits that people read, and no multiples of three of them, so
-    that a rounding half as fine again shows another number.
+    Where it fires is a whole number of the digits that people read, and no multiple of two or
+    three of them, so that a rounding half as fine again, or half as coarse, shows another number.
     """
     follows = [each for each in alert.example if each.is_ is None and each.rises is None]
     if not follows or any(each.while_ for each in alert.example):
@@ -127,7 +156,9 @@ def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
     if not limit:
         silent, loud = alert.quiet_value, more * digit
     number = (loud / digit).to_integral_value()
-    loud = digit * (number if number % 3 else number + more)
+    while not (number % 2 and number % 3):
+        number += more
+    loud = digit * number
     return silent, loud if alert.fires_at(loud) else alert.firing_value
 
 

@@ -120,7 +120,18 @@ class _Trial:
         if at is None:
             return run
         self._is_firing(ahead, at)
-        return run.then(self.trouble.share, at - run.last)
+        telling = self._telling(ahead, at)
+        if telling is not None:
+            self._is_firing(ahead, telling)
+        return run.then(self.trouble.share, (telling or at) - run.last)
+
+    def _telling(self, run: Course, at: int) -> int | None:
+        """A later step that shows by how much the value is rounded, where the first does not."""
+        every = self.every
+        if self._tells(value(every, run, at)):
+            return None
+        later = (n for n in range(at + 1, run.last) if self._holds(run, n))
+        return self._showable(run, (n for n in later if self._tells(value(every, run, n))))
 
     def _recovers(self, run: Course) -> Course:
         ahead = run.then(self.trouble.before, self._enough_steps())
@@ -179,9 +190,13 @@ class _Trial:
         return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
 
     def _shows(self, ratio: Decimal) -> bool:
-        """Whether it is clear what it shows, and a rounding half as fine would show another."""
+        """Whether it is clear what it shows, and that no other rounding shows the same."""
+        return self._rounds_one_way(ratio) and self._tells(ratio)
+
+    def _tells(self, ratio: Decimal) -> bool:
+        """Whether a rounding half as fine again, or half as coarse, would show another number."""
         digits = int("".join(map(str, alerts.shown(self.slo, ratio).as_tuple().digits)))
-        return self._rounds_one_way(ratio) and digits % 3 != 0
+        return digits % 2 != 0 and digits % 3 != 0
 
     def _is_firing(self, run: Course, step: int) -> None:
         shown = alerts.shown(self.slo, value(self.every, run, step))

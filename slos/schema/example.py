@@ -8,9 +8,10 @@ import promql_parser as ast
 from pydantic import AfterValidator, Field, model_validator
 
 from slos.schema.promql import parse
+from slos.schema.samples import one_text, parse_samples
 from slos.schema.wire import Wire
 
-_COURSES = ("times", "is", "rate", "rises", "ago", "climbs", "grows")
+_COURSES = ("times", "is", "rate", "rises", "ago", "climbs", "grows", "samples")
 
 
 def _one_series(text: str) -> str:
@@ -42,6 +43,8 @@ class ExampleSeries(Wire):
         ago: a point in time, this many seconds ago for each unit of the value.
         climbs: a gauge that rises by this many times the value a second.
         grows: a gauge from 1 that rises by this many times the value, times itself, a second.
+        samples: its samples one by one, as promtool writes them, in a case that says `then`: `5x9`
+            is ten of them, `0+2x9` rises by 2 with each, `_x9` are missing.
         of: what its course is in units of; a setting, where the query has one.
         while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
@@ -54,6 +57,7 @@ class ExampleSeries(Wire):
     ago: Annotated[Decimal | None, Field(gt=0)] = None
     climbs: Annotated[Decimal | None, Field(gt=0)] = None
     grows: Annotated[Decimal | None, Field(gt=0)] = None
+    samples: Annotated[str, AfterValidator(one_text)] | None = None
     of: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
@@ -63,10 +67,10 @@ class ExampleSeries(Wire):
             raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
 
-    def _courses(self) -> tuple[Decimal | None, ...]:
+    def _courses(self) -> tuple[Decimal | str | None, ...]:
         return (
             *(self.times, self.is_, self.rate, self.rises),
-            *(self.ago, self.climbs, self.grows),
+            *(self.ago, self.climbs, self.grows, self.samples),
         )
 
     def values(
@@ -79,6 +83,9 @@ class ExampleSeries(Wire):
                 that lasts.
             every: seconds between two samples.
         """
+        if self.samples is not None:
+            given = parse_samples(self.samples)
+            return [None if each is None else each * self.of for each in given]
         samples: list[Decimal | None] = []
         counter, grown = Decimal(0), Decimal(1)
         for value, state, length in parts:

@@ -3,9 +3,10 @@
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from slos.schema.example import ExampleSeries
+from slos.schema.examples import AlertCase, RecordingCase, only_in_cases
 from slos.schema.firing import Firing, Silence
 from slos.schema.inhibits import Inhibits
 from slos.schema.promql import is_filter
@@ -13,6 +14,7 @@ from slos.schema.units import plain
 from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 
 _NEARLY = Decimal("0.98")
+_Example = Annotated[list[ExampleSeries], AfterValidator(only_in_cases)]
 
 
 class Recording(Wire):
@@ -27,15 +29,17 @@ class Recording(Wire):
         example: series from which the query makes the value `expect`.
         example_labels: those of the result, beside `labels`.
         expect: what the series of `example` follow.
+        examples: more cases, where one example cannot show all that the query does.
     """
 
     record: MetricName
     description: Annotated[str, Field(min_length=1)]
     labels: Labels = Field(default_factory=dict)
     query: Query
-    example: Annotated[list[ExampleSeries], Field(min_length=1)]
+    example: Annotated[_Example, Field(min_length=1)]
     example_labels: Labels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
+    examples: list[RecordingCase] = Field(default_factory=list)
     covers: Covers = Field(default_factory=list)
 
 
@@ -60,6 +64,7 @@ class PlainAlert(Firing):
         no_data: what it must do when there is no series at all.
         heartbeat: it always fires, and its absence is the alarm; it has a route of its own.
         inhibits: what needs no notification while it fires.
+        examples: more cases, where one example cannot show all that the query does.
     """
 
     name: Name
@@ -69,8 +74,9 @@ class PlainAlert(Firing):
     query: Query
     above: Decimal | None = None
     below: Decimal | None = None
-    example: list[ExampleSeries] = Field(default_factory=list)
+    example: _Example = Field(default_factory=list)
     example_labels: Labels = Field(default_factory=dict)
+    examples: list[AlertCase] = Field(default_factory=list)
     quiet: Decimal | None = None
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"

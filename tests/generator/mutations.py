@@ -9,7 +9,7 @@ Rule = dict[str, Any]
 
 # Zero stays zero: half as much again of nothing.
 _NUMBER = re.compile(r"(?<![\w\".])(?!0(?![.\d]))(\d+(?:\.\d+)?)(?![\w\"])")
-_RANGE = re.compile(r"\[(\w+)\]")
+_RANGE = re.compile(r"(?<=\[)(\w+)(?=[\]:])|(?<=offset )(\w+)")
 _COMPARISON = re.compile(r"(?<=\s)(>=|<=|==|!=|>|<)(?=\s)")
 _TURNED: dict[str, str] = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
@@ -51,48 +51,45 @@ def counts_raw_series(rule: Rule) -> bool:
 
 def _of_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
     everywhere = counts_raw_series(rule)
-    changes = [*_of_matchers(rule["expr"], everywhere=everywhere)]
-    if not everywhere:
-        changes += _of_expression(rule["expr"])
-    for what, expr in changes:
+    for what, expr in _of_expression(rule["expr"], everywhere=everywhere):
         yield what, {**rule, "expr": expr}
     for label, value in rule.get("labels", {}).items():
         labels = {**rule["labels"], label: f"{value}x"}
         yield f"label {label}", {**rule, "labels": labels}
-    without = {key: value for key, value in rule.items() if key != "for"}
-    if "for" in rule:
-        yield "a longer for", {**rule, "for": _longer(rule["for"])}
-        yield "no for", without
+    for hold in [key for key in ("for", "keep_firing_for") if key in rule]:
+        yield f"a longer {hold}", {**rule, hold: _longer(rule[hold])}
+        yield f"a shorter {hold}", {**rule, hold: _shorter(rule[hold])}
+        yield f"no {hold}", {key: value for key, value in rule.items() if key != hold}
 
 
-def _of_expression(expr: str) -> Iterator[tuple[str, str]]:
+def _of_expression(expr: str, *, everywhere: bool) -> Iterator[tuple[str, str]]:
+    """Each change in each place where it can be made, or in all its places at once."""
+    places: dict[tuple[str, str, int | None], list[tuple[int, int]]] = {}
+    for start, end, new in (*_of_numbers(expr), *_of_matchers(expr)):
+        alone = None if everywhere else start
+        places.setdefault((expr[start:end], new, alone), []).append((start, end))
+    for (old, new, alone), spans in places.items():
+        changed = expr
+        for start, end in reversed(spans):
+            changed = changed[:start] + new + changed[end:]
+        what = f"{old} becomes {new}" if new else f"without {old}"
+        yield what if alone is None else f"{what} at {alone}", _tidy(changed)
+
+
+def _of_numbers(expr: str) -> Iterator[tuple[int, int, str]]:
+    """Numbers, ranges and comparisons: where they stand, and another for each."""
     strings = [found.span() for found in _STRING.finditer(expr)]
-
-    def outside(found: re.Match[str]) -> bool:
-        return not any(start <= found.start() < end for start, end in strings)
-
     for pattern, change in _CHANGES:
-        for found in filter(outside, pattern.finditer(expr)):
-            new = change(found.group(1))
-            what = f"{found.group(0)} at {found.start()} becomes {new}"
-            yield what, expr[: found.start()] + new + expr[found.end() :]
+        for found in pattern.finditer(expr):
+            if not any(start <= found.start() < end for start, end in strings):
+                yield *found.span(), change(found.group(0))
 
 
-def _of_matchers(expr: str, *, everywhere: bool) -> Iterator[tuple[str, str]]:
-    """Each matcher less, and each turned; in each place, or everywhere at once."""
-    seen = set()
+def _of_matchers(expr: str) -> Iterator[tuple[int, int, str]]:
+    """Each matcher is left out, and is turned."""
     for found in _MATCHER.finditer(expr):
-        old = found.group(0)
-        if everywhere and old in seen:
-            continue
-        seen.add(old)
-        turned = f"{found[1]}{_OPPOSITE[found[2]]}{found[3]}"
-        for what, new in ((f"without {old}", ""), (f"{old} becomes {turned}", turned)):
-            where = "" if everywhere else f" at {found.start()}"
-            changed = expr.replace(old, new)
-            if not everywhere:
-                changed = expr[: found.start()] + new + expr[found.end() :]
-            yield what + where, _tidy(changed)
+        yield *found.span(), ""
+        yield *found.span(), f"{found[1]}{_OPPOSITE[found[2]]}{found[3]}"
 
 
 def _tidy(expr: str) -> str:
@@ -100,19 +97,31 @@ def _tidy(expr: str) -> str:
     return re.sub(r",\s*}", "}", re.sub(r"{\s*,\s*", "{", re.sub(r",\s*,", ",", expr)))
 
 
-def _ranged(length: str) -> str:
-    return f"[{_longer(length)}]"
-
-
 def _longer(length: str) -> str:
     """A length half as long again."""
+    return f"{_ms(length) * 3 // 2}ms"
+
+
+def _shorter(length: str) -> str:
+    """A length that is the other one's share of it."""
+    return f"{_ms(length) * 2 // 3}ms"
+
+
+def _ms(length: str) -> int:
     units = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
     parts = re.findall(r"(\d+)(ms|[wdhms])", length)
-    return f"{sum(int(number) * units[unit] for number, unit in parts) * 3 // 2}ms"
+    return sum(int(number) * units[unit] for number, unit in parts)
 
 
-def _other_number(text: str) -> str:
+def _more(text: str) -> str:
     return str(float(text) * 1.5)
 
 
-_CHANGES = ((_NUMBER, _other_number), (_RANGE, _ranged), (_COMPARISON, _TURNED.__getitem__))
+def _less(text: str) -> str:
+    return str(float(text) / 1.5)
+
+
+_CHANGES = (
+    *((_NUMBER, _more), (_NUMBER, _less), (_RANGE, _longer), (_RANGE, _shorter)),
+    (_COMPARISON, _TURNED.__getitem__),
+)

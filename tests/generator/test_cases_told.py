@@ -1,0 +1,74 @@
+"""Cases of a spec beside its `example`: what unit tests are made of them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.live.binaries import find
+from generator.unit_tests import of_plain
+from generator.unit_tests.case import Case
+from tests.generator.command_line import call
+from tests.schema.specs import as_yaml, parsed, spec
+from tests.schema.test_plain_alerts import RECORDING, alert
+
+FALLEN = {
+    "says": "down after an hour, then not scraped",
+    "series": [{"series": "up", "samples": "1x119 0x119 _x60"}],
+    "then": {"59m": "silent", "1h": "firing", "1h59m": "firing", "2h6m": "silent"},
+}
+OTHER = {"says": "another target", "series": [{"series": 'up{job="b"}', "times": 1}]}
+GAP = {
+    "says": "limits not scraped",
+    "series": [
+        {"series": "cpu_used", "times": 4},
+        {"series": "cpu_limit", "samples": "2x20 _x60"},
+    ],
+    "then": {"10m": 2, "16m": "nothing"},
+}
+
+
+def cases(**document: Any) -> list[Case]:  # noqa: ANN401 - YAML
+    return [case for _, found in of_plain.files(parsed(spec(**document))) for case in found]
+
+
+def passes(document: dict[str, Any], folder: Path) -> bool:
+    promtool = find("promtool")
+    assert promtool, "promtool is missing; run 'make tools'"
+    (folder / "shop.yaml").write_bytes(as_yaml({**document, "slos": []}))
+    assert call("build", folder / "shop.yaml", "-o", folder / "out").exit_code == 0
+    return call("test", folder / "out" / "tests", "--promtool", promtool).exit_code == 0
+
+
+def test_each_case_is_a_unit_test_that_says_what_it_is_about() -> None:
+    names = [case.name for case in cases(alerts=[alert(examples=[FALLEN, OTHER])])]
+    assert "Down: down after an hour, then not scraped" in names
+    assert "Down: another target: quiet, firing, quiet" in names
+    every = cases(recordings=[{**RECORDING, "examples": [GAP]}])
+    (gap,) = [case for case in every if case.name.endswith("limits not scraped")]
+    assert [len(check.gives) for check in gap.checks] == [1, 0]  # type: ignore[union-attr]
+
+
+def test_what_a_spec_tells_of_its_cases_is_tried(tmp_path: Path) -> None:
+    told = {**OTHER, "labels": {"job": "b"}}
+    document = spec(
+        alerts=[alert(examples=[FALLEN, told])],
+        recordings=[{**RECORDING, "examples": [GAP]}],
+    )
+    assert passes(document, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("case", "then"),
+    [(FALLEN, {"1h": "silent"}), (FALLEN, {"59m": "firing"}), (FALLEN, {"2h6m": "firing"})],
+)
+def test_an_alert_that_does_otherwise_fails(
+    case: dict[str, Any], then: dict[str, str], tmp_path: Path
+) -> None:
+    assert not passes(spec(alerts=[alert(examples=[{**case, "then": then}])]), tmp_path)
+
+
+@pytest.mark.parametrize("then", [{"10m": 3}, {"10m": "nothing"}, {"16m": 2}])
+def test_a_recording_that_gives_otherwise_fails(then: dict[str, Any], tmp_path: Path) -> None:
+    recording = {**RECORDING, "examples": [{**GAP, "then": then}]}
+    assert not passes(spec(recordings=[recording]), tmp_path)
