@@ -97,8 +97,8 @@ def _no_data(alert: PlainAlert, firing: Firing) -> Case:
         checks += [AlertCheck(Duration(wait.ms - INTERVAL.ms), firing.name)] if wait.ms else []
         checks.append(_fires(alert, firing, wait, alert.firing_value))
     labels = promql.label_set(alert_series.of_plain(firing).labels)
-    known = f"round({names.ALERT_INFO})"
-    checks.append(ValueCheck(wait + INTERVAL * 2, known, ((labels, Decimal(1)),)))
+    known = f"round(1000 * {names.ALERT_INFO})"
+    checks.append(ValueCheck(wait + INTERVAL * 2, known, ((labels, Decimal(1000)),)))
     return Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), tuple(checks))
 
 
