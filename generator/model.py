@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from slos.schema.runbook import Runbook
+from slos.schema.runbook import Runbook, nothing_known
 from slos.schema.signal import Signal
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
@@ -32,7 +32,7 @@ class Firing:
     for_: Duration | None = None
     keep_firing_for: Duration | None = None
     min_events: int | None = None
-    runbook: Runbook = field(default_factory=Runbook)
+    runbook: Runbook = field(default_factory=nothing_known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 from generator import requirements, review, sli_plugins
@@ -17,6 +18,9 @@ from slos.schema.located import LocatedSpec
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Position, Problem, errors, in_order
 from slos.schema.promql import label_set
+
+# As the key is written in every dialect; without it a source records nothing.
+_RECORDINGS = b"recordings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +74,19 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     seen: dict[str, Position] = {}
     covered = Coverage()
     in_order_of_names = sorted(sources, key=lambda source: str(source.path))
-    parsed = [
-        (source, *parse_specs(source.data, source.shown, lenient=settings.lenient))
-        for source in in_order_of_names
-    ]
-    defaults = replace(
-        settings.defaults, recorded=_recorded(spec for _, read, _ in parsed for spec in read)
-    )
-    beside: list[tuple[LocatedSpec, list[SLO]]] = []
-    for source, located, found in parsed:
+    # What any spec records is known before the first is reviewed. The others are read one by one:
+    # where each of its keys stood takes more room than all that comes of a spec.
+    early = {s: _read(s, settings) for s in in_order_of_names if _RECORDINGS in s.data}
+    recorded = _recorded(spec for located, _ in early.values() for spec in located)
+    defaults = replace(settings.defaults, recorded=recorded)
+    beside: list[review.Beside] = []
+    for source in in_order_of_names:
+        located, found = early.pop(source) if source in early else _read(source, settings)
         ready, more = called(located, settings.sli_plugins)
         planned = [profile.plan(spec, defaults) for spec in ready]
-        beside += [(spec, _exact(each.slos)) for spec, each in zip(ready, planned, strict=True)]
+        for spec, each in zip(ready, planned, strict=True):
+            again = partial(_read_again, source, settings, _place(spec, located))
+            beside.append(review.beside(len(beside), spec, _exact(each.slos), again))
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
         problems += [problem for each in planned for problem in each.problems]
@@ -121,6 +126,19 @@ def called(
         ready += [spec] if spec else []
         problems += found
     return ready, problems
+
+
+def _read(source: Source, settings: Settings) -> tuple[list[LocatedSpec], list[Problem]]:
+    return parse_specs(source.data, source.shown, lenient=settings.lenient)
+
+
+def _read_again(source: Source, settings: Settings, place: int) -> LocatedSpec:
+    return _read(source, settings)[0][place]
+
+
+def _place(spec: LocatedSpec, located: Sequence[LocatedSpec]) -> int:
+    """Which of the specs of a source it is; a plugin may have written its queries since."""
+    return next(n for n, each in enumerate(located) if each.document is spec.document)
 
 
 def _recorded(specs: Iterable[LocatedSpec]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Checks run on a spec, less what it silences with a reason."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from generator import lint
 from generator.defaults import Defaults
@@ -16,6 +17,21 @@ from slos.schema.spec import Spec
 
 UNUSED = "unused-silence"
 """The check of the silences themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A spec of a run.
+
+    Attributes:
+        alerts: of its SLOs and beside them.
+        again: reads it once more, for where its keys stand; few runs have anything to tell.
+    """
+
+    spec: Spec
+    slos: Sequence[SLO]
+    alerts: tuple[Named, ...]
+    again: Callable[[], LocatedSpec]
 
 
 def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
@@ -52,14 +68,19 @@ def of_spec(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
     yield from _unknown(located, (), located.spec.silence)
 
 
-def of_run(
-    specs: Sequence[tuple[LocatedSpec, Sequence[SLO]]], defaults: Defaults
-) -> Iterator[Problem]:
+def beside(
+    number: int, located: LocatedSpec, slos: Sequence[SLO], again: Callable[[], LocatedSpec]
+) -> Beside:
+    """What is kept of a spec to be looked at beside the others."""
+    return Beside(located.spec, slos, tuple(_alerts(number, located, slos)), again)
+
+
+def of_run(specs: Sequence[Beside], defaults: Defaults) -> Iterator[Problem]:
     """What checks say of all specs of a run beside each other."""
-    named = (named for number, each in enumerate(specs) for named in _alerts(number, *each))
-    subject = OfRun(tuple(named), tuple((located.spec, slos) for located, slos in specs))
+    named = (alert for each in specs for alert in each.alerts)
+    subject = OfRun(tuple(named), tuple((each.spec, each.slos) for each in specs))
     for number, check, finding in lint.of_run(subject, review=defaults.review):
-        yield from _told(specs[number][0], (), (), [(check, finding)], defaults)
+        yield from _told(specs[number].again(), (), (), [(check, finding)], defaults)
 
 
 def _of_query(spec: Spec, query: str, defaults: Defaults) -> list[tuple[str, Finding]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, StrictBool, model_validator
 
 from slos.schema.firing import Firing
-from slos.schema.runbook import Runbook
+from slos.schema.runbook import Runbook, nothing_known
 from slos.schema.wire import AlertLabels, Annotations, DurationField, Name, Ratio, Wire
 
 
@@ -110,7 +110,7 @@ class Alerting(Wire):
     """Ours: plain alerts on the share of errors."""
     windows: AlertWindows | None = None
     """Ours: other windows than those of the period."""
-    runbook: Runbook = Field(default_factory=Runbook)
+    runbook: Runbook = Field(default_factory=nothing_known)
     """Ours: what people know of the alerts, but for that of missing data."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from slos.schema.runbook import Runbook
+from slos.schema.runbook import Runbook, nothing_known
 from slos.schema.wire import AlertLabels, Annotations, HoldField, Name, Wire
 
 
@@ -39,5 +39,5 @@ class Firing(Wire):
     """Ours: fire only when the condition held this long."""
     keep_firing_for: HoldField | None = None
     """Ours: keep firing this long after the condition ended."""
-    runbook: Runbook = Field(default_factory=Runbook)
+    runbook: Runbook = Field(default_factory=nothing_known)
     """Ours: what people know of it, for its page."""

@@ -106,8 +106,18 @@ class Runbook(Wire):
 
     def over(self, common: "Runbook") -> "Runbook":
         """This, and where it says nothing, what is common to several alerts."""
+        if not self.model_fields_set:
+            return common
         written = {name: getattr(self, name) for name in self.model_fields_set}
         return common.model_copy(update=written)
+
+
+def nothing_known() -> Runbook:
+    """What most alerts have: one for all, for it never changes."""
+    return _NOTHING_KNOWN
+
+
+_NOTHING_KNOWN = Runbook()
 
 
 class ServiceRunbook(Wire):
