@@ -8,7 +8,6 @@ from grafana_foundation_sdk.models import units
 from generator import names, panels
 from generator.dashboards import budget, parts, selection, shell, variables
 from generator.dashboards.facts import Facts
-from generator.dashboards.overview import BUDGET, BURNING
 from generator.dashboards.parts import BLUE, GREEN, ORANGE, RED, Frame, at, below
 from generator.dashboards.selection import FIRING, Selection
 from generator.dashboards.tables import Column, columns
@@ -47,8 +46,8 @@ def _figures(slo: Selection) -> Iterator[stat.Panel]:
     days = f"max({slo.of(names.PERIOD_DAYS)})"
     lasts = (below(RED), at(3600, ORANGE), at(86400, GREEN))
     told = (
-        (1, "Budget left", left, units.PercentUnit, BUDGET, "Of the rolling period."),
-        (2, "Burn rate now", burn, parts.BURN, BURNING, "1 spends the budget in a period."),
+        (1, "Budget left", left, units.PercentUnit, parts.BUDGET, "Of the rolling period."),
+        (2, "Burn rate now", burn, parts.BURN, parts.BURNING, "1 spends the budget in a period."),
         (
             3, "At this rate gone in", f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
             units.DurationSeconds, lasts, "If it goes on like now; empty while nothing burns.",

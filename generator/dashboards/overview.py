@@ -153,8 +153,8 @@ def _slos(every: Selection) -> table.Panel:
         Column(names.SLO_NAME, "SLO", links=(detail,)),
         Column(names.SERVICE, "Service"),
         *(Column(label) for label in every.facts.run_labels),
-        Column("Value #B", "Budget left", unit=units.PercentUnit, steps=BUDGET),
-        Column("Value #C", "Burn rate now", unit=parts.BURN, steps=BURNING),
+        Column("Value #B", "Budget left", unit=units.PercentUnit, steps=parts.BUDGET),
+        Column("Value #C", "Burn rate now", unit=parts.BURN, steps=parts.BURNING),
         Column("Value #D", "At this rate gone in", unit=units.DurationSeconds),
         Column("Value #E", "Errors left", unit=units.Short),
         Column("Value #F", "Firing", unit=units.Short, steps=(below("transparent"), at(1, RED))),
@@ -181,10 +181,6 @@ def _of_each(every: Selection) -> tuple[str, ...]:
         f"count by ({by}) ({every.firing(of_slos)})",
         f"max by ({by}) ({every.of(names.OBJECTIVE)})",
     )
-
-
-BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
-BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
 
 
 def _worst(every: Selection) -> list[timeseries.Panel]:

@@ -142,6 +142,11 @@ def at(value: float, color: str) -> Threshold:
     return Threshold(value=value, color=color)
 
 
+# How much of a budget is left, and how fast it goes.
+BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
+BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
+
+
 def limits(*steps: Threshold) -> dashboard.ThresholdsConfig:
     """Colours by absolute limits, the lowest first."""
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(list(steps))

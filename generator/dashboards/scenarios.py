@@ -1,8 +1,10 @@
 """Load scenarios: what agent-sre can take, whether more replicas do more, and where it breaks."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from grafana_foundation_sdk.builders import bargauge, dashboard, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import common, units
 
 from generator import names, panels
@@ -120,19 +122,15 @@ def _targets(facts: Facts) -> Iterator[tuple[str, float]]:
 
 
 def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    limit = float(facts.limit(contract.SCALING_EFFICIENCY) or 0)
     says = "What so many replicas do, as a share of so many times what one does."
     last = f"min by (level) ({contract.SCALING_EFFICIENCY}{{{_SCALABILITY}}})"
-    steps = (below(RED), at(limit, GREEN))
-    yield parts.levels(
+    yield from _by_level(
         Frame(panels.EFFICIENCY.panel, "Efficiency of the last run", says, 10),
-        now(last, "{{level}} replicas"), unit=units.PercentUnit, steps=steps,
-    )  # fmt: skip
-    panel = parts.graph(
         Frame(21, "Efficiency, run by run", "By number of replicas.", 14),
-        over_time(last, "{{level}} replicas"), unit=units.PercentUnit,
-    )  # fmt: skip
-    yield _stepped(parts.lined(panel, *steps))
+        now(last, "{{level}} replicas"),
+        over_time(last, "{{level}} replicas"),
+        facts.limit(contract.SCALING_EFFICIENCY),
+    )
 
 
 def _breaking() -> table.Panel:
@@ -173,18 +171,24 @@ def _best(series: str) -> str:
 
 
 def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    limit = float(facts.limit(contract.CONCURRENCY_COMPLETED) or 0)
     says = "The share of alerts sent at once that were executed once; it falls where it breaks."
     last = f"min by (level) ({contract.CONCURRENCY_COMPLETED}{{{_STRESS}}})"
-    steps = (below(RED), at(limit, GREEN))
-    yield parts.levels(
+    yield from _by_level(
         Frame(panels.COMPLETED.panel, "Completed by number at once", says, 10),
-        now(f"sort({last})", "{{level}} at once"), unit=units.PercentUnit, steps=steps,
-    )  # fmt: skip
-    panel = parts.graph(
         Frame(32, "Completed, run by run", "By number at once.", 14),
-        over_time(last, "{{level}} at once"), unit=units.PercentUnit,
-    )  # fmt: skip
+        now(f"sort({last})", "{{level}} at once"),
+        over_time(last, "{{level}} at once"),
+        facts.limit(contract.CONCURRENCY_COMPLETED),
+    )
+
+
+def _by_level(
+    last: Frame, runs: Frame, present: Dataquery, past: Dataquery, least: Decimal | None
+) -> Iterator[bargauge.Panel | timeseries.Panel]:
+    """A share that may not fall below the limit of its alert: the last run, and all there were."""
+    steps = (below(RED), at(float(least or 0), GREEN))
+    yield parts.levels(last, present, unit=units.PercentUnit, steps=steps)
+    panel = parts.graph(runs, past, unit=units.PercentUnit)
     yield _stepped(parts.lined(panel, *steps))
 
 
