@@ -1,6 +1,8 @@
 """What a load finds of a target that it is too much for, or of which there are several."""
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
@@ -78,6 +80,18 @@ class Replicas:
         return web.json_response({"status": "success", "data": data})
 
 
+@contextlib.asynccontextmanager
+async def scaled(tmp_path: Path, serving: Serve) -> AsyncIterator[tuple[Prober, Replicas]]:
+    """A prober that may send the load, and asks how many replicas there are."""
+    replicas = Replicas()
+    async with house(tmp_path, agent=SLOW) as at:
+        at.settings["prometheus"] = {"url": await serving(replicas.app())}
+        at.settings["probes"] = SELDOM
+        scenarios(at, linear="none", scalability=SCALING)
+        async with at.prober() as prober:
+            yield prober, replicas
+
+
 async def efficiency(prober: Prober) -> dict[str, float]:
     return (await gauges(prober)).of("scaling_efficiency_ratio", "scalability")
 
@@ -85,40 +99,30 @@ async def efficiency(prober: Prober) -> dict[str, float]:
 async def test_scalability_compares_with_one_replica_and_scales_nothing_itself(
     tmp_path: Path, serving: Serve
 ) -> None:
-    replicas = Replicas()
-    async with house(tmp_path, agent=SLOW) as at:
-        at.settings["prometheus"] = {"url": await serving(replicas.app())}
-        at.settings["probes"] = SELDOM
-        scenarios(at, linear="none", scalability=SCALING)
-        async with at.prober() as prober:
-            await prober.url("web")
-            replicas.count = "2"
-            alone = await asked(prober, "scalability")
-            assert (alone.code, "no run with 1 replica" in alone.out) == (2, True)
-            assert await efficiency(prober) == {}
-            replicas.count = "1"
-            assert (await asked(prober, "scalability")).code == 0
-            # The stand-in is as fast as before: two that do the work of one.
-            assert (await efficiency(prober))["1"] == 1.0
-            assert 0.3 < (await efficiency(prober))["2"] < 0.7
-            replicas.count = "2"
-            assert (await asked(prober, "scalability")).code == 1
-            replicas.count = ""
-            unknown = await asked(prober, "scalability", "--json")
-            assert json.loads(unknown.out)["reason"] == "replicas_unknown"
+    async with scaled(tmp_path, serving) as (prober, replicas):
+        await prober.url("web")
+        replicas.count = "2"
+        alone = await asked(prober, "scalability")
+        assert (alone.code, "no run with 1 replica" in alone.out) == (2, True)
+        assert await efficiency(prober) == {}
+        replicas.count = "1"
+        assert (await asked(prober, "scalability")).code == 0
+        # The stand-in is as fast as before: two that do the work of one.
+        assert (await efficiency(prober))["1"] == 1.0
+        assert 0.3 < (await efficiency(prober))["2"] < 0.7
+        replicas.count = "2"
+        assert (await asked(prober, "scalability")).code == 1
+        replicas.count = ""
+        unknown = await asked(prober, "scalability", "--json")
+        assert json.loads(unknown.out)["reason"] == "replicas_unknown"
 
 
 async def test_scalability_is_no_result_when_the_replicas_change_meanwhile(
     tmp_path: Path, serving: Serve
 ) -> None:
-    replicas = Replicas()
-    async with house(tmp_path, agent=SLOW) as at:
-        at.settings["prometheus"] = {"url": await serving(replicas.app())}
-        at.settings["probes"] = SELDOM
-        scenarios(at, linear="none", scalability=SCALING)
-        async with at.prober() as prober:
-            await begun(prober, "scalability", events=1)
-            await until(lambda: replicas.asked == 1)
-            replicas.count = "2"
-            assert (await over(prober, "scalability"))["reason"] == "replicas_changed"
-            assert await efficiency(prober) == {}
+    async with scaled(tmp_path, serving) as (prober, replicas):
+        await begun(prober, "scalability", events=1)
+        await until(lambda: replicas.asked == 1)
+        replicas.count = "2"
+        assert (await over(prober, "scalability"))["reason"] == "replicas_changed"
+        assert await efficiency(prober) == {}
