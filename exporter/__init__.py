@@ -1,5 +1,5 @@
-"""slo-probe: sends synthetic alerts through agent-sre and proves what became of each one.
+"""slo-probe: sends synthetic alerts through agent-sre and gives each one a verdict.
 
-What belongs here: sending, watching, judging, exporting. What does not: rules and dashboards
-(`generator`), promises (`slos`). The two halves share only `slos.schema.contract`.
+It sends, observes, judges and exports. Rules and dashboards belong to `generator`, SLO specs to
+`slos`. The two programs share only `slos.schema`.
 """

@@ -1,7 +1,7 @@
-"""What happens to a run after its verdict: late observers look, what it left behind is cleaned up.
+"""The reconcile loop after the verdict: late observers are asked, leftovers are cleaned up.
 
-Each step is written down, so that a restart goes on where the last process was cut off. Nothing
-here sleeps; `step` is called again and again.
+Each step is recorded in the journal, so a restart continues where the last process ended. Nothing
+here sleeps; the caller calls `Reconciler.reconcile` periodically.
 """
 
 import asyncio
@@ -23,28 +23,28 @@ from exporter.sweep import Sweep
 from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
 
 STEP = 2.0
-"""Seconds between two steps."""
+"""Seconds between two reconcile steps."""
 _CLEANED_AT_ONCE = 20
-"""Runs of one kind in one step, so that a slow clean-up does not keep the other kinds waiting."""
+"""Runs of one kind per step, so that a slow clean-up does not delay the other kinds."""
 _MOST = 20_000
-"""Runs that are kept in mind; what an older one left behind is found again by the sweep."""
+"""Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
 
 
 class Cleaner(Protocol):
-    """Whoever can clean up one kind of leavings."""
+    """Cleans up one kind of leftover."""
 
     cleans: Leavings | None
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Clean up, and give back what could not be."""
+        """Clean up leftovers; return those that could not be cleaned up."""
 
 
 def _nobody(_: ProbeResult, __: IssueCount | None) -> None:
-    """Nobody wants to know."""
+    """Ignore a run."""
 
 
 class Aftercare:
-    """Every run with a verdict that is not finished."""
+    """Reconciler of all runs that have a verdict and are not finished."""
 
     def __init__(
         self,
@@ -68,18 +68,18 @@ class Aftercare:
         self._kinds: set[Leavings] = set()
         self._turn = asyncio.Lock()
         self.hears: Callable[[ProbeResult, IssueCount | None], None] = _nobody
-        """Told of each run about which nobody can learn more."""
+        """Called with each run about which nothing more can be learned."""
 
     def __len__(self) -> int:
-        """Runs that are not finished."""
+        """Number of runs that are not finished."""
         return len(self._cases)
 
     def use(
         self, observers: Mapping[Source, LateObserver], cleaners: Mapping[Leavings, Cleaner]
     ) -> None:
-        """Ask these from now on; a run that waited for another waits no longer.
+        """Set the observers and cleaners; a run no longer waits for a removed observer.
 
-        Runs of an earlier process were taken in before anyone could be asked about them.
+        Runs of an earlier process were restored before there was any observer to ask about them.
         """
         added = set(observers) - set(self._observers)
         self._observers = observers
@@ -90,7 +90,7 @@ class Aftercare:
             case.waiting |= added & self._asked_about(case.run) if case.looked_for else set()
 
     def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
-        """Take in a run with its verdict; gives how far it has come, and which stages are due."""
+        """Add a run with its verdict; return its state, and the run with its due stages."""
         state = State.OBSERVED if result.leavings else State.CLEANED
         if sent and self._observers:
             due = self._metrics.due(result.probe, Route(result.path))
@@ -99,7 +99,7 @@ class Aftercare:
         return state, result
 
     def adopt(self, state: State, run: ProbeResult) -> None:
-        """Take in a run, of this process or an earlier one, unless nothing is left to do."""
+        """Add a run, of this process or an earlier one, unless nothing is left to do."""
         if state is State.CLEANED:
             return
         case = Case(run, self._clock.now(), looked_for=state is State.JUDGED)
@@ -109,12 +109,12 @@ class Aftercare:
             del self._cases[next(iter(self._cases))]
 
     async def step(self) -> None:
-        """Ask whoever is due, and clean up what is known."""
+        """Ask the observers that are due, and clean up known leftovers."""
         async with self._turn:
             await self._step()
 
     async def between_steps(self) -> None:
-        """Wait until whoever was asked before `use` is asked no more."""
+        """Wait for the step under way; after it, replaced observers are no longer used."""
         async with self._turn:
             return
 
@@ -123,7 +123,7 @@ class Aftercare:
         now = self._clock.now()
         for case in self._cases.values():
             self._give_up(case, now)
-        # At once, so that they are written together: after a load there are thousands.
+        # Concurrently, so that they are written as one batch: after a load there are thousands.
         await asyncio.gather(*(self._settle(case, now) for case in list(self._cases.values())))
         cases = [case for case in self._cases.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
@@ -136,7 +136,7 @@ class Aftercare:
         self._show()
 
     def _asked_about(self, run: ProbeResult) -> set[Source]:
-        """Who is asked about a run; about the thousands of a load, only who has to clean up."""
+        """List the sources to ask about a run; for a load, only those that clean up."""
         return {
             source
             for source, observer in self._observers.items()
@@ -173,7 +173,7 @@ class Aftercare:
                 case.waiting.discard(source)
 
     async def _settle(self, case: Case, now: float) -> None:
-        """Count what is known, and what should be by now: latencies cannot wait for the silent."""
+        """Count the stages that are known; a late source does not hold back other times."""
         usual = (self._observers[source].usual for source in case.waiting)
         overdue = now - case.since > max(usual, default=0.0)
         stages = case.settled(_able(), overdue=overdue)
@@ -192,7 +192,7 @@ class Aftercare:
         await self._journal.put(State.JUDGED if case.looked_for else State.OBSERVED, case.run)
 
     async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[Case]) -> None:
-        """Clean up what is known, also of runs about which more may be learned."""
+        """Clean up known leftovers, also of runs that are still observed."""
         cases = [case for case in cases if case.leavings(kind)][:_CLEANED_AT_ONCE]
         wanted = [leaving for case in cases for leaving in case.leavings(kind)]
         if not wanted:
@@ -205,7 +205,7 @@ class Aftercare:
                 await self._put(case)
 
     def _show(self) -> None:
-        """What is left behind longer than it should be, by kind."""
+        """Set the gauge of leftovers that exist longer than they should."""
         late = Counter(
             leaving.kind
             for case in self._cases.values()
@@ -220,12 +220,12 @@ class Aftercare:
             self._gauges.orphans.labels(kind).set(late[kind])
 
     def _overdue(self, source: Source, observer: LateObserver) -> int:
-        """Runs of which it should long be known whether they left something behind."""
+        """Count the runs whose leftovers the observer should have found by now."""
         now = self._clock.now()
         return sum(now - case.since > observer.usual for case in self._waiting(source))
 
 
 @cache
 def _able() -> Mapping[Source, frozenset[Stage]]:
-    """The stages that each late observer can see."""
+    """List the stages that each late observer can measure."""
     return {module.SOURCE: module.STAGES for module in late_modules().values()}

@@ -1,4 +1,4 @@
-"""The program: what is opened and closed in which order."""
+"""The prober process: what is opened and closed, and in which order."""
 
 import contextlib
 import signal
@@ -25,15 +25,15 @@ from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 
 _PATIENCE_ONCE = 300.0
-"""Seconds that a single turn waits for late observers and for the clean-up."""
+"""Seconds that `once` waits for late observers and for the clean-up."""
 
 
 async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
-    """Probe until told to stop by SIGTERM or SIGINT.
+    """Run the prober until SIGTERM or SIGINT.
 
     Args:
-        loaded: what to do.
-        say: takes one line per listener once it serves.
+        loaded: the configuration and what it refers to.
+        say: prints one line for each listener once it serves.
 
     Raises:
         ListenError: an address is taken.
@@ -60,7 +60,12 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
 
 
 async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
-    """One turn of every probe, one after the other; `tell` hears of each before it starts."""
+    """Run every probe once, one after the other.
+
+    Args:
+        loaded: the configuration and what it refers to.
+        tell: prints one line before each probe starts.
+    """
     outcomes = []
     with _bound("canary", loaded.config.canary.listen) as listener:
         shown = face(loaded, SystemClock(), beat=BEAT)
@@ -82,7 +87,7 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
 
 
 async def _settled(made: Core) -> None:
-    """Wait until nothing is left to learn or to clean up, within reason."""
+    """Wait until every run is observed and cleaned up, for at most `_SETTLE_TIMEOUT` seconds."""
     clock = made.face.clock
     deadline = clock.now() + _PATIENCE_ONCE
     while len(made.aftercare) and clock.now() < deadline and not made.abort.is_set():
@@ -98,7 +103,7 @@ def _with_late_news(outcome: Outcome, made: Core) -> Outcome:
 
 @contextlib.asynccontextmanager
 async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
-    """The lease and its keeper; given up in the end, so that another need not wait."""
+    """Open the lease and its elector; release the lease at the end for another prober."""
     settings, journal = loaded.config.lease, loaded.journal_path
     beside_it = journal.with_name(f"{journal.name}.lease")
     lease = open_lease(settings, file=beside_it, clock=shown.clock)

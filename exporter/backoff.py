@@ -1,17 +1,17 @@
-"""How long to wait before the next attempt: doubling, with full jitter and a cap. Pure."""
+"""Exponential backoff with full jitter and a cap. Pure."""
 
 import random
 from collections.abc import Callable
 
 _DOUBLINGS = 32
-"""More would only make a number too large for a float."""
+"""Most doublings; more would overflow a float."""
 
 
 class Backoff:
-    """Waits that grow with every failure in a row.
+    """Delays that grow with every failure in a row.
 
-    Full jitter: each wait is anywhere between nothing and its limit, so that many who failed
-    together do not come back together.
+    With full jitter each delay is random between zero and its limit, so that clients that failed
+    together do not retry together.
     """
 
     def __init__(
@@ -23,11 +23,11 @@ class Backoff:
         self._failures = 0
 
     def failed(self) -> float:
-        """Count a failure; gives the seconds to wait."""
+        """Record a failure; return the seconds to wait."""
         limit = min(self._cap, self._first * 2.0 ** min(self._failures, _DOUBLINGS))
         self._failures += 1
         return limit * self._random()
 
     def succeeded(self) -> None:
-        """Start from the beginning."""
+        """Reset the delays after a success."""
         self._failures = 0

@@ -1,4 +1,4 @@
-"""Coroutines side by side: none is forgotten, and the error of one is raised."""
+"""Background tasks: none is leaked, and the error of one is raised."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from typing import Any
 
 @contextlib.asynccontextmanager
 async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do things beside the block, and stop them with it; an error that ended one is raised."""
+    """Run coroutines in the background of the block; cancel them at its end, raise errors."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
@@ -21,7 +21,7 @@ async def beside(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def first(*works: Coroutine[Any, Any, object]) -> None:
-    """Wait for whichever ends first, and stop the others; its error is raised."""
+    """Wait for the first coroutine that ends, cancel the others, and raise its error."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

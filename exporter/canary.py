@@ -1,7 +1,7 @@
-"""The canary function: the far end of the pipeline, served by the prober itself.
+"""The canary function: the HTTP endpoint that agent-sre calls, served by the prober itself.
 
-It speaks the protocol agent-sre expects of a function (health check, then a CloudEvent in
-binary mode, answered by one) and joins each call to its run. It never judges.
+It speaks the protocol that agent-sre expects of a function: a health check, then a CloudEvent in
+binary mode, answered by one. Each call is matched to its run. Verdicts are given elsewhere.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
 _REPLY_TYPE = "io.homelab.agent-sre.remediation.response"
 _CONNECTIONS_KEPT = 1_000
 _LARGEST_BODY = 65_536
-"""Bytes; the parameters we send come back in a few hundred."""
+"""Bytes; the parameters that are sent take a few hundred."""
 _LONGEST_ID = 100
 _BODY_WITHIN = 10.0
-"""Seconds for a body to arrive; strangers who dribble shall not pile up."""
+"""Seconds for a body to arrive, so that slow clients do not pile up."""
 
 _log = logging.getLogger(__name__)
 
 
 class Canary:
-    """The HTTP face of the canary function."""
+    """HTTP endpoint of the canary function."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Canary:
         return await self._answer(request, ticket, call, well_formed=parameters is not None)
 
     async def _astray(self, request: web.Request) -> web.Response:
-        """A call to where no function is; where a run's id led it there, it is a wrong one."""
+        """Handle a call to an unknown path; a run id in it makes it a wrong call of that run."""
         for run_id in ids_in(request.path):
             ticket = self._ledger.find(run_id)
             if ticket is not None and ticket.open:
@@ -89,9 +89,9 @@ class Canary:
         return _refusal(404, "nothing here")
 
     async def _note_notification(self, request: web.Request) -> web.Response:
-        """Note for each run that an alert in a notification names when that arrived.
+        """Record the arrival of a notification for each run that one of its alerts names.
 
-        Strangers cost nothing: the answer is the same for all, and only open runs are looked for.
+        The answer is the same for all callers, and only open runs are looked up.
         """
         arrived = self._clock.now()
         for run_id in _notified_of(await _body(request)):
@@ -103,7 +103,7 @@ class Canary:
     async def _answer(
         self, request: web.Request, ticket: Ticket, call: Call, *, well_formed: bool
     ) -> web.StreamResponse:
-        """Reply, and note when the reply was written, or the caller was gone."""
+        """Send the reply, and record when it was written or the caller disconnected."""
         number = ticket.arrive(call)
         if not ticket.load:
             self._count(CanaryOutcome.EXECUTED if well_formed else CanaryOutcome.MALFORMED)
@@ -120,7 +120,7 @@ class Canary:
     async def _without_run(
         self, request: web.Request, parameters: dict[str, object] | None, ticket: Ticket | None
     ) -> web.Response:
-        """A call that can change no verdict: broken, late, or nobody's."""
+        """Reply to a call that can change no verdict: malformed, late, or with an unknown id."""
         if parameters is None:
             self._count(CanaryOutcome.MALFORMED)
             return _refusal(400, "malformed")
@@ -142,7 +142,7 @@ class Canary:
     async def _issued_earlier(
         self, request: web.Request, parameters: dict[str, object]
     ) -> str | None:
-        """The probe of a run that was forgotten here."""
+        """Find the probe of a run that is no longer in memory."""
         for run_id in _ids(request, parameters):
             if probe := await self._probe_of(run_id):
                 return probe
@@ -156,12 +156,12 @@ class Canary:
 
 
 def _connection(request: web.Request) -> object:
-    """What tells one connection from another: the caller's address and port."""
+    """Return a key of the connection: the caller's address and port."""
     return request.transport.get_extra_info("peername") if request.transport else None
 
 
 def _ids(request: web.Request, parameters: dict[str, object]) -> list[str]:
-    """Ids of our shape, the surest place first; what strangers invent is not looked up."""
+    """List the run ids of a request, the most reliable place first. Other ids are not looked up."""
     headers = request.headers
     places = (
         parameters.get("probe_id"),
@@ -172,14 +172,14 @@ def _ids(request: web.Request, parameters: dict[str, object]) -> list[str]:
 
 
 def _known_as(request: web.Request, ticket: Ticket) -> str | None:
-    """The correlation id of the caller, where a converter on the way gave the event a new one."""
+    """Find the correlation id of the caller, where a converter gave the event a new one."""
     found = request.headers.get("ce-correlationid") or request.headers.get("ce-id", "")
     fit = found and found != ticket.id and len(found) <= _LONGEST_ID and found.isprintable()
     return found if fit else None
 
 
 async def _parameters(request: web.Request) -> dict[str, object] | None:
-    """The body as an object, or None when this is no CloudEvent with one."""
+    """Read the body as an object; None if this is no CloudEvent with one."""
     if any(header not in request.headers for header in _REQUIRED):
         return None
     body = await _body(request)
@@ -187,7 +187,7 @@ async def _parameters(request: web.Request) -> dict[str, object] | None:
 
 
 async def _body(request: web.Request) -> object:
-    """The JSON of a request; None when there is none, or more than anyone would mean."""
+    """Read the JSON of a request; None if there is none or it is too large."""
     try:
         async with asyncio.timeout(_BODY_WITHIN):
             return json.loads(await request.read())
@@ -196,7 +196,7 @@ async def _body(request: web.Request) -> object:
 
 
 def _notified_of(body: object) -> list[str]:
-    """Ids of our shape in the labels of alerts that fire, as Alertmanager's webhook tells them."""
+    """List the run ids in the labels of firing alerts of an Alertmanager webhook message."""
     alerts = body.get("alerts") if isinstance(body, dict) else None
     found = []
     for alert in alerts if isinstance(alerts, list) else ():

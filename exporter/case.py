@@ -1,4 +1,4 @@
-"""A run that is not finished: what is known of it, and what is still to come. Pure."""
+"""State of one run between its verdict and its clean-up. Pure."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
@@ -15,17 +15,17 @@ _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 
 @dataclass(slots=True)
 class Case:
-    """One run on its way from its verdict to the end.
+    """One run that is not finished.
 
     Attributes:
-        run: as far as it is known.
-        since: monotonic seconds at which it was taken in.
+        run: the run as far as it is known.
+        since: monotonic seconds at which it was added.
         looked_for: whether late observers may still learn something.
-        waiting: those of them that have not had their last word.
+        waiting: sources whose final observation is missing.
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
-        backoff: the pauses between two attempts.
-        failed: whether the last attempt left something.
+        backoff: pauses between two clean-up attempts.
+        failed: whether the last clean-up attempt left something.
     """
 
     run: ProbeResult
@@ -39,17 +39,17 @@ class Case:
 
     @property
     def question(self) -> Question:
-        """What late observers are asked."""
+        """The query that late observers get."""
         run = self.run
         return Question(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
 
     @property
     def finished(self) -> bool:
-        """Nothing is left to learn, and nothing to clean up."""
+        """Nothing is left to observe or to clean up."""
         return not self.looked_for and not self.run.leavings
 
     def learn(self, source: Source, sighting: Sighting) -> None:
-        """Take in what an observer saw."""
+        """Add an observation of a source."""
         seen = {stage: {source: seconds} for stage, seconds in sighting.stages.items()}
         leavings = dict.fromkeys((*self.run.leavings, *sighting.leavings))
         self.run = dataclasses.replace(
@@ -62,11 +62,12 @@ class Case:
     def settled(
         self, able: Mapping[Source, Collection[Stage]], *, overdue: bool
     ) -> tuple[Stage, ...]:
-        """Due stages that can be counted: nobody who may yet tell of them is waited for.
+        """List the due stages that can be counted: no pending source can still measure them.
 
         Args:
-            able: the stages that each source can see.
-            overdue: whoever is waited for should long have told; then another's word will do.
+            able: the stages that each source can measure.
+            overdue: whether the sources waited for should have answered; then the time of
+                another source counts.
         """
         return tuple(
             stage
@@ -76,18 +77,18 @@ class Case:
         )
 
     def count(self, stages: Collection[Stage]) -> ProbeResult:
-        """Take stages off what is due; gives the run with only these due."""
+        """Remove stages from those that are due; return the run with only these due."""
         left = tuple(stage for stage in self.run.due if stage not in stages)
         counted = dataclasses.replace(self.run, due=tuple(stages))
         self.run = dataclasses.replace(self.run, due=left)
         return counted
 
     def leavings(self, kind: Leavings) -> list[Leaving]:
-        """What is left of one kind."""
+        """List the leftovers of one kind."""
         return [leaving for leaving in self.run.leavings if leaving.kind is kind]
 
     def cleaned(self, done: Collection[Leaving], failed: Iterable[Leaving], now: float) -> bool:
-        """Note an attempt to clean up; gives whether anything has changed."""
+        """Record an attempt to clean up; return whether anything has changed."""
         left = tuple(leaving for leaving in self.run.leavings if leaving not in done)
         changed = left != self.run.leavings
         self.run = dataclasses.replace(self.run, leavings=left)

@@ -1,4 +1,4 @@
-"""The command line: reads arguments, wires, prints, exits. Heavy imports wait until needed.
+"""Command line of slo-probe: parses arguments, wires, prints, exits. Heavy imports are deferred.
 
 Exit codes: 0 fine; 1 problems, a run that was not ok, or an address that is taken; 2 usage.
 """
@@ -156,7 +156,7 @@ def _load(config: Path) -> "Loaded":
 
 
 def _go(work: Coroutine[None, None, Given]) -> Given:
-    """Run a coroutine; what only a person can mend is one line and exit code 1."""
+    """Run a coroutine; print an error that only a person can fix as one line, and exit with 1."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
     from exporter.journal import JournalError  # noqa: PLC0415 - likewise

@@ -1,4 +1,4 @@
-"""Time as a thing one can pass in: tests turn it by hand."""
+"""Clocks that are passed in, so that tests can control time."""
 
 import asyncio
 import time
@@ -6,27 +6,27 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where time comes from."""
+    """A clock: monotonic, wall and steady time, and sleep."""
 
     def now(self) -> float:
-        """Monotonic seconds; the clock of every measurement."""
+        """Monotonic seconds, used for every measurement."""
 
     def wall(self) -> float:
         """Seconds since 1970; it may jump."""
 
     def steady(self) -> float:
-        """Seconds since 1970 by the wall clock of the start, carried on by the monotonic one.
+        """Seconds since 1970 by the wall clock of the start, continued by the monotonic clock.
 
-        Slots are counted on it, and what others say of a run is compared with it: a step of the
-        wall clock, even with a reload after it, comes between no two times of one run.
+        Slots are computed on it, and times of other systems are compared with it. So a step of the
+        wall clock, even with a reload after it, does not come between two times of one run.
         """
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
 
 
 class SystemClock:
-    """The clock of the machine; `now` is the clock of asyncio's own time limits."""
+    """Clock of the machine; `now` is the clock of asyncio's timeouts."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -40,9 +40,9 @@ class SystemClock:
         return time.time()
 
     def steady(self) -> float:
-        """Seconds since 1970, counted on from the start."""
+        """Seconds since 1970, continued from the start by the monotonic clock."""
         return self.now() + self._offset
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for some seconds."""
         await asyncio.sleep(seconds)

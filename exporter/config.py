@@ -1,4 +1,4 @@
-"""The configuration: what may be set, and reading it with all problems at once."""
+"""Configuration file: its model, and loading it with all problems at once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from slos.schema.units import Duration
 
 
 class Config(Section):
-    """The whole file."""
+    """The whole configuration file."""
 
     target: Target
     canary: CanarySettings = CanarySettings()
@@ -60,7 +60,7 @@ _Found = Iterable[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that is fine, with all it refers to."""
+    """A valid configuration, with everything that it refers to."""
 
     file: Path
     config: Config
@@ -69,44 +69,44 @@ class Loaded:
 
     @property
     def probes(self) -> dict[str, Rhythm]:
-        """The settings of every probe that is to run."""
+        """Settings of every probe that runs."""
         return cast("dict[str, Rhythm]", _set(self.config.probes))
 
     @property
     def paths(self) -> dict[Route, Section]:
-        """The settings of every way; the direct one needs none."""
+        """Settings of every delivery path; the direct one needs none."""
         direct = way_modules()[Route.DIRECT].Settings()
         given = {Route(name): each for name, each in _set(self.config.paths).items()}
         return {Route.DIRECT: direct, **given}
 
     @property
     def observers(self) -> dict[Source, Section]:
-        """The settings of every late observer in use."""
+        """Settings of every late observer in use."""
         return {Source(name): each for name, each in _set(self.config.observers).items()}
 
     @property
     def folder(self) -> Path:
-        """Where relative names start."""
+        """Folder that relative file names start from."""
         return self.file.parent
 
     @property
     def journal_path(self) -> Path:
-        """The file of the journal."""
+        """File of the journal."""
         return self.folder / self.config.journal.path
 
     @property
     def files(self) -> list[Path]:
-        """Every file whose content makes another configuration of it."""
+        """Files whose content changes the configuration."""
         specs = [self.folder / spec for spec in self.config.specs]
         return [self.file, *specs, *self.web.files]
 
 
 def load(path: Path, *, before: Loaded | None = None) -> tuple[Loaded | None, list[Problem]]:
-    """Read a configuration and its specs; gives it only when nothing is wrong.
+    """Load a configuration and its specs; it is returned only when nothing is wrong.
 
     Args:
-        path: of the file.
-        before: the one in use, when this is to take its place.
+        path: file of the configuration.
+        before: the configuration in use, when this one is to replace it.
     """
     document, problems = read_one(path)
     if document is None:
@@ -143,7 +143,7 @@ def _web(config: Config, document: Document, path: Path) -> tuple[WebConfig, lis
 def _targets(
     config: Config, document: Document, path: Path
 ) -> tuple[dict[Stage, Duration], list[Problem]]:
-    """The targets of all specs; of two for one stage, the stricter counts."""
+    """Read the targets of all specs; of two for one stage, the stricter counts."""
     merged: dict[Stage, Duration] = {}
     problems: list[Problem] = []
     for index, spec in enumerate(config.specs):
@@ -162,13 +162,13 @@ def _targets(
 
 
 def _of_probes(loaded: Loaded, document: Document) -> Iterable[Problem]:
-    """Faults of probe settings that only show beside the targets and the ways."""
+    """Check probe settings against the targets and the paths."""
     for name, settings in loaded.probes.items():
         place = document.at(("probes", name))
         try:
             found = list(settings.findings(loaded.targets))
             routes = {route for _, route in probe_modules()[name].lines(settings)}
-        except Exception as error:  # noqa: BLE001 - a plug-in may be anybody's
+        except Exception as error:  # noqa: BLE001 - a plug-in may come from another distribution
             yield Problem(place, f"probes.{name} broke: {told(error)}", "mend the plug-in")
             continue
         yield from _told(document, ("probes", name), found)
@@ -178,7 +178,7 @@ def _of_probes(loaded: Loaded, document: Document) -> Iterable[Problem]:
 
 
 def _of_scenarios(loaded: Loaded, document: Document) -> Iterable[Problem]:
-    """Loads that cannot be sent beside the rest of the configuration."""
+    """Check scenarios against the rest of the configuration."""
     linear, prometheus = loaded.observers.get(Source.LINEAR), loaded.config.prometheus is not None
     keep = loaded.config.journal.keep_runs
     around = Surroundings(loaded.targets, linear, prometheus, keep)
@@ -186,7 +186,7 @@ def _of_scenarios(loaded: Loaded, document: Document) -> Iterable[Problem]:
 
 
 def _files(loaded: Loaded, document: Document) -> Iterable[Problem]:
-    """Secrets and certificates that are not where the settings say."""
+    """Check that the files of secrets and certificates are usable."""
     sources: list[tuple[Location, SourceSettings]] = [(("target",), loaded.config.target)]
     if loaded.config.prometheus:
         sources.append((("prometheus",), loaded.config.prometheus))
@@ -204,7 +204,7 @@ def _told(document: Document, path: Location, found: _Found) -> Iterable[Problem
 
 
 def _fixed(loaded: Loaded, document: Document, before: Loaded | None) -> Iterable[Problem]:
-    """What cannot change while the prober runs."""
+    """Check that settings which need a restart did not change."""
     if before is None:
         return
     changed = (

@@ -1,4 +1,4 @@
-"""The parts that live as long as the process, whatever the configuration becomes."""
+"""Components that live as long as the process and survive a reload of the configuration."""
 
 import asyncio
 import contextlib
@@ -27,10 +27,10 @@ from exporter.tracing import tracer
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What carries alerts, judges them and remembers.
+    """Components that send alerts, judge runs and record them.
 
-    `may_send` is asked once more right before each event: since its turn began the process may
-    have stood still for long, and another may send by now.
+    `may_send` is checked again right before each event: the process may have been suspended since
+    the slot began, and another prober may hold the lease by now.
     """
 
     face: Face
@@ -47,7 +47,7 @@ class Core:
 async def core(
     loaded: Loaded, shown: Face, listener: socket.socket, *, may_send: Callable[[], bool]
 ) -> AsyncIterator[Core]:
-    """Journal, canary and courier, for as long as the block runs.
+    """Open the journal, the canary and the alert runner, for as long as the block runs.
 
     Raises:
         JournalError: the journal cannot be used.
@@ -90,7 +90,7 @@ async def _serve_canary(
     return await listen.serve(canary.app, listener)
 
 
-def _core(  # noqa: PLR0913, PLR0917 - the parts, each named once
+def _core(  # noqa: PLR0913, PLR0917 - one argument per component
     loaded: Loaded,
     shown: Face,
     journal: Journal,

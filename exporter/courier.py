@@ -1,7 +1,7 @@
-"""One synthetic alert from plan to verdict: journal, way, canary, observers, judge, journal.
+"""Runs one synthetic alert from its slot to its verdict.
 
-Every probe that sends alerts sends them through here, so every one is written down before it
-leaves, judged by the same table, and cleaned up after.
+Every probe sends its alerts through here. So every alert is in the journal before it is sent, is
+judged by the same table, and is cleaned up.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When something is meant to be sent."""
+    """Intended time of a slot, on both clocks."""
 
     intended: float
     """Monotonic seconds."""
@@ -46,12 +46,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """How alerts of a probe are sent.
+    """Settings by which the alerts of a probe are sent.
 
     Attributes:
         probe: the probe's name, a label value.
-        way: that they take.
-        patience: how long for what.
+        way: delivery path.
+        patience: deadlines of a run.
         ends: whether the end of the alert is sent once it was executed.
     """
 
@@ -62,19 +62,19 @@ class Errand:
 
 
 class After(Protocol):
-    """Whoever takes care of a run after its verdict."""
+    """Takes over runs that have a verdict."""
 
     def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
-        """Take in a run with its verdict; gives how far it has come, and which stages are due."""
+        """Add a run with its verdict; return its state, and the run with its due stages."""
 
     def adopt(self, state: State, run: ProbeResult) -> None:
-        """Take in a run of an earlier process."""
+        """Add a run of an earlier process."""
 
 
 class Courier:
-    """Carries alerts, and remembers the last ones."""
+    """Runs synthetic alerts and keeps the last ones in the history."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a run, each named once
+    def __init__(  # noqa: PLR0913 - one argument per component
         self,
         *,
         canary: CanaryIdentity,
@@ -105,7 +105,7 @@ class Courier:
         self.recent = recent
 
     async def carry(self, errand: Errand, turn: Turn) -> ProbeResult:
-        """Carry one alert; gives its result, whatever happens."""
+        """Run one alert; return its run in every case."""
         attributes = {"probe": errand.probe, "path": errand.way.ROUTE.value}
         with self._tracer.span("slo-probe.run", attributes) as span:
             alert = self._alert(errand, turn, span.traceparent)
@@ -120,10 +120,10 @@ class Courier:
         return result
 
     def account(self, orphans: list[ProbeResult]) -> None:
-        """Show runs an earlier process left open; they are counted once someone has looked.
+        """Report runs that an earlier process left open. They are counted after the next scrape.
 
-        `increase()` must see a counter before it rises. Were they counted at once, a prober
-        that crashes again and again would start at 1 each time and never seem to rise.
+        `increase()` must see a counter before it rises. Were they counted at once, the counter of a
+        prober in a crash loop would start at 1 each time and never seem to rise.
         """
         for orphan in orphans:
             _log.log(
@@ -138,7 +138,7 @@ class Courier:
         self._uncounted += orphans
 
     def scraped(self) -> None:
-        """Someone has read the counters: count what waited for that."""
+        """Count the reported runs of earlier processes, now that the counters have been scraped."""
         waiting, self._uncounted = self._uncounted, []
         for orphan in waiting:
             self._metrics.judged(orphan)
@@ -156,7 +156,7 @@ class Courier:
         await watch.until(turn.intended, self._clock)
         faults = self._prober_faults() | (set() if self._may_send() else {ProberFault.LEASE_LOST})
         evidence = Evidence(intended=turn.intended)
-        if faults:  # what a prober at fault sends proves nothing, so nothing is sent
+        if faults:  # a faulty prober's events prove nothing, so nothing is sent
             run, sent = dataclasses.replace(run, leavings=()), False
         else:
             evidence = await self._send(errand, alert, run, turn, faults)
@@ -192,7 +192,7 @@ class Courier:
             )
             evidence = _evidence(errand.way, turn, sent, posting, ticket)
             return await self._end(errand, alert, evidence) if errand.ends else evidence
-        except Exception as error:  # noqa: BLE001 - it must not end the probing; a bug is told in full
+        except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
             bug = not isinstance(error, CredentialsError)
             _log.error("the way %s broke: %s", run.path, error, exc_info=bug)
             faults.add(ProberFault.INTERNAL_ERROR)
@@ -202,7 +202,7 @@ class Courier:
             posting.cancel()
 
     async def _end(self, errand: Errand, alert: Alert, evidence: Evidence) -> Evidence:
-        """Send the end of an alert that was executed, and note whether it was taken."""
+        """Send the end of an alert that was executed, and note whether it was accepted."""
         if not any(call.finished_at is not None for call in evidence.calls):
             return evidence
         try:
@@ -217,7 +217,7 @@ class Courier:
         state, result = self._after.take(result, sent=sent)
         await self._journal.put(state, result)
         self.account(self._journal.take_orphans())
-        if result.probe not in LOAD:  # what became of a load is for its scenario to tell
+        if result.probe not in LOAD:  # runs of a load are reported by its scenario
             if evidence.sent is not None:
                 self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
             self._metrics.judged(result)
@@ -225,7 +225,7 @@ class Courier:
         log_run(_log, result)
 
     def _slips(self, patience: Patience, evidence: Evidence) -> set[ProberFault]:
-        """What the prober's own clockwork did wrong during a run."""
+        """Find timing faults of the prober during a run: sent late, or stalled."""
         if evidence.sent is None:
             return set()
         late = evidence.sent - evidence.intended > patience.max_send_lag

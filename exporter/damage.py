@@ -1,4 +1,4 @@
-"""Whether a SQLite file is what it was when it was written, as far as that can be told."""
+"""Integrity check of a SQLite file, as far as damage can be detected."""
 
 import codecs
 import sqlite3
@@ -10,19 +10,19 @@ _MAGIC = b"SQLite format 3\x00"
 
 
 def is_text(head: bytes) -> bool:
-    """Whether a file begins as text does: then a person wrote it, and it was never a journal."""
+    """Return whether a file begins as text. Such a file was never a journal."""
     try:
-        text, _ = codecs.utf_8_decode(head)  # it may end within a letter
+        text, _ = codecs.utf_8_decode(head)  # it may end within a character
     except UnicodeDecodeError:
         return False
     return bool(text) and "\0" not in text
 
 
 def check_files(path: Path) -> None:
-    """Look at what SQLite itself takes for an empty database, or for a log that has ended.
+    """Check damage that SQLite takes for an empty database, or for a log that has ended.
 
     Raises:
-        sqlite3.DatabaseError: there was more.
+        sqlite3.DatabaseError: the file is damaged.
     """
     if wal.start_of(path, len(_MAGIC)) not in (b"", _MAGIC):
         raise damaged("it does not begin as a database does")
@@ -31,10 +31,10 @@ def check_files(path: Path) -> None:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Look through a whole file: 100,000 rows take about half a second.
+    """Check a whole file. 100,000 rows take about half a second.
 
     Raises:
-        sqlite3.DatabaseError: it is damaged, with the error code that SQLite has for that.
+        sqlite3.DatabaseError: it is damaged; the error has SQLite's code for that.
     """
     (health,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if health != "ok":
@@ -44,9 +44,9 @@ def check(connection: sqlite3.Connection) -> None:
 
 
 def _read_all(connection: sqlite3.Connection, table: str) -> None:
-    """Read every row once: SQLite itself does not look whether its text is text."""
+    """Read every row once, because SQLite does not check that its text is valid."""
     try:
-        for _ in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name it has itself
+        for _ in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from its own schema
             pass
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
@@ -55,7 +55,7 @@ def _read_all(connection: sqlite3.Connection, table: str) -> None:
 
 
 def damaged(what: str) -> sqlite3.DatabaseError:
-    """The error of a damaged file, with the code that SQLite has for that."""
+    """Create the error of a damaged file, with SQLite's code for that."""
     error = sqlite3.DatabaseError(what)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error

@@ -1,6 +1,6 @@
-"""A listener beside the canary that nobody has a reason to call: whoever does, was led astray.
+"""Honeypot: a listener that nothing has a reason to call.
 
-It answers nothing of use, and remembers for which runs it was called.
+It answers 404, and records the run ids for which it was called.
 """
 
 import re
@@ -13,12 +13,12 @@ _NOT_FOUND = 404
 
 
 def ids_in(path: str) -> list[str]:
-    """The ids of runs that a path holds; only a hostile function name puts one there."""
+    """Find the run ids in a URL path; only a hostile function name puts one there."""
     return _ID.findall(path)
 
 
 class Decoy:
-    """What was called at the decoy."""
+    """Listener that records the run ids in the paths of its calls."""
 
     def __init__(self) -> None:
         self._called: dict[str, None] = {}
@@ -26,7 +26,7 @@ class Decoy:
         self.app.router.add_route("*", "/{path:.*}", self._note)
 
     def was_called_for(self, run_id: str) -> bool:
-        """Whether someone called with the id of a run in the path."""
+        """Return whether the honeypot was called with the id of a run in the path."""
         return run_id in self._called
 
     async def _note(self, request: web.Request) -> web.Response:

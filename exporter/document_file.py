@@ -1,4 +1,4 @@
-"""One YAML document from one file, or what is wrong with it."""
+"""Reader of files that hold one YAML document."""
 
 from pathlib import Path
 

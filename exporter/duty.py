@@ -1,7 +1,7 @@
-"""Standing by, sending while the lease is held, and standing by again when it is lost.
+"""The leader loop: stand by, send while the lease is held, and stand by again when it is lost.
 
-Whoever stands by holds nothing that the one on duty needs: above all not the journal, which may
-lie on a volume that both share.
+On standby a prober holds nothing that the leader needs. Above all it does not hold the journal,
+which may lie on a volume that both share.
 """
 
 import asyncio
@@ -30,24 +30,24 @@ from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 
 _LOOK = 0.2
-"""Seconds between two looks at the lease."""
+"""Seconds between two checks of the lease."""
 _PAUSE = 2.0
-"""Seconds between two attempts at a journal that another prober still has."""
+"""Seconds between two attempts to open a journal that another prober still holds."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What a prober has whether it is on duty or not.
+    """Parts of a prober that exist on standby and as leader.
 
     Attributes:
-        face: what is shown.
-        site: the pages.
-        tls: of the pages.
-        keeper: of the lease.
-        canary: the address of the canary, taken.
-        orders: of whoever runs the prober.
-        say: takes one line for each thing that serves from now on.
+        face: status that is exported.
+        site: the web pages.
+        tls: TLS of the pages.
+        keeper: elector of the lease.
+        canary: bound socket of the canary.
+        orders: signals of the process.
+        say: prints one line for each listener that serves.
         serving: the line about the pages.
     """
 
@@ -62,7 +62,7 @@ class Station:
 
 
 async def serve(loaded: Loaded, station: Station) -> None:
-    """Be on duty whenever the lease is held, until told to stop.
+    """Lead whenever the lease is held, until the process is asked to stop.
 
     Raises:
         JournalError: the journal cannot be used.
@@ -80,7 +80,7 @@ async def serve(loaded: Loaded, station: Station) -> None:
             try:
                 loaded = await _on_duty(loaded, station)
             except JournalInUseError as error:
-                # At a start that is a mistake. Later, whoever was on duty before is not yet done.
+                # At the start this is a mistake. Later, the previous leader is not done yet.
                 if not stood_by:
                     raise
                 await _wait(station, error)
@@ -88,7 +88,7 @@ async def serve(loaded: Loaded, station: Station) -> None:
 
 
 async def _stand_by(station: Station, over: Callable[[], bool]) -> None:
-    """Stay awake until something holds, or told to stop."""
+    """Keep the heartbeat until a condition holds or the process is asked to stop."""
     clock = station.face.clock
     while not over() and not station.orders.stop.is_set():
         station.face.pulse.beat(clock.now())
@@ -96,7 +96,7 @@ async def _stand_by(station: Station, over: Callable[[], bool]) -> None:
 
 
 async def _wait(station: Station, error: JournalInUseError) -> None:
-    """Wait a moment before the journal is asked for again."""
+    """Wait for `_JOURNAL_RETRY_INTERVAL` seconds before the journal is opened again."""
     clock = station.face.clock
     again = clock.now() + _PAUSE
     _log.warning("%s; nothing is sent until it is given up", error)
@@ -104,14 +104,14 @@ async def _wait(station: Station, error: JournalInUseError) -> None:
 
 
 async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
-    """Send until told to stop, or the lease is lost; gives the configuration in use by then."""
+    """Lead until asked to stop or the lease is lost; return the configuration in use by then."""
     keeper, site = station.keeper, station.site
 
     def may_send() -> bool:
         return keeper.holding
 
     after = loaded.config.canary.reachable_after
-    with contextlib.closing(station.canary.dup()) as canary:  # who serves on it closes it
+    with contextlib.closing(station.canary.dup()) as canary:  # the server closes its socket
         async with (
             core(loaded, station.face, canary, may_send=may_send) as made,
             contextlib.aclosing(
@@ -132,18 +132,23 @@ async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What sends while this prober is on duty: by the plan, and loads when somebody asks."""
+    """Senders of a leader: the scheduled probes, and load scenarios on demand."""
 
     core: Core
     shift: Shift
     desk: Desk
 
     async def begin(self, loaded: Loaded) -> None:
-        """Work by this configuration from now on."""
+        """Use this configuration from now on."""
         self.desk.use(await self.shift.begin(loaded))
 
     async def end(self, grace: float, *, why: Stop) -> None:
-        """Let what is under way end, for some seconds."""
+        """Drain the runs under way.
+
+        Args:
+            grace: seconds to wait for them.
+            why: reason that a stopped scenario reports.
+        """
         await asyncio.gather(self.shift.end(grace), self.desk.close(grace, why=why))
 
 
@@ -158,7 +163,7 @@ async def _desk(loaded: Loaded, made: Core, may_send: Callable[[], bool]) -> Des
 
 
 async def _work(loaded: Loaded, station: Station, work: _Work) -> Loaded:
-    """Probe as long as that is our duty, then let the runs under way end."""
+    """Run probes and scenarios until asked to stop or the lease is lost, then drain them."""
     clock, reloader, made = station.face.clock, _reloader(loaded, station, work), work.core
     station.site.on_duty(reload=reloader.request, desk=work.desk)
     with station.orders.carried_out(hurry=made.abort.set, reload=reloader.request_soon):
@@ -179,14 +184,14 @@ async def _work(loaded: Loaded, station: Station, work: _Work) -> Loaded:
 
 
 async def _lost(station: Station) -> None:
-    """Wait until the lease is lost, which is more than a moment without it."""
+    """Wait until the lease is lost; a short interruption does not count."""
     while not station.keeper.lost:
         await station.face.clock.sleep(_LOOK)
     _log.warning("the lease is lost: letting the runs under way end, then standing by")
 
 
 async def _show(station: Station, made: Core, reloader: Reloader[Loaded]) -> None:
-    """State that nobody else keeps up to date."""
+    """Update the gauges that no other component updates."""
     gauges, holding = station.face.gauges, station.keeper.holding
     gauges.config_ok.set(reloader.last_successful)
     gauges.lease_held.set(holding)

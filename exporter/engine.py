@@ -1,4 +1,4 @@
-"""The parts that a configuration decides: ways, observers, probes and their plan."""
+"""Components of one configuration generation: paths, observers, probes and their timetables."""
 
 import contextlib
 import logging
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What a configuration came to."""
+    """Components built from one configuration."""
 
     loaded: Loaded
     runner: Runner
@@ -35,7 +35,7 @@ class Engine:
     means: Means
 
     def take_over(self, core: Core) -> None:
-        """Count, observe and clean up by this configuration from now on."""
+        """Make metrics and the reconciler use this generation from now on."""
         core.face.metrics.adopt(
             lines=lines(self.loaded),
             targets=self.loaded.targets,
@@ -50,11 +50,11 @@ class Engine:
 
 @contextlib.asynccontextmanager
 async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
-    """Everything a configuration asks for, connected, for as long as the block runs.
+    """Build and connect everything that a configuration asks for, for as long as the block runs.
 
     Raises:
         LinearKeyError: the key of Linear is gone since the configuration was read.
-        PluginError: a probe cannot be made.
+        PluginError: a probe cannot be built.
     """
     async with contextlib.AsyncExitStack() as stack:
         reach = _reach(loaded, core)
@@ -90,7 +90,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
 
 
 def _probes(loaded: Loaded, means: Means) -> list[Probe]:
-    """All probes, no two under one key."""
+    """Build all probes, each under a key of its own."""
     found: dict[str, Probe] = {}
     for name, settings in loaded.probes.items():
         try:

@@ -1,6 +1,6 @@
-"""The synthetic alert, and the list of things it must never be. Pure.
+"""The synthetic alert, its ids, and the guard that keeps it harmless. Pure.
 
-The id travels twice, as event id and in `lambda_parameters`, because a converter on the way
+The id is sent twice, as event id and in `lambda_parameters`, because a converter on the path
 replaces the event id (prometheus-events does).
 """
 
@@ -18,7 +18,7 @@ FIRED = "io.homelab.prometheus.alert.fired"
 RESOLVED = "io.homelab.prometheus.alert.resolved"
 ALERT_NAME = "SloProbeSynthetic"
 TOLD_BY = frozenset({"alertname", "severity", "synthetic", "probe", "lambda_function"})
-"""Labels that say what an alert is, those of a synthetic one among them."""
+"""Labels that identify an alert, those of a synthetic alert included."""
 _SOURCE = "slo-probe"
 _GENERATOR = "https://slo-probe.invalid/"
 _ID = re.compile(r"slo-probe-[0-9a-f]{32}")
@@ -26,28 +26,28 @@ _ID = re.compile(r"slo-probe-[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class CanaryIdentity:
-    """The one function a synthetic alert may name."""
+    """Name and namespace of the one function that a synthetic alert may name."""
 
     name: str
     namespace: str
 
 
 class ForbiddenEventError(Exception):
-    """An event on the guard list was about to be sent; a bug, never a user's mistake."""
+    """An event that the guard forbids was about to be sent; a bug, not a user's mistake."""
 
 
 def new_id() -> str:
-    """An id no other run has."""
+    """Create a unique run id."""
     return f"slo-probe-{uuid.uuid4().hex}"
 
 
 def may_be_ours(run_id: object) -> TypeGuard[str]:
-    """Whether a value from outside has the shape of our ids, and is worth looking up."""
+    """Return whether a value from outside has the shape of a run id."""
     return isinstance(run_id, str) and _ID.fullmatch(run_id) is not None
 
 
 def parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:
-    """What the canary must receive, value for value."""
+    """Build the parameters that the canary must receive unchanged."""
     return {
         "probe_id": run_id,
         "nonce": uuid.uuid4().hex,
@@ -58,15 +58,15 @@ def parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A synthetic alert before it is put into an envelope.
+    """A synthetic alert, independent of the envelope in which it is sent.
 
     Attributes:
-        id: of the run.
-        probe: its name, for whoever reads the alert.
-        sent: the parameters for the canary.
-        canary: the one function it names.
+        id: run id.
+        probe: name of the probe.
+        sent: parameters for the canary.
+        canary: the one function that it names.
         at: wall clock seconds of the intended send.
-        traceparent: of the trace it is part of (W3C), if there is one.
+        traceparent: W3C trace context of its trace, if there is one.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Alert:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Labels by which everyone can tell that nothing is wrong."""
+        """Labels that mark the alert as synthetic."""
         return {
             "alertname": ALERT_NAME,
             "severity": "info",
@@ -88,7 +88,7 @@ class Alert:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """What it says, and which function is to be called with what."""
+        """Text of the alert, and the function to call with its parameters."""
         return {
             "summary": "Synthetic alert of slo-probe: nothing is wrong.",
             "description": f"Sent to measure the way of an alert through agent-sre ({self.id}).",
@@ -98,15 +98,15 @@ class Alert:
 
 
 def fired(alert: Alert) -> dict[str, Any]:
-    """A fired alert as a structured-mode CloudEvent."""
+    """Build a firing alert as a CloudEvent in structured mode."""
     return _event(alert, FIRED, alert.id, {"status": "firing", "endsAt": None}, at=alert.at)
 
 
 def resolved(alert: Alert, *, at: float) -> dict[str, Any]:
-    """The end of an alert, likewise; its id says which one it ends.
+    """Build the end of an alert as a CloudEvent; its id names the alert that it ends.
 
     Args:
-        alert: that was fired.
+        alert: the alert that was fired.
         at: wall clock seconds of its end.
     """
     ends = {"status": "resolved", "endsAt": timestamp(at)}
@@ -114,19 +114,19 @@ def resolved(alert: Alert, *, at: float) -> dict[str, Any]:
 
 
 def end_of(run_id: str) -> str:
-    """The id of the event that ends the alert of a run."""
+    """Return the id of the event that ends the alert of a run."""
     return f"{run_id}-resolved"
 
 
 def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[str, Any]:
-    """An alert as Alertmanager's API takes it, which adds the time at which it begins.
+    """Build an alert for Alertmanager's API. Alertmanager sets the start time.
 
-    A time of ours would be refused when our clock was ahead and has been set back since.
+    A start time of this prober would be refused if its clock was ahead and has been set back since.
 
     Args:
-        alert: what it says.
-        label: the label to give a value of its own, so that no other alert is grouped with it.
-        ends_at: wall clock seconds, to end it.
+        alert: the alert.
+        label: label that gets a unique value, so that no other alert is grouped with this one.
+        ends_at: wall clock seconds of its end; None while it fires.
     """
     entry = {
         "labels": {**alert.labels, label: alert.id},
@@ -138,7 +138,7 @@ def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[st
 
 
 def guard(alert: Mapping[str, Any], canary: CanaryIdentity) -> None:
-    """Refuse labels and annotations that could start a real remediation or look like an incident.
+    """Check that labels and annotations cannot start a real remediation or look like an incident.
 
     Raises:
         ForbiddenEventError: naming the broken rule.

@@ -1,6 +1,6 @@
-"""What one run left behind: plain facts, before anyone judges them.
+"""Evidence of one run: facts before the verdict.
 
-All times are seconds of one monotonic clock. Nothing here asks, waits or decides.
+All times are seconds of one monotonic clock. Nothing here does I/O, waits or decides.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class TransportFault(StrEnum):
-    """Why a request ended without an HTTP reply."""
+    """Reason why a request ended without an HTTP reply."""
 
     REFUSED = "connection_refused"
     DNS = "dns_failed"
@@ -21,7 +21,7 @@ class TransportFault(StrEnum):
 NEVER_LEFT = frozenset(
     {TransportFault.REFUSED, TransportFault.DNS, TransportFault.TLS, TransportFault.NO_ROUTE}
 )
-"""Faults before the first byte of the event: nobody can have executed it."""
+"""Faults before the first byte of the event was sent, so that it cannot have been executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +29,29 @@ class Call:
     """One call of the canary function that belongs to the run."""
 
     health_at: float | None
-    """When the health check before the call came in; None when none was seen."""
+    """Time at which the health check before the call arrived; None if there was none."""
     arrived_at: float
     finished_at: float | None
-    """When the canary had written its answer; None while it had not."""
+    """Time at which the canary had written its answer; None while it had not."""
     parameters_ok: bool = True
     """Every parameter that was sent came back with its value."""
     foreign_id: bool = False
     """The call carried the event id of another run."""
     known_as: str | None = None
-    """The id under which agent-sre knows the event, where it is not the run's own."""
+    """The id that agent-sre gives the event, where it differs from the run id."""
 
     @property
     def contact_at(self) -> float:
-        """The first sign of this call: its health check, or else the call itself."""
+        """Time of the first sign of the call: its health check, or else the call itself."""
         return self.arrived_at if self.health_at is None else self.health_at
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The facts of one run."""
+    """Evidence of one run."""
 
     intended: float
-    """When the plan wanted the event sent."""
+    """Intended time of the send."""
     sent: float | None = None
     replied_at: float | None = None
     status: int | None = None
@@ -60,16 +60,17 @@ class Evidence:
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
     started: float | None = None
-    """Where the clock of the latencies starts, if not at the intended time."""
+    """Start of the clock of the latencies, if not the intended time."""
     synchronous: bool = True
-    """The reply came from agent-sre itself, after its work; not from something in front of it."""
+    """The reply came from agent-sre itself, after its work, and not from something in front of
+    it."""
 
     end_taken: bool | None = None
-    """Whether the end of the alert was answered with 2xx; None when none was sent."""
+    """True if the end of the alert was answered with 2xx; None when none was sent."""
 
     @property
     def since(self) -> float:
-        """What latencies count from."""
+        """The time from which latencies count."""
         return self.intended if self.started is None else self.started
 
     @property

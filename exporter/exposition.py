@@ -1,8 +1,8 @@
-"""The metrics as Prometheus reads them.
+"""Text exposition of the metrics.
 
-While they are written down nothing is sent or timed, so this is done in a third of the time that
-the client library takes: what stays the same from scrape to scrape, the names, is kept. The
-`_created` series are left out: they double the cost and tell nothing here.
+Nothing is sent or timed while the metrics are rendered. This takes a third of the time that the
+client library takes, because series names are cached. The `_created` series are left out: they
+double the cost and are not used.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 _KEPT = 10_000
-"""Names of series; far more than a prober has."""
+"""Series names; far more than a prober has."""
 
 
 def exposition(registry: CollectorRegistry) -> bytes:
-    """All metrics of a registry in the text format, version 0.0.4."""
+    """Render all metrics of a registry in the text format, version 0.0.4."""
     return "".join(line for metric in registry.collect() for line in _lines(metric)).encode()
 
 

@@ -1,4 +1,4 @@
-"""What can be seen of a prober from the start, also while another one sends."""
+"""Status of a prober: what pages and /metrics are drawn from, also on standby."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from exporter.version import version
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Metrics, results of scenarios, pulse, the last runs, and what the process held so far."""
+    """Metrics, results of scenarios, heartbeat, run history and resource usage of the process."""
 
     clock: Clock
     registry: CollectorRegistry
@@ -31,7 +31,7 @@ class Face:
 
 
 def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
-    """Metrics and pulse; nothing is sent yet."""
+    """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
     metrics = Metrics(
         registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)

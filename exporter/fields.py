@@ -1,4 +1,4 @@
-"""Types of settings: how a duration, a share, an address and a URL are written.
+"""Field types of settings: duration, share, address, URL and names.
 
 Each refuses with "what is wrong; what to write", which the loader splits into message and hint.
 """
@@ -21,7 +21,7 @@ _HIGHEST_PORT = 65535
 
 
 class Section(BaseModel):
-    """Settings that refuse unknown keys and never change."""
+    """Base of all settings: unknown keys are refused, and values never change."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
@@ -30,7 +30,7 @@ class Section(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen; port 0 lets the system pick a free one."""
+    """Address to listen on; port 0 lets the system pick a free one."""
 
     host: str
     port: int
@@ -60,12 +60,12 @@ def _address(value: object) -> Address:
 
 
 def _url(value: str) -> str:
-    parts = urlsplit(value)  # a broken address inside brackets is a ValueError of its own
+    parts = urlsplit(value)  # urlsplit raises ValueError for a malformed address in brackets
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError(f"{value!r} is no http URL; write it like http://agent-sre.ai.svc/")
     if parts.username or parts.password:
         raise ValueError("a URL must not hold a user or a password; leave them out")
-    _ = parts.port  # an impossible port is a ValueError of its own
+    _ = parts.port  # raises ValueError for an impossible port
     return value
 
 

@@ -1,4 +1,4 @@
-"""What is decided at the start of the prober: another value needs another start. Pure."""
+"""Settings that are fixed at the start of the prober; a change needs a restart. Pure."""
 
 from collections.abc import Iterator
 from functools import reduce
@@ -7,11 +7,11 @@ from exporter.web.config_file import WebConfig
 
 _KEYS = ("canary", "web.listen", "journal", "lease")
 Change = tuple[tuple[str, ...], str, str]
-"""Where it is written, what is wrong, and what to do."""
+"""Place in the configuration, message and hint."""
 
 
 def changes(now: object, before: object) -> Iterator[Change]:
-    """Settings that may not differ between two configurations."""
+    """Find settings that may not differ between two configurations."""
     for key in _KEYS:
         place = tuple(key.split("."))
         if reduce(getattr, place, now) != reduce(getattr, place, before):
@@ -20,7 +20,10 @@ def changes(now: object, before: object) -> Iterator[Change]:
 
 
 def switched(now: WebConfig, before: WebConfig) -> Iterator[Change]:
-    """TLS that was switched on or off: whoever took that for done would log in in the clear."""
+    """Find a change between TLS and plain HTTP.
+
+    Unnoticed, clients would send passwords in the clear.
+    """
     if (now.tls is None) != (before.tls is None):
         text = f"TLS was switched {'off' if now.tls is None else 'on'} while the pages are served"
         yield ("web", "config_file"), text, "restart the prober, or take the change back"

@@ -1,7 +1,7 @@
-"""What is known of the target, the plan's surroundings and the prober itself, as gauges.
+"""Gauges of the target, the leak test, the lease, the journal and the prober itself.
 
-Gauges of a closed set of things: which replicas a leak test looks at is the one label whose
-values come from outside, and they go when the replica does. It is not called `instance`, for a
+The label values are closed sets, except for the replicas that a leak test looks at: they come from
+outside, and their series go when the replica does. The label is not called `instance`, because a
 scrape overwrites that with the prober's own address.
 """
 
@@ -14,7 +14,7 @@ from slos.schema.contract import Leavings, Source
 
 
 class Gauges:
-    """State, as opposed to what is counted."""
+    """Gauges of state, and a few counters that belong to it."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
@@ -86,18 +86,18 @@ class Gauges:
         )
 
     def keep_only(self, probes: Collection[str]) -> None:
-        """Show no more what only probes have told that no longer ask: it would never change."""
+        """Remove the series of probes that no longer run, because they would never change."""
         for probe, told in {"availability": self._of_target, "leak": self._of_leaks}.items():
             for each in told if probe not in probes else ():
                 each.clear()
 
     def off_duty(self) -> None:
-        """Forget what was seen while this prober sent; shown for ever, it would keep alerts firing.
+        """Reset the series that only a leader updates; stale ones would keep alerts firing.
 
-        Another prober looks now.
+        Another prober exports them now.
         """
         self.lease_held.set(0)
-        self.config_ok.set(1)  # whoever stands by reads none, until it takes over
+        self.config_ok.set(1)  # a prober on standby reads no configuration
         for each in (*self._of_target, *self._of_leaks, self.orphans, self.clock_skew):
             each.clear()
 
@@ -111,7 +111,7 @@ class Gauges:
         return (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
 
     def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
-        """Show what can be left behind and who can fail, before it happens."""
+        """Create the series of leftovers and failures before the first one happens."""
         for kind in kinds:
             self.orphans.labels(kind)
             self.cleanup_failures.labels(kind)

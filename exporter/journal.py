@@ -1,8 +1,8 @@
-"""The journal: every run is written down before its event is sent, and at each step afterwards.
+"""The journal: every run is written before its event is sent, and again at each step afterwards.
 
-It never stops a run. What cannot be written is counted, kept in memory and written with the
-next success; runs left open by an earlier process are judged unknown, exactly once. Runs that
-change at the same time are written together, so that a burst costs a few transactions only.
+It never stops a run. A failed write is counted, kept in memory and retried with the next one. Runs
+left open by an earlier process are judged unknown, exactly once. Runs that change at the same time
+are written together, so that a burst takes a few transactions only.
 """
 
 import asyncio
@@ -21,8 +21,8 @@ from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0
 _APART = 0.01
-"""Seconds from one write to the next: what changes meanwhile is written together. Each write
-takes turns with the rest of the program, which at hundreds of runs a second it would hold up."""
+"""Seconds from one write to the next; runs that change meanwhile are written together. At
+hundreds of runs a second, a write for each would slow down the rest of the program."""
 _log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 Other = TypeVar("Other")
@@ -31,7 +31,7 @@ __all__ = ["Journal", "JournalError", "JournalInUseError", "State"]
 
 
 class Journal:
-    """The asynchronous face of the store, which works on one thread of its own."""
+    """Asynchronous interface of the store, which works on a thread of its own."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Journal:
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._owed: dict[str, Row] = {}
-        """What is not yet on disk."""
+        """Runs that are not yet on disk."""
         self._writing = asyncio.Lock()
         self._next_write: asyncio.Task[None] | None = None
         self._not_before = 0.0
-        """When the next write may begin, by the clock of the event loop."""
+        """Earliest time of the next write, by the clock of the event loop."""
         self._recovered = False
         self._orphans: list[ProbeResult] = []
         self._told_aside = 0
@@ -59,7 +59,7 @@ class Journal:
         self._failures = 0
 
     async def start(self) -> list[ProbeResult]:
-        """Open the file and judge what an earlier process left open; gives those runs.
+        """Open the file, judge the runs that an earlier process left open, and return those runs.
 
         Raises:
             JournalError: the file cannot be a journal of this process.
@@ -77,15 +77,15 @@ class Journal:
         return self.take_orphans()
 
     def take_orphans(self) -> list[ProbeResult]:
-        """Runs of an earlier process found since the last call.
+        """Return the runs of an earlier process found since the last call.
 
-        They show at start, or as soon as a disk that could not be read can.
+        They are found at the start, or as soon as a disk that could not be read is readable again.
         """
         orphans, self._orphans = self._orphans, []
         return orphans
 
     async def put(self, state: State, run: ProbeResult) -> None:
-        """Write down how far a run has come; `planned` before its event is sent."""
+        """Write the state of a run; `planned` before its event is sent."""
         self._owe(state, run)
         opening = state in (State.PLANNED, State.SENT)
         operation = JournalOperation.OPEN_RUN if opening else JournalOperation.CLOSE_RUN
@@ -94,31 +94,31 @@ class Journal:
         await asyncio.shield(self._next_write)
 
     async def probe_of(self, run_id: str) -> str | None:
-        """The probe of a run that was ever written down; None when that cannot be read."""
+        """Find the probe of a recorded run; None if unknown or unreadable."""
         return await self._read(lambda: self._store.probe_of(run_id), otherwise=None)
 
     async def recent(self, limit: int) -> list[ProbeResult]:
-        """The last judged runs but those of a load, newest first; none when they cannot be read."""
+        """List the last judged runs except those of a load, newest first; none if unreadable."""
         return await self._read(lambda: self._store.recent(limit), otherwise=[])
 
     async def unfinished(self) -> list[Row]:
-        """Judged runs about which more may be learned, or which left something behind."""
+        """List judged runs about which more may be learned, or which have leftovers."""
         return await self._read(self._store.unfinished, otherwise=[])
 
     @property
     def set_aside(self) -> list[Path]:
-        """Where damaged files were moved to since the start."""
+        """Files to which damaged journals were moved since the start."""
         return list(self._store.set_aside)
 
     async def close(self) -> None:
-        """Write what is owed, if that is possible by now, and give the file up."""
+        """Write the unwritten runs, if that is possible, and release the file."""
         if self._owed:
             await self._write(JournalOperation.CLOSE_RUN)
         await self._in_thread(self._store.release)
         self._thread.shutdown(wait=False)
 
     async def _write(self, operation: JournalOperation) -> None:
-        """Write all that is owed when its turn comes; what changes meanwhile is the next one's."""
+        """Write all unwritten runs as one batch; later changes belong to the next batch."""
         async with self._writing:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(max(self._not_before - loop.time(), 0.0))
@@ -144,7 +144,7 @@ class Journal:
     async def _attempt(
         self, operation: JournalOperation, work: Callable[[], Found], *, otherwise: Other
     ) -> Found | Other:
-        """Do it on the thread; a failure is counted and gives the other value."""
+        """Run an operation on the thread; a failure is counted and gives the fallback."""
 
         def attempt() -> Found:
             self._store.open()
@@ -163,7 +163,7 @@ class Journal:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _adopt(self, left_open: list[ProbeResult]) -> None:
-        """Judge what an earlier process left open, the first time that the file can be read."""
+        """Judge the runs that an earlier process left open, once the file can be read."""
         for run in left_open:
             if run.id not in self._owed:
                 self._owe(State.JUDGED, run)
@@ -207,7 +207,7 @@ def opened(
     intended_at: float,
     leavings: tuple[Leaving, ...] = (),
 ) -> ProbeResult:
-    """A run before it is sent, with the verdict it gets if nobody ever closes it."""
+    """Create a run before it is sent, with the verdict that it keeps if it is never finished."""
     return ProbeResult(
         probe,
         path,

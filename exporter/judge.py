@@ -1,4 +1,4 @@
-"""From the facts of a run to its verdict. Pure; the table is the policy.
+"""Verdict of a run, from its evidence. Pure; the table is the policy.
 
 The first line that applies wins:
 
@@ -15,8 +15,8 @@ The first line that applies wins:
 | 9  | the end of the alert was not taken          | rejected    |
 | 10 | 2xx, one call, in time                      | ok          |
 
-Why this order: a prober at fault proves nothing (1); wrong data and double execution do harm
-whatever the reply says (2, 3); a failure to deliver explains all that follows (4, 5, 6).
+Reasons for this order: a faulty prober proves nothing (1); wrong data and double execution do harm
+whatever the reply is (2, 3); a failed delivery explains all that follows (4, 5, 6).
 """
 
 from collections.abc import Collection
@@ -27,7 +27,7 @@ from slos.schema.contract import Verdict
 
 
 class ProberFault(StrEnum):
-    """What the prober can do wrong, worst first."""
+    """Faults of the prober itself, worst first."""
 
     PROBER_RESTARTED = "prober_restarted"
     SHUTDOWN = "shutdown"
@@ -39,7 +39,7 @@ class ProberFault(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verdict was given; a closed set, fit for a label."""
+    """Reason of a verdict; a closed set, fit for a label."""
 
     EXECUTED_ONCE = "executed_once"
     EXECUTED_LATE = "executed_late"
@@ -73,12 +73,12 @@ class Reason(StrEnum):
 def judge(
     evidence: Evidence, late_after: float, faults: Collection[ProberFault] = ()
 ) -> tuple[Verdict, Reason]:
-    """Give the one verdict of a run.
+    """Return the verdict of a run and its reason.
 
     Args:
-        evidence: the facts, complete up to the deadline.
-        late_after: the end-to-end seconds above which an execution is late.
-        faults: what the prober itself did wrong during the run.
+        evidence: facts of the run, complete up to the deadline.
+        late_after: end-to-end seconds above which an execution is late.
+        faults: faults of the prober itself during the run.
     """
     for fault in ProberFault:
         if fault in faults:
@@ -113,7 +113,7 @@ def _of_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Reaso
     if not evidence.calls:
         return Verdict.LOST, Reason.NEVER_EXECUTED
     finished = evidence.calls[0].finished_at
-    if finished is None:  # the deadline lies behind `late_after`, so it is late already
+    if finished is None:  # the deadline is after `late_after`, so it is late already
         return Verdict.LATE, Reason.EXECUTION_UNFINISHED
     if finished - evidence.since > late_after:
         return Verdict.LATE, Reason.EXECUTED_LATE

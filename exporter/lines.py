@@ -1,4 +1,4 @@
-"""Which labels and criteria a configuration can bring about, so that all of them start at zero."""
+"""Label sets and criteria that a configuration can produce, so that all of them start at zero."""
 
 from exporter.config import Loaded
 from exporter.metrics import Line
@@ -8,7 +8,7 @@ from slos.schema.contract import Criterion
 
 
 def lines(loaded: Loaded) -> list[Line]:
-    """Each pair of the labels `probe` and `path`, and what can be seen there."""
+    """List each pair of the labels `probe` and `path`, and the stages observed there."""
     return [
         Line(name, route, visible(route, loaded.observers), expected(route))
         for probe, settings in loaded.probes.items()
@@ -17,5 +17,5 @@ def lines(loaded: Loaded) -> list[Line]:
 
 
 def criteria(loaded: Loaded) -> set[Criterion]:
-    """What the probes check beside the verdicts of their alerts."""
+    """List the criteria that probes check in addition to the verdicts of their alerts."""
     return {each for probe in loaded.probes for each in probe_modules()[probe].CRITERIA}

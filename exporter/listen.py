@@ -1,4 +1,4 @@
-"""Bind first, serve later: a port that is taken stops the start before anything else began."""
+"""HTTP listeners: bound first and served later, so that a taken port stops the start early."""
 
 import os
 import socket
@@ -12,11 +12,11 @@ _SHUTDOWN_SECONDS = 1.0
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; the text says which and why."""
+    """An address cannot be bound; the text says which and why."""
 
 
 def bind(name: str, address: Address) -> socket.socket:
-    """Take an address for a listener.
+    """Bind a listener to an address.
 
     Raises:
         ListenError: it is taken, forbidden or not of this machine.
@@ -35,7 +35,7 @@ def _why(error: OSError | UnicodeError) -> str:
 
 
 def url(listener: socket.socket, *, tls: bool = False) -> str:
-    """Where a bound listener is reached."""
+    """Return the URL of a bound listener."""
     host, port = listener.getsockname()[:2]
     return f"{'https' if tls else 'http'}://{Address(host, port)}"
 
@@ -43,7 +43,7 @@ def url(listener: socket.socket, *, tls: bool = False) -> str:
 async def serve(
     app: web.Application, listener: socket.socket, *, tls: ServerTls | None = None
 ) -> web.AppRunner:
-    """Answer requests on a bound listener until the runner is cleaned up."""
+    """Serve an application on a bound listener until the runner is cleaned up."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=tls.context if tls else None).start()

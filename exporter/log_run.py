@@ -1,4 +1,4 @@
-"""How a run reads in the log."""
+"""Log line of a run."""
 
 import logging
 
@@ -7,14 +7,14 @@ from slos.schema.contract import LOAD, Verdict
 
 
 def level_of(run: ProbeResult) -> int:
-    """How loud: the thousands of a load would drown what counts."""
+    """Choose the log level of a run; runs of a load are logged at debug."""
     if run.probe in LOAD:
         return logging.DEBUG
     return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
 
 
 def log_run(log: logging.Logger, run: ProbeResult) -> None:
-    """Write what became of it."""
+    """Log the verdict and the stage times of a run."""
     level = level_of(run)
     if log.isEnabledFor(level):
         took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in run.stages.items())

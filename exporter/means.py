@@ -1,4 +1,4 @@
-"""What probes may use, and what they give back."""
+"""Context that probes and scenarios get, and the outcome that probes return."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -23,19 +23,19 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a probe may use.
+    """Components that a probe may use.
 
     Attributes:
-        courier: sends alerts, journalled and judged.
-        reach: whom to ask otherwise.
-        ways: that alerts can take.
-        targets: of the specs.
-        gauges: for state.
-        prometheus: to ask for metrics of others, where one is configured.
-        abort: set when nobody may wait any longer.
-        open_runs: how many runs are not finished, to tell whether ever more are not.
-        own: what this process held so far, which a reload does not forget.
-        may_send: whether this prober, of several, is still the one that sends.
+        courier: alert runner; its runs are recorded in the journal and judged.
+        reach: connection to agent-sre for requests that are no alerts.
+        ways: delivery paths by name.
+        targets: latency targets of the specs.
+        gauges: gauges of the prober.
+        prometheus: client for the metrics of other processes, where one is configured.
+        abort: set when nothing may wait any longer.
+        open_runs: counts the runs that are not finished, for the leak probe.
+        own: resource usage of this process, which survives a reload.
+        may_send: whether this prober, of several, holds the lease.
     """
 
     courier: Courier
@@ -52,13 +52,13 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one turn of a probe came to.
+    """Outcome of one slot of a probe.
 
     Attributes:
-        results: of the alerts it sent.
-        checks: criteria it checked beside them, and whether each was met.
-        notes: one line for a person about each check that was not, with what was seen.
-        failed: whether nothing was shown, because the probe could not do what it is there for.
+        results: runs of the alerts that it sent.
+        checks: criteria that it checked in addition, and whether each was met.
+        notes: one line of text for each check that was not met.
+        failed: whether nothing was measured, because the probe could not do its work.
     """
 
     results: tuple[ProbeResult, ...] = ()

@@ -1,13 +1,13 @@
-"""What the garbage collector need not look at."""
+"""Garbage collector settings."""
 
 import gc
 
 
 def settle_memory() -> None:
-    """Spare it all that lives as long as the process, or as long as this turn of duty.
+    """Exclude long-lived objects from garbage collection.
 
-    Looking at that takes tens of milliseconds, in which nothing is sent or timed. What was spared
-    before may be garbage by now.
+    A collection over them takes tens of milliseconds, in which nothing is sent or timed. Objects
+    that were frozen before may be garbage by now, so they are collected first.
     """
     gc.unfreeze()
     gc.collect()

@@ -1,7 +1,7 @@
-"""What is counted of runs, on a registry that is passed in.
+"""Counters and histograms of runs, on a registry that is passed in.
 
-Every combination of labels that can occur starts at zero: `increase()` cannot see the first
-event of a series that was not there before. A stage no observer can see has no series at all.
+Every combination of labels that can occur starts at zero: `increase()` cannot see the first event
+of a series that was not there before. A stage that no source can observe has no series.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,10 +34,10 @@ DISAGREE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One pair of the labels `probe` and `path` that occurs, and what can be seen there.
+    """One pair of the labels `probe` and `path`, and the stages that can be observed there.
 
     Attributes:
-        visible: who can see which stage.
+        visible: the sources that can observe each stage.
         expected: stages that a run shows by itself; one that is missing was not reached.
     """
 
@@ -48,7 +48,7 @@ class Line:
 
 
 class Metrics:
-    """Everything that is counted of runs."""
+    """Counters and histograms of runs."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Metrics:
         targets: Mapping[Stage, Duration],
         criteria: Iterable[Criterion] = (),
     ) -> None:
-        """Count by another configuration from now on; what was counted stays.
+        """Use the label sets, targets and criteria of another configuration; counts stay.
 
-        A histogram cannot get another bucket. Where the targets ask for one, that of the stages
-        begins anew, as after a restart.
+        A histogram cannot get another bucket. If the targets ask for one, the histogram of the
+        stages starts again at zero, as after a restart.
         """
         buckets = self._buckets()
         self._lines |= {(line.probe, line.route): line for line in lines}
@@ -160,14 +160,14 @@ class Metrics:
         return {Criterion.of_stage(stage) for stage in seen if stage in self._targets}
 
     def due(self, probe: str, route: Route) -> tuple[Stage, ...]:
-        """The stages of a run that late observers know best."""
+        """List the stages of a run for which a late source takes precedence."""
         line = self._lines.get((probe, route))
         return told_late(line.visible) if line else ()
 
     def judged(self, result: ProbeResult) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
 
-        What is unknown says nothing about the target. A run on a line that nobody declared is no
+        An unknown run says nothing about the target. A run without a declared label set is no
         measurement: an attack that was refused as it should be is no loss.
         """
         line = self.line_of(result)
@@ -184,10 +184,10 @@ class Metrics:
         self._count(result, known, missing)
 
     def observed(self, result: ProbeResult, issues: IssueCount | None = None) -> None:
-        """Count the due stages of a run, once all is known of them that will be.
+        """Count the due stages of a run, once nothing more can be learned of them.
 
         Args:
-            result: the run, with those stages due that are to be counted now.
+            result: the run; the stages to count now are those due.
             issues: how many Linear issues it opened, where that is known.
         """
         line = self.line_of(result)
@@ -210,8 +210,8 @@ class Metrics:
     def _count(self, result: ProbeResult, known: Mapping[Stage, Time], missing: set[Stage]) -> None:
         """Count some stages, each against its target; one that was not reached missed it.
 
-        A stage that only others can see counts when they saw it, and the Linear issue also when
-        they are sure that there is none.
+        A stage that only late sources can observe counts if they observed it. The Linear issue also
+        counts if they are certain that there is none.
         """
         for stage, time in known.items():
             self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
@@ -225,11 +225,11 @@ class Metrics:
                 self.check(Criterion.of_stage(stage), passed=in_time)
 
     def check(self, criterion: Criterion, *, passed: bool) -> None:
-        """Count a check."""
+        """Count the check of a criterion."""
         self._checks.labels(criterion, CheckResult.PASS if passed else CheckResult.FAIL).inc()
 
     def lag(self, probe: str, seconds: float) -> None:
-        """Note how late an event was sent."""
+        """Observe the send lag of an event, in seconds."""
         self._lag.labels(probe).observe(seconds)
 
     def missed(self, probe: str) -> None:
@@ -237,11 +237,11 @@ class Metrics:
         self._missed.labels(probe).inc()
 
     def in_flight(self, probe: str, count: int) -> None:
-        """Note how many runs are under way."""
+        """Set the number of runs under way."""
         self._in_flight.labels(probe).set(count)
 
     def canary_request(self, outcome: CanaryOutcome) -> None:
-        """Count a call of the canary."""
+        """Count a call of the canary by its outcome."""
         self._canary_requests.labels(outcome).inc()
 
     def journal_failure(self, operation: JournalOperation) -> None:
@@ -249,5 +249,5 @@ class Metrics:
         self._journal_failures.labels(operation).inc()
 
     def line_of(self, result: ProbeResult) -> Line | None:
-        """The line of a run; None for one that is no measurement of the plan."""
+        """Find the label set of a run; None for a run that is no measurement."""
         return self._lines.get((result.probe, Route(result.path)))

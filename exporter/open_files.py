@@ -1,9 +1,9 @@
-"""How many files this process may open: a thousand events at once need three thousand."""
+"""Limit of open files of this process. A thousand events at once need about three thousand."""
 
 import resource
 
 
 def settle_open_files() -> None:
-    """Allow as many as the system does; the usual 1024 is a limit of programs from long ago."""
+    """Raise the soft limit of open files to the hard limit; the usual 1024 is too low."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,4 +1,4 @@
-"""What signals ask of the prober. One handler for each, as long as the process lives."""
+"""Signal handling: SIGTERM, SIGINT and SIGHUP, one handler each for the life of the process."""
 
 import asyncio
 import contextlib
@@ -7,23 +7,24 @@ from collections.abc import Callable, Iterator
 
 
 def _nothing() -> None:
-    """Nobody is there to do it."""
+    """Ignore a signal that nothing is bound to."""
 
 
 class Orders:
-    """Stop, hurry, reload: whoever can heed the last two says how, and only while it can."""
+    """Stop, second stop and reload. The last two do nothing unless a handler is bound."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
         """Set by the first SIGTERM or SIGINT."""
         self.hurry: Callable[[], None] = _nothing
-        """Called by every further one."""
+        """Called by every further SIGTERM or SIGINT."""
         self.reload: Callable[[], None] = _nothing
-        """Called by SIGHUP. Whoever stands by reads all when it takes over."""
+        """Called by SIGHUP. A prober on standby reads the whole configuration when it takes
+        over."""
 
     @contextlib.contextmanager
     def heeded(self) -> Iterator[None]:
-        """Take orders for as long as the block runs."""
+        """Handle signals for as long as the block runs."""
         with (
             on_signals(self._end, signal.SIGTERM, signal.SIGINT),
             on_signals(self._reload, signal.SIGHUP),
@@ -34,7 +35,7 @@ class Orders:
     def carried_out(
         self, *, hurry: Callable[[], None], reload: Callable[[], None]
     ) -> Iterator[None]:
-        """Let somebody heed them for as long as the block runs."""
+        """Bind the second stop and the reload for as long as the block runs."""
         self.hurry, self.reload = hurry, reload
         try:
             yield
@@ -52,7 +53,7 @@ class Orders:
 
 @contextlib.contextmanager
 def on_signals(handle: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
-    """Call something on a signal, for as long as the block runs."""
+    """Call a function on some signals for as long as the block runs."""
     loop = asyncio.get_running_loop()
     for number in numbers:
         loop.add_signal_handler(number, handle)

@@ -1,4 +1,4 @@
-"""Plug-ins: whatever file lies in a folder of them takes part, and what others have installed."""
+"""Discovery of plug-ins: the modules of a package, and entry points of other distributions."""
 
 import importlib
 import pkgutil
@@ -8,11 +8,11 @@ from types import ModuleType
 
 
 class PluginError(Exception):
-    """A plug-in is not what it should be; the text says which one, and why."""
+    """A plug-in cannot be used; the text says which one, and why."""
 
 
 def modules(package: ModuleType) -> dict[str, ModuleType]:
-    """Every module of a package by its name, sorted; a leading underscore keeps one out."""
+    """Load every module of a package, sorted by name; a leading underscore leaves one out."""
     names = sorted(
         found.name
         for found in pkgutil.iter_modules(package.__path__)
@@ -24,11 +24,11 @@ def modules(package: ModuleType) -> dict[str, ModuleType]:
 def installed(
     group: str, *, flaw: Callable[[object], str | None]
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """What other distributions offer by an entry point group, and why some of it is of no use.
+    """Load the plug-ins of an entry point group; return the good ones, and why others are broken.
 
     Args:
-        group: the name of the group.
-        flaw: what is wrong with a plug-in that was imported, if anything.
+        group: name of the group.
+        flaw: returns the defect of an imported plug-in, if it has one.
     """
     good: dict[str, object] = {}
     broken: dict[str, str] = {}
@@ -43,12 +43,12 @@ def installed(
 
 
 def told(error: BaseException) -> str:
-    """An error of somebody else's code, on one line."""
+    """Describe an error of foreign code on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _imported(entry: EntryPoint) -> tuple[object, str | None]:
     try:
         return entry.load(), None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - of others; it must not end ours
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code must not end this program
         return None, f"{entry.value} cannot be imported: {told(error)}"

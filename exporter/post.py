@@ -1,4 +1,4 @@
-"""Send one event and tell what came back; every way it can fail is a value, not an error."""
+"""HTTP POST of one event; every failure is a value, not an exception."""
 
 import errno
 import io
@@ -14,17 +14,17 @@ from exporter.events import CONTENT_TYPE
 from exporter.evidence import TransportFault
 
 _ENOUGH = 65_536
-"""Bytes of a reply that are read; agent-sre's has about a hundred."""
+"""Bytes of a reply that are read; a reply of agent-sre has about a hundred."""
 
 OWN_SHORTAGE = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
-"""Errors that tell of this machine, and not of whom it asks."""
+"""Errors of this machine, which say nothing about the target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the sender saw: a status, or why there was none."""
+    """Reply to a request: a status, or the fault because of which there is none."""
 
     at: float
     status: int | None = None
@@ -32,7 +32,7 @@ class Reply:
 
 
 def session() -> aiohttp.ClientSession:
-    """A client that shares nothing between two events: no connection, no name, no cookie."""
+    """Create a client session that shares no connection, DNS answer or cookie."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=True, use_dns_cache=False, limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -43,13 +43,13 @@ def session() -> aiohttp.ClientSession:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends bodies with a client and a clock.
+    """Sends request bodies.
 
     Attributes:
-        client: whose connections are used.
-        clock: times.
-        tls: whom to trust, for https; None for those the system trusts.
-        server_name: that the certificate must hold, where that is not the host of the URL.
+        client: session whose connections are used.
+        clock: clock of the reply times.
+        tls: builds the TLS context for https; None for the system's.
+        server_name: name that the certificate must hold, where that is not the host of the URL.
     """
 
     client: aiohttp.ClientSession
@@ -65,14 +65,14 @@ class Sender:
         content_type: str = CONTENT_TYPE,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send something as JSON, or bytes as they are; the caller sets the time limit.
+        """Send an object as JSON, or bytes as they are; the caller sets the time limit.
 
-        Redirects are not followed: where they lead is nobody the prober meant to ask.
+        Redirects are not followed, because they lead to a host that is not configured.
 
         Raises:
-            OSError: this machine ran out of something; that says nothing about the target.
+            OSError: this machine ran out of a resource; that says nothing about the target.
         """
-        # In pieces: a long body written at once would hold up everything else.
+        # In chunks: a long body written at once would block the event loop.
         data = io.BytesIO(body) if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": content_type, **(headers or {})}
         try:
@@ -93,7 +93,7 @@ class Sender:
 
 
 async def _enough(reply: aiohttp.ClientResponse) -> None:
-    """Read a reply, but no more of it than a sane one has."""
+    """Read a reply up to `_MAX_REPLY_BYTES` bytes."""
     read = 0
     async for chunk in reply.content.iter_any():
         read += len(chunk)
@@ -102,7 +102,7 @@ async def _enough(reply: aiohttp.ClientResponse) -> None:
 
 
 def fault_of(error: BaseException) -> TransportFault:
-    """What an error of the client means."""
+    """Classify an error of the HTTP client."""
     kinds: list[tuple[type[BaseException], TransportFault]] = [
         (aiohttp.ClientConnectorDNSError, TransportFault.DNS),
         (aiohttp.ClientSSLError, TransportFault.TLS),

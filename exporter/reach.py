@@ -1,4 +1,4 @@
-"""What it takes to reach agent-sre, by whichever way."""
+"""Context that delivery paths need to send to agent-sre."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ def _no_headers() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whom to ask, with what.
+    """Endpoint, senders and headers for requests to agent-sre.
 
     Attributes:
         url: where agent-sre takes CloudEvents.
-        canary: the one function that may be named.
-        sender: sends to anyone.
-        direct: sends to agent-sre, and trusts whom its settings say.
-        clock: times.
-        headers: that agent-sre itself asks for, such as credentials; read anew for each request.
+        canary: the one function that an alert may name.
+        sender: sends to any host.
+        direct: sends to agent-sre, with the TLS settings of the target.
+        clock: the clock.
+        headers: returns the headers that agent-sre asks for, such as credentials; called for
+            each request.
     """
 
     url: str

@@ -1,24 +1,24 @@
-"""The last runs, for people."""
+"""History of the last runs, for the pages."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from exporter.result import ProbeResult
 
 KEPT = 100
-"""Results kept for `/runs`."""
+"""Runs kept for `/runs`."""
 
 
 def _nobody(_: ProbeResult) -> None:
-    """Nobody wants to know."""
+    """Ignore a run."""
 
 
 class Recent:
-    """Runs by id, the newest first; what is learned of one later takes its place."""
+    """Last runs by id, the newest first. An update of a run takes its place."""
 
     def __init__(self, runs: Iterable[ProbeResult] = ()) -> None:
         self._runs: dict[str, ProbeResult] = {}
         self.hears: Callable[[ProbeResult], None] = _nobody
-        """Told of each run that is added."""
+        """Called with each run that is added."""
         for run in runs:
             self.add(run)
 
@@ -26,13 +26,13 @@ class Recent:
         return reversed(list(self._runs.values()))
 
     def add(self, run: ProbeResult) -> None:
-        """Show a run, or what is known of it by now."""
+        """Add a run, or replace it by its newest version."""
         self._runs[run.id] = run
         if len(self._runs) > KEPT:
             del self._runs[next(iter(self._runs))]
         self.hears(run)
 
     def update(self, run: ProbeResult) -> None:
-        """Show what is known of a run by now, if it is shown at all."""
+        """Replace a run by its newest version, if it is still in the history."""
         if run.id in self._runs:
             self._runs[run.id] = run

@@ -1,7 +1,7 @@
-"""Reloading: when to read again and what comes of it; what is reloaded is not known here.
+"""Reloading of watched files; the value that is reloaded is not known here.
 
-Content is compared, not times or inodes: Kubernetes swaps symlinks, editors write new files,
-and neither means that anything changed.
+Content is compared, not times or inodes: Kubernetes swaps symlinks and editors write new files, and
+neither means that anything changed.
 """
 
 import asyncio
@@ -18,25 +18,28 @@ from slos.schema.problem import Problem, errors
 Value = TypeVar("Value")
 Digests = Mapping[Path, bytes | None]
 _ROUNDS = 5
-"""Reads until the files that a value names are those whose content is known."""
+"""Attempts to read until the files that a value names are those whose digests are known."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Source(Generic[Value]):
-    """What can be reloaded. Two values are equal when it makes no difference which is used."""
+    """A value that can be reloaded.
+
+    Two values are equal when it makes no difference which is used.
+    """
 
     load: Callable[[], tuple[Value | None, list[Problem]]]
-    """Reads it. Called on a thread, so that a slow disk does not stall the probes."""
+    """Loads the value. Called on a thread, so that a slow disk does not stall the probes."""
     files: Callable[[Value], Iterable[Path]]
-    """Every file whose content makes another value of it."""
+    """Lists every file whose content changes the value."""
     apply: Callable[[Value], Awaitable[None]]
-    """Goes on with a value; all of it or, with an exception, nothing."""
+    """Applies a value; all of it or, with an exception, nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one reload."""
+    """Outcome of one reload."""
 
     successful: bool
     problems: tuple[Problem, ...] = ()
@@ -54,13 +57,13 @@ class Reloader(Generic[Value]):
     def __init__(
         self, source: Source[Value], current: Value, *, clock: Clock, interval: float
     ) -> None:
-        """Begin with a value that is in use already.
+        """Start with a value that is in use already.
 
         Args:
-            source: what to reload.
+            source: the value to reload, and its files.
             current: the value in use.
-            clock: the time.
-            interval: seconds between two looks at the files.
+            clock: the clock.
+            interval: seconds between two checks of the files.
         """
         self._source = source
         self._current = current
@@ -73,7 +76,7 @@ class Reloader(Generic[Value]):
         self._running: set[asyncio.Task[Outcome]] = set()
         self._last = Outcome(successful=True)
         self.last_success_at = clock.wall()
-        """When a reload was fine last, in seconds since 1970; the start counts as one."""
+        """Time of the last successful reload, in seconds since 1970; the start counts as one."""
 
     @property
     def current(self) -> Value:
@@ -82,11 +85,11 @@ class Reloader(Generic[Value]):
 
     @property
     def last_successful(self) -> bool:
-        """Whether the last reload was fine; the start counts as one."""
+        """True if the last reload succeeded; the start counts as one."""
         return self._last.successful
 
     async def request(self) -> Outcome:
-        """Reload now; gives the outcome of a reload that began after the request.
+        """Reload now; return the outcome of a reload that began after the request.
 
         Requests that come while one reload is under way share the next one.
         """
@@ -97,10 +100,10 @@ class Reloader(Generic[Value]):
         self._begin()
 
     async def watch(self) -> None:
-        """Reload whenever content has changed and then held still for one look; never ends.
+        """Reload whenever content has changed and was stable for one interval; never ends.
 
-        So a file that is being written is not read in half. Something that could not be read
-        is tried again at each look: it may name a file that is yet to come.
+        So a file that is being written is not read half. A value that could not be read is tried
+        again at each check: it may name a file that does not exist yet.
         """
         async with self._turn:
             await self._attempt(unless_equal=True)
@@ -109,7 +112,7 @@ class Reloader(Generic[Value]):
             await self._clock.sleep(self._interval)
             try:
                 now = await self._look(self._current)
-            except Exception:  # noqa: BLE001 - out of threads, say; that passes
+            except Exception:  # noqa: BLE001 - a transient error, such as no free thread
                 _log.exception("looking at the files broke")
                 continue
             changed = any(self._seen.get(path, b"") != digest for path, digest in now.items())
@@ -118,7 +121,7 @@ class Reloader(Generic[Value]):
             before = now
 
     async def close(self) -> None:
-        """End what is under way; whoever waits for it is cancelled."""
+        """Cancel the reloads under way and the requests that wait for them."""
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -133,14 +136,14 @@ class Reloader(Generic[Value]):
 
     async def _take_turn(self) -> Outcome:
         async with self._turn:
-            self._next = None  # from here on a request comes too late for what is read
+            self._next = None  # a later request needs a reload of its own
             return await self._attempt()
 
     async def _attempt(self, *, unless_equal: bool = False) -> Outcome:
-        """Reload once, whatever breaks.
+        """Reload once; an exception is logged and becomes the outcome.
 
         Args:
-            unless_equal: leave a value alone that is in use already: nothing has changed.
+            unless_equal: skip a value that equals the one in use.
         """
         try:
             value, problems = await self._read()
@@ -150,7 +153,7 @@ class Reloader(Generic[Value]):
             if unless_equal and value == self._current:
                 return self._last
             await self._source.apply(value)
-        except Exception:  # noqa: BLE001 - the prober goes on with what it has; it is told in full
+        except Exception:  # noqa: BLE001 - the value in use stays; logged in full
             _log.exception("reloading broke")
             return self._conclude(Outcome(successful=False))
         self._current = value
@@ -158,15 +161,15 @@ class Reloader(Generic[Value]):
         return self._conclude(Outcome(successful=True, problems=tuple(problems)))
 
     def _conclude(self, outcome: Outcome) -> Outcome:
-        if outcome.successful or outcome != self._last:  # the same failure is told once
+        if outcome.successful or outcome != self._last:  # the same failure is logged once
             _log.log(logging.INFO if outcome.successful else logging.ERROR, "%s", outcome)
         self._last = outcome
         return outcome
 
     async def _read(self) -> tuple[Value | None, list[Problem]]:
-        """Load, knowing what the files held before that, so that no change slips between.
+        """Load the value, with the digests of its files from before, so that no change is missed.
 
-        A value that names new files is loaded once more: what they held when it was loaded is
+        A value that names new files is loaded once more, because their content at the first load is
         not known.
         """
         known = dict(await self._look(self._current))
@@ -188,7 +191,7 @@ def _digests(paths: Iterable[Path]) -> Digests:
 
 
 def _digest(path: Path) -> bytes | None:
-    """What a file holds, in short; None for one that cannot be read."""
+    """Compute the digest of a file; None for one that cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()

@@ -1,4 +1,4 @@
-"""The outcome of one run, as the journal, the metrics and the web pages see it."""
+"""A run and its leftovers, as the journal, the metrics and the pages see it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +10,11 @@ from slos.schema.contract import Leavings, Stage, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A thing of a run that is to be cleaned up.
+    """A thing that a run left behind and that is to be cleaned up.
 
     Attributes:
-        kind: what it is.
-        handle: by which it is found, an id of whoever keeps it.
+        kind: kind of the thing.
+        handle: id by which its system finds it.
     """
 
     kind: Leavings
@@ -23,34 +23,34 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What became of one run."""
+    """One run of a synthetic alert."""
 
     probe: str
     path: str
-    """The way the event took; `direct` is straight to agent-sre."""
+    """Delivery path of the event; `direct` sends straight to agent-sre."""
     id: str
     verdict: Verdict
     reason: Reason
     seen: Seen = field(default_factory=dict)
-    """Seconds per stage and source; a stage nobody observed is absent, never zero."""
+    """Seconds per stage and source; a stage that no source observed is absent, never zero."""
     intended_at: float = 0.0
-    """Seconds of the wall clock at which the plan wanted the event sent."""
+    """Wall clock seconds of the intended send."""
     aliases: tuple[str, ...] = ()
-    """Other ids of the event: a converter on the way gives it a new one."""
+    """Other ids of the event: a converter on the path gives it a new one."""
     leavings: tuple[Leaving, ...] = ()
-    """What it left behind and nobody has cleaned up yet."""
+    """Leftovers that are not cleaned up yet."""
     due: tuple[Stage, ...] = ()
-    """Stages that are counted only when others have told what they saw."""
+    """Stages that are counted only after late sources have observed them."""
     trace_id: str | None = None
-    """Of the prober's own trace, where there is one."""
+    """Id of the prober's own trace, if there is one."""
 
     @property
     def stages(self) -> dict[Stage, float]:
-        """The seconds that count, of every stage somebody observed."""
+        """Seconds of every observed stage, from the source that takes precedence."""
         return {stage: time.seconds for stage, time in best(self.seen).items()}
 
     def as_json(self) -> dict[str, object]:
-        """The shape of `once --json`."""
+        """Return the run as `once --json` prints it."""
         return {
             "probe": self.probe,
             "path": self.path,
@@ -62,7 +62,7 @@ class ProbeResult:
         }
 
     def as_json_with_time(self) -> dict[str, object]:
-        """The shape of `/runs`."""
+        """Return the run as `/runs` shows it."""
         return self.as_json() | {"intended_at": timestamp(self.intended_at)}
 
 

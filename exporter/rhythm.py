@@ -1,4 +1,4 @@
-"""How often and how patiently a probe asks: the settings every probe has. Pure."""
+"""Schedule of a probe: interval, timeout and jitter, the settings that every probe has. Pure."""
 
 import hashlib
 import math
@@ -12,14 +12,14 @@ from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
 _SLACK_FOR_JITTER = 0.8
-"""Share of the time between timeout and next slot that jitter may use; the rest is for
-judging and writing, or a run at its timeout would push the next one out."""
+"""Share of the time between timeout and next slot that jitter may use. The rest is for judging
+and writing; without it a run at its timeout would delay the next one."""
 _SLACK_FOR_START = 0.1
-"""Share of that time by which a run may be started early."""
+"""Share of the time between timeout and next slot by which a run may be started early."""
 
 
 class Rhythm(Section):
-    """When a probe asks and how long it waits; its own settings build on these."""
+    """Schedule settings of a probe. The settings of each probe extend these."""
 
     interval: Length = Duration.of(seconds=75)
     """Time between two events. Default 75s: 48 an hour, and longer than the timeout."""
@@ -38,8 +38,8 @@ class Rhythm(Section):
     """Delay between intended and actual send, or a standstill of the prober, above which a run
     is `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
 
-    def findings(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for those that look at them
-        """What is wrong beside the targets of the specs, as key, message and hint."""
+    def findings(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for overrides that use them
+        """Find mistakes that only show with the targets of the specs, as key, message and hint."""
         return ()
 
     @model_validator(mode="after")
@@ -57,10 +57,10 @@ class Rhythm(Section):
 
 
 class Plan:
-    """The times at which one probe is meant to ask, on the wall clock, for ever.
+    """Times of the slots of one probe on the wall clock, without end.
 
     Slot k lies at phase + k * interval + jitter(k). Phase and jitter come from hashes of the
-    probe's name, so a restart goes on in the same places and probes do not all start at once.
+    probe's name. So a restart continues with the same slots, and probes do not all start at once.
     """
 
     def __init__(self, probe: str, rhythm: Rhythm) -> None:
@@ -71,15 +71,15 @@ class Plan:
         self.spread = _spread(rhythm)
         room = self.interval * rhythm.max_in_flight - float(rhythm.timeout.seconds)
         self.slack = room * _SLACK_FOR_START
-        """Seconds by which a run may be started before its time without meeting another."""
+        """Seconds by which a run may be started early without overlapping another."""
 
     def intended(self, slot: int) -> float:
-        """Wall clock seconds of a slot."""
+        """Return the wall clock seconds of a slot."""
         jitter = _fraction(f"{self.probe}/{slot}") * self.spread
         return self.phase + slot * self.interval + jitter
 
     def first_after(self, wall: float) -> int:
-        """The first slot that lies after a time."""
+        """Find the first slot after a wall clock time."""
         slot = math.floor((wall - self.phase - self.spread) / self.interval)
         while self.intended(slot) <= wall:
             slot += 1
@@ -95,5 +95,5 @@ def _spread(rhythm: Rhythm) -> float:
 
 
 def _fraction(text: str) -> float:
-    """A number from 0 up to 1 that a text always gives."""
+    """Hash a text to a number from 0 up to 1."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48

@@ -1,4 +1,4 @@
-"""A run as columns of the journal, and back. Pure."""
+"""Row codec of the journal: a run to columns, and back. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leaving
 
 
 def values(run: ProbeResult) -> tuple[object, ...]:
-    """One value a column."""
+    """Encode a run, one value per column."""
     seen = {stage.value: dict(times) for stage, times in run.seen.items()}
     leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
     texts = (_text(each) for each in (seen, list(run.aliases), leavings, list(run.due)))
@@ -28,7 +28,7 @@ def values(run: ProbeResult) -> tuple[object, ...]:
 
 
 def _text(value: Mapping[str, object] | Sequence[object]) -> str:
-    """As JSON; most are empty, and the encoder is not asked for those."""
+    """Encode a value as JSON; empty values, which are most, skip the encoder."""
     return json.dumps(value) if value else str(value)
 
 
@@ -45,7 +45,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
     due: str,
     trace_id: str | None,
 ) -> ProbeResult | None:
-    """A row as a run; None when a later version wrote values this one does not know."""
+    """Decode a row; None when a later version wrote values that this one does not know."""
     try:
         return ProbeResult(
             probe,

@@ -1,4 +1,4 @@
-"""One turn of one probe, from slot to metrics."""
+"""Runs one slot of one probe, and counts its checks."""
 
 import logging
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Gives every probe its turns."""
+    """Runs the probes of a generation."""
 
     def __init__(self, probes: Iterable[Probe], metrics: Metrics) -> None:
         self.probes = {probe.key: probe for probe in probes}
         self._metrics = metrics
 
     async def run(self, slot: Slot) -> Outcome:
-        """One turn; a probe that breaks is told in full and ends nothing."""
+        """Run one slot. An exception of the probe is logged and becomes a failed outcome."""
         probe = self.probes[slot.probe]
         try:
             outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
@@ -31,7 +31,7 @@ class Runner:
                 self._metrics.check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
             outcome = Outcome(notes=(f"nothing was asked: {error}",), failed=True)
-        except Exception as error:  # noqa: BLE001 - told in full, and the next turn may fare better
+        except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
             _log.exception("%s: the probe broke", slot.probe)
             return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)
         for note in outcome.notes:

@@ -1,8 +1,8 @@
-"""Open-loop timing: when the next event is due, and the only place that sleeps.
+"""Open-loop scheduler: starts the run of every slot at its time.
 
-A slow target never slows the plan: each run is a task of its own, a slot that finds no room
-is counted as missed, and what lies more than one interval in the past is not caught up on, but
-for a hiccup of the prober itself.
+A slow target never slows the schedule. Each run is a task of its own, and a slot without room is
+counted as missed. Slots more than one interval in the past are not made up for, except after a
+short hiccup of the prober itself.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from exporter.pulse import Pulse
 from exporter.rhythm import Plan
 
 BEAT = 1.0
-"""Seconds: the loop wakes at least this often, so that a stuck one can be told."""
+"""Seconds: the loop wakes at least this often, so that a stuck one can be detected."""
 EARLY = 0.05
-"""Seconds before its time at which a run is started: what must be done before its event may
-leave, above all writing it down, does not delay the event."""
+"""Seconds before its slot at which a run is started. Work that must be done before the event is
+sent, above all writing the journal, does not delay the event."""
 _HICCUP = 0.25
-"""Seconds by which a slot may be late and is still used, however short the interval. A slot
-that is left out hides what it would have measured; one that is used late counts from its time."""
+"""Seconds by which a slot may be late and is still used, however short the interval. A slot that
+is left out hides what it would have measured; one that is used late counts from its time."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One turn of one probe."""
+    """One slot of one probe."""
 
     probe: str
     intended: float
@@ -39,17 +39,17 @@ class Slot:
 
 
 class Watcher(Protocol):
-    """Who wants to know how the plan is kept."""
+    """Metrics of the schedule."""
 
     def missed(self, probe: str) -> None:
-        """A slot was not used."""
+        """Count a slot that was not used."""
 
     def in_flight(self, probe: str, count: int) -> None:
-        """So many runs are under way."""
+        """Set the number of runs under way."""
 
 
 class _Line:
-    """The progress of one plan on the monotonic clock."""
+    """Position in one timetable, on the monotonic clock."""
 
     def __init__(self, plan: Plan, *, wall: float, offset: float, early: float) -> None:
         self.plan = plan
@@ -61,11 +61,11 @@ class _Line:
 
     @property
     def due(self) -> float:
-        """When the run of the next slot is to be started."""
+        """Monotonic seconds at which the run of the next slot is to be started."""
         return self._intended_at - self._offset - self._early
 
     def take(self) -> Slot:
-        """The slot that is due, and move on to the next."""
+        """Return the slot that is due, and move on to the next."""
         intended_at = self._intended_at
         self._slot += 1
         self._intended_at = self.plan.intended(self._slot)
@@ -73,7 +73,7 @@ class _Line:
 
 
 class Scheduler:
-    """Starts the run of every slot at its time, or a little early: the run waits for its time."""
+    """Starts the run of every slot at its time or a little early; the run waits for its time."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Scheduler:
         self._lines = [_Line(plan, wall=wall, offset=offset, early=early) for plan in plans]
 
     async def run(self) -> None:
-        """Keep the plan until cancelled; runs under way go on."""
+        """Start runs until cancelled; runs under way go on."""
         while True:
             now = self._clock.now()
             self._pulse.beat(now)
@@ -104,16 +104,16 @@ class Scheduler:
             await self._clock.sleep(min(max(wait, 0.0), BEAT))
 
     async def beat(self) -> None:
-        """Keep only the pulse, while nothing is to be started any more."""
+        """Keep only the heartbeat, while no more runs are started."""
         await keep_beating(self._pulse, self._clock)
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
-        """The runs under way."""
+        """Tasks of the runs under way."""
         return {task for line in self._lines for task in line.running}
 
     def _start_due(self, line: _Line, now: float) -> None:
-        """Start what is due; a slot that is long past, or finds no room, is missed."""
+        """Start the runs that are due; a slot that is long past, or finds no room, is missed."""
         stale = full = 0
         while line.due <= now:
             slot = line.take()
@@ -146,17 +146,17 @@ class Scheduler:
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
-    """Do something again and again until cancelled; a bug in it is told and ends nothing."""
+    """Call a function periodically until cancelled; an exception in it is logged."""
     while True:
         await clock.sleep(seconds)
         try:
             await work()
-        except Exception:  # noqa: BLE001 - the next round may fare better; it is told in full
+        except Exception:  # noqa: BLE001 - logged in full; the next call may succeed
             _log.exception("something that is done every %g s broke", seconds)
 
 
 async def keep_beating(pulse: Pulse, clock: Clock) -> None:
-    """Renew the pulse until cancelled."""
+    """Update the heartbeat until cancelled."""
     while True:
         pulse.beat(clock.now())
         await clock.sleep(BEAT)

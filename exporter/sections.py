@@ -1,4 +1,4 @@
-"""The sections of the configuration that have one key per plug-in, so a new one needs no edit."""
+"""Sections of the configuration that have one key per plug-in. A new plug-in needs no edit here."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -24,14 +24,14 @@ class _Probes(Section):
         return self
 
 
-def _by_name(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - made here
-    """A section with one key per plug-in, so a new one needs no edit here."""
+def _by_name(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - created at run time
+    """Create a section with one key per plug-in."""
     keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
     return create_model(model, __base__=base, **keys)
 
 
-def _refused(why: str) -> Any:  # noqa: ANN401 - made here
-    """A key that stands for a plug-in nobody can use."""
+def _refused(why: str) -> Any:  # noqa: ANN401 - created at run time
+    """Build the type of a key whose plug-in cannot be used."""
 
     def refuse(_: object) -> object:
         raise ValueError(f"this plug-in cannot be used: {why}; mend it, or take this section out")

@@ -1,4 +1,4 @@
-"""Settings of every probe that sends alerts: how long to wait for what becomes of them. Pure."""
+"""Settings of every probe that sends alerts: a schedule and the deadlines of a run. Pure."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from slos.schema.units import Duration
 
 
 class Sending(Rhythm):
-    """A rhythm, and the patience of a run."""
+    """A schedule, and the deadlines of a run."""
 
     settle: Length = Duration.of(seconds=5)
     """Time to wait for a second execution after reply and first execution. Default 5s: what
@@ -22,9 +22,9 @@ class Sending(Rhythm):
     specs, so that verdict and SLO agree."""
 
     def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
-        """Faults that only show beside the specs."""
+        """Find mistakes that only show with the specs, as key, message and hint."""
         return waiting.findings(self, targets)
 
     def patience(self, targets: Targets) -> Patience:
-        """What a run waits for, in seconds."""
+        """Return the deadlines of a run in seconds."""
         return waiting.patience(self, targets)

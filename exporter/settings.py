@@ -1,4 +1,4 @@
-"""The sections of the configuration that every prober has; each setting beside its default."""
+"""Sections of the configuration that every prober has."""
 
 from pydantic import Field
 
@@ -8,9 +8,9 @@ from slos.schema.units import Duration
 
 
 class Target(SourceSettings):
-    """Whom to ask: `url` is where agent-sre takes CloudEvents.
+    """Target of the probes: `url` is where agent-sre takes CloudEvents.
 
-    Nothing that is sent is repeated, so `retries` counts for questions about its health only.
+    Events are never retried, so `retries` applies to health requests only.
     """
 
 
@@ -33,7 +33,7 @@ class CanarySettings(Section):
 
 
 class Web(Section):
-    """Metrics, health and the last runs."""
+    """Settings of the pages: metrics, health and the last runs."""
 
     listen: Listen = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
     """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
@@ -43,7 +43,7 @@ class Web(Section):
 
 
 class JournalSettings(Section):
-    """Where runs are written down."""
+    """Settings of the journal."""
 
     path: str = Field(default="/var/lib/slo-probe/journal.sqlite", min_length=1)
     """The SQLite file, relative to the configuration. Put it on a volume that outlives the
@@ -53,7 +53,7 @@ class JournalSettings(Section):
 
 
 class Watching(Section):
-    """When the configuration is read again, beside SIGHUP and `POST /-/reload`."""
+    """Settings of reloads, in addition to SIGHUP and `POST /-/reload`."""
 
     every: Length = Duration.of(seconds=30)
     """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""

@@ -1,4 +1,4 @@
-"""Keeping the plans of one configuration, and after a reload those of the next."""
+"""Runs the timetables of one configuration generation, and after a reload those of the next."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from exporter.rhythm import Plan
 from exporter.schedule import EARLY, Scheduler, Slot
 
 _LAST_WORDS = 2.0
-"""Seconds for aborted runs to write down that they are unknown."""
+"""Seconds for aborted runs to be recorded as unknown."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A configuration that is kept."""
+    """The generation that is running."""
 
     engine: Engine
     scheduler: Scheduler
@@ -28,12 +28,13 @@ class _Kept:
 
 
 class Shift:
-    """The configuration in use, from its first slot to its last run.
+    """Runs the configuration in use, from its first slot to its last run.
 
     Args:
-        core: what carries events.
-        may_send: whether this prober is the one that sends.
-        after: seconds from now for which slots are left out, and not missed: nobody was on duty.
+        core: components of the process.
+        may_send: whether this prober holds the lease.
+        after: seconds from now before which slots are left out. They do not count as
+            missed, since no prober was leading.
     """
 
     def __init__(self, core: Core, *, may_send: Callable[[], bool], after: float = 0.0) -> None:
@@ -45,13 +46,13 @@ class Shift:
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def begin(self, loaded: Loaded) -> Engine:
-        """Keep the plans of a configuration from now on; runs under way end by the old one.
+        """Start a generation. Runs under way finish with the old one.
 
         Returns:
-            What the configuration came to.
+            The generation that was built from the configuration.
 
         Raises:
-            Exception: it cannot be used, and the old one is kept on.
+            Exception: it cannot be used, and the old generation goes on.
         """
         stack = contextlib.AsyncExitStack()
         try:
@@ -70,7 +71,7 @@ class Shift:
         return made
 
     async def keep(self) -> None:
-        """Keep whatever is the plan; ends only by an error, which would be a bug."""
+        """Wait for the current generation. It ends only with an error, which would be a bug."""
         while self._now is not None:
             keeping = self._now.keeping
             await asyncio.wait({keeping})
@@ -78,7 +79,11 @@ class Shift:
                 keeping.result()
 
     async def end(self, grace: float) -> None:
-        """Start nothing more, and wait for runs under way; an abort ends the wait."""
+        """Start nothing more and wait for the runs under way; an abort ends the wait.
+
+        Args:
+            grace: seconds to wait.
+        """
         if self._now is None:
             return
         kept = self._now
@@ -94,7 +99,7 @@ class Shift:
         self._last = kept
 
     async def aclose(self) -> None:
-        """Let go of what the last configuration was connected to; nobody may ask any more."""
+        """Close the connections of the last generation. Nothing may use it afterwards."""
         last = self._now or self._last
         if last is not None:
             await last.stack.aclose()
@@ -111,12 +116,12 @@ class Shift:
         await asyncio.gather(beating, aborting, ending, return_exceptions=True)
 
     async def _retire(self, kept: _Kept) -> None:
-        """Let the runs of a configuration end, then let go of what it was connected to."""
+        """Let the runs of a generation finish, then close its connections."""
         kept.keeping.cancel()
         try:
             await _end(kept.scheduler.running)
             await self._core.aftercare.between_steps()
-            if self._now is not None:  # they may have shown something once more
+            if self._now is not None:  # its last runs may have set gauges again
                 self._core.face.gauges.keep_only(self._now.engine.loaded.probes)
         finally:
             await kept.stack.aclose()

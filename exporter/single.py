@@ -1,4 +1,4 @@
-"""A probe that sends one alert a turn; several probes are nothing else."""
+"""Probe that sends one alert per slot; several probes need nothing else."""
 
 from exporter.courier import Courier, Errand, Turn
 from exporter.means import Outcome
@@ -6,7 +6,7 @@ from exporter.rhythm import Rhythm
 
 
 class Single:
-    """Sends one alert, and is done when its verdict is certain."""
+    """Probe that sends one alert per slot."""
 
     def __init__(self, key: str, rhythm: Rhythm, errand: Errand, courier: Courier) -> None:
         self.key = key
@@ -15,5 +15,5 @@ class Single:
         self._courier = courier
 
     async def ask(self, turn: Turn) -> Outcome:
-        """Send one alert; come back when its verdict is certain or the deadline has passed."""
+        """Run one alert; return when its verdict is certain or the deadline has passed."""
         return Outcome(results=(await self._courier.carry(self._errand, turn),))

@@ -1,8 +1,8 @@
-"""Which source's time of a stage counts, and when two disagree. Pure; the table is the policy.
+"""Source precedence for stage times, and disagreement between sources. Pure.
 
-Time in the queue before agent-sre reads an event is agent-sre's, and only who counts from outside
-sees it. So what the prober measured itself comes first where it is exact. What the prober sees
-only roughly, the inside knows better.
+The time in the queue before agent-sre reads an event belongs to agent-sre, and only a source
+outside of it sees that time. So the prober's own measurements come first where they are exact.
+Where they are rough, the spans of agent-sre come first.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from slos.schema.contract import Source, Stage
 
 Seen = Mapping[Stage, Mapping[Source, float]]
-"""Seconds of each stage as each source saw them."""
+"""Seconds per stage and source."""
 
 BEST: Mapping[Stage, tuple[Source, ...]] = {
     Stage.CLOUDEVENT_PROCESSING: (Source.REPLY, Source.TEMPO),
@@ -31,14 +31,14 @@ LATE = frozenset({Source.LINEAR, Source.TEMPO})
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """How long a stage took, and who says so."""
+    """Seconds of a stage, and the source that measured them."""
 
     seconds: float
     source: Source
 
 
 def best(seen: Seen) -> dict[Stage, Time]:
-    """The time that counts of every stage somebody saw, in the order of the pipeline."""
+    """Select the time of every observed stage by source precedence, in pipeline order."""
     found = {}
     for stage in Stage:
         times = seen.get(stage, {})
@@ -49,7 +49,7 @@ def best(seen: Seen) -> dict[Stage, Time]:
 
 
 def told_late(visible: Mapping[Stage, Collection[Source]]) -> tuple[Stage, ...]:
-    """Stages whose best source, of those that can see them, is one that is asked later."""
+    """List the stages whose best source, of those that can observe them, is asked after the run."""
     return tuple(
         stage
         for stage, sources in visible.items()
@@ -58,13 +58,13 @@ def told_late(visible: Mapping[Stage, Collection[Source]]) -> tuple[Stage, ...]:
 
 
 def merged(one: Seen, other: Seen) -> dict[Stage, dict[Source, float]]:
-    """What both saw; of one source's times for a stage, the later word counts."""
+    """Merge stage times; for the same stage and source the second argument wins."""
     stages = [stage for stage in Stage if stage in one or stage in other]
     return {stage: {**one.get(stage, {}), **other.get(stage, {})} for stage in stages}
 
 
 def disagreeing(seen: Seen, *, tolerance: float) -> list[Stage]:
-    """Stages of which some source's time differs from the one that counts.
+    """Find stages for which a source's time differs from the selected time.
 
     Args:
         seen: all times.

@@ -1,4 +1,4 @@
-"""The journal's table in SQLite. Synchronous; every call belongs on one thread."""
+"""SQLite table of the journal. Synchronous; all calls must come from one thread."""
 
 import errno
 import fcntl
@@ -15,28 +15,28 @@ from exporter.damage import check, check_files, damaged, is_text
 from exporter.result import ProbeResult
 from slos.schema.contract import LOAD
 
-_APPLICATION = 0x510B_0B0E  # in the file's header: this is a journal of slo-probe
+_APPLICATION = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
 _FORMAT = 2
 _HEAD = 4096
-"""Bytes that are looked at to tell a journal from somebody's text."""
+"""Bytes that are read to tell a journal from a text file."""
 _BUSY_SECONDS = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class State(StrEnum):
-    """How far a run has come."""
+    """State of a run in the journal."""
 
     PLANNED = "planned"
-    """Written down, not yet sent."""
+    """Recorded, not yet sent."""
     SENT = "sent"
-    """Its event may have left."""
+    """Its event may have been sent."""
     JUDGED = "judged"
-    """It has its verdict; late observers may still learn more."""
+    """It has a verdict; late observers may still learn more."""
     OBSERVED = "observed"
-    """All is known that can be; what it left behind is to be cleaned up."""
+    """Nothing more can be learned; its leftovers are to be cleaned up."""
     CLEANED = "cleaned"
-    """Nothing is left."""
+    """No leftovers remain."""
 
 
 _UNJUDGED = (State.PLANNED, State.SENT)
@@ -63,13 +63,13 @@ VALUES ({", ".join("?" for _ in rows.COLUMNS.split(","))}, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
     seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings,
-    due = excluded.due"""  # noqa: S608 - our own names
+    due = excluded.due"""  # noqa: S608 - constant names
 _PRUNE = """
 DELETE FROM runs
 WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
 
 Row = tuple[State, ProbeResult]
-"""A state and the run; an open run has the verdict it gets when lost."""
+"""A state and the run; an open run has the verdict that it gets when lost."""
 
 
 class JournalError(Exception):
@@ -77,11 +77,11 @@ class JournalError(Exception):
 
 
 class JournalInUseError(JournalError):
-    """Another prober has it."""
+    """Another prober uses the journal."""
 
 
 class Store:
-    """One SQLite file, held by one process."""
+    """One SQLite file, locked by one process."""
 
     def __init__(self, path: Path, *, keep_runs: int) -> None:
         self._path = path
@@ -89,14 +89,14 @@ class Store:
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
         self.set_aside: list[Path] = []
-        """Where damaged files were moved to."""
+        """Files to which damaged journals were moved."""
 
     def claim(self) -> None:
-        """Take the file for this process, or say why that cannot be.
+        """Lock the file for this process.
 
         Raises:
-            JournalInUseError: another prober has it.
-            JournalError: it cannot be created or written.
+            JournalInUseError: another prober holds the lock.
+            JournalError: it cannot be created or written, or is no database.
         """
         if self._lock is not None:
             return
@@ -118,11 +118,11 @@ class Store:
         self._lock = lock
 
     def open(self) -> None:
-        """Connect, unless connected.
+        """Connect, unless connected. A damaged file is moved away, and a new one is begun.
 
         Raises:
             JournalError: the file holds something else.
-            sqlite3.Error: anything that may pass by itself.
+            sqlite3.Error: an error that may pass by itself.
         """
         if self._connection is not None:
             return
@@ -141,7 +141,7 @@ class Store:
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare(connection)
-        except UnicodeDecodeError as error:  # SQLite's own complaint quotes what is no text
+        except UnicodeDecodeError as error:  # SQLite's message quotes the invalid text
             connection.close()
             raise damaged("a name in it is no text") from error
         except BaseException:
@@ -150,7 +150,7 @@ class Store:
         return connection
 
     def _move_away(self) -> None:
-        """Set a damaged file aside, all that belongs to it too; never overwrite or delete one."""
+        """Rename a damaged file and the files that belong to it; never overwrite or delete one."""
         number = next(n for n in itertools.count(1) if not self._aside(n).exists())
         try:
             for suffix in ("-wal", "-shm", ""):
@@ -187,10 +187,10 @@ class Store:
         connection.execute("COMMIT")
 
     def write(self, changed: Sequence[Row]) -> int:
-        """Store the newest state of some runs, all or none, and drop the oldest judged ones.
+        """Store the newest state of some runs in one transaction, and drop the oldest judged ones.
 
         Returns:
-            How many there were.
+            The number of runs.
         """
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
@@ -200,35 +200,35 @@ class Store:
         return len(changed)
 
     def unjudged(self) -> list[ProbeResult]:
-        """Every run without a verdict, oldest first."""
+        """List every run without a verdict, oldest first."""
         return self._runs(f"WHERE state IN ({_marks(_UNJUDGED)}) ORDER BY seq", _UNJUDGED)
 
     def unfinished(self) -> list[Row]:
-        """Every run with a verdict that is not cleaned up, oldest first."""
+        """List every run with a verdict that is not cleaned up, oldest first."""
         wanted = (State.JUDGED, State.OBSERVED)
         return self._select(f"WHERE state IN ({_marks(wanted)}) ORDER BY seq", wanted)
 
     def recent(self, limit: int) -> list[ProbeResult]:
-        """The last runs with a verdict but those of a load, newest first."""
+        """List the last runs with a verdict except those of a load, newest first."""
         load = tuple(sorted(LOAD))
         which = f"state NOT IN ({_marks(_UNJUDGED)}) AND probe NOT IN ({_marks(load)})"
         return self._runs(f"WHERE {which} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit))
 
     def probe_of(self, run_id: str) -> str | None:
-        """The probe of a run, as far as the journal goes back."""
+        """Find the probe of a run, as far as the journal goes back."""
         query = "SELECT probe FROM runs WHERE id = ?"
         with closing(self._connected().execute(query, (run_id,))) as cursor:
             row = cursor.fetchone()
         return str(row[0]) if row else None
 
     def disconnect(self) -> None:
-        """Close the connection; the next `open` starts afresh."""
+        """Close the connection; `open` connects again."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def release(self) -> None:
-        """Give the file up."""
+        """Close the connection and unlock the file."""
         self.disconnect()
         if self._lock is not None:
             os.close(self._lock)
@@ -238,7 +238,7 @@ class Store:
         return [run for _, run in self._select(rest, values)]
 
     def _select(self, rest: str, values: Sequence[object]) -> list[Row]:
-        query = f"SELECT {rows.COLUMNS}, state FROM runs {rest}"  # noqa: S608 - our own names
+        query = f"SELECT {rows.COLUMNS}, state FROM runs {rest}"  # noqa: S608 - constant names
         with closing(self._connected().execute(query, tuple(values))) as cursor:
             found = [(State(state), rows.result(*row)) for *row, state in cursor]
         return [(state, run) for state, run in found if run is not None]

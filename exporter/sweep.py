@@ -1,4 +1,4 @@
-"""Finding and cleaning up what nobody remembers: from lost journals, and from late answers."""
+"""Periodic search for orphans: leftovers of lost journals and of runs observed too late."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -11,28 +11,28 @@ from slos.schema.contract import Leavings
 
 _EVERY = 600.0
 _OLDER_THAN = 3600.0
-"""Seconds; younger ones may still belong to a run whose aftercare goes on."""
+"""Seconds; younger leftovers may still belong to a run that is pending."""
 _log = logging.getLogger(__name__)
 
 
 class Sweep:
-    """Looks once in a while, and tries again with what it could not clean up."""
+    """Searches for orphans periodically, and tries again those that could not be cleaned up."""
 
     def __init__(self, *, gauges: Gauges, clock: Clock) -> None:
         self._gauges = gauges
         self._clock = clock
         self._swept_at = clock.now()
         self.left: set[Leaving] = set()
-        """What was found and could not be cleaned up."""
+        """Orphans that were found and could not be cleaned up."""
 
     async def step(
         self, observers: Iterable[LateObserver], *, known: Callable[[], set[Leaving]]
     ) -> None:
-        """Sweep, when it is time.
+        """Sweep, if the interval has passed.
 
         Args:
-            observers: whom to ask.
-            known: gives what belongs to runs that are taken care of.
+            observers: observers to search.
+            known: lists the leftovers that belong to pending runs.
         """
         if self._clock.now() - self._swept_at < _EVERY:
             return
@@ -44,7 +44,7 @@ class Sweep:
                 await self._clean(observer, observer.cleans, found)
 
     async def _clean(self, observer: LateObserver, kind: Leavings, found: set[Leaving]) -> None:
-        """Clean up what was found now, and earlier to no avail."""
+        """Clean up the orphans found now and those that could not be cleaned up before."""
         before = {leaving for leaving in self.left if leaving.kind is kind}
         stray = sorted(found | before, key=lambda leaving: leaving.handle)
         if not stray:

@@ -1,11 +1,11 @@
-"""Which version runs."""
+"""Version of the program."""
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 
 
 def version() -> str:
-    """The version of the installed distribution."""
+    """Read the version of the installed distribution."""
     try:
         return installed("slo-monitor")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""How long to wait for what becomes of an event, as probes and loads have it configured. Pure."""
+"""Deadlines of a run, as probes and load scenarios have them configured. Pure."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -10,27 +10,27 @@ from slos.schema.units import Duration
 
 
 class Waiting(Protocol):
-    """Settings that say how long."""
+    """Settings that hold deadlines."""
 
     @property
     def timeout(self) -> Duration:
-        """From the intended send to the verdict."""
+        """Time from the intended send to the verdict."""
 
     @property
     def settle(self) -> Duration:
-        """For a second execution."""
+        """Time to wait for a second execution."""
 
     @property
     def late_after(self) -> Duration | None:
-        """Above which an execution is late; None for the target of the specs."""
+        """Time above which an execution is late; None for the target of the specs."""
 
     @property
     def max_send_lag(self) -> Duration:
-        """Above which a send is the prober's fault."""
+        """Send lag above which a run is unknown, since the prober is at fault."""
 
 
 def findings(waiting: Waiting, targets: Targets) -> Iterable[tuple[str, str, str]]:
-    """Faults that only show beside the specs, as key, message and hint."""
+    """Find mistakes in deadlines that only show with the specs, as key, message and hint."""
     late_after = waiting.late_after or targets.get(Stage.END_TO_END)
     if late_after is None:
         message = "late_after is not set and no spec has a target for end_to_end"
@@ -41,7 +41,7 @@ def findings(waiting: Waiting, targets: Targets) -> Iterable[tuple[str, str, str
 
 
 def patience(waiting: Waiting, targets: Targets) -> Patience:
-    """What an event waits for, in seconds."""
+    """Return the deadlines in seconds."""
     late_after = waiting.late_after or targets[Stage.END_TO_END]
     return Patience(
         timeout=float(waiting.timeout.seconds),

@@ -1,8 +1,8 @@
-"""Whether SQLite's write-ahead log still holds what was committed. Reads files, changes nothing.
+"""Check of SQLite's write-ahead log for lost transactions. Reads files, changes nothing.
 
-SQLite itself takes the end of what it can read for the end of the log, without a word: a log with a
-broken header is an empty one. But its index, the `-shm` file, outlives a process that was killed
-and says how far the log went. Both are laid out as https://www.sqlite.org/walformat.html says.
+SQLite takes the end of what it can read for the end of the log, without an error: a log with a
+broken header is an empty one. But its index, the `-shm` file, outlives a killed process and records
+how far the log went. Both are laid out as https://www.sqlite.org/walformat.html says.
 """
 
 import struct
@@ -16,26 +16,26 @@ _BACKFILLED = struct.Struct("=I")
 _LOG = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 _MAGIC = 0x377F0682
-"""One more, and the words that are summed up are big-endian."""
+"""With the lowest bit set, the words of the checksum are big-endian."""
 _NATIVE, _LITTLE, _BIG = "=<>"
 _Sums = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """What the index says of the log."""
+    """Fields of the index that describe the log."""
 
     committed: int
-    """Frames that belong to transactions that were committed."""
+    """Frames of committed transactions."""
     backfilled: int
-    """Those of them that are in the database itself by now."""
+    """Frames of these that are in the database itself by now."""
     salts: bytes
 
 
 def has_lost(journal: Path) -> bool:
-    """Whether the log of a database holds less than was committed, and nothing else does.
+    """Return whether committed frames are missing from both the log and the database.
 
-    Without an index that can be read nobody knows, and the answer is no.
+    Without a readable index this is unknown, and the result is False.
     """
     index = _index(start_of(_beside(journal, "-shm"), 2 * _INDEX.size + _BACKFILLED.size))
     if index is None or index.backfilled >= index.committed:
@@ -45,12 +45,12 @@ def has_lost(journal: Path) -> bool:
             return _whole(log, index) < index.committed
     except FileNotFoundError:
         return True
-    except OSError:  # SQLite will say what is wrong with it
+    except OSError:  # SQLite reports it when it opens the file
         return False
 
 
 def _index(data: bytes) -> _Index | None:
-    """What the index says; None for one that was being written, or is no index."""
+    """Parse the index; None if it was being written, or is no index."""
     size = _INDEX.size
     one, two, rest = data[:size], data[size : 2 * size], data[2 * size :]
     if one != two or len(rest) < _BACKFILLED.size:
@@ -62,10 +62,10 @@ def _index(data: bytes) -> _Index | None:
 
 
 def _whole(log: BinaryIO, index: _Index) -> int:
-    """How many of the committed frames are there, each as it was written.
+    """Count the committed frames that are intact.
 
-    A log whose own header is in order and that is another one than the index knows tells nothing:
-    the machine went down, and the two reached the disk at different times.
+    A log whose own header is intact but differs from the one in the index proves nothing: the
+    machine went down, and the two reached the disk at different times.
     """
     header = log.read(_LOG.size)
     if len(header) < _LOG.size:
@@ -88,7 +88,7 @@ def _whole(log: BinaryIO, index: _Index) -> int:
 
 
 def _summed(data: bytes, sums: _Sums, *, order: str) -> _Sums:
-    """SQLite's checksum over words, going on from an earlier one."""
+    """Compute SQLite's checksum over words, continuing from an earlier one."""
     words = struct.unpack(f"{order}{len(data) // 4}I", data)
     first, second = sums
     for one, two in zip(words[::2], words[1::2], strict=True):
@@ -98,7 +98,7 @@ def _summed(data: bytes, sums: _Sums, *, order: str) -> _Sums:
 
 
 def start_of(path: Path, size: int) -> bytes:
-    """The first bytes of a file; none when it cannot be read."""
+    """Read the first bytes of a file; none when it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(size)

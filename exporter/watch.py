@@ -1,4 +1,4 @@
-"""Waiting for one alert: until it is due, and until nothing can change its verdict any more."""
+"""Waiting for one alert: until it is due, and until its verdict can no longer change."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from exporter.post import Reply
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a probe waits for what, in seconds.
+    """Deadlines of a run, in seconds.
 
     Attributes:
         timeout: from the intended send to the verdict.
-        settle: for a second execution, after reply and first execution.
+        settle: wait for a second execution, after the reply and the first execution.
         late_after: from the start of the clock to the execution; more is late.
-        max_send_lag: from the intended to the actual send; more is the prober's fault.
+        max_send_lag: from the intended to the actual send; more is a fault of the prober.
     """
 
     timeout: float
@@ -27,7 +27,7 @@ class Patience:
 
 
 async def until(moment: float, clock: Clock) -> None:
-    """Wait for a moment, unless it has passed."""
+    """Wait until a time on the monotonic clock, unless it has passed."""
     wait = moment - clock.now()
     if wait > 0:
         await clock.sleep(wait)
@@ -41,7 +41,7 @@ async def until_certain(
     seconds: float,
     abort: asyncio.Event,
 ) -> None:
-    """Wait until concluded, aborted or out of time, whichever is first."""
+    """Wait until the run is concluded, aborted or out of time, whichever comes first."""
     concluded = asyncio.create_task(_conclude(posting, ticket, settle))
     aborted = asyncio.create_task(abort.wait())
     try:
@@ -55,10 +55,10 @@ async def until_certain(
 
 
 async def _conclude(posting: asyncio.Task[Reply], ticket: Ticket, settle: float) -> None:
-    """Wait until nothing more can change the verdict; `lost` only shows at the deadline.
+    """Wait until the verdict can no longer change; `lost` only shows at the deadline.
 
-    An event that broke off on the way may have arrived and still be executed, so only a
-    request that never left, or was refused, ends the wait for the execution.
+    An event whose connection broke may have arrived and still be executed. So only a request that
+    was never sent, or was refused, ends the wait for the execution.
     """
     reply = await asyncio.shield(posting)
     if reply.fault in NEVER_LEFT:
@@ -73,7 +73,7 @@ async def _conclude(posting: asyncio.Task[Reply], ticket: Ticket, settle: float)
 
 
 async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool]) -> None:
-    """Cancel what is still going and let it finish; a bug in it still comes to light."""
+    """Cancel tasks, wait for them, and raise the error of one that failed."""
     for task in tasks:
         task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):

@@ -1,1 +1,1 @@
-"""`slo-rules`: SLO specs in, everything on-call needs out."""
+"""`slo-rules`: turns SLO specs into Prometheus rules, tests, dashboards, routes and runbooks."""

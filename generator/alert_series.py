@@ -1,6 +1,6 @@
-"""What is recorded of alerts, so that dashboards draw their thresholds and link their runbooks.
+"""Info and threshold series of alerts, from which dashboards draw thresholds and link runbooks.
 
-Constants all of them: a dashboard is then the same for one SLO and for a thousand.
+They are constants, so that one dashboard serves any number of SLOs.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from generator import names, ratios
 from generator.model import SLO, Firing, RecordingRule
 from slos.schema.units import plain
 
-# As in the alerts themselves: finer than any traffic can tell.
+# As in the alerts: finer than any traffic can measure.
 _DIGITS = 6
-# Text that depends on the labels of a firing alert is not known before.
+# A template has no value until the alert fires.
 _TEMPLATE = "{{"
 
 
 def of_slo(slo: SLO) -> Iterator[RecordingRule]:
-    """What the alerts of an SLO are, and at which burn rates they fire."""
+    """Recording rules of the info and threshold series of an SLO's alerts."""
     for labels, value in thresholds(slo):
         yield ratios.for_people(slo, names.BURN_THRESHOLD, f"vector({value})", **labels)
     for firing in slo.firings:
@@ -24,13 +24,13 @@ def of_slo(slo: SLO) -> Iterator[RecordingRule]:
 
 
 def of_plain(firing: Firing) -> RecordingRule:
-    """What a plain alert is; it has no labels of the run, as the alert has none."""
+    """Recording rule of a standalone alert's info series; like the alert, without run labels."""
     known = {key: value for key, value in firing.labels.items() if _TEMPLATE not in value}
     return RecordingRule(names.ALERT_INFO, "vector(1)", {**known, **about(firing)})
 
 
 def thresholds(slo: SLO) -> Iterator[tuple[dict[str, str], str]]:
-    """The lowest burn rate at which each alert fires on each pair of windows."""
+    """Lowest burn rate at which each alert fires on each pair of windows, with its labels."""
     for alert in slo.burn_alerts:
         lowest: dict[tuple[str, str], str] = {}
         for condition in sorted(alert.conditions, key=lambda each: -each.factor):
@@ -44,7 +44,7 @@ def thresholds(slo: SLO) -> Iterator[tuple[dict[str, str], str]]:
 
 
 def about(firing: Firing) -> dict[str, str]:
-    """Name, severity and runbook of an alert, as far as they are known beforehand."""
+    """Labels of an info series: name, severity and runbook of an alert, without templates."""
     known = {
         names.SEVERITY: firing.labels.get(names.SEVERITY, ""),
         names.RUNBOOK_URL: firing.annotations.get("runbook_url", ""),

@@ -1,4 +1,4 @@
-"""Alerting rules of an SLO; values are percentages of bad events, rounded for people."""
+"""Alerting rules of an SLO; their values are rounded percentages of bad events."""
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -16,14 +16,14 @@ from generator.model import (
 from slos.schema.alert_text import escape
 from slos.schema.units import Duration, plain
 
-# What an alert shows is this many digits finer than the budget, at least hundredths.
+# The value of an alert has this many digits more than the budget, at least hundredths.
 _FINER = 2
-# Digits of a burn factor: finer than any traffic can tell, short enough to read.
+# Digits of a burn-rate factor: finer than any traffic can measure, short enough to read.
 _FACTOR_DIGITS = 6
 
 
 def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
-    """Alerts of the fine group: every page, and whatever reads fine windows only."""
+    """Alerting rules of the fine group: every page, and alerts that read only fine windows."""
     for burn in slo.burn_alerts:
         if is_quick(slo, burn):
             yield _burn_rule(slo, burn)
@@ -35,9 +35,9 @@ def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
 
 
 def quick_windows(slo: SLO) -> frozenset[Duration]:
-    """What is evaluated every fine step: the windows that quick alerts read, and the shortest.
+    """Windows recorded every fine step: those that quick alerts read, and the shortest.
 
-    A window that only a ticket reads is computed as often as the ticket is.
+    A window that only a ticket reads is recorded as often as the ticket is evaluated.
     """
     read = {slo.windows[0], *(alert.over for alert in slo.threshold_alerts)}
     for burn in slo.burn_alerts:
@@ -48,7 +48,7 @@ def quick_windows(slo: SLO) -> frozenset[Duration]:
 
 
 def slow_rules(slo: SLO) -> Iterator[AlertingRule]:
-    """Alerts of the period group, which reads the coarse tier."""
+    """Alerting rules of the period group, which reads the coarse tier."""
     for burn in slo.burn_alerts:
         if not is_quick(slo, burn):
             yield _burn_rule(slo, burn)
@@ -58,7 +58,7 @@ def slow_rules(slo: SLO) -> Iterator[AlertingRule]:
 
 
 def is_quick(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
-    """Whether an alert is evaluated every fine step."""
+    """Tell whether an alert is evaluated every fine step."""
     if isinstance(alert, ThresholdAlert):
         return tiers.is_fine(slo, alert.over)
     longest = max(condition.long for condition in alert.conditions)
@@ -66,7 +66,7 @@ def is_quick(slo: SLO, alert: BurnAlert | ThresholdAlert) -> bool:
 
 
 def shown(slo: SLO, ratio: Decimal) -> Decimal:
-    """The percentage that an alert shows for a ratio; PromQL's round() rounds halves up."""
+    """Percentage that an alert shows for a ratio; like PromQL's round(), it rounds halves up."""
     return (100 * ratio).quantize(Decimal(1).scaleb(-_digits(slo)), ROUND_HALF_UP)
 
 
@@ -75,7 +75,7 @@ def _digits(slo: SLO) -> int:
 
 
 def _burn_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
-    """Multi-window, multi-burn-rate: any condition, each on its short and its long window."""
+    """Multi-window, multi-burn-rate alerting rule: any condition, on its short and long window."""
     either = "\n  or\n".join(
         _burning(slo, condition, alert.firing.min_events) for condition in alert.conditions
     )
@@ -83,23 +83,23 @@ def _burn_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
 
 
 def _threshold_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:
-    """The share of errors over a window is above a plain threshold."""
+    """Alerting rule of an error ratio above a threshold."""
     above = f"  {_above(slo, alert.over, plain(alert.above))}"
     above += _enough(slo, alert.over, alert.firing.min_events)
     return _rule(_percent(slo, above), alert.firing)
 
 
 def _absent_rule(slo: SLO, firing: Firing) -> AlertingRule:
-    """Nothing is counted: the metric is gone, or too rarely scraped for a rate, or unlike its spec.
+    """Alerting rule of missing data: no metric, too few scrapes for a rate, or other labels.
 
-    The counts themselves are watched, for they are what all else is computed from; an idle
-    metric still counts zero. `absent` gives no labels, so all are added.
+    It reads the counts, as everything else is computed from them; an idle metric still counts
+    zero. `absent` gives no labels, so all labels are added.
     """
     step = slo.steps.fine
     gone = "\nor\n".join(
         f"absent({names.of(name(step), slo)})" for name in (names.total, names.errors)
     )
-    # What is text on a series is a template on an alert.
+    # The label of a series is text, that of an alert is a template.
     own = {key: escape(value) for key, value in names.for_people(slo).items()}
     return _rule(gone, firing, labels={**own, **firing.labels})
 
@@ -116,7 +116,7 @@ def _above(slo: SLO, window: Duration, limit: str) -> str:
 
 
 def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
-    """The guard against judging a handful of events; tiers have no user labels to match on."""
+    """Guard against alerts over few events; tiers have no user labels to match on."""
     if min_events is None:
         return ""
     user = sorted(set(slo.labels) - set(names.identity(slo)))
@@ -127,7 +127,7 @@ def _enough(slo: SLO, window: Duration, min_events: int | None) -> str:
 
 
 def _percent(slo: SLO, ratio: str) -> str:
-    """A ratio as a percentage for people, rounded to what matters beside the budget."""
+    """Expression of a ratio as a percentage, rounded to a few digits more than the budget has."""
     return f"round(100 * (\n{ratio}\n), {plain(Decimal(1).scaleb(-_digits(slo)))})"
 
 

@@ -1,4 +1,4 @@
-"""What an error budget comes to: in time and events, how fast it goes, and who notices when."""
+"""Error-budget arithmetic: budgets in time and events, burn times and alert delays."""
 
 from decimal import Decimal
 
@@ -6,12 +6,12 @@ from generator.model import SLO, BurnCondition
 from slos.schema.units import Duration, plain
 
 SHARES = tuple(map(Decimal, ("1", "0.1", "0.01")))
-"""Shares of errors for which people are told how long an alert takes."""
+"""Shares of errors for which `slo-rules explain` shows the alert delay."""
 _MINUTE = 60_000
 
 
 def spent(slo: SLO, condition: BurnCondition) -> Decimal:
-    """The share of the budget that is gone when a condition comes true, 0 to 1.
+    """Share of the budget, 0 to 1, that is spent when a condition becomes true.
 
     Burning at rate B for a long window W of a period P takes B x W / P (SRE Workbook, ch. 5).
     """
@@ -19,10 +19,10 @@ def spent(slo: SLO, condition: BurnCondition) -> Decimal:
 
 
 def detection(slo: SLO, condition: BurnCondition, share: Decimal) -> Duration | None:
-    """How long after a start from zero errors a condition comes true; None for never.
+    """Time from the first error until a condition becomes true; None for never.
 
-    With a share E of errors, a window W has E x t / W of them after t, so it passes the threshold
-    B x b (b the budget) at t = W x B x b / E; the later of the two windows decides.
+    With a share E of errors, the error ratio of a window W is E x t / W after t, so it exceeds
+    the threshold B x b (b the budget) at t = W x B x b / E. The long window is the later one.
     """
     threshold = condition.factor * slo.budget
     if share <= threshold:
@@ -33,7 +33,7 @@ def detection(slo: SLO, condition: BurnCondition, share: Decimal) -> Duration | 
 def after(
     slo: SLO, condition: BurnCondition, share: Decimal, held: Duration | None
 ) -> Duration | None:
-    """From the start of the trouble to the alert, `for` included; over long times, in minutes."""
+    """Time from the first error to the alert, `for` included; whole minutes from 10 minutes on."""
     found = detection(slo, condition, share)
     if found is None:
         return None
@@ -43,17 +43,17 @@ def after(
 
 
 def all_failing(slo: SLO) -> Duration:
-    """How long everything may fail until nothing is left."""
+    """Time in which a full outage spends the whole budget, in whole seconds."""
     return Duration(int(slo.period.ms * slo.budget) // 1000 * 1000)
 
 
 def gone_after(slo: SLO, factor: Decimal) -> Duration:
-    """How long a whole budget lasts at a burn rate, in minutes."""
+    """Time in which a burn rate spends the whole budget, in whole minutes."""
     return Duration(int(slo.period.ms / factor) // _MINUTE * _MINUTE)
 
 
 def allowed(slo: SLO) -> str:
-    """How many events may fail: of those the spec expects, or of a million."""
+    """Text for the number of events that may fail, of those the spec expects or of a million."""
     if slo.expected_events is None:
         return f"{slo.budget * 1_000_000:,.0f} events of a million"
     events = plain(slo.budget * slo.expected_events, 1)

@@ -1,4 +1,4 @@
-"""A build up to the point of writing, shared by the commands that need its result."""
+"""Build from input files to artifacts, shared by the commands; it does not write files."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,11 +21,11 @@ _OBJECTS = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is read beside the specs, and which of them.
+    """Settings of reading: the spec files to read and the other inputs.
 
     Attributes:
-        selection: which files below folders are specs.
-        windows: a folder of alert windows that replace the built-in ones.
+        file_filter: filter of the files below folders.
+        windows: folder of alert windows that replace the built-in ones.
         plugins: folders of SLI plugins.
     """
 
@@ -37,13 +37,13 @@ class Reading:
 def plan_inputs(
     inputs: Sequence[Path], settings: Settings, *, out: str, reading: Reading | None = None
 ) -> Plans:
-    """Read and plan spec files; what could not be read is among the problems.
+    """Read and plan spec files; files that cannot be read are among the problems.
 
     Args:
         inputs: spec files and folders of them.
-        settings: how to plan.
-        out: where the result will go, which must not be where the specs are.
-        reading: what else is read.
+        settings: settings of the build.
+        out: output path, which must not be one of the inputs.
+        read_settings: settings of reading.
     """
     reading = reading or Reading()
     sources, found = load.read_sources(inputs, reading.selection)
@@ -67,8 +67,8 @@ def read_specs(
     Args:
         inputs: spec files and folders of them.
         lenient: pass over unknown keys.
-        out: where the result will go.
-        plugins: folders of SLI plugins, whose queries take their place.
+        out: output path.
+        plugins: folders of SLI plugins; their queries replace them.
     """
     sources, problems = load.read_sources(inputs)
     problems += load.in_each_others_way(inputs, sources, out)
@@ -87,14 +87,14 @@ def read_specs(
 def _sli_plugins(
     sources: Sequence[Source], folders: Sequence[Path]
 ) -> tuple[dict[str, SliPlugin], list[Problem]]:
-    """Looking through all installed packages takes time that most builds can save."""
+    """Read SLI plugins, unless no spec names one: searching installed packages takes time."""
     if not folders and not any(b"plugin" in source.data for source in sources):
         return {}, []
     return load_plugins.read_sli_plugins(tuple(folders))
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:
-    """Files for a folder: of one format, or of each usual format in a folder of its own."""
+    """Artifacts for a folder: of one format, or of each default format in its own subfolder."""
     if format_:
         yield from pipeline.render_folder(plans.plans, format_, settings)
     elif profiles()[settings.profile].AS_WRITTEN:
@@ -108,7 +108,7 @@ def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> I
 
 
 def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name: str) -> Artifact:
-    """Everything in one file: one YAML document, unless specs were objects themselves."""
+    """Artifact with everything in one file: one YAML document, unless specs were objects."""
     if not format_ and profiles()[settings.profile].AS_WRITTEN:
         format_ = _format_of([part for plan in plans.plans for part in plan.parts])
     path = PurePosixPath(name)
@@ -116,5 +116,5 @@ def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name
 
 
 def _format_of(parts: Sequence[Part]) -> str:
-    """Specs become rules, objects become objects; both at once can only be objects."""
+    """Format of Sloth's own output: rule files for specs, objects if any spec was an object."""
     return _OBJECTS if any(part.named for part in parts) else _DEFAULT_FORMAT

@@ -1,4 +1,4 @@
-"""What an earlier build left in a folder: its list of files, and pages with notes."""
+"""Manifest of an earlier build in a folder, and its pages with team notes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,12 +11,12 @@ MARK_OF_PAGES = f"<!-- {MARK.removeprefix('# ')}"
 
 
 def left(folder: Path, made: set[str]) -> list[str]:
-    """The files of the last build, less those of this one."""
+    """Files of the last build that this build does not make."""
     return sorted(name for name in listed(folder) - made if (folder / name).is_file())
 
 
 def noted(folder: Path, names: Iterable[str]) -> list[str]:
-    """Those that are pages with notes of their team, or with what may be notes."""
+    """Pages with team notes, or with broken markers of notes."""
     found = []
     for name in names:
         page = (text_of(folder / name) or "") if name.endswith(".md") else ""
@@ -30,7 +30,7 @@ def noted(folder: Path, names: Iterable[str]) -> list[str]:
 
 
 def listed(folder: Path) -> set[str]:
-    """The files the last build made here; a list that was tampered with cannot lead outside."""
+    """Files in the manifest of the last build; entries that lead outside the folder are ignored."""
     lines = (text_of(folder / MANIFEST) or "").splitlines()[1:]
     return {line for line in lines if line and _is_below(folder / line, folder)}
 
@@ -43,7 +43,7 @@ def _is_below(path: Path, folder: Path) -> bool:
 
 
 def text_of(path: Path) -> str | None:
-    """A file as text, whatever its bytes; None where there is none."""
+    """Text of a file, with invalid bytes replaced; None for a file that does not exist."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Burn-rate arithmetic: which windows, which factors, and what can fire at all.
+"""Burn-rate arithmetic: alert windows, burn-rate factors, and the highest factor that can fire.
 
 Source of the method: Google SRE Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts".
 """
@@ -14,7 +14,10 @@ _WORKBOOK_PERIOD = Duration.of(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """`percent` of the period's budget gone within `long`, seen on `short` as well."""
+    """Alert window pair: `percent` of the period's budget is spent within `long`.
+
+    The same burn rate must hold over `short`.
+    """
 
     percent: Decimal
     short: Duration
@@ -23,7 +26,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The four windows of a period: quick and slow, for the page and for the ticket."""
+    """Four alert windows of a period: a quick and a slow one for the page and for the ticket."""
 
     page: tuple[Window, Window]
     ticket: tuple[Window, Window]
@@ -65,10 +68,10 @@ _CATALOGUE = {
 
 
 def windows_for(period: Duration, scrape: Duration) -> Windows:
-    """The windows of a period: from the catalogue, else the workbook's scaled to it.
+    """Alert windows of a period: from the table, else the workbook's scaled to the period.
 
-    A scaled window is never below two scrapes, or `rate` would see nothing in it; the burn
-    rates are the workbook's in any case.
+    A scaled window is at least two scrapes long, as `rate` needs two samples. The burn rates
+    are always the workbook's.
     """
     known = _CATALOGUE.get(period)
     if known:
@@ -77,7 +80,7 @@ def windows_for(period: Duration, scrape: Duration) -> Windows:
     def scaled(window: Window) -> Window:
         short = _scaled(window.short, period, at_least=scrape * 2)
         long = _scaled(window.long, period, at_least=short * 2)
-        # The burn rate stays; a longer window at that rate takes a larger share.
+        # The burn rate stays; a longer window at that rate spends a larger share.
         percent = 100 * factor(window, _WORKBOOK_PERIOD) * long.ms / period.ms
         return Window(percent, short, long)
 
@@ -87,12 +90,12 @@ def windows_for(period: Duration, scrape: Duration) -> Windows:
 
 
 def factor(window: Window, period: Duration) -> Decimal:
-    """Burn rate at which `percent` of the budget is gone after `long`: percent x period / long."""
+    """Burn rate that spends `percent` of the budget within `long`: percent x period / long."""
     return window.percent * period.ms / 100 / window.long.ms
 
 
 def reachable(wanted: Decimal, budget: Decimal) -> Decimal:
-    """The factor itself, or the highest with one decimal whose threshold can be exceeded.
+    """Limit a burn-rate factor to the highest one, with one decimal, that can be exceeded.
 
     The error ratio never exceeds 1, so a threshold `factor * budget` of 1 or more never fires.
     The result keeps `factor * budget` below 1.

@@ -1,6 +1,6 @@
-"""`slo-rules` on the command line; every command is one file in `generator/commands/`.
+"""Command line of `slo-rules`; every command is one file in `generator/commands/`.
 
-Exit codes: 0 fine, 1 problems or drift, 2 usage.
+Exit codes: 0 success, 1 problems or drift, 2 wrong usage.
 """
 
 import gc
@@ -14,7 +14,7 @@ from generator import commands
 
 
 class _Commands(click.Group):
-    """Finds commands by file name and imports one only when it is called."""
+    """Command group that finds commands by file name and imports one only when it is called."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
@@ -43,5 +43,5 @@ def main() -> None:
 
     Shell completion: eval "$(_SLO_RULES_COMPLETE=bash_source slo-rules)", or zsh, fish.
     """
-    # A run is short and drops next to nothing in cycles; looking for some takes a tenth of it.
+    # A run is short and makes few reference cycles; collecting them takes a tenth of its time.
     gc.disable()

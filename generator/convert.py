@@ -1,4 +1,4 @@
-"""A spec of ours as Sloth's plain `prometheus/v1`; what Sloth cannot say becomes a comment."""
+"""Conversion of specs to Sloth's `prometheus/v1`; keys that Sloth lacks become comments."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from slos.schema.units import plain
 
 
 def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
-    """All specs in one text, a YAML document each, and what was lost on the way."""
+    """Convert specs to one text, a YAML document each, with a problem for everything left out."""
     documents, problems = [], []
     for located in specs:
         if not located.spec.slos:
@@ -34,7 +34,7 @@ def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
 
 
 def _head(specs: Sequence[LocatedSpec], documents: Sequence[str]) -> Iterator[str]:
-    """The line by which the file is known as ours stands before the first document."""
+    """Documents, the first one with the header that marks the file as generated."""
     files = dict.fromkeys(located.document.file for located in specs if located.spec.slos)
     for number, document in enumerate(documents):
         yield (

@@ -1,4 +1,4 @@
-"""What a rule costs: the samples that one evaluation reads, counted on its syntax tree."""
+"""Cost of rules: the samples that one evaluation reads, counted on the syntax tree."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ _HOUR = Duration.of(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Samples read, by where they lie.
+    """Number of samples that an evaluation reads.
 
     Attributes:
-        raw: of the metrics that the SLI names, for each of their series.
-        recorded: of series that the SLO's own rules record, for each group of the SLO.
+        raw: samples of the metrics that the SLI names, for each of their series.
+        recorded: samples of series that the SLO's rules record, for each group of the SLO.
     """
 
     raw: int = 0
@@ -33,17 +33,17 @@ class Cost:
 
 
 def of_group(slo: SLO, group: RuleGroup) -> Cost:
-    """One evaluation of all rules of a group."""
+    """Cost of one evaluation of all rules of a group."""
     return sum((of_rule(slo, rule) for rule in group.rules), Cost())
 
 
 def an_hour(group: RuleGroup) -> int:
-    """How often a group is evaluated in an hour; ours all have an interval."""
+    """Number of evaluations of a group in an hour; all generated groups have an interval."""
     return _HOUR.ms // (group.interval or _HOUR).ms
 
 
 def of_rule(slo: SLO, rule: RecordingRule | AlertingRule) -> Cost:
-    """One evaluation of a rule: a range holds its length over the step of its series."""
+    """Cost of one evaluation of a rule: a range reads its length over the series' interval."""
     return sum(
         (_read(slo, metric, range_ms) for metric, range_ms in _readings(promql.parse(rule.expr))),
         Cost(),
@@ -51,7 +51,7 @@ def of_rule(slo: SLO, rule: RecordingRule | AlertingRule) -> Cost:
 
 
 def _readings(node: ast.Expr) -> Iterator[tuple[str, int]]:
-    """Each metric that an expression reads, and the milliseconds of its range, 0 for none."""
+    """Metrics that an expression reads, each with its range in milliseconds, 0 for no range."""
     if isinstance(node, ast.MatrixSelector):
         yield node.vector_selector.name or "", round(1000 * node.range.total_seconds())
     elif isinstance(node, ast.VectorSelector):
@@ -63,13 +63,13 @@ def _readings(node: ast.Expr) -> Iterator[tuple[str, int]]:
 
 def _read(slo: SLO, metric: str, range_ms: int) -> Cost:
     step = _step_of(slo, metric)
-    # Our ranges over steps are a millisecond short of a whole number of them.
+    # Generated ranges over tiers are one millisecond shorter than a whole number of steps.
     samples = max(1, -(-range_ms // (step or slo.steps.scrape).ms))
     return Cost(recorded=samples) if step else Cost(raw=samples)
 
 
 def _step_of(slo: SLO, metric: str) -> Duration | None:
-    """The distance of samples of a series that our rules record; None for the user's metrics."""
+    """Interval of the samples of a recorded series; None for a metric of the user."""
     for step in (slo.steps.fine, slo.steps.coarse):
         if metric in (names.total(step), names.errors(step)):
             return step

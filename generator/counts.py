@@ -1,4 +1,4 @@
-"""Recording rules that read raw series: the events of one step, total and errors."""
+"""Recording rules of counts: total events and errors of one step, read from raw series."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,12 +9,14 @@ from slos.schema.units import Duration
 
 
 def rules(slo: SLO, step: Duration, counted: Callable[[SLO, str], str]) -> Iterator[RecordingRule]:
-    """Total first: it says where no error series yet means no errors.
+    """Rules of the total and of the errors of a tier.
+
+    The total comes first, as the errors read it: no error series and a total mean zero errors.
 
     Args:
-        slo: whose events.
-        step: of the tier that the events are recorded in.
-        counted: makes the expression for a step out of a query of the SLO.
+        slo: the SLO.
+        step: step of the tier.
+        render_count: makes the expression of one step from a query of the SLO.
     """
     identity = names.identity(slo)
     yield RecordingRule(names.total(step), counted(slo, slo.signal.total), identity)
@@ -26,11 +28,11 @@ def rules(slo: SLO, step: Duration, counted: Callable[[SLO, str], str]) -> Itera
 
 
 def _matched(slo: SLO) -> str:
-    """How errors meet their total: by the labels that split the SLO, where these are known.
+    """Vector matching of errors with their total: on the grouping labels, where these are known.
 
-    Any other label may be on one side only, as one that is put on all rules afterwards
-    (`enforcedNamespaceLabel` of prometheus-operator): the total has it, a sum of errors has not.
-    Where a query says which labels it drops, it keeps such a label, and both sides have it.
+    Any other label may be on one side only. A label that is put on all rules afterwards
+    (`enforcedNamespaceLabel` of prometheus-operator) is on the total but not on a sum of errors.
+    A query that names the labels it drops keeps such a label, so both sides have it.
     """
     grouping = grouping_of(slo.signal.total)
     if grouping is None or grouping.without:

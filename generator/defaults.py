@@ -1,4 +1,4 @@
-"""What a run says about every SLO, beside what the specs say themselves."""
+"""Settings of a run, which apply to every SLO where its spec does not say otherwise."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,32 +15,32 @@ _HALF_A_MINUTE = Duration.of(seconds=30)
 
 
 class Asked(Protocol):
-    """A Prometheus that can be asked."""
+    """Source of live metric facts, such as a Prometheus server."""
 
     def of_slo(self, slo: SLO, /) -> Facts:
-        """What it knows of an SLO's metrics."""
+        """Read the facts of an SLO's metrics."""
         ...
 
     def of_query(self, query: str, /) -> Facts:
-        """What it knows of the metrics of any other query."""
+        """Read the facts of the metrics of any other query."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a run can be told.
+    """Settings of one run.
 
     Attributes:
-        period: of SLOs that name none.
-        scrape_interval: where the spec does not say.
+        period: period of SLOs whose specs set none.
+        scrape_interval: scrape interval of specs that set none.
         windows: alert windows by period, read from files; None for the built-in ones.
-        extra_labels: added to recorded series, above those of the specs. In the exact profile
-            they tell the SLOs of this run from those of others.
-        slo_plugins: Sloth's chain from the command line.
-        review: whether checks that a build can do without are run as well.
-        retention: how long samples are kept, where that is known.
-        facts: what a live Prometheus knows, where one can be asked.
-        recorded: the metrics that the specs of the run record.
+        extra_labels: labels added to recorded series; they override those of the specs. In the
+            exact profile they distinguish the SLOs of this run from those of other runs.
+        slo_plugins: Sloth plugin chain of the command line.
+        review: whether the checks that a build skips are run as well.
+        retention: how long Prometheus keeps samples; None where unknown.
+        metrics_source: reads live metric facts; None where no Prometheus is given.
+        recorded_metrics: metrics that the specs of the run record.
     """
 
     period: Duration = _MONTH

@@ -1,4 +1,4 @@
-"""An SLO on one screen, for a person: the promise, its budget, what wakes whom and when."""
+"""Explanation of an SLO as text: objective, error budget, alerts, rules and approximations."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -13,7 +13,7 @@ _PROFILE = "exact"
 
 
 def text(slo: SLO) -> str:
-    """All of it, in plain text of at most 100 columns but for what the user wrote."""
+    """Explanation in plain text of at most 100 columns, except for the user's description."""
     groups = [module.group(slo) for module in groups_of(_PROFILE)]
     sections = (
         _promise(slo),

@@ -1,4 +1,4 @@
-"""Name, labels, annotations and timing of each alert: who says what, and who wins."""
+"""Metadata of alerts: name, labels, annotations and timing, merged from spec and defaults."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,17 +19,17 @@ _WARNING = {names.SEVERITY: "warning"}
 
 @dataclass(frozen=True, slots=True)
 class AlertWriter:
-    """Merges what a spec says of its alerts with our defaults; the more specific wins.
+    """Builder of alert metadata; it merges a spec with our defaults, and the more specific wins.
 
-    The common annotations of `alerting` describe the burning budget, so they do not replace
+    The common annotations of `alerting` describe the burn of the budget, so they do not replace
     the texts of the other alerts.
 
     Attributes:
-        spec: where it all is written.
-        slo_id: whose alerts they are.
-        alerting: what is said of them.
-        by: labels that split the SLO.
-        run_labels: those of the run.
+        spec: spec of the SLO.
+        slo_id: id of the SLO.
+        alerting: alerting section of the SLO.
+        group_by: labels that the SLO is grouped by.
+        run_labels: labels of the run.
     """
 
     spec: Spec
@@ -39,7 +39,7 @@ class AlertWriter:
     run_labels: Mapping[str, str] = field(default_factory=dict)
 
     def burn(self, severity: Severity, spec: BurnAlert, texts: Mapping[str, str]) -> Firing:
-        """A page has the name the user gave; a ticket's ends in `Ticket`."""
+        """Metadata of a burn-rate alert; a page has the given name, a ticket adds `Ticket`."""
         name = self.alerting.name + ("" if severity is Severity.PAGE else "Ticket")
         labels = {names.SLOTH_SEVERITY: str(severity), names.SEVERITY: _SEVERITIES[severity]}
         links = self._links(name, panels.BURN_RATES, self.by)
@@ -47,19 +47,19 @@ class AlertWriter:
         return self._firing(name, spec, labels, annotations)
 
     def threshold(self, spec: ThresholdAlert, texts: Mapping[str, str]) -> Firing:
-        """A plain threshold alert, under its own name."""
+        """Metadata of a threshold alert, under its own name."""
         links = self._links(spec.name, panels.SLI, self.by)
         annotations = {**links, **self.alerting.annotations, **texts}
         return self._firing(spec.name, spec, _WARNING, annotations)
 
     def absent(self, texts: Mapping[str, str], *, default_for: Duration) -> Firing:
-        """The alert for missing data; its name ends in `NoData`."""
+        """Metadata of the alert for missing data; its name ends in `NoData`."""
         name = f"{self.alerting.name}NoData"
         links = self._links(name, panels.EVENTS)
         annotations = {**links, **self.alerting.annotations, **texts}
         spec = self.alerting.absent_alert
         firing = self._firing(name, spec, _WARNING, annotations, default_for=default_for)
-        # What is known of a burning budget does not bring data back; whom to call may be the same.
+        # The runbook of a burning budget does not help with missing data; the escalation may.
         common = Runbook(escalate=self.alerting.runbook.escalate)
         return replace(firing, runbook=spec.runbook.over(common))
 
@@ -84,7 +84,7 @@ class AlertWriter:
         )
 
     def _links(self, alert: str, place: Place, by: Iterable[str] = ()) -> dict[str, str]:
-        """With the SLO chosen, and on a dashboard of ours its group as well."""
+        """Links with the SLO selected, and its group as well on a generated dashboard."""
         groups = {label: f"{{{{ $labels.{label} }}}}" for label in by}
         labels = {
             panels.variable(key): value for key, value in {**self.run_labels, **groups}.items()
@@ -93,7 +93,7 @@ class AlertWriter:
 
 
 def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
-    """An alert that belongs to no SLO; it carries the service, so that routes find it."""
+    """Metadata of a standalone alert; the service is a label, so that routes match it."""
     labels = {**spec.labels, names.SERVICE: spec.service, names.SEVERITY: alert.severity}
     side = "above" if alert.above is not None else "below"
     texts = {
@@ -113,7 +113,7 @@ def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
 
 
 def _any(length: Duration | None) -> Duration | None:
-    """None for `0s`, which overrides a default and is then nothing to write."""
+    """Replace `0s` by None: it overrides a default and is not written."""
     return length if length and length.ms else None
 
 
@@ -124,14 +124,14 @@ def _links(
     about: Mapping[str, str],
     within: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Where the runbook is, and the dashboard with what the alert is about already chosen.
+    """Links to the runbook and to the dashboard, with the variables of the alert set.
 
     Args:
-        spec: which says where both are.
-        alert: its name.
-        place: the panel, where the dashboard is one of ours.
-        about: variables that any dashboard may have.
-        within: variables that ours have.
+        spec: spec with the URLs of both.
+        alert: name of the alert.
+        panel: panel of a generated dashboard.
+        common_variables: variables that any dashboard may have.
+        board_variables: variables that generated dashboards have.
     """
     links = {}
     if prefix := spec.runbook_url_prefix:

@@ -1,4 +1,4 @@
-"""Numbers and strings as Go prints them, for output that must equal Sloth's."""
+"""Number and string formatting of Go, for output that must equal Sloth's."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from decimal import Decimal
 _EXPONENT_FROM = 6
 _EXPONENT_BELOW = -4
 _NOTHING_TO_ESCAPE = re.compile(r"[ !#-\[\]-~]*")
-# Enough to tell every 32-bit float from its neighbours.
+# Enough digits to distinguish every 32-bit float from its neighbours.
 _DIGITS_OF_SINGLE = 9
 _ESCAPES = {
     "\a": "\\a",
@@ -26,7 +26,7 @@ _ASCII, _BASIC_PLANE = 0x80, 0x10000
 
 
 def number(value: float) -> str:
-    """`%g`: the shortest digits that read back, with an exponent outside 1e-4 to 1e6."""
+    """Number as `%g`: the fewest digits that read back, with an exponent outside 1e-4 to 1e6."""
     sign, digits, _ = Decimal(repr(value)).normalize().as_tuple()
     exponent = Decimal(repr(value)).adjusted()
     if not value or _EXPONENT_BELOW <= exponent < _EXPONENT_FROM:
@@ -37,7 +37,7 @@ def number(value: float) -> str:
 
 
 def number32(value: float) -> str:
-    """Like `number`, of the nearest 32-bit float: fewer digits are enough to read it back."""
+    """Nearest 32-bit float as `format_number` writes it, with as few digits as read back."""
     single = _single(value)
     if math.isinf(single):
         return "+Inf" if single > 0 else "-Inf"
@@ -54,13 +54,13 @@ def _single(value: float) -> float:
 
 
 def shortest(value: float) -> str:
-    """The shortest digits that read back, never with an exponent."""
+    """Number with the fewest digits that read back, never with an exponent."""
     text = format(Decimal(repr(value)), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def quoted(text: str) -> str:
-    """`%q`: a string literal."""
+    """String literal as `%q`."""
     if _NOTHING_TO_ESCAPE.fullmatch(text):
         return f'"{text}"'
     return '"' + "".join(map(_escaped, text)) + '"'

@@ -1,7 +1,7 @@
-"""How many events a counter saw in one step: what stands for each `rate` of a query.
+"""Increase of counters in one step, which replaces each `rate` and `increase` of a query.
 
-A query that can be added up is linear in its counters, so with the increments of a step in place
-of each `rate` or `increase` its value is the number of events in that step.
+A summable query is linear in its counters. With the increase of a step in the place of each
+`rate` or `increase`, its value is the number of events in that step.
 """
 
 import re
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from slos.schema.promql import render
 from slos.schema.units import Duration, plain
 
-# Of the newest sample only the time is sure: until its scrape is over, it cannot be read.
+# `rate` needs two samples, and the newest one may not have arrived while its scrape runs.
 _SAMPLES_AT_LEAST = 3
 
 
 def _calls_of(*functions: str) -> re.Pattern[str]:
-    """Finds calls of these functions and closing parentheses; strings and comments are passed."""
+    """Pattern of calls of functions and closing parentheses; it skips strings and comments."""
     return re.compile(
         r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`|\#[^\n]*'
         rf"|(?<![\w:])(?P<call>(?P<name>{'|'.join(functions)})\s*\()|(?P<close>\))"
@@ -27,25 +27,25 @@ _OF_SAMPLES = _calls_of("count_over_time", "sum_over_time")
 
 
 def reach(step: Duration, scrape: Duration) -> Duration:
-    """How far back a step that ends now reads raw series.
+    """Range over which raw series are read for the step that ends now.
 
-    One scrape more than the step, or the increment across its border would be lost. And never
-    less than three scrapes: at the moment of an evaluation the newest sample may not be in yet,
-    at every step alike, for neither scrapes nor steps move against each other. `rate` needs two
-    more, or that target would never be counted.
+    It is one scrape longer than the step, or the increase across the border would be lost. It is
+    at least three scrapes. The newest sample may not have arrived at the evaluation; as scrapes
+    and steps keep their distance, that is then so at every step. `rate` needs two samples more,
+    or the target would never be counted.
     """
     return max(step + scrape, scrape * _SAMPLES_AT_LEAST)
 
 
 def at_once(template: str, step: Duration, scrape: Duration) -> str:
-    """The increments of the step that ends now, estimated from the samples that are in.
+    """Expression of the increase in the step that ends now, estimated from the samples so far.
 
-    The range is longer than the step, see `reach`, and the rate is scaled back to the step. And
-    `rate` extrapolates from its samples to the whole range, but never to before the moment at
+    The range is longer than the step, see `compute_range`, and the rate is scaled to the step.
+    `rate` extrapolates from its samples to the whole range, but not to before the time at
     which the counter would have been zero (`extrapolatedRate` in Prometheus'
-    promql/functions.go): near zero, where every counter of errors stands after a restart, it
-    loses up to a scrape. `delta` knows no such limit and is smaller wherever a counter was
-    reset, so the greater one is right.
+    promql/functions.go). Near zero, as an error counter is after a restart, it loses up to one
+    scrape. `delta` has no such limit and is smaller wherever a counter was reset, so the greater
+    one is right.
     """
     longer = reach(step, scrape)
 
@@ -58,15 +58,16 @@ def at_once(template: str, step: Duration, scrape: Duration) -> str:
 
 
 def settled(template: str, step: Duration, scrape: Duration) -> str:
-    """The increments of the step that ended a scrape ago, exact but for counters reset in it.
+    """Expression of the increase in the step that ended one scrape ago.
 
-    The counter then, less the counter a step before: over many steps all but the first and the
-    last cancel out, so nothing is lost in scrapes that failed. A scrape takes no longer than its
-    interval, so a scrape ago all samples are in; a late one would be counted by neither step.
+    It is exact unless the counter was reset in the step: the counter at the end of the step minus
+    the counter at its start. Over many steps all values but the first and the last cancel out, so
+    failed scrapes lose nothing. A scrape takes no longer than its interval, so all samples of that
+    step have arrived; a later sample would be counted in neither step.
 
-    Where a counter was reset, or has just appeared, `rate` scaled to the step has to do. A reset
-    that its range does not see, because scrapes failed around it, shows in samples lower than
-    the counter a step before; then all that the counter holds was counted since.
+    Where a counter was reset or has just appeared, `rate` scaled to the step is used instead. A
+    reset that its range does not hold, because scrapes failed around it, shows in samples lower
+    than the counter one step before; then the whole value of the counter is the increase.
     """
     longer = step + scrape
 
@@ -85,14 +86,14 @@ def settled(template: str, step: Duration, scrape: Duration) -> str:
 
 
 def sampled(template: str, step: Duration, scrape: Duration) -> str:
-    """The samples of the step that ended a scrape ago.
+    """Expression of the number or sum of samples in the step that ended one scrape ago.
 
-    A sample carries the time at which its scrape began. One that comes in after the evaluation
-    would be in no step: too late for its own, too old for the next. That of a target that is
-    down comes in when its timeout is over, so it would be those that are lost. A scrape takes no
-    longer than its interval, so a scrape ago all are in.
+    A sample has the time at which its scrape began. One that arrives after the evaluation would
+    be in no step: too late for its own, too old for the next. The samples of a target that is
+    down arrive after the scrape timeout, so these would be lost. A scrape takes no longer than
+    its interval, so one scrape later all have arrived.
 
-    The range is a millisecond short: Prometheus 2 would count a sample on the border twice.
+    The range is one millisecond shorter: Prometheus 2 would count a sample on the border twice.
     """
     within = str(Duration(step.ms - 1))
 
@@ -109,9 +110,10 @@ def _replaced(
     *,
     is_operand: bool = False,
 ) -> str:
-    """The query with each call replaced, given its function and the range selector it holds.
+    """Replace each call in a query.
 
-    What is written in its place stands in parentheses, unless it `is_operand` or stands alone.
+    `render_call` gets the function and the range selector of a call. Its result is put in
+    parentheses, unless it `is_operand` or is the only argument of another call.
     """
     parts, copied, call = [], 0, None
     for token in calls.finditer(template):

@@ -1,4 +1,4 @@
-"""What a running Prometheus knows about metrics and rules."""
+"""Client of a running Prometheus, for the facts about metrics that live checks need."""
 
 import json
 import math
@@ -16,30 +16,30 @@ from slos.schema import promql
 from slos.schema.units import Duration
 
 _TIMEOUT = 30
-# For queries that have no window to fill in.
+# Range for queries outside SLOs, whose templates have no window of an SLO.
 _ANY = Duration.of(minutes=5)
 _PARTS = ("_bucket", "_count", "_sum", "_total")
 
 
 class CannotAskError(Exception):
-    """Prometheus did not answer; the text says what happened."""
+    """Request to Prometheus failed; the text gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """One that can be asked over HTTP.
+    """Client that reads metric facts from one Prometheus.
 
     Attributes:
-        url: its address, with a path prefix if it has one.
+        url: base URL, with a path prefix if there is one.
     """
 
     url: str
 
     def retention(self) -> Duration | None:
-        """How long it keeps samples; None where its size alone decides.
+        """Read the retention time of samples; None where only the size limits it.
 
         Raises:
-            CannotAskError: when it does not answer.
+            PrometheusError: when the request fails.
         """
         # Like `15d`, `10GiB` or `15d or 10GiB`; defaults included.
         for limit in str(self._ask("status/runtimeinfo").get("storageRetention", "")).split(" or "):
@@ -48,10 +48,10 @@ class Prometheus:
         return None
 
     def of_slo(self, slo: SLO) -> Facts:
-        """What it knows of an SLO's metrics.
+        """Read the facts of an SLO's metrics.
 
         Raises:
-            CannotAskError: when it does not answer.
+            PrometheusError: when a request fails.
         """
         window = increments.reach(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
@@ -61,10 +61,10 @@ class Prometheus:
         return replace(facts, events=counted)
 
     def of_query(self, query: str) -> Facts:
-        """What it knows of the metrics of a plain alert or a recording.
+        """Read the facts of the metrics of a standalone alert or recording.
 
         Raises:
-            CannotAskError: when it does not answer.
+            PrometheusError: when a request fails.
         """
         return self._facts((query,), (), _ANY)
 
@@ -75,7 +75,7 @@ class Prometheus:
         return Facts(
             types={metric: kind for metric, kind in metrics.items() if kind},
             series={selector: self._count(selector) for selector in selectors},
-            # What is recorded has no type; without series either, it is not there.
+            # Recorded metrics have no type; a metric with neither type nor series does not exist.
             metrics={metric: self._count(metric) for metric, kind in metrics.items() if not kind},
             samples=sum(self._samples(promql.render(each, str(window))) for each in templates),
         )

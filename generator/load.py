@@ -1,4 +1,4 @@
-"""Finding and reading spec files, and what is read beside them."""
+"""Reader of spec files and of files with alert windows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ _SUFFIXES = {".yaml", ".yml"}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files below folders are specs; patterns match anywhere in the path walked.
+    """Filter of the files below folders; patterns match anywhere in the path.
 
     Attributes:
-        include: only what matches; None for all.
-        exclude: never what matches, even if included.
+        include: pattern of files to read; None for all.
+        exclude: pattern of files not to read; it wins over `include`.
     """
 
     include: Pattern | None = None
     exclude: Pattern | None = None
 
     def takes(self, path: Path) -> bool:
-        """Whether a file is to be read."""
+        """Tell whether a file is to be read."""
         shown = path.as_posix()
         if self.exclude and self.exclude.is_in(shown):
             return False
@@ -65,8 +65,8 @@ def read_sources(
 ) -> tuple[list[Source], list[Problem]]:
     """Read spec files, and every spec file below folders, in a stable order.
 
-    Hidden files and folders are passed over, Kubernetes' `..data` of a mounted ConfigMap
-    among them, so that nothing is found twice.
+    Hidden files and folders are ignored. That includes `..data` of a mounted ConfigMap, whose
+    files would be found twice.
     """
     takes = (selection or Selection()).takes
     sources, problems = [], []
@@ -90,12 +90,12 @@ def read_sources(
 def in_each_others_way(
     inputs: Sequence[Path], sources: Sequence[Source], out: str
 ) -> list[Problem]:
-    """An output that would overwrite a spec, or be read as one by the next build."""
+    """Find an output that would overwrite a spec, or that the next build would read as one."""
     target = _resolved(out)
     if out == STDOUT or target is None:
         return []
     at, hint = Position(out), "choose another output"
-    # Asking each spec where it is takes time; no spec is a folder.
+    # Resolving the path of each spec takes time; no spec is a folder.
     if not _is_folder(target) and any(_resolved(source.shown) == target for source in sources):
         return [Problem(at, "the output is one of the specs", hint)]
     folders = filter(_is_folder, inputs)
@@ -107,14 +107,14 @@ def in_each_others_way(
 def _resolved(path: str) -> Path | None:
     try:
         return Path(path).resolve()
-    except (OSError, ValueError, RuntimeError):  # it will not be readable or writable either
+    except (OSError, ValueError, RuntimeError):  # reading or writing it reports the error
         return None
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name no file can have: reading it will say so
+    except OSError:  # a name no file can have: reading it reports the error
         return False
 
 
@@ -129,7 +129,7 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _each_once(sources: Iterable[Source]) -> list[Source]:
-    """The same file may be named twice, itself and by its folder."""
+    """Remove duplicates: a file may be given by its own path and by its folder."""
     seen: dict[Path, Source] = {}
     resolved = cache(Path.resolve)  # of folders, which many files share
     for source in sources:

@@ -1,4 +1,4 @@
-"""Finding SLI plugins: Python files in a folder, and what installed packages offer."""
+"""Loader of SLI plugins from Python files in folders and from entry points of packages."""
 
 import hashlib
 import importlib.metadata
@@ -19,7 +19,7 @@ _ID, _FUNCTION = "SLI_PLUGIN_ID", "sli_plugin"
 
 
 def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], list[Problem]]:
-    """Installed plugins, and those below folders; an id may be there once."""
+    """Load installed plugins and those below folders; an id used twice is a problem."""
     plugins: dict[str, SliPlugin] = {}
     problems: list[Problem] = []
     for found in [*_installed(), *(each for folder in folders for each in _below(folder))]:
@@ -34,7 +34,7 @@ def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], l
 
 
 def _installed() -> Iterator[SliPlugin | Problem]:
-    """An entry point is a module with both names, or a function whose name is the id."""
+    """Load plugins of entry points: a module with both names, or a function named by its id."""
     for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
         try:
             with aside():
@@ -62,7 +62,7 @@ def _below(folder: Path) -> Iterator[SliPlugin | Problem]:
 
 
 def _loaded(path: Path) -> ModuleType:
-    """A file as a module that Python knows by a name which no other file has."""
+    """Import a file as a module under a name that is unique to its path."""
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
     name = _OURS + digest[:16]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -79,7 +79,7 @@ def _loaded(path: Path) -> ModuleType:
 
 @contextmanager
 def _siblings_of(path: Path) -> Iterator[None]:
-    """While a plugin loads, it can import the files beside it; afterwards their names are free.
+    """Let a plugin import the files next to it while it loads; forget these modules afterwards.
 
     Two folders may each have a `common.py`.
     """
@@ -98,7 +98,7 @@ def _siblings_of(path: Path) -> Iterator[None]:
 
 
 def _of_module(module: ModuleType, file: str) -> Iterator[SliPlugin | Problem]:
-    """A module without an id is no plugin; one with an id has the function as well."""
+    """Plugin of a module; none without an id, a problem for an id without the function."""
     id_, write = getattr(module, _ID, None), getattr(module, _FUNCTION, None)
     if id_ is None:
         return

@@ -1,6 +1,6 @@
-"""The vocabulary between specs and files: a resolved SLO, rules, groups, artifacts.
+"""Data types between specs and files: a resolved SLO, rules, rule groups, plans, artifacts.
 
-Nothing optional is left open here: every default has been decided by `resolve`.
+Every default is already decided here; `resolve` does that.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from slos.schema.units import Duration
 
 
 class Severity(StrEnum):
-    """How an alert reaches a person."""
+    """Severity of an alert: a page wakes somebody, a ticket waits for office hours."""
 
     PAGE = "page"
     TICKET = "ticket"
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """Name, wording and timing of an alert, and what people know of it."""
+    """Name, labels, annotations and timing of an alert, and the runbook facts of its spec."""
 
     name: str
     labels: Mapping[str, str]
@@ -37,13 +37,14 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class BurnCondition:
-    """Fires while both windows burn the budget faster than `factor`.
+    """Burn-rate condition: true while both windows burn the budget faster than `factor`.
 
     Attributes:
         factor: burn rate; 1 spends the whole budget in exactly one period.
-        wanted: the rate its window asks for; `factor` is lower where that could never fire.
-        short: window that ends the alert soon after the trouble ends.
-        long: window that tells a trend from a blip.
+        configured_factor: burn rate of the configured window; `factor` is lower where the
+            configured one could never be exceeded.
+        short: short window, which ends the alert soon after the errors end.
+        long: long window, which ignores short peaks.
     """
 
     factor: Decimal
@@ -54,7 +55,7 @@ class BurnCondition:
 
 @dataclass(frozen=True, slots=True)
 class BurnAlert:
-    """Either condition fires it."""
+    """Burn-rate alert; it fires while one of its conditions is true."""
 
     severity: Severity
     conditions: tuple[BurnCondition, ...]
@@ -63,7 +64,7 @@ class BurnAlert:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdAlert:
-    """Fires while the error ratio over a window is above a threshold."""
+    """Alert that fires while the error ratio over a window is above a threshold, 0 to 1."""
 
     above: Decimal
     over: Duration
@@ -72,13 +73,13 @@ class ThresholdAlert:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How often events are counted.
+    """Steps in which the events of an SLO are counted.
 
     Attributes:
-        scrape: interval between two samples of the raw series.
-        fine: the step in which events are counted for short windows.
-        coarse: the step in which they are counted for long ones.
-        slow: interval of the rules over long windows.
+        scrape: scrape interval of the raw series.
+        fine: step of the fine tier, which short windows are summed from.
+        coarse: step of the coarse tier, which long windows are summed from.
+        slow: evaluation interval of the rules over long windows.
     """
 
     scrape: Duration
@@ -89,16 +90,17 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class SLO:
-    """A promise with everything decided.
+    """Resolved SLO: every default is decided.
 
     Attributes:
         objective: in percent, 0 to 100, exact.
+        period: over which the objective holds.
         windows: every window whose error ratio is recorded, shortest first.
-        labels: the user's labels, for series that people read; those of the run included.
-        run_labels: those of the run: the same specs built with others are other SLOs.
+        labels: the user's labels, for series that people read; the run's labels included.
+        run_labels: labels of the run; the same specs built with other run labels are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
-        expected_events: in a period, as the spec says; None where it does not.
+        expected_events: events expected in a period; None where the spec does not say.
     """
 
     service: str
@@ -118,12 +120,12 @@ class SLO:
 
     @property
     def id(self) -> str:
-        """Sloth's id, unique over all specs of a build."""
+        """Sloth's id, unique among all specs of a build."""
         return f"{self.service}-{self.name}"
 
     @property
     def firings(self) -> tuple[Firing, ...]:
-        """All alerts of the SLO."""
+        """Metadata of all alerts of the SLO."""
         burning = (alert.firing for alert in self.burn_alerts)
         above = (alert.firing for alert in self.threshold_alerts)
         absent = (self.absent_alert,) if self.absent_alert else ()
@@ -131,13 +133,13 @@ class SLO:
 
     @property
     def budget(self) -> Decimal:
-        """The share of events that may fail, 0 to 1, exact."""
+        """Error budget: the share of events that may fail, 0 to 1, exact."""
         return (100 - self.objective) / 100
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRule:
-    """A Prometheus recording rule."""
+    """Prometheus recording rule."""
 
     record: str
     expr: str
@@ -146,7 +148,7 @@ class RecordingRule:
 
 @dataclass(frozen=True, slots=True)
 class AlertingRule:
-    """A Prometheus alerting rule."""
+    """Prometheus alerting rule."""
 
     alert: str
     expr: str
@@ -161,7 +163,7 @@ Rule = RecordingRule | AlertingRule
 
 @dataclass(frozen=True, slots=True)
 class RuleGroup:
-    """Rules evaluated together, in order, every `interval`; None for Prometheus' own."""
+    """Rules evaluated in order every `interval`; None means Prometheus' global interval."""
 
     name: str
     interval: Duration | None
@@ -170,12 +172,12 @@ class RuleGroup:
 
 @dataclass(frozen=True, slots=True)
 class RuleObject:
-    """What the Kubernetes object of some rules is called.
+    """Metadata of the Kubernetes object that holds the rules of a spec.
 
     Attributes:
         namespace: empty where the spec names none.
-        labels: by which operators and people find it.
-        complete: nothing is to be added, not even what this run says of objects.
+        labels: labels that operators select it by.
+        complete: whether the namespace and labels of the run's object settings are left out.
     """
 
     name: str
@@ -187,13 +189,13 @@ class RuleObject:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What becomes of one spec.
+    """Planned output of one spec.
 
     Attributes:
-        groups: its rules.
-        named: where it was a Kubernetes object itself.
-        slos: those of the exact profile, for what is made of them beside rules.
-        spec: itself, in the exact profile.
+        groups: rule groups of the spec.
+        object_meta: metadata of the Kubernetes object, where the spec was one.
+        slos: resolved SLOs of the exact profile, for the outputs other than rules.
+        spec: the spec, in the exact profile only.
     """
 
     groups: tuple[RuleGroup, ...]
@@ -204,12 +206,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that goes into one file.
+    """Planned content of one output file.
 
     Attributes:
-        path: of the file, relative to the format's folder.
-        sources: the specs it comes from, for the header.
-        parts: in file order.
+        path: path of the file, relative to the folder of the format.
+        sources: the spec files it comes from, for the header.
+        spec_plans: plans of the specs in file order.
     """
 
     path: PurePosixPath
@@ -218,16 +220,16 @@ class Plan:
 
     @property
     def groups(self) -> tuple[RuleGroup, ...]:
-        """The groups of all parts."""
+        """Rule groups of all specs."""
         return tuple(group for part in self.parts for group in part.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file to be written, its path relative to the output folder.
+    """Generated file; its path is relative to the output folder.
 
     Attributes:
-        keeps_notes: what its team wrote into it stays, see `notes`.
+        keeps_notes: whether the team notes in the existing file are preserved, see `notes`.
     """
 
     path: PurePosixPath

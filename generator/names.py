@@ -1,6 +1,6 @@
-"""Every name that generated rules carry, spelled once.
+"""Names of generated metrics, labels, groups and pages, and the selectors made of them.
 
-`slo:*` and `sloth_*` are Sloth's names, so that its dashboards work; the tiers are ours.
+`slo:*` and `sloth_*` are Sloth's names, so that its dashboards work; those of the tiers are ours.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ RESERVED = (*IDENTITY, WINDOW)
 SLOTH_SEVERITY = "sloth_severity"
 SEVERITY = "severity"
 QUANTILE = "quantile"
-# VAL-008 asks for the three.
+# The three that VAL-008 requires.
 QUANTILES = ("0.5", "0.95", "0.99")
-# Of pages: file systems that take no notice of capitals have one `readme.md`.
+# The index page. On file systems that ignore case, `readme.md` and `README.md` are one file.
 _INDEX = "readme"
 _LONGEST_PAGE = 200
 
@@ -42,21 +42,21 @@ ALERT, SHORT_WINDOW, RUNBOOK_URL = "alertname", "short_window", "runbook_url"
 
 _ERROR_RATIO, _LATENCY = "slo:sli_error:ratio_rate", "slo:sli_latency:quantile_rate"
 OfStep = Callable[[Duration], str]
-"""A name that says in which steps is counted."""
+"""Makes the name of a count metric from the step of its tier."""
 
 
 def errors(step: Duration) -> str:
-    """Errors counted in each step."""
+    """Metric of the errors counted in each step."""
     return f"slo:sli_errors:sum{step}"
 
 
 def total(step: Duration) -> str:
-    """All events counted in each step."""
+    """Metric of all events counted in each step."""
     return f"slo:sli_total:sum{step}"
 
 
 def error_ratio(window: Duration) -> str:
-    """Share of errors over a window."""
+    """Metric of the error ratio over a window."""
     return f"{_ERROR_RATIO}{window}"
 
 
@@ -66,7 +66,10 @@ def error_ratio_pattern() -> str:
 
 
 def latency_quantile(window: Duration) -> str:
-    """Latency quantiles over a window, in the metric's unit, told apart by `quantile`."""
+    """Metric of the latency quantiles over a window.
+
+    Values are in the unit of the histogram; the label `quantile` names the quantile.
+    """
     return f"{_LATENCY}{window}"
 
 
@@ -76,12 +79,12 @@ def latency_pattern() -> str:
 
 
 def identity(slo: SLO) -> dict[str, str]:
-    """The labels that tell this SLO from every other, of this run and of others."""
+    """Labels that identify an SLO among those of all runs, with its service and name."""
     return {**key(slo), SERVICE: slo.service, SLO_NAME: slo.name}
 
 
 def key(slo: SLO) -> dict[str, str]:
-    """As many of them as it takes: the id is unique in a run, the run's labels tell it."""
+    """Fewest labels that identify an SLO: its id, unique in a run, and the run's labels."""
     if not slo.run_labels:
         return {ID: slo.id}
     of_run = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
@@ -89,18 +92,18 @@ def key(slo: SLO) -> dict[str, str]:
 
 
 def for_people(slo: SLO) -> dict[str, str]:
-    """The labels of series that people read: the user's, less those that tell SLOs apart."""
+    """Labels of series that people read: the user's labels and the identity labels, which win."""
     own = {key: value for key, value in slo.labels.items() if key not in RESERVED}
     return {**own, **identity(slo)}
 
 
 def of(metric: str, slo: SLO) -> str:
-    """The series of a recorded metric that belong to this SLO."""
+    """PromQL selector of the series of a recorded metric that belong to an SLO."""
     return metric + _selector(tuple(sorted(key(slo).items())))
 
 
 def series(metric: str, labels: Mapping[str, str]) -> str:
-    """One series, as PromQL writes it."""
+    """PromQL selector of one series."""
     return metric + label_set(labels)
 
 
@@ -110,19 +113,19 @@ def _selector(labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def recording_group(record: str) -> str:
-    """The group of all recordings under one name."""
+    """Rule group of all standalone recordings under one name."""
     return f"slo-recording-{record}"
 
 
 def alert_group(alert: str) -> str:
-    """The group of an alert that belongs to no SLO."""
+    """Rule group of a standalone alert."""
     return f"slo-alert-{alert}"
 
 
 def page_file(alert: str) -> str:
-    """The runbook page of an alert: `AgentSRESlow` has `agent-sre-slow.md`.
+    """File name of an alert's runbook page: `agent-sre-slow.md` for `AgentSRESlow`.
 
-    A name that leaves too little, too much, or the name of the index gets a piece of its hash.
+    A piece of the hash is added where the name would be empty, too long, or that of the index.
     """
     words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3-\2\4", alert)
     stem = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")

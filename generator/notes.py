@@ -1,7 +1,7 @@
-"""The section of a generated page that belongs to people: it survives every build.
+"""Team notes of a generated page: a section that builds preserve.
 
-A page has it between two lines that are comments in Markdown. A build takes what stands between
-them in the file that is there, and everything else from its specs.
+The section lies between two lines that are comments in Markdown. A build copies it from the
+existing file; everything else comes from the specs.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _UNREADABLE = "\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class BrokenNotesError(Exception):
-    """Nobody can say what of a page is its team's.
+    """Markers of the team notes in a page are missing, repeated or out of order.
 
     Attributes:
-        line: of the page, counted from 1.
-        message: what is wrong there.
-        hint: what to do about it.
+        line: line of the page, counted from 1.
+        message: the problem.
+        hint: how to fix it.
     """
 
     line: int
@@ -27,20 +27,20 @@ class BrokenNotesError(Exception):
 
 
 def kept(text: str, present: str | None) -> str:
-    """A page as built, with the notes of the page that is there.
+    """Generated page with the notes of the existing page.
 
     Raises:
-        BrokenNotesError: when the page that is there does not say which lines are notes.
+        BrokenNotesError: when the markers of the existing page do not delimit the notes.
     """
     notes = of(present or "")
     return text.replace(f"\n{BEGIN}\n", f"\n{BEGIN}\n{notes}", 1)
 
 
 def of(page: str) -> str:
-    """The notes of a page, whole lines; nothing for a page without the section.
+    """Notes of a page, whole lines; an empty string for a page without the section.
 
     Raises:
-        BrokenNotesError: as `kept`.
+        BrokenNotesError: when the markers of the page do not delimit the notes.
     """
     lines = page.split("\n")
     begins, ends = _at(lines, BEGIN), _at(lines, END)
@@ -55,7 +55,7 @@ def of(page: str) -> str:
 
 
 def _at(lines: list[str], marker: str) -> list[int]:
-    """The numbers of the lines that are a marker."""
+    """Numbers of the lines that are a marker, counted from 1."""
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip() == marker:

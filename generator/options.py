@@ -1,6 +1,6 @@
-"""Command-line options that commands share, read into what a run is asked to do.
+"""Command-line options that commands share, and the settings parsed from them.
 
-Options that Sloth has too have its names and its meaning, so that a pipeline changes one word.
+Options that Sloth has too keep its names and meaning, so that a pipeline changes one word.
 """
 
 from collections.abc import Callable
@@ -25,15 +25,15 @@ _SPECS, _RULES = Path("slos"), "rules"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a run is asked to do.
+    """Parsed options of a build.
 
     Attributes:
         inputs: spec files and folders of them.
-        out: a folder, a file, or `-` for the terminal.
+        out: a folder, a file, or `-` for stdout.
         to_file: whether `out` is one file rather than a folder.
-        format_: the one format wanted; None to let the profile choose.
-        settings: how specs are planned and rendered.
-        reading: what is read beside the specs.
+        format_: the only format to build; None for the formats of the profile.
+        settings: settings of planning and rendering.
+        read_settings: settings of reading.
     """
 
     inputs: tuple[Path, ...]
@@ -47,7 +47,7 @@ class Request:
 spec_argument = click.argument(
     "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
 )
-# Which specs are read, and how.
+# Options of reading specs.
 _READING = (
     click.option(
         "-i",
@@ -112,7 +112,7 @@ _READING = (
         help="How often metrics are scraped, where the spec does not say.",
     ),
 )
-# What is made of them.
+# Options of building.
 _MAKING = (
     click.option(
         "-o",
@@ -171,25 +171,29 @@ _MAKING = (
 
 
 def spec_options(command: Command) -> Command:
-    """Add the options that say which specs are read and how they are built."""
+    """Add the options of reading specs and building from them to a command."""
     for option in reversed((spec_argument, *_READING, *_MAKING)):
         command = option(command)
     return command
 
 
 def reading_options(command: Command) -> Command:
-    """Add the options that say which specs are read, for a command that builds nothing."""
+    """Add the options of reading specs to a command that builds nothing."""
     for option in reversed(_READING):
         command = option(command)
     return command
 
 
 def request_of(options: dict[str, Any]) -> Request:
-    """What the parsed options ask for."""
+    """Request of the options.
+
+    Raises:
+        click.UsageError: for a format of many files with a file or stdout as output.
+    """
     as_written = profiles()[options["profile"]].AS_WRITTEN
     inputs = inputs_of(options)
     out = options["out"] or (STDOUT if as_written else _RULES)
-    # Sloth writes a file for a file and a folder for a folder, whatever its name.
+    # Sloth writes a file for a file and a folder for a folder; the name does not matter.
     is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
     to_file = not any(map(_is_folder, inputs)) if as_written else is_yaml
     to_file = to_file and not _is_folder(Path(out))
@@ -207,19 +211,19 @@ def request_of(options: dict[str, Any]) -> Request:
 
 
 def inputs_of(options: dict[str, Any]) -> tuple[Path, ...]:
-    """The spec files and folders that were named, or the usual one."""
+    """Spec files and folders of the options, or the default folder."""
     given = (*options.get("specs", ()), *([options["input_"]] if options["input_"] else []))
     return given or (_SPECS,)
 
 
 def reading_of(options: dict[str, Any]) -> Reading:
-    """What is read beside the specs."""
+    """Settings of reading, from the options."""
     selection = Selection(options["fs_include"], options["fs_exclude"])
     return Reading(selection, options["windows_path"], options["plugins"])
 
 
 def defaults_of(options: dict[str, Any]) -> Defaults:
-    """What holds where a spec does not say."""
+    """Settings of the run, from the options."""
     return Defaults(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
@@ -244,5 +248,5 @@ def _settings(options: dict[str, Any]) -> Settings:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a name no file can have: reading or writing it will say so
+    except OSError:  # a name no file can have: reading or writing it reports the error
         return False

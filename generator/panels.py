@@ -1,4 +1,4 @@
-"""Our dashboards and their panels, as far as alerts lead to them; ids in links outlive a build."""
+"""Links to the generated dashboards and their panels; panel ids are the same in every build."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from slos.schema import contract
 
 
 class Board(StrEnum):
-    """A dashboard; the value is its uid, its file name and the end of its ConfigMap's name."""
+    """Generated dashboard; the value is its uid, file name and the end of its ConfigMap's name."""
 
     OVERVIEW = "slo-overview"
     DETAIL = "slo-detail"
@@ -20,7 +20,7 @@ class Board(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One panel of a dashboard."""
+    """Reference to one panel of a dashboard."""
 
     board: Board
     panel: int
@@ -49,7 +49,7 @@ COMPLETED = Place(Board.SCENARIOS, 30)
 EFFICIENCY = Place(Board.SCENARIOS, 20)
 AGE = Place(Board.SCENARIOS, 1)
 
-# What specs of this repository record beside the contract; drawn where it is recorded.
+# Metrics that specs of this repository record in addition to the contract.
 MEANWHILE: Mapping[str, Place] = {
     f"{contract.PREFIX}{name}": Place(Board.SCENARIOS, 40 + number)
     for number, name in enumerate(
@@ -63,7 +63,7 @@ MEANWHILE: Mapping[str, Place] = {
     )
 }
 
-# The panel that draws what an alert reads; of several metrics, the first in this order decides.
+# Panel of each metric that alerts read; of several metrics, the first in this order decides.
 _DRAWN: Mapping[str, Place] = {
     contract.CANARY_REQUESTS: CANARY,
     contract.THROUGHPUT: THROUGHPUT,
@@ -84,24 +84,24 @@ _DRAWN: Mapping[str, Place] = {
     **MEANWHILE,
 }
 _OF_OURS = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
-# Variables that are there in any case; a label of that name needs another.
+# Variables that every dashboard has; a label of the same name needs another one.
 _TAKEN = {"datasource", "service", "slo"}
 
 
 def of_query(query: str) -> Place:
-    """Where a plain alert leads to: the panel that draws its metric, else what is firing."""
+    """Panel that a standalone alert links to: that of its metric, else the firing alerts."""
     names = set(re.findall(r"[a-zA-Z_:][\w:]*", query))
     known = {re.sub("_(bucket|count|sum)$", "", name) for name in names} | names
     return next((place for metric, place in _DRAWN.items() if metric in known), FIRING)
 
 
 def variable(label: str) -> str:
-    """The dashboard variable that chooses among the values of a label."""
+    """Dashboard variable that selects a value of a label."""
     return f"label_{label}" if label in _TAKEN else label
 
 
 def _chosen(labels: Mapping[str, str]) -> str:
-    """The part of a URL that chooses values of variables; templates in values stay as they are."""
+    """URL query that sets variables; template expressions in values are not quoted."""
     each = (
         f"var-{name}={value if '{{' in value else quote(value)}" for name, value in labels.items()
     )
@@ -111,16 +111,16 @@ def _chosen(labels: Mapping[str, str]) -> str:
 def url(
     dashboard_url: str, place: Place, about: Mapping[str, str], within: Mapping[str, str]
 ) -> str:
-    """A link into a dashboard, with its variables chosen.
+    """Link to a dashboard with its variables set.
 
-    Where the URL is that of one of ours, it leads to the place, whichever of them it names; a
-    dashboard of others is left as it is, for nobody knows its panels.
+    The URL of any generated dashboard becomes a link to the panel. Another dashboard gets the
+    common variables only, as its panels are unknown.
 
     Args:
-        dashboard_url: as the spec has it.
-        place: where to.
-        about: variables that any dashboard may have.
-        within: variables that ours have.
+        dashboard_url: URL in the spec.
+        panel: panel of a generated dashboard.
+        common_variables: variables that any dashboard may have.
+        board_variables: variables that generated dashboards have.
     """
     ours = _OF_OURS.fullmatch(dashboard_url)
     if ours:

@@ -1,4 +1,4 @@
-"""The whole program without the disk: sources in, artifacts and problems out."""
+"""Pipeline from spec files to artifacts and problems, without reading or writing files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,12 +25,12 @@ _RECORDINGS = b"recordings"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A spec file as read.
+    """Spec file as read.
 
     Attributes:
-        shown: its name in problems, as the user would type it.
-        path: its path below the input; outputs are named after it.
-        data: its bytes.
+        display_name: name in problems, as the user would type it.
+        path: path below the input folder; outputs are named after it.
+        data: content of the file.
     """
 
     shown: str
@@ -40,7 +40,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run can be told."""
+    """Settings of a build.
+
+    Attributes:
+        profile: name of the rule profile.
+        lenient: whether unknown keys of specs are ignored.
+        recordings: whether recording rules are built.
+        alerts: whether alerting rules are built.
+        run_settings: settings that apply to every SLO.
+        output: settings of the output formats.
+        sli_plugins: SLI plugins by id.
+    """
 
     profile: str = "exact"
     lenient: bool = False
@@ -53,7 +63,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """What specs come to, before any format, and everything that was found on the way."""
+    """Plan of a build before any output format.
+
+    Attributes:
+        plans: one plan for each spec file.
+        slos: resolved SLOs of all files.
+        coverage: requirements and the claims that cover them.
+        problems: errors and warnings of all files.
+    """
 
     plans: tuple[Plan, ...]
     slos: tuple[SLO | SlothSLO, ...]
@@ -62,20 +79,20 @@ class Plans:
 
     @property
     def broken(self) -> bool:
-        """Whether some problem stops the build."""
+        """Tell whether a problem is an error, which stops the build."""
         return bool(errors(self.problems))
 
 
 def plan(sources: Sequence[Source], settings: Settings) -> Plans:
-    """Read, resolve and plan every source; all problems of all sources at once."""
+    """Read, resolve and plan every source; report the problems of all sources together."""
     profile = profiles()[settings.profile]
     outputs = {source: _output(source, as_written=profile.AS_WRITTEN) for source in sources}
     plans, every_slo, problems = [], [], list(_colliding(outputs))
     seen: dict[str, Position] = {}
     covered = Coverage()
     in_order_of_names = sorted(sources, key=lambda source: str(source.path))
-    # What any spec records is known before the first is reviewed. The others are read one by one:
-    # where each of its keys stood takes more room than all that comes of a spec.
+    # The recorded metrics of all specs must be known before the first is checked. Only files with
+    # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
     early = {s: _read(s, settings) for s in in_order_of_names if _RECORDINGS in s.data}
     recorded = _recorded(spec for located, _ in early.values() for spec in located)
     defaults = replace(settings.defaults, recorded=recorded)
@@ -99,7 +116,7 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
 
 
 def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> Iterator[Artifact]:
-    """The files of one format: of each plan, and of all together."""
+    """Artifacts of one format: those of each plan, and those of all plans together."""
     chosen = formats()[format_]
     for plan in plans:
         yield from chosen.render(plan, settings.output)
@@ -109,7 +126,7 @@ def render_folder(plans: Sequence[Plan], format_: str, settings: Settings) -> It
 def render_one(
     plans: Sequence[Plan], format_: str, settings: Settings, *, path: PurePosixPath
 ) -> Artifact:
-    """All plans in one file, and in one YAML document."""
+    """Artifact with all plans in one file and one YAML document."""
     sources = tuple(source for plan in plans for source in plan.sources)
     parts = tuple(part for plan in plans for part in plan.parts)
     (artifact,) = formats()[format_].render(Plan(path, sources, parts), settings.output)
@@ -119,7 +136,7 @@ def render_one(
 def called(
     located: Iterable[LocatedSpec], plugins: Mapping[str, SliPlugin]
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    """The specs with the queries that SLI plugins write."""
+    """Put the queries that SLI plugins write into specs; leave out specs whose plugins fail."""
     ready, problems = [], []
     for each in located:
         spec, found = sli_plugins.called(each, plugins)
@@ -137,12 +154,12 @@ def _read_again(source: Source, settings: Settings, place: int) -> LocatedSpec:
 
 
 def _place(spec: LocatedSpec, located: Sequence[LocatedSpec]) -> int:
-    """Which of the specs of a source it is; a plugin may have written its queries since."""
+    """Index of a spec in its source; it is found by document, as plugins replace the spec."""
     return next(n for n, each in enumerate(located) if each.document is spec.document)
 
 
 def _recorded(specs: Iterable[LocatedSpec]) -> frozenset[str]:
-    """The metrics that specs record beside their SLOs."""
+    """Metrics of the standalone recordings of specs."""
     return frozenset(each.record for located in specs for each in located.spec.recordings)
 
 
@@ -151,7 +168,7 @@ def _exact(slos: Iterable[SLO | SlothSLO]) -> list[SLO]:
 
 
 def _duplicates(located: Iterable[LocatedSpec], seen: dict[str, Position]) -> list[Problem]:
-    """Names that must be unique over all files: series would mix, silences mean several."""
+    """Find names used twice over all files; series would mix, and silences match both."""
     problems = []
     for spec in located:
         for what, path in _named(spec):
@@ -175,7 +192,7 @@ def _named(located: LocatedSpec) -> Iterator[tuple[str, Location]]:
 
 
 def _wanted(part: Part, settings: Settings) -> Part:
-    """Less the recordings or alerts that were switched off, and the groups left empty."""
+    """Remove the recordings or alerts that are disabled, and groups without rules."""
     if settings.recordings and settings.alerts:
         return part
     kept = RecordingRule if settings.recordings else AlertingRule if settings.alerts else ()
@@ -197,7 +214,7 @@ def _output(source: Source, *, as_written: bool) -> PurePosixPath:
 
 
 def _colliding(outputs: Mapping[Source, PurePosixPath]) -> list[Problem]:
-    """Two specs whose outputs would be the same file."""
+    """Find specs whose outputs would be the same file."""
     first: dict[PurePosixPath, Source] = {}
     problems = []
     for source, path in outputs.items():

@@ -1,4 +1,4 @@
-"""Rule groups of what a spec watches beside its SLOs: recordings and plain alerts."""
+"""Rule groups of standalone recordings and standalone alerts, which belong to no SLO."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ INTERVAL = Duration.of(minutes=1)
 
 
 def groups(spec: Spec) -> Iterator[RuleGroup]:
-    """A group for each recorded name and each alert: one that fails takes no other with it."""
+    """Rule groups of a spec: one for each recorded name and each alert, so that they fail alone."""
     for record in dict.fromkeys(recording.record for recording in spec.recordings):
         rules = [_recording(each) for each in spec.recordings if each.record == record]
         yield RuleGroup(names.recording_group(record), INTERVAL, tuple(rules))
@@ -35,9 +35,9 @@ def _alert(spec: Spec, alert: PlainAlert) -> AlertingRule:
     fires = f"{wrapped(alert.query)} {comparison} {plain(alert.threshold)}"
     return AlertingRule(
         alert=firing.name,
-        # People read the value: "9.000000000000002 failed" helps nobody at night.
+        # People read the value, so it is rounded: not "9.000000000000002 failed".
         expr=f"round({fires}, {plain(alert.rounded_to)})",
-        # Labels of the spec are text; on an alert, a label is a template.
+        # Labels of the spec are text, those of an alert are templates.
         labels={key: escape(value) for key, value in firing.labels.items()} | dict(alert.labels),
         annotations=firing.annotations,
         for_=firing.for_,

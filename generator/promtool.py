@@ -1,9 +1,10 @@
-"""Running generated unit tests with promtool, each on the rules it is about.
+"""Runner of generated unit tests: promtool, each test on the rules that it reads.
 
-promtool evaluates every group of a rule file at every step of a test, and stumbles over a series
-that is both fed and recorded. So each test runs on a copy of its rule file that holds, of the
-groups it names, only the rules that its checks read, directly or through others, less those for
-what it feeds: rules that nothing reads cost most of the time, and change no result.
+promtool evaluates every group of a rule file at every step of a test, and fails on a series
+that is both input and recorded. So each test runs on a copy of its rule file. The copy holds
+only the rules of the named groups that the checks read, directly or through other rules, without
+the rules that record an input series. Rules that nothing reads take most of the time and change
+no result.
 """
 
 import re
@@ -29,11 +30,11 @@ Groups = Callable[[Path], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A test file that was run.
+    """Result of one test file.
 
     Attributes:
-        path: the file.
-        failed: what promtool found wrong; empty when all is well.
+        path: the test file.
+        failed: output of promtool for a failed test; empty for a test that passed.
     """
 
     path: Path
@@ -41,19 +42,19 @@ class Ran:
 
 
 class CannotTestError(Exception):
-    """A test file, or the rules it is about, cannot be read."""
+    """Test file or its rule files cannot be read; the text gives the reason."""
 
 
 def found_below(folder: Path) -> list[Path]:
-    """All test files in a folder, in the order of their names."""
+    """Test files below a folder, in the order of their names."""
     return sorted(folder.rglob("*.yaml"))
 
 
 def run(paths: Iterable[Path], promtool: str, *, jobs: int) -> Iterator[Ran]:
-    """Run test files, several at a time; results come as they are ready, in order.
+    """Run test files, `jobs` at a time; results come in the order of the files.
 
     Raises:
-        CannotTestError: for a file that is not a test, or whose rules are not there.
+        CannotTestError: for a file that is not a test, or whose rules are missing.
     """
     groups = cache(groups_of)
     with TemporaryDirectory() as temporary, ThreadPoolExecutor(jobs) as pool:
@@ -77,14 +78,14 @@ def _run(path: Path, copy: Path, promtool: str) -> Ran:
 
 
 def prepared(path: Path, groups: Groups) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A test as read, and what it needs of the groups of its rule files.
+    """Read a test and the rule groups it needs, reduced to the rules that its checks read.
 
     Args:
-        path: the test.
-        groups: reads the groups of a rule file by name, such as `groups_of`.
+        path: the test file.
+        read_rule_groups: reads the groups of a rule file by name, such as `read_groups`.
 
     Raises:
-        CannotTestError: for a file that is not a test, or whose rules are not there.
+        CannotTestError: for a file that is not a test, or whose rules are missing.
     """
     test = _read(path)
     try:
@@ -101,7 +102,7 @@ def prepared(path: Path, groups: Groups) -> tuple[dict[str, Any], list[dict[str,
 
 
 def by_case(path: Path, groups: Groups) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Like `prepared`, for each case of a test by itself, which needs fewer rules."""
+    """Split a test into its cases, each with the rules that it needs; see `prepare_test`."""
     whole, kept = prepared(path, groups)
     for case in whole["tests"]:
         test = {**whole, "tests": [case]}
@@ -110,7 +111,7 @@ def by_case(path: Path, groups: Groups) -> Iterator[tuple[dict[str, Any], list[d
 
 
 def _cut(path: Path, groups: Groups, folder: Path) -> Path:
-    """A copy of a test, beside a rule file with just the rules it needs."""
+    """Write a copy of a test and a rule file with only the rules it needs."""
     test, wanted = prepared(path, groups)
     folder.mkdir()
     (folder / "rules.yaml").write_text(yaml.dump({"groups": wanted}, Dumper=_DUMPER))
@@ -120,7 +121,7 @@ def _cut(path: Path, groups: Groups, folder: Path) -> Path:
 
 
 def _fed(test: dict[str, Any]) -> set[tuple[str, frozenset[tuple[str, str]]]]:
-    """The series that a test has, metric and labels."""
+    """Input series of a test, as metric and labels."""
     given = {series["series"] for case in test["tests"] for series in case["input_series"]}
     return {
         (series.partition("{")[0], frozenset(_LABEL.findall(series.partition("{")[2])))
@@ -131,7 +132,7 @@ def _fed(test: dict[str, Any]) -> set[tuple[str, frozenset[tuple[str, str]]]]:
 def _without(
     group: dict[str, Any], fed: set[tuple[str, frozenset[tuple[str, str]]]]
 ) -> dict[str, Any]:
-    """Less the rules that record what is fed; what another rule would record is no such thing."""
+    """Remove the rules of a group that record an input series."""
 
     def is_fed(rule: dict[str, Any]) -> bool:
         own = {(key, str(value)) for key, value in rule.get("labels", {}).items()}
@@ -141,7 +142,7 @@ def _without(
 
 
 def _read_by(test: dict[str, Any], groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The groups less the rules that no check reads, not even through another rule."""
+    """Remove the rules that no check reads, neither directly nor through another rule."""
     read, found = _checked(test), set[str]()
     while read != found:
         found = set(read)
@@ -157,7 +158,7 @@ def _read_by(test: dict[str, Any], groups: list[dict[str, Any]]) -> list[dict[st
 
 
 def _checked(test: dict[str, Any]) -> set[str]:
-    """The alerts and the metrics that checks name."""
+    """Alerts and metrics that the checks of a test name."""
     read = set()
     for case in test["tests"]:
         read |= {check["alertname"] for check in case.get("alert_rule_test", ())}
@@ -171,7 +172,7 @@ def _made_by(rule: dict[str, Any]) -> str:
 
 
 def groups_of(path: Path) -> dict[str, Any]:
-    """The groups of a rule file by name."""
+    """Read the groups of a rule file by name."""
     return {group["name"]: group for group in _read(path).get("groups", [])}
 
 

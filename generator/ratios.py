@@ -1,4 +1,4 @@
-"""Recording rules that people and alerts read: window ratios with the user's labels."""
+"""Recording rules with the user's labels, such as the error ratio over a window."""
 
 from generator import names, tiers
 from generator.model import SLO, RecordingRule
@@ -6,7 +6,7 @@ from slos.schema.units import Duration
 
 
 def error_ratio(slo: SLO, window: Duration) -> RecordingRule:
-    """The share of errors over a window."""
+    """Recording rule of the error ratio over a window."""
     return RecordingRule(
         record=names.error_ratio(window),
         expr=tiers.ratio_in(slo, window),
@@ -15,5 +15,5 @@ def error_ratio(slo: SLO, window: Duration) -> RecordingRule:
 
 
 def for_people(slo: SLO, record: str, expr: str, **more: str) -> RecordingRule:
-    """A recording rule with the user's labels and the SLO's identity, which wins."""
+    """Recording rule with the user's labels and the identity labels of the SLO, which win."""
     return RecordingRule(record, expr, {**names.for_people(slo), **more})

@@ -1,4 +1,4 @@
-"""Telling people and machines what was found and done."""
+"""Printer of problems, changes and drift on stderr."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -14,11 +14,11 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 def problems(found: Sequence[Problem], *, excerpts: bool = False) -> None:
-    """All problems on stderr, one after the other; click drops colour off a terminal.
+    """Print problems on stderr; click removes the colours where stderr is no terminal.
 
     Args:
-        found: what to tell.
-        excerpts: whether the line of each is shown, with a mark below its column.
+        problems: problems to print.
+        excerpts: whether to print the line of each, with a mark below its column.
     """
     lines = cache(_lines)
     for problem in found:
@@ -43,12 +43,12 @@ def _excerpt(problem: Problem, lines: Sequence[str]) -> Iterator[str]:
 def _lines(file: str) -> list[str]:
     try:
         return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except (OSError, ValueError):  # it was read a moment ago; without it the place will do
+    except (OSError, ValueError):  # the file has changed since; its position is enough
         return []
 
 
 def written(changes: Changes, folder: str) -> None:
-    """What a build did to a folder."""
+    """Print the changes that a build made to a folder."""
     for verb, names in _verbs(changes):
         for name in names:
             click.echo(f"{verb} {folder}/{name}", err=True)
@@ -57,7 +57,7 @@ def written(changes: Changes, folder: str) -> None:
 
 
 def drift(changes: Changes, folder: str) -> None:
-    """How a folder differs from what its specs give."""
+    """Print how a folder differs from the output of its specs."""
     for verb, names in _verbs(changes):
         for name in names:
             click.echo(f"{folder}/{name}: {HAPPENED[verb]}", err=True)

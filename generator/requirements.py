@@ -1,4 +1,4 @@
-"""Which promise or alert keeps watch over which line of what was asked for."""
+"""Requirement coverage: SLOs, alerts and recordings that claim to cover a requirement."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ Watcher = SloSpec | PlainAlert | Recording
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A requirement, and where it is written."""
+    """Requirement and its position in a spec file."""
 
     requirement: Requirement
     at: Position
@@ -23,13 +23,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Something that says it covers a requirement.
+    """Entry of a `covers` list: an SLO, alert or recording that covers a requirement.
 
     Attributes:
-        requirement: its id.
-        at: where that is said.
-        watcher: what says it.
-        service: of the spec it stands in.
+        requirement: id of the requirement.
+        position: position of the entry.
+        watcher: the SLO, alert or recording.
+        service: service of its spec.
     """
 
     requirement: str
@@ -40,12 +40,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """All that was asked for and all that is claimed; empty for specs that say neither.
+    """Requirements of a run and the claims that cover them.
 
     Attributes:
-        asked: the requirements.
-        claims: who covers them.
-        sources: where metrics come from, by the start of their names.
+        requirements: requirements with their positions.
+        claims: claims of SLOs, alerts and recordings.
+        sources: origin of metrics by the prefix of their names.
     """
 
     asked: tuple[Asked, ...] = ()
@@ -57,12 +57,12 @@ class Coverage:
         return Coverage(self.asked + other.asked, self.claims + other.claims, sources)
 
     def of(self, requirement: str) -> list[Claim]:
-        """Who covers a requirement, in the order of the specs."""
+        """Claims that cover a requirement, in the order of the specs."""
         return [claim for claim in self.claims if claim.requirement == requirement]
 
 
 def coverage(specs: Iterable[LocatedSpec]) -> Coverage:
-    """What specs ask for and claim."""
+    """Collect the requirements and claims of specs."""
     total = Coverage()
     for located in specs:
         asked = (
@@ -79,10 +79,10 @@ def coverage(specs: Iterable[LocatedSpec]) -> Coverage:
 
 
 def problems(coverage: Coverage) -> Iterator[Problem]:
-    """Lines nobody watches, and watchers of lines nobody asked for."""
+    """Find requirements that nothing covers, duplicate ones, and claims of unknown ones."""
     yield from _repeated(coverage.asked)
     known = {asked.requirement.id for asked in coverage.asked}
-    if known:  # one spec alone may be read without the file that lists what was asked for
+    if known:  # a single spec may be read without the file that lists the requirements
         yield from _unknown(coverage.claims, sorted(known))
     for asked in coverage.asked:
         if not coverage.of(asked.requirement.id) and not asked.requirement.validated_by:

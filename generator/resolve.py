@@ -1,4 +1,7 @@
-"""From specs as written to SLOs with everything decided; defaults are merged here and only here."""
+"""Resolver of specs: turns them into SLOs with every default decided.
+
+Defaults are merged here and nowhere else.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +29,7 @@ _ABSENT_FOR = Duration.of(minutes=10)
 
 
 def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[Problem]]:
-    """Decide everything about the SLOs of one spec."""
+    """Resolve the SLOs of one spec; an SLO that cannot be resolved is among the problems."""
     slos, problems = [], []
     for index, spec in enumerate(located.spec.slos):
         try:
@@ -44,7 +47,7 @@ def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[P
 
 @dataclass(frozen=True, slots=True)
 class _Resolving:
-    """One SLO on its way."""
+    """Resolver of one SLO."""
 
     located: LocatedSpec
     spec: SloSpec

@@ -1,4 +1,4 @@
-"""Checks run on a spec, less what it silences with a reason."""
+"""Lint runner: it runs the checks on specs and applies the silences in them."""
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,16 +16,19 @@ from slos.schema.problem import Problem, Severity
 from slos.schema.spec import Spec
 
 UNUSED = "unused-silence"
-"""The check of the silences themselves."""
+"""Id of the check of unused silences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A spec of a run.
+    """Spec of a run, for checks across specs.
 
     Attributes:
-        alerts: of its SLOs and beside them.
-        again: reads it once more, for where its keys stand; few runs have anything to tell.
+        spec: the spec.
+        slos: its resolved SLOs.
+        alerts: alerts of its SLOs and standalone alerts.
+        read_again: parses the spec again for the positions of its keys; few runs have a finding,
+            so positions are not kept in memory.
     """
 
     spec: Spec
@@ -35,7 +38,7 @@ class Beside:
 
 
 def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
-    """What checks say of an SLO, as it was resolved and as it was written."""
+    """Problems that checks find in an SLO, resolved and as written."""
     written = located.spec.slos[index]
     subject = OfSlo(slo, written, defaults.retention, defaults.recorded)
     found = list(lint.of_slo(subject, review=defaults.review))
@@ -45,7 +48,7 @@ def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> It
 
 
 def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
-    """What checks say of plain alerts."""
+    """Problems that checks find in standalone alerts."""
     for index, alert in enumerate(located.spec.alerts):
         firing = plain_firing(located.spec, alert)
         subject = OfAlert(firing, alert.query, located.spec)
@@ -55,14 +58,14 @@ def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
 
 
 def of_recordings(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
-    """What checks say of recordings."""
+    """Problems that checks find in standalone recordings."""
     for index, recording in enumerate(located.spec.recordings):
         found = _of_query(located.spec, recording.query, defaults)
         yield from _told(located, ("recordings", index), (), found, defaults)
 
 
 def of_spec(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
-    """What checks say of a spec as a whole, and its silences that name no check."""
+    """Problems that checks find in a spec as a whole, and silences of unknown checks."""
     found = list(lint.of_spec(OfSpec(located.spec), review=defaults.review))
     yield from _told(located, (), (), found, defaults)
     yield from _unknown(located, (), located.spec.silence)
@@ -71,12 +74,12 @@ def of_spec(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
 def beside(
     number: int, located: LocatedSpec, slos: Sequence[SLO], again: Callable[[], LocatedSpec]
 ) -> Beside:
-    """What is kept of a spec to be looked at beside the others."""
+    """Collect the parts of a spec that checks across specs need."""
     return Beside(located.spec, slos, tuple(_alerts(number, located, slos)), again)
 
 
 def of_run(specs: Sequence[Beside], defaults: Defaults) -> Iterator[Problem]:
-    """What checks say of all specs of a run beside each other."""
+    """Problems that checks find across all specs of a run."""
     named = (alert for each in specs for alert in each.alerts)
     subject = OfRun(tuple(named), tuple((each.spec, each.slos) for each in specs))
     for number, check, finding in lint.of_run(subject, review=defaults.review):
@@ -92,7 +95,7 @@ def _of_query(spec: Spec, query: str, defaults: Defaults) -> list[tuple[str, Fin
 
 
 def _alerts(number: int, located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Named]:
-    """All alerts of a spec; an SLO that could not be resolved has none."""
+    """Alerts of a spec; an SLO that could not be resolved has none."""
     resolved = {slo.name: slo for slo in slos}
     for index, written in enumerate(located.spec.slos):
         slo, path = resolved.get(written.name), ("slos", index, "alerting")
@@ -114,7 +117,7 @@ def _told(
     silenced = {silence.check for silence in (*silences, *located.spec.silence)}
     used = set()
     for check, finding in found:
-        # An error would make rules that are wrong; no reason makes them right.
+        # An error means wrong rules, so it cannot be silenced.
         if check in silenced and finding.severity is Severity.WARNING:
             used.add(check)
         else:
@@ -142,7 +145,7 @@ def _unused(
 ) -> Iterator[Problem]:
     for index, silence in enumerate(silences):
         module = lint.checks().get(silence.check)
-        # What only a live Prometheus knows may be silenced for when one is asked.
+        # A silence of a live check is used only in runs with a Prometheus.
         if module and silence.check not in used and not hasattr(module, "live"):
             yield Problem(
                 located.at((*path, "silence", index, "check")),

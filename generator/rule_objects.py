@@ -1,4 +1,4 @@
-"""Kubernetes objects that hold rules: one for each plan, ready for `kubectl apply -k`."""
+"""Kubernetes objects that hold rules: one for each plan, for `kubectl apply -k`."""
 
 import hashlib
 import re
@@ -9,16 +9,19 @@ from pathlib import PurePosixPath
 from generator import text
 from generator.model import Artifact, Part, Plan, RuleObject
 
-# Kubernetes takes 253 characters; room for prefix and hash, and still fit to be read.
+# Kubernetes allows 253 characters; this leaves room for prefix and hash.
 _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectKind:
-    """A custom resource that takes groups of rules in its `spec`.
+    """Kind of custom resource that has rule groups in its `spec`.
 
     Attributes:
-        labels: by which its operator finds it, unless the spec says all of it.
+        api_version: such as `monitoring.coreos.com/v1`.
+        kind: such as `PrometheusRule`.
+        namespace: namespace of objects whose specs name none.
+        labels: labels that the operator selects by; left out where `RuleObjectMeta.complete`.
     """
 
     api_version: str
@@ -28,7 +31,7 @@ class ObjectKind:
 
 
 def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
-    """One object, and one more for each spec that was an object itself."""
+    """Artifact with one object, and one more for each spec that was an object."""
     documents = [list(_object(plan.path, part, kind)) for part in _parts(plan)]
     first, *others = documents or [[]]
     lines = [*first, *(line for lines in others for line in ("---", *lines))]
@@ -36,16 +39,16 @@ def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
 
 
 def kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
-    """The kustomization that lists the objects."""
+    """Artifact of the kustomization that lists the objects."""
     document = text.document(["the specs of this folder"], text.kustomization(paths))
     return Artifact(PurePosixPath("kustomization.yaml"), document)
 
 
 def name_of(path: PurePosixPath) -> str:
-    """A DNS label from the file's path: `api.yaml` is `slo-api`.
+    """Name of an object from the path of its file: `slo-api` for `api.yaml`.
 
-    A path that is no label as it stands gets a piece of its hash, so that `my_api`, `my/api` and
-    `my-api` stay apart.
+    A path that is no DNS label gets a piece of its hash, so that `my_api`, `my/api` and `my-api`
+    have different names.
     """
     stem = str(path.with_suffix(""))
     label = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:_LONGEST]
@@ -55,7 +58,7 @@ def name_of(path: PurePosixPath) -> str:
 
 
 def _parts(plan: Plan) -> list[Part]:
-    """Each part with a name of its own, after all those that have none, as one."""
+    """Merge the plans of specs without object metadata; those with metadata follow unchanged."""
     groups = tuple(group for part in plan.parts if not part.named for group in part.groups)
     named = [part for part in plan.parts if part.named]
     return [Part(groups), *named] if groups or not named else named

@@ -1,4 +1,4 @@
-"""SLI plugins: Python functions that write the query of an SLO, as Sloth's Go plugins do."""
+"""SLI plugins: Python functions that write the query of an SLO, like Sloth's Go plugins."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -20,11 +20,11 @@ Texts = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SliPlugin:
-    """A plugin: `write(meta, labels, options)` gives a raw query, a template over the window.
+    """SLI plugin; `write(meta, labels, options)` returns a raw query, a template over the window.
 
     Attributes:
-        id: what specs call it.
-        file: where it came from, for problems.
+        id: id of the plugin in specs.
+        file: source file or entry point, for problems.
         write: the function.
     """
 
@@ -36,7 +36,7 @@ class SliPlugin:
 def called(
     located: LocatedSpec, plugins: Mapping[str, SliPlugin]
 ) -> tuple[LocatedSpec | None, list[Problem]]:
-    """The spec with the query of each plugin in its place, or why there is none."""
+    """Replace the plugins of a spec by their queries; None and the problems when one fails."""
     if not any(isinstance(slo.sli.chosen(), PluginSli) for slo in located.spec.slos):
         return located, []
     slos: list[SloSpec] = []
@@ -58,13 +58,13 @@ def called(
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """While a user's program runs, what it prints is no part of the rules."""
+    """Redirect stdout to stderr while a plugin runs; its output is not part of the rules."""
     with redirect_stdout(sys.stderr):
         yield
 
 
 def told(error: BaseException, file: str) -> Problem:
-    """What a plugin raised, at the line of its file where it happened."""
+    """Describe an error that a plugin raised, at the line of its file."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) else (lines or [0])[-1]
     reason = error.msg if isinstance(error, SyntaxError) else str(error)

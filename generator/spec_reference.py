@@ -1,4 +1,4 @@
-"""Every key of a spec on a page for people, read off the JSON Schema."""
+"""Reference page of every key of a spec, rendered from the JSON Schema."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,7 +6,7 @@ from generator import text
 from generator.spec_schema import Schema
 
 Kinds = Mapping[str, Schema]
-"""The definitions of a schema by name."""
+"""Definitions of a schema by name."""
 
 _PREFIX = "#/$defs/"
 _SOURCE = "the types in slos/schema"
@@ -32,7 +32,7 @@ and `slo-rules schema` prints it. A key in **bold** must be there.
 
 
 def page(schema: Schema) -> str:
-    """The reference as Markdown; each kind of mapping once, where it is first met."""
+    """Reference page as Markdown; each definition has one section, in reading order."""
     kinds = schema["$defs"]
     lines = [*_INTRODUCTION.strip().splitlines(), ""]
     lines += _section("A document", [], schema, kinds)
@@ -58,7 +58,7 @@ def _section(title: str, also_at: Sequence[str], definition: Schema, kinds: Kind
 
 
 def _places(schema: Schema) -> Mapping[str, list[str]]:
-    """Where in a document each kind of mapping stands, in reading order."""
+    """Places of each definition in a document, in reading order."""
     found: dict[str, list[str]] = {}
     waiting: list[tuple[str, Schema]] = [("", schema)]
     while waiting:
@@ -73,7 +73,7 @@ def _places(schema: Schema) -> Mapping[str, list[str]]:
 
 
 def _named(value: Schema) -> Iterator[tuple[str, bool]]:
-    """The kinds a value refers to, and whether it is a list of them."""
+    """Definitions that a value refers to, each with whether it is a list of them."""
     for each in _options(value):
         if "$ref" in each:
             yield each["$ref"].removeprefix(_PREFIX), False

@@ -1,7 +1,7 @@
-"""What a spec may say, as JSON Schema for editors and as a page for people; both from the types.
+"""JSON Schema of a spec, built from its types and their docstrings.
 
-The types' own checks say more than JSON Schema can, so a spec that an editor takes may still be
-refused by `slo-rules check`. One that an editor refuses always is, but for numbers in quotes.
+The types check more than JSON Schema can express, so `slo-rules check` may reject a spec that an
+editor accepts. It rejects every spec that an editor rejects, except for numbers in quotes.
 """
 
 import ast
@@ -20,12 +20,12 @@ Schema = dict[str, Any]
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n(?: {6,}.*|))*)", re.MULTILINE)
-# A field is named in Python what YAML cannot be.
+# YAML keys of fields whose names differ in Python.
 _KEYS = {"for_": "for", "is_": "is", "while_": "while", "override_previous": "overridePrevious"}
 
 
 def json_schema() -> Schema:
-    """The JSON Schema of a `prometheus/v1` document."""
+    """JSON Schema of a `prometheus/v1` document."""
     found = Spec.model_json_schema(by_alias=True)
     models = _models(Spec)
     for name, definition in found["$defs"].items():
@@ -35,7 +35,7 @@ def json_schema() -> Schema:
 
 
 def _describe(definition: Schema, model: type[Wire] | None) -> None:
-    """Put the words of the type's docstrings to its keys, and take out what says nothing."""
+    """Add the docstrings of a type to its keys, and remove the generated titles."""
     definition.pop("title", None)
     words = dict(_documented(model)) if model else {}
     if model:
@@ -47,13 +47,13 @@ def _describe(definition: Schema, model: type[Wire] | None) -> None:
 
 
 def summary(model: type[Wire]) -> str:
-    """What a type is, without its attributes."""
+    """Docstring of a type without its attributes, on one line."""
     text = inspect.getdoc(model) or ""
     return _joined(text.partition("Attributes:")[0])
 
 
 def _documented(model: type[Wire]) -> Iterator[tuple[str, str]]:
-    """What the docstrings of a type and of those it builds on say of each key."""
+    """Description of each key, from the docstrings of a type and its base types."""
     for kind in reversed(model.__mro__):
         if not issubclass(kind, Wire) or kind is Wire:
             continue
@@ -68,7 +68,7 @@ def _documented(model: type[Wire]) -> Iterator[tuple[str, str]]:
 
 
 def _below_fields(kind: type[Wire]) -> Iterator[tuple[str, str]]:
-    """The docstrings that stand below fields; Python itself forgets them."""
+    """Docstrings below fields, read from the source, as Python does not keep them."""
     (defined,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
     body = defined.body if isinstance(defined, ast.ClassDef) else []
     for field, below in itertools.pairwise(body):
@@ -83,7 +83,7 @@ def _below_fields(kind: type[Wire]) -> Iterator[tuple[str, str]]:
 
 
 def _models(root: type[Wire]) -> Mapping[str, type[Wire]]:
-    """Every type that a document can hold, by name."""
+    """Types of a document by name."""
     found: dict[str, type[Wire]] = {}
     kinds = [Wire]
     while kinds:

@@ -1,4 +1,4 @@
-"""Many files at once: all of them as they should be, or all of them as they were."""
+"""Transaction over many files: all of them are replaced, or none."""
 
 import os
 import tempfile
@@ -12,10 +12,10 @@ from slos.schema.problem import Problem
 
 
 class CannotWriteError(Exception):
-    """Nothing was written; the text says what is in the way.
+    """Output cannot be written; the text gives the reason, and nothing was written.
 
     Attributes:
-        problems: where single lines are to blame.
+        problems: problems of single lines, if any.
     """
 
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
@@ -24,13 +24,20 @@ class CannotWriteError(Exception):
 
 
 def cannot(verb: str, error: OSError) -> CannotWriteError:
-    """The same of an error of the operating system."""
+    """Convert an error of the operating system."""
     return CannotWriteError(f"cannot {verb} {error.filename}: {error.strerror or error}")
 
 
 @dataclass(slots=True)
 class Swap:
-    """Stages everything beside its place first; only then swaps, and swaps back on trouble."""
+    """Transaction that stages new files next to the old ones, then replaces, and undoes on error.
+
+    Attributes:
+        folder: folder of the files.
+        created_folders: folders made for staged files.
+        staged_files: temporary file of each target.
+        previous_contents: content of replaced files; None for a file that did not exist.
+    """
 
     folder: Path
     made: list[Path] = field(default_factory=list)
@@ -47,7 +54,7 @@ class Swap:
             raise cannot("write", error) from error
 
     def stage(self, name: str, text: str) -> None:
-        """Write a new text beside the file it will replace."""
+        """Write a new text to a temporary file next to its target."""
         target = self.folder / name
         for path in _missing_folders(target.parent):
             path.mkdir()
@@ -55,7 +62,7 @@ class Swap:
         self.staged[target] = _stage(target, text)
 
     def commit(self, removed: Sequence[str]) -> None:
-        """Bring all that was staged into its place, and remove files."""
+        """Replace all targets by their staged files, and remove files."""
         for target, temporary in self.staged.items():
             self.before[target] = target.read_bytes() if target.exists() else None
             temporary.replace(target)
@@ -64,7 +71,7 @@ class Swap:
             self.before[path] = path.read_bytes()
             path.unlink()
         for name in removed:
-            with suppress(OSError):  # an empty folder left over harms nobody
+            with suppress(OSError):  # an empty folder may stay
                 _remove_empty_folders((self.folder / name).parent, self.folder)
 
     def _undo(self) -> None:
@@ -96,14 +103,14 @@ def _stage(target: Path, text: str) -> Path:
 
 
 def _mode_of_new_files() -> int:
-    """What `open` would have given; mkstemp makes files private."""
+    """Mode that `open` would give; mkstemp makes files private."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
 
 
 def _missing_folders(folder: Path) -> list[Path]:
-    """Folders to make, outermost first."""
+    """Folders to create, outermost first."""
     missing = []
     while not folder.exists():
         missing.append(folder)

@@ -1,4 +1,4 @@
-"""In which steps events are counted, and windows as a spec sets them."""
+"""Counting steps of an SLO, and alert windows in whole steps."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,26 +8,29 @@ from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
 from slos.schema.units import Duration
 
 _FINE = Duration.of(minutes=1)
-# Fine steps in the shortest window: enough that a step more or less does not matter.
+# Fine steps in the shortest window: enough that one step more or less makes no difference.
 _STEPS_IN_SHORTEST = 5
 _STEPS_AT_LEAST = 2
-# A period of 30 days is 4,320 coarse steps, which two rules read every few minutes.
+# A period of 30 days has 4,320 coarse steps, which two rules read every few minutes.
 _FINE_IN_COARSE = 10
-# Prometheus looks back five minutes for a value: rarer ones would come and go.
+# Prometheus looks back five minutes for a sample; less frequent series would have gaps.
 _BELOW_LOOKBACK = Duration.of(minutes=4)
 
 
 def steps(scrape: Duration, windows: Iterable[Duration]) -> Steps:
-    """One minute; less where alert windows are short, never less than a scrape."""
+    """Choose the steps of an SLO.
+
+    The fine step is one minute; less where alert windows are short, never less than a scrape.
+    """
     fine = _fine(scrape, sorted(windows))
     slow = max(min(fine * 4, _BELOW_LOOKBACK), fine)
     return Steps(scrape=scrape, fine=fine, coarse=fine * _FINE_IN_COARSE, slow=slow)
 
 
 def _fine(scrape: Duration, windows: Sequence[Duration]) -> Duration:
-    """The shortest step of at most twice the least, of which every window is a whole number.
+    """Choose the shortest step, up to twice the minimum, that divides every window.
 
-    The least where there is none: a window then looks at the whole steps that it begins.
+    It is the minimum where no step does; a window then covers every step that it touches.
     """
     shortest = windows[0].ms
     least = max(min(_FINE.ms, shortest // _STEPS_IN_SHORTEST), scrape.ms)
@@ -43,7 +46,7 @@ def _fine(scrape: Duration, windows: Sequence[Duration]) -> Duration:
 
 
 def rounded(windows: burn.Windows, scrape: Duration) -> burn.Windows:
-    """Windows of our choice as whole numbers of fine steps; their burn rates stay."""
+    """Round built-in windows to whole fine steps; their burn rates stay the same."""
     pairs = (*windows.page, *windows.ticket)
     lengths = sorted({length for pair in pairs for length in (pair.short, pair.long)})
     fine = _fine(scrape, lengths)
@@ -62,7 +65,7 @@ def rounded(windows: burn.Windows, scrape: Duration) -> burn.Windows:
 
 
 def own_windows(spec: AlertWindows) -> burn.Windows:
-    """The windows a spec sets itself."""
+    """Convert the alert windows of a spec."""
     return burn.Windows(page=_pair(spec.page), ticket=_pair(spec.ticket))
 
 

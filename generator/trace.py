@@ -1,4 +1,4 @@
-"""Traceability: each line of what was asked for, who watches it, on what data, and its test."""
+"""Traceability page: each requirement with its SLOs and alerts, their metrics and tests."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +16,12 @@ _COLUMNS = ("line", "watched by", "metric", "data from", "test")
 
 
 def page(coverage: Coverage, sources: Mapping[str, str], specs: Sequence[str]) -> str:
-    """A Markdown page with a table for each group of requirements, as their ids begin.
+    """Markdown page with a table for each group of requirements, by the prefix of their ids.
 
     Args:
-        coverage: what was asked for and who covers it.
-        sources: where metrics come from, by the start of their names.
-        specs: the files it all stands in, for the header.
+        coverage: requirements and the claims that cover them.
+        sources: origin of metrics by the prefix of their names.
+        specs: spec files, for the header.
     """
     named = ", ".join(specs)
     head = [
@@ -91,7 +91,7 @@ def _queries(watcher: SloSpec | PlainAlert | Recording) -> list[str]:
 
 
 def _source(metric: str, sources: Mapping[str, str]) -> str:
-    """Of the longest start that fits."""
+    """Origin of a metric, by the longest prefix that matches."""
     fitting = [start for start in sources if metric.startswith(start)]
     return sources[max(fitting, key=len)] if fitting else ""
 

@@ -1,4 +1,4 @@
-"""Values of command-line options, read with the words of the option they were given to."""
+"""Parameter types and callbacks that parse and check the values of command-line options."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from slos.schema.units import Duration
 from slos.schema.wire import Labels
 
 OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
-"""The hours that hold unless another are given, as one would write them."""
+"""Default office hours, as a user would write them."""
 
 _DNS_LABEL = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -29,14 +29,14 @@ _LABELS: TypeAdapter[dict[str, str]] = TypeAdapter(Labels)
 
 
 class DurationType(click.ParamType[Duration]):
-    """`30s`, `28d`."""
+    """Duration option, such as `30s` or `28d`."""
 
     name = "duration"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Duration:
-        """The duration, or a usage error that says what one looks like."""
+        """Parse a duration; fail with a usage error that shows the syntax."""
         if isinstance(value, Duration):
             return value
         try:
@@ -46,14 +46,14 @@ class DurationType(click.ParamType[Duration]):
 
 
 class PatternType(click.ParamType[Pattern]):
-    """A regular expression as Go has it, found anywhere in a text."""
+    """Regular-expression option in Go's syntax; it matches anywhere in a text."""
 
     name = "regex"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Pattern:
-        """The pattern, or a usage error with what is wrong in it."""
+        """Parse a pattern; fail with a usage error that gives the reason."""
         if isinstance(value, Pattern):
             return value
         try:
@@ -63,14 +63,14 @@ class PatternType(click.ParamType[Pattern]):
 
 
 class HoursType(click.ParamType[Hours | None]):
-    """`monday:friday 08:00-18:00 Europe/Berlin`, or `always`."""
+    """Office-hours option, such as `monday:friday 08:00-18:00 Europe/Berlin`, or `always`."""
 
     name = "hours"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Hours | None:
-        """The hours, or a usage error that says what they look like."""
+        """Parse office hours; fail with a usage error that shows the syntax."""
         try:
             found = hours.parse(str(value))
         except ValueError as error:
@@ -86,7 +86,7 @@ class HoursType(click.ParamType[Hours | None]):
 
 
 def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """An address that can be asked over HTTP; it is shown when something fails, so no secrets."""
+    """Check an HTTP URL; it may not contain credentials, as error messages show it."""
     if value is None:
         return None
     try:
@@ -102,7 +102,7 @@ def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str
 
 
 def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
-    """`key=value`, repeated; None when none was given."""
+    """Parse repeated `key=value`; None when none was given."""
     split = [value.partition("=") for value in values]
     if not all(key and equals for key, equals, _ in split):
         raise click.BadParameter("write it as key=value")
@@ -110,7 +110,7 @@ def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
 
 
 def namespace(_: click.Context, __: click.Parameter, value: str) -> str:
-    """A namespace of Kubernetes; empty leaves it to whoever applies."""
+    """Check a Kubernetes namespace; with an empty one, `kubectl apply` chooses."""
     if value and not _DNS_LABEL.fullmatch(value):
         raise click.BadParameter("a namespace is up to 63 of a-z, 0-9 and -, like prometheus")
     return value
@@ -119,7 +119,7 @@ def namespace(_: click.Context, __: click.Parameter, value: str) -> str:
 def object_labels(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str] | None:
-    """`key=value`, repeated, as Kubernetes takes labels; None when none was given."""
+    """Parse repeated `key=value` as Kubernetes labels; None when none was given."""
     found = pairs(context, parameter, values)
     for key, value in (found or {}).items():
         prefix, slash, name = key.rpartition("/")
@@ -130,7 +130,7 @@ def object_labels(
 
 
 def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """`key=value` or `key:value`, repeated; keys are names of labels."""
+    """Parse repeated `key=value` or `key:value` as Prometheus labels."""
     split = [re.split("[:=]", value, maxsplit=1) for value in values]
     if not all(len(pair) == 2 for pair in split):  # noqa: PLR2004 - a key and its value
         raise click.BadParameter("write it as key=value or key:value")
@@ -143,7 +143,7 @@ def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
 def plugin_uses(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> tuple[PluginUse, ...]:
-    """Sloth's JSON of a plugin, repeated: `{"id": ..., "priority": ..., "config": ...}`."""
+    """Parse repeated JSON of a plugin as Sloth has it: `{"id", "priority", "config"}`."""
     uses = []
     for value in values:
         try:
@@ -158,7 +158,7 @@ def plugin_uses(
 
 
 def _plugin_use(text: str) -> dict[str, Any]:
-    """Keys in any case, and a configuration as JSON within JSON: the form Sloth's help shows."""
+    """Fields of a plugin: keys in any case, and a configuration that may be JSON in a string."""
     read = {key.lower(): item for key, item in json.loads(text, parse_float=Decimal).items()}
     if isinstance(read.get("config"), str):
         read["config"] = json.loads(read["config"] or "null", parse_float=Decimal)

@@ -1,7 +1,7 @@
-"""What alerts say to the person they wake.
+"""Annotation texts of SLO alerts.
 
-Templates stay within `{{ $labels.x }}` and `{{ $value }}`, the two that rule linters of
-clusters accept; alert values are percentages already, so that they read without a function.
+Templates use only `{{ $labels.x }}` and `{{ $value }}`, the two that rule linters of
+clusters accept. Alert values are already percentages, so no template function is needed.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ BAD = {Weight.EVENTS: "of events are bad", Weight.TIME: "of the time is bad"}
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The promise in the words of its spec.
+    """Values of an SLO that its alert annotations are written with.
 
     Attributes:
         objective: in percent.
-        by: labels that split the SLO.
-        bad: what the percentage of an alert is a percentage of.
+        group_by: labels that the SLO is grouped by.
+        bad_phrase: phrase after the percentage of an alert, such as `of events are bad`.
     """
 
     service: str
@@ -37,7 +37,7 @@ class Promise:
 
     @property
     def subject(self) -> str:
-        """Whom an alert is about, its group included."""
+        """Name of the SLO that an alert is about, with its group."""
         groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.by)
         return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
@@ -64,7 +64,7 @@ def burn(
 
 
 def _speed(promise: Promise, condition: BurnCondition) -> str:
-    """A burn rate in numbers that mean something: budget gone by then, and time until none is."""
+    """Burn rate in words: the budget spent over the window, and the time to exhaustion."""
     return (
         f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}: "
         f"{_gone(promise, condition)} % of the budget gone in that time, "
@@ -73,7 +73,7 @@ def _speed(promise: Promise, condition: BurnCondition) -> str:
 
 
 def _numbers(promise: Promise, conditions: Sequence[BurnCondition]) -> dict[str, str]:
-    """The same, number by number, for notifications that begin with them."""
+    """Burn rate, spent budget and time to exhaustion, for notifications that begin with them."""
     rates = (f"{plain(each.factor, 2)} times over {each.long}" for each in conditions)
     gone = (f"{_gone(promise, each)} % in {each.long}" for each in conditions)
     left = (str(_left(promise, each)) for each in conditions)
@@ -85,17 +85,17 @@ def _numbers(promise: Promise, conditions: Sequence[BurnCondition]) -> dict[str,
 
 
 def _gone(promise: Promise, condition: BurnCondition) -> str:
-    """Percent of the budget that the long window takes at this rate."""
+    """Percentage of the budget that is spent over the long window at this rate."""
     return plain(100 * condition.factor * condition.long.ms / promise.period.ms, 1)
 
 
 def _left(promise: Promise, condition: BurnCondition) -> Duration:
-    """How long a whole budget lasts at this rate."""
+    """Time in which this rate spends the whole budget, in whole minutes."""
     return Duration(int(promise.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
 
 
 def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str]:
-    """Annotations of a plain threshold alert."""
+    """Annotations of a threshold alert."""
     limit = plain(above * 100)
     return {
         "value": f"{{{{ $value }}}} % {promise.bad} over {over}, the limit is {limit} %",
@@ -120,5 +120,5 @@ def absent(promise: Promise, sources: Sequence[str]) -> dict[str, str]:
 
 
 def span(period: Duration) -> str:
-    """A period as people say it: 7 days rather than 1w."""
+    """Period in words: `7 days` rather than `1w`."""
     return f"{plain(period.days)} days" if period.days == int(period.days) else str(period)

@@ -1,7 +1,7 @@
-"""Writing artifacts, all or nothing, and comparing them with what is there.
+"""Writer of artifacts: it compares them with a folder and writes all of them or none.
 
-A folder holds one build. A hidden list in it says which files that build made: those it no
-longer makes are removed, files of others are never touched. Of a page, the notes of its team stay.
+A folder holds one build. A hidden manifest lists the files of that build: files that the next
+build does not make are removed, files of others are never touched. Team notes of pages stay.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,14 +32,14 @@ _MARK_OF_JSON = f'{{\n  "description": "{MARK.removeprefix("# ")}'
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a build would change in a folder; paths relative to it.
+    """Changes of a folder by a build; paths are relative to the folder.
 
     Attributes:
         added: files that are missing.
         changed: files that differ.
         removed: files that an earlier build made and this one does not.
-        same: how many files are as they should be.
-        kept: pages that this build does not make either, and that hold notes of their team.
+        same: number of files that are up to date.
+        kept: pages that this build does not make and that are kept for their team notes.
     """
 
     added: tuple[str, ...]
@@ -65,7 +65,7 @@ def changes(artifacts: Iterable[Artifact], folder: Path) -> Changes:
 
 
 def left_behind(found: Changes, folder: Path) -> list[Problem]:
-    """A warning for each page that was kept for its notes alone."""
+    """Warnings about pages that are kept only for their notes."""
     hint = "move them to where they belong and remove the file; until then it stays"
     message = "nothing makes this page any more, and it holds notes of your team"
     return [
@@ -75,7 +75,7 @@ def left_behind(found: Changes, folder: Path) -> list[Problem]:
 
 
 def changes_of_file(artifact: Artifact, path: Path) -> Changes:
-    """Compare an artifact with the file it would be written to.
+    """Compare an artifact with a file.
 
     Raises:
         CannotWriteError: when the file cannot be read.
@@ -96,12 +96,12 @@ def changes_of_file(artifact: Artifact, path: Path) -> Changes:
 
 
 def write_folder(artifacts: Iterable[Artifact], folder: Path) -> Changes:
-    """Bring a folder to exactly these artifacts, or leave it as it was.
+    """Write exactly these artifacts into a folder, or leave it unchanged.
 
-    Each is staged as it comes, so that an iterator need not hold them all.
+    Each artifact is staged as it is produced, so that they are not all in memory.
 
     Raises:
-        CannotWriteError: when something is in the way; the folder is unchanged.
+        CannotWriteError: when a file cannot be replaced or written; the folder is unchanged.
     """
     with Swap(folder) as swap:
         listed = {*built.listed(folder), MANIFEST}
@@ -111,10 +111,10 @@ def write_folder(artifacts: Iterable[Artifact], folder: Path) -> Changes:
 
 
 def write_file(artifact: Artifact, path: Path) -> None:
-    """Write one artifact to a file of the user's choice, at once or not at all.
+    """Write one artifact to a file of the user's choice, atomically.
 
     Raises:
-        CannotWriteError: when the path is a folder or cannot be written.
+        CannotWriteError: when the path is a folder, a file of others, or cannot be written.
     """
     found = changes_of_file(artifact, path)
     if found.changed and not _may_be_replaced(path):
@@ -127,10 +127,12 @@ def write_file(artifact: Artifact, path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file as it should be, beside what is there.
+    """Generated file and the existing file in its place.
 
     Attributes:
-        broken: why nobody can say what should be there.
+        text: new content.
+        present: existing content; None where there is no file.
+        problem: problem of the team notes, which leaves the new content undecided.
     """
 
     name: str
@@ -175,10 +177,10 @@ def _compared(folder: Path, files: Iterable[_File]) -> Changes:
 def _staged(
     artifacts: Iterable[Artifact], folder: Path, listed: set[str], swap: Swap
 ) -> Iterator[_File]:
-    """The files, each staged if it is not there yet.
+    """Stage every file that differs.
 
     Raises:
-        CannotWriteError: for a file that is not ours to replace.
+        CannotWriteError: for a file that slo-rules did not generate.
     """
     for artifact in _listing(artifacts, folder):
         file = _File.at(folder, artifact)
@@ -194,13 +196,13 @@ def _staged(
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Whether a file is empty, ours, or Sloth's, which people replace by ours."""
+    """Tell whether a file is empty or was generated, by slo-rules or by Sloth."""
     start = (built.text_of(path) or "").lstrip("-\n ")
     return not start or start.startswith((MARK, _MARK_OF_SLOTH, MARK_OF_PAGES, _MARK_OF_JSON))
 
 
 def _listing(artifacts: Iterable[Artifact], folder: Path) -> Iterator[Artifact]:
-    """The artifacts, and last the list of their names and of the pages that are kept."""
+    """Append the manifest to artifacts; it lists their names and the pages that are kept."""
     names: set[str] = set()
     for artifact in artifacts:
         name = str(artifact.path)

@@ -1,5 +1,5 @@
-"""Events that a target must refuse, made so that none can do harm if it does not.
+"""Hostile events that a target must refuse, built so that none does harm if it is accepted.
 
-They have their own construction, apart from that of ordinary alerts (`exporter/events.py`), whose
-guard stays as it is: every event here starts as an ordinary, guarded one.
+Each hostile event starts as an ordinary, guarded alert. The guard of ordinary alerts is not changed
+for them.
 """

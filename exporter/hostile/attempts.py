@@ -1,6 +1,7 @@
-"""Sending hostile events, one after the other, and judging what comes back.
+"""Hostile requests of the security probe, and the checks of their replies.
 
-Each attempt gives a criterion, whether it was met (None: nothing was shown) and what was seen.
+Requests are sent one after the other. Each check is a criterion, its result (None: nothing was
+shown) and a note of what was seen.
 """
 
 import asyncio
@@ -18,17 +19,17 @@ from slos.schema.contract import Criterion
 Attempt = tuple[Criterion, bool | None, str]
 
 _PATIENCE = 10.0
-"""Seconds for a reply to an event of which nothing follows."""
+"""Seconds to wait for a reply to an event that has no effect."""
 _AT_ONCE = 10
 _TOO_MANY = 429
 
 
 class Attempts:
-    """Attempts that no alert comes of.
+    """Hostile requests that cause no alert.
 
     Args:
-        reach: of the target.
-        probe: on whose behalf.
+        path_context: path context of the target.
+        probe: name of the probe that sends them.
     """
 
     def __init__(self, reach: Reach, probe: str) -> None:
@@ -36,22 +37,25 @@ class Attempts:
         self._probe = probe
 
     async def baseline(self) -> Reply:
-        """The reply to an event in order; without a good one, nothing else proves anything."""
+        """Send a valid event. Without a good reply to it, no other reply proves anything."""
         return await self._post(harmless(self._alert()), await self._headers())
 
     async def broken_events(self, *, size: int) -> AsyncIterator[Attempt]:
-        """Events that are none: each must be refused."""
+        """Send one event for each defect; each must be refused."""
         headers = await self._headers()
         for fault in Fault:
             body = await asyncio.to_thread(faulty, fault, self._alert(), size=size)
             reply = await self._post(body, headers)
             refused = refuses_input(reply)
             if fault is Fault.OVERSIZED and reply.fault is TransportFault.RESET:
-                refused = accepted(await self.baseline())  # cut off unread, and lives on
+                refused = accepted(await self.baseline())  # reset while reading, but still running
             yield Criterion.INPUT_VALIDATION, refused, f"{fault.value}: {told(reply)}"
 
     async def strangers(self, names: Collection[str]) -> AsyncIterator[Attempt]:
-        """An event in order without credentials, and one with wrong ones, where there are any."""
+        """Send a valid event without credentials and one with wrong credentials.
+
+        Nothing is sent when no credentials are configured.
+        """
         headers = await self._headers()
         if not known(headers, names):
             return
@@ -61,7 +65,7 @@ class Attempts:
             yield Criterion.AUTHENTICATION, refuses_stranger(reply), f"{kind}: {told(reply)}"
 
     async def burst(self, count: int, *, limited: bool) -> AsyncIterator[Attempt]:
-        """Events in order, ten at a time, until one is turned away or all were sent."""
+        """Send valid events in batches of ten until one is rejected with 429 or all were sent."""
         headers = await self._headers()
         answered = 0
         for first in range(0, count, _AT_ONCE):
@@ -93,5 +97,5 @@ class Attempts:
 
 
 def accepted(reply: Reply) -> bool:
-    """Whether an event in order was taken."""
+    """Return True if a valid event was accepted."""
     return reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP

@@ -1,7 +1,7 @@
-"""The events to refuse. Pure.
+"""Hostile event bodies. Pure.
 
-What a target may take for an alert that fired has a run of its own (`way.py`). All others are
-ends of alerts: agent-sre opens no issue and calls no function for those, whatever else it does.
+Events with a hostile function name are fired alerts and go through a run. All other events are
+resolved alerts: agent-sre opens no issue and calls no function for those.
 """
 
 import json
@@ -12,13 +12,13 @@ from exporter.events import Alert, fired, resolved
 from exporter.hostile.names import Ground, guard_name
 
 _DEEP = 50_000
-"""Levels; agent-sre's reader gives up at some thousand."""
+"""Levels of nesting; the JSON parser of agent-sre gives up at a few thousand."""
 _LEVEL = "deep"
 _WITHOUT = "no "
 
 
 class Fault(StrEnum):
-    """What is wrong with an event."""
+    """Defects of an event."""
 
     MALFORMED = "malformed JSON"
     WITHOUT_ID = "no id"
@@ -30,17 +30,17 @@ class Fault(StrEnum):
 
 
 def harmless(alert: Alert) -> dict[str, Any]:
-    """The end of an alert that never fired: an event in order, of which nothing follows."""
+    """Build a resolved event of an alert that never fired: a valid event without any effect."""
     return resolved(alert, at=alert.at)
 
 
 def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
-    """The body of an event with one fault.
+    """Build the body of an event with one defect.
 
     Args:
-        fault: that it has.
-        alert: that it is the end of.
-        size: bytes of an oversized one, at least.
+        defect: the defect.
+        alert: the alert whose resolved event is used.
+        size: minimum size of an oversized body in bytes.
     """
     event = harmless(alert)
     match fault:
@@ -56,10 +56,10 @@ def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
 
 
 def misnamed(alert: Alert, name: str, ground: Ground) -> dict[str, Any]:
-    """A fired alert whose function has a hostile name, and which is in order otherwise.
+    """Build a fired event with a hostile function name that is valid otherwise.
 
     Raises:
-        ForbiddenEventError: the name could lead anywhere but to the canary's host.
+        ForbiddenEventError: the name could lead to another host than the canary's.
     """
     guard_name(name, ground)
     event = fired(alert)
@@ -68,7 +68,7 @@ def misnamed(alert: Alert, name: str, ground: Ground) -> dict[str, Any]:
 
 
 def _with(event: dict[str, Any], text: str) -> bytes:
-    """An event with one more annotation, given as JSON."""
+    """Add an annotation whose value is given as JSON text."""
     annotations = event["data"]["annotations"] | {_LEVEL: _LEVEL}
     whole = event | {"data": event["data"] | {"annotations": annotations}}
     mark = f'"{_LEVEL}": '

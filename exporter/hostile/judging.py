@@ -1,4 +1,4 @@
-"""What an answer to a hostile event says of the target; None when it says nothing. Pure."""
+"""Checks of the replies to hostile requests; None when a reply proves nothing. Pure."""
 
 from exporter.post import Reply
 from slos.schema.contract import Verdict
@@ -8,9 +8,9 @@ _REFUSALS = frozenset({401, 403})
 
 
 def refuses_input(reply: Reply) -> bool | None:
-    """Whether a broken event was refused as the sender's mistake.
+    """Check that a defective event was refused as a mistake of the sender.
 
-    A 5xx is no refusal: a broker repeats what was answered so, again and again.
+    A 5xx is no refusal: a broker retries a delivery that was answered with it.
     """
     status = reply.status
     if status is None or status == _TOO_MANY:
@@ -19,7 +19,7 @@ def refuses_input(reply: Reply) -> bool | None:
 
 
 def refuses_stranger(reply: Reply) -> bool | None:
-    """Whether a sender without the right credentials was turned away."""
+    """Check that a sender without the right credentials was refused."""
     status = reply.status
     if status is None or status == _TOO_MANY or status >= 500:  # noqa: PLR2004 - HTTP
         return None
@@ -27,13 +27,13 @@ def refuses_stranger(reply: Reply) -> bool | None:
 
 
 def contains(verdict: Verdict, *, led_astray: bool) -> bool | None:
-    """Whether a hostile function name led nowhere.
+    """Check that a hostile function name caused no call to another host.
 
     Args:
-        verdict: of the run; `corrupted` means that the canary was called at a wrong place.
-        led_astray: whether the decoy was called.
+        verdict: of the run; `corrupted` means that the canary was called at a wrong path.
+        honeypot_called: True if the honeypot was called.
 
-    A target that took the name for the canary's and called that, did not leave its host.
+    A target that took the name for the canary's and called the canary stayed within its host.
     """
     if led_astray or verdict is Verdict.CORRUPTED:
         return False
@@ -43,7 +43,7 @@ def contains(verdict: Verdict, *, led_astray: bool) -> bool | None:
 
 
 def told(reply: Reply) -> str:
-    """An answer in words."""
+    """Describe a reply in a few words."""
     if reply.status is not None:
         return f"answered {reply.status}"
     return reply.fault.value if reply.fault else "no reply in time"

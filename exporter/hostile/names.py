@@ -1,8 +1,8 @@
-"""Function names that are more than a name, and the guard that keeps them with the canary. Pure.
+"""Hostile function names, and the guard that keeps them on the canary's host. Pure.
 
-The target puts the name into a URL. Whichever way it reads such a name (put into a host, taken as
-a URL, joined to one), the only host to come out is the canary's, at its own port or the decoy's.
-That is why no name begins with `http://`: put into a host, it would make one called `http`.
+The target puts the name into a URL. It may use the name as part of a host, as a URL, or joined to
+one. In each case the only possible host is the canary's, at its own port or the honeypot's. No name
+begins with `http://`: used as part of a host, it would name a host called `http`.
 """
 
 import re
@@ -13,14 +13,14 @@ from urllib.parse import urljoin, urlsplit
 from exporter.events import CanaryIdentity, ForbiddenEventError, may_be_ours
 
 _ALPHABET = re.compile(r"[a-z0-9.:/@-]+")
-"""No percent sign, backslash, question mark, hash or space: readers differ on those."""
+"""No percent sign, backslash, question mark, hash or space: URL parsers differ on those."""
 _SEPARATORS = re.compile(r"[:/@]+")
 _SCHEME, _UP = "http", ".."
 _USUAL_PORT = 80
 
 
 class Trick(StrEnum):
-    """What is wrong with a name."""
+    """Kinds of hostile names."""
 
     SLASH = "slash"
     PORT = "port"
@@ -29,11 +29,11 @@ class Trick(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where hostile names may lead.
+    """Host that hostile names may lead to.
 
     Attributes:
-        canary: whose host they name.
-        port: of the decoy on that host.
+        canary: identity of the canary.
+        port: port of the honeypot on that host.
     """
 
     canary: CanaryIdentity
@@ -41,15 +41,17 @@ class Ground:
 
     @property
     def host(self) -> str:
-        """The canary's name in full."""
+        """Full DNS name of the canary's Service."""
         return f"{self.canary.name}.{self.canary.namespace}.svc.cluster.local"
 
 
 def hostile_name(trick: Trick, run_id: str, ground: Ground) -> str:
-    """A name that leads a target that does not check it to the canary's host, with the run's id.
+    """Build a hostile name that holds the run's id.
+
+    A target without input validation is led to the canary's host by it.
 
     Raises:
-        ForbiddenEventError: it could lead elsewhere; a bug, never a user's mistake.
+        ForbiddenEventError: the name could lead to another host; this is a bug.
     """
     host = ground.host
     names = {
@@ -62,10 +64,10 @@ def hostile_name(trick: Trick, run_id: str, ground: Ground) -> str:
 
 
 def guard_name(name: str, ground: Ground) -> None:
-    """Refuse a name that could be a real function's, or lead anywhere but to the canary's host.
+    """Refuse a name that may be a real function's, or may lead to another host than the canary's.
 
     Raises:
-        ForbiddenEventError: naming the broken rule.
+        ForbiddenEventError: naming the broken rules.
     """
     host = ground.host
     known = {"", _UP, _SCHEME, host, ground.canary.name, str(ground.port)}
@@ -83,7 +85,7 @@ def guard_name(name: str, ground: Ground) -> None:
 
 
 def readings(name: str) -> list[str]:
-    """The URLs that a careless target may make of a name."""
+    """List the URLs that a target without input validation may build from a name."""
     return [
         f"http://{name}.namespace.svc.cluster.local/",
         f"https://{name}.namespace.svc.cluster.local/",
@@ -96,7 +98,7 @@ def readings(name: str) -> list[str]:
 
 
 def _leads_home(url: str, ground: Ground) -> bool:
-    """Whether a URL has no host, and so leads nowhere, or the canary's."""
+    """Return True if a URL has no host, or only the canary's."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

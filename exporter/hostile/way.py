@@ -1,4 +1,7 @@
-"""The way of a hostile alert: straight to agent-sre, journalled and cleaned up like any other."""
+"""Delivery path of an alert with a hostile function name: straight to agent-sre.
+
+Such an alert is journalled and cleaned up like any other.
+"""
 
 from exporter.events import Alert
 from exporter.hostile.events import misnamed
@@ -9,7 +12,7 @@ from exporter.reach import Reach
 
 
 class HostileWay(direct.Way):
-    """Sends the alert of a run under a hostile function name."""
+    """Delivery path that sends the alert of a run under a hostile function name."""
 
     def __init__(self, trick: Trick, reach: Reach, *, port: int) -> None:
         super().__init__(direct.Settings(), reach)
@@ -17,6 +20,6 @@ class HostileWay(direct.Way):
         self._ground = Ground(reach.canary, port)
 
     async def send(self, alert: Alert) -> Reply:
-        """Send a fired alert whose function name holds the run's id."""
+        """Send a fired alert whose function name is hostile and holds the run's id."""
         name = hostile_name(self._trick, alert.id, self._ground)
         return await self._post(alert, misnamed(alert, name, self._ground))

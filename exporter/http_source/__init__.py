@@ -1,5 +1,5 @@
-"""Asking an HTTP source: one set of settings, one way to authenticate, to retry and to fail.
+"""Outgoing HTTP connections: one client, one set of settings, credentials, retries and errors.
 
-Whatever reads from a server (traces, metrics, issues) asks through `source.HttpSource`. What an
-answer means belongs to whoever asked; sending synthetic events belongs to `exporter.post`.
+Everything that reads from a server (traces, metrics, issues) uses this client. The caller
+interprets the responses.
 """

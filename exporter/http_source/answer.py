@@ -1,4 +1,4 @@
-"""What comes back from a source: an answer, or a fault out of a closed set. Pure."""
+"""HTTP response, and the closed set of reasons why a request fails. Pure."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,26 +7,26 @@ from typing import Any
 
 
 class SourceFault(StrEnum):
-    """Why a source gave nothing of use; a label value."""
+    """Kinds of request errors; used as label values."""
 
     UNREACHABLE = "unreachable"
-    """No answer: not resolved, refused, TLS failed, or broken off."""
+    """No response: name not resolved, connection refused or broken, or TLS failed."""
     UNAUTHORIZED = "unauthorized"
-    """401 or 403, or our own credentials cannot be read."""
+    """401 or 403, or the client's own credentials cannot be read."""
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
     BAD_ANSWER = "bad_answer"
-    """An answer that is not what the API promises, or that says our question is wrong."""
+    """A response that does not follow the API, or that reports an invalid request."""
     TIMEOUT = "timeout"
 
 
 class SourceError(Exception):
-    """A source gave nothing of use; the text names it and why, and holds no secret.
+    """Failed request. The text names the server and the reason, and holds no secret.
 
     Attributes:
-        fault: the kind.
-        retry_after: seconds for which the source asked to be left alone, if it did.
-        passing: whether the same question may fare better a moment later.
+        kind: the error kind.
+        retry_after: seconds to wait, as asked for by the server; None when it did not ask.
+        retryable: True if the same request may succeed a moment later.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer of any status, read to its end."""
+    """HTTP response of any status, with its whole body."""
 
     source: str
     status: int
@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def fault(self) -> SourceFault | None:
-        """What the status alone tells; None for 2xx."""
+        """Error kind of the status; None for 2xx."""
         match self.status:
             case status if 200 <= status <= 299:  # noqa: PLR2004 - HTTP
                 return None
@@ -68,20 +68,20 @@ class Answer:
         return SourceFault.BAD_ANSWER
 
     def checked(self) -> "Answer":
-        """The answer itself.
+        """Return the response itself if its status is 2xx.
 
         Raises:
-            SourceError: its status is not 2xx.
+            RequestError: any other status.
         """
         if self.fault is None:
             return self
         raise self.refused(self.fault, f"HTTP {self.status}{self._redirect()}")
 
     def json(self) -> Any:  # noqa: ANN401 - a foreign API's JSON
-        """The body as JSON, whatever its content type says.
+        """Parse the body as JSON; the content type is ignored.
 
         Raises:
-            SourceError: it is none.
+            RequestError: the body is not JSON.
         """
         try:
             return json.loads(self.body)
@@ -90,7 +90,7 @@ class Answer:
         raise self.refused(SourceFault.BAD_ANSWER, f"HTTP {self.status}, but not JSON")
 
     def refused(self, fault: SourceFault, why: str) -> SourceError:
-        """The error that says what is wrong with this answer."""
+        """Build the error for this response."""
         return SourceError(self.source, fault, why, retry_after=self.retry_after)
 
     def _redirect(self) -> str:

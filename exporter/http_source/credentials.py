@@ -1,4 +1,4 @@
-"""Secrets on their way from files to headers: read for every request, and never quoted."""
+"""Credentials, read from files for every request and never quoted."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from exporter.http_source.settings import SourceSettings
 
 
 class CredentialsError(Exception):
-    """A secret cannot be read.
+    """Secret that cannot be read.
 
     Attributes:
-        key: which setting names the file, with dots between sections.
-        why: what is wrong, without what the file holds.
+        key: the setting that names the file, with dots between sections.
+        reason: what is wrong, without the content of the file.
     """
 
     def __init__(self, key: str, why: str) -> None:
@@ -22,7 +22,7 @@ class CredentialsError(Exception):
 
 
 def secret_files(settings: SourceSettings) -> Iterator[tuple[str, str]]:
-    """Every file that holds a secret, as setting and name."""
+    """List the files that hold a secret, as pairs of setting and file name."""
     if settings.basic_auth:
         yield "basic_auth.password_file", settings.basic_auth.password_file
     if settings.bearer_auth:
@@ -32,10 +32,10 @@ def secret_files(settings: SourceSettings) -> Iterator[tuple[str, str]]:
 
 
 def read_secret(key: str, path: Path) -> str:
-    """The one line that a file holds, less white space around it.
+    """Read the only line of a file, without surrounding white space.
 
     Raises:
-        CredentialsError: it cannot be read, or is no such line.
+        CredentialsError: the file cannot be read, or does not hold exactly one line.
     """
     try:
         text = path.read_bytes().decode().strip()
@@ -53,7 +53,7 @@ def read_secret(key: str, path: Path) -> str:
 
 
 def headers(settings: SourceSettings, folder: Path) -> Mapping[str, str]:
-    """The headers of one request, secrets included.
+    """Build the headers of a request, secrets included.
 
     Raises:
         CredentialsError: a file cannot be read.

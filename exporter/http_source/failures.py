@@ -1,4 +1,4 @@
-"""What went wrong when no answer came, in words of our own: aiohttp's quote our headers."""
+"""Errors of an attempt, in our own words: aiohttp's error texts may quote request headers."""
 
 import ssl
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from exporter.http_source.credentials import CredentialsError
 from exporter.http_source.tls import TlsFileError
 
 ATTEMPT_ERRORS = (aiohttp.ClientError, OSError, CredentialsError, TlsFileError)
-"""Everything an attempt can fail with; TimeoutError is among them, as an OSError."""
+"""All exceptions that an attempt may raise; TimeoutError is included, as it is an OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an attempt brought no answer."""
+    """Error kind and reason of an attempt without a response."""
 
     fault: SourceFault
     why: str
@@ -23,7 +23,7 @@ class Failure:
 
 
 def explained(error: Exception) -> Failure:
-    """Sort an error of an attempt."""
+    """Classify an exception of an attempt."""
     match error:
         case CredentialsError():
             return Failure(SourceFault.UNAUTHORIZED, str(error))

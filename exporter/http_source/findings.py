@@ -1,4 +1,4 @@
-"""What is wrong with a source's files, found before anything starts."""
+"""Check of the credential and TLS files of an HTTP client at start-up."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,11 +9,11 @@ from exporter.http_source.tls import TlsFileError, context
 
 
 def findings(settings: SourceSettings, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Every fault of the files behind a source, as key, message and hint.
+    """List the problems of the credential and TLS files, as key, message and hint.
 
     Args:
-        settings: of the source.
-        folder: where the configuration lies; file names are relative to it.
+        settings: of the HTTP client.
+        folder: folder of the configuration file; file names are relative to it.
 
     A key has dots between sections (`tls.ca_file`).
     """

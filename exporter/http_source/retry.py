@@ -1,4 +1,4 @@
-"""When to ask again, and after how long. Pure."""
+"""Retry rules of the HTTP client. Pure."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -9,13 +9,13 @@ _A_DAY = 86400.0
 
 
 def pause(attempt: int, *, backoff: float, longest: float, asked: float | None) -> float | None:
-    """Seconds to wait after an attempt, before they are spread; None when asked for too long.
+    """Compute the delay after an attempt, without jitter; None when Retry-After is too long.
 
     Args:
-        attempt: counts from 0.
-        backoff: the pause after the first attempt.
-        longest: the longest pause there may be.
-        asked: what the source asked for by Retry-After.
+        attempt: number of the attempt, from 0.
+        backoff: delay after the first attempt in seconds.
+        max_delay: upper limit of the delay in seconds.
+        retry_after: seconds that the server asked for by Retry-After; None when it did not.
     """
     if asked is not None and asked > longest:
         return None
@@ -24,10 +24,10 @@ def pause(attempt: int, *, backoff: float, longest: float, asked: float | None) 
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds the source asked for, a day at most; None when it did not, or not intelligibly.
+    """Parse Retry-After as seconds, at most a day; None when it is absent or cannot be read.
 
-    A date is compared with the source's own clock when its answer carries one, so that a clock
-    that is wrong here or there does no harm.
+    A date is compared with the server's own `Date` header if the response has one, so that a wrong
+    clock on either side does no harm.
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():

@@ -1,4 +1,4 @@
-"""The settings every HTTP source has: where, how patiently, as whom, over which TLS."""
+"""Settings of an HTTP client: URL, timeout, retries, credentials, headers and TLS."""
 
 import re
 from typing import Annotated
@@ -14,7 +14,7 @@ _OURS = frozenset({"connection", "content-length", "content-type", "transfer-enc
 
 
 def _without_login(value: object) -> object:
-    """Refuse a login before anyone else may quote the whole URL."""
+    """Refuse a URL with user and password, before another validator can quote it."""
     if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
         raise ValueError("a URL must not hold a user or a password; use basic_auth or bearer_auth")
     return value
@@ -28,7 +28,7 @@ def _without_query(value: str) -> str:
 
 
 def _section(value: object) -> object:
-    """Refuse a secret that was written where its file belongs, without quoting it."""
+    """Refuse a secret in the place of its section, without quoting it."""
     if isinstance(value, str):
         raise ValueError("expected a mapping of keys, not text; name the file that holds it")  # noqa: TRY004 - pydantic takes a ValueError
     return value
@@ -55,37 +55,38 @@ FileName = Annotated[str, Field(min_length=1)]
 
 
 class BasicAuth(Section):
-    """User and password."""
+    """User and password of basic authentication."""
 
     username: str = Field(min_length=1, pattern="^[^:]+$")
     """The user. No default; HTTP forbids a colon in it."""
     password_file: FileName
-    """The file that holds the password, relative to the configuration. Read for every request,
-    so that a new password counts at once. No default: a password never stands in settings."""
+    """The file that holds the password, relative to the configuration. It is read for every
+    request, so that a new password takes effect at once. No default: a password never stands in
+    settings."""
 
 
 class BearerAuth(Section):
-    """A token."""
+    """Bearer token."""
 
     token_file: FileName
-    """The file that holds the token, relative to the configuration. Read for every request, so
-    that a rotated token counts at once. No default: a token never stands in settings."""
+    """The file that holds the token, relative to the configuration. It is read for every request,
+    so that a rotated token takes effect at once. No default: a token never stands in settings."""
 
 
 class Tls(Section):
-    """How to trust the source, and how it may trust us."""
+    """TLS settings of a client: trusted authorities and the client certificate."""
 
     ca_file: FileName | None = None
     """The authorities to trust, PEM. Default: those of the system."""
     cert_file: FileName | None = None
-    """Our own certificate, PEM, for servers that ask for one. Default: none."""
+    """The client certificate, PEM, for servers that require one. Default: none."""
     key_file: FileName | None = None
-    """The key of `cert_file`, PEM, not encrypted. Files that change are read anew."""
+    """The key of `cert_file`, PEM, not encrypted. Changed files are read again."""
     server_name: str | None = Field(default=None, min_length=1)
-    """The name the source's certificate must hold. Default: the host of the URL."""
+    """The name that the server's certificate must hold. Default: the host of the URL."""
     insecure_skip_verify: bool = False
-    """Whether to trust any certificate. Default false: anybody on the way could then read the
-    credentials and make up the answers."""
+    """Accept any certificate. Default false: an attacker between client and server could otherwise
+    read the credentials and forge responses."""
 
     @model_validator(mode="after")
     def _key_and_certificate(self) -> "Tls":
@@ -95,35 +96,35 @@ class Tls(Section):
 
 
 class SourceSettings(Section):
-    """A server to ask; the settings of each source build on these."""
+    """Settings of an HTTP client; the settings of each server build on these."""
 
     url: BaseUrl
-    """Where the source is, with its path prefix if it has one. No default."""
+    """URL of the server, with its path prefix if it has one. No default."""
     timeout: Length = Duration.of(seconds=10)
-    """Time for one request, from the connection to the last byte. Default 10s: a source that
-    is slower tells nothing in time. A request that ran out of time is not repeated, for a slow
-    source only gets slower by it."""
+    """Time for one request, from the connection to the last byte. Default 10s: a slower server
+    answers too late to be useful. A request that timed out is not retried, as retries make a slow
+    server slower."""
     retries: int = Field(default=2, ge=0, le=10)
-    """How often a question that only reads is asked again after a broken connection, a 429,
-    502, 503 or 504. Default 2: enough for a restart behind a load balancer."""
+    """Maximum number of retries of a read after a broken connection, a 429, 502, 503 or 504.
+    Default 2: enough for a restart behind a load balancer."""
     backoff: Length = Duration.of(seconds=0.5)
-    """Pause before the first repetition; it doubles each time and is spread by up to a half.
-    Default 500ms. A longer Retry-After is kept to."""
+    """Delay before the first retry; it doubles each time, with a jitter of up to a half. Default
+    500ms. A longer Retry-After is obeyed."""
     longest_pause: Length = Duration.of(seconds=10)
-    """The longest pause between two attempts, before it is spread. Default 10s. A source that
-    asks for more by Retry-After is left alone, and the question fails at once."""
+    """The longest delay between two attempts, without jitter. Default 10s. If a server asks for
+    more by Retry-After, the request fails at once."""
     basic_auth: Annotated[BasicAuth | None, BeforeValidator(_section)] = None
-    """User and password. Default: none."""
+    """Basic authentication. Default: none."""
     bearer_auth: Annotated[BearerAuth | None, BeforeValidator(_section)] = None
-    """A token. Default: none."""
+    """Bearer token. Default: none."""
     tls: Tls = Tls()
-    """TLS, for https only."""
+    """TLS settings, for https only."""
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
-    """Headers to send, like X-Scope-OrgID for the tenant. Default: none. They are no place for
+    """Headers to send, like X-Scope-OrgID for the tenant. Default: none. They must not hold
     secrets."""
     headers_from_files: dict[HeaderName, FileName] = Field(default={})
-    """Headers whose values are the contents of files, relative to the configuration and read
-    for every request. Default: none."""
+    """Headers whose values are the contents of files, relative to the configuration and read for
+    every request. Default: none."""
 
     @model_validator(mode="after")
     def _one_way_to_log_in(self) -> "SourceSettings":

@@ -1,4 +1,4 @@
-"""A server that is asked: one session, credentials read anew, bounded patience."""
+"""HTTP client for one server: one session, credentials read for every request, bounded retries."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from exporter.http_source.tls import Renewing
 
 _CONNECTIONS = 4
 _MOST = 8 * 1024 * 1024
-"""Bytes of an answer that are read, after decompression; reading more would stall the probes."""
+"""Bytes of a response that are read, after decompression; reading more would stall the probes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class _Question:
 
 
 class HttpSource:
-    """Asks one server; use it as an async context manager.
+    """HTTP client for one server; use it as an async context manager.
 
     Args:
-        name: of the source, for error texts.
-        settings: where and how to ask.
-        folder: where the configuration lies; file names are relative to it.
-        clock: for pauses and dates.
-        spread: gives numbers from 0 up to 1, to spread pauses.
+        name: name of the server, for error texts.
+        settings: URL, credentials, retries and TLS.
+        folder: folder of the configuration file; file names are relative to it.
+        clock: clock for delays and dates.
+        rng: random numbers from 0 up to 1, for the jitter of delays.
     """
 
     def __init__(
@@ -82,23 +82,23 @@ class HttpSource:
             self._client = None
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Ask by GET; the answer may have any status.
+        """Send a GET request; the response may have any status.
 
-        When the connection breaks off, aiohttp itself asks once more within an attempt: it
-        cannot tell a dead server from a kept connection that was closed meanwhile.
+        When the connection breaks, aiohttp itself sends once more within an attempt: it cannot tell
+        a dead server from a kept connection that was closed meanwhile.
 
         Raises:
-            SourceError: there is no answer, after all retries.
+            RequestError: there is no response after all retries.
         """
         return await self._ask(_Question(path, params=params))
 
     async def read_by_post(self, path: str, form: Mapping[str, str]) -> Answer:
-        """Ask by POST what would be too long for a URL.
+        """Send a query that would be too long for a URL as a POST request.
 
-        Only for questions that change nothing: they are repeated like a GET.
+        Use it only for queries that change nothing: they are retried like a GET.
 
         Raises:
-            SourceError: there is no answer, after all retries.
+            RequestError: there is no response after all retries.
         """
         return await self._ask(_Question(path, form=form))
 
@@ -116,7 +116,7 @@ class HttpSource:
         return outcome
 
     def _wait(self, attempt: int, outcome: Answer | SourceError) -> float | None:
-        """Seconds until the next attempt; None when there shall be none."""
+        """Compute the seconds until the next attempt; None when there is none."""
         if isinstance(outcome, SourceError):
             again = outcome.passing
         else:
@@ -132,7 +132,7 @@ class HttpSource:
         return None if wait is None else wait * (1.0 + self._spread.random() / 2)
 
     async def _once(self, question: _Question) -> Answer | SourceError:
-        """One attempt; its errors become values here."""
+        """Make one attempt; errors are returned as values."""
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
                 return await self._send(question)
@@ -164,6 +164,9 @@ class HttpSource:
             return Answer(self.name, reply.status, bytes(body), asked)
 
     def _prepare(self) -> tuple[Mapping[str, str], ssl.SSLContext | bool]:
-        """What is read from files, in a thread: a mounted secret may be slow to read."""
+        """Read credentials and TLS files.
+
+        It runs in a thread, as a mounted secret may be slow to read.
+        """
         headers = credentials.headers(self._settings, self._folder)
         return headers, self._tls.current() if self._settings.url.startswith("https:") else True

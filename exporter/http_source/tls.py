@@ -1,4 +1,4 @@
-"""TLS from files that may be renewed while we run."""
+"""TLS context of an HTTP client, rebuilt when its files change."""
 
 import ssl
 from pathlib import Path
@@ -9,11 +9,11 @@ _Marks = list[tuple[int, int, int]]
 
 
 class TlsFileError(Exception):
-    """A file is no good for TLS.
+    """Certificate, key or CA file that cannot be used.
 
     Attributes:
-        key: which setting names it.
-        why: what is wrong.
+        key: the setting that names the file.
+        reason: what is wrong.
     """
 
     def __init__(self, key: str, why: str) -> None:
@@ -23,10 +23,10 @@ class TlsFileError(Exception):
 
 
 def context(tls: Tls, folder: Path) -> ssl.SSLContext:
-    """A context as the settings want it.
+    """Build a TLS context from the settings.
 
     Raises:
-        TlsFileError: a file cannot be read, or does not hold what it should.
+        TlsFileError: a file cannot be read, or has the wrong content.
     """
     made = ssl.create_default_context() if tls.ca_file is None else _trusting(folder / tls.ca_file)
     if tls.cert_file and tls.key_file:
@@ -61,7 +61,7 @@ def _check_readable(key: str, file: Path) -> None:
 
 
 class Renewing:
-    """The context of one source; it is made anew when a file behind it has changed."""
+    """TLS context of one server, rebuilt when one of its files has changed."""
 
     def __init__(self, tls: Tls, folder: Path) -> None:
         self._tls = tls
@@ -70,13 +70,13 @@ class Renewing:
         self._context: ssl.SSLContext | None = None
 
     def current(self) -> ssl.SSLContext:
-        """The context to use now.
+        """Return the context to use now.
 
-        A renewal that finds the files half written goes on with what it has; the next request
-        looks again.
+        When the files are in the middle of a renewal, the previous context is kept; the next
+        request checks again.
 
         Raises:
-            TlsFileError: there never was a good one.
+            TlsFileError: there was never a usable context.
         """
         marks = self._look()
         if self._context is None or marks is None or marks != self._marks:
@@ -89,7 +89,7 @@ class Renewing:
         return self._context
 
     def _look(self) -> _Marks | None:
-        """What tells one state of the files from another; None when one is missing."""
+        """Return the stamps that identify the state of the files; None when a file is missing."""
         names = (self._tls.ca_file, self._tls.cert_file, self._tls.key_file)
         try:
             states = [(self._folder / name).stat() for name in names if name]

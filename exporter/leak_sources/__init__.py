@@ -1,1 +1,1 @@
-"""Where the series come from that `exporter/leaks` judges, and where the findings go."""
+"""Sources of the series that the leak detector reads, and its gauges."""

@@ -1,4 +1,4 @@
-"""What the replicas of the target hold on to, asked of Prometheus."""
+"""Series of the target's replicas, queried from Prometheus."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,25 +8,26 @@ from exporter.prometheus_api.answers import SeriesOf
 from exporter.prometheus_api.client import Prometheus
 
 _MOST = 50
-"""Replicas that are judged, the last seen first; a target that scales to zero leaves many."""
+"""Replicas that are examined, the last seen first; a target that scales to zero leaves many."""
 _EVERYONE = ""
 _EVENTS_SINCE = 7 * 24 * 3600.0
 _EVENTS_STEP = 300.0
-"""Seconds: a replica to which few events came takes days to warm up, longer than the window."""
+"""Seconds: a replica with few events takes days to warm up, longer than the window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """What to ask.
+    """PromQL queries of the leak probe.
 
     Attributes:
         signals: a query for each signal.
-        started: a query for the start times of replicas; empty asks nothing.
-        restarts: a query for restart counts; empty asks nothing.
-        events: a query for a counter of events; empty asks nothing.
-        label: that tells replicas apart; series without it are of all of them.
+        start_times: a query for the start times of replicas; empty queries nothing.
+        restart_counts: a query for restart counts; empty queries nothing.
+        events: a query for a counter of events; empty queries nothing.
+        replica_label: the label that identifies a replica; series without it stand for all
+            replicas.
         window: seconds to look back.
-        step: seconds between two readings.
+        step: seconds between two samples.
     """
 
     signals: Mapping[Signal, str]
@@ -39,10 +40,10 @@ class Queries:
 
 
 async def family(prometheus: Prometheus, queries: Queries, *, now: float) -> list[Series]:
-    """Every signal of every replica that was there in the window.
+    """Fetch the series of every signal of every replica seen in the window.
 
     Raises:
-        SourceError: a query has no result.
+        RequestError: a query has no result.
     """
 
     async def asked(
@@ -83,7 +84,7 @@ def _own_or_common(events: Mapping[str, SeriesOf], replica: str) -> SeriesOf | N
 
 
 def _life(begun: SeriesOf | None, restarted: SeriesOf | None, events: SeriesOf | None) -> Life:
-    """When a replica began, began anew, and how much it had to do."""
+    """Build the known facts of a replica's process: its starts and its events."""
     known = starts.of_start_times(Samples.of(begun.times, begun.values)) if begun else []
     if restarted:
         known += starts.of_changes(restarted.times, restarted.values)

@@ -1,4 +1,4 @@
-"""What this process itself holds on to, read from /proc and kept in memory."""
+"""Memory, open files and threads of this process, read from /proc and kept in memory."""
 
 import os
 from collections import deque
@@ -8,17 +8,17 @@ from pathlib import Path
 from exporter.leaks import Life, Samples, Series, Signal
 
 OURSELVES = "slo-probe"
-"""The label `replica` of the prober."""
+"""Value of the label `replica` for the prober itself."""
 _PROC = Path("/proc/self")
 _MOST = 20_000
-"""Readings kept of a signal, whatever the settings ask for: 320 kB."""
+"""Maximum number of readings of a signal, independent of the settings: 320 kB."""
 
 
 class Own:
-    """Readings of one process, the last so many; they outlive the probe that takes them.
+    """Last readings of this process; they outlive a reload of the probe.
 
     Args:
-        started: monotonic seconds at which the process began, as far as we know.
+        started: monotonic seconds of the process start, as far as it is known.
     """
 
     def __init__(self, *, started: float) -> None:
@@ -28,11 +28,11 @@ class Own:
         self._readings: dict[Signal, deque[tuple[float, float]]] = {}
 
     def plan(self, *, interval: float, window: float) -> None:
-        """Keep readings by other settings from now on, those there are included.
+        """Apply new settings to the readings, existing ones included.
 
         Args:
             interval: seconds between two readings.
-            window: seconds that are kept.
+            window: seconds for which readings are kept.
         """
         self._interval = interval
         self._kept = min(int(window / interval) + 1, _MOST)
@@ -41,13 +41,13 @@ class Own:
         }
 
     def note(self, now: float, readings: Mapping[Signal, float]) -> None:
-        """Keep readings of one moment, by a clock that does not jump."""
+        """Record readings of one moment, by a monotonic clock."""
         for signal, value in readings.items():
             kept = self._readings.setdefault(signal, deque(maxlen=self._kept))
             kept.append((now, value))
 
     def family(self) -> list[Series]:
-        """All signals, to be judged together."""
+        """List the series of all signals, to be examined together."""
         life = Life(starts=[self._started])
         return [
             Series(signal, OURSELVES, Samples.of(*zip(*kept, strict=True)), life, self._interval)
@@ -56,7 +56,7 @@ class Own:
 
 
 def readings() -> dict[Signal, float]:
-    """Memory, files and threads of this process now; nothing where there is no /proc."""
+    """Read memory, open files and threads of this process; empty where there is no /proc."""
     try:
         resident = int((_PROC / "statm").read_text().split()[1])
         return {

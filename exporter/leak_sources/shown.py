@@ -1,4 +1,4 @@
-"""Findings as gauges; those of replicas that are gone go too."""
+"""Gauges of leak findings; the series of replicas that are gone are removed."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from exporter.leaks import Finding
 
 
 class Shown:
-    """What is shown of one family."""
+    """Gauges of one set of findings."""
 
     def __init__(self, gauges: Gauges) -> None:
         self._verdict, self._age = gauges.leak_verdict, gauges.leak_epoch_age
@@ -16,7 +16,7 @@ class Shown:
         self._labels: set[tuple[str, str]] = set()
 
     def show(self, findings: Iterable[Finding]) -> None:
-        """Show these, and nothing else any more."""
+        """Set the gauges to these findings and remove all others."""
         now = {(finding.signal.value, finding.instance): finding for finding in findings}
         for gone in self._labels - now.keys():
             for gauge in (self._verdict, self._age, self._samples, *self._slopes):
@@ -31,7 +31,7 @@ class Shown:
         self._age.labels(*labels).set(finding.age)
         self._samples.labels(*labels).set(measured.trend.n if measured else 0)
         for slope in self._slopes if measured is None else ():
-            slope.remove(*labels)  # absent, for nobody measured a slope of zero
+            slope.remove(*labels)  # absent, as no slope of zero was measured
         if measured:
             trend = measured.trend
             for gauge, value in zip(

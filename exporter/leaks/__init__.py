@@ -1,12 +1,12 @@
-"""Tells a leak from everything that looks like one.
+"""Leak detector: series in, verdicts out.
 
-Pure: series in, verdicts out. Nothing here reads a clock, asks Prometheus or sets a gauge.
+Pure: it reads no clock, queries nothing and sets no gauge.
 
-    findings = judge([Series(Signal.RSS, "agent-sre-0", Samples.of(times, values), life)], at=now)
+    findings = detect_leaks([SignalSeries(signal, "agent-sre-0", samples, life)], now=now)
 
-A trend test alone takes a warm-up, a high-water mark and the daily rhythm for leaks. So the
-floor of each process life is tested, not its samples, and a trend is only the first of several
-gates: it must be large enough, go on, and cost enough for each event.
+A trend test alone takes a warm-up, a high-water mark and a daily rhythm for leaks. So the detector
+tests the baseline of each process life instead of its samples. A trend is only the first of several
+criteria: the growth must also be large enough, be sustained, and be large enough per event.
 """
 
 from exporter.leaks.findings import Finding, Findings, Measured

@@ -1,4 +1,4 @@
-"""A series in epochs: stretches of one process life, never joined, each judged on its own."""
+"""Epochs of a series: the samples of one process life. Each epoch is examined on its own."""
 
 import math
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ class Epoch:
 
     series: Series
     started: float
-    """When the process began; without any knowledge of that, the first sample."""
+    """Start of the process; the time of the first sample when the start is not known."""
     samples: Samples
     current: bool
-    """The last of its series, which the verdict of today is about."""
+    """True for the last epoch of its series, which today's verdict is about."""
 
     @property
     def age(self) -> float:
@@ -28,7 +28,10 @@ class Epoch:
 
 
 def cut(series: Series) -> list[Epoch]:
-    """Cut at every start; lives that left no sample are left out, but for the last."""
+    """Split a series at every process start.
+
+    Epochs without samples are dropped, except for the last.
+    """
     samples = series.samples
     begins = starts.merged(series.life.starts)
     first = float(samples.times[0]) if len(samples) else math.inf
@@ -42,10 +45,10 @@ def cut(series: Series) -> list[Epoch]:
 
 
 def counted(events: Samples, since: float) -> Samples:
-    """How many events there were since a moment, at every reading after it.
+    """Count the events since a time, at every reading after it.
 
-    A counter that falls was reset, and counts from zero again. What came before the first
-    reading is not known and not counted.
+    A counter that falls was reset and counts from zero again. Events before the first reading are
+    unknown and not counted.
     """
     first = max(int(np.searchsorted(events.times, since, side="right")) - 1, 0)
     times, values = events.times[first:], events.values[first:]

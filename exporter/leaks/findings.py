@@ -1,4 +1,4 @@
-"""What is said of each epoch, and of all together."""
+"""Findings of the leak detector: one for each epoch, and all of them together."""
 
 from dataclasses import dataclass
 
@@ -12,56 +12,56 @@ from slos.schema.contract import LeakVerdict
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The growth that a verdict rests on."""
+    """Measured growth that a verdict is based on."""
 
     tier: TierName
     trend: Trend
     p: float
-    """That of the trend, adjusted to the size of the family."""
+    """p-value of the trend, adjusted for the number of tests."""
     relative: float
-    """Growth per hour, as a share of the epoch's floor."""
+    """Growth per hour, as a share of the epoch's baseline."""
     per_event: float | None
-    """Growth for each event; None when there were none or nobody counted."""
+    """Growth per event; None when there were no events or they were not counted."""
     growth: Growth | None
-    """What it follows; None where there is no growth to speak of."""
+    """Cause of the growth; None where there is no significant growth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The verdict on one epoch of one signal."""
+    """Verdict on one epoch of one signal."""
 
     signal: Signal
     instance: str
     started: float
-    """When the epoch began."""
+    """Start of the epoch."""
     age: float
-    """Seconds from there to the last sample."""
+    """Seconds from the start to the last sample."""
     current: bool
-    """It is the epoch that the process lives in now."""
+    """True for the epoch of the running process."""
     verdict: LeakVerdict
     reason: Reason
     measured: Measured | None
-    """None when there was not enough to measure."""
+    """None when there was not enough data to measure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The verdicts on a family of signals and instances."""
+    """Findings of all signals and instances of one workload."""
 
     all: tuple[Finding, ...]
-    """In the order of the series, and of time."""
+    """In the order of the series, then of time."""
 
     @property
     def current(self) -> tuple[Finding, ...]:
-        """One for each series: what is to be said of it now."""
+        """Findings of the current epochs, one for each series."""
         return tuple(finding for finding in self.all if finding.current)
 
     @property
     def pages(self) -> bool:
-        """Whether to wake someone: something leaks now, and a second witness says so too.
+        """True if a signal leaks now and a second, independent leak confirms it.
 
-        The witness is another signal that leaks now, or another epoch (an earlier life, or
-        another instance) in which the same signal leaked. One alone is a ticket.
+        The confirmation is another signal that leaks now, or another epoch (an earlier life, or
+        another instance) in which the same signal leaked. One leak alone is a ticket.
         """
         leaks = [finding for finding in self.all if finding.verdict is LeakVerdict.LEAK]
         now = {finding.signal for finding in leaks if finding.current}

@@ -1,6 +1,7 @@
-"""The floor of an epoch: its warm-up dropped, and of each bucket only what is always held.
+"""Baseline of an epoch: the lower envelope of its samples, without the warm-up.
 
-What a process allocates and frees shows above its floor; what it never frees lifts the floor.
+Memory that a process allocates and frees lies above the baseline. Memory that it never frees raises
+the baseline.
 """
 
 import math
@@ -15,46 +16,46 @@ from exporter.leaks.series import Floats, Samples
 from exporter.leaks.tiers import HOUR, Tier
 
 _FILLED = 0.5
-"""The share of its samples that a bucket needs."""
+"""Minimum share of its expected samples that a bucket needs."""
 _FEWEST = 5
-"""Samples that a bucket needs, however rarely it is read."""
+"""Minimum number of samples of a bucket, for any interval."""
 _COVERED = 0.75
-"""The share of the buckets that must have a floor."""
+"""Minimum share of the buckets that must have a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Floor:
-    """The floors of an epoch, seen by one tier."""
+    """Baseline of an epoch under one policy: one low value per bucket."""
 
     begins: Floats
-    """When each bucket begins."""
+    """Start of each bucket."""
     values: Floats
     bucket: float
-    """Seconds that each bucket takes."""
+    """Length of a bucket in seconds."""
 
     @property
     def hours(self) -> Floats:
-        """The middle of each bucket, in hours since the first began."""
+        """Middle of each bucket, in hours since the start of the first."""
         hours: Floats = (self.begins - self.begins[0] + self.bucket / 2) / HOUR
         return hours
 
     @property
     def lowest(self) -> float:
-        """The floor of the epoch; at least 1, for a share of nothing says nothing."""
+        """Lowest value of the baseline, at least 1, so that shares of it are defined."""
         return max(float(self.values.min()), 1.0)
 
     @property
     def end(self) -> float:
-        """When the last bucket ends."""
+        """End of the last bucket."""
         return float(self.begins[-1]) + self.bucket
 
     def parts(self, count: int) -> tuple[slice, slice]:
-        """The first and the last of so many parts."""
+        """Return the slices of the first and the last of `count` equal parts."""
         size = math.ceil(len(self) / count)
         return slice(None, size), slice(-size, None)
 
     def rise(self) -> float:
-        """By how much the middle floor of the last third lies above that of the first."""
+        """Compute the median of the last third minus the median of the first third."""
         first, last = self.parts(3)
         return float(np.median(self.values[last]) - np.median(self.values[first]))
 
@@ -63,7 +64,7 @@ class Floor:
 
 
 def floor(epoch: Epoch, tier: Tier) -> Floor | Reason:
-    """The floors of an epoch, or why there are none."""
+    """Compute the baseline of an epoch, or the reason why there is none."""
     if not len(epoch.samples):
         return Reason.NO_SAMPLES
     warm = warm_since(epoch, tier)
@@ -79,7 +80,7 @@ def floor(epoch: Epoch, tier: Tier) -> Floor | Reason:
 
 
 def warm_since(epoch: Epoch, tier: Tier) -> float:
-    """When the epoch was warm; infinite while it is not."""
+    """Find the time at which the epoch was warm; infinity while it is not."""
     warm = epoch.started + tier.warm_up
     events = epoch.series.life.events
     if events is None:
@@ -103,5 +104,5 @@ def _floor(samples: Samples, begin: float, *, tier: Tier, interval: float | None
 
 
 def _step(samples: Samples, interval: float | None) -> float:
-    """Seconds between two samples, as they should be or as most are."""
+    """Estimate the seconds between two samples: the known interval, or the median."""
     return interval or median(np.diff(samples.times).tolist() or [math.inf])

@@ -1,4 +1,4 @@
-"""The gates between a rising floor and the word leak, in the order in which they are tried."""
+"""Criteria that a rising baseline must meet to count as a leak, in the order of their checks."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,24 @@ from exporter.leaks.trend import Trend, slope
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What the gates look at."""
+    """Growth of an epoch, as the criteria read it."""
 
     series: Series
     floor: Floor
     trend: Trend
     p: float
-    """That of the trend, adjusted to the size of the family."""
+    """p-value of the trend, adjusted for the number of tests."""
     per_event: float | None
-    """Growth for each event; None when there were none or nobody counted."""
+    """Growth per event; None when there were no events or they were not counted."""
 
     @property
     def relative(self) -> float:
-        """Growth per hour, as a share of the epoch's floor."""
+        """Growth per hour, as a share of the epoch's baseline."""
         return self.trend.slope / self.floor.lowest
 
 
 def closed_gate(evidence: Evidence, grade: Grade) -> Reason | None:
-    """The first gate of a grade that growth does not pass; None when it passes all."""
+    """Find the first criterion that the growth does not meet; None when it meets all."""
     kind = evidence.series.signal.kind
     if evidence.p >= LEVEL or evidence.trend.low <= 0:
         return Reason.NO_TREND
@@ -47,10 +47,10 @@ def _is_little(per_event: float | None) -> bool:
 
 
 def _goes_on(floor: Floor, grade: Grade) -> bool:
-    """Whether the last part grows like the first.
+    """Return True if the last part grows like the first.
 
-    Against a first part that is flat, anything is growth like it. So the last part must be
-    large enough by itself, or a step between two plateaus would pass by chance.
+    If the first part is flat, any growth is enough by comparison. So the last part must also be
+    large enough by itself, or a step between two plateaus could pass by chance.
     """
     first, last = (
         slope(floor.hours[part], floor.values[part]) for part in floor.parts(grade.parts)

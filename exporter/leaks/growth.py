@@ -1,4 +1,4 @@
-"""What growth follows: the events, the clock, or the work in flight."""
+"""Attribution of growth to events, time, or work in flight."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,35 +13,35 @@ from exporter.leaks.tiers import HOUR, LEVEL
 from exporter.leaks.trend import misfit, trend
 
 _CLEARLY = 0.7
-"""One line explains clearly more than another if it leaves at most this share of its misfit."""
+"""A line explains growth clearly better than another if its misfit is at most this share."""
 _EXACT = 1e-9
 """A misfit below this share of the range is rounding."""
 _COVERED = 0.75
-"""The share of the buckets in which events, or work in flight, must have been read."""
+"""Minimum share of the buckets in which events, or work in flight, must have been read."""
 
 
 class Growth(StrEnum):
-    """What growth follows; a closed set."""
+    """Causes of growth; a closed set."""
 
     PER_EVENT = "per_event"
     TIME = "time"
     QUEUE = "queue"
     UNDETERMINED = "undetermined"
-    """Events come so evenly, or are counted so badly, that they cannot be told from the clock."""
+    """Events arrive so evenly, or are counted so badly, that they cannot be told from time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Load:
-    """The events that came while a floor was seen."""
+    """Events during the time of a baseline."""
 
     counts: Floats
-    """How many had come by the middle of each bucket."""
+    """Events counted by the middle of each bucket."""
     per_hour: float
-    """How many came in an hour, over all of them."""
+    """Events per hour, over all buckets."""
 
 
 def load(floor: Floor, series: Series) -> Load | None:
-    """The events of a floor; None when they were not counted all along."""
+    """Measure the events during a baseline; None when they were not counted all the time."""
     events = series.life.events
     begin = float(floor.begins[0])
     if events is None or not _covers(events, floor):
@@ -53,7 +53,7 @@ def load(floor: Floor, series: Series) -> Load | None:
 
 
 def growth(floor: Floor, series: Series) -> Growth:
-    """What a floor that grows follows."""
+    """Attribute the growth of a baseline to its cause."""
     if series.signal is Signal.QUEUE_DEPTH or _more_in_flight(floor, series.life.in_flight):
         return Growth.QUEUE
     seen = load(floor, series)
@@ -61,7 +61,7 @@ def growth(floor: Floor, series: Series) -> Growth:
         return Growth.UNDETERMINED
     if seen.per_hour == 0:
         return Growth.TIME
-    if np.ptp(seen.counts) == 0:  # they all came at one end
+    if np.ptp(seen.counts) == 0:  # all of them at one end
         return Growth.UNDETERMINED
     by_events, by_clock = misfit(seen.counts, floor.values), misfit(floor.hours, floor.values)
     rounding = _EXACT * np.ptp(floor.values)
@@ -71,14 +71,14 @@ def growth(floor: Floor, series: Series) -> Growth:
 
 
 def _covers(samples: Samples, floor: Floor) -> bool:
-    """Whether there are samples in the first bucket, in the last, and in most in between."""
+    """Return True if there are samples in the first bucket, in the last, and in most in between."""
     first, behind = np.searchsorted(samples.times, [floor.begins, floor.begins + floor.bucket])
     seen = behind > first
     return bool(seen[0] and seen[-1] and seen.mean() >= _COVERED)
 
 
 def _more_in_flight(floor: Floor, in_flight: Samples | None) -> bool:
-    """Whether ever more work was in flight while the floor was seen."""
+    """Return True if the work in flight rose significantly during the baseline."""
     if in_flight is None or not _covers(in_flight, floor):
         return False
     buckets = (in_flight.between(begin, begin + floor.bucket).values for begin in floor.begins)

@@ -1,12 +1,13 @@
-"""Many tests at once: what each p is worth when a whole family was tried."""
+"""Holm correction of p-values for multiple tests."""
 
 from collections.abc import Sequence
 
 
 def adjusted(ps: Sequence[float]) -> list[float]:
-    """Holm's step-down: below a level is then wrong in any of them at most that often.
+    """Adjust p-values by Holm's step-down method.
 
-    It holds however the tests depend on each other, and signals of one process do.
+    A level then bounds the probability of any false positive among all tests. It holds for
+    dependent tests, and the signals of one process are dependent.
     """
     raised = [0.0] * len(ps)
     highest = 0.0

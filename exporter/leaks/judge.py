@@ -1,4 +1,4 @@
-"""From series to verdicts: cut into epochs, look at each in both tiers, try the gates."""
+"""Leak detection: split series into epochs, measure each under both policies, check criteria."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,21 +16,21 @@ from exporter.leaks.trend import trend
 from slos.schema.contract import LeakVerdict
 
 _Look = Evidence | Reason
-"""An epoch as a tier sees it: what the gates look at, or why there is nothing to look at."""
+"""Epoch under one policy: its evidence, or the reason why there is none."""
 
 
 def judge(
     family: Iterable[Series], *, at: float | None = None, slow: Tier = SLOW, fast: Tier = FAST
 ) -> Findings:
-    """Judge every epoch of every series.
+    """Find leaks in every epoch of every series.
 
     Args:
-        family: all signals and instances of one workload, judged together; the more there are,
-            the clearer each trend has to be.
-        at: the time of judging, by the clock of the samples, to tell a series that has ended.
-            None: every series is taken to go on.
-        slow: the tier that says pass, suspect and leak.
-        fast: the tier that may say leak earlier, and nothing else.
+        family: all signals and instances of one workload, tested together; the more there are, the
+            clearer each trend has to be.
+        now: current time on the clock of the samples, to detect a series that has ended. None:
+            every series is taken to go on.
+        slow_policy: policy that decides between pass, suspect and leak.
+        fast_policy: policy that may report a leak earlier, and nothing else.
     """
     epochs = [epoch for series in family for epoch in cut(series)]
     looks = [_look(epoch, tier, at=at) for epoch in epochs for tier in (slow, fast)]
@@ -71,7 +71,7 @@ def _finding(epoch: Epoch, tier: Tier, look: _Look) -> Finding:
 
 
 def _judged(tier: Tier, look: _Look) -> tuple[LeakVerdict, Reason]:
-    """The verdict of the last grade with all gates open, and the gate that is closed next."""
+    """Return the verdict of the strictest criteria that are met, and the next failed criterion."""
     if isinstance(look, Reason):
         return LeakVerdict.INSUFFICIENT, look
     verdict = LeakVerdict.PASS
@@ -95,7 +95,7 @@ def _measured(tier: Tier, look: Evidence, verdict: LeakVerdict) -> Measured:
 
 
 def _of_two(slow: Finding, fast: Finding) -> Finding:
-    """The slow tier decides, unless only the fast one finds a leak."""
+    """Select the slow policy's finding, unless only the fast policy finds a leak."""
     if fast.verdict is LeakVerdict.LEAK and slow.verdict is not LeakVerdict.LEAK:
         return fast
     return slow

@@ -1,13 +1,13 @@
-"""Which gate decided; a closed set, fit for a label."""
+"""Reasons of leak verdicts; a closed set, used as label values."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The gate that decided: why there is no verdict, why not a worse one, or how it was proved."""
+    """Reason of a leak verdict: missing data, the criterion that failed, or the proof of a leak."""
 
     NO_SAMPLES = "no_samples"
-    """Nothing was read since the process started."""
+    """No sample since the process started."""
     STALE = "stale"
     """The last sample is older than a bucket."""
     WARMING_UP = "warming_up"
@@ -15,21 +15,21 @@ class Reason(StrEnum):
     TOO_FEW_BUCKETS = "too_few_buckets"
     """Warm, but not for long enough."""
     SCRAPE_GAPS = "scrape_gaps"
-    """Long enough, but with too many samples missing."""
+    """Long enough, but with too many missing samples."""
 
     NO_TREND = "no_trend"
-    """No rise that chance does not explain, the size of the family considered."""
+    """No rise beyond chance, after the correction for multiple tests."""
     TOO_SLOW = "too_slow"
-    """Rises, but by too small a share of the floor in an hour."""
+    """Rises by too small a share of the baseline per hour."""
     TOO_LITTLE_PER_EVENT = "too_little_per_event"
-    """Rises, but by too few bytes for the events there were."""
+    """Rises by too few bytes per event."""
     TOO_FEW_MORE = "too_few_more"
-    """A count that rises by too few whole things."""
+    """Count that rises by too few items."""
     SLOWED_DOWN = "slowed_down"
-    """Rises, but the last part has lost the pace of the first, or stands still: a warm-up, a
-    high-water mark or a step."""
+    """Rises, but the last part is slower than the first, or flat: a warm-up, a high-water mark or a
+    step."""
 
     ALL_GATES = "all_gates"
-    """Nothing speaks against a leak."""
+    """All criteria of a leak are met."""
     STEEP = "steep"
-    """Nothing in the last hours speaks against a leak, and it is a fast one."""
+    """Steep growth within the last hours meets all criteria of the fast policy."""

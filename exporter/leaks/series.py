@@ -1,6 +1,6 @@
-"""What is to be judged: one signal of one instance, and what is known of the process behind it.
+"""Input of the leak detector: one signal of one instance, and known facts of its process.
 
-Nothing here fetches anything. Whoever does hands over what came, holes and oddities included.
+Nothing here fetches data. Gaps and invalid readings are allowed.
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from exporter.leaks.signals import Signal
 Floats = NDArray[np.float64]
 
 LATEST = 1e11
-"""Seconds: no clock shows a time so far from its epoch; what does is no reading."""
+"""Seconds; a larger time is not a valid reading."""
 _LARGEST = 2.0**60
-"""An exbibyte: no process holds so much; what does is no reading."""
+"""An exbibyte; a larger value is not a valid reading."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """Readings in the order of time, one for each moment, every one a possible value.
+    """Samples ordered by time, one for each time, all of them valid.
 
     Attributes:
         times: seconds of any one clock.
-        values: what was read; NaN, infinite and negative readings are dropped, and of several
-            at one moment the last is kept.
+        values: readings; NaN, infinite and negative readings are dropped, and of several readings
+            at one time the last is kept.
     """
 
     times: Floats
@@ -34,10 +34,10 @@ class Samples:
 
     @classmethod
     def of(cls, times: ArrayLike, values: ArrayLike) -> "Samples":
-        """Put readings in order, and drop those that are none.
+        """Sort readings by time and drop invalid ones.
 
         Raises:
-            ValueError: there are not as many times as values.
+            ValueError: the numbers of times and values differ.
         """
         at = np.asarray(times, dtype=np.float64).ravel()
         read = np.asarray(values, dtype=np.float64).ravel()
@@ -51,7 +51,7 @@ class Samples:
         return cls(at[last], read[last])
 
     def between(self, begin: float, end: float) -> "Samples":
-        """Those of `begin` and later, but before `end`."""
+        """Select the samples from `start` (included) to `end` (excluded)."""
         first, last = np.searchsorted(self.times, [begin, end])
         return Samples(self.times[first:last], self.values[first:last])
 
@@ -61,25 +61,26 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Life:
-    """What is known of the process behind a series, besides the series."""
+    """Known facts of the process behind a series."""
 
     starts: Sequence[float] = ()
-    """When it was started, restarted or replaced, in any order, by the clock of the samples;
-    the first may lie before the first sample. Without any, life begins with the first sample."""
+    """Times at which the process was started, restarted or replaced, in any order, on the clock of
+    the samples. The first may lie before the first sample. If empty, the first sample counts as the
+    start."""
     events: Samples | None = None
-    """A counter of the events it was given; it may be reset. None: nobody counts."""
+    """Counter of the events that the process received; it may be reset. None: not counted."""
     in_flight: Samples | None = None
-    """The work it was busy with. None: nobody looks."""
+    """Work in flight. None: not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One signal of one instance."""
+    """Samples of one signal of one instance."""
 
     signal: Signal
     instance: str
     samples: Samples
     life: Life = field(default_factory=Life)
     interval: float | None = None
-    """Seconds between two samples when nothing is missed. None: the median of those seen, which
-    cannot tell even scraping from scraping that evenly misses."""
+    """Seconds between two samples when none is missed. None: the median of the samples, which
+    cannot tell a regular loss of samples from a longer interval."""

@@ -1,18 +1,18 @@
-"""The signals that a leak shows in, and what each of them counts; a closed set."""
+"""Signals of the leak detector, and their units; a closed set."""
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a signal is measured in."""
+    """Units of a signal."""
 
     BYTES = "bytes"
     COUNT = "count"
-    """Whole things: ties are the rule, and a rise by one or two is no evidence."""
+    """Whole items: ties are common, and a rise by one or two is no evidence."""
 
 
 class Signal(StrEnum):
-    """Something that a process holds on to, and should let go."""
+    """Resources that a process holds and should release."""
 
     WORKING_SET = "working_set"
     RSS = "rss"
@@ -24,7 +24,7 @@ class Signal(StrEnum):
 
     @property
     def kind(self) -> Kind:
-        """What the signal is measured in."""
+        """Unit of the signal."""
         return Kind.BYTES if self in _BYTES else Kind.COUNT
 
 

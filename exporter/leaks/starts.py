@@ -1,4 +1,4 @@
-"""When a process began anew, from what monitoring shows of it."""
+"""Process starts, derived from monitoring data."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,21 @@ import numpy as np
 from exporter.leaks.series import LATEST, Samples
 
 _SAME = 60.0
-"""Seconds: starts so close are one, seen by several sources or by a clock being corrected; and
-if they were two, the life between them was too short to judge."""
+"""Seconds: starts this close count as one, seen by several sources or under a corrected clock. If
+they were two, the life between them was too short to examine."""
 
 
 def of_start_times(samples: Samples) -> list[float]:
-    """From a gauge of the start time, such as `process_start_time_seconds`."""
+    """List the starts in a gauge of the start time, such as `process_start_time_seconds`."""
     return [float(start) for start in np.unique(samples.values)]
 
 
 def of_changes(times: Sequence[float], marks: Sequence[object]) -> list[float]:
-    """From a mark that changes: a restart count, the id of a pod, an image; None is no mark.
+    """Find the times at which a marker changed: a restart count, a pod id, an image.
 
-    The change happened somewhere between two readings. Life begins anew right after the first
-    of them: a sample of the old process then falls into the warm-up of the new, not the reverse.
+    None is no marker. The change happened between two readings. The new life starts right after the
+    first of them, so that a sample of the old process falls into the warm-up of the new one, not
+    the reverse.
     """
     seen = sorted(
         (
@@ -38,6 +39,6 @@ def of_changes(times: Sequence[float], marks: Sequence[object]) -> list[float]:
 
 
 def merged(starts: Iterable[float]) -> list[float]:
-    """In order, without the impossible ones, and of those that are one only the last."""
+    """Sort starts, drop invalid ones, and keep only the last of several close starts."""
     known = sorted(start for start in starts if abs(start) <= LATEST)
     return [start for start, following in pairwise([*known, math.inf]) if following - start > _SAME]

@@ -1,9 +1,9 @@
-"""The policy: what is looked at, and what growth must show to be called a leak. Data only.
+"""Policies of the leak detector: windows, and the thresholds of the criteria. Data only.
 
-The figures were found on simulated series of a process of 150 MB: white and autocorrelated
-noise, a garbage collector's sawtooth, a warm-up, a high-water mark and a daily rhythm. With
-them, the two grades of the slow tier keep the false positives that `tests/exporter/leaks`
-states, which a trend test alone has in up to all of its verdicts.
+The thresholds were found on simulated series of a process of 150 MB: white and autocorrelated
+noise, a garbage collector's sawtooth, a warm-up, a high-water mark and a daily rhythm. With them,
+the two sets of criteria of the slow policy keep the false positive rates that
+`tests/exporter/leaks` states. A trend test alone is wrong in up to all of these cases.
 """
 
 from dataclasses import dataclass
@@ -15,25 +15,26 @@ from slos.schema.contract import LeakVerdict
 HOUR = 3600.0
 
 LEVEL = 0.01
-"""How likely, at most, a series without growth passes the trend test, over the whole family."""
+"""Maximum probability that a series without growth passes the trend test, over all tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """One degree of certainty, and its gates."""
+    """Criteria of one verdict."""
 
     verdict: LeakVerdict
     size: float
-    """Growth per hour, as a share of the epoch's floor, that the whole and its last part need."""
+    """Minimum growth per hour, as a share of the epoch's baseline, of the whole and of its last
+    part."""
     parts: int
-    """The first and the last of so many parts are compared."""
+    """Number of equal parts; the first and the last are compared."""
     kept: float
-    """The share of the first part's slope that the last part must still have: a warm-up and a
+    """Minimum slope of the last part, as a share of the first part's slope: a warm-up and a
     high-water mark slow down, a leak does not."""
 
 
 class TierName(StrEnum):
-    """The tiers; a closed set."""
+    """Names of the policies; a closed set."""
 
     SLOW = "slow"
     FAST = "fast"
@@ -41,25 +42,27 @@ class TierName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One way to look at an epoch."""
+    """Policy of one detection: window, buckets and criteria."""
 
     name: TierName
     bucket: float
-    """Seconds, of which one floor is taken."""
+    """Length of a bucket in seconds; each bucket gives one value of the baseline."""
     warm_up: float
-    """Seconds from the start that prove nothing."""
+    """Seconds after the start that are ignored."""
     window: float
-    """Seconds at the end that are looked at; for the slow tier only a bound of the work."""
+    """Seconds at the end that are examined; for the slow policy only a bound on the work."""
     grades: tuple[Grade, ...]
-    """From lax to strict; each asks more than the one before."""
+    """Criteria in rising order of strictness."""
     proof: Reason
-    """What is said of growth that passes all of them."""
+    """Reason of the verdict when all criteria are met."""
     quantile: float = 0.1
-    """Which reading of a bucket is its floor. One low misreading would move the minimum."""
+    """Quantile of a bucket that is its baseline value. A minimum would follow a single low
+    misreading."""
     warm_up_events: float = 6_000
-    """Where events are counted, so many must have passed as well: capped lists fill by them."""
+    """Minimum number of events of the warm-up, where events are counted: capped lists fill by
+    events."""
     buckets: int = 8
-    """Floors that are needed at least."""
+    """Minimum number of buckets with a value."""
 
 
 SUSPECT = Grade(LeakVerdict.SUSPECT, size=0.0015, parts=2, kept=0.4)
@@ -84,6 +87,6 @@ FAST = Tier(
 )
 
 BYTES_PER_EVENT = 64
-"""A leak of memory loses more than so much with each event, where events are counted."""
+"""Minimum loss of a memory leak per event in bytes, where events are counted."""
 RISE = 5
-"""A count rises by at least so much between the first and the last third."""
+"""Minimum rise of a count between the first and the last third."""

@@ -1,6 +1,6 @@
-"""Whether a floor rises, and how fast: the statistics, all of them from libraries.
+"""Trend test of a baseline, by statistics libraries.
 
-SciPy takes half a second to import, which the start of a prober should not pay for; so the
+SciPy takes half a second to import, which the start of a prober should not pay for. So the
 libraries are imported where they are first used.
 """
 
@@ -13,33 +13,34 @@ import numpy as np
 from exporter.leaks.series import Floats
 
 _EXACT = 1e-9
-"""Residuals below this share of the range are rounding, and rounding has no correlation."""
+"""Residuals below this share of the range are rounding, which has no correlation."""
 
 _FEWEST = 3
-"""The variance needs so many; fewer prove no trend anyway."""
+"""Minimum number of values for the variance; fewer prove no trend."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The slope of a floor, in its unit per hour."""
+    """Slope of a baseline, in its unit per hour."""
 
     slope: float
     low: float
     high: float
-    """The bounds of the slope; below `low` it is with the level's probability, above `high` too."""
+    """Bounds of the slope: the probability that it is below `low` is the significance level, above
+    `high` likewise."""
     p: float
-    """One-sided: how likely a floor that does not rise looks like this or worse."""
+    """One-sided p-value: the probability of such a baseline, or a steeper one, without a rise."""
     n: int
-    """Floors that were looked at."""
+    """Number of values."""
 
 
 def trend(hours: Floats, values: Floats, *, level: float) -> Trend:
-    """Theil-Sen slope, and Mann-Kendall test with the variance of Hamed and Rao.
+    """Fit the Theil-Sen slope and run the Mann-Kendall test with the variance of Hamed and Rao.
 
-    Floors that follow one another are alike, which makes chance look like a trend. The variance
-    of Hamed and Rao allows for that. It is used only where it is the larger one: floors that
-    alternate would make the test surer than the plain one, or the variance negative. The bounds
-    of the slope widen by the same factor.
+    Neighbouring values are correlated, which makes chance look like a trend. The variance of Hamed
+    and Rao corrects for that. It is used only where it is the larger one: for alternating values it
+    would be smaller than the plain variance, or negative. The bounds of the slope widen by the same
+    factor.
     """
     from scipy import stats  # noqa: PLC0415 - lazy, see above
 
@@ -59,20 +60,20 @@ def trend(hours: Floats, values: Floats, *, level: float) -> Trend:
 
 
 def slope(x: Floats, y: Floats) -> float:
-    """The Theil-Sen slope."""
+    """Compute the Theil-Sen slope."""
     from scipy import stats  # noqa: PLC0415 - lazy, see above
 
     return float(stats.theilslopes(y, x).slope)
 
 
 def misfit(x: Floats, y: Floats) -> float:
-    """What a straight line over `x` leaves unexplained of `y`: the mean distance from it."""
+    """Compute the mean distance of `y` from its straight line over `x`."""
     rest = y - slope(x, y) * x
     return float(np.abs(rest - np.median(rest)).mean())
 
 
 def _mann_kendall(values: Floats) -> tuple[float, float]:
-    """The plain z, and by how much the variance is larger than it takes it to be."""
+    """Return the plain z-score and the factor by which the corrected variance is larger."""
     import pymannkendall  # type: ignore[import-untyped]  # noqa: PLC0415 - lazy, see above
 
     with np.errstate(invalid="ignore", divide="ignore"):  # its variance may come out negative

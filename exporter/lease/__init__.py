@@ -1,36 +1,36 @@
-"""Of several probers only the holder of the lease sends, or every alert would be sent twice.
+"""Leader election: of several probers only the leader sends, so that no alert is sent twice.
 
-A lease tells who holds it; the keeper tells whether this prober may send. Nothing here knows
-what is sent.
+A lock records its holder. The elector decides whether this prober may send. This package does not
+know what is sent.
 """
 
 from typing import Protocol
 
 
 class LeaseError(Exception):
-    """The lease could not be asked for, so nobody knows who holds it; the text says why."""
+    """Failed access to the lock: its holder is unknown. The text holds the reason."""
 
 
 class Lease(Protocol):
-    """Something that one prober at a time can hold."""
+    """Lock that one prober at a time can hold."""
 
     @property
     def opens_at(self) -> float | None:
-        """When another's claim runs out, in monotonic seconds; None when nobody can tell."""
+        """Time at which another holder's claim ends, in monotonic seconds; None when unknown."""
 
     async def acquire_or_renew(self) -> bool:
-        """Try once to hold it from now on; False when another does.
+        """Try once to acquire or renew the lock; False when another prober holds it.
 
         Raises:
-            LeaseError: it is not known who does.
+            LockError: the holder is not known.
         """
 
     async def release(self) -> None:
-        """Give it up, if held, so that another may have it at once.
+        """Release the lock if it is held, so that another prober can acquire it at once.
 
         Raises:
-            LeaseError: it could not be given up; it will run out.
+            LockError: the lock could not be released; it will run out.
         """
 
     async def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""

@@ -1,17 +1,17 @@
-"""No lease at all, for a prober that has no other beside it."""
+"""No-op lock for a prober that runs alone."""
 
 
 class Alone:
-    """Held always."""
+    """No-op lock that is always held."""
 
     opens_at: float | None = None
 
     async def acquire_or_renew(self) -> bool:
-        """Held."""
+        """Return True."""
         return True
 
     async def release(self) -> None:
-        """Nobody waits for it."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
-"""One Lease object at the API server, through the service account of the pod.
+"""Lease object at the API server, through the service account of the pod.
 
-Bodies stay JSON: the models of the client library drop what they do not know, and spell a time
-without microseconds in a way that the server refuses.
+Bodies stay JSON: the models of the client library drop unknown keys, and write a time without
+microseconds in a way that the server refuses.
 """
 
 import json
@@ -24,18 +24,18 @@ _DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class ApiServer:
-    """A `LeaseStore`. It sets no time limits; who calls it does."""
+    """Lease store at the API server. It sets no time limits; the caller does."""
 
     def __init__(self, account: ServiceAccount, *, name: str, namespace: str) -> None:
-        """Prepare a client; needs a running loop and asks nothing yet.
+        """Prepare a client; this needs a running event loop and sends nothing yet.
 
         Args:
-            account: how to log in; its token is read anew every minute.
-            name: of the Lease.
-            namespace: of the Lease.
+            account: service account to log in with; its token is read again every minute.
+            name: name of the Lease.
+            namespace: namespace of the Lease.
 
         Raises:
-            LeaseError: this is no pod, or it has no service account.
+            LockError: the process does not run in a pod, or the pod has no service account.
         """
         settings = Configuration()
         try:
@@ -49,16 +49,16 @@ class ApiServer:
         except (ConfigException, OSError) as error:
             raise LeaseError(f"no service account to log in with: {_why(error)}") from error
         self._client.user_agent = "slo-probe"
-        # Its types are those of models; with _preload_content off, it gives the bare response.
+        # Its return types are models; with _preload_content off it returns the bare response.
         self._leases: Any = CoordinationV1Api(self._client)
         self._name = name
         self._namespace = namespace
 
     async def read(self) -> Json | None:
-        """The object; None when there is none.
+        """Read the Lease; None when it does not exist.
 
         Raises:
-            LeaseError: anything else came back, or nothing.
+            LockError: any other error.
         """
         call = self._leases.read_namespaced_lease(
             self._name, self._namespace, _preload_content=False
@@ -67,11 +67,11 @@ class ApiServer:
         return None if status == HTTPStatus.NOT_FOUND else lease
 
     async def create(self, spec: Json) -> None:
-        """Make the object.
+        """Create the Lease.
 
         Raises:
-            ConflictError: there is one.
-            LeaseError: anything else came back, or nothing.
+            ConflictError: it exists already.
+            LockError: any other error.
         """
         lease = {
             "apiVersion": _API_VERSION,
@@ -85,11 +85,11 @@ class ApiServer:
             raise LeaseError(f"there is no namespace {self._namespace} at the API server")
 
     async def replace(self, lease: Json) -> None:
-        """Write the object back.
+        """Replace the Lease.
 
         Raises:
-            ConflictError: it is not the newest version any more, or gone.
-            LeaseError: anything else came back, or nothing.
+            ConflictError: it has a newer version, or was deleted.
+            LockError: any other error.
         """
         call = self._leases.replace_namespaced_lease(
             self._name, self._namespace, lease, _preload_content=False
@@ -103,7 +103,7 @@ class ApiServer:
         await self._client.close()
 
     async def _answer(self, call: Awaitable[aiohttp.ClientResponse], verb: str) -> tuple[int, Json]:
-        """Status and body of what is fine, of 404 the status alone."""
+        """Send a request; return the status and the body, for 404 an empty body."""
         what = f"{verb} of Lease {self._namespace}/{self._name}"
         try:
             async with await call as response:
@@ -133,11 +133,11 @@ def _advice(status: int) -> str:
 
 
 def _why(error: Exception) -> str:
-    """The kind of an error in a few words; the text of some holds headers or addresses."""
+    """Describe an error in a few words; the texts of some errors hold headers or addresses."""
     if isinstance(error, ConfigException):
         return str(error)
     if isinstance(error, (ssl.SSLError, aiohttp.ClientSSLError)):
-        return f"TLS: {type(error).__name__}"  # its number is none of the system's
+        return f"TLS: {type(error).__name__}"  # its errno is not one of the system
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     return "the answer is no JSON" if isinstance(error, ValueError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Which lease it is, by the settings and by where the prober runs."""
+"""Selection of the lock, by the settings and by the environment of the prober."""
 
 from pathlib import Path
 
@@ -15,18 +15,19 @@ from exporter.lease.settings import LeaseSettings
 def open_lease(
     settings: LeaseSettings, *, file: Path, clock: Clock, account: ServiceAccount | None = None
 ) -> Lease:
-    """The lease to keep; needs a running loop. Close it when the keeper has ended.
+    """Open the lock to use; needs a running event loop. Close it when the elector has ended.
 
-    In a cluster `auto` never falls back to a file: pods with a volume each would all hold theirs.
+    In a cluster `auto` never falls back to a file: pods with a volume each would all hold their
+    own.
 
     Args:
-        settings: what was set.
-        file: that is locked; all processes must share it.
-        clock: the time.
-        account: how a pod knows itself; default this one.
+        settings: settings of the leader election.
+        file: file to lock; all processes must share it.
+        clock: the clock.
+        account: service account of the pod; default that of this process.
 
     Raises:
-        LeaseError: it can never be used from here.
+        LockError: the lock can never be used from here.
     """
     account = account or ServiceAccount()
     kind = settings.kind
@@ -52,7 +53,7 @@ def open_lease(
 
 
 def keeper_of(lease: Lease, settings: LeaseSettings, *, clock: Clock) -> LeaseKeeper:
-    """A keeper with the times that were set."""
+    """Build an elector from the settings."""
     return LeaseKeeper(
         lease,
         clock=clock,

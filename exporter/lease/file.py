@@ -1,9 +1,9 @@
-"""A lease for processes that share a local volume: a file locked with `flock`.
+"""Lock for processes that share a local volume: a file locked with `flock`.
 
-A row in SQLite with an expiry would need a clock that all trust, and a take-over that waits for
-it. A lock of the kernel needs neither: it is gone the moment its process is, `kill -9`
-included, and a process that merely hangs keeps it, so there is no moment with two holders.
-The file must lie on a volume of one machine; over a network locks may be lost unseen.
+A row in SQLite with an expiry would need a common clock, and a take-over would have to wait for the
+expiry. A kernel lock needs neither: it ends with its process, `kill -9` included, and a process
+that hangs keeps it, so there are never two holders. The file must lie on a volume of one machine;
+over a network a lock may be lost without notice.
 """
 
 import contextlib
@@ -15,10 +15,13 @@ from exporter.lease import LeaseError
 
 
 class FileLease:
-    """Held by whoever has the file locked. It is never deleted, or two could lock two files."""
+    """Lock held by the process that has the file locked.
+
+    The file is never deleted, or two processes could lock two files.
+    """
 
     opens_at: float | None = None
-    """Never known: the kernel tells only whether it is free now."""
+    """Never known: the kernel only tells whether the file is free now."""
 
     def __init__(self, path: Path, *, identity: str) -> None:
         self._path = path
@@ -27,10 +30,10 @@ class FileLease:
         self._locked = False
 
     def check(self) -> None:
-        """See whether the file can be there at all.
+        """Check that the file can be opened.
 
         Raises:
-            LeaseError: it cannot be opened; that will not pass by itself.
+            LockError: it cannot; a retry will not help.
         """
         try:
             self._open()
@@ -38,10 +41,10 @@ class FileLease:
             raise LeaseError(f"lease {self._path}: {error.strerror}") from error
 
     async def acquire_or_renew(self) -> bool:
-        """Lock the file, or see that the lock still counts.
+        """Lock the file, or check that the lock is still valid.
 
         Raises:
-            LeaseError: the file cannot be opened or looked at.
+            LockError: the file cannot be opened or read.
         """
         try:
             return self._hold()
@@ -66,7 +69,7 @@ class FileLease:
         if not (self._locked or self._lock(file)):
             return False
         if self._replaced(file):
-            # Someone deleted it. The holder sees that as well before the next attempt.
+            # The file was deleted. The holder notices that too, before the next attempt.
             self._let_go()
             return False
         if not self._locked:
@@ -83,14 +86,14 @@ class FileLease:
         return True
 
     def _replaced(self, file: int) -> bool:
-        """Whether others would lock another file under the same name."""
+        """Return True if other processes would lock another file under the same path."""
         try:
             return not os.path.samestat(os.fstat(file), self._path.stat())
         except FileNotFoundError:
             return True
 
     def _sign(self, file: int) -> None:
-        """Write down who holds it, for whoever looks; a full disk does not matter."""
+        """Write the holder's identity into the file, for people; a full disk does not matter."""
         with contextlib.suppress(OSError):
             os.ftruncate(file, 0)
             os.pwrite(file, f"{self._identity}\n".encode(), 0)

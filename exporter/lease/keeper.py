@@ -1,4 +1,4 @@
-"""Holding a lease over time, and stopping before another may begin."""
+"""Leader elector: acquires and renews a lock, and stops before another prober may start."""
 
 import asyncio
 import logging
@@ -14,20 +14,20 @@ _log = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Tries to hold a lease, again and again; `holding` is what the prober asks before it sends.
+    """Leader elector; the prober asks `is_leader` before it sends.
 
-    A claim counts from before it was made until `renew_deadline` later. Others let `duration`
-    pass after they saw it, and that is longer: no answer, no network and no pause of this
-    process makes two holders.
+    A claim is valid from before it was made until `renew_deadline` later. Other probers wait
+    `duration` after they saw it, which is longer. So no response, no network and no pause of this
+    process makes two leaders.
     """
 
     def __init__(self, lease: Lease, *, clock: Clock, renew_deadline: float, retry: float) -> None:
-        """Hold nothing yet.
+        """Start without the lock.
 
         Args:
-            lease: what to hold.
-            clock: the time.
-            renew_deadline: seconds a claim counts.
+            lock: the lock to hold.
+            clock: the clock.
+            renew_deadline: seconds for which a claim is valid.
             retry: seconds between two attempts.
         """
         self._lease = lease
@@ -37,27 +37,28 @@ class LeaseKeeper:
         self._until = self._until_wall = -math.inf
         self._held = False
         self.lost = False
-        """Whether the last attempt failed and no claim counts any more: who sends now may be
-        another. A step of the wall clock alone ends the holding for a moment, and loses nothing."""
+        """True if the last attempt failed and no claim is valid any more, so that another prober
+        may lead. A step of the wall clock alone ends the leadership for a moment and does not set
+        this."""
         self._trouble = ""
 
     @property
     def holding(self) -> bool:
-        """Whether this prober may send now.
+        """True while this prober may send.
 
-        The wall clock has a say because it goes on while a machine is suspended. A step of it
-        costs a moment of holding, at most until the next renewal, and never adds one.
+        The wall clock is compared as well because it goes on while a machine is suspended. A step
+        of it ends the leadership at most until the next renewal, and never prolongs it.
         """
         return self._clock.now() < self._until and self._clock.wall() < self._until_wall
 
     async def run(self) -> None:
-        """Keep trying; never ends."""
+        """Acquire and renew the lock forever."""
         while True:
             await self.step()
             await self._clock.sleep(self._pause())
 
     async def step(self) -> None:
-        """Try once to hold or renew."""
+        """Try once to acquire or renew the lock."""
         now, wall = self._clock.now(), self._clock.wall()
         held = False
         try:
@@ -78,7 +79,7 @@ class LeaseKeeper:
         self._tell_holding()
 
     async def release(self) -> None:
-        """Stop holding, and let another hold at once. `run` must have ended."""
+        """Stop leading and release the lock. `run` must have ended."""
         self._until = -math.inf
         self._tell_holding()
         try:
@@ -87,13 +88,13 @@ class LeaseKeeper:
             _log.warning("lease: not given up, others wait until it runs out: %s", error)
 
     def _pause(self) -> float:
-        """Time to the next attempt: sooner, when another's claim runs out sooner."""
+        """Compute the seconds to the next attempt: fewer when another claim runs out sooner."""
         opens_at = self._lease.opens_at
         left = math.inf if opens_at is None else opens_at - self._clock.now()
         return min(left, self._retry) if left > 0 else self._retry
 
     async def _in_time(self, call: Coroutine[Any, Any, Given]) -> Given:
-        """A call that may take half the deadline, so that a second one can follow."""
+        """Call with a limit of half the renew deadline, so that a second call can follow."""
         calling = asyncio.create_task(call)
         limit = asyncio.create_task(self._clock.sleep(self._renew_deadline / 2))
         try:
@@ -107,7 +108,7 @@ class LeaseKeeper:
             await asyncio.gather(calling, limit, return_exceptions=True)
 
     def _tell_trouble(self, text: str) -> None:
-        """Log trouble when it begins, changes or ends, not with every attempt."""
+        """Log an error when it begins, changes or ends, not at every attempt."""
         if text != self._trouble:
             _log.log(logging.WARNING if text else logging.INFO, "lease: %s", text or "fine again")
         self._trouble = text

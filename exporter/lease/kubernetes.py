@@ -1,8 +1,8 @@
-"""A Lease of Kubernetes (coordination.k8s.io/v1), held by the rule of its own components.
+"""Lock on a Kubernetes Lease (coordination.k8s.io/v1), by the rules of Kubernetes' own components.
 
-Times in the record come from the clocks of others and are only written for people. What counts
-is whether the record changed since this process last looked, by its own monotonic clock. Two
-writers cannot both win: the server refuses a change to a version that is not the newest.
+Times in the record come from the clocks of others and are only written for people. What counts is
+whether the record changed since this process last read it, by its own monotonic clock. Two writers
+cannot both win: the server refuses a change to any version but the newest.
 """
 
 import contextlib
@@ -20,44 +20,45 @@ Json = dict[str, Any]
 
 
 class ConflictError(Exception):
-    """Someone else wrote in between."""
+    """Another process wrote in between."""
 
 
 class LeaseStore(Protocol):
-    """Where one Lease object lies. Every call may raise a `LeaseError` as well."""
+    """Storage of one Lease object. Every call may raise a `LockError` as well."""
 
     async def read(self) -> Json | None:
-        """The object; None when there is none."""
+        """Read the Lease; None when it does not exist."""
 
     async def create(self, spec: Json) -> None:
-        """Make the object.
+        """Create the Lease.
 
         Raises:
-            ConflictError: there is one.
+            ConflictError: it exists already.
         """
 
     async def replace(self, lease: Json) -> None:
-        """Write the object back.
+        """Replace the Lease.
 
         Raises:
-            ConflictError: it is not the newest version any more.
+            ConflictError: it has a newer version.
         """
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class KubernetesLease:
-    """Held by whose identity stands in the object, as long as it goes on changing it."""
+    """Lock held by the identity in the Lease object, as long as that holder keeps changing it."""
 
     def __init__(self, store: LeaseStore, *, identity: str, duration: float, clock: Clock) -> None:
-        """Know nothing yet.
+        """Start without any observation.
 
         Args:
-            store: where the object lies.
-            identity: who this process is; another after each start.
-            duration: seconds others are to wait, in the record rounded up to whole ones.
-            clock: the time.
+            store: storage of the Lease object.
+            identity: identity of this process; different after each start.
+            duration: seconds for which others have to wait, rounded up to whole seconds in the
+                record.
+            clock: the clock.
         """
         self._store = store
         self._identity = identity
@@ -68,29 +69,29 @@ class KubernetesLease:
 
     @property
     def opens_at(self) -> float | None:
-        """When the claim last seen runs out, unless it is renewed."""
+        """Time at which the last observed claim runs out, unless it is renewed."""
         if _holder(self._seen) in ("", self._identity):
             return None
         return self._seen_at + max(self._duration, _duration(self._seen))
 
     async def acquire_or_renew(self) -> bool:
-        """Write this identity into the object, when that is allowed.
+        """Write this identity into the Lease, if that is allowed.
 
         Raises:
-            LeaseError: the API server cannot be asked, or another writes all the time.
+            LockError: the API server cannot be reached, or others keep writing.
         """
         for _ in range(_TRIES):
             try:
                 return await self._attempt()
             except ConflictError:
                 continue
-        raise LeaseError("others keep writing the Lease")  # which says nothing about who holds it
+        raise LeaseError("others keep writing the Lease")  # the holder is unknown
 
     async def release(self) -> None:
-        """Take this identity out of the object.
+        """Remove this identity from the Lease.
 
         Raises:
-            LeaseError: the API server cannot be asked.
+            LockError: the API server cannot be reached.
         """
         for _ in range(_TRIES):
             found = await self._store.read()
@@ -111,7 +112,7 @@ class KubernetesLease:
             self._observe(_spec(found))
         opens_at = self.opens_at
         if opens_at is not None and self._clock.now() < opens_at:
-            # This holds for an object that is gone as well: its holder may not know that yet.
+            # This applies to a deleted Lease as well: its holder may not know that yet.
             return False
         claim = self._claim(_spec(found or {}))
         if found is None:
@@ -126,7 +127,7 @@ class KubernetesLease:
             self._seen, self._seen_at = spec, self._clock.now()
 
     def _claim(self, spec: Mapping[str, Any]) -> Json:
-        """A spec with this holder; keys that are not ours stay."""
+        """Build a spec with this holder; other keys of the spec stay."""
         now = _micro_time(self._clock.wall())
         renewed = {
             "holderIdentity": self._identity,
@@ -152,7 +153,7 @@ def _holder(spec: Mapping[str, Any]) -> str:
 
 
 def _duration(spec: Mapping[str, Any]) -> float:
-    """How long the holder wants others to wait; it may have been set up otherwise than we."""
+    """Return the seconds that the holder asks others to wait; its settings may differ from ours."""
     return float(_whole(spec.get("leaseDurationSeconds")))
 
 
@@ -161,5 +162,5 @@ def _whole(value: object) -> int:
 
 
 def _micro_time(wall: float) -> str:
-    """The one spelling the API server takes: six digits of a second, even when they are 0."""
+    """Format a time for the API server, which requires six digits of a second."""
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""What Kubernetes puts into a pod: where the API server is, who the pod is, and for whom."""
+"""Service account of a pod: API server, namespace and identity."""
 
 import os
 import secrets
@@ -10,14 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """The environment and the mounted files of a pod."""
+    """Environment and mounted files of a pod."""
 
     folder: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
     @property
     def in_cluster(self) -> bool:
-        """Whether this process runs in a pod."""
+        """True if this process runs in a pod."""
         return bool(self.environment.get("KUBERNETES_SERVICE_HOST"))
 
     @property
@@ -29,6 +29,6 @@ class ServiceAccount:
             return None
 
     def identity(self) -> str:
-        """The name of the pod or machine, and something that no other start of it has."""
+        """Make an identity from the name of the pod or machine and a random part for each start."""
         name = self.environment.get("POD_NAME") or socket.gethostname()
         return f"{name}_{secrets.token_hex(4)}"

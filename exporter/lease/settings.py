@@ -1,4 +1,4 @@
-"""What may be set about the lease."""
+"""Settings of the leader election."""
 
 from typing import Literal
 
@@ -9,24 +9,24 @@ from slos.schema.units import Duration
 
 
 class LeaseSettings(Section):
-    """Which of several probers sends."""
+    """Settings of the leader election between several probers."""
 
     kind: Literal["auto", "kubernetes", "file", "none"] = "auto"
-    """What decides. Default auto: a Kubernetes Lease within a cluster, a locked file elsewhere.
+    """The kind of lock. Default auto: a Kubernetes Lease within a cluster, a locked file elsewhere.
     `file` serves processes that share a local volume; with `none` this prober always sends."""
     name: DnsLabel = "slo-probe"
-    """The name of the Lease. Default slo-probe: probers that shall send independently of each
-    other need a name each. The locked file lies beside the journal and is named after it."""
+    """The name of the Lease. Default slo-probe: probers that send independently of each other need
+    a name each. The locked file lies beside the journal and is named after it."""
     namespace: DnsLabel | None = None
-    """Where the Lease is. Default: the namespace of the pod."""
+    """Namespace of the Lease. Default: the namespace of the pod."""
     duration: Length = Duration.of(seconds=15)
-    """How long a holder that says nothing keeps the others waiting. Default 15s, as in
-    Kubernetes' own components: with `retry` on top, the longest break when a holder dies."""
+    """Time that the others wait for a holder that does not renew. Default 15s, as in Kubernetes'
+    own components: with `retry` added, the longest gap when a holder dies."""
     renew_deadline: Length = Duration.of(seconds=10)
-    """How long a holder that cannot renew goes on sending. Default 10s: what lies between it
-    and `duration` is for events on their way and for clocks that run at different speeds."""
+    """Time for which a holder that cannot renew goes on sending. Default 10s: the difference to
+    `duration` allows for events in flight and for clocks that run at different speeds."""
     retry: Length = Duration.of(seconds=2)
-    """Time between two attempts to hold or renew. Default 2s."""
+    """Time between two attempts to acquire or renew. Default 2s."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "LeaseSettings":

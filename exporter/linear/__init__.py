@@ -1,6 +1,6 @@
-"""What the prober needs of Linear: find the issues of its runs, and archive them.
+"""Linear, as the prober uses it: find the issues of its runs, and archive them.
 
-`client.linear_client` opens the way there, `watch.Watch` keeps the open questions about runs.
-Nothing here loops or sleeps between two attempts: whoever calls decides when to ask again. No
-issue is ever created or changed otherwise.
+`open_linear_client` opens a client, `IssuePoller` keeps the open queries about runs. Nothing here
+loops or sleeps between two attempts; the caller decides when to ask again. Issues are only
+archived, never created or edited.
 """

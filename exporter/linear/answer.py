@@ -1,7 +1,7 @@
-"""What one HTTP reply of Linear says: data, or a fault from the closed set. Pure.
+"""Responses of Linear's API, parsed to data or to an error kind. Pure.
 
-The body decides before the status: Linear sends a refused rate as 400, and an issue that is
-not there as 200 with `errors`.
+The body is read before the status: Linear sends a rate limit error as 400, and an issue that does
+not exist as 200 with `errors`.
 """
 
 import json
@@ -43,30 +43,30 @@ _EPOCH_MILLISECONDS = 1e11
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of one request."""
+    """Result of one request."""
 
     data: dict[str, Any] = field(default_factory=dict, repr=False)
     fault: LinearFault | None = None
     reason: str = ""
-    """The fault in our own words; never text from outside."""
+    """The error in our own words; never text from outside."""
     wait: float | None = None
-    """Seconds the reply asks to stay away; None when it does not say."""
+    """Seconds to wait, as asked for by the response; None when it does not ask."""
     refused: bool = False
-    """Linear is well and refuses this one question; others may fare better."""
+    """True if Linear works and refuses only this request; others may succeed."""
     not_found: bool = False
-    """It is refused because the thing it is about does not exist."""
+    """True if the request is refused because its object does not exist."""
     about: str = ""
-    """The part of the question that it is refused for; empty when the reply does not say."""
+    """Part of the request that was refused; empty when the response does not say."""
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -> Answer:
-    """Read a reply.
+    """Parse a response.
 
     Args:
-        status: its HTTP status.
-        headers: its headers, whatever their case.
-        body: its body.
-        wall: our wall clock, for times in headers when the reply has no `Date` itself.
+        status: HTTP status.
+        headers: headers, in any case.
+        body: the body.
+        wall: our wall clock, for times in headers when the response has no `Date`.
     """
     content = _object(body) or {}
     if content.get("errors"):
@@ -82,18 +82,18 @@ def read(status: int, headers: Mapping[str, str], body: bytes, *, wall: float) -
 
 
 def date(headers: Mapping[str, str]) -> float | None:
-    """The `Date` of a reply in seconds since 1970, if it has a readable one."""
+    """Parse the `Date` of a response as seconds since 1970; None if absent or not readable."""
     return _http_date(_lower(headers).get("date", ""))
 
 
 def told_to_wait(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds a refusal asks to stay away: `Retry-After`, else the reset of a used-up limit.
+    """Parse the seconds to wait: `Retry-After`, else the reset of an exhausted limit.
 
-    A reset is a moment on the sender's clock (Linear: milliseconds since 1970; seconds are
-    read as well) or a number of seconds from now.
+    A reset is a time on the sender's clock (Linear: milliseconds since 1970; seconds are read as
+    well) or a number of seconds from now.
 
     Args:
-        headers: of the reply.
+        headers: of the response.
         now: seconds since 1970 on the sender's clock.
     """
     known = _lower(headers)
@@ -109,7 +109,7 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _reset(headers: Mapping[str, str], limit: str, now: float) -> float | None:
-    """Seconds until a limit resets, unless there is something left of it."""
+    """Parse the seconds until an exhausted limit resets; None if the limit is not exhausted."""
     if headers.get(f"x-ratelimit-{limit}-remaining", "0").strip() != "0":
         return None
     return _seconds(headers.get(f"x-ratelimit-{limit}-reset", ""), now)
@@ -144,7 +144,7 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _of_errors(errors: object, status: int) -> Answer:
-    """What a list of errors stands for; the first that is known decides."""
+    """Classify a list of errors by the first known one."""
     reason = f"refused with HTTP {status}"
     described = [e for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
     known = (said for error in described if (said := _of_error(error, reason)))
@@ -159,7 +159,7 @@ def _of_errors(errors: object, status: int) -> Answer:
 
 
 def _of_error(error: Mapping[str, Any], reason: str) -> Answer | None:
-    """What an error stands for, if it is one of those we know."""
+    """Classify an error; None if it is unknown."""
     about = _about(error)
     if str(error.get("message", "")).lower().startswith(_NOT_FOUND):
         fault = LinearFault.BAD_ANSWER
@@ -172,13 +172,13 @@ def _of_error(error: Mapping[str, Any], reason: str) -> Answer | None:
 
 
 def _about(error: Mapping[str, Any]) -> str:
-    """The part of the question that an error is about: the first step of its path."""
+    """Return the part of the request that an error is about: the first step of its path."""
     path = error.get("path")
     return path[0] if isinstance(path, list) and path and isinstance(path[0], str) else ""
 
 
 def _words(extensions: object) -> list[str]:
-    """What an error is called."""
+    """List the code and the type of an error."""
     if not isinstance(extensions, dict):
         return []
     return [str(extensions.get(name)) for name in ("code", "type")]

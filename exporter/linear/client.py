@@ -1,8 +1,8 @@
-"""Linear as the prober uses it: find the issues of runs, archive them, find what was left.
+"""Linear client: find the issues of runs, archive them, list orphans.
 
-Requests keep to our own rate limit by waiting for their turn. After a fault Linear is left
-alone for a while (`gate`); a call in that time fails at once instead of waiting, so nobody
-hangs for the hour that Linear may ask for, and the caller's own rhythm is the retry.
+Requests wait for the rate limiter. After an error the circuit breaker stops requests for a while. A
+call during that time fails at once instead of waiting, so nothing hangs for the hour that Linear
+may ask for, and the caller's own interval is the retry.
 """
 
 import contextlib
@@ -25,14 +25,14 @@ from exporter.linear.settings import LinearSettings
 from exporter.linear.transport import Transport, session
 
 _MARGIN = 60.0
-"""Seconds before the oldest run that are searched as well, so that the first question needs
-no repetition merely because two clocks differ by a little."""
+"""Seconds before the oldest run that are searched as well, so that a small difference of two clocks
+does not require a second search."""
 _MOST_PAGES = 200
-"""Pages of one search; at 250 issues each that is more than a workspace should ever hold."""
+"""Maximum pages of one search; at 250 issues each that is more than a workspace should hold."""
 
 
 class LinearClient:
-    """One workspace, reached with one key."""
+    """Client of one workspace, with one key."""
 
     def __init__(self, transport: Transport, *, gate: Gate, pace: Pace, page_size: int) -> None:
         self._transport = transport
@@ -42,33 +42,35 @@ class LinearClient:
 
     @property
     def fault(self) -> LinearFault | None:
-        """What the last request failed with; None when it did not."""
+        """Error kind of the last request; None when it succeeded."""
         return self._gate.fault
 
     def wall(self) -> float:
-        """Seconds since 1970 on the clock that slots are counted on."""
+        """Return seconds since 1970 on the clock that slots are counted on."""
         return self._transport.wall()
 
     async def find(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
-        """The issues of runs, archived ones included, oldest first; runs without any are absent.
+        """Find the issues of runs, oldest first and archived ones included.
+
+        Runs without issues are absent.
 
         Args:
-            ids: the runs.
-            since: seconds since 1970 on our clock, before which none of them was sent.
+            ids: ids of the runs.
+            since: seconds since 1970 on our clock, before which none of the runs was sent.
 
         Raises:
-            LinearError: Linear did not answer all of it.
+            LinearError: the search failed or is incomplete.
         """
         wanted = set(ids)
         if not wanted:
             return {}
-        # A reply without a `Date` says nothing of Linear's clock, which then counts as right.
+        # Without a `Date` in a response Linear's clock counts as right.
         asked = since + self._transport.skew.offset - _MARGIN
         issues = await self._search(ours(since=asked), archived=True)
         skew = self._transport.skew
         earliest = since + skew.offset - skew.uncertainty
         if math.isfinite(earliest) and earliest < asked:
-            # Linear's clock is further behind than was known: some may have been left out.
+            # Linear's clock is further behind than was known: issues may be missing.
             issues = await self._search(ours(since=earliest), archived=True)
         found: dict[str, list[Issue]] = {}
         for issue in sorted(issues, key=lambda issue: (issue.created_at, issue.id)):
@@ -77,11 +79,11 @@ class LinearClient:
         return found
 
     async def archive(self, ids: Iterable[str]) -> list[str]:
-        """Archive issues, several in one request; gives those that may still be open.
+        """Archive issues, several in one request; return those that may still be open.
 
-        One that is archived already, or is not there, is done. A failure does not end it: what
-        was refused for one issue may be granted for the next, and while Linear is left alone the
-        rest fails at once and costs nothing.
+        An issue that is archived already, or does not exist, counts as archived. An error does not
+        end the loop: another request may succeed, and while the circuit breaker is open the rest
+        fails at once.
         """
         wanted, failed = list(dict.fromkeys(ids)), list[str]()
         for first in range(0, len(wanted), ARCHIVED_AT_ONCE):
@@ -89,7 +91,10 @@ class LinearClient:
         return failed
 
     async def _archive(self, ids: Sequence[str]) -> Sequence[str]:
-        """Archive issues in one request; a refusal of one ends all, so the rest is asked again."""
+        """Archive issues in one request.
+
+        If one of them is refused all fail, so the others are sent again.
+        """
         if not ids:
             return ids
         named = {f"issue{number}": each for number, each in enumerate(ids)}
@@ -103,7 +108,7 @@ class LinearClient:
                 self._gate.refused(LinearFault.BAD_ANSWER)
             return failed
         refused = named.get(answer.about, ids[0] if len(ids) == 1 else None)
-        if refused is None:  # it does not say which, so each is asked for by itself
+        if refused is None:  # the refused issue is unknown, so each is sent by itself
             return [left for each in ids for left in await self._archive([each])]
         rest = await self._archive([each for each in ids if each != refused])
         if answer.not_found:
@@ -112,13 +117,13 @@ class LinearClient:
         return [refused, *rest]
 
     async def orphans(self, older_than: float) -> list[Issue]:
-        """Issues of any run of ours that are still open, oldest first.
+        """List the open issues of any synthetic run, oldest first.
 
         Args:
-            older_than: seconds since 1970 on our clock; those created later are left out.
+            older_than: seconds since 1970 on our clock; issues created later are left out.
 
         Raises:
-            LinearError: Linear did not answer all of it.
+            LinearError: the search failed or is incomplete.
         """
         # Linear's clock may only be known after the reply, so the age is judged here.
         issues = await self._search(ours(), archived=False)
@@ -126,7 +131,7 @@ class LinearClient:
         return sorted(left, key=lambda issue: (issue.created_at, issue.id))
 
     async def _search(self, wanted: Mapping[str, Any], *, archived: bool) -> list[Issue]:
-        """All pages of a search. An issue that two pages show is one issue."""
+        """Fetch all pages of a search; an issue on two pages is returned once."""
         found: dict[str, Issue] = {}
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
@@ -151,14 +156,14 @@ class LinearClient:
         raise self._gate.shut(LinearFault.BAD_ANSWER, reason)
 
     async def _ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
-        """An answer, which may refuse this one question.
+        """Send a query; the response may refuse this one request.
 
         Raises:
-            LinearError: anything else went wrong.
+            LinearError: any other error.
         """
         self._gate.enter()
         await self._pace.turn()
-        self._gate.enter()  # it may have closed while we waited
+        self._gate.enter()  # it may have opened meanwhile
         answer = await self._transport.send(query, variables)
         if answer.fault is not None and not answer.refused:
             raise self._gate.shut(answer.fault, answer.reason, wait=answer.wait)
@@ -181,14 +186,14 @@ async def linear_client(
     failed: Callable[[LinearFault], None],
     jitter: Callable[[], float] = random.random,
 ) -> AsyncIterator[LinearClient]:
-    """A client, for as long as the block runs.
+    """Open a client for the time of a block.
 
     Args:
-        settings: where and how.
-        read_key: gives the key, e.g. `partial(read_key, settings, folder=...)`.
-        clock: the same that slots are counted on.
-        failed: hears of the fault of every request that failed.
-        jitter: a random number from 0 up to 1, each time it is called.
+        settings: settings of the client.
+        read_key: returns the key, e.g. `partial(read_key, settings, folder=...)`.
+        clock: the clock that slots are counted on.
+        on_error: called with the error kind of every failed request.
+        jitter: returns a random number from 0 up to 1.
 
     Raises:
         LinearKeyError: there is no key.

@@ -1,27 +1,27 @@
-"""The ways an answer of Linear can fail to come: a closed set, fit for a label."""
+"""Error kinds of the Linear client; a closed set, used as label values."""
 
 from enum import StrEnum
 
 
 class LinearFault(StrEnum):
-    """Why Linear could not be asked."""
+    """Kinds of Linear errors."""
 
     UNREACHABLE = "unreachable"
-    """No HTTP reply: refused, cut off, too slow."""
+    """No HTTP response: connection refused, cut or too slow."""
     UNAUTHORIZED = "unauthorized"
-    """The key was refused, or may not do this."""
+    """The key was refused, or lacks a permission."""
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
-    """Linear says that it failed itself."""
+    """Linear reports an error of its own."""
     BAD_ANSWER = "bad_answer"
-    """Something else came back: a refused query, a redirect, a page instead of JSON."""
+    """Any other response: a refused query, a redirect, a page instead of JSON."""
 
 
 class LinearError(Exception):
-    """Linear did not answer the question.
+    """Failed request to Linear.
 
-    The text is made of our own words and figures alone. What the other side wrote, and what
-    the HTTP library knows of the request, may hold the key.
+    The text consists of our own words and numbers. Texts of the server, and of the HTTP library
+    about the request, may hold the key.
     """
 
     def __init__(self, fault: LinearFault, reason: str, *, wait: float = 0.0) -> None:
@@ -29,4 +29,4 @@ class LinearError(Exception):
         self.fault = fault
         self.reason = reason
         self.wait = wait
-        """Seconds until asking again can have an effect."""
+        """Seconds until another request can succeed."""

@@ -1,4 +1,4 @@
-"""When Linear may be asked again: closed after a fault, for as long as that fault deserves."""
+"""Circuit breaker: no requests for some time after an error, depending on the error kind."""
 
 import logging
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from exporter.clock import Clock
 from exporter.linear.fault import LinearError, LinearFault
 
 UNAUTHORIZED_WAIT = 300.0
-"""Seconds after a refused key: a person has to change it, and twelve attempts an hour find
-out soon enough that somebody did."""
+"""Seconds after a refused key: a person has to replace it, and twelve attempts an hour are enough
+to notice that."""
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 300.0
 _log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Lets requests through, or refuses them at once with the fault that closed it."""
+    """Circuit breaker: passes requests, or fails them at once with the error that opened it."""
 
     def __init__(
         self, backoff: Backoff, *, clock: Clock, failed: Callable[[LinearFault], None]
@@ -30,21 +30,24 @@ class Gate:
 
     @property
     def fault(self) -> LinearFault | None:
-        """What the last request failed with; None when it did not."""
+        """Error kind of the last request; None when it succeeded."""
         return self._fault
 
     def enter(self) -> None:
-        """Ask for permission.
+        """Check that a request may be sent.
 
         Raises:
-            LinearError: it is too early; nothing was sent.
+            LinearError: the circuit is open; nothing was sent.
         """
         wait = self._closed_until - self._clock.now()
         if self._fault is not None and wait > 0:
             raise LinearError(self._fault, f"{self._reason}, not asked again yet", wait=wait)
 
     def opened(self) -> None:
-        """A request was answered. One sent before the gate was shut does not open it."""
+        """Record a successful response.
+
+        A response to a request from before the circuit opened does not close it.
+        """
         if self._fault is not None:
             if self._clock.now() < self._closed_until:
                 return
@@ -53,12 +56,14 @@ class Gate:
         self._backoff.succeeded()
 
     def shut(self, fault: LinearFault, reason: str, *, wait: float | None = None) -> LinearError:
-        """A request failed in a way that others would, too; gives the error to raise.
+        """Record an error that affects all requests; return the error to raise.
+
+        The circuit opens.
 
         Args:
-            fault: in which way.
-            reason: in our own words.
-            wait: seconds the reply asked to stay away, if it did.
+            kind: the error kind.
+            reason: the reason in our own words.
+            retry_after: seconds to wait, as asked for by the response; None when it did not ask.
         """
         wait = self._wait(fault, wait)
         self._closed_until = max(self._closed_until, self._clock.now() + wait)
@@ -69,7 +74,7 @@ class Gate:
         return LinearError(fault, reason, wait=wait)
 
     def refused(self, fault: LinearFault) -> None:
-        """One question was refused, which says nothing of others."""
+        """Record that one request was refused, which does not affect others."""
         self._failed(fault)
 
     def _wait(self, fault: LinearFault, told: float | None) -> float:

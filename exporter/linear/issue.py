@@ -1,4 +1,4 @@
-"""An issue that agent-sre opened for one of our runs, read out of Linear's JSON. Pure."""
+"""Issues that agent-sre opened for synthetic runs, parsed from Linear's JSON. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from exporter.events import ALERT_NAME
 from exporter.linear.skew import Skew
 
 MARKER = "slo-probe-"
-"""What the description of every issue of ours holds."""
+"""Text in the description of every issue of a synthetic run."""
 _ID = re.compile(rf"(?<![\w-]){MARKER}[0-9a-f]{{32}}(?![\w-])")
 _LINE = re.compile(rf"Correlation ID[^\w\n]*({_ID.pattern})")
 
 
 class Kind(StrEnum):
-    """What an issue is about, told by its title."""
+    """Kinds of issues, recognised by their title."""
 
     ALERT = "alert"
     """Opened for every fired event; a second one for the same run is a duplicate."""
     REMEDIATION_FAILED = "remediation_failed"
-    """Opened when the function reported, or was, an error."""
+    """Opened when the function reported an error or failed."""
 
 
 _PREFIXES = {"[Alert] ": Kind.ALERT, "[Remediation Failed] ": Kind.REMEDIATION_FAILED}
@@ -30,7 +30,7 @@ _PREFIXES = {"[Alert] ": Kind.ALERT, "[Remediation Failed] ": Kind.REMEDIATION_F
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One issue of one run."""
+    """Issue of a synthetic run."""
 
     id: str
     run_id: str
@@ -40,11 +40,11 @@ class Issue:
     """Seconds since 1970 on Linear's clock."""
     archived: bool
     skew: Skew
-    """Of Linear's clock against ours, as known when the issue was read."""
+    """Offset of Linear's clock against ours, as known when the issue was read."""
 
     @property
     def created_here(self) -> float:
-        """When it was created, on our clock."""
+        """Time of creation, on our clock."""
         return self.created_at - self.skew.offset
 
 
@@ -53,17 +53,17 @@ class Page:
     """One page of a search."""
 
     issues: list[Issue]
-    """Those that are ours."""
+    """Issues of synthetic runs."""
     following: str | None
-    """The cursor of the next page, if there is one."""
+    """Cursor of the next page, if there is one."""
 
 
 def read_page(data: Mapping[str, Any], skew: Skew) -> Page:
-    """The page in the data of an answer.
+    """Parse the page in the data of a response.
 
     Raises:
-        ValueError: it is not what was asked for. A page that says there are more, but not
-            where, is an error too: taken for the last one, it would hide issues.
+        ValueError: it is not a page of issues. A page that reports more pages without a cursor is
+            an error too: taken for the last one, it would hide issues.
     """
     try:
         page = data["issues"]
@@ -76,10 +76,10 @@ def read_page(data: Mapping[str, Any], skew: Skew) -> Page:
 
 
 def read_issue(node: dict[str, Any], skew: Skew) -> Issue | None:
-    """The issue of a node, or None when agent-sre did not open it for a run of ours.
+    """Parse the issue of a node; None when agent-sre did not open it for a synthetic run.
 
     Raises:
-        ValueError: the node is not what was asked for.
+        ValueError: the node is not an issue with the queried fields.
     """
     title = _text(node, "title")
     created = datetime.fromisoformat(_text(node, "createdAt"))
@@ -95,11 +95,12 @@ def read_issue(node: dict[str, Any], skew: Skew) -> Issue | None:
 
 
 def run_of(title: str, description: str) -> str | None:
-    """The run an issue belongs to, or None when that is not certain.
+    """Find the run that an issue belongs to; None when that is not certain.
 
-    The correlation line decides; the last one, as agent-sre writes it last. A converter on
-    the way replaces the event id, and then the line holds another id: the alert's own text
-    still names the run, and is believed when the alert is the synthetic one and names one run.
+    The correlation line decides, and of several the last one, as agent-sre writes it last. A
+    converter on the way replaces the event id, and then the line holds another id. The alert's own
+    text still holds the run id then; it is used when the alert is the synthetic one and names
+    exactly one run.
     """
     lines: list[str] = _LINE.findall(description)
     if lines:

@@ -1,7 +1,7 @@
-"""Our own rate limit: never more than so many requests in any hour.
+"""Rate limiter: a maximum number of requests in any hour.
 
-Own code, as a library's bucket cannot be run on a clock that tests turn, and lets twice its
-limit pass in the hour that begins with a full bucket.
+This is own code: a library's token bucket cannot run on a test clock, and lets twice its limit pass
+in the hour that begins with a full bucket.
 """
 
 from exporter.clock import Clock
@@ -11,7 +11,7 @@ _SHARE_AT_ONCE = 10
 
 
 class Pace:
-    """Turns in the order of asking: a tenth of the limit at once, the rest evenly spread."""
+    """Rate limiter in order of arrival: a tenth of the limit at once, the rest evenly spread."""
 
     def __init__(self, per_hour: int, *, clock: Clock) -> None:
         if per_hour < _SHARE_AT_ONCE:
@@ -21,10 +21,13 @@ class Pace:
         self._spacing = _HOUR / (per_hour - at_once)
         self._slack = (at_once - 1) * self._spacing
         self._due = clock.now()
-        """When the next turn would come, were all turns evenly spread."""
+        """Time of the next request, if all requests were evenly spread."""
 
     async def turn(self) -> None:
-        """Wait for the next turn. One that is given up while waiting is lost, not passed on."""
+        """Wait until the next request may be sent.
+
+        A wait that is cancelled still uses up its request.
+        """
         now = self._clock.now()
         self._due = max(self._due, now)
         wait = self._due - self._slack - now

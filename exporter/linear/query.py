@@ -1,10 +1,10 @@
-"""The GraphQL that is sent to Linear. Pure.
+"""GraphQL queries and mutations that are sent to Linear. Pure.
 
-One question finds the issues of all runs at once: everything that holds our marker and was
-created since the oldest open run, told apart by id on our side. A filter that names each id
-would grow with the runs, scan all descriptions once per id, and split into several requests;
-`searchIssues` takes one term and is limited to 30 calls a minute. What is left over of ours is
-archived soon, so one page holds it all unless hundreds of runs are open.
+One query finds the issues of all runs: everything that holds the marker and was created since the
+oldest open run; the run ids are matched on our side. A filter that names each id would grow with
+the runs, scan all descriptions once per id, and need several requests; `searchIssues` takes one
+term and is limited to 30 calls a minute. Leftovers are archived soon, so one page holds everything
+unless hundreds of runs are open.
 """
 
 from collections.abc import Iterable
@@ -21,15 +21,15 @@ query SloProbeIssues($filter: IssueFilter!, $first: Int!, $after: String, $archi
   }
 }"""
 ARCHIVED_AT_ONCE = 10
-"""Issues in one request: an archived issue costs Linear up to half a second, one after the other,
-and all of them have to be done within the timeout of a request."""
+"""Issues in one request: archiving an issue costs Linear up to half a second, one after the other,
+and all of them must be done within the timeout of a request."""
 
 
 def ours(*, since: float | None = None) -> dict[str, Any]:
-    """The `IssueFilter` for issues that hold our marker.
+    """Build the `IssueFilter` for issues that hold the marker.
 
     Args:
-        since: seconds since 1970 on Linear's clock; the time of creation must not be before.
+        since: earliest time of creation, in seconds since 1970 on Linear's clock.
     """
     wanted: dict[str, Any] = {"description": {"contains": MARKER}}
     if since is not None:
@@ -39,10 +39,10 @@ def ours(*, since: float | None = None) -> dict[str, Any]:
 
 
 def archiving(names: Iterable[str]) -> str:
-    """The mutation that archives issues, each under a name of its own.
+    """Build the mutation that archives issues, each under an alias of its own.
 
     Args:
-        names: of the answers, and of the variables that hold the issues.
+        aliases: names of the results, and of the variables that hold the issue ids.
     """
     names = list(names)
     variables = ", ".join(f"${name}: String!" for name in names)

@@ -1,4 +1,4 @@
-"""Settings of Linear, and the key, which no setting ever holds."""
+"""Settings of the Linear client. No setting holds the API key itself."""
 
 import os
 import re
@@ -12,56 +12,56 @@ from exporter.fields import Length, Section, Url
 from slos.schema.units import Duration
 
 MAX_PAGE_SIZE = 250
-"""Linear refuses a larger `first`."""
+"""Maximum of `first` that Linear accepts."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _LONGEST_KEY = 4096
 _KEY_PREFIX = "lin_"
 
 
 class LinearKeyError(Exception):
-    """There is no usable key where the settings say; the text never holds what is there."""
+    """Missing or unusable API key; the text never holds the content of its place."""
 
 
 def _no_key(value: str) -> str:
-    """Refuse a key where the place of a key belongs, without repeating it."""
+    """Refuse a key in the place of its file or variable, without repeating it."""
     if value.startswith(_KEY_PREFIX):
         raise ValueError("this looks like a key itself; name the file or variable that holds it")
     return value
 
 
 def _variable(value: str) -> str:
-    if not _VARIABLE.fullmatch(value):  # not shown: it may be a key that went astray
+    if not _VARIABLE.fullmatch(value):  # not shown: it may be a key in the wrong place
         raise ValueError("this is no environment variable's name; write it like LINEAR_API_KEY")
     return value
 
 
 class LinearSettings(Section):
-    """Where Linear is, and how hard it may be asked."""
+    """Settings of the Linear client: endpoint, key and rate limit."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: Url = "https://api.linear.app/graphql"
     """The GraphQL endpoint. Default https://api.linear.app/graphql."""
     key_file: Annotated[str, AfterValidator(_no_key)] | None = Field(default=None, min_length=1)
-    """The file with the API key, relative to the configuration. Exactly one of this and
-    `key_env`. It is read again when Linear refuses the key, so a rotated one is taken up."""
+    """The file with the API key, relative to the configuration. Exactly one of this and `key_env`
+    is set. It is read again when Linear refuses the key, so that a rotated key takes effect."""
     key_env: Annotated[str, AfterValidator(_variable)] | None = None
     """The environment variable with the API key."""
     requests_per_hour: int = Field(default=600, ge=10, le=1_000_000)
-    """Requests in any hour, over all uses. Default 600: Linear allows 2,500 an hour (fewer in
-    small workspaces) and counts all keys of one user together; agent-sre, which may share
-    that user, must never be refused an issue because of the prober. It is one every 6 s."""
+    """Maximum requests in any hour, over all uses. Default 600: Linear allows 2,500 an hour (fewer
+    in small workspaces) and counts all keys of one user together; agent-sre, which may share that
+    user, must never be refused an issue because of the prober. It is one every 6 s."""
     timeout: Length = Duration.of(seconds=10)
     """Time for one request. Default 10s."""
     page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
-    """Issues per request. Default 250, the most Linear allows: requests are what is scarce,
-    and even by Linear's own formula, which exaggerates, a full page is less than a tenth of
-    the 10,000 points that one query may cost."""
+    """Issues per request. Default 250, the maximum at Linear: the number of requests is the scarce
+    resource, and even by Linear's own formula, which exaggerates, a full page costs less than a
+    tenth of the 10,000 points that one query may cost."""
 
     @model_validator(mode="before")
     @classmethod
     def _is_a_mapping(cls, value: object) -> object:
-        """Refuse a key in place of the section, without repeating it."""
+        """Refuse a key in the place of the section, without repeating it."""
         if isinstance(value, str):
             raise ValueError("expected keys like key_file, not text; name the file of the key")  # noqa: TRY004 - pydantic takes a ValueError
         return value
@@ -79,15 +79,15 @@ class LinearSettings(Section):
 def read_key(
     settings: LinearSettings, *, folder: Path, environ: Mapping[str, str] | None = None
 ) -> SecretStr:
-    """The key, fresh from its place.
+    """Read the key from its file or environment variable.
 
     Args:
-        settings: which place that is.
-        folder: where a relative `key_file` starts.
-        environ: the environment; the process's own when None.
+        settings: settings that name the file or the variable.
+        folder: folder that a relative `key_file` starts from.
+        environ: the environment; that of this process when None.
 
     Raises:
-        LinearKeyError: nothing is there, or nothing that can be sent as a key.
+        LinearKeyError: there is no key, or none that can be sent.
     """
     if settings.key_env is not None:
         where = f"environment variable {settings.key_env}"

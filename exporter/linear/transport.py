@@ -1,4 +1,4 @@
-"""One request to Linear over HTTP, and what it tells of Linear's clock."""
+"""HTTP transport of the Linear client; it also measures the clock skew."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,12 +16,15 @@ from exporter.linear.settings import LinearKeyError, LinearSettings
 from exporter.linear.skew import Skew, SkewEstimate
 
 _LARGEST = 32 * 1024 * 1024
-"""Bytes of a reply that are read: 250 issues of the longest kind are a tenth of it."""
+"""Bytes of a response that are read: 250 issues of the longest kind are a tenth of it."""
 _BLOCK = 65_536
 
 
 def session() -> aiohttp.ClientSession:
-    """A client for Linear alone; it keeps its connection, but neither cookies nor the key."""
+    """Open an HTTP session for Linear alone.
+
+    It keeps its connection, but neither cookies nor the key.
+    """
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
@@ -37,7 +40,7 @@ class _Raw:
 
 
 class Transport:
-    """Sends one question at a time; whatever goes wrong is part of the answer."""
+    """HTTP transport; every error is part of the returned response."""
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class Transport:
         """Read the key.
 
         Raises:
-            LinearKeyError: there is none.
+            LinearKeyError: there is no key.
         """
         self._url = settings.url
         self._timeout = float(settings.timeout.seconds)
@@ -63,15 +66,18 @@ class Transport:
 
     @property
     def skew(self) -> Skew:
-        """What is known of Linear's clock."""
+        """Estimated skew of Linear's clock."""
         return self._skew.current
 
     def wall(self) -> float:
-        """Seconds since 1970 on our clock; it goes on evenly when the machine's is set."""
+        """Return seconds since 1970 on our clock.
+
+        Changes of the machine's clock do not affect it.
+        """
         return self._clock.now() + self._offset
 
     async def send(self, query: str, variables: Mapping[str, Any]) -> Answer:
-        """Ask once. The key is read again after it was refused."""
+        """Send one request. The key is read again after it was refused."""
         if self._key is None:
             try:
                 self._key = self._read_key()
@@ -91,10 +97,10 @@ class Transport:
         return said
 
     async def _exchange(self, key: SecretStr, question: dict[str, Any]) -> _Raw | str:
-        """The reply, or in a few words why there is none.
+        """Post a request; return the response, or the reason for its absence in a few words.
 
-        Errors of the HTTP library end here: some of them hold the headers of the request.
-        Redirects are not followed, as the key is for nobody else.
+        Exceptions of the HTTP library end here: some of them hold the headers of the request.
+        Redirects are not followed, as they would carry the key to another server.
         """
         headers = {"Authorization": key.get_secret_value()}
         try:
@@ -112,7 +118,7 @@ class Transport:
 
 
 async def _body(reply: aiohttp.ClientResponse) -> bytes:
-    """The body, or nothing of one that is too long to be meant."""
+    """Read the body; return an empty one when it is too long."""
     body = bytearray()
     async for block in reply.content.iter_chunked(_BLOCK):
         body += block

@@ -1,7 +1,7 @@
-"""Open questions to Linear: which run got which issue, and when.
+"""Poller of the open queries to Linear: the issues of each run, and their times.
 
-Each `poll` asks once for all of them. Every question gets exactly one finding; what turns up
-later is found by `LinearClient.orphans`.
+Each `poll` sends one search for all open queries. Every query gets exactly one outcome. Issues that
+appear later are found by `LinearClient.list_orphans`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,87 +14,87 @@ from exporter.linear.issue import Issue, Kind
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Did this run get its issue?"""
+    """Query for the issues of one run."""
 
     run_id: str
     sent: float
-    """Seconds since 1970 on our clock; when the event was meant to leave."""
+    """Intended send time of the event, in seconds since 1970 on our clock."""
     deadline: float
-    """Likewise; from when on an issue that is not there counts as never opened."""
+    """Time from which a missing issue counts as never opened, on the same clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """There is an issue, or several."""
+    """One or more issues of a run."""
 
     run_id: str
     issues: tuple[Issue, ...]
-    """All that were seen, oldest first."""
+    """All issues that were seen, oldest first."""
     seconds: float | None
-    """From the intended send to the creation of the first `[Alert]` issue, corrected by the
-    skew of the clocks and never negative; None when there are only issues of another kind."""
+    """Seconds from the intended send to the creation of the first `[Alert]` issue, corrected by the
+    clock skew and never negative; None when there are only issues of another kind."""
     uncertainty: float
-    """`seconds` is right within plus and minus this; infinite when the skew is unknown."""
+    """`seconds` is correct within plus and minus this; infinite when the skew is unknown."""
     clamped: bool
-    """The corrected time was negative, so `seconds` is zero and `uncertainty` reaches it."""
+    """True if the corrected time was negative: `seconds` is zero and `uncertainty` covers it."""
     duplicates: int
-    """`[Alert]` issues beyond the first."""
+    """Number of `[Alert]` issues beyond the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """A complete answer that was asked for after the deadline held no issue."""
+    """A complete search after the deadline found no issue."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Linear could not be asked after the deadline, which proves nothing."""
+    """Linear could not be searched after the deadline, which proves nothing."""
 
     run_id: str
     fault: LinearFault | None
-    """Why not; None when too many questions were open at once."""
+    """Kind of the error; None when too many queries were open at once."""
 
 
 Finding = Found | NotFound | Unknown
 
 
 class Source(Protocol):
-    """Where issues are looked for; `LinearClient` is one."""
+    """Source of issues; `LinearClient` is one."""
 
     def wall(self) -> float:
-        """Seconds since 1970 on our clock."""
+        """Return seconds since 1970 on our clock."""
 
     async def find(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
-        """The issues of runs; raises LinearError when not all can be known."""
+        """Find the issues of runs; raises LinearError when the result is incomplete."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A question and what is known so far."""
+    """Open query and the issues seen so far."""
 
     question: Question
     issues: dict[str, Issue] = field(default_factory=dict)
     alert_seen_at: float | None = None
 
     def learn(self, issues: Iterable[Issue], *, now: float) -> None:
-        """Take in what one answer showed."""
+        """Add the issues of one search."""
         self.issues |= {issue.id: issue for issue in issues}
         if self.alert_seen_at is None and any(i.kind is Kind.ALERT for i in self.issues.values()):
             self.alert_seen_at = now
 
 
 class Watch:
-    """The open questions.
+    """Poller of open queries.
 
     Args:
-        source: whom to ask.
-        linger: seconds a question stays open after its first `[Alert]` issue was seen, for
-            duplicates and for the issue about a failed remediation.
-        patience: seconds after its deadline that a question stays open while Linear cannot be
-            asked; then it is unknown.
-        limit: questions that may be open; one more makes the oldest unknown.
+        source: source of issues.
+        linger: seconds a query stays open after its first `[Alert]` issue was seen, for duplicates
+            and for the issue about a failed remediation.
+        patience: seconds after its deadline that a query stays open while Linear cannot be
+            searched; then its outcome is unknown.
+        limit: maximum number of open queries; one more makes the outcome of the oldest unknown.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class Watch:
         self._pushed_out: list[Finding] = []
 
     def __len__(self) -> int:
-        """How many questions are open."""
+        """Number of open queries."""
         return len(self._open)
 
     def ask(self, question: Question) -> None:
-        """Open a question; a run that has one keeps it."""
+        """Open a query; a run that has one keeps it."""
         self._open.setdefault(question.run_id, _Open(question))
         if len(self._open) > self._limit:
             oldest = next(iter(self._open))
@@ -120,7 +120,7 @@ class Watch:
             self._pushed_out.append(Unknown(oldest, None))
 
     async def poll(self) -> list[Finding]:
-        """Ask once; gives the findings there are by now, and closes their questions."""
+        """Search once; return the outcomes that are decided, and close their queries."""
         findings, self._pushed_out = self._pushed_out, []
         asked = list(self._open.values())
         if not asked:
@@ -135,7 +135,7 @@ class Watch:
         return findings
 
     async def _ask(self, asked: list[_Open], asked_at: float) -> LinearFault | None:
-        """Let every question learn what there is; gives why that was not possible."""
+        """Search for all open queries and add what was found; return the error kind, if any."""
         ids = [known.question.run_id for known in asked]
         try:
             found = await self._source.find(ids, since=min(k.question.sent for k in asked))
@@ -148,7 +148,7 @@ class Watch:
     def _finding(
         self, known: _Open, fault: LinearFault | None, *, asked_at: float, now: float
     ) -> Finding | None:
-        """What can be said of a question after an attempt to ask."""
+        """Decide the outcome of a query after a search; None while it stays open."""
         question = known.question
         found = _found(known)
         if known.alert_seen_at is not None:
@@ -162,7 +162,7 @@ class Watch:
 
 
 def _found(known: _Open) -> Found | None:
-    """What was found so far, if anything."""
+    """Build the outcome from the issues seen so far; None if there are none."""
     question = known.question
     issues = tuple(sorted(known.issues.values(), key=lambda issue: (issue.created_at, issue.id)))
     alerts = [issue for issue in issues if issue.kind is Kind.ALERT]

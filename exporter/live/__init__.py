@@ -1,6 +1,6 @@
-"""`make run`: the whole loop live on loopback, every component the true one.
+"""Demo of the whole loop on loopback (`make run`), with real components.
 
-Starts the agent-sre simulator, `slo-probe run`, a Prometheus that scrapes it and loads the
-built rules, and an Alertmanager; shows what they say; stops them all. It talks to them over
-HTTP only, as any user would.
+It starts the agent-sre simulator, `slo-probe run`, a Prometheus that scrapes it and loads the built
+rules, and an Alertmanager; it shows their state and stops them all. It uses their HTTP interfaces
+only.
 """

@@ -19,9 +19,9 @@ from slos.schema.targets import load_targets
 from slos.schema.units import Duration
 
 SPECS = Path(__file__).resolve().parents[2] / "slos"
-"""The specs that a run is about."""
+"""Folder of the specs that the demo uses."""
 _REFRESH = 1.0
-# Off a terminal there is no table to redraw; a line now and then shows that all is alive.
+# Without a terminal a line is printed at this interval instead of a table.
 _LINE_EVERY = 10.0
 
 
@@ -83,7 +83,7 @@ def _lines(
 
 
 def targets_of_specs() -> Mapping[Stage, Duration]:
-    """How long each stage may take, by the specs of this repository."""
+    """Load the target of each stage from the specs of this repository."""
     targets: dict[Stage, Duration] = {}
     for path in sorted(SPECS.glob("*.yaml")):
         found, _ = load_targets(path.read_bytes(), path.name)

@@ -1,10 +1,10 @@
-"""The configuration files of the components; pure text."""
+"""Configuration files of the components. Pure."""
 
 import json
 from pathlib import Path
 
-# An event a second shows much in a minute. The timeout is short, so that a lost event is known
-# to be lost soon; in production it lies above agent-sre's own limits (see docs/operating.md).
+# An event a second fills the table within a minute. The timeout is short, so that a lost event
+# is detected soon; in production it lies above agent-sre's own limits (see docs/operating.md).
 _INTERVAL, _TIMEOUT, _LATE_AFTER, _SETTLE, _IN_FLIGHT = "1s", "8s", "5s", "1s", 10
 _ENOUGH_AN_HOUR = 100_000
 
@@ -12,7 +12,7 @@ _ENOUGH_AN_HOUR = 100_000
 def probe(
     *, target: str, canary: int, specs: list[Path], journal: Path, linear: str, key: Path
 ) -> str:
-    """Configuration of `slo-probe run`; JSON is YAML."""
+    """Render the configuration of `slo-probe run`; JSON is YAML."""
     return json.dumps(
         {
             "target": {"url": f"{target}/"},
@@ -46,7 +46,10 @@ def probe(
 
 
 def prometheus(*, probe_address: str, alertmanager: str | None, rules: Path) -> str:
-    """Configuration of Prometheus: scrape the probe, load the rules, tell Alertmanager."""
+    """Render the configuration of Prometheus.
+
+    It scrapes the prober, loads the rules and sends alerts to Alertmanager.
+    """
     alerting = [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []
     return json.dumps(
         {
@@ -62,7 +65,7 @@ def prometheus(*, probe_address: str, alertmanager: str | None, rules: Path) -> 
 
 
 def alertmanager(*, webhook: str | None = None) -> str:
-    """Configuration of Alertmanager: one receiver, quick groups."""
+    """Render the configuration of Alertmanager: one receiver, short group intervals."""
     hooks = [{"url": webhook, "send_resolved": True}] if webhook else []
     return json.dumps(
         {

@@ -1,4 +1,7 @@
-"""`python -m exporter.live.pictures`: pictures for the documentation, of a run with faults."""
+"""Pictures for the documentation, drawn from a demo with faults.
+
+Run it as `python -m exporter.live.pictures`.
+"""
 
 import subprocess
 import sys
@@ -15,9 +18,9 @@ from exporter.live.__main__ import SPECS, targets_of_specs
 from exporter.live.processes import NotReadyError
 
 _COLUMNS = 84
-# Faults and their seconds: enough for the budget to burn, and for both kinds of run on one page.
+# Faults and their seconds: the budget burns, and the page shows both good and failed runs.
 _COURSE = (("none", 50), ("lost", 20), ("none", 50), ("lost", 4), ("none", 11))
-# The usual frame of a terminal, without the fonts that others would load from the web.
+# Rich's frame of a terminal, without its web fonts.
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
 <style>.{unique_id}-matrix {{ font: {char_height}px monospace; }} {styles}</style>
 <defs><clipPath id="{unique_id}-clip-terminal">

@@ -1,4 +1,4 @@
-"""Child processes: started with a log of their own, awaited, and stopped by process id."""
+"""Child processes: started with a log each, awaited, and stopped by process id."""
 
 import shutil
 import socket
@@ -19,17 +19,17 @@ _STOP_WITHIN = 10.0
 
 
 class NotReadyError(Exception):
-    """A component did not come up; the text names it and shows the end of its log."""
+    """Component that did not become ready; the text names it and holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running component.
+    """Running component.
 
     Attributes:
-        name: what people call it.
-        process: the process, the only handle it is stopped by.
-        log: where its output goes.
+        name: display name.
+        process: the process; it is stopped through this handle only.
+        log: file of its output.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Child:
     log: Path
 
     def wait_for(self, condition: Callable[[], Found | None], *, within: float = 30.0) -> Found:
-        """What `condition` gives as soon as it gives something, asked again and again.
+        """Poll `condition` until it returns a true value, and return that value.
 
         Raises:
-            NotReadyError: when the process ended, or `within` seconds have passed.
+            NotReadyError: the process ended, or `timeout` seconds have passed.
         """
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -54,7 +54,7 @@ class Child:
         raise NotReadyError(f"{self.name} was not ready in {within:g} s:\n{self.last_words()}")
 
     def stop(self) -> None:
-        """Ask it to end, and end it when it does not."""
+        """Terminate the process; kill it when it does not end in time."""
         self.process.terminate()
         try:
             self.process.wait(_STOP_WITHIN)
@@ -63,14 +63,14 @@ class Child:
             self.process.wait()
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Read the end of its log."""
         return self.log.read_text(errors="replace")[-2000:].strip()
 
 
 def start(name: str, command: Sequence[str | Path], *, folder: Path) -> Child:
-    """Start a component in a session of its own, so that Ctrl-C reaches only us.
+    """Start a component in a session of its own, so that Ctrl-C does not reach it.
 
-    Where the system can, the component is told to end when we are killed.
+    If `setpriv` is available, the component is terminated when this process is killed.
     """
     setpriv = shutil.which("setpriv")
     if setpriv:
@@ -89,7 +89,7 @@ def start(name: str, command: Sequence[str | Path], *, folder: Path) -> Child:
 
 
 def announced(child: Child, words: str) -> str:
-    """The address in the line of a child's log that starts with `words`."""
+    """Wait for the line of a child's log that starts with `prefix`; return the address in it."""
 
     def look() -> str | None:
         for line in child.log.read_text(errors="replace").splitlines():
@@ -101,7 +101,7 @@ def announced(child: Child, words: str) -> str:
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
+    """Find an unused loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""What the running components say, read over their HTTP interfaces."""
+"""State of the running components, read over their HTTP interfaces."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,7 +22,7 @@ _BUDGET_LEFT = "slo:period_error_budget_remaining:ratio"
 
 @dataclass(frozen=True, slots=True)
 class SloState:
-    """How an SLO stands; None where Prometheus has no value yet."""
+    """State of an SLO; None where Prometheus has no value yet."""
 
     burn: float | None
     budget_left: float | None
@@ -30,7 +30,7 @@ class SloState:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Everything the table shows, at one moment; durations in seconds."""
+    """Values that the table shows, at one time; durations in seconds."""
 
     last: Mapping[str, float] = field(default_factory=dict)
     p95: Mapping[str, float] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Reading:
 
 
 def read(stack: Stack) -> Reading:
-    """Ask every component; one that does not answer leaves its part empty."""
+    """Read the state of all components; the part of one that does not answer is empty."""
     burn = _vector(stack, _BURN, "sloth_slo")
     left = _vector(stack, _BUDGET_LEFT, "sloth_slo")
     names = {*_ruled(stack), *burn, *left}
@@ -54,7 +54,7 @@ def read(stack: Stack) -> Reading:
 
 
 def _last(stack: Stack) -> dict[str, float]:
-    """The newest time of every stage; the runs come newest first."""
+    """Read the newest time of every stage; runs are listed newest first."""
     newest: dict[str, float] = {}
     for run in _json(f"{stack.probe}/runs") or []:
         newest = {**run["stages"], **newest}
@@ -82,7 +82,7 @@ def _vector(stack: Stack, query: str, label: str) -> dict[str, float]:
 
 
 def _ruled(stack: Stack) -> set[str]:
-    """Every SLO that Prometheus has rules for, with values or not."""
+    """Read the names of all SLOs that Prometheus has rules for, with values or not."""
     if not stack.prometheus:
         return set()
     answer = _json(f"{stack.prometheus}/api/v1/rules", type="record")

@@ -1,4 +1,4 @@
-"""A reading as tables for a terminal, few enough lines for a small one; pure."""
+"""Terminal table of a reading, short enough for a small terminal. Pure."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ _NO_VALUE = Text("-", style="dim")
 def render(
     reading: Reading, targets: Mapping[Stage, Duration], urls: Mapping[str, str]
 ) -> RenderableType:
-    """The whole screen."""
+    """Render the whole screen."""
     return Group(
         _stages(reading, targets),
         _verdicts(reading.verdicts),

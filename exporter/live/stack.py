@@ -1,4 +1,4 @@
-"""Bringing the components up in order, and down again whatever happens."""
+"""Start and stop of the components, in order."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ _REQUEST_TIMEOUT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where the running components answer; None where one is not there."""
+    """URLs of the running components; None for a missing one."""
 
     agent: str
     linear: str
@@ -28,7 +28,7 @@ class Stack:
     alertmanager: str | None
 
     def urls(self) -> dict[str, str]:
-        """What a person may want to open."""
+        """List the URLs that a person may open."""
         found = {
             "agent-sre (simulated)": self.agent,
             "Linear (simulated)": self.linear,
@@ -48,17 +48,17 @@ def running(
     webhook: str | None = None,
     say: Callable[[str], object] = print,
 ) -> Iterator[Stack]:
-    """All components, from before the body to after it.
+    """Run all components while the block runs.
 
     Args:
-        folder: for configurations, logs and data.
+        folder: folder for configurations, logs and data.
         specs: a spec file, or a folder of them.
         faults: faults of the simulator, as `slo-probe simulate --fault` takes them.
-        webhook: where Alertmanager sends notifications.
-        say: told what is missing.
+        webhook: URL that Alertmanager sends notifications to.
+        print_line: called with a line about each missing program.
 
     Raises:
-        NotReadyError: when a component does not come up; those that did are stopped.
+        NotReadyError: a component does not become ready; the others are stopped.
     """
     rules = folder / "rules.yaml"
     _build_rules(specs, rules)
@@ -96,7 +96,7 @@ def _build_rules(specs: Path, rules: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Linear:
-    """The stand-in for Linear, and the key that it takes."""
+    """URL of the Linear simulator, and the file of the key that it accepts."""
 
     url: str
     key: Path

@@ -1,4 +1,4 @@
-"""Load on demand: sending it, stopping it, measuring and remembering what became of it.
+"""Machinery of load scenarios: sending, stopping, measuring and recording.
 
-Which loads there are is in `exporter/scenarios`; nothing here knows one by name.
+The scenarios themselves are plug-ins in `exporter/scenarios`; nothing here knows one by name.
 """

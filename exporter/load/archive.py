@@ -1,7 +1,7 @@
-"""Results of earlier runs, in a file beside the journal, so that a restart can show them.
+"""Results of earlier scenario runs, in a file beside the journal, so that a restart can show them.
 
-It is written whole and put in the place of the old one, so a crash leaves one or the other. What
-cannot be written is told and kept in memory; a file that cannot be read is set aside, never
+The file is written whole and renamed over the old one, so a crash leaves one or the other. Results
+that cannot be written are logged and kept in memory. A file that cannot be read is set aside, never
 overwritten.
 """
 
@@ -20,11 +20,11 @@ _log = logging.getLogger(__name__)
 
 
 class Archive:
-    """The last results of each scenario, the newest first.
+    """Last results of each scenario, the newest first.
 
     Args:
-        path: of the file.
-        keep: how many of each scenario; besides, the newest of each number of replicas stays.
+        path: the file.
+        keep: results of each scenario to keep; the newest of each number of replicas stays too.
     """
 
     def __init__(self, path: Path, *, keep: int) -> None:
@@ -34,19 +34,19 @@ class Archive:
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
-        """Read what earlier processes left; nothing, when it cannot be read."""
+        """Read the results of earlier processes; none when the file cannot be read."""
         self._results = await asyncio.to_thread(self._read)
 
     def of(self, scenario: Scenario) -> list[Result]:
-        """The runs of a scenario, the newest first."""
+        """List the runs of a scenario, the newest first."""
         return [result for result in self._results if result.scenario is scenario]
 
     def completed(self, scenario: Scenario) -> list[Result]:
-        """Those that came to their end."""
+        """List the runs of a scenario that completed, the newest first."""
         return [result for result in self.of(scenario) if result.state is State.COMPLETED]
 
     async def put(self, result: Result) -> None:
-        """Remember how far a run has come."""
+        """Write the state of a run."""
         others = [other for other in self._results if other.id != result.id]
         self._results = kept([result, *others], keep=self.keep)
         async with self._writing:
@@ -88,7 +88,7 @@ class Archive:
 
 
 def kept(results: Sequence[Result], *, keep: int) -> list[Result]:
-    """What is worth remembering: the last ones, and what later ones are compared with."""
+    """Select the results to keep: the last ones, and those that later ones are compared with."""
     counts: dict[Scenario, int] = {}
     seen: set[tuple[Scenario, int | None]] = set()
     found = []

@@ -1,4 +1,4 @@
-"""Ending a load before its time: why, and once. Pure but for the event that is waited for."""
+"""Stop signal of a scenario run, with its reason. Pure, except for the event that is waited for."""
 
 import asyncio
 from enum import StrEnum
@@ -6,56 +6,56 @@ from typing import NoReturn
 
 
 class Stop(StrEnum):
-    """Why a load did not run to its end."""
+    """Reason why a scenario run did not complete."""
 
     OPERATOR = "operator"
     NORMAL_FAILURES = "normal_failures"
-    """Too many runs of the normal probes failed meanwhile."""
+    """Too many runs of the normal probes failed during the load."""
     PROBER = "prober"
-    """The prober was too slow to send it as planned."""
+    """The prober was too slow to send the load on schedule."""
     CAP = "cap"
     LEASE_LOST = "lease_lost"
     RELOADED = "reloaded"
     SHUTDOWN = "shutdown"
     TARGET_NOT_OK = "target_not_ok"
-    """A single event before the load was not executed as it should."""
+    """The event before the load was not executed as it should be."""
     ISSUES_ELSEWHERE = "issues_elsewhere"
     """The stand-in for Linear did not see the issue of that event."""
     REPLICAS_UNKNOWN = "replicas_unknown"
     REPLICAS_CHANGED = "replicas_changed"
     ERROR = "error"
     CUT_OFF = "cut_off"
-    """The prober ended meanwhile, without a word."""
+    """The prober process ended during the run."""
 
 
 class StoppedError(Exception):
-    """A load ends before its time; `Brake.reason` says why."""
+    """A scenario run was stopped; `StopSignal.reason` holds the reason."""
 
 
 class Brake:
-    """Whoever pulls it first says why."""
+    """Stop signal of one run; the first request sets the reason."""
 
     def __init__(self) -> None:
         self.reason: Stop | None = None
         self.pulled = asyncio.Event()
 
     def pull(self, reason: Stop) -> None:
-        """Let nothing more be sent."""
+        """Request the stop: nothing more is sent."""
         if self.reason is None:
             self.reason = reason
             self.pulled.set()
 
     def check(self) -> None:
-        """Go on, unless it was pulled.
+        """Raise an error if the stop was requested.
 
         Raises:
-            StoppedError: it was.
+            StoppedError: it was requested.
         """
         if self.reason is not None:
             raise StoppedError(self.reason)
 
     def stop(self, reason: Stop) -> NoReturn:
-        """Pull it from within the load.
+        """Request the stop from within the scenario, and end it.
 
         Raises:
             StoppedError: always.

@@ -1,4 +1,4 @@
-"""One scenario from its first event to its end, whatever that is."""
+"""Runs one scenario from its first event to its end."""
 
 import logging
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from exporter.load.trial import Trial
 from exporter.scenarios import scenario_modules
 
 _LOOK = 0.2
-"""Seconds between two looks at the lease."""
+"""Seconds between two checks of the lease."""
 _log = logging.getLogger(__name__)
 
 
 async def carry_out(
     trial: Trial, settings: Load, *, core: Core, may_send: Callable[[], bool]
 ) -> None:
-    """Send the load of a scenario, and tell its trial how it ended. Never raises."""
+    """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = trial.result.scenario, core.face.clock
     _log.info("scenario %s: begins", scenario)
     core.face.recent.hears, core.aftercare.hears = trial.normal.hear, trial.late.hear
@@ -31,7 +31,7 @@ async def carry_out(
         trial.tell(state=State.COMPLETED)
     except StoppedError:
         trial.tell(state=State.STOPPED, reason=trial.brake.reason)
-    except Exception:  # noqa: BLE001 - the probing goes on; a bug is told in full
+    except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         trial.tell(state=State.STOPPED, reason=Stop.ERROR)
         _log.exception("scenario %s broke", scenario)
     finally:
@@ -49,4 +49,4 @@ async def _watch_lease(brake: Brake, may_send: Callable[[], bool], clock: Clock)
 
 
 def _nobody(*_: object) -> None:
-    """Nobody wants to know."""
+    """Ignore a run."""

@@ -1,4 +1,4 @@
-"""Asking a running prober for a scenario, from outside."""
+"""Client of a running prober, to start a scenario from outside and follow it."""
 
 import asyncio
 import json
@@ -17,27 +17,27 @@ from exporter.load.result import Result, Step, read
 _ACCEPTED = 202
 _OK = 200
 _LOOK = 1.0
-"""Seconds between two looks."""
+"""Seconds between two requests for the state."""
 _OUT_OF_SIGHT = 60.0
-"""Seconds for which a prober may not answer before the run counts as lost: a restart takes less."""
+"""Seconds without a response after which the run counts as lost; a restart takes less."""
 
 
 class CannotRunError(Exception):
-    """There is no result, and the text says why."""
+    """There is no result; the text says why."""
 
 
 class Asking:
-    """One prober, asked over a session."""
+    """HTTP client of one prober."""
 
     def __init__(self, settings: SourceSettings, session: aiohttp.ClientSession) -> None:
         self._settings = settings
         self._session = session
 
     async def ask(self, method: str, page: str) -> tuple[int, str]:
-        """Status and text of an answer.
+        """Send a request; return the status and the text of the response.
 
         Raises:
-            CannotRunError: there is none.
+            CannotRunError: there is no response.
         """
         here, url = Path(), self._settings.url.rstrip("/")
         try:
@@ -57,10 +57,10 @@ class Asking:
             raise CannotRunError(f"{url}: {explained(error).why}") from error
 
     async def state(self) -> Mapping[str, Any]:
-        """What runs and what was found.
+        """Read the running scenario and the results.
 
         Raises:
-            CannotRunError: that cannot be seen.
+            CannotRunError: they cannot be read.
         """
         status, text = await self.ask("GET", "/-/scenario")
         if status != _OK:
@@ -75,15 +75,15 @@ class Asking:
 
 
 async def carried_out(asking: Asking, name: str, say: Callable[[Result, Step], None]) -> Result:
-    """Have a scenario run to its end; one that nobody waits for any more is stopped.
+    """Run a scenario to its end; a cancelled call stops it.
 
     Args:
-        asking: the prober.
-        name: of the scenario.
-        say: takes each step that is over.
+        asking: client of the prober.
+        name: name of the scenario.
+        say: prints each step that has ended.
 
     Raises:
-        CannotRunError: it did not begin, or nothing is known of its end.
+        CannotRunError: it did not start, or its end is unknown.
     """
     status, text = await _begun(asking, name)
     if status != _ACCEPTED:
@@ -100,10 +100,10 @@ async def carried_out(asking: Asking, name: str, say: Callable[[Result, Step], N
 
 
 async def _begun(asking: Asking, name: str) -> tuple[int, str]:
-    """Ask for a scenario; when told to stop before the answer, stop what has begun by then.
+    """Start a scenario; if cancelled before the response, stop what has started by then.
 
     Raises:
-        CannotRunError: there is no answer.
+        CannotRunError: there is no response.
     """
     beginning = asyncio.ensure_future(asking.ask("POST", f"/-/scenario/{name}"))
     try:
@@ -135,7 +135,7 @@ async def _followed(asking: Asking, run: Result, say: Callable[[Result, Step], N
 
 
 def _found(state: Mapping[str, Any], run: Result) -> Result:
-    """The run among all that are shown.
+    """Find the run among all results in the state.
 
     Raises:
         CannotRunError: it is not there.

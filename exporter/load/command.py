@@ -1,8 +1,8 @@
-"""`slo-probe scenario`: ask a running prober for a load, and tell what came of it.
+"""Command `slo-probe scenario`: runs a scenario on a running prober and prints its result.
 
-Exit codes: 0 what was promised was kept; 1 it was not; 2 there is no result. With `--any-result`
-a broken promise is 0 as well: where rules look at the gauges, they tell it, and a schedule that
-fails says one thing only, that nobody knows.
+Exit codes: 0 every target was met; 1 one was not; 2 there is no result. With `--any-result` a
+missed target is 0 as well: where alerting rules watch the gauges, a failed job then only means that
+there is no result.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _NOT_KEPT, _NO_RESULT = 1, 2
 @click.option("--user", metavar="NAME", help="Whom to log in as.")
 @click.option("--password-file", metavar="FILE", help="The file that holds the password.")
 @click.option("--ca-file", metavar="FILE", help="The authorities to trust, PEM.")
-def scenario(  # noqa: PLR0913 - an option each
+def scenario(  # noqa: PLR0913 - one argument per option
     *,
     name: str,
     at: str,

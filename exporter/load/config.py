@@ -1,4 +1,4 @@
-"""The section `scenarios`: what may be run on demand, and what must be known before anything is."""
+"""Section `scenarios` of the configuration, its safety limits and its checks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from slos.schema.problem import Problem, Severity
 
 _LINEAR = "linear.app"
 _MOST = 10_000
-"""Events of one run; twice that is what the aftercare keeps in mind."""
+"""Most events of one run; twice that is what the reconciler keeps in memory."""
 _ISSUES_EACH = 2
-"""An event whose function fails opens a second one."""
+"""Issues per event: an event whose function fails opens a second one."""
 
 
 class ScenarioSettings(Section):
-    """What holds for every scenario. One section each; one without a section cannot be run."""
+    """Settings of all scenarios. A scenario without a section of its own cannot be run."""
 
     linear: Literal["real", "stand-in", "none"] = "real"
     """Where agent-sre opens the issues of a load: at Linear itself (real), at a stand-in, or it
@@ -55,13 +55,13 @@ Scenarios: Any = create_model(
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the rest of a configuration says.
+    """Values from the rest of a configuration.
 
     Attributes:
-        targets: of the specs.
-        linear: the observer, where there is one.
-        prometheus: whether one is configured.
-        keep_runs: of the journal.
+        targets: latency targets of the specs.
+        linear: settings of the Linear observer, where there is one.
+        prometheus: whether a Prometheus is configured.
+        keep_runs: runs that the journal keeps.
     """
 
     targets: Targets
@@ -71,13 +71,13 @@ class Surroundings:
 
 
 def configured(section: ScenarioSettings) -> dict[Scenario, Load]:
-    """The settings of every scenario that may be run."""
+    """List the settings of every scenario that may be run."""
     given = {scenario: getattr(section, scenario.value) for scenario in scenario_modules()}
     return {scenario: settings for scenario, settings in given.items() if settings is not None}
 
 
 def refusal(section: ScenarioSettings, settings: Load) -> str | None:
-    """Why a scenario must not be run, as it is configured."""
+    """Explain why a scenario must not be run as it is configured; None if it may."""
     most = settings.most_events()
     if section.linear != "real" or most <= section.real_issues:
         return None
@@ -91,7 +91,7 @@ def refusal(section: ScenarioSettings, settings: Load) -> str | None:
 def scenario_problems(
     section: ScenarioSettings, around: Surroundings, document: Document
 ) -> Iterable[Problem]:
-    """What is wrong, and what will be refused when somebody asks for it."""
+    """Find the problems of the section, and warn of scenarios that will be refused."""
     for keys, message, hint in _findings(section, around):
         place = ("scenarios", *keys)
         yield Problem(document.at(place), f"{'.'.join(place)}: {message}", hint)
@@ -105,7 +105,7 @@ def scenario_problems(
 def _findings(
     section: ScenarioSettings, around: Surroundings
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
-    """What is wrong, as keys, message and hint."""
+    """Find mistakes, as keys, message and hint."""
     linear = cast("LinearSettings | None", around.linear)
     yield from _of_linear(section, linear)
     for scenario, settings in configured(section).items():

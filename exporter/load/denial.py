@@ -1,4 +1,4 @@
-"""Why a scenario is not begun. Pure."""
+"""Refusals to start a scenario. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from slos.schema.contract import Scenario
 
 
 class Denial(StrEnum):
-    """The kinds of reasons."""
+    """Kind of a refusal."""
 
     UNKNOWN = "unknown"
     STANDBY = "standby"
@@ -20,14 +20,14 @@ class Denial(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Which kind, and in words."""
+    """A refusal: its kind and its text."""
 
     why: Denial
     text: str
 
 
 def wanted(name: str, section: ScenarioSettings) -> tuple[Scenario, Load] | Denied:
-    """The scenario of a name with its settings, or why it must not run."""
+    """Select a scenario by name with its settings, or return why it must not run."""
     if name not in {scenario.value for scenario in scenario_modules()}:
         known = ", ".join(scenario_modules())
         return Denied(Denial.UNKNOWN, f"there is no scenario {name!r}; there are {known}")

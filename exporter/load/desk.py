@@ -1,7 +1,8 @@
-"""Where scenarios are asked for: one at a time, only by the prober that sends, and never forgotten.
+"""Controller of load scenarios: starts, stops and lists them, one at a time.
 
-It lives as long as the journal does. What a scenario may use is that of the configuration at hand;
-another configuration stops it, and so do an operator, the end of the lease and that of the process.
+It lives as long as the journal does, and runs scenarios only while this prober holds the lease. A
+scenario uses the configuration of its start. Another configuration stops it, and so do an operator,
+the loss of the lease and the end of the process.
 """
 
 import asyncio
@@ -29,18 +30,18 @@ from exporter.schedule import keep_beating
 from slos.schema.contract import SCENARIO_COMPLETED, Scenario, Source
 
 _LATE_NEWS = 30.0
-"""Seconds beyond what an observer usually needs."""
+"""Seconds added to the usual delay of the Linear observer."""
 _LAST_WORDS = 2.0
-"""Seconds for events that were broken off to be written down."""
+"""Seconds for aborted events to be written."""
 
 
 class Desk:
-    """Begins, stops and remembers scenarios.
+    """Starts and stops scenarios, and records their results.
 
     Args:
-        core: what carries events.
-        archive: earlier results.
-        may_send: whether this prober is the one that sends.
+        core: components of the process.
+        archive: results of earlier runs.
+        may_send: whether this prober holds the lease.
     """
 
     def __init__(self, core: Core, archive: Archive, *, may_send: Callable[[], bool]) -> None:
@@ -52,7 +53,7 @@ class Desk:
         self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Show what earlier runs found; one that was cut off is said to be."""
+        """Export the results of earlier runs; a run that was cut off is marked as stopped."""
         await self._archive.open()
         for scenario in scenario_modules():
             for result in self._archive.of(scenario):
@@ -62,13 +63,13 @@ class Desk:
             self._show(scenario)
 
     def use(self, engine: Engine) -> None:
-        """Run by another configuration from now on; what runs by the old one is stopped."""
+        """Use another generation from now on; a scenario that runs by the old one is stopped."""
         self.stop(Stop.RELOADED)
         self._engine = engine
         self._archive.keep = engine.loaded.config.scenarios.keep_results
 
     async def start(self, name: str) -> Result | Denied:
-        """Begin a scenario; gives the run that has begun."""
+        """Start a scenario; return the run that has started, or a refusal."""
         if self._engine is None or not self._may_send():
             return Denied(Denial.STANDBY, "standing by; another prober sends")
         asked = wanted(name, self._engine.loaded.config.scenarios)
@@ -83,14 +84,14 @@ class Desk:
         return trial.result
 
     def stop(self, reason: Stop) -> bool:
-        """Stop what runs, if anything does; what is on its way still gets its verdict."""
+        """Stop the running scenario, if there is one. Events in flight still get their verdicts."""
         if self._current is None:
             return False
         self._current.brake.pull(reason)
         return True
 
     def as_json(self) -> dict[str, Any]:
-        """What runs, what may be run, and what was found."""
+        """Return the running scenario, the configured ones and the results."""
         now = self._current.result.as_json() if self._current else None
         stopping = self._current.brake.reason if self._current else None
         config = self._engine.loaded.config.scenarios if self._engine else None
@@ -108,7 +109,7 @@ class Desk:
         }
 
     async def close(self, grace: float, *, why: Stop = Stop.SHUTDOWN) -> None:
-        """Stop, and wait until everything on its way has its verdict, or the time is over."""
+        """Stop the scenario, and wait for the verdicts of events in flight, at most `grace`."""
         task, face = self._task, self._core.face
         if task is None or not self.stop(why):
             return
@@ -122,7 +123,7 @@ class Desk:
         await asyncio.gather(task, aborting, return_exceptions=True)
 
     async def _run(self, trial: Trial, settings: Load) -> None:
-        """Send the load, and remember what became of it, whatever that is."""
+        """Run the scenario, and record its result."""
         scenario, readings = trial.result.scenario, self._core.face.readings
         readings.running = scenario
         await self._archive.put(trial.result)
@@ -158,7 +159,7 @@ class Desk:
         )
 
     def _show(self, scenario: Scenario) -> None:
-        """Show what the runs found that came to their end, those of earlier processes included."""
+        """Update the gauges from the completed runs, those of earlier processes included."""
         completed = self._archive.completed(scenario)
         readings: list[Reading] = []
         if completed:

@@ -1,4 +1,4 @@
-"""What Linear tells of the events of a load, long after their verdicts."""
+"""Late results: what Linear reports of the events of a load after their verdicts."""
 
 from typing import Protocol
 
@@ -8,24 +8,24 @@ from slos.schema.contract import IssueCount
 from slos.schema.units import Duration
 
 _ENOUGH = 0.99
-"""Share of the events about which something must be known."""
+"""Share of the events whose issue must be known."""
 _LOOK = Duration.of(seconds=0.5)
 _LOOK_SECONDS = float(_LOOK.seconds)
 
 
 class Resting(Protocol):
-    """Whoever can wait, and may be stopped meanwhile."""
+    """Waits, and can be stopped meanwhile."""
 
     async def rest(self, pause: Duration) -> None:
-        """Wait.
+        """Wait for some time.
 
         Raises:
-            StoppedError: meanwhile.
+            StoppedError: the run was stopped meanwhile.
         """
 
 
 class LateNews:
-    """Waits for the last word on each event.
+    """Waits for the final observation of each event.
 
     Args:
         patience: seconds after which no more is expected.
@@ -37,18 +37,18 @@ class LateNews:
         self._heard: dict[str, tuple[ProbeResult, IssueCount | None]] = {}
 
     def expect(self, run: ProbeResult) -> None:
-        """An event of the load has its verdict."""
+        """Expect the final observation of an event that has its verdict."""
         self._expected.add(run.id)
 
     def hear(self, run: ProbeResult, issues: IssueCount | None) -> None:
-        """Take in the last word on a run; those of others are left alone."""
+        """Record the final observation of a run; runs of others are ignored."""
         self._heard[run.id] = (run, issues)
 
     async def issue_of(self, run: ProbeResult, resting: Resting) -> bool:
-        """Whether the issue of an event is where it should be, once that can be told.
+        """Wait until it is known whether an event has its issue; return whether it has.
 
         Raises:
-            StoppedError: meanwhile.
+            StoppedError: the run was stopped meanwhile.
         """
         left = self._patience
         while run.id not in self._heard and left > 0:
@@ -58,10 +58,10 @@ class LateNews:
         return issues in (IssueCount.ONE, IssueCount.SEVERAL)
 
     async def all_heard(self, resting: Resting) -> bool:
-        """Wait for all of them; gives whether enough is known of enough events.
+        """Wait for all events; return whether enough of their issues are known.
 
         Raises:
-            StoppedError: meanwhile.
+            StoppedError: the run was stopped meanwhile.
         """
         left = self._patience
         while self._expected - self._heard.keys() and left > 0:
@@ -73,5 +73,5 @@ class LateNews:
         return known >= _ENOUGH * len(self._expected)
 
     def known_of(self, run: ProbeResult) -> ProbeResult:
-        """An event with all that was learned of it."""
+        """Return the newest version of a run."""
         return self._heard.get(run.id, (run, None))[0]

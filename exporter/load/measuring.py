@@ -1,9 +1,9 @@
-"""From what became of the events of a step to shares and rates. Pure.
+"""Statistics of a load step: shares and rates. Pure.
 
-Of events that the prober itself spoiled nothing is known: they count on neither side. A rate is
-what was completed in time, divided by the time from the first event to the last completion, and at
-least by the time in which the step was sent. So what only piles up and is worked off afterwards is
-no throughput.
+Events that failed because of the prober itself count on neither side. A rate is the number of
+events completed in time, divided by the time from the first event to the last completion, and at
+least by the time in which the step was sent. So a backlog that is worked off afterwards is no
+throughput.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ _ONCE = frozenset({Verdict.OK, Verdict.LATE})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The events of a step, with the offset of each from the first."""
+    """Events of a step, with the offset of each from the first."""
 
     load: float
     offsets: Sequence[float]
@@ -32,23 +32,23 @@ class Sent:
 
 
 def completed(run: ProbeResult, stage: Stage, within: float) -> float | None:
-    """Seconds from the intended send until a stage was through; None if it never was, or late.
+    """Return the seconds from the intended send to the end of a stage; None if late.
 
-    A reply alone proves nothing, so of what agent-sre answered and called only events count that
-    were executed exactly once. An issue counts by itself.
+    A reply alone proves nothing. So for the stages of agent-sre only events count that were
+    executed exactly once. An issue counts by itself.
     """
     if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict not in _ONCE:
         return None
     took = run.stages.get(stage)
     if took is None or took > within:
         return None
-    if stage is Stage.LAMBDA_EXECUTION:  # it begins with the first contact, not with the send
+    if stage is Stage.LAMBDA_EXECUTION:  # it starts at the first contact, not at the send
         return run.stages.get(Stage.END_TO_END, took)
     return took
 
 
 def measured(sent: Sent, within: Mapping[Stage, float]) -> Step:
-    """Shares and rates of some stages, each with the seconds in which it must be through."""
+    """Measure the shares and rates of some stages, each with its limit in seconds."""
     known = [
         (offset, run)
         for offset, run in zip(sent.offsets, sent.runs, strict=True)
@@ -69,16 +69,16 @@ def measured(sent: Sent, within: Mapping[Stage, float]) -> Step:
 
 
 def highest(steps: Iterable[Step], stage: Stage, *, share: float) -> float:
-    """The highest rate of those steps at which enough completed; 0 when at none."""
+    """Find the highest rate of the steps at which enough events completed; 0 when there is none."""
     held = (step.rates[stage.value] for step in steps if step.shares[stage.value] >= share)
     return max(held, default=0.0)
 
 
 def told_of_issue(run: ProbeResult, issues: IssueCount | None) -> bool:
-    """Whether it is known how long the issue of an event took, or that there is none."""
+    """Return whether the time of an event's issue is known, or that there is none."""
     return issues is IssueCount.NONE or Stage.LINEAR_ISSUE_CREATION in run.stages
 
 
 def within(targets: Mapping[Stage, Duration], stages: Iterable[Stage]) -> dict[Stage, float]:
-    """The seconds in which each stage must be through; any, where no spec says."""
+    """List the limit of each stage in seconds; infinite where no spec has a target."""
     return {stage: float(targets[stage].seconds) if stage in targets else inf for stage in stages}

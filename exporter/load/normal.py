@@ -1,4 +1,4 @@
-"""What the normal probes see while a load runs: it must not cost them more than is allowed."""
+"""Guard that stops a load when too many runs of the normal probes fail."""
 
 from collections.abc import Callable
 from math import inf
@@ -11,13 +11,13 @@ _AVAILABLE = frozenset({Verdict.OK, Verdict.LATE})
 
 
 class NormalRuns:
-    """Hears every run of the plan, and pulls the brake when too many failed.
+    """Counts failed runs of the normal probes, and requests the stop when there are too many.
 
     Args:
-        brake: to pull.
-        allowed: failures that are still borne.
-        since: wall clock seconds; what was sent before is not the load's doing.
-        measures: whether a run is a measurement; a refused attack is none.
+        brake: stop signal of the scenario run.
+        allowed: failures that are tolerated.
+        since: wall clock seconds of the start of the load; earlier runs do not count.
+        measures: returns whether a run is a measurement; a refused attack is none.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class NormalRuns:
 
     @property
     def failures(self) -> int:
-        """Runs that were sent during the load and failed."""
+        """Number of failed runs that were sent during the load."""
         return sum(not available for sent, available in self._runs if sent <= self._until)
 
     def load_is_over(self, wall: float) -> None:
-        """What is sent from now on is no longer the load's doing."""
+        """End the load: runs sent after this time no longer count."""
         self._until = wall
 
     def hear(self, run: ProbeResult) -> None:
-        """Take in a run that has its verdict; what is unknown says nothing."""
+        """Record a run that has its verdict; an unknown one is ignored."""
         if run.intended_at < self._since or run.verdict is Verdict.UNKNOWN:
             return
         if not self._measures(run):
@@ -55,6 +55,6 @@ class NormalRuns:
             self._brake.pull(Stop.NORMAL_FAILURES)
 
     def available_after(self, wall: float) -> bool | None:
-        """Whether the last run that was sent after a time succeeded; None when there was none."""
+        """Return whether the last run sent after a time succeeded; None when there was none."""
         later = [run for run in self._runs if run[0] > wall]
         return max(later)[1] if later else None

@@ -1,4 +1,4 @@
-"""Open-loop plateaus of rising rates: what scenarios share that look for the highest one held."""
+"""Ramping arrival rate: open-loop steps of rising constant rates, shared by scenarios."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
 _FASTEST = 500
-"""Events a second; what one prober surely sends in time is below."""
+"""Events a second; a prober can reliably send this many in time."""
 
 
 class Plateaus(Load):
-    """Settings of a load that rises in steps."""
+    """Settings of a load whose rate rises in steps."""
 
     rates: list[int] = Field(default=[10], min_length=1)
     """Events a second, one step each, rising. What is above the promise shows whether it holds."""
@@ -40,38 +40,39 @@ class Plateaus(Load):
         return self
 
     def most_events(self) -> int:
-        """Every step to its end, and the one event before."""
+        """Count the events of all steps, and the one event before."""
         return 1 + sum(len(self.offsets(rate)) for rate in self.rates)
 
     def offsets(self, rate: int) -> list[float]:
-        """When the events of a step are due, in seconds from its first."""
+        """List the offsets of the events of a step from its first, in seconds."""
         return [number / rate for number in range(max(round(rate * float(self.hold.seconds)), 1))]
 
 
 @dataclass(frozen=True, slots=True)
 class Climb:
-    """The steps that were sent.
+    """Steps that were sent.
 
     Attributes:
-        sent: what became of their events.
-        saturated: whether the last was more than the target could do.
+        sent: the events of each step.
+        saturated: whether the last rate was more than the target could handle.
     """
 
     sent: tuple[Sent, ...]
     saturated: bool
 
     def held(self, stage: Stage, limit: float, *, share: float) -> float:
-        """The highest rate at which enough events were through a stage in time."""
+        """Find the highest rate at which enough events completed a stage in time."""
         return highest((measured(each, {stage: limit}) for each in self.sent), stage, share=share)
 
 
 async def climb(trial: Trial, settings: Plateaus, within: Mapping[Stage, float]) -> Climb:
-    """Send one step after the other, until one is too much for every stage.
+    """Send one step after the other, until a rate is too high for every stage.
 
-    Each begins when everything of the one before has its verdict, so that none pays for another.
+    Each step starts when every event of the one before has its verdict, so that steps do not affect
+    each other.
 
     Raises:
-        StoppedError: before the end.
+        StoppedError: the run was stopped before the end.
     """
     sent: list[Sent] = []
     share = float(settings.share)

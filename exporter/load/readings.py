@@ -1,7 +1,7 @@
-"""The gauges of scenarios: what their last runs found, drawn anew for each scrape.
+"""Gauges of scenarios: results of the last runs, collected anew for each scrape.
 
-They are no counters: they show results, also those of earlier processes, and what a later run did
-not find again is gone.
+They are no counters: they show results, also those of earlier processes. A value that a later run
+did not find again is removed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ _FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of one gauge; the label `scenario` goes without saying."""
+    """One sample of one gauge; the label `scenario` is added to its labels."""
 
     metric: str
     value: float
@@ -49,7 +49,7 @@ class Reading:
 
 
 class Readings(Collector):
-    """What is shown of each scenario."""
+    """Collector of the gauges of all scenarios."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._shown: dict[Scenario, tuple[Reading, ...]] = {}
@@ -57,15 +57,15 @@ class Readings(Collector):
         registry.register(self)
 
     def show(self, scenario: Scenario, readings: Iterable[Reading]) -> None:
-        """Show these of a scenario, and nothing else."""
+        """Set the samples of a scenario, in place of the earlier ones."""
         self._shown[scenario] = tuple(readings)
 
     def describe(self) -> Sequence[GaugeMetricFamily]:
-        """The names, which do not depend on what is shown."""
+        """List the metric families, which do not depend on the samples."""
         return [*(_family(name) for name in _FAMILIES), _running(None)]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """What a scrape reads."""
+        """Collect the samples for a scrape."""
         for name, (_, labels) in _FAMILIES.items():
             family = _family(name)
             for scenario in sorted(self._shown):

@@ -1,4 +1,4 @@
-"""What became of one run of a scenario, in memory and as JSON. Pure."""
+"""Result of one run of a scenario: its model and its JSON. Pure."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,25 +12,25 @@ from slos.schema.contract import Scenario
 
 
 class State(StrEnum):
-    """How far a run of a scenario has come."""
+    """State of a scenario run."""
 
     RUNNING = "running"
     COMPLETED = "completed"
-    """It ran to its end, whatever it found."""
+    """It ran to its end, whether or not its targets were met."""
     STOPPED = "stopped"
-    """It did not, and measured nothing."""
+    """It ended early, and has no result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one amount of load.
+    """Result of one step of a load.
 
     Attributes:
         load: events a second, or events at once.
-        sent: events.
-        verdicts: how many got which.
-        shares: of the events, those that completed in time, by what they completed.
-        rates: of those, how many a second.
+        sent: number of events.
+        verdicts: number of events by verdict.
+        shares: share of the events that completed in time, by stage.
+        rates: events a second that completed in time, by stage.
     """
 
     load: float
@@ -42,12 +42,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure, and whether it is what was promised.
+    """One measured value, and its target.
 
     Attributes:
-        name: of a stage, or of what was found.
+        name: name of a stage, or of another value.
         value: None when it was not measured, which is never a pass.
-        target: the least it must be; None when nothing was promised.
+        target: lowest value that meets the target; None when there is no target.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Measure:
 
     @property
     def met(self) -> bool | None:
-        """Whether it is as promised; None when nothing was."""
+        """True if the target is met; None without a target."""
         if self.target is None:
             return None
         return self.value is not None and self.value >= self.target
@@ -64,21 +64,21 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One run of a scenario.
+    """Result of one run of a scenario.
 
     Attributes:
-        id: of this run.
-        scenario: which.
-        state: how far it has come.
+        id: id of this run.
+        scenario: the scenario.
+        state: state of the run.
         started_at: wall clock seconds.
-        ended_at: likewise; None while it runs.
+        ended_at: wall clock seconds; None while it runs.
         reason: why it was stopped.
-        events: that were sent.
-        unit: of the load of its steps, for a reader.
-        steps: in order.
-        measures: what it found.
-        level: the replicas it was run with, where that matters.
-        notes: for a reader.
+        events: number of events sent.
+        unit: unit of the load of its steps, for a reader.
+        steps: steps in order.
+        measures: measured values.
+        level: replicas of the target, for scenarios that compare them.
+        notes: remarks for a reader.
     """
 
     id: str
@@ -96,18 +96,18 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        """Whether all that was promised was kept; None when that cannot be told."""
+        """True if all targets were met; None when that is unknown."""
         judged = [measure.met for measure in self.measures if measure.met is not None]
         if self.state is not State.COMPLETED or not judged:
             return None
         return all(judged)
 
     def value(self, name: str) -> float | None:
-        """The figure of a name, if it was measured."""
+        """Return the measured value of a name, if there is one."""
         return next((each.value for each in self.measures if each.name == name), None)
 
     def as_json(self) -> dict[str, Any]:
-        """For pages and files; `read` reads it back."""
+        """Return the run as JSON, for pages and files; `parse_result` reads it back."""
         told = dataclasses.asdict(self)
         told["measures"] = [dataclasses.asdict(each) | {"met": each.met} for each in self.measures]
         ended = None if self.ended_at is None else timestamp(self.ended_at)
@@ -115,10 +115,10 @@ class Result:
 
 
 def read(told: Mapping[str, Any]) -> Result:
-    """A run from its JSON.
+    """Parse a run from its JSON.
 
     Raises:
-        ValueError: it is none, or of a version that knows other values.
+        ValueError: it is no run, or of a version with other values.
     """
     try:
         reason, level, ended = told["reason"], told["level"], told["ended_at"]

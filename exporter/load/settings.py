@@ -1,4 +1,4 @@
-"""Settings of every scenario: how long to wait for what becomes of its events. Pure."""
+"""Settings that every scenario has: the deadlines of its events. Pure."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from slos.schema.units import Duration
 
 
 class Load(Section):
-    """The patience of a load; what is sent is for each scenario to say."""
+    """Deadlines of the events of a load. Each scenario adds the settings of what it sends."""
 
     timeout: Length = Duration.of(seconds=70)
     """Time from the intended send of an event to its verdict. Default 70s: as for the probes. A
@@ -29,12 +29,12 @@ class Load(Section):
 
     @abstractmethod
     def most_events(self) -> int:
-        """The most events that one run can send."""
+        """Count the most events that one run can send."""
 
     def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
-        """What is wrong beside the specs, as key, message and hint."""
+        """Find mistakes that only show with the specs, as key, message and hint."""
         return waiting.findings(self, targets)
 
     def patience(self, targets: Targets) -> Patience:
-        """What an event waits for, in seconds."""
+        """Return the deadlines of an event in seconds."""
         return waiting.patience(self, targets)

@@ -1,4 +1,4 @@
-"""A run of a scenario as a small table. Pure."""
+"""Result of a scenario run as text. Pure."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from exporter.load.result import Measure, Result, State, Step
 
 
 def step_line(result: Result, step: Step) -> str:
-    """One step: what was sent, what became of it, and what was through in time."""
+    """Format one step: the events sent, and their verdicts."""
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(step.verdicts.items()))
     return f"{step.load:g} {result.unit}: {step.sent} sent ({verdicts})"
 
 
 def table(result: Result) -> str:
-    """Everything, for a person."""
+    """Format a whole result."""
     lines = [headline(result)]
     if result.level is not None:
         lines.append(f"with {result.level} replicas")
@@ -24,7 +24,7 @@ def table(result: Result) -> str:
 
 
 def headline(result: Result) -> str:
-    """What it came to, in a line."""
+    """Format the outcome of a run in one line."""
     if result.state is State.COMPLETED:
         said = {True: "met", False: "NOT MET", None: "nothing to compare with"}[result.met]
     else:

@@ -1,8 +1,8 @@
-"""One run of a scenario, as the scenario sees it: whom to send to, what to look at, when to stop.
+"""One run of a scenario: how it sends events, what is known of it, and when it stops.
 
-Every event goes through the courier like that of a probe: written down before it leaves, judged by
-the same table and cleaned up after. A load that is stopped sends nothing more and waits until
-everything that is on its way has its verdict, so nothing is left behind.
+Every event goes through the alert runner like those of a probe: it is in the journal before it is
+sent, is judged by the same table and is cleaned up. A run that is stopped sends nothing more and
+waits until every event in flight has its verdict, so nothing is left behind.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from slos.schema.contract import Route, Verdict
 from slos.schema.units import Duration
 
 _UNKNOWN_BORNE = 0.01
-"""Share of events that the prober may spoil itself before a step proves nothing."""
+"""Share of events that may be unknown because of the prober before a step proves nothing."""
 _STEADY_LEAD, _VOLLEY_LEAD = 0.05, 0.25
-"""Seconds before its time at which an event is made ready: written down, above all."""
+"""Seconds before its time at which an event is prepared, above all written to the journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds one run.
+    """Limits of one run.
 
     Attributes:
-        max_events: that may be sent, whatever the scenario plans.
-        may_send: whether this prober is the one that sends.
-        sees_issues: whether agent-sre opens issues, and this prober sees them.
+        max_events: most events to send, whatever the scenario plans.
+        may_send: whether this prober holds the lease.
+        sees_issues: whether agent-sre opens issues, and this prober can observe them.
     """
 
     max_events: int
@@ -44,9 +44,9 @@ class Limits:
 
 
 class Trial:
-    """What a scenario may do, and what is known of it so far."""
+    """Context of a running scenario, and its result so far."""
 
-    def __init__(  # noqa: PLR0913 - the parts of a run, each named once
+    def __init__(  # noqa: PLR0913 - one argument per component
         self,
         result: Result,
         settings: Load,
@@ -72,27 +72,27 @@ class Trial:
 
     @property
     def result(self) -> Result:
-        """As far as it has come."""
+        """The result so far."""
         return self._result
 
     @property
     def sees_issues(self) -> bool:
-        """Whether agent-sre opens issues, and this prober sees them."""
+        """True if agent-sre opens issues, and this prober can observe them."""
         return self._limits.sees_issues
 
     def tell(self, **known: object) -> None:
-        """Add to what is known."""
+        """Update fields of the result."""
         self._result = dataclasses.replace(self._result, **known)  # type: ignore[arg-type]
 
     def show(self, step: Step) -> None:
-        """Add a step that is over."""
+        """Add a step that has ended."""
         self.tell(steps=(*self._result.steps, step))
 
     async def send(self, offsets: Sequence[float]) -> list[ProbeResult]:
         """Send an event at each of these offsets, in seconds, and wait for all verdicts.
 
         Raises:
-            StoppedError: not all were sent, or the prober spoiled too many.
+            StoppedError: not all were sent, or too many are unknown because of the prober.
         """
         lead = _STEADY_LEAD if offsets and offsets[-1] > 0 else _VOLLEY_LEAD
         start, wall = self._clock.now() + lead, self._clock.wall() + lead
@@ -113,10 +113,10 @@ class Trial:
         return list(runs)
 
     async def rest(self, pause: Duration) -> None:
-        """Let the target come to rest.
+        """Wait for some time.
 
         Raises:
-            StoppedError: meanwhile.
+            StoppedError: the run was stopped meanwhile.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(pause.seconds)):
@@ -124,11 +124,11 @@ class Trial:
         self.brake.check()
 
     async def first(self) -> None:
-        """Send one event before the load, which also wakes a target that sleeps.
+        """Send one event before the load, which also wakes a target without replicas.
 
         Raises:
-            StoppedError: it was not executed as it should, or its issue is not where issues of a
-                load may be.
+            StoppedError: it was not executed as it should be, or its issue is not where issues
+                of a load may be.
         """
         (run,) = await self.send([0.0])
         if run.verdict is not Verdict.OK:

@@ -1,8 +1,9 @@
-"""One file per source of stage times; the folder is the registry.
+"""API and registry of observers, the sources of stage times: one plug-in file each.
 
-Every observer has a `SOURCE` and its `STAGES`, those it can see. One that looks at what a run
-itself left behind has `stages(evidence)`, a pure function. One that asks somebody else has
-`Settings` and `observer`, and is asked again and again after the run (`exporter/aftercare.py`).
+Every observer has a `SOURCE` and its `STAGES`, those it can measure. An observer of the evidence of
+a run has `measure_stages(evidence)`, a pure function, and `PATHS`. A late observer asks another
+system: it has `Settings`, `find_problems` and `open_observer`, and is polled after the run
+(`exporter/aftercare.py`).
 """
 
 import sys
@@ -23,24 +24,24 @@ from slos.schema.contract import IssueCount, Leavings, Route, Source, Stage
 
 
 class Observer(Protocol):
-    """What the file of an observer of evidence offers."""
+    """API of the file of an observer of evidence."""
 
     SOURCE: Source
     STAGES: frozenset[Stage]
     ROUTES: frozenset[Route]
-    """The ways on which it can see them."""
+    """Delivery paths on which it can measure the stages."""
     stages: Callable[[Evidence], dict[Stage, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A run about which more may become known.
+    """Query for a run about which more may become known.
 
     Attributes:
-        id: of the run.
-        names: ids under which others know it, its own first.
-        trace_id: of the trace it was sent with, if there is one.
-        intended_at: wall clock seconds.
+        id: run id.
+        names: ids under which other systems know the run, its own first.
+        trace_id: id of the trace it was sent with, if there is one.
+        intended_at: wall clock seconds of the intended send.
     """
 
     id: str
@@ -51,14 +52,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What an observer has to say of a run.
+    """Observation of a run by a late observer.
 
     Attributes:
-        id: of the run.
-        stages: seconds of those it saw.
-        leavings: things of the run that must be cleaned up.
+        id: run id.
+        stages: seconds of each stage that was measured.
+        leavings: leftovers of the run that must be cleaned up.
         issues: how many Linear issues it opened, where that is known.
-        final: whether asking again would tell nothing new.
+        final: whether another query would give nothing new.
     """
 
     id: str
@@ -69,66 +70,66 @@ class Sighting:
 
 
 class LateObserver(Protocol):
-    """One that asks somebody else, after the run."""
+    """Observer that queries another system after the run."""
 
     every: float
-    """Seconds between two questions."""
+    """Seconds between two queries."""
     usual: float
-    """Seconds after a run within which it normally knows."""
+    """Seconds after a run within which its observation is normally final."""
     patience: float
-    """Seconds after a run in which it may still learn something."""
+    """Seconds after a run after which nothing more is expected."""
     troubled: bool
-    """Whoever was asked last did not answer, or refused."""
+    """The last query was not answered, or was refused."""
     cleans: Leavings | None
-    """What it can clean up."""
+    """Kind of leftover that it can clean up."""
 
     async def look(self, questions: Sequence[Question]) -> Sequence[Sighting]:
-        """What is known by now of some runs; of those left out, nothing yet. Never raises."""
+        """Observe some runs; a run left out of the result is not known yet. Never raises."""
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Clean up, and give back what could not be."""
+        """Clean up leftovers; return those that could not be cleaned up."""
 
     async def sweep(self, before: float) -> Sequence[Leaving]:
-        """What runs that were sent before a time left behind, whether anyone remembers them."""
+        """Find leftovers of all runs sent before a time, whether or not the journal knows them."""
 
 
 class LateModule(Protocol):
-    """What the file of a late observer offers."""
+    """API of the file of a late observer."""
 
     SOURCE: Source
     STAGES: frozenset[Stage]
     Settings: type[Section]
     observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
-    """Takes settings, and by name `folder`, `clock` and `gauges`."""
+    """Opens the observer; takes settings, and by name `folder`, `clock` and `gauges`."""
     findings: Callable[[Section, Path], Iterable[tuple[str, str, str]]]
-    """What is wrong with the files behind settings, as key, message and hint."""
+    """Finds mistakes in the files that settings name, as key, message and hint."""
 
 
 @cache
 def observers() -> list[Observer]:
-    """All observers of evidence, by name."""
+    """Load all observers of evidence, by name."""
     return [cast("Observer", module) for module in _all() if hasattr(module, "ROUTES")]
 
 
 @cache
 def late_modules() -> dict[str, LateModule]:
-    """All late observers, by name."""
+    """Load all late observers, by name."""
     late = [module for module in _all() if hasattr(module, "observer")]
     return {module.__name__.rpartition(".")[2]: cast("LateModule", module) for module in late}
 
 
 def expected(route: Route) -> list[Stage]:
-    """The stages that a run must show by itself: one that is not there was not reached."""
+    """List the stages that a run must show by itself; one that is missing was not reached."""
     found = {stage for each in observers() if route in each.ROUTES for stage in each.STAGES}
     return [stage for stage in Stage if stage in found]
 
 
 def visible(route: Route, late: Iterable[str] = ()) -> dict[Stage, list[Source]]:
-    """The stages that somebody can see on a way and who, in the order of the pipeline.
+    """List the stages that can be observed on a path, with their sources, in pipeline order.
 
     Args:
-        route: the way.
-        late: the names of the late observers in use.
+        route: delivery path.
+        late: names of the late observers in use.
     """
     asked = [(each.SOURCE, each.STAGES) for each in observers() if route in each.ROUTES]
     asked += [(late_modules()[name].SOURCE, late_modules()[name].STAGES) for name in late]
@@ -137,7 +138,7 @@ def visible(route: Route, late: Iterable[str] = ()) -> dict[Stage, list[Source]]
 
 
 def observe(evidence: Evidence) -> Seen:
-    """The seconds of every stage as seen in the evidence."""
+    """Measure the seconds of every stage that the evidence shows."""
     found: dict[Stage, dict[Source, float]] = {}
     for observer in observers():
         for stage, seconds in observer.stages(evidence).items():

@@ -1,4 +1,4 @@
-"""What the far end tells: when the canary was reached and when it was done."""
+"""Observer of the canary: when it was called, and when it was done."""
 
 from exporter.evidence import Evidence
 from slos.schema.contract import Route, Source, Stage
@@ -9,10 +9,10 @@ ROUTES = frozenset(Route)
 
 
 def stages(evidence: Evidence) -> dict[Stage, float]:
-    """Times of the first call, counted from where the clock starts.
+    """Measure the stages of the first call, counted from where the clock starts.
 
     - Remediation selection ends at the first contact. It is an upper bound: it holds the
-      Linear call, which agent-sre awaits first, until a finer source can tell them apart.
+      Linear call, which agent-sre awaits first, until a finer source can separate them.
     - Lambda execution runs from first contact to the canary's finished answer. A starved
       agent-sre loses its time between health check and call, so it shows here.
     - End to end is from the start to the finished answer.

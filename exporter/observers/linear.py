@@ -1,4 +1,4 @@
-"""What Linear tells: when the issue of a run was created, and how many there are."""
+"""Observer of Linear: when the issue of a run was created, and how many there are."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -22,11 +22,11 @@ from slos.schema.units import Duration
 SOURCE = Source.LINEAR
 STAGES = frozenset({Stage.LINEAR_ISSUE_CREATION})
 _TOO_UNSURE = 1.0
-"""Seconds of uncertainty above which a time is not worth telling: a tenth of the target."""
+"""Seconds of uncertainty above which a time is not used: a tenth of the target."""
 
 
 class Settings(LinearSettings):
-    """Where Linear is, and for how long an issue is waited for."""
+    """Endpoint of Linear, and the time to wait for an issue."""
 
     every: Length = Duration.of(seconds=30)
     """Time between two searches; each finds the issues of all runs. Default 30s: 120 requests
@@ -43,7 +43,7 @@ class Settings(LinearSettings):
 
 
 def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Whether the key is where it should be, and the limit leaves room for archiving."""
+    """Check that the key can be read, and that the rate limit leaves room for archiving."""
     searches = 3600 / float(settings.every.seconds)
     if searches > settings.requests_per_hour / 2:
         allowed = settings.requests_per_hour
@@ -57,7 +57,7 @@ def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]
 
 
 class Observer:
-    """Asks once for all runs, and archives what it finds."""
+    """Queries the issues of all runs at once, and archives those it finds."""
 
     cleans: Leavings | None = Leavings.LINEAR_ISSUE
 
@@ -76,11 +76,11 @@ class Observer:
 
     @property
     def troubled(self) -> bool:
-        """Linear did not answer the last request."""
+        """True if Linear did not answer the last request."""
         return self._client.fault is not None
 
     async def look(self, questions: Sequence[Question]) -> list[Sighting]:
-        """Every run that can be decided by now."""
+        """Observe every run whose issues are certain by now."""
         for question in questions:
             sent = question.intended_at
             self._watch.ask(watch.Question(question.id, sent, sent + self._within))
@@ -92,7 +92,7 @@ class Observer:
         return [leaving for leaving in leavings if leaving.handle in failed]
 
     async def sweep(self, before: float) -> list[Leaving]:
-        """Open issues of any run, this journal's or another's."""
+        """Find open issues of any run, of this journal or another."""
         try:
             return list(_leavings(await self._client.orphans(before)))
         except LinearError:
@@ -124,7 +124,7 @@ def _leavings(issues: Iterable[Issue]) -> Iterable[Leaving]:
 async def observer(
     settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
 ) -> AsyncIterator[Observer]:
-    """An observer for as long as the block runs.
+    """Open the observer for as long as the block runs.
 
     Raises:
         LinearKeyError: there is no key.

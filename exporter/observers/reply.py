@@ -1,4 +1,4 @@
-"""What the caller's wait tells: agent-sre's own share of the work."""
+"""Observer of the reply: agent-sre's own share of the time."""
 
 from exporter.evidence import Evidence
 from slos.schema.contract import Route, Source, Stage
@@ -9,10 +9,10 @@ ROUTES = frozenset({Route.DIRECT})
 
 
 def stages(evidence: Evidence) -> dict[Stage, float]:
-    """CloudEvent processing: the wait for a 2xx less the time the canary was being called.
+    """Measure CloudEvent processing: the wait for a 2xx less the time of the canary's calls.
 
-    The reply is synchronous, so the wait holds the function call; what overlaps with it is
-    the function's time, not agent-sre's. A refusal is no processing and gives nothing, and so
+    The reply is synchronous, so the wait holds the function call; time that overlaps with it
+    belongs to the function, not to agent-sre. A refusal is no processing and gives nothing, and so
     does the reply of a broker.
     """
     if evidence.replied_at is None or not evidence.accepted or not evidence.synchronous:
@@ -22,7 +22,7 @@ def stages(evidence: Evidence) -> dict[Stage, float]:
 
 
 def _busy(evidence: Evidence, until: float) -> float:
-    """Seconds before `until` in which at least one call was under way."""
+    """Measure the seconds before `until` in which at least one call was under way."""
     total, covered_to = 0.0, evidence.since
     for start, end in sorted(
         (call.contact_at, until if call.finished_at is None else min(call.finished_at, until))

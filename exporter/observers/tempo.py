@@ -1,4 +1,4 @@
-"""What traces tell: the parts of agent-sre's work, as it timed them itself."""
+"""Observer of Tempo: the stages of agent-sre's work, from its own spans."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -22,11 +22,11 @@ from slos.schema.units import Duration
 SOURCE = Source.TEMPO
 STAGES = frozenset(set(Stage) - {Stage.END_TO_END})
 _MARGIN = 60.0
-"""Seconds around a run that are searched, for clocks that differ."""
+"""Seconds added to the search window of a run, for clocks that differ."""
 
 
 class Settings(TempoSettings):
-    """Where Tempo is, and for how long a trace is waited for."""
+    """Endpoint of Tempo, and the time to wait for a trace."""
 
     every: Length = Duration.of(seconds=15)
     """Time between two searches. Default 15s."""
@@ -37,12 +37,12 @@ class Settings(TempoSettings):
 
 
 def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
-    """Whether the files behind the settings are there."""
+    """Check the files that the settings name."""
     return of_files.findings(settings, folder)
 
 
 class Observer:
-    """Asks for the traces of all runs at once."""
+    """Searches the traces of all runs at once."""
 
     cleans: Leavings | None = None
 
@@ -62,7 +62,7 @@ class Observer:
         self._span_errors = {part: gauges.span_errors.labels(part) for part in Part}
 
     async def look(self, questions: Sequence[Question]) -> list[Sighting]:
-        """What the traces show by now; final once one is whole."""
+        """Observe the stages that traces show by now; final once a trace is complete."""
         if self._clock.now() < self._left_alone_until:
             return []
         names = {name: question.trace_id for question in questions for name in question.names}
@@ -79,10 +79,10 @@ class Observer:
         ]
 
     def _window(self, questions: Sequence[Question]) -> tuple[float, float]:
-        """The wall clock times between which the runs were at work.
+        """Compute the search window of the runs, in wall clock seconds.
 
-        Their own times go on from the wall clock as it was at the start; traces have that of now,
-        which may have been set since.
+        The times of runs continue from the wall clock as it was at the start. Traces have the
+        current wall clock, which may have been set since.
         """
         now = self._clock.wall()
         step = now - self._clock.now() - self._offset
@@ -90,11 +90,11 @@ class Observer:
         return since - _MARGIN, now + _MARGIN
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Nothing to clean up: traces expire."""
+        """Return all leftovers: there is nothing to clean up, because traces expire."""
         return leavings
 
-    async def sweep(self, before: float) -> Sequence[Leaving]:  # noqa: ARG002 - of the protocol
-        """Nothing is left behind."""
+    async def sweep(self, before: float) -> Sequence[Leaving]:  # noqa: ARG002 - required by the protocol
+        """Return no orphans: runs leave nothing behind in Tempo."""
         return ()
 
     def _sighting(self, question: Question, traces: dict[str, Trace]) -> Sighting | None:
@@ -106,14 +106,14 @@ class Observer:
         if not times:
             return None
         whole = len(times) == len(question.names) and all(each.whole for each in times)
-        if whole:  # what is asked for again would be counted again
+        if whole:  # an incomplete trace is queried and counted again
             for part in {part for each in times for part in each.failed}:
                 self._span_errors[part].inc()
         return Sighting(question.id, _first_of_each(times), final=whole)
 
 
 def _first_of_each(times: Sequence[TraceTimes]) -> dict[Stage, float]:
-    """The stages of several traces; the event itself comes before its end."""
+    """Merge the stages of several traces; those of the event come before those of its end."""
     found: dict[Stage, float] = {}
     for each in times:
         found = {**each.stages, **found}
@@ -124,6 +124,6 @@ def _first_of_each(times: Sequence[TraceTimes]) -> dict[Stage, float]:
 async def observer(
     settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
 ) -> AsyncIterator[Observer]:
-    """An observer for as long as the block runs."""
+    """Open the observer for as long as the block runs."""
     async with HttpSource("tempo", settings, folder=folder, clock=clock) as source:
         yield Observer(settings, source, clock=clock, gauges=gauges)

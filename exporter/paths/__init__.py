@@ -1,6 +1,7 @@
-"""One file per way a synthetic alert can take to agent-sre; the folder is the registry.
+"""API and registry of delivery paths to agent-sre: one plug-in file each.
 
-A way has `Settings`, where it begins, and `Way`, which sends one alert and says what came back.
+A path file has `Settings`, the endpoint of the path, and `Path`, which sends one alert and returns
+the reply.
 """
 
 import sys
@@ -18,35 +19,35 @@ from slos.schema.contract import Leavings, Route
 
 
 class Way(Protocol):
-    """What a probe and the aftercare ask of a way."""
+    """A delivery path, as probes and the reconciler use it."""
 
     ROUTE: Route
     SYNCHRONOUS: bool
-    """Whether the reply comes from agent-sre itself, after its work."""
+    """True if the reply comes from agent-sre itself, after its work."""
     clock_at_webhook: bool
-    """Whether latencies count from the moment at which the notification was sent out."""
+    """True if latencies count from the moment at which the notification was sent out."""
     cleans: Leavings | None
-    """What it can clean up."""
+    """Kind of leftover that it can clean up."""
 
     def leavings(self, alert: Alert) -> tuple[Leaving, ...]:
-        """What an alert leaves behind on the way, known before it is sent."""
+        """List the leftovers of an alert on the path, known before it is sent."""
 
     async def send(self, alert: Alert) -> Reply:
         """Send a fired alert; the caller sets the time limit.
 
         Raises:
-            OSError: this machine ran out of something; that says nothing about the target.
+            OSError: this machine ran out of a resource; that says nothing about the target.
         """
 
     async def end(self, alert: Alert) -> Reply:
-        """Send the end of an alert, likewise."""
+        """Send the end of an alert; errors as for a fired one."""
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Clean up, and give back what could not be."""
+        """Clean up leftovers; return those that could not be cleaned up."""
 
 
 class WayModule(Protocol):
-    """What a file in this folder offers."""
+    """API of a file in this folder."""
 
     Settings: type[Section]
     Way: Callable[[Section, Reach], Way]
@@ -54,6 +55,6 @@ class WayModule(Protocol):
 
 @cache
 def way_modules() -> dict[Route, WayModule]:
-    """All ways by the value of the label `path`."""
+    """Load all delivery paths, by the value of the label `path`."""
     found = modules(sys.modules[__name__])
     return {Route(name): cast("WayModule", module) for name, module in found.items()}

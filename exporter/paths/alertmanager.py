@@ -1,8 +1,8 @@
-"""The whole way, as a real alert takes it: Alertmanager, its webhook, the converter, the broker.
+"""Path of a real alert: Alertmanager, its webhook, the converter, the broker.
 
-Facts: `POST /api/v2/alerts` of Alertmanager takes a list of alerts and answers 200 at once. What
-has the same grouping labels is notified together, and again only after hours; so every synthetic
-alert has a value of its own in one of them.
+`POST /api/v2/alerts` of Alertmanager takes a list of alerts and answers 200 at once. Alerts with
+the same grouping labels are notified together, and again only after hours. So every synthetic alert
+has a unique value in one of these labels.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _ACCEPTED = range(200, 300)
 
 
 def _free(label: str) -> str:
-    """Refuse a label by which everyone is to tell that nothing is wrong."""
+    """Refuse a label that identifies an alert."""
     if label in TOLD_BY:
         raise ValueError(
             f"{label} says what a synthetic alert is, so it cannot have any value; "
@@ -32,7 +32,7 @@ def _free(label: str) -> str:
 
 
 class Settings(Section):
-    """Where Alertmanager is, and what groups alerts there."""
+    """Endpoint of Alertmanager, and a label by which it groups."""
 
     url: Url
     """Its address, with its path prefix if it has one. No default: nobody is alerted unasked."""
@@ -60,7 +60,7 @@ class Way:
         self.clock_at_webhook = settings.clock == "webhook"
 
     def leavings(self, alert: Alert) -> tuple[Leaving, ...]:
-        """The alert itself, which goes on firing until it is ended."""
+        """List the alert itself, which goes on firing until it is ended."""
         return (Leaving(Leavings.ALERT, f"{alert.probe} {alert.id} {alert.at!r}"),)
 
     async def send(self, alert: Alert) -> Reply:
@@ -68,7 +68,7 @@ class Way:
         return await self._post(alert, ends_at=None)
 
     async def end(self, alert: Alert) -> Reply:
-        """Post its end."""
+        """Post the end of an alert."""
         return await self._post(alert, ends_at=self._reach.clock.wall())
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:

@@ -1,4 +1,4 @@
-"""Through the broker, which takes an event and delivers it later."""
+"""Path through the broker, which takes an event and delivers it later."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from slos.schema.contract import Leavings, Route
 
 
 class Settings(Section):
-    """Where the broker is."""
+    """Endpoint of the broker."""
 
     url: Url
     """Its ingress, with the path of the broker if it has one. No default: a broker that is not
@@ -19,7 +19,7 @@ class Settings(Section):
 
 
 class Way:
-    """A CloudEvent in structured mode; the broker answers before anyone has read it."""
+    """Sends a CloudEvent in structured mode; the broker replies before the event is delivered."""
 
     ROUTE = Route.BROKER
     SYNCHRONOUS = False
@@ -31,7 +31,7 @@ class Way:
         self._reach = reach
 
     def leavings(self, _: Alert) -> tuple[Leaving, ...]:
-        """Nothing on the way: what the broker holds, it delivers or drops."""
+        """Return no leftovers: the broker delivers or drops every event."""
         return ()
 
     async def send(self, alert: Alert) -> Reply:
@@ -44,5 +44,5 @@ class Way:
         return await self._reach.sender.post(self._url, end)
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Nothing to clean up."""
+        """Return all leftovers: this path has none to clean up."""
         return leavings

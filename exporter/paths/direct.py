@@ -1,4 +1,4 @@
-"""Straight to agent-sre, whose reply comes when its work is done."""
+"""Path straight to agent-sre, which replies when its work is done."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from slos.schema.contract import Leavings, Route
 
 
 class Settings(Section):
-    """Nothing: `target` says where agent-sre is."""
+    """No settings: the section `target` has the endpoint of agent-sre."""
 
 
 class Way:
-    """A CloudEvent in structured mode; in binary mode agent-sre loses the data."""
+    """Sends a CloudEvent in structured mode; in binary mode agent-sre loses the data."""
 
     ROUTE = Route.DIRECT
     SYNCHRONOUS = True
@@ -26,7 +26,7 @@ class Way:
         self._reach = reach
 
     def leavings(self, _: Alert) -> tuple[Leaving, ...]:
-        """Nothing on the way."""
+        """Return no leftovers."""
         return ()
 
     async def send(self, alert: Alert) -> Reply:
@@ -38,7 +38,7 @@ class Way:
         return await self._post(alert, resolved(alert, at=self._reach.clock.wall()))
 
     async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
-        """Nothing to clean up."""
+        """Return all leftovers: this path has none to clean up."""
         return leavings
 
     async def _post(self, alert: Alert, event: object) -> Reply:

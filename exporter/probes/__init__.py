@@ -1,9 +1,9 @@
-"""One file per probe; the folder is the registry. A probe asks once and never loops.
+"""API and registry of probes: one plug-in file each. A probe runs one slot and never loops.
 
-A probe file has `Settings`, a `Rhythm` with the probe's own settings; `CRITERIA`, what it checks
-beside the verdicts of its alerts; `lines(settings)`, under which names and ways it sends; and
-`probes(settings, means)`, one for each plan to keep. Other distributions add probes by the entry
-point group `slo_probe.probes`, each naming such a module.
+A probe file has `Settings`, which extend `Schedule`; `CRITERIA`, which it checks in addition to the
+verdicts of its alerts; `list_label_pairs(settings)`, the names and paths under which it sends; and
+`build_probes(settings, context)`, one for each timetable. Other distributions add probes by the
+entry point group `slo_probe.probes`, each naming such a module.
 """
 
 import sys
@@ -22,60 +22,63 @@ _MEMBERS = ("Settings", "CRITERIA", "lines", "probes")
 
 
 class Probe(Protocol):
-    """What the runner asks of a probe."""
+    """A probe, as the probe runner uses it."""
 
     key: str
-    """Its name among all plans; a label value."""
+    """Unique name of its timetable; a label value."""
     rhythm: Rhythm
 
     async def ask(self, turn: Turn) -> Outcome:
-        """Ask once, and come back when nothing can change the answer any more."""
+        """Run one slot; return when nothing can change the outcome any more."""
 
 
 class ProbeModule(Protocol):
-    """What a file in this folder offers."""
+    """API of a file in this folder."""
 
     Settings: type[Rhythm]
     CRITERIA: frozenset[Criterion]
 
     def lines(self, settings: Rhythm) -> Sequence[tuple[str, Route]]:
-        """The pairs of the labels `probe` and `path` that it uses."""
+        """List the pairs of the labels `probe` and `path` that it uses."""
 
     def probes(self, settings: Rhythm, means: Means) -> Sequence[Probe]:
-        """One probe for each plan."""
+        """Build one probe for each timetable."""
 
 
 @cache
 def probe_modules() -> Mapping[str, ProbeModule]:
-    """All probes by name, ours and those of others; ours win."""
+    """Load all probes by name, with those of other distributions; this package wins."""
     ours = modules(sys.modules[__name__])
     found = {**of_others()[0], **ours}
     return {name: cast("ProbeModule", module) for name, module in found.items()}
 
 
 def broken_modules() -> Mapping[str, str]:
-    """Probes of others that are of no use, and why; they harm only who wants to use them."""
+    """List probes of other distributions that cannot be used, and why.
+
+    One is an error only in a configuration that names it.
+    """
     ours = modules(sys.modules[__name__])
     return {name: why for name, why in of_others()[1].items() if name not in ours}
 
 
 @cache
 def of_others() -> tuple[dict[str, object], dict[str, str]]:
-    """Probes of other distributions, and those of them that are of no use."""
+    """Load the probes of other distributions; return the good ones, and why others are broken."""
     return installed(GROUP, flaw=_flaw)
 
 
 def _flaw(module: object) -> str | None:
-    """What keeps something from being a probe."""
+    """Find the defect that keeps an object from being a probe module."""
     missing = [name for name in _MEMBERS if not hasattr(module, name)]
     if missing:
         return f"it has no {' and no '.join(missing)}"
-    settings = module.Settings  # type: ignore[attr-defined]  # just looked
+    settings = module.Settings  # type: ignore[attr-defined]  # checked above
     if not (isinstance(settings, type) and issubclass(settings, Rhythm)):
         return "its Settings are no exporter.rhythm.Rhythm"
     return None
 
 
 def key_of(name: str, route: Route) -> str:
-    """The name of a plan: most go straight, so only another way is named."""
+    """Build the key of a timetable; only a path other than direct is named in it."""
     return name if route is Route.DIRECT else f"{name}_{route}"

@@ -1,8 +1,8 @@
-"""The availability probe: is the target up and ready, and what does reaching it cost.
+"""Availability probe: whether the target is up and ready, and the time of each request phase.
 
-Asked at the origin of `target.url`: its `/health` and `/ready`, each over a connection of its own,
-so that name, connection, TLS and reply are timed one by one. A cold start is counted and kept out
-of the phases, which tell how a warm target answers.
+It requests `/health` and `/ready` at the origin of `target.url`, each over a new connection, so
+that DNS, connect, TLS and reply are timed one by one. A cold start is counted and kept out of the
+phases, which describe a warm target.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ CRITERIA = frozenset({Criterion.HEALTH})
 _NAME = "availability"
 _OK = 200
 _ASLEEP = frozenset({502, 503, 504})
-"""What stands in front of a target without replicas answers."""
+"""Statuses of a proxy in front of a target without replicas."""
 _BREAK = 1.0
 _log = logging.getLogger(__name__)
 
@@ -58,17 +58,17 @@ class Settings(Rhythm):
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
-    """No alert is sent."""
+    """List no label pairs: no alert is sent."""
     return ()
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One plan."""
+    """Build the one probe."""
     return [Availability(settings, means)]
 
 
 class Availability:
-    """Asks for health and readiness."""
+    """Probe of health and readiness."""
 
     key = _NAME
     rhythm: Rhythm
@@ -83,10 +83,10 @@ class Availability:
             idle_after=float(settings.idle_after.seconds),
         )
         self._gauges.cold_starts.labels(SERVICE)
-        self._gauges.tls_expiry.clear()  # another target may have none
+        self._gauges.tls_expiry.clear()  # the target may have changed to one without TLS
 
     async def ask(self, _: Turn) -> Outcome:
-        """Look once; twice if the target slept. What could not be looked at is not shown."""
+        """Request both pages; after an error the gauges are removed."""
         deadline = self._reach.clock.now() + float(self._settings.timeout.seconds)
         try:
             target = await asyncio.to_thread(self._target)
@@ -109,7 +109,7 @@ class Availability:
         return Target(origin, reach.headers(), tls, by.server_name)
 
     async def _awake(self, target: Target, deadline: float) -> Look:
-        """A look at a warm target; one that may be asleep gets the time to wake up."""
+        """Request the health page; a target that may be asleep gets the time to wake up."""
         clock, idle = self._reach.clock, self._idle()
         began = clock.now()
         seen = await self._look(target, self._settings.health, deadline)
@@ -132,7 +132,7 @@ class Availability:
         return seen
 
     def _idle(self) -> float | None:
-        """Seconds since this prober last asked the target anything; None when it never did."""
+        """Measure the seconds since the last request to the target; None when there was none."""
         clock = self._reach.clock
         ages = [] if self._asked_at is None else [clock.now() - self._asked_at]
         ages += [max(clock.steady() - run.intended_at, 0.0) for run in self._recent]
@@ -145,7 +145,7 @@ class Availability:
         for phase in Phase:
             if phase in health.phases:
                 gauges.phase.labels(SERVICE, phase).set(health.phases[phase])
-            else:  # absent, for what was not reached took no time
+            else:  # a phase that was not reached has no time
                 gauges.phase.remove(SERVICE, phase)
         if health.certificate:
             with contextlib.suppress(ValueError):

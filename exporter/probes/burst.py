@@ -1,4 +1,4 @@
-"""The burst probe: many alerts at once, each executed exactly once, in time, and as it was sent."""
+"""Burst probe: many alerts at once, each executed exactly once, in time, and unchanged."""
 
 import asyncio
 import logging
@@ -46,22 +46,22 @@ class Settings(Sending):
 
 
 def name(size: int) -> str:
-    """The value of the label `probe`."""
+    """Format the value of the label `probe`."""
     return f"burst_{size}"
 
 
 def lines(settings: Settings) -> Sequence[tuple[str, Route]]:
-    """A name for each size."""
+    """List a label pair for each size."""
     return [(name(size), Route.DIRECT) for size in settings.sizes]
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """A plan for each size."""
+    """Build a probe for each size."""
     return [Burst(size, settings, means) for size in settings.sizes]
 
 
 class Burst:
-    """Sends a number of alerts at the same moment."""
+    """Probe that sends a number of alerts at the same moment."""
 
     rhythm: Rhythm
 
@@ -74,7 +74,7 @@ class Burst:
         self._errand = Errand(self.key, way, patience)
 
     async def ask(self, turn: Turn) -> Outcome:
-        """Send them all, and wait until nothing can change any verdict."""
+        """Run all alerts, and wait until nothing can change any verdict."""
         carried = (self._courier.carry(self._errand, turn) for _ in range(self._size))
         results = tuple(await asyncio.gather(*carried))
         _log.info("%s: %s", self.key, told(results))
@@ -82,7 +82,7 @@ class Burst:
 
 
 def told(results: Sequence[ProbeResult]) -> str:
-    """A burst on one line, with the quantiles of its own."""
+    """Summarize a burst on one line, with its own quantiles."""
     took = [each.stages[Stage.END_TO_END] for each in results if Stage.END_TO_END in each.stages]
     ok = sum(result.verdict is Verdict.OK for result in results)
     line = f"{ok} of {len(results)} ok"
@@ -93,11 +93,11 @@ def told(results: Sequence[ProbeResult]) -> str:
 
 
 def checks(results: Sequence[ProbeResult]) -> Iterable[tuple[Criterion, bool]]:
-    """What a burst shows beside its verdicts, as far as the prober itself was in order.
+    """Check a burst for races and deadlocks, as far as the prober itself was in order.
 
-    Parameters that came back changed, or under another run's id, are a race; that there was none
-    takes two that were executed to show. An alert that neither came to an end nor failed by the
-    deadline is a deadlock; that there was none is shown by those that reached the target.
+    Parameters that came back changed, or under another run's id, are a race. That there was none
+    takes two executed alerts to show. An alert that neither finished nor failed by the deadline is
+    a deadlock. That there was none is shown by the alerts that reached the target.
     """
     verdicts = [result.verdict for result in results]
     executed = sum(verdict in _EXECUTED for verdict in verdicts)

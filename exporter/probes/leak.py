@@ -1,8 +1,8 @@
-"""The leak probe: whether the target, or the prober itself, holds on to ever more.
+"""Leak probe: memory, files and other resources that grow without end, of target and prober.
 
-It reads what the target's replicas hold from Prometheus, and what this process holds from /proc,
-a reading a turn. Now and then it has both judged (`exporter/leaks`). The verdicts are gauges; the
-criterion is about the target alone, and says nothing while there is nothing to say.
+It reads the resources of the target's replicas from Prometheus, and those of this process from
+/proc, once per slot. Periodically it judges both (`exporter/leaks`). The verdicts are gauges. The
+criterion is about the target alone, and is not counted while there is too little data.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class Settings(Rhythm):
 
     @property
     def queries(self) -> agent.Queries:
-        """What to ask Prometheus."""
+        """Queries for Prometheus."""
         return agent.Queries(
             signals=self.signals,
             started=self.starts,
@@ -97,17 +97,17 @@ class Settings(Rhythm):
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
-    """No alert is sent."""
+    """List no label pairs: no alert is sent."""
     return ()
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One plan."""
+    """Build the one probe."""
     return [Leak(settings, means)]
 
 
 class Leak:
-    """Reads every turn, and judges now and then."""
+    """Probe that takes samples in every slot, and judges them periodically."""
 
     key = _NAME
     rhythm: Rhythm
@@ -125,7 +125,7 @@ class Leak:
         self._judged_at: float | None = None
 
     async def ask(self, _: Turn) -> Outcome:
-        """Take a reading, and judge if it is time to."""
+        """Take a sample, and judge the series if the interval has passed."""
         now = self._clock.now()
         self._own.note(now, await asyncio.to_thread(readings))
         if self._means.open_runs is not None:
@@ -145,7 +145,7 @@ class Leak:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
                 family = await agent.family(prometheus, self._settings.queries, now=now)
         except (SourceError, TimeoutError) as error:
-            self._shown.show(())  # an old verdict would pass for one of now
+            self._shown.show(())  # an old verdict would look current
             why = str(error) or "Prometheus took too long"
             return Outcome(notes=(f"nothing was judged: {why}",), failed=True)
         found = await _judged(family, now)
@@ -160,12 +160,12 @@ class Leak:
 
 
 async def _judged(family: list[Series], now: float) -> Findings:
-    """On a thread: the first time imports half a second of SciPy."""
+    """Judge series on a thread, because the first call imports SciPy, which takes half a second."""
     return await asyncio.to_thread(judge, family, at=now)
 
 
 def _outcome(found: Findings, current: list[Finding]) -> Outcome:
-    """A leak with two witnesses fails, passes alone pass; the rest is no check."""
+    """Return the outcome: a leak shown by two signals fails, passes alone pass."""
     if found.pages:
         leaks = sorted({each.signal for each in current if each.verdict is LeakVerdict.LEAK})
         return Outcome(checks=((Criterion.LEAKS, False),), notes=(f"it leaks: {', '.join(leaks)}",))

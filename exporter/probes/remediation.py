@@ -1,4 +1,4 @@
-"""The remediation probe: one fired alert in, one execution of the canary out, on each way."""
+"""Remediation probe: one fired alert, one execution of the canary, on each path."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _NAME = "remediation"
 
 
 class Override(Section):
-    """What is different on one way."""
+    """Settings that differ on one path."""
 
     interval: Length | None = None
     """Time between two events on this way. Default: the probe's."""
@@ -41,19 +41,19 @@ class Settings(Sending):
         return self
 
     def on(self, route: Route) -> Sending:
-        """The settings on one way."""
+        """Resolve the settings of one path."""
         own = {name: value for name, value in self.paths[route] if value is not None}
         common = {name: getattr(self, name) for name in Sending.model_fields}
         return Sending.model_validate({**common, **own})
 
 
 def lines(settings: Settings) -> Sequence[tuple[str, Route]]:
-    """The same name on each way."""
+    """List a label pair with the same name for each path."""
     return [(_NAME, route) for route in settings.paths]
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One for each way."""
+    """Build a probe for each path."""
     found = []
     for route in settings.paths:
         own = settings.on(route)

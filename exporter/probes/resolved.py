@@ -1,7 +1,7 @@
-"""The resolved probe: an alert that ends, so that whoever verifies the remediation has to.
+"""Resolved probe: an alert that ends, so that its remediation has to be verified.
 
-Verification is timed by whichever observer sees it. In the measured agent-sre it never runs; then
-nobody does, and the stage stays absent.
+Verification is timed by an observer that can see it. The measured agent-sre never verifies, so the
+stage stays absent.
 """
 
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ class Settings(Sending):
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
-    """Straight to agent-sre."""
+    """List the direct path."""
     return [(_NAME, Route.DIRECT)]
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One plan."""
+    """Build the one probe."""
     way, patience = means.ways[Route.DIRECT], settings.patience(means.targets)
     return [Single(_NAME, settings, Errand(_NAME, way, patience, ends=True), means.courier)]

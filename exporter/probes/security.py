@@ -1,8 +1,8 @@
-"""The security probe: what a target must refuse, sent so that nothing comes of it if it does not.
+"""Security probe: requests that a target must refuse, harmless if it does not.
 
-Ends of alerts with a fault, with wrong credentials or in numbers; and fired alerts whose function
-has a hostile name, which go through the courier: journalled, judged and cleaned up like any other.
-Canary and decoy show where such a name led.
+It sends ends of alerts with a defect, with wrong credentials or in numbers. It also sends fired
+alerts whose function has a hostile name. These go through the alert runner: recorded, judged and
+cleaned up like any other. Canary and honeypot show where such a name led.
 """
 
 import asyncio
@@ -71,17 +71,17 @@ class Settings(Rhythm):
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
-    """None: an attack that is refused as it should be is no failed run."""
+    """List no label pairs: an attack that is refused as it should be is no failed run."""
     return ()
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One plan."""
+    """Build the one probe."""
     return [Security(settings, means)]
 
 
 class Security:
-    """Tries everything once a round."""
+    """Probe that makes every attempt once per slot."""
 
     key = _NAME
     rhythm: Rhythm
@@ -100,7 +100,7 @@ class Security:
         )
 
     async def ask(self, _: Turn) -> Outcome:
-        """Try it all, as long as the target takes an event in order."""
+        """Make all attempts, if the target accepts a valid event."""
         baseline = await self._attempts.baseline()
         if not accepted(baseline):
             why = f"nothing was tried: an event in order: {told(baseline)}"
@@ -120,7 +120,7 @@ class Security:
             self._hostile_names(),
             attempts.burst(
                 settings.rate_limit_requests, limited=limited
-            ),  # last: it may shut us out
+            ),  # last: the target may block this prober afterwards
         ):
             async for attempt in some:
                 yield attempt
@@ -128,9 +128,9 @@ class Security:
                     return
 
     async def _hostile_names(self) -> AsyncIterator[Attempt]:
-        """Hostile names, if the target executes an ordinary alert at the same time.
+        """Try hostile names, if the target executes an ordinary alert at the same time.
 
-        Of a target that executes nothing, the silence of canary and decoy would prove nothing.
+        If a target executes nothing, the absence of calls at canary and honeypot proves nothing.
         """
         async with self._decoy() as (decoy, port):
             tricks = [trick for trick in Trick if port or trick is Trick.SLASH]
@@ -152,7 +152,7 @@ class Security:
 
     @contextlib.asynccontextmanager
     async def _decoy(self) -> AsyncIterator[tuple[Decoy, int | None]]:
-        """A decoy, and its port on the canary's host if it can be reached there."""
+        """Open a honeypot; yield it, and its port on the canary's host if reachable."""
         decoy = Decoy()
         try:
             listener = bind("security.decoy", self._settings.decoy)
@@ -167,7 +167,7 @@ class Security:
             await serving.cleanup()
 
     async def _reaches(self, decoy: Decoy, port: int) -> bool:
-        """Whether the way by the canary's Service ends at the decoy, which alone knows the id."""
+        """Return whether a request to the canary's Service ends at the honeypot, by a unique id."""
         reach, run_id = self._means.reach, new_id()
         url = f"http://{Ground(reach.canary, port).host}:{port}/{run_id}"
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The sustained probe: more than a thousand alerts an hour, one after the other, all the time."""
+"""Sustained probe: more than a thousand alerts an hour, one after the other, at all times."""
 
 from collections.abc import Sequence
 
@@ -27,11 +27,11 @@ class Settings(Sending):
 
 
 def lines(_: Settings) -> Sequence[tuple[str, Route]]:
-    """Straight to agent-sre."""
+    """List the direct path."""
     return [(_NAME, Route.DIRECT)]
 
 
 def probes(settings: Settings, means: Means) -> Sequence[Probe]:
-    """One plan."""
+    """Build the one probe."""
     errand = Errand(_NAME, means.ways[Route.DIRECT], settings.patience(means.targets))
     return [Single(_NAME, settings, errand, means.courier)]

@@ -1,5 +1,4 @@
-"""Prometheus as a source: queries in, samples and series out.
+"""Client of the Prometheus HTTP API: instant and range queries.
 
-`client` asks; what an answer holds and how a long range is split is pure. What a query means,
-and which one to ask, belongs to whoever asks.
+The caller decides what to query and interprets the result.
 """

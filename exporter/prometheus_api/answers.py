@@ -1,4 +1,4 @@
-"""What Prometheus answers, read. Pure."""
+"""Parsers of Prometheus API responses. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _FAULTS = {
     "execution": SourceFault.BAD_ANSWER,
     "not_found": SourceFault.BAD_ANSWER,
 }
-"""Prometheus' kinds of error, and those of the servers that speak its API."""
+"""Error kinds of Prometheus' `errorType`, and of the servers that implement its API."""
 _TOLD_BY_STATUS = (SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED)
 _ENOUGH = 200
 HISTOGRAMS = "native histograms are left out; select one of their functions"
@@ -28,24 +28,24 @@ class Sample:
 
     labels: Mapping[str, str]
     time: float
-    """Wall clock seconds."""
+    """Seconds since 1970."""
     value: float
     """May be NaN or infinite."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesOf:
-    """The values of one series; a point at which it had none is missing."""
+    """Values of one series over a range; times without a value are absent."""
 
     labels: Mapping[str, str]
     times: tuple[float, ...]
-    """Wall clock seconds, rising."""
+    """Seconds since 1970, ascending."""
     values: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The data of an answer, and what Prometheus had to say about it."""
+    """Data of a response, and its warnings."""
 
     kind: str
     entries: Any
@@ -53,17 +53,17 @@ class Result:
 
 
 def result(answer: Answer) -> Result:
-    """What an answer holds.
+    """Parse the data of a response.
 
     Raises:
-        SourceError: nothing; the fault is the one that Prometheus names, or that of the status.
+        RequestError: there is no data; the kind is that of Prometheus' error, or of the status.
     """
     if answer.fault in _TOLD_BY_STATUS:
         answer.checked()
     try:
         document = answer.json()
     except SourceError:
-        answer.checked()  # a proxy's page: its status says more than its text
+        answer.checked()  # a page of a proxy: its status is more useful than its text
         raise
     if not isinstance(document, Mapping):
         raise answer.refused(SourceFault.BAD_ANSWER, "the answer is no JSON object")
@@ -78,10 +78,10 @@ def result(answer: Answer) -> Result:
 
 
 def samples(answer: Answer) -> tuple[list[Sample], tuple[str, ...]]:
-    """The samples of an instant query, and its warnings.
+    """Parse the samples of an instant query, and its warnings.
 
     Raises:
-        SourceError: there are none to be had.
+        RequestError: the response holds no samples.
     """
     found = result(answer)
     try:
@@ -97,10 +97,10 @@ def samples(answer: Answer) -> tuple[list[Sample], tuple[str, ...]]:
 
 
 def series(answer: Answer) -> tuple[list[SeriesOf], tuple[str, ...]]:
-    """The series of a range query, and its warnings.
+    """Parse the series of a range query, and its warnings.
 
     Raises:
-        SourceError: there are none to be had.
+        RequestError: the response holds no series.
     """
     found = result(answer)
     if found.kind != "matrix":
@@ -113,7 +113,7 @@ def series(answer: Answer) -> tuple[list[SeriesOf], tuple[str, ...]]:
 
 
 def joined(parts: Iterable[Iterable[SeriesOf]]) -> list[SeriesOf]:
-    """The series of several answers, in order of time, each in one piece."""
+    """Join the series of several responses, in order of time."""
     pieces: dict[frozenset[tuple[str, str]], list[SeriesOf]] = {}
     for part in parts:
         for piece in part:
@@ -136,13 +136,13 @@ def _refused(answer: Answer, document: Mapping[str, Any]) -> SourceError:
 
 
 def _line(text: object) -> str:
-    """A foreign text, short and on one line."""
+    """Shorten a text of the server to one printable line."""
     kept = "".join(letter if letter.isprintable() else " " for letter in str(text))
     return kept if len(kept) <= _ENOUGH else f"{kept[:_ENOUGH]}..."
 
 
 def _plain(found: Result, key: str) -> tuple[list[Any], tuple[str, ...]]:
-    """The entries that hold plain values, and a word about those that do not."""
+    """Select the entries with float values, and add a warning about histograms."""
     other = f"histogram{key.removeprefix('value')}"
     plain = [each for each in found.entries if key in each or other not in each]
     left_out = len(plain) < len(found.entries)

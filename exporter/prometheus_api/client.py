@@ -1,4 +1,4 @@
-"""Asking Prometheus."""
+"""Client of the Prometheus HTTP API."""
 
 import logging
 from collections.abc import Callable
@@ -12,11 +12,11 @@ _REMEMBERED = 100
 
 
 class Prometheus:
-    """Queries one Prometheus, or whatever speaks its API.
+    """Client of one Prometheus, or of a server that implements its API.
 
     Args:
-        source: how to reach it; its URL ends before /api/v1.
-        warned: hears every warning that comes with an answer; by default each is logged once.
+        http_client: HTTP client; its URL ends before /api/v1.
+        on_warning: called with every warning of a response; by default each is logged once.
     """
 
     def __init__(self, source: HttpSource, *, warned: Callable[[str], None] | None = None) -> None:
@@ -24,10 +24,10 @@ class Prometheus:
         self._warned = warned or _logging_once(source.name)
 
     async def instant(self, query: str, *, time: float | None = None) -> list[Sample]:
-        """The samples of a query now, or at another time; a scalar is a sample without labels.
+        """Query the samples now, or at another time; a scalar is a sample without labels.
 
         Raises:
-            SourceError: there is no result.
+            RequestError: there is no result.
         """
         form = {"query": query}
         if time is not None:
@@ -38,11 +38,11 @@ class Prometheus:
         return found
 
     async def range(self, query: str, *, start: float, end: float, step: float) -> list[SeriesOf]:
-        """The series of a query from start to end, however many points that is.
+        """Query the series from start to end, for any number of points.
 
         Raises:
-            SourceError: there is no result, or one part of it is missing.
-            ValueError: it is no range.
+            RequestError: there is no result, or a part of it is missing.
+            ValueError: the range is invalid.
         """
         parts = []
         step_ms = ranges.milliseconds(step)
@@ -67,7 +67,7 @@ class Prometheus:
 
 
 def _logging_once(name: str) -> Callable[[str], None]:
-    """Logs a warning the first time it comes; there are not endlessly many."""
+    """Make a function that logs each warning once, up to a limit."""
     seen: set[str] = set()
 
     def log(warning: str) -> None:

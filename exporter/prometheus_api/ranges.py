@@ -1,30 +1,29 @@
-"""A long range in requests that Prometheus answers, on one grid of points. Pure.
+"""Split of a long range query into requests on one grid of points. Pure.
 
-Everything is in whole milliseconds, so that no point is lost or doubled where two requests
-meet.
+All times are whole milliseconds, so that no point is lost or doubled between two requests.
 """
 
 from collections.abc import Iterator
 
 MOST_POINTS = 11_000
-"""Points of one series that Prometheus gives in one answer."""
+"""Maximum points of one series in one response of Prometheus."""
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds as Prometheus counts them."""
+    """Convert seconds to whole milliseconds."""
     return round(seconds * 1000)
 
 
 def written(ms: int) -> str:
-    """Milliseconds as seconds, the way the API reads times and steps."""
+    """Format milliseconds as seconds, as the API reads times and steps."""
     return f"{ms // 1000}.{ms % 1000:03}"
 
 
 def windows(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
-    """The first and the last point of each request.
+    """Split a range; yield the first and the last point of each request.
 
     Raises:
-        ValueError: it is no range.
+        ValueError: the range is invalid.
     """
     if step <= 0 or end < start or start < 0:
         raise ValueError(f"no range: from {start} to {end} ms in steps of {step} ms")

@@ -1,8 +1,9 @@
-"""One file per load scenario; the folder is the registry. A scenario sends more than is normal.
+"""API and registry of load scenarios: one plug-in file each. A scenario sends more than probes do.
 
-A scenario file has `Settings`, a `Load` with the scenario's own settings; `run(settings, trial)`,
-which sends the load and tells what it found; and `readings(results)`, what the gauges show after
-some runs. It never decides when it runs: somebody asks for it (`exporter/load/desk.py`).
+A scenario file has `Settings`, which extend `LoadSettings`; `UNIT`, the unit of its load;
+`run_scenario(settings, scenario_run)`, which sends the load and records its result; and
+`list_samples(results)`, the values of the gauges after some runs. A scenario runs on demand only
+(`exporter/load/desk.py`).
 """
 
 import sys
@@ -19,25 +20,25 @@ from slos.schema.contract import Scenario
 
 
 class ScenarioModule(Protocol):
-    """What a file in this folder offers."""
+    """API of a file in this folder."""
 
     Settings: type[Load]
     UNIT: str
-    """Of the load of its steps, for a reader."""
+    """Unit of the load of its steps, for a reader."""
 
     async def run(self, settings: Load, trial: Trial) -> None:
-        """Send the load, and tell the trial what was found.
+        """Send the load, and record the result in the run.
 
         Raises:
-            StoppedError: it did not come to its end.
+            StoppedError: it was stopped before its end.
         """
 
     readings: Callable[[Sequence[Result]], Iterable[Reading]]
-    """What the gauges show after these runs, which came to their end, the newest first."""
+    """Lists the samples of the gauges after these completed runs, the newest first."""
 
 
 @cache
 def scenario_modules() -> dict[Scenario, ScenarioModule]:
-    """All scenarios by the value of the label `scenario`."""
+    """Load all scenarios, by the value of the label `scenario`."""
     found = modules(sys.modules[__name__])
     return {Scenario(name): cast("ScenarioModule", module) for name, module in found.items()}

@@ -1,16 +1,15 @@
-"""Scalability: whether twice the replicas do twice the work (VAL-008, AC5).
+"""Scalability: the throughput of several replicas compared with one (VAL-008, AC5).
 
-The prober has no right to scale a Deployment, and shall have none: it takes over nothing. So a run
-measures with the replicas that it finds, and records how many those were. Somebody scales, runs,
-scales, runs: `kubectl scale`, or with Knative the annotations min-scale and max-scale set to the
-same number, so that the load itself does not change it. With one replica first, for all others are
-compared with that.
+The prober has no right to scale a Deployment, by design. So a run measures the replicas that it
+finds, and records their number. An operator scales, runs, scales and runs: with `kubectl scale`, or
+with Knative the annotations min-scale and max-scale set to the same number, so that the load does
+not change it. The first run needs one replica, since all others are compared with it.
 
-The load is that of every other run of it: the same steps of rising rates. The throughput with n
-replicas is the highest rate of those steps of which at least `share` of the events were executed
-exactly once and in time, worked-off backlog included in the time (see the scenario throughput).
-Efficiency is (throughput with n / throughput with 1) / n, of the newest runs of either number. When
-even the highest step is no load, the figures with many replicas are lower than the truth.
+Every run sends the same steps of rising rates. The throughput with n replicas is the highest rate
+of those steps of which at least `share` of the events were executed exactly once and in time; the
+time includes working off the backlog (see the scenario throughput). Efficiency is (throughput with
+n / throughput with 1) / n, of the newest run of either number. If even the highest step does not
+saturate the target, the values of many replicas are too low.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,7 +49,7 @@ class Settings(Plateaus):
 
 
 async def run(settings: Settings, trial: Trial) -> None:
-    """Climb with the replicas there are, and compare with one."""
+    """Ramp the rate with the current replicas, and compare the throughput with that of one."""
     level = await _replicas(settings, trial)
     trial.tell(level=level)
     limits = within(trial.means.targets, [Stage.END_TO_END])
@@ -70,7 +69,7 @@ async def run(settings: Settings, trial: Trial) -> None:
 
 
 def readings(results: Sequence[Result]) -> Iterable[Reading]:
-    """Of the newest run of each number of replicas, its efficiency; of the last, its throughput."""
+    """List the newest efficiency for each number of replicas, and the last throughput."""
     newest = _newest(results)
     for level, held in sorted(newest.items()):
         if newest.get(1):
@@ -81,7 +80,7 @@ def readings(results: Sequence[Result]) -> Iterable[Reading]:
 
 
 def _newest(results: Sequence[Result]) -> dict[int, float]:
-    """The throughput of the newest run of each number of replicas that came to its end."""
+    """List the throughput of the newest completed run for each number of replicas."""
     found: dict[int, float] = {}
     for result in reversed(results):
         held = result.value(Stage.END_TO_END)
@@ -100,10 +99,10 @@ def _measures(
 
 
 async def _replicas(settings: Settings, trial: Trial) -> int:
-    """How many are ready.
+    """Count the ready replicas.
 
     Raises:
-        StoppedError: nobody knows, or none.
+        StoppedError: their number is unknown or zero.
     """
     prometheus = trial.means.prometheus
     try:

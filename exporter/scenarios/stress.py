@@ -1,12 +1,12 @@
-"""Stress: how many events at once are too many, and whether agent-sre recovers (VAL-008, AC4).
+"""Stress: the number of simultaneous events that is too many, and recovery from it (VAL-008, AC4).
 
-Level after level, ever more events are sent at the same moment. The share of a level is that of its
-events which were executed exactly once with the right parameters; the first level at which it is
-below `least` is the breaking point, and the last that is sent. Then agent-sre must recover by
-itself: a single event is executed in time again, and the next run of the normal probes as well,
-where one comes within `recover_within`.
+Each level sends more events at the same moment. The share of a level is that of its events which
+were executed exactly once with the right parameters. The first level at which it is below `least`
+is the breaking point, and the last level that is sent. Then agent-sre must recover by itself: a
+single event is executed in time again, and so is the next run of the normal probes, where one comes
+within `recover_within`.
 
-What real alerts meanwhile meet is what the normal probes meet. When more of their runs fail than is
+Real alerts meet the same conditions as the normal probes. When more of their runs fail than is
 allowed, the scenario ends at once, without a result.
 """
 
@@ -67,12 +67,12 @@ class Settings(Load):
         return self
 
     def most_events(self) -> int:
-        """Every level to its end, the one event before, and those that look for recovery."""
+        """Count the events of all levels, of the one before, and of the recovery check."""
         return 1 + sum(self.levels) + self.recover_within.ms // self.rest.ms + 1
 
 
 async def run(settings: Settings, trial: Trial) -> None:
-    """Raise the level until it breaks, then wait for recovery."""
+    """Raise the level up to the breaking point, then wait for recovery."""
     limits = within({}, [Stage.END_TO_END])
     held, broke = 0.0, None
     for level in settings.levels:
@@ -94,7 +94,7 @@ async def run(settings: Settings, trial: Trial) -> None:
 
 
 def readings(results: Sequence[Result]) -> Iterable[Reading]:
-    """Of the last run, a gauge for each level, its breaking point, and the most it executed."""
+    """List the samples of the last run: its levels, its breaking point and its highest rate."""
     last = results[0]
     for step in last.steps:
         share = step.shares[Stage.END_TO_END]
@@ -114,10 +114,10 @@ def _measures(settings: Settings, held: float, broke: Step | None) -> Iterable[M
 
 
 async def _recovered(settings: Settings, trial: Trial) -> bool:
-    """Whether single events and the normal probes' runs are executed again, in time.
+    """Wait until single events and the normal probes succeed again; return whether they did.
 
     Raises:
-        StoppedError: meanwhile.
+        StoppedError: the run was stopped meanwhile.
     """
     clock = trial.means.reach.clock
     over, deadline = clock.wall(), clock.now() + float(settings.recover_within.seconds)

@@ -1,14 +1,15 @@
-"""Throughput: how many events a second agent-sre can take, stage by stage (VAL-008, AC2).
+"""Throughput: events a second that agent-sre can take, stage by stage (VAL-008, AC2).
 
-Events are sent open-loop, in steps of a steady rate each, up to and above what is promised. The
+Events are sent open-loop, in steps of a constant rate each, up to and above the targets. The
 throughput of a stage is the highest rate, over all steps, of those at which at least `share` of the
-events were through the stage within its target. The rate of a step is what was through in time,
-divided by the time from its first event to the last completion: a backlog that is worked off when
-the step is over lowers the rate, and so does whatever is lost. Of what agent-sre answered and
-called only events count that were executed exactly once: it says 200 to all others as well.
+events completed the stage within its latency target. The rate of a step is the number of events
+completed in time, divided by the time from its first event to the last completion. So a backlog
+that is worked off after the step lowers the rate, and so does a lost event. For the stages of
+agent-sre only events count that were executed exactly once, since it replies 200 to all others as
+well.
 
-Each figure is that of one stage in a chain: no stage can show more than the slowest before it lets
-through. A stage that reaches its promise does so in any case. Issues are known only where Linear is
+Each value belongs to one stage in a chain: no stage can show more than the slowest before it lets
+through. A stage that reaches its target does so in any case. Issues are known only where Linear is
 observed, and 50 of them a second only where a stand-in serves it.
 """
 
@@ -55,7 +56,7 @@ class Settings(Plateaus):
 
 
 async def run(settings: Settings, trial: Trial) -> None:
-    """Climb; then wait for what Linear has to say of the events."""
+    """Ramp the rate; then wait for the observations of Linear."""
     limits = within(trial.means.targets, _PROMISED)
     seen_at_once = dict(limits)
     del seen_at_once[Stage.LINEAR_ISSUE_CREATION]
@@ -75,7 +76,7 @@ async def run(settings: Settings, trial: Trial) -> None:
 
 
 def readings(results: Sequence[Result]) -> Iterable[Reading]:
-    """Of the last run, a gauge for each stage that was measured."""
+    """List a sample for each stage that the last run measured."""
     for measure in results[0].measures:
         if measure.value is not None:
             yield Reading(THROUGHPUT, measure.value, {"stage": measure.name})

@@ -1,5 +1,5 @@
-"""A stand-in for agent-sre that behaves as the real one was measured, quirks included.
+"""Simulator of agent-sre with the measured behaviour of the real service, quirks included.
 
-It is the target of `make run` and of the tests. Nothing here is imported by the probe:
-the probe talks HTTP to an agent-sre and cannot know which one it is.
+It is the target of `make run` and of the tests. The prober never imports it; it reaches every
+agent-sre over HTTP.
 """

@@ -1,4 +1,4 @@
-"""The simulated service without HTTP in front: what happens to one event, in which order."""
+"""Simulated service without HTTP: the steps of one event, in order."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer: status code and JSON body."""
+    """HTTP reply: status code and JSON body."""
 
     status: int
     body: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Agent:
         self._leaked: list[bytes] = []
 
     async def process(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Handle one event to its end: 200 whatever became of it, 500 if it is no event."""
+        """Process one event to its end; reply 200 for any event, 500 if the request is no event."""
         active = self.faults.active
         self.executed.received += 1
         self._leak(active.leak)
@@ -101,6 +101,6 @@ class Agent:
             self.executed.issues += 1
 
     def _leak(self, size: int) -> None:
-        """Keep `size` bytes for ever, written to so that they are resident memory."""
+        """Allocate `size` bytes that are never freed, written to so that they are resident."""
         if size:
             self._leaked.append(b"\xff" * size)

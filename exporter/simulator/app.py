@@ -1,4 +1,4 @@
-"""The HTTP face of the simulated service, plus `/fault`, which the real one lacks."""
+"""HTTP endpoint of the simulated service, with `/fault`, which the real one lacks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ METRICS = "# metrics are exported over OTLP\n"
 
 
 class Face:
-    """Request handlers around one agent; events live on when their sender has gone."""
+    """Request handlers of one agent; events go on when their sender has disconnected."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
@@ -22,7 +22,7 @@ class Face:
         self._running: set[asyncio.Task[Reply]] = set()
 
     def app(self) -> web.Application:
-        """The application: any size of body, nothing awaited at shutdown that may hang."""
+        """Build the application: bodies of any size, and no handler that blocks the shutdown."""
         app = web.Application(client_max_size=0, middlewares=[self._cut_off])
         app.router.add_get("/health", _health)
         app.router.add_get("/ready", self._ready)
@@ -35,7 +35,7 @@ class Face:
 
     @web.middleware
     async def _cut_off(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Under `down`, drop the connection of every request but those about faults."""
+        """Drop the connection of every request under `down`, except those to `/fault`."""
         if Flag.DOWN not in self._agent.faults.active.flags or request.path == PATH:
             return await handler(request)
         return _dropped(request)
@@ -60,11 +60,11 @@ class Face:
         return web.json_response({"status": "not ready"}, status=503)
 
     async def _release(self, _app: web.Application) -> None:
-        """Let hung requests go, so that a shutdown waits for none of them."""
+        """Release hung requests, so that the shutdown does not wait for them."""
         self._closing.set()
 
     async def _abandon(self, _app: web.Application) -> AsyncIterator[None]:
-        """At the end, stop the events still in flight."""
+        """Cancel the events in flight at the end."""
         yield
         for task in self._running:
             task.cancel()
@@ -80,12 +80,12 @@ async def _metrics(_request: web.Request) -> web.Response:
 
 
 def _dropped(request: web.Request) -> web.Response:
-    """Cut the connection; the response goes nowhere."""
+    """Drop the connection; the response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
 def application(agent: Agent) -> web.Application:
-    """The web application of one agent; create it inside the event loop that serves it."""
+    """Build the web application of one agent; call it inside the event loop that serves it."""
     return Face(agent).app()

@@ -1,4 +1,4 @@
-"""Reading CloudEvents as agent-sre does, incoming and replied, mistakes included. Pure."""
+"""Parser of CloudEvents, requests and replies, with agent-sre's mistakes. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ REQUIRED_HEADERS = ("ce-specversion", "ce-type", "ce-source", "ce-id")
 
 
 class MalformedEventError(ValueError):
-    """The request is no CloudEvent the service can read; it is answered with 500."""
+    """Request that the service cannot read as a CloudEvent; it is answered with 500."""
 
 
 @dataclass(frozen=True)
 class AlertEvent:
-    """An incoming alert; every part but the type may be missing."""
+    """Alert of a request; every part but the type may be missing."""
 
     id: str | None
     type: str
@@ -29,7 +29,7 @@ class AlertEvent:
 
     @property
     def annotations(self) -> Mapping[str, Any]:
-        """Annotations of the alert over those of its group."""
+        """Annotations of the alert, which take precedence over those of its group."""
         common = _mapping(self.data.get("commonAnnotations"))
         return {**common, **_mapping(self.data.get("annotations"))}
 
@@ -40,7 +40,7 @@ class AlertEvent:
 
 
 def parse_event(headers: Mapping[str, str], body: bytes) -> AlertEvent:
-    """Read an event from a request; `headers` must ignore case.
+    """Parse an event from a request; `headers` must ignore case.
 
     A binary-mode event loses its data, as in the service.
 
@@ -69,7 +69,7 @@ def _structured(body: bytes) -> AlertEvent:
 
 
 def read_object(text: str | bytes) -> dict[str, Any]:
-    """A JSON object from its text.
+    """Parse a JSON object.
 
     Raises:
         MalformedEventError: no JSON, no object, or nested too deeply for the parser.

@@ -43,7 +43,7 @@ Examples:
   slo-probe simulate --listen 127.0.0.1:0 --fault lost
   slo-probe simulate --capacity 0 --fault leak:100000
 """
-"""Shown below the options; `\\b` is click's mark for text it must not wrap."""
+"""Text below the options; `\\b` is click's mark for text it must not wrap."""
 
 
 @click.command(cls=options.OneLineErrors, epilog=EPILOG)

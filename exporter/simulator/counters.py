@@ -1,11 +1,11 @@
-"""What the simulator knows it did: the truth that tests compare the probe's verdicts with."""
+"""Counters of the simulated service; tests compare the prober's verdicts with them."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Executed:
-    """Counts since the start; events are counted once, however often a function was called."""
+    """Counts since the start; an event counts once, for any number of function calls."""
 
     received: int = 0
     """`POST /` requests whose body arrived, malformed ones included."""

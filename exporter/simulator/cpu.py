@@ -1,20 +1,20 @@
-"""The one virtual CPU that all events of the simulator share: why events get lost.
+"""Virtual CPU that all events of the simulator share, and the reason why events get lost.
 
-The model. Every event costs `1 / capacity` seconds of CPU work, cut into four steps (`SHARES`).
-Steps are served one at a time in the order they were asked for, as callbacks of an event loop.
-Below capacity nobody waits. Above it the queue grows, and a step asked for now runs only when
-everything asked for before is done. The clock of the function's health check runs while the
-check waits for its turn: once the queue is longer than 5 s the check times out although the
-function is fine, and the event is lost, and still answered 200. An event that gave up pays its
-remaining steps when it ends (exceptions, logs and clean-up are no cheaper than success), so the
-queue does not heal itself by losing events.
+The model. Every event costs `1 / capacity` seconds of CPU work, cut into four steps
+(`STEP_SHARES`). Steps run one at a time in the order of their requests, as callbacks of an event
+loop. Below capacity no step waits. Above it the queue grows, and a step runs only when all earlier
+requests are done. The clock of the function's health check runs while the check waits for the CPU:
+once the queue is longer than 5 s the check times out although the function is healthy, and the
+event is lost, and still answered 200. An event that gave up pays its remaining steps when it ends
+(exceptions, logs and clean-up cost as much as success), so that lost events do not shorten the
+queue.
 
-Two speeds. The measured service takes 10 ms per event alone or in a burst of up to 100, and
-37 ms under steady load. So idle time earns credit, at most `burst` seconds of work, and work on
-credit runs at `BURST_SPEED`. Without credit the rate is exactly `capacity`.
+Two speeds. The measured service takes 10 ms per event alone or in a burst of up to 100, and 37 ms
+under steady load. So idle time earns credit, at most `burst` seconds of work, and work on credit
+runs at `BURST_SPEED`. Without credit the rate is exactly `capacity`.
 
-Time is kept in virtual finish times: an oversleeping event loop catches up instead of drifting.
-No knowledge of events, HTTP or faults belongs here.
+Time is kept in virtual finish times: an event loop that oversleeps catches up instead of drifting.
+Events, HTTP and faults do not belong here.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from enum import Enum, auto
 from types import MappingProxyType
 
 BURST_SPEED = 3.7
-"""How many times faster work on credit runs: 37 ms under load against 10 ms alone."""
+"""Speed factor of work on credit: 37 ms under load against 10 ms alone."""
 
 
 class Step(Enum):
-    """A piece of CPU work every fired event needs."""
+    """CPU steps of every fired event."""
 
     PARSE = auto()
     HEALTH = auto()
@@ -38,14 +38,14 @@ class Step(Enum):
 SHARES: Mapping[Step, float] = MappingProxyType(
     {Step.PARSE: 0.35, Step.HEALTH: 0.2, Step.CALL: 0.25, Step.REPLY: 0.2}
 )
-"""Part of an event's CPU work per step; with these 100 events/s lose what was measured."""
+"""Share of an event's CPU work per step; with these, 100 events/s lose what was measured."""
 
 
 class Cpu:
-    """A single processor with a queue; create it inside the event loop that uses it."""
+    """Single processor with a queue; create it inside the event loop that uses it."""
 
     def __init__(self, capacity: float, *, burst: float = 0.0) -> None:
-        """Serve `capacity` events a second (0: no limit), `burst` seconds of work faster."""
+        """Process `capacity` events a second (0: no limit), and `burst` seconds of work faster."""
         self._capacity = capacity
         self._burst = burst
         self._credit = burst
@@ -53,7 +53,7 @@ class Cpu:
         self._turn = asyncio.Lock()
 
     async def run(self, share: float) -> None:
-        """Wait for a turn, then spend `share` of one event's CPU work."""
+        """Wait for the CPU, then use `share` of one event's CPU work."""
         if not self._capacity:
             return
         clock = asyncio.get_running_loop().time
@@ -64,7 +64,7 @@ class Cpu:
                 await asyncio.sleep(wait)
 
     def _spend(self, work: float, asked: float) -> float:
-        """Book `work` seconds asked for at a time; the time at which they are done."""
+        """Book `work` seconds requested at a time; return the time at which they are done."""
         start = max(asked, self._free_at)
         self._earn(start - self._free_at)
         took = work / BURST_SPEED if self._credit >= work else work
@@ -78,18 +78,18 @@ class Cpu:
 
 
 class Work:
-    """The CPU work of one event: every step is paid once, what was skipped at the end."""
+    """CPU work of one event: every step is paid once, skipped steps at the end."""
 
     def __init__(self, cpu: Cpu) -> None:
         self._cpu = cpu
         self._left = dict(SHARES)
 
     async def do(self, step: Step) -> None:
-        """Wait for the CPU and do one step; a cancelled step stays to be paid."""
+        """Wait for the CPU and run one step; a cancelled step remains to be paid."""
         await self._cpu.run(SHARES[step])
         self._left.pop(step, None)
 
     async def finish(self) -> None:
-        """Do everything that is left."""
+        """Run all remaining steps."""
         await self._cpu.run(sum(self._left.values()))
         self._left.clear()

@@ -1,4 +1,4 @@
-"""The page `/fault` of every simulator: which faults it has, and others to have instead."""
+"""Page `/fault` of both simulators: shows and replaces the active faults."""
 
 import json
 from collections.abc import Sequence
@@ -11,29 +11,29 @@ PATH = "/fault"
 
 
 class Active(Protocol):
-    """Faults that are there now."""
+    """Set of active faults."""
 
     def texts(self) -> Sequence[str]:
-        """As one would write them."""
+        """Return the faults as texts, in the input format."""
 
 
 class Faults(Protocol):
-    """The faults of a simulator."""
+    """Faults of a simulator."""
 
     @property
     def active(self) -> Active:
-        """Those that are there now."""
+        """Active faults."""
 
     def set(self, *texts: str) -> None:
-        """Have others instead; raises ValueError for those there are not."""
+        """Replace the active faults; raises ValueError for unknown ones."""
 
 
 class FaultPage:
-    """Shows faults, and sets them.
+    """Page that shows and replaces faults.
 
     Args:
-        faults: of the simulator.
-        valid: all there are, for whoever asks for another.
+        faults: faults of the simulator.
+        valid: list of the valid faults, for error messages.
     """
 
     def __init__(self, faults: Faults, *, valid: str) -> None:
@@ -41,7 +41,7 @@ class FaultPage:
         self._valid = valid
 
     def add_to(self, app: web.Application) -> None:
-        """Serve the page."""
+        """Add the page to an application."""
         app.router.add_get(PATH, self._show)
         app.router.add_post(PATH, self._set)
 
@@ -56,7 +56,7 @@ class FaultPage:
         return await self._show(request)
 
     def _texts(self, body: bytes) -> list[str]:
-        """Plain text, or JSON `{"faults": [...]}`; raises ValueError for neither."""
+        """Parse plain text, or JSON `{"faults": [...]}`; raises ValueError for neither."""
         text = body.decode().strip()
         if not text.startswith(("{", "[", '"')):
             return [text]

@@ -1,6 +1,6 @@
-"""Faults the simulator can be told to have: their texts, and which are active now.
+"""Faults of the simulated agent-sre: their texts, and the active ones. Pure.
 
-Pure: what a fault does is decided where it strikes (`agent.py`, `function.py`, `app.py`).
+The effects of faults are implemented elsewhere in this package.
 """
 
 import math
@@ -13,7 +13,7 @@ from slos.schema.contract import Stage
 
 
 class Flag(StrEnum):
-    """A fault that is there or not."""
+    """Faults without a value."""
 
     LOST = "lost"
     DUPLICATED = "duplicated"
@@ -29,36 +29,36 @@ VALID = (
     f"stages: {', '.join(SLOW_STAGES)}"
 )
 LONGEST_SLOW = 86_400.0
-"""Seconds; a day is slower than anything waits, and keeps timers in range."""
+"""Maximum of a delay in seconds: a day is longer than any timeout, and keeps timers in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Active:
-    """An immutable set of faults; an event keeps the one it started with."""
+    """Immutable set of faults; an event keeps the set it started with."""
 
     flags: frozenset[Flag] = frozenset()
     slow: Mapping[Stage, float] = field(default_factory=lambda: MappingProxyType({}))
     """Extra seconds per stage."""
 
     leak: int = 0
-    """Bytes kept for ever per event."""
+    """Bytes that are never freed, per event."""
 
     def delay(self, stage: Stage) -> float:
-        """Extra seconds in a stage, 0 when it is not slow."""
+        """Return the extra seconds of a stage, 0 when it is not slow."""
         return self.slow.get(stage, 0.0)
 
     def texts(self) -> list[str]:
-        """The faults as one would write them; `parse(self.texts())` gives `self`."""
+        """Return the faults as texts; `parse_faults(self.to_texts())` gives `self`."""
         flags = [flag.value for flag in Flag if flag in self.flags]
         slow = [f"slow:{stage}:{seconds:.15g}" for stage, seconds in sorted(self.slow.items())]
         return [*flags, *slow, *([f"leak:{self.leak}"] if self.leak else [])]
 
 
 def parse(texts: Iterable[str]) -> Active:
-    """Read faults, each text one or several by commas; `none` clears those before it.
+    """Parse faults, each text one or several separated by commas; `none` clears those before it.
 
     Raises:
-        ValueError: a fault is unknown or its figure senseless; the text lists the valid ones.
+        ValueError: a fault is unknown or its value invalid; the text lists the valid ones.
     """
     active = Active()
     for text in texts:
@@ -110,11 +110,15 @@ def _leak(text: str, *, word: str) -> int:
 
 
 class Faults:
-    """The faults of a running simulator, exchangeable at any time."""
+    """Faults of a running simulator; they can be replaced at any time."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.active = parse(texts)
 
     def set(self, *texts: str) -> None:
-        """Replace all faults; no text, or `none`, clears them. Raises ValueError like `parse`."""
+        """Replace all faults; no text, or `none`, clears them.
+
+        Raises:
+            ValueError: as `parse_faults`.
+        """
         self.active = parse(texts)

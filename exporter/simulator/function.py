@@ -1,4 +1,4 @@
-"""The call of a remediation function: health check, request, reading of the reply."""
+"""Call of a remediation function: health check, request, and parsing of the reply."""
 
 import asyncio
 import io
@@ -24,22 +24,22 @@ from slos.schema.contract import Stage
 REQUEST_TYPE = "io.homelab.agent-sre.remediation.request"
 Status = Literal["success", "error", "unknown"]
 STATUSES: Mapping[str, Status] = MappingProxyType({"success": "success", "error": "error"})
-"""What a function may report; everything else is `unknown`."""
+"""Statuses that a function may report; everything else is `unknown`."""
 
 FAILURES = (aiohttp.ClientError, OSError, ValueError)
-"""Everything a call can fail with (a TimeoutError is an OSError, a strange URL a ValueError)."""
+"""All exceptions of a call (a TimeoutError is an OSError, an invalid URL a ValueError)."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a remediation, as the service understood it."""
+    """Result of a remediation, as the service understood it."""
 
     status: Status
     message: str
 
 
 class FunctionCaller:
-    """Calls functions the way agent-sre does: one connection per event, no retry."""
+    """Caller of functions, as agent-sre does it: one connection per event, no retry."""
 
     def __init__(self, settings: Settings, executed: Executed) -> None:
         self._settings = settings
@@ -65,7 +65,7 @@ class FunctionCaller:
         return outcome
 
     async def _check_health(self, session: aiohttp.ClientSession, base: str, *, work: Work) -> None:
-        """Ask for `/health`; raises one of FAILURES for anything but a 200 in time."""
+        """Check `/health`; raises one of FAILURES for anything but a 200 in time."""
         async with asyncio.timeout(self._settings.health_timeout):
             await work.do(Step.HEALTH)
             async with session.get(f"{base}/health", allow_redirects=False) as response:
@@ -105,7 +105,7 @@ async def _request(
 
 
 def request_headers(correlation_id: str) -> dict[str, str]:
-    """Headers of a function request: everything is correlated by the incoming event's id."""
+    """Build the headers of a function request; the correlation id is that of the incoming event."""
     return {
         "ce-specversion": "1.0",
         "ce-type": REQUEST_TYPE,
@@ -119,7 +119,7 @@ def request_headers(correlation_id: str) -> dict[str, str]:
 
 
 def read_reply(headers: Mapping[str, str], content: bytes) -> Outcome:
-    """Read a function's reply: a binary CloudEvent with flat data, or it is an error."""
+    """Parse a function's reply: a binary CloudEvent with flat data; anything else is an error."""
     missing = [name for name in REQUIRED_HEADERS if name not in headers]
     if missing:
         return Outcome("error", "reply lacks CloudEvent headers: " + ", ".join(missing))

@@ -1,4 +1,4 @@
-"""Issues in Linear, opened as agent-sre opens them: awaited, never deduplicated, never closed."""
+"""Issues in Linear, opened as agent-sre does: awaited, never deduplicated, never closed."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from exporter.simulator.settings import Settings
 PRIORITIES = {"critical": 1, "warning": 2, "info": 3}
 OTHER_PRIORITY = 3
 FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, IndexError, TypeError)
-"""Everything a call and the reading of its answer can fail with."""
+"""All exceptions of a call and of the parsing of its response."""
 
 TEAMS = "query Teams($key: String!) { teams(filter: {key: {eq: $key}}) { nodes { id key name } } }"
 ISSUE_CREATE = (
@@ -24,12 +24,12 @@ ISSUE_CREATE = (
 
 
 class LinearError(Exception):
-    """Linear refused, failed or did not answer; a remediation goes on regardless."""
+    """Linear refused, failed or did not answer; the remediation goes on."""
 
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue to open; field names are those of Linear's `IssueCreateInput`."""
+    """Issue to open; field names are those of Linear's `IssueCreateInput`."""
 
     title: str
     description: str
@@ -37,7 +37,7 @@ class Issue:
 
 
 def alert_issue(event: AlertEvent) -> Issue:
-    """The issue opened for every fired event; its last line holds the correlation id."""
+    """Build the issue of a fired event; its last line holds the correlation id."""
     severity = str(event.labels.get("severity", "warning"))
     texts = [event.annotations.get(name, "") for name in ("summary", "description")]
     description = "\n\n".join([*map(str, texts), f"**Correlation ID**: `{event.id}`"])
@@ -46,7 +46,7 @@ def alert_issue(event: AlertEvent) -> Issue:
 
 
 def failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) -> Issue:
-    """The second issue, opened when the function reported or was an error."""
+    """Build the second issue, opened when the function reported an error or failed."""
     description = (
         f"Function `{remediation.function}` failed: {message}\n\n**Correlation ID**: `{event.id}`"
     )
@@ -54,7 +54,7 @@ def failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) 
 
 
 class Linear:
-    """A Linear workspace reached with one key; the team is looked up once."""
+    """Client of a Linear workspace with one key; the team is looked up once."""
 
     def __init__(self, settings: Settings, *, key: str) -> None:
         self._settings = settings
@@ -63,7 +63,7 @@ class Linear:
         self._looking_up = asyncio.Lock()
 
     async def open(self, issue: Issue) -> None:
-        """Open one issue. Raises LinearError, also after `linear_timeout` seconds."""
+        """Open one issue. Raises IssueCreationError, also after `linear_timeout` seconds."""
         try:
             async with asyncio.timeout(self._settings.linear_timeout):
                 fields = {**asdict(issue), "teamId": await self._team_id()}
@@ -71,7 +71,7 @@ class Linear:
                 if not created["issueCreate"]["success"]:
                     raise LinearError("Linear did not create the issue")
         except FAILURES as error:
-            # Not its text: an error of the HTTP library may show the request, and so the key.
+            # Without its text: an error of the HTTP library may show the request, and so the key.
             raise LinearError(f"Linear failed: {type(error).__name__}") from None
 
     async def _team_id(self) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the command's options: a mistake is one clear line, never a traceback."""
+"""Checks of command-line options: an invalid value is one line of error, never a traceback."""
 
 import math
 from pathlib import Path
@@ -13,17 +13,17 @@ MAX_PORT = 65_535
 
 
 class OneLineErrors(click.Command):
-    """A command whose usage errors are one line: the long help is one `--help` away."""
+    """Command with one-line usage errors; the long help is at `--help`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as click does, but forget the context that makes errors long."""
+        """Parse as click does, and drop the context that makes errors long."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             raise click.UsageError(error.format_message()) from error
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run; options that do not fit each other are told as briefly."""
+        """Run the command; errors about the combination of options are one line too."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
@@ -31,7 +31,7 @@ class OneLineErrors(click.Command):
 
 
 def address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, int]:
-    """HOST:PORT as a pair; IPv6 hosts in brackets."""
+    """Parse HOST:PORT as a pair; IPv6 hosts are in brackets."""
     host, colon, port = text.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
         raise click.BadParameter(f"{text!r} is not HOST:PORT with a port from 0 to {MAX_PORT}")
@@ -39,7 +39,7 @@ def address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[st
 
 
 def url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
-    """An http or https URL."""
+    """Check an http or https URL."""
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and bool(parts.netloc)
@@ -51,7 +51,7 @@ def url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
 
 
 def template(ctx: click.Context, param: click.Parameter, text: str) -> str:
-    """A URL template with no placeholder but {name} and {namespace}."""
+    """Check a URL template; the only placeholders are {name} and {namespace}."""
     try:
         url(ctx, param, Settings(function_url=text).function_base("function"))
     except (KeyError, IndexError, ValueError, AttributeError) as error:
@@ -61,14 +61,14 @@ def template(ctx: click.Context, param: click.Parameter, text: str) -> str:
 
 
 def rate(_ctx: click.Context, _param: click.Parameter, events_per_second: float) -> float:
-    """A finite rate, 0 for no limit."""
+    """Check a finite rate; 0 means no limit."""
     if not (math.isfinite(events_per_second) and events_per_second >= 0):
         raise click.BadParameter("events per second must be 0 (unlimited) or more")
     return events_per_second
 
 
 def faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> Faults:
-    """Faults from their texts."""
+    """Parse faults from their texts."""
     try:
         return Faults(texts)
     except ValueError as error:
@@ -76,7 +76,7 @@ def faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...])
 
 
 def key(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str | None:
-    """The API key a file holds; the key itself never appears in a message."""
+    """Read the API key from a file; the key never appears in a message."""
     if path is None:
         return None
     try:

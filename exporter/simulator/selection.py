@@ -1,4 +1,4 @@
-"""Which function an alert asks for, and with which parameters. Pure."""
+"""Selection of the function and its parameters from an alert. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,25 +7,25 @@ from typing import Any
 from exporter.simulator.cloudevent import AlertEvent, read_object
 
 PROBE_ID = "probe_id"
-"""The one parameter the `corrupted` fault leaves alone: the event must stay traceable."""
+"""Parameter that the `corrupted` fault leaves alone, so that the event stays traceable."""
 
 
 @dataclass(frozen=True)
 class Remediation:
-    """A function to call; the name is not checked, as in the service."""
+    """Function to call, with its parameters; the name is not checked, as in the service."""
 
     function: str
     parameters: Mapping[str, Any]
 
     def corrupted(self) -> "Remediation":
-        """The same call with one value other than the probe id altered on the way."""
+        """Return the same call with one changed parameter other than the probe id."""
         victim = next(key for key in self.parameters if key != PROBE_ID)
         altered = {**self.parameters, victim: _altered(self.parameters[victim])}
         return Remediation(self.function, altered)
 
 
 def select(event: AlertEvent) -> Remediation | None:
-    """The remediation named in the annotations, None without one.
+    """Select the remediation named in the annotations; None without one.
 
     Raises:
         MalformedEventError: `lambda_parameters` is not the text of a JSON object.

@@ -1,4 +1,4 @@
-"""A simulator that listens: the way in for tests and for the command."""
+"""Server of the simulated service, for tests and for the command."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,15 +13,15 @@ from exporter.simulator.faults import Faults
 from exporter.simulator.settings import Settings
 
 SHUTDOWN_GRACE = 0.5
-"""Seconds that answers in flight have to leave; hung requests are let go at once."""
+"""Seconds for replies in flight at shutdown; hung requests are released at once."""
 
 
 @dataclass(frozen=True)
 class Simulator:
-    """A simulator that is listening."""
+    """Listening simulator."""
 
     url: str
-    """Without a trailing slash, e.g. `http://127.0.0.1:8000`."""
+    """URL without a trailing slash, e.g. `http://127.0.0.1:8000`."""
 
     agent: Agent
 
@@ -32,7 +32,7 @@ class Simulator:
 
     @property
     def executed(self) -> Executed:
-        """What the simulator did so far."""
+        """Counts of what the simulator did so far."""
         return self.agent.executed
 
 

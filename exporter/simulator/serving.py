@@ -1,4 +1,4 @@
-"""Serving a simulator from the command line, until a signal comes."""
+"""Server loop of the simulator commands, until a signal arrives."""
 
 import asyncio
 import os
@@ -11,21 +11,21 @@ import click
 
 
 class Served(Protocol):
-    """A simulator that serves."""
+    """Running simulator."""
 
     @property
     def url(self) -> str:
-        """Where it is reached."""
+        """URL of the simulator."""
 
 
 def serve(
     running: Callable[[], AbstractAsyncContextManager[Served]], *, listen: tuple[str, int]
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and say where.
+    """Serve until SIGTERM or SIGINT, and print the address.
 
     Args:
-        running: serves as long as its context is open.
-        listen: host and port, for the error when they cannot be had.
+        open_server: context manager that serves while it is open.
+        listen: host and port, for the error message.
 
     Raises:
         click.ClickException: the address cannot be listened on.

@@ -1,4 +1,4 @@
-"""What one simulated agent-sre is set up with; each field says its unit and its reason."""
+"""Settings of one simulated agent-sre, with units and reasons."""
 
 from dataclasses import dataclass, field
 
@@ -10,19 +10,19 @@ DEFAULT_CAPACITY = 27.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All knobs of a simulator; the defaults are the service as measured."""
+    """Settings of a simulator; the defaults are the measured service."""
 
     function_url: str = DEFAULT_FUNCTION_URL
-    """Where a function lives; `{name}` and `{namespace}` are filled in unchecked."""
+    """URL template of a function; `{name}` and `{namespace}` are filled in unchecked."""
 
     namespace: str = "ai"
-    """Kubernetes namespace of the functions: the service knows only its own."""
+    """Kubernetes namespace of the functions; the service knows only its own."""
 
     linear_url: str = DEFAULT_LINEAR_URL
     """GraphQL endpoint of Linear; never called without a key."""
 
     linear_key: str | None = field(default=None, repr=False)
-    """Linear API key, sent as it is in `Authorization`; None makes no call at all."""
+    """Linear API key, sent unchanged in `Authorization`; None makes no call at all."""
 
     linear_team: str = "BVL"
     """Key of the Linear team that owns the issues."""
@@ -43,8 +43,8 @@ class Settings:
     """Seconds the function's `POST /` may take, waiting for the CPU included."""
 
     model_seconds: float = 3.1
-    """Seconds lost on a selection without annotation, as no model answers."""
+    """Seconds of a selection without annotation, as no model answers."""
 
     def function_base(self, name: str) -> str:
-        """Base URL of a function, without a trailing slash, whatever its name holds."""
+        """Build the base URL of a function, without a trailing slash; the name is not checked."""
         return self.function_url.format(name=name, namespace=self.namespace).rstrip("/")

@@ -1,5 +1,5 @@
-"""One plain request to the target, taken apart: name, connection, TLS and reply.
+"""HTTP request to the target, timed by phase: DNS, connect, TLS and reply.
 
-An HTTP client hides what takes the time and keeps connections, names and tickets; here each
-request pays for all of it, as the first of a caller does. Nothing here judges.
+An HTTP client hides the phases and reuses connections, names and session tickets. Here each request
+pays for all phases, as the first request of a caller does. Results are not judged here.
 """

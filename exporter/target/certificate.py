@@ -1,7 +1,7 @@
-"""When a certificate expires, read from its bytes. Pure.
+"""Expiry of a certificate, parsed from its bytes. Pure.
 
-The standard library tells it only of certificates it trusts. One that has expired is not among
-them, and it is the one to tell about.
+The standard library reads the expiry only of certificates that it trusts. An expired certificate is
+not trusted, and its expiry is the one to report.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
 _FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
 _LONG = 0x80
 _VALIDITY = 3
-"""Its place in a certificate without a version: after serial, signature and issuer."""
+"""Index in a certificate without a version: after serial, signature and issuer."""
 
 
 def expiry(der: bytes) -> float:
-    """Wall clock seconds at which a certificate (X.509, DER) expires.
+    """Parse the expiry of a certificate (X.509, DER) as seconds since 1970.
 
     Raises:
-        ValueError: this is no certificate.
+        ValueError: the bytes are no certificate.
     """
     try:
         signed = next(_parts(_inside(der)))[1]
@@ -40,7 +40,10 @@ def _inside(der: bytes) -> bytes:
 
 
 def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """Each element of a sequence, as tag and content; all that a certificate needs of DER."""
+    """Iterate over the elements of a sequence, as tag and content.
+
+    This is the part of DER that a certificate needs.
+    """
     at = 0
     while at < len(der):
         tag, length = der[at], der[at + 1]

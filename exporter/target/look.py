@@ -1,4 +1,4 @@
-"""Asking the target for a page, and taking the time of each phase."""
+"""HTTP request to the target with the time of each phase."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ _LONGEST_LINE = 65_536
 
 @dataclass(slots=True)
 class Look:
-    """What one request showed.
+    """Result of one request.
 
     Attributes:
-        phases: seconds of each phase that was completed.
-        status: of the reply; None when there was none.
-        fault: why there was none; None with a reply, and when the time was up.
-        certificate: that the target showed (DER), trusted or not.
+        phases: seconds of each completed phase.
+        status: HTTP status; None without a reply.
+        fault: reason for the missing reply; None with a reply, and after a timeout.
+        certificate: certificate of the target (DER), trusted or not.
     """
 
     phases: dict[Phase, float] = field(default_factory=dict)
@@ -34,19 +34,19 @@ class Look:
 
     @property
     def seconds(self) -> float:
-        """All phases together."""
+        """Total seconds of all phases."""
         return sum(self.phases.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to ask, and as whom.
+    """Server, headers and TLS settings of a request.
 
     Attributes:
         origin: the server.
-        headers: to send.
-        tls: how to trust it; None without TLS.
-        server_name: that its certificate must hold.
+        headers: headers to send.
+        tls: TLS context; None without TLS.
+        server_name: name that its certificate must hold.
     """
 
     origin: Origin
@@ -56,10 +56,10 @@ class Target:
 
 
 async def look(target: Target, path: str, *, clock: Clock, timeout: float) -> Look:  # noqa: ASYNC109 - its end is a value here
-    """Ask for a page over a connection of its own; whatever happens is a value.
+    """Request a page over a new connection; errors are returned as values.
 
     Raises:
-        OSError: this machine ran out of something; that says nothing about the target.
+        OSError: this machine ran out of a resource, which says nothing about the target.
     """
     seen = Look()
     with contextlib.suppress(TimeoutError):
@@ -108,7 +108,7 @@ class _Request:
     async def _connected(
         self, addresses: list[tuple[str, int]]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection to the first address that takes one."""
+        """Connect to the first address that accepts a connection."""
         failed: OSError = OSError("the name has no address")
         for host, port in addresses:
             try:
@@ -128,7 +128,7 @@ class _Request:
         self._seen.certificate = secured.getpeercert(binary_form=True)
 
     async def _untrusted(self) -> bytes | None:
-        """The certificate that was refused; nothing is sent to whoever shows it."""
+        """Fetch the certificate that was refused; no request is sent to its server."""
         anyone = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         anyone.check_hostname = False
         anyone.verify_mode = ssl.CERT_NONE
@@ -147,7 +147,7 @@ class _Request:
     async def _reply(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str
     ) -> int:
-        """The status of the reply; of a health page nobody needs more."""
+        """Send the request and read the status; the rest of the reply is not needed."""
         sent = {
             "Host": self._target.origin.authority,
             "User-Agent": "slo-probe",
@@ -171,10 +171,10 @@ def _status(line: bytes) -> int:
 
 
 def _fault(error: Exception, done: Mapping[Phase, float]) -> TransportFault:
-    """What an error means, after the phases that were completed.
+    """Classify an exception by the phases that were completed.
 
     Raises:
-        OSError: it says something about this machine alone.
+        OSError: it concerns this machine alone.
     """
     if isinstance(error, OSError) and error.errno in OWN_SHORTAGE:
         raise error

@@ -1,4 +1,4 @@
-"""Where a URL leads: host, port, and whether by TLS. Pure."""
+"""Origin of a URL: host, port and TLS. Pure."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A server, whatever is asked of it."""
+    """Server of a URL."""
 
     host: str
     port: int
@@ -16,7 +16,7 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> "Origin":
-        """The server of a URL."""
+        """Parse the origin of a URL."""
         parts = urlsplit(url)
         return cls(
             parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https"
@@ -24,7 +24,7 @@ class Origin:
 
     @property
     def authority(self) -> str:
-        """What stands in the `Host` header."""
+        """Value of the `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = _PORTS["https" if self.secure else "http"]
         return host if self.port == usual else f"{host}:{self.port}"

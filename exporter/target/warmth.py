@@ -1,8 +1,8 @@
-"""Whether an answer came from a target that had to be woken first. Pure.
+"""Cold start detection. Pure.
 
-Knative keeps a target without work at zero replicas and holds the next request until one is up.
-So an answer after idleness that takes far longer than usual was a cold start. Without idleness the
-same answer is only slow: a target that was at work a moment ago had no reason to sleep.
+Knative keeps an idle target at zero replicas and holds the next request until a replica is up. So a
+reply after idleness that takes far longer than usual was a cold start. Without idleness such a
+reply is only slow: a busy target is not scaled to zero.
 """
 
 from collections import deque
@@ -10,15 +10,15 @@ from statistics import median
 
 _KEPT = 20
 _FAR_LONGER = 5.0
-"""How many times the usual: a slow target varies by less, and waking one takes far more."""
+"""Ratio to the usual time: a slow target varies by less, and a cold start takes far more."""
 
 
 class Warmth:
-    """What is usual for a target, and what is not.
+    """Cold start detector of a target.
 
     Args:
-        cold_above: seconds that waking takes at least.
-        idle_after: seconds without work after which the target may sleep.
+        cold_above: minimum seconds of a cold start.
+        idle_after: seconds without requests after which the target may be at zero replicas.
     """
 
     def __init__(self, *, cold_above: float, idle_after: float) -> None:
@@ -27,11 +27,11 @@ class Warmth:
         self._usual: deque[float] = deque(maxlen=_KEPT)
 
     def may_sleep(self, idle: float | None) -> bool:
-        """Whether the target may be at zero replicas; not claimed when nobody knows."""
+        """Return True if the target may be at zero replicas; False for an unknown idle time."""
         return idle is not None and idle >= self._idle_after
 
     def was_cold(self, seconds: float, *, idle: float | None) -> bool:
-        """Whether an answer after so much idleness was a cold start; if not, it is usual."""
+        """Return True if a reply was a cold start; otherwise add its time to the usual times."""
         usual = median(self._usual) if self._usual else 0.0
         cold = self.may_sleep(idle) and seconds > max(self._cold_above, _FAR_LONGER * usual)
         if not cold:

@@ -1,5 +1,5 @@
-"""Traces of agent-sre, as Tempo holds them: found, read, and turned into stage times.
+"""Traces of agent-sre in Tempo: search, parse, and compute stage times.
 
-`client` asks; everything else here is pure. Which source of a stage time to believe, and how
-long to wait for a trace that is still being written, is decided elsewhere.
+`client` does I/O; everything else here is pure. The precedence of sources, and how long to wait for
+a trace that is still incomplete, are decided elsewhere.
 """

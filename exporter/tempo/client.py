@@ -1,4 +1,4 @@
-"""Asking Tempo for the traces of events."""
+"""Client of Tempo: find the traces of events."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,29 +16,29 @@ _NO_USE_TO_GO_ON = frozenset(
     {SourceFault.UNREACHABLE, SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED}
 )
 _ENOUGH = 3
-"""Errors after which a look ends: each may have taken the time of a whole request."""
+"""Errors after which a search ends: each may have taken the time of a whole request."""
 _NOT_FOUND = 404
 Document = TypeVar("Document")
 
 
 @dataclass(slots=True)
 class Found:
-    """What one look at Tempo brought."""
+    """Result of one search."""
 
     traces: dict[str, Trace] = field(default_factory=dict)
-    """By correlation id; an event that is not here was not found, or not yet."""
+    """By correlation id; an event that is absent was not found, or not yet."""
     errors: list[SourceError] = field(default_factory=list)
-    """What went wrong on the way; one bad trace does not hide the others."""
+    """Errors during the search; one bad trace does not hide the others."""
 
     @property
     def gives_up(self) -> bool:
-        """The next question would fare no better."""
+        """True if further requests would fail as well."""
         hopeless = any(error.fault in _NO_USE_TO_GO_ON for error in self.errors)
         return hopeless or len(self.errors) >= _ENOUGH
 
 
 class Tempo:
-    """Finds traces of agent-sre."""
+    """Client that finds traces of agent-sre."""
 
     def __init__(self, source: HttpSource, settings: TempoSettings) -> None:
         self._source = source
@@ -46,15 +46,15 @@ class Tempo:
         self._rules = settings.rules
 
     async def find(self, wanted: Mapping[str, str | None], *, since: float, until: float) -> Found:
-        """Look once for the traces of some events; never raises for what Tempo does.
+        """Search once for the traces of events; errors of Tempo are part of the result.
 
-        An event whose correlation id nobody knows is looked for by the trace id it was sent
-        with. Spans come late: whoever misses one asks again.
+        An event whose correlation id is not found is looked up by the trace id it was sent with.
+        Spans arrive late: the caller searches again for a missing one.
 
         Args:
-            wanted: correlation ids, each with the trace id that was sent along, if one was.
-            since: wall clock seconds before which nothing can have happened.
-            until: wall clock seconds after which nothing can have happened.
+            trace_ids: by correlation id, the trace id that was sent along; None if none was.
+            since: seconds since 1970; start of the search.
+            until: seconds since 1970; end of the search.
         """
         found = Found()
         for ids in search.batches(list(wanted)):
@@ -84,7 +84,10 @@ class Tempo:
                 found.traces[each] = merged(mine)
 
     async def _trace(self, trace_id: str, found: Found) -> Trace | None:
-        """One trace; None when Tempo has none, something is wrong or nothing shall be asked."""
+        """Fetch one trace.
+
+        None when it does not exist, after an error, or after the search was aborted.
+        """
         if not trace_id or found.gives_up:
             return None
         try:
@@ -97,7 +100,7 @@ class Tempo:
             return None
 
     def _holds_ours(self, trace: Trace) -> bool:
-        """Whether agent-sre took part: a trace id is the prober's own first."""
+        """Return True if agent-sre took part; the trace id was created by the prober."""
         return any(span.service == self._rules.service for span in trace.spans)
 
 

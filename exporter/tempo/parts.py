@@ -1,4 +1,4 @@
-"""Which part of the pipeline a span is. Pure."""
+"""Classification of spans by their role in agent-sre's pipeline. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from exporter.tempo.trace import Span
 
 
 class Part(StrEnum):
-    """A kind of span we know."""
+    """Roles of spans."""
 
     HANDLE = "cloudevent.handle"
     ALERT = "alert.process"
     EXECUTE = "remediation.execute"
-    """Opened and closed before the function call, so its time says nothing."""
+    """Opened and closed before the function call, so its duration is not used."""
     CALL = "lambda_function.call"
     HEALTH_REQUEST = "lambda_function.call GET"
     CALL_REQUEST = "lambda_function.call POST"
@@ -35,7 +35,7 @@ _HOSTS = ("server.address", "net.peer.name", "http.host")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What tells the spans of agent-sre apart."""
+    """Rules that identify the spans of agent-sre."""
 
     service: str = "agent-sre"
     verification: frozenset[str] = frozenset({"verification", "remediation.verify", "alert.verify"})
@@ -43,12 +43,12 @@ class Rules:
 
 
 def part_of(span: Span, spans: Mapping[str, Span], rules: Rules) -> Part | None:
-    """The part a span is, or None when it is of no interest.
+    """Classify a span; None when it has no role.
 
     Args:
-        span: one of agent-sre's.
+        span: a span of agent-sre.
         spans: all spans of the trace by id.
-        rules: what tells them apart.
+        rules: rules that identify spans.
     """
     if span.name in _NAMED:
         return _NAMED[span.name]
@@ -65,7 +65,7 @@ def part_of(span: Span, spans: Mapping[str, Span], rules: Rules) -> Part | None:
 
 
 def host(span: Span) -> str:
-    """The host a request went to, by the attributes of old and new conventions; or empty."""
+    """Return the host of a request, by old and new attribute conventions; empty if unknown."""
     for key in _URLS:
         try:
             found = urlsplit(str(span.attributes.get(key, ""))).hostname

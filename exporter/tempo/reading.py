@@ -1,8 +1,8 @@
-"""OTLP JSON, in all the shapes Tempo gives it, to a `Trace`. Pure.
+"""Parser of OTLP JSON, in all the forms that Tempo returns. Pure.
 
-The shapes differ by version and by endpoint: `batches` or `resourceSpans`, within `trace` or
-not; `scopeSpans` or `instrumentationLibrarySpans`; ids in base64 or hex; enums as numbers or
-names; 64-bit numbers as text or as numbers.
+The forms differ by version and endpoint: `batches` or `resourceSpans`, within `trace` or not;
+`scopeSpans` or `instrumentationLibrarySpans`; ids in base64 or hex; enums as numbers or names;
+64-bit numbers as text or as numbers.
 """
 
 import base64
@@ -19,10 +19,10 @@ _FAILED = (2, "2", "STATUS_CODE_ERROR", "ERROR")
 
 
 def read_trace(document: object) -> Trace:
-    """The trace in an answer of `/api/traces/<id>` or `/api/v2/traces/<id>`.
+    """Parse the response of `/api/traces/<id>` or `/api/v2/traces/<id>`.
 
     Raises:
-        ValueError: it is no trace at all. A single span that is none is counted instead.
+        ValueError: it is no trace. Single invalid spans are counted instead.
     """
     if not isinstance(document, Mapping):
         raise ValueError("a trace is a JSON object")  # noqa: TRY004 - a wrong value, not a bug
@@ -37,7 +37,7 @@ def read_trace(document: object) -> Trace:
 
 
 def _trace(batches: list[Any], *, partial: bool) -> Trace:
-    """Each span once, in the order given: storage keeps copies of some."""
+    """Build a trace with each span once, in the given order: storage keeps copies of some."""
     spans: dict[object, Span] = {}
     unreadable = 0
     for service, raw in _raw_spans(batches):
@@ -78,12 +78,12 @@ def _span(service: str, raw: object) -> Span | None:
 
 
 def _times(raw: Mapping[str, Any]) -> tuple[object, object]:
-    """Start and end; a span without an end was never closed and ends at 0."""
+    """Return start and end; a span without an end was never closed and ends at 0."""
     return raw.get("startTimeUnixNano"), raw.get("endTimeUnixNano", 0)
 
 
 def hex_id(written: object) -> str:
-    """An id in hex, from hex or base64; their lengths tell them apart. Empty if it is none."""
+    """Convert an id to hex, from hex or base64, told apart by length; empty if it is invalid."""
     if not isinstance(written, str):
         return ""
     if _HEX.fullmatch(written):
@@ -107,7 +107,7 @@ def _kind(written: object) -> str:
 
 
 def _attributes(of: Mapping[str, Any]) -> dict[str, Scalar]:
-    """Those attributes that have one plain value."""
+    """Parse the attributes that have one scalar value."""
     found: dict[str, Scalar] = {}
     for entry in _list(of, "attributes") or []:
         key, value = _child_of(entry, "key"), _scalar(_child(entry, "value"))
@@ -130,7 +130,7 @@ def _scalar(value: Mapping[str, Any]) -> Scalar | None:
 
 
 def _integer(written: object) -> int | None:
-    """A 64-bit number, which JSON may hold as text."""
+    """Parse a 64-bit number, which JSON may hold as text."""
     number = None
     match written:
         case bool():
@@ -154,6 +154,6 @@ def _child(of: object, key: str) -> Mapping[str, Any]:
 
 
 def _list(of: object, *keys: str) -> list[Any] | None:
-    """The first of some keys that holds a list."""
+    """Return the first of some keys that holds a list."""
     lists = (_child_of(of, key) for key in keys)
     return next((found for found in lists if isinstance(found, list)), None)

@@ -1,4 +1,7 @@
-"""Which spans of a trace belong to one event: a trace may hold several, and others' spans. Pure."""
+"""Selection of the spans of one event. Pure.
+
+A trace may hold several events, and spans of other services.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,26 +12,26 @@ from exporter.tempo.trace import Span, Trace, mentions
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one trace holds of one event."""
+    """Spans of one event in a trace."""
 
     spans: tuple[Span, ...]
-    """Of agent-sre, by start."""
+    """Spans of agent-sre, by start."""
     by_id: Mapping[str, Span]
-    """Every span of the trace, others' too: they may be parents."""
+    """All spans of the trace, those of other services included: they may be parents."""
     repeated: int
-    """How many further times the event was handled."""
+    """Number of further times the event was handled."""
     whole: bool
-    """It was handled to its end, and no span on the way is missing."""
+    """True if the event was handled to its end and no span in between is missing."""
 
 
 def scope(trace: Trace, *, correlation_id: str | None, rules: Rules) -> Scope:
-    """The spans of one event; of one that was handled more than once, the first time.
+    """Select the spans of one event; of an event that was handled more than once, the first time.
 
     Args:
-        trace: all that was found.
-        correlation_id: the event, when a trace may hold others; a trace that does not mention
+        trace: the trace.
+        correlation_id: correlation id of the event, when the trace may hold others; a trace without
             it is taken for that of the event.
-        rules: what tells the spans apart.
+        rules: rules that identify spans.
     """
     by_id = {span.id: span for span in trace.spans if span.id}
     ours = sorted(
@@ -49,13 +52,19 @@ def scope(trace: Trace, *, correlation_id: str | None, rules: Rules) -> Scope:
 
 
 def _holes(found: tuple[Span, ...], handle: Span, by_id: Mapping[str, Span]) -> bool:
-    """Whether a parent is missing below the handling; above it, it may be anybody's."""
+    """Return True if a parent is missing below the handling span.
+
+    Above it, a parent may be any service's.
+    """
     above = {id(span) for span in _upwards(handle, by_id)}
     return any(span.parent and span.parent not in by_id for span in found if id(span) not in above)
 
 
 def _owner(span: Span, by_id: Mapping[str, Span], handles: list[Span]) -> Span:
-    """The handling a span belongs to: up its parents, or else the last one begun before it."""
+    """Find the handling span of a span.
+
+    It is among its ancestors, or else the last one started before it.
+    """
     for above in _upwards(span, by_id):
         if any(above is handle for handle in handles):
             return above
@@ -64,7 +73,7 @@ def _owner(span: Span, by_id: Mapping[str, Span], handles: list[Span]) -> Span:
 
 
 def _upwards(span: Span, by_id: Mapping[str, Span]) -> Iterator[Span]:
-    """A span and its ancestors; a circle ends it."""
+    """Iterate over a span and its ancestors; a circle ends the iteration."""
     seen: set[str] = set()
     above: Span | None = span
     while above is not None:

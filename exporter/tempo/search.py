@@ -1,4 +1,4 @@
-"""Tempo's search: how events are asked for, and which traces an answer names. Pure."""
+"""Search requests of Tempo, and the trace ids in their responses. Pure."""
 
 import math
 import re
@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 AT_ONCE = 20
 """Events in one query: more would make a URL that proxies refuse."""
 _TRACES_EACH = 4
-"""Traces to expect for one event at most, with room for repetitions."""
+"""Maximum traces expected for one event, with room for repetitions."""
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")
 
 
 def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Ids in the portions of one query each."""
+    """Split ids into the batches of one query each."""
     for start in range(0, len(ids), AT_ONCE):
         yield ids[start : start + AT_ONCE]
 
 
 def parameters(ids: Sequence[str], *, since: float, until: float) -> dict[str, str]:
-    """The query for all traces of some events.
+    """Build the query parameters for all traces of some events.
 
-    Both ends of the time are given: without them Tempo looks at the newest traces only.
+    Both start and end are set: without them Tempo searches the newest traces only.
     """
     wanted = " || ".join(f"span.correlation_id = {_quoted(each)}" for each in ids)
     start = math.floor(since)
@@ -33,10 +33,10 @@ def parameters(ids: Sequence[str], *, since: float, until: float) -> dict[str, s
 
 
 def trace_ids(answer: object) -> list[str]:
-    """The traces an answer names, each once; Tempo leaves out leading zeros.
+    """Parse the trace ids in a response, each once; Tempo leaves out leading zeros.
 
     Raises:
-        ValueError: it is no answer to a search.
+        ValueError: it is no response to a search.
     """
     listed = (answer.get("traces") or []) if isinstance(answer, Mapping) else None
     if not isinstance(listed, list):
@@ -47,7 +47,7 @@ def trace_ids(answer: object) -> list[str]:
 
 
 def trace_id(written: str) -> str:
-    """A trace id in full, or empty when it is none."""
+    """Pad a trace id to its full length; empty when it is invalid."""
     return written.lower().zfill(32) if _TRACE_ID.fullmatch(written) else ""
 
 

@@ -1,4 +1,4 @@
-"""The settings of the Tempo source."""
+"""Settings of the Tempo observer's source."""
 
 from typing import Literal
 
@@ -11,23 +11,24 @@ _VERIFICATION = ["verification", "remediation.verify", "alert.verify"]
 
 
 class TempoSettings(SourceSettings):
-    """Where the traces of agent-sre are, and how its spans are told apart."""
+    """Settings of the Tempo client, and the rules that identify agent-sre's spans."""
 
     service: str = Field(default="agent-sre", min_length=1)
-    """The service.name of agent-sre. Default agent-sre. Spans of others, the prober's own among
-    them, are passed over."""
+    """The service.name of agent-sre. Default agent-sre. Spans of other services, the prober
+    included, are ignored."""
     verification_spans: list[str] = Field(default=_VERIFICATION)
-    """Names a verification span may have. The service opens none today, so the stage stays
-    absent until one of these appears."""
+    """Names of verification spans. The service creates none today, so the stage stays absent until
+    one of these appears."""
     linear_hosts: list[str] = Field(default=["api.linear.app"])
-    """Hosts whose calls are calls to Linear. Default: Linear's own; name a stand-in's here."""
+    """Hosts of Linear; requests to them are calls to Linear. Default: Linear's own; set that of a
+    simulator here."""
     trace_api: Literal["v1", "v2"] = "v1"
-    """Which way a trace is read: v1 is /api/traces, which every Tempo has; v2 is /api/v2/traces,
-    which gives a trace that is too large in part instead of not at all. Default v1."""
+    """Version of the trace API: v1 is /api/traces, which every Tempo has; v2 is /api/v2/traces,
+    which returns a part of a trace that is too large instead of an error. Default v1."""
 
     @property
     def rules(self) -> Rules:
-        """What tells the spans apart."""
+        """Rules that identify the spans of agent-sre."""
         return Rules(
             service=self.service,
             verification=frozenset(self.verification_spans),

@@ -1,7 +1,7 @@
-"""Stage times of one event from its trace. Pure.
+"""Stage times of one event, computed from its trace. Pure.
 
-A stage that the trace does not show, or that failed, has no time. There is no end_to_end: a
-trace begins when agent-sre has the event, not when it was meant to be sent.
+A stage that is missing in the trace, or that failed, has no time. There is no end_to_end: a trace
+begins when agent-sre receives the event, not at the intended send time.
 """
 
 from collections import defaultdict
@@ -18,31 +18,33 @@ _Groups = Mapping[Part, Sequence[Span]]
 
 @dataclass(frozen=True, slots=True)
 class TraceTimes:
-    """What a trace tells of one event; all times in seconds."""
+    """Times of one event, in seconds."""
 
     stages: Mapping[Stage, float]
     durations: Mapping[Part, float]
-    """Of the first span of each part; of the calls to Linear, all before the function's."""
+    """Duration of the first span of each role; of the calls to Linear, all before the function
+    call."""
     failed: frozenset[Part]
-    """Parts of which a span shows an error."""
+    """Roles of which a span has an error."""
     repeated: Mapping[Part, int]
-    """Parts that ran more than once, and how many times more. Never calls to Linear: agent-sre
-    makes several for one issue."""
+    """Roles that ran more than once, with the number of repetitions. Never calls to Linear:
+    agent-sre makes several for one issue."""
     dropped: int
-    """Spans and stages left out because they would have ended before they began."""
+    """Number of spans and stages dropped because they end before they begin."""
     whole: bool
-    """The event was handled to its end and no span is missing: looking again is no use."""
+    """True if the event was handled to its end and no span is missing; another search is not
+    needed."""
 
 
 def stages(
     trace: Trace, *, correlation_id: str | None = None, rules: Rules | None = None
 ) -> TraceTimes:
-    """The times of one event.
+    """Compute the stage times of one event.
 
     Args:
-        trace: what was found of it.
-        correlation_id: the event, when the trace may hold others.
-        rules: what tells the spans apart.
+        trace: the trace.
+        correlation_id: correlation id of the event, when the trace may hold others.
+        rules: rules that identify spans.
     """
     rules = rules or Rules()
     found = scope(trace, correlation_id=correlation_id, rules=rules)
@@ -60,7 +62,7 @@ def stages(
 
 
 def _groups(found: Scope, rules: Rules) -> _Groups:
-    """The spans of each part, by start, less those that end before they begin."""
+    """Group spans by role, by start, without those that end before they begin."""
     groups: dict[Part, list[Span]] = defaultdict(list)
     for span in found.spans:
         part = part_of(span, found.by_id, rules)
@@ -82,14 +84,14 @@ def _repeated(groups: _Groups, handled: int) -> dict[Part, int]:
 
 
 def _derived(groups: _Groups, *, whole: bool) -> dict[Stage, float]:
-    """Every stage that can be told; a negative time when clocks contradict each other."""
+    """Derive all known stage times; negative when clocks contradict each other."""
     found: dict[Stage, float] = {}
     handle, alert, call, verification = (
         next(iter(groups.get(part, ())), None)
         for part in (Part.HANDLE, Part.ALERT, Part.CALL, Part.VERIFICATION)
     )
     linear = _linear(groups)
-    # With holes and no call in sight, the call may be what is missing.
+    # In an incomplete trace without a call, the call itself may be missing.
     if handle and (call or whole):
         found[Stage.CLOUDEVENT_PROCESSING] = handle.seconds - _covered(
             groups.get(Part.CALL, ()), within=(handle.start, handle.end)
@@ -107,9 +109,9 @@ def _derived(groups: _Groups, *, whole: bool) -> dict[Stage, float]:
 
 
 def _linear(groups: _Groups) -> Sequence[Span]:
-    """The calls to Linear that open the issue: those before the function is called.
+    """Select the calls to Linear that open the issue: those before the function call.
 
-    There may be two, the look-up of the team and the issue; one that follows a failed call
+    There may be two, the look-up of the team and the issue; a call after a failed function call
     opens another issue.
     """
     spans = groups.get(Part.LINEAR, ())
@@ -118,7 +120,7 @@ def _linear(groups: _Groups) -> Sequence[Span]:
 
 
 def _covered(spans: Iterable[Span], within: tuple[int, int] | None = None) -> float:
-    """Seconds in which at least one of some spans ran, those by start."""
+    """Sum the seconds in which at least one of the spans ran; the spans are sorted by start."""
     total, covered_to = 0, within[0] if within else 0
     for span in spans:
         end = min(span.end, within[1]) if within else span.end

@@ -1,4 +1,4 @@
-"""A trace as we use it: spans with ids in hex and times in nanoseconds. Pure."""
+"""Trace model: spans with ids in hex and times in nanoseconds. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One piece of work of one service."""
+    """One span of one service."""
 
     name: str
     service: str
-    """Empty when the resource does not say."""
+    """Empty when the resource does not name it."""
     id: str
     """Hex; empty when it could not be read."""
     parent: str
@@ -21,29 +21,29 @@ class Span:
     """Nanoseconds since 1970, by the clock of its service."""
     end: int
     kind: str = ""
-    """server, client, ...; empty when the span does not say."""
+    """server, client, ...; empty when the span has none."""
     failed: bool = False
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
-        """How long it took; negative when its clock went back."""
+        """Duration; negative when the clock was set back."""
         return (self.end - self.start) / 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What was found of one trace."""
+    """Spans found of one trace."""
 
     spans: tuple[Span, ...] = ()
     partial: bool = False
-    """The source says that it left spans out."""
+    """True if the source reports that spans were left out."""
     unreadable: int = 0
-    """Spans that were no spans."""
+    """Number of spans that could not be parsed."""
 
 
 def merged(traces: Iterable[Trace]) -> Trace:
-    """Several traces of one event as one."""
+    """Merge several traces of one event into one."""
     traces = tuple(traces)
     return Trace(
         spans=tuple(span for trace in traces for span in trace.spans),
@@ -53,7 +53,7 @@ def merged(traces: Iterable[Trace]) -> Trace:
 
 
 def mentions(span: Span, correlation_id: str) -> bool:
-    """Whether a span says that it belongs to an event."""
+    """Return True if a span names an event by its correlation id."""
     return correlation_id in (
         span.attributes.get("correlation_id"),
         span.attributes.get("event_id"),

@@ -1,7 +1,7 @@
-"""Spans of the prober itself, exported by OTLP when the standard variables ask for it.
+"""Spans of the prober itself, exported by OTLP when the standard OTEL_ variables ask for it.
 
-Off by default, and then nothing of opentelemetry is loaded. What a span is called and holds is
-up to whoever opens it.
+Off by default; opentelemetry is not loaded then. Names and attributes of spans belong to the code
+that starts them.
 """
 
 import logging
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 Value = str | bool | int | float
-"""What an attribute may hold."""
+"""Types of an attribute's value."""
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -20,25 +20,25 @@ _log = logging.getLogger(__name__)
 
 
 class Span(Protocol):
-    """A span while it is open."""
+    """Open span."""
 
     @property
     def trace_id(self) -> str | None:
-        """The trace in hex, or None when there is none."""
+        """Trace id in hex; None when there is no trace."""
 
     @property
     def traceparent(self) -> str | None:
-        """What an event carries to take part in the trace (W3C), or None."""
+        """W3C traceparent that an event carries to take part in the trace; None without a trace."""
 
     def note(self, name: str, value: Value) -> None:
         """Set an attribute."""
 
     def fail(self, why: str) -> None:
-        """Mark as failed; `why` comes from a closed set, like a verdict."""
+        """Mark the span as failed; `reason` comes from a closed set, like a verdict."""
 
 
 class Tracer(Protocol):
-    """Opens spans; one within another becomes its child."""
+    """Tracer that starts spans; a span within another becomes its child."""
 
     def span(
         self,
@@ -47,14 +47,14 @@ class Tracer(Protocol):
         *,
         start: float | None = None,
     ) -> AbstractContextManager[Span]:
-        """A span for the time of a block, begun now or at some wall clock seconds."""
+        """Start a span for the time of a block, now or at a time in seconds since 1970."""
 
     async def close(self) -> None:
-        """Export what is left, but not at any price."""
+        """Export the remaining spans, within a time limit."""
 
 
 class NoSpan:
-    """A span nobody wants."""
+    """Span that is not recorded."""
 
     trace_id: str | None = None
     traceparent: str | None = None
@@ -67,7 +67,7 @@ class NoSpan:
 
 
 class NoTracer:
-    """Tracing that is off."""
+    """Tracer that records nothing."""
 
     @contextmanager
     def span(
@@ -77,7 +77,7 @@ class NoTracer:
         *,
         start: float | None = None,  # noqa: ARG002 - likewise
     ) -> Iterator[Span]:
-        """A span nobody wants."""
+        """Yield a span that is not recorded."""
         yield NoSpan()
 
     async def close(self) -> None:
@@ -85,7 +85,10 @@ class NoTracer:
 
 
 def switched_on(environ: Mapping[str, str]) -> bool:
-    """Whether the standard variables ask for spans: an endpoint, and nothing against it."""
+    """Return True if the standard variables ask for spans.
+
+    An endpoint is set then, and nothing disables the export.
+    """
     exporters = _names(environ.get("OTEL_TRACES_EXPORTER", ""))
     return (
         any(environ.get(name, "").strip() for name in _ENDPOINTS)
@@ -95,7 +98,10 @@ def switched_on(environ: Mapping[str, str]) -> bool:
 
 
 def tracer() -> Tracer:
-    """What the environment asks for; never an error, for tracing is no reason not to probe."""
+    """Build the tracer that the environment asks for.
+
+    Errors are logged, not raised, as probing works without spans.
+    """
     environ = os.environ
     if not switched_on(environ):
         return NoTracer()

@@ -1,4 +1,4 @@
-"""Spans by OTLP over HTTP: the one place that knows opentelemetry. It sets no global provider."""
+"""OTLP over HTTP; the only module that imports opentelemetry. It sets no global provider."""
 
 import asyncio
 import contextlib
@@ -18,14 +18,15 @@ from exporter.version import version
 
 _NAME = "slo-probe"
 _LAST_SPANS = 2.0
-"""Seconds that the last spans get at shutdown: below what Kubernetes leaves after the runs."""
+"""Seconds for the export of the last spans at shutdown: below what Kubernetes leaves after the
+runs."""
 _CHATTY = (trace_exporter.__name__, "opentelemetry.sdk._shared_internal")
-"""Loggers that tell of every batch that fails; `_Watched` tells of the first."""
+"""Loggers that report every failed batch; `_LoggingExporter` reports the first."""
 _log = logging.getLogger(__name__)
 
 
 class OtlpTracer:
-    """Opens spans, and exports them from a thread of its own."""
+    """Tracer that exports spans from a thread of its own."""
 
     def __init__(self) -> None:
         self._exporter = _Watched(OTLPSpanExporter())
@@ -45,14 +46,17 @@ class OtlpTracer:
         *,
         start: float | None = None,
     ) -> Iterator[Span]:
-        """A span for the time of a block; an error that leaves the block marks it by its type."""
+        """Start a span for the time of a block.
+
+        An exception that leaves the block marks the span as failed, by its type.
+        """
         if self._closed:
             yield NoSpan()
             return
         with self._tracer.start_as_current_span(
             name,
             attributes=attributes,
-            # A float holds no nanoseconds of our time.
+            # A float cannot hold nanoseconds since 1970.
             start_time=None if start is None else round(start * 1e6) * 1000,
             record_exception=False,  # its text may hold anything
             set_status_on_exception=False,
@@ -65,17 +69,17 @@ class OtlpTracer:
                 raise
 
     async def close(self) -> None:
-        """Export what is left, within a limit; what is not gone by then is lost."""
+        """Export the remaining spans within a time limit; the rest is lost."""
         self._closed = True
         done = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with contextlib.suppress(RuntimeError):  # the loop has ended without us
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
                 loop.call_soon_threadsafe(done.set)
 
-        # A daemon, unlike a thread of the pool: the program may end before it.
+        # A daemon thread, unlike one of the pool, does not hold up the end of the program.
         threading.Thread(target=shut_down, name="last spans", daemon=True).start()
         try:
             async with asyncio.timeout(_LAST_SPANS):
@@ -86,19 +90,19 @@ class OtlpTracer:
 
 
 class _Open:
-    """A span of opentelemetry, as the facade shows it."""
+    """Span of opentelemetry behind the `Span` protocol."""
 
     def __init__(self, inner: trace.Span) -> None:
         self._inner = inner
 
     @property
     def trace_id(self) -> str | None:
-        """The trace in hex."""
+        """Trace id in hex."""
         return trace.format_trace_id(self._inner.get_span_context().trace_id)
 
     @property
     def traceparent(self) -> str | None:
-        """The span as the parent of whatever an event sets off."""
+        """W3C traceparent with this span as the parent."""
         context = self._inner.get_span_context()
         sampled = context.trace_flags & trace.TraceFlags.SAMPLED  # all that version 00 knows
         return f"00-{self.trace_id}-{context.span_id:016x}-{sampled:02x}"
@@ -108,12 +112,12 @@ class _Open:
         self._inner.set_attribute(name, value)
 
     def fail(self, why: str) -> None:
-        """Mark as failed."""
+        """Mark the span as failed."""
         self._inner.set_status(trace.Status(trace.StatusCode.ERROR, why))
 
 
 class _Watched(SpanExporter):
-    """Tells when exporting stops working and when it works again, instead of every time."""
+    """Exporter that logs when export stops working and when it works again, not every failure."""
 
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
@@ -135,13 +139,13 @@ class _Watched(SpanExporter):
         return outcome
 
     def shutdown(self) -> None:
-        """End, a pause before another attempt included."""
+        """Shut down, and end a pause before a retry."""
         if not self._shut_down:
             self._shut_down = True
             self._inner.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing is held back here."""
+        """Flush the inner exporter; nothing is held back here."""
         return self._inner.force_flush(timeout_millis)
 
 
@@ -152,7 +156,7 @@ class _Silent(logging.Filter):
 
 class _Brief(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        """A variable that is no number is a mistake to tell in a line, not a bug to trace."""
+        """Drop the traceback: an invalid variable is a configuration error, not a bug."""
         record.exc_info = record.exc_text = None
         return True
 
@@ -161,6 +165,6 @@ _silent, _brief = _Silent(), _Brief()
 
 
 def _resource() -> Resource:
-    """Who we are; the variables have the last word."""
+    """Build the resource of this process; the OTEL_ variables take precedence."""
     ours = {"service.name": _NAME, "service.version": version()}
     return Resource.create(ours | dict(OTELResourceDetector().detect().attributes))

@@ -1,1 +1,1 @@
-"""What the prober shows over HTTP: metrics, health, and the last runs. Read only."""
+"""HTTP server of the prober: metrics, health, the last runs, reload and scenarios."""

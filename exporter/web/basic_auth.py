@@ -1,7 +1,7 @@
-"""HTTP basic authentication against bcrypt hashes, without stalling the probes.
+"""HTTP basic authentication against bcrypt hashes, outside the event loop.
 
-A check costs a tenth of a second of one core, on purpose. So it runs beside the event loop,
-one at a time, and what was right once is remembered: a scrape costs it only once.
+A bcrypt check costs a tenth of a second of one core, by design. So it runs in a thread, one at a
+time, and verified credentials are cached: a scraper costs one check.
 """
 
 import asyncio
@@ -16,28 +16,28 @@ from dataclasses import dataclass, field
 import bcrypt
 
 _REMEMBERED = 64
-"""Right credentials that are remembered: far more than scrapers a prober has."""
+"""Maximum number of cached credentials: far more than the scrapers of a prober."""
 _WAITING = 16
-"""Checks that may wait their turn; a guesser shall not fill memory or the core's day."""
+"""Maximum number of waiting checks, so that password guessing cannot exhaust memory and CPU."""
 _BCRYPT_READS = 72
-"""Bytes of a password that bcrypt takes in; the tools that make hashes drop the rest as well."""
+"""Bytes of a password that bcrypt reads; the tools that make hashes drop the rest as well."""
 _BCRYPT_LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who someone says to be."""
+    """User and password of a request."""
 
     user: bytes
     password: bytes = field(repr=False)
 
 
 class TooManyGuessesError(Exception):
-    """So many checks wait already that one more is not begun."""
+    """Too many password checks are waiting."""
 
 
 def credentials(header: str | None) -> Credentials | None:
-    """Read an `Authorization` header; None for none, another scheme, or nonsense."""
+    """Parse an `Authorization` header; None if it is absent, malformed or of another scheme."""
     scheme, _, encoded = (header or "").strip().partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -50,7 +50,7 @@ def credentials(header: str | None) -> Credentials | None:
 
 
 class Passwords:
-    """The users of a server."""
+    """Users of a server and their password hashes."""
 
     def __init__(self, users: Mapping[str, str]) -> None:
         self._hashes = {name.encode(): hashed.encode() for name, hashed in users.items()}
@@ -61,10 +61,12 @@ class Passwords:
         self._waiting = 0
 
     async def admit(self, given: Credentials) -> bool:
-        """Whether a password is right. How long it takes does not tell whether the user exists.
+        """Return True if the password is right.
+
+        The duration does not reveal whether the user exists.
 
         Raises:
-            TooManyGuessesError: too many checks wait already.
+            TooManyLoginsError: too many checks are waiting.
         """
         hashed = self._hashes.get(given.user)
         digest = self._digest(given, hashed or b"")
@@ -92,12 +94,15 @@ class Passwords:
             self._waiting -= 1
 
     def _decoy_for(self, user: bytes) -> bytes:
-        """A hash for an unknown user: always the same one, at the cost of some known user's."""
+        """Pick a dummy hash for an unknown user.
+
+        It is always the same one, with the cost of a known user's hash.
+        """
         chosen = int.from_bytes(self._keyed(user)[:8], "big") % len(self._decoys)
         return self._decoys[chosen]
 
     def _digest(self, given: Credentials, hashed: bytes) -> bytes:
-        """What is remembered of right credentials; useless without the key of this process."""
+        """Compute the cache key of credentials; useless without the secret of this process."""
         length = len(given.user).to_bytes(8, "big")
         return self._keyed(hashed + length + given.user + given.password)
 
@@ -106,7 +111,7 @@ class Passwords:
 
 
 def _decoy(hashed: bytes) -> bytes:
-    """A hash that no password has, as dear to check as the given one."""
+    """Make a hash that no password has, with the cost of the given one."""
     cost = int(hashed[4:6])
     tail = "".join(secrets.choice(_BCRYPT_LETTERS) for _ in range(31))
     return bcrypt.gensalt(cost) + tail.encode()

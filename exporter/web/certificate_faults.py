@@ -1,4 +1,4 @@
-"""What is wrong with the files of a listener's TLS, file by file."""
+"""Check of the listener's TLS files, file by file."""
 
 import ssl
 from collections.abc import Iterator
@@ -7,18 +7,18 @@ from pathlib import Path
 from exporter.web.certificates import Tls, build, why
 
 Fault = tuple[str, str, str]
-"""The key of the setting, what is wrong, and what to do."""
+"""Key of the setting, message and hint."""
 
 
 def faults(tls: Tls) -> list[Fault]:
-    """Everything wrong with the files at once; nothing when a context can be built of them."""
+    """List all problems of the files; empty when a context can be built from them."""
     named = {"cert_file": tls.cert, "key_file": tls.key, "client_ca_file": tls.client_ca}
     found = [fault for key, path in named.items() if path for fault in _alone(key, path)]
     return found or list(_together(tls))
 
 
 def _alone(key: str, path: Path) -> Iterator[Fault]:
-    """Faults that one file has by itself."""
+    """Check one file by itself."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -44,7 +44,7 @@ def _holds_certificates(path: Path) -> bool:
 
 
 def _together(tls: Tls) -> Iterator[Fault]:
-    """Faults that show when the files are used."""
+    """Check that the files work together."""
     try:
         build(tls)
     except ssl.SSLError as error:
@@ -53,5 +53,5 @@ def _together(tls: Tls) -> Iterator[Fault]:
             yield "key_file", "the key does not belong to the certificate", hint
         else:
             yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""
-    except OSError as error:  # gone since it was read
+    except OSError as error:  # removed since it was read
         yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""

@@ -1,7 +1,6 @@
-"""TLS for the prober's own listener, with certificates that may be renewed at any time.
+"""TLS of the prober's own listener, with certificates that rotate.
 
-A certificate lives for weeks and the prober for months. So each handshake looks whether the
-files have changed, as the exporters written in Go do.
+Each handshake checks whether the files have changed, as exporters written in Go do.
 """
 
 import logging
@@ -16,7 +15,7 @@ _Stamp = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What the listener presents and what it asks of its clients."""
+    """TLS settings of the listener."""
 
     cert: Path
     key: Path
@@ -25,20 +24,20 @@ class Tls:
     minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
     maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     ciphers: tuple[str, ...] = ()
-    """Names of OpenSSL for TLS 1.2, in order of preference; none leaves the choice to it."""
+    """OpenSSL names of TLS 1.2 ciphers, in order of preference; empty means OpenSSL's default."""
     server_chooses: bool = True
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that a context is built from."""
+        """All files that a context is built from."""
         return (self.cert, self.key, *([self.client_ca] if self.client_ca else []))
 
 
 def build(tls: Tls) -> ssl.SSLContext:
-    """A context for one state of the files.
+    """Build a context from the current files.
 
     Raises:
-        OSError: a file cannot be read, or not be used (`ssl.SSLError`).
+        OSError: a file cannot be read, or cannot be used (`ssl.SSLError`).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _set_rules(context, tls)
@@ -50,11 +49,11 @@ def build(tls: Tls) -> ssl.SSLContext:
 
 
 def _set_rules(context: ssl.SSLContext, tls: Tls) -> None:
-    """Everything but the files; OpenSSL takes it from the context a connection began with."""
+    """Apply all settings except the files; OpenSSL takes them from a connection's first context."""
     context.verify_mode = tls.verify
     context.minimum_version = tls.minimum
     context.maximum_version = tls.maximum
-    # A resumed session is not verified again: a client whose CA was taken away could go on.
+    # A resumed session is not verified again: a client whose CA was removed could still connect.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     if tls.server_chooses:
@@ -66,26 +65,26 @@ def _set_rules(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 class ServerTls:
-    """A context to listen with, whose connections always get the newest certificates."""
+    """TLS context of a listener whose new connections use the current certificates."""
 
     def __init__(self, tls: Tls) -> None:
         """Load the files.
 
         Raises:
-            OSError: as `build`.
+            OSError: as `build_server_context`.
         """
         self._tls = tls
         self._seen = _stamp(tls)
         self._newest = build(tls)
         self.context = build(tls)
-        """To listen with; the same object for ever."""
+        """Context for the listener; always the same object."""
         self.context.sni_callback = self._greet
 
     def adopt(self, tls: Tls) -> None:
-        """Go on with other settings, from the next connection on.
+        """Apply other settings from the next connection on.
 
         Raises:
-            OSError: as `build`; the old settings stay.
+            OSError: as `build_server_context`; the old settings stay.
         """
         seen = _stamp(tls)
         self._newest = build(tls)
@@ -93,7 +92,10 @@ class ServerTls:
         _set_rules(self.context, tls)
 
     def _greet(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
-        """Called by OpenSSL for every hello, with a server name or without."""
+        """Use the current context.
+
+        OpenSSL calls it for every client hello, with a server name or without.
+        """
         self._refresh()
         connection.context = self._newest
 
@@ -105,21 +107,24 @@ class ServerTls:
         try:
             self._newest = build(self._tls)
         except OSError as error:
-            # Half of a renewal, most likely: the other half changes the stamp once more.
+            # Probably half of a renewal: the other half changes the stamp once more.
             _log.warning("certificate %s: %s; the one before stays", self._tls.cert, why(error))
         else:
             _log.info("certificate %s: loaded anew", self._tls.cert)
 
 
 def why(error: OSError) -> str:
-    """What was wrong with a file, in the words of the system or of OpenSSL; never its content."""
+    """Describe the error of a file in the words of the system or of OpenSSL, never its content."""
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not usable").replace("_", " ").lower()
     return os.strerror(error.errno) if error.errno else "not readable"
 
 
 def _stamp(tls: Tls) -> _Stamp:
-    """What changes when a file does; a file that is gone has a stamp as well."""
+    """Return the stamps of the files, which change with the files.
+
+    A missing file has a stamp as well.
+    """
     return tuple(_file_stamp(path) for path in tls.files)
 
 

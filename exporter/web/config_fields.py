@@ -1,6 +1,6 @@
-"""Types of settings in a `web.config.file`: hashes, headers, cipher suites, what is refused.
+"""Field types of a `web.config.file`: hashes, headers, cipher suites, and unsupported keys.
 
-No message repeats what was written: it may be a password in the wrong place.
+No message repeats a value: it may be a password in the wrong place.
 """
 
 import re
@@ -103,10 +103,10 @@ def _suite(value: object) -> str:
 
 
 def refused(why: str) -> PlainValidator:
-    """Refuses a key of the format that is not supported, whatever its value.
+    """Build a validator that refuses an unsupported key of the format, for any value.
 
     Args:
-        why: "what is wrong; what to do".
+        reason: "what is wrong; what to do".
     """
 
     def refuse(_: object) -> None:

@@ -1,8 +1,8 @@
-"""The `web.config.file` of Prometheus exporters: TLS, headers and users of the own web server.
+"""Reader of the `web.config.file` of Prometheus exporters: TLS, headers and users.
 
-The format is that of the exporter toolkit, so one file serves all exporters of a house:
+The format is that of the exporter toolkit, so that one file can serve several exporters:
 https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md
-What cannot be honoured here is refused, never passed over: it was written to protect.
+Unsupported keys are refused, never ignored: they were written to protect the server.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from slos.schema.problem import Position, Problem, errors
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """How the web server protects itself; the default is not at all."""
+    """Protection of the web server; by default there is none."""
 
     tls: Tls | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -28,18 +28,18 @@ class WebConfig:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file whose change makes another configuration of it."""
+        """All files of the configuration; a change of one of them changes it."""
         return (*([self.file] if self.file else []), *(self.tls.files if self.tls else ()))
 
 
 def read_web_config(
     path: Path, *, at: Position | None = None
 ) -> tuple[WebConfig | None, list[Problem]]:
-    """Read a `web.config.file` and try its certificates; all problems at once.
+    """Read a `web.config.file` and check its certificates; return all problems at once.
 
     Args:
-        path: the file; paths in it are relative to its folder. An empty one protects nothing.
-        at: where the file is named, for a file that cannot be read.
+        path: the file; paths in it are relative to its folder. An empty file protects nothing.
+        position: position of the setting that names the file, for a file that cannot be read.
     """
     document, problems = read_one(path, at=at)
     if document is None:

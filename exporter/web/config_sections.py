@@ -1,4 +1,4 @@
-"""What may be written in a `web.config.file`; each setting says what becomes of it here."""
+"""Model of a `web.config.file`, key by key."""
 
 import ssl
 from pathlib import Path
@@ -30,25 +30,26 @@ _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
 
 class TlsServerConfig(Section):
-    """The listener's side of TLS."""
+    """TLS settings of the listener."""
 
     cert_file: FileName
-    """The certificate in PEM, with its chain, relative to this file. Read anew when it changes."""
+    """The certificate in PEM, with its chain, relative to this file. It is read again when it
+    changes."""
     key_file: FileName
     """Its private key in PEM, without a passphrase, relative to this file."""
     client_auth_type: ClientAuth = "NoClientCert"
-    """Whether clients must show a certificate. Default NoClientCert."""
+    """Policy for client certificates. Default NoClientCert."""
     client_ca_file: FileName | None = None
-    """The authorities whose client certificates count, in PEM, relative to this file."""
+    """Authorities that client certificates are verified against, in PEM, relative to this file."""
     min_version: Version = "TLS12"
-    """The oldest version that is spoken. Default TLS12."""
+    """The oldest TLS version. Default TLS12."""
     max_version: Version = "TLS13"
-    """The newest version that is spoken. Default TLS13."""
+    """The newest TLS version. Default TLS13."""
     cipher_suites: list[CipherSuite] = Field(default=[])
-    """Suites for TLS 1.2, as Go names them. Default: what OpenSSL holds for safe. The suites of
-    TLS 1.3 cannot be chosen, here as in Go."""
+    """Suites for TLS 1.2, by their Go names. Default: those that OpenSSL considers safe. The suites
+    of TLS 1.3 cannot be chosen, here as in Go."""
     prefer_server_cipher_suites: bool = True
-    """Whether the order of `cipher_suites` counts before the client's. Default true."""
+    """Prefer the server's order of `cipher_suites` over the client's. Default true."""
     cert: Annotated[
         None, refused("an inline certificate is not supported; put it into a file: cert_file")
     ] = None
@@ -56,7 +57,7 @@ class TlsServerConfig(Section):
     key: Annotated[
         None, refused("an inline key is not supported; put it into a file: key_file")
     ] = None
-    """Not supported: a key belongs into a file that only the prober reads."""
+    """Not supported: a key belongs in a file that only the prober can read."""
     client_ca: Annotated[
         None, refused("inline authorities are not supported; put them into client_ca_file")
     ] = None
@@ -64,7 +65,7 @@ class TlsServerConfig(Section):
     client_allowed_sans: Annotated[
         None, refused("names of clients are not checked; use a client_ca_file of its own")
     ] = None
-    """Not supported: give the scrapers an authority of their own."""
+    """Not supported: use a separate authority for the scrapers."""
     curve_preferences: Annotated[
         None, refused("curves cannot be chosen; remove the key, OpenSSL's own choice is safe")
     ] = None
@@ -90,11 +91,11 @@ class TlsServerConfig(Section):
 
     @property
     def openssl_names(self) -> tuple[str, ...]:
-        """The suites of TLS 1.2 as OpenSSL names them."""
+        """OpenSSL names of the TLS 1.2 suites."""
         return tuple(OPENSSL_NAMES[name] for name in self.cipher_suites if name in OPENSSL_NAMES)
 
     def within(self, folder: Path) -> Tls:
-        """The same as the listener takes it, files found."""
+        """Convert to the listener's settings, with paths below a folder."""
         return Tls(
             cert=folder / self.cert_file,
             key=folder / self.key_file,
@@ -108,38 +109,38 @@ class TlsServerConfig(Section):
 
 
 class Headers(Section):
-    """Headers of every answer; a blank one is not sent."""
+    """Headers of every response; an empty one is not sent."""
 
     content_security_policy: HeaderValue = Field(default="", alias="Content-Security-Policy")
-    """Where a page may load from."""
+    """Origins that a page may load from."""
     frame_options: FrameOptions = Field(default="", alias="X-Frame-Options")
-    """Who may frame a page: deny or sameorigin."""
+    """Framing of pages: deny or sameorigin."""
     content_type_options: ContentTypeOptions = Field(default="", alias="X-Content-Type-Options")
-    """nosniff: a browser takes the content type as told."""
+    """nosniff: browsers do not guess the content type."""
     xss_protection: HeaderValue = Field(default="", alias="X-XSS-Protection")
-    """For browsers of the past."""
+    """For old browsers."""
     strict_transport_security: HeaderValue = Field(default="", alias="Strict-Transport-Security")
-    """Keeps browsers on HTTPS for the whole host; set it with care."""
+    """Keeps browsers on HTTPS for the whole host; use it with care."""
 
 
 class HttpServerConfig(Section):
-    """What is said over HTTP."""
+    """HTTP settings of the listener."""
 
     http2: bool = True
-    """Read and not used: this server speaks HTTP/1.1, which every client does. So a file that
+    """Accepted and ignored: this server uses HTTP/1.1, which every client supports. So a file that
     is shared with other exporters may set it."""
     headers: Headers = Headers()
 
 
 class WebFile(Section):
-    """The whole file."""
+    """A whole `web.config.file`."""
 
     tls_server_config: TlsServerConfig | None = None
     http_server_config: HttpServerConfig = HttpServerConfig()
     basic_auth_users: Users = Field(default={}, repr=False)
-    """Users and the bcrypt hashes of their passwords; with any, every page asks for one.
+    """Users and the bcrypt hashes of their passwords; if there are any, every page requires one.
     Default none."""
     rate_limit: Annotated[
         None, refused("requests are not limited here; remove the key, or limit them in front")
     ] = None
-    """Not supported: a scrape that is turned away is a hole in the data."""
+    """Not supported: a refused scrape is a gap in the data."""

@@ -1,4 +1,4 @@
-"""What stands before every page: who may come in, and which headers an answer carries."""
+"""Middleware of all pages: basic authentication and response headers."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -11,14 +11,14 @@ _RETRY_AFTER = {"Retry-After": "1"}
 
 
 class Gate:
-    """Guards an application by a configuration, which may be changed while it serves."""
+    """Middleware that protects an application; its configuration may change while it serves."""
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
         self._passwords = Passwords(config.users)
 
     def guard(self, app: web.Application) -> None:
-        """Stand before every path of an application, those that do not exist included."""
+        """Install the middleware for every path of an application, unknown paths included."""
 
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -28,13 +28,13 @@ class Gate:
         app.on_response_prepare.append(self._add_headers)
 
     def adopt(self, config: WebConfig) -> None:
-        """Go on with another configuration, from the next request on."""
+        """Apply another configuration from the next request on."""
         if config.users != self._config.users:
             self._passwords = Passwords(config.users)
         self._config = config
 
     async def _refusal(self, request: web.Request) -> web.Response | None:
-        """Why a request may not come in; the answer is the same for each reason."""
+        """Refuse a request without valid credentials; the response is the same for every reason."""
         if not self._config.users:
             return None
         given = credentials(request.headers.get("Authorization"))

@@ -1,4 +1,4 @@
-"""The page for people: what state the prober is in, and what became of the last runs; pure."""
+"""Index page: state of the prober and the last runs. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
 
 
 def page(state: str, runs: Iterable[ProbeResult]) -> str:
-    """The page as HTML; whatever stands in a result is text.
+    """Render the page as HTML; all values are escaped.
 
     Args:
-        state: of the prober, in a few words.
-        runs: the newest first.
+        state: state of the prober in a few words.
+        runs: runs, newest first.
     """
     shown = [_row(run) for run in runs]
     counts = Counter(str(row["verdict"]) for row in shown)

@@ -1,4 +1,4 @@
-"""The pages on which scenarios are asked for, stopped and looked at."""
+"""Pages that start, stop and show scenarios."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -15,15 +15,15 @@ _STATUS = {Denial.UNKNOWN: 404, Denial.STANDBY: 503, Denial.BUSY: 409, Denial.RE
 
 
 class ScenarioPages:
-    """Pages over a desk, as soon as there is one."""
+    """Pages of the load controller, once there is one."""
 
     def __init__(self) -> None:
         self.desk: Desk | None = None
-        """None while another prober sends."""
+        """None while another prober leads."""
 
     @property
     def routes(self) -> Iterable[web.RouteDef]:
-        """Where they are."""
+        """Routes of the pages."""
         return (
             web.get("/-/scenario", self._show),
             web.delete("/-/scenario", self._stop),

@@ -1,4 +1,4 @@
-"""The pages and the state they are drawn from."""
+"""Pages of the prober over its live status."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from exporter.load.desk import Desk
 
 STUCK_AFTER = 10.0
-"""Seconds without a beat of the scheduler after which the process is not healthy."""
+"""Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
 Hears = Callable[[], None]
 Reloads = Callable[[], Awaitable[Outcome]]
 
 
 def _nobody() -> None:
-    """Nobody wants to know."""
+    """Do nothing."""
 
 
 class Site:
-    """Pages over live state; what may change is set by the application."""
+    """Pages over a live status; the application sets what changes."""
 
     def __init__(self, shown: Face, protection: WebConfig) -> None:
         self._shown = shown
@@ -37,7 +37,7 @@ class Site:
         self.ready = False
         self._ending = False
         self.scraped: Hears = _nobody
-        """Told that the counters were read."""
+        """Called after the counters were read."""
         self._do_reload: Reloads | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
@@ -55,25 +55,25 @@ class Site:
         )
 
     def on_duty(self, *, reload: Reloads, desk: "Desk") -> None:
-        """From now on this prober sends, and can reload and be asked for loads."""
+        """Enable reload and scenarios, as this prober leads now."""
         self._do_reload, self._ending = reload, False
         self.scenarios.desk = desk
 
     def show_ready(self, *, is_: bool) -> None:
-        """Be ready or not; once the duty ends, no more."""
+        """Set the readiness; while draining the prober is never ready."""
         self.ready = is_ and not self._ending
 
     def end_duty(self) -> None:
-        """Nothing more is sent; what was goes on for a while."""
+        """Report not ready, as nothing more is sent; runs in flight go on for a while."""
         self.ready, self._ending = False, True
 
     def off_duty(self) -> None:
-        """Show only what is left; there is nothing to reload, and no run to count."""
+        """Disable reload and scenarios, as this prober does not lead any more."""
         self.end_duty()
         self.scraped, self._do_reload, self.scenarios.desk = _nobody, None, None
 
     def adopt(self, protection: WebConfig) -> None:
-        """Protect the pages by another configuration from now on."""
+        """Apply another protection of the pages."""
         self._gate.adopt(protection)
 
     async def _index(self, _: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ class Site:
         return "sending" if self.ready else "stopping"
 
     def _stuck_for(self) -> float:
-        """Seconds since the scheduler's last beat."""
+        """Measure the seconds since the scheduler's last heartbeat."""
         return self._shown.pulse.age(self._shown.clock.now())
 
     async def _metrics(self, _: web.Request) -> web.Response:

@@ -1,1 +1,1 @@
-"""The commands of `slo-rules`; the folder is the registry, one file each, named `command`."""
+"""Commands of `slo-rules`: one file for each, which defines the click command `command`."""

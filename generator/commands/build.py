@@ -1,4 +1,4 @@
-"""`slo-rules build`: specs to files."""
+"""Command `slo-rules build`: build files from specs."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`slo-rules check`: are the specs right, and is the folder what they give?"""
+"""Command `slo-rules check`: check specs, and compare the built files with them."""
 
 import sys
 from collections.abc import Mapping
@@ -89,22 +89,27 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Remembering:
-    """A Prometheus, and what it said of each SLO."""
+    """Metrics source that records the facts of each SLO.
+
+    Attributes:
+        client: client of the Prometheus.
+        facts_by_slo: facts read so far, by the id of the SLO.
+    """
 
     prometheus: live.Prometheus
     said: dict[str, Facts] = field(default_factory=dict)
 
     def of_slo(self, slo: SLO) -> Facts:
-        """As Prometheus says it, kept for those who read the result."""
+        """Read and record the facts of an SLO's metrics."""
         self.said[slo.id] = facts = self.prometheus.of_slo(slo)
         return facts
 
     def of_query(self, query: str) -> Facts:
-        """As Prometheus says it."""
+        """Read the facts of the metrics of another query."""
         return self.prometheus.of_query(query)
 
     def shown(self) -> list[dict[str, Any]]:
-        """The facts of each SLO, for programs."""
+        """Facts of each SLO as JSON objects."""
         return [
             {
                 "slo": slo,
@@ -118,7 +123,7 @@ class Remembering:
 
 
 def _line(facts: Mapping[str, Any]) -> str:
-    """The facts of an SLO, for people."""
+    """Facts of an SLO as a line of text."""
     series = sum(facts["series"].values())
     types = ", ".join(f"{metric} is a {kind}" for metric, kind in facts["types"].items())
     read = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples an evaluation"
@@ -128,7 +133,7 @@ def _line(facts: Mapping[str, Any]) -> str:
 def _reviewing(
     settings: Settings, retention: Duration | None, prometheus: Remembering | None
 ) -> Settings:
-    """All checks, and those that a running Prometheus allows."""
+    """Settings with all checks enabled, and live checks where a Prometheus is given."""
     defaults = replace(
         settings.defaults,
         review=True,
@@ -139,7 +144,7 @@ def _reviewing(
 
 
 def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
-    """How the built files differ, unless there is nothing to compare."""
+    """Compare the built files with the output folder, unless the plan has errors or no folder."""
     out = request.out
     if plans.broken or out == STDOUT:
         return plans, None

@@ -1,4 +1,4 @@
-"""`slo-rules convert`: a spec in another dialect."""
+"""Command `slo-rules convert`: write specs in another dialect."""
 
 import sys
 from pathlib import Path, PurePosixPath
@@ -36,7 +36,7 @@ def command(
     Examples:
       slo-rules convert --to sloth slos/agent-sre.yaml -o sloth.yaml
     """
-    _ = to  # there is one
+    _ = to  # there is only one dialect
     inputs = specs or (Path("slos"),)
     located, problems = build.read_specs(inputs, lenient=lenient, out=out, plugins=plugins)
     text, found = convert.to_sloth(located)

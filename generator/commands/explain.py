@@ -1,4 +1,4 @@
-"""`slo-rules explain`: an SLO on one screen."""
+"""Command `slo-rules explain`: explain SLOs as text."""
 
 import sys
 from typing import Any

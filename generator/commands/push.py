@@ -1,4 +1,4 @@
-"""`slo-rules push`: rules to where no file can be put."""
+"""Command `slo-rules push`: send rules to an engine that has an API for them."""
 
 import json
 import os
@@ -98,14 +98,18 @@ def mimir(
 
 
 def _assert_whole(options: dict[str, Any], *, prune: bool) -> None:
-    """Whoever names some of the specs must not lose the rules of all others."""
+    """Reject `--prune` for a part of the specs, as it would remove the rules of the others.
+
+    Raises:
+        click.UsageError: when inputs are files, or filtered.
+    """
     some = options["fs_include"] or options["fs_exclude"]
     if prune and (some or not all(path.is_dir() for path in inputs_of(options))):
         raise click.UsageError("--prune takes folders of all the specs, not some of the files")
 
 
 def _wanted(options: dict[str, Any]) -> Namespaces:
-    """What the specs give; ends the program where they are broken."""
+    """Build the rule groups of the specs by namespace; exit where the specs have errors."""
     settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
     plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
     report.problems(plans.problems)
@@ -122,7 +126,7 @@ def _credentials(tenant: str) -> Credentials:
 
 
 def _told(todo: list[Change]) -> int | None:
-    """Say what would be done; how much, or None for nothing."""
+    """Print the changes of a dry run; return their number, or None for no changes."""
     for each in todo:
         click.echo(f"would {each.act} {each.namespace}/{each.name}", err=True)
     if not todo:
@@ -131,7 +135,7 @@ def _told(todo: list[Change]) -> int | None:
 
 
 def _applied(ruler: Ruler, todo: list[Change]) -> int | None:
-    """Do it, and say so one by one; after how many something was refused, or None."""
+    """Apply and print changes; return the number applied before a failure, or None for success."""
     for number, each in enumerate(todo):
         try:
             ruler.apply(each)

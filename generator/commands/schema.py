@@ -1,4 +1,4 @@
-"""`slo-rules schema`: what a spec may say, for editors and for people."""
+"""Command `slo-rules schema`: print the JSON Schema or the reference page of a spec."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`slo-rules test`: do the built rules do what their specs promise?"""
+"""Command `slo-rules test`: run the generated unit tests with promtool."""
 
 import json
 import os
@@ -69,7 +69,7 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
 
 
 def _program(name: str) -> str | None:
-    """Where it is, whatever folder it is run in."""
+    """Absolute path of a program, as it runs in another folder; None where there is none."""
     found = shutil.which(name)
     return str(Path(found).absolute()) if found else None
 
@@ -80,7 +80,7 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
 
 
 def _told(ran: Iterable[Ran], count: int, *, quiet: bool) -> Iterator[Ran]:
-    """Tell of failures as they come, and on a terminal how far it is."""
+    """Print failures as they come, and the progress on a terminal; pass the results on."""
     on_terminal = sys.stderr.isatty() and not quiet
     for number, each in enumerate(ran, 1):
         if on_terminal:

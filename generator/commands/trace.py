@@ -1,4 +1,4 @@
-"""`slo-rules trace`: which line of what was asked for is watched by what."""
+"""Command `slo-rules trace`: write the traceability page of the requirements."""
 
 import sys
 from pathlib import Path, PurePosixPath

@@ -1,6 +1,6 @@
-"""Grafana dashboards of a run, built with Grafana's own SDK; one file each.
+"""Grafana dashboards of a run, built with the Grafana Foundation SDK; one file each.
 
-What is loaded here takes a moment, so only those who write dashboards load it.
+Importing the SDK takes a moment, so only the output format `grafana` imports this package.
 """
 
 import json
@@ -17,7 +17,7 @@ _OF_THE_PROBE = (prober, scenarios)
 
 
 def of(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:
-    """The dashboards of a run, as JSON has them; those of the probe where rules read it."""
+    """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
     known = facts.of(plans)
     every = (*_ALWAYS, *_OF_THE_PROBE) if known.probe else _ALWAYS
     boards = [module.BOARD for module in every]

@@ -1,4 +1,4 @@
-"""The burn-down of a budget since the left edge of what is shown, beside the ideal line."""
+"""Burn-down chart of a budget since the start of the shown time range, beside the ideal line."""
 
 from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import units
@@ -13,10 +13,10 @@ _RANGE = "${__range_s}s"
 
 
 def burn_down(slo: Selection) -> timeseries.Panel:
-    """What is left of a budget that was whole at the left edge, and what a steady pace leaves.
+    """Build the burn-down chart: the budget left if it was whole at the start of the time range.
 
-    The share of errors since the left edge, times the share of the period that has passed: over a
-    whole period, exactly what the rolling budget has lost.
+    The lost share is the share of errors since the start, times the share of the period that has
+    passed. Over a whole period that is exactly what the rolling budget has lost.
     """
     says = (
         "As if the budget were whole at the left edge: what errors since then have left of it. "
@@ -38,9 +38,9 @@ def burn_down(slo: Selection) -> timeseries.Panel:
 
 
 def _burned(slo: Selection) -> str:
-    """The burn rate over the time since the left edge.
+    """Render the burn rate since the start of the time range.
 
-    Every window of the subquery is as long as what is shown; what lies before the left edge is
+    Every window of the subquery is as long as the time range. Events before its start are
     multiplied by zero.
     """
     if not slo.facts.steps:
@@ -50,7 +50,7 @@ def _burned(slo: Selection) -> str:
 
 
 def _since(slo: Selection, name: names.OfStep) -> str:
-    """Events since the left edge, in the steps they are counted in."""
+    """Sum the events since the start of the time range, in the steps they are counted in."""
     each = (
         f"sum_over_time((sum({slo.split(name(step))}) * (time() > bool {_FROM}))[{_RANGE}:{step}])"
         for step in slo.facts.steps
@@ -59,7 +59,10 @@ def _since(slo: Selection, name: names.OfStep) -> str:
 
 
 def _mean(slo: Selection) -> str:
-    """Where nothing is counted, as in Sloth's rules, each minute weighs the same."""
+    """Render the mean burn rate for rules without counts, such as Sloth's.
+
+    Each minute weighs the same.
+    """
     inside = f"(time() > bool {_FROM})"
     burn = f"max({slo.split(names.CURRENT_BURN_RATE)})"
     spent = f"sum_over_time(({burn} * {inside})[{_RANGE}:1m])"

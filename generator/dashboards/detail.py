@@ -1,4 +1,4 @@
-"""One SLO in detail: what was promised, what is left, how fast it goes, and who was woken."""
+"""Dashboard of one SLO: objective, budget left, burn rates, latency and alerts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +20,7 @@ _QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
 
 
 def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     slo = selection.of_slo(facts)
     board = shell.begun(BOARD, _SAYS, span="24h", others=others)
     chosen = (
@@ -91,7 +91,7 @@ def _sli(slo: Selection) -> timeseries.Panel:
 
 
 def _burn_rates(slo: Selection) -> timeseries.Panel:
-    """Every window's burn rate, and the lines that alerts compare them with."""
+    """Build the graph of the burn rates of all windows and the thresholds of the alerts."""
     says = (
         "How many times faster than allowed errors come, over each window. A burn alert fires "
         "while both its windows are above its dashed line. A click on that leads to its runbook."
@@ -131,7 +131,7 @@ def _events(slo: Selection) -> timeseries.Panel:
 
 
 def _counted(slo: Selection, name: names.OfStep) -> str:
-    """Events a second, from the counts of whatever step the SLO has."""
+    """Render events per second, from the counts of the steps that the SLOs have."""
     each = (
         f"sum(avg_over_time({slo.split(name(step))}[$__rate_interval])) / {plain(step.seconds)}"
         for step in slo.facts.steps
@@ -141,7 +141,7 @@ def _counted(slo: Selection, name: names.OfStep) -> str:
 
 def _latency(slo: Selection) -> timeseries.Panel:
     says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
-    # Without a unit the number is as the metric has it, which is never wrong.
+    # Without a known unit, the number is shown as the metric has it.
     unit = units.Seconds if slo.facts.seconds else units.Short
     measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
     panel = parts.graph(
@@ -156,7 +156,7 @@ def _latency(slo: Selection) -> timeseries.Panel:
 
 
 def _alerts(slo: Selection) -> table.Panel:
-    """All alerts of the SLO, firing or not, each with its runbook."""
+    """Build the table of all alerts of the SLO, firing or not, each with its runbook."""
     key = f"{names.ALERT}, {slo.key}"
     labels = f"{names.ALERT}, {names.SEVERITY}, {names.RUNBOOK_URL}"
     info = f"max by ({labels}, {slo.key}) ({slo.of(names.ALERT_INFO)})"

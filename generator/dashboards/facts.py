@@ -1,4 +1,4 @@
-"""What dashboards need to know of a run's specs; it does not grow with their number."""
+"""Inventory of a run: what dashboards need to know of its specs. Its size is constant."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ _OTHER_UNIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that differs between the dashboards of one run and of another.
+    """All that differs between the dashboards of two runs.
 
     Attributes:
-        run_labels: labels of the run, which tell its SLOs from those of others.
+        run_labels: labels of the run, which tell its SLOs from those of other runs.
         grouping: labels that split some SLO.
-        steps: in which events are counted, each once.
-        latency: whether some SLO has quantiles.
-        seconds: whether all of those are of seconds, as far as their names say.
-        probe: whether some rule reads what slo-probe exports.
-        recorded: names of metrics that some rule records.
-        alerts: those that belong to no SLO.
+        steps: the steps in which events are counted, without duplicates.
+        has_latency: True if some SLO has latency quantiles.
+        latency_in_seconds: True if all latencies are in seconds, as far as the metric names say.
+        reads_probe: True if some rule reads a metric of slo-probe.
+        recorded_metrics: names of the metrics that some rule records.
+        alerts: the standalone alerts.
     """
 
     run_labels: tuple[str, ...] = ()
@@ -43,18 +43,21 @@ class Facts:
 
     @property
     def no_heartbeat(self) -> tuple[str, ...]:
-        """The matcher that leaves out alerts that always fire, if there are any."""
+        """The matcher that excludes alerts that always fire; empty if there are none."""
         always = [alert.name for alert in self.alerts if alert.heartbeat]
         return (str(none_of(names.ALERT, always)),) if always else ()
 
     def limit(self, *read: str) -> Decimal | None:
-        """The threshold of the plain alert whose query holds all these texts, if there is one."""
+        """Find the threshold of the standalone alert whose query contains all these texts.
+
+        Returns None if there is no such alert.
+        """
         found = (each.threshold for each in self.alerts if all(one in each.query for one in read))
         return next(found, None)
 
 
 def of(plans: Sequence[Plan]) -> Facts:
-    """The facts of a run."""
+    """Collect the inventory of a run."""
     slos = [slo for plan in plans for part in plan.parts for slo in part.slos]
     rules = [rule for plan in plans for group in plan.groups for rule in group.rules]
     of_run = {label for slo in slos for label in slo.run_labels}

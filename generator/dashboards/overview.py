@@ -1,4 +1,4 @@
-"""The overview: every SLO on one page, what hurts most on top."""
+"""Overview dashboard: every SLO on one page, the most urgent one first."""
 
 from collections.abc import Sequence
 
@@ -16,12 +16,12 @@ from generator.panels import Board, Place
 
 BOARD = Board.OVERVIEW
 _SAYS = "Budgets, burn rates and alerts of all SLOs."
-# Ten times the burn rate counts up to this; what burns too fast outweighs what is merely spent.
+# Upper limit of ten times the burn rate. A budget that burns outweighs one that is spent.
 _BURN_AT_MOST = 90
 
 
 def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     every = selection.of_services(facts)
     board = shell.begun(BOARD, _SAYS, span="6h", others=others)
     chosen = (variables.service(), *variables.run_labels(facts, one=False))
@@ -36,7 +36,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
 
 
 def to(place: Place | Board, *chosen: str) -> str:
-    """A link from one of ours into another, with time and data source as they are."""
+    """Build the URL of another dashboard or panel, with the same time range and data source."""
     board, panel = (place.board, place.panel) if isinstance(place, Place) else (place, 0)
     seen = [f"viewPanel={panel}"] if panel else []
     query = "&".join([*chosen, "${datasource:queryparam}", "${__url_time_range}", *seen])
@@ -44,7 +44,7 @@ def to(place: Place | Board, *chosen: str) -> str:
 
 
 def detail_of(every: Selection, place: Place | Board) -> str:
-    """A link from a row into the detail of its SLO."""
+    """Build the URL from a table row to the detail of its SLO."""
     labels = {"slo": names.ID} | {panels.variable(label): label for label in every.facts.run_labels}
     chosen = (
         f"var-{name}=${{__data.fields.{label}:percentencode}}" for name, label in labels.items()
@@ -87,7 +87,7 @@ def _any(color: str) -> tuple[Threshold, ...]:
 
 
 def _firing(every: Selection, title: str) -> table.Panel:
-    """Alerts that fire, each with its way to the SLO and to the runbook."""
+    """Build the table of firing alerts, each with links to its SLO and its runbook."""
     says = (
         "Each alert leads to its runbook, each SLO to its detail. "
         "An alert without an SLO belongs to the service alone. A heartbeat is always here."
@@ -122,7 +122,7 @@ _SEVERITIES = (
 
 
 def hurts(every: Selection) -> str:
-    """How much an SLO hurts, as a number to sort by: what fires, what burns, what is spent."""
+    """Render the urgency of an SLO as a number: firing alerts, burn rate, budget spent."""
     by = every.identity
     base = f"0 * max by ({by}) ({every.of(names.OBJECTIVE)})"
 
@@ -166,7 +166,7 @@ def _slos(every: Selection) -> table.Panel:
 
 
 def _of_each(every: Selection) -> tuple[str, ...]:
-    """What is asked of every SLO, the worst group of each."""
+    """List the queries of the SLO table; each takes the worst group of an SLO."""
     by = every.identity
     left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
     burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"

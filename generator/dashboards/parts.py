@@ -1,4 +1,4 @@
-"""Panels of each kind, begun the same way, so that a dashboard says only what is its own."""
+"""Panels of each type with the settings that all dashboards share."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,13 +45,13 @@ BURN = "suffix: x"
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a panel hangs and what stands above it.
+    """Options of a panel: id, title, description and size.
 
     Attributes:
-        id: stays the same for good, for links name it.
+        id: never changes, since links contain it.
         title: in a few words.
-        says: how to read it.
-        width: of the 24 columns.
+        description: how to read the panel.
+        width: in columns of 24.
         height: in rows of the grid.
     """
 
@@ -63,22 +63,22 @@ class Frame:
 
 
 def over_time(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
-    """A query for a graph."""
+    """Build a range query, for a graph."""
     return prometheus.Dataquery().expr(expr).legend_format(legend).range()
 
 
 def now(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
-    """A query for the present value."""
+    """Build an instant query, for the present value."""
     return prometheus.Dataquery().expr(expr).legend_format(legend).instant()
 
 
 def rows(expr: str) -> prometheus.Dataquery:
-    """A query whose series are the rows of a table."""
+    """Build an instant query whose series are the rows of a table."""
     return prometheus.Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
 
 
 def graph(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
-    """Lines over time, with the last and the highest value in the legend."""
+    """Build a time series panel: lines, with the last and the highest value in the legend."""
     legend = looks.VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE)
     legend.placement(common.LegendPlacement.BOTTOM).show_legend(show_legend=True)
     tooltip = looks.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
@@ -88,7 +88,7 @@ def graph(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries
 
 
 def bars(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
-    """Counts over time, stacked."""
+    """Build a time series panel of counts as stacked bars."""
     stacking = looks.StackingConfig().mode(common.StackingMode.NORMAL)
     panel = graph(frame, *queries, unit=unit).draw_style(common.GraphDrawStyle.BARS)
     return panel.stacking(stacking).fill_opacity(80).line_width(0)
@@ -97,7 +97,7 @@ def bars(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.
 def figure(
     frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
 ) -> stat.Panel:
-    """One number, coloured by what it means."""
+    """Build a stat panel: one number with a colour by thresholds."""
     panel = _begun(stat.Panel(), frame, queries).unit(unit).thresholds(limits(*steps))
     panel.graph_mode(common.BigValueGraphMode.NONE)
     return panel.color_mode(common.BigValueColorMode.BACKGROUND).reduce_options(_last())
@@ -106,14 +106,14 @@ def figure(
 def levels(
     frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
 ) -> bargauge.Panel:
-    """A few present values side by side."""
+    """Build a bar gauge: a few present values side by side."""
     panel = _begun(bargauge.Panel(), frame, queries).unit(unit).thresholds(limits(*steps)).min(0)
     panel.orientation(common.VizOrientation.HORIZONTAL).reduce_options(_last())
     return panel.display_mode(common.BarGaugeDisplayMode.GRADIENT)
 
 
 def states(frame: Frame, *queries: prometheus.Dataquery) -> statetimeline.Panel:
-    """What was on and what was off, over time."""
+    """Build a state timeline: on and off over time."""
     panel = _begun(statetimeline.Panel(), frame, queries)
     panel.thresholds(limits(below(RED), at(1, GREEN)))
     color = dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
@@ -121,61 +121,61 @@ def states(frame: Frame, *queries: prometheus.Dataquery) -> statetimeline.Panel:
 
 
 def chart(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> barchart.Panel:
-    """Bars for names, one below the other, stacked."""
+    """Build a bar chart: horizontal stacked bars with names."""
     panel = _begun(barchart.Panel(), frame, queries).unit(unit)
     panel.orientation(common.VizOrientation.HORIZONTAL).stacking(common.StackingMode.NORMAL)
     return panel.legend(looks.VizLegendOptions().show_legend(show_legend=False))
 
 
 def listing(frame: Frame, *queries: prometheus.Dataquery) -> table.Panel:
-    """A table; `columns` says which."""
+    """Build a table; `set_columns` sets its columns."""
     return _begun(table.Panel(), frame, queries)
 
 
 def below(color: str) -> Threshold:
-    """The colour beneath all limits."""
+    """Colour values below all limits."""
     return Threshold(value=None, color=color)
 
 
 def at(value: float, color: str) -> Threshold:
-    """The colour from a limit on."""
+    """Colour values from a limit on."""
     return Threshold(value=value, color=color)
 
 
-# How much of a budget is left, and how fast it goes.
+# Colours of the budget left (a share) and of the burn rate.
 BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
 BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
 
 
 def limits(*steps: Threshold) -> dashboard.ThresholdsConfig:
-    """Colours by absolute limits, the lowest first."""
+    """Build thresholds of absolute values, the lowest first."""
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(list(steps))
 
 
 def dashed(color: str) -> list[DynamicConfigValue]:
-    """How a line looks that is a limit, not a measurement."""
+    """Style a line that is a limit and not a measurement."""
     style = common.LineStyle(fill="dash", dash=[10, 10])
     return [shown("custom.lineStyle", style), shown("custom.lineWidth", 1), *painted(color)]
 
 
 def painted(color: str) -> list[DynamicConfigValue]:
-    """One colour, whatever the palette."""
+    """Set a fixed colour in place of the palette."""
     return [shown("color", {"mode": "fixed", "fixedColor": color})]
 
 
 def shown(what: str, value: object) -> DynamicConfigValue:
-    """One thing about how some values look."""
+    """Override one property of a field."""
     return DynamicConfigValue(id_val=what, value=value)
 
 
 def lined(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
-    """A graph with its limits as dashed lines."""
+    """Draw the thresholds of a graph as dashed lines."""
     style = looks.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
     return panel.thresholds(limits(*steps)).thresholds_style(style)
 
 
 def link(title: str, url: str, *, leaves: bool = False) -> dashboard.DashboardLink:
-    """A link of a panel or of a value; `leaves` for one that leads out of Grafana."""
+    """Build a link of a panel or a value; `opens_new_tab` is for links out of Grafana."""
     built = dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
     return built.target_blank(leaves)
 

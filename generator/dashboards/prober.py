@@ -1,4 +1,4 @@
-"""The prober: what became of its events, and whether it can be trusted."""
+"""Dashboard of the prober: verdicts of its runs, and the health of the prober itself."""
 
 from collections.abc import Sequence
 
@@ -35,7 +35,7 @@ _VERDICT_COLORS = {
 
 
 def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     board = shell.begun(BOARD, _SAYS, span="6h", others=others)
     chosen = (
         variables.several(label, f"label_values({contract.PROBE_RUNS}, {label})")
@@ -54,7 +54,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
 
 
 def _risen(metric: str, by: str, *matchers: str) -> str:
-    """How often something happened in each step of a graph."""
+    """Render the increase of a counter in each step of a graph."""
     selector = f"{{{', '.join(matchers)}}}" if matchers else ""
     return f"sum by ({by}) (increase({metric}{selector}{_RATE}))"
 

@@ -1,4 +1,4 @@
-"""Load scenarios: what agent-sre can take, whether more replicas do more, and where it breaks."""
+"""Dashboard of load scenarios: throughput, efficiency of scaling and breaking point."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ _THROUGHPUT, _SCALABILITY, _STRESS = (
 )
 _MOST = f"{contract.THROUGHPUT}{{{_STRESS}}}"
 _DAY = 86400
-# How each of `panels.MEANWHILE` is drawn.
+# Label, unit, title and description of the graph of each recorded metric that has a panel.
 _DRAWN = (
     ("resource", units.PercentUnit, "Resources", "The busiest container, as a share of its limit."),
     ("stage", units.PercentUnit,
@@ -39,7 +39,7 @@ _DRAWN = (
 
 
 def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
-    """The dashboard."""
+    """Build the dashboard."""
     board = shell.begun(BOARD, _SAYS, span="30d", others=others)
     known = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     variables.add(board, (variables.source(), variables.several("scenario", known)))
@@ -98,7 +98,7 @@ def _throughput(facts: Facts) -> bargauge.Panel:
 
 
 def _throughput_runs(facts: Facts) -> timeseries.Panel:
-    """Each run is a step; the targets are those of the alerts."""
+    """Build the graph of throughput by run: a step for each run, and the targets of the alerts."""
     queries = [over_time(f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT}}})", "{{stage}}")]
     targets = [
         f'label_replace(vector({target:g}), "stage", "{stage}", "", "")'
@@ -134,7 +134,7 @@ def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
 
 
 def _breaking() -> table.Panel:
-    """The last run beside the best in what is shown."""
+    """Build the table of the breaking point: the last run, and the best run of the time range."""
     says = (
         "How many at once were too many, and what was executed then, in the last run and at best "
         "in the time shown. Empty where nothing was too much."
@@ -185,7 +185,10 @@ def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
 def _by_level(
     last: Frame, runs: Frame, present: Dataquery, past: Dataquery, least: Decimal | None
 ) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    """A share that may not fall below the limit of its alert: the last run, and all there were."""
+    """Build the panels of a share by level: the last run, and all runs.
+
+    The threshold is the limit of the alert on the share.
+    """
     steps = (below(RED), at(float(least or 0), GREEN))
     yield parts.levels(last, present, unit=units.PercentUnit, steps=steps)
     panel = parts.graph(runs, past, unit=units.PercentUnit)
@@ -193,7 +196,7 @@ def _by_level(
 
 
 def _breaking_runs() -> Iterator[timeseries.Panel]:
-    """Each run is a step."""
+    """Build the graphs of the breaking point by run. Each run is a step."""
     level = _last(f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}")
     rate = _last(f"{contract.BREAKING_POINT}{{{_STRESS}}}")
     says = "A gap where nothing was too much."
@@ -213,7 +216,7 @@ def _breaking_runs() -> Iterator[timeseries.Panel]:
 
 
 def _beside(facts: Facts) -> Iterator[timeseries.Panel]:
-    """What the specs record of resources and scaling while load comes."""
+    """Build the graphs of resources and scaling during load, for the metrics that specs record."""
     drawn = zip(panels.MEANWHILE.items(), _DRAWN, strict=True)
     for (metric, place), (by, unit, title, says) in drawn:
         if metric in facts.recorded:
@@ -225,5 +228,5 @@ def _beside(facts: Facts) -> Iterator[timeseries.Panel]:
 
 
 def _stepped(panel: timeseries.Panel) -> timeseries.Panel:
-    """A value that stays until the next run."""
+    """Draw a value as a step that lasts until the next run."""
     return panel.line_interpolation(common.LineInterpolation.STEP_AFTER)

@@ -1,4 +1,4 @@
-"""Selectors and joins over the recorded series, with the variables of a dashboard in them."""
+"""Selectors and joins of the recorded series, with the variables of a dashboard in them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from generator import names, panels
 from generator.dashboards.facts import Facts
 
 FIRING = 'alertstate="firing"'
-# What routing goes by: these severities first, then those of Sloth.
+# The severities by which alerts are routed. Other alerts are routed by Sloth's severity.
 _NAMED = "critical|warning|info"
 _PAGES = (
     (f'{names.SEVERITY}="critical"',),
@@ -26,11 +26,11 @@ _OTHERS = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is chosen in a dashboard.
+    """The SLO or the services that are selected in a dashboard.
 
     Attributes:
-        facts: which labels there are.
-        chosen: the matcher of the SLO, or of the services.
+        inventory: the labels that exist.
+        matcher: the matcher of the SLO or of the services.
     """
 
     facts: Facts
@@ -38,46 +38,46 @@ class Selection:
 
     @property
     def key(self) -> str:
-        """The labels by which series of one SLO meet."""
+        """Labels on which series of one SLO are joined."""
         return ", ".join((names.ID, *self.facts.run_labels))
 
     @property
     def identity(self) -> str:
-        """The labels that tell people which SLO it is."""
+        """Labels that identify an SLO for people."""
         return f"{names.SERVICE}, {names.SLO_NAME}, {self.key}"
 
     def of(self, metric: str, *matchers: str) -> str:
-        """Series that are one for each SLO."""
+        """Select a metric with one series for each SLO."""
         return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels))
 
     def firing(self, *matchers: str) -> str:
-        """Alerts of what is chosen that fire."""
+        """Select the firing alerts of the selection."""
         return firing(self.facts, *matchers, self.chosen, *_by(self.facts.run_labels))
 
     def pages(self) -> str:
-        """Alerts that wake somebody, with an SLO or without."""
+        """Select the firing alerts that are pages, with an SLO or without."""
         return " or ".join(self.firing(*severity) for severity in _PAGES)
 
     def others(self) -> str:
-        """Alerts that fire and wake nobody."""
+        """Select the firing alerts that are no pages."""
         return " or ".join(self.firing(*severity) for severity in _OTHERS)
 
     def split(self, metric: str, *matchers: str) -> str:
-        """Series that are one for each group of an SLO."""
+        """Select a metric with one series for each group of an SLO."""
         within = _by(self.facts.grouping)
         return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels), *within)
 
     def times(self, measured: str, metric: str, operator: str = "*") -> str:
-        """A series of each group with the one of its SLO."""
+        """Join series of each group with the series of their SLO."""
         return f"{measured} {operator} on ({self.key}) group_left () {self.of(metric)}"
 
     @property
     def groups(self) -> str:
-        """The part of a legend that tells groups apart."""
+        """Part of a legend that tells groups apart."""
         return "".join(f" {{{{{label}}}}}" for label in self.facts.grouping)
 
     def alerts(self, metric: str = "ALERTS", *matchers: str) -> str:
-        """Alerts of the SLO, or of the services, with their runbooks where those are known."""
+        """Select alerts, joined with the URLs of their runbooks where these are known."""
         key = f"{names.ALERT}, {names.SERVICE}, {self.key}"
         told = f"max by ({key}, {names.RUNBOOK_URL}) ({names.ALERT_INFO})"
         found = self.of(metric, *matchers)
@@ -90,17 +90,17 @@ class Selection:
 
 
 def firing(facts: Facts, *matchers: str) -> str:
-    """Alerts that fire; a heartbeat always does, and says nothing by it."""
+    """Select firing alerts without heartbeats, which always fire."""
     return _selector("ALERTS", FIRING, *facts.no_heartbeat, *matchers)
 
 
 def of_slo(facts: Facts) -> Selection:
-    """One SLO."""
+    """Select one SLO."""
     return Selection(facts, f'{names.ID}="$slo"')
 
 
 def of_services(facts: Facts) -> Selection:
-    """All SLOs of some services."""
+    """Select all SLOs of some services."""
     return Selection(facts, f'{names.SERVICE}=~"$service"')
 
 

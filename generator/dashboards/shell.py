@@ -1,4 +1,4 @@
-"""What all dashboards have around their panels: name, times, annotations, links to the others."""
+"""Frame of a dashboard: title, time range, annotations, rows, and links to the other dashboards."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,13 +20,14 @@ _REFRESH = "30s"
 
 
 class AlertAnnotation(models.AnnotationQuery):
-    """A query whose results are marked in all graphs, with the words to mark them by.
+    """Annotation query that marks alerts in all graphs, with the texts of the marks.
 
-    The SDK's model is of no data source in particular; Prometheus' has these three as well.
+    The model of the SDK is not specific to a data source. The one of Prometheus has these three
+    fields as well.
     """
 
     def to_json(self) -> dict[str, object]:
-        """As the SDK has it, and the words."""
+        """Return the JSON of the SDK with the texts of the marks."""
         return {
             **super().to_json(),
             "titleFormat": "{{alertname}}",
@@ -36,7 +37,7 @@ class AlertAnnotation(models.AnnotationQuery):
 
 
 class _Alerts(dashboard.AnnotationQuery):
-    """Builds such a query."""
+    """Builder of an `AlertAnnotation`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,13 +45,13 @@ class _Alerts(dashboard.AnnotationQuery):
 
 
 def begun(board: Board, says: str, *, span: str, others: Iterable[Board]) -> dashboard.Dashboard:
-    """A dashboard without panels yet.
+    """Create a dashboard without panels.
 
     Args:
-        board: which.
-        says: what it is for.
-        span: how far back it looks at first.
-        others: those it links to.
+        board: the dashboard.
+        description: its description.
+        span: the time range at first, back from now.
+        others: the dashboards that it links to.
     """
     built = dashboard.Dashboard(_TITLES[board]).uid(board).description(says).tags([TAG])
     built.refresh(_REFRESH).time(f"now-{span}", "now").timezone("browser").editable()
@@ -62,14 +63,14 @@ def begun(board: Board, says: str, *, span: str, others: Iterable[Board]) -> das
 
 
 def mark_alerts(built: dashboard.Dashboard, expr: str, *, title: str = "Alerts") -> None:
-    """Show in all graphs when alerts fired."""
+    """Mark the times at which alerts fired in all graphs."""
     built.annotation(_Alerts().name(title).datasource(SOURCE).expr(expr).icon_color(RED))
 
 
 def row(
     built: dashboard.Dashboard, id_: int, title: str, every: Sequence[Builder[models.Panel]]
 ) -> None:
-    """A titled row of panels, side by side as long as there is room."""
+    """Add a row with a title and its panels."""
     built.with_row(dashboard.Row(title).id(id_))
     for panel in every:
         built.with_panel(panel)

@@ -1,4 +1,4 @@
-"""Stages of the pipeline: how they follow each other, and how long each takes over time."""
+"""Charts of the stages of the pipeline: a waterfall, and the duration of each stage over time."""
 
 from grafana_foundation_sdk.builders import barchart, timeseries
 from grafana_foundation_sdk.models import units
@@ -10,7 +10,7 @@ from generator.dashboards.tables import ordered
 from slos.schema import contract
 from slos.schema.contract import Stage
 
-# Every stage is timed from the intended send, but for these, which begin where another ends.
+# Every stage is timed from the intended send, except these: they start where another one ends.
 _AFTER = {
     Stage.LAMBDA_EXECUTION: Stage.REMEDIATION_SELECTION,
     Stage.VERIFICATION: Stage.END_TO_END,
@@ -19,7 +19,7 @@ _BUCKETS = f"{contract.STAGE_DURATION}_bucket"
 
 
 def panels_of(chosen: str) -> list[barchart.Panel | timeseries.Panel]:
-    """The waterfall, and what it is made of."""
+    """Build the waterfall and the graph of durations."""
     return [_waterfall(chosen), _over_time(chosen)]
 
 
@@ -59,7 +59,7 @@ def _quantile(chosen: str, window: str) -> str:
 
 
 def _begins(takes: str) -> str:
-    """When a stage begins: at the intended send, or where the one before it ends."""
+    """Render the start of a stage: the intended send, or the end of the stage before it."""
     late = " or ".join(
         f'label_replace({takes} and on (stage) {_named(before)}, "stage", "{stage}", "", "")'
         for stage, before in _AFTER.items()

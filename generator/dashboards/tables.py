@@ -1,4 +1,4 @@
-"""Tables made of several queries: which columns they have, and what these are called."""
+"""Columns of tables and bar charts that are made of several queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Column:
 
     Attributes:
         field: a label, or `Value #A` for the value of the first query, `Value` of the only one.
-        title: what people read; the field itself where that is as good.
+        title: the title that is shown; empty for the field itself.
         unit: of its values.
-        steps: by which its cells are coloured.
-        links: where a click on it leads.
-        texts: what to show for a value, with its colour.
-        hidden: it is there for links only.
-        width: in pixels; 0 for as much as there is.
+        steps: thresholds by which its cells are coloured.
+        links: targets of a click on a cell.
+        mappings: value mappings: a value, its text and its colour.
+        hidden: True if only links use it.
+        width: in pixels; 0 for automatic.
     """
 
     field: str
@@ -45,11 +45,11 @@ class Column:
 
     @property
     def shown(self) -> str:
-        """Its name once columns have theirs."""
+        """Name of the column after it was renamed."""
         return self.title or self.field
 
     def properties(self) -> list[DynamicConfigValue]:
-        """What makes it look as it should."""
+        """Build the field overrides of the column."""
         found: dict[str, object] = {}
         if self.unit:
             found["unit"] = self.unit
@@ -71,16 +71,16 @@ class Column:
 
 
 def columns(panel: table.Panel, *every: Column, worst: str = "") -> table.Panel:
-    """Give a table its columns, in order; what is not named is left out.
+    """Set the columns of a table, in order; other fields are left out.
 
     Args:
-        panel: whose queries give rows with the same labels.
-        every: its columns.
-        worst: the title of the column by which it is sorted, the greatest first.
+        panel: a table whose queries give rows with the same labels.
+        columns: its columns.
+        sort_by: the title of the column by which rows are sorted, the greatest value first.
     """
     kept = [column.field for column in every]
     titles = {column.field: column.title for column in every if column.title}
-    # Where one query alone has an answer its value has no letter; the first is the likeliest.
+    # If only one query has a result, its value has no letter. Most likely it is the first query.
     values = [column for column in every if column.field.startswith(_VALUE)]
     titles[_VALUE] = min(values, key=lambda column: column.field).shown
     names = [*kept, *({_VALUE} - {*kept})]
@@ -97,7 +97,7 @@ def columns(panel: table.Panel, *every: Column, worst: str = "") -> table.Panel:
 
 
 def ordered(panel: barchart.Panel, by: str, kept: Sequence[tuple[str, str]]) -> None:
-    """Rows in the order of a column that is then left out; fields and their titles are kept."""
+    """Order rows by a column that is then left out, and keep the given fields with their titles."""
     _transform(panel, "merge", {})
     _transform(panel, "sortBy", {"fields": {}, "sort": [{"field": by, "desc": False}]})
     _transform(panel, "filterFieldsByName", {"include": {"names": [field for field, _ in kept]}})

@@ -1,4 +1,4 @@
-"""The variables of dashboards: data source, service, SLO, and the values of labels."""
+"""Variables of dashboards: data source, service, SLO, and values of labels."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,44 +15,47 @@ from generator.dashboards.parts import SOURCE
 
 _UID = "prometheus"
 _ALL = VariableOption(selected=True, text="All", value="$__all")
-# Of a series without the label, `.*` takes the nothing that it has.
+# Matches series without the label as well.
 _ANY = ".*"
 
 
 def source() -> dashboard.DatasourceVariable:
-    """Which Prometheus; at first the one whose uid is the custom of the cluster."""
+    """Build the variable of the Prometheus data source.
+
+    The default is the usual uid of the cluster.
+    """
     current = VariableOption(selected=True, text=_UID, value=_UID)
     variable = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     return variable.current(current)
 
 
 def service() -> dashboard.QueryVariable:
-    """Any number of services that have SLOs, or alerts of their own."""
-    # Sloth's own rules have the former only.
+    """Build the variable of services with SLOs or standalone alerts; several may be selected."""
+    # The rules of the sloth profile record only the first of these metrics.
     either = f'{{__name__=~"{names.OBJECTIVE}|{names.ALERT_INFO}"}}'
     return several("service", f"label_values({either}, {names.SERVICE})")
 
 
 def service_with_slos() -> dashboard.QueryVariable:
-    """Any number of services of which each has an SLO to choose."""
+    """Build the variable of services that have SLOs; several may be selected."""
     return several("service", f"label_values({names.OBJECTIVE}, {names.SERVICE})")
 
 
 def slo() -> dashboard.QueryVariable:
-    """One SLO of the services."""
+    """Build the variable of one SLO of the services."""
     series = f'{names.OBJECTIVE}{{{names.SERVICE}=~"$service"}}'
     return _query("slo", f"label_values({series}, {names.ID})").label("SLO")
 
 
 def run_labels(facts: Facts, *, one: bool) -> Iterator[dashboard.QueryVariable]:
-    """The labels of the run: of one SLO one value, of several any."""
+    """Build a variable for each label of the run, of a single value or of several."""
     for label in facts.run_labels:
         name, query = panels.variable(label), f"label_values({names.OBJECTIVE}, {label})"
         yield (_query(name, query) if one else several(name, query)).label(label)
 
 
 def grouping(facts: Facts) -> Iterator[dashboard.QueryVariable]:
-    """The labels that split SLOs; an SLO that has none of them has no values."""
+    """Build a variable for each label that splits SLOs; it is empty for an SLO without them."""
     for label in facts.grouping:
         series = f'{names.CURRENT_BURN_RATE}{{{names.ID}="$slo"}}'
         name = panels.variable(label)
@@ -60,7 +63,7 @@ def grouping(facts: Facts) -> Iterator[dashboard.QueryVariable]:
 
 
 def several(name: str, query: str) -> dashboard.QueryVariable:
-    """Any number of values, at first all."""
+    """Build a variable with several values, at first all."""
     variable = _query(name, query).multi(multi=True).include_all(include_all=True)
     return variable.all_value(_ANY).current(_ALL)
 
@@ -69,7 +72,7 @@ def add(
     board: dashboard.Dashboard,
     variables: Iterable[dashboard.QueryVariable | dashboard.DatasourceVariable],
 ) -> None:
-    """Put variables into a dashboard, in this order."""
+    """Add variables to a dashboard, in this order."""
     for variable in variables:
         board.with_variable(variable)
 

@@ -1,7 +1,7 @@
-"""The rule groups; the folder is the registry, one file each.
+"""Registry of rule groups: one file for each group of an SLO.
 
-A group module says which `PROFILE` it belongs to and its `ORDER` in it. What it builds, and
-from what, is between it and its profile: `group(slo)` in the exact profile.
+A group module has the `PROFILE` that it belongs to and its `ORDER` in it. The profile defines
+its functions: `build_group(slo)` in the exact profile.
 """
 
 import importlib
@@ -13,19 +13,19 @@ from generator.model import SLO, RuleGroup
 
 
 class GroupModule(Protocol):
-    """What a file in this folder offers to the exact profile."""
+    """API of a group module of the exact profile."""
 
     PROFILE: str
     ORDER: int
 
     def group(self, slo: SLO, /) -> RuleGroup:
-        """The rules of one SLO."""
+        """Build the rule group of one SLO."""
         ...
 
 
 @cache
 def groups_of(profile: str) -> tuple[GroupModule, ...]:
-    """The group modules of a profile, in order."""
+    """Group modules of a profile, sorted by `ORDER`."""
     found = [
         cast("GroupModule", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")

@@ -1,4 +1,4 @@
-"""Every coarse step: its events in one value, so that long windows have few samples to read."""
+"""Coarse group: the events of each coarse step, so that long windows read few samples."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ ORDER = 2
 
 
 def group(slo: SLO) -> RuleGroup:
-    """Total and errors of one coarse step."""
+    """Build the rules of total and errors of one coarse step."""
     step = slo.steps.coarse
     counted = tiers.counts_increments(slo)
     rules = counts.rules(slo, step, tiers.coarse) if counted else _added_up(slo)

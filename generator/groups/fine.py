@@ -1,4 +1,4 @@
-"""Every fine step: count events, then what must be quick: short windows and pages."""
+"""Fine group: counts of each fine step, the ratios of short windows, and quick alerts."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ORDER = 1
 
 
 def group(slo: SLO) -> RuleGroup:
-    """Counts first, then the series computed from them, then the alerts that read those."""
+    """Build the group: counts first, then the series that read them, then the alerts."""
     step = slo.steps.fine
     counted = counts.rules(slo, step, tiers.fine)
     rules = (*counted, *_ratios(slo), *_quantiles(slo), *alerts.quick_rules(slo))

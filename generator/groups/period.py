@@ -1,4 +1,4 @@
-"""What changes slowly: long windows, the period's budget, the promise itself, tickets."""
+"""Period group: long windows, the budget of the period, the objective, and slow alerts."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ORDER = 3
 
 
 def group(slo: SLO) -> RuleGroup:
-    """Series first, then the alerts that read them."""
+    """Build the group: series first, then the alerts that read them."""
     return RuleGroup(
         name=f"slo-period-{slo.id}",
         interval=slo.steps.slow,
@@ -26,7 +26,7 @@ def group(slo: SLO) -> RuleGroup:
 
 
 def _promise(slo: SLO) -> Iterator[Rule]:
-    """Constants that dashboards read; names and labels are Sloth's."""
+    """Rules of constants that dashboards read; names and labels are Sloth's."""
     yield ratios.for_people(slo, names.OBJECTIVE, f"vector({plain(slo.objective / 100)})")
     yield ratios.for_people(slo, names.ERROR_BUDGET, f"vector({plain(slo.budget)})")
     yield ratios.for_people(slo, names.PERIOD_DAYS, f"vector({plain(slo.period.days)})")
@@ -55,7 +55,7 @@ def _ratios(slo: SLO) -> Iterator[Rule]:
 
 
 def _events(slo: SLO) -> Iterator[Rule]:
-    """The period in numbers of events, and its ratio from these: the tier is read once."""
+    """Rules of the events of the period, and of its ratio from these, so the tier is read once."""
     total, errors = names.of(names.PERIOD_EVENTS, slo), names.of(names.PERIOD_ERRORS, slo)
     yield ratios.for_people(slo, names.PERIOD_EVENTS, tiers.events_in(slo, slo.period))
     yield ratios.for_people(slo, names.PERIOD_ERRORS, tiers.errors_in(slo, slo.period))

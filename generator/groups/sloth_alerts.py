@@ -1,4 +1,4 @@
-"""Sloth's burn-rate alerts: page and ticket under one name, without `for`."""
+"""Sloth's alert rules: burn-rate page and ticket under one name, without `for`."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ ORDER = 3
 
 
 def rules(slo: SlothSLO) -> Iterator[AlertingRule]:
-    """The alerts that are not disabled, page first."""
+    """Build the rules of the alerts that are not disabled, page first."""
     for alert in slo.alerts:
         pair = slo.windows.page if alert.severity is Severity.PAGE else slo.windows.ticket
         either = "or\n".join(_burning(slo, window) for window in pair)

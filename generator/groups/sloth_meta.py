@@ -1,4 +1,4 @@
-"""Sloth's metadata recordings: the promise itself, burn rates, and what is left."""
+"""Sloth's metadata rules: the objective, burn rates and the remaining budget."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _VERSION = "slo-rules"
 
 
 def rules(slo: SlothSLO) -> Iterator[RecordingRule]:
-    """Seven rules, in Sloth's order."""
+    """Build the seven rules, in Sloth's order."""
     labels = {**slo.identity, **slo.labels}
     objective = go_format.number(slo.objective / 100)
     budget, burned = slo.series(names.ERROR_BUDGET), slo.series(names.PERIOD_BURN_RATE)

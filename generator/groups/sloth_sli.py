@@ -1,4 +1,4 @@
-"""Sloth's SLI recordings: the error ratio of every alert window, and of the period."""
+"""Sloth's SLI rules: the error ratio of every alert window and of the period."""
 
 from collections.abc import Iterator
 
@@ -14,20 +14,23 @@ ORDER = 1
 
 
 def rules(slo: SlothSLO, *, optimized: bool = True) -> Iterator[RecordingRule]:
-    """Every window from raw series; the period from the shortest window, unless told not to."""
+    """Build the rules of every window, and of the period from the shortest window.
+
+    Without `optimized`, the period is read from raw series as well.
+    """
     for window in slo.lengths:
         yield recorded(slo, window, ratio(slo, window))
     yield recorded(slo, slo.period, mean_ratio(slo) if optimized else ratio(slo, slo.period))
 
 
 def recorded(slo: SlothSLO, window: Duration, expr: str) -> RecordingRule:
-    """The rule that records a window's error ratio; a user's label wins over ours, as in Sloth."""
+    """Recording rule of a window's error ratio; labels of the user win, as in Sloth."""
     labels = {**slo.identity, names.WINDOW: str(window), **slo.labels}
     return RecordingRule(names.error_ratio(window), expr, labels)
 
 
 def ratio(slo: SlothSLO, window: Duration) -> str:
-    """The share of errors over a window, read from raw series."""
+    """Expression of the error ratio over a window, from raw series."""
     if isinstance(slo.queries, EventQueries):
         errors, total = filled(slo.queries.errors, window), filled(slo.queries.total, window)
         return f"{errors}\n/\n{total}\n"
@@ -35,10 +38,10 @@ def ratio(slo: SlothSLO, window: Duration) -> str:
 
 
 def filled(template: str, window: Duration) -> str:
-    """A query over a window, in brackets, its text as it was written.
+    """Query over a window, in parentheses, with its text unchanged.
 
-    A comment at its end would swallow the closing bracket, as it does in Sloth, whose rules do
-    not load then; it alone is followed by a new line.
+    A comment at its end would include the closing parenthesis. Sloth's rules do not load then;
+    here a newline follows such a comment.
     """
     query = render(template, str(window))
     if "#" in query.rpartition("\n")[2]:
@@ -50,6 +53,6 @@ def filled(template: str, window: Duration) -> str:
 
 
 def mean_ratio(slo: SlothSLO) -> str:
-    """The mean of the shortest window's ratios over the period."""
+    """Expression of the mean over the period of the shortest window's error ratio."""
     samples = f"{slo.error_ratio(slo.shortest)}[{slo.period}]"
     return f"sum_over_time({samples})\n/ ignoring (sloth_window)\ncount_over_time({samples})\n"

@@ -1,11 +1,11 @@
-"""Checks of specs; the folder is the registry, one file each.
+"""Registry of the checks of specs: one file for each.
 
-A check module has an `ID`, says with `ALWAYS` whether a build looks too or only a review, and has
-one or more of these functions, each giving findings: `of_slo(subject)`, `of_alert(subject)`,
-`of_query(subject)` for plain alerts and recordings, `of_spec(subject)`, and for what only a running
-Prometheus knows `live(subject, facts)` of an SLO and `live_query(subject, facts)`.
-`of_run(subject)` gives each finding with the number of the spec it is about.
-`docs/checks/<id>.md` explains it.
+A check module has an `ID` and `ALWAYS`, which tells whether a build runs it too or only a review.
+It has one or more of these functions, each of which yields findings: `check_slo(subject)`,
+`check_alert(subject)`, `check_query(subject)` for standalone alerts and recordings,
+`check_spec(subject)`, and with facts of a running Prometheus `check_live_slo(subject, facts)` and
+`check_live_query(subject, facts)`. `check_run(subject)` yields each finding with the index of its
+spec. `docs/checks/<id>.md` documents the check.
 """
 
 import importlib
@@ -21,7 +21,7 @@ _NOT_CHECKS = {"subject"}
 
 @cache
 def checks() -> dict[str, ModuleType]:
-    """Every check in this folder by its id."""
+    """Checks in this folder by id."""
     found = [
         importlib.import_module(module.name)
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
@@ -31,43 +31,43 @@ def checks() -> dict[str, ModuleType]:
 
 
 def of_slo(subject: OfSlo, *, review: bool) -> Iterator[tuple[str, Finding]]:
-    """Findings about an SLO, each with the id of its check."""
+    """Run the checks of an SLO; yield each finding with the id of its check."""
     for name, module in _with("of_slo", review=review):
         yield from ((name, finding) for finding in module.of_slo(subject))
 
 
 def of_alert(subject: OfAlert, *, review: bool) -> Iterator[tuple[str, Finding]]:
-    """Findings about a plain alert, each with the id of its check."""
+    """Run the checks of a standalone alert; yield each finding with the id of its check."""
     for name, module in _with("of_alert", review=review):
         yield from ((name, finding) for finding in module.of_alert(subject))
 
 
 def of_spec(subject: OfSpec, *, review: bool) -> Iterator[tuple[str, Finding]]:
-    """Findings about a whole spec, each with the id of its check."""
+    """Run the checks of a whole spec; yield each finding with the id of its check."""
     for name, module in _with("of_spec", review=review):
         yield from ((name, finding) for finding in module.of_spec(subject))
 
 
 def of_query(subject: OfQuery, *, review: bool) -> Iterator[tuple[str, Finding]]:
-    """Findings about the query of an alert or recording, each with the id of its check."""
+    """Run the checks of a standalone query; yield each finding with the id of its check."""
     for name, module in _with("of_query", review=review):
         yield from ((name, finding) for finding in module.of_query(subject))
 
 
 def of_run(subject: OfRun, *, review: bool) -> Iterator[tuple[int, str, Finding]]:
-    """Findings about specs beside each other: the spec, the check, and what it found."""
+    """Run the checks across specs; yield the index of the spec, the check's id and the finding."""
     for name, module in _with("of_run", review=review):
         yield from ((spec, name, finding) for spec, finding in module.of_run(subject))
 
 
 def live_query(subject: OfQuery, facts: Facts) -> Iterator[tuple[str, Finding]]:
-    """Like `live`, of the query of an alert or recording."""
+    """Run the live checks of a standalone query; yield each finding with the id of its check."""
     for name, module in _with("live_query", review=True):
         yield from ((name, finding) for finding in module.live_query(subject, facts))
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[tuple[str, Finding]]:
-    """Findings that need a running Prometheus, each with the id of its check."""
+    """Run the live checks of an SLO; yield each finding with the id of its check."""
     for name, module in _with("live", review=True):
         yield from ((name, finding) for finding in module.live(subject, facts))
 

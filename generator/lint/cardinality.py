@@ -1,4 +1,4 @@
-"""A budget for each of very many groups."""
+"""An SLO, alert or recording with very many groups."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,18 @@ from slos.schema.grouping import labels_of
 ID = "many-groups"
 ALWAYS = False
 
-# Labels whose values come and go, or have no end.
+# Labels whose values change often or are unbounded.
 _ENDLESS = {
     "container_id", "id", "instance", "ip", "path", "pod", "request_id", "session", "trace_id",
     "uid", "uri", "url", "user", "user_id",
 }  # fmt: skip
-# What an alert or a recording is about, so that it can be found: few at any one time.
+# Labels that identify the subject of an alert or recording; few values at any one time.
 _TO_BE_FOUND = {"instance", "pod"}
 _MANY = 100
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """By the names of the labels that split it."""
+    """Labels of an SLI that have unbounded values."""
     for label in sorted(_ENDLESS & set(subject.slo.signal.by)):
         yield Finding(
             ("sli",),
@@ -29,7 +29,7 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def of_query(subject: OfQuery) -> Iterator[Finding]:
-    """A plain alert or a recording for each of what never ends."""
+    """Labels of a standalone alert or recording that have unbounded values."""
     for label in sorted((_ENDLESS - _TO_BE_FOUND) & set(labels_of(subject.query))):
         yield Finding(
             ("query",),
@@ -39,12 +39,12 @@ def of_query(subject: OfQuery) -> Iterator[Finding]:
 
 
 def live(_: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """By the series that its selectors find."""
+    """Selectors of an SLI that match very many series."""
     yield from _found(facts, ("sli",))
 
 
 def live_query(_: OfQuery, facts: Facts) -> Iterator[Finding]:
-    """The same of a plain alert or a recording."""
+    """Selectors of a standalone alert or recording that match very many series."""
     yield from _found(facts, ("query",))
 
 

@@ -1,4 +1,4 @@
-"""A fixed label over a grouping label gives all groups the same labels."""
+"""A fixed label that overrides a grouping label, so that all groups have the same labels."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Labels that split the SLI and are set as well."""
+    """Labels that the SLI is grouped by and that are set as well."""
     slo = subject.slo
     for label in sorted({*slo.labels, *names.RESERVED} & set(slo.signal.by)):
         yield Finding(

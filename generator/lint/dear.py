@@ -1,4 +1,4 @@
-"""An SLO that costs Prometheus much."""
+"""An SLO, alert or recording that reads very many samples."""
 
 from collections.abc import Iterator
 
@@ -11,13 +11,13 @@ _MANY = 1_000_000
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """By the samples that its raw queries read, every fine step."""
+    """Samples that the raw queries of an SLO read every fine step."""
     if facts.samples > _MANY:
         yield _found(("sli",), facts.samples, f"every {subject.slo.steps.fine}")
 
 
 def live_query(_: OfQuery, facts: Facts) -> Iterator[Finding]:
-    """The same of a plain alert or a recording."""
+    """Samples that a standalone alert or recording reads."""
     if facts.samples > _MANY:
         yield _found(("query",), facts.samples, "every minute")
 

@@ -1,4 +1,4 @@
-"""Two alerts under one name."""
+"""Two alerts with the same name."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,10 @@ ALWAYS = True
 
 
 def of_run(subject: OfRun) -> Iterator[tuple[int, Finding]]:
-    """Alerts of different SLOs, or beside them, that no silence or runbook can tell apart.
+    """Alerts of different SLOs, or of an SLO and a standalone alert, with the same name.
 
-    In whichever file they stand. Two plain alerts of one name are an error already.
+    Silences and runbooks cannot distinguish them. They may be in different files. Two standalone
+    alerts with the same name are an error without this check.
     """
     first: dict[str, Named] = {}
     for named in subject.alerts:

@@ -1,4 +1,4 @@
-"""A ratio of nothing to nothing is no ratio."""
+"""A ratio query that is 0/0 without traffic."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """A query that divides, wherever in it: without traffic it gives 0/0, and that is left out."""
+    """Queries with a division, at any depth: without traffic they give 0/0, which is left out."""
     sli = subject.written.sli.chosen()
     if isinstance(sli, RawSli):
         query = sli.error_ratio_query
@@ -33,13 +33,13 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def _divides(node: ast.Expr) -> bool:
-    """Whether it divides by a series that may be zero."""
+    """Tell whether an expression is a division by a series that may be zero."""
     if not isinstance(node, ast.BinaryExpr) or str(node.op) != "/":
         return False
     divisor = node.rhs
     while isinstance(divisor, ast.ParenExpr):
         divisor = divisor.expr
-    # `a / (b > 0)` is no ratio where there is nothing, and meant to be none.
+    # `a / (b > 0)` has no value without traffic, on purpose.
     drops_zeros = isinstance(divisor, ast.BinaryExpr) and str(divisor.op) in _COMPARISONS
     reads = any(isinstance(inner, ast.VectorSelector) for inner in promql.walk(divisor))
     return reads and not drops_zeros

@@ -1,4 +1,4 @@
-"""Alerts that would hide what nobody hears of otherwise."""
+"""Alerts that inhibit others which are notified in no other way."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ ALWAYS = True
 
 
 def of_run(subject: OfRun) -> Iterator[tuple[int, Finding]]:
-    """What alerts inhibit, be it in another file."""
+    """Inhibitions of alerts, also of alerts in other files."""
     for doubt in doubts(subject.specs):
         if doubt.cause.path:
             spec, alert = doubt.cause.path

@@ -1,4 +1,4 @@
-"""A metric nobody exports."""
+"""A metric that does not exist in Prometheus."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,14 +10,14 @@ from slos.schema import promql
 ID = "no-such-metric"
 ALWAYS = False
 
-# What the rules of any SLO record, under names that are not the user's.
+# Prefixes of the metrics that the rules of every SLO record.
 _OURS = ("slo:", "sloth_")
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """Metrics that are not there, and selectors of the total that find nothing of one that is.
+    """Metrics of an SLI that do not exist, and selectors of its total that match no series.
 
-    Errors may well have no series yet; of a histogram that is there, a bucket is another check's.
+    Errors may have no series yet. The buckets of a histogram have a check of their own.
     """
     missing = list(_missing(subject.queries, subject.recorded, facts))
     yield from (_found(("sli",), metric) for metric in missing)
@@ -33,7 +33,7 @@ def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
 
 
 def live_query(subject: OfQuery, facts: Facts) -> Iterator[Finding]:
-    """Metrics of an alert or recording that are not there."""
+    """Metrics of a standalone alert or recording that do not exist."""
     for metric in _missing(subject.queries, subject.recorded, facts):
         yield _found(("query",), metric)
 
@@ -52,7 +52,7 @@ def _missing(queries: Sequence[str], recorded: frozenset[str], facts: Facts) -> 
 
 
 def _is_recorded(metric: str, recorded: frozenset[str]) -> bool:
-    """Whether rules make it: before they first run it cannot be there."""
+    """Tell whether rules record a metric; it does not exist before they first run."""
     return metric in recorded or metric.startswith(_OURS)
 
 

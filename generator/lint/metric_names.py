@@ -1,4 +1,4 @@
-"""Metrics and labels are named as Prometheus asks."""
+"""A metric or label name against the conventions of Prometheus."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +15,12 @@ _OF_COUNTERS = ("_total", "_count", "_sum", "_bucket")
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Rates of what is not called like a counter, and labels Prometheus keeps for itself."""
+    """Rates in an SLI of metrics without a counter's suffix, and matchers on internal labels."""
     yield from _found(subject.queries, ("sli",))
 
 
 def of_query(subject: OfQuery) -> Iterator[Finding]:
-    """The same of a plain alert or a recording."""
+    """Such rates and matchers in a standalone alert or recording."""
     yield from _found(subject.queries, ("query",))
 
 

@@ -10,7 +10,7 @@ ALWAYS = False
 
 
 def live(_: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """Selectors of a bucket that find nothing, while the metric itself is there."""
+    """Bucket selectors that match no series although the metric exists."""
     for selector, count in facts.series.items():
         if (
             not count

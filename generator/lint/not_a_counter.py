@@ -1,4 +1,4 @@
-"""A rate of what is no counter."""
+"""A rate of a metric that is no counter."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,12 +15,12 @@ _RISING = {"counter", "histogram", "summary", "unknown"}
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """By the type that the exporter gives the metric."""
+    """Rates in an SLI, by the type that the exporter declares."""
     yield from _found(subject.queries, facts, ("sli",))
 
 
 def live_query(subject: OfQuery, facts: Facts) -> Iterator[Finding]:
-    """The same of a plain alert or a recording."""
+    """Rates in a standalone alert or recording, by the type that the exporter declares."""
     yield from _found(subject.queries, facts, ("query",))
 
 

@@ -1,4 +1,4 @@
-"""A query that cannot be added up over time makes time the weight."""
+"""A query that cannot be summed over time, so that time is the weight."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """What the SLI says is approximated, and what would mend it."""
+    """Approximations of the SLI, each with how to avoid it."""
     if subject.slo.signal.note:
         message, _, hint = subject.slo.signal.note.partition("; ")
         yield Finding(("sli",), message, hint)

@@ -1,4 +1,4 @@
-"""Windows of the spec's own that make no promise."""
+"""Custom windows that do not fit the objective."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Longer than the period, or a page that fires while the objective is met."""
+    """Windows longer than the period, and pages that fire while the objective is met."""
     slo = subject.slo
     for alert in slo.burn_alerts:
         for condition in alert.conditions:

@@ -1,7 +1,7 @@
-"""No alert may make agent-sre act: what it says of agent-sre, or of what watches it, would loop.
+"""An alert that would make agent-sre remediate itself, in a loop.
 
-An alert with the annotation `lambda_function` makes agent-sre call that function. Alerts built here
-are about agent-sre, or about what watches it, whatever service a spec names.
+An alert with the annotation `lambda_function` makes agent-sre call that function. All alerts built
+here are about agent-sre or its monitoring, whatever service a spec names.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _REMEDIATION = "lambda_function"
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Alerts of an SLO that name a function to call."""
+    """Alerts of an SLO that name a remediation function."""
     named = (each.name for each in subject.slo.firings if _REMEDIATION in each.annotations)
     first = next(named, None)
     if first is not None:
@@ -24,7 +24,7 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def of_alert(subject: OfAlert) -> Iterator[Finding]:
-    """Plain alerts that do."""
+    """Standalone alerts that name a remediation function."""
     if _REMEDIATION in subject.firing.annotations:
         yield _found(("annotations",), subject.firing.name)
 

@@ -1,4 +1,4 @@
-"""Labels by which SLOs are told apart cannot be set."""
+"""A label that identifies SLOs and cannot be set."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Labels of that name in the spec, which are passed over."""
+    """Reserved labels in the spec, which are ignored."""
     alerting = subject.written.alerting
     given = {*subject.slo.labels, *alerting.labels}
     for alert in (alerting.page_alert, alerting.ticket_alert, alerting.absent_alert):

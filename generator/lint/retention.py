@@ -1,4 +1,4 @@
-"""A period longer than samples are kept is never seen whole."""
+"""A period longer than the retention of samples."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ ALWAYS = False
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Where the retention is known: --retention, or a live Prometheus."""
+    """Period of an SLO, where the retention is known from --retention or a live Prometheus."""
     kept, period = subject.retention, subject.slo.period
     if kept and kept < period:
         yield Finding(

@@ -1,4 +1,4 @@
-"""Whoever is woken needs to know what to do."""
+"""An alert without a runbook."""
 
 from collections.abc import Iterator
 
@@ -19,6 +19,6 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def of_alert(subject: OfAlert) -> Iterator[Finding]:
-    """Plain alerts without one."""
+    """Standalone alerts without a runbook."""
     if not subject.firing.annotations.get(_KEY):
         yield Finding(("name",), f"the alert {subject.firing.name!r} has no runbook", _HINT)

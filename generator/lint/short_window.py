@@ -1,4 +1,4 @@
-"""A rate over a window with fewer than two scrapes sees nothing."""
+"""A rate over a window of fewer than two scrapes, which has no value."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,12 +13,12 @@ ID = "short-window"
 ALWAYS = True
 
 _SCRAPES_IN_WINDOW = 2
-# What needs two samples to say anything.
+# Functions that need two samples.
 _OF_TWO = {"rate", "irate", "increase", "delta", "idelta", "deriv"}
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Windows shorter than two scrapes."""
+    """Windows of an SLO that are shorter than two scrapes."""
     slo = subject.slo
     least = slo.steps.scrape * _SCRAPES_IN_WINDOW
     for window in slo.windows:
@@ -33,12 +33,12 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def of_query(subject: OfQuery) -> Iterator[Finding]:
-    """Ranges of a plain alert or a recording."""
+    """Ranges of a standalone alert or recording that are shorter than two scrapes."""
     yield from _found(subject.queries, subject.scrape, ("query",))
 
 
 def _found(queries: Sequence[str], scrape: Duration, path: tuple[str, ...]) -> Iterator[Finding]:
-    """Ranges that a query spells out itself."""
+    """Fixed ranges in queries that are shorter than two scrapes."""
     read = {
         (node.func.name, Duration.of(seconds=argument.range.total_seconds())): None
         for query in queries

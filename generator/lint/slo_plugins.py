@@ -1,4 +1,4 @@
-"""Sloth's SLO plugins have no place in the exact profile."""
+"""An SLO plugin of Sloth, which the exact profile ignores."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """A chain of plugins in the SLO."""
+    """Plugin chain of an SLO."""
     if subject.written.plugins:
         yield Finding(
             ("plugins",),
@@ -19,7 +19,7 @@ def of_slo(subject: OfSlo) -> Iterator[Finding]:
 
 
 def of_spec(subject: OfSpec) -> Iterator[Finding]:
-    """A chain of plugins for all SLOs of a spec."""
+    """Plugin chain of all SLOs of a spec."""
     if subject.spec.slo_plugins:
         yield Finding(
             ("slo_plugins",),

@@ -1,4 +1,4 @@
-"""What checks look at, and what they find."""
+"""Subjects of checks, and their findings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from slos.schema.units import Duration
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem; the path leads from the SLO, alert or spec to the key it is about."""
+    """Finding of a check; the path leads from the SLO, alert or spec to the key."""
 
     path: Location
     message: str
@@ -22,13 +22,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class OfSlo:
-    """An SLO under review.
+    """SLO as the subject of a check.
 
     Attributes:
-        slo: resolved.
-        written: as its spec says it.
-        retention: how long Prometheus keeps samples, where that is known.
-        recorded: metrics that this build records, which no exporter has.
+        slo: resolved SLO.
+        slo_spec: SLO as written.
+        retention: how long Prometheus keeps samples; None where unknown.
+        recorded_metrics: metrics that this build records, which no exporter has.
     """
 
     slo: SLO
@@ -38,18 +38,18 @@ class OfSlo:
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """The queries that its rules read raw series with."""
+        """Queries of the SLO's rules that read raw series."""
         return (self.slo.signal.total, self.slo.signal.errors)
 
 
 @dataclass(frozen=True, slots=True)
 class OfAlert:
-    """A plain alert under review.
+    """Standalone alert as the subject of a check.
 
     Attributes:
-        firing: its name, labels and annotations.
-        query: what it compares.
-        spec: the spec it stands in.
+        meta: name, labels and annotations of the alert.
+        query: query whose value the alert compares.
+        spec: spec of the alert.
     """
 
     firing: Firing
@@ -59,12 +59,12 @@ class OfAlert:
 
 @dataclass(frozen=True, slots=True)
 class OfQuery:
-    """The query of a plain alert or of a recording under review.
+    """Query of a standalone alert or recording as the subject of a check.
 
     Attributes:
-        query: as written.
-        scrape: the distance of samples.
-        recorded: metrics that this build records, which no exporter has.
+        query: query as written.
+        scrape: scrape interval.
+        recorded_metrics: metrics that this build records, which no exporter has.
     """
 
     query: str
@@ -73,16 +73,16 @@ class OfQuery:
 
     @property
     def queries(self) -> tuple[str, ...]:
-        """The one query, so that a check can look at it like at those of an SLO."""
+        """Tuple of the query, so that a check reads it like the queries of an SLO."""
         return (self.query,)
 
 
 @dataclass(frozen=True, slots=True)
 class OfSpec:
-    """All of a spec under review.
+    """Whole spec as the subject of a check.
 
     Attributes:
-        spec: as written.
+        spec: spec as written.
     """
 
     spec: Spec
@@ -90,13 +90,14 @@ class OfSpec:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An alert by its name.
+    """Name of an alert with its owner and position.
 
     Attributes:
-        spec: which spec it stands in, counted from 0.
-        path: of the key it is about.
-        owner: whose it is, in words.
-        at: where it stands, in words.
+        spec_index: index of the spec.
+        path: path of the key that a finding is about.
+        owner: owner of the alert as text, such as `the SLO 'a-b'`.
+        name: name of the alert.
+        position: position of the alert as text.
     """
 
     spec: int
@@ -108,11 +109,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class OfRun:
-    """All specs of a run under review.
+    """All specs of a run as the subject of a check.
 
     Attributes:
-        alerts: of all SLOs and beside them, in the order of reading.
-        specs: each as written, with its resolved SLOs.
+        alerts: alerts of SLOs and standalone alerts, in the order of reading.
+        specs: specs as written, each with its resolved SLOs.
     """
 
     alerts: tuple[Named, ...]
@@ -121,14 +122,14 @@ class OfRun:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a live Prometheus says about the metrics of an SLO, or of another query.
+    """Facts that a live Prometheus has about the metrics of an SLO or of another query.
 
     Attributes:
-        types: of each metric, as its exporter says.
-        series: how many each selector finds.
-        metrics: how many series each metric has in all, where its exporter says no type.
-        samples: that one evaluation of all queries reads.
-        events: of an SLO in the last period, where they are counted.
+        types: type of each metric, from its metadata.
+        series: number of series that each selector matches.
+        metrics: number of series of each metric without a type.
+        samples: number of samples that one evaluation of all queries reads.
+        events: number of events of an SLO in the last period; None where they are not counted.
     """
 
     types: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""An objective tighter than its traffic can measure."""
+"""An objective that is too tight for the number of events."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,13 +11,13 @@ ALWAYS = False
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """By the events that the spec expects in a period."""
+    """Objective of an SLO, by the events that the spec expects in a period."""
     if subject.written.expected_events is not None:
         yield from _found(subject, Decimal(subject.written.expected_events), "are expected")
 
 
 def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
-    """By the events that were counted in the last period."""
+    """Objective of an SLO, by the events counted in the last period."""
     if facts.events:
         yield from _found(subject, Decimal(round(facts.events)), "were counted")
 

@@ -1,4 +1,4 @@
-"""A window that is no whole number of steps looks further back than it says."""
+"""A window that is no whole number of steps, so that it covers a longer time."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,12 +10,12 @@ from slos.schema.units import Duration
 ID = "uneven-window"
 ALWAYS = True
 
-# More than the last of the steps of any window over coarse ones, and less than anyone would miss.
+# More than the excess of any window over coarse steps, and too little to matter.
 _MATTERS = Decimal("0.03")
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Windows whose last step makes a difference."""
+    """Windows of an SLO whose last step changes their length noticeably."""
     slo = subject.slo
     for window in slo.windows:
         step = tiers.step_of(slo, window)

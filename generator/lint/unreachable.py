@@ -10,7 +10,7 @@ ALWAYS = True
 
 
 def of_slo(subject: OfSlo) -> Iterator[Finding]:
-    """Conditions whose threshold is 100 % errors or more."""
+    """Burn-rate conditions whose threshold is 100 % errors or more."""
     slo = subject.slo
     for alert in slo.burn_alerts:
         for condition in alert.conditions:

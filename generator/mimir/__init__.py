@@ -1,1 +1,1 @@
-"""Rules into Grafana Mimir through its ruler API: what is there, what should be, and the way."""
+"""Client of Grafana Mimir's ruler API, and the changes that bring rules up to date."""

@@ -1,4 +1,4 @@
-"""What it takes to make a ruler's groups those of some rule files. Pure."""
+"""Changes from the rule groups of a ruler to those of rule files; pure functions."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -12,17 +12,17 @@ from generator.model import Artifact
 from slos.schema.units import Duration
 
 Group = Mapping[str, Any]
-"""A rule group as YAML has it."""
+"""Rule group as in YAML."""
 
 Namespaces = Mapping[str, Mapping[str, Group]]
-"""Groups by namespace and name."""
+"""Rule groups by namespace and name."""
 
 _DURATIONS = ("interval", "for", "keep_firing_for")
 _NOTHING: tuple[object, ...] = (None, "", {}, [], 0, "0s")
 
 
 class Act(StrEnum):
-    """What is done to a group."""
+    """Action of a change; the value is part of the JSON output."""
 
     ADD = "add"
     CHANGE = "change"
@@ -31,10 +31,13 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One request to the ruler.
+    """Change of one rule group in the ruler.
 
     Attributes:
-        group: as it should be; None to remove it.
+        action: add, change or remove.
+        namespace: namespace of the group.
+        name: name of the group.
+        group: new content; None to remove the group.
     """
 
     act: Act
@@ -44,7 +47,7 @@ class Change:
 
 
 def wanted(artifacts: Iterable[Artifact]) -> Namespaces:
-    """The groups of files in mimirtool's layout."""
+    """Read the rule groups of files in mimirtool's layout."""
     found: dict[str, dict[str, Group]] = {}
     for artifact in artifacts:
         document = yaml.load(artifact.text, Loader=yaml.CSafeLoader)
@@ -54,13 +57,13 @@ def wanted(artifacts: Iterable[Artifact]) -> Namespaces:
 
 
 def changes(present: Namespaces, should: Namespaces, *, prune: bool) -> Iterator[Change]:
-    """The way from one to the other, removals last, so that nothing is unwatched meanwhile.
+    """Changes from the existing to the desired groups, removals last, so that no rule is missing.
 
     Args:
-        present: what the ruler has.
-        should: what it should have.
-        prune: also remove whole namespaces, of those whose names begin as ours do, that are
-            not wanted at all; groups that left a wanted namespace are removed in any case.
+        existing: groups of the ruler.
+        desired: groups of the rule files.
+        prune: also remove namespaces `slo-*` that are not desired. Groups that are gone from a
+            desired namespace are removed in any case.
     """
     for namespace, groups in sorted(should.items()):
         there = present.get(namespace, {})
@@ -77,16 +80,16 @@ def changes(present: Namespaces, should: Namespaces, *, prune: bool) -> Iterator
 
 
 def _comparable(group: Group) -> dict[str, Any]:
-    """A group without what is written differently and means the same."""
+    """Normalize a group, so that groups with the same meaning are equal."""
     rules = [_plain(rule) for rule in group.get("rules", ())]
     return {**_plain(group), "rules": rules}
 
 
 def _plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """`1m0s` is `1m`; what is empty may as well not be there."""
+    """Normalize a mapping: durations in milliseconds, and no empty values."""
     kept = {key: _trimmed(value) for key, value in mapping.items() if value not in _NOTHING}
     for key in _DURATIONS:
-        # What is missing, or no duration of ours, stays as it is.
+        # A missing key or another kind of duration stays unchanged.
         with suppress(KeyError, ValueError):
             kept[key] = Duration.parse(str(kept[key])).ms
     return kept

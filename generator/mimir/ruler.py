@@ -1,4 +1,4 @@
-"""The ruler API of a running Mimir; the only place here that reaches the network."""
+"""Client of the ruler API of a running Mimir."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ import yaml
 from generator.mimir.changes import Change, Namespaces
 
 _TIMEOUT = 30
-# A proxy's whole error page helps nobody.
+# Characters of an error message; a proxy may answer with a whole page.
 _LONGEST = 300
 _HINTS = {
     401: "it wants credentials: set MIMIR_API_KEY and MIMIR_API_USER, or MIMIR_AUTH_TOKEN",
@@ -23,21 +23,21 @@ _HINTS = {
 
 
 class RulerError(Exception):
-    """The ruler did not do as asked; the text says what happened and what to do next."""
+    """Request to the ruler failed; the text gives the reason and a hint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Who asks; secrets are kept out of the repr.
+    """Credentials of requests; the repr does not show the secrets.
 
     Attributes:
-        tenant: sent as X-Scope-OrgID; empty where Mimir has one tenant only.
-        user: of basic authentication; the tenant where it is empty and there is a key.
-        key: its password.
-        token: a bearer token, instead of both.
+        tenant: value of X-Scope-OrgID; empty where Mimir has one tenant only.
+        user: user of basic authentication; if empty, the tenant is used with a key.
+        key: password of basic authentication.
+        token: bearer token, instead of user and key.
 
     Raises:
-        RulerError: when tenant or token hold what no header can; the text does not show it.
+        RulerError: when tenant or token cannot be a header; the text does not show them.
     """
 
     tenant: str = ""
@@ -53,11 +53,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """One tenant's rules in a Mimir.
+    """Client of one tenant's rules in a Mimir.
 
     Attributes:
-        address: of Mimir, without path.
-        prefix: its `-http.prefix` for Prometheus' own API, `/prometheus` unless set.
+        address: URL of Mimir without a path.
+        credentials: credentials of every request.
+        prefix: Mimir's `-http.prefix` of the Prometheus API, `/prometheus` by default.
     """
 
     address: str
@@ -65,17 +66,17 @@ class Ruler:
     prefix: str = "/prometheus"
 
     def rules(self) -> Namespaces:
-        """All groups of the tenant.
+        """Read all rule groups of the tenant.
 
         Raises:
-            RulerError: when it does not answer, or not with rules.
+            RulerError: when the request fails or the response holds no rules.
         """
         answer = self._ask("GET", "")
-        # A tenant without any rules is not found.
+        # Mimir answers 404 for a tenant without rules.
         if answer.status_code == requests.codes.not_found and "no rule groups" in answer.text:
             return {}
         try:
-            # Bytes: it names no charset, and a guess would make text of others differ from ours.
+            # Bytes, as the response names no charset and a guessed one may be wrong.
             return _namespaces(yaml.safe_load(self._fine(answer).content) or {})
         except (yaml.YAMLError, RecursionError, AttributeError, KeyError, TypeError) as error:
             raise RulerError(f"{self.address} answers with something else than rules") from error
@@ -84,11 +85,11 @@ class Ruler:
         """Write or remove one group.
 
         Raises:
-            RulerError: when that was refused.
+            RulerError: when the request fails.
         """
         path = "/" + quote(change.namespace, safe="")
         if {change.namespace, change.name} & {"", ".", ".."}:
-            # In an address these would mean the namespace, or all of them.
+            # In a URL these would address the namespace, or all namespaces.
             raise RulerError("no address can name it; remove it with mimirtool")
         if change.group is None:
             self._fine(self._ask("DELETE", f"{path}/{quote(change.name, safe='')}"))
@@ -99,7 +100,7 @@ class Ruler:
     def _ask(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
         base = "/".join(part.strip("/") for part in (self.address, self.prefix) if part.strip("/"))
         try:
-            # A redirected POST would become a GET, and seem to have worked.
+            # A redirected POST would become a GET and seem to succeed.
             return requests.request(
                 method,
                 f"{base}/config/v1/rules{path}",
@@ -112,7 +113,7 @@ class Ruler:
             raise RulerError(f"cannot reach {self.address}: {_cause(error)}") from error
 
     def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """With all its headers; last, or requests would put what ~/.netrc has over them."""
+        """Add all headers to a request, last, so that ~/.netrc does not override them."""
         given = self.credentials
         request.headers["Content-Type"] = "application/yaml"
         if given.tenant:
@@ -151,7 +152,7 @@ def _namespaces(answer: Any) -> Namespaces:  # noqa: ANN401 - whatever YAML may 
 
 
 def _printable(text: str) -> str:
-    """What others wrote, without what would move a terminal's cursor."""
+    """Replace unprintable characters, which would control a terminal, by `?`."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
@@ -160,7 +161,7 @@ def _tail(hint: str) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason; requests wraps it several times."""
+    """Text of the innermost error; requests wraps it several times."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return str(error)

@@ -1,7 +1,7 @@
-"""The output formats; the folder is the registry, one file each.
+"""Registry and API of the output formats.
 
-A format module has a `NAME`, which is also its folder below `rules/`, turns a plan into files
-with `render`, and makes those that are about all plans at once with `of_run`.
+Each file of this folder is one output format. Its module has a `NAME`, which is also its folder
+below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Protocol, cast
 from generator.model import Artifact, Plan
 from generator.routing.hours import Hours
 
-# What kube-prometheus-stack selects objects by; a setting, since every cluster has its own.
+# Labels by which kube-prometheus-stack selects objects. Clusters with others set them.
 _STACK = {
     "prometheus": "kube-prometheus-stack",
     "release": "kube-prometheus-stack",
@@ -24,13 +24,13 @@ _STACK = {
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
-    """What formats can be told.
+    """Settings of the output formats.
 
     Attributes:
         namespace: of Kubernetes objects.
-        object_labels: of Kubernetes objects, by which an operator selects them; None for those
-            that are usual for their kind.
-        office_hours: when tickets are notified; None for always.
+        object_labels: labels of Kubernetes objects, by which an operator selects them; None for the
+            labels that are usual for the kind of object.
+        office_hours: hours in which tickets are notified; None for always.
     """
 
     namespace: str = "prometheus"
@@ -39,31 +39,31 @@ class OutputSettings:
 
     @property
     def stack_labels(self) -> Mapping[str, str]:
-        """Those of objects that kube-prometheus-stack is to find."""
+        """Labels of the objects that kube-prometheus-stack selects."""
         return _STACK if self.object_labels is None else self.object_labels
 
 
 class Format(Protocol):
-    """What a file in this folder offers."""
+    """API of an output format: the names that each file of this folder defines."""
 
     NAME: str
     ONE_FILE: bool
-    """Whether a plan is one file, under the plan's own path."""
+    """True if a plan is one file, at the path of the plan."""
     ON_REQUEST: bool
-    """Whether it is left out unless it is asked for by name."""
+    """True if the format is only built when it is named."""
 
     def render(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
-        """The files of one plan."""
+        """Render the files of one plan."""
         ...
 
     def of_run(self, plans: Sequence[Plan], settings: OutputSettings, /) -> Iterator[Artifact]:
-        """The files that are about all plans of a run."""
+        """Render the files that are about all plans of a run."""
         ...
 
 
 @cache
 def formats() -> dict[str, Format]:
-    """Every format in this folder by its name."""
+    """Import every output format of this folder, by its name."""
     found = [
         cast("Format", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")

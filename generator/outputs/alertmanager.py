@@ -1,4 +1,4 @@
-"""`alertmanager`: who hears of the alerts, as Alertmanager's configuration and as an object."""
+"""Output format `alertmanager`: routing as Alertmanager configuration and as an object."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
@@ -17,14 +17,14 @@ _TEMPLATES = "slo-alertmanager-templates"
 
 
 def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
-    """Nothing for one spec: a route is about all of them."""
+    """Render nothing: the routing tree is about all specs of a run."""
     yield from ()
 
 
 def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
-    """A configuration, an object, what notifications say, and what `kubectl apply -k` takes.
+    """Render the configuration, the AlertmanagerConfig, the templates and the kustomization.
 
-    Without an alert there is nothing to route.
+    Without an alert nothing is rendered.
     """
     found = routing(plans, settings.office_hours)
     if found is None:
@@ -42,7 +42,7 @@ def _kustomization(namespace: str) -> Iterator[str]:
     yield f"  - name: {_TEMPLATES}"
     yield f"    namespace: {text.scalar(namespace)}"
     yield f"    files: [{text.scalar(plain.TEMPLATE)}]"
-    # Alertmanager names it, so its name does not change with what is in it.
+    # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
     yield "    options: {disableNameSuffixHash: true}"
 
 

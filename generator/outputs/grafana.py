@@ -1,4 +1,4 @@
-"""`grafana`: dashboards as JSON, and each as a ConfigMap that Grafana's sidecar picks up."""
+"""Output format `grafana`: dashboards as JSON, each also as a ConfigMap for Grafana's sidecar."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -16,13 +16,13 @@ _ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}
 
 
 def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
-    """Dashboards are about all specs of a run."""
+    """Render nothing: dashboards are about all specs of a run."""
     yield from ()
 
 
 def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
-    """Each dashboard twice, and the kustomization that lists the ConfigMaps."""
-    from generator import dashboards  # noqa: PLC0415 - the SDK is loaded by those who need it
+    """Render each dashboard as JSON and as a ConfigMap, and the kustomization of the ConfigMaps."""
+    from generator import dashboards  # noqa: PLC0415 - loads the SDK, which takes a moment
 
     manifests = []
     for board, built in dashboards.of(plans):

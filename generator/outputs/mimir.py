@@ -1,6 +1,6 @@
-"""`mimir`: rule files for Grafana Mimir's ruler, in the layout of `mimirtool rules`.
+"""Output format `mimir`: rule files for the ruler of Grafana Mimir, to load with `mimirtool`.
 
-Each file names the namespace its groups belong to; `slo-rules push mimir` sends the same.
+Each file names the namespace of its groups. `slo-rules push mimir` sends the same groups.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ ON_REQUEST = True
 
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
-    """A file as `mimirtool rules load` and `sync` take it."""
+    """Render one file for `mimirtool rules load` and `mimirtool rules sync`."""
     lines = [f"namespace: {text.name(rule_objects.name_of(plan.path))}", *text.groups(plan.groups)]
     yield Artifact(plan.path, text.document(plan.sources, lines))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Mimirtool takes a list of files; nothing goes with them."""
+    """Render nothing: mimirtool takes a list of files."""
     yield from ()

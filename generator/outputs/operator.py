@@ -1,4 +1,4 @@
-"""`operator`: PrometheusRule objects for the Prometheus Operator, ready for `kubectl apply -k`."""
+"""Output format `operator`: PrometheusRule objects for the Prometheus Operator."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ ON_REQUEST = False
 
 
 def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
-    """One PrometheusRule, and one more for each spec that was an object itself."""
+    """Render one PrometheusRule, and one more for each spec that is a Kubernetes object itself."""
     kind = rule_objects.ObjectKind(
         "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
@@ -20,5 +20,5 @@ def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """The kustomization that lists them."""
+    """Render the kustomization that lists the objects."""
     yield rule_objects.kustomization([plan.path for plan in plans])

@@ -1,4 +1,4 @@
-"""`prometheus`: plain rule files, one for each spec file."""
+"""Output format `prometheus`: plain rule files, one for each spec file."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +12,10 @@ ON_REQUEST = False
 
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
-    """A rule file as `rule_files:` of Prometheus takes it."""
+    """Render a rule file for `rule_files:` of Prometheus."""
     yield Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Prometheus takes a glob; nothing goes with the files."""
+    """Render nothing: Prometheus takes a glob."""
     yield from ()

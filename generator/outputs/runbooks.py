@@ -1,4 +1,4 @@
-"""`runbooks`: a Markdown page for each alert, and an index of them."""
+"""Output format `runbooks`: a Markdown page for each alert name, and an index."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +12,10 @@ ON_REQUEST = False
 
 
 def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
-    """Alerts of several plans may share a name, and then they share a page."""
+    """Render nothing: alerts of several plans may share a name and then share a page."""
     yield from ()
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """All pages, and the index."""
+    """Render all pages and the index."""
     yield from pages.artifacts(plans)

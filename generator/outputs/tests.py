@@ -1,4 +1,4 @@
-"""`tests`: unit tests of the rules for `promtool test rules`, a few files for each SLO."""
+"""Output format `tests`: unit tests of the rules for `promtool test rules`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ _RULES = "prometheus"
 
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
-    """The tests of all SLOs, alerts and recordings of a plan, in a folder named after it."""
+    """Render the tests of all SLOs, alerts and recordings of a plan, in a folder named after it."""
     folder = plan.path.with_suffix("")
     up = PurePosixPath(*[".."] * (len(folder.parts) + 1))
     rules = str(up / _RULES / plan.path)
@@ -32,5 +32,5 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """`slo-rules test` finds them by itself."""
+    """Render nothing: `slo-rules test` finds the files by itself."""
     yield from ()

@@ -1,9 +1,9 @@
-"""`thanos`: rule files for Thanos Ruler, which may get partial answers from its stores.
+"""Output format `thanos`: rule files for Thanos Ruler, which refuse partial responses.
 
-With a part missing, an increment counted too low would be recorded for good, and a budget with
-it. So every group asks for whole answers: an evaluation that cannot have one fails, which
-Ruler counts and the alert on failing rules tells. Thanos would do the same by default; here it
-is written, so that it does not hang on a flag.
+With a store missing, an increment would be counted too low, and recorded for good, and the budget
+with it. So every group has the strategy `abort`: an evaluation without a complete response fails,
+Ruler counts the failure, and the alert on failing rules fires. `abort` is the default of Thanos.
+It is written down so that the result does not depend on a flag.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,11 +20,11 @@ _WHOLE_ANSWERS = {"partial_response_strategy": "abort"}
 
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
-    """A rule file as `--rule-file` of Thanos Ruler takes it."""
+    """Render a rule file for `--rule-file` of Thanos Ruler."""
     lines = text.groups(plan.groups, also=_WHOLE_ANSWERS)
     yield Artifact(plan.path, text.document(plan.sources, lines))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
-    """Ruler takes a glob; nothing goes with the files."""
+    """Render nothing: Ruler takes a glob."""
     yield from ()

@@ -1,7 +1,7 @@
-"""`vmrule`: VMRule objects for the VictoriaMetrics Operator, evaluated by vmalert.
+"""Output format `vmrule`: VMRule objects for the VictoriaMetrics Operator, evaluated by vmalert.
 
-A VMAlert takes every VMRule unless it was told otherwise, so objects get no labels by
-themselves. The expressions are those of Prometheus; docs/engines.md tells what differs.
+A VMAlert selects every VMRule by default, so objects get no labels unless they are configured.
+The expressions are those of Prometheus; docs/engines.md lists the differences.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ ON_REQUEST = True
 
 
 def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
-    """One VMRule, and one more for each spec that was an object itself."""
+    """Render one VMRule, and one more for each spec that is a Kubernetes object itself."""
     kind = rule_objects.ObjectKind(
         "operator.victoriametrics.com/v1beta1",
         "VMRule",
@@ -27,5 +27,5 @@ def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
-    """The kustomization that lists them."""
+    """Render the kustomization that lists the objects."""
     yield rule_objects.kustomization([plan.path for plan in plans])

@@ -1,7 +1,8 @@
-"""The rule profiles; the folder is the registry, one file each.
+"""Registry of rule profiles: one file for each.
 
-A profile module has a `NAME` and turns a spec into rule groups with `plan(located, defaults)`.
-What its rules cannot do with a spec is a problem only there.
+A profile module has a `NAME` and turns a spec into rule groups with
+`plan_spec(located, run_settings)`. Features of a spec that its rules lack are problems of that
+profile only.
 """
 
 import importlib
@@ -19,7 +20,7 @@ from slos.schema.problem import Problem
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What one spec comes to."""
+    """Result of planning one spec with a profile."""
 
     slos: tuple[SLO | SlothSLO, ...]
     part: Part
@@ -27,20 +28,20 @@ class Planned:
 
 
 class Profile(Protocol):
-    """What a file in this folder offers."""
+    """API of a profile module."""
 
     NAME: str
     AS_WRITTEN: bool
-    """Without a format, a spec file becomes a rule file of the same name, an object an object."""
+    """If true and no format is given, a rule file is named as its spec, an object stays one."""
 
     def plan(self, located: LocatedSpec, defaults: Defaults, /) -> Planned:
-        """All rule groups of one spec."""
+        """Plan the rule groups of one spec."""
         ...
 
 
 @cache
 def profiles() -> dict[str, Profile]:
-    """Every profile in this folder by its name."""
+    """Profiles in this folder by name."""
     found = [
         cast("Profile", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")

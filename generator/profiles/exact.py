@@ -1,4 +1,4 @@
-"""The exact profile: every event is counted once, in tiers, and budgets are sums of counts."""
+"""Profile `exact`: every event is counted once, in tiers, and budgets are sums of counts."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ AS_WRITTEN = False
 
 
 def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
-    """Fine, coarse and period group of each SLO, and what else is watched."""
+    """Plan the fine, coarse and period group of each SLO, and the standalone groups."""
     slos, problems = resolve(located, defaults)
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     spec = _of_run(located.spec, defaults)
@@ -33,7 +33,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
 
 
 def _of_run(spec: Spec, defaults: Defaults) -> Spec:
-    """The spec with the labels of the run on what is its own, so that runs do not collide."""
+    """Add the labels of the run to a spec and its recordings, so that runs do not collide."""
     if not defaults.extra_labels:
         return spec
     labels = {**spec.labels, **defaults.extra_labels}
@@ -52,7 +52,7 @@ def _named(located: LocatedSpec) -> RuleObject | None:
 
 
 def _plugins_passed_over(defaults: Defaults) -> Iterator[Problem]:
-    """Of specs and SLOs a check tells; these are those of the run."""
+    """Warn of SLO plugins on the command line; the check `slo-plugins` covers those in specs."""
     if defaults.slo_plugins:
         yield Problem(
             Position("--slo-plugins"),

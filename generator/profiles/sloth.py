@@ -1,4 +1,4 @@
-"""The sloth profile: the rules that Sloth v0.16 makes, to the character."""
+"""Profile `sloth`: the rules of Sloth v0.16, character by character."""
 
 from generator.defaults import Defaults
 from generator.model import Part, RuleObject
@@ -16,7 +16,7 @@ _MANAGED = {"app.kubernetes.io/component": "SLO", "app.kubernetes.io/managed-by"
 
 
 def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
-    """SLI, metadata and alert group of each SLO, as its plugins leave them."""
+    """Plan the SLI, metadata and alert group of each SLO, after its plugins have run."""
     slos, rules = [], []
     problems = [_passed_over(located, key) for key in beside_slos(located.spec)]
     for index, spec in enumerate(located.spec.slos):

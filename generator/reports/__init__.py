@@ -1,6 +1,6 @@
-"""How `check` tells what it found; the folder is the registry, one file each.
+"""Registry of the report formats of `slo-rules check`: one file for each.
 
-A report module has a `NAME` and makes one text of all that was found with `text(told)`.
+A report module has a `NAME` and renders all results as one text with `render_report(report)`.
 """
 
 import importlib
@@ -18,18 +18,18 @@ HAPPENED = {
     "changed": "differs from its spec",
     "removed": "no spec makes it",
 }
-"""What is wrong with a file, as its reader sees it, by what a build would do to it."""
+"""Message about a file that differs, by what a build would do to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a check has to tell.
+    """Results of a check.
 
     Attributes:
-        problems: of specs.
-        drift: files of the build by what a build would do to them; None where all is well.
-        folder: where they lie, as the user named it.
-        facts: of each SLO, where a live Prometheus was asked; None where none was.
+        problems: problems of specs.
+        drift: files that differ, by what a build would do to them; None without differences.
+        folder: output folder, as the user named it.
+        facts: metric facts of each SLO; None where no Prometheus was given.
     """
 
     problems: Sequence[Problem]
@@ -38,25 +38,25 @@ class Told:
     facts: Sequence[Mapping[str, Any]] | None = None
 
     def files(self) -> Iterator[tuple[str, str]]:
-        """Each file that drifted, as the user would name it, and what is wrong with it."""
+        """Files that differ, as the user would name them, each with a message."""
         for verb, said in HAPPENED.items():
             for name in (self.drift or {}).get(verb, ()):
                 yield str(PurePath(self.folder, name)), f"{said}; run: slo-rules build"
 
 
 class Report(Protocol):
-    """What a file in this folder offers."""
+    """API of a report module."""
 
     NAME: str
 
     def text(self, told: Told, /) -> str:
-        """All that was found."""
+        """Render all results."""
         ...
 
 
 @cache
 def reports() -> dict[str, Report]:
-    """Every report in this folder by its name."""
+    """Report formats in this folder by name."""
     found = [
         cast("Report", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")

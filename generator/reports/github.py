@@ -1,4 +1,4 @@
-"""`github`: annotations that GitHub Actions shows beside the lines of a pull request.
+"""Report `github`: annotations that GitHub Actions shows next to the lines of a pull request.
 
 Format: workflow commands of GitHub Actions, `::warning file=,line=,col=,title=::message`.
 """
@@ -15,7 +15,7 @@ _IN_PROPERTY = {**_IN_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
 def text(told: Told) -> str:
-    """A line for each problem and each file that drifted."""
+    """Render a line for each problem and each file that differs."""
     drifted = (_command("error", {"file": file}, said) for file, said in told.files())
     return "\n".join([*map(_annotation, told.problems), *drifted])
 

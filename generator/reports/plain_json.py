@@ -1,4 +1,4 @@
-"""`json`: one object, for programs."""
+"""Report `json`: one JSON object."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ NAME = "json"
 
 
 def text(told: Told) -> str:
-    """Problems and drift, and facts where a Prometheus was asked."""
+    """Render problems and drift, and metric facts where a Prometheus was given."""
     problems = [
         {
             "file": problem.at.file,

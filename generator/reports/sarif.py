@@ -1,4 +1,4 @@
-"""`sarif`: SARIF 2.1.0, which code scanning and editors read."""
+"""Report `sarif`: SARIF 2.1.0, which code scanning and editors read."""
 
 import json
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from slos.schema.problem import Problem
 NAME = "sarif"
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-# Pages of checks; a help URI has to be absolute, wherever the results are read.
+# Pages of checks; a help URI has to be absolute.
 _PAGES = "https://github.com/bvlucena/slo-monitor/blob/main/docs/checks"
 _LOOKS = ("of_slo", "of_alert", "of_query", "of_spec", "of_run", "live", "live_query")
 
 
 def text(told: Told) -> str:
-    """One run with a result for each problem; drift is a result as well."""
+    """Render one run with a result for each problem and each file that differs."""
     checks = sorted({problem.check for problem in told.problems if problem.check})
     drifted = [_result("error", said, file) for file, said in told.files()]
     run = {
@@ -32,10 +32,10 @@ def text(told: Told) -> str:
 
 
 def _rule(check: str) -> dict[str, Any]:
-    """A check as its module describes itself."""
+    """SARIF rule of a check, with the descriptions from the docstrings of its module."""
     page = f"{_PAGES}/{quote(check)}.md"
     module = lint.checks().get(check)
-    # A check that has no module is about silences or requirements.
+    # The checks of silences and requirements have no module.
     short, *more = _paragraphs(module) if module else [f"{check.replace('-', ' ').capitalize()}."]
     full = " ".join([short, *more])
     return {
@@ -48,7 +48,7 @@ def _rule(check: str) -> dict[str, Any]:
 
 
 def _paragraphs(module: ModuleType) -> Iterator[str]:
-    """What it is for, and what each of its functions looks at."""
+    """Docstrings of a check module and of its check functions, each on one line."""
     told = [module, *(getattr(module, look) for look in _LOOKS if hasattr(module, look))]
     for each in told:
         yield " ".join((getdoc(each) or "").split())
@@ -75,6 +75,6 @@ def _result(level: str, message: str, file: str) -> dict[str, Any]:
 
 
 def _uri(file: str) -> str:
-    """A relative file stays relative to where the run was started."""
+    """URI of a file; a relative path stays relative to the working directory."""
     path = PurePath(file)
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())

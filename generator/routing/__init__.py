@@ -1,5 +1,5 @@
-"""Who hears of an alert, when, and what need not be heard while its cause is. Pure.
+"""Alerts of a whole run: routing tree, inhibitions, and the graph of causes and symptoms. Pure.
 
-What Alertmanager is told is a value first (`model`), and then written in one of two spellings:
-Alertmanager's own configuration (`plain`) and the operator's object (`operator_object`).
+The routing is a value first (`model`). Output formats then write it as Alertmanager configuration
+or as an object of the Prometheus Operator.
 """

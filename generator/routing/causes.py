@@ -1,4 +1,4 @@
-"""Which alerts are explained by another, and what would be wrong with that."""
+"""Graph of causes and symptoms among the alerts of a run, and the problems of its inhibitions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from difflib import get_close_matches as close
 from generator.routing.sources import Sources
 from generator.routing.watched import Alert, Watched, alerts
 
-# Alerts of one service resemble each other; what was mistyped is nearer still.
+# Names of one service resemble each other. A misspelt name is more similar than that.
 _NEAR = 0.85
 _SHOWN = 3
 
@@ -19,7 +19,9 @@ class Explained:
     """A cause and its symptoms, by name.
 
     Attributes:
-        missing: what is named and not in this run, as `metrics`, `slos` or `alerts` and the name.
+        symptoms: the alerts that the cause inhibits.
+        missing: names that match nothing in this run, each with its kind `metrics`, `slos` or
+            `alerts` before it.
     """
 
     cause: Alert
@@ -28,13 +30,13 @@ class Explained:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the symptoms, each once."""
+        """Names of the symptoms, without duplicates."""
         return tuple(dict.fromkeys(alert.name for alert in self.symptoms))
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why something is not to be inhibited; `fatal` when a person would miss what matters."""
+    """A problem of an inhibition; `fatal` if an important alert would not be notified."""
 
     cause: Alert
     message: str
@@ -43,7 +45,7 @@ class Doubt:
 
 
 def explained(watched: Sequence[Watched]) -> tuple[Explained, ...]:
-    """Every cause of a run, by name."""
+    """Find every cause of a run and its symptoms, sorted by name."""
     every = sorted(alerts(watched), key=lambda alert: alert.name)
     causes = [alert for alert in every if alert.inhibits]
     if not causes:
@@ -59,7 +61,7 @@ def _explained(cause: Alert, every: Sequence[Alert], reads: Reads) -> Explained:
         found = [alert for alert in every if _fits(alert, kind, name, reads)]
         if not found:
             missing.append((kind, name))
-        # Whatever reads it is meant; but not the cause itself, nor what must never be silent.
+        # A metric selects every alert that reads it, except the cause itself and heartbeats.
         spared = kind == "metrics"
         symptoms += [a for a in found if not (spared and (a is cause or a.heartbeat))]
     ordered = tuple(alert for alert in every if any(alert is each for each in symptoms))
@@ -83,7 +85,7 @@ def _fits(alert: Alert, kind: str, name: str, reads: Reads) -> bool:
 
 
 def doubts(watched: Sequence[Watched]) -> Iterator[Doubt]:
-    """What would hide something that nobody hears of then."""
+    """Find inhibitions after which an important alert would not be notified."""
     every = explained(watched)
     if not every:
         return
@@ -120,7 +122,7 @@ def _silent_hearts(each: Explained) -> Iterator[Doubt]:
 
 
 def _namesakes(each: Explained, watched: Sequence[Watched]) -> Iterator[Doubt]:
-    """Alertmanager is told names: another alert under one of them would be silent as well."""
+    """Find symptoms that share a name with another alert, which would be inhibited as well."""
     others = {alert.name for alert in alerts(watched) if alert not in each.symptoms}
     for name in each.names:
         if name in others and name != each.cause.name:
@@ -131,7 +133,7 @@ def _namesakes(each: Explained, watched: Sequence[Watched]) -> Iterator[Doubt]:
 
 
 def _circle(start: str, hides: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """A way from an alert back to itself; empty where there is none."""
+    """Find a path of inhibitions from an alert back to itself; empty if there is none."""
     ways = [[start]]
     seen = {start}
     while ways:
@@ -146,7 +148,10 @@ def _circle(start: str, hides: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 
 def _missing(each: Explained, watched: Sequence[Watched]) -> Iterator[Doubt]:
-    """A spec that is built alone may well name what others hold: so this is a warning only."""
+    """Warn of names that match nothing in this run.
+
+    This is not fatal: other specs, built at another time, may define them.
+    """
     if not each.missing:
         return
     known = {

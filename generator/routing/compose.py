@@ -1,4 +1,4 @@
-"""Routing for a whole run, from its plans."""
+"""Routing of a whole run, built from its plans."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,13 +10,13 @@ from generator.routing.hours import Hours
 from generator.routing.model import Matcher, Routing, none_of, one_of, present
 from generator.routing.watched import Watched, alerts
 
-# What Prometheus may add to all it says (`external_labels`): an Alertmanager for several clusters
-# tells them apart by it.
+# An external label of Prometheus (`external_labels`). An Alertmanager for several clusters tells
+# them apart by it.
 _OF_PROMETHEUS = "cluster"
 
 
 def routing(plans: Sequence[Plan], hours: Hours | None) -> Routing | None:
-    """Who hears of the alerts of these plans; None when they have none."""
+    """Build the routing of all alerts of these plans; None if they have no alert."""
     if not any(isinstance(rule, AlertingRule) for rule in _rules(plans)):
         return None
     watched: list[Watched] = [(part.spec, part.slos) for plan in plans for part in plan.parts]
@@ -44,7 +44,7 @@ def _rules(plans: Sequence[Plan]) -> Iterator[Rule]:
 
 
 def _services(plans: Sequence[Plan], watched: Sequence[Watched]) -> Iterator[str]:
-    """Every value that the label of the service has: of series and of alerts."""
+    """List every value of the service label, of series and of alerts."""
     yield from (slo.service for _, slos in watched for slo in slos)
     for rule in _rules(plans):
         if names.SERVICE in rule.labels:
@@ -52,7 +52,7 @@ def _services(plans: Sequence[Plan], watched: Sequence[Watched]) -> Iterator[str
 
 
 def _about(watched: Sequence[Watched]) -> list[str]:
-    """Selectors of others' alerts, each once."""
+    """List the selectors of alerts that are not built here, without duplicates."""
     return sorted({selector for spec, _ in watched if spec for selector in spec.also_about})
 
 

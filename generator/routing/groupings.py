@@ -1,4 +1,4 @@
-"""By which labels each SLO is split, in either profile."""
+"""Labels by which each SLO is split, in either profile."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,11 +9,11 @@ from slos.schema.grouping import Grouping, grouping_of
 _RATIO = "slo:sli_error:ratio_rate"
 
 Groupings = Mapping[str, Grouping | None]
-"""Of each SLO by its id; None where only its data can tell."""
+"""Grouping of each SLO by its id; None if its query does not tell the labels."""
 
 
 def groupings(plans: Sequence[Plan]) -> Groupings:
-    """Of all SLOs of a run."""
+    """Collect the groupings of all SLOs of a run."""
     found: dict[str, Grouping | None] = {}
     for plan in plans:
         for part in plan.parts:
@@ -24,9 +24,9 @@ def groupings(plans: Sequence[Plan]) -> Groupings:
 
 
 def _ratios(part: Part) -> Iterator[tuple[str, str]]:
-    """Ids, and queries with the labels that split them.
+    """List SLO ids, each with a query whose labels split the SLO.
 
-    Of the sloth profile there are rules and no SLOs: what splits the recorded ratio splits it.
+    The sloth profile has rules and no SLOs. There the labels of the recorded ratio split the SLO.
     """
     yield from ((slo.id, slo.signal.total) for slo in part.slos)
     for group in () if part.slos else part.groups:

@@ -1,10 +1,10 @@
-"""When people are there who work on tickets."""
+"""Office hours: the times at which tickets are notified."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# As Alertmanager counts them: a range does not go beyond saturday.
+# In the order of Alertmanager, whose ranges end on saturday at the latest.
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 UTC = "UTC"
 ALWAYS = "always"
@@ -30,17 +30,17 @@ class Hours:
 
     @property
     def other_days(self) -> tuple[str, ...]:
-        """The weekend."""
+        """Days without office hours."""
         return tuple(day for day in DAYS if day not in self.days)
 
 
 def parse(text: str) -> Hours | None:
-    """Office hours as `monday:friday 08:00-18:00 Europe/Berlin`; None for `always`.
+    """Parse office hours such as `monday:friday 08:00-18:00 Europe/Berlin`; None for `always`.
 
-    Whether there is such a time zone is for the caller to ask.
+    The caller checks that the time zone exists.
 
     Raises:
-        ValueError: with what is wrong and how to write it.
+        ValueError: the text has another form; the message names the expected one.
     """
     if text == ALWAYS:
         return None
@@ -60,7 +60,7 @@ def parse(text: str) -> Hours | None:
 
 
 def _week(first: str, last: str) -> tuple[str, ...]:
-    """The days from one to another, be it over the end of the week."""
+    """List the days from one to another, across the end of the week if necessary."""
     for day in (first, last):
         if day not in DAYS:
             raise ValueError(f"{day!r} is not a day; write it like monday")
@@ -71,7 +71,7 @@ def _week(first: str, last: str) -> tuple[str, ...]:
 
 
 def ranges(days: Sequence[str]) -> list[str]:
-    """Days as Alertmanager takes them: `monday:friday`."""
+    """Format days as ranges of Alertmanager, such as `monday:friday`."""
     runs: list[list[str]] = []
     for day in days:
         if runs and DAYS.index(runs[-1][-1]) + 1 == DAYS.index(day):

@@ -1,4 +1,4 @@
-"""What is not notified while something that explains it is."""
+"""Inhibitions: alerts that are not notified while another alert explains them."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,23 +10,23 @@ from generator.routing.model import Inhibition, Matcher, none_of, one_of
 from generator.routing.tree import ALERT
 from generator.routing.watched import LESS, Watched
 
-# A page that its labels make less than one explains nothing.
+# An alert with the severity of a page whose labels lower it inhibits nothing.
 _STILL_A_PAGE = none_of(names.SEVERITY, LESS)
 
 
 def of_pages(
     slos: Sequence[SLO], ours: Matcher, groupings: Groupings, of_all: Sequence[str]
 ) -> Iterator[Inhibition]:
-    """A page makes the ticket of the same SLO needless, and its alerts on plain limits.
+    """Build the inhibitions by pages: of tickets and threshold alerts of the same SLO.
 
-    Where a budget is split by labels that nobody can tell, a page of one part would hide the
-    ticket of another: such an SLO has both. No data is another matter than bad data.
+    Where the labels that split a budget are not known, a page of one part would inhibit the
+    ticket of another part. Such an SLO keeps both. Alerts on missing data are not inhibited.
 
     Args:
-        slos: those that are resolved.
-        ours: which alerts are those of this run.
-        groupings: by which labels each SLO is split.
-        of_all: labels that are on all alerts of a run.
+        slos: the resolved SLOs.
+        own_matcher: matches all alerts of this run.
+        groupings: labels by which each SLO is split.
+        common_labels: labels that all alerts of a run have.
     """
     told = {slo: each for slo, each in groupings.items() if each and not each.without}
     untold = [slo for slo in groupings if slo not in told]
@@ -47,10 +47,10 @@ def of_pages(
 
 
 def of_causes(watched: Sequence[Watched], of_all: Sequence[str]) -> Iterator[Inhibition]:
-    """What specs say of causes and symptoms, by the names of alerts.
+    """Build the inhibitions that specs declare, by the names of alerts.
 
-    By names, since Alertmanager sees no queries, and a label for it would be in the history of
-    every alert.
+    Alertmanager does not see queries, and a label for this would be in the history of every
+    alert. So the matchers use names.
     """
     for each in explained(watched):
         if each.symptoms:

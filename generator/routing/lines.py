@@ -1,4 +1,4 @@
-"""Values as lines of YAML: the few shapes that configurations are made of."""
+"""YAML text of nested mappings and lists, as configurations have them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,12 +6,15 @@ from generator import text
 
 Value = str | Mapping[str, "Value"] | Sequence["Value"]
 
-# Lists of names stand on one line while it can be read.
+# A list of names is written on one line up to this width.
 _WIDTH = 80
 
 
 def mapping(values: Mapping[str, Value]) -> Iterator[str]:
-    """The lines of a mapping, its keys as they come; texts are quoted, empty values left out."""
+    """Render the lines of a mapping in the order of its keys.
+
+    Texts are quoted, and empty values are left out.
+    """
     for key, value in values.items():
         if isinstance(value, str):
             yield from [f"{text.name(key)}: {_quoted(value)}"] if value else []
@@ -43,6 +46,6 @@ def _items(values: Sequence[Value]) -> Iterator[str]:
 
 
 def _quoted(value: str) -> str:
-    """Matchers hold quotes themselves, and are read more easily in the other ones."""
+    """Quote a text. Matchers contain double quotes and are easier to read in single quotes."""
     plain = value.isprintable() and '"' in value and "'" not in value
     return f"'{value}'" if plain else text.scalar(value)

@@ -1,4 +1,4 @@
-"""What Alertmanager can be told, whichever way it is written down."""
+"""Routing as a value: matchers, routes, inhibitions and time intervals of Alertmanager."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from generator.routing.hours import Hours
 from slos.schema.promql import quoted
 
-# What means something in Go's regular expressions; names of alerts are mostly without.
+# Characters with a meaning in Go's regular expressions.
 _SPECIAL = frozenset("\\.+*?()|[]{}^$")
 
 
@@ -23,17 +23,17 @@ class Matcher:
 
 
 def one_of(label: str, values: Iterable[str]) -> Matcher:
-    """The label has one of these values."""
+    """Match alerts whose label has one of these values."""
     return _matching(label, values, ops=("=", "=~"))
 
 
 def none_of(label: str, values: Iterable[str]) -> Matcher:
-    """The label has none of these values."""
+    """Match alerts whose label has none of these values."""
     return _matching(label, values, ops=("!=", "!~"))
 
 
 def present(label: str) -> Matcher:
-    """The label is there; an expression, since operators drop empty values."""
+    """Match alerts that have the label. A regular expression, since operators drop empty values."""
     return Matcher(label, "=~", ".+")
 
 
@@ -50,7 +50,7 @@ def _literally(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a group gathers, when it may speak again, and when it repeats itself."""
+    """Timing of a route: `group_wait`, `group_interval` and `repeat_interval` of Alertmanager."""
 
     wait: str
     interval: str
@@ -59,7 +59,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A time interval under its name; `days` that it lies on, and whether only in the hours."""
+    """A named time interval: the office hours on `days`, or the whole of these days."""
 
     name: str
     hours: Hours
@@ -69,13 +69,13 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where alerts go that match.
+    """A route of Alertmanager: the receiver of the alerts that match.
 
     Attributes:
-        group_by: what is notified together.
-        pace: None for that of the route above.
-        active: the names of intervals outside of which it is silent.
-        muted: the names of intervals in which it is silent.
+        group_by: labels by which alerts are grouped into one notification.
+        timing: None for the timing of the parent route.
+        active_time_intervals: names of the time intervals outside of which it does not notify.
+        mute_time_intervals: names of the time intervals in which it does not notify.
     """
 
     matchers: tuple[Matcher, ...]
@@ -88,7 +88,7 @@ class Route:
 
     @property
     def receivers(self) -> Iterator[str]:
-        """All that are named here or below."""
+        """Receivers of this route and of all routes below it."""
         yield self.receiver
         for route in self.routes:
             yield from route.receivers
@@ -96,7 +96,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While `source` fires, alerts of `target` with the same `equal` labels are not notified."""
+    """An inhibition rule of Alertmanager.
+
+    While `source` fires, alerts of `target` with the same `equal` labels are not notified.
+    """
 
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
@@ -105,12 +108,13 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """All of it.
+    """The routing of a run.
 
     Attributes:
-        ours: the route of all alerts that are built here.
-        about: routes of others' alerts about the same services.
-        not_ours: what a route that acts on alerts must ask for, so that none of ours reaches it.
+        own_route: the route of all alerts that are built here.
+        other_routes: routes of other alerts about the same services.
+        others_matcher: matcher of all other alerts. A route that acts on alerts needs it, so
+            that no alert of this run reaches the route.
     """
 
     ours: Route
@@ -121,6 +125,6 @@ class Routing:
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """Every receiver that is named, in the order of the tree."""
+        """Names of all receivers, in the order of the tree, without duplicates."""
         routes = (self.ours, *self.about)
         return tuple(dict.fromkeys(name for route in routes for name in route.receivers))

@@ -1,4 +1,4 @@
-"""Routing as an object of the Prometheus Operator."""
+"""Routing as an AlertmanagerConfig object of the Prometheus Operator."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,10 +10,10 @@ NAME = "slo-routing"
 
 
 def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Iterator[str]:
-    """An AlertmanagerConfig.
+    """Render an AlertmanagerConfig.
 
-    It has one route, so those of others' alerts are not in it; and no time zones, so that times
-    of another than UTC are left out and tickets come at any hour.
+    The object has one route, so routes of other alerts are left out. It has no time zones, so
+    intervals in another zone than UTC are left out and tickets are notified at any hour.
     """
     yield "# The operator puts this route before yours, and lets what it takes go on. Of yours,"
     yield "# each that acts on alerts, such as prometheus-events, needs the matcher"

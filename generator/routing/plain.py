@@ -1,4 +1,4 @@
-"""Routing as Alertmanager's own configuration has it."""
+"""Routing as an Alertmanager configuration file."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -11,7 +11,7 @@ TEMPLATE = "templates/slo.tmpl"
 
 
 def configuration(routing: Routing) -> Iterator[str]:
-    """A whole configuration, of which each piece can be put into another."""
+    """Render a complete configuration whose parts can be copied into another one."""
     yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
     yield from lines.mapping({"templates": [TEMPLATE]})
     yield "# All of `routes` come before yours, in this order: what they take goes no further, and"

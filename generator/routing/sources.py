@@ -1,4 +1,4 @@
-"""Where a query's values come from in the end: recorded series are followed to what they read."""
+"""Metrics that a query depends on: recorded series are followed to the metrics they are made of."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,12 +8,12 @@ from generator import names
 from generator.routing.watched import Watched
 from slos.schema import promql
 
-# What the rules of every SLO record.
+# Prefixes of the series that the rules of every SLO record.
 _OF_SLOS = ("slo:", names.INFO)
 
 
 class Sources:
-    """The metrics behind queries, whoever records what lies between."""
+    """Metrics behind queries, across the recording rules of a run."""
 
     def __init__(self, watched: Sequence[Watched]) -> None:
         self._recorded: dict[str, list[tuple[dict[str, str], tuple[str, ...]]]] = {}
@@ -28,7 +28,7 @@ class Sources:
         ]
 
     def of(self, queries: Iterable[str]) -> frozenset[str]:
-        """Names of metrics that nothing here records."""
+        """Find the names of the metrics behind queries that no rule of this run records."""
         found: set[str] = set()
         seen: set[str] = set()
         waiting = list(queries)
@@ -42,7 +42,7 @@ class Sources:
         return frozenset(found)
 
     def _read(self, query: str) -> Iterator[tuple[str, list[str]]]:
-        """The metrics a query reads, each with the queries that record it."""
+        """Yield the metrics that a query reads, each with the queries that record it."""
         for node in promql.walk(promql.parse_template(query)):
             if isinstance(node, ast.VectorSelector) and node.name:
                 yield node.name, list(self._behind(node.name, node))
@@ -55,7 +55,7 @@ class Sources:
 
 
 def _may_have(node: ast.VectorSelector, labels: dict[str, str]) -> bool:
-    """Whether a selector asks for no other value of these labels."""
+    """Check that no equality matcher of a selector asks for another value of these labels."""
     return all(
         labels.get(matcher.name, matcher.value) == matcher.value
         for matcher in node.matchers.matchers

@@ -1,7 +1,7 @@
-"""What notifications say: numbers first, then what they are about, then where to look.
+"""Notification templates: first the numbers, then the alert and its labels, then the links.
 
-The text is the same for every run; the numbers come from annotations of the alerts. Alerts of
-others have none, and say what they can.
+The text is the same for every run. The numbers come from annotations of the alerts. Alerts that
+are not built here have no such annotations, and only the rest is shown.
 """
 
 TEXT = r"""

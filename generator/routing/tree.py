@@ -1,4 +1,4 @@
-"""The tree of routes: who hears of what, and when."""
+"""Routing tree: the receiver of each alert, and the time at which it is notified."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +15,17 @@ PAGE, TICKET, INFO, WATCHDOG = "slo-page", "slo-ticket", "slo-info", "slo-watchd
 OFFICE_HOURS, WEEKENDS = "slo-office-hours", "slo-weekends"
 ALERT = "alertname"
 
-# Repeats stay below the five days for which Alertmanager remembers what it sent.
+# Alertmanager remembers notifications for five days; every repeat interval is shorter.
 _PAGE = Pace(wait="10s", interval="5m", repeat="4h")
 _TICKET = Pace(wait="1m", interval="15m", repeat="1d")
 _INFO = Pace(wait="5m", interval="1h", repeat="3d")
-# Below the interval, or every other heartbeat would be left out.
+# The repeat interval is below the group interval, or every other heartbeat would be skipped.
 _HEARTBEAT = Pace(wait="0s", interval="1m", repeat="50s")
 
 
 @dataclass(frozen=True, slots=True)
 class _Urgency:
-    """Where alerts of one urgency go."""
+    """Receiver and timing of the alerts of one urgency."""
 
     receiver: str
     pace: Pace
@@ -34,7 +34,7 @@ class _Urgency:
 
 
 def intervals(hours: Hours | None) -> tuple[Interval, ...]:
-    """The hours of tickets, and the days on which nobody reads what is merely of interest."""
+    """Build the time intervals of tickets and of informational alerts."""
     if hours is None:
         return ()
     office = Interval(OFFICE_HOURS, hours, hours.days)
@@ -45,13 +45,13 @@ def intervals(hours: Hours | None) -> tuple[Interval, ...]:
 def ours(
     matcher: Matcher, heartbeats: Sequence[str], grouped: Sequence[str], times: Sequence[Interval]
 ) -> Route:
-    """All alerts that are built here; one whose urgency nobody knows is a ticket, at any hour.
+    """Build the route of all alerts of this run; one of unknown urgency is a ticket at any hour.
 
     Args:
-        matcher: which they are.
-        heartbeats: the names of those that always fire.
-        grouped: labels that are on all alerts of a run.
-        times: when what is heard.
+        matcher: matches all alerts of this run.
+        heartbeats: names of the alerts that always fire.
+        common_labels: labels that all alerts of a run have.
+        intervals: the time intervals that exist.
     """
     by_service = (*grouped, names.SERVICE)
     by_alert = (*by_service, ALERT)
@@ -65,12 +65,12 @@ def ours(
 
 
 def _of_slos(route: Route, group_by: tuple[str, ...]) -> Route:
-    """All alerts of one SLO come together. Times are not handed down, unlike all else."""
+    """Group all alerts of one SLO. A child route inherits everything but time intervals."""
     return replace(route, matchers=(present(names.ID),), group_by=group_by, pace=None)
 
 
 def about(selector: str, grouped: Sequence[str], times: Sequence[Interval]) -> Route:
-    """Alerts of others about the same service, by the labels they have."""
+    """Build the route of other alerts about the same service, by the labels they have."""
     by_alert = (*grouped, "namespace", ALERT)
     routes = [
         _route(each, by_alert, urgency)
@@ -81,7 +81,7 @@ def about(selector: str, grouped: Sequence[str], times: Sequence[Interval]) -> R
 
 
 def _urgencies(times: Sequence[Interval]) -> Iterator[tuple[Matcher, _Urgency]]:
-    """By the label of the cluster's rules first; Sloth's own says it where that one does not."""
+    """Yield matchers and urgencies: first by the cluster's severity label, then by Sloth's."""
     known = {interval.name for interval in times}
     page = _Urgency(PAGE, _PAGE)
     ticket = _Urgency(TICKET, _TICKET, active=tuple(known & {OFFICE_HOURS}))

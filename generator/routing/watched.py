@@ -1,4 +1,4 @@
-"""All alerts of a run as routing looks at them: what they are about, and what they read."""
+"""Alerts of a run as routing uses them: subject, severity and queries."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from slos.schema.inhibits import Inhibits
 from slos.schema.spec import Spec
 
 Watched = tuple[Spec | None, Sequence[SLO]]
-"""A spec, where it has alerts or recordings of its own, and its resolved SLOs."""
+"""A spec, or None if it has no standalone rules, and its resolved SLOs."""
 
 LESS = ("info", "warning")
-"""The severities below a page, the least first; what else a label says may be anything."""
+"""The severities below a page, the lowest first. Any other severity may be a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert before Prometheus has labelled it.
+    """An alert before Prometheus adds labels to it.
 
     Attributes:
-        severity: as its label says; empty where it does not.
-        queries: what it reads, in the end or through its SLO's own series.
-        slo: the id of its SLO; empty for a plain alert.
-        burns: it says that a budget burns, or that a limit is passed.
-        path: of a plain alert: where it stands, as the number of its spec and of the alert in it.
+        severity: value of its severity label; empty if it has none.
+        queries: its own query, or the queries behind its SLO's recorded series.
+        slo: the id of its SLO; empty for a standalone alert.
+        is_error_alert: True if it is about burn rates or error ratios, not about missing data.
+        position: of a standalone alert: the number of its spec and of the alert in it.
     """
 
     name: str
@@ -38,12 +38,12 @@ class Alert:
 
     @property
     def rank(self) -> int:
-        """How urgent it is; a severity that nobody knows may be the highest."""
+        """Urgency as a number. An unknown severity ranks highest, since it may be a page."""
         return LESS.index(self.severity) if self.severity in LESS else len(LESS)
 
 
 def alerts(watched: Sequence[Watched]) -> tuple[Alert, ...]:
-    """Every alert of a run."""
+    """List every alert of a run."""
     return tuple(alert for number, each in enumerate(watched) for alert in _alerts(number, *each))
 
 

@@ -1,6 +1,6 @@
-"""Runbook pages: what an alert means, and what to do about it, for someone woken by it.
+"""Runbook pages: the meaning of an alert and the steps to take, for the person on call.
 
-What is known of every alert of a kind stands in the templates, numbers come from the SLO, and
-what is known of the service alone comes from its spec. Nothing here reads or writes files but
-the templates, which are part of the program.
+The templates hold the text that all alerts of a kind share. Numbers come from the SLO, and the
+knowledge of the service comes from its spec. Only the templates are read from disk; they are part
+of the package.
 """

@@ -1,4 +1,4 @@
-"""How to tell likely causes apart: by verdict, stage, check or call, as its data has them."""
+"""Diagnosis of an alert: its likely causes by verdict, stage, check or canary call."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ _HALF_AN_HOUR = Duration.of(minutes=30)
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One thing that may lie behind an alert.
+    """One possible cause of an alert.
 
     Attributes:
         name: of the verdict, stage, check or call.
-        says: what it means, whatever the service.
-        hint: what is known of it here.
+        meaning: its meaning for any service.
+        hint: knowledge from the spec of the service.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """All that an alert's data can tell apart.
+    """All causes that the data of an alert tells apart.
 
     Attributes:
-        what: the label that tells them apart.
-        query: which of them it is.
-        each: in the order of looking.
-        others: values that this alert does not count.
+        label: the label that tells them apart.
+        query: a query that shows which of them occur.
+        diagnoses: in the order in which to look at them.
+        other_values: values that this alert does not count.
     """
 
     what: str
@@ -53,7 +53,10 @@ class Branches:
 
 
 def of(topic: Topic) -> Branches | None:
-    """What tells apart here; None where the data does not say, or the spec says it better."""
+    """Diagnose an alert by the label values its query counts.
+
+    Returns None if the data does not tell causes apart, or if the spec lists causes itself.
+    """
     if topic.kind is Kind.NO_DATA or (topic.plain and topic.firing.runbook.causes):
         return None
     read = _Read.of(topic)
@@ -67,7 +70,7 @@ def of(topic: Topic) -> Branches | None:
 
 
 def _over(topic: Topic) -> Duration:
-    """As far back as the alert itself looks: a ticket may be about what was bad last night."""
+    """Choose the range of the query: that of the alert, since the trouble may be hours ago."""
     if topic.conditions:
         return topic.conditions[0].long
     if topic.threshold:
@@ -78,25 +81,29 @@ def _over(topic: Topic) -> Duration:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The series selectors of a query, and which values of a label they take."""
+    """Series selectors of a query, and the values of a label that they match."""
 
     selectors: tuple[ast.VectorSelector, ...]
     inverse: bool
 
     @classmethod
     def of(cls, topic: Topic) -> "_Read":
-        """Of an SLO, what counts as bad; of a plain alert that asks for much, what is missing."""
+        """Read the selectors of an alert.
+
+        For an SLO these select bad events. For a standalone alert with a lower limit they select
+        good ones, so the label values are inverted.
+        """
         query = topic.slo.signal.errors if topic.slo else topic.plain.query if topic.plain else "up"
         nodes = promql.walk(promql.parse_template(query))
         selectors = tuple(node for node in nodes if isinstance(node, ast.VectorSelector))
         return cls(selectors, bool(topic.plain and topic.plain.below is not None))
 
     def reads(self, metric: str) -> bool:
-        """Whether a metric is among what is read, or the histogram of that name."""
+        """Check whether a metric, or the histogram of that name, is read."""
         return any((each.name or "").startswith(metric) for each in self.selectors)
 
     def values(self, metric: str, label: str, every: Iterable[Value]) -> list[Value]:
-        """The values that selectors ask for; none where none asks."""
+        """List the values that selectors ask for; empty if no selector has the label."""
         asked = [
             [matcher for matcher in selector.matchers.matchers if matcher.name == label]
             for selector in self.selectors
@@ -145,7 +152,7 @@ def _verdicts(topic: Topic, read: _Read, over: Duration) -> Branches | None:
 
 
 def _narrowed(read: _Read, metric: str, matcher: str) -> str:
-    """A selector for the one probe, or the one kind of probes, that an alert is about."""
+    """Render a selector with the matcher of the alert's probe or kind of probes, if it has one."""
     probes = {
         f"probe{_OPERATORS[_operator(each)]}{promql.quoted(each.value)}"
         for selector in read.selectors
@@ -164,7 +171,7 @@ def _stages(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     within = stages.WITHIN[asked[0]]
     chosen = promql.quoted("|".join(within))
     buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{chosen}}}"
-    # Who saw a stage decides what it holds.
+    # The extent of a stage depends on the source that saw it.
     query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{over}])))"
     return Branches("stage", query, _each(within, stages.SAYS, topic.known.stages))
 
@@ -187,7 +194,7 @@ def _calls(read: _Read, over: Duration) -> Branches | None:
 
 
 def _any_of(values: Sequence[str]) -> str:
-    """The values as the pattern of a matcher; dots stand for themselves."""
+    """Render values as the pattern of a matcher, with dots escaped."""
     return promql.quoted("|".join(value.replace(".", "[.]") for value in values))
 
 

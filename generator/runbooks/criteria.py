@@ -1,4 +1,4 @@
-"""What it means that a check of a criterion failed."""
+"""Texts for each criterion: the meaning of a failed check."""
 
 from collections.abc import Mapping
 

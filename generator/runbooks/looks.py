@@ -1,4 +1,4 @@
-"""Queries that say how bad it is, and links that ask them."""
+"""Queries of a runbook page, and links to their graphs in Prometheus."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from slos.schema.units import Duration, plain
 
 _HOUR = Duration.of(hours=1)
 _COUNTERS = ("_total", "_count", "_sum", "_bucket")
-# What a page shows of a query that reads many things.
+# Upper limit of the selectors that a page shows of one query.
 _MOST = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Something to look at in Prometheus.
+    """A query of a runbook page.
 
     Attributes:
-        title: what it shows.
+        title: the quantity that it shows.
         query: PromQL.
-        span: how far back the graph goes.
+        span: the time range of the graph.
     """
 
     title: str
@@ -34,13 +34,13 @@ class Look:
     span: Duration = _HOUR
 
     def url(self, prometheus: str) -> str:
-        """The graph of it."""
+        """Build the URL of its graph in Prometheus."""
         asked = quote(self.query, safe="")
         return f"{prometheus}/graph?g0.expr={asked}&g0.tab=0&g0.range_input={self.span}"
 
 
 def of(topic: Topic, recorded: Mapping[str, Recording]) -> list[Look]:
-    """How bad it is, the most telling first."""
+    """List the queries that show the extent of the trouble, the most informative first."""
     if topic.plain:
         return list(_of_plain(topic.plain, recorded))
     if topic.slo and topic.kind is not Kind.NO_DATA:
@@ -49,13 +49,13 @@ def of(topic: Topic, recorded: Mapping[str, Recording]) -> list[Look]:
 
 
 def firing_beside(topic: Topic) -> Look:
-    """What else fires of the same service."""
+    """Query the firing alerts of the same service."""
     labels = {"alertstate": "firing", names.SERVICE: topic.spec.service}
     return Look("What fires of this service", names.series("ALERTS", labels), Duration.of(hours=6))
 
 
 def sources(slo: SLO) -> tuple[str, ...]:
-    """The selectors of the series that an SLO is counted from."""
+    """List the selectors of the series that an SLO is counted from."""
     return slo.signal.sources or tuple(
         dict.fromkeys(
             selector
@@ -66,12 +66,12 @@ def sources(slo: SLO) -> tuple[str, ...]:
 
 
 def reach(slo: SLO) -> Duration:
-    """The range over which its raw series are read."""
+    """Compute the range over which the raw series of an SLO are read."""
     return increments.reach(slo.steps.fine, slo.steps.scrape)
 
 
 def _span(topic: Topic) -> Duration:
-    """So far back that the beginning of the trouble shows."""
+    """Choose a time range that contains the start of the trouble."""
     if topic.threshold:
         return topic.threshold.over * 6
     return max((condition.long for condition in topic.conditions), default=_HOUR)
@@ -97,7 +97,7 @@ def _of_slo(slo: SLO, span: Duration) -> Iterator[Look]:
 
 
 def _of_sources(slo: SLO) -> Iterator[Look]:
-    """What an SLO is counted from, and what it is counted as."""
+    """Query the series that an SLO is counted from, and its counts."""
     day = Duration.of(days=1)
     for selector in sources(slo)[:_MOST]:
         yield Look(f"Series of {metric(selector)} now", f"count({selector})", day)
@@ -125,13 +125,13 @@ def _of_selector(selector: str, recorded: Mapping[str, Recording], span: Duratio
 
 
 def metric(selector: str) -> str:
-    """The metric of a selector; empty where it names none."""
+    """Read the metric name of a selector; empty if it has none."""
     node = promql.parse(selector)
     return (node.name or "") if isinstance(node, ast.VectorSelector) else ""
 
 
 def spread(selector: str) -> str:
-    """Which values the labels of a selector have; empty where it asks for none."""
+    """Render the counts of a metric by the labels of a selector; empty if it has no labels."""
     node = promql.parse(selector)
     if not isinstance(node, ast.VectorSelector) or not node.name:
         return ""
@@ -140,5 +140,5 @@ def spread(selector: str) -> str:
 
 
 def _wide(length: Duration) -> Duration:
-    """Far enough back that a query over a length shows a course."""
+    """Widen a time range so that the graph of a query over it shows a course."""
     return max(length * 3, Duration.of(hours=6))

@@ -1,14 +1,14 @@
-"""Text of specs on a Markdown page: it is shown, and never means anything to the page."""
+"""Escaping of texts on a Markdown page: texts of specs are shown and have no effect on the page."""
 
 import re
 from collections.abc import Iterator
 
-# No line of a page but its own may look like a comment, least of all like a border of its notes.
+# Texts must not contain comments: a comment could look like a border of the team notes.
 _COMMENT = "<!--"
 _HARMLESS = "<! --"
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$>#]")
 _NAME = re.compile(r"[A-Za-z0-9:]*[A-Za-z0-9:]_[A-Za-z0-9_:]*[A-Za-z0-9]")
-# What would begin a list, a heading, a quotation, a table, a rule or a block of code.
+# Starts of a list, a heading, a quotation, a table, a rule or a block of code.
 _AT_START = re.compile(r"\d+(?=[.)](?:\s|$))|(?=[-+=#>|]|[*_](?:\s|$)|[*_]{3}|`{3}|~{3})")
 _CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _VALUE = re.compile(r"\{\{-?\s*\$(?:labels\.)?(\w+)\s*-?\}\}")
@@ -16,12 +16,12 @@ _BRACES = '{{ "{{" }}'
 
 
 def prose(text: str) -> str:
-    """Plain text on one line, its special characters without their meaning."""
+    """Escape plain text and join it to one line."""
     return _started("".join(_parts(" ".join(text.split()))))
 
 
 def said(template: str) -> str:
-    """What an alert says, with names where values will be."""
+    """Render the text of an alert, with names in the place of template values."""
     pieces = _VALUE.split(template)
     words = (
         f"*{piece}*" if index % 2 else "".join(_parts(piece.replace(_BRACES, "{{")))
@@ -31,7 +31,7 @@ def said(template: str) -> str:
 
 
 def inline(text: str) -> str:
-    """Markdown of a spec: one paragraph in which nothing but HTML loses its meaning."""
+    """Render Markdown of a spec as one paragraph; only HTML is escaped."""
     pieces, end = [], 0
     for found in _CODE.finditer(text):
         pieces += [_without_html(text[end : found.start()]), _without_comment(found.group())]
@@ -41,7 +41,7 @@ def inline(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """A text between as many backticks as it takes."""
+    """Render a text as code, between as many backticks as necessary."""
     line = _without_comment(" ".join(text.split()))
     ticks = "`" * (_longest_run(line) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
@@ -49,14 +49,14 @@ def code(text: str) -> str:
 
 
 def fence(text: str, language: str = "") -> str:
-    """A block of code, whatever it holds."""
+    """Render a text as a code block."""
     body = _without_comment(text).strip("\n")
     ticks = "`" * max(3, _longest_run(body) + 1)
     return f"{ticks}{language}\n{body}\n{ticks}"
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Names of metrics as code, so that they read as they are; the rest escaped."""
+    """Yield metric names as code, so that they are shown unchanged, and the rest escaped."""
     end = 0
     for found in _NAME.finditer(text):
         yield _escaped(text[end : found.start()])
@@ -82,6 +82,6 @@ def _longest_run(text: str) -> int:
 
 
 def _started(line: str) -> str:
-    """A line that begins a paragraph, whatever it begins with."""
+    """Escape the start of a line, so that it begins a paragraph."""
     found = _AT_START.match(line)
     return f"{found.group()}\\{line[found.end() :]}" if found else line

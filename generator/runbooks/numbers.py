@@ -1,4 +1,4 @@
-"""The numbers of an SLO's alert, from the arithmetic that the alert itself was made with."""
+"""Figures of an SLO and of its burn rate alerts, from the arithmetic of the alerts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from slos.schema.units import Duration, plain
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """An SLO in words.
+    """Figures of an SLO.
 
     Attributes:
         objective: in percent.
-        bad: what the percentages are percentages of.
+        bad_phrase: the phrase after a percentage of bad events or time.
         allowed: in percent.
-        spent: how long everything may fail.
-        events: how many may fail; empty where they are not counted.
+        allowed_outage: how long everything may fail in a period.
+        allowed_events: how many events may fail in a period; empty if events are not counted.
     """
 
     objective: str
@@ -30,14 +30,14 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Burning:
-    """One way in which a budget burns too fast.
+    """Figures of one condition of a burn rate alert.
 
     Attributes:
-        factor: as a multiple of what is allowed.
-        above: in percent, on both windows.
-        gone: percent of the budget that is gone when it fires.
-        lasts: how long a whole budget lasts at that rate.
-        after: how long it takes to fire, for each of `budget.SHARES`.
+        factor: burn rate; 1 spends the whole budget in exactly one period.
+        above: error ratio in percent, over both windows.
+        budget_spent: percent of the budget that is spent when the alert fires.
+        budget_duration: how long a whole budget lasts at that rate.
+        fires_after: delay until the alert fires, for each error ratio of `ERROR_SHARES`.
     """
 
     factor: str
@@ -53,7 +53,7 @@ SHARES = tuple(f"{plain(100 * share)} %" for share in budget.SHARES)
 
 
 def promise(slo: SLO) -> Promise:
-    """What the SLO promises, and what that allows."""
+    """Compute the figures of an SLO."""
     return Promise(
         objective=plain(slo.objective),
         bad=wording.BAD[slo.signal.weight],
@@ -65,7 +65,7 @@ def promise(slo: SLO) -> Promise:
 
 
 def burning(slo: SLO, alert: BurnAlert) -> Iterator[Burning]:
-    """The conditions of an alert, the quick one first."""
+    """Compute the figures of each condition of an alert, the quick one first."""
     for condition in alert.conditions:
         yield Burning(
             factor=plain(condition.factor, 2),

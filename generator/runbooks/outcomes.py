@@ -1,4 +1,4 @@
-"""What each kind of call of the canary means."""
+"""Texts for each kind of call of the canary function."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The pages of a run and their index, from templates."""
+"""Runbook pages of a run and their index, rendered from templates."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,11 @@ _MANY_BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the templates show of an alert; what an alert has none of is not asked for.
+    """Values that the templates show of one alert.
 
     Attributes:
         related: the other alerts of the same SLO.
-        recorded: the recordings of the run.
+        recordings: the recordings of the run.
     """
 
     topic: Topic
@@ -41,97 +41,97 @@ class View:
 
     @property
     def looks(self) -> list[Look]:
-        """How bad it is."""
+        """Queries that show the extent of the trouble."""
         return looks.of(self.topic, self.recorded)
 
     @property
     def beside(self) -> Look:
-        """What else fires."""
+        """Query of the firing alerts of the same service."""
         return looks.firing_beside(self.topic)
 
     @property
     def branches(self) -> branches.Branches | None:
-        """What tells causes apart."""
+        """Causes that the data of the alert tells apart."""
         return branches.of(self.topic)
 
     @property
     def promise(self) -> numbers.Promise | None:
-        """Of an SLO."""
+        """Figures of the SLO; None for a standalone alert."""
         return numbers.promise(self.topic.slo) if self.topic.slo else None
 
     @property
     def burning(self) -> list[numbers.Burning]:
-        """Of a budget."""
+        """Figures of a burn rate alert."""
         topic = self.topic
         return list(numbers.burning(topic.slo, topic.burn)) if topic.slo and topic.burn else []
 
     @property
     def above(self) -> str:
-        """Of a threshold, in percent."""
+        """Threshold of an error ratio alert, in percent."""
         return plain(100 * self.topic.threshold.above) if self.topic.threshold else ""
 
     @property
     def threshold(self) -> str:
-        """Of a plain alert."""
+        """Threshold of a standalone alert."""
         return plain(self.topic.plain.threshold) if self.topic.plain else ""
 
     @property
     def errors(self) -> str:
-        """What is bad now, as the spec counts it."""
+        """Query of the bad events, as the spec counts them."""
         slo = self.topic.slo
         return promql.render(slo.signal.errors, str(slo.windows[0])).strip() if slo else ""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Selectors of what an SLO is counted from."""
+        """Selectors of the series that the SLO is counted from."""
         return looks.sources(self.topic.slo) if self.topic.slo else ()
 
     @property
     def spreads(self) -> list[str]:
-        """Of each source, what tells which values its labels have."""
+        """Counts by label values, for each of the sources."""
         return [looks.spread(selector) for selector in self.sources]
 
     @property
     def held_back(self) -> bool:
-        """Whether some alert of the SLO is silent while this page fires, as inhibition has it."""
+        """True if this page inhibits another alert of the SLO."""
         return self.topic.severity not in LESS and any(
             each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related
         )
 
     @property
     def reach(self) -> Duration | None:
-        """The range over which sources are read."""
+        """Range over which the sources are read."""
         return looks.reach(self.topic.slo) if self.topic.slo else None
 
     @property
     def group(self) -> str:
-        """How rule groups of the SLO end, as a pattern of Prometheus."""
+        """End of the names of the SLO's rule groups, as a pattern of Prometheus."""
         return self.topic.slo.id.replace(".", "[.]") if self.topic.slo else ""
 
     @property
     def dashboard(self) -> str:
-        """Where its dashboard is, if that is an address and no template."""
+        """URL of the dashboard; empty if it is a template or no URL."""
         url = self.topic.firing.annotations.get("dashboard_url", "")
         return url if re.fullmatch(r"https?://[^\s<>()\\{}\"`]+", url) else ""
 
     @property
     def silence(self) -> str:
-        """How to silence it."""
+        """Command that silences the alert."""
         return silence.command(self.topic)
 
     @property
     def silence_length(self) -> Duration:
-        """For how long."""
+        """Length of the silence."""
         return silence.length(self.topic)
 
     @property
     def expire(self) -> str:
-        """How to end the silence."""
+        """Command that expires the silence."""
         return silence.expire(self.topic)
 
 
 def artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
-    """A page for each alert, or for those that share a name, and the index of all."""
+    """Build a page for each alert name, and the index of all pages."""
     every = topics(plans)
     recorded = {
         recording.record: recording
@@ -163,7 +163,7 @@ def _index(every: Sequence[Topic]) -> str:
 
 
 def _says(topic: Topic) -> str:
-    """An alert in a line."""
+    """Summarize an alert in one line."""
     if topic.plain:
         return markdown.said(topic.plain.summary)
     slo = markdown.code(topic.slo.id if topic.slo else topic.name)
@@ -177,21 +177,21 @@ def _says(topic: Topic) -> str:
 
 
 def _head(sources: Sequence[str], advice: str) -> str:
-    """The line by which a page is known as ours."""
+    """Render the line that marks a page as generated."""
     named = "".join(c if c.isprintable() else "?" for c in ", ".join(sources))
     return f"<!-- {MARK.removeprefix('# ')} from {named.replace('--', '-')}. {advice}. -->"
 
 
 def _filled(template: str, **values: object) -> str:
     text = _environment().get_template(template).render(**values)
-    # Whoever reads the file back would take it for the end of a line.
+    # A reader of the file would take a carriage return for the end of a line.
     text = text.replace("\r", " ")
     return _MANY_BLANK.sub("\n\n", text).strip() + "\n"
 
 
 @cache
 def _environment() -> "Environment":
-    """The templates; what fills them takes time that other formats can save."""
+    """Load the templates. Jinja is imported here, since other output formats do not need it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see above
 
     environment = Environment(
@@ -200,7 +200,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown: `markdown` has its own rules
+        autoescape=False,  # noqa: S701 - Markdown is escaped by `markdown`
     )
     for filter_ in (markdown.prose, markdown.said, markdown.inline, markdown.code, markdown.fence):
         environment.filters[filter_.__name__] = filter_

@@ -1,4 +1,4 @@
-"""A silence that hides one alert, for a while."""
+"""Silence of one alert: the amtool commands that add and expire it."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ _SHORT = Duration.of(hours=2)
 
 
 def command(topic: Topic) -> str:
-    """The call of amtool, line by line."""
+    """Render the amtool command that adds the silence, on several lines."""
     return " \\\n  ".join(
         [
             f"amtool silence add --alertmanager.url={shlex.quote(topic.known.alertmanager_url)}",
@@ -24,14 +24,14 @@ def command(topic: Topic) -> str:
 
 
 def expire(topic: Topic) -> str:
-    """How to end it before its time, and no other silence of an alert of that name."""
+    """Render the command that expires this silence only."""
     url = f"--alertmanager.url={shlex.quote(topic.known.alertmanager_url)}"
     matchers = " ".join(_matchers(topic))
     return f"amtool silence expire {url} $(amtool silence query -q {url} {matchers})"
 
 
 def labels(topic: Topic) -> dict[str, str]:
-    """What tells this alert from all others, as far as its labels are no templates."""
+    """List the labels that identify this alert, without labels that are templates."""
     own = names.key(topic.slo) if topic.slo else {}
     service = topic.rule.labels.get(names.SERVICE, "")
     if not topic.slo and service and "{{" not in service:
@@ -40,17 +40,17 @@ def labels(topic: Topic) -> dict[str, str]:
 
 
 def length(topic: Topic) -> Duration:
-    """An hour or two for what wakes people, a working day for the rest."""
+    """Choose the length of a silence: two hours for alerts that wake people, a day for others."""
     return _SHORT if topic.kind is Kind.PAGE or topic.severity == "critical" else _LONG
 
 
 def _matchers(topic: Topic) -> list[str]:
-    """Each as a word of a shell."""
+    """Render the matchers, each quoted as a word of the shell."""
     return [shlex.quote(_matcher(name, value)) for name, value in labels(topic).items()]
 
 
 def _matcher(name: str, value: str) -> str:
-    """One that survives being read and typed: what cannot be seen is matched by a dot."""
+    """Render a matcher that can be read and typed: unprintable characters are matched by a dot."""
     seen = "".join(c if c.isprintable() or c == "\n" else "\0" for c in value)
     if "\0" not in seen:
         return f"{name}={quoted(value)}"

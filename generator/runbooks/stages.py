@@ -1,4 +1,4 @@
-"""What each stage spans, what it holds, and what it means that it is the slow one."""
+"""Texts for each stage: its extent, the stages inside it, and the meaning if it is slow."""
 
 from collections.abc import Mapping
 
@@ -45,4 +45,4 @@ WITHIN: Mapping[Stage, tuple[Stage, ...]] = {
         *_INNER,
     ),
 }
-"""The stages that a stage holds, itself first."""
+"""The stages inside a stage, the stage itself first."""

@@ -1,4 +1,4 @@
-"""Which alerts there are pages about: those that the rules of a run contain."""
+"""Alerts that get a runbook page: all alerts in the rules of a run."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from slos.schema.spec import Spec
 
 
 class Kind(StrEnum):
-    """What an alert says."""
+    """Kind of an alert; the sections of its page depend on it."""
 
     PAGE = "page"
     TICKET = "ticket"
@@ -34,16 +34,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """An alert as its page is about it.
+    """An alert with all that its page is made of.
 
     Attributes:
-        rule: as Prometheus evaluates it.
-        firing: as its spec says it.
-        sources: the spec files it comes from.
-        slo: whose alert it is, unless it is a plain one.
-        burn: where it is about a burning budget.
-        threshold: where it is about a share of errors.
-        plain: where it belongs to no SLO.
+        rule: the rule that Prometheus evaluates.
+        meta: name, labels, annotations and timing from the spec.
+        sources: the spec files that it comes from.
+        slo: its SLO; None for a standalone alert.
+        burn: the burn rate alert, if it is one.
+        threshold: the error ratio alert, if it is one.
+        standalone: the standalone alert, if it is one.
     """
 
     kind: Kind
@@ -58,32 +58,32 @@ class Topic:
 
     @property
     def name(self) -> str:
-        """The name of the alert."""
+        """Name of the alert."""
         return self.firing.name
 
     @property
     def file(self) -> str:
-        """The name of its page."""
+        """File name of its page."""
         return names.page_file(self.name)
 
     @property
     def severity(self) -> str:
-        """As routes know it."""
+        """Severity label; empty if it has none."""
         return self.rule.labels.get(names.SEVERITY, "")
 
     @property
     def known(self) -> ServiceRunbook:
-        """What is known of the service."""
+        """Runbook of the service."""
         return self.spec.runbook or ServiceRunbook()
 
     @property
     def conditions(self) -> tuple[BurnCondition, ...]:
-        """Of a burning budget, the quick one first."""
+        """Conditions of a burn rate alert, the quick one first."""
         return self.burn.conditions if self.burn else ()
 
 
 def topics(plans: Iterable[Plan]) -> list[Topic]:
-    """Every alert of a run, in the order of their pages."""
+    """List every alert of a run, in the order of their pages."""
     found = [
         topic
         for plan in plans
@@ -95,13 +95,13 @@ def topics(plans: Iterable[Plan]) -> list[Topic]:
 
 
 def related(topic: Topic, every: Sequence[Topic]) -> list[Topic]:
-    """The other alerts of the same SLO."""
+    """Find the other alerts of the same SLO."""
     found = [each for each in every if topic.slo and each.slo == topic.slo and each is not topic]
     return sorted(found, key=lambda each: each.name)
 
 
 def _of_part(part: Part, spec: Spec, sources: tuple[str, ...]) -> Iterator[Topic]:
-    """Alerts may have been switched off for this run."""
+    """List the alerts of one spec. Alerts that this run leaves out have no rule and no page."""
     built = {
         rule.alert
         for group in part.groups

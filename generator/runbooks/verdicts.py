@@ -1,4 +1,4 @@
-"""What each verdict of a probe run says, and where to look; the prober's own reasons in code."""
+"""Texts for each verdict of a probe run, with the reasons of the prober as code."""
 
 from collections.abc import Mapping
 

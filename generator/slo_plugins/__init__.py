@@ -1,7 +1,7 @@
-"""SLO plugins: Python stand-ins for Sloth's, under the same ids; the folder is the registry.
+"""Registry of SLO plugins: Python versions of Sloth's plugins, under the same ids.
 
-A plugin is a model of its configuration with a method that changes an SLO's rules. Keys that
-Sloth does not know are passed over and case does not matter, as in Sloth.
+A plugin is a model of its configuration with a method that changes an SLO's rules. Unknown keys
+are ignored and case does not matter, as in Sloth.
 """
 
 import importlib
@@ -15,11 +15,11 @@ from generator.sloth.model import SlothRules, SlothSLO
 
 
 class PluginError(Exception):
-    """The plugin cannot work on this SLO; the text says why."""
+    """Plugin cannot process this SLO; the text gives the reason."""
 
 
 class PluginConfig(BaseModel):
-    """A mapping in a plugin's configuration."""
+    """Mapping in a plugin's configuration."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
 
@@ -34,22 +34,22 @@ class PluginConfig(BaseModel):
 
 
 class SloPlugin(PluginConfig):
-    """A plugin with its configuration; a subclass in this folder is all there is to add one."""
+    """Plugin with its configuration; a subclass in this folder is registered by its `ID`."""
 
     ID: ClassVar[str]
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:
-        """The rules as the plugin leaves them.
+        """Change the rules of an SLO.
 
         Raises:
-            PluginError: when it cannot work on this SLO.
+            SloPluginError: when the plugin cannot process this SLO.
         """
         raise NotImplementedError
 
 
 @cache
 def slo_plugins() -> dict[str, type[SloPlugin]]:
-    """Every plugin in this folder by its id, sorted."""
+    """Plugins in this folder by id, sorted."""
     for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
         importlib.import_module(module.name)
     return {kind.ID: kind for kind in sorted(SloPlugin.__subclasses__(), key=lambda k: k.ID)}

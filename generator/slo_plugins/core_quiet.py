@@ -1,4 +1,4 @@
-"""Sloth's plugins that make no rules. Specs are checked on reading here, so nothing is left."""
+"""Sloth's plugins that make no rules; specs are validated when they are read."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from generator.sloth.model import SlothRules, SlothSLO
 
 
 class Validate(SloPlugin):
-    """Sloth's checks of a spec."""
+    """Plugin of Sloth's validation of a spec; it changes nothing here."""
 
     ID: ClassVar = "sloth.dev/core/validate/v1"
 
@@ -16,7 +16,7 @@ class Validate(SloPlugin):
 
 
 class Noop(SloPlugin):
-    """Nothing."""
+    """Plugin that does nothing."""
 
     ID: ClassVar = "sloth.dev/core/noop/v1"
 
@@ -25,7 +25,7 @@ class Noop(SloPlugin):
 
 
 class Debug(SloPlugin):
-    """Writes to Sloth's debug log only."""
+    """Plugin of Sloth's debug log; it changes nothing."""
 
     ID: ClassVar = "sloth.dev/core/debug/v1"
 

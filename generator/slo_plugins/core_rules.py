@@ -1,4 +1,4 @@
-"""Sloth's three rule generators; each replaces the rules of its group, never name or interval."""
+"""Sloth's three rule plugins; each replaces the rules of its group, not its name or interval."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -11,7 +11,7 @@ from generator.sloth.model import SlothRules, SlothSLO
 
 
 class SliRules(SloPlugin):
-    """The SLI recordings; `disableOptimized` reads the period from raw series as well."""
+    """Plugin of the SLI rules; `disableOptimized` reads the period from raw series as well."""
 
     ID: ClassVar = "sloth.dev/core/sli_rules/v1"
 
@@ -28,7 +28,7 @@ class SliRules(SloPlugin):
 
 
 class MetadataRules(SloPlugin):
-    """The metadata recordings."""
+    """Plugin of the metadata rules."""
 
     ID: ClassVar = "sloth.dev/core/metadata_rules/v1"
 
@@ -37,7 +37,7 @@ class MetadataRules(SloPlugin):
 
 
 class AlertRules(SloPlugin):
-    """The burn-rate alerts."""
+    """Plugin of the burn-rate alerts."""
 
     ID: ClassVar = "sloth.dev/core/alert_rules/v1"
 

@@ -1,4 +1,4 @@
-"""Error ratios weighed by how the traffic of a window compares with the period's."""
+"""Plugin of denominator-corrected rules: error ratios weighed by the traffic of the window."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -15,7 +15,7 @@ from slos.schema.units import Duration
 
 
 class DenominatorCorrectedRules(SloPlugin):
-    """Replaces the SLI recordings and adds the corrections they use to the metadata."""
+    """Plugin that replaces the SLI rules and adds the corrections they use to the metadata."""
 
     ID: ClassVar = "sloth.dev/contrib/denominator_corrected_rules/v1"
 

@@ -1,4 +1,4 @@
-"""An alert for an error budget that is used up."""
+"""Plugin of an alert for an exhausted error budget."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -17,7 +17,7 @@ _FIVE_MINUTES = Duration.of(minutes=5)
 
 
 class ErrorBudgetExhaustedAlert(SloPlugin):
-    """One more alert, with the labels and annotations of its configuration only."""
+    """Plugin that adds an alert with only the labels and annotations of its configuration."""
 
     ID: ClassVar = "sloth.dev/contrib/error_budget_exhausted_alert/v1"
 

@@ -1,4 +1,4 @@
-"""More labels on `sloth_slo_info`, or on another metadata recording."""
+"""Plugin of labels on `sloth_slo_info` or on another metadata recording."""
 
 from dataclasses import replace
 from typing import Annotated, ClassVar
@@ -13,7 +13,7 @@ from slos.schema.wire import LabelName
 
 
 class InfoLabels(SloPlugin):
-    """Labels on the first metadata recording of a name; they win over all others."""
+    """Plugin that adds labels to the first metadata recording of a name; they win over others."""
 
     ID: ClassVar = "sloth.dev/contrib/info_labels/v1"
 

@@ -1,4 +1,4 @@
-"""Recordings without the user's labels, so that a changed label breaks no history."""
+"""Plugin that removes the user's labels from recordings, so that a label change keeps history."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -11,7 +11,7 @@ from generator.model import RecordingRule, Rule, RuleGroup
 from generator.slo_plugins import SloPlugin
 from generator.sloth.model import SlothRules, SlothSLO
 
-# In Sloth these have one label map in memory, so naming some of them spares none.
+# In Sloth these share one label map, so skipping only some of them has no effect.
 _ALIKE = {
     names.OBJECTIVE,
     names.ERROR_BUDGET,
@@ -23,7 +23,7 @@ _ALIKE = {
 
 
 class RemoveLabels(SloPlugin):
-    """Takes away all labels but the ids, the window and those to be preserved."""
+    """Plugin that removes all labels but the identity, the window and preserved ones."""
 
     ID: ClassVar = "sloth.dev/contrib/remove_labels/v1"
 

@@ -1,4 +1,4 @@
-"""How often each group of rules is evaluated."""
+"""Plugin of the evaluation intervals of the rule groups."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -11,7 +11,7 @@ from slos.schema.wire import DurationField
 
 
 class Intervals(PluginConfig):
-    """One interval for all groups, and one for each that differs."""
+    """Intervals: a default, and one for each group that differs."""
 
     default: DurationField
     sli_error: DurationField | None = Field(alias="sliError", default=None)
@@ -20,7 +20,7 @@ class Intervals(PluginConfig):
 
 
 class RuleIntervals(SloPlugin):
-    """Sets the `interval` of the three groups."""
+    """Plugin that sets the `interval` of the three groups."""
 
     ID: ClassVar = "sloth.dev/contrib/rule_intervals/v1"
 

@@ -1,1 +1,1 @@
-"""What the sloth profile is made of: Sloth's own arithmetic and texts, to the character."""
+"""Parts of the sloth profile: Sloth's arithmetic and texts, character by character."""

@@ -1,4 +1,4 @@
-"""Sloth's plugin chain: which plugins run for an SLO, in which order, and what they make."""
+"""Sloth's plugin chain: it selects, orders and runs the plugins of an SLO."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _DEFAULTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """One use of a plugin, and where it was written; None for the command line."""
+    """Use of a plugin and its position in the spec; None for the command line."""
 
     use: PluginUse
     path: Location | None = None
@@ -30,11 +30,11 @@ class _Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The plugins of one SLO.
+    """Plugin chain of one SLO.
 
     Attributes:
         located: the spec.
-        index: which of its SLOs.
+        index: index of the SLO in the spec.
         command_line: plugins of the run.
     """
 
@@ -43,7 +43,7 @@ class Chain:
     command_line: Sequence[PluginUse]
 
     def run(self, slo: SlothSLO) -> tuple[SlothRules, list[Problem]]:
-        """The rules of an SLO after every plugin, and what stands in the way."""
+        """Run the plugins in order; return the rules and the problems."""
         rules, problems = SlothRules.none_yet(slo), []
         links = self._links()
         if not links:

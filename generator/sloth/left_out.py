@@ -1,4 +1,4 @@
-"""What our specs can say and Sloth has no key for."""
+"""Keys of our specs that Sloth does not support."""
 
 from slos.schema.spec import SloSpec, Spec
 
@@ -6,7 +6,7 @@ _OURS = ("for", "keep_firing_for", "min_events", "runbook")
 
 
 def left_out(spec: Spec, slo: SloSpec) -> list[str]:
-    """The keys of an SLO that Sloth's rules have no place for, as they were written."""
+    """Keys of an SLO that Sloth's rules do not support, as they were written."""
     alerting, left = slo.alerting, []
     for name, alert in (
         ("page_alert", alerting.page_alert),
@@ -26,13 +26,13 @@ def left_out(spec: Spec, slo: SloSpec) -> list[str]:
 
 
 def beside_slos(spec: Spec) -> list[str]:
-    """The keys of a spec that watch something Sloth knows nothing of."""
+    """Keys of a spec outside its SLOs that Sloth does not support."""
     keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about", "runbook")
     return [key for key in keys if getattr(spec, key)]
 
 
 def for_command_line(spec: Spec, slo: SloSpec) -> list[str]:
-    """The keys that Sloth takes for all SLOs of a run at once, and what to call it with."""
+    """Keys that Sloth has as options of a run, each with the option."""
     period, left = slo.period or spec.period, []
     if period:
         left.append(f"period (call Sloth with --default-slo-period {period})")

@@ -1,4 +1,4 @@
-"""An SLO as Sloth sees it: floats, plain queries, and rules in three groups."""
+"""Model of Sloth: an SLO with floats and raw queries, and its rules in three groups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _MS_AN_HOUR = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class SlothAlert:
-    """A burn-rate alert with Sloth's defaults merged in."""
+    """Burn-rate alert with Sloth's defaults merged in."""
 
     severity: Severity
     name: str
@@ -24,14 +24,14 @@ class SlothAlert:
 
 @dataclass(frozen=True, slots=True)
 class SlothSLO:
-    """A promise with everything decided, as the sloth profile has it.
+    """Resolved SLO of the sloth profile.
 
     Attributes:
         objective: in percent, a float as in Sloth.
-        labels: the user's, on recorded series.
-        alerts: page first; those that are not disabled.
-        mode: how Sloth's label `sloth_mode` names the way it was built.
-        dialect: what the spec was written in, for the label `sloth_spec`.
+        labels: the user's labels, on recorded series.
+        alerts: the alerts that are not disabled, page first.
+        mode: value of Sloth's label `sloth_mode`.
+        dialect: dialect of the spec, for the label `sloth_spec`.
     """
 
     service: str
@@ -52,32 +52,32 @@ class SlothSLO:
 
     @property
     def identity(self) -> dict[str, str]:
-        """The labels that tell this SLO from every other."""
+        """Labels that identify the SLO."""
         return {names.ID: self.id, names.SERVICE: self.service, names.SLO_NAME: self.name}
 
     @property
     def lengths(self) -> list[Duration]:
-        """The alert windows, each once, shortest first."""
+        """Alert windows without duplicates, shortest first."""
         windows = (*self.windows.page, *self.windows.ticket)
         return sorted({w.short for w in windows} | {w.long for w in windows})
 
     @property
     def shortest(self) -> Duration:
-        """The window that Sloth takes for "now": the page's quick short one."""
+        """Window of Sloth's current burn rate: the short window of the page's quick condition."""
         return self.windows.page[0].short
 
     def series(self, metric: str) -> str:
-        """The series of a recorded metric that belong to this SLO, whatever users relabel."""
+        """Selector of the series of a recorded metric that belong to the SLO, by its identity."""
         return metric + matchers(self.identity)
 
     def error_ratio(self, window: Duration) -> str:
-        """The recorded error ratio over a window."""
+        """Selector of the recorded error ratio over a window."""
         return self.series(names.error_ratio(window))
 
 
 @dataclass(frozen=True, slots=True)
 class SlothRules:
-    """The rules of one SLO while plugins work on them."""
+    """Rules of one SLO, which plugins change."""
 
     sli: RuleGroup
     meta: RuleGroup
@@ -85,7 +85,7 @@ class SlothRules:
 
     @classmethod
     def none_yet(cls, slo: SlothSLO) -> "SlothRules":
-        """Three empty groups under Sloth's names."""
+        """Create three empty groups with Sloth's names."""
         return cls(
             RuleGroup(f"sloth-slo-sli-recordings-{slo.id}", None, ()),
             RuleGroup(f"sloth-slo-meta-recordings-{slo.id}", None, ()),
@@ -94,22 +94,22 @@ class SlothRules:
 
     @property
     def groups(self) -> tuple[RuleGroup, ...]:
-        """In file order; an empty group is left out."""
+        """Groups in file order, without empty ones."""
         return tuple(group for group in (self.sli, self.meta, self.alerts) if group.rules)
 
 
 def matchers(labels: Mapping[str, str]) -> str:
-    """`{a="1", b="2"}`, sorted by name, values as Go quotes them."""
+    """Label matchers such as `{a="1", b="2"}`, sorted by name, with values quoted as in Go."""
     each = (f"{name}={go_format.quoted(labels[name])}" for name in sorted(labels))
     return "{" + ", ".join(each) + "}"
 
 
 def hours(length: Duration) -> float:
-    """Go's `Duration.Hours()`."""
+    """Hours of a duration, as Go's `Duration.Hours()`."""
     whole, rest = divmod(length.ms, _MS_AN_HOUR)
     return float(whole) + float(rest * 1_000_000) / (60 * 60 * 1e9)
 
 
 def burn_factor(window: Window, period: Duration) -> float:
-    """Percent of the budget, times period, over the long window, in Sloth's order."""
+    """Burn-rate factor: percent x period / long window, in Sloth's order of operations."""
     return float(window.percent) * hours(period) / 100 / hours(window.long)

@@ -1,4 +1,4 @@
-"""From specs as written to SLOs as Sloth has them: its precedence, its floats, its defaults."""
+"""Resolver of the sloth profile: specs to SLOs with Sloth's precedence, floats and defaults."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _WHO = "{{$labels.sloth_service}} {{$labels.sloth_slo}}"
 def resolve(
     located: LocatedSpec, spec: SloSpec, index: int, defaults: Defaults
 ) -> tuple[SlothSLO | None, list[Problem]]:
-    """Decide everything about one SLO of a spec."""
+    """Resolve one SLO of a spec; None and the problems where it cannot be resolved."""
     resolving = _Resolving(located, spec, index, defaults)
     windows = resolving.windows()
     if windows is None:
@@ -51,7 +51,7 @@ def resolve(
 
 @dataclass(frozen=True, slots=True)
 class _Resolving:
-    """One SLO on its way."""
+    """Resolver of one SLO."""
 
     located: LocatedSpec
     spec: SloSpec

@@ -1,6 +1,6 @@
-"""Labels and annotations that were not written as text, in the texts that Sloth makes of them.
+"""Conversion of unquoted labels and annotations to the strings that Sloth reads.
 
-Sloth reads YAML by yaml.v2 and passes it on as JSON, fractions as 32-bit numbers.
+Sloth reads YAML by yaml.v2 and converts it to JSON, fractions as 32-bit numbers.
 """
 
 import re
@@ -37,7 +37,7 @@ _FRACTION = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+
 def as_sloth_reads(
     located: LocatedSpec, path: Location, texts: Mapping[str, str]
 ) -> dict[str, str]:
-    """The texts of a mapping, keys too: `1.10` reads `1.1`, `on` reads `true`."""
+    """Convert the keys and values of a mapping: `1.10` becomes `1.1`, `on` becomes `true`."""
     written = {key: value for key, value in _written(located, path) if key}
     return {
         scalar(key) if key in written else key: scalar(plain) if plain is not None else text
@@ -47,7 +47,7 @@ def as_sloth_reads(
 
 
 def scalar(written: str) -> str:
-    """What Sloth makes of a plain scalar."""
+    """Convert a plain scalar of YAML to the string that Sloth reads."""
     if written in _WORDS:
         return _WORDS[written]
     if written[:1] not in _STARTS_A_NUMBER:

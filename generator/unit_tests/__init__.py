@@ -1,5 +1,6 @@
-"""Unit tests for promtool, written from the SLO's arithmetic and never from promtool's output.
+"""Unit tests for promtool, computed from the arithmetic of the SLO.
 
-What an alert should do is computed from its windows, thresholds and timing; the rules are not
-looked at. So a mistake in a rule, or in a rule file edited by hand, is a test that fails.
+The expected behaviour of an alert follows from its windows, thresholds and timing, and never from
+promtool's output. The rules are not read, so a mistake in a rule, or in a rule file edited by
+hand, makes a test fail.
 """

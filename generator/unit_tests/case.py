@@ -1,4 +1,4 @@
-"""What a promtool test file says, and how it is written."""
+"""Model of a promtool test file, and its text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from itertools import groupby
 from generator import text
 from slos.schema.units import Duration, plain
 
-# Numbers in series: far finer than anything a test tells apart.
+# Decimal places of numbers in series: far finer than any difference that a test checks.
 _DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One input series; None is a missed scrape.
+    """An input series; None is a missed scrape.
 
     Attributes:
         name: metric and labels.
         values: one for each interval, from time 0.
-        ends: it is not missed but gone, which Prometheus marks at once.
+        ends: True if the series goes stale at missing values, which Prometheus marks at once.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Rising:
-    """A counter that starts at 0 and rises by the same every interval."""
+    """A counter that starts at 0 and rises by the same amount in every interval."""
 
     name: str
     by: Decimal
@@ -38,7 +38,7 @@ class Rising:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An alert that fires, with all it says."""
+    """An expected alert with its labels and annotations (`exp_alerts` of promtool)."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -46,7 +46,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class AlertCheck:
-    """What fires under a name at a time; nothing when `fires` is empty."""
+    """Check of the alerts that fire under a name at a time; none if `expected_alerts` is empty."""
 
     at: Duration
     alert: str
@@ -55,7 +55,7 @@ class AlertCheck:
 
 @dataclass(frozen=True, slots=True)
 class ValueCheck:
-    """What an expression gives at a time: labels as PromQL text, and values."""
+    """Check of the value of an expression at a time: labels as PromQL text, and values."""
 
     at: Duration
     expr: str
@@ -64,11 +64,11 @@ class ValueCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One course of events, and what the rules must make of it.
+    """A test case: input series and the checks of the rules that read them.
 
     Attributes:
-        scrape: the distance of the values of its series.
-        step: how often rules are evaluated.
+        scrape: the interval of the values of its series.
+        step: the evaluation interval of the rules.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Case:
 def lines(
     rule_file: str, groups: Sequence[str], step: Duration, cases: Sequence[Case]
 ) -> Iterator[str]:
-    """A test file; all its cases share the step, as promtool has it."""
+    """Render a test file; all its cases share the evaluation interval, as promtool requires."""
     yield "rule_files:"
     yield f"  - {text.name(rule_file)}"
     yield f"evaluation_interval: {step}"

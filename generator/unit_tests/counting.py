@@ -1,4 +1,4 @@
-"""A test of what is counted: from raw series of known rates to the tiers."""
+"""Test cases of the counting tiers: raw series of known rates, and the counts of both tiers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,7 +14,7 @@ from slos.schema.units import Duration
 
 
 def cases(slo: SLO) -> Iterator[Case]:
-    """The tests, unless the queries do more than is understood, or their groups are not known."""
+    """Build the cases; none if the queries are not understood or their groups are not known."""
     series = list(made_up.series(slo))
     counted = _counted(slo, series)
     if not counted:
@@ -30,7 +30,7 @@ def cases(slo: SLO) -> Iterator[Case]:
         if rest:
             case = _case(slo, name, fewer, list(_checks(slo, rest)))
             yield case
-            # No other SLO, whose total could stand in for the one there is.
+            # Without the other SLO, whose total could replace the missing one.
             own = tuple(each for each in case.series if each not in _beside(slo))
             yield replace(case, name=f"{name}, and no other SLO", series=own)
     for name, scaled in made_up.around_threshold(slo, series):
@@ -40,7 +40,7 @@ def cases(slo: SLO) -> Iterator[Case]:
 
 
 def _counted(slo: SLO, series: Sequence[Steady]) -> Counted | None:
-    """Total and errors, as the queries see them, where there are any of the right groups."""
+    """Count total and errors as the queries do; None without series of the right groups."""
     found = _evaluated(slo, series)
     if not found or not found[0]:
         return None
@@ -65,7 +65,7 @@ def _at(slo: SLO) -> Duration:
 def _checks(slo: SLO, counted: Counted) -> Iterator[ValueCheck]:
     steps = [slo.steps.fine, slo.steps.coarse]
     if tiers.counts_increments(slo) and slo.steps.coarse.ms % slo.steps.scrape.ms:
-        steps.pop()  # a scrape too many in one coarse step is one too few in another
+        steps.pop()  # coarse steps differ by a scrape, so their counts are not constant
     for tier in steps:
         yield from tier_values.checks(slo, counted, tier, tier_values.of_step(slo, tier), _at(slo))
 
@@ -84,7 +84,7 @@ def _beside(slo: SLO) -> tuple[Series, ...]:
 
 
 def _complete(slo: SLO, errors: Vector, total: Vector) -> Vector:
-    """No errors where there is a total and no error series yet, if the SLI says so."""
+    """Add zero errors for each total without errors, if the SLI allows missing error series."""
     zero = dict.fromkeys(total, Decimal(0)) if slo.signal.errors_may_be_absent else {}
     return {**zero, **errors}
 

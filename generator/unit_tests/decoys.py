@@ -1,7 +1,7 @@
-"""Decoys: series that a query leaves out by one label only, and that would change its value much.
+"""Decoys: series that differ from an example in one label, so that a query must leave them out.
 
-Each differs from a series of the example in one label that a matcher asks for. With the matcher as
-it should be, no decoy is ever read; without it, or with another, the value is another.
+Each differs in a label that a matcher asks for. A correct matcher never selects a decoy. Without
+the matcher, or with another one, the value of the query is very different.
 """
 
 import re
@@ -18,17 +18,17 @@ from slos.schema.units import Duration
 
 Labels = Mapping[str, str]
 
-# More than any example, for sums and maxima; and as little as there can be, for minima.
+# Above any example, for sums and maxima, and below any example, for minima.
 _MUCH, _LITTLE = Decimal(1_000_000_000), Decimal(-1)
 _OTHERS = ("other", "another")
-# No label of a thing but a border of a bucket; any other is no number.
+# The label of a bucket's bound; another value would not be a number.
 _BORDER, _INFINITE = "le", "+Inf"
 
 
 def of_query(
     query: str, examples: Sequence[ExampleSeries], scrape: Duration, samples: int
 ) -> tuple[Series | Rising, ...]:
-    """The decoys of all matchers of a query, for as long as its test lasts."""
+    """Build the decoys of all matchers of a query, with as many samples as its test has."""
     selectors = selectors_of(query)
     found: dict[str, Series | Rising] = {}
     for selector in selectors:
@@ -42,14 +42,14 @@ def of_query(
 
 
 def takes(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
-    """Whether a selector selects a series."""
+    """Check whether a selector selects a series."""
     return selector.name == metric and all(
         matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers
     )
 
 
 def matches(matcher: ast.Matcher, value: str) -> bool:
-    """Whether a matcher takes a value."""
+    """Check whether a matcher matches a value."""
     match str(matcher.op).removeprefix("MatchOp."):
         case "Equal":
             return value == matcher.value
@@ -61,7 +61,7 @@ def matches(matcher: ast.Matcher, value: str) -> bool:
 
 
 def taken_by(pattern: str) -> str:
-    """A text that a simple regular expression takes; a character that is any is a zero."""
+    """Find a text that a simple regular expression matches; any character becomes a zero."""
     return re.sub(
         r"\\(.)|\[(.)[^]]*\][*+?]?|\.[*+?]?",
         lambda found: found.group(1) or found.group(2) or "0",
@@ -72,9 +72,9 @@ def taken_by(pattern: str) -> str:
 def _first(
     selector: ast.VectorSelector, examples: Sequence[ExampleSeries]
 ) -> Iterator[ExampleSeries]:
-    """One of what a selector selects, and of a histogram each bucket.
+    """Choose one of the examples that a selector selects, and every bucket of a histogram.
 
-    As many as there are would be as many again for who counts them.
+    Decoys of all examples would add as many series again to queries that count series.
     """
     found = [each for each in examples if takes(selector, *read(each.series))]
     borders = [each for each in found if _BORDER in read(each.series)[1]]
@@ -84,11 +84,11 @@ def _first(
 def _course(
     name: str, example: ExampleSeries, scrape: Duration, samples: int, *, large: bool
 ) -> Iterator[Series | Rising]:
-    """Much or little of a gauge; much of a counter, of which no minimum is taken."""
+    """Build a decoy: a large or small gauge, or a large counter, whose minimum no query takes."""
     if example.rate is None and example.rises is None:
         yield Series(name, [_MUCH if large else _LITTLE] * (samples + 1))
     elif large:
-        # Of a histogram, all is in the last bucket: quantiles are others then.
+        # All observations of a histogram are in the last bucket, which changes the quantiles.
         lower = read(example.series)[1].get(_BORDER, _INFINITE) != _INFINITE
         yield Rising(name, Decimal(0) if lower else _MUCH * scrape.seconds, samples)
 
@@ -102,7 +102,7 @@ def _decoys(selector: ast.VectorSelector, example: ExampleSeries) -> Iterator[tu
 
 
 def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
-    """Values that a matcher does not take, for much and for little."""
+    """List values that a matcher rejects, for a large and for a small decoy."""
     if "Not" in str(matcher.op):
         exact = "NotEqual" in str(matcher.op)
         yield (matcher.value if exact else taken_by(matcher.value.split("|")[0])), True
@@ -113,7 +113,7 @@ def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
 
 
 def selectors_of(query: str) -> list[ast.VectorSelector]:
-    """Every series selector of a query or a template."""
+    """List every series selector of a query or a template."""
     return list(_selectors(query))
 
 
@@ -124,7 +124,7 @@ def _selectors(query: str) -> Iterator[ast.VectorSelector]:
 
 
 def read(series: str) -> tuple[str, dict[str, str]]:
-    """Metric and labels of an example's series."""
+    """Parse metric and labels of an example's series."""
     node = promql.parse(series)
     if not isinstance(node, ast.VectorSelector):
         raise TypeError(f"{series} was read as one series before")

@@ -1,4 +1,4 @@
-"""An alert that fires, with all that it says."""
+"""Checks that an alert fires, with its labels and annotations."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,23 +17,23 @@ def fires(
     series: Mapping[str, str],
     value: Decimal,
 ) -> AlertCheck | ValueCheck:
-    """The check that it does.
+    """Expect an alert to fire with its labels and annotations.
 
     Args:
-        firing: the alert.
-        at: when.
-        labels: those of the alert.
-        series: those of the result of its expression, which templates read.
-        value: that result.
+        meta: the alert.
+        eval_time: the evaluation time.
+        labels: labels of the alert.
+        result_labels: labels of the result of its expression, which templates read.
+        value: the result of its expression.
     """
     texts = templates.expanded(firing.annotations, series, value)
     if texts is not None:
         return AlertCheck(at, firing.name, (Expected(labels, texts),))
-    # A text of the user's own that only Prometheus can fill in.
+    # A text of the user with a template that only Prometheus can expand.
     return just_fires(firing, at)
 
 
 def just_fires(firing: Firing, at: Duration) -> ValueCheck:
-    """The check that it does, whatever it says."""
+    """Expect an alert to fire, with any labels and annotations."""
     own = label_set({"alertname": firing.name, "alertstate": "firing"})
     return ValueCheck(at, f"count(ALERTS{own})", (("{}", Decimal(1)),))

@@ -1,4 +1,4 @@
-"""The counted tiers as series of a test."""
+"""Input series of the counting tiers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -15,7 +15,7 @@ _TIERS = (names.total, names.errors)
 
 
 def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
-    """Both tiers, of one group where the SLO has groups: what is true of one is of all."""
+    """Build the series of both tiers, for a single group if the SLO has groups."""
     labels = {**names.identity(slo), **groups(slo)}
     errors = [share * run.events for share in run.shares]
     totals = [run.events] * len(errors)
@@ -28,17 +28,17 @@ def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
 
 
 def metrics(slo: SLO) -> list[str]:
-    """The names of both tiers."""
+    """List the metric names of both tiers."""
     return [name(step) for step in (slo.steps.fine, slo.steps.coarse) for name in _TIERS]
 
 
 def of_another(slo: SLO, metrics: Iterable[str], samples: int) -> Iterator[Series]:
-    """The same metrics of an SLO that is nothing but trouble, which no rule may look at."""
+    """Build the same metrics of another SLO with many errors, which no rule may read."""
     labels = {**names.identity(slo), **groups(slo), names.ID: _ANOTHER}
     for metric in metrics:
         yield Series(names.series(metric, labels), [_MUCH] * samples)
 
 
 def groups(slo: SLO) -> Mapping[str, str]:
-    """One value for each label that splits the SLO."""
+    """Build a value for each label that splits the SLO."""
     return dict.fromkeys(slo.signal.by, _GROUP)

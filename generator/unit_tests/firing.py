@@ -1,4 +1,4 @@
-"""When an alert fires on a course, by the definition of its windows and its timing."""
+"""Times at which an alert fires on a course, by the definition of its windows and its timing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from generator.model import SLO, BurnAlert, Firing, ThresholdAlert
 from generator.unit_tests.course import Course
 from slos.schema.units import Duration
 
-# Sums of floating-point numbers are off in the last digits: a ratio this near to its threshold
-# may fall on either side.
+# Sums of floating-point numbers are wrong in the last digits. A ratio this close to its threshold
+# may be on either side of it.
 _TOO_NEAR = Decimal("1e-6")
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Both windows above a limit; a plain threshold has one window twice.
+    """Condition of an alert: both windows above a limit. An error ratio alert has one window twice.
 
     Attributes:
-        guard: events below which it stays silent, counted in the long window.
+        guard: minimum number of events in the long window; None for no minimum.
     """
 
     limit: Decimal
@@ -27,7 +27,7 @@ class Condition:
     guard: int | None
 
     def holds(self, course: Course, step: int) -> bool:
-        """Whether it is true at a step."""
+        """Check whether the condition is true at a step."""
         enough = self.guard is None or course.counted(self.long, step) >= self.guard - Decimal(
             "0.5"
         )
@@ -36,13 +36,13 @@ class Condition:
         )
 
     def is_near(self, course: Course, step: int) -> bool:
-        """Whether rounding could decide it at a step."""
+        """Check whether rounding could decide the condition at a step."""
         ratios = (course.ratio(window, step) for window in (self.short, self.long))
         return any(abs(ratio - self.limit) <= _TOO_NEAR * self.limit for ratio in ratios)
 
 
 def conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:
-    """What fires an alert, any of these."""
+    """List the conditions of an alert; any of them fires it."""
     guard = alert.firing.min_events
     if isinstance(alert, ThresholdAlert):
         return [Condition(alert.above, alert.over, alert.over, guard)]
@@ -53,13 +53,13 @@ def conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Condition]:
 
 
 def value(any_of: Sequence[Condition], course: Course, step: int) -> Decimal:
-    """The share of errors that a firing alert shows: that of the first condition's short window."""
+    """Find the ratio that a firing alert shows: the short window of the first true condition."""
     held = next(condition for condition in any_of if condition.holds(course, step))
     return course.ratio(held.short, step)
 
 
 def timeline(firing: Firing, course: Course, holds: Callable[[int], bool]) -> list[bool]:
-    """Whether the alert fires at each step: pending for `for`, kept for `keep_firing_for`."""
+    """Compute for each step whether the alert fires, with `for` and `keep_firing_for`."""
     wait, keep = _ms(firing.for_), _ms(firing.keep_firing_for)
     fires: list[bool] = []
     since: int | None = None

@@ -1,7 +1,7 @@
-"""Guards of a plain alert's query: what else must hold, such as enough traffic to judge.
+"""Test cases of guards: conditions beside the main one in a query, such as enough traffic.
 
-A guard is a comparison with a number on the right of an `and`. Where series that go their own way
-decide it, they are made to miss it by little, and to reach it by little.
+A guard is a comparison with a number on the right side of an `and`. Where series with values of
+their own decide it, they are scaled to miss it narrowly and to meet it narrowly.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,12 @@ _EXACT = Decimal("1e-6")
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A way to meet a guard, or to miss it.
+    """Examples that meet a guard or miss it.
 
     Attributes:
-        shown: what is the case.
-        examples: the series with which it is.
-        holds: whether the guard is met.
+        title: the title of the case.
+        examples: the example series.
+        is_met: True if the guard is met.
     """
 
     shown: str
@@ -39,13 +39,13 @@ class Guarded:
 def of_query(
     query: str, examples: Sequence[ExampleSeries], value: Decimal, scrape: Duration
 ) -> Iterator[Guarded]:
-    """Both ways for each guard that the examples' own series decide.
+    """List both cases for each guard that series with values of their own decide.
 
     Args:
-        query: of the alert.
-        examples: its series.
-        value: that the query has while it fires.
-        scrape: the distance of samples.
+        query: the query of the alert.
+        examples: its example series.
+        value: the value of the query while the alert fires.
+        scrape: the interval of samples.
     """
     for guard in _guards(promql.parse_template(query)):
         limit, side = _number(guard.rhs), _COMPARISONS[str(guard.op)]
@@ -60,7 +60,7 @@ def of_query(
 
 
 def _guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
-    """The comparisons with a number that a query's own `and`s ask for."""
+    """Find the comparisons with a number to the right of the query's own `and`s."""
     if isinstance(node, ast.ParenExpr):
         yield from _guards(node.expr)
     elif isinstance(node, ast.BinaryExpr) and str(node.op) == "and":
@@ -87,7 +87,10 @@ def _reaching(
     scrape: Duration,
     target: Decimal,
 ) -> list[ExampleSeries] | None:
-    """The examples with their own ways scaled such that an expression has a value, if they can."""
+    """Scale the series with values of their own until an expression has a value.
+
+    Returns None if no factor gives that value.
+    """
 
     def scaled(factor: Decimal) -> list[ExampleSeries]:
         return [
@@ -118,7 +121,7 @@ def _reaching(
 def _fewer(
     guard: ast.BinaryExpr, examples: Sequence[ExampleSeries], value: Decimal, scrape: Duration
 ) -> Iterator[list[ExampleSeries]]:
-    """The examples without one that stands still, where that is one too few."""
+    """Drop one constant series from the examples, if the guard is not met without it."""
     for left_out in examples:
         if left_out.is_ is not None and _is_read(guard.lhs, left_out):
             rest = [each for each in examples if each is not left_out]
@@ -140,7 +143,7 @@ def _is_read(node: ast.Expr, each: ExampleSeries) -> bool:
 
 
 def _steady(each: ExampleSeries, value: Decimal) -> Steady:
-    """What it is while the value stands: a rate, or the value of a gauge."""
+    """Build the series of an example at a constant value: a rate, or the value of a gauge."""
     metric, labels = decoys.read(each.series)
     if each.while_ or each.ago is not None or each.climbs is not None:
         raise NotKnownError(each.series)

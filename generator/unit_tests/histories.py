@@ -1,7 +1,7 @@
-"""Counters that do not rise steadily: bursts between two steps, restarts, missed scrapes.
+"""Test cases of counters that do not rise steadily: bursts, restarts, missed scrapes.
 
-All series of an SLO go the same way, each in units of its own rate, so what is counted is what the
-queries see of steady series, times a factor that follows from the course.
+All series of an SLO follow the same course, each in units of its own rate. So the expected counts
+are those of steady series, times a factor that follows from the course.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,14 +15,14 @@ from generator.unit_tests.steady import Steady
 from generator.unit_tests.tier_values import Counted
 from slos.schema.units import Duration
 
-# Scrapes between evaluations: the newest sample is all but such a part of an interval old.
+# Parts of a scrape interval: the newest sample is an interval less one part old.
 _PARTS = (6, 5, 4)
-# Bursts, in units of a coarse step's events: one that is settled, one that came just now.
+# Counter values in units of a coarse step's events: after a settled burst, and after a new one.
 _FIRST, _BOTH = 3, 4
 
 
 def cases(slo: SLO, series: Sequence[Steady], counted: Counted) -> Iterator[Case]:
-    """The tests of whatever counts increments."""
+    """Build the cases, for an SLO that counts increments."""
     yield _burst(slo, series, counted)
     if slo.steps.fine.ms % slo.steps.scrape.ms == 0:
         for parts in [each for each in _PARTS if slo.steps.scrape.ms % each == 0][:1]:
@@ -31,9 +31,9 @@ def cases(slo: SLO, series: Sequence[Steady], counted: Counted) -> Iterator[Case
 
 
 def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
-    """All events of a coarse step at one scrape: they are counted once, and then forgotten."""
+    """Build a case with all events of a coarse step at one scrape: they are counted once."""
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
-    # A scrape before a step ends; what looks back one scrape too far would see it a step longer.
+    # One scrape before a step ends: a range that is a scrape too long sees it in two steps.
     step = coarse * 2
     before = step.ms // scrape.ms - 1
     course = [Decimal(0)] * before + [coarse.seconds] * (2 * before)
@@ -44,13 +44,13 @@ def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
         (coarse, step + coarse + fine, Decimal(0)),
     ]
     if fine.ms % scrape.ms == 0:
-        # The range of a step holds both samples around the burst up to here.
+        # Until here, the range of a step contains both samples around the burst.
         seen = increments.reach(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = _checks(slo, counted, expected)
     if slo.signal.histogram:
         window = slo.windows[0]
-        # Both samples around the burst are within the window, and not within two thirds of it.
+        # The window contains both samples around the burst; two thirds of it do not.
         seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
         metric = names.of(names.latency_quantile(window), slo)
         checks.append(quantiles.check(slo, series, step + fine * seen))
@@ -60,10 +60,10 @@ def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
 
 
 def _off_beat(slo: SLO, series: Sequence[Steady], counted: Counted, parts: int) -> Case:
-    """Scrapes between evaluations: a burst that is just within the range, and one just in.
+    """Build a case with scrapes between evaluations: a burst just inside the range, and a new one.
 
-    The coarse tier leaves the newest sample to its next step. The fine one reads it; the counter
-    was zero before, so a rate by itself would fall short.
+    The coarse tier leaves the newest sample to its next step. The fine tier reads it. The counter
+    was zero before, so a rate alone would be too low.
     """
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
     at = coarse + fine * 2
@@ -91,9 +91,9 @@ def _off_beat(slo: SLO, series: Sequence[Steady], counted: Counted, parts: int) 
 
 
 def _restarts(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
-    """As many events from scrape to scrape all along, across restarts: so many are counted.
+    """Build a case with equal counts at every scrape across restarts: no event is lost.
 
-    The first restart is within missed scrapes; the counter passes its old value before the check.
+    The first restart is among missed scrapes. The counter passes its old value before the check.
     """
     fine, scrape = slo.steps.fine, slo.steps.scrape
     in_coarse, in_fine = slo.steps.coarse.ms // scrape.ms, fine.ms // scrape.ms
@@ -125,7 +125,7 @@ def _up(number: int, multiple: int) -> int:
 
 
 def _following(each: Steady, course: Sequence[Decimal | None]) -> Series:
-    """A series that follows a course, in units of its own rate."""
+    """Build a series that follows a course in units of its own rate."""
     values = [None if value is None else value * each.rate for value in course]
     return Series(names.series(each.metric, each.labels), values)
 

@@ -1,8 +1,8 @@
-"""How to try one condition of an alert while none of its others can hold.
+"""Isolation of one condition of an alert, so that a test fires it while the others are false.
 
-A condition that comes true after another one would be tried by nobody: the alert fires all the
-same. So the trouble is chosen, by the burn arithmetic, such that the one comes first by far enough,
-after more quiet than the longest window of the alert looks back on.
+A condition that becomes true after another one is not tested: the alert fires already. So an
+incident is chosen by the burn rate arithmetic, in which the condition becomes true first by some
+steps, after a quiet time longer than the longest window.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,18 @@ from slos.schema.units import Duration
 
 _ALL = Decimal(1)
 _NONE = Decimal(0)
-# Twice a threshold, or a little more where that happens to be another condition's threshold. Less
-# only where it must be: the nearer to a threshold, the further apart conditions come true.
+# Twice the threshold, or a little more if that is the threshold of another condition. Lower factors
+# come last: the closer to a threshold, the further apart conditions become true.
 _FACTORS = tuple(map(Decimal, ("2", "2.03", "2.07", "1.5", "1.37", "1.23", "1.1")))
 _BETWEEN = tuple(map(Decimal, ("0.5", "0.55", "0.61", "0.43")))
 _APART = Decimal("0.01")
-# A check may be some steps late, where rounding would decide it.
+# A check may be some steps late to avoid a step at which rounding decides.
 _SPARE_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A share of errors for as long as windows look back, and the share from then on."""
+    """An incident: the error ratio before it, for as long as windows reach back, and during it."""
 
     before: Decimal
     share: Decimal
@@ -38,17 +38,17 @@ def trouble(
     waits: int,
     shows: Callable[[Decimal], bool],
 ) -> Trouble:
-    """The trouble that only one of some conditions can see.
+    """Find the incident that only one of several conditions detects.
 
-    At best half of the lowest threshold comes before, so that silence there is seen as well; a
-    window that fills up more slowly than the one's needs a clean past instead.
+    If possible, half of the lowest threshold comes before it, so that a check of silence means
+    something. A window that fills up more slowly than another needs a time without errors instead.
 
     Args:
-        one: the condition to be tried.
-        every: all conditions of its alert.
-        step: of the course.
-        waits: steps that the alert has to be pending before it fires.
-        shows: whether an alert says clearly what it should of a share.
+        target: the condition to be tested.
+        conditions: all conditions of its alert.
+        step: the step of the course.
+        pending_steps: steps for which the alert is pending before it fires.
+        is_clear: checks that an alert shows an error ratio without ambiguity.
     """
     others = [each for each in every if each != one]
     possible = sorted(_possible(one, every), key=lambda found: not shows(found.share))
@@ -59,15 +59,15 @@ def trouble(
         until = first + waits + _SPARE_STEPS
         if all(_later(each, found, step, until) for each in others):
             return found
-    # Nothing tells them apart, such as where both are about the same windows: whichever comes
-    # first is seen then, the one or its like.
+    # No incident isolates the condition, for instance with equal windows. Then the first condition
+    # to become true is tested.
     return possible[0]
 
 
 def steps_until(condition: Condition, found: Trouble, step: Duration) -> int | None:
-    """After how many steps of trouble a condition comes true; None for never.
+    """Count the steps of an incident until a condition becomes true; None for never.
 
-    A window of W steps holds `before + (share - before) * n / W` after n of them.
+    A window of W steps has the ratio `before + (share - before) * n / W` after n of them.
     """
     if found.share <= condition.limit:
         return None
@@ -87,7 +87,7 @@ def _possible(one: Condition, every: Sequence[Condition]) -> Iterator[Trouble]:
 
 
 def _shares(one: Condition, every: Sequence[Condition]) -> Iterator[Decimal]:
-    """Multiples of the threshold first, then what lies between it and the next one."""
+    """List multiples of the threshold first, then values between it and the next threshold."""
     twice = [min(factor * one.limit, _ALL) for factor in _FACTORS]
     apart = [share for share in twice if all(_is_apart(share, each) for each in every)]
     yield from apart or twice[:1]

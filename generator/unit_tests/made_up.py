@@ -1,7 +1,7 @@
-"""Series made up from the matchers of an SLI's queries.
+"""Synthetic series, made from the matchers of an SLI's queries.
 
-For each label a value that each matcher takes, and one that none does, in every combination: a
-matcher that is dropped or changed counts more, or less.
+Each label has a value that each matcher matches and one that none matches, in every combination.
+A matcher that is dropped or changed counts more or less.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,18 +19,18 @@ from slos.schema import promql
 OTHER = "other"
 INFINITE = "+Inf"
 _TOO_MANY = 64
-# The share of observations within the threshold: quantiles on both sides of it. Of series that the
-# SLI may not look at, it is another.
+# Share of observations below the threshold, so that quantiles are on both sides of it. Series that
+# the SLI must not select have another share.
 _WITHIN, _WITHIN_OTHERS = Decimal("0.9875"), Decimal(1)
-# Two series never come to as much as one, nor as another two, as far as there are few.
+# Base of the rates: with few series, no sum of two rates equals another rate or sum of two.
 _APART = Decimal(1000)
-# Where a threshold is tried: on either side of it, and exactly there.
+# Factors of a threshold at which it is tested: below it, above it, and exactly at it.
 _AROUND = {"good or bad, a little less": "0.99", "good or bad, a little more": "1.01",
            "good or bad, just there": "1"}  # fmt: skip
 
 
 def counters(slo: SLO) -> Iterator[str]:
-    """The metrics of which a query takes a rate."""
+    """List the metrics of which a query takes a rate or an increase."""
     for template in (slo.signal.total, slo.signal.errors):
         for node in promql.walk(promql.parse_template(template)):
             if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
@@ -41,20 +41,20 @@ def counters(slo: SLO) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Metric:
-    """What the queries ask of a metric: values worth having, by label."""
+    """Values of each label of a metric that the matchers of the queries tell apart."""
 
     values: dict[str, list[str]] = field(default_factory=dict)
 
 
 def series(slo: SLO) -> Iterator[Steady]:
-    """All of them; none where there would be too many."""
+    """Build all series; none if there would be too many."""
     metrics = _metrics(slo)
     for place, (metric, wanted) in enumerate(metrics.items()):
         labels = [name for name in wanted.values if name != "le"]
         if len(list(product(*wanted.values.values()))) > _TOO_MANY:
             return
         for number, combined in enumerate(product(*(wanted.values[name] for name in labels)), 1):
-            # What stands in the total is more than what is only among the errors.
+            # Series of the total have higher rates than series of the errors only.
             rate = (_APART + number**2) * (8 if place == 0 or _is_of_histogram(metric) else 1)
             own = dict(zip(labels, combined, strict=True))
             for border in wanted.values.get("le", [""]):
@@ -69,7 +69,7 @@ def _is_of_histogram(metric: str) -> bool:
 
 
 def _metrics(slo: SLO) -> dict[str, _Metric]:
-    """The metrics of the total first, each with the values that its matchers tell apart."""
+    """Collect the metrics, those of the total first, with the values that matchers tell apart."""
     found: dict[str, _Metric] = {}
     for template in (slo.signal.total, slo.signal.errors):
         for node in promql.walk(promql.parse_template(template)):
@@ -88,16 +88,16 @@ def _metrics(slo: SLO) -> dict[str, _Metric]:
 def _add(values: list[str], matcher: ast.Matcher) -> None:
     alternatives = [matcher.value] if "qual" in str(matcher.op) else matcher.value.split("|")
     if matcher.name == "le":
-        alternatives = alternatives[:1]  # one border, however it is written
+        alternatives = alternatives[:1]  # the same bound in several notations
     for value in map(decoys.taken_by, alternatives):
         if value not in values:
             values.append(value)
 
 
 def around_threshold(slo: SLO, made: Sequence[Steady]) -> Iterator[tuple[str, list[Steady]]]:
-    """Where time is good or bad by a comparison: the series at values on either side of it.
+    """Scale the series to both sides of a threshold, if a comparison decides whether time is good.
 
-    All series are scaled, or those of the first metric, where a ratio stays the same otherwise.
+    All series are scaled, or those of the first metric only if a ratio would not change otherwise.
     """
     tree = promql.parse_template(slo.signal.errors)
     if not (
@@ -141,7 +141,7 @@ def _value(slo: SLO, measured: ast.Expr, made: Sequence[Steady]) -> Decimal | No
 
 
 def incomplete(slo: SLO, made: Sequence[Steady]) -> Iterator[tuple[str, list[Steady]]]:
-    """What there may be too little of: errors, the SLO's own series, the bucket at a threshold."""
+    """List incomplete sets: without errors, without the SLO's own series, without a bucket."""
     of_total = decoys.selectors_of(slo.signal.total)
     of_errors = decoys.selectors_of(slo.signal.errors)
     for name, rest in (

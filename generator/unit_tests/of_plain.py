@@ -1,4 +1,4 @@
-"""Tests of plain alerts and recordings, from the examples in their spec."""
+"""Test cases of standalone alerts and recordings, from the examples in their spec."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -21,18 +21,18 @@ from slos.schema.units import Duration
 
 _SCRAPE = Duration.of(seconds=30)
 _LONG = Duration.of(hours=3)
-# Below the five minutes for which a sample counts as the present one.
+# Below the lookback delta of Prometheus (five minutes).
 _SELDOM = Duration.of(minutes=4)
-# How near to a threshold an alert is tried.
+# Distance from a threshold at which an alert is tested.
 _NEARLY = Decimal("0.99")
-# What was before an expected value: more and less, for a mean of both is neither.
+# Factors of the earlier value, above and below the expected one: a mean of the two differs from it.
 _BEFORE = tuple(map(Decimal, ("2", "0.5")))
-# Functions that follow a change evenly while their range fills up.
+# Functions whose value changes linearly while their range fills up.
 _EVEN = {"rate", "increase", "sum_over_time", "avg_over_time"}
 
 
 def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
-    """A file for each recorded name and each alert, called like its rule group."""
+    """Build a file for each recorded name and each standalone alert, named after its rule group."""
     for record in dict.fromkeys(each.record for each in spec.recordings):
         of_record = [each for each in spec.recordings if each.record == record]
         yield names.recording_group(record), [c for each in of_record for c in _recording(each)]
@@ -47,7 +47,7 @@ def _recording(recording: Recording) -> Iterator[Case]:
         if each.then:
             yield told.of_recording(recording, name, each)
         else:
-            # One recording for each case: all that is said of an example holds of it.
+            # A recording for each case, so that it is tested like the recording's own example.
             like = {
                 "expect": recording.expect if each.expect is None else each.expect,
                 "example_labels": each.labels or recording.example_labels,
@@ -57,7 +57,10 @@ def _recording(recording: Recording) -> Iterator[Case]:
 
 
 def _settling(recording: Recording, shown: str, example: Sequence[ExampleSeries]) -> Iterator[Case]:
-    """First another value, then the expected one, as soon as nothing of the other can be left."""
+    """Build cases with another value before the expected one.
+
+    The check comes as soon as the query no longer depends on the other value.
+    """
     pace = _pace(recording.query)
     settles = _settles(recording.query, pace)
     for factor in _BEFORE:
@@ -88,7 +91,7 @@ def _alert(spec: Spec, alert: PlainAlert) -> Iterator[Case]:
 
 
 def _no_data(alert: PlainAlert, firing: Firing) -> Case:
-    """From the first evaluation on there is nothing, so it fires when `for` is over, if it does."""
+    """Build a case without data from the start: the alert fires when `for` is over, or never."""
     wait = whole(firing.for_)
     checks: list[AlertCheck | ValueCheck] = []
     if alert.no_data == "silent":
@@ -103,7 +106,7 @@ def _no_data(alert: PlainAlert, firing: Firing) -> Case:
 
 
 def _back_and_forth(alert: PlainAlert, firing: Firing, says: str) -> Case:
-    """Quiet, nearly firing, firing, only just firing, quiet again."""
+    """Build a case: quiet, nearly firing, firing, narrowly firing, quiet."""
     settles = _settles(alert.query)
     wait, keeps = whole(firing.for_), whole(firing.keep_firing_for)
     nearly, only_just = around_threshold(alert)
@@ -115,7 +118,7 @@ def _back_and_forth(alert: PlainAlert, firing: Firing, says: str) -> Case:
         Part(alert.quiet_value, "quiet", settles + keeps),
     ]
     calm = end_of(parts[:2])
-    # The condition cannot hold before the change, so nothing fires before `for` is over.
+    # The condition cannot hold before the change, so nothing fires until `for` is over.
     silent = dict.fromkeys((end_of(parts[:1]), calm, calm + wait))
     checks: list[AlertCheck | ValueCheck] = [AlertCheck(at, firing.name) for at in silent]
     late = _late(alert, nearly)
@@ -130,7 +133,7 @@ def _back_and_forth(alert: PlainAlert, firing: Firing, says: str) -> Case:
 
 
 def _guarded(alert: PlainAlert, firing: Firing) -> Iterator[Case]:
-    """What must hold beside the condition, only just not and only just."""
+    """Build cases that narrowly miss and narrowly meet the guards of the query."""
     settles = _settles(alert.query) + whole(firing.for_)
     parts = [Part(alert.firing_value, "firing", settles + INTERVAL)]
     for guard in guards.of_query(alert.query, alert.example, alert.firing_value, _SCRAPE):
@@ -142,10 +145,11 @@ def _guarded(alert: PlainAlert, firing: Firing) -> Iterator[Case]:
 
 
 def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
-    """Values at which it is only just silent, and only just fires, as far as its example allows.
+    """Find the values at which an alert is narrowly silent and narrowly firing.
 
-    Where it fires is a whole number of the digits that people read, and no multiple of two or
-    three of them, so that a rounding half as fine again, or half as coarse, shows another number.
+    If its example allows no such values, they are those of the example. The firing value is a whole
+    number of the shown digits and no multiple of two or three of them. So a rounding half as fine
+    again, or half as coarse, shows another number.
     """
     follows = [each for each in alert.example if each.is_ is None and each.rises is None]
     if not follows or any(each.while_ for each in alert.example):
@@ -163,9 +167,9 @@ def around_threshold(alert: PlainAlert) -> tuple[Decimal, Decimal]:
 
 
 def _late(alert: PlainAlert, nearly: Decimal) -> Duration | None:
-    """How long after the value changed its condition holds for certain; None if not known.
+    """Compute the time from a change of the value until the condition holds; None if not known.
 
-    Of a range that fills up evenly, as much must be filled as the threshold is away.
+    A range that fills up linearly must be filled by the share that the threshold is away.
     """
     calls = [node for node in _nodes(alert.query) if isinstance(node, ast.Call)]
     ranged = {call.func.name for call in calls if _reads(call)}
@@ -207,10 +211,10 @@ def _with_decoys(
 
 
 def _settles(query: str, pace: Duration = INTERVAL) -> Duration:
-    """After so long, the query has forgotten what was before."""
+    """Compute the time after which the query no longer depends on earlier values."""
     return whole(Duration(promql.reach_ms(query)), pace) + pace
 
 
 def _pace(query: str) -> Duration:
-    """How often a recording is evaluated; over hours, fewer samples tell as much."""
+    """Choose the evaluation interval of a recording. Over hours, fewer samples test the same."""
     return _SELDOM if promql.reach_ms(query) > _LONG.ms else INTERVAL

@@ -1,7 +1,7 @@
-"""The test files of an SLO: each alert at half and at twice its threshold, and what is recorded.
+"""Test files of an SLO: each alert at half and at twice its threshold, and the recorded series.
 
-The counted tiers are fed as series: a test over days then needs one value each step. That the
-tiers count right is a test of its own, see `counting`.
+The counting tiers are input series, so a test over days needs one value for each step. The counts
+of the tiers have test cases of their own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ from slos.schema.units import Duration
 
 
 def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
-    """Test files: what tells them apart, their step, the order of their groups, their cases.
+    """Build the test files: name, step, order of the groups, and cases.
 
-    Quick alerts are tried in fine steps, slow ones in coarse steps. Groups that others read from
-    come first, and those that nothing reads are left out, for each is evaluated at every step.
+    Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
+    first. Groups that nothing reads are left out, since each is evaluated at every step.
     """
     fine, coarse, period = (module.group(slo).name for module in groups_of("exact"))
     quick = [alert for alert in _alerts(slo) if alerts.is_quick(slo, alert)]

@@ -1,4 +1,4 @@
-"""The course of an example, in parts of one value each, as samples."""
+"""Samples of example series over a course of parts with one value each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from slos.schema.units import Duration
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How long a query is to have a value.
+    """A part of a course, in which a query has one value.
 
     Attributes:
-        state: `quiet` or `firing`, as examples have it.
+        state: `quiet` or `firing`, as in examples.
     """
 
     value: Decimal
@@ -26,14 +26,14 @@ class Part:
 def sampled(
     examples: Sequence[ExampleSeries], parts: Sequence[Part], scrape: Duration, *, differs: bool
 ) -> list[Series]:
-    """The samples of each series.
+    """Sample each example series.
 
     Args:
         examples: the series.
-        parts: of the course, one after the other.
-        scrape: the distance of samples.
-        differs: whether series that go their own way go another one in the first part, each its
-            own, so that the value is another there whatever it is made of.
+        parts: the parts of the course, in order.
+        scrape: the interval of samples.
+        starts_differently: True if series with values of their own start with other ones, each
+            with its own, so that the value of the query differs in the first part.
     """
     given = [(part.value, part.state, part.length.ms // scrape.ms) for part in parts]
     found = []
@@ -47,17 +47,17 @@ def sampled(
 
 
 def end_of(parts: Sequence[Part], step: Duration = INTERVAL) -> Duration:
-    """The last evaluation of a part: what comes next has its first sample one interval later."""
+    """Find the last evaluation of a part: the next part has its first sample one interval later."""
     return Duration(sum(part.length.ms for part in parts) - step.ms)
 
 
 def whole(length: Duration | None, step: Duration = INTERVAL) -> Duration:
-    """Up to a whole evaluation interval."""
+    """Round up to whole evaluation intervals."""
     return Duration(-(-length.ms // step.ms) * step.ms) if length else Duration(0)
 
 
 def _otherwise(each: ExampleSeries, factor: int) -> ExampleSeries:
-    """The same series, faster by a factor, or moving where it stood."""
+    """Return the same series, faster by a factor, or rising if it was constant."""
     if each.rises is not None:
         return each.model_copy(update={"rises": each.rises * factor or Decimal(factor)})
     return each
@@ -69,7 +69,7 @@ def _continued(
     after: Sequence[Decimal | None],
     scrape: Duration,
 ) -> list[Decimal | None]:
-    """What comes after, a counter from where it is, at its own pace."""
+    """Continue a counter from its present value at its own rate."""
     if each.rises is None or not after:
         return list(after)
     ahead = (before[-1] or Decimal(0)) + each.rises * scrape.seconds - (after[0] or Decimal(0))

@@ -1,4 +1,4 @@
-"""A check of the latency quantiles of an SLO, where all its series go the same way."""
+"""Check of the latency quantiles of an SLO whose series all follow the same course."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -16,7 +16,10 @@ from slos.schema.units import Duration
 
 
 def check(slo: SLO, series: Iterable[Steady], at: Duration) -> ValueCheck:
-    """Within the first bucket they are interpolated from 0; beyond the last one, its border."""
+    """Check the quantiles.
+
+    Prometheus interpolates from 0 in the first bucket, and returns the bound beyond the last one.
+    """
     buckets = promql.parse(slo.signal.histogram.buckets if slo.signal.histogram else "")
     rates = {
         border: sum(each.rate for each in series if _is_bucket(each, buckets, border=border))

@@ -1,4 +1,4 @@
-"""Tests of what is recorded, to the sixth digit: each window's ratio, the budget, the promise."""
+"""Test cases of recorded series: window ratios, budget and objective, to a millionth."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -13,12 +13,12 @@ from slos.schema.units import Duration, plain
 
 _MILLION = 1_000_000
 _EVENTS = Decimal(1000)
-# Steps in a period, where what is long is tested: few, and any other period holds others.
+# Number of steps in a period. It is small, and the values differ for any other period.
 _STEPS_IN_PERIOD = 48
 
 
 def _of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterator[Case]:
-    """Ratios over windows, longest last, on a course that is nowhere the same."""
+    """Build a case of ratios over windows, on a course in which no two steps are equal."""
     every = sorted(windows)
     if every:
         run = _restless(step, every[-1].ms // step.ms + 3)
@@ -27,12 +27,12 @@ def _of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterat
 
 
 def step_of_period(slo: SLO) -> Duration:
-    """Long enough that a period has few steps."""
+    """Choose a step so long that a period has few steps."""
     return Duration(max(slo.period.ms // _STEPS_IN_PERIOD, slo.steps.coarse.ms))
 
 
 def of_period(slo: SLO) -> Case:
-    """The budget and all that is said of the promise, after more than a period."""
+    """Build the case of the budget and the objective, after more than a period."""
     step = step_of_period(slo)
     run = _restless(step, slo.period.ms // step.ms + 5)
     checks = (*_promise(slo, run), *_budget(slo, run), _ratio(slo, run, slo.period))
@@ -83,7 +83,7 @@ def _promise(slo: SLO, run: Course) -> Iterator[ValueCheck]:
 
 
 def _of_alerts(slo: SLO, run: Course) -> Iterator[ValueCheck]:
-    """What dashboards read of alerts: a few series under one name."""
+    """Check the series of alerts that dashboards read: a few series under one name."""
     limits = [(labels, Decimal(value)) for labels, value in alert_series.thresholds(slo)]
     infos = [(alert_series.about(firing), Decimal(1)) for firing in slo.firings]
     for metric, found in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
@@ -114,13 +114,13 @@ def _check(
 
 
 def of_fine_windows(slo: SLO) -> Iterator[Case]:
-    """Windows summed from the fine tier."""
+    """Build the cases of windows that are summed from the fine tier."""
     fine = (window for window in _own(slo) if tiers.is_fine(slo, window))
     yield from _of_windows(slo, slo.steps.fine, fine)
 
 
 def of_coarse_windows(slo: SLO) -> Iterator[Case]:
-    """Windows summed from the coarse tier."""
+    """Build the cases of windows that are summed from the coarse tier."""
     coarse = (window for window in _own(slo) if not tiers.is_fine(slo, window))
     yield from _of_windows(slo, slo.steps.coarse, coarse)
 

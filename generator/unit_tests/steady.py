@@ -1,7 +1,7 @@
-"""What a query gives when every counter rises steadily and every gauge stands still.
+"""PromQL evaluator for steady series: counters with a constant rate and constant gauges.
 
-A small reading of PromQL, only as wide as queries of SLIs are; what it does not know, it says.
-Labels matter: operators match series as Prometheus does.
+It evaluates the part of PromQL that SLI queries use and refuses the rest. Operators match series
+by labels as Prometheus does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ Vector = dict[Labels, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """A series of an example.
+    """A series with a constant rate or value.
 
     Attributes:
         metric: its name.
-        labels: all others.
-        rate: of a counter, a second; the value of a gauge.
+        labels: all other labels.
+        rate: of a counter, per second; the value of a gauge.
     """
 
     metric: str
@@ -34,17 +34,17 @@ class Steady:
 
 
 class NotKnownError(Exception):
-    """The query uses something that is not read here."""
+    """The query uses a part of PromQL that is not evaluated here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One evaluation over a window; scalars are vectors of one series without labels.
+    """Evaluator of queries over a window; scalars are vectors of one series without labels.
 
     Attributes:
-        series: all there are.
-        window: what `{{.window}}` stands for.
-        scrape: the distance of samples.
+        series: all series.
+        window: the value of `{{.window}}`.
+        scrape: the interval of samples.
     """
 
     series: Sequence[Steady]
@@ -52,18 +52,18 @@ class Evaluation:
     scrape: Duration
 
     def of_template(self, template: str) -> Vector:
-        """The value of a query template over the window.
+        """Evaluate a query template over the window.
 
         Raises:
-            NotKnownError: for what is not read here.
+            UnsupportedQueryError: the query uses a part of PromQL that is not evaluated here.
         """
         return self.of(promql.parse(promql.render(template, str(self.window))))
 
     def of(self, node: ast.Expr) -> Vector:
-        """The value of an expression.
+        """Evaluate an expression.
 
         Raises:
-            NotKnownError: for what is not read here.
+            UnsupportedQueryError: the expression uses a part of PromQL that is not evaluated here.
         """
         match node:
             case ast.ParenExpr():
@@ -211,7 +211,7 @@ def _set_operation(
 
 
 def _matched_by(modifier: ast.BinModifier | None) -> Callable[[Labels], Labels]:
-    """The labels by which two sides of an operator are matched."""
+    """Build the function that reduces labels to those on which an operator matches."""
     if modifier is None or modifier.matching is None:
         return lambda labels: labels
     names = set(modifier.matching.labels)

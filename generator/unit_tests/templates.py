@@ -1,4 +1,4 @@
-"""Annotations as Prometheus expands them, as far as ours go."""
+"""Expansion of annotation templates as in Prometheus, for values and labels."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _LITERAL = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\.)*)\"\s*
 def expanded(
     annotations: Mapping[str, str], labels: Mapping[str, str], value: Decimal
 ) -> dict[str, str] | None:
-    """The texts, or None where one uses more of Go's templates than a value and labels."""
+    """Expand the texts; None if one uses more of Go's templates than a value and labels."""
     texts = {}
     for name, text in annotations.items():
         filled = _VALUE.sub(go_format.number(float(value)), text)

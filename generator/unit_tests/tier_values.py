@@ -1,4 +1,4 @@
-"""What the tiers of an SLO must hold: checks of it, to a millionth."""
+"""Checks of the counts in the tiers of an SLO, to a millionth."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -14,13 +14,13 @@ from slos.schema.units import Duration
 _MILLION = 1_000_000
 
 Counted = tuple[Vector, Vector]
-"""Total and errors, as the queries of an SLO see them."""
+"""Total and errors, as the queries of an SLO count them."""
 
 
 def checks(
     slo: SLO, counted: Counted, tier: Duration, factor: Decimal, at: Duration
 ) -> Iterator[ValueCheck]:
-    """That total and errors of a tier are what the queries see, times a factor."""
+    """Check that total and errors of a tier are those of the queries, times a factor."""
     for name, vector in zip((names.total, names.errors), counted, strict=True):
         gives = (
             (shown(names.identity(slo), labels), rounded(value * factor))
@@ -30,21 +30,21 @@ def checks(
 
 
 def of_step(slo: SLO, tier: Duration) -> Decimal:
-    """By how much a step of a tier is more than the queries see."""
+    """Compute the factor from the value of a query to the count of a step of a tier."""
     per_second = slo.signal.counting is Counting.PER_SECOND
     return tier.seconds if per_second else Decimal(tier.ms // slo.steps.fine.ms)
 
 
 def rounding(metric: str) -> str:
-    """The expression whose values `rounded` gives."""
+    """Render an expression that gives values in millionths, as `to_millionths` does."""
     return f"round({_MILLION} * {metric})"
 
 
 def rounded(value: Decimal) -> Decimal:
-    """A value in millionths."""
+    """Convert a value to millionths."""
     return (value * _MILLION).quantize(Decimal(1))
 
 
 def shown(labels: Mapping[str, str], more: Labels) -> str:
-    """Labels as PromQL text."""
+    """Render labels as PromQL text."""
     return promql.label_set({**dict(more), **labels})

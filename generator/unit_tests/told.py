@@ -1,4 +1,4 @@
-"""Cases that a spec tells to the minute: these series alone, and what comes of them when."""
+"""Test cases that a spec defines to the minute: series, and results at given times."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ _MILLION = 1_000_000
 
 
 def of_alert(firing: Firing, alert: PlainAlert, told: AlertCase) -> Case:
-    """An alert that is silent or fires at the times that its spec says."""
+    """Build the case of an alert that fires or is silent at the times of an example."""
     checks = tuple(
         just_fires(firing, at) if state == "firing" else AlertCheck(at, firing.name)
         for at, state in sorted(told.then.items())
@@ -26,7 +26,7 @@ def of_alert(firing: Firing, alert: PlainAlert, told: AlertCase) -> Case:
 
 
 def of_recording(recording: Recording, name: str, told: RecordingCase) -> Case:
-    """A recording that gives at some times what its spec says."""
+    """Build the case of a recording that has the values of an example at given times."""
     expect = recording.expect if told.expect is None else told.expect
     like = recording.model_copy(update={"example_labels": told.labels or recording.example_labels})
     checks = tuple(
@@ -37,7 +37,7 @@ def of_recording(recording: Recording, name: str, told: RecordingCase) -> Case:
 
 
 def recorded(recording: Recording, at: Duration, value: Decimal | None) -> ValueCheck:
-    """The check that a recording is a value then, to a millionth; or that it is not there."""
+    """Check a recording to a millionth, or its absence if the value is None."""
     name = names.series(recording.record, recording.labels)
     labels = promql.label_set({**recording.example_labels, **recording.labels})
     if value is None:

@@ -1,4 +1,4 @@
-"""An alert on trial: silent at half its threshold and on a blip, firing at twice, over after."""
+"""Test cases of SLO alerts: silent at half the threshold and on a blip, firing at twice."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,12 +18,12 @@ Alert = BurnAlert | ThresholdAlert
 
 # Without a guard, any number of events will do.
 _EVENTS = Decimal(1000)
-# As near to the middle of two numbers, floating-point noise may round to either.
+# This close to the middle of two numbers, floating-point errors may round to either.
 _TOO_NEAR = Decimal("1e-3")
 
 
 def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
-    """A case for each condition of each alert, one for too few events, one for a blip."""
+    """Build a case for each condition of each alert, one for too few events, and one for a blip."""
     for alert in every:
         for condition in conditions(slo, alert):
             trial = _Trial(slo, alert, condition, step)
@@ -34,7 +34,7 @@ def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
 
 
 def _blip(slo: SLO, alert: Alert, step: Duration) -> Iterator[Case]:
-    """For pages, and where they are made to bear it: trouble a step shorter than the window."""
+    """Build the blip case of a page: an incident one step shorter than the short window."""
     if not isinstance(alert, BurnAlert) or alert.severity is not Severity.PAGE:
         return
     trial = _Trial(slo, alert, conditions(slo, alert)[0], step)
@@ -45,7 +45,7 @@ def _blip(slo: SLO, alert: Alert, step: Duration) -> Iterator[Case]:
 
 @dataclass(slots=True)
 class _Trial:
-    """The course of one case as it grows, and what was expected on the way."""
+    """Builder of one test case: the course as it grows, and the checks so far."""
 
     slo: SLO
     alert: Alert
@@ -54,13 +54,13 @@ class _Trial:
     checks: list[AlertCheck | ValueCheck] = field(default_factory=list)
 
     def case(self) -> Case:
-        """Quiet for longer than any window looks back, trouble that this condition sees, quiet."""
+        """Build a case: quiet for longer than any window, an incident of this condition, quiet."""
         run = self._recovers(self._fires(self._is_quiet()))
         name = f"{self.alert.firing.name}: over {self.one.long} and {self.one.short}"
         return self._case(name, run)
 
     def too_few(self, guard: int) -> Iterator[Case]:
-        """The same course, but its events are one less than it takes to judge."""
+        """Build the same case with one event less than the guard of the condition asks for."""
         events = Decimal(guard - 1) / self._steps(self.one.long)
         parts = [(self.trouble.before, self._past()), (self.trouble.share, self._enough_steps())]
         ahead = course.of(self.step, events, parts)
@@ -75,7 +75,7 @@ class _Trial:
             yield self._case(name, run)
 
     def blip(self) -> Case | None:
-        """Much trouble, over before the shortest window is full of it."""
+        """Build a case of an incident that ends before the shortest window is full of it."""
         short = self._steps(self.one.short)
         parts = [(self.trouble.before, self._steps(self.one.long)), (self.trouble.share, short - 1)]
         run = course.of(self.step, self._events(), parts)
@@ -103,15 +103,15 @@ class _Trial:
         return run
 
     def _events(self) -> Decimal:
-        """No more than the guard asks of the long window: one less, and nothing fires."""
+        """Choose the events of a step: the long window has as many as the guard asks for."""
         return Decimal(self.one.guard) / self._steps(self.one.long) if self.one.guard else _EVENTS
 
     def _fires(self, run: Course) -> Course:
-        """Trouble, up to where it must fire."""
+        """Append an incident up to the step at which the alert must fire."""
         ahead = run.then(self.trouble.share, self._enough_steps())
         firing = self._firing_on(ahead)
         first = next((n for n in range(run.last, ahead.last) if firing[n]), None)
-        if first is None:  # a threshold so near to 100 % that only rounding exceeds it
+        if first is None:  # a threshold so close to 100 % that only rounding exceeds it
             return run
         before = self._clear(ahead, range(first - 1, run.last, -1))
         at = self._showable(ahead, range(first, ahead.last))
@@ -126,7 +126,7 @@ class _Trial:
         return run.then(self.trouble.share, (telling or at) - run.last)
 
     def _telling(self, run: Course, at: int) -> int | None:
-        """A later step that shows by how much the value is rounded, where the first does not."""
+        """Find a later step that reveals the rounding of the value, if the first one does not."""
         every = self.every
         if self._tells(value(every, run, at)):
             return None
@@ -140,7 +140,7 @@ class _Trial:
         at = self._clear(ahead, range(over, ahead.last)) if over is not None else None
         if over is None or at is None:
             return run
-        # As long as this very condition holds: another may well hold longer.
+        # As long as this condition holds; another one may hold longer.
         held = [n for n in range(over - 1, run.last, -1) if firing[n] and self.one.holds(ahead, n)]
         still = self._showable(ahead, held)
         if still is not None:
@@ -152,14 +152,14 @@ class _Trial:
         return -(-length.ms // self.step.ms)
 
     def _past(self) -> int:
-        """All that any condition can see, so that none finds its window half empty."""
+        """Count the steps that any condition reads, so that no window is partly empty."""
         return max(self._steps(condition.long) for condition in self.every) + 1
 
     def _waits(self) -> int:
         return self._steps(self.alert.firing.for_) if self.alert.firing.for_ else 0
 
     def _enough_steps(self) -> int:
-        """After so many steps a constant share has shown all its effects."""
+        """Count the steps after which a constant share has no further effect."""
         keeps = self.alert.firing.keep_firing_for
         return self._past() + self._waits() + (self._steps(keeps) if keeps else 0) + 10
 
@@ -170,13 +170,13 @@ class _Trial:
         return any(condition.holds(run, step) for condition in self.every)
 
     def _clear(self, run: Course, steps: range) -> int | None:
-        """The first of some steps at which rounding decides nothing."""
+        """Find the first of some steps at which rounding decides nothing."""
         every = self.every
         clear = (n for n in steps if not any(each.is_near(run, n) for each in every))
         return next(clear, None)
 
     def _showable(self, run: Course, steps: Iterable[int]) -> int | None:
-        """The first clear step at which it fires with a value that rounds one way only."""
+        """Find the first clear step at which the alert fires and its value rounds one way only."""
         for step in steps:
             if self._clear(run, range(step, step + 1)) is None or not self._holds(run, step):
                 continue
@@ -190,11 +190,11 @@ class _Trial:
         return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
 
     def _shows(self, ratio: Decimal) -> bool:
-        """Whether it is clear what it shows, and that no other rounding shows the same."""
+        """Check that a ratio rounds one way only, and that no other rounding shows the same."""
         return self._rounds_one_way(ratio) and self._tells(ratio)
 
     def _tells(self, ratio: Decimal) -> bool:
-        """Whether a rounding half as fine again, or half as coarse, would show another number."""
+        """Check that a rounding half as fine or half as coarse again shows another number."""
         digits = int("".join(map(str, alerts.shown(self.slo, ratio).as_tuple().digits)))
         return digits % 2 != 0 and digits % 3 != 0
 

@@ -1,4 +1,4 @@
-"""What a spec may say: wire types, units, PromQL and the metrics contract.
+"""Models of specs, with their units, their PromQL and the metrics contract.
 
-Pure: nothing here touches disk, network or clock.
+Pure: no module of this package touches disk, network or clock.
 """

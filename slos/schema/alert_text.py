@@ -1,13 +1,13 @@
-"""Templates in labels and annotations: Prometheus refuses a whole file for one broken one."""
+"""Go templates in labels and annotations; Prometheus refuses a file with an invalid one."""
 
 from slos.schema import go_template
 
 
 def check_alert_text(text: str) -> str:
-    """Give the text back when Prometheus can fill it in.
+    """Return a text when Prometheus can execute it as a template.
 
     Raises:
-        ValueError: with what is wrong in a template action.
+        ValueError: it is not a template; the message has the error and what to write instead.
     """
     if "{{" not in text:
         return text
@@ -22,5 +22,5 @@ def check_alert_text(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Prometheus shows as it is, braces included."""
+    """Escape a text so that Prometheus does not read its braces as a template."""
     return text.replace("{{", '{{ "{{" }}')

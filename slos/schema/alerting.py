@@ -1,4 +1,4 @@
-"""What a spec may say of the alerts of an SLO."""
+"""Models of the alerts of an SLO."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -15,7 +15,7 @@ def _mapping(value: Any) -> Any:  # noqa: ANN401
 
 
 def _or_nothing(kind: type[Wire]) -> BeforeValidator:
-    """`key:` with nothing after it means the defaults, as in Sloth."""
+    """Build a validator that reads `key:` without a value as the defaults, as Sloth does."""
     return BeforeValidator(_mapping, json_schema_input_type=kind | None)
 
 
@@ -123,7 +123,7 @@ class Alerting(Wire):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        """One series would be two alerts; no silence, runbook or panel tells them apart."""
+        """Refuse two alerts of one name; silences, runbooks and panels cannot tell them apart."""
         ends = (("", self.page_alert), ("Ticket", self.ticket_alert), ("NoData", self.absent_alert))
         names = [f"{self.name}{end}" for end, alert in ends if not alert.disable]
         for alert in self.threshold_alerts:

@@ -1,4 +1,4 @@
-"""Our wire types under the spelling of Kubernetes: `errorQuery` for `error_query`."""
+"""Models with the camelCase keys of Kubernetes: `errorQuery` for `error_query`."""
 
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -13,10 +13,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @cache
 def camel(model: type[Model]) -> type[Model]:
-    """A subclass that reads the same things under camelCase keys, all the way down.
+    """Build a subclass of a model that reads camelCase keys, nested models included.
 
     Args:
-        model: a wire type; its own aliases are kept.
+        model: a model; aliases that it has are kept.
     """
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
@@ -30,12 +30,12 @@ def camel(model: type[Model]) -> type[Model]:
 
 
 def camel_location(location: Location) -> Location:
-    """A path of our keys under camelCase."""
+    """Convert the keys of a location to camelCase."""
     return tuple(to_camel(step) if isinstance(step, str) else step for step in location)
 
 
 def _respelled(annotation: Any) -> Any:  # noqa: ANN401 - an annotation
-    """An annotation in which every model is respelled."""
+    """Replace every model in an annotation by its camelCase subclass."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return camel(annotation)
     origin, inner = get_origin(annotation), get_args(annotation)

@@ -1,7 +1,7 @@
-"""The one thing generator and exporter share: names of metrics, labels and label values.
+"""Metrics contract of generator and exporter: names of metrics, labels and label values.
 
-The exporter emits them, the specs read them, and nothing else passes between the two.
-Label values come from these closed sets; never an id, a URL or an error text.
+The exporter exports them and the specs query them; the two share nothing else. Label values are
+these closed sets only, never an id, a URL or an error text.
 """
 
 from enum import IntEnum, StrEnum
@@ -60,7 +60,7 @@ class Stage(StrEnum):
 
 
 class Route(StrEnum):
-    """The way a synthetic event takes; the label `path`."""
+    """The delivery path of a synthetic alert; the label `path`."""
 
     DIRECT = "direct"
     BROKER = "broker"
@@ -76,16 +76,16 @@ class Scenario(StrEnum):
 
     @property
     def probe(self) -> str:
-        """What its events say for `probe`: no probe of the plan, so that none counts for it."""
+        """The label value `probe` of its events; no probe has this name."""
         return f"scenario_{self}"
 
 
 LOAD = frozenset(scenario.probe for scenario in Scenario)
-"""The `probe` of everything that is load, and no measurement of the plan."""
+"""The label values `probe` of load, which measures no scheduled probe."""
 
 
 class Source(StrEnum):
-    """Who saw how long a stage took."""
+    """The source of a stage duration; the label `source`."""
 
     REPLY = "reply"
     CANARY = "canary"
@@ -94,7 +94,7 @@ class Source(StrEnum):
 
 
 class Phase(StrEnum):
-    """A part of one request to the target."""
+    """The phase of a request to the target; the label `phase`."""
 
     DNS = "dns"
     CONNECT = "connect"
@@ -103,14 +103,14 @@ class Phase(StrEnum):
 
 
 class Leavings(StrEnum):
-    """What a probe leaves behind until it is cleaned up."""
+    """The kind of a leftover, which a probe run leaves until it is cleaned up."""
 
     LINEAR_ISSUE = "linear_issue"
     ALERT = "alert"
 
 
 class IssueCount(StrEnum):
-    """How many Linear issues a run opened."""
+    """The number of Linear issues that a run opened."""
 
     ONE = "one"
     SEVERAL = "several"
@@ -133,7 +133,7 @@ class Verdict(StrEnum):
 
 
 class CheckResult(StrEnum):
-    """Outcome of one check of one criterion."""
+    """The result of a check of a criterion."""
 
     PASS = "pass"  # noqa: S105 - a result, not a secret
     FAIL = "fail"
@@ -160,12 +160,12 @@ class Criterion(StrEnum):
 
     @classmethod
     def of_stage(cls, stage: Stage) -> "Criterion":
-        """The latency criterion of a stage."""
+        """Return the latency criterion of a stage."""
         return cls[stage.name]
 
 
 class LeakVerdict(IntEnum):
-    """What a leak test says of a signal, as the value of a gauge."""
+    """The verdict of the leak detector on a signal, as the value of a gauge."""
 
     INSUFFICIENT = -1
     PASS = 0
@@ -174,7 +174,7 @@ class LeakVerdict(IntEnum):
 
 
 class CanaryOutcome(StrEnum):
-    """What the canary made of one incoming call."""
+    """The outcome of a call of the canary."""
 
     EXECUTED = "executed"
     AFTER_VERDICT = "after_verdict"

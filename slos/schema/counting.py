@@ -1,8 +1,8 @@
-"""Can a query's results be added up over time, and what do they count?
+"""Analysis of the value of a query: can it be summed over time, and what does it count?
 
-The exact profile counts each event once and adds the counts. That is right only for queries
-that are linear in counters: the sum over two neighbouring minutes must be the value over both.
-The answer is read off the syntax tree.
+The exact profile counts each event once and adds the counts. That is correct only for queries
+that are linear in counters: the sum over two adjacent minutes must be the value over both. The
+syntax tree decides it.
 """
 
 from enum import Enum
@@ -13,7 +13,7 @@ from slos.schema.promql import ANY_WINDOW_SECONDS, parse_template, shown, walk
 
 
 class Counting(Enum):
-    """What the value of a query over a range means."""
+    """The unit of the value of a query over a range."""
 
     PER_SECOND = "events a second"
     PER_RANGE = "events in the range"
@@ -21,7 +21,7 @@ class Counting(Enum):
 
 
 class NotSummable(ValueError):  # noqa: N818 - reads as what it says of the query
-    """The query cannot be added up over time; the text says why and what to do."""
+    """A query cannot be summed over time; the message has a reason and, after `; `, a hint."""
 
 
 _RANGE_FUNCTIONS = {
@@ -30,15 +30,15 @@ _RANGE_FUNCTIONS = {
     "count_over_time": Counting.PER_SAMPLE,
     "sum_over_time": Counting.PER_SAMPLE,
 }
-# Functions that pass sums through unchanged: they touch labels or order.
+# Functions that keep sums: they change labels or order only.
 _TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc"}
 
 
 def counting_of(template: str) -> Counting:
-    """What a summable query counts.
+    """Detect the unit that a summable query counts in.
 
     Raises:
-        NotSummable: with the reason and a hint after a semicolon.
+        NotSummableError: the query cannot be summed over time.
     """
     kinds = _kinds(parse_template(template))
     if not kinds:
@@ -119,10 +119,10 @@ def _kinds_of_binary(node: ast.BinaryExpr) -> set[Counting]:
         return _kinds(node.rhs)
     if operator in ("*", "/") and not _reads_range(node.rhs):
         return _kinds(node.lhs)
-    # A counter that counts only where another one exists still counts.
+    # A counter that is counted only where another series exists is still a counter.
     if operator == "and" and _reads_range(node.rhs):
         return _kinds(node.lhs) | _kinds(node.rhs)
-    # `> 0` only drops minutes that add nothing; `> bool 0` makes a flag of them.
+    # `> 0` drops only minutes that add nothing; `> bool 0` turns counts into 0 and 1.
     if operator in (">", "!=") and _is_zero(node.rhs) and not _gives_flags(node):
         return _kinds(node.lhs)
     raise NotSummable(

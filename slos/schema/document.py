@@ -1,7 +1,7 @@
-"""YAML text to plain values that remember where each one stood.
+"""YAML documents with positions: plain values, and the line and column of each.
 
-A document keeps its node tree, so any later finding, by a model or by a check, can be
-reported with line and column. Nothing here reads files.
+A document keeps its node tree, so that models and checks can report problems with line and
+column. Nothing here reads files.
 """
 
 from collections.abc import Hashable, Iterable
@@ -22,16 +22,22 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its plain value and its node tree."""
+    """A YAML document.
+
+    Attributes:
+        file: the file name that problems show.
+        value: the plain value: dicts, lists, texts and numbers.
+        node: the node tree of PyYAML, which has the positions.
+    """
 
     file: str
     value: Any
     node: yaml.Node
 
     def at(self, location: Location = ()) -> Position:
-        """The place of a value by its path of keys and indexes.
+        """Find the position of a value by its path of keys and indexes.
 
-        A path that leaves the document (a missing key) gives the innermost node on the way.
+        Where the path ends early, as for a missing key, the innermost node on it counts.
         """
         node, place = self.node, self.node
         for step in location:
@@ -43,9 +49,9 @@ class Document:
 
 
 def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem]]:
-    """Split YAML into its documents, leaving out the empty ones.
+    """Read the documents of a YAML file; empty ones are left out.
 
-    Problems: not text, not YAML, an unknown tag, a key written twice.
+    The problems: not text, not YAML, an unknown tag, a duplicate key, too deep or too large.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -55,7 +61,7 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
     try:
         check_depth(text, Loader)
         nodes = [node for node in yaml.compose_all(text, Loader=Loader) if not _is_empty(node)]
-        if "*" in text:  # only an alias makes more of a file than was written
+        if "*" in text:  # only aliases expand to more values than were written
             for node in nodes:
                 check_size(node)
         return _construct(nodes, file)
@@ -71,12 +77,12 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
 def validate(
     document: Document, model: type[Model], *, lenient: bool = False
 ) -> tuple[Model | None, list[Problem]]:
-    """Read a document into a model; every violation is a problem with its line.
+    """Validate a document against a model; every violation is a problem with its position.
 
     Args:
-        document: what was read.
+        document: as read.
         model: a pydantic model that forbids unknown keys.
-        lenient: pass over unknown keys instead of reporting them.
+        lenient: ignore unknown keys instead of reporting them.
     """
     value = document.value
     while True:
@@ -105,7 +111,7 @@ def _is_empty(node: yaml.Node | None) -> bool:
 
 
 def _repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
-    """Keys written twice in one mapping; YAML forbids them and parsers keep only the last."""
+    """Find duplicate keys of mappings; YAML forbids them, and parsers keep only the last."""
     pending, visited = [node], set()
     while pending:
         current = pending.pop()
@@ -129,7 +135,7 @@ def _repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """The node to point at and the node to go on from, one step down."""
+    """Find a child: the node that has its position, and the node of its value."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
     if isinstance(node, yaml.MappingNode):
@@ -151,7 +157,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
 
 
 def _without(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
-    """A copy of nested dicts and lists less the keys at the given paths."""
+    """Copy nested dicts and lists without the keys at the given paths."""
     if not locations:
         return value
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Series that make a query's value a known number: what its unit test is fed."""
+"""Model of example series: the input series of unit tests, which give a query a known value."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -15,10 +15,10 @@ _COURSES = ("times", "is", "rate", "rises", "ago", "climbs", "grows", "samples")
 
 
 def _one_series(text: str) -> str:
-    """A metric name and its labels, each with one value.
+    """Return a series: a metric name and labels, each with one value.
 
     Raises:
-        ValueError: when it could be several series, or none.
+        ValueError: it is not the selector of one series.
     """
     node = parse(text)
     if (
@@ -76,12 +76,12 @@ class ExampleSeries(Wire):
     def values(
         self, parts: Iterable[tuple[Decimal, str, int]], every: Decimal
     ) -> list[Decimal | None]:
-        """Its samples, from time 0.
+        """Compute the samples of the series from time 0; None is a missing sample.
 
         Args:
-            parts: the value of the query, whether it is `quiet` or `firing`, and how many samples
-                that lasts.
-            every: seconds between two samples.
+            parts: the phases of the test: the value of the query, its state `quiet` or `firing`,
+                and its number of samples.
+            every: the seconds between two samples.
         """
         if self.samples is not None:
             given = parse_samples(self.samples)

@@ -1,4 +1,4 @@
-"""More cases of an alert or a recording beside `example`: what it takes to try a whole query."""
+"""Models of further test cases of a standalone alert or recording, besides its `example`."""
 
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -23,10 +23,10 @@ Moment = Annotated[DurationField, AfterValidator(_whole_minutes)]
 
 
 def only_in_cases(example: list[ExampleSeries]) -> list[ExampleSeries]:
-    """Give an `example` back when none of its series is told sample by sample.
+    """Return an `example` when none of its series has `samples`.
 
     Raises:
-        ValueError: when one is, for it could not follow the value.
+        ValueError: one has; its value could not follow that of the query.
     """
     if any(each.samples is not None for each in example):
         raise ValueError(
@@ -53,11 +53,11 @@ class _Case(Wire):
 
     @property
     def scrape(self) -> Duration:
-        """The distance of two samples."""
+        """The interval between two samples."""
         return self.every or _SCRAPE
 
     def _check_series(self, *, told: bool) -> None:
-        """Samples make sense only where it is told what comes of them, and when."""
+        """Refuse `samples` in a case without `then`, which has no expectation for them."""
         if not told:
             only_in_cases(self.series)
 

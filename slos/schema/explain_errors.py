@@ -1,4 +1,4 @@
-"""Pydantic's findings in words of the user's file: what is wrong and what to write instead."""
+"""Messages and hints for pydantic's validation errors, in the terms of the user's file."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 Location = tuple[str | int, ...]
 
-# Pydantic's kinds of error in words of YAML; the others read well as they are.
+# Messages for pydantic's error types in terms of YAML; other types keep pydantic's message.
 _EXPECTED = {
     "bool_parsing": "expected true or false",
     "bool_type": "expected true or false",
@@ -31,7 +31,7 @@ _ONE_LINE = 60
 
 
 def explain(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[str, str]:
-    """Message and hint for one entry of `ValidationError.errors()`.
+    """Explain one entry of `ValidationError.errors()` as a message and a hint.
 
     Args:
         detail: the entry.
@@ -63,7 +63,7 @@ def _what_to_write(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
 
 
 def _path(location: Location) -> str:
-    """Keys and indexes as a reader would write them; pydantic marks a key itself by `[key]`."""
+    """Format a location as `a.b[0].c`; pydantic's marker `[key]` for a key itself is left out."""
     text = ""
     for step in location:
         if step == "[key]":
@@ -73,7 +73,7 @@ def _path(location: Location) -> str:
 
 
 def _shown(written: object) -> str:
-    """A value as it was written, in a few words."""
+    """Describe a value in at most one line."""
     match written:
         case None:
             return "nothing"
@@ -97,7 +97,7 @@ def _nearest(key: str, known: list[str]) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> set[str]:
-    """The keys a model takes at a path, found by walking the annotations of its fields."""
+    """List the keys of a model at a location, from the annotations of its fields."""
     for step in location:
         if isinstance(step, int):
             continue

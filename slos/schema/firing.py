@@ -1,4 +1,4 @@
-"""What every alert can be told, of an SLO or beside one."""
+"""Models that all alerts share, those of SLOs and standalone ones."""
 
 from typing import Annotated
 
@@ -9,10 +9,10 @@ from slos.schema.wire import AlertLabels, Annotations, HoldField, Name, Wire
 
 
 def _said(reason: str) -> str:
-    """A reason that is one.
+    """Return the reason of a silence.
 
     Raises:
-        ValueError: when it is blank.
+        ValueError: it is blank.
     """
     if not reason.strip():
         raise ValueError("a silence needs a reason; write why the check is wrong here")

@@ -1,13 +1,13 @@
-"""Regular expressions as Go has them, and with it Prometheus and Sloth: those of RE2."""
+"""Regular expressions of RE2, the syntax of Go and so of Prometheus and Sloth."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-import re2  # type: ignore[import-untyped] # it says nothing of its types
+import re2  # type: ignore[import-untyped] # it has no types
 
 
 class PatternError(ValueError):
-    """A text that Go would not take as a regular expression; the text says why."""
+    """A text is not a regular expression of RE2; the message says why."""
 
 
 def _compiled(text: str) -> Any:  # noqa: ANN401 - an untyped library
@@ -25,10 +25,13 @@ def _compiled(text: str) -> Any:  # noqa: ANN401 - an untyped library
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression, found anywhere in a text.
+    """A regular expression that matches anywhere in a text.
+
+    Attributes:
+        text: the expression.
 
     Raises:
-        PatternError: from its making.
+        Re2Error: on construction, when RE2 cannot compile it.
     """
 
     text: str
@@ -38,5 +41,5 @@ class Pattern:
         object.__setattr__(self, "_found", _compiled(self.text))
 
     def is_in(self, text: str) -> bool:
-        """Whether it is found; names of files may hold bytes that are no text."""
+        """Return whether it matches; the text may hold undecodable bytes of file names."""
         return bool(self._found.search(text.encode(errors="surrogateescape")))

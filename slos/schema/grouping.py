@@ -1,7 +1,7 @@
-"""Which labels the result of a query has, as far as its syntax tells.
+"""Analysis of the labels of a query's result, as far as the syntax tree decides them.
 
-Errors and total must have the same, or a ratio pairs nothing with nothing, and an error series
-that is not there yet could not be told from one that never matches.
+Errors and total need the same labels. Otherwise their ratio matches no series, and a missing
+error series looks like one that never matches.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,12 @@ _LEAVE_LABELS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """The labels that stay (`without` False), or all but these (`without` True)."""
+    """The grouping of an aggregation.
+
+    Attributes:
+        labels: the labels that are kept, or those that are dropped.
+        without: the labels are dropped.
+    """
 
     labels: tuple[str, ...] = ()
     without: bool = False
@@ -27,12 +32,12 @@ class Grouping:
 
 
 def grouping_of(template: str) -> Grouping | None:
-    """The grouping of a query, or None where only its data can tell."""
+    """Find the grouping of a query; None where only its data decides it."""
     return _grouping(parse_template(template))
 
 
 def labels_of(template: str) -> tuple[str, ...]:
-    """The labels a query keeps by name; none where it does not say."""
+    """List the labels that a query groups by; empty where it has no `by`."""
     grouping = grouping_of(template)
     return grouping.labels if grouping and not grouping.without else ()
 
@@ -58,7 +63,7 @@ def _of_aggregate(node: ast.AggregateExpr) -> Grouping:
 
 
 def _of_binary(node: ast.BinaryExpr) -> Grouping | None:
-    """Scalars and `or vector(0)` leave the other side's labels; other pairs must agree."""
+    """Find the grouping of a binary operation: scalars and `vector(0)` do not change labels."""
     if _is_scalar(node.lhs):
         return _grouping(node.rhs)
     left = _grouping(node.lhs)

@@ -1,4 +1,4 @@
-"""Queries over a classic histogram: how many observations were above a threshold."""
+"""Signal of a classic histogram: observations above a threshold are errors."""
 
 import re
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ _SMALLEST_PLAIN, _FIRST_EXPONENT = -4, 6
 
 
 def le_pattern(threshold: Decimal) -> str:
-    """A regular expression for every spelling of a bucket's `le`.
+    """Build a regular expression that matches every spelling of a bucket's `le`.
 
-    The Python client writes `5.0`, the Go client `5`; tiny and, in Go, large ones have an
-    exponent: `1e-05`, `1.048576e+06`.
+    The Python client writes `5.0`, the Go client `5`. Very small numbers and, in Go, large ones
+    have an exponent: `1e-05`, `1.048576e+06`.
     """
     spellings = {plain(threshold), repr(float(threshold))}
     if not _SMALLEST_PLAIN <= threshold.adjusted() < _FIRST_EXPONENT:
@@ -28,18 +28,18 @@ def le_pattern(threshold: Decimal) -> str:
 def above_threshold(
     metric: str, selector: str, *, threshold: Decimal, by: Sequence[str] = ()
 ) -> Signal:
-    """Errors are observations above `threshold` (in the metric's unit), total are all.
+    """Build a signal: errors are observations above `threshold` (in the metric's unit).
 
-    Only series that have the threshold's bucket count, for errors and for the total: where
-    none has it there is no data, and the absent alert fires; it never looks perfect, and a
-    few instances without it do not look broken.
+    Only series that have the bucket of the threshold are counted, for errors and for the total.
+    Where no series has it there is no data and the absent alert fires, instead of an SLO that
+    looks perfect. Single instances without the bucket do not count as broken.
     """
     good = f"{metric}_bucket{{{_join(selector, f'le=~{quoted(le_pattern(threshold))}')}}}"
     every = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
     buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
     fast, seen = f"rate({good}[{{{{.window}}}}])", f"rate({every}[{{{{.window}}}}])"
     return Signal(
-        # rate() extrapolates each series on its own: a difference can dip below zero by a hair.
+        # rate() extrapolates each series by itself: a difference can be slightly below zero.
         errors=f"{_sum(by)} (clamp_min({seen} - ignoring (le) {fast}, 0))",
         total=f"{_sum(by)} ({seen} and ignoring (le) {fast})",
         counting=Counting.PER_SECOND,
@@ -52,7 +52,7 @@ def above_threshold(
 
 
 def _with_exponent(number: Decimal) -> str:
-    """The spelling with an exponent of at least two digits."""
+    """Format a decimal with an exponent of at least two digits."""
     exponent = number.adjusted()
     digits = plain(number.scaleb(-exponent))
     return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"

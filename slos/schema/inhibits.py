@@ -1,4 +1,4 @@
-"""Ours: what an alert explains, so that whoever is woken reads the cause and not its symptoms."""
+"""Model of `inhibits`: the symptoms that are not notified while their cause fires."""
 
 from typing import Self
 

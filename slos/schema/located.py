@@ -1,4 +1,4 @@
-"""A spec together with where it was read from, so that every finding has a line."""
+"""A spec with the document it was read from, so that every problem has a position."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from slos.schema.spec import Spec
 
 @dataclass(frozen=True, slots=True)
 class ObjectMeta:
-    """The metadata of the Kubernetes object a spec was written as."""
+    """The metadata of the Kubernetes object that a spec was read from."""
 
     name: str
     namespace: str = ""
@@ -24,14 +24,14 @@ def _as_written(location: Location) -> Location:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The dialect a spec was written in.
+    """The dialect that a spec was written in.
 
     Attributes:
-        dialect: as Sloth's label `sloth_spec` names it.
-        mode: as Sloth's label `sloth_mode` names it, without how the program was called.
-        meta: of the Kubernetes object, where it was one.
-        where: from the path of a key in our spec to the path it was written at.
-        in_shares: the objective was written as a share, not as a percentage.
+        dialect: the value of Sloth's label `sloth_spec`.
+        mode: the value of Sloth's label `sloth_mode`, without the mode of the command.
+        meta: the metadata of the Kubernetes object, if it was one.
+        where: converts the location of a key in our spec to its location in the document.
+        in_shares: the objective was written as a ratio, not as a percentage.
     """
 
     dialect: str = "prometheus/v1"
@@ -43,12 +43,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class LocatedSpec:
-    """A spec, the document it was read from and the dialect it was written in."""
+    """A spec with its document and its dialect."""
 
     spec: Spec
     document: Document
     origin: Origin = Origin()
 
     def at(self, location: Location) -> Position:
-        """The place of a key of our spec in the file it was written in."""
+        """Find the position in the file of a key of our spec."""
         return self.document.at(self.origin.where(location))

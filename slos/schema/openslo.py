@@ -1,4 +1,4 @@
-"""What the two versions of OpenSLO have in common."""
+"""Base models and mapping that both versions of OpenSLO share."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -13,21 +13,21 @@ from slos.schema.spec import Spec
 Window = TypeVar("Window")
 
 NO_ALERTS = {"page_alert": {"disable": True}, "ticket_alert": {"disable": True}}
-"""OpenSLO's alert policies say something else than burn rates over windows."""
+"""Alerting without burn-rate alerts: OpenSLO's alert policies are not mapped to them."""
 
 
 class OpenSlo(BaseModel):
-    """A mapping in an OpenSLO document.
+    """Base model of a mapping in an OpenSLO document.
 
-    It holds much that Prometheus has no use for: keys of OpenSLO's that change no rule are
-    fields of type `Any`, so that what is left over is a mistake.
+    Keys of OpenSLO that change no rule are fields of type `Any`, so that any other key is an
+    error.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class Meta(OpenSlo):
-    """The part of `metadata` that names an SLO."""
+    """The `metadata` of an OpenSLO document; it names the SLO."""
 
     name: str
     display_name: Annotated[Any, Field(alias="displayName")] = None
@@ -36,7 +36,7 @@ class Meta(OpenSlo):
 
 
 class Envelope(OpenSlo):
-    """The outermost keys of a document."""
+    """The top-level keys of an OpenSLO document."""
 
     api_version: Annotated[str, Field(alias="apiVersion")]
     kind: str
@@ -44,7 +44,11 @@ class Envelope(OpenSlo):
 
 
 def one_window(windows: list[Window]) -> list[Window]:
-    """Refuse a second time window: both versions write them as a list and mean one."""
+    """Return the time windows when there is at most one; both versions have a list for it.
+
+    Raises:
+        ValueError: there are several.
+    """
     if len(windows) > 1:
         raise ValueError("an SLO has one time window; remove the others")
     return windows
@@ -53,7 +57,7 @@ def one_window(windows: list[Window]) -> list[Window]:
 def mapped(
     document: Document, value: dict[str, Any], origin: Origin
 ) -> tuple[LocatedSpec | None, list[Problem]]:
-    """Our spec from a document's content; what is wrong with it is told at the document's keys."""
+    """Validate mapped content as a `Spec`; problems point at the keys of the document."""
     try:
         spec = Spec.model_validate({"version": "prometheus/v1", **value})
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""A spec file's bytes to specs: the spec loader, without the disk."""
+"""Parser of spec files: bytes in, specs and problems out. Reading the file is not done here."""
 
 from slos.schema.dialects import read_spec
 from slos.schema.document import read_documents
@@ -9,15 +9,15 @@ from slos.schema.problem import Position, Problem
 def parse_specs(
     data: bytes, file: str, *, lenient: bool = False
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    """Read every document of a spec file.
+    """Parse every document of a spec file.
 
     Args:
         data: the file's content.
-        file: its name in problems.
-        lenient: pass over unknown keys, as Sloth does.
+        file: the file name that problems show.
+        lenient: ignore unknown keys, as Sloth does.
 
     Returns:
-        The specs that are right, and the problems of those that are not.
+        The valid specs, and the problems of the others.
     """
     documents, problems = read_documents(data, file)
     if not documents and not problems:

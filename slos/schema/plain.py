@@ -1,4 +1,4 @@
-"""Ours: what a spec watches beside its SLOs, recordings and plain alerts."""
+"""Models of standalone recordings and alerts, which belong to no SLO."""
 
 from decimal import Decimal
 from typing import Annotated, Literal, Self
@@ -109,24 +109,24 @@ class PlainAlert(Firing):
 
     @property
     def threshold(self) -> Decimal:
-        """What the value is compared with."""
+        """The threshold: `above` or `below`."""
         return next(limit for limit in (self.above, self.below) if limit is not None)
 
     @property
     def rounded_to(self) -> Decimal:
-        """The fineness of the value that people read: two digits finer than the threshold."""
+        """The unit that displayed values are rounded to: two digits finer than the threshold."""
         return Decimal(1).scaleb(min(-2, self.threshold.adjusted() - 2 if self.threshold else 0))
 
     @property
     def quiet_value(self) -> Decimal:
-        """A value well on the right side of the threshold."""
+        """A value at which the alert is clearly silent."""
         if self.quiet is not None:
             return self.quiet
         return self.threshold / 2 if self.above is not None else self.threshold * 2
 
     @property
     def firing_value(self) -> Decimal:
-        """A value well on the wrong side of the threshold."""
+        """A value at which the alert clearly fires."""
         if self.firing is not None:
             return self.firing
         if self.above is not None:
@@ -135,9 +135,9 @@ class PlainAlert(Firing):
 
     @property
     def around_threshold(self) -> tuple[Decimal, Decimal]:
-        """Values at which it is only just silent, and only just fires.
+        """The values just on the silent and just on the firing side of the threshold.
 
-        The values of an alert that says itself when it is quiet are those.
+        An alert with `quiet` or `firing` of its own has those two values.
         """
         if self.quiet is not None or self.firing is not None or not self.threshold:
             return self.quiet_value, self.firing_value
@@ -145,5 +145,5 @@ class PlainAlert(Firing):
         return (less, more) if self.above is not None else (more, less)
 
     def fires_at(self, value: Decimal) -> bool:
-        """Whether the alert's condition holds at a value."""
+        """Return whether the condition of the alert holds at a value."""
         return value > self.threshold if self.above is not None else value < self.threshold

@@ -1,7 +1,7 @@
-"""PromQL that only newer or other engines understand: one such query loses a whole rule file.
+"""Compatibility of PromQL with Prometheus 2.42, the oldest supported version.
 
-What loads here loads in Prometheus 2.42 and in every later one. The lists are what our parser
-takes and `promtool check rules` of 2.42 refuses; the versions are those of Prometheus'
+One query that Prometheus cannot parse makes it refuse the whole rule file. The lists hold what
+our parser accepts and `promtool check rules` of 2.42 refuses. The versions are from Prometheus'
 CHANGELOG.md.
 """
 
@@ -12,7 +12,7 @@ import promql_parser as ast
 
 from slos.schema.go_regex import Pattern, PatternError
 
-# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
+# The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
 _COMMENT = re.compile(r"#[^\n]*")
@@ -48,18 +48,18 @@ NEEDS = {
     "ts_of_max_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
     "ts_of_min_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
 }
-"""Functions and aggregations that Prometheus 2.42 lacks, and what has them."""
+"""Functions and aggregations that Prometheus 2.42 lacks, with the version or flag they need."""
 
 
 def check_portable(nodes: Iterable[ast.Expr], query: str) -> None:
-    """Refuse what the parser knows and Prometheus 2.x does not.
+    """Check that Prometheus 2.42 can parse a query.
 
     Args:
-        nodes: of the query's syntax tree.
-        query: its text; some spellings leave no trace in the tree.
+        nodes: the nodes of the query's syntax tree.
+        query: its text; some syntax leaves no trace in the tree.
 
     Raises:
-        ValueError: with what it needs, and after a semicolon what to write instead.
+        ValueError: it cannot; the message has the version needed, and a hint after a semicolon.
     """
     _check_spelling(_COMMENT.sub("", _STRING.sub('""', query)))
     for node in nodes:
@@ -102,7 +102,7 @@ def _check_selector(node: ast.VectorSelector) -> None:
 
 
 def _check_regex(pattern: str) -> None:
-    """Our parser has other regular expressions than Prometheus."""
+    """Check a regular expression by RE2; our PromQL parser uses another engine than Prometheus."""
     try:
         Pattern(pattern)
     except PatternError as error:

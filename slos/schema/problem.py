@@ -1,4 +1,4 @@
-"""What is wrong with an input, as data: a problem is reported, never raised."""
+"""Problems of an input as data, with position and severity; they are reported, not raised."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a problem matters: an error stops the build, a warning does not."""
+    """The severity of a problem: an error stops the build, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -14,7 +14,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a source file; `line` and `column` count from 1, 0 means the whole file."""
+    """A position in a source file.
+
+    Attributes:
+        file: the file name.
+        line: counted from 1; 0 means the whole file.
+        column: counted from 1; 0 means the whole file.
+    """
 
     file: str
     line: int = 0
@@ -28,14 +34,21 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding about an input: where it is, what is wrong, and what to do about it."""
+    """A problem of an input.
+
+    Attributes:
+        position: its position in the file.
+        message: what is wrong.
+        hint: what to do about it.
+        severity: an error or a warning.
+        check: the id of the check that found it, for those that can be silenced or looked up.
+    """
 
     at: Position
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
     check: str = ""
-    """The id of the check that found it, for those that can be silenced or looked up."""
 
     def __str__(self) -> str:
         text = f"{self.at}: {self.severity}: {self.message}"
@@ -43,10 +56,10 @@ class Problem:
 
 
 def errors(problems: Iterable[Problem]) -> list[Problem]:
-    """Only the problems that stop a build."""
+    """Return the problems that stop a build."""
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once, sorted by place, as a reader walks through the files."""
+    """Sort problems by file and position; duplicates are dropped."""
     return sorted(set(problems), key=lambda p: (p.at.file, p.at.line, p.at.column, p.message))

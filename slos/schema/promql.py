@@ -1,6 +1,6 @@
-"""PromQL as specs hold it: query templates with one variable, the window.
+"""PromQL query templates of specs: parsing, checks and formatting.
 
-Sloth's queries are Go templates that know `{{.window}}` and nothing else; so are ours.
+As with Sloth, a query is a Go template whose only variable is `{{.window}}`.
 """
 
 import re
@@ -13,8 +13,8 @@ from slos.schema.portable import check_portable
 
 _VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-# What templates are read with: a range no query would spell out, so that fixed ranges can be
-# told from the window; the same everywhere, so that each query is parsed once.
+# The window that templates are parsed with. No query has this range itself, so fixed ranges
+# differ from the window. It is the same everywhere, so that each query is parsed once.
 ANY_WINDOW = "7919s"
 ANY_WINDOW_SECONDS = 7919
 _ANY_WINDOW_PARSED = "2h11m59s"
@@ -23,7 +23,7 @@ _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
 def render(template: str, window: str) -> str:
-    """Fill in the window; `{{- .window -}}` trims the white space beside it, as in Go."""
+    """Fill the window into a template; `{{- .window -}}` trims white space around it, as in Go."""
 
     def fill(match: re.Match[str]) -> str:
         before, after = match.groups()
@@ -33,11 +33,11 @@ def render(template: str, window: str) -> str:
 
 
 def check_template(template: str) -> str:
-    """Give the template back when it is an instant query once the window is filled in.
+    """Return a template when it is an instant query once the window is filled in.
 
     Raises:
-        ValueError: empty, a template action other than the window, not PromQL, not a vector,
-            or something only newer or other engines understand.
+        ValueError: it is empty, has another template action than the window, is not PromQL, is
+            not a vector, or needs a newer Prometheus.
     """
     if not template.strip():
         raise ValueError("the query is empty; write a PromQL expression")
@@ -56,7 +56,7 @@ def check_template(template: str) -> str:
 
 
 def _check_is_vector(query: str) -> None:
-    """sum() takes instant vectors only, so the parser itself tells the type."""
+    """Check that a query is an instant vector; the parser accepts only those in sum()."""
     try:
         parse(f"sum{wrapped(query)}")
     except ValueError as error:
@@ -67,10 +67,10 @@ def _check_is_vector(query: str) -> None:
 
 
 def check_windowed_template(template: str) -> str:
-    """Like `check_template`, and the window must occur.
+    """Check a template as `check_template` does; it must also have the window.
 
     Raises:
-        ValueError: as `check_template`, or when `{{.window}}` is missing.
+        ValueError: as `check_template`, or `{{.window}}` is missing.
     """
     if template.strip() and not _VARIABLE.search(template):
         raise ValueError(
@@ -80,10 +80,10 @@ def check_windowed_template(template: str) -> str:
 
 
 def check_selector(matchers: str) -> str:
-    """Matchers without braces; `{job="x"}` and `job="x"` are the same.
+    """Return label matchers without braces; `{job="x"}` and `job="x"` are the same.
 
     Raises:
-        ValueError: when they are anything else.
+        ValueError: they are not label matchers.
     """
     inner = matchers.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
     query = f"up{{{inner}}}"
@@ -96,7 +96,7 @@ def check_selector(matchers: str) -> str:
 
 
 def is_metric(name: str) -> bool:
-    """Whether PromQL reads a name as that of a metric; `bool` and `on` are words of its own."""
+    """Return whether PromQL parses a name as a metric; `bool` and `on` are keywords."""
     try:
         return isinstance(parse(name), ast.VectorSelector)
     except ValueError:
@@ -105,10 +105,10 @@ def is_metric(name: str) -> bool:
 
 @lru_cache(maxsize=256)
 def parse(query: str) -> ast.Expr:
-    """The syntax tree of a query.
+    """Parse a query into its syntax tree.
 
     Raises:
-        ValueError: with the parser's finding and the query.
+        ValueError: it is not PromQL; the message has the parser's error and the query.
     """
     try:
         return ast.parse(query)
@@ -118,22 +118,22 @@ def parse(query: str) -> ast.Expr:
 
 @lru_cache(maxsize=256)
 def parse_template(template: str) -> ast.Expr:
-    """The syntax tree of a query template, its window filled in.
+    """Parse a query template with a placeholder for the window.
 
     Raises:
-        ValueError: as `parse`.
+        ValueError: as `parse_query`.
     """
     return parse(render(template, ANY_WINDOW))
 
 
 def wrapped(query: str) -> str:
-    """The query in parentheses; a comment at its end must not swallow the closing one."""
+    """Put a query in parentheses, on lines of their own where the query may end in a comment."""
     query = query.strip()
     return f"(\n{query}\n)" if "\n" in query or "#" in query else f"({query})"
 
 
 def is_filter(template: str) -> bool:
-    """Whether a query ends in a comparison that drops what it does not hold for."""
+    """Return whether the outermost operator is a comparison that drops samples."""
     tree = parse_template(template)
     while isinstance(tree, ast.ParenExpr):
         tree = tree.expr
@@ -143,7 +143,7 @@ def is_filter(template: str) -> bool:
 
 
 def selectors(template: str) -> tuple[str, ...]:
-    """Every distinct series selector of a query, in the order of reading, as PromQL text."""
+    """List the distinct series selectors of a query as PromQL text, from left to right."""
     found: dict[str, None] = {}
     for node in walk(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
@@ -152,7 +152,7 @@ def selectors(template: str) -> tuple[str, ...]:
 
 
 def matches_label(query: str, label: str) -> bool:
-    """Whether some selector of a query asks for a value of a label."""
+    """Return whether any selector of a query has a matcher for a label."""
     return any(
         matcher.name == label
         for node in walk(parse(query))
@@ -162,7 +162,7 @@ def matches_label(query: str, label: str) -> bool:
 
 
 def reach_ms(query: str) -> int:
-    """How far back a query looks at most, in milliseconds: its ranges and shifts, added up."""
+    """Compute the lookback of a query in milliseconds: nested ranges and offsets, summed."""
     return _reach_ms(parse_template(query))
 
 
@@ -173,14 +173,14 @@ def _reach_ms(node: ast.Expr) -> int:
 
 
 def walk(node: ast.Expr) -> Iterator[ast.Expr]:
-    """All nodes of a syntax tree, parents first."""
+    """Iterate over the nodes of a syntax tree, parents first."""
     yield node
     for child in children(node):
         yield from walk(child)
 
 
 def children(node: ast.Expr) -> list[ast.Expr]:
-    """The direct sub-expressions of a node, left to right."""
+    """List the direct sub-expressions of a node, from left to right."""
     if isinstance(node, ast.BinaryExpr):
         return [node.lhs, node.rhs]
     if isinstance(node, ast.Call):
@@ -194,18 +194,18 @@ def children(node: ast.Expr) -> list[ast.Expr]:
 
 
 def quoted(value: str) -> str:
-    """A PromQL string literal."""
+    """Quote a text as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def label_set(labels: Mapping[str, str]) -> str:
-    """`{a="1", b="2"}`, sorted by name."""
+    """Format labels as `{a="1", b="2"}`, sorted by name."""
     return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
 
 
 def operator(matcher: ast.Matcher) -> str:
-    """How a matcher compares, as PromQL and Alertmanager write it."""
+    """Format the operator of a matcher as PromQL and Alertmanager do: `=`, `!=`, `=~` or `!~`."""
     return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
 
 
@@ -215,7 +215,7 @@ def _selector_text(node: ast.VectorSelector) -> str:
 
 
 def shown(query: str) -> str:
-    """A query on one line, with the window as people write it."""
+    """Format a query on one line, the placeholder as `{{.window}}` again."""
     line = " ".join(query.split())
     for spelling in (ANY_WINDOW, _ANY_WINDOW_PARSED):
         line = line.replace(spelling, "{{.window}}")

@@ -1,6 +1,6 @@
-"""Ours: what people know of an alert beyond what its numbers say; all of it goes on its page.
+"""Models of runbook texts, which are printed on the page of an alert.
 
-Texts are Markdown of one paragraph: `code`, *stress* and [links](https://...) stay what they are.
+Texts are one paragraph of Markdown: `code`, *emphasis* and [links](https://...) are kept.
 """
 
 import re
@@ -16,10 +16,10 @@ _ADDRESS = re.compile(r"https?://[^\s<>()\"'`]+")
 
 
 def _paragraph(text: str) -> str:
-    """A text on one line; a page breaks its lines where it likes.
+    """Join a paragraph to one line; pages wrap it themselves.
 
     Raises:
-        ValueError: when it is blank.
+        ValueError: it is blank.
     """
     line = " ".join(text.split())
     if not line:
@@ -28,10 +28,10 @@ def _paragraph(text: str) -> str:
 
 
 def _query(query: str) -> str:
-    """A query that can be asked as it stands.
+    """Return a query that is PromQL without a template.
 
     Raises:
-        ValueError: when it is not PromQL, or waits for something to be filled in.
+        ValueError: it is not PromQL, or has a template action.
     """
     if "{{" in query:
         raise ValueError("a query on a page is asked as it stands; write a range like [5m]")
@@ -39,10 +39,10 @@ def _query(query: str) -> str:
 
 
 def _address(url: str) -> str:
-    """An address that links can start with.
+    """Return a URL that links can start with, without a trailing slash.
 
     Raises:
-        ValueError: when it is none.
+        ValueError: it is not a URL.
     """
     if not _ADDRESS.fullmatch(url):
         raise ValueError(f"{url!r} is no address; write it like http://localhost:9090")
@@ -105,7 +105,7 @@ class Runbook(Wire):
     escalate: Paragraph | None = None
 
     def over(self, common: "Runbook") -> "Runbook":
-        """This, and where it says nothing, what is common to several alerts."""
+        """Return this runbook, with the defaults of several alerts for keys that are not set."""
         if not self.model_fields_set:
             return common
         written = {name: getattr(self, name) for name in self.model_fields_set}
@@ -113,7 +113,7 @@ class Runbook(Wire):
 
 
 def nothing_known() -> Runbook:
-    """What most alerts have: one for all, for it never changes."""
+    """Return the empty runbook; alerts share one object, because it never changes."""
     return _NOTHING_KNOWN
 
 

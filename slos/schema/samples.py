@@ -1,4 +1,4 @@
-"""A series sample by sample, as promtool's tests write it: `0x119 1+2x30 _x20 5`."""
+"""Parser of promtool's notation of samples: `0x119 1+2x30 _x20 5`."""
 
 import re
 from decimal import Decimal
@@ -8,15 +8,15 @@ _RUN = re.compile(
     r"(?P<first>-?\d+(?:\.\d+)?)(?:(?P<by>[+-]\d+(?:\.\d+)?)?x(?P<more>\d+))?"
     r"|_(?:x(?P<missing>\d+))?"
 )
-# A month of samples, half a minute apart.
+# A month of samples at an interval of 30 s.
 _MOST = 100_000
 
 
 def parse_samples(text: str) -> list[Decimal | None]:
-    """The samples that a text stands for; None is a missing one.
+    """Parse samples; None is a missing sample.
 
     Raises:
-        ValueError: when it is in another notation, or stands for too many.
+        ValueError: it is another notation, or more samples than a month has.
     """
     samples: list[Decimal | None] = []
     for run in text.split():
@@ -35,17 +35,17 @@ def parse_samples(text: str) -> list[Decimal | None]:
 
 
 def one_text(text: str) -> str:
-    """Give samples back as they were written when they can be read.
+    """Return the notation of samples when it is valid.
 
     Raises:
-        ValueError: when they cannot.
+        ValueError: it is not, see `parse_samples`.
     """
     parse_samples(text)
     return text
 
 
 def _times(found: re.Match[str]) -> int:
-    """How many samples a run is: `5x2` is three, the first one and two more, `_x2` is two."""
+    """Count the samples of a run: `5x2` is three, the first and two more; `_x2` is two."""
     if found["first"] is None:
         return int(found["missing"] or 1)
     return 1 + int(found["more"] or 0)

@@ -1,8 +1,8 @@
-"""YAML's scalars: which are numbers, and how each was written.
+"""PyYAML loader and constructor with the scalars of YAML 1.2 and their source text.
 
-YAML 1.2 with what Sloth's reader has beyond it: `0o17`, `1e3` and `9.99e1` are numbers, `22:30`
-is text. A mapping remembers how its plain scalars were written, for labels are texts: `1.10`,
-`yes` and `0x1F` stay what they are.
+As for Sloth's reader, `0o17`, `1e3` and `9.99e1` are numbers and `22:30` is text. A mapping keeps
+the source text of its plain scalars, because labels are text: `1.10`, `yes` and `0x1F` stay as
+written.
 """
 
 import re
@@ -25,18 +25,18 @@ _BASES = {"0b": 2, "0o": 8, "0x": 16}
 
 
 class Written(dict[Hashable, Any]):
-    """A mapping and its plain scalars as they were written.
+    """A mapping with the source text of its plain scalars.
 
     Attributes:
-        texts: for each key of the mapping its own text, and that of its value; None for what is
-            no plain scalar or is nothing.
+        texts: for each key, its source text and that of its value; None where it is not a plain
+            scalar, or null.
     """
 
     texts: dict[Hashable, tuple[str | None, str | None]]
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # either will do
-    """Nodes of YAML text, tagged by the rules above."""
+    """PyYAML loader that tags numbers by YAML 1.2; libyaml's where there is one."""
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
@@ -53,10 +53,10 @@ Loader.yaml_implicit_resolvers = _resolvers()
 
 
 class Constructor(yaml.constructor.SafeConstructor):
-    """Values from nodes; decimals stay exact and dates stay text."""
+    """PyYAML constructor of values from nodes; decimals stay exact and dates stay text."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """A value; one that cannot be read is an error at its place."""
+        """Construct a value; one that cannot be read is an error with its position."""
         try:
             return super().construct_object(node, deep=deep)
         except (ValueError, KeyError, IndexError, ArithmeticError) as error:
@@ -65,7 +65,7 @@ class Constructor(yaml.constructor.SafeConstructor):
             raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
 
     def whole(self, node: yaml.ScalarNode) -> int:
-        """A whole number in any base; a leading zero means octal, as for Sloth."""
+        """Construct an integer of any base; a leading zero means octal, as for Sloth."""
         text = node.value.replace("_", "").lower()
         digits = text.lstrip("+-")
         sign = -1 if text.startswith("-") else 1
@@ -74,18 +74,18 @@ class Constructor(yaml.constructor.SafeConstructor):
         return sign * int(digits, 8 if digits.startswith("0") else 10)
 
     def exact(self, node: yaml.ScalarNode) -> object:
-        """A fraction to its last digit."""
+        """Construct an exact decimal."""
         try:
             return Decimal(node.value.replace("_", ""))
         except InvalidOperation:
             return self.construct_yaml_float(node)
 
     def as_written(self, node: yaml.ScalarNode) -> str:
-        """A date as the text it is."""
+        """Construct a date as text."""
         return str(node.value)
 
     def mapping(self, node: yaml.MappingNode) -> Iterator[Written]:
-        """A mapping in two steps, as PyYAML wants it for one that holds itself."""
+        """Construct a mapping in two steps, as PyYAML needs it for one that contains itself."""
         made = Written()
         yield made
         made.update(self.construct_mapping(node))

@@ -1,6 +1,6 @@
-"""Numbers that a spec sets in one place, and uses as `{{.name}}` in queries, texts and examples.
+"""Settings of a spec: numbers that its queries, texts and examples use as `{{.name}}`.
 
-They are filled in before the spec is validated: what is checked is what is built.
+They are filled in before the spec is validated, so that the checks see what is built.
 """
 
 import difflib
@@ -17,19 +17,19 @@ from slos.schema.units import plain
 
 _USE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
-# Where they may stand; labels, names and what was asked for are no place for them.
+# The sections that may use settings; labels, names and requirements may not.
 _USED_IN = ("slos", "recordings", "alerts", "runbook")
 
 
 def filled(document: Document, *, within: Location = ()) -> tuple[Document, list[Problem]]:
-    """The document with its settings in their places; a use of an unknown one is a problem.
+    """Fill the settings into the texts of a document; a reference to an unknown one is a problem.
 
-    A document without settings is left as it is. What is wrong about the settings themselves is
-    found when they are validated.
+    A document without settings is returned unchanged. Invalid settings are found when the spec
+    is validated.
 
     Args:
         document: as read.
-        within: where in it the spec stands.
+        within: the location of the spec in the document.
     """
     spec = document.value
     for step in within:
@@ -50,10 +50,10 @@ def filled(document: Document, *, within: Location = ()) -> tuple[Document, list
 
 
 def setting_name(value: str) -> str:
-    """Give a setting's name back when queries can name it.
+    """Return the name of a setting when queries can refer to it.
 
     Raises:
-        ValueError: when they cannot.
+        ValueError: they cannot.
     """
     if value == _WINDOW or not _USE.fullmatch(f"{{{{.{value}}}}}"):
         raise ValueError(
@@ -83,7 +83,7 @@ def _texts(value: Any, at: Location) -> Iterator[tuple[Location, str]]:  # noqa:
 
 
 def _filled(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN401
-    """A copy with every setting filled in; one that nobody set is 1, so as to check the rest."""
+    """Copy a value with settings filled in; an unknown one is 1, so that the rest is checked."""
     if isinstance(value, dict):
         return {key: _filled(item, numbers=numbers) for key, item in value.items()}
     if isinstance(value, list):

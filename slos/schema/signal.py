@@ -1,4 +1,4 @@
-"""What every SLI comes down to: two queries, errors and total, and how to add them up."""
+"""API of SLI types: an SLI as two queries, errors and total, and how they are summed."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from slos.schema.wire import Wire
 
 
 class Weight(Enum):
-    """What one unit of the total is."""
+    """The unit of the total: an event or a slice of time."""
 
     EVENTS = "events"
     TIME = "time"
@@ -18,10 +18,12 @@ class Weight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A classic histogram whose quantiles are worth recording.
+    """A classic histogram whose quantiles are recorded.
 
-    `buckets` selects the `_bucket` series, `by` are the labels that stay, `target` is what an
-    observation must not exceed, in the metric's unit.
+    Attributes:
+        buckets: the selector of the `_bucket` series.
+        target: the threshold of the SLI, in the unit of the metric.
+        group_by: the labels that are kept.
     """
 
     buckets: str
@@ -34,16 +36,17 @@ class Signal:
     """An SLI as the rules need it; all queries are templates over `{{.window}}`.
 
     Attributes:
-        errors: bad events (or bad time slices) per second, range or sample, see `counting`.
-        total: all events (or time slices), counted like `errors`.
-        counting: what a value means; None when each value stands for one time slice.
-        weight: what the total counts.
-        errors_may_be_absent: no error series yet means no errors, not no data. False where
-            errors and total come from the same series, so that a hole is a hole.
-        by: labels that split the SLO, as far as its queries tell; one budget for each value.
-        sources: selectors without which there is no data; an absent alert watches them.
-        histogram: where latencies come from, if anywhere.
-        note: what is approximated, and after a semicolon what would mend it.
+        errors: bad events (or bad slices of time) per second, range or sample, see `counting`.
+        total: all events (or slices of time), counted as `errors`.
+        counting: the unit of a value; None when each value stands for one slice of time.
+        weight: the unit of the total.
+        errors_may_be_absent: a missing error series means no errors, not missing data. False
+            where errors and total come from the same series.
+        group_by: the labels that split the SLO, as far as its queries decide them; each of their
+            values has a budget of its own.
+        sources: the selectors without which there is no data; the absent alert uses them.
+        histogram: the histogram of the latencies, if there is one.
+        note: the approximation made and, after a semicolon, the remedy.
     """
 
     errors: str
@@ -58,14 +61,14 @@ class Signal:
 
     @property
     def counts_events(self) -> bool:
-        """Whether sums of the total are numbers of events, not of samples or slices."""
+        """True when the total sums to a number of events, not of samples or slices of time."""
         of_events = self.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
         return self.weight is Weight.EVENTS and of_events
 
 
 @dataclass(frozen=True, slots=True)
 class EventQueries:
-    """An SLI as two templates, bad and all events, in the unit of their queries."""
+    """An SLI as two query templates: bad events and all events."""
 
     errors: str
     total: str
@@ -73,29 +76,29 @@ class EventQueries:
 
 @dataclass(frozen=True, slots=True)
 class RatioQuery:
-    """An SLI as one template that gives the share of errors."""
+    """An SLI as one query template that gives the ratio of errors."""
 
     ratio: str
 
 
 class SliType(Wire):
-    """A kind of SLI; a subclass per file in `slos/schema/sli/` is all there is to add one."""
+    """Base class of SLI types; each file in `slos/schema/sli/` defines a subclass."""
 
     KEY: ClassVar[str]
-    """The key that selects it under `sli:`."""
+    """The key of the type under `sli:`."""
 
     def signal(self) -> Signal:
-        """The SLI as rules need it.
+        """Build the queries that the rules need.
 
         Raises:
-            NotSummable: when its queries cannot be added up over time.
+            NotSummableError: its queries cannot be summed over time.
         """
         raise NotImplementedError
 
     def queries(self) -> EventQueries | RatioQuery:
-        """The SLI as plain queries over any window, as Sloth has it.
+        """Build the queries over any window that Sloth would have.
 
-        Unless a type says otherwise, the queries that are counted.
+        Unless a type overrides this, they are those of the signal.
         """
         signal = self.signal()
         return EventQueries(signal.errors, signal.total)

@@ -1,4 +1,4 @@
-"""SLIs without events to count: each slice of time has a share of errors, weighted by time."""
+"""Signal of a ratio: each slice of time has a ratio of errors and the same weight."""
 
 from slos.schema.grouping import labels_of
 from slos.schema.promql import selectors
@@ -6,15 +6,15 @@ from slos.schema.signal import Signal, Weight
 
 
 def of_ratio(ratio: str, *, read_from: str, why: str = "") -> Signal:
-    """Each slice is as bad as a ratio says.
+    """Build a signal in which a ratio gives the errors of each slice of time.
 
     Args:
-        ratio: a template that gives the share of errors, 0 to 1.
+        ratio: a query template that gives the ratio of errors, 0 to 1.
         read_from: the query whose labels and series are those of the SLO.
-        why: the reason, and after a semicolon what would help, where events were asked for.
+        why: the reason why events are not counted and, after a semicolon, the remedy.
     """
-    # The comparison drops NaN, which a ratio without traffic gives. Two rates apart may differ
-    # by a hair more than they should, so the ratio is held between 0 and 1.
+    # The comparison drops NaN, which a ratio without traffic gives. Separate rates may differ
+    # slightly more than they should, so the ratio is clamped to 0 and 1.
     measured = f"({ratio} >= -Inf)"
     return Signal(
         errors=f"clamp({measured}, 0, 1)",

@@ -1,7 +1,7 @@
-"""The wire types of a spec: Sloth `prometheus/v1`, and our extensions, each optional.
+"""Models of a spec: Sloth's `prometheus/v1` and our extensions, each optional.
 
-A plain Sloth file is a valid file of ours. Field names are those of Sloth's
-`pkg/prometheus/api/v1`; what is ours says so.
+A Sloth file is a valid spec. Field names are those of Sloth's `pkg/prometheus/api/v1`; the
+descriptions of our extensions begin with "Ours".
 """
 
 from decimal import Decimal
@@ -61,7 +61,7 @@ class _SliKey(Wire):
         return self
 
     def chosen(self) -> SliType:
-        """The one that was given."""
+        """Return the SLI type that is set."""
         kinds: list[SliType | None] = [getattr(self, key) for key in sli_types()]
         return next(kind for kind in kinds if kind is not None)
 

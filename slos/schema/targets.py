@@ -1,4 +1,4 @@
-"""The latency targets that specs set for the probe's stages."""
+"""Parser of the latency targets that specs set for the stages of a probe run."""
 
 from slos.schema.contract import Stage
 from slos.schema.parse import parse_specs
@@ -8,9 +8,9 @@ from slos.schema.units import Duration
 
 
 def load_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Problem]]:
-    """The `below` of every `probe` SLI with a stage, by stage.
+    """Parse a spec file and return the `below` of every `probe` SLI with a stage, by stage.
 
-    Where several SLOs look at one stage, the strictest target counts.
+    Where several SLOs have the same stage, the strictest target counts.
     """
     targets: dict[Stage, Duration] = {}
     specs, problems = parse_specs(data, file)

@@ -1,7 +1,7 @@
-"""Durations and percentages as Prometheus and Sloth write them.
+"""Durations, ratios and decimals as Prometheus and Sloth write them.
 
-Durations are whole milliseconds (`Duration.ms`), percentages exact decimals, so that no
-binary fraction ever reaches a rule.
+Durations are whole milliseconds (`Duration.ms`) and ratios exact decimals, so that no binary
+fraction reaches a rule.
 """
 
 import re
@@ -29,19 +29,22 @@ _ONLY_WHEN_EXACT = ("y", "w")
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time in whole milliseconds.
+    """A duration in whole milliseconds.
 
-    Raises:
-        ValueError: from `parse`, with a text that says what a duration looks like.
+    Attributes:
+        ms: the milliseconds.
     """
 
     ms: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `1h30m`, `5s`, `28d`; the grammar of Prometheus, without a bare `0`.
+        """Parse `1h30m`, `5s` or `28d`: the grammar of Prometheus, without a bare `0`.
 
-        At most a century: Prometheus' own limit is not far beyond.
+        A duration is at most a century; Prometheus' own limit is not much higher.
+
+        Raises:
+            ValueError: it is not a duration, zero, or too long; the message shows how to write one.
         """
         match = _DURATION.fullmatch(text)
         ms = 0
@@ -59,17 +62,17 @@ class Duration:
 
     @classmethod
     def of(cls, *, seconds: float = 0, minutes: int = 0, hours: int = 0, days: int = 0) -> Self:
-        """Build a duration from parts."""
+        """Build a duration from seconds, minutes, hours and days."""
         return cls(round(seconds * 1000) + minutes * 60_000 + hours * 3_600_000 + days * 86_400_000)
 
     @property
     def seconds(self) -> Decimal:
-        """The length in seconds, exact."""
+        """The duration in seconds, exact."""
         return Decimal(self.ms) / 1000
 
     @property
     def days(self) -> Decimal:
-        """The length in days, exact."""
+        """The duration in days, exact."""
         return Decimal(self.ms) / 86_400_000
 
     def __str__(self) -> str:
@@ -87,7 +90,7 @@ class Duration:
 
 @lru_cache(maxsize=1024)
 def _written(rest: int) -> str:
-    """Milliseconds as Prometheus writes them; the same few lengths stand in every rule."""
+    """Format milliseconds as Prometheus does; cached, because every rule has the same few."""
     text = ""
     for unit, length in _UNITS_MS.items():
         if unit in _ONLY_WHEN_EXACT and rest % length:
@@ -99,10 +102,10 @@ def _written(rest: int) -> str:
 
 
 def parse_ratio(value: str | int | Decimal) -> Decimal:
-    """Read `5%` or `0.05` as the exact ratio 0.05.
+    """Parse `5%` or `0.05` as the exact ratio 0.05.
 
     Raises:
-        ValueError: when it is neither, or lies outside 0..1.
+        ValueError: it is neither, or not between 0 and 1.
     """
     text = str(value).strip()
     try:
@@ -116,11 +119,11 @@ def parse_ratio(value: str | int | Decimal) -> Decimal:
 
 @lru_cache(maxsize=1024)
 def plain(number: Decimal, digits: int | None = None) -> str:
-    """Write a decimal the short way, without exponent: 0.0010 as `0.001`, 1E+2 as `100`.
+    """Format a decimal without exponent and trailing zeros: 0.0010 as `0.001`, 1E+2 as `100`.
 
     Args:
-        number: what to write; exact, unless `digits` says how many decimals are enough.
-        digits: decimals to round to.
+        number: the decimal.
+        digits: decimal places to round to; exact without it.
     """
     if digits is not None:
         number = _WIDE.quantize(number, Decimal(1).scaleb(-digits))

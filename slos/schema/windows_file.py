@@ -1,4 +1,4 @@
-"""Sloth's `AlertWindows` files: the burn-rate windows of one SLO period each."""
+"""Parser of Sloth's `AlertWindows` files: the burn-rate windows of one SLO period each."""
 
 from typing import Annotated, Literal
 
@@ -13,13 +13,13 @@ from slos.schema.wire import DurationField, Wire
 
 
 class _PeriodWindows(AlertWindows):
-    """Windows, and the period they are for."""
+    """The windows of an `AlertWindows` object and the SLO period they are for."""
 
     slo_period: DurationField
 
 
 class _WindowsFile(Wire):
-    """A whole file; the keys are Sloth's."""
+    """An `AlertWindows` object; the keys are Sloth's."""
 
     api_version: Annotated[Literal["sloth.slok.dev/v1"], Field(alias="apiVersion")]
     kind: Literal["AlertWindows"]
@@ -27,7 +27,7 @@ class _WindowsFile(Wire):
 
 
 def parse_windows(data: bytes, file: str) -> tuple[dict[Duration, AlertWindows], list[Problem]]:
-    """The windows in a file by their period; keys that Sloth does not know are passed over."""
+    """Parse the windows of a file, by their period; keys unknown to Sloth are ignored."""
     documents, problems = read_documents(data, file)
     if not documents and not problems:
         problems = [Problem(Position(file), "the file holds no windows", "write an AlertWindows")]
@@ -44,6 +44,6 @@ def parse_windows(data: bytes, file: str) -> tuple[dict[Duration, AlertWindows],
 
 
 def already_known(at: Position, period: Duration) -> Problem:
-    """Two different sets of windows for one period."""
+    """Describe two different sets of windows for one period as a problem."""
     hint = "remove one of the two, or give it another sloPeriod"
     return Problem(at, f"the period {period} has other windows already", hint)

@@ -1,4 +1,4 @@
-"""Field types that every part of a spec is written with."""
+"""Base model and field types of all models of a spec."""
 
 import re
 from decimal import Decimal
@@ -18,20 +18,20 @@ from slos.schema.settings import setting_name
 from slos.schema.units import Duration, parse_ratio
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-# The classic rule, so that Prometheus 2.x loads what we write; 3.x alone takes any UTF-8.
+# The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_AT_ALL = re.compile(r"0(?:ms|[smhdwy])?")
 _METRIC_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
 class Wire(BaseModel):
-    """A mapping in a spec: unknown keys are refused, values never change."""
+    """Base model of a mapping in a spec: unknown keys are refused, instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 def _text_of_scalar(value: Any, written: str | None = None) -> Any:  # noqa: ANN401 - whatever YAML holds
-    """Labels may be written as numbers or booleans: the text is what was written."""
+    """Convert a scalar of labels to text; a number or boolean keeps its source text."""
     if written is not None:
         return written
     if isinstance(value, bool):
@@ -87,7 +87,7 @@ def _duration(value: Any) -> Duration:  # noqa: ANN401
 
 
 def _hold(value: Any) -> Duration:  # noqa: ANN401
-    """A duration, or `0s` for not at all."""
+    """Parse a duration that may be `0s`."""
     if isinstance(value, str | int) and _NOT_AT_ALL.fullmatch(str(value)):
         return Duration(0)
     return _duration(value)
@@ -99,7 +99,7 @@ def _share(value: Any) -> Decimal:  # noqa: ANN401
     return parse_ratio(value)
 
 
-# What editors are told; the validators say it better, and more.
+# JSON Schema for editors; the validators check more and have better messages.
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _TEXTS = WithJsonSchema({"type": ["object", "null"], "additionalProperties": _SCALAR})
 _LENGTH = WithJsonSchema(
@@ -127,7 +127,7 @@ Annotations = Annotated[dict[LabelName, AlertText], BeforeValidator(_texts_of_sc
 Options = Annotated[dict[str, str], BeforeValidator(_texts_of_scalars), _TEXTS]
 DurationField = Annotated[Duration, BeforeValidator(_duration), _LENGTH]
 HoldField = Annotated[Duration, BeforeValidator(_hold), _LENGTH_OR_0]
-"""How long an alert waits, or keeps firing."""
+"""The `for` or `keep_firing_for` of an alert; may be 0."""
 Ratio = Annotated[Decimal, BeforeValidator(_share), _SHARE]
 Selector = Annotated[str, AfterValidator(check_selector)]
 Query = Annotated[str, AfterValidator(check_template)]

@@ -1,26 +1,26 @@
-"""Limits that keep a malicious or broken file from exhausting stack or memory."""
+"""Limits of depth and size, so that no YAML file exhausts stack or memory."""
 
 from collections.abc import Iterable
 
 import yaml
 
-# Far beyond any spec, far below what hurts.
+# Far above any real spec, far below the limits of stack and memory.
 _DEPTH = 500
 _VALUES = 100_000
 
 
 class TooMuchError(Exception):
-    """A file is more than any person writes; the text says how."""
+    """A YAML file exceeds a limit; the message says which."""
 
 
 def check_depth(text: str, loader: type) -> None:
-    """Refuse nesting that would exhaust the stack; the parser's events need none.
+    """Refuse nesting that would exhaust the stack; the event parser needs no stack itself.
 
-    Depth needs brackets, or lines as long as they are indented; most files have neither, and
-    are not parsed twice.
+    Deep nesting needs many brackets or long, indented lines. Files without either are not parsed
+    a second time.
 
     Raises:
-        TooMuchError: nested too deep.
+        YamlLimitError: the nesting is too deep.
     """
     brackets = text.count("[") + text.count("{")
     if brackets <= _DEPTH and max(map(len, text.splitlines()), default=0) <= _DEPTH:
@@ -36,16 +36,16 @@ def check_depth(text: str, loader: type) -> None:
 
 
 def check_size(node: yaml.Node) -> None:
-    """Refuse aliases of aliases that multiply into more values than memory holds.
+    """Refuse aliases of aliases that expand to more values than memory holds.
 
     Raises:
-        TooMuchError: too many values.
+        YamlLimitError: there are too many values.
     """
     sizes: dict[int, int] = {}
 
     def size(current: yaml.Node) -> int:
         if id(current) not in sizes:
-            sizes[id(current)] = 1  # an alias within itself counts once
+            sizes[id(current)] = 1  # an alias inside itself counts once
             sizes[id(current)] += sum(size(child) for child in _children(current))
         return sizes[id(current)]
 

@@ -1,4 +1,7 @@
-"""The HTTP face: `/graphql` as Linear has it, and `/fault` and `/served`, which it lacks."""
+"""HTTP endpoint of the Linear simulator.
+
+It serves `/graphql`, and `/fault` and `/served`, which Linear lacks.
+"""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -24,7 +27,7 @@ _HTTP_BAD = 400
 
 
 class Face:
-    """Request handlers around one workspace."""
+    """Request handlers of one workspace."""
 
     def __init__(self, settings: Settings, faults: Faults, *, clock: Clock) -> None:
         self._settings = settings
@@ -36,7 +39,7 @@ class Face:
         self._points = Bucket(settings.complexity_per_hour, now=clock.now())
 
     def app(self) -> web.Application:
-        """The application."""
+        """Build the application."""
         app = web.Application()
         app.router.add_post("/graphql", self._graphql)
         FaultPage(self.faults, valid=VALID).add_to(app)
@@ -44,7 +47,7 @@ class Face:
         return app
 
     async def _graphql(self, request: web.Request) -> web.StreamResponse:
-        """Answer as the active faults have it; the `Date` is that of the workspace's clock."""
+        """Serve a request under the active faults; the `Date` is that of the workspace's clock."""
         active = self.faults.active
         self.served.requests += 1
         body = await request.read()
@@ -56,7 +59,7 @@ class Face:
         return response
 
     def _faulty(self, request: web.Request, active: Active) -> web.Response | None:
-        """What a fault makes of a request, if one does."""
+        """Build the response of an active fault; None without one."""
         if active.ratelimited is not None:
             self.served.rate_limited += 1
             headers = {"Retry-After": f"{active.ratelimited:g}"}
@@ -71,7 +74,7 @@ class Face:
         return web.Response(text="<!doctype html><title>Hello</title>", content_type="text/html")
 
     def _answer(self, request: web.Request, body: bytes, active: Active) -> web.Response:
-        """As Linear answers: first the key, then the limits, then the query."""
+        """Build the response as Linear does: first the key, then the limits, then the query."""
         if not self._known(request.headers.get("Authorization", ""), active):
             self.served.unauthorized += 1
             return web.json_response(errors.unauthenticated(), status=401)
@@ -89,13 +92,13 @@ class Face:
         return web.json_response(content, status=status, headers=headers)
 
     def _known(self, key: str, active: Active) -> bool:
-        """A key as it is, without `Bearer`."""
+        """Return True if a key is accepted; Linear takes it without `Bearer`."""
         if Flag.UNAUTHORIZED in active.flags or not key or key.startswith("Bearer "):
             return False
         return self._settings.key in (None, key)
 
     def _limited(self, active: Active, *, points: int) -> web.Response:
-        """A limit of Linear's own is told as 400."""
+        """Build the response of an exhausted limit, which is a 400 as at Linear."""
         self.served.rate_limited += 1
         headers = self._headers(active, points=points)
         return web.json_response(errors.rate_limited(), status=_HTTP_BAD, headers=headers)

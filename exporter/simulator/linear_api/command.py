@@ -40,11 +40,11 @@ Examples:
   slo-probe simulate-linear --https-listen 127.0.0.1:8443 --https-from folder
   slo-probe simulate --linear-url http://127.0.0.1:8001/graphql --linear-key-file key
 """
-"""Shown below the options; `\\b` is click's mark for text it must not wrap."""
+"""Text below the options; `\\b` is click's mark for text it must not wrap."""
 
 
 def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> Faults:
-    """Faults from their texts."""
+    """Parse faults from their texts."""
     try:
         return Faults(texts)
     except ValueError as error:
@@ -58,10 +58,10 @@ def _optional_address(
 
 
 def _https(listen: Address | None, folder: Path | None) -> Https | None:
-    """Both, or neither.
+    """Build the HTTPS settings from both options, or None from neither.
 
     Raises:
-        click.UsageError: one of them, or no certificate that can be used.
+        click.UsageError: one option is missing, or the certificate cannot be used.
     """
     if listen is None and folder is None:
         return None

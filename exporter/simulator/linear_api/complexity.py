@@ -1,7 +1,7 @@
-"""What a query costs by the formula that Linear publishes. Pure.
+"""Complexity of a query by the formula that Linear publishes. Pure.
 
-A property is 0.1 points, an object 1, a connection multiplies what is inside by its page size;
-rounded up. What Linear really charges was seen to be far less, so this is the strict side.
+A property is 0.1 points, an object 1, a connection multiplies its content by its page size; rounded
+up. Linear's measured charges are far lower, so this is the strict side.
 """
 
 import math
@@ -21,14 +21,14 @@ from graphql import (
 )
 
 HIGHEST = 10_000
-"""Points of a single query, above which it is always refused."""
+"""Maximum points of a single query."""
 _DEFAULT_PAGE = 50
 _PROPERTY = 0.1
 _OBJECT = 1.0
 
 
 def complexity(document: DocumentNode, variables: Mapping[str, Any]) -> int:
-    """The points of a checked document, all of its operations together."""
+    """Compute the points of a validated document, all operations together."""
     parts = {
         part.name.value: part.selection_set
         for part in document.definitions
@@ -60,7 +60,7 @@ def _points(
 
 
 def _times(node: FieldNode, variables: Mapping[str, Any]) -> int:
-    """How often the inside of a field counts: once, or for a connection once per element."""
+    """Count the elements of a field: one, or the page size of a connection."""
     selected = node.selection_set.selections if node.selection_set else ()
     names = {inner.name.value for inner in selected if isinstance(inner, FieldNode)}
     if not names & {"nodes", "edges"}:

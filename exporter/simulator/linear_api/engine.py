@@ -1,4 +1,4 @@
-"""Runs GraphQL against the workspace: checks the query, weighs it, executes it."""
+"""GraphQL executor of the workspace: validates a query, computes its complexity, executes it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A request that can be executed."""
+    """Request that can be executed."""
 
     document: DocumentNode
     variables: dict[str, Any]
@@ -29,7 +29,7 @@ class Question:
 
 
 def question(asked: object) -> Question | Errors:
-    """Read the JSON of a request; a query that cannot run gives the errors to send instead."""
+    """Parse the JSON of a request; for an invalid query return the errors to send instead."""
     if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
         told = "the body must be a JSON object with a query"
         return errors.of_request(told, "BAD_REQUEST", "graphql error", status=400)
@@ -50,9 +50,9 @@ def question(asked: object) -> Question | Errors:
 
 
 def run(asked: Question, workspace: Workspace, active: Active) -> tuple[int, dict[str, Any]]:
-    """Execute; gives the HTTP status and the body.
+    """Execute a request; return the HTTP status and the body.
 
-    As with Linear, what fails inside is still a 200, and takes all data with it.
+    As at Linear, an error during execution is still a 200, without any data.
     """
     result = execute_sync(
         schema(),
@@ -68,7 +68,7 @@ def run(asked: Question, workspace: Workspace, active: Active) -> tuple[int, dic
 
 @lru_cache(maxsize=_REMEMBERED)
 def _checked(query: str) -> DocumentNode | Errors:
-    """The document of a query that fits the schema, or the errors to send instead."""
+    """Parse and validate a query; return its document, or the errors to send instead."""
     if len(query) > _LONGEST_QUERY:
         told = "the query is too long"
         return errors.of_request(told, "BAD_REQUEST", "graphql error", status=400)
@@ -81,7 +81,7 @@ def _checked(query: str) -> DocumentNode | Errors:
 
 
 def _roots(workspace: Workspace, active: Active) -> Mapping[str, Callable[..., Any]]:
-    """The fields of `Query` and `Mutation`."""
+    """Build the fields of `Query` and `Mutation`."""
 
     def done(entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"success": True, "lastSyncId": 1.0, entity: fields}

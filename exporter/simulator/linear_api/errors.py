@@ -1,4 +1,4 @@
-"""Errors in the shape in which Linear sends them. Pure."""
+"""Error bodies in the format of Linear. Pure."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ Errors = dict[str, Any]
 
 
 def extensions(code: str, kind: str, status: int, *, told: str) -> dict[str, Any]:
-    """The `extensions` of an error.
+    """Build the `extensions` of an error.
 
     Args:
         code: e.g. `INPUT_ERROR`.
         kind: e.g. `invalid input`.
-        status: the HTTP status it stands for; not always the one it is sent with.
-        told: what a user may read.
+        status: HTTP status of the error; not always the one it is sent with.
+        user_message: message for users.
     """
     return {
         "type": kind,
@@ -26,7 +26,7 @@ def extensions(code: str, kind: str, status: int, *, told: str) -> dict[str, Any
 
 
 def not_found(what: str) -> GraphQLError:
-    """There is no such thing."""
+    """Build the error for an entity that does not exist."""
     told = f"Could not find referenced {what}."
     return GraphQLError(
         f"Entity not found: {what}",
@@ -35,7 +35,7 @@ def not_found(what: str) -> GraphQLError:
 
 
 def invalid(told: str) -> GraphQLError:
-    """An argument is of the right type, but not one that is taken."""
+    """Build the error for an argument of the right type with an invalid value."""
     return GraphQLError(
         "Argument Validation Error",
         extensions=extensions("INVALID_INPUT", "invalid input", 400, told=told),
@@ -43,7 +43,7 @@ def invalid(told: str) -> GraphQLError:
 
 
 def forbidden() -> GraphQLError:
-    """The key may not do this."""
+    """Build the error for a missing permission."""
     told = "You don't have permission to perform this action."
     return GraphQLError(
         "Forbidden", extensions=extensions("FORBIDDEN", "forbidden", 403, told=told)
@@ -51,13 +51,13 @@ def forbidden() -> GraphQLError:
 
 
 def of_request(message: str, code: str, kind: str, *, status: int, told: str = "") -> Errors:
-    """A whole body, for what fails before a query runs."""
+    """Build a whole body for an error before the query runs."""
     described = extensions(code, kind, status, told=told or message)
     return {"errors": [{"message": message, "extensions": described}]}
 
 
 def unauthenticated() -> Errors:
-    """The key is missing or wrong."""
+    """Build the body for a missing or wrong key."""
     return of_request(
         "Authentication required, not authenticated",
         "AUTHENTICATION_ERROR",
@@ -68,12 +68,12 @@ def unauthenticated() -> Errors:
 
 
 def rate_limited() -> Errors:
-    """A limit is used up."""
+    """Build the body for an exhausted limit."""
     return of_request("Rate limit exceeded", "RATELIMITED", "ratelimited", status=429)
 
 
 def refused(errors: list[GraphQLError], code: str) -> Errors:
-    """A query that does not run: its syntax, its fields or its variables are wrong."""
+    """Build the body for a query with errors in its syntax, fields or variables."""
     described = [
         error.formatted | {"extensions": extensions(code, "graphql error", 400, told=error.message)}
         for error in errors

@@ -1,4 +1,4 @@
-"""Faults the stand-in can be told to have: their texts, and which are active now. Pure."""
+"""Faults of the Linear simulator: their texts, and the active ones. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -7,16 +7,16 @@ from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """A fault that is there or not."""
+    """Faults without a value."""
 
     DOWN = "down"
-    """Every connection is cut without an answer."""
+    """Every connection is cut without a response."""
     ERROR = "error"
-    """Every answer is 500, as from a proxy: no JSON."""
+    """Every response is 500, as from a proxy: no JSON."""
     GARBAGE = "garbage"
-    """Every answer is 200 and a page of HTML."""
+    """Every response is 200 and a page of HTML."""
     UNAUTHORIZED = "unauthorized"
-    """No key is accepted any more."""
+    """No key is accepted."""
     FORBIDDEN = "forbidden"
     """The key may read, but not archive."""
 
@@ -27,22 +27,22 @@ VALID = (
     "lag:<seconds until a search sees an issue>, skew:<seconds its clock is ahead>"
 )
 _MOST = 86_400.0
-"""Seconds; a day is more than anything waits or any clock is wrong."""
+"""Maximum of a value in seconds: a day is longer than any timeout or clock skew."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Active:
-    """An immutable set of faults; a request keeps the one it started with."""
+    """Immutable set of faults; a request keeps the set it started with."""
 
     flags: frozenset[Flag] = frozenset()
     ratelimited: float | None = None
-    """Seconds of `Retry-After` in the 429 that every request gets."""
+    """Seconds of `Retry-After` in the 429 of every request; None without this fault."""
     slow: float = 0.0
     lag: float = 0.0
     skew: float = 0.0
 
     def texts(self) -> list[str]:
-        """The faults as one would write them; `parse(self.texts())` gives `self`."""
+        """Return the faults as texts; `parse_faults(self.to_texts())` gives `self`."""
         flags = [flag.value for flag in Flag if flag in self.flags]
         amounts = {name: getattr(self, name) for name in _AMOUNTS}
         limited = self.ratelimited is not None
@@ -51,10 +51,10 @@ class Active:
 
 
 def parse(texts: Iterable[str]) -> Active:
-    """Read faults, each text one or several by commas; `none` clears those before it.
+    """Parse faults, each text one or several separated by commas; `none` clears those before it.
 
     Raises:
-        ValueError: a fault is unknown or its figure senseless; the text lists the valid ones.
+        ValueError: a fault is unknown or its value invalid; the text lists the valid ones.
     """
     active = Active()
     for text in texts:
@@ -97,11 +97,15 @@ def _seconds(text: str, *, word: str, negative: bool) -> float:
 
 
 class Faults:
-    """The faults of a running stand-in, exchangeable at any time."""
+    """Faults of a running simulator; they can be replaced at any time."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self.active = parse(texts)
 
     def set(self, *texts: str) -> None:
-        """Replace all faults; no text, or `none`, clears them. Raises ValueError like `parse`."""
+        """Replace all faults; no text, or `none`, clears them.
+
+        Raises:
+            ValueError: as `parse_faults`.
+        """
         self.active = parse(texts)

@@ -1,4 +1,4 @@
-"""Linear's filters as predicates over the fields of a thing. Pure."""
+"""Linear's filters as predicates over the fields of an object. Pure."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,17 +28,17 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def predicate(wanted: Fields | None) -> Predicate:
-    """Whether a thing passes a filter; what the filter does not name does not matter.
+    """Build the predicate of a filter; fields that the filter does not name are ignored.
 
     Raises:
-        GraphQLError: a date cannot be read.
+        GraphQLError: a date cannot be parsed.
     """
     parts = [_part(name, value) for name, value in (wanted or {}).items() if value is not None]
     return lambda fields: all(part(fields) for part in parts)
 
 
 def written(seconds: float) -> str:
-    """A time as Linear writes it. Two of them compare as the times do."""
+    """Format a time as Linear does; two of them compare as the times do."""
     text = datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
@@ -64,7 +64,10 @@ def _comparison(name: str, how: str, wanted: Any) -> Predicate:  # noqa: ANN401 
 
 
 def _canonical(date: object) -> str:
-    """A time in the one form that all are compared in; durations such as `-P1D` are not read."""
+    """Convert a time to the one format that is compared.
+
+    Durations such as `-P1D` are not supported.
+    """
     try:
         moment = datetime.fromisoformat(str(date))
     except ValueError as error:

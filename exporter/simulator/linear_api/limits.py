@@ -1,10 +1,10 @@
-"""Rate limits as Linear has them: a bucket that leaks evenly, told of in headers. Pure."""
+"""Rate limits as at Linear: a leaky bucket, reported in headers. Pure."""
 
 _HOUR = 3600.0
 
 
 class Bucket:
-    """Holds an hour's worth; what was taken comes back evenly."""
+    """Leaky bucket with the amount of one hour; it refills evenly."""
 
     def __init__(self, per_hour: int, *, now: float) -> None:
         self._size = per_hour
@@ -12,7 +12,7 @@ class Bucket:
         self._at = now
 
     def take(self, cost: int, *, now: float) -> bool:
-        """Take so much, or nothing at all when there is not so much left."""
+        """Take a cost, or nothing when less than the cost is left."""
         self._fill(now)
         if not self._size:
             return True
@@ -22,12 +22,12 @@ class Bucket:
         return True
 
     def headers(self, name: str, *, now: float, wall: float) -> dict[str, str]:
-        """What a reply says of it; nothing when there is no limit.
+        """Build the rate limit headers of a response; empty when there is no limit.
 
         Args:
             name: `Requests` or `Complexity`.
             now: monotonic seconds.
-            wall: seconds since 1970 on the clock of whoever replies.
+            wall: seconds since 1970 on the server's clock.
         """
         self._fill(now)
         if not self._size:

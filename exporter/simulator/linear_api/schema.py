@@ -1,4 +1,4 @@
-"""The part of Linear's schema that is served; types, fields and arguments are named as there."""
+"""Served part of Linear's GraphQL schema, with Linear's names of types, fields and arguments."""
 
 from functools import cache
 
@@ -82,5 +82,5 @@ type Mutation {
 
 @cache
 def schema() -> GraphQLSchema:
-    """The schema, built once."""
+    """Build the schema once."""
     return build_schema(_TYPES + _INPUTS + _ROOTS)

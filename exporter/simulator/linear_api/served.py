@@ -1,4 +1,4 @@
-"""What the stand-in knows it did: the truth that tests compare the prober's findings with."""
+"""Counters of the Linear simulator; tests compare the prober's findings with them."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ class Served:
     """Counts since the start."""
 
     requests: int = 0
-    """Requests that came in, whatever became of them."""
+    """All requests."""
 
     unauthorized: int = 0
     rate_limited: int = 0
@@ -18,14 +18,14 @@ class Served:
     """Cut off or spoiled by another fault."""
 
     rejected: int = 0
-    """Queries that Linear would not have understood, or arguments it would not have taken."""
+    """Queries that Linear would not accept, or arguments that it would refuse."""
 
     searches: int = 0
-    """Pages of issues given."""
+    """Pages of issues returned."""
 
     created: int = 0
     archived: int = 0
-    """Issues that were archived; archiving one again does not count."""
+    """Issues that were archived; a repeated archive does not count."""
 
     forgotten: int = 0
     """Issues dropped because there were too many."""

@@ -1,4 +1,4 @@
-"""A stand-in that listens: the way in for tests and for the command."""
+"""Server of the Linear simulator, for tests and for the command."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,13 +19,13 @@ _SHUTDOWN_GRACE = 0.5
 
 @dataclass(frozen=True)
 class LinearApi:
-    """A stand-in that is listening."""
+    """Listening simulator."""
 
     url: str
     """The GraphQL endpoint, e.g. `http://127.0.0.1:8001/graphql`."""
     face: Face
     https: str | None = None
-    """The same over TLS, where that was asked for."""
+    """The same endpoint over TLS, if it was configured."""
 
     @property
     def faults(self) -> Faults:
@@ -34,11 +34,11 @@ class LinearApi:
 
     @property
     def served(self) -> Served:
-        """What it did so far."""
+        """Counts of what it did so far."""
         return self.face.served
 
     def issues(self) -> list[Mapping[str, Any]]:
-        """The fields of every issue it keeps, oldest first."""
+        """List the fields of all kept issues, oldest first."""
         return self.face.workspace.issues()
 
 
@@ -51,7 +51,7 @@ async def running_linear_api(
     port: int = 0,
     clock: Clock | None = None,
 ) -> AsyncIterator[LinearApi]:
-    """Serve a stand-in while the block runs; port 0 picks a free one.
+    """Serve a simulator while the block runs; port 0 picks a free one.
 
     Raises:
         OSError: an address cannot be listened on, or there is no certificate.
@@ -72,7 +72,7 @@ async def running_linear_api(
 
 
 async def _over_tls(runner: web.AppRunner, asked: Https) -> str:
-    """Listen with TLS as well; gives where."""
+    """Listen with TLS as well; return the URL."""
     context, (host, port) = asked.context(), (asked.listen.host, asked.listen.port)
     await web.TCPSite(runner, host, port, backlog=1024, ssl_context=context).start()
     return f"https://{Address(host, runner.addresses[-1][1])}/graphql"

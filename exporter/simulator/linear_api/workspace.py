@@ -1,7 +1,7 @@
-"""The issues of one workspace with one team: opened, archived, searched page by page.
+"""Issues of one workspace with one team: create, archive, and search page by page.
 
-Times are those of the workspace's own clock, which may be wrong (`skew`); a search may not yet
-see what was opened just now (`lag`).
+Times are those of the workspace's own clock, which may be wrong (`skew`); a search may not yet see
+an issue that was just created (`lag`).
 """
 
 import uuid
@@ -24,7 +24,7 @@ _LONGEST_TEXT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An issue and what is not shown of it."""
+    """Issue with its internal state."""
 
     number: int
     opened: float
@@ -33,7 +33,7 @@ class _Kept:
 
 
 class Workspace:
-    """All that is stored; every method raises GraphQLError for what Linear would refuse."""
+    """Storage of issues; every method raises GraphQLError for what Linear would refuse."""
 
     def __init__(self, settings: Settings, served: Served, *, clock: Clock) -> None:
         self._keep = settings.keep_issues
@@ -45,20 +45,20 @@ class Workspace:
         self._numbers = 0
 
     def issues(self) -> list[Mapping[str, Any]]:
-        """The fields of every issue kept, oldest first, for tests to look at."""
+        """List the fields of all kept issues, oldest first, for tests."""
         return [kept.fields for kept in self._issues.values()]
 
     def now(self, active: Active) -> float:
-        """Seconds since 1970 on the workspace's own clock."""
+        """Return seconds since 1970 on the workspace's own clock."""
         return self._clock.wall() + active.skew
 
     def teams(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The team, if it passes the filter."""
+        """Search for the team with a filter."""
         passes = predicate(args.get("filter"))(self.team)
         return _connection([("1", self.team)] if passes else [], more=False, follows=False)
 
     def create(self, given: Mapping[str, Any], active: Active) -> Mapping[str, Any]:
-        """Open an issue; the oldest is forgotten when there are too many."""
+        """Create an issue; the oldest is dropped when there are too many."""
         title, description = given.get("title") or "", given.get("description")
         if given["teamId"] != self.team["id"]:
             raise not_found("Team")
@@ -86,13 +86,13 @@ class Workspace:
         return fields
 
     def get(self, issue_id: str) -> Mapping[str, Any]:
-        """One issue, at once and archived or not."""
+        """Return one issue, without lag, archived or not."""
         if issue_id not in self._issues:
             raise not_found("Issue")
         return self._issues[issue_id].fields
 
     def archive(self, issue_id: str, active: Active) -> Mapping[str, Any]:
-        """Archive an issue; once more is no error and changes nothing."""
+        """Archive an issue; a second time is no error and changes nothing."""
         self.get(issue_id)
         fields = self._issues[issue_id].fields
         if fields["archivedAt"] is None:
@@ -101,7 +101,7 @@ class Workspace:
         return fields
 
     def search(self, args: Mapping[str, Any], active: Active) -> dict[str, Any]:
-        """One page of issues, newest first."""
+        """Return one page of issues, newest first."""
         wanted = args.get("first")
         size = _DEFAULT_PAGE if wanted is None else wanted
         if not 1 <= size <= MAX_PAGE:

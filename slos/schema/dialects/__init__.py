@@ -1,8 +1,8 @@
-"""The dialects that specs are written in; the folder is the registry, one file each.
+"""Registry and API of the dialects that specs are written in; each file here is a dialect.
 
-A dialect is known by the `apiVersion` and `kind` of a document; one with empty ones is for
-documents that have neither. It reads the document into a wire type of its own and maps that to
-our spec.
+A dialect is selected by the `apiVersion` and `kind` of a document. The dialect whose two are
+empty is for documents without them. A dialect validates the document against a model of its own
+and maps that to a `Spec`.
 """
 
 import importlib
@@ -18,7 +18,7 @@ Head = tuple[str, str]
 
 
 class Dialect(Protocol):
-    """What a file in this folder offers."""
+    """The API of a dialect: the names that every file in this folder defines."""
 
     API_VERSION: str
     KIND: str
@@ -26,13 +26,13 @@ class Dialect(Protocol):
     def read(
         self, document: Document, /, *, lenient: bool
     ) -> tuple[LocatedSpec | None, list[Problem]]:
-        """The spec in a document, or why it is none."""
+        """Read the spec of a document; without one, the problems say why."""
         ...
 
 
 @cache
 def dialects() -> dict[Head, Dialect]:
-    """Every dialect in this folder by its `apiVersion` and `kind`."""
+    """Import every dialect in this folder; the key is its `apiVersion` and `kind`."""
     found = [
         cast("Dialect", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
@@ -43,7 +43,7 @@ def dialects() -> dict[Head, Dialect]:
 def read_spec(
     document: Document, *, lenient: bool = False
 ) -> tuple[LocatedSpec | None, list[Problem]]:
-    """The spec in a document of any dialect; a dialect nobody knows is a problem."""
+    """Read the spec of a document in any dialect; an unknown dialect is a problem."""
     head = _head(document.value)
     dialect = dialects().get(head)
     if dialect:

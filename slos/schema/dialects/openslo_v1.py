@@ -1,6 +1,6 @@
-"""OpenSLO `openslo/v1`: what of it Prometheus rules can keep; the rest is a problem.
+"""Dialect OpenSLO `openslo/v1`. Features that Prometheus rules cannot express are problems.
 
-Its queries hold `{{.window}}` as range, which OpenSLO leaves to its users.
+Queries must have `{{.window}}` as their range; OpenSLO does not define one.
 """
 
 import re
@@ -44,7 +44,7 @@ def _only_occurrences(method: str) -> str:
 
 
 class _QuerySpec(OpenSlo):
-    """What is in here beside the query is the data source's own."""
+    """The query of a metric source; other keys belong to the data source and are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,7 +88,7 @@ class _RatioMetric(OpenSlo):
         return self
 
     def sli(self) -> dict[str, Any]:
-        """Our SLI of the same meaning."""
+        """Build the SLI of our spec that means the same."""
         if self.bad and self.total:
             queries = {"error_query": self.bad.query, "total_query": self.total.query}
             return {"events": queries}
@@ -149,7 +149,7 @@ class _Objective(OpenSlo):
         return self
 
     def percent(self) -> Decimal | None:
-        """The objective as we write it, exact."""
+        """Compute the objective as an exact percentage."""
         return self.target_percent if self.target is None else self.target * 100
 
 
@@ -181,7 +181,7 @@ class _Document(Envelope):
 
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
-    """One of our SLOs for each objective, its index in its name."""
+    """Read one SLO for each objective; its name ends in the index of the objective."""
     found, problems = validate(document, _Document, lenient=lenient)
     if not found:
         return None, problems

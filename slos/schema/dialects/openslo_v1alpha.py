@@ -1,4 +1,4 @@
-"""OpenSLO `openslo/v1alpha`, read as Sloth reads it: one SLO for each objective, no alerts."""
+"""Dialect OpenSLO `openslo/v1alpha`, as Sloth reads it: one SLO for each objective, no alerts."""
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -66,7 +66,7 @@ class _Document(Envelope):
 
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
-    """One of our SLOs for each objective, its index in its name."""
+    """Read one SLO for each objective; its name ends in the index of the objective."""
     found, problems = validate(document, _Document, lenient=lenient)
     if not found:
         return None, problems

@@ -1,4 +1,4 @@
-"""Sloth's `prometheus/v1`, with our extensions: the spec itself."""
+"""Dialect `prometheus/v1` of Sloth, with our extensions: the spec itself."""
 
 from slos.schema.document import Document, validate
 from slos.schema.located import LocatedSpec
@@ -11,7 +11,7 @@ KIND = ""
 
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
-    """The wire type is our spec; there is nothing to map."""
+    """Read the document as a `Spec`; nothing has to be mapped."""
     document, unset = filled(document)
     spec, problems = validate(document, Spec, lenient=lenient)
     return LocatedSpec(spec, document) if spec and not unset else None, [*unset, *problems]

@@ -1,4 +1,4 @@
-"""Sloth's Kubernetes object, `PrometheusServiceLevel`: the spec under camelCase keys."""
+"""Dialect of Sloth's Kubernetes object `PrometheusServiceLevel`: a spec with camelCase keys."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,7 +17,7 @@ KIND = "PrometheusServiceLevel"
 
 
 class _Meta(BaseModel):
-    """What of an object's metadata goes on to the rules; clusters add much more."""
+    """The metadata of an object that its rules take over; other keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -34,7 +34,7 @@ class _Spec(Spec):
 
 
 class _PrometheusServiceLevel(Wire):
-    """A whole object; the status is Sloth's controller's."""
+    """A `PrometheusServiceLevel` object; Sloth's controller writes the status."""
 
     api_version: Annotated[str, Field(alias="apiVersion")]
     kind: str
@@ -44,7 +44,7 @@ class _PrometheusServiceLevel(Wire):
 
 
 def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
-    """The object's spec, with the metadata that its rules take over."""
+    """Read the spec of an object, with the metadata that its rules take over."""
     document, unset = filled(document, within=("spec",))
     found, problems = validate(document, camel(_PrometheusServiceLevel), lenient=lenient)
     if not found or unset:

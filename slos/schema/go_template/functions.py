@@ -1,4 +1,4 @@
-"""The words a template may use."""
+"""Functions and variables that templates of Prometheus may use."""
 
 # Go 1.19, text/template/funcs.go.
 _OF_GO = frozenset(
@@ -7,7 +7,7 @@ _OF_GO = frozenset(
         *("or", "print", "printf", "println", "slice", "urlquery"),
     )
 )
-# Prometheus 2.42, template/template.go, and those its 3.x has as well.
+# Prometheus 2.42, template/template.go, and those that 3.x adds.
 _OF_PROMETHEUS = frozenset(
     (
         *("args", "externalURL", "first", "graphLink", "humanize", "humanize1024"),
@@ -18,5 +18,5 @@ _OF_PROMETHEUS = frozenset(
     )
 )
 FUNCTIONS = _OF_GO | _OF_PROMETHEUS
-# What Prometheus puts before every template.
+# The variables that Prometheus declares before every template.
 VARIABLES = ("$", "$labels", "$externalLabels", "$externalURL", "$value")

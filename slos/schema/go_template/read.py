@@ -1,4 +1,4 @@
-"""The grammar of templates: blocks, pipelines, commands and what they may name."""
+"""Parser of templates: blocks, pipelines, commands and the names they use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from slos.schema.go_template.scan import Kind, TemplateError, Token, actions
 _CONSTANTS = {"true", "false", "nil"}
 _BLOCKS = {"if", "range", "with", "block", "define"}
 _KEYWORDS = {*_BLOCKS, "break", "continue", "else", "end", "template"}
-# A command behind `|` gets a value, so it must be something that can be called.
+# A command after `|` gets an argument, so it must be callable.
 _NOT_CALLED = {Kind.STRING, Kind.NUMBER, Kind.DOT}
 _NOTHING = Token(Kind.END_OF_ACTION, "}}")
 _TWO_VARIABLES = 2
-# Each is a call more on the stack.
+# Each level of brackets is a call on the stack.
 _BRACKETS = 100
 
 
 def check(template: str) -> None:
-    """See that Prometheus can read a text as the template of a label or annotation.
+    """Check that Prometheus can parse a text as the template of a label or annotation.
 
     Raises:
-        TemplateError: with the reason.
+        TemplateError: it cannot; the message has the reason.
     """
     reader = _Reader()
     for tokens in actions(template):
@@ -34,7 +34,7 @@ def check(template: str) -> None:
 
 @dataclass(slots=True)
 class _Block:
-    """A block that is open: its word, the variables before it, whether `else` was there."""
+    """An open block: its keyword, the variables declared before it, whether it had an `else`."""
 
     word: str
     variables: list[str]
@@ -43,7 +43,7 @@ class _Block:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads one action after the other; knows which blocks and variables there are."""
+    """Parser of the actions of a template, with the open blocks and declared variables."""
 
     blocks: list[_Block] = field(default_factory=list)
     variables: list[str] = field(default_factory=lambda: list(VARIABLES))
@@ -83,7 +83,7 @@ class _Reader:
         else:
             self._pipeline(Kind.END_OF_ACTION, declares=_TWO_VARIABLES if word == "range" else 1)
         if word in ("define", "block"):
-            # Another template, which has none of this one's variables.
+            # A separate template, without the variables of this one.
             self.variables = ["$"]
         self.blocks.append(block)
 
@@ -111,7 +111,7 @@ class _Reader:
         self._ends(word)
 
     def _of_template(self) -> Iterator[_Block]:
-        """The open blocks of the innermost template, innermost first."""
+        """Iterate over the open blocks of the innermost template, innermost first."""
         return takewhile(lambda block: block.word not in ("define", "block"), self.blocks[::-1])
 
     def _pipeline(self, end: Kind, *, declares: int = 1) -> None:
@@ -132,7 +132,7 @@ class _Reader:
                 raise TemplateError(f"{last.text!r} stands where an action cannot have it")
 
     def _declarations(self, most: int) -> None:
-        """`$a :=`, or in a range `$i, $a :=`; without the `:=` nothing was declared."""
+        """Parse `$a :=`, or in a range `$i, $a :=`; without the `:=` nothing is declared."""
         kept = list(self.tokens)
         names: list[str] = []
         while len(names) < most and self._peek().kind is Kind.VARIABLE:
@@ -192,7 +192,7 @@ class _Reader:
             raise TemplateError(f"{{{{ {word} }}}} takes nothing more")
 
     def _peek(self) -> Token:
-        """The next token that is no space."""
+        """Return the next token that is not a space, without consuming it."""
         while self.tokens and self.tokens[-1].kind is Kind.SPACE:
             self.tokens.pop()
         return self.tokens[-1] if self.tokens else _NOTHING

@@ -1,4 +1,4 @@
-"""A template as tokens: text is passed over, actions are taken apart."""
+"""Lexer of templates: it splits actions into tokens and skips the text between them."""
 
 import re
 from collections.abc import Iterator
@@ -41,13 +41,13 @@ _ESCAPE = re.compile(
     r"\\(?:[abfnrtv\\'\"]|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
     r"|U00(?:10|0[0-9a-fA-F])[0-9a-fA-F]{4})"
 )
-# What may stand behind a name without a space.
+# What may follow a name without a space.
 _ENDS_A_NAME = re.compile(r"[ \t\r\n.,|:()]|\}\}|\Z")
 _NAMES = {"variable", "field", "word"}
 
 
 class Kind(Enum):
-    """What a token is; the values are the names in the scanner's pattern."""
+    """The kind of a token; the values are the group names of the lexer's pattern."""
 
     SPACE = "space"
     DECLARE = "declare"
@@ -65,22 +65,24 @@ class Kind(Enum):
 
 
 class TemplateError(ValueError):
-    """A text that is no template; the text says why."""
+    """A text is not a template; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of an action."""
+    """A token of an action."""
 
     kind: Kind
     text: str
 
 
 def actions(template: str) -> Iterator[list[Token]]:
-    """The tokens of each action, closed by an end of action; comments are left out.
+    """Scan the actions of a template; each list of tokens ends in an end of action.
+
+    Comments are left out.
 
     Raises:
-        TemplateError: an action is not closed, or holds what no action can.
+        TemplateError: an action is not closed, or has an invalid token.
     """
     at = template.find("{{")
     while at >= 0:

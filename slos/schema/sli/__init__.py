@@ -1,4 +1,4 @@
-"""The SLI types; the folder is the registry, one file each."""
+"""Registry of SLI types; each file here defines one."""
 
 import importlib
 import pkgutil
@@ -9,7 +9,7 @@ from slos.schema.signal import SliType
 
 @cache
 def sli_types() -> dict[str, type[SliType]]:
-    """Every SLI type in this folder by its key, sorted."""
+    """Import the SLI types in this folder, by key and sorted."""
     for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
         importlib.import_module(module.name)
     return {kind.KEY: kind for kind in sorted(SliType.__subclasses__(), key=lambda k: k.KEY)}

@@ -1,4 +1,4 @@
-"""`events`: bad events over all events, Sloth's own."""
+"""SLI type `events` of Sloth: bad events over all events."""
 
 from typing import ClassVar, Self
 
@@ -58,7 +58,7 @@ class EventsSli(SliType):
         )
 
     def _weighted_by_time(self, reason: NotSummable) -> Signal:
-        """The ratio of each slot, where counts cannot be added up; like `raw`, and said."""
+        """Build a signal weighted by time, like `raw`, with the reason as a note."""
         error, total = wrapped(self.error_query), wrapped(self.total_query)
         if self._labels_are_known():
             error = f"({error} or {total} * 0)"
@@ -69,7 +69,7 @@ class EventsSli(SliType):
         return None not in (grouping_of(self.error_query), grouping_of(self.total_query))
 
     def _check_grouping(self) -> None:
-        """Errors grouped otherwise would never meet their total, and read as perfect for ever."""
+        """Check that errors and total are grouped alike; otherwise no error matches its total."""
         errors, total = grouping_of(self.error_query), grouping_of(self.total_query)
         if errors and total and errors != total:
             raise NotSummable(

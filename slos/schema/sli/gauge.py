@@ -1,4 +1,4 @@
-"""`gauge`: a 0/1 metric such as `up`; every sample at 0 is an error."""
+"""SLI type `gauge`: a 0/1 metric such as `up`; every sample at 0 is an error."""
 
 from typing import Annotated, ClassVar
 
@@ -27,7 +27,7 @@ class GaugeSli(SliType):
         good = f"sum_over_time({series}[{{{{.window}}}}])"
         added = f"sum by ({', '.join(self.by)})" if self.by else "sum"
         return Signal(
-            # Clamped series by series: one above 1 must not make up for another at 0.
+            # Clamped for each series: one above 1 must not compensate for another at 0.
             errors=f"{added} (clamp_min({total} - {good}, 0))",
             total=f"{added} ({total})",
             counting=Counting.PER_SAMPLE,

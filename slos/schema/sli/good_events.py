@@ -1,4 +1,4 @@
-"""`good_events`: all events less the good ones, the way OpenSLO counts."""
+"""SLI type `good_events`: errors are all events minus good events, as in OpenSLO."""
 
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ class GoodEventsSli(SliType):
                     f"good_query is grouped as {groupings[0]} and total_query as {groupings[1]}; "
                     "group both the same way"
                 )
-            # No good series yet: every event was bad.
+            # Without a good series every event is bad.
             good = f"({good} or {total} * 0)"
         try:
             counting, of_good = counting_of(self.total_query), counting_of(self.good_query)
@@ -42,7 +42,7 @@ class GoodEventsSli(SliType):
                 "use rate in both or increase in both"
             )
         return Signal(
-            # Two rates apart may differ by a hair more than they should.
+            # Separate rates may differ slightly more than they should.
             errors=f"clamp_min({total} - {good}, 0)",
             total=self.total_query,
             counting=counting,
@@ -53,7 +53,7 @@ class GoodEventsSli(SliType):
         )
 
     def queries(self) -> RatioQuery:
-        """The very text that Sloth makes of an OpenSLO."""
+        """Build the query that Sloth generates for an OpenSLO, byte for byte."""
         good, total = self.good_query, self.total_query
         return RatioQuery(
             f"\n  1 - (\n    (\n      {good}\n    )\n    /\n    (\n      {total}\n    )\n  )\n"

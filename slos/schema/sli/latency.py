@@ -1,4 +1,4 @@
-"""`latency`: observations of a classic histogram above a threshold are errors."""
+"""SLI type `latency`: observations of a classic histogram above a threshold are errors."""
 
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -12,7 +12,7 @@ from slos.schema.wire import LabelName, MetricName, Selector
 
 
 def _threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
-    """`500ms` in seconds, or a bare number in the metric's own unit."""
+    """Parse a threshold: `500ms` in seconds, or a number in the unit of the metric."""
     if isinstance(value, str):
         return Duration.parse(value).seconds
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value > 0:

@@ -1,7 +1,6 @@
-"""`plugin`: a query that a program writes, Sloth's SLI plugins.
+"""SLI type `plugin` of Sloth: a program writes the query.
 
-Which programs there are is not for a spec to know: the generator calls them and puts a `raw`
-SLI in this one's place.
+A spec does not know the programs. The generator runs them and replaces this SLI by a `raw` one.
 """
 
 from typing import ClassVar
@@ -24,5 +23,9 @@ class PluginSli(SliType):
     """What it is told; texts."""
 
     def signal(self) -> Signal:
-        """Nothing is known before the plugin was called."""
+        """Raise an error: there are no queries before the plugin ran.
+
+        Raises:
+            NotSummableError: always.
+        """
         raise NotSummable(f"the SLI plugin {self.id!r} was not called; name its folder")

@@ -1,4 +1,4 @@
-"""`probe`: what our own exporter saw; the PromQL comes from the metrics contract."""
+"""SLI type `probe`: metrics of slo-probe; the PromQL comes from the metrics contract."""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self

@@ -1,4 +1,4 @@
-"""`raw`: a ready-made error ratio, Sloth's own; it has no events, so time is the weight."""
+"""SLI type `raw` of Sloth: an error ratio; it has no events, so it is weighted by time."""
 
 from typing import ClassVar
 

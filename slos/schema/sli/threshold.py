@@ -1,4 +1,4 @@
-"""`threshold`: any query compared with a value; each slice of time is good or bad."""
+"""SLI type `threshold`: a query compared with a value; each slice of time is good or bad."""
 
 from decimal import Decimal
 from typing import ClassVar, Literal
@@ -30,7 +30,7 @@ class ThresholdSli(SliType):
     @field_validator("query")
     @classmethod
     def _compares_nothing_itself(cls, query: str) -> str:
-        """A comparison drops what it does not hold for: bad time would have no slice."""
+        """Refuse a comparison in the query: it would drop the samples of bad slices."""
         if is_filter(query):
             raise ValueError(
                 "the query drops values by a comparison of its own; "
@@ -39,7 +39,7 @@ class ThresholdSli(SliType):
         return query
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        # The first comparison drops NaN: no value is no slice, neither good nor bad.
+        # The first comparison drops NaN: a slice without a value is neither good nor bad.
         measured = f"({wrapped(self.query)} >= -Inf)"
         return Signal(
             errors=f"{measured} {_OPPOSITE[self.comparison]} bool {plain(self.value)}",
@@ -52,6 +52,6 @@ class ThresholdSli(SliType):
         )
 
     def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
-        # A ratio over a window needs a subquery here: there is no counter to read.
+        # A ratio over a window needs a subquery here, because there is no counter.
         slices = render(self.signal().errors, _SLICE)
         return RatioQuery(f"avg_over_time(({slices})[{{{{.window}}}}:{_SLICE}])")
