@@ -67,10 +67,10 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
         tell: prints one line before each probe starts.
     """
     outcomes = []
-    with _bound("canary", loaded.config.canary.listen) as listener:
+    with _bound("canary", loaded.config.canary.listen) as canary:
         shown = face(loaded, SystemClock(), beat=BEAT)
         async with (
-            core(loaded, shown, listener, may_send=lambda: True) as made,
+            core(loaded, shown, canary, may_send=lambda: True) as made,
             engine(loaded, made) as by,
         ):
             by.take_over(made)
@@ -117,8 +117,8 @@ async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
 
 @contextlib.contextmanager
 def _bound(name: str, address: Address) -> Iterator[socket.socket]:
-    listener = listen.bind(name, address)
+    bound = listen.bind(name, address)
     try:
-        yield listener
+        yield bound
     finally:
-        listener.close()
+        bound.close()

@@ -23,7 +23,8 @@ from exporter.sections import Observers, Paths, Probes
 from exporter.settings import CanarySettings, JournalSettings, Target, Watching, Web
 from exporter.web.config_file import WebConfig, read_web_config
 from slos.schema.contract import Route, Source, Stage
-from slos.schema.document import Document, Location, validate
+from slos.schema.document import Document, Location
+from slos.schema.explain_errors import validate
 from slos.schema.problem import Position, Problem, errors
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration

@@ -45,7 +45,7 @@ class Core:
 
 @contextlib.asynccontextmanager
 async def core(
-    loaded: Loaded, shown: Face, listener: socket.socket, *, may_send: Callable[[], bool]
+    loaded: Loaded, shown: Face, canary: socket.socket, *, may_send: Callable[[], bool]
 ) -> AsyncIterator[Core]:
     """Open the journal, the canary and the alert runner, for as long as the block runs.
 
@@ -64,7 +64,7 @@ async def core(
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
         ledger = Ledger()
-        serving = await _serve_canary(shown, journal, ledger, listener)
+        serving = await _serve_canary(shown, journal, ledger, canary)
         stack.push_async_callback(serving.cleanup)
         sender = Sender(await stack.enter_async_context(session()), shown.clock)
         made = _core(loaded, shown, journal, ledger, sender, serving, may_send, stack)
@@ -79,15 +79,15 @@ async def core(
 
 
 async def _serve_canary(
-    shown: Face, journal: Journal, ledger: Ledger, listener: socket.socket
+    shown: Face, journal: Journal, ledger: Ledger, canary: socket.socket
 ) -> web.AppRunner:
-    canary = Canary(
+    function = Canary(
         ledger,
         clock=shown.clock,
         probe_of=journal.probe_of,
         count=shown.metrics.canary_request,
     )
-    return await listen.serve(canary.app, listener)
+    return await listen.serve(function.app, canary)
 
 
 def _core(  # noqa: PLR0913, PLR0917 - one argument per component

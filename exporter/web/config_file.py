@@ -13,7 +13,7 @@ from exporter.document_file import read_one
 from exporter.web.certificate_faults import faults
 from exporter.web.certificates import Tls
 from exporter.web.config_sections import WebFile
-from slos.schema.document import validate
+from slos.schema.explain_errors import validate
 from slos.schema.problem import Position, Problem, errors
 
 

@@ -30,5 +30,5 @@ def groups_of(profile: str) -> tuple[GroupModule, ...]:
         cast("GroupModule", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
     ]
-    members = [module for module in found if profile == module.PROFILE]
+    members = [module for module in found if profile == getattr(module, "PROFILE", None)]
     return tuple(sorted(members, key=lambda module: module.ORDER))

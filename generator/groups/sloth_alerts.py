@@ -8,9 +8,6 @@ from generator.model import AlertingRule, Severity
 from generator.sloth.model import SlothSLO, burn_factor
 from slos.schema.units import Duration
 
-PROFILE = "sloth"
-ORDER = 3
-
 
 def rules(slo: SlothSLO) -> Iterator[AlertingRule]:
     """Build the rules of the alerts that are not disabled, page first."""

@@ -6,9 +6,6 @@ from generator import go_format, names
 from generator.model import RecordingRule
 from generator.sloth.model import SlothSLO, hours
 
-PROFILE = "sloth"
-ORDER = 2
-
 _VERSION = "slo-rules"
 
 

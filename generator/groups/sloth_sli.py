@@ -9,9 +9,6 @@ from slos.schema.promql import parse, render
 from slos.schema.signal import EventQueries
 from slos.schema.units import Duration
 
-PROFILE = "sloth"
-ORDER = 1
-
 
 def rules(slo: SlothSLO, *, optimized: bool = True) -> Iterator[RecordingRule]:
     """Build the rules of every window, and of the period from the shortest window.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from generator import notes
 from generator.model import Artifact, Plan
 from generator.routing.watched import LESS
-from generator.runbooks import branches, looks, markdown, numbers, silence
+from generator.runbooks import looks, markdown, numbers, silence
+from generator.runbooks.branches import Branches, of
 from generator.runbooks.looks import Look
 from generator.runbooks.topics import Kind, Topic, related, topics
 from generator.text import MARK
@@ -50,9 +51,9 @@ class View:
         return looks.firing_beside(self.topic)
 
     @property
-    def branches(self) -> branches.Branches | None:
+    def branches(self) -> Branches | None:
         """Causes that the data of the alert tells apart."""
-        return branches.of(self.topic)
+        return of(self.topic)
 
     @property
     def promise(self) -> numbers.Promise | None:

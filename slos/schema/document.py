@@ -6,18 +6,15 @@ column. Nothing here reads files.
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
 
-from slos.schema.explain_errors import explain
 from slos.schema.problem import Position, Problem
 from slos.schema.scalars import Constructor, Loader
 from slos.schema.yaml_limits import TooMuchError, check_depth, check_size
 
 Location = tuple[str | int, ...]
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +69,6 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         return [], [Problem(Position(file), f"not YAML: {error.reason}", hint)]
     except TooMuchError as error:
         return [], [Problem(Position(file), str(error), "write it plainly")]
-
-
-def validate(
-    document: Document, model: type[Model], *, lenient: bool = False
-) -> tuple[Model | None, list[Problem]]:
-    """Validate a document against a model; every violation is a problem with its position.
-
-    Args:
-        document: as read.
-        model: a pydantic model that forbids unknown keys.
-        lenient: ignore unknown keys instead of reporting them.
-    """
-    value = document.value
-    while True:
-        try:
-            return model.model_validate(value), []
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-            unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
-            if not (lenient and unknown):
-                return None, [Problem(document.at(d["loc"]), *explain(d, model)) for d in details]
-            value = _without(value, unknown)
 
 
 def _construct(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
@@ -154,22 +129,3 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     place = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
     message = " ".join(part for part in (error.context, error.problem) if part)
     return Problem(place, f"not YAML: {message}", "check indentation, quotes and brackets here")
-
-
-def _without(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
-    """Copy nested dicts and lists without the keys at the given paths."""
-    if not locations:
-        return value
-    if isinstance(value, dict):
-        gone = {loc[0] for loc in locations if len(loc) == 1}
-        return {
-            key: _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == key])
-            for key, item in value.items()
-            if key not in gone
-        }
-    if isinstance(value, list):
-        return [
-            _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == i])
-            for i, item in enumerate(value)
-        ]
-    return value

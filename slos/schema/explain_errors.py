@@ -4,11 +4,12 @@ import difflib
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-Location = tuple[str | int, ...]
+from slos.schema.document import Document, Location
+from slos.schema.problem import Problem
 
 # Messages for pydantic's error types in terms of YAML; other types keep pydantic's message.
 _EXPECTED = {
@@ -123,3 +124,47 @@ def _model_within(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - 
         if found:
             return found
     return None
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(
+    document: Document, model: type[Model], *, lenient: bool = False
+) -> tuple[Model | None, list[Problem]]:
+    """Validate a document against a model; every violation is a problem with its position.
+
+    Args:
+        document: as read.
+        model: a pydantic model that forbids unknown keys.
+        lenient: ignore unknown keys instead of reporting them.
+    """
+    value = document.value
+    while True:
+        try:
+            return model.model_validate(value), []
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
+            if not (lenient and unknown):
+                return None, [Problem(document.at(d["loc"]), *explain(d, model)) for d in details]
+            value = _without(value, unknown)
+
+
+def _without(value: Any, locations: list[Location]) -> Any:  # noqa: ANN401 - YAML has any shape
+    """Copy nested dicts and lists without the keys at the given paths."""
+    if not locations:
+        return value
+    if isinstance(value, dict):
+        gone = {loc[0] for loc in locations if len(loc) == 1}
+        return {
+            key: _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == key])
+            for key, item in value.items()
+            if key not in gone
+        }
+    if isinstance(value, list):
+        return [
+            _without(item, [loc[1:] for loc in locations if len(loc) > 1 and loc[0] == i])
+            for i, item in enumerate(value)
+        ]
+    return value

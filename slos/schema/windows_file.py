@@ -6,7 +6,8 @@ from pydantic import Field
 
 from slos.schema.alerting import AlertWindows
 from slos.schema.camel import camel
-from slos.schema.document import read_documents, validate
+from slos.schema.document import read_documents
+from slos.schema.explain_errors import validate
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 from slos.schema.wire import DurationField, Wire

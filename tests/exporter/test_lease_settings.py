@@ -11,7 +11,8 @@ from exporter.lease.choice import open_lease
 from exporter.lease.file import FileLease
 from exporter.lease.service_account import ServiceAccount
 from exporter.lease.settings import LeaseSettings
-from slos.schema.document import read_documents, validate
+from slos.schema.document import read_documents
+from slos.schema.explain_errors import validate
 from tests.exporter.fake_clock import FakeClock
 
 IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}

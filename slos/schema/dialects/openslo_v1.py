@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from slos.schema.document import Document, Location, validate
+from slos.schema.document import Document, Location
+from slos.schema.explain_errors import validate
 from slos.schema.located import LocatedSpec, Origin
 from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem, Severity

@@ -1,6 +1,7 @@
 """Dialect `prometheus/v1` of Sloth, with our extensions: the spec itself."""
 
-from slos.schema.document import Document, validate
+from slos.schema.document import Document
+from slos.schema.explain_errors import validate
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.settings import filled

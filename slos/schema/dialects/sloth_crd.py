@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from slos.schema.camel import camel, camel_location
-from slos.schema.document import Document, Location, validate
+from slos.schema.document import Document, Location
+from slos.schema.explain_errors import validate
 from slos.schema.located import LocatedSpec, ObjectMeta, Origin
 from slos.schema.problem import Problem
 from slos.schema.settings import filled
