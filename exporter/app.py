@@ -18,6 +18,7 @@ from exporter.face import Face, face
 from exporter.fields import Address
 from exporter.lease.choice import keeper_of, open_lease
 from exporter.lease.keeper import LeaseKeeper
+from exporter.lines import criteria, lines
 from exporter.means import Outcome
 from exporter.orders import Orders, on_signals
 from exporter.schedule import BEAT, Slot, keep_beating
@@ -46,7 +47,7 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
         _bound("web", config.web.listen) as web,
         orders.heeded(),
     ):
-        shown = face(loaded, SystemClock(), beat=BEAT)
+        shown = _status(loaded)
         site = Site(shown, loaded.web)
         tls = ServerTls(loaded.web.tls) if loaded.web.tls else None
         serving = f"web listening on {listen.url(web, tls=tls is not None)}"
@@ -68,7 +69,7 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
     """
     outcomes = []
     with _bound("canary", loaded.config.canary.listen) as canary:
-        shown = face(loaded, SystemClock(), beat=BEAT)
+        shown = _status(loaded)
         async with (
             core(loaded, shown, canary, may_send=lambda: True) as made,
             engine(loaded, made) as by,
@@ -84,6 +85,16 @@ async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
                         tell("looking for what the runs left behind, and cleaning up")
                         await _settled(made)
             return [_with_late_news(outcome, made) for outcome in outcomes]
+
+
+def _status(loaded: Loaded) -> Face:
+    return face(
+        SystemClock(),
+        beat=BEAT,
+        lines=lines(loaded),
+        targets=loaded.targets,
+        criteria=criteria(loaded),
+    )
 
 
 async def _settled(made: Core) -> None:

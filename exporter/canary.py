@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from exporter.clock import Clock
-from exporter.decoy import ids_in
-from exporter.events import may_be_ours
+from exporter.events import ids_in, may_be_ours
 from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
 from slos.schema.contract import LOAD, CanaryOutcome

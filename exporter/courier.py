@@ -28,7 +28,7 @@ from exporter.pulse import Pulse
 from exporter.recent import Recent
 from exporter.result import ProbeResult
 from exporter.tracing import Tracer
-from exporter.watch import Patience
+from exporter.waiting import Patience
 from slos.schema.contract import LOAD, Verdict
 
 _log = logging.getLogger(__name__)

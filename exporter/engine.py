@@ -82,7 +82,7 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
             await _prometheus(loaded, core, stack),
             core.abort,
             open_runs=core.aftercare.__len__,
-            own=core.face.own,
+            state=core.face.state,
             may_send=core.may_send,
         )
         runner = Runner(_probes(loaded, means), core.face.metrics)

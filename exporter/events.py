@@ -178,3 +178,8 @@ def _event(
         **trace,
         "data": data,
     }
+
+
+def ids_in(path: str) -> list[str]:
+    """Find the run ids in a URL path; only a hostile function name puts one there."""
+    return _ID.findall(path)

@@ -1,24 +1,25 @@
 """Status of a prober: what pages and /metrics are drawn from, also on standby."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
 from exporter.clock import Clock
-from exporter.config import Loaded
 from exporter.gauges import Gauges
-from exporter.leak_sources.own import Own
-from exporter.lines import criteria, lines
 from exporter.load.readings import Readings
-from exporter.metrics import Metrics
+from exporter.means import ProbeState
+from exporter.metrics import Line, Metrics
 from exporter.pulse import Pulse
 from exporter.recent import Recent
 from exporter.version import version
+from exporter.waiting import Targets
+from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Metrics, results of scenarios, heartbeat, run history and resource usage of the process."""
+    """Metrics, results of scenarios, heartbeat, run history and the state of the probes."""
 
     clock: Clock
     registry: CollectorRegistry
@@ -27,16 +28,21 @@ class Face:
     readings: Readings
     pulse: Pulse
     recent: Recent
-    own: Own
+    state: ProbeState
 
 
-def face(loaded: Loaded, clock: Clock, *, beat: float) -> Face:
+def face(
+    clock: Clock,
+    *,
+    beat: float,
+    lines: Sequence[Line],
+    targets: Targets,
+    criteria: Collection[Criterion],
+) -> Face:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
-    metrics = Metrics(
-        registry, lines=lines(loaded), targets=loaded.targets, criteria=criteria(loaded)
-    )
+    metrics = Metrics(registry, lines=lines, targets=targets, criteria=criteria)
     gauges = Gauges(registry, version=version())
     now, readings = clock.now(), Readings(registry)
-    pulse, own = Pulse(now, period=beat), Own(started=now)
-    return Face(clock, registry, metrics, gauges, readings, pulse, Recent(), own)
+    pulse, state = Pulse(now, period=beat), ProbeState(started=now)
+    return Face(clock, registry, metrics, gauges, readings, pulse, Recent(), state)

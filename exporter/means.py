@@ -3,18 +3,29 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from exporter.courier import Courier
 from exporter.gauges import Gauges
-from exporter.leak_sources.own import Own
 from exporter.paths import Way
 from exporter.prometheus_api.client import Prometheus
 from exporter.reach import Reach
 from exporter.result import ProbeResult
-from slos.schema.contract import Criterion, Route, Stage
-from slos.schema.units import Duration
+from exporter.waiting import Targets
+from slos.schema.contract import Criterion, Route
 
-Targets = Mapping[Stage, Duration]
+
+@dataclass(frozen=True, slots=True)
+class ProbeState:
+    """State of probes that outlives a reload of the configuration.
+
+    Attributes:
+        started: monotonic seconds of the process start.
+        values: state of each probe, by the name of the probe.
+    """
+
+    started: float
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def _always() -> bool:
@@ -34,7 +45,7 @@ class Means:
         prometheus: client for the metrics of other processes, where one is configured.
         abort: set when nothing may wait any longer.
         open_runs: counts the runs that are not finished, for the leak probe.
-        own: resource usage of this process, which survives a reload.
+        state: what probes keep over a reload of the configuration.
         may_send: whether this prober, of several, holds the lease.
     """
 
@@ -46,7 +57,7 @@ class Means:
     prometheus: Prometheus | None = None
     abort: asyncio.Event = field(default_factory=asyncio.Event)
     open_runs: Callable[[], int] | None = None
-    own: Own | None = None
+    state: ProbeState | None = None
     may_send: Callable[[], bool] = _always
 
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from exporter import waiting
 from exporter.fields import Length
-from exporter.means import Targets
 from exporter.rhythm import Rhythm
-from exporter.watch import Patience
+from exporter.waiting import Patience, Targets
 from slos.schema.units import Duration
 
 

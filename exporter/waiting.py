@@ -1,12 +1,30 @@
 """Deadlines of a run, as probes and load scenarios have them configured. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.means import Targets
-from exporter.watch import Patience
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
+
+Targets = Mapping[Stage, Duration]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Deadlines of a run, in seconds.
+
+    Attributes:
+        timeout: from the intended send to the verdict.
+        settle: wait for a second execution, after the reply and the first execution.
+        late_after: from the start of the clock to the execution; more is late.
+        max_send_lag: from the intended to the actual send; more is a fault of the prober.
+    """
+
+    timeout: float
+    settle: float
+    late_after: float
+    max_send_lag: float
 
 
 class Waiting(Protocol):

@@ -1,29 +1,11 @@
 """Waiting for one alert: until it is due, and until its verdict can no longer change."""
 
 import asyncio
-from dataclasses import dataclass
 
 from exporter.clock import Clock
 from exporter.evidence import NEVER_LEFT
 from exporter.ledger import Ticket
 from exporter.post import Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Deadlines of a run, in seconds.
-
-    Attributes:
-        timeout: from the intended send to the verdict.
-        settle: wait for a second execution, after the reply and the first execution.
-        late_after: from the start of the clock to the execution; more is late.
-        max_send_lag: from the intended to the actual send; more is a fault of the prober.
-    """
-
-    timeout: float
-    settle: float
-    late_after: float
-    max_send_lag: float
 
 
 async def until(moment: float, clock: Clock) -> None:

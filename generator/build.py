@@ -6,9 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from generator import load, load_plugins, pipeline
 from generator.load import Selection
-from generator.model import Artifact, Part
+from generator.model import Artifact, Part, Source
 from generator.outputs import formats
-from generator.pipeline import Plans, Settings, Source
+from generator.pipeline import Plans, Settings
 from generator.profiles import profiles
 from generator.sli_plugins import SliPlugin
 from slos.schema.located import LocatedSpec

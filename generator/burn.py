@@ -3,33 +3,13 @@
 Source of the method: Google SRE Workbook, chapter 5, "Multiwindow, Multi-Burn-Rate Alerts".
 """
 
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from generator.model import Window, Windows
 from slos.schema.units import Duration
 
 _DAY = Duration.of(days=1)
 _WORKBOOK_PERIOD = Duration.of(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Alert window pair: `percent` of the period's budget is spent within `long`.
-
-    The same burn rate must hold over `short`.
-    """
-
-    percent: Decimal
-    short: Duration
-    long: Duration
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Four alert windows of a period: a quick and a slow one for the page and for the ticket."""
-
-    page: tuple[Window, Window]
-    ticket: tuple[Window, Window]
 
 
 def _window(percent: str, short: str, long: str) -> Window:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generator.burn import Windows
-from generator.lint.subject import Facts
-from generator.model import SLO
+from generator.model import SLO, Facts, Windows
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from generator import increments, names, tiers
-from generator.lint.subject import Facts
-from generator.model import SLO
+from generator.model import SLO, Facts
 from slos.schema import promql
 from slos.schema.units import Duration
 

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from generator import timing
-from generator.burn import Windows
-from generator.pipeline import Source
+from generator.model import Source, Windows
 from slos.schema.go_regex import Pattern
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration

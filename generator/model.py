@@ -235,3 +235,57 @@ class Artifact:
     path: PurePosixPath
     text: str
     keeps_notes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Spec file as read.
+
+    Attributes:
+        display_name: name in problems, as the user would type it.
+        path: path below the input folder; outputs are named after it.
+        data: content of the file.
+    """
+
+    shown: str
+    path: PurePosixPath
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts that a live Prometheus has about the metrics of an SLO or of another query.
+
+    Attributes:
+        types: type of each metric, from its metadata.
+        series: number of series that each selector matches.
+        metrics: number of series of each metric without a type.
+        samples: number of samples that one evaluation of all queries reads.
+        events: number of events of an SLO in the last period; None where they are not counted.
+    """
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    series: Mapping[str, int] = field(default_factory=dict)
+    metrics: Mapping[str, int] = field(default_factory=dict)
+    samples: int = 0
+    events: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Alert window pair: `percent` of the period's budget is spent within `long`.
+
+    The same burn rate must hold over `short`.
+    """
+
+    percent: Decimal
+    short: Duration
+    long: Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Four alert windows of a period: a quick and a slow one for the page and for the ticket."""
+
+    page: tuple[Window, Window]
+    ticket: tuple[Window, Window]

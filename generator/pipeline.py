@@ -7,12 +7,11 @@ from pathlib import PurePosixPath
 
 from generator import requirements, review, sli_plugins
 from generator.defaults import Defaults
-from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule
+from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule, Source
 from generator.outputs import OutputSettings, formats
-from generator.profiles import profiles
+from generator.profiles import ResolvedSLO, profiles
 from generator.requirements import Coverage, coverage
 from generator.sli_plugins import SliPlugin
-from generator.sloth.model import SlothSLO
 from slos.schema.document import Location
 from slos.schema.located import LocatedSpec
 from slos.schema.parse import parse_specs
@@ -21,21 +20,6 @@ from slos.schema.promql import label_set
 
 # As the key is written in every dialect; without it a source records nothing.
 _RECORDINGS = b"recordings"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Spec file as read.
-
-    Attributes:
-        display_name: name in problems, as the user would type it.
-        path: path below the input folder; outputs are named after it.
-        data: content of the file.
-    """
-
-    shown: str
-    path: PurePosixPath
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +57,7 @@ class Plans:
     """
 
     plans: tuple[Plan, ...]
-    slos: tuple[SLO | SlothSLO, ...]
+    slos: tuple[ResolvedSLO, ...]
     coverage: Coverage
     problems: tuple[Problem, ...]
 
@@ -106,7 +90,10 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
             beside.append(review.beside(len(beside), spec, _exact(each.slos), again))
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
-        problems += [problem for each in planned for problem in each.problems]
+        for spec, each in zip(ready, planned, strict=True):
+            problems += each.problems
+            if profile.CHECKED:
+                problems += review.of_planned(spec, _exact(each.slos), defaults)
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
@@ -163,7 +150,7 @@ def _recorded(specs: Iterable[LocatedSpec]) -> frozenset[str]:
     return frozenset(each.record for located in specs for each in located.spec.recordings)
 
 
-def _exact(slos: Iterable[SLO | SlothSLO]) -> list[SLO]:
+def _exact(slos: Iterable[ResolvedSLO]) -> list[SLO]:
     return [slo for slo in slos if isinstance(slo, SLO)]
 
 

@@ -6,7 +6,7 @@ Defaults are merged here and nowhere else.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator import burn, review, timing, wording
+from generator import burn, timing, wording
 from generator.defaults import Defaults
 from generator.firing import AlertWriter
 from generator.model import (
@@ -16,6 +16,8 @@ from generator.model import (
     Firing,
     Severity,
     ThresholdAlert,
+    Window,
+    Windows,
 )
 from slos.schema.alerting import BurnAlert as BurnAlertSpec
 from slos.schema.counting import NotSummable
@@ -39,9 +41,7 @@ def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[P
             at = located.at(("slos", index, "sli", spec.sli.chosen().KEY))
             problems.append(Problem(at, message, hint, check="not-summable"))
         else:
-            slo = _Resolving(located, spec, defaults, signal).slo()
-            slos.append(slo)
-            problems += review.of_slo(located, index, slo, defaults)
+            slos.append(_Resolving(located, spec, defaults, signal).slo())
     return slos, problems
 
 
@@ -86,7 +86,7 @@ class _Resolving:
         return self.located.spec.scrape_interval or self.defaults.scrape_interval
 
     @property
-    def windows(self) -> burn.Windows:
+    def windows(self) -> Windows:
         if own := self.spec.alerting.windows:
             return timing.own_windows(own)
         from_files = (self.defaults.windows or {}).get(self.period)
@@ -131,13 +131,13 @@ class _Resolving:
                 yield self._burn_alert(severity, spec, pair)
 
     def _burn_alert(
-        self, severity: Severity, spec: BurnAlertSpec, pair: tuple[burn.Window, burn.Window]
+        self, severity: Severity, spec: BurnAlertSpec, pair: tuple[Window, Window]
     ) -> BurnAlert:
         conditions = tuple(self._condition(window) for window in pair)
         texts = wording.burn(self.promise, severity, conditions)
         return BurnAlert(severity, conditions, self.writer.burn(severity, spec, texts))
 
-    def _condition(self, window: burn.Window) -> BurnCondition:
+    def _condition(self, window: Window) -> BurnCondition:
         wanted = burn.factor(window, self.period)
         budget = (100 - self.spec.objective) / 100
         return BurnCondition(

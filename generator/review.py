@@ -37,6 +37,17 @@ class Beside:
     again: Callable[[], LocatedSpec]
 
 
+def of_planned(located: LocatedSpec, slos: Sequence[SLO], defaults: Defaults) -> Iterator[Problem]:
+    """Run the checks on a spec and on those of its SLOs that could be resolved."""
+    left = list(slos)
+    for index, written in enumerate(located.spec.slos):
+        if left and left[0].name == written.name:
+            yield from of_slo(located, index, left.pop(0), defaults)
+    yield from of_alerts(located, defaults)
+    yield from of_recordings(located, defaults)
+    yield from of_spec(located, defaults)
+
+
 def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
     """Problems that checks find in an SLO, resolved and as written."""
     written = located.spec.slos[index]

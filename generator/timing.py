@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from generator import burn
-from generator.model import Steps
+from generator.model import Steps, Window, Windows
 from slos.schema.alerting import AlertWindows, BurnWindow, SpeedWindows
 from slos.schema.units import Duration
 
@@ -45,7 +44,7 @@ def _fine(scrape: Duration, windows: Sequence[Duration]) -> Duration:
     return Duration(least)
 
 
-def rounded(windows: burn.Windows, scrape: Duration) -> burn.Windows:
+def rounded(windows: Windows, scrape: Duration) -> Windows:
     """Round built-in windows to whole fine steps; their burn rates stay the same."""
     pairs = (*windows.page, *windows.ticket)
     lengths = sorted({length for pair in pairs for length in (pair.short, pair.long)})
@@ -56,22 +55,22 @@ def rounded(windows: burn.Windows, scrape: Duration) -> burn.Windows:
     def whole(length: Duration) -> Duration:
         return fine * max(_STEPS_AT_LEAST, round(length.ms / fine.ms))
 
-    def of_steps(window: burn.Window) -> burn.Window:
+    def of_steps(window: Window) -> Window:
         long = whole(window.long)
-        return burn.Window(window.percent * long.ms / window.long.ms, whole(window.short), long)
+        return Window(window.percent * long.ms / window.long.ms, whole(window.short), long)
 
     quick, slow, day, days = map(of_steps, pairs)
-    return burn.Windows((quick, slow), (day, days))
+    return Windows((quick, slow), (day, days))
 
 
-def own_windows(spec: AlertWindows) -> burn.Windows:
+def own_windows(spec: AlertWindows) -> Windows:
     """Convert the alert windows of a spec."""
-    return burn.Windows(page=_pair(spec.page), ticket=_pair(spec.ticket))
+    return Windows(page=_pair(spec.page), ticket=_pair(spec.ticket))
 
 
-def _pair(speeds: SpeedWindows) -> tuple[burn.Window, burn.Window]:
+def _pair(speeds: SpeedWindows) -> tuple[Window, Window]:
     return _window(speeds.quick), _window(speeds.slow)
 
 
-def _window(window: BurnWindow) -> burn.Window:
-    return burn.Window(window.error_budget_percent, window.short_window, window.long_window)
+def _window(window: BurnWindow) -> Window:
+    return Window(window.error_budget_percent, window.short_window, window.long_window)

@@ -17,13 +17,18 @@ from exporter.backoff import Backoff
 from exporter.clock import Clock
 from exporter.linear.answer import Answer
 from exporter.linear.fault import LinearError, LinearFault
-from exporter.linear.gate import FIRST_WAIT, LONGEST_WAIT, Gate
+from exporter.linear.gate import Gate
 from exporter.linear.issue import Issue, Page, read_page
 from exporter.linear.pace import Pace
 from exporter.linear.query import ARCHIVED_AT_ONCE, ISSUES, archiving, ours
 from exporter.linear.settings import LinearSettings
 from exporter.linear.transport import Transport, session
 
+_FIRST_WAIT = 2.0
+_LONGEST_WAIT = 300.0
+_UNAUTHORIZED_WAIT = 300.0
+"""Seconds after a refused key: a person has to change it, and twelve attempts an hour find
+out soon enough that somebody did."""
 _MARGIN = 60.0
 """Seconds before the oldest run that are searched as well, so that a small difference of two clocks
 does not require a second search."""
@@ -34,7 +39,9 @@ _MOST_PAGES = 200
 class LinearClient:
     """Client of one workspace, with one key."""
 
-    def __init__(self, transport: Transport, *, gate: Gate, pace: Pace, page_size: int) -> None:
+    def __init__(
+        self, transport: Transport, *, gate: Gate[LinearFault], pace: Pace, page_size: int
+    ) -> None:
         self._transport = transport
         self._gate = gate
         self._pace = pace
@@ -199,7 +206,12 @@ async def linear_client(
         LinearKeyError: there is no key.
     """
     gate = Gate(
-        Backoff(first=FIRST_WAIT, cap=LONGEST_WAIT, random=jitter), clock=clock, failed=failed
+        Backoff(first=_FIRST_WAIT, cap=_LONGEST_WAIT, random=jitter),
+        clock=clock,
+        peer="Linear",
+        error=LinearError,
+        waits={LinearFault.UNAUTHORIZED: _UNAUTHORIZED_WAIT},
+        failed=failed,
     )
     pace = Pace(settings.requests_per_hour, clock=clock)
     async with session() as http:

@@ -10,8 +10,8 @@ from pydantic import Field, create_model
 from exporter.fields import Section
 from exporter.linear.settings import LinearSettings
 from exporter.load.settings import Load
-from exporter.means import Targets
 from exporter.scenarios import scenario_modules
+from exporter.waiting import Targets
 from slos.schema.contract import Scenario
 from slos.schema.document import Document
 from slos.schema.problem import Problem, Severity

@@ -1,29 +1,10 @@
 """Refusals to start a scenario. Pure."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from exporter.load.config import ScenarioSettings, configured, refusal
+from exporter.load.result import Denial, Denied
 from exporter.load.settings import Load
 from exporter.scenarios import scenario_modules
 from slos.schema.contract import Scenario
-
-
-class Denial(StrEnum):
-    """Kind of a refusal."""
-
-    UNKNOWN = "unknown"
-    STANDBY = "standby"
-    BUSY = "busy"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """A refusal: its kind and its text."""
-
-    why: Denial
-    text: str
 
 
 def wanted(name: str, section: ScenarioSettings) -> tuple[Scenario, Load] | Denied:

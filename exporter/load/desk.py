@@ -18,11 +18,11 @@ from exporter.load.archive import Archive
 from exporter.load.brake import Brake, Stop
 from exporter.load.carrying_out import carry_out
 from exporter.load.config import configured
-from exporter.load.denial import Denial, Denied, wanted
+from exporter.load.denial import wanted
 from exporter.load.late_news import LateNews
 from exporter.load.normal import NormalRuns
 from exporter.load.readings import Reading
-from exporter.load.result import Result, State
+from exporter.load.result import Denial, Denied, Result, State
 from exporter.load.settings import Load
 from exporter.load.trial import Limits, Trial
 from exporter.scenarios import scenario_modules

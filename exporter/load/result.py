@@ -157,3 +157,20 @@ def _measure(told: Mapping[str, Any]) -> Measure:
         None if value is None else float(value),
         None if target is None else float(target),
     )
+
+
+class Denial(StrEnum):
+    """Kind of a refusal."""
+
+    UNKNOWN = "unknown"
+    STANDBY = "standby"
+    BUSY = "busy"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A refusal: its kind and its text."""
+
+    why: Denial
+    text: str

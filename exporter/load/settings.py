@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from exporter import waiting
 from exporter.fields import Length, Section
-from exporter.means import Targets
-from exporter.watch import Patience
+from exporter.waiting import Patience, Targets
 from slos.schema.units import Duration
 
 

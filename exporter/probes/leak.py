@@ -117,7 +117,7 @@ class Leak:
         self._settings = settings
         self._means = means
         self._clock = means.reach.clock
-        self._own = means.own or Own(started=self._clock.now())
+        self._own = _own_usage(means)
         self._own.plan(
             interval=float(settings.interval.seconds), window=float(settings.window.seconds)
         )
@@ -157,6 +157,14 @@ class Leak:
         current = [each for each in found.current if (each.signal, each.instance) in there]
         self._shown.show(current)
         return _outcome(found, current)
+
+
+def _own_usage(means: Means) -> Own:
+    """Resource usage of this process, kept over reloads."""
+    if means.state is None:
+        return Own(started=means.reach.clock.now())
+    own: Own = means.state.values.setdefault(_NAME, Own(started=means.state.started))
+    return own
 
 
 async def _judged(family: list[Series], now: float) -> Findings:

@@ -25,7 +25,7 @@ from exporter.listen import ListenError, bind, serve
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.rhythm import Rhythm
-from exporter.watch import Patience
+from exporter.waiting import Patience
 from slos.schema.contract import Criterion, Route, Verdict
 from slos.schema.units import Duration
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from exporter.load.brake import Stop
-from exporter.load.denial import Denial, Denied
+from exporter.load.result import Denial, Denied
 
 if TYPE_CHECKING:
     from exporter.load.desk import Desk

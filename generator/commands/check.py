@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from generator import build, live, report, values, write
-from generator.lint.subject import Facts
 from generator.load import STDOUT
-from generator.model import SLO
+from generator.model import SLO, Facts
 from generator.options import Request, request_of, spec_options
 from generator.pipeline import Plans, Settings
 from generator.reports import Told, reports

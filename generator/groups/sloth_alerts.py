@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from generator import go_format, names
-from generator.burn import Window
-from generator.model import AlertingRule, Severity
+from generator.model import AlertingRule, Severity, Window
 from generator.sloth.model import SlothSLO, burn_factor
 from slos.schema.units import Duration
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Facts, Finding, OfQuery, OfSlo
+from generator.lint.subject import Finding, OfQuery, OfSlo
+from generator.model import Facts
 from slos.schema.grouping import labels_of
 
 ID = "many-groups"

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Facts, Finding, OfSlo
+from generator.lint.subject import Finding, OfSlo
+from generator.model import Facts
 from slos.schema import promql
 
 ID = "missing-bucket"

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.lint.subject import Facts, Finding, OfQuery, OfSlo
+from generator.lint.subject import Finding, OfQuery, OfSlo
+from generator.model import Facts
 from slos.schema import promql
 
 ID = "not-a-counter"

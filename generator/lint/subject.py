@@ -1,7 +1,7 @@
 """Subjects of checks, and their findings."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from generator.model import SLO, Firing
 from slos.schema.document import Location
@@ -118,22 +118,3 @@ class OfRun:
 
     alerts: tuple[Named, ...]
     specs: tuple[tuple[Spec, Sequence[SLO]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Facts that a live Prometheus has about the metrics of an SLO or of another query.
-
-    Attributes:
-        types: type of each metric, from its metadata.
-        series: number of series that each selector matches.
-        metrics: number of series of each metric without a type.
-        samples: number of samples that one evaluation of all queries reads.
-        events: number of events of an SLO in the last period; None where they are not counted.
-    """
-
-    types: Mapping[str, str] = field(default_factory=dict)
-    series: Mapping[str, int] = field(default_factory=dict)
-    metrics: Mapping[str, int] = field(default_factory=dict)
-    samples: int = 0
-    events: float | None = None

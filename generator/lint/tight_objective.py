@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from generator.lint.subject import Facts, Finding, OfSlo
+from generator.lint.subject import Finding, OfSlo
+from generator.model import Facts
 from slos.schema.units import plain
 
 ID = "tight-objective"

@@ -12,17 +12,24 @@ from functools import cache
 from typing import Protocol, cast
 
 from generator.defaults import Defaults
-from generator.model import SLO, Part
-from generator.sloth.model import SlothSLO
+from generator.model import Part
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
+
+
+class ResolvedSLO(Protocol):
+    """SLO with everything decided, in the model of its profile."""
+
+    @property
+    def id(self) -> str:
+        """Id of the SLO, unique in a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """Result of planning one spec with a profile."""
 
-    slos: tuple[SLO | SlothSLO, ...]
+    slos: tuple[ResolvedSLO, ...]
     part: Part
     problems: tuple[Problem, ...]
 
@@ -33,6 +40,8 @@ class Profile(Protocol):
     NAME: str
     AS_WRITTEN: bool
     """If true and no format is given, a rule file is named as its spec, an object stays one."""
+    CHECKED: bool
+    """Whether the checks apply to the SLOs of this profile."""
 
     def plan(self, located: LocatedSpec, defaults: Defaults, /) -> Planned:
         """Plan the rule groups of one spec."""

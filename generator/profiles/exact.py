@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator import plain, review
+from generator import plain
 from generator.defaults import Defaults
 from generator.groups import groups_of
 from generator.model import Part, RuleObject
@@ -14,6 +14,7 @@ from slos.schema.spec import Spec
 
 NAME = "exact"
 AS_WRITTEN = False
+CHECKED = True
 
 
 def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
@@ -22,12 +23,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     spec = _of_run(located.spec, defaults)
     groups = (*of_slos, *plain.groups(spec))
-    reviewed = (
-        *review.of_alerts(located, defaults),
-        *review.of_recordings(located, defaults),
-        *review.of_spec(located, defaults),
-    )
-    found = (*problems, *reviewed, *_plugins_passed_over(defaults))
+    found = (*problems, *_plugins_passed_over(defaults))
     part = Part(groups, _named(located), tuple(slos), spec)
     return Planned(part.slos, part, found)
 

@@ -11,6 +11,7 @@ from slos.schema.problem import Problem, Severity
 
 NAME = "sloth"
 AS_WRITTEN = True
+CHECKED = False
 
 _MANAGED = {"app.kubernetes.io/component": "SLO", "app.kubernetes.io/managed-by": "sloth"}
 

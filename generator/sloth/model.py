@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator import go_format, names
-from generator.burn import Window, Windows
-from generator.model import RuleGroup, Severity
+from generator.model import RuleGroup, Severity, Window, Windows
 from slos.schema.signal import EventQueries, RatioQuery
 from slos.schema.units import Duration
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from generator import burn, names, timing
 from generator.defaults import Defaults
-from generator.model import Severity
+from generator.model import Severity, Windows
 from generator.sloth.left_out import left_out
 from generator.sloth.model import SlothAlert, SlothSLO
 from generator.sloth.texts import as_sloth_reads
@@ -58,7 +58,7 @@ class _Resolving:
     index: int
     defaults: Defaults
 
-    def slo(self, windows: burn.Windows) -> SlothSLO:
+    def slo(self, windows: Windows) -> SlothSLO:
         origin = self.located.origin
         objective = float(self.spec.objective)
         if origin.in_shares:
@@ -84,7 +84,7 @@ class _Resolving:
     def period(self) -> Duration:
         return self.spec.period or self.located.spec.period or self.defaults.period
 
-    def windows(self) -> burn.Windows | None:
+    def windows(self) -> Windows | None:
         if own := self.spec.alerting.windows:
             return timing.own_windows(own)
         if self.defaults.windows is not None:

@@ -9,7 +9,7 @@ from exporter.config import Loaded, load
 from exporter.exposition import exposition
 from exporter.face import Face, face
 from exporter.judge import Reason
-from exporter.lines import lines
+from exporter.lines import criteria, lines
 from exporter.result import ProbeResult
 from slos.schema.contract import IssueCount, Verdict
 from tests.benchmarks.probe import accounts, campaign, hour, scrape, throughput
@@ -118,7 +118,13 @@ def series(shown: Face) -> int:
 
 
 def test_with_everything_on_the_series_are_bounded_and_runs_add_none(everything: Loaded) -> None:
-    shown = face(everything, SystemClock(), beat=1.0)
+    shown = face(
+        SystemClock(),
+        beat=1.0,
+        lines=lines(everything),
+        targets=everything.targets,
+        criteria=criteria(everything),
+    )
     before = series(shown)
     assert before <= scrape.SERIES_AT_MOST
     for line in lines(everything):

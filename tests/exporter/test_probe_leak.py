@@ -12,7 +12,7 @@ from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.leak_sources.own import OURSELVES, Own, readings
 from exporter.leaks import Signal, judge
-from exporter.means import Outcome
+from exporter.means import Outcome, ProbeState
 from exporter.probes import leak
 from exporter.prometheus_api.client import Prometheus
 from slos.schema.contract import Criterion, LeakVerdict
@@ -220,7 +220,7 @@ def planned(*, window: float) -> Own:
 
 async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(bench: Parts) -> None:
     made, before, clock = bench
-    means = replace(before._means, own=Own(started=clock.now()))
+    means = replace(before._means, state=ProbeState(started=clock.now()))
     for _ in range(2):
         probe = leak.Leak(leak.Settings(), means)
         for _ in range(300):

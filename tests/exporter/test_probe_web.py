@@ -7,8 +7,8 @@ from prometheus_client import CollectorRegistry
 from exporter.face import Face
 from exporter.gauges import Gauges
 from exporter.judge import Reason
-from exporter.leak_sources.own import Own
 from exporter.load.readings import Readings
+from exporter.means import ProbeState
 from exporter.metrics import Metrics
 from exporter.pulse import Pulse
 from exporter.recent import Recent
@@ -44,7 +44,7 @@ class Shown:
             Readings(registry),
             Pulse(self.clock.now(), period=1.0),
             Recent(),
-            Own(started=self.clock.now()),
+            ProbeState(started=self.clock.now()),
         )
         self.site = Site(self.face, WebConfig())
         self.site.scraped = self._count_scrape

@@ -4,9 +4,19 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
+from generator import review
 from generator.defaults import Defaults
-from generator.model import SLO, AlertingRule, BurnAlert, Plan, RecordingRule, Rule, Severity
-from generator.pipeline import Plans, Settings, Source, plan
+from generator.model import (
+    SLO,
+    AlertingRule,
+    BurnAlert,
+    Plan,
+    RecordingRule,
+    Rule,
+    Severity,
+    Source,
+)
+from generator.pipeline import Plans, Settings, plan
 from generator.resolve import resolve
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem
@@ -53,7 +63,9 @@ def alert(document: object, name: str) -> AlertingRule:
 def resolved(document: object, defaults: Defaults | None = None) -> tuple[list[SLO], list[Problem]]:
     (located,), problems = parse_specs(as_yaml(document), "shop.yaml")
     assert not problems
-    return resolve(located, defaults or Defaults())
+    by = defaults or Defaults()
+    slos, found = resolve(located, by)
+    return slos, [*found, *review.of_planned(located, slos, by)]
 
 
 def one_slo(top: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: ANN401 - YAML

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator import burn, timing
+from generator.model import Windows
 from slos.schema.problem import Severity
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo, planned, rules_of
@@ -14,7 +15,7 @@ SCRAPES = st.integers(5, 300).map(lambda s: Duration.of(seconds=s))
 PERIODS = st.integers(4, 24 * 400).map(lambda h: Duration.of(hours=h))
 
 
-def lengths(windows: burn.Windows) -> set[Duration]:
+def lengths(windows: Windows) -> set[Duration]:
     pairs = (*windows.page, *windows.ticket)
     return {length for pair in pairs for length in (pair.short, pair.long)}
 

@@ -167,7 +167,14 @@ async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: F
 
 
 async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeClock) -> None:
-    gate = Gate(Backoff(first=1, cap=1), clock=clock, failed=lambda _: None)
+    gate: Gate[LinearFault] = Gate(
+        Backoff(first=1, cap=1),
+        clock=clock,
+        peer="Linear",
+        error=LinearError,
+        waits={},
+        failed=lambda _: None,
+    )
     gate.shut(LinearFault.RATE_LIMITED, "told so", wait=60)
     gate.opened()
     with pytest.raises(LinearError):
