@@ -14,11 +14,12 @@ from typing import Protocol
 from exporter.case import Case
 from exporter.clock import Clock
 from exporter.gauges import Gauges
-from exporter.journal import Journal, State
+from exporter.journal import Journal
 from exporter.metrics import Metrics
 from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
+from exporter.store import State
 from exporter.sweep import Sweep
 from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
 

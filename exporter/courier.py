@@ -16,7 +16,7 @@ from exporter.clock import Clock
 from exporter.events import Alert, CanaryIdentity, end_of, new_id, parameters
 from exporter.evidence import NEVER_LEFT, Evidence
 from exporter.http_source.credentials import CredentialsError
-from exporter.journal import Journal, State, opened
+from exporter.journal import Journal, opened
 from exporter.judge import ProberFault, judge
 from exporter.ledger import Ledger, Ticket
 from exporter.log_run import level_of, log_run
@@ -27,6 +27,7 @@ from exporter.post import Reply
 from exporter.pulse import Pulse
 from exporter.recent import Recent
 from exporter.result import ProbeResult
+from exporter.store import State
 from exporter.tracing import Tracer
 from exporter.waiting import Patience
 from slos.schema.contract import LOAD, Verdict

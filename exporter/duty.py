@@ -17,7 +17,6 @@ from exporter.beside import beside, first
 from exporter.config import Loaded, load
 from exporter.core import Core, core
 from exporter.face import Face
-from exporter.journal import JournalInUseError
 from exporter.lease.keeper import LeaseKeeper
 from exporter.load.archive import Archive
 from exporter.load.brake import Stop
@@ -26,6 +25,7 @@ from exporter.orders import Orders
 from exporter.reload import Reloader, Source
 from exporter.schedule import every
 from exporter.shift import Shift
+from exporter.store import JournalInUseError
 from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 

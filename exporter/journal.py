@@ -16,7 +16,7 @@ from typing import TypeVar
 from exporter.clock import Clock
 from exporter.judge import Reason
 from exporter.result import Leaving, ProbeResult
-from exporter.store import JournalError, JournalInUseError, Row, State, Store
+from exporter.store import JournalError, Row, State, Store
 from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0
@@ -26,8 +26,6 @@ hundreds of runs a second, a write for each would slow down the rest of the prog
 _log = logging.getLogger(__name__)
 Found = TypeVar("Found")
 Other = TypeVar("Other")
-
-__all__ = ["Journal", "JournalError", "JournalInUseError", "State"]
 
 
 class Journal:

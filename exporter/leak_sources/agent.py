@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.leaks import Life, Samples, Series, Signal, starts
+from exporter.leaks import starts
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from exporter.prometheus_api.answers import SeriesOf
 from exporter.prometheus_api.client import Prometheus
 

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.leaks import Life, Samples, Series, Signal
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 
 OURSELVES = "slo-probe"
 """Value of the label `replica` for the prober itself."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from exporter.gauges import Gauges
-from exporter.leaks import Finding
+from exporter.leaks.findings import Finding
 
 
 class Shown:

@@ -17,7 +17,10 @@ from exporter.http_source.answer import SourceError
 from exporter.leak_sources import agent
 from exporter.leak_sources.own import Own, readings
 from exporter.leak_sources.shown import Shown
-from exporter.leaks import Finding, Findings, Series, Signal, judge
+from exporter.leaks.findings import Finding, Findings
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Series
+from exporter.leaks.signals import Signal
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.prometheus_api.client import Prometheus

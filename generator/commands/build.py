@@ -9,6 +9,7 @@ import click
 from generator import build, report, write
 from generator.load import STDOUT
 from generator.options import request_of, spec_options
+from generator.swap import CannotWriteError
 
 
 @click.command("build")
@@ -48,7 +49,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
             changes = write.write_folder(artifacts, Path(out))
             report.written(changes, out)
             report.problems(write.left_behind(changes, Path(out)))
-    except write.CannotWriteError as error:
+    except CannotWriteError as error:
         report.problems(error.problems)
         click.echo("nothing was written" if error.problems else f"error: {error}", err=True)
         sys.exit(1)

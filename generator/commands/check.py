@@ -14,6 +14,7 @@ from generator.model import SLO, Facts
 from generator.options import Request, request_of, spec_options
 from generator.pipeline import Plans, Settings
 from generator.reports import Told, reports
+from generator.swap import CannotWriteError
 from generator.write import Changes
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
@@ -154,7 +155,7 @@ def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
             return plans, write.changes_of_file(artifact, Path(out))
         artifacts = build.folder_artifacts(plans, request.format_, request.settings)
         changes = write.changes(artifacts, Path(out))
-    except write.CannotWriteError as error:
+    except CannotWriteError as error:
         in_the_way = error.problems or (Problem(Position(out), str(error)),)
         return replace(plans, problems=(*plans.problems, *in_the_way)), None
     left = write.left_behind(changes, Path(out))

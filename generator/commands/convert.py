@@ -8,6 +8,7 @@ import click
 from generator import build, convert, report, write
 from generator.load import STDOUT
 from generator.model import Artifact
+from generator.swap import CannotWriteError
 from slos.schema.problem import errors
 
 
@@ -50,7 +51,7 @@ def command(
         return
     try:
         write.write_file(Artifact(PurePosixPath(Path(out).name), text), Path(out))
-    except write.CannotWriteError as error:
+    except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     click.echo(f"wrote {out}", err=True)

@@ -9,6 +9,7 @@ import click
 from generator import spec_reference, spec_schema, write
 from generator.load import STDOUT
 from generator.model import Artifact
+from generator.swap import CannotWriteError
 
 
 @click.command("schema")
@@ -35,6 +36,6 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
         elif write.changes_of_file(artifact, Path(out)):
             click.echo(f"{out} is not what the schema says; run: make rules", err=True)
             sys.exit(1)
-    except write.CannotWriteError as error:
+    except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -11,6 +11,7 @@ from generator.load import STDOUT
 from generator.model import Artifact
 from generator.options import defaults_of, inputs_of, reading_of, reading_options
 from generator.pipeline import Settings
+from generator.swap import CannotWriteError
 
 
 @click.command("trace")
@@ -49,6 +50,6 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
                 sys.exit(1)
             return
         write.write_file(artifact, Path(out))
-    except write.CannotWriteError as error:
+    except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

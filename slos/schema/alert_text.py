@@ -1,6 +1,7 @@
 """Go templates in labels and annotations; Prometheus refuses a file with an invalid one."""
 
-from slos.schema import go_template
+from slos.schema.go_template.read import check
+from slos.schema.go_template.scan import TemplateError
 
 
 def check_alert_text(text: str) -> str:
@@ -12,8 +13,8 @@ def check_alert_text(text: str) -> str:
     if "{{" not in text:
         return text
     try:
-        go_template.check(text)
-    except go_template.TemplateError as error:
+        check(text)
+    except TemplateError as error:
         raise ValueError(
             f"{error}, so Prometheus would refuse the file; write {{{{ $value }}}} or "
             '{{ $labels.name }}, and {{ "{{" }} for plain braces'

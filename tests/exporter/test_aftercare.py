@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal import State, opened
+from exporter.journal import opened
 from exporter.observers import Sighting
 from exporter.result import Leaving
+from exporter.store import State
 from slos.schema.contract import IssueCount, Leavings, Route, Source, Stage
 from tests.exporter.care_desk import Told, desk, issue, judged
 from tests.exporter.fake_clock import FakeClock

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal import JournalError, State
 from exporter.result import Leaving
+from exporter.store import JournalError, State
 from slos.schema.contract import Leavings
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal import State
+from exporter.store import State
 from exporter.wal import has_lost
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_desk import Desk, done, rows, run

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.journal import JournalError, State
 from exporter.judge import Reason
-from exporter.store import Row
+from exporter.store import JournalError, Row, State
 from slos.schema.contract import Verdict
 from tests.exporter.conftest import ROOT
 from tests.exporter.fake_clock import FakeClock

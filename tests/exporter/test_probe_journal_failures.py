@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.journal import State
+from exporter.store import State
 from slos.schema.contract import JournalOperation
 from tests.exporter.conftest import ROOT
 from tests.exporter.fake_clock import FakeClock

@@ -11,7 +11,8 @@ from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.leak_sources.own import OURSELVES, Own, readings
-from exporter.leaks import Signal, judge
+from exporter.leaks.judge import judge
+from exporter.leaks.signals import Signal
 from exporter.means import Outcome, ProbeState
 from exporter.probes import leak
 from exporter.prometheus_api.client import Prometheus

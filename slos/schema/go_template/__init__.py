@@ -4,8 +4,3 @@ Prometheus parses the template of every label and annotation of an alert when it
 file, and refuses the whole file for an invalid one. The grammar is that of Go 1.19, with which
 Prometheus 2.42 is built; later versions accept slightly more.
 """
-
-from slos.schema.go_template.read import check
-from slos.schema.go_template.scan import TemplateError
-
-__all__ = ["TemplateError", "check"]

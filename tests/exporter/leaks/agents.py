@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
-from exporter.leaks.series import Floats
+from exporter.leaks.findings import Finding
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Floats, Life, Samples, Series
+from exporter.leaks.signals import Signal
 from tests.exporter.leaks.shapes import HOUR, MINUTE
 
 KB = 1_024.0

@@ -15,8 +15,9 @@ from zlib import crc32
 import numpy as np
 from scipy import stats
 
-from exporter.leaks import Samples, Series, Signal, judge
-from exporter.leaks.series import Floats
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Floats, Samples, Series
+from exporter.leaks.signals import Signal
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.shapes import BASE, HOUR, MINUTE, SHAPES
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from exporter.leaks import Life, Samples, Series, Signal, starts
+from exporter.leaks import starts
 from exporter.leaks.epochs import counted, cut
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 
 _TIMES = np.arange(0.0, 1_000.0, 10.0)
 

@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.leaks import Finding, Findings, Life, Reason, Series, Signal, judge
+from exporter.leaks.findings import Finding, Findings
+from exporter.leaks.judge import judge
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Series
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import FAST, SLOW
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import KB, START, Agent

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.leaks import Life, Reason, Samples, Series, Signal
 from exporter.leaks.epochs import Epoch, cut
 from exporter.leaks.floors import Floor, floor, warm_since
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import FAST, SLOW
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import Agent, judged, series

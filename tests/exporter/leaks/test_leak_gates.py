@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.leaks import Reason, Signal
 from exporter.leaks.epochs import cut
 from exporter.leaks.floors import Floor
 from exporter.leaks.gates import Evidence, closed_gate
+from exporter.leaks.reasons import Reason
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import CONFIRMED, STEEP, SUSPECT, Grade
 from exporter.leaks.trend import trend
 from slos.schema.contract import LeakVerdict

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from exporter.leaks import Growth, Life, Samples, Series, Signal
+from exporter.leaks.growth import Growth
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import KB, MB, Agent, Rate, in_shifts, judged
 from tests.exporter.leaks.shapes import DAY

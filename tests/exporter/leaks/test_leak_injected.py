@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from exporter.leaks import Growth, Life, Reason, Samples, Series, Signal, judge
+from exporter.leaks.growth import Growth
+from exporter.leaks.judge import judge
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import KB, MB, START, Agent, in_shifts, judged
 from tests.exporter.leaks.shapes import DAY, HOUR

@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
+from exporter.leaks.findings import Finding
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import judged
 from tests.exporter.leaks.shapes import BASE, DAY, HOUR, MINUTE, SHAPES

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-import exporter.observers.linear as observer
 from exporter.linear.settings import LinearKeyError, LinearSettings, read_key
+from exporter.observers import linear as observer
 from slos.schema.units import Duration
 
 KEY = "lin_api_planted5ecret"
