@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.schema.specs import parsed, problems_of, spec
+from tests.schema.specs import parsed, spec
 
 DOWN = {
     "name": "Down",
@@ -37,35 +37,6 @@ def test_a_spec_may_watch_something_without_any_slo() -> None:
     assert found.slos == []
     assert found.alerts[0].fires_at(Decimal(0))
     assert not found.alerts[0].fires_at(Decimal(1))
-
-
-def test_a_spec_that_watches_nothing_is_a_mistake() -> None:
-    (problem,) = problems_of({**spec(), "slos": []})
-    assert "watches nothing" in problem.message
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"above": 1}, "exactly one threshold"),
-        ({"below": None, "quiet": None, "firing": None}, "exactly one threshold"),
-        ({"query": "up < 1"}, "comparison of its own"),
-        ({"quiet": 0}, "should be silent"),
-        ({"firing": 2}, "should fire"),
-        ({"severity": "page"}, "critical"),
-        ({"summary": "{{ $value"}, "template"),
-        ({"query": "sum(rate(x[5m])"}, "PromQL"),
-        ({"example": [{"series": "up"}]}, "exactly one course"),
-        ({"example": [{"series": "up", "is": 1, "times": 1}]}, "exactly one course"),
-        ({"example": [{"series": 'up{job=~"a"}', "is": 1}]}, "not one series"),
-        ({"example": [{"series": "sum(up)", "is": 1}]}, "not one series"),
-    ],
-)
-def test_a_mistake_in_an_alert_is_told_with_its_place(changes: dict[str, Any], said: str) -> None:
-    problems = problems_of(spec(alerts=[alert(**changes)]))
-    assert problems
-    assert said in problems[0].message + problems[0].hint
-    assert problems[0].at.line > 1
 
 
 @pytest.mark.parametrize(
