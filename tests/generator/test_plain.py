@@ -1,11 +1,8 @@
 """Rules of what a spec watches beside its SLOs."""
 
-import pytest
-
 from generator.model import AlertingRule
-from slos.schema.problem import Severity, errors
-from tests.generator.resolved import only_plan, planned
-from tests.schema.specs import slo, spec
+from tests.generator.resolved import only_plan
+from tests.schema.specs import spec
 from tests.schema.test_plain_alerts import RECORDING, alert
 
 LINKS = {
@@ -53,44 +50,3 @@ def test_what_is_recorded_is_a_group_of_its_own() -> None:
     names = [group.name for group in plan.groups]
     assert names[-2:] == ["slo-recording-cpu:used:ratio", "slo-alert-Down"]
     assert len(plan.groups[-2].rules) == 2
-
-
-@pytest.mark.parametrize(
-    ("documents", "said"),
-    [
-        ([spec(alerts=[alert()]), spec(service="b", alerts=[alert()])], "'Down' is taken"),
-        (
-            [spec(recordings=[RECORDING]), spec(service="b", recordings=[RECORDING])],
-            "the series cpu:used:ratio",
-        ),
-    ],
-)
-def test_names_are_unique_over_all_files(documents: list[object], said: str) -> None:
-    (problem,) = errors(planned(*documents).problems)
-    assert said in problem.message
-    assert "0.yaml" in problem.hint
-
-
-def test_a_requirement_nobody_covers_is_a_warning() -> None:
-    asked = [{"id": "AC1", "says": "fast"}, {"id": "AC2", "says": "big", "validated_by": "a test"}]
-    problems = planned(spec(requirements=asked)).problems
-    assert [(p.severity, "'AC1'" in p.message) for p in problems] == [(Severity.WARNING, True)]
-    covered = planned(spec(slo(covers=["AC1"]), requirements=asked))
-    assert covered.problems == ()
-    assert [claim.requirement for claim in covered.coverage.claims] == ["AC1"]
-
-
-def test_a_claim_to_cover_what_nobody_asked_for_is_an_error() -> None:
-    asked = [{"id": "AC1.latency", "says": "fast"}]
-    document = spec(slo(covers=["AC1.latencies", "AC1.latency"]), requirements=asked)
-    (problem,) = planned(document).problems
-    assert "no requirement 'AC1.latencies'" in problem.message
-    assert problem.hint == "did you mean 'AC1.latency'?"
-    alone = planned(spec(slo(covers=["AC1.latencies"])))
-    assert alone.problems == ()
-
-
-def test_a_requirement_is_asked_once() -> None:
-    asked = [{"id": "AC1", "says": says, "validated_by": "b"} for says in "xy"]
-    (problem,) = planned(spec(requirements=asked)).problems
-    assert "'AC1' is taken" in problem.message

@@ -6,7 +6,6 @@ import pytest
 
 from generator.defaults import Defaults
 from generator.model import Firing, Severity
-from slos.schema.problem import Severity as ProblemSeverity
 from slos.schema.units import Duration
 from tests.generator.resolved import burn_alert, factors, one_slo, resolved
 from tests.schema.specs import slo, spec
@@ -154,47 +153,16 @@ def test_own_windows_replace_all_four() -> None:
     assert factors(found) == [Decimal("0.6"), 15, Decimal("0.6"), 15]
 
 
-def test_a_threshold_that_could_never_fire_is_moved_and_said_so_with_both_factors() -> None:
-    slos, problems = resolved(spec(slo(objective=90, period="30d")))
-    assert factors(slos[0]) == [Decimal("9.9"), 6, 3, 1]
-    (warning,) = problems
-    assert warning.severity is ProblemSeverity.WARNING
-    assert "14.4" in warning.message
-    assert "9.9" in str(warning)
-    assert "page" in warning.message
-    assert "1h" in warning.message
-    assert warning.at.line == 5
-
-
-def test_no_warning_where_all_can_fire_or_the_alert_is_off() -> None:
-    assert resolved(spec(slo(objective=95, period="30d")))[1] == []
-    off = {"name": "X", "page_alert": {"disable": True}}
-    assert resolved(spec(slo(objective=90, period="30d", alerting=off)))[1] == []
-
-
-def test_slo_plugins_are_passed_over_with_a_warning() -> None:
-    slos, problems = resolved(spec(slo(plugins={"chain": [{"id": "a"}]})))
-    assert len(slos) == 1
-    assert [problem.severity for problem in problems] == [ProblemSeverity.WARNING]
-    assert "plugins" in problems[0].message
-
-
-def test_an_sli_that_cannot_be_counted_is_a_problem_at_its_key_and_spares_the_others() -> None:
-    sli = {
-        "events": {
-            "error_query": "sum(increase(e[{{.window}}]))",
-            "total_query": "sum(rate(t[{{.window}}]))",
-        }
-    }
-    slos, (problem,) = resolved(spec(slo(sli=sli), slo(name="good")))
-    assert [found.name for found in slos] == ["good"]
-    assert problem.severity is ProblemSeverity.ERROR
-    assert "different things" in problem.message
-    assert "rate in both" in problem.hint
-    assert problem.at.line == 7
-
-
 def test_the_period_of_the_windows_is_the_slos_own() -> None:
     seven = one_slo(period="7d", objective=95)
     assert seven.period == SEVEN_DAYS
     assert factors(seven) == [Decimal(each) for each in ("13.44", "3.5", "1.4", "0.98")]
+
+
+def test_slow_rules_stay_within_the_lookback_at_slow_scrapes() -> None:
+    assert str(one_slo({"scrape_interval": "2m"}).steps.slow) == "4m"
+
+
+@pytest.mark.parametrize("period", ["1h", "6h", "1d"])
+def test_short_periods_keep_the_burn_rates_of_the_workbook(period: str) -> None:
+    assert factors(one_slo(period=period)) == [Decimal("14.4"), 6, 3, 1]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from slos.schema.samples import parse_samples
 from tests.schema.specs import parsed, spec
 
 DOWN = {
@@ -77,3 +78,30 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         [Decimal("1.3"), Decimal("1.69"), Decimal("1.7407")],
         [900, 1800, 2700],
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "samples"),
+    [
+        ("5", [5]),
+        ("5x2", [5, 5, 5]),
+        ("1+2x2", [1, 3, 5]),
+        ("1-0.5x2", [1, Decimal("0.5"), 0]),
+        ("-1x1", [-1, -1]),
+        ("1 _ 2 _x2 3", [1, None, 2, None, None, 3]),
+    ],
+)
+def test_samples_are_read_as_promtool_reads_them(text: str, samples: list[Any]) -> None:
+    assert parse_samples(text) == samples
+
+
+def test_a_recording_gives_numbers_or_nothing() -> None:
+    case = {
+        "says": "x",
+        "series": [{"series": "up", "samples": "1x3"}],
+        "then": {"5m": 2, "9m": "nothing"},
+    }
+    (found,) = parsed(
+        spec(recordings=[{**RECORDING, "examples": [{"says": "x", **case}]}])
+    ).recordings
+    assert list(found.examples[0].then.values()) == [Decimal(2), "nothing"]

@@ -1,8 +1,6 @@
 """What a spec may say for the page of an alert, and what it may not."""
 
-from slos.schema.contract import Stage, Verdict
 from slos.schema.runbook import Runbook, Step
-from tests.schema.specs import parsed, spec
 
 
 def test_what_is_said_of_one_alert_stands_for_what_is_said_of_all() -> None:
@@ -11,5 +9,3 @@ def test_what_is_said_of_one_alert_stands_for_what_is_said_of_all() -> None:
     assert merged.impact == "one"
     assert merged.mitigation == common.mitigation
     assert Runbook(mitigation=[]).over(common).mitigation == []
-
-
