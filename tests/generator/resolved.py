@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from generator.defaults import Defaults
-from generator.model import SLO, AlertingRule, BurnAlert, Plan, RecordingRule, Rule, Severity
+from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule
 from generator.pipeline import Plans, Settings, Source, plan
 from generator.resolve import resolve
 from slos.schema.parse import parse_specs
@@ -61,11 +61,6 @@ def one_slo(top: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: 
     slos, _ = resolved(spec(slo(**changes), **(top or {})))
     assert len(slos) == 1
     return slos[0]
-
-
-def burn_alert(found: SLO, severity: Severity) -> BurnAlert:
-    (chosen,) = [each for each in found.burn_alerts if each.severity is severity]
-    return chosen
 
 
 def factors(found: SLO) -> list[Decimal]:

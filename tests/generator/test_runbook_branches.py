@@ -1,4 +1,4 @@
-"""How pages tell causes apart: by verdict, stage, check or call, whatever the alert counts."""
+"""Texts of runbook pages about verdicts, stages, checks and calls are complete."""
 
 import re
 
