@@ -74,3 +74,9 @@ def read(text: str) -> Page:
             lines.append(_SPAN.sub("", line))
     assert opened is None, f"a block of {opened} never ends"
     return Page(tuple(lines), tuple(blocks))
+
+
+def silencing(page: Page) -> str:
+    """The command that silences the alert of a page."""
+    (found,) = [text for text in page.code("sh") if text.startswith("amtool silence add")]
+    return found
