@@ -6,16 +6,7 @@ from typing import Any
 
 from generator import review
 from generator.defaults import Defaults
-from generator.model import (
-    SLO,
-    AlertingRule,
-    BurnAlert,
-    Plan,
-    RecordingRule,
-    Rule,
-    Severity,
-    Source,
-)
+from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule, Source
 from generator.pipeline import Plans, Settings, plan
 from generator.resolve import resolve
 from slos.schema.parse import parse_specs
@@ -73,11 +64,6 @@ def one_slo(top: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: 
     slos, _ = resolved(spec(slo(**changes), **(top or {})))
     assert len(slos) == 1
     return slos[0]
-
-
-def burn_alert(found: SLO, severity: Severity) -> BurnAlert:
-    (chosen,) = [each for each in found.burn_alerts if each.severity is severity]
-    return chosen
 
 
 def factors(found: SLO) -> list[Decimal]:

@@ -6,10 +6,8 @@ import pytest
 
 from generator.routing.causes import explained
 from generator.routing.watched import alerts
-from slos.schema.problem import Severity, errors
-from tests.generator.resolved import planned
 from tests.generator.routed import CAUSE, counted, probed, symptoms_of
-from tests.schema.specs import problems_of, slo, spec
+from tests.schema.specs import slo, spec
 from tests.schema.test_plain_alerts import RECORDING, alert
 
 ALL_OF_RUNS = {"Runs", "RunsTicket", "RunsNoData"}
@@ -93,96 +91,6 @@ def test_neither_the_cause_nor_a_heartbeat_is_silent_for_reading_the_metric() ->
     heart = reading("probe_up", name="Heart", heartbeat=True)
     document = spec(probed(), alerts=[cause, heart])
     assert symptoms_of("Down", document) == ALL_OF_RUNS
-
-
-def told(*documents: object) -> list[str]:
-    return [problem.message for problem in errors(planned(*documents).problems)]
-
-
-def test_a_page_is_never_hidden_by_what_does_not_page() -> None:
-    quiet = {**CAUSE, "severity": "warning"}
-    (message,) = told(spec(probed(), alerts=[quiet]))
-    assert "less severe" in message
-    assert "RunsTicket" not in message
-    assert not told(
-        spec(probed(alerting={"name": "Runs", "page_alert": {"disable": True}}), alerts=[quiet])
-    )
-
-
-def test_the_severity_that_counts_is_that_of_the_labels() -> None:
-    loud = probed(alerting={"name": "Runs", "labels": {"severity": "info"}})
-    quiet = {**CAUSE, "severity": "info"}
-    assert not told(spec(loud, alerts=[quiet]))
-    unknown = probed(alerting={"name": "Runs", "labels": {"severity": "{{ $labels.x }}"}})
-    assert told(spec(unknown, alerts=[{**CAUSE, "severity": "warning"}]))
-
-
-def test_alerts_that_hide_each_other_are_an_error_on_every_way() -> None:
-    def hides(name: str, *others: str) -> dict[str, Any]:
-        return alert(name=name, inhibits={"alerts": list(others)})
-
-    assert told(spec(alerts=[hides("A", "A")])) == [
-        "A inhibits A: with all of them firing, nobody hears of any"
-    ]
-    messages = told(spec(alerts=[hides("A", "B"), hides("B", "C", "D"), hides("C", "A"), alert()]))
-    missing = [message for message in messages if "A inhibits B inhibits C inhibits A" in message]
-    assert len(missing) == 1
-    assert len(messages) == 3
-    assert not told(spec(alerts=[hides("A", "B", "Down"), hides("B", "Down"), alert()]))
-
-
-def test_two_causes_that_read_each_others_metrics_are_one() -> None:
-    first = alert(name="A", query="a_up", inhibits={"metrics": ["b_"]})
-    second = alert(name="B", query="b_up", inhibits={"metrics": ["a_"]})
-    assert len(told(spec(alerts=[first, second]))) == 2
-
-
-def test_what_always_fires_neither_hides_nor_is_hidden() -> None:
-    always = reading("vector(0)", name="Always", severity="critical", no_data="firing")
-    (message,) = told(spec(probed(), alerts=[{**always, "inhibits": {"metrics": ["probe_"]}}]))
-    assert "reads no series" in message
-    heart = reading("vector(0)", heartbeat=True)
-    (message,) = told(spec(alerts=[heart, alert(inhibits={"alerts": ["Reading"]})]))
-    assert "heartbeat" in message
-
-
-def test_an_alert_that_shares_its_name_with_a_symptom_would_be_hidden_too() -> None:
-    cause = alert(inhibits={"slos": ["shop-runs"]})
-    namesake = slo(name="orders", alerting={"name": "Runs", "ticket_alert": {"disable": True}})
-    (message,) = told(spec(probed(), namesake, alerts=[cause]))
-    assert "'Runs', which is the name of another" in message
-    assert not told(spec(probed(), slo(), alerts=[cause]))
-
-
-def test_what_is_in_no_spec_of_the_run_is_a_warning_with_what_may_be_meant() -> None:
-    cause = alert(inhibits={"slos": ["shop-runz"], "alerts": ["Nobody"], "metrics": ["x_"]})
-    (problem,) = planned(spec(probed(), alerts=[cause])).problems
-    assert problem.severity is Severity.WARNING
-    for name in ("shop-runz (slos)", "Nobody (alerts)", "x_ (metrics)"):
-        assert name in problem.message
-    assert "did you mean 'shop-runs'?" in problem.hint
-    assert problem.at.line > 1
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"inhibits": {}}, "inhibits nothing"),
-        ({"inhibits": {"metric": ["a"]}}, "metric"),
-        ({"inhibits": {"metrics": ["a b"]}}, "not a metric name"),
-        ({"inhibits": {"alerts": ["A"]}, "heartbeat": True}, "for ever"),
-        ({"heartbeat": "yes"}, "heartbeat"),
-    ],
-)
-def test_a_mistake_in_it_is_told_with_its_place(changes: dict[str, Any], said: str) -> None:
-    problem = problems_of(spec(alerts=[alert(**changes)]))[0]
-    assert said in f"{problem}"
-    assert problem.at.line > 1
-
-
-def test_labels_of_others_alerts_must_be_matchers() -> None:
-    (problem,) = problems_of(spec(also_about=["pod~=a"]))
-    assert problem.at.line > 1
 
 
 def test_without_a_cause_no_query_is_looked_at() -> None:

@@ -97,13 +97,6 @@ def test_rules_of_others_are_left_alone_and_old_namespaces_until_pruned(
     assert ruler.groups["others"] == {"slo-old": {"theirs": group}}
 
 
-def test_some_of_the_specs_are_never_taken_for_all_of_them(ruler: FakeRuler, specs: Path) -> None:
-    for some in ([specs / "shop.yaml"], [specs, "--fs-include", "shop"]):
-        told = call("push", "mimir", *some, "--address", ruler.url, "--prune")
-        assert (told.exit_code, "--prune takes folders" in told.output) == (2, True)
-    assert not ruler.asked
-
-
 def test_a_dry_run_sends_nothing_and_says_what_it_would_do(ruler: FakeRuler, specs: Path) -> None:
     told = push(ruler, specs, "--dry-run", "--json")
     assert told.exit_code == 1
@@ -172,8 +165,3 @@ def test_nobody_there_a_wrong_path_and_a_redirect_are_told_apart(
     moved = push(ruler, specs)
     assert (moved.exit_code, "leads to https://mimir.example/" in moved.output) == (1, True)
     assert not ruler.groups
-
-
-def test_without_an_address_the_usage_says_where_to_put_it(specs: Path) -> None:
-    told = call("push", "mimir", specs)
-    assert (told.exit_code, "MIMIR_ADDRESS" in told.output) == (2, True)

@@ -93,18 +93,3 @@ def test_the_page_for_people_has_every_kind_of_mapping_once() -> None:
     assert len(headings) == len(set(headings)) == len(kinds) + 1
     assert "| **`objective`** | number |" in page
     assert "`ok`, `lost`" in page
-
-
-def test_the_committed_pages_are_those_of_the_schema() -> None:
-    committed = ROOT / "docs"
-    assert json.loads((committed / "spec.schema.json").read_text()) == SCHEMA
-    reference = committed / "spec-reference.md"
-    assert call("schema", "--markdown", "-o", reference, "--check").exit_code == 0
-
-
-def test_a_page_that_differs_is_said_and_rewritten(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    missing = call("schema", "--markdown", "-o", page, "--check")
-    assert (missing.exit_code, "run: make rules" in missing.output) == (1, True)
-    assert call("schema", "--markdown", "-o", page).exit_code == 0
-    assert call("schema", "--markdown", "-o", page, "--check").exit_code == 0

@@ -74,19 +74,6 @@ def test_a_limit_on_requests_is_not_taken_for_one_on_rules(specs: Path) -> None:
     assert (told.exit_code, "fewer requests" in told.output) == (1, True)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("mimir:8080", "ftp://mimir", "http://", "http://[::1", "http://mimir:99999"),
-        *("http://mimir?x=1", "http://mimir#x", "http://ann:s3cret@mimir:8080"),
-    ],
-)
-def test_an_address_that_is_none_is_a_matter_of_usage(specs: Path, address: str) -> None:
-    told = call("push", "mimir", specs, "--address", address)
-    assert (told.exit_code, "http://localhost:9090" in told.output) == (2, True)
-    assert "s3cret" not in told.output
-
-
 @pytest.mark.parametrize("address", ["http://a..b", "http://nowhere.invalid"])
 def test_a_host_that_cannot_be_looked_up_is_no_crash(specs: Path, address: str) -> None:
     told = call("push", "mimir", specs, "--address", address)

@@ -4,17 +4,15 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import promql_parser
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.model import RecordingRule
-from generator.pipeline import Settings, plan, render_folder, render_one
-from slos.schema.problem import Severity
+from generator.pipeline import Settings, plan, render_folder
 from slos.schema.promql import parse, walk
 from tests.generator.resolved import alert, planned, recorded, rules_of, source
 from tests.schema.specs import as_yaml, slo, spec
@@ -91,18 +89,6 @@ def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
             assert len(number.as_tuple().digits) <= 8
 
 
-def test_identity_labels_win_over_user_labels_of_the_same_name() -> None:
-    evil = dict.fromkeys([*IDENTITY, "sloth_window", "owner"], "evil")
-    document = spec(slo(labels=evil), labels=evil)
-    for rule in rules_of(document):
-        if isinstance(rule, RecordingRule):
-            assert {key: rule.labels[key] for key in IDENTITY} == IDENTITY
-            if rule.record.startswith("slo:sli_error:ratio_rate"):
-                window = rule.record.removeprefix("slo:sli_error:ratio_rate")
-                assert rule.labels["sloth_window"] == window
-    assert recorded(document, "slo:objective:ratio").labels["owner"] == "evil"
-
-
 def test_tiers_carry_identity_labels_only_and_people_read_the_users() -> None:
     document = spec(slo(labels={"owner": "a"}), labels={"team": "b"})
     for rule in rules_of(document):
@@ -174,63 +160,3 @@ def test_each_file_of_a_folder_depends_on_its_own_spec_only() -> None:
     for order in ([one, two], [two, one]):
         rendered = render_folder(plan(order, run).plans, "prometheus", run)
         assert {each.path: each.text for each in rendered}[alone.path] == alone.text
-
-
-def test_label_order_in_the_spec_does_not_matter() -> None:
-    run = Settings()
-    texts = {
-        next(render_folder(planned(spec(labels=labels)).plans, "prometheus", run)).text
-        for labels in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"})
-    }
-    assert len(texts) == 1
-
-
-def test_several_specs_in_one_file_are_one_document() -> None:
-    plans = planned(spec(service="a"), spec(service="b")).plans
-    for format_ in ("prometheus", "operator"):
-        whole = render_one(plans, format_, Settings(), path=PurePosixPath("x.yaml"))
-        (document,) = yaml.safe_load_all(whole.text)
-        groups = document["groups"] if format_ == "prometheus" else document["spec"]["groups"]
-        assert len({group["name"] for group in groups}) == len(groups) == 6
-
-
-def test_an_slo_id_taken_in_another_file_is_an_error_that_names_both_places() -> None:
-    plans = planned(spec(slo(name="b-c"), service="a"), spec(slo(name="c"), service="a-b"))
-    assert plans.broken
-    (problem,) = plans.problems
-    assert "'a-b-c' is taken" in problem.message
-    assert problem.at.file == "1.yaml"
-    assert problem.at.line == 4
-    assert "0.yaml:4" in problem.hint
-
-
-def test_an_slo_id_taken_in_the_same_file_or_document_is_an_error() -> None:
-    twice = spec(slo(), slo(objective=99))
-    documents = as_yaml(spec()) + b"---\n" + as_yaml(spec())
-    for document in (twice, documents):
-        (problem,) = planned(document).problems
-        assert "is taken" in problem.message
-
-
-def test_two_specs_for_one_output_file_are_an_error_that_names_both() -> None:
-    other = slo(alerting={"name": "Other"})
-    first, second = source(spec(service="a"), "x.yaml"), source(spec(other, service="b"), "x.yml")
-    plans = plan([first, second], Settings())
-    assert plans.broken
-    (problem,) = plans.problems
-    assert problem.at.file == "x.yml"
-    assert "x.yaml" in problem.message
-    assert problem.hint
-
-
-def test_problems_of_all_files_come_at_once_in_the_order_of_reading() -> None:
-    plans = planned(spec(slo(objective=0)), b"not: [yaml", b"\xff", spec(slo(name="!")), spec())
-    assert [problem.at.file for problem in plans.problems] == [f"{i}.yaml" for i in range(4)]
-    assert all(problem.severity is Severity.ERROR for problem in plans.problems)
-    assert len(plans.slos) == 1
-
-
-def test_a_warning_does_not_break_a_build() -> None:
-    plans = planned(spec(slo(objective=50)))
-    assert plans.problems
-    assert not plans.broken

@@ -1,7 +1,6 @@
 """Formats of `slo-rules check`, as their readers take them."""
 
 import json
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -10,8 +9,6 @@ import pytest
 from generator import lint
 from generator.reports import Told, reports, sarif
 from slos.schema.problem import Position, Problem, Severity
-from tests.generator.command_line import call
-from tests.schema.specs import as_yaml, slo, spec
 
 LEVELS = {"none", "note", "warning", "error"}
 
@@ -84,66 +81,12 @@ def test_sarif_is_as_its_schema_says_whatever_was_found() -> None:
     assert {*uris} == {"slos/ü b%.yaml", "rules/a b.yaml", "rules/b#1.yaml"}
 
 
-def test_an_absolute_path_is_a_file_uri() -> None:
-    told = Told([Problem(Position("/a b/c.yaml", 1, 1), "odd")])
-    text = sarif.text(told)
-    assert '"file:///a%20b/c.yaml"' in text
-
-
 @pytest.mark.parametrize("check", lint.checks())
 def test_every_check_describes_itself(check: str) -> None:
     told = sarif.text(Told([Problem(Position("a", 1, 1), "odd", check=check)]))
     (rule,) = json.loads(told)["runs"][0]["tool"]["driver"]["rules"]
     assert rule["shortDescription"]["text"] != rule["fullDescription"]["text"]
     assert rule["helpUri"].endswith(f"/docs/checks/{check}.md")
-
-
-@pytest.fixture
-def drifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file missing, one edited, one left over."""
-    monkeypatch.chdir(tmp_path)
-    one = slo(alerting={"name": "Other"})
-    for name, document in (
-        ("a", spec(runbook_url_prefix="https://r")),
-        ("b", spec(one, service="b", runbook_url_prefix="https://r")),
-    ):
-        (tmp_path / f"{name}.yaml").write_bytes(as_yaml(document))
-    assert call("build", "a.yaml", "b.yaml", "--format", "prometheus").exit_code == 0
-    (tmp_path / "rules" / "a.yaml").write_text("edited")
-
-
-SAYS = {
-    "rules/.slo-rules": "differs from its spec; run: slo-rules build",
-    "rules/a.yaml": "differs from its spec; run: slo-rules build",
-    "rules/b.yaml": "no spec makes it; run: slo-rules build",
-    "rules/c.yaml": "missing; run: slo-rules build",
-}
-
-
-def checked(output: str) -> str:
-    Path("c.yaml").write_bytes(
-        as_yaml(spec(slo(alerting={"name": "C"}), service="c", runbook_url_prefix="https://r"))
-    )
-    result = call("check", "a.yaml", "c.yaml", "--format", "prometheus", "--output", output)
-    assert result.exit_code == 1, result.output
-    return result.stdout
-
-
-@pytest.mark.usefixtures("drifted")
-def test_github_is_told_of_drift_where_the_files_are() -> None:
-    lines = checked("github").splitlines()
-    assert set(lines) == {f"::error file={file}::{said}" for file, said in SAYS.items()}
-
-
-@pytest.mark.usefixtures("drifted")
-def test_sarif_is_told_of_drift_where_the_files_are() -> None:
-    document = json.loads(checked("sarif"))
-    check_sarif(document)
-    told = {
-        each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]: each["message"]["text"]
-        for each in document["runs"][0]["results"]
-    }
-    assert told == SAYS
 
 
 def test_json_has_facts_only_where_a_prometheus_was_asked() -> None:

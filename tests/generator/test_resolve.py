@@ -5,18 +5,11 @@ from decimal import Decimal
 import pytest
 
 from generator.defaults import Defaults
-from generator.model import Firing, Severity
-from slos.schema.problem import Severity as ProblemSeverity
 from slos.schema.units import Duration
-from tests.generator.resolved import burn_alert, factors, one_slo, resolved
+from tests.generator.resolved import factors, one_slo, resolved
 from tests.schema.specs import slo, spec
 
 SEVEN_DAYS = Duration.of(days=7)
-
-
-def page_of(alerting: dict[str, object], **top: object) -> Firing:
-    found = one_slo(top, alerting={"name": "TooSlow", **alerting})
-    return burn_alert(found, Severity.PAGE).firing
 
 
 def test_the_period_is_the_slos_then_the_specs_then_the_runs() -> None:
@@ -54,95 +47,6 @@ def test_a_fine_step_is_never_shorter_than_a_scrape() -> None:
     assert str(faster.fine) == "12s"
 
 
-def test_an_slos_label_wins_over_the_specs() -> None:
-    found = one_slo({"labels": {"a": "spec", "b": "spec"}}, labels={"b": "slo", "c": "slo"})
-    assert found.labels == {"a": "spec", "b": "slo", "c": "slo"}
-
-
-def test_alert_labels_go_from_default_over_alerting_to_the_alert() -> None:
-    assert page_of({}).labels == {"sloth_severity": "page", "severity": "critical"}
-    labels = {"severity": "alerting", "team": "alerting"}
-    firing = page_of({"labels": labels, "page_alert": {"labels": {"team": "page"}}})
-    assert firing.labels == {"sloth_severity": "page", "severity": "alerting", "team": "page"}
-
-
-def test_alert_annotations_go_from_default_over_alerting_to_the_alert() -> None:
-    assert {"title", "summary", "description"} <= set(page_of({}).annotations)
-    annotations = {"summary": "alerting", "dashboard": "alerting"}
-    firing = page_of(
-        {"annotations": annotations, "page_alert": {"annotations": {"dashboard": "page"}}}
-    )
-    assert firing.annotations["summary"] == "alerting"
-    assert firing.annotations["dashboard"] == "page"
-    assert "title" in firing.annotations
-
-
-def test_a_label_of_one_alert_does_not_reach_the_other() -> None:
-    found = one_slo(alerting={"name": "X", "page_alert": {"labels": {"only": "page"}}})
-    assert "only" not in burn_alert(found, Severity.TICKET).firing.labels
-
-
-def test_page_ticket_and_no_data_alerts_have_names_and_severities_of_their_own() -> None:
-    found = one_slo(alerting={"name": "TooSlow"})
-    page, ticket = (burn_alert(found, severity).firing for severity in Severity)
-    assert found.absent_alert is not None
-    assert (page.labels["severity"], ticket.labels["severity"]) == ("critical", "warning")
-    assert (page.labels["sloth_severity"], ticket.labels["sloth_severity"]) == ("page", "ticket")
-    assert len({page.name, ticket.name, found.absent_alert.name}) == 3
-    assert page.name == "TooSlow"
-
-
-def test_a_runbook_is_linked_only_when_the_spec_says_where_runbooks_are() -> None:
-    assert "runbook_url" not in page_of({}).annotations
-    for prefix in ("https://runbooks.example/a", "https://runbooks.example/a/"):
-        url = page_of({}, runbook_url_prefix=prefix).annotations["runbook_url"]
-        assert url == "https://runbooks.example/a/too-slow.md"
-
-
-def test_a_runbook_of_the_alerts_own_wins() -> None:
-    own = {"annotations": {"runbook_url": "https://own.example"}}
-    firing = page_of({"page_alert": own}, runbook_url_prefix="https://runbooks.example")
-    assert firing.annotations["runbook_url"] == "https://own.example"
-
-
-def test_alerts_can_be_switched_off_one_by_one() -> None:
-    off = {"disable": True}
-    found = one_slo(alerting={"name": "X", "page_alert": off})
-    assert [each.severity for each in found.burn_alerts] == [Severity.TICKET]
-    found = one_slo(alerting={"name": "X", "ticket_alert": off, "absent_alert": off})
-    assert [each.severity for each in found.burn_alerts] == [Severity.PAGE]
-    assert found.absent_alert is None
-
-
-def test_timing_is_the_alerts_own_and_absent_by_default() -> None:
-    firing = page_of({})
-    assert (firing.for_, firing.keep_firing_for, firing.min_events) == (None, None, None)
-    timing = {"for": "2m", "keep_firing_for": "10m", "min_events": 20}
-    firing = page_of({"page_alert": timing})
-    assert (str(firing.for_), str(firing.keep_firing_for)) == ("2m", "10m")
-    assert firing.min_events == 20
-
-
-def test_the_no_data_alert_waits_a_sane_while_unless_told_otherwise() -> None:
-    waits = one_slo().absent_alert
-    assert waits is not None
-    assert waits.for_ is not None
-    assert Duration.of(minutes=5) <= waits.for_ <= Duration.of(hours=1)
-    told = one_slo(alerting={"name": "X", "absent_alert": {"for": "1h"}}).absent_alert
-    assert told is not None
-    assert str(told.for_) == "1h"
-
-
-def test_a_threshold_alert_keeps_its_words_and_figures() -> None:
-    alert = {"name": "T", "above": "5%", "over": "5m", "min_events": 3, "labels": {"severity": "x"}}
-    (found,) = one_slo(alerting={"name": "X", "threshold_alerts": [alert]}).threshold_alerts
-    assert found.above == Decimal("0.05")
-    assert str(found.over) == "5m"
-    assert (found.firing.name, found.firing.min_events) == ("T", 3)
-    assert found.firing.labels["severity"] == "x"
-    assert "5 %" in found.firing.annotations["summary"]
-
-
 def test_own_windows_replace_all_four() -> None:
     speed = {
         "quick": {"error_budget_percent": 1, "short_window": "10s", "long_window": "1m"},
@@ -154,47 +58,16 @@ def test_own_windows_replace_all_four() -> None:
     assert factors(found) == [Decimal("0.6"), 15, Decimal("0.6"), 15]
 
 
-def test_a_threshold_that_could_never_fire_is_moved_and_said_so_with_both_factors() -> None:
-    slos, problems = resolved(spec(slo(objective=90, period="30d")))
-    assert factors(slos[0]) == [Decimal("9.9"), 6, 3, 1]
-    (warning,) = problems
-    assert warning.severity is ProblemSeverity.WARNING
-    assert "14.4" in warning.message
-    assert "9.9" in str(warning)
-    assert "page" in warning.message
-    assert "1h" in warning.message
-    assert warning.at.line == 5
-
-
-def test_no_warning_where_all_can_fire_or_the_alert_is_off() -> None:
-    assert resolved(spec(slo(objective=95, period="30d")))[1] == []
-    off = {"name": "X", "page_alert": {"disable": True}}
-    assert resolved(spec(slo(objective=90, period="30d", alerting=off)))[1] == []
-
-
-def test_slo_plugins_are_passed_over_with_a_warning() -> None:
-    slos, problems = resolved(spec(slo(plugins={"chain": [{"id": "a"}]})))
-    assert len(slos) == 1
-    assert [problem.severity for problem in problems] == [ProblemSeverity.WARNING]
-    assert "plugins" in problems[0].message
-
-
-def test_an_sli_that_cannot_be_counted_is_a_problem_at_its_key_and_spares_the_others() -> None:
-    sli = {
-        "events": {
-            "error_query": "sum(increase(e[{{.window}}]))",
-            "total_query": "sum(rate(t[{{.window}}]))",
-        }
-    }
-    slos, (problem,) = resolved(spec(slo(sli=sli), slo(name="good")))
-    assert [found.name for found in slos] == ["good"]
-    assert problem.severity is ProblemSeverity.ERROR
-    assert "different things" in problem.message
-    assert "rate in both" in problem.hint
-    assert problem.at.line == 7
-
-
 def test_the_period_of_the_windows_is_the_slos_own() -> None:
     seven = one_slo(period="7d", objective=95)
     assert seven.period == SEVEN_DAYS
     assert factors(seven) == [Decimal(each) for each in ("13.44", "3.5", "1.4", "0.98")]
+
+
+def test_slow_rules_stay_within_the_lookback_at_slow_scrapes() -> None:
+    assert str(one_slo({"scrape_interval": "2m"}).steps.slow) == "4m"
+
+
+@pytest.mark.parametrize("period", ["1h", "6h", "1d"])
+def test_short_periods_keep_the_burn_rates_of_the_workbook(period: str) -> None:
+    assert factors(one_slo(period=period)) == [Decimal("14.4"), 6, 3, 1]

@@ -7,14 +7,14 @@ import promql_parser as ast
 import pytest
 
 from exporter.live.binaries import find
-from generator import explain, names
+from generator import names
 from generator.defaults import Defaults
-from generator.model import AlertingRule, RecordingRule
+from generator.model import RecordingRule
 from generator.pipeline import Settings, render_folder
 from slos.schema import promql
 from tests.generator.command_line import call
 from tests.generator.evaluated import promtool_runs
-from tests.generator.resolved import planned, resolved
+from tests.generator.resolved import planned
 from tests.schema.specs import as_yaml, slo, spec
 
 ALERTING = {
@@ -70,34 +70,6 @@ def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> N
                 asked = {matcher.name: matcher.value for matcher in node.matchers.matchers}
                 assert asked["cluster"] == "a"
                 assert names.ID in asked
-
-
-def test_no_data_carries_the_labels_of_the_run_and_explain_names_its_series() -> None:
-    (alert,) = [
-        rule
-        for rule in rules(SPEC, run("a"))
-        if isinstance(rule, AlertingRule) and rule.alert == "FailingNoData"
-    ]
-    assert alert.labels["cluster"] == "a"
-    (first, *_), _ = resolved(SPEC, run("a").defaults)
-    assert 'slo:period_events:remaining{cluster="a", sloth_id="shop-requests"}' in (
-        explain.text(first)
-    )
-
-
-def test_what_tells_slos_apart_cannot_be_set_by_the_run() -> None:
-    settings = Settings(defaults=Defaults(extra_labels={"sloth_id": "evil", "sloth_window": "x"}))
-    for rule in rules(spec(), settings):
-        if isinstance(rule, RecordingRule):
-            assert rule.labels["sloth_id"] == "shop-requests"
-            assert rule.labels.get("sloth_window") != "x"
-
-
-def test_recordings_beside_slos_are_told_apart_too() -> None:
-    document = spec(recordings=[RECORDING])
-    recorded = [r for r in rules(document, run("a")) if isinstance(r, RecordingRule)]
-    (found,) = [rule for rule in recorded if rule.record == RECORDING["record"]]
-    assert found.labels["cluster"] == "a"
 
 
 def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ import yaml
 from generator import names
 from generator.model import AlertingRule, RecordingRule
 from generator.pipeline import Settings, render_one
-from tests.generator.command_line import call
 from tests.generator.evaluated import Evaluation
 from tests.generator.resolved import only_plan, planned, rules_of
-from tests.schema.specs import EVENTS, as_yaml, problems_of, slo, spec
+from tests.schema.specs import EVENTS, slo, spec
 
 WINDOWS: dict[str, Any] = {
     "page": {
@@ -70,13 +69,6 @@ def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
     evaluation.run(tmp_path)
 
 
-def test_3_several_documents_become_one_that_prometheus_reads(tmp_path: Path) -> None:
-    file = tmp_path / "two.yaml"
-    file.write_bytes(as_yaml(spec()) + b"---\n" + as_yaml(spec(service="bank")))
-    (built,) = yaml.safe_load_all(call("build", file, "-o", "-").stdout)
-    assert {group["name"].rsplit("-", 2)[1] for group in built["groups"]} == {"shop", "bank"}
-
-
 def test_4_a_changed_label_touches_no_history() -> None:
     """What is summed over the period has no user labels, and no expression names one."""
     before, after = (
@@ -122,11 +114,6 @@ def test_6_a_page_can_fire_at_a_low_objective(tmp_path: Path) -> None:
     Evaluation(document, series).value("2h", f"count({firing})", 1).run(tmp_path)
 
 
-def test_7_an_objective_of_100_is_refused() -> None:
-    (problem,) = problems_of(spec(slo(objective=100)))
-    assert "out of reach" in problem.message
-
-
 def test_8_data_that_is_gone_is_told_and_missing_errors_are_no_errors(tmp_path: Path) -> None:
     series = {FINE: "0+100x120 _x120"}
     gone = 'ALERTS{alertname="TooManyErrorsNoData", alertstate="firing"}'
@@ -156,11 +143,6 @@ def test_10_every_group_has_a_name_of_its_own(profile: str) -> None:
     found = [group.name for plan in plans for group in plan.groups]
     assert all(found)
     assert len(set(found)) == len(found)
-
-
-def test_11_a_label_name_that_prometheus_2_cannot_load_is_refused() -> None:
-    (problem,) = problems_of(spec(labels={"plug-l1": "x"}))
-    assert "label name" in problem.message
 
 
 def test_14_a_vanished_metric_is_neither_health_nor_a_count(tmp_path: Path) -> None:

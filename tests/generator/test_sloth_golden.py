@@ -55,19 +55,3 @@ def test_a_spec_gives_the_rules_that_sloth_gives(case: str, tmp_path: Path) -> N
 
 def test_an_object_gives_the_object_that_sloth_gives() -> None:
     assert yaml.safe_load(built("crd")) == expected("crd.object.yaml")
-
-
-def test_several_documents_become_one_because_prometheus_reads_one() -> None:
-    assert len(list(yaml.safe_load_all(built("multi-document")))) == 1
-
-
-def test_several_objects_in_a_file_stay_objects_each_under_its_name(tmp_path: Path) -> None:
-    one = (GOLDEN / "crd.yaml").read_text()
-    other = one.replace("sloth-slo-my-service", "other").replace("myservice", "otherservice")
-    (tmp_path / "two.yaml").write_text(f"{one}---\n{other}")
-    result = call("build", "--profile", "sloth", "-i", tmp_path / "two.yaml")
-    assert result.exit_code == 0, result.output
-    first, second = yaml.safe_load_all(result.stdout)
-    assert first == expected("crd.object.yaml")
-    assert second["metadata"]["name"] == "other"
-    assert len(second["spec"]["groups"]) == 3

@@ -4,12 +4,8 @@ The table is what sigs.k8s.io/yaml 1.4, which Sloth reads specs with, gives for 
 """
 
 import pytest
-import yaml
 
-from generator.pipeline import Settings, render_one
 from generator.sloth.texts import scalar
-from tests.generator.resolved import planned
-from tests.schema.specs import as_yaml, slo, spec
 
 AS_SLOTH = """
 22:30=22:30 1:2:3=1:2:3 190:20:30.15=190:20:30.15 1e3=1000 1E3=1000 1e+3=1000 y=true n=false
@@ -28,28 +24,3 @@ Y=true yes=true No=false on=true True=true TRUE=true tRUE=tRUE .inf=+Inf -.inf=-
 def test_a_plain_scalar_is_the_text_that_sloth_makes_of_it(case: str) -> None:
     written, text = case.split("=")
     assert scalar(written) == text
-
-
-@pytest.mark.parametrize(
-    ("profile", "found"),
-    [
-        ("exact", {"a": "1.10", "b": "22:30", "c": "y", "d": "08", "e": "y", "on": "x"}),
-        ("sloth", {"a": "1.1", "b": "22:30", "c": "true", "d": "8", "e": "y", "true": "x"}),
-    ],
-)
-def test_labels_are_as_written_in_the_one_profile_and_as_sloth_has_them_in_the_other(
-    profile: str, found: dict[str, str]
-) -> None:
-    data = as_yaml(spec(slo(), labels={"z": "@"}))
-    data = data.replace(b"z: '@'", b"{a: 1.10, b: 22:30, c: y, d: 08, e: 'y', on: x}")
-    plans = planned(data, settings=Settings(profile=profile))
-    assert not plans.broken, plans.problems
-    path = plans.plans[0].path
-    text = render_one(plans.plans, "prometheus", Settings(), path=path).text
-    (info,) = [
-        rule
-        for group in yaml.safe_load(text)["groups"]
-        for rule in group["rules"]
-        if rule.get("record") == "sloth_slo_info"
-    ]
-    assert {key: info["labels"].get(key) for key in found} == found

@@ -211,6 +211,13 @@ def test_one_file_is_written_where_it_was_asked_for(tmp_path: Path) -> None:
     }
 
 
+def test_one_file_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CannotWriteError, match="cannot write"):
+        write_file(artifact("rules.yaml"), tmp_path / "file" / "rules.yaml")
+    assert snapshot(tmp_path) == {"file": b"mine"}
+
+
 def test_one_file_over_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotWriteError, match="is a folder"):
         write_file(artifact("rules.yaml"), tmp_path)

@@ -6,7 +6,6 @@ import yaml
 
 from slos.schema.document import read_documents
 from slos.schema.parse import parse_specs
-from slos.schema.problem import Problem
 from slos.schema.signal import Signal
 from slos.schema.spec import Spec
 
@@ -51,10 +50,6 @@ def as_quoted_yaml(document: object) -> bytes:
     return str(yaml.dump(document, Dumper=_Quoting, sort_keys=False, allow_unicode=True)).encode()
 
 
-def problems_of(document: object, *, lenient: bool = False) -> list[Problem]:
-    return parse_specs(as_yaml(document), "shop.yaml", lenient=lenient)[1]
-
-
 def parsed(document: object) -> Spec:
     """The one valid spec of a document."""
     specs, problems = parse_specs(as_yaml(document), "shop.yaml")
@@ -65,10 +60,6 @@ def parsed(document: object) -> Spec:
 
 def signal_of(sli: dict[str, Any]) -> Signal:
     return parsed(spec(slo(sli=sli))).slos[0].sli.chosen().signal()
-
-
-def problems_of_sli(sli: object) -> list[Problem]:
-    return problems_of(spec(slo(sli=sli)))
 
 
 def value_of(text: str) -> object:

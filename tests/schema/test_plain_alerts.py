@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.schema.specs import parsed, problems_of, spec
+from slos.schema.samples import parse_samples
+from tests.schema.specs import parsed, spec
 
 DOWN = {
     "name": "Down",
@@ -37,35 +38,6 @@ def test_a_spec_may_watch_something_without_any_slo() -> None:
     assert found.slos == []
     assert found.alerts[0].fires_at(Decimal(0))
     assert not found.alerts[0].fires_at(Decimal(1))
-
-
-def test_a_spec_that_watches_nothing_is_a_mistake() -> None:
-    (problem,) = problems_of({**spec(), "slos": []})
-    assert "watches nothing" in problem.message
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"above": 1}, "exactly one threshold"),
-        ({"below": None, "quiet": None, "firing": None}, "exactly one threshold"),
-        ({"query": "up < 1"}, "comparison of its own"),
-        ({"quiet": 0}, "should be silent"),
-        ({"firing": 2}, "should fire"),
-        ({"severity": "page"}, "critical"),
-        ({"summary": "{{ $value"}, "template"),
-        ({"query": "sum(rate(x[5m])"}, "PromQL"),
-        ({"example": [{"series": "up"}]}, "exactly one course"),
-        ({"example": [{"series": "up", "is": 1, "times": 1}]}, "exactly one course"),
-        ({"example": [{"series": 'up{job=~"a"}', "is": 1}]}, "not one series"),
-        ({"example": [{"series": "sum(up)", "is": 1}]}, "not one series"),
-    ],
-)
-def test_a_mistake_in_an_alert_is_told_with_its_place(changes: dict[str, Any], said: str) -> None:
-    problems = problems_of(spec(alerts=[alert(**changes)]))
-    assert problems
-    assert said in problems[0].message + problems[0].hint
-    assert problems[0].at.line > 1
 
 
 @pytest.mark.parametrize(
@@ -106,3 +78,30 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         [Decimal("1.3"), Decimal("1.69"), Decimal("1.7407")],
         [900, 1800, 2700],
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "samples"),
+    [
+        ("5", [5]),
+        ("5x2", [5, 5, 5]),
+        ("1+2x2", [1, 3, 5]),
+        ("1-0.5x2", [1, Decimal("0.5"), 0]),
+        ("-1x1", [-1, -1]),
+        ("1 _ 2 _x2 3", [1, None, 2, None, None, 3]),
+    ],
+)
+def test_samples_are_read_as_promtool_reads_them(text: str, samples: list[Any]) -> None:
+    assert parse_samples(text) == samples
+
+
+def test_a_recording_gives_numbers_or_nothing() -> None:
+    case = {
+        "says": "x",
+        "series": [{"series": "up", "samples": "1x3"}],
+        "then": {"5m": 2, "9m": "nothing"},
+    }
+    (found,) = parsed(
+        spec(recordings=[{**RECORDING, "examples": [{"says": "x", **case}]}])
+    ).recordings
+    assert list(found.examples[0].then.values()) == [Decimal(2), "nothing"]

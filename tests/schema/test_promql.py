@@ -34,54 +34,6 @@ def test_the_window_is_filled_in_as_go_templates_do(template: str, rendered: str
     assert render(template, "5m") == rendered
 
 
-@pytest.mark.parametrize(
-    "action",
-    [
-        "{{.service}}",
-        "{{ .Window }}",
-        "{{window}}",
-        "{{ if .window }}x{{ end }}",
-        "{{}}",
-        "{{.\n}}",
-    ],
-)
-def test_any_other_template_action_is_refused_by_name(action: str) -> None:
-    with pytest.raises(ValueError, match="cannot fill in") as refused:
-        check_windowed_template(f"rate(m[{{{{.window}}}}]) + {action}")
-    assert action.partition("}}")[0] in str(refused.value)
-    assert "{{.window}}" in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "sum(rate(m[{{.window}}])",
-        "rate(m[{{.window}}]",
-        "rate(m{job=}[{{.window}}])",
-        "nosuchfunction(m[{{.window}}])",
-        "rate(m[{{.window}}]) +",
-        "SELECT rate FROM {{.window}}",
-    ],
-)
-def test_broken_promql_is_refused_and_shown(query: str) -> None:
-    with pytest.raises(ValueError, match=r"^not PromQL: .*; in the query ") as refused:
-        check_windowed_template(query)
-    assert "7m" in str(refused.value) or "query" in str(refused.value)
-
-
-@pytest.mark.parametrize("query", ["rate(m[5m])", "up", "window", "rate(m[{.window}])"])
-def test_a_query_without_the_window_is_refused_with_an_example(query: str) -> None:
-    with pytest.raises(ValueError, match=r"no \{\{\.window\}\}; .*rate\(m\[\{\{\.window\}\}\]\)"):
-        check_windowed_template(query)
-
-
-@pytest.mark.parametrize("query", ["", "  ", "\n\t\n"])
-def test_an_empty_query_is_called_empty(query: str) -> None:
-    for check in (check_template, check_windowed_template):
-        with pytest.raises(ValueError, match="the query is empty; write"):
-            check(query)
-
-
 def test_a_good_template_comes_back_unchanged() -> None:
     template = "  sum(\n  rate(m[{{ .window }}]) # per second\n)\n"
     assert check_windowed_template(template) == template

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import pytest
-
-from slos.schema.counting import Counting, NotSummable, counting_of
+from slos.schema.counting import Counting, counting_of
 from slos.schema.promql import parse, render
 from slos.schema.signal import RatioQuery, Weight
 from tests.schema.specs import TOTAL, parsed, signal_of, slo, spec
@@ -34,18 +32,6 @@ def test_what_cannot_be_added_up_is_weighted_by_time_and_said() -> None:
 def test_without_known_labels_a_missing_good_series_is_a_hole() -> None:
     signal = signal_of(sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
     assert " or " not in signal.errors
-
-
-@pytest.mark.parametrize(
-    ("good", "said"),
-    [
-        ("sum by (a) (rate(x[{{.window}}]))", "grouped as"),
-        ("sum(increase(x[{{.window}}]))", "different things"),
-    ],
-)
-def test_queries_that_do_not_belong_together_are_refused(good: str, said: str) -> None:
-    with pytest.raises(NotSummable, match=said):
-        signal_of(sli(good=good))
 
 
 def test_sloth_gets_the_text_it_makes_itself_of_an_openslo() -> None:

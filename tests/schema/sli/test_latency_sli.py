@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from slos.schema.histogram import le_pattern
 from slos.schema.promql import selectors
-from tests.schema.specs import problems_of_sli, signal_of
+from tests.schema.specs import signal_of
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,6 @@ def test_a_threshold_is_a_duration_or_a_number_in_the_metrics_unit(
 ) -> None:
     signal = signal_of({"latency": {"metric": "m", "threshold": written}})
     assert f'le=~"{le}"' in signal.errors
-
-
-@pytest.mark.parametrize("written", [0, -1, "5", "fast", True, None, "-5s"])
-def test_a_bad_threshold_is_refused(written: object) -> None:
-    (problem,) = problems_of_sli({"latency": {"metric": "m", "threshold": written}})
-    assert "latency.threshold" in problem.message
 
 
 def test_errors_need_the_bucket_so_a_missing_one_is_no_data_rather_than_perfection() -> None:

@@ -8,7 +8,7 @@ import pytest
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
 from slos.schema.promql import parse, render, walk
-from tests.schema.specs import problems_of_sli, signal_of
+from tests.schema.specs import signal_of
 
 LABELS: dict[str, set[str]] = {
     "stage": set(Stage),
@@ -82,48 +82,3 @@ def test_a_stage_nobody_observed_has_no_data() -> None:
     (source,) = signal.sources
     assert 'stage="verification"' in source
     assert '"300|300\\\\.0"' in source
-
-
-@pytest.mark.parametrize(
-    "probe",
-    [
-        {},
-        {"stage": "verification", "below": "5m", "verdict": "ok"},
-        {"verdict": "ok", "criterion": "all"},
-        {"stage": "verification", "below": "5m", "verdict": "ok", "criterion": "all"},
-        {"verdict": []},
-    ],
-)
-def test_a_probe_sli_makes_exactly_one_promise(probe: dict[str, object]) -> None:
-    (problem,) = problems_of_sli({"probe": probe})
-    assert "exactly one of stage, verdict and criterion" in problem.message
-
-
-@pytest.mark.parametrize(
-    "probe", [{"stage": "verification"}, {"verdict": "ok", "below": "5m"}, {"below": "5m"}]
-)
-def test_stage_and_below_belong_together(probe: dict[str, object]) -> None:
-    problems = problems_of_sli({"probe": probe})
-    assert len(problems) == 1
-    assert "stage" in problems[0].message
-
-
-@pytest.mark.parametrize(
-    "probe",
-    [
-        {"stage": "verifying", "below": "5m"},
-        {"verdict": ["ok", "fine"]},
-        {"criterion": "AC9.nothing"},
-        {"stage": "verification", "below": "soon"},
-        {"verdict": 5},
-    ],
-)
-def test_values_outside_the_contract_are_refused(probe: dict[str, object]) -> None:
-    problems = problems_of_sli({"probe": probe})
-    assert problems
-    assert all("sli.probe." in problem.message for problem in problems)
-
-
-def test_a_refused_stage_is_told_which_ones_there_are() -> None:
-    (problem,) = problems_of_sli({"probe": {"stage": "verifying", "below": "5m"}})
-    assert all(stage.value in f"{problem.message} {problem.hint}" for stage in Stage)
