@@ -62,7 +62,7 @@ def test_what_belongs_to_other_programs_is_yaml_at_least(block: Block) -> None:
     assert yaml.safe_load(block.text)["kind"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
     for target, _, anchor in re.findall(r"\]\(([^)#:]*)(#([^)]+))?\)", page.read_text()):
         place = page.parent / target if target else page
