@@ -18,7 +18,7 @@ def test_verdicts_that_burn_the_budget_are_told_apart_and_the_others_named() -> 
     for verdict in Verdict:
         counted = verdict not in (Verdict.OK, Verdict.LATE, Verdict.UNKNOWN)
         assert (f"\n- `{verdict}`: " in text) is counted
-    assert "Not counted here: `late`, `unknown`." in text
+    assert "Not counted by this alert: `late`, `unknown`." in text
     assert 'verdict=~"lost|duplicated|corrupted|rejected|unreachable|timeout"' in text
 
 
@@ -78,7 +78,7 @@ def test_calls_of_the_canary_are_told_apart_by_outcome() -> None:
 
 def test_data_of_others_is_told_apart_as_any_service_is() -> None:
     text = pages(spec())["too-many-errors.md"]
-    assert "**Everything is bad.**" in text
+    assert "**All events are bad.**" in text
     assert "slo-probe" not in text
 
 
@@ -102,5 +102,5 @@ def test_causes_are_looked_for_as_far_back_as_the_alert_looks() -> None:
 def test_a_stage_is_shown_by_who_saw_it() -> None:
     sli = {"probe": {"stage": "remediation_selection", "below": "10s"}}
     text = pages(spec(slo(sli=sli)))["too-many-errors.md"]
-    assert "look at the label `source`" in text
+    assert "Check the label `source`" in text
     assert "sum by (stage, source, le)" in text
