@@ -72,7 +72,7 @@ def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
 
 def test_the_readme_leads_to_every_page_once() -> None:
     links = re.findall(r"\]\(([^)]+\.md)\)", (ROOT / "README.md").read_text())
-    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.parent.name == "docs"]
+    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.parent == ROOT / "docs"]
     assert sorted(set(links) & set(pages)) == sorted(pages)
     assert len(links) == len(set(links))
 
