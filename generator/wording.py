@@ -43,7 +43,8 @@ class Promise:
 
     def __str__(self) -> str:
         return (
-            escape(self.description) or f"{plain(self.objective)} % good over {span(self.period)}."
+            escape(self.description)
+            or f"The objective is {plain(self.objective)} % over {span(self.period)}."
         )
 
 
@@ -51,7 +52,7 @@ def burn(
     promise: Promise, severity: Severity, conditions: Sequence[BurnCondition]
 ) -> dict[str, str]:
     """Annotations of a burn-rate alert."""
-    speeds = "; or ".join(_speed(promise, condition) for condition in conditions)
+    speeds = " or ".join(_speed(promise, condition) for condition in conditions)
     allowed = plain(100 - promise.objective)
     return {
         **_numbers(promise, conditions),
@@ -59,16 +60,17 @@ def burn(
         "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
         "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
-        f"budget is {allowed} % over {span(promise.period)}. This {severity} fires at {speeds}.",
+        f"error budget is {allowed} % over {span(promise.period)}. This {severity} fires at a burn "
+        f"rate of {speeds}. First check the remaining error budget and what changed.",
     }
 
 
 def _speed(promise: Promise, condition: BurnCondition) -> str:
     """Burn rate in words: the budget spent over the window, and the time to exhaustion."""
     return (
-        f"{plain(condition.factor, 2)} times the allowed rate over {condition.long}: "
-        f"{_gone(promise, condition)} % of the budget gone in that time, "
-        f"all of it in {_left(promise, condition)} at that rate"
+        f"{plain(condition.factor, 2)} over {condition.long} "
+        f"({_gone(promise, condition)} % of the error budget spent in {condition.long}, "
+        f"all of it in {_left(promise, condition)})"
     )
 
 
@@ -103,7 +105,7 @@ def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str
         "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad} over {over}, "
         f"the limit is {limit} %",
         "description": f"{promise} Over {over} {{{{ $value }}}} % {promise.bad}; "
-        f"this alert fires above {limit} %.",
+        f"this alert fires above {limit} %. First check what changed.",
     }
 
 
@@ -112,10 +114,10 @@ def absent(promise: Promise, sources: Sequence[str]) -> dict[str, str]:
     read = escape(" and ".join(sources) or "its query")
     return {
         "title": f"{promise.service} {promise.slo}: no data",
-        "summary": f"{promise.service} {promise.slo}: nothing measures this SLO now",
-        "description": f"{promise} Nothing is counted, so neither a page nor a ticket can fire. "
-        f"It is counted from {read}: either nobody exports that, or it was never observed, or "
-        "it is scraped more rarely than the spec's scrape_interval says.",
+        "summary": f"{promise.service} {promise.slo}: no events are counted",
+        "description": f"{promise} No events are counted, so neither a page nor a ticket can fire. "
+        f"First check {read}: it is not exported, was never observed, or is scraped less often "
+        "than the scrape_interval of the spec.",
     }
 
 

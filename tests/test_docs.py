@@ -63,7 +63,7 @@ def test_what_belongs_to_other_programs_is_yaml_at_least(block: Block) -> None:
     assert yaml.safe_load(block.text)["kind"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
     for target, _, anchor in re.findall(r"\]\(([^)#:]*)(#([^)]+))?\)", page.read_text()):
         place = page.parent / target if target else page
@@ -73,7 +73,7 @@ def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
 
 def test_the_readme_leads_to_every_page_once() -> None:
     links = re.findall(r"\]\(([^)]+\.md)\)", (ROOT / "README.md").read_text())
-    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.parent.name == "docs"]
+    pages = [str(page.relative_to(ROOT)) for page in PAGES if page.parent == ROOT / "docs"]
     assert sorted(set(links) & set(pages)) == sorted(pages)
     assert len(links) == len(set(links))
 

@@ -19,16 +19,16 @@ def burn_down(slo: Selection) -> timeseries.Panel:
     passed. Over a whole period that is exactly what the rolling budget has lost.
     """
     says = (
-        "As if the budget were whole at the left edge: what errors since then have left of it. "
-        "On the ideal line it lasts exactly a period; below it, it goes too soon. The rolling "
-        "budget is what the figures above show: old errors leave it at its far end."
+        "Remaining error budget, if it was complete at the start of the time range. On the ideal "
+        "line it lasts exactly one period; below the line it is exhausted earlier. The rolling "
+        "budget is that of the figures above: old errors leave it at the end of the period."
     )
     days = f"max({slo.of(names.PERIOD_DAYS)})"
     passed = f"(time() - {_FROM}) / (86400 * {days})"
     rolling = f"min({slo.split(names.BUDGET_REMAINING)})"
     panel = parts.graph(
         Frame(22, "Budget burn-down", says),
-        parts.over_time(f"1 - {_burned(slo)} * {passed}", "left since the left edge"),
+        parts.over_time(f"1 - {_burned(slo)} * {passed}", "since start of range"),
         parts.over_time(f"1 - {passed}", "ideal"),
         parts.over_time(rolling, "rolling period"),
         unit=units.PercentUnit,

@@ -15,7 +15,7 @@ from generator.panels import Board
 from slos.schema.units import plain
 
 BOARD = Board.DETAIL
-_SAYS = "An SLO against its objective: budget, burn rates, events, latency, alerts."
+_SAYS = "One SLO: error budget, burn rates, events, latency, alerts."
 _QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
 
 
@@ -36,7 +36,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
         board.with_panel(_events(slo))
     if facts.latency:
         board.with_panel(_latency(slo))
-    shell.row(board, 100, "Alerts and what to do", [_alerts(slo)])
+    shell.row(board, 100, "Alerts and runbooks", [_alerts(slo)])
     return board
 
 
@@ -47,23 +47,23 @@ def _figures(slo: Selection) -> Iterator[stat.Panel]:
     lasts = (below(RED), at(3600, ORANGE), at(86400, GREEN))
     told = (
         (1, "Budget left", left, units.PercentUnit, parts.BUDGET, "Of the rolling period."),
-        (2, "Burn rate now", burn, parts.BURN, parts.BURNING, "1 spends the budget in a period."),
+        (2, "Burn rate now", burn, parts.BURN, parts.BURNING, "At 1 the budget lasts a period."),
         (
-            3, "At this rate gone in", f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
-            units.DurationSeconds, lasts, "If it goes on like now; empty while nothing burns.",
+            3, "Exhausted in", f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
+            units.DurationSeconds, lasts, "At the current burn rate. Empty without errors.",
         ),
         (
             4, "Errors left", f"floor(min({slo.split(names.PERIOD_EVENTS_REMAINING)}))",
             units.Short, (below(RED), at(1, GREEN)),
-            "That may still happen in the period; empty where time is weighed, not events.",
+            "Bad events that the period still allows. Empty for SLOs that count time.",
         ),
         (
             5, "Objective", f"max({slo.of(names.OBJECTIVE)})",
-            units.PercentUnit, (below(BLUE),), "What was promised.",
+            units.PercentUnit, (below(BLUE),), "Objective of the SLO.",
         ),
         (
             6, "Alerts firing", f"count({slo.of('ALERTS', FIRING)}) or vector(0)",
-            units.Short, (below(GREEN), at(1, RED)), "Of this SLO, all severities.",
+            units.Short, (below(GREEN), at(1, RED)), "Firing alerts of this SLO, all severities.",
         ),
     )  # fmt: skip
     for id_, title, expr, unit, steps, says in told:
@@ -74,8 +74,8 @@ def _figures(slo: Selection) -> Iterator[stat.Panel]:
 
 def _sli(slo: Selection) -> timeseries.Panel:
     says = (
-        "The share of good events: over the shortest window, and over the rolling period that the "
-        "budget is made of. Below the line the promise is broken."
+        "Share of good events over the shortest window and over the rolling period. Below the "
+        "line the objective is missed."
     )
     now = slo.times(slo.split(names.CURRENT_BURN_RATE), names.ERROR_BUDGET)
     period = slo.times(slo.split(names.PERIOD_BURN_RATE), names.ERROR_BUDGET)
@@ -93,8 +93,8 @@ def _sli(slo: Selection) -> timeseries.Panel:
 def _burn_rates(slo: Selection) -> timeseries.Panel:
     """Build the graph of the burn rates of all windows and the thresholds of the alerts."""
     says = (
-        "How many times faster than allowed errors come, over each window. A burn alert fires "
-        "while both its windows are above its dashed line. A click on that leads to its runbook."
+        "Burn rate over each window. A burn-rate alert fires while both its windows are above "
+        "its dashed line. The line links to its runbook."
     )
     ratios = slo.split("", f'__name__=~"{names.error_ratio_pattern()}"')
     key = f"{names.ALERT}, {slo.key}"
@@ -118,10 +118,10 @@ def _burn_rates(slo: Selection) -> timeseries.Panel:
 
 
 def _events(slo: Selection) -> timeseries.Panel:
-    says = "Events a second as the rules count them; slices of time where the SLO has no events."
+    says = "Events per second as counted by the rules; time slices for SLOs that count time."
     bad = _counted(slo, names.errors)
     panel = parts.bars(
-        Frame(panels.EVENTS.panel, "Events, good and bad", says),
+        Frame(panels.EVENTS.panel, "Good and bad events", says),
         parts.over_time(f"{_counted(slo, names.total)} - ({bad})", "good"),
         parts.over_time(bad, "bad"),
         unit=units.EventsPerSecond,
@@ -140,7 +140,7 @@ def _counted(slo: Selection, name: names.OfStep) -> str:
 
 
 def _latency(slo: Selection) -> timeseries.Panel:
-    says = "How long half, 95 % and 99 % of the events took at most, and what the spec allows."
+    says = "Latency quantiles, and the target of the spec."
     # Without a known unit, the number is shown as the metric has it.
     unit = units.Seconds if slo.facts.seconds else units.Short
     measured = slo.split("", f'__name__=~"{names.latency_pattern()}"')
@@ -163,7 +163,7 @@ def _alerts(slo: Selection) -> table.Panel:
     firing = f"max by ({key}) ({slo.of('ALERTS', FIRING)})"
     limit = f"min by ({labels}) ({slo.of(names.BURN_THRESHOLD)} * on ({key}) group_left"
     panel = parts.listing(
-        Frame(30, "Alerts of this SLO", "Each alert leads to its runbook.", 24, 7),
+        Frame(30, "Alerts of this SLO", "Each alert links to its runbook.", 24, 7),
         parts.rows(f"max by ({labels}) ({info} * on ({key}) group_left () {firing} or 0 * {info})"),
         parts.rows(f"{limit} ({names.SEVERITY}, {names.RUNBOOK_URL}) {info})"),
     )
@@ -174,7 +174,7 @@ def _alerts(slo: Selection) -> table.Panel:
         Column(names.ALERT, "Alert", links=(runbook,)),
         Column(names.SEVERITY, "Severity", width=120),
         Column("Value #A", "State", texts=states, width=120),
-        Column("Value #B", "Fires from", unit=parts.BURN, width=160),
+        Column("Value #B", "Threshold", unit=parts.BURN, width=160),
         Column(names.RUNBOOK_URL, links=(runbook,)),
         worst="State",
     )

@@ -15,7 +15,7 @@ from generator.dashboards.tables import Column, columns
 from generator.panels import Board, Place
 
 BOARD = Board.OVERVIEW
-_SAYS = "Budgets, burn rates and alerts of all SLOs."
+_SAYS = "Error budgets, burn rates and alerts of all SLOs."
 # Upper limit of ten times the burn rate. A budget that burns outweighs one that is spent.
 _BURN_AT_MOST = 90
 
@@ -31,7 +31,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
         board.with_panel(figure)
     board.with_panel(_firing(every, "SLO"))
     board.with_panel(_slos(every))
-    shell.row(board, 100, "The worst over time", _worst(every))
+    shell.row(board, 100, "Worst SLOs over time", _worst(every))
     return board
 
 
@@ -58,17 +58,17 @@ def _figures(every: Selection) -> list[stat.Panel]:
     left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
     burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
     told = (
-        (1, "SLOs", f"count({slos})", "Promises that are kept watch over.", (below(BLUE),)),
-        (2, "Budget gone", _count(f"{left} <= 0"), "SLOs with nothing left.", _any(RED)),
-        (3, "Burning", _count(f"{burn} > 1"), "SLOs that spend more than they may.", _any(ORANGE)),
-        (4, "Pages firing", _count(every.pages()), "Someone is up.", _any(RED)),
+        (1, "SLOs", f"count({slos})", "Number of SLOs.", (below(BLUE),)),
+        (2, "Budget exhausted", _count(f"{left} <= 0"), "SLOs without error budget.", _any(RED)),
+        (3, "Burning", _count(f"{burn} > 1"), "SLOs with a burn rate above 1.", _any(ORANGE)),
+        (4, "Pages firing", _count(every.pages()), "Firing alerts that page.", _any(RED)),
         (
             5, "Other alerts firing", _count(every.others()),
-            "Whatever wakes nobody: tickets, missing data. Heartbeats do not count.", _any(ORANGE),
+            "Firing alerts that do not page, such as tickets. Without heartbeats.", _any(ORANGE),
         ),
         (
             6, "Without data", _count(f"{slos} unless on ({every.key}) {burn}"),
-            "SLOs of which nothing is known just now: no events, or nobody counts them.",
+            "SLOs without a current burn rate: no events, or no data.",
             _any(YELLOW),
         ),
     )  # fmt: skip
@@ -89,15 +89,15 @@ def _any(color: str) -> tuple[Threshold, ...]:
 def _firing(every: Selection, title: str) -> table.Panel:
     """Build the table of firing alerts, each with links to its SLO and its runbook."""
     says = (
-        "Each alert leads to its runbook, each SLO to its detail. "
-        "An alert without an SLO belongs to the service alone. A heartbeat is always here."
+        "Each alert links to its runbook, each SLO to its detail dashboard. "
+        "Standalone alerts have no SLO. Heartbeats always fire."
     )
     labels = f"{names.ALERT}, {names.SEVERITY}, {every.identity}, {names.RUNBOOK_URL}"
     since = every.alerts("ALERTS_FOR_STATE")
     panel = parts.listing(
-        Frame(panels.FIRING.panel, "Firing now", says, 24, 7),
+        Frame(panels.FIRING.panel, "Firing alerts", says, 24, 7),
         parts.rows(f"1000 * min by ({labels}) ({since})"),
-    ).no_value("nothing fires")
+    ).no_value("no firing alerts")
     page = parts.link("Runbook", f"${{__data.fields.{names.RUNBOOK_URL}}}", leaves=True)
     more = parts.link("Burn rates", detail_of(every, panels.BURN_RATES))
     return columns(
@@ -142,26 +142,26 @@ def hurts(every: Selection) -> str:
 
 def _slos(every: Selection) -> table.Panel:
     says = (
-        "The worst first: 1000 for a page that fires, 100 for any other alert, ten times the burn "
-        "rate (90 at most), and 9 times the share of the budget that is spent. Of an SLO with "
+        "Sorted by rank: 1000 for a firing page, 100 for any other firing alert, ten times the "
+        "burn rate (90 at most), and 9 times the spent share of the error budget. For an SLO with "
         "groups, each column shows the worst group."
     )
     asked = map(parts.rows, _of_each(every))
     detail = parts.link("Detail", detail_of(every, Board.DETAIL))
     return columns(
-        parts.listing(Frame(11, "SLOs by what hurts", says, 24, 14), *asked),
+        parts.listing(Frame(11, "SLOs by rank", says, 24, 14), *asked),
         Column(names.SLO_NAME, "SLO", links=(detail,)),
         Column(names.SERVICE, "Service"),
         *(Column(label) for label in every.facts.run_labels),
         Column("Value #B", "Budget left", unit=units.PercentUnit, steps=parts.BUDGET),
         Column("Value #C", "Burn rate now", unit=parts.BURN, steps=parts.BURNING),
-        Column("Value #D", "At this rate gone in", unit=units.DurationSeconds),
+        Column("Value #D", "Exhausted in", unit=units.DurationSeconds),
         Column("Value #E", "Errors left", unit=units.Short),
         Column("Value #F", "Firing", unit=units.Short, steps=(below("transparent"), at(1, RED))),
         Column("Value #G", "Objective", unit=units.PercentUnit),
-        Column("Value #A", "Hurts", unit=units.Short),
+        Column("Value #A", "Rank", unit=units.Short),
         Column(names.ID, hidden=True),
-        worst="Hurts",
+        worst="Rank",
     )
 
 
@@ -187,8 +187,8 @@ def _worst(every: Selection) -> list[timeseries.Panel]:
     by, legend = every.identity, f"{{{{{names.ID}}}}}"
     burn = f"topk(10, max by ({by}) ({every.of(names.CURRENT_BURN_RATE)}))"
     left = f"bottomk(10, min by ({by}) ({every.of(names.BUDGET_REMAINING)}))"
-    says = "1 spends exactly the budget in a period. At any moment, the ten that burn fastest."
-    lasts = "At any moment, the ten with the least left of their rolling period."
+    says = "At a burn rate of 1 the budget lasts exactly one period. The ten highest at any time."
+    lasts = "Remaining error budget of the rolling period. The ten lowest at any time."
     fast = parts.graph(Frame(20, "Burn rate", says), parts.over_time(burn, legend), unit=parts.BURN)
     low = parts.graph(
         Frame(21, "Budget left", lasts), parts.over_time(left, legend), unit=units.PercentUnit

@@ -16,7 +16,7 @@ from slos.schema import contract
 from slos.schema.contract import CheckResult, LeakVerdict, Verdict
 
 BOARD = Board.PROBER
-_SAYS = "What slo-probe sent, what became of it, and how the prober itself is."
+_SAYS = "Runs of slo-probe by verdict, and the state of the prober."
 CHOSEN = 'probe=~"$probe", path=~"$path"'
 PROBE = 'probe=~"$probe"'
 _RATE = "[$__rate_interval]"
@@ -46,10 +46,10 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     shell.mark_alerts(board, firing(facts, services))
     shell.row(board, 100, "Verdicts and stages", [*_verdicts(), *stages.panels_of(CHOSEN)])
     shell.row(board, 101, "Schedule and canary", _schedule())
-    shell.row(board, 102, "Left behind", _left())
+    shell.row(board, 102, "Leftovers", _left())
     shell.row(board, 103, "Leaks", [_leaks(), _slopes()])
     shell.row(board, 104, "Sources", _sources())
-    shell.row(board, 105, "The target and the prober itself", [*_target(), *_itself()])
+    shell.row(board, 105, "Target and prober", [*_target(), *_itself()])
     return board
 
 
@@ -66,14 +66,14 @@ def _bars(frame: Frame, metric: str, by: str, *matchers: str) -> timeseries.Pane
 
 
 def _verdicts() -> list[timeseries.Panel]:
-    says = "Runs by what became of them; unknown is the prober's own fault and counts nowhere."
+    says = "Runs by verdict. Runs with unknown are excluded from all other objectives."
     runs = _bars(
         Frame(panels.VERDICTS.panel, "Verdicts", says), contract.PROBE_RUNS, "verdict", CHOSEN
     )
     for verdict, color in _VERDICT_COLORS.items():
         runs.override_by_name(verdict, parts.painted(color))
     failed = _bars(
-        Frame(panels.CHECKS.panel, "Checks that failed", "Of VAL-008's criteria, by name."),
+        Frame(panels.CHECKS.panel, "Failed checks", "Failed checks of VAL-008 by criterion."),
         contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
     )  # fmt: skip
     return [runs, failed]
@@ -81,7 +81,7 @@ def _verdicts() -> list[timeseries.Panel]:
 
 def _schedule() -> list[timeseries.Panel]:
     lag = f"sum by (le, probe) (rate({contract.SCHEDULE_LAG}_bucket{{{PROBE}}}{_RATE}))"
-    says = "Seconds from the intended send to the actual one; latencies count from the intended."
+    says = "Delay of sends against their schedule. Latencies count from the scheduled time."
     sent = parts.graph(
         Frame(20, "Send lag, P50 and P99", says, 12),
         over_time(f"histogram_quantile(0.5, {lag})", "P50 {{probe}}"),
@@ -90,18 +90,18 @@ def _schedule() -> list[timeseries.Panel]:
     )
     parts.lined(sent, below(GREEN), at(0.25, RED))
     missed = _bars(
-        Frame(panels.MISSED.panel, "Missed slots", "Slots of the plan that were not used.", 12),
+        Frame(panels.MISSED.panel, "Missed slots", "Scheduled slots that were not used.", 12),
         contract.MISSED_RUNS, "probe", PROBE,
     )  # fmt: skip
     flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE}}})"
     running = parts.graph(
-        Frame(22, "In flight", "Runs under way.", 12), over_time(flight, "{{probe}}"),
+        Frame(22, "In flight", "Runs in flight.", 12), over_time(flight, "{{probe}}"),
         unit=units.Short,
     )  # fmt: skip
     called = _bars(
         Frame(
             panels.CANARY.panel, "Calls of the canary",
-            "after_verdict came too late to change anything; the others are of strangers.",
+            "after_verdict is a late or repeated call; unknown_id and malformed are not of a run.",
             12,
         ),
         contract.CANARY_REQUESTS, "outcome",
@@ -110,7 +110,7 @@ def _schedule() -> list[timeseries.Panel]:
 
 
 def _left() -> list[timeseries.Panel]:
-    says = "Linear issues and alerts that should have been cleaned up by now."
+    says = "Linear issues and alerts whose clean-up is overdue."
     orphans = parts.graph(
         Frame(panels.ORPHANS.panel, "Orphans", says, 8),
         over_time(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
@@ -118,18 +118,18 @@ def _left() -> list[timeseries.Panel]:
     )
     parts.lined(orphans, below(GREEN), at(1, RED))
     failed = _bars(
-        Frame(panels.CLEANUP.panel, "Clean-ups that failed", "They are tried again.", 8),
+        Frame(panels.CLEANUP.panel, "Failed clean-ups", "Failed clean-ups are retried.", 8),
         contract.CLEANUP_FAILURES, "kind",
     )  # fmt: skip
     issues = _bars(
-        Frame(32, "Linear issues of a run", "One is right; none and several are not.", 8),
+        Frame(32, "Linear issues per run", "Runs by number of issues. One is correct.", 8),
         contract.LINEAR_ISSUES, "count",
     )  # fmt: skip
     return [orphans, failed, issues]
 
 
 def _leaks() -> table.Panel:
-    says = "What each leak test says; the bounds are those of the growth of the floor in an hour."
+    says = "Verdict of each leak test, and the growth of the floor per hour with its bounds."
     by = "signal, replica"
     asked = (
         f"max by ({by}) ({contract.LEAK_VERDICT})",
@@ -152,18 +152,18 @@ def _leaks() -> table.Panel:
         Column("signal", "Signal"),
         Column("replica", "Replica"),
         Column("Value #A", "Verdict", texts=verdicts),
-        Column("Value #B", "Growth an hour", unit=units.SiShort),
-        Column("Value #C", "at least", unit=units.SiShort),
-        Column("Value #D", "at most", unit=units.SiShort),
-        Column("Value #E", "Floors", unit=units.Short),
-        Column("Value #F", "Since the start", unit=units.DurationSeconds),
+        Column("Value #B", "Growth per hour", unit=units.SiShort),
+        Column("Value #C", "Lower bound", unit=units.SiShort),
+        Column("Value #D", "Upper bound", unit=units.SiShort),
+        Column("Value #E", "Samples", unit=units.Short),
+        Column("Value #F", "Process age", unit=units.DurationSeconds),
         worst="Verdict",
     )
 
 
 def _slopes() -> timeseries.Panel:
     return parts.graph(
-        Frame(41, "Growth of the floor", "In an hour, in the unit of the signal.", 10),
+        Frame(41, "Growth of the floor", "Per hour, in the unit of the signal.", 10),
         over_time(f"max by (signal, replica) ({contract.LEAK_SLOPE})", "{{signal}} {{replica}}"),
         unit=units.SiShort,
     )
@@ -171,19 +171,19 @@ def _slopes() -> timeseries.Panel:
 
 def _sources() -> list[timeseries.Panel]:
     failed = _bars(
-        Frame(50, "Questions not answered", "By the source that did not.", 6),
+        Frame(50, "Failed observer queries", "By source.", 6),
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
     differ = _bars(
-        Frame(51, "Sources that disagree", "Runs of which they differ by over a second.", 6),
+        Frame(51, "Source disagreements", "Runs whose sources differ by more than a second.", 6),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
     errors = _bars(
-        Frame(57, "Errors in traces", "Traces of runs with an error, by the span it is in.", 6),
+        Frame(57, "Errors in traces", "Traces of runs with an error, by span.", 6),
         contract.SPAN_ERRORS, "span",
     )  # fmt: skip
     skew = parts.graph(
-        Frame(panels.SKEW.panel, "Clock skew", "By how much a peer's clock is ahead.", 6),
+        Frame(panels.SKEW.panel, "Clock skew", "Seconds by which the clock of a peer is ahead.", 6),
         over_time(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
         unit=units.Seconds,
     )
@@ -191,10 +191,10 @@ def _sources() -> list[timeseries.Panel]:
 
 
 def _target() -> list[statetimeline.Panel | timeseries.Panel]:
-    says = "What /health and /ready of the target answer, one line each."
+    says = "1 when /health or /ready of the target answers 200."
     phases = f"max by (target, phase) ({contract.TARGET_PHASE})"
     cold = _bars(
-        Frame(62, "Cold starts", "Times the target was woken from zero replicas.", 8),
+        Frame(62, "Cold starts", "Starts of the target from zero replicas.", 8),
         contract.COLD_STARTS, "target",
     )  # fmt: skip
     expires = f"min by (target) ({contract.TLS_EXPIRY}) - time()"
@@ -210,7 +210,12 @@ def _target() -> list[statetimeline.Panel | timeseries.Panel]:
             over_time(f"min by (target) ({contract.READY})", "ready {{target}}"),
         ),
         parts.graph(
-            Frame(61, "Phases of a request", "Name, connection, TLS, reply of the last look.", 8),
+            Frame(
+                61,
+                "Phases of a request",
+                "Name resolution, connection, TLS and reply of the last request.",
+                8,
+            ),
             over_time(phases, "{{target}} {{phase}}"),
             unit=units.Seconds,
         ),
@@ -220,17 +225,17 @@ def _target() -> list[statetimeline.Panel | timeseries.Panel]:
 
 
 def _itself() -> list[timeseries.Panel | statetimeline.Panel]:
-    says = "Of several replicas one sends; the configuration in use is the last one read."
+    says = "1 when a replica holds the lease, and when the last configuration reload succeeded."
     return [
         _bars(
-            Frame(panels.JOURNAL.panel, "Journal operations that failed", "Probing goes on.", 8),
+            Frame(panels.JOURNAL.panel, "Failed journal operations", "Probing continues.", 8),
             contract.JOURNAL_FAILURES, "operation",
         ),
         parts.states(
             Frame(panels.STATE.panel, "Lease and configuration", says, 8),
-            over_time(f"max({contract.LEASE_HELD})", "someone holds the lease"),
-            over_time(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration in use"),
-            over_time(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals whole"),
+            over_time(f"max({contract.LEASE_HELD})", "lease held"),
+            over_time(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"),
+            over_time(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
             over_time(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
         ),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from slos.schema import contract
 from slos.schema.contract import Stage
 
 BOARD = Board.SCENARIOS
-_SAYS = "Results of the load scenarios, the last beside earlier ones."
+_SAYS = "Results of load scenarios: the last run and earlier runs."
 _CHOSEN = 'scenario=~"$scenario"'
 _THROUGHPUT, _SCALABILITY, _STRESS = (
     f'scenario="{name}"' for name in ("throughput", "scalability", "stress")
@@ -27,14 +27,14 @@ _MOST = f"{contract.THROUGHPUT}{{{_STRESS}}}"
 _DAY = 86400
 # Label, unit, title and description of the graph of each recorded metric that has a panel.
 _DRAWN = (
-    ("resource", units.PercentUnit, "Resources", "The busiest container, as a share of its limit."),
+    ("resource", units.PercentUnit, "Resources", "Highest ratio of a container to its limit."),
     ("stage", units.PercentUnit,
-     "Where the time goes", "The own time of each stage, as a share of all."),
+     "Time by stage", "Own time of each stage, as a share of the total."),
     ("", units.PercentUnit,
-     "Fairness of the load", "1 when all pods work the same, 1/n when one of n does it all."),
-    ("", units.Short, "Replicas awaited", "Wanted by the autoscaler and not ready."),
+     "Load fairness", "1 when all pods have the same load, 1/n when one of n has all."),
+    ("", units.Short, "Replicas awaited", "Replicas wanted by the autoscaler and not ready."),
     ("", parts.BURN,
-     "A hundred at once beside ten", "How many times as long the P95 of a hundred alerts takes."),
+     "Degradation with 100 alerts", "Ratio of the P95 of 100 concurrent alerts to that of 10."),
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
     shell.mark_alerts(board, firing(facts, f'{names.SERVICE}="{contract.SERVICE}"'))
     shell.row(board, 100, "Results", [_ages(facts), _running()])
     shell.row(board, 101, "Throughput", [_throughput(facts), _throughput_runs(facts)])
-    shell.row(board, 102, "Efficiency of scaling", list(_efficiency(facts)))
+    shell.row(board, 102, "Scaling efficiency", list(_efficiency(facts)))
     shell.row(board, 103, "Breaking point", [_breaking(), *_completed(facts), *_breaking_runs()])
     recorded = list(_beside(facts))
     if recorded:
@@ -59,22 +59,20 @@ def _ages(facts: Facts) -> table.Panel:
     stale = float(limit or 8) * _DAY
     age = f"time() - max by (scenario) ({contract.SCENARIO_COMPLETED}{{{_CHOSEN}}})"
     panel = parts.listing(
-        Frame(
-            panels.AGE.panel, "Last results", "How old the last result of each scenario is.", 24, 5
-        ),
+        Frame(panels.AGE.panel, "Last results", "Age of the last result of each scenario.", 24, 5),
         parts.rows(age),
     ).no_value("no scenario has run yet")
     steps = (below(GREEN), at(stale / 2, ORANGE), at(stale, RED))
     return columns(
         panel,
         Column("scenario", "Scenario"),
-        Column("Value", "Age of its result", unit=units.DurationSeconds, steps=steps),
-        worst="Age of its result",
+        Column("Value", "Age of the result", unit=units.DurationSeconds, steps=steps),
+        worst="Age of the result",
     )
 
 
 def _running() -> statetimeline.Panel:
-    says = "When each scenario sent its load; what the probes saw meanwhile was under load."
+    says = "Times at which a scenario sent load. Probes ran under load at these times."
     running = over_time(
         f"max by (scenario) ({contract.SCENARIO_RUNNING}{{{_CHOSEN}}})", "{{scenario}}"
     )
@@ -84,7 +82,7 @@ def _running() -> statetimeline.Panel:
 
 
 def _throughput(facts: Facts) -> bargauge.Panel:
-    says = "Events a second that each stage kept up with in the last run; red is below the target."
+    says = "Highest event rate of each stage in the last run. Red is below the target."
     last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT}}})"
     panel = parts.levels(
         Frame(panels.THROUGHPUT.panel, "Throughput of the last run", says, 10),
@@ -107,7 +105,7 @@ def _throughput_runs(facts: Facts) -> timeseries.Panel:
     if targets:
         queries.append(over_time(" or ".join(targets), "target {{stage}}"))
     panel = parts.graph(
-        Frame(11, "Throughput, run by run", "Dashed: the targets of the alerts.", 14),
+        Frame(11, "Throughput by run", "Dashed lines: targets of the alerts.", 14),
         *queries, unit=units.EventsPerSecond,
     )  # fmt: skip
     panel.override_by_regexp("/^target/", parts.dashed("gray"))
@@ -122,11 +120,11 @@ def _targets(facts: Facts) -> Iterator[tuple[str, float]]:
 
 
 def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    says = "What so many replicas do, as a share of so many times what one does."
+    says = "Throughput with n replicas, as a ratio of n times that of one."
     last = f"min by (level) ({contract.SCALING_EFFICIENCY}{{{_SCALABILITY}}})"
     yield from _by_level(
         Frame(panels.EFFICIENCY.panel, "Efficiency of the last run", says, 10),
-        Frame(21, "Efficiency, run by run", "By number of replicas.", 14),
+        Frame(21, "Efficiency by run", "By number of replicas.", 14),
         now(last, "{{level}} replicas"),
         over_time(last, "{{level}} replicas"),
         facts.limit(contract.SCALING_EFFICIENCY),
@@ -136,29 +134,29 @@ def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
 def _breaking() -> table.Panel:
     """Build the table of the breaking point: the last run, and the best run of the time range."""
     says = (
-        "How many at once were too many, and what was executed then, in the last run and at best "
-        "in the time shown. Empty where nothing was too much."
+        "Concurrent alerts at the breaking point and the executed rate, in the last run and the "
+        "best run of the time range. Empty without a breaking point."
     )
     level = f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}"
     rate = f"{contract.BREAKING_POINT}{{{_STRESS}}}"
     asked = (_last(level), _best(level), _last(rate), _best(rate), _last(_MOST), _best(_MOST))
     against = f"{_last(_MOST)} / {_best(_MOST)} - 1"
     panel = parts.listing(
-        Frame(31, "Breaking point against earlier runs", says, 24, 5),
+        Frame(31, "Breaking point compared with earlier runs", says, 24, 5),
         *map(parts.rows, (*asked, against)),
-    ).no_value("nothing broke it yet")
+    ).no_value("no breaking point found")
     steps = (below(RED), at(-0.2, ORANGE), at(-0.05, GREEN))
     eps = units.EventsPerSecond
     return columns(
         panel,
         Column("scenario", "Scenario"),
-        Column("Value #A", "Breaks at, at once", unit=units.Short),
-        Column("Value #B", "at best", unit=units.Short),
-        Column("Value #C", "Executed there", unit=eps),
-        Column("Value #D", "at best ", unit=eps),
-        Column("Value #E", "Most executed", unit=eps),
-        Column("Value #F", "at best  ", unit=eps),
-        Column("Value #G", "against the best", unit=units.PercentUnit, steps=steps),
+        Column("Value #A", "Breaking point", unit=units.Short),
+        Column("Value #B", "Best breaking point", unit=units.Short),
+        Column("Value #C", "Executed rate", unit=eps),
+        Column("Value #D", "Best executed rate", unit=eps),
+        Column("Value #E", "Highest rate", unit=eps),
+        Column("Value #F", "Best highest rate", unit=eps),
+        Column("Value #G", "Compared with best", unit=units.PercentUnit, steps=steps),
     )
 
 
@@ -171,13 +169,13 @@ def _best(series: str) -> str:
 
 
 def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    says = "The share of alerts sent at once that were executed once; it falls where it breaks."
+    says = "Share of concurrent alerts that were executed exactly once."
     last = f"min by (level) ({contract.CONCURRENCY_COMPLETED}{{{_STRESS}}})"
     yield from _by_level(
-        Frame(panels.COMPLETED.panel, "Completed by number at once", says, 10),
-        Frame(32, "Completed, run by run", "By number at once.", 14),
-        now(f"sort({last})", "{{level}} at once"),
-        over_time(last, "{{level}} at once"),
+        Frame(panels.COMPLETED.panel, "Completed by concurrency", says, 10),
+        Frame(32, "Completed by run", "By number of concurrent alerts.", 14),
+        now(f"sort({last})", "{{level}} concurrent"),
+        over_time(last, "{{level}} concurrent"),
         facts.limit(contract.CONCURRENCY_COMPLETED),
     )
 
@@ -199,17 +197,17 @@ def _breaking_runs() -> Iterator[timeseries.Panel]:
     """Build the graphs of the breaking point by run. Each run is a step."""
     level = _last(f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}")
     rate = _last(f"{contract.BREAKING_POINT}{{{_STRESS}}}")
-    says = "A gap where nothing was too much."
+    says = "A gap means that no breaking point was found."
     yield _stepped(
         parts.graph(
-            Frame(33, "Breaks at, run by run", says, 12), over_time(level, "at once"),
+            Frame(33, "Breaking point by run", says, 12), over_time(level, "concurrent alerts"),
             unit=units.Short,
         )
     )  # fmt: skip
     yield _stepped(
         parts.graph(
-            Frame(34, "Executed, run by run", "At the breaking point, and at most.", 12),
-            over_time(rate, "at the breaking point"), over_time(_last(_MOST), "most"),
+            Frame(34, "Executed rate by run", "At the breaking point, and the highest.", 12),
+            over_time(rate, "at the breaking point"), over_time(_last(_MOST), "highest"),
             unit=units.EventsPerSecond,
         )
     )  # fmt: skip

@@ -25,8 +25,8 @@ def panels_of(chosen: str) -> list[barchart.Panel | timeseries.Panel]:
 
 def _waterfall(chosen: str) -> barchart.Panel:
     says = (
-        "From the intended send on, the P95 of each stage in what is shown; a stage that nobody "
-        "saw is not there. Selection is an upper bound where the canary saw it."
+        "P95 of each stage in the time range, from the intended send on. Stages that were not "
+        "observed are missing. The selection is an upper bound if observed by the canary."
     )
     takes = _quantile(chosen, "$__range")
     panel = parts.chart(
@@ -44,7 +44,7 @@ def _waterfall(chosen: str) -> barchart.Panel:
 
 
 def _over_time(chosen: str) -> timeseries.Panel:
-    says = "P95 of each stage, by who saw it. The limits are drawn with each stage's SLO."
+    says = "P95 of each stage by source. The detail dashboard of each SLO shows the targets."
     rates = f"sum by (le, stage, source) (rate({_BUCKETS}{{{chosen}}}[$__rate_interval]))"
     return parts.graph(
         Frame(13, "Stages, P95", says),

@@ -29,9 +29,9 @@ TEXT = r"""
 {{ end -}}
 {{ with .Annotations.burn_rate }}burn rate: {{ . }}
 {{ end -}}
-{{ with .Annotations.budget_gone }}budget gone: {{ . }}
+{{ with .Annotations.budget_gone }}error budget spent: {{ . }}
 {{ end -}}
-{{ with .Annotations.time_to_exhaustion }}budget lasts: {{ . }}
+{{ with .Annotations.time_to_exhaustion }}error budget lasts: {{ . }}
 {{ end -}}
 {{ template "slo.name" . }}
 {{ with .Annotations.summary }}{{ . }}

@@ -51,7 +51,9 @@ def of(topic: Topic, recorded: Mapping[str, Recording]) -> list[Look]:
 def firing_beside(topic: Topic) -> Look:
     """Query the firing alerts of the same service."""
     labels = {"alertstate": "firing", names.SERVICE: topic.spec.service}
-    return Look("What fires of this service", names.series("ALERTS", labels), Duration.of(hours=6))
+    return Look(
+        "Firing alerts of this service", names.series("ALERTS", labels), Duration.of(hours=6)
+    )
 
 
 def sources(slo: SLO) -> tuple[str, ...]:
@@ -81,15 +83,17 @@ def _of_slo(slo: SLO, span: Duration) -> Iterator[Look]:
     now, allowed = slo.windows[0], plain(100 * slo.budget)
     bad, burn = names.of(names.error_ratio(now), slo), names.of(names.CURRENT_BURN_RATE, slo)
     left = names.of(names.BUDGET_REMAINING, slo)
-    yield Look(f"% bad over {now}; {allowed} % are allowed", f"100 * {bad}", span)
+    yield Look(f"Bad share over {now} in %; {allowed} % are allowed", f"100 * {bad}", span)
     yield Look(f"Burn rate over {now}; at 1 the budget lasts exactly {slo.period}", burn, span)
-    yield Look("% of the budget left; below 0 the promise is broken", f"100 * {left}", span)
+    yield Look(
+        "Remaining error budget in %; below 0 the objective is missed", f"100 * {left}", span
+    )
     if slo.signal.counts_events:
         remaining = names.of(names.PERIOD_EVENTS_REMAINING, slo)
-        yield Look("Events that may still fail", remaining, span)
+        yield Look("Remaining error budget in events", remaining, span)
     hours = plain(slo.period.seconds / 3600, 2)
     lasts = f"{hours} * {left} / ignoring ({names.WINDOW}) ({burn} > 0)"
-    yield Look("Hours until nothing is left, at this rate", lasts, span)
+    yield Look("Hours until the error budget is exhausted at this rate", lasts, span)
     if slo.signal.histogram:
         labels = {**names.key(slo), names.QUANTILE: "0.95"}
         p95 = names.series(names.latency_quantile(now), labels)
@@ -100,15 +104,15 @@ def _of_sources(slo: SLO) -> Iterator[Look]:
     """Query the series that an SLO is counted from, and its counts."""
     day = Duration.of(days=1)
     for selector in sources(slo)[:_MOST]:
-        yield Look(f"Series of {metric(selector)} now", f"count({selector})", day)
+        yield Look(f"Current number of series of {metric(selector)}", f"count({selector})", day)
     counted = names.of(names.total(slo.steps.fine), slo)
-    yield Look(f"Events counted in each {slo.steps.fine}", counted, day)
+    yield Look(f"Events counted per {slo.steps.fine}", counted, day)
 
 
 def _of_plain(alert: PlainAlert, recorded: Mapping[str, Recording]) -> Iterator[Look]:
     span = _wide(Duration(promql.reach_ms(alert.query)))
     compared = "above" if alert.above is not None else "below"
-    fires = f"The value; it fires {compared} {plain(alert.threshold)}"
+    fires = f"The value; the alert fires {compared} {plain(alert.threshold)}"
     yield Look(fires, alert.query.strip(), span)
     for selector in promql.selectors(alert.query)[:_MOST]:
         if selector != alert.query.strip():
@@ -120,8 +124,8 @@ def _of_selector(selector: str, recorded: Mapping[str, Recording], span: Duratio
     if name in recorded:
         return Look(f"{name}: {recorded[name].description}", selector, span)
     if name.endswith(_COUNTERS):
-        return Look(f"{name}, an hour's increase", f"increase({selector}[1h])", span)
-    return Look(name or "The series it reads", selector, span)
+        return Look(f"Increase of {name} in an hour", f"increase({selector}[1h])", span)
+    return Look(name or "Series read by the alert", selector, span)
 
 
 def metric(selector: str) -> str:

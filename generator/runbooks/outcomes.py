@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from slos.schema.contract import CanaryOutcome
 
 SAYS: Mapping[CanaryOutcome, str] = {
-    CanaryOutcome.EXECUTED: "in time and known: as it should be.",
+    CanaryOutcome.EXECUTED: "a call of a run in flight. This is the normal case.",
     CanaryOutcome.AFTER_VERDICT: (
-        "after its run was over. Runs with the verdict `lost` beside them: the call came, too "
-        "late. Without them: it came a second time, repeated by a broker or by a retry."
+        "a call after the verdict of its run. If there are runs with the verdict `lost`, the call "
+        "was late. Otherwise it was repeated by a broker or a retry."
     ),
     CanaryOutcome.UNKNOWN_ID: (
-        "with an id that no run has: another prober shares this canary, the journal was lost, or "
-        "somebody calls it by hand."
+        "a call with an id of no known run: another prober uses this canary, the journal was "
+        "lost, or the canary was called by hand."
     ),
     CanaryOutcome.MALFORMED: (
-        "without what a call has: not from the service, or from a new version of it."
+        "a call with missing parts: it is not from the service, or from a new version of it."
     ),
 }

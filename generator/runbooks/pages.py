@@ -149,7 +149,7 @@ def artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
 
 def _page(views: Sequence[View]) -> str:
     sources = sorted({source for view in views for source in view.topic.sources})
-    head = _head(sources, "Do not edit but between the lines at the end: change the spec")
+    head = _head(sources, "Do not edit except between the lines at the end: change the spec")
     return _filled("page.md.j2", head=head, views=views, notes=notes, shares=numbers.SHARES)
 
 
@@ -170,7 +170,7 @@ def _says(topic: Topic) -> str:
     slo = markdown.code(topic.slo.id if topic.slo else topic.name)
     match topic.kind:
         case Kind.NO_DATA:
-            return f"{slo}: nothing is counted"
+            return f"{slo}: no events are counted"
         case Kind.THRESHOLD if topic.threshold:
             share = plain(100 * topic.threshold.above)
             return f"{slo}: more than {share} % bad over {topic.threshold.over}"

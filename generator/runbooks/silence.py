@@ -17,7 +17,7 @@ def command(topic: Topic) -> str:
     return " \\\n  ".join(
         [
             f"amtool silence add --alertmanager.url={shlex.quote(topic.known.alertmanager_url)}",
-            f'--duration={length(topic)} --author="$USER" --comment="WHY, AND WHO LOOKS AT IT"',
+            f'--duration={length(topic)} --author="$USER" --comment="REASON AND OWNER"',
             *_matchers(topic),
         ]
     )

@@ -6,28 +6,28 @@ from slos.schema.contract import Stage
 
 SAYS: Mapping[Stage, str] = {
     Stage.CLOUDEVENT_PROCESSING: (
-        "from the intended send to the reply, the function's own time left out. When neither the "
-        "selection nor the ticket is slow, the event waits for its turn: CPU, a full event loop, "
-        "too few replicas, or a start from zero."
+        "from the intended send to the reply, without the time of the function. If neither the "
+        "selection nor the Linear issue is slow, events are queued: check CPU, the event loop, "
+        "the number of replicas, and cold starts."
     ),
     Stage.REMEDIATION_SELECTION: (
-        "from the intended send to the first contact with the function. Seen by the canary it "
-        "holds the opening of the ticket, seen by Tempo it does not: look at the label `source` "
+        "from the intended send to the first contact with the function. As observed by the canary "
+        "it includes the Linear issue; as observed by Tempo it does not. Check the label `source` "
         "before you compare."
     ),
     Stage.LINEAR_ISSUE_CREATION: (
-        "from the intended send to the moment at which the ticket exists. Slow alone: Linear, the "
-        "way to it, or its limit of requests."
+        "from the intended send to the creation of the Linear issue. If only this stage is slow, "
+        "check Linear, the network path to it, and its rate limit."
     ),
     Stage.LAMBDA_EXECUTION: (
-        "from the first contact with the function to the end of its answer. The canary answers at "
-        "once, so slow means: the health check before the call waits, the network between, or the "
-        "canary has no CPU."
+        "from the first contact with the function to the end of its response. The canary answers "
+        "at once. If this stage is slow, check the health check before the call, the network, and "
+        "the CPU of slo-probe."
     ),
-    Stage.VERIFICATION: "the check that the remediation helped, as the trace has it.",
+    Stage.VERIFICATION: "the verification of the remediation, as recorded in the trace.",
     Stage.END_TO_END: (
-        "from the intended send to the end of the function: all of the others but the "
-        "verification. Find the one that grew."
+        "from the intended send to the end of the function. It includes all other stages except "
+        "the verification. Find the stage that grew."
     ),
 }
 

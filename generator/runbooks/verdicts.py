@@ -6,42 +6,43 @@ from slos.schema.contract import Verdict
 
 SAYS: Mapping[Verdict, str] = {
     Verdict.LOST: (
-        "answered 2xx, and the function was never called (`never_executed`). Whoever sent the "
-        "event believes that it was handled. Lost in bursts only: too little room. Lost one by "
-        "one as well: it takes events and does nothing with them. Lost on one `path` only: the "
-        "way in front of it."
+        "answered 2xx, and the function was never called (`never_executed`). The sender of the "
+        "event cannot detect this. If only bursts are affected, capacity is too low. If single "
+        "events are affected as well, the service accepts events without executing them. If only "
+        "one `path` is affected, the cause is in front of the service."
     ),
     Verdict.DUPLICATED: (
-        "the function was called more than once for one event (`executed_twice`). On the path "
-        "`broker` or `alertmanager` alone, the way in front delivered twice, often after a slow "
-        "answer; on `direct` as well, the service itself repeats."
+        "the function was called more than once for one event (`executed_twice`). If only the "
+        "paths `broker` or `alertmanager` are affected, the event was delivered twice, often after "
+        "a slow response. If `direct` is affected as well, the service itself repeats the call."
     ),
     Verdict.CORRUPTED: (
         "the function was called with other parameters (`wrong_parameters`) or with the id of "
-        "another event (`foreign_id`). Real remediations may hit the wrong target: stop them "
-        "before you look further."
+        "another event (`foreign_id`). Real remediations may hit a wrong target. Stop them "
+        "first."
     ),
     Verdict.REJECTED: (
-        "answered other than 2xx. `client_error`: it refuses the event or its credentials. "
-        "`server_error`: an error of its own, its log has it. `redirected`: the address is not "
-        "its. `rejected_but_executed`: it did the work and said no. `end_rejected`: it took the "
-        "alert and not the end of it."
+        "answered with a status other than 2xx. `client_error`: the event or its credentials were "
+        "rejected. `server_error`: an internal error, see its log. `redirected`: the URL is wrong. "
+        "`rejected_but_executed`: the event was executed and answered with an error. "
+        "`end_rejected`: the resolved event was rejected."
     ),
     Verdict.UNREACHABLE: (
-        "no HTTP at all. `connection_refused`: no process behind the Service. `connection_reset`: "
-        "it died, or a proxy cut in. `dns_failed`: no such Service. `no_route`: a NetworkPolicy, "
-        "or a node is gone. `tls_failed`: certificates. `not_http`: something else listens there."
+        "no HTTP response. `connection_refused`: no process behind the Service. "
+        "`connection_reset`: the process died, or a proxy closed the connection. `dns_failed`: no "
+        "such Service. `no_route`: a NetworkPolicy, or a missing node. `tls_failed`: certificates. "
+        "`not_http`: another server listens on the port."
     ),
     Verdict.TIMEOUT: (
-        "no answer by the deadline. `no_reply`: it hangs before the call. "
-        "`no_reply_but_executed`: the function was called and it hangs after that."
+        "no response by the deadline. `no_reply`: the service hangs before the call. "
+        "`no_reply_but_executed`: it hangs after the call."
     ),
     Verdict.LATE: (
-        "executed once and rightly, but too late (`executed_late`), or begun and not ended by the "
-        "deadline (`execution_unfinished`). The stage that takes the time says why."
+        "executed once with the right parameters, but too late (`executed_late`), or started and "
+        "not finished by the deadline (`execution_unfinished`). Check which stage takes the time."
     ),
     Verdict.UNKNOWN: (
-        "the prober's own fault, so it says nothing of the service: `prober_restarted`, "
+        "the prober was at fault, so the run says nothing about the service: `prober_restarted`, "
         "`shutdown`, `internal_error`, `canary_down`, `prober_stalled` (no CPU), `sent_late`, "
         "`lease_lost` (another replica sends)."
     ),

@@ -90,8 +90,8 @@ def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Pa
         assert lines[:4] == [
             NUMBERS["value"],
             f"burn rate: {NUMBERS['burn_rate']}",
-            f"budget gone: {NUMBERS['budget_gone']}",
-            f"budget lasts: {NUMBERS['time_to_exhaustion']}",
+            f"error budget spent: {NUMBERS['budget_gone']}",
+            f"error budget lasts: {NUMBERS['time_to_exhaustion']}",
         ]
         assert lines[4].startswith("AgentSREUnavailable owner=sre severity=critical sloth_id=")
         assert lines[5:7] == [NUMBERS["summary"], NUMBERS["description"]]

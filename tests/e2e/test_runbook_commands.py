@@ -108,7 +108,7 @@ def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
     alertmanager: Alertmanager,
 ) -> None:
     text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
-    assert "**Holds back still** the ticket" in text
+    assert "**Still inhibits** the ticket" in text
     page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
     alertmanager.post(page, ticket)
     id_ = typed(silencing(read(text)), alertmanager).strip()
