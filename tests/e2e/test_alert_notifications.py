@@ -116,9 +116,7 @@ def of_shop(name: str, severity: str, **labels: str) -> dict[str, str]:
     return {**identity, "alertname": name, "severity": severity, **labels}
 
 
-def test_all_parts_of_an_slo_come_in_one_message_and_another_slo_in_its_own(
-    tmp_path: Path,
-) -> None:
+def test_all_parts_of_an_slo_come_in_one_message_and_another_slo_in_its_own(tmp_path: Path) -> None:
     config = built(None, SPLIT)
     with notifying(tmp_path, config, group_wait="2s") as (alertmanager, received):
         parts = [of_shop("Runs", "critical", path=path) for path in ("direct", "broker")]

@@ -104,9 +104,7 @@ def test_a_hostile_name_is_silenced_by_its_page_as_well(
     assert silenced(alertmanager, ids) == {name}
 
 
-def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
-    alertmanager: Alertmanager,
-) -> None:
+def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(alertmanager: Alertmanager) -> None:
     text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
     assert "**Holds back still** the ticket" in text
     page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]

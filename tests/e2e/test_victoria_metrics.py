@@ -72,9 +72,7 @@ def both() -> Both:
     with TemporaryDirectory(prefix="engines-") as temporary:
         folder = Path(temporary)
         return Both(
-            _on_prometheus(history, method, folder),
-            _on_victoria(history, method, folder),
-            history,
+            _on_prometheus(history, method, folder), _on_victoria(history, method, folder), history
         )
 
 

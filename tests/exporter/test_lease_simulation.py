@@ -85,9 +85,7 @@ def test_never_do_two_hold_and_someone_does_when_all_is_well_again(
 
 
 @pytest.mark.parametrize("seed", range(10))
-async def test_when_the_holder_dies_another_takes_over_within_duration_and_retry(
-    seed: int,
-) -> None:
+async def test_when_the_holder_dies_another_takes_over_within_duration_and_retry(seed: int) -> None:
     async with world(3, seed) as played:
         await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
         await played.clock.advance(seed * 1.37)

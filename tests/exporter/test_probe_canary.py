@@ -230,11 +230,7 @@ async def test_bytes_that_are_no_text_in_a_header_are_unknown(stand: Stand) -> N
     assert stand.outcomes in ([CanaryOutcome.UNKNOWN_ID], [])
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    st.lists,
-    max_leaves=5,
-)
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
 
 
 @given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)

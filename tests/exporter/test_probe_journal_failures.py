@@ -59,13 +59,7 @@ async def test_a_full_disk_is_counted_and_what_was_missed_is_written_later(
     assert ended.stderr.count("probing goes on") == 1
     orphans, recent = await reopened(path, clock)
     assert [each.id for each in orphans] == ["before"]
-    assert {each.id for each in recent} == {
-        "before",
-        "during-0",
-        "during-1",
-        "during-2",
-        "after",
-    }
+    assert {each.id for each in recent} == {"before", "during-0", "during-1", "during-2", "after"}
 
 
 async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(

@@ -108,10 +108,7 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
             Evidence(0, 0, transport=TransportFault.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
-        (
-            Evidence(0, 0, transport=TransportFault.DNS),
-            (Verdict.UNREACHABLE, Reason.DNS_FAILED),
-        ),
+        (Evidence(0, 0, transport=TransportFault.DNS), (Verdict.UNREACHABLE, Reason.DNS_FAILED)),
     ],
 )
 def test_the_table_of_the_judge_holds(evidence: Evidence, expected: tuple[Verdict, Reason]) -> None:

@@ -28,10 +28,7 @@ RESULT = ProbeResult(
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {
-        Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5},
-        Stage.END_TO_END: {Source.CANARY: 61.5},
-    },
+    {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5}, Stage.END_TO_END: {Source.CANARY: 61.5}},
 )
 
 

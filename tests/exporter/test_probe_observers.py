@@ -63,9 +63,7 @@ def test_nobody_claims_to_see_what_never_runs() -> None:
 
 
 @given(evidence=evidences())
-def test_observers_see_only_what_they_declare_and_never_negative_times(
-    evidence: Evidence,
-) -> None:
+def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
     for observer in observers():
         found = observer.stages(evidence)
         assert set(found) <= observer.STAGES

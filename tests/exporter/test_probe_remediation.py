@@ -61,11 +61,7 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> N
         ({"replies": False, "executions": 0}, Verdict.TIMEOUT, Reason.NO_REPLY),
         ({"replies": False}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ({"cuts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
-        (
-            {"cuts_connection": True, "executions": 0},
-            Verdict.UNREACHABLE,
-            Reason.CONNECTION_RESET,
-        ),
+        ({"cuts_connection": True, "executions": 0}, Verdict.UNREACHABLE, Reason.CONNECTION_RESET),
     ],
 )
 async def test_each_misbehaviour_has_its_verdict(

@@ -74,13 +74,7 @@ async def test_a_name_and_a_password_may_be_any_text(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize(
-    "auth",
-    [
-        who("alice", "guess"),
-        who("alice", ""),
-        who("mallory", "s3cret"),
-        who("", "s3cret"),
-    ],
+    "auth", [who("alice", "guess"), who("alice", ""), who("mallory", "s3cret"), who("", "s3cret")]
 )
 async def test_wrong_credentials_get_one_and_the_same_answer_and_no_log_line(
     guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture

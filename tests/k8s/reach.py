@@ -24,10 +24,7 @@ def allowed(built: Manifests, source: Pod, target: Pod, port: int, *, udp: bool 
     protocol = "UDP" if udp else "TCP"
     return all(
         _passes(built, direction, subject, other, (port, protocol, target))
-        for direction, subject, other in (
-            ("Egress", source, target),
-            ("Ingress", target, source),
-        )
+        for direction, subject, other in (("Egress", source, target), ("Ingress", target, source))
     )
 
 

@@ -46,11 +46,7 @@ def test_throughput_is_measured_every_night_and_stress_and_scalability_every_wee
     name: str,
 ) -> None:
     times = {job: len(_minutes(spec["schedule"])) for job, spec in _jobs(name).items()}
-    assert times == {
-        "slo-probe-throughput": 7,
-        "slo-probe-stress": 1,
-        "slo-probe-scalability": 1,
-    }
+    assert times == {"slo-probe-throughput": 7, "slo-probe-stress": 1, "slo-probe-scalability": 1}
 
 
 @EVERY_OVERLAY

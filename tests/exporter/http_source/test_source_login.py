@@ -33,8 +33,7 @@ async def test_user_and_password_may_hold_any_letter(serving: Serve, tmp_path: P
     script = Script()
     (tmp_path / "password").write_text("päss:wörd\n")
     settings = source_settings(
-        await serving(script.app()),
-        basic_auth={"username": "Aladdin", "password_file": "password"},
+        await serving(script.app()), basic_auth={"username": "Aladdin", "password_file": "password"}
     )
     async with opened(settings, folder=tmp_path) as source:
         await source.get("/x")

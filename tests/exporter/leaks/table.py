@@ -117,11 +117,7 @@ ROWS = (
     Row("false positives, CONFIRMED", confirmed, (0, 0, 0, 0, 0.01, 0.01)),
     Row("power CONFIRMED at 1 %/h", confirmed, (1, 0.84, 1, 0.36, 0.75, 0.52), leak=0.01),
     Row(
-        "power CONFIRMED at 1 %/h, 48 h",
-        confirmed,
-        (1, 1, 1, 0.95, 0.99, 0.6),
-        hours=48,
-        leak=0.01,
+        "power CONFIRMED at 1 %/h, 48 h", confirmed, (1, 1, 1, 0.95, 0.99, 0.6), hours=48, leak=0.01
     ),
 )
 

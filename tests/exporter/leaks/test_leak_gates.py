@@ -59,8 +59,7 @@ def test_a_slope_whose_lower_bound_is_not_above_zero_is_no_trend() -> None:
 
 
 @pytest.mark.parametrize(
-    ("per_event", "closed"),
-    [(None, None), (65.0, None), (64.0, Reason.TOO_LITTLE_PER_EVENT)],
+    ("per_event", "closed"), [(None, None), (65.0, None), (64.0, Reason.TOO_LITTLE_PER_EVENT)]
 )
 def test_memory_must_lose_more_than_64_bytes_with_each_event(
     per_event: float | None, closed: Reason | None

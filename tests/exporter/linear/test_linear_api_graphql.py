@@ -121,8 +121,7 @@ async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Ca
 
 
 @pytest.mark.parametrize(
-    "query",
-    ['mutation { issueArchive(id: "gone") { success } }', '{ issue(id: "gone") { id } }'],
+    "query", ['mutation { issueArchive(id: "gone") { success } }', '{ issue(id: "gone") { id } }']
 )
 async def test_what_is_not_there_is_an_error_in_a_200(caller: Caller, query: str) -> None:
     status, body = await caller.ask(query)

@@ -107,9 +107,7 @@ async def test_a_key_that_was_changed_is_taken_up_after_the_old_one_was_refused(
             assert await client.orphans(0) == []
 
 
-async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(
-    linear: Desk,
-) -> None:
+async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(linear: Desk) -> None:
     keys: list[SecretStr] = [SecretStr("lin_api_old")]
 
     def read() -> SecretStr:

@@ -54,10 +54,7 @@ def test_a_load_at_linear_itself_is_said_to_be_refused_but_nothing_else_is_wrong
             "observers: {linear: {key_env: KEY, requests_per_hour: 90000}}\n" + STRESS,
             "linear is said to be stand-in, but observers.linear asks api.linear.app",
         ),
-        (
-            STAND_IN + STRESS,
-            "archiving up to 6,224 issues at 600 requests an hour takes too long",
-        ),
+        (STAND_IN + STRESS, "archiving up to 6,224 issues at 600 requests an hour takes too long"),
         (
             "scenarios: {linear: none, max_events: 100, stress: {late_after: 60s}}\n",
             "it sends up to 3,112 events, and max_events is 100",
