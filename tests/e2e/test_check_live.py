@@ -90,9 +90,7 @@ GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
 
 
 @pytest.mark.parametrize("one", [slo(sli=EVENTS), latency("500ms"), latency("1s")])
-def test_what_is_in_order_has_no_findings(
-    tmp_path: Path, prometheus: str, one: dict[str, Any]
-) -> None:
+def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[str, Any]) -> None:
     assert "1 SLO" in checked(tmp_path, prometheus, spec(one, **GOOD))
     assert "warning" not in checked(tmp_path, prometheus, spec(one, **GOOD))
 
@@ -106,9 +104,7 @@ def test_what_is_in_order_has_no_findings(
         (errors_of("http_request_total"), "no-such-metric"),
     ],
 )
-def test_what_only_prometheus_knows_is_found(
-    tmp_path: Path, prometheus: str, one: dict[str, Any], check: str
-) -> None:
+def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], check: str) -> None:
     told = checked(tmp_path, prometheus, spec(one, **GOOD))
     found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
     assert found == {f"{check}]"}

@@ -123,9 +123,7 @@ def _firing(shown: Shown) -> Rows:
 
 
 @pytest.mark.parametrize(("query", "slo"), CASES, ids=[f"{q}-{slo}" for q, slo in CASES])
-def test_a_query_has_data_with_the_labels_that_are_shown(
-    shown: Shown, query: Query, slo: str
-) -> None:
+def test_a_query_has_data_and_labels(shown: Shown, query: Query, slo: str) -> None:
     try:
         rows = shown.until(lambda: shown.rows(query, slo))
     except NotReadyError:

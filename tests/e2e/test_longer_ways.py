@@ -78,9 +78,7 @@ async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("clock", ["posting", "webhook"])
-async def test_an_alert_comes_all_the_way_through_alertmanager_and_is_ended_afterwards(
-    tmp_path: Path, clock: str
-) -> None:
+async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
     async with whole_way(tmp_path, clock) as way, way.at.prober() as prober:
         assert way.router is not None
         runs = await way.runs(prober)

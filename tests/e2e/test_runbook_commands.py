@@ -71,9 +71,7 @@ def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
         ("slo-probe-down", "SLOProbeDown", "SLOProbeStuck"),
     ],
 )
-def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
-    alertmanager: Alertmanager, file: str, alert: str, beside: str
-) -> None:
+def test_page_silences(alertmanager: Alertmanager, file: str, alert: str, beside: str) -> None:
     page = read((RUNBOOKS / f"{file}.md").read_text())
     alertmanager.post(ALERTS[alert], ALERTS[beside])
     id_ = typed(silencing(page), alertmanager).strip()
@@ -92,9 +90,7 @@ def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
 @pytest.mark.parametrize(
     "name", ["""It's "down" \\ `reboot` $(reboot) {{ x }} =~ é\n#""", "a.b\r\u2028(c)\t'0'"]
 )
-def test_a_hostile_name_is_silenced_by_its_page_as_well(
-    alertmanager: Alertmanager, name: str
-) -> None:
+def test_hostile_names_are_silenced(alertmanager: Alertmanager, name: str) -> None:
     alertmanager.post({"alertname": name, "sloth_id": "shop-requests"})
     ids = {
         typed(silencing(page), alertmanager).strip()

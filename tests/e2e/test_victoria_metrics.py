@@ -155,9 +155,7 @@ def test_fine_steps_add_up_to_as_many_events(both: Both, tier: str) -> None:
     ("window", "minutes", "step"),
     [("5m", 5, 1), ("30m", 30, 1), ("1h", 60, 1), ("6h", 360, 1), ("2h", 120, 10)],
 )
-def test_a_window_says_what_prometheus_says_but_for_a_step_at_its_borders(
-    both: Both, window: str, minutes: int, step: int
-) -> None:
+def test_windows_agree_with_prometheus(both: Both, window: str, minutes: int, step: int) -> None:
     name = f"slo:sli_error:ratio_rate{window}"
     (ours,), (theirs,) = both.prometheus[name].values(), both.victoria[name].values()
     times = [at for at in sorted(ours) if at > START + HOUR]

@@ -16,9 +16,7 @@ from tests.exporter.journal_desk import rows
 ALERT = Leaving(Leavings.ALERT, "remediation slo-probe-1 1.0")
 
 
-async def test_times_of_linear_and_tempo_are_merged_and_each_run_is_counted_once(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_times_of_both_are_merged(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         linear, tempo = Told(), Told(cleans=None, every=15.0)
         at.use(linear=linear, tempo=tempo)
@@ -50,9 +48,7 @@ async def test_times_of_linear_and_tempo_are_merged_and_each_run_is_counted_once
 
 
 @pytest.mark.parametrize("count", list(IssueCount))
-async def test_how_many_issues_a_run_opened_is_counted(
-    path: Path, clock: FakeClock, count: IssueCount
-) -> None:
+async def test_issues_of_a_run_are_counted(path: Path, clock: FakeClock, count: IssueCount) -> None:
     async with desk(path, clock) as at:
         at.use(linear=Told(knows={"a": Sighting("a", issues=count)}))
         await at.end(judged("a"))
@@ -64,9 +60,7 @@ async def test_how_many_issues_a_run_opened_is_counted(
         assert failed == float(count is IssueCount.NONE)
 
 
-async def test_who_is_silent_holds_up_only_what_nobody_else_saw_until_given_up(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_a_silent_observer_is_given_up(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         tempo = Told(cleans=None, usual=60.0, patience=100.0)
         at.use(tempo=tempo)
@@ -85,9 +79,7 @@ async def test_who_is_silent_holds_up_only_what_nobody_else_saw_until_given_up(
         assert all(at.sample("linear_issues_total", count=each) == 0 for each in IssueCount)
 
 
-async def test_clean_up_is_tried_again_with_pauses_that_grow_until_nothing_is_left(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_clean_up_is_retried(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         linear = Told(refuses=True)
         linear.knows["a"] = Sighting("a", leavings=(issue("1"), issue("2")))
@@ -107,9 +99,7 @@ async def test_clean_up_is_tried_again_with_pauses_that_grow_until_nothing_is_le
         assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
 
 
-async def test_what_is_known_is_cleaned_up_at_once_while_others_still_look(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_clean_up_starts_at_once(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         linear, alerts = Told(), Told(cleans=Leavings.ALERT)
         at.use(linear=linear)
@@ -126,9 +116,7 @@ async def test_what_is_known_is_cleaned_up_at_once_while_others_still_look(
         assert len(alerts.tried) == 1
 
 
-async def test_what_cannot_be_cleaned_up_keeps_nothing_else_from_it(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_failed_clean_up_holds_up_nothing(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         alerts = Told(cleans=Leavings.ALERT, refuses=True)
         linear = Told(refuses=True)
@@ -151,9 +139,7 @@ async def test_a_run_that_was_never_sent_is_finished_at_once(path: Path, clock: 
         assert (linear.asked, rows(path)) == ([], [("a", "cleaned", "ok")])
 
 
-async def test_a_restart_goes_on_where_each_run_was_and_counts_none_twice(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_a_restart_counts_no_run_twice(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         at.use(linear=Told())
         due = dataclasses.replace(judged("a"), due=(Stage.LINEAR_ISSUE_CREATION,))
@@ -177,9 +163,7 @@ async def test_a_restart_goes_on_where_each_run_was_and_counts_none_twice(
         assert again.sample("linear_issues_total", count="one") == 1
 
 
-async def test_after_a_reload_without_the_cleaner_what_is_left_still_shows(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_orphans_outlive_their_cleaner(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         at.use(linear=Told(refuses=True, knows={"a": Sighting("a", leavings=(issue("1"),))}))
         await at.end(judged("a"))
@@ -194,9 +178,7 @@ async def test_after_a_reload_without_the_cleaner_what_is_left_still_shows(
         assert rows(path) == [("a", "cleaned", "ok")]
 
 
-async def test_an_observer_added_by_a_reload_is_asked_about_runs_that_are_not_finished(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_an_added_observer_is_asked(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         at.use(tempo=Told(cleans=None))
         await at.end(judged("a"))
@@ -218,9 +200,7 @@ async def test_many_clean_ups_are_done_in_parts(path: Path, clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("troubled", [False, True])
-async def test_the_sweep_finds_what_nobody_remembers_and_tries_until_it_is_gone(
-    path: Path, clock: FakeClock, *, troubled: bool
-) -> None:
+async def test_the_sweep_finds_lost_issues(path: Path, clock: FakeClock, *, troubled: bool) -> None:
     async with desk(path, clock) as at:
         linear = Told(refuses=True, stray=[issue("lost"), issue("known")])
         linear.knows["a"] = Sighting("a", leavings=(issue("known"),))

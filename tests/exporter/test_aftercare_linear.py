@@ -83,9 +83,7 @@ async def asking(
         yield
 
 
-async def test_the_issue_of_a_run_is_timed_counted_and_archived(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_an_issue_is_timed_and_archived(path: Path, clock: FakeClock) -> None:
     async with office(path, clock) as at:
         await at.run()
         await at.desk.wait(120)
@@ -96,9 +94,7 @@ async def test_the_issue_of_a_run_is_timed_counted_and_archived(
         assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_several_issues_are_all_archived_and_none_is_told_apart(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_several_issues_are_archived(path: Path, clock: FakeClock) -> None:
     async with office(path, clock) as at:
         twice = await at.run()
         at.open(twice)
@@ -110,9 +106,7 @@ async def test_several_issues_are_all_archived_and_none_is_told_apart(
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "garbage", "unauthorized", "ratelimited:60"])
-async def test_while_linear_is_out_of_reach_for_an_hour_probing_goes_on_and_then_all_is_cleaned(
-    path: Path, clock: FakeClock, fault: str
-) -> None:
+async def test_an_hour_without_linear(path: Path, clock: FakeClock, fault: str) -> None:
     async with office(path, clock) as at:
         at.api.faults.set(fault)
         for _ in range(60):
@@ -133,9 +127,7 @@ async def test_while_linear_is_out_of_reach_for_an_hour_probing_goes_on_and_then
         assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_the_default_limit_keeps_up_with_the_sustained_load_and_its_bursts(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_the_default_limit_keeps_up(path: Path, clock: FakeClock) -> None:
     """A run every 3.5 s, and a hundred at once in the middle of it."""
     async with office(path, clock, requests_per_hour=Settings.model_fields[_LIMIT].default) as at:
         for number in range(150):
@@ -149,9 +141,7 @@ async def test_the_default_limit_keeps_up_with_the_sustained_load_and_its_bursts
         assert at.api.served.requests < 60, "of about 120 that the limit lets pass in that time"
 
 
-async def test_issues_that_may_not_be_archived_are_orphans_until_they_may(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_unarchived_issues_are_orphans(path: Path, clock: FakeClock) -> None:
     async with office(path, clock) as at:
         at.api.faults.set("forbidden")
         await at.run()
@@ -163,9 +153,7 @@ async def test_issues_that_may_not_be_archived_are_orphans_until_they_may(
         assert (at.left, at.desk.orphans, at.issues("one")) == (0, 0, 1)
 
 
-async def test_an_issue_that_no_journal_remembers_is_archived_but_none_of_somebody_else(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_forgotten_issues_are_archived(path: Path, clock: FakeClock) -> None:
     async with office(path, clock) as at:
         at.open(judged())
         workspace = at.api.face.workspace
@@ -181,9 +169,7 @@ async def test_an_issue_that_no_journal_remembers_is_archived_but_none_of_somebo
 
 
 @pytest.mark.parametrize("skew", [-3600, -5, 5, 3600])
-async def test_a_wrong_clock_of_linear_moves_no_time_by_more_than_it_is_known(
-    path: Path, clock: FakeClock, skew: int
-) -> None:
+async def test_a_wrong_clock_of_linear(path: Path, clock: FakeClock, skew: int) -> None:
     async with office(path, clock) as at:
         at.api.faults.set(f"skew:{skew}")
         for _ in range(10):
@@ -198,9 +184,7 @@ async def test_a_wrong_clock_of_linear_moves_no_time_by_more_than_it_is_known(
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_a_step_of_our_own_clock_makes_no_time_negative_and_leaves_no_issue(
-    path: Path, clock: FakeClock, step: float
-) -> None:
+async def test_a_step_of_our_own_clock(path: Path, clock: FakeClock, step: float) -> None:
     async with office(path, clock) as at:
         plan = clock.wall()  # slots are counted from the clock as it was at the start
         begun = clock.now()
@@ -221,9 +205,7 @@ async def test_a_step_of_our_own_clock_makes_no_time_negative_and_leaves_no_issu
 
 
 @pytest.mark.parametrize("step", [-10_800.0, 10_800.0])
-async def test_a_reload_after_a_step_of_our_own_clock_compares_no_times_across_the_step(
-    path: Path, clock: FakeClock, step: float
-) -> None:
+async def test_a_reload_after_a_clock_step(path: Path, clock: FakeClock, step: float) -> None:
     async with office(path, clock) as at:
         run = judged(at=clock.steady())
         await clock.advance(2)

@@ -17,9 +17,7 @@ async def bench(path: Path) -> AsyncIterator[Bench]:
 
 
 @pytest.mark.parametrize("path_of", ["/{}/health", "/x/{}.ai.svc.cluster.local/"])
-async def test_one_that_a_runs_id_led_there_counts_for_the_run_as_a_wrong_one(
-    bench: Bench, client: aiohttp.ClientSession, path_of: str
-) -> None:
+async def test_call_astray(bench: Bench, client: aiohttp.ClientSession, path_of: str) -> None:
     run_id = new_id()
     ticket = bench.ledger.issue(run_id, {"probe_id": run_id}, now=0.0)
     async with client.get(bench.canary_url + path_of.format(run_id)) as reply:
@@ -32,18 +30,14 @@ async def test_one_that_a_runs_id_led_there_counts_for_the_run_as_a_wrong_one(
 @pytest.mark.parametrize(
     "place", ["/anything", "/health/x", "/slo-probe-0123456789abcdef0123456789abcdef"]
 )
-async def test_one_of_a_stranger_counts_for_no_run(
-    bench: Bench, client: aiohttp.ClientSession, place: str
-) -> None:
+async def test_a_strangers_call(bench: Bench, client: aiohttp.ClientSession, place: str) -> None:
     ticket = bench.ledger.issue(new_id(), {}, now=0.0)
     async with client.post(bench.canary_url + place, data=b"{}") as reply:
         assert reply.status == 404
     assert ticket.calls == ()
 
 
-async def test_one_for_a_run_that_is_over_changes_nothing(
-    bench: Bench, client: aiohttp.ClientSession
-) -> None:
+async def test_a_late_call_changes_nothing(bench: Bench, client: aiohttp.ClientSession) -> None:
     run_id = new_id()
     ticket = bench.ledger.issue(run_id, {}, now=0.0)
     bench.ledger.close(ticket)

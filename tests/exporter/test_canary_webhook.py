@@ -34,9 +34,7 @@ async def tell(bench: Bench, client: aiohttp.ClientSession, body: object) -> int
         return reply.status
 
 
-async def test_the_first_notification_of_an_open_run_is_noted(
-    bench: Bench, client: aiohttp.ClientSession
-) -> None:
+async def test_first_notification_is_noted(bench: Bench, client: aiohttp.ClientSession) -> None:
     tickets = [bench.ledger.issue(new_id(), {}, now=1.0) for _ in range(3)]
     assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
     first = [ticket.notified_at for ticket in tickets]
@@ -47,9 +45,7 @@ async def test_the_first_notification_of_an_open_run_is_noted(
     assert tickets[0].notified_at == first[0]
 
 
-async def test_an_end_or_a_closed_run_is_not_noted(
-    bench: Bench, client: aiohttp.ClientSession
-) -> None:
+async def test_resolved_or_closed_is_ignored(bench: Bench, client: aiohttp.ClientSession) -> None:
     ticket = bench.ledger.issue(new_id(), {}, now=1.0)
     assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
     assert ticket.notified_at is None
@@ -74,9 +70,7 @@ async def test_an_end_or_a_closed_run_is_not_noted(
     ],
     ids=lambda body: str(body)[:20],
 )
-async def test_strangers_get_the_same_answer_and_change_nothing(
-    bench: Bench, client: aiohttp.ClientSession, body: object
-) -> None:
+async def test_strange_bodies(bench: Bench, client: aiohttp.ClientSession, body: object) -> None:
     ticket = bench.ledger.issue(new_id(), {}, now=1.0)
     assert await tell(bench, client, body) == 200
     assert ticket.notified_at is None
@@ -92,9 +86,7 @@ async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     assert ticket.left_alertmanager_at == 4.0
 
 
-async def test_a_body_that_dribbles_keeps_nobody_else_waiting(
-    bench: Bench, client: aiohttp.ClientSession
-) -> None:
+async def test_a_slow_body_holds_up_nobody(bench: Bench, client: aiohttp.ClientSession) -> None:
     host, port = bench.canary_url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")

@@ -21,9 +21,7 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize("step", [-HOUR, -5.0, 5.0, HOUR, 30 * 24 * HOUR])
-async def test_a_step_of_the_wall_clock_changes_nothing_in_the_plan(
-    clock: FakeClock, step: float
-) -> None:
+async def test_clock_steps_keep_the_plan(clock: FakeClock, step: float) -> None:
     plans = Plans(clock, TEN_SECONDS, lasts=0.1)
     async with plans.running():
         await clock.advance(100)
@@ -36,9 +34,7 @@ async def test_a_step_of_the_wall_clock_changes_nothing_in_the_plan(
 
 
 @pytest.mark.parametrize("monotonic_too", [False, True])
-async def test_after_a_suspend_the_plan_goes_on_without_catching_up(
-    clock: FakeClock, *, monotonic_too: bool
-) -> None:
+async def test_a_suspend_is_not_caught_up(clock: FakeClock, *, monotonic_too: bool) -> None:
     plans = Plans(clock, TEN_SECONDS, lasts=0.1)
     async with plans.running():
         await clock.advance(100)

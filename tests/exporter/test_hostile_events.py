@@ -28,9 +28,7 @@ def alert() -> Alert:
 
 
 @pytest.mark.parametrize("trick", Trick)
-def test_each_name_leads_the_measured_agent_to_the_canary_with_the_id_of_the_run(
-    trick: Trick,
-) -> None:
+def test_each_name_leads_to_the_canary(trick: Trick) -> None:
     run_id = new_id()
     led = URL(f"http://{hostile_name(trick, run_id, GROUND)}.ai.svc.cluster.local/health")
     assert led.host == HOST

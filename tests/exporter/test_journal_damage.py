@@ -101,16 +101,12 @@ async def test_a_truncated_journal_is_set_aside(path: Path, clock: FakeClock, pa
 
 
 @pytest.mark.parametrize("seed", range(15))
-async def test_a_single_flipped_byte_never_stops_the_probing(
-    path: Path, clock: FakeClock, seed: int
-) -> None:
+async def test_a_flipped_byte_stops_nothing(path: Path, clock: FakeClock, seed: int) -> None:
     write(path, flipped(await filled(path, clock, runs=100), seed=seed, amount=1))
     await go_on(path, clock)
 
 
-async def test_each_damaged_file_gets_a_number_of_its_own_and_none_is_deleted(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_damaged_files_are_numbered(path: Path, clock: FakeClock) -> None:
     kept = []
     for _ in range(3):
         content = await filled(path, clock)
@@ -123,9 +119,7 @@ async def test_each_damaged_file_gets_a_number_of_its_own_and_none_is_deleted(
 
 
 @pytest.mark.parametrize("header", [b"\x00" * 16, b"\xa5" * 100, b"\x00"])
-async def test_a_journal_that_does_not_begin_as_a_database_is_set_aside(
-    path: Path, clock: FakeClock, header: bytes
-) -> None:
+async def test_a_broken_header_is_set_aside(path: Path, clock: FakeClock, header: bytes) -> None:
     whole = await filled(path, clock)
     content = header + whole[len(header) :] if len(header) > 1 else header
     write(path, content)
@@ -134,18 +128,14 @@ async def test_a_journal_that_does_not_begin_as_a_database_is_set_aside(
 
 
 @pytest.mark.parametrize("text", ["x", "target: {url: http://agent-sre/}\n", "\u00e4" * 4000])
-async def test_a_text_was_never_a_journal_and_stays_where_it_is(
-    path: Path, clock: FakeClock, text: str
-) -> None:
+async def test_a_text_stays_where_it_is(path: Path, clock: FakeClock, text: str) -> None:
     write(path, text.encode())
     with pytest.raises(JournalError, match="not a database; move it away"):
         await Desk(path, clock).journal.start()
     assert files(path.parent) == {path.name: text.encode()}
 
 
-async def test_damage_while_it_runs_is_found_at_the_next_start_at_the_latest(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_later_damage_is_found_at_start(path: Path, clock: FakeClock) -> None:
     await filled(path, clock)
     desk = Desk(path, clock)
     await desk.journal.start()
@@ -175,9 +165,7 @@ async def test_the_size_is_bounded_whatever_state_runs_are_in(path: Path, clock:
     assert len(files(path.parent)[path.name]) < 200_000
 
 
-async def test_the_program_says_so_in_the_log_and_in_a_gauge(
-    tmp_path: Path, agent: FakeAgent, clock: FakeClock
-) -> None:
+async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock: FakeClock) -> None:
     path = tmp_path / "journal.sqlite"
     write(path, flipped(await filled(path, clock), seed=1, amount=600))
     process = await start("run", "--config", str(config(tmp_path, agent.url)))

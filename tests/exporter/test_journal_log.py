@@ -68,7 +68,7 @@ def gone(log: Path) -> None:
 @pytest.mark.parametrize(
     "harm", [broken_header, broken_page, broken_frame, cut, emptied, gone]
 )  # fmt: skip
-async def test_a_log_that_lost_what_was_committed_is_set_aside_and_nothing_of_it_is_counted(
+async def test_a_log_that_lost_commits_is_set_aside(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture,
     harm: Callable[[Path], None],
 ) -> None:  # fmt: skip
@@ -96,9 +96,7 @@ async def test_a_kill_alone_is_no_damage(path: Path, clock: FakeClock) -> None:
 
 
 @pytest.mark.parametrize("index", [b"", b"\x00" * 32_768, b"\xa5" * 32_768])
-async def test_without_an_index_the_log_is_taken_as_it_is(
-    path: Path, clock: FakeClock, index: bytes
-) -> None:
+async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index: bytes) -> None:
     left = await killed(path, clock)
     beside(left, "-shm").write_bytes(index)
     desk = Desk(left, clock)
@@ -108,9 +106,7 @@ async def test_without_an_index_the_log_is_taken_as_it_is(
 
 
 @pytest.mark.parametrize("harm", [broken_header, cut, gone])
-def test_what_the_database_itself_holds_by_now_may_be_gone_from_the_log(
-    path: Path, harm: Callable[[Path], None]
-) -> None:
+def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], None]) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("CREATE TABLE t (a)")

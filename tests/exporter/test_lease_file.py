@@ -63,9 +63,7 @@ async def test_giving_up_what_another_holds_changes_nothing(file: Path) -> None:
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-async def test_who_holds_a_file_that_was_deleted_or_replaced_stops_before_another_begins(
-    file: Path, *, replaced: bool
-) -> None:
+async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None:
     async with leases(file, "a", "b") as (a, b):
         assert await a.acquire_or_renew()
         assert not await b.acquire_or_renew()
@@ -151,9 +149,7 @@ async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_when_the_holder_is_killed_or_ends_another_process_takes_over_at_once(
-    file: Path, number: signal.Signals
-) -> None:
+async def test_takeover_after_an_end(file: Path, number: signal.Signals) -> None:
     async with two_processes(file) as (first, second):
         for _ in range(3):
             assert (await second.attempt())[1] is False

@@ -69,9 +69,7 @@ async def test_hearing_that_another_holds_ends_it_at_once(clock: FakeClock) -> N
     assert not made.holding
 
 
-async def test_the_lease_is_lost_when_another_holds_it_or_no_claim_counts_any_more(
-    clock: FakeClock,
-) -> None:
+async def test_the_lease_is_lost_without_a_claim(clock: FakeClock) -> None:
     lease = Scripted([True, LeaseError("gone"), LeaseError("gone"), True, False, True])
     made, lost = keeper(lease, clock), []
     for _ in range(6):
@@ -91,9 +89,7 @@ async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
     assert made.holding
 
 
-async def test_trouble_is_told_once_when_it_begins_and_once_when_it_ends(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_trouble_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     lease = Scripted([LeaseError("gone"), LeaseError("gone"), LeaseError("denied"), True])
     made = keeper(lease, clock)
@@ -107,7 +103,7 @@ async def test_trouble_is_told_once_when_it_begins_and_once_when_it_ends(
     ]
 
 
-async def test_a_bug_in_a_lease_ends_nothing_but_is_told_in_full(
+async def test_a_bug_in_a_lease_is_logged(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = keeper(Scripted([RuntimeError("broken part"), True]), clock)
@@ -117,9 +113,7 @@ async def test_a_bug_in_a_lease_ends_nothing_but_is_told_in_full(
     assert made.holding
 
 
-async def test_it_asks_again_and_again_and_sooner_when_a_claim_runs_out_sooner(
-    clock: FakeClock,
-) -> None:
+async def test_it_asks_when_a_claim_runs_out(clock: FakeClock) -> None:
     lease = Scripted([False])
     running = asyncio.create_task(keeper(lease, clock).run())
     await clock.advance(6.5)
@@ -148,9 +142,7 @@ async def test_a_call_that_hangs_is_given_up_after_half_the_deadline(clock: Fake
     assert made.holding
 
 
-async def test_giving_up_stops_the_holding_before_anyone_else_hears_of_it(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_release_ends_the_holding(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     lease = Scripted([True])
     made = keeper(lease, clock)
     await made.step()

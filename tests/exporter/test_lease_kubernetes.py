@@ -17,9 +17,7 @@ def lease(leases: Leases, clock: FakeClock, name: str, *, duration: float = 15) 
     return KubernetesLease(Direct(leases), identity=name, duration=duration, clock=clock)
 
 
-async def test_the_first_makes_the_object_and_the_second_waits(
-    leases: Leases, clock: FakeClock
-) -> None:
+async def test_the_second_waits_for_the_first(leases: Leases, clock: FakeClock) -> None:
     assert await lease(leases, clock, "a", duration=14.2).acquire_or_renew()
     assert leases.spec == {
         "holderIdentity": "a",
@@ -31,9 +29,7 @@ async def test_the_first_makes_the_object_and_the_second_waits(
     assert not await lease(leases, clock, "b").acquire_or_renew()
 
 
-async def test_a_renewal_changes_the_time_and_keeps_what_is_not_ours(
-    leases: Leases, clock: FakeClock
-) -> None:
+async def test_a_renewal_keeps_foreign_fields(leases: Leases, clock: FakeClock) -> None:
     holder = lease(leases, clock, "a")
     await holder.acquire_or_renew()
     leases.spec["strategy"] = "foreign"
@@ -47,9 +43,7 @@ async def test_a_renewal_changes_the_time_and_keeps_what_is_not_ours(
     assert leases.spec["leaseTransitions"] == 0
 
 
-async def test_a_claim_that_does_not_change_runs_out_after_its_duration(
-    leases: Leases, clock: FakeClock
-) -> None:
+async def test_an_unchanged_claim_runs_out(leases: Leases, clock: FakeClock) -> None:
     await lease(leases, clock, "a").acquire_or_renew()
     other = lease(leases, clock, "b")
     await clock.advance(100)  # for one that just came, the claim is new whatever its time says
@@ -71,9 +65,7 @@ async def test_a_claim_that_changes_goes_on(leases: Leases, clock: FakeClock) ->
         await clock.advance(10)
 
 
-async def test_a_write_to_something_else_does_not_prolong_a_claim(
-    leases: Leases, clock: FakeClock
-) -> None:
+async def test_other_writes_prolong_nothing(leases: Leases, clock: FakeClock) -> None:
     await lease(leases, clock, "a").acquire_or_renew()
     other = lease(leases, clock, "b")
     for _ in range(3):
@@ -152,9 +144,7 @@ async def test_a_write_in_between_does_not_end_a_holding(leases: Leases, clock: 
     assert leases.spec["holderIdentity"] == ""
 
 
-async def test_an_object_that_vanishes_is_not_free_before_the_claim_runs_out(
-    leases: Leases, clock: FakeClock
-) -> None:
+async def test_a_vanished_claim_still_runs_out(leases: Leases, clock: FakeClock) -> None:
     await lease(leases, clock, "a").acquire_or_renew()
     other = lease(leases, clock, "b")
     await other.acquire_or_renew()
@@ -173,8 +163,6 @@ async def test_an_object_that_vanishes_is_not_free_before_the_claim_runs_out(
         {"holderIdentity": "", "leaseTransitions": "7", "leaseDurationSeconds": "x"},
     ],
 )
-async def test_an_odd_object_without_a_holder_is_free(
-    leases: Leases, clock: FakeClock, spec: Json
-) -> None:
+async def test_a_lease_without_holder_is_free(leases: Leases, clock: FakeClock, spec: Json) -> None:
     leases.lease = {"metadata": {"resourceVersion": "0"}, "spec": spec}
     assert await lease(leases, clock, "a").acquire_or_renew()

@@ -53,9 +53,7 @@ def test_times_in_order_are_fine() -> None:
     assert problems("{duration: 3s, renew_deadline: 2s, retry: 1s}") == ""
 
 
-async def test_outside_a_cluster_a_file_beside_the_journal_decides(
-    tmp_path: Path, clock: FakeClock
-) -> None:
+async def test_outside_a_cluster_a_file_decides(tmp_path: Path, clock: FakeClock) -> None:
     account = ServiceAccount(tmp_path, {})
     lease = open_lease(
         LeaseSettings(name="x"), file=tmp_path / "slo-probe.lease", clock=clock, account=account
@@ -73,9 +71,7 @@ async def test_none_is_no_lease(tmp_path: Path, clock: FakeClock) -> None:
     assert isinstance(lease, Alone)
 
 
-async def test_in_a_cluster_there_is_no_falling_back_to_a_file(
-    tmp_path: Path, clock: FakeClock
-) -> None:
+async def test_in_a_cluster_no_file_is_used(tmp_path: Path, clock: FakeClock) -> None:
     account = ServiceAccount(tmp_path, IN_CLUSTER)
     with pytest.raises(LeaseError, match=r"set lease\.namespace"):
         open_lease(LeaseSettings(), file=tmp_path / "slo-probe.lease", clock=clock, account=account)

@@ -65,9 +65,7 @@ async def act(world: World, action: str, node: Node) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(2, 3), st.integers(), STEPS)
-def test_never_do_two_hold_and_someone_does_when_all_is_well_again(
-    count: int, seed: int, steps: list[tuple[str, str, float]]
-) -> None:
+def test_at_most_one_holds(count: int, seed: int, steps: list[tuple[str, str, float]]) -> None:
     async def play() -> None:
         async with world(count, seed, RATES) as played:
             for action, whom, seconds in steps:

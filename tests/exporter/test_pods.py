@@ -74,9 +74,7 @@ async def ready(prober: Prober, *, is_: bool = True) -> None:
     await until_true(told)
 
 
-async def test_a_holder_that_is_stopped_gives_the_lease_up_so_that_nobody_waits_for_it_to_run_out(
-    pods: Pods,
-) -> None:
+async def test_a_stopped_holder_gives_the_lease_up(pods: Pods) -> None:
     pods.house.settings["lease"] = LONG
     async with pods.pod("a") as first, pods.pod("b") as second:
         await ready(first)
@@ -111,9 +109,7 @@ async def test_a_holder_that_stood_still_sends_nothing_more_when_it_goes_on(pods
         assert (await second.stop()).code == 0
 
 
-async def test_who_takes_over_waits_for_a_shared_journal_and_who_lost_the_lease_lets_it_go(
-    pods: Pods,
-) -> None:
+async def test_a_shared_journal_is_handed_over(pods: Pods) -> None:
     async with pods.pod("a") as first, pods.pod("b") as second:
         await until(lambda: pods.house.agent.executed.received > 5)
         first.signal(signal.SIGSTOP)
@@ -138,9 +134,7 @@ async def test_who_takes_over_waits_for_a_shared_journal_and_who_lost_the_lease_
     assert len(runs) >= pods.house.agent.executed.received
 
 
-async def test_a_holder_without_an_api_server_stops_sending_and_goes_on_when_it_is_back(
-    pods: Pods,
-) -> None:
+async def test_without_api_server_nothing_is_sent(pods: Pods) -> None:
     looks = {"availability": {"interval": "300ms", "timeout": "250ms"}}
     pods.house.settings["probes"] |= looks
     async with pods.pod("a") as prober:

@@ -88,9 +88,7 @@ def phases(bench: Bench) -> set[str]:
     return {n for n in names if bench.sample("target_phase_seconds", **TARGET, phase=n) is not None}
 
 
-async def test_a_target_that_answers_is_up_ready_and_timed_in_phases(
-    bench: Bench, pages: Pages
-) -> None:
+async def test_an_answering_target_is_up(bench: Bench, pages: Pages) -> None:
     outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
     assert outcome == Outcome(checks=(UP,))
     assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 1
@@ -114,9 +112,7 @@ async def test_a_page_that_does_not_answer_200_fails_the_check(
     assert bench.sample("ready", **TARGET) == (ready == 200)
 
 
-async def test_what_could_not_be_asked_is_not_shown_and_told_on_one_line(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unasked_is_not_shown(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """The last answer would pass for one of now."""
     gone = False
 
@@ -153,9 +149,7 @@ async def test_a_name_without_address_is_down(bench: Bench) -> None:
     assert phases(bench) == set()
 
 
-async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
-    bench: Bench, pages: Pages
-) -> None:
+async def test_a_cold_start_is_counted(bench: Bench, pages: Pages) -> None:
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     await ask(probe)
@@ -169,9 +163,7 @@ async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
 
 @pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_a_clock_that_was_set_neither_hides_a_cold_start_nor_makes_one(
-    bench: Bench, pages: Pages, step: float, ago: int, cold: int
-) -> None:
+async def test_clock_set_idle(bench: Bench, pages: Pages, step: float, ago: int, cold: int) -> None:
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     await ask(probe)
@@ -207,9 +199,7 @@ async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pa
     assert bench.sample("cold_starts_total", **TARGET) == 0
 
 
-async def test_an_idle_target_that_refuses_at_first_gets_time_to_wake_up(
-    bench: Bench, pages: Pages
-) -> None:
+async def test_an_idle_target_may_wake_up(bench: Bench, pages: Pages) -> None:
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     await ask(probe)
@@ -244,9 +234,7 @@ async def secured(tmp_path: Path, pages: Pages) -> AsyncIterator[tuple[TlsFiles,
     await runner.cleanup()
 
 
-async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
-    bench: Bench, secured: tuple[TlsFiles, str]
-) -> None:
+async def test_handshake_and_expiry_of_tls(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
     files, address = secured
     trusting = replace(bench.reach.direct, tls=files.client)
     outcome = await ask(asking(bench, url=address, direct=trusting))
@@ -263,18 +251,14 @@ async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: Bench
     assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
 
 
-async def test_alerts_go_to_whom_the_settings_trust(
-    bench: Bench, secured: tuple[TlsFiles, str]
-) -> None:
+async def test_trust_comes_from_settings(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
     files, address = secured
     trusting = replace(bench.reach.direct, tls=files.client)
     assert (await trusting.post(address, {})).status is not None
     assert (await bench.reach.sender.post(address, {})).fault is TransportFault.TLS
 
 
-async def test_the_expiry_of_a_certificate_that_is_not_trusted_is_told_as_well(
-    bench: Bench, secured: tuple[TlsFiles, str], pages: Pages
-) -> None:
+async def test_untrusted_cert(bench: Bench, secured: tuple[TlsFiles, str], pages: Pages) -> None:
     _, address = secured
     outcome = await ask(asking(bench, url=address))
     assert outcome.notes[0] == "/health: tls_failed"

@@ -62,9 +62,7 @@ def verdicts(outcome: Outcome) -> Counter[Verdict]:
     return Counter(result.verdict for result in outcome.results)
 
 
-async def test_every_alert_of_a_burst_is_sent_and_executed_once(
-    bench: Bench, agent: FakeAgent
-) -> None:
+async def test_a_whole_burst_is_executed_once(bench: Bench, agent: FakeAgent) -> None:
     outcome = await burst_of(bench)
     assert verdicts(outcome) == {Verdict.OK: 10}
     assert len({event["id"] for event in agent.events}) == 10

@@ -62,16 +62,12 @@ async def call(
         return reply.status, await reply.json(), dict(reply.headers)
 
 
-async def test_health_is_what_agent_sre_asks_for(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_health_is_answered(stand: Stand, client: aiohttp.ClientSession) -> None:
     async with client.get(f"{stand.url}/health") as reply:
         assert (reply.status, await reply.json()) == (200, {"status": "ok"})
 
 
-async def test_a_right_call_is_answered_as_a_cloudevent_with_a_flat_result(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_the_reply_is_a_cloudevent(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     status, body, headers = await call(client, stand, SENT | {"extra": 1})
     assert status == 200
@@ -85,9 +81,7 @@ async def test_a_right_call_is_answered_as_a_cloudevent_with_a_flat_result(
     assert stand.outcomes == [CanaryOutcome.EXECUTED]
 
 
-async def test_an_id_never_issued_is_404_counted_and_never_a_success(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_an_unknown_id_is_404(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue(RUN_2)
     status, body, _ = await call(client, stand, SENT)
     assert status == 404
@@ -96,17 +90,13 @@ async def test_an_id_never_issued_is_404_counted_and_never_a_success(
     assert ticket.calls == ()
 
 
-async def test_an_id_of_an_earlier_start_is_after_its_verdict(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_an_earlier_id_is_after_verdict(stand: Stand, client: aiohttp.ClientSession) -> None:
     stand.journalled.add(RUN_1)
     status, _, _ = await call(client, stand, SENT)
     assert (status, stand.outcomes) == (200, [CanaryOutcome.AFTER_VERDICT])
 
 
-async def test_a_closed_run_takes_no_more_calls(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_a_closed_run_takes_no_call(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     stand.ledger.close(ticket)
     status, _, _ = await call(client, stand, SENT)
@@ -114,9 +104,7 @@ async def test_a_closed_run_takes_no_more_calls(
     assert stand.outcomes == [CanaryOutcome.AFTER_VERDICT]
 
 
-async def test_the_body_decides_before_the_headers(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_the_body_comes_before_headers(stand: Stand, client: aiohttp.ClientSession) -> None:
     first, second = stand.issue(RUN_1), stand.issue(RUN_2)
     await call(client, stand, SENT, run_id=RUN_2)
     assert [seen.foreign_id for seen in first.calls] == [True]
@@ -124,17 +112,13 @@ async def test_the_body_decides_before_the_headers(
 
 
 @pytest.mark.parametrize("body", [{"probe_id": 7}, {"probe_id": "gone"}, {}])
-async def test_without_a_usable_id_in_the_body_the_headers_join(
-    stand: Stand, client: aiohttp.ClientSession, body: object
-) -> None:
+async def test_headers_join(stand: Stand, client: aiohttp.ClientSession, body: object) -> None:
     ticket = stand.issue()
     await call(client, stand, body)
     assert [seen.parameters_ok for seen in ticket.calls] == [False]
 
 
-async def test_a_replaced_event_id_with_the_old_one_as_correlation_joins(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_correlation_id_joins(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     headers = call_headers("converted") | {"ce-correlationid": RUN_1}
     await call(client, stand, {}, headers=headers)
@@ -146,33 +130,25 @@ async def test_a_replaced_event_id_with_the_old_one_as_correlation_joins(
     [b"", b"{", b"[1]", b'"text"', b"null", b"\xff\xfe\x00", b"[" * 100_000, b"x" * 3_000_000],
     ids=["empty", "cut", "list", "text", "null", "binary", "deep", "huge"],
 )
-async def test_a_malformed_body_is_400_and_counted(
-    stand: Stand, client: aiohttp.ClientSession, body: bytes
-) -> None:
+async def test_malformed_body(stand: Stand, client: aiohttp.ClientSession, body: bytes) -> None:
     status, answer, _ = await call(client, stand, body, run_id="nobody")
     assert (status, answer["status"]) == (400, "error")
     assert stand.outcomes == [CanaryOutcome.MALFORMED]
 
 
-async def test_a_malformed_body_under_the_id_of_a_run_corrupts_that_run(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_malformed_body_of_a_run(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     status, _, _ = await call(client, stand, b"{")
     assert status == 400
     assert [seen.parameters_ok for seen in ticket.calls] == [False]
 
 
-async def test_what_is_no_cloudevent_is_malformed(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_no_cloudevent_is_malformed(stand: Stand, client: aiohttp.ClientSession) -> None:
     status, _, _ = await call(client, stand, SENT, headers={})
     assert (status, stand.outcomes) == (400, [CanaryOutcome.MALFORMED])
 
 
-async def test_the_last_health_check_on_the_connection_counts_once(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_last_health_check_counts_once(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     for _ in range(2):
         await stand.clock.advance(1)
@@ -185,7 +161,7 @@ async def test_the_last_health_check_on_the_connection_counts_once(
     assert [seen.arrived_at for seen in ticket.calls] == [1003.0, 1003.0]
 
 
-async def test_a_health_check_before_the_send_is_not_of_this_run(
+async def test_an_early_health_check_is_ignored(
     stand: Stand, client: aiohttp.ClientSession
 ) -> None:
     async with client.get(f"{stand.url}/health") as reply:
@@ -196,9 +172,7 @@ async def test_a_health_check_before_the_send_is_not_of_this_run(
     assert [seen.health_at for seen in ticket.calls] == [None]
 
 
-async def test_a_health_check_on_another_connection_is_not_of_this_call(
-    stand: Stand, client: aiohttp.ClientSession
-) -> None:
+async def test_health_on_other_connection(stand: Stand, client: aiohttp.ClientSession) -> None:
     ticket = stand.issue()
     async with aiohttp.ClientSession() as other:
         async with other.get(f"{stand.url}/health") as reply:
@@ -208,9 +182,7 @@ async def test_a_health_check_on_another_connection_is_not_of_this_call(
 
 
 @pytest.mark.parametrize("stranger", ["\ud800", "slo-probe-nothex", "x" * 5000, ""])
-async def test_an_id_that_is_not_of_our_shape_is_unknown_and_never_looked_up(
-    stand: Stand, client: aiohttp.ClientSession, stranger: str
-) -> None:
+async def test_foreign_ids(stand: Stand, client: aiohttp.ClientSession, stranger: str) -> None:
     stand.journalled.add(stranger)
     headers = call_headers("somebody")
     status, _, _ = await call(client, stand, SENT | {"probe_id": stranger}, headers=headers)
@@ -234,9 +206,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.li
 
 
 @given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
-def test_parameters_match_exactly_when_every_sent_one_came_back(
-    extra: dict[str, object], changed: str, value: object
-) -> None:
+def test_parameters_match_exactly(extra: dict[str, object], changed: str, value: object) -> None:
     ticket = Ticket(RUN_1, SENT, issued=0.0)
     assert ticket.matches(extra | SENT)
     assert ticket.matches(SENT | {changed: value}) == (value == SENT[changed])

@@ -17,9 +17,7 @@ from tests.exporter.program import call, config, free_port
 ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 4s"
 
 
-async def test_once_prints_json_and_succeeds_when_all_is_ok(
-    tmp_path: Path, agent: FakeAgent
-) -> None:
+async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
     port = free_port()
     agent.canary = f"http://127.0.0.1:{port}"
     file = config(tmp_path, agent.url, canary=port, probe=ROOMY)
@@ -83,9 +81,7 @@ def test_wrong_usage_is_exit_code_two(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "once"])
-async def test_a_taken_port_is_told_in_one_line_and_nothing_is_left_behind(
-    tmp_path: Path, agent: FakeAgent, command: str
-) -> None:
+async def test_a_taken_port_is_one_line(tmp_path: Path, agent: FakeAgent, command: str) -> None:
     port = int(agent.url.rpartition(":")[2])
     file = config(tmp_path, agent.url, canary=port)
     done = await call(command, "--config", str(file))

@@ -143,9 +143,7 @@ def test_the_house_configuration_of_the_specs_is_fine(tmp_path: Path) -> None:
         (FINE + ALERTMANAGER.format("a-b"), ["'a-b' is no label name"]),
     ],
 )
-def test_each_mistake_is_told_with_place_and_hint(
-    tmp_path: Path, text: str | bytes, told: list[str]
-) -> None:
+def test_mistakes_have_place_and_hint(tmp_path: Path, text: str | bytes, told: list[str]) -> None:
     found = "\n".join(problems(tmp_path, text))
     for part in told:
         assert part in found

@@ -43,9 +43,7 @@ async def test_the_journal_knows_what_it_issued(desk: Desk) -> None:
     assert await desk.journal.probe_of("b") is None
 
 
-async def test_open_runs_of_an_earlier_process_are_closed_exactly_once(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
     desk = Desk(path, clock)
     await desk.journal.start()
     await desk.journal.put(State.PLANNED, run("a"))
@@ -92,9 +90,7 @@ async def test_a_kill_in_flight_loses_no_run(path: Path, clock: FakeClock) -> No
     assert [each.id for each in orphans] == [f"run-{number}" for number in range(5)]
 
 
-async def test_runs_that_change_together_are_written_together(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_are_written_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
     write = desk.journal._store.write
 
@@ -109,9 +105,7 @@ async def test_runs_that_change_together_are_written_together(
     assert len(batches) <= 3
 
 
-async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_open_runs_are_never_dropped(path: Path, clock: FakeClock) -> None:
     desk = Desk(path, clock, keep_runs=3)
     await desk.journal.start()
     await desk.journal.put(State.PLANNED, run("open"))
@@ -123,18 +117,14 @@ async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(
 
 
 @pytest.mark.parametrize("content", [b"no database\n" * 1000, b"x"])
-async def test_a_file_that_is_no_database_stops_the_start_and_is_untouched(
-    path: Path, clock: FakeClock, content: bytes
-) -> None:
+async def test_other_files_stay_untouched(path: Path, clock: FakeClock, content: bytes) -> None:
     await asyncio.to_thread(path.write_bytes, content)
     with pytest.raises(JournalError, match="not a database"):
         await Desk(path, clock).journal.start()
     assert files(path.parent) == {path.name: content}
 
 
-async def test_a_database_of_somebody_else_stops_the_start_and_is_untouched(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_a_foreign_database_is_untouched(path: Path, clock: FakeClock) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE runs (theirs TEXT)")
     connection.close()
@@ -144,9 +134,7 @@ async def test_a_database_of_somebody_else_stops_the_start_and_is_untouched(
     assert files(path.parent) == content
 
 
-async def test_a_second_prober_cannot_take_the_journal(
-    desk: Desk, path: Path, clock: FakeClock
-) -> None:
+async def test_the_journal_is_locked(desk: Desk, path: Path, clock: FakeClock) -> None:
     await desk.journal.put(State.PLANNED, run("a"))
     with pytest.raises(JournalError, match="another slo-probe"):
         await Desk(path, clock).journal.start()
@@ -157,9 +145,7 @@ async def test_a_second_prober_cannot_take_the_journal(
 @pytest.mark.parametrize(
     ("where", "why"), [("missing/j.sqlite", "No such file"), (".", "Is a directory")]
 )
-async def test_a_place_that_cannot_hold_a_journal_stops_the_start(
-    tmp_path: Path, clock: FakeClock, where: str, why: str
-) -> None:
+async def test_unusable_place(tmp_path: Path, clock: FakeClock, where: str, why: str) -> None:
     with pytest.raises(JournalError, match=why):
         await Desk(tmp_path / where, clock).journal.start()
 

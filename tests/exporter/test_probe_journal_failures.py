@@ -43,9 +43,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_full_disk_is_counted_and_what_was_missed_is_written_later(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
     program = FULL_DISK.format(root=str(ROOT), path=str(path))
     ended = await asyncio.to_thread(
         subprocess.run,

@@ -42,9 +42,7 @@ FAULTS = st.sets(st.sampled_from(ProberFault))
 
 
 @given(evidence=evidences(), faults=FAULTS)
-def test_every_evidence_gets_one_verdict_with_a_reason(
-    evidence: Evidence, faults: set[ProberFault]
-) -> None:
+def test_every_evidence_has_a_verdict(evidence: Evidence, faults: set[ProberFault]) -> None:
     verdict, reason = judge(evidence, MINUTE, faults)
     assert verdict in Verdict
     assert reason in Reason
@@ -72,9 +70,7 @@ def test_ok_means_accepted_and_executed_once_right_and_in_time(evidence: Evidenc
 
 
 @given(evidence=evidences(), faults=FAULTS)
-def test_a_prober_at_fault_always_and_only_gives_unknown(
-    evidence: Evidence, faults: set[ProberFault]
-) -> None:
+def test_a_prober_at_fault_is_unknown(evidence: Evidence, faults: set[ProberFault]) -> None:
     verdict, reason = judge(evidence, MINUTE, faults)
     assert (verdict is Verdict.UNKNOWN) == bool(faults)
     if faults:

@@ -90,9 +90,7 @@ async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: Fake
     ]
 
 
-async def test_the_ramp_after_a_restart_is_no_leak_however_slowly_events_come(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_the_ramp_is_no_leak(bench: Parts, prometheus: FakePrometheus) -> None:
     """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
     made, probe, _ = bench
     agent = Agent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
@@ -110,9 +108,7 @@ async def test_the_ramp_after_a_restart_is_no_leak_however_slowly_events_come(
     assert again.checks == ((Criterion.LEAKS, False),)
 
 
-async def test_events_of_a_week_warm_up_a_replica_that_few_come_to(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_a_week_of_events_warms_up(bench: Parts, prometheus: FakePrometheus) -> None:
     """The window of a day or two would never hold the first 6,000 of them."""
     made, probe, clock = bench
     clock.move(124 * HOUR)
@@ -127,9 +123,7 @@ async def test_events_of_a_week_warm_up_a_replica_that_few_come_to(
     assert shown(made, Signal.WORKING_SET) == LeakVerdict.PASS
 
 
-async def test_a_leak_with_two_witnesses_fails_and_is_measured(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, _ = bench
     tell(prometheus, per_event=4 * KB)
     outcome = await ask(probe)
@@ -147,9 +141,7 @@ async def test_a_leak_with_two_witnesses_fails_and_is_measured(
     assert slope == pytest.approx(4 * KB * HOUR, rel=0.05)
 
 
-async def test_a_leak_with_one_witness_shows_and_is_no_check(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_one_witness_is_no_check(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, _ = bench
     tell(prometheus, per_event=4 * KB)
     del prometheus.series[FILES, POD]
@@ -157,9 +149,7 @@ async def test_a_leak_with_one_witness_shows_and_is_no_check(
     assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
 
 
-async def test_too_little_data_is_no_check_and_has_no_slope(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_too_little_data_is_no_check(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     clock.move(-(HOURS - 2) * HOUR)
     tell(prometheus, hours=2)
@@ -169,9 +159,7 @@ async def test_too_little_data_is_no_check_and_has_no_slope(
     assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
 
 
-async def test_a_replica_that_is_gone_is_shown_no_more(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     tell(prometheus, "agent-sre-b", hours=HOURS - 1)
@@ -183,9 +171,7 @@ async def test_a_replica_that_is_gone_is_shown_no_more(
     assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
 
 
-async def test_without_answers_no_old_verdict_is_left(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     await ask(probe)
@@ -198,9 +184,7 @@ async def test_without_answers_no_old_verdict_is_left(
     assert shown(made, Signal.RSS, OURSELVES) == LeakVerdict.INSUFFICIENT
 
 
-async def test_it_judges_now_and_then_and_itself_as_well(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_it_judges_itself_as_well(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     await ask(probe)

@@ -93,16 +93,12 @@ def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_probe_of_another_distribution_stands_beside_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plugin_stands_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(install(tmp_path, "easy = easy_probe"))
     assert set(probe_modules()) == OURS | {"easy"}
 
 
-def test_it_cannot_take_the_place_of_one_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_plugin_replaces_none_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(install(tmp_path, "remediation = easy_probe"))
     assert probe_modules()["remediation"].__name__ == "exporter.probes.remediation"  # type: ignore[attr-defined]
 
@@ -131,9 +127,7 @@ def test_it_is_configured_checked_and_run_like_ours(tmp_path: Path) -> None:
     ],
     ids=["raises", "lacks_a_library", "exits", "empty", "no_rhythm"],
 )
-def test_one_that_is_of_no_use_harms_only_who_wants_to_use_it(
-    tmp_path: Path, module: str, why: str
-) -> None:
+def test_an_unusable_plugin_is_refused(tmp_path: Path, module: str, why: str) -> None:
     folder = install(tmp_path / "site", "easy = easy_probe", module=module)
     file = tmp_path / "probe.yaml"
     file.write_text(f"{_BASE}probes: {{availability: {{}}}}\n")
@@ -154,9 +148,7 @@ def test_one_that_is_of_no_use_harms_only_who_wants_to_use_it(
     ],
     ids=["lines", "findings"],
 )
-def test_one_that_breaks_while_the_configuration_is_read_is_a_problem_with_its_line(
-    tmp_path: Path, now: str, then: str
-) -> None:
+def test_a_plugin_breaks_while_read(tmp_path: Path, now: str, then: str) -> None:
     folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
     file = tmp_path / "probe.yaml"
     file.write_text(f"{_BASE}probes:\n  easy: {{}}\n")
@@ -177,9 +169,7 @@ def test_one_that_breaks_while_the_configuration_is_read_is_a_problem_with_its_l
     ],
     ids=["made", "key_of_another", "asked", "gives_nothing"],
 )
-def test_one_that_breaks_when_it_is_used_is_told_and_fails_a_single_turn(
-    tmp_path: Path, now: str, then: str, told: str
-) -> None:
+def test_a_breaking_plugin_fails_once(tmp_path: Path, now: str, then: str, told: str) -> None:
     folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
     file = tmp_path / "probe.yaml"
     file.write_text(f"{_BASE}probes: {{easy: {{}}}}\n")

@@ -63,9 +63,7 @@ async def test_a_broken_answer_is_no_reply(
     assert (reply.status, reply.fault) == (None, fault)
 
 
-async def test_an_endless_answer_is_read_only_as_far_as_needed(
-    raw: Callable[[bytes], "asyncio.Future[str]"],
-) -> None:
+async def test_an_endless_answer_is_cut_off(raw: Callable[[bytes], "asyncio.Future[str]"]) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     reply = await _send(await raw(head + b"x" * 200_000))
     assert (reply.status, reply.fault) == (200, None)
@@ -83,9 +81,7 @@ async def test_nobody_listening_is_refused() -> None:
     assert (await _send(address)).fault is TransportFault.REFUSED
 
 
-async def test_a_shortage_of_this_machine_is_not_blamed_on_the_target(
-    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     async def exhausted(*_: object, **__: object) -> None:
         raise aiohttp.ClientConnectorError(_key(), OSError(errno.EMFILE, "Too many open files"))
 

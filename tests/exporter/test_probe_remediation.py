@@ -108,9 +108,7 @@ async def test_redirects_are_not_followed(tmp_path: Path, serving: Serve, agent:
     assert agent.events == []
 
 
-async def test_an_execution_after_the_verdict_is_counted_and_changes_nothing(
-    bench: Bench, agent: FakeAgent
-) -> None:
+async def test_late_executions_are_counted(bench: Bench, agent: FakeAgent) -> None:
     agent.call_after = 1.3
     bench.use(SHORT)
     result = await bench.run()

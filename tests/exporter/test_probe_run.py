@@ -36,9 +36,7 @@ async def value(client: aiohttp.ClientSession, prober: Running, name: str, label
     )
 
 
-async def test_it_probes_around_the_clock_and_ends_on_sigterm(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with running(config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         assert await text(client, f"{prober.web}/-/ready") == (200, "ready\n")
@@ -56,9 +54,7 @@ async def test_it_probes_around_the_clock_and_ends_on_sigterm(
     assert done.code == 0
 
 
-async def test_sigterm_lets_a_run_under_way_end(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     agent.call_after = 1.0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
         agent.canary = prober.canary
@@ -77,9 +73,7 @@ async def test_sigterm_lets_a_run_under_way_end(
     assert "unknown" not in err.decode()
 
 
-async def test_what_does_not_end_within_the_grace_is_unknown(
-    tmp_path: Path, agent: FakeAgent
-) -> None:
+async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> None:
     agent.replies = False
     agent.executions = 0
     file = config(tmp_path, agent.url, probe=SOON, rest="shutdown_grace: 200ms")
@@ -109,9 +103,7 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -
     assert "unknown (shutdown)" in done.err
 
 
-async def test_a_kill_in_flight_is_accounted_for_exactly_once(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     agent.replies = False
     agent.executions = 0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
@@ -136,9 +128,7 @@ async def test_a_kill_in_flight_is_accounted_for_exactly_once(
         assert sorted(restarted) == sorted(cut_off)
 
 
-async def test_a_full_disk_under_the_journal_never_stops_the_probing(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with running(config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
@@ -162,9 +152,7 @@ async def test_a_full_disk_under_the_journal_never_stops_the_probing(
     assert written == {event["id"] for event in agent.events}
 
 
-async def test_every_page_is_there_at_once(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_the_pages(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with running(config(tmp_path, agent.url, probe=PATIENT)) as prober:
         for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy"):
             assert (await text(client, prober.web + page))[0] == 200

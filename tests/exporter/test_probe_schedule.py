@@ -32,9 +32,7 @@ def rhythms(draw: st.DrawFn) -> Rhythm:
 
 
 @given(name=NAMES, rhythm=rhythms(), wall=WALL)
-def test_the_first_slot_lies_after_now_and_none_is_left_out(
-    name: str, rhythm: Rhythm, wall: float
-) -> None:
+def test_the_first_slot_lies_after_now(name: str, rhythm: Rhythm, wall: float) -> None:
     plan = Plan(name, rhythm)
     first = plan.first_after(wall)
     assert plan.intended(first) > wall
@@ -42,9 +40,7 @@ def test_the_first_slot_lies_after_now_and_none_is_left_out(
 
 
 @given(name=NAMES, rhythm=rhythms(), wall=WALL)
-def test_slots_come_in_order_and_never_so_close_that_two_runs_meet(
-    name: str, rhythm: Rhythm, wall: float
-) -> None:
+def test_two_runs_never_meet(name: str, rhythm: Rhythm, wall: float) -> None:
     plan = Plan(name, rhythm)
     first = plan.first_after(wall)
     times = [plan.intended(first + step) for step in range(20)]
@@ -53,9 +49,7 @@ def test_slots_come_in_order_and_never_so_close_that_two_runs_meet(
 
 
 @given(name=NAMES, rhythm=rhythms(), slot=st.integers(min_value=0, max_value=10**9))
-def test_jitter_is_bounded_and_the_same_slot_always_has_the_same(
-    name: str, rhythm: Rhythm, slot: int
-) -> None:
+def test_jitter_is_bounded_and_repeatable(name: str, rhythm: Rhythm, slot: int) -> None:
     plan = Plan(name, rhythm)
     moved = plan.intended(slot) - plan.phase - slot * plan.interval
     assert -1e-4 <= moved <= float(rhythm.jitter) * plan.interval + 1e-4
@@ -171,9 +165,7 @@ async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> N
     assert len(bench.sent) + bench.watch.missed_runs["p"] == 65
 
 
-async def test_a_hiccup_of_the_prober_costs_no_slot_however_short_the_interval(
-    clock: FakeClock,
-) -> None:
+async def test_a_hiccup_costs_no_slot(clock: FakeClock) -> None:
     rhythm = Rhythm(
         interval=Duration(10), timeout=Duration(500), max_in_flight=100, jitter=Decimal(0)
     )
@@ -189,9 +181,7 @@ async def test_a_hiccup_of_the_prober_costs_no_slot_however_short_the_interval(
 
 
 @given(rhythm=rhythms(), wall=WALL)
-def test_a_run_that_is_started_early_never_meets_the_one_before(
-    rhythm: Rhythm, wall: float
-) -> None:
+def test_an_early_start_meets_no_other_run(rhythm: Rhythm, wall: float) -> None:
     plan = Plan("p", rhythm)
     times = [plan.intended(plan.first_after(wall) + step) for step in range(20)]
     gaps = [later - plan.slack - earlier for earlier, later in itertools.pairwise(times)]
@@ -214,9 +204,7 @@ async def test_the_pulse_beats_at_least_every_second(clock: FakeClock) -> None:
             assert bench.pulse.age(clock.now()) <= BEAT
 
 
-async def test_a_run_that_breaks_is_logged_and_the_plan_goes_on(
-    clock: FakeClock, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench(clock, TEN_SECONDS, lasts=0.1)
     original = bench.scheduler._launch
 

@@ -76,9 +76,7 @@ async def strict(serving: Serve) -> tuple[StrictAgent, str]:
     return agent, await serving(agent.app())
 
 
-async def test_a_strict_agent_passes_everything(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_strict_agent(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
     agent, url = strict
     agent.authorization = SECRET
     async with bench_of(path, url, names) as (bench, decoy):
@@ -157,9 +155,7 @@ async def test_a_decoy_that_is_not_reached_proves_nothing(path: Path, names: Nam
     assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
 
 
-async def test_an_agent_that_executes_nothing_is_not_called_contained(
-    path: Path, names: Names
-) -> None:
+async def test_nothing_executed_is_no_containment(path: Path, names: Names) -> None:
     async with (
         running_simulator(Simulated(capacity=0)) as simulator,
         bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
@@ -182,9 +178,7 @@ async def test_an_agent_that_is_down_is_not_tried(path: Path, names: Names) -> N
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 
 
-async def test_credentials_that_nobody_asks_for_are_a_failure(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_open_to_all(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
@@ -193,9 +187,7 @@ async def test_credentials_that_nobody_asks_for_are_a_failure(
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
 
-async def test_an_oversized_event_that_is_cut_off_is_refused(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_large_event_cut(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
     agent, url = strict
     agent.cuts_off_long_ones = True
     async with bench_of(path, url, names) as (bench, decoy):

@@ -30,9 +30,7 @@ QUICK = {
 }
 
 
-async def test_every_issue_of_a_hostile_alert_is_archived(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAR_API_KEY", KEY)
     names = Names(monkeypatch)
     with bind("test", Address("127.0.0.1", 0)) as listener:

@@ -67,17 +67,13 @@ async def status(client: aiohttp.ClientSession, url: str) -> int:
         return reply.status
 
 
-async def test_health_fails_when_the_scheduler_is_stuck(
-    shown: Shown, client: aiohttp.ClientSession
-) -> None:
+async def test_a_stuck_prober_is_unhealthy(shown: Shown, client: aiohttp.ClientSession) -> None:
     assert await status(client, f"{shown.url}/-/healthy") == 200
     await shown.clock.jump(11.0)
     assert await status(client, f"{shown.url}/-/healthy") == 503
 
 
-async def test_readiness_follows_the_application(
-    shown: Shown, client: aiohttp.ClientSession
-) -> None:
+async def test_readiness_follows_the_app(shown: Shown, client: aiohttp.ClientSession) -> None:
     assert await status(client, f"{shown.url}/-/ready") == 503
     shown.site.ready = True
     assert await status(client, f"{shown.url}/-/ready") == 200

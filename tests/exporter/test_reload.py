@@ -34,9 +34,7 @@ async def test_a_request_applies_even_what_did_not_change(files: Files) -> None:
     assert files.applied == [{"main": "one"}]
 
 
-async def test_a_bad_configuration_keeps_the_old_one_and_says_so(
-    files: Files, clock: FakeClock
-) -> None:
+async def test_a_bad_configuration_is_refused(files: Files, clock: FakeClock) -> None:
     started = files.reloader.last_success_at
     assert files.reloader.last_successful
     await clock.advance(100)
@@ -53,9 +51,7 @@ async def test_a_bad_configuration_keeps_the_old_one_and_says_so(
 
 
 @pytest.mark.parametrize("when", ["on_load", "on_apply"])
-async def test_an_error_counts_as_failure_and_ends_nothing(
-    files: Files, when: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_reload_breaks(files: Files, when: str, caplog: pytest.LogCaptureFixture) -> None:
     def breaks() -> None:
         raise RuntimeError("broken part")
 

@@ -70,9 +70,7 @@ async def test_a_change_between_the_start_and_the_first_look_is_not_missed(files
         assert files.applied == [{"main": "two"}]
 
 
-async def test_a_bad_change_is_told_once_and_mended_by_the_next(
-    files: Files, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bad_change_is_logged_once(files: Files, caplog: pytest.LogCaptureFixture) -> None:
     async with watching(files):
         files.write("main", "bad")
         await files.look(6)

@@ -50,9 +50,7 @@ async def by_itself(_: Prober) -> None:
 
 
 @pytest.mark.parametrize("way", [by_signal, by_request, by_itself])
-async def test_a_probe_that_was_added_starts_at_zero_and_is_then_kept(
-    tmp_path: Path, way: Callable[[Prober], Awaitable[None]]
-) -> None:
+async def test_a_probe_is_added(tmp_path: Path, way: Callable[[Prober], Awaitable[None]]) -> None:
     async with house(tmp_path) as at:
         at.settings["reload"] = {"every": "200ms" if way is by_itself else "1h"}
         async with at.prober() as prober:
@@ -128,9 +126,7 @@ async def test_a_bad_configuration_keeps_the_old_one_and_says_so(tmp_path: Path)
         ("lease", {"kind": "none"}),
     ],
 )
-async def test_what_is_decided_at_the_start_is_refused(
-    tmp_path: Path, key: str, value: dict[str, str]
-) -> None:
+async def test_fixed_settings_are_refused(tmp_path: Path, key: str, value: dict[str, str]) -> None:
     async with house(tmp_path) as at, at.prober() as prober:
         await prober.url("web")
         at.write(**{key: value})
@@ -141,9 +137,7 @@ async def test_what_is_decided_at_the_start_is_refused(
         await prober.stop()
 
 
-async def test_tls_that_is_switched_on_or_off_needs_a_restart_and_is_never_taken_for_done(
-    tmp_path: Path,
-) -> None:
+async def test_switching_tls_needs_a_restart(tmp_path: Path) -> None:
     tls = TlsFiles(tmp_path)
     on, off = "tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "{}\n"
     for first, then, told in ((off, on, "on"), (on, off, "off")):

@@ -107,9 +107,7 @@ async def test_no_secret_is_in_pages_logs_errors_or_the_journal(tmp_path: Path, 
         ("prometheus", {"url": "http://127.0.0.1/", "bearer_auth": {"token": TOKEN}}),
     ],
 )
-async def test_a_secret_in_the_wrong_place_is_refused_without_being_repeated(
-    tmp_path: Path, section: str, value: object
-) -> None:
+async def test_misplaced_secrets_are_hidden(tmp_path: Path, section: str, value: object) -> None:
     async with house(tmp_path) as at:
         done = await call("check", "--config", str(at.write(**{section: value})))
     assert done.code == 1

@@ -54,9 +54,7 @@ def test_merging_keeps_all_and_believes_the_later_word(one: Seen, other: Seen) -
         (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 20.0, Source.CANARY: 0.1}, True),
     ],
 )
-def test_sources_disagree_beyond_the_tolerance_but_an_upper_bound_may_be_larger(
-    stage: Stage, times: dict[Source, float], *, differ: bool
-) -> None:
+def test_disagreeing_sources(stage: Stage, times: dict[Source, float], *, differ: bool) -> None:
     assert disagreeing({stage: times}, tolerance=1.0) == ([stage] if differ else [])
 
 

@@ -37,9 +37,7 @@ async def ready(prober: Prober, status: int = 200) -> None:
     await until_true(told)
 
 
-async def test_only_the_holder_sends_and_after_a_kill_the_other_takes_over_without_a_double_send(
-    tmp_path: Path,
-) -> None:
+async def test_after_a_kill_the_other_takes_over(tmp_path: Path) -> None:
     async with house(tmp_path) as at, at.prober() as first:
         await first.url("canary")
         async with at.prober(second(at)) as other:
@@ -95,9 +93,7 @@ async def test_a_holder_that_ends_hands_over_at_once(tmp_path: Path) -> None:
             assert (await other.stop()).code == 0
 
 
-async def test_who_loses_the_lease_stops_sending_and_resumes_when_it_is_back(
-    tmp_path: Path,
-) -> None:
+async def test_a_lost_lease_stops_the_sending(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         at.settings["probes"] = remediation("50ms")
         async with at.prober() as prober:

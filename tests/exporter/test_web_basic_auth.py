@@ -97,9 +97,7 @@ async def test_unknown_users_cost_what_some_known_user_does(checked: list[bytes]
     assert {hashed[:7] for hashed in checked} == {b"$2b$04$", b"$2b$05$"}
 
 
-async def test_what_is_remembered_is_bounded(
-    checked: list[bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_cache_is_bounded(checked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basic_auth, "_REMEMBERED", 2)
     everyone = [Credentials(name.encode(), b"x") for name in "abc"]
     passwords = Passwords(dict.fromkeys("abc", hashed("x")))

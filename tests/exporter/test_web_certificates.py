@@ -106,9 +106,7 @@ async def test_only_the_chosen_suites_are_spoken(secured: Secured) -> None:
 
 
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
-async def test_a_client_must_show_a_certificate_of_the_right_authority(
-    secured: Secured, version: ssl.TLSVersion
-) -> None:
+async def test_clients_need_a_certificate(secured: Secured, version: ssl.TLSVersion) -> None:
     secured.server.adopt(demanding(secured))
     files = secured.files
     assert await secured.ask(files.client(files.clients, only=version))
@@ -123,9 +121,7 @@ async def test_a_client_without_a_certificate_may_be_let_in(secured: Secured) ->
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # without and with SNI
-async def test_a_renewed_certificate_is_shown_from_the_next_connection_on(
-    secured: Secured, name: str
-) -> None:
+async def test_a_renewed_certificate_is_shown(secured: Secured, name: str) -> None:
     client = secured.files.client()
     first = await secured.ask(client, name=name)
     assert await secured.ask(client, name=name) == first
@@ -136,9 +132,7 @@ async def test_a_renewed_certificate_is_shown_from_the_next_connection_on(
 
 
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
-async def test_a_changed_authority_shuts_out_the_clients_of_the_old_one(
-    secured: Secured, version: ssl.TLSVersion
-) -> None:
+async def test_a_changed_authority_counts(secured: Secured, version: ssl.TLSVersion) -> None:
     files, other = secured.files, trustme.CA()
     secured.server.adopt(demanding(secured))
     old, new = files.client(files.clients, only=version), files.client(other, only=version)
@@ -148,9 +142,7 @@ async def test_a_changed_authority_shuts_out_the_clients_of_the_old_one(
     assert await secured.ask(new)
 
 
-async def test_half_a_renewal_keeps_the_old_certificate_until_the_other_half_is_there(
-    secured: Secured, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_half_a_renewal(secured: Secured, caplog: pytest.LogCaptureFixture) -> None:
     client, files = secured.files.client(), secured.files
     first = await secured.ask(client)
     old_key = files.key.read_bytes()
@@ -172,9 +164,7 @@ async def test_files_that_are_gone_change_nothing(secured: Secured) -> None:
     assert await secured.ask(client) == first
 
 
-async def test_a_secret_that_kubernetes_swaps_is_loaded_anew(
-    secured: Secured, tmp_path: Path
-) -> None:
+async def test_a_swapped_secret_is_loaded(secured: Secured, tmp_path: Path) -> None:
     first_files, second_files = secured.files, TlsFiles(_made(tmp_path / "..2"))
     mount = _made(tmp_path / "mount")
     (mount / "..data").symlink_to(first_files.folder)

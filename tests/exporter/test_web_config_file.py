@@ -123,9 +123,7 @@ def test_every_setting_says_what_it_means() -> None:
         ("---\n{}\n---\n{}\n", ["a second document"]),
     ],
 )
-def test_each_mistake_is_told_with_place_and_hint(
-    files: TlsFiles, text: str, told: list[str]
-) -> None:
+def test_mistakes_have_place_and_hint(files: TlsFiles, text: str, told: list[str]) -> None:
     _, found = read(files.folder, text)
     for part in told:
         assert part in found

@@ -59,9 +59,7 @@ async def guarded(serving: Serve, client: aiohttp.ClientSession) -> Guarded:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/"), ("POST", "/-/reload"), ("GET", "/gone"), ("PUT", "/")]
 )
-async def test_no_path_is_open_and_the_right_password_opens_each(
-    guarded: Guarded, method: str, path: str
-) -> None:
+async def test_every_path_needs_a_password(guarded: Guarded, method: str, path: str) -> None:
     closed = await guarded.ask(path, method=method)
     assert closed.status == 401
     assert closed.headers["WWW-Authenticate"] == 'Basic realm="slo-probe", charset="UTF-8"'
@@ -76,9 +74,7 @@ async def test_a_name_and_a_password_may_be_any_text(guarded: Guarded) -> None:
 @pytest.mark.parametrize(
     "auth", [who("alice", "guess"), who("alice", ""), who("mallory", "s3cret"), who("", "s3cret")]
 )
-async def test_wrong_credentials_get_one_and_the_same_answer_and_no_log_line(
-    guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_wrong_login(guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture) -> None:
     nobody = await guarded.ask()
     with caplog.at_level(logging.DEBUG):
         reply = await guarded.ask("/", auth)
@@ -88,9 +84,7 @@ async def test_wrong_credentials_get_one_and_the_same_answer_and_no_log_line(
     assert "mallory" not in caplog.text
 
 
-async def test_a_crowd_of_guesses_is_turned_away_while_a_known_scraper_comes_in(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await guarded.ask("/", ALICE)).status == 200
     monkeypatch.setattr(basic_auth, "_WAITING", 0)
     turned_away, came_in = await asyncio.gather(
@@ -105,9 +99,7 @@ async def test_without_users_everyone_comes_in(guarded: Guarded) -> None:
     assert (await guarded.ask()).status == 200
 
 
-async def test_a_changed_password_counts_at_once_even_if_the_old_one_is_remembered(
-    guarded: Guarded,
-) -> None:
+async def test_a_changed_password_counts_at_once(guarded: Guarded) -> None:
     assert (await guarded.ask("/", ALICE)).status == 200
     guarded.gate.adopt(WebConfig(users={"alice": hashed("changed")}))
     assert (await guarded.ask("/", ALICE)).status == 401

@@ -74,9 +74,7 @@ def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: 
         assert list(secret["data"]) == [item["key"] for item in wanted["items"]]
 
 
-def test_the_certificate_that_the_page_asks_for_is_the_one_the_stand_in_waits_for(
-    tmp_path: Path,
-) -> None:
+def test_the_certificate_of_the_page_is_used(tmp_path: Path) -> None:
     pod = dict(with_component("linear-stand-in", tmp_path).pods())["linear-stand-in"]
     (volume,) = pod["spec"]["volumes"]
     assert f"create secret tls {volume['secret']['secretName']} -n prometheus" in PAGE

@@ -73,9 +73,7 @@ def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) ->
     assert not allowed(built, pods, prober, prober.ports["web"])
 
 
-def test_a_stand_in_for_linear_is_called_over_tls_and_asked_by_the_prober_alone(
-    tmp_path: Path,
-) -> None:
+def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     built = with_component("linear-stand-in", tmp_path, of="pro")
     labels = dict(built.pods())["linear-stand-in"]["metadata"]["labels"]
     pod = dict(built.pods())["linear-stand-in"]["spec"]["containers"][0]

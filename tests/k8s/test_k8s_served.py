@@ -39,9 +39,7 @@ def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(name: str) 
 
 
 @EVERY_OVERLAY
-def test_the_configuration_is_fine_and_lies_where_the_program_looks(
-    name: str, tmp_path: Path
-) -> None:
+def test_the_configuration_is_in_its_place(name: str, tmp_path: Path) -> None:
     built = overlay(name)
     loaded, problems = load(moved(built, tmp_path).file)
     assert problems == []
@@ -60,9 +58,7 @@ def test_the_configuration_is_fine_and_lies_where_the_program_looks(
 
 
 @EVERY_OVERLAY
-async def test_the_program_answers_where_kubelet_prometheus_and_agent_sre_ask(
-    name: str, tmp_path: Path
-) -> None:
+async def test_the_program_answers_them_all(name: str, tmp_path: Path) -> None:
     built, place = overlay(name), moved(overlay(name), tmp_path)
     async with running(place.file), aiohttp.ClientSession() as session:
 

@@ -93,9 +93,7 @@ def write(certificate: trustme.LeafCert, folder: Path) -> None:
 OURS = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
 
 
-async def test_a_server_that_asks_for_a_certificate_gets_ours(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_our_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
     write(authority.issue_cert("prober.example"), tmp_path)
     async with secure(authority.issue_cert("127.0.0.1"), trusts=authority) as url:
         assert await outcome(url, tmp_path, **OURS) == 200
@@ -116,17 +114,13 @@ async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_p
             assert (await source.get("/x")).status == 200
 
 
-async def test_files_that_are_gone_from_the_start_are_told(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_missing_tls_files_are_told(authority: trustme.CA, tmp_path: Path) -> None:
     async with secure(authority.issue_cert("127.0.0.1")) as url:
         told = await outcome(url, tmp_path, ca_file="gone.pem")
     assert "tls.ca_file: cannot read" in str(told)
 
 
-async def test_a_certificate_is_read_without_stopping_the_loop(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_requests_share_a_certificate(authority: trustme.CA, tmp_path: Path) -> None:
     """Two requests at once read the same files and both are answered."""
     async with secure(authority.issue_cert("127.0.0.1")) as url:
         settings = source_settings(url, tls={"ca_file": "ca.pem"})

@@ -16,9 +16,7 @@ NOW = 1_700_000_000.0
 
 
 @pytest.mark.parametrize("passing", [Play(429), Play(502), Play(503), Play(504), Play(cut=True)])
-async def test_what_may_pass_is_asked_again_with_growing_pauses(
-    serving: Serve, passing: Play
-) -> None:
+async def test_passing_faults_are_retried(serving: Serve, passing: Play) -> None:
     script, clock = Script(passing, passing, Play(body=b"[1]")), QuickClock()
     async with opened(source_settings(await serving(script.app())), clock=clock) as source:
         assert (await source.read_by_post("/x", {})).json() == [1]
@@ -81,9 +79,7 @@ async def test_a_longer_retry_after_is_kept_to(serving: Serve) -> None:
     assert clock.slept == [7.0]
 
 
-async def test_a_source_that_wants_to_be_left_alone_is_and_says_for_how_long(
-    serving: Serve,
-) -> None:
+async def test_a_long_retry_after_ends_the_asking(serving: Serve) -> None:
     script, clock = Script(Play(429, headers={"Retry-After": "60"})), QuickClock()
     async with opened(source_settings(await serving(script.app())), clock=clock) as source:
         answer = await source.get("/x")
@@ -115,9 +111,7 @@ async def test_a_source_that_wants_to_be_left_alone_is_and_says_for_how_long(
         ),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_by_the_clock_of_the_source(
-    headers: Mapping[str, str], seconds: float | None
-) -> None:
+def test_retry_after_seconds_or_date(headers: Mapping[str, str], seconds: float | None) -> None:
     assert retry.retry_after(headers, now=NOW) == seconds
 
 
@@ -127,7 +121,7 @@ def test_retry_after_is_seconds_or_a_date_by_the_clock_of_the_source(
     longest=st.floats(0.001, 100),
     asked=st.none() | st.floats(0, 1000),
 )
-def test_a_pause_is_bounded_and_never_shorter_than_asked(
+def test_pause_is_bounded(
     attempt: int, backoff: float, longest: float, asked: float | None
 ) -> None:
     pause = retry.pause(attempt, backoff=backoff, longest=longest, asked=asked)

@@ -70,9 +70,7 @@ def test_every_setting_of_a_source_says_what_it_means(section: type[Section]) ->
         ),
     ],
 )
-def test_what_cannot_work_is_refused_without_quoting_a_secret(
-    rest: dict[str, Any], told: str
-) -> None:
+def test_refusals_quote_no_secret(rest: dict[str, Any], told: str) -> None:
     words = refused(rest)
     assert told in words
     assert "hunter2" not in words
@@ -138,9 +136,7 @@ def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
         ("umlaut", "./umlaut is not ASCII, as a header must be"),
     ],
 )
-def test_a_secret_that_cannot_be_read_is_found_before_the_start(
-    files: Path, file: str, message: str
-) -> None:
+def test_unreadable_secrets_are_found(files: Path, file: str, message: str) -> None:
     assert found(files, bearer_auth={"token_file": file}) == [("bearer_auth.token_file", message)]
     key = "headers_from_files.X-Key"
     assert found(files, headers_from_files={"X-Key": file}) == [(key, message)]
@@ -157,9 +153,7 @@ def test_a_secret_that_cannot_be_read_is_found_before_the_start(
         ({"cert_file": "cert.pem", "key_file": "token"}, "tls.cert_file", "no certificate with"),
     ],
 )
-def test_tls_files_that_are_no_good_are_found_before_the_start(
-    files: Path, tls: dict[str, str], key: str, message: str
-) -> None:
+def test_unusable_tls_files(files: Path, tls: dict[str, str], key: str, message: str) -> None:
     ((told, why),) = found(files, tls=tls)
     assert told == key
     assert message in why

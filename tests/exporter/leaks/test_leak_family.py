@@ -93,7 +93,7 @@ _LEAK, _SUSPECT = LeakVerdict.LEAK, LeakVerdict.SUSPECT
         ((Signal.RSS, _LEAK), (Signal.RSS, LeakVerdict.INSUFFICIENT), False),
     ],
 )
-def test_an_earlier_life_is_a_witness_to_the_same_leak_now(
+def test_a_leak_of_two_lives(
     earlier: tuple[Signal, LeakVerdict], now: tuple[Signal, LeakVerdict], *, wakes: bool
 ) -> None:
     findings = Findings((_finding(*earlier, current=False), _finding(*now, current=True)))

@@ -61,9 +61,7 @@ def test_a_slope_whose_lower_bound_is_not_above_zero_is_no_trend() -> None:
 @pytest.mark.parametrize(
     ("per_event", "closed"), [(None, None), (65.0, None), (64.0, Reason.TOO_LITTLE_PER_EVENT)]
 )
-def test_memory_must_lose_more_than_64_bytes_with_each_event(
-    per_event: float | None, closed: Reason | None
-) -> None:
+def test_a_leak_has_64_bytes_an_event(per_event: float | None, closed: Reason | None) -> None:
     evidence = replace(_evidence(_line(0.01)), per_event=per_event)
     assert closed_gate(evidence, CONFIRMED) is closed
 
@@ -74,9 +72,7 @@ def test_a_count_may_rise_by_ever_so_little_with_each_event() -> None:
 
 
 @pytest.mark.parametrize(("rise", "closed"), [(4, Reason.TOO_FEW_MORE), (5, None)])
-def test_a_count_must_rise_by_five_from_the_first_third_to_the_last(
-    rise: int, closed: Reason | None
-) -> None:
+def test_a_count_must_rise_by_five(rise: int, closed: Reason | None) -> None:
     # The middles of the thirds are 32 of the 48 floors apart.
     evidence = _evidence(np.floor(13.5 + rise * np.arange(48) / 32), Signal.OPEN_FILES)
     assert evidence.floor.rise() == rise

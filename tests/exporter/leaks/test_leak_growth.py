@@ -74,9 +74,7 @@ def test_events_that_were_counted_for_a_while_only_are_not_counted() -> None:
         (lambda minutes: 0 * minutes, Growth.PER_EVENT),
     ],
 )
-def test_growth_while_ever_more_work_is_in_flight_is_a_queue(
-    in_flight: Callable[[np.ndarray], np.ndarray], growth: Growth
-) -> None:
+def test_work_in_flight(in_flight: Callable[[np.ndarray], np.ndarray], growth: Growth) -> None:
     agent = Agent(rate=in_shifts)
     life = agent.life(in_flight=in_flight(agent.minutes / 60))
     assert _growth(agent.series(agent.memory(per_event=4 * KB), life=life)) is growth

@@ -77,9 +77,7 @@ def test_what_is_not_there_is_told_by_its_message_alone() -> None:
     [('["issue3", "success"]', "issue3"), ("[]", ""), ("[3]", ""), ('"issue3"', ""), ("null", "")],
 )
 @pytest.mark.parametrize("message", ["Entity not found: Issue", "Forbidden", "Whatever"])
-def test_a_refusal_tells_which_part_of_a_question_it_is_about(
-    path: str, about: str, message: str
-) -> None:
+def test_a_refusal_names_its_part(path: str, about: str, message: str) -> None:
     body = f'{{"errors": [null, {{"message": "{message}", "path": {path}}}]}}'
     assert read(200, {}, body.encode(), wall=NOW).about == about
 
@@ -95,9 +93,7 @@ def test_a_refusal_tells_which_part_of_a_question_it_is_about(
         (b"<html>", False),
     ],
 )
-def test_only_a_refusal_by_linear_itself_is_about_one_question(
-    body: bytes, *, refused: bool
-) -> None:
+def test_only_linear_refuses_one_question(body: bytes, *, refused: bool) -> None:
     assert read(200, {}, body, wall=NOW).refused is refused
 
 
@@ -132,9 +128,7 @@ def test_no_reply_whatsoever_raises_or_shows_its_text(status: int, body: bytes) 
     ],
     ids=str,
 )
-def test_a_refusal_says_how_long_to_stay_away(
-    headers: dict[str, str], seconds: float | None
-) -> None:
+def test_a_refusal_says_how_long(headers: dict[str, str], seconds: float | None) -> None:
     assert told_to_wait(headers, now=NOW) == seconds
 
 

@@ -74,9 +74,7 @@ async def test_a_team_of_another_key_is_not_there(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "Bearer k"])
-async def test_a_wrong_key_is_401_before_anything_else_is_looked_at(
-    caller: Caller, key: str | None
-) -> None:
+async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
     status, body = await caller.post("no query at all", key=key)
     assert (status, code(body)) == (401, "AUTHENTICATION_ERROR")
     assert body["errors"][0]["extensions"]["type"] == "authentication error"
@@ -98,9 +96,7 @@ async def test_a_wrong_key_is_401_before_anything_else_is_looked_at(
     ],
     ids=lambda value: str(value)[:50],
 )
-async def test_what_linear_would_not_understand_is_400(
-    caller: Caller, body: object, expected: str
-) -> None:
+async def test_bad_questions_are_400(caller: Caller, body: object, expected: str) -> None:
     status, answer = await caller.post(body)
     assert (status, code(answer)) == (400, expected)
     assert caller.api.served.rejected == 1
@@ -130,9 +126,7 @@ async def test_what_is_not_there_is_an_error_in_a_200(caller: Caller, query: str
 
 
 @pytest.mark.parametrize("given", [{"teamId": "none", "title": "x"}, {"title": ""}], ids=str)
-async def test_an_issue_without_its_team_or_title_is_not_created(
-    caller: Caller, given: dict[str, str]
-) -> None:
+async def test_team_and_title_are_required(caller: Caller, given: dict[str, str]) -> None:
     fields = {"teamId": caller.api.face.workspace.team["id"], **given}
     status, body = await caller.ask(ISSUE_CREATE, input=fields)
     assert (status, body["data"]) == (200, None)

@@ -53,9 +53,7 @@ async def test_what_failed_is_given_back_and_can_be_tried_again(linear: Desk) ->
 
 
 @pytest.mark.parametrize("tells", [True, False])
-async def test_one_that_may_not_be_archived_keeps_no_other_open(
-    serving: Serve, clock: FakeClock, *, tells: bool
-) -> None:
+async def test_refused_issues_stay_alone(serving: Serve, clock: FakeClock, *, tells: bool) -> None:
     """Whether or not the refusal tells which of them it is about."""
     done: list[str] = []
 
@@ -82,9 +80,7 @@ async def test_one_that_may_not_be_archived_keeps_no_other_open(
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "unauthorized", "ratelimited:60", "forbidden"])
-async def test_retries_with_backoff_finish_the_cleanup_after_an_hour(
-    linear: Desk, fault: str
-) -> None:
+async def test_retries_finish_the_cleanup(linear: Desk, fault: str) -> None:
     issues, backoff = opened(linear, 2), Backoff(first=5, cap=600, random=lambda: 1.0)
     linear.api.faults.set(fault)
     start = linear.clock.now()

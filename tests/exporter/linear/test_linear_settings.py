@@ -67,9 +67,7 @@ def test_bad_settings_are_refused_and_a_key_among_them_is_not_repeated(
     assert KEY not in str(refused.value)
 
 
-def test_a_key_file_is_read_beside_the_configuration_and_without_its_newline(
-    tmp_path: Path,
-) -> None:
+def test_a_key_file_is_read_without_newline(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\n")
     key = read_key(LinearSettings(key_file="key"), folder=tmp_path)
     assert key.get_secret_value() == KEY
@@ -99,9 +97,7 @@ def test_the_key_does_not_show_in_the_settings_or_in_its_own_text(tmp_path: Path
         (b"x" * 5000, "on one line"),
     ],
 )
-def test_a_file_that_holds_no_key_is_named_but_not_shown(
-    tmp_path: Path, content: bytes, why: str
-) -> None:
+def test_a_bad_key_file_is_named_only(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "key").write_bytes(content)
     with pytest.raises(LinearKeyError, match=f"key file key .*{why}") as refused:
         read_key(LinearSettings(key_file="key"), folder=tmp_path)

@@ -107,9 +107,7 @@ replies = st.lists(
 
 
 @given(offset=st.floats(-90_000, 90_000), replies=replies)
-def test_the_true_skew_lies_within_the_uncertainty(
-    offset: float, replies: list[tuple[float, float, float]]
-) -> None:
+def test_skew_within_uncertainty(offset: float, replies: list[tuple[float, float, float]]) -> None:
     """However long each reply takes, and wherever in between its date is written."""
     estimate, now, widths = SkewEstimate(), 1.7e9, []
     for pause, round_trip, share in replies:

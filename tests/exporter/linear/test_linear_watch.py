@@ -103,9 +103,7 @@ async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) 
 
 
 @pytest.mark.parametrize("skew", [7200, -7200])
-async def test_two_hours_of_skew_move_no_time_and_hide_no_issue(
-    clock: FakeClock, skew: int
-) -> None:
+async def test_two_hours_of_skew_move_no_time(clock: FakeClock, skew: int) -> None:
     async with desk(clock, f"skew:{skew}") as skewed:
         watch, run_id = Watch(skewed.client), new_id()
         watch.ask(question(skewed, run_id))
@@ -213,9 +211,7 @@ answers = st.sampled_from([*LinearFault, "issue", "nothing"])
 
 
 @given(st.lists(answers, min_size=1, max_size=20), st.integers(0, 90), st.integers(0, 90))
-def test_every_question_gets_the_first_finding_that_the_rules_allow_and_no_other(
-    told: list[LinearFault | str], linger: int, patience: int
-) -> None:
+def test_findings_by_the_rules(told: list[LinearFault | str], linger: int, patience: int) -> None:
     """Polls 10 s apart; the deadline is at 50 s."""
     findings = asyncio.run(polled(told, linger, patience))
     assert findings == list(expected(told, linger, patience))[:1]

@@ -15,9 +15,7 @@ def of_load(run_id: str) -> ProbeResult:
     return dataclasses.replace(judged(run_id), probe=Scenario.STRESS.probe)
 
 
-async def test_tempo_is_not_asked_linear_is_and_the_issue_is_archived(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_only_linear_is_asked_of_a_load(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         linear, tempo = Told(), Told(cleans=None)
         linear.knows["a"] = Sighting(
@@ -43,9 +41,7 @@ async def test_tempo_is_not_asked_linear_is_and_the_issue_is_archived(
         assert at.sample("probe_runs_total", **labels) is None
 
 
-async def test_the_last_runs_are_those_of_the_plan_also_after_a_load(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_recent_runs_are_of_the_plan(path: Path, clock: FakeClock) -> None:
     async with desk(path, clock) as at:
         for run in (judged("a"), of_load("b"), of_load("c")):
             await at.end(run)

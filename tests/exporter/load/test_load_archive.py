@@ -69,9 +69,7 @@ async def test_a_damaged_file_is_set_aside(
     assert len(again.of(Scenario.STRESS)) == 1
 
 
-async def test_what_cannot_be_written_is_told_and_kept_in_mind(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unwritable_is_kept_in_mind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     archive = Archive(tmp_path / "missing" / "results", keep=5)
     await archive.put(result(1))
     assert [each.id for each in archive.of(Scenario.STRESS)] == ["1"]

@@ -52,9 +52,7 @@ async def test_it_logs_in_over_tls_and_without_that_nobody_may_send_a_load(tmp_p
             assert PASSWORD not in done.out + done.err
 
 
-async def test_one_that_is_told_to_stop_before_the_answer_stops_what_has_begun(
-    serving: Serve,
-) -> None:
+async def test_an_early_stop_ends_the_load(serving: Serve) -> None:
     asked: list[str] = []
     begins, may_answer = asyncio.Event(), asyncio.Event()
 
@@ -80,9 +78,7 @@ async def test_one_that_is_told_to_stop_before_the_answer_stops_what_has_begun(
     assert (asked[0], asked[-1]) == ("POST", "DELETE"), told
 
 
-async def test_what_is_no_prober_and_what_is_no_url_are_said_in_one_line(
-    tmp_path: Path, serving: Serve
-) -> None:
+async def test_wrong_addresses_are_one_line(tmp_path: Path, serving: Serve) -> None:
     async def page(_: web.Request) -> web.Response:
         return web.json_response({"hello": "there"}, status=202)
 

@@ -42,9 +42,7 @@ def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> Result
 
 
 @pytest.mark.parametrize("verdict", [Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED])
-def test_a_200_for_what_was_not_executed_exactly_once_is_no_cloudevent_taken(
-    verdict: Verdict,
-) -> None:
+def test_a_wrong_execution_is_not_completed(verdict: Verdict) -> None:
     answered = run(verdict, cloudevent_processing=0.1, linear_issue_creation=0.2)
     assert completed(answered, CLOUDEVENT, 5) is None
     assert completed(answered, ISSUE, 10) == 0.2  # its issue is there all the same

@@ -96,9 +96,7 @@ async def efficiency(prober: Prober) -> dict[str, float]:
     return (await gauges(prober)).of("scaling_efficiency_ratio", "scalability")
 
 
-async def test_scalability_compares_with_one_replica_and_scales_nothing_itself(
-    tmp_path: Path, serving: Serve
-) -> None:
+async def test_scalability_compares_replicas(tmp_path: Path, serving: Serve) -> None:
     async with scaled(tmp_path, serving) as (prober, replicas):
         await prober.url("web")
         replicas.count = "2"
@@ -117,9 +115,7 @@ async def test_scalability_compares_with_one_replica_and_scales_nothing_itself(
         assert json.loads(unknown.out)["reason"] == "replicas_unknown"
 
 
-async def test_scalability_is_no_result_when_the_replicas_change_meanwhile(
-    tmp_path: Path, serving: Serve
-) -> None:
+async def test_replicas_that_change_end_it(tmp_path: Path, serving: Serve) -> None:
     async with scaled(tmp_path, serving) as (prober, replicas):
         await begun(prober, "scalability", events=1)
         await until(lambda: replicas.asked == 1)

@@ -25,9 +25,7 @@ STAGES = {
 }
 
 
-async def test_a_throughput_run_tells_what_each_stage_held_and_counts_for_no_probe(
-    tmp_path: Path,
-) -> None:
+async def test_a_throughput_run_counts_for_no_probe(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         scenarios(at, throughput=STEPS)
         async with at.prober() as prober:
@@ -93,9 +91,7 @@ async def test_who_asks_wrongly_hears_why(tmp_path: Path) -> None:
             assert (await state(prober))["configured"] == ["throughput"]
 
 
-async def test_many_issues_are_not_opened_at_linear_itself_unless_that_is_allowed(
-    tmp_path: Path,
-) -> None:
+async def test_too_many_real_issues_are_refused(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         scenarios(at, linear="real", real_issues=40, throughput=STEPS)
         at.settings["probes"] = SELDOM

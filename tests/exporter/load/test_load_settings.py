@@ -35,9 +35,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return [f"{problem.severity}: {problem.message}" for problem in found]
 
 
-def test_a_load_at_linear_itself_is_said_to_be_refused_but_nothing_else_is_wrong(
-    tmp_path: Path,
-) -> None:
+def test_a_load_at_linear_itself_is_a_warning(tmp_path: Path) -> None:
     (told,) = problems(tmp_path, "scenarios: {stress: {late_after: 60s}}\n")
     assert told.startswith("warning: scenarios.stress will be refused: it sends up to 3,112 events")
     small = "scenarios: {stress: {late_after: 60s, levels: [50], promised: 50, rest: 10s}}\n"
@@ -81,9 +79,7 @@ def test_a_load_at_linear_itself_is_said_to_be_refused_but_nothing_else_is_wrong
         ("scenarios: {marathon: {}}\n", "marathon"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_sent(
-    tmp_path: Path, text: str, wrong: str
-) -> None:
+def test_unsafe_scenarios_are_refused(tmp_path: Path, text: str, wrong: str) -> None:
     told = problems(tmp_path, text)
     assert any(wrong in each and each.startswith("error") for each in told), told
 

@@ -67,9 +67,7 @@ async def test_a_load_is_stopped_at_once(
             assert by_probe(at)[LOAD] == result["events"]
 
 
-async def test_the_end_of_the_process_is_the_end_of_a_load_and_all_of_it_is_written_down(
-    tmp_path: Path,
-) -> None:
+async def test_a_shutdown_ends_a_load(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         scenarios(at, throughput=ENDLESS)
         at.settings["probes"] = SELDOM
@@ -88,9 +86,7 @@ async def test_the_end_of_the_process_is_the_end_of_a_load_and_all_of_it_is_writ
             await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
 
 
-async def test_after_a_kill_everything_is_cleaned_up_nothing_counts_and_there_is_no_result(
-    tmp_path: Path,
-) -> None:
+async def test_a_killed_load_is_cleaned_up(tmp_path: Path) -> None:
     async with house(tmp_path) as at:
         scenarios(at, throughput=ENDLESS)
         at.settings["probes"] = SELDOM

@@ -117,9 +117,7 @@ async def test_a_series_keeps_its_gaps(serving: Serve) -> None:
         (success("vector", [7, "value"]), SourceFault.BAD_ANSWER),
     ],
 )
-async def test_every_failure_is_a_fault_of_its_kind(
-    serving: Serve, play: Play, fault: SourceFault
-) -> None:
+async def test_every_failure_has_a_fault(serving: Serve, play: Play, fault: SourceFault) -> None:
     with pytest.raises(SourceError) as caught:
         await instant(serving, play)
     assert caught.value.fault is fault

@@ -73,9 +73,7 @@ async def test_a_range_beyond_the_limit_has_every_point_once(url: str) -> None:
     assert found.values == found.times
 
 
-async def test_the_limit_is_the_one_of_prometheus(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_limit_is_of_prometheus(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranges, "MOST_POINTS", 12_000)
     async with opened(source_settings(url)) as source:
         with pytest.raises(SourceError, match="exceeded maximum resolution") as caught:
@@ -92,9 +90,7 @@ async def test_a_series_that_began_late_has_no_points_before(url: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["up{", ""])
-async def test_a_wrong_query_is_a_bad_answer_with_what_prometheus_says(
-    url: str, query: str
-) -> None:
+async def test_a_wrong_query_is_a_bad_answer(url: str, query: str) -> None:
     async with opened(source_settings(url)) as source:
         with pytest.raises(SourceError, match="bad_data: ") as caught:
             await Prometheus(source).instant(query)

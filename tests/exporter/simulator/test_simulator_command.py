@@ -1,7 +1,5 @@
 """`slo-probe simulate` as a user meets it: a process, its one line, its exit codes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -9,9 +7,9 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -19,13 +17,7 @@ from click.testing import CliRunner
 
 from exporter.simulator.command import simulate
 from exporter.simulator.faults import SLOW_STAGES, Flag
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from tests.exporter.simulator.conftest import FakeFunction, FakeLinear
-
-    Fired = Callable[..., dict[str, Any]]
+from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, fired
 
 ROOT = Path(__file__).parents[3]
 EVENT = {"Content-Type": "application/cloudevents+json"}
@@ -60,7 +52,7 @@ async def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-async def test_a_shutdown_does_not_wait_for_hung_requests(fired: Fired) -> None:
+async def test_a_shutdown_does_not_wait_for_hung_requests() -> None:
     async with simulating("--fault", "hang") as (process, url), aiohttp.ClientSession() as session:
         hung = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
         async with session.get(f"{url}/fault") as response:
@@ -72,9 +64,7 @@ async def test_a_shutdown_does_not_wait_for_hung_requests(fired: Fired) -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-async def test_a_shutdown_does_not_wait_for_a_slow_remediation(
-    function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_shutdown_does_not_wait_for_a_slow_remediation(function: FakeFunction) -> None:
     function.gate.clear()
     options = ("--function-url", function.url)
     async with simulating(*options) as (process, url), aiohttp.ClientSession() as session:
@@ -88,9 +78,7 @@ async def test_a_shutdown_does_not_wait_for_a_slow_remediation(
     assert (process.returncode, err) == (0, b"")
 
 
-async def test_the_options_reach_the_service(
-    function: FakeFunction, linear: FakeLinear, fired: Fired, tmp_path: Path
-) -> None:
+async def test_the_options(function: FakeFunction, linear: FakeLinear, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("lin_secret\n")
     options = (

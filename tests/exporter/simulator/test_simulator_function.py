@@ -1,30 +1,19 @@
 """What a remediation function sees, and how its answers are understood."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exporter.simulator.function import read_reply
 from exporter.simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.exporter.simulator.conftest import Client, FakeFunction
-
-    Fired = Callable[..., dict[str, Any]]
+from tests.exporter.simulator.conftest import Client, FakeFunction, Start, fired
 
 CE_REPLY = {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "i"}
 
 
-async def test_the_health_check_and_the_call_share_one_connection(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_both_calls_share_a_connection(client: Client, function: FakeFunction) -> None:
     await client.send(fired())
     assert [(call.method, call.path) for call in function.calls] == [
         ("GET", "/health"),
@@ -33,9 +22,7 @@ async def test_the_health_check_and_the_call_share_one_connection(
     assert len({call.peer for call in function.calls}) == 1
 
 
-async def test_the_call_carries_precisely_the_documented_headers(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_the_call_carries_its_headers(client: Client, function: FakeFunction) -> None:
     await client.send(fired("event-9"))
     headers = {name.lower(): value for name, value in function.executed[0].headers.items()}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", headers.pop("ce-time"))
@@ -51,9 +38,7 @@ async def test_the_call_carries_precisely_the_documented_headers(
     }
 
 
-async def test_the_body_is_the_parameters_with_name_and_namespace_from_the_labels(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_the_body_is_the_parameters(client: Client, function: FakeFunction) -> None:
     labels = {"name": "web", "resource_namespace": "shop"}
     await client.send(fired(parameters={"probe_id": "p", "deep": {"x": [1]}}, labels=labels))
     assert function.bodies == [
@@ -61,9 +46,7 @@ async def test_the_body_is_the_parameters_with_name_and_namespace_from_the_label
     ]
 
 
-async def test_given_name_and_namespace_are_kept_and_unknown_ones_are_null(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_given_names_are_kept(client: Client, function: FakeFunction) -> None:
     await client.send(fired(parameters={"name": "mine"}, labels={"name": "other"}))
     assert function.bodies == [{"name": "mine", "namespace": None}]
 
@@ -73,28 +56,22 @@ def test_the_function_name_goes_unchecked_into_the_url() -> None:
     assert Settings().function_base("evil:99/{x}").startswith("http://evil:99/{x}.ai.")
 
 
-async def test_a_name_that_makes_no_url_is_still_a_200(
-    start: Callable[..., Any], fired: Fired
-) -> None:
-    client: Client = await start(function_url="http://127.0.0.1:{name}/")
+async def test_a_name_that_makes_no_url_is_still_a_200(start: Start) -> None:
+    client = await start(function_url="http://127.0.0.1:{name}/")
     assert (await client.send(fired())).status == 200
     assert client.simulator.executed.unhealthy == 1
 
 
 @pytest.mark.parametrize("status", [204, 302, 404, 503])
-async def test_a_health_check_that_is_not_200_ends_the_attempt(
-    client: Client, function: FakeFunction, fired: Fired, status: int
-) -> None:
+async def test_a_bad_health_check_ends(client: Client, function: FakeFunction, status: int) -> None:
     function.health_status = status
     assert (await client.send(fired())).status == 200
     assert [call.method for call in function.calls] == ["GET"]
     assert client.simulator.executed.unhealthy == 1
 
 
-async def test_a_hanging_health_check_ends_the_attempt_after_its_timeout(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
-    client: Client = await start(health_timeout=0.2)
+async def test_a_hanging_health_check_ends(start: Start, function: FakeFunction) -> None:
+    client = await start(health_timeout=0.2)
     function.health_gate.clear()
     answer = await client.send(fired())
     function.health_gate.set()
@@ -102,10 +79,8 @@ async def test_a_hanging_health_check_ends_the_attempt_after_its_timeout(
     assert answer.seconds >= 0.2
 
 
-async def test_a_function_slower_than_the_call_timeout_is_a_200_at_that_time(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
-    client: Client = await start(call_timeout=0.2)
+async def test_a_slow_function_is_given_up(start: Start, function: FakeFunction) -> None:
+    client = await start(call_timeout=0.2)
     function.gate.clear()
     answer = await client.send(fired())
     function.gate.set()
@@ -114,23 +89,19 @@ async def test_a_function_slower_than_the_call_timeout_is_a_200_at_that_time(
     assert client.simulator.executed.succeeded == 0
 
 
-async def test_a_function_that_is_down_is_a_quick_200(
-    start: Callable[..., Any], fired: Fired, unused_tcp_port: int
-) -> None:
-    client: Client = await start(function_url=f"http://127.0.0.1:{unused_tcp_port}/")
+async def test_a_function_that_is_down_is_a_quick_200(start: Start, unused_tcp_port: int) -> None:
+    client = await start(function_url=f"http://127.0.0.1:{unused_tcp_port}/")
     assert (await client.send(fired())).status == 200
     assert client.simulator.executed.calls == 0
 
 
-async def test_a_function_that_fails_is_a_200(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_function_that_fails_is_a_200(client: Client, function: FakeFunction) -> None:
     function.status = 500
     assert (await client.send(fired())).status == 200
     assert (client.simulator.executed.calls, client.simulator.executed.succeeded) == (1, 0)
 
 
-async def test_the_counters_tell_what_was_done(client: Client, fired: Fired) -> None:
+async def test_the_counters_tell_what_was_done(client: Client) -> None:
     await asyncio.gather(*(client.send(fired(str(n))) for n in range(5)))
     executed = client.simulator.executed
     counts = (executed.received, executed.processed, executed.calls, executed.succeeded)

@@ -1,10 +1,7 @@
 """Every row of the service's HTTP interface, as measured."""
 
-from __future__ import annotations
-
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -14,13 +11,7 @@ from exporter.simulator.agent import Agent
 from exporter.simulator.app import application
 from exporter.simulator.faults import Faults
 from exporter.simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.exporter.simulator.conftest import Client, FakeFunction
-
-    Fired = Callable[..., dict[str, Any]]
+from tests.exporter.simulator.conftest import Client, FakeFunction, Start, fired
 
 BINARY = {
     "ce-specversion": "1.0",
@@ -34,9 +25,7 @@ BINARY = {
 @pytest.mark.parametrize(
     ("path", "status"), [("/health", {"status": "ok"}), ("/ready", {"status": "ready"})]
 )
-async def test_a_started_service_is_healthy_and_ready(
-    client: Client, path: str, status: dict[str, str]
-) -> None:
+async def test_healthy_and_ready(client: Client, path: str, status: dict[str, str]) -> None:
     answer = await client.request("GET", path)
     assert (answer.status, answer.body) == (200, status)
 
@@ -60,23 +49,19 @@ async def test_get_on_the_root_is_not_allowed(client: Client) -> None:
     assert (await client.request("GET", "/")).status == 405
 
 
-async def test_a_fired_event_is_answered_after_its_function_ran(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_the_answer_follows_the_call(client: Client, function: FakeFunction) -> None:
     answer = await client.send(fired("event-7"))
     expected = {"status": "processed", "event_id": "event-7", "correlation_id": "event-7"}
     assert (answer.status, answer.body) == (200, expected)
     assert function.finished.is_set()
 
 
-async def test_single_events_stay_well_under_100_ms(client: Client, fired: Fired) -> None:
+async def test_single_events_stay_well_under_100_ms(client: Client) -> None:
     seconds = sorted([(await client.send(fired())).seconds for _ in range(9)])
     assert seconds[4] < 0.1
 
 
-async def test_an_event_without_id_is_processed_as_null(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_an_event_without_id_is_null(client: Client, function: FakeFunction) -> None:
     event = fired()
     del event["id"]
     answer = await client.send(event)
@@ -86,9 +71,7 @@ async def test_an_event_without_id_is_processed_as_null(
 
 
 @pytest.mark.parametrize("attribute", ["type", "specversion", "source"])
-async def test_an_event_without_a_required_attribute_is_a_500(
-    client: Client, fired: Fired, attribute: str
-) -> None:
+async def test_a_missing_attribute_is_a_500(client: Client, attribute: str) -> None:
     event = fired()
     del event[attribute]
     answer = await client.send(event)
@@ -105,24 +88,20 @@ async def test_a_malformed_body_is_a_500(client: Client, body: bytes) -> None:
     assert set(answer.body) == {"error"}
 
 
-async def test_an_event_with_data_50_000_deep_is_a_500(client: Client, fired: Fired) -> None:
+async def test_an_event_with_data_50_000_deep_is_a_500(client: Client) -> None:
     deep = "[" * 50_000 + "]" * 50_000
     event = json.dumps(fired()).replace('"Synthetic"', deep)
     assert (await client.send(event.encode())).status == 500
 
 
-async def test_a_body_of_50_mb_is_accepted(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_body_of_50_mb_is_accepted(client: Client, function: FakeFunction) -> None:
     event = fired(parameters={"padding": "x" * 50_000_000})
     assert (await client.send(event)).status == 200
     assert [len(body["padding"]) for body in function.bodies] == [50_000_000]
 
 
-async def test_binary_mode_loses_the_data_and_executes_nothing(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
-    client: Client = await start(model_seconds=0.3)
+async def test_binary_mode_executes_nothing(start: Start, function: FakeFunction) -> None:
+    client = await start(model_seconds=0.3)
     answer = await client.request("POST", "/", json=fired()["data"], headers=BINARY)
     assert (answer.status, answer.body["event_id"]) == (200, "binary-1")
     assert answer.seconds >= 0.3
@@ -137,14 +116,12 @@ async def test_a_missing_ce_header_is_a_500(client: Client, header: str) -> None
     assert header in answer.body["error"]
 
 
-async def test_plain_json_without_ce_headers_is_a_500(client: Client, fired: Fired) -> None:
+async def test_plain_json_without_ce_headers_is_a_500(client: Client) -> None:
     assert (await client.request("POST", "/", json=fired())).status == 500
 
 
-async def test_no_annotation_waits_for_the_missing_model(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
-    client: Client = await start(model_seconds=0.3)
+async def test_no_annotation_asks_the_model(start: Start, function: FakeFunction) -> None:
+    client = await start(model_seconds=0.3)
     answer = await client.send(fired(annotations={}))
     assert answer.status == 200
     assert answer.seconds >= 0.3
@@ -152,33 +129,27 @@ async def test_no_annotation_waits_for_the_missing_model(
 
 
 @pytest.mark.parametrize("parameters", ["{not json", "[1]", "7", ""])
-async def test_unreadable_parameters_are_a_quick_200_without_a_call(
-    client: Client, function: FakeFunction, fired: Fired, parameters: str
+async def test_bad_parameters_are_a_200(
+    client: Client, function: FakeFunction, parameters: str
 ) -> None:
     annotations = {"lambda_function": "canary", "lambda_parameters": parameters}
     assert (await client.send(fired(annotations=annotations))).status == 200
     assert function.calls == []
 
 
-async def test_a_resolved_event_calls_nothing(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_resolved_event_calls_nothing(client: Client, function: FakeFunction) -> None:
     answer = await client.send(fired(resolved=True))
     assert (answer.status, answer.body["status"]) == (200, "processed")
     assert function.calls == []
 
 
-async def test_duplicate_ids_are_not_deduplicated(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_duplicate_ids_are_not_deduplicated(client: Client, function: FakeFunction) -> None:
     await client.send(fired("same"))
     await client.send(fired("same"))
     assert [call.headers["ce-id"] for call in function.executed] == ["same", "same"]
 
 
-async def test_a_client_that_disconnects_does_not_stop_the_remediation(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_disconnect_stops_nothing(client: Client, function: FakeFunction) -> None:
     function.gate.clear()
     sending = asyncio.create_task(client.send(fired()))
     await function.arrived.wait()
@@ -191,9 +162,7 @@ async def test_a_client_that_disconnects_does_not_stop_the_remediation(
     assert len(function.executed) == 1
 
 
-async def test_a_structured_event_may_carry_some_ce_headers_too(
-    client: Client, function: FakeFunction, fired: Fired
-) -> None:
+async def test_some_ce_headers_are_fine(client: Client, function: FakeFunction) -> None:
     headers = {"Content-Type": "Application/CloudEvents+json; charset=utf-8", "ce-hop": "1"}
     answer = await client.request("POST", "/", json=fired(), headers=headers)
     assert (answer.status, len(function.executed)) == (200, 1)

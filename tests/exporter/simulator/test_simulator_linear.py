@@ -1,47 +1,31 @@
 """Issues the service opens in Linear, against a stand-in; no key, no call."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exporter.simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear
-
-    Fired = Callable[..., dict[str, Any]]
+from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear, Start, fired
 
 
 @pytest.fixture
-async def linked(start: Callable[..., Any], linear: FakeLinear) -> Client:
+async def linked(start: Start, linear: FakeLinear) -> Client:
     """A client of a simulator that has a Linear key."""
-    client: Client = await start(linear_url=linear.url, linear_key="lin_key")
-    return client
+    return await start(linear_url=linear.url, linear_key="lin_key")
 
 
-async def test_without_a_key_linear_is_never_called(
-    start: Callable[..., Any], linear: FakeLinear, fired: Fired
-) -> None:
-    client: Client = await start(linear_url=linear.url)
+async def test_without_a_key_linear_is_never_called(start: Start, linear: FakeLinear) -> None:
+    client = await start(linear_url=linear.url)
     await client.send(fired())
     assert linear.calls == []
 
 
-async def test_the_key_is_sent_without_bearer(
-    linked: Client, linear: FakeLinear, fired: Fired
-) -> None:
+async def test_the_key_is_sent_without_bearer(linked: Client, linear: FakeLinear) -> None:
     await linked.send(fired())
     assert {call.headers["Authorization"] for call in linear.calls} == {"lin_key"}
 
 
-async def test_the_team_is_looked_up_once_even_when_events_come_together(
-    linked: Client, linear: FakeLinear, fired: Fired
-) -> None:
+async def test_the_team_is_looked_up_once(linked: Client, linear: FakeLinear) -> None:
     await asyncio.gather(*(linked.send(fired(str(n))) for n in range(5)))
     assert linear.team_lookups == 1
     assert [issue["teamId"] for issue in linear.issues] == ["team-1"] * 5
@@ -50,9 +34,7 @@ async def test_the_team_is_looked_up_once_even_when_events_come_together(
 @pytest.mark.parametrize(
     ("severity", "priority"), [("critical", 1), ("warning", 2), ("info", 3), ("odd", 3)]
 )
-async def test_an_issue_has_the_title_the_priority_and_the_correlation_id_last(
-    linked: Client, linear: FakeLinear, fired: Fired, severity: str, priority: int
-) -> None:
+async def test_an_issue(linked: Client, linear: FakeLinear, severity: str, priority: int) -> None:
     await linked.send(fired("event-3", labels={"severity": severity}))
     (issue,) = linear.issues
     assert issue["title"] == "[Alert] Synthetic"
@@ -60,8 +42,8 @@ async def test_an_issue_has_the_title_the_priority_and_the_correlation_id_last(
     assert issue["description"].splitlines()[-1] == "**Correlation ID**: `event-3`"
 
 
-async def test_linear_is_awaited_before_the_function_is_called(
-    linked: Client, linear: FakeLinear, function: FakeFunction, fired: Fired
+async def test_linear_comes_first(
+    linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.gate.clear()
     sending = asyncio.create_task(linked.send(fired()))
@@ -71,8 +53,8 @@ async def test_linear_is_awaited_before_the_function_is_called(
     await sending
 
 
-async def test_a_function_error_opens_a_second_urgent_issue(
-    linked: Client, linear: FakeLinear, function: FakeFunction, fired: Fired
+async def test_an_error_is_an_issue(
+    linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.reply = {"status": "error", "message": "no luck"}
     await linked.send(fired("event-4"))
@@ -82,16 +64,12 @@ async def test_a_function_error_opens_a_second_urgent_issue(
     assert linked.simulator.executed.issues == 2
 
 
-async def test_a_resolved_event_opens_no_issue(
-    linked: Client, linear: FakeLinear, fired: Fired
-) -> None:
+async def test_a_resolved_event_opens_no_issue(linked: Client, linear: FakeLinear) -> None:
     await linked.send(fired(resolved=True))
     assert linear.calls == []
 
 
-async def test_duplicate_ids_open_an_issue_each(
-    linked: Client, linear: FakeLinear, fired: Fired
-) -> None:
+async def test_duplicate_ids_open_an_issue_each(linked: Client, linear: FakeLinear) -> None:
     await linked.send(fired("same"))
     await linked.send(fired("same"))
     assert len(linear.issues) == 2
@@ -99,12 +77,7 @@ async def test_duplicate_ids_open_an_issue_each(
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"success": False}, {"status": 429}])
 async def test_a_linear_failure_never_stops_the_remediation(
-    linked: Client,
-    linear: FakeLinear,
-    function: FakeFunction,
-    *,
-    fired: Fired,
-    fault: dict[str, object],
+    linked: Client, linear: FakeLinear, function: FakeFunction, fault: dict[str, object]
 ) -> None:
     for name, value in fault.items():
         setattr(linear, name, value)
@@ -113,17 +86,15 @@ async def test_a_linear_failure_never_stops_the_remediation(
     assert linked.simulator.executed.linear_failures == 1
 
 
-async def test_linear_being_unreachable_never_stops_the_remediation(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired, unused_tcp_port: int
-) -> None:
+async def test_no_linear(start: Start, function: FakeFunction, unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}/"
-    client: Client = await start(linear_url=url, linear_key="k")
+    client = await start(linear_url=url, linear_key="k")
     assert (await client.send(fired())).status == 200
     assert len(function.executed) == 1
 
 
-async def test_a_lost_event_still_opens_its_issue(
-    linked: Client, linear: FakeLinear, function: FakeFunction, fired: Fired
+async def test_a_lost_event_has_one(
+    linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     linked.simulator.faults.set("lost")
     await linked.send(fired())

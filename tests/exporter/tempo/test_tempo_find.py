@@ -110,9 +110,7 @@ async def test_a_search_that_is_refused_leaves_the_way_by_trace_id(serving: Serv
 @pytest.mark.parametrize(
     ("status", "fault"), [(401, SourceFault.UNAUTHORIZED), (429, SourceFault.RATE_LIMITED)]
 )
-async def test_a_tempo_that_turns_us_away_is_left_alone(
-    serving: Serve, status: int, fault: SourceFault
-) -> None:
+async def test_a_refusal_ends_the_looking(serving: Serve, status: int, fault: SourceFault) -> None:
     tempo = FakeTempo({SENT: handled("run")}, search_status=status)
     found = await find(tempo, serving, {f"run-{number}": SENT for number in range(25)})
     assert (found.traces, faults(found), tempo.asked) == ({}, [fault], ["/api/search"])

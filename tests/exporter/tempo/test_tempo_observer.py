@@ -65,9 +65,7 @@ async def office(
         yield Office(tempo, made, at)
 
 
-async def test_the_time_of_a_trace_counts_where_it_knows_best(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_a_trace_knows_best(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         run = await at.run()
         assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
@@ -79,9 +77,7 @@ async def test_the_time_of_a_trace_counts_where_it_knows_best(
         assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_without_a_trace_the_next_best_counts_once_the_time_is_up(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_without_trace_canary_counts(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         await at.run()
         await at.desk.wait(118)
@@ -91,9 +87,7 @@ async def test_without_a_trace_the_next_best_counts_once_the_time_is_up(
         assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_a_trace_in_part_is_asked_for_again_and_what_it_shows_is_kept(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_a_partial_trace_is_read_again(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         run = await at.run()
         whole = handled(run.id)
@@ -105,9 +99,7 @@ async def test_a_trace_in_part_is_asked_for_again_and_what_it_shows_is_kept(
         assert at.selections() == (1, 0.11)
 
 
-async def test_an_error_in_a_span_is_counted_once_for_each_run(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_span_errors_count_once_a_run(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         assert at.desk.sample("span_errors_total", span="alert.process") == 0
         run = await at.run()
@@ -121,9 +113,7 @@ async def test_an_error_in_a_span_is_counted_once_for_each_run(
         assert at.desk.sample("span_errors_total", span="alert.process") == 0
 
 
-async def test_an_event_that_a_converter_renamed_is_found_by_its_other_name(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_a_renamed_event_is_found(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         await at.run(aliases=("converted-7",))
         at.tempo.traces = {SENT: handled("converted-7")}
@@ -133,9 +123,7 @@ async def test_an_event_that_a_converter_renamed_is_found_by_its_other_name(
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_traces_are_found_after_the_clock_was_set(
-    path: Path, clock: FakeClock, serving: Serve, step: float
-) -> None:
+async def test_clock_was_set(path: Path, clock: FakeClock, serving: Serve, step: float) -> None:
     """Slots count on from the clock as it was at the start; traces have the time of now."""
     async with office(path, clock, serving) as at:
         plan = clock.wall()
@@ -149,9 +137,7 @@ async def test_traces_are_found_after_the_clock_was_set(
         assert at.selections() == (1, 0.11)
 
 
-async def test_a_tempo_that_hangs_is_given_up_before_it_holds_up_everything(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving, timeout="50ms") as at:
         at.tempo.hang = True
         for _ in range(50):
@@ -161,9 +147,7 @@ async def test_a_tempo_that_hangs_is_given_up_before_it_holds_up_everything(
         assert at.observer.troubled
 
 
-async def test_a_tempo_that_asks_to_be_left_alone_is_asked_no_earlier(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_retry_after_is_kept(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving) as at:
         at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
         run = await at.run()

@@ -47,9 +47,7 @@ async def tracer(
         await each.close()
 
 
-async def test_a_span_arrives_with_all_that_was_said_of_it(
-    tracer: Make, receiver: Receiver
-) -> None:
+async def test_a_span_arrives_whole(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
     with made.span("probe", {"probe": "remediation", "n": 7}, start=1_700_000_000.25) as span:
         span.note("verdict", "ok")
@@ -66,9 +64,7 @@ async def test_a_span_arrives_with_all_that_was_said_of_it(
     assert receiver.headers["Content-Type"] == "application/x-protobuf"
 
 
-async def test_a_span_within_another_is_its_child_in_each_task(
-    tracer: Make, receiver: Receiver
-) -> None:
+async def test_nested_spans_are_children(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
 
     async def run(name: str) -> None:
@@ -86,9 +82,7 @@ async def test_a_span_within_another_is_its_child_in_each_task(
     assert receiver.spans["a"].trace_id != receiver.spans["b"].trace_id
 
 
-async def test_an_error_marks_the_span_by_its_type_and_its_text_stays_here(
-    tracer: Make, receiver: Receiver
-) -> None:
+async def test_an_error_marks_the_span(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
     with pytest.raises(KeyError), made.span("broke"):
         raise KeyError("hunter2")
@@ -113,7 +107,7 @@ async def test_an_error_marks_the_span_by_its_type_and_its_text_stays_here(
         {"OTEL_RESOURCE_ATTRIBUTES": "service.name=prober,service.namespace=ai"},
     ],
 )
-async def test_the_variables_name_the_service(
+async def test_the_service_name(
     tracer: Make, receiver: Receiver, variables: dict[str, str]
 ) -> None:
     made = await tracer(**variables)
@@ -153,7 +147,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
 
 
-async def test_a_receiver_that_fails_is_told_once_and_again_when_it_works(
+async def test_a_failing_receiver_is_logged_once(
     tracer: Make, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -178,9 +172,7 @@ async def test_a_receiver_that_fails_is_told_once_and_again_when_it_works(
     assert "hunter2" not in caplog.text
 
 
-async def test_nobody_listening_does_not_disturb(
-    tracer: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_receiver_is_logged_once(tracer: Make, caplog: pytest.LogCaptureFixture) -> None:
     made = await tracer(
         OTEL_EXPORTER_OTLP_ENDPOINT="http://user:hunter2@127.0.0.1:9",
         OTEL_EXPORTER_OTLP_TIMEOUT="0.1",
@@ -213,7 +205,7 @@ async def test_the_end_does_not_wait_for_a_receiver_that_hangs(
     assert "the last spans were not exported in 0.1 s" in said(caplog)
 
 
-async def test_a_queue_that_is_full_drops_spans_without_a_word(
+async def test_a_full_queue_drops_spans(
     tracer: Make, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.hang = True
@@ -234,9 +226,7 @@ async def test_after_the_end_spans_do_nothing(tracer: Make, receiver: Receiver) 
     assert receiver.spans == {}
 
 
-async def test_a_variable_that_is_no_number_is_told_in_one_line(
-    tracer: Make, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bad_number_is_logged(tracer: Make, caplog: pytest.LogCaptureFixture) -> None:
     await tracer(OTEL_BSP_SCHEDULE_DELAY="soon")
     assert "OTEL_BSP_SCHEDULE_DELAY" in caplog.text
     assert "Traceback" not in caplog.text
