@@ -7,7 +7,7 @@ BIN := .venv/bin
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
 
-.PHONY: help run test check rules bench-rules bench-build bench-probe pictures format lock clean set-up set-up-dev tools
+.PHONY: help run test goldens check rules bench-rules bench-build bench-probe pictures format lock clean set-up set-up-dev tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -17,6 +17,11 @@ run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
 
 test: set-up-dev tools ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# A test that compares whole files reads UPDATE_GOLDENS, and rewrites them when it is set.
+goldens: set-up-dev tools ## rewrite the expected files and outputs of the tests
+	UPDATE_GOLDENS=1 $(BIN)/python -m pytest -n auto --dist loadfile \
+		$$(grep -rl --include='test_*.py' UPDATE_GOLDENS tests)
 
 check: set-up-dev ## lint, types, module borders, and rules that match their specs
 	$(BIN)/ruff check
