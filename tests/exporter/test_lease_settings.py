@@ -11,15 +11,9 @@ from exporter.lease.choice import open_lease
 from exporter.lease.file import FileLease
 from exporter.lease.service_account import ServiceAccount
 from exporter.lease.settings import LeaseSettings
-from slos.schema.document import read_documents, validate
 from tests.exporter.fake_clock import FakeClock
 
 IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}
-
-
-def problems(text: str) -> str:
-    (document,), _ = read_documents(text.encode(), "probe.yaml")
-    return "\n".join(map(str, validate(document, LeaseSettings)[1]))
 
 
 def test_the_defaults_are_those_of_kubernetes() -> None:
@@ -31,26 +25,6 @@ def test_the_defaults_are_those_of_kubernetes() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert all(field.description for field in LeaseSettings.model_fields.values())
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("{kind: sqlite}", "kind"),
-        ("{name: A_B}", "is no DNS label"),
-        ("{renew_deadline: 15s}", "renew_deadline 15s is not below duration 15s"),
-        ("{duration: 5s}", "two probers could send at once"),
-        ("{retry: 6s}", "renew_deadline 10s is below twice retry 6s"),
-        ("{retry: 0}", "is not a duration"),
-        ("{durations: 1s}", "did you mean 'duration'?"),
-    ],
-)
-def test_what_cannot_work_is_refused(text: str, told: str) -> None:
-    assert told in problems(text)
-
-
-def test_times_in_order_are_fine() -> None:
-    assert problems("{duration: 3s, renew_deadline: 2s, retry: 1s}") == ""
 
 
 async def test_outside_a_cluster_a_file_decides(tmp_path: Path, clock: FakeClock) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import load
 from exporter.probes import of_others, probe_modules
 from tests.exporter.conftest import ROOT
 
@@ -176,36 +175,3 @@ def test_a_breaking_plugin_fails_once(tmp_path: Path, now: str, then: str, told:
     done = program(folder, "once", "--config", str(file))
     assert done.returncode == 1
     assert told in (done.stderr + done.stdout).splitlines()[-1]
-
-
-def test_ours_need_no_settings_of_their_own(tmp_path: Path) -> None:
-    file = tmp_path / "probe.yaml"
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\nprobes: {availability: {}, leak: {}, security: {}}\n"
-    )
-    loaded, problems = load(file)
-    assert problems == []
-    assert loaded is not None
-    assert set(loaded.probes) == {"availability", "leak", "security"}
-
-
-def test_settings_of_signals_limits_and_addresses_are_read(tmp_path: Path) -> None:
-    file = tmp_path / "probe.yaml"
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\n"
-        "probes:\n"
-        "  leak: {signals: {rss: process_resident_memory_bytes}, replica_label: instance}\n"
-        "  security: {rate_limit: expected, decoy: '127.0.0.1:9000', credentials: [X-Key]}\n"
-    )
-    loaded, problems = load(file)
-    assert problems == []
-    assert loaded is not None
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\n"
-        "probes:\n"
-        "  leak: {signals: {rrs: x}}\n"
-        "  security: {rate_limit: sometimes}\n"
-    )
-    loaded, problems = load(file)
-    assert loaded is None
-    assert len(problems) == 2

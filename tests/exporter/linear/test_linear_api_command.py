@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import aiohttp
-import pytest
 from click.testing import CliRunner
 
 from exporter.fields import Address
@@ -70,29 +69,6 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         result = CliRunner().invoke(simulate_linear, ["--listen", f"127.0.0.1:{port}"])
     expected = f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--listen", "8001"],
-        ["--key-file", "/does/not/exist"],
-        ["--requests-per-hour", "-1"],
-        ["--complexity-per-hour", "many"],
-        ["--keep-issues", "0"],
-        ["--fault", "bogus"],
-        ["--https-listen", "127.0.0.1:0"],
-        ["--https-from", "/"],
-        ["--https-listen", "127.0.0.1:0", "--https-from", "/"],
-        ["surplus"],
-    ],
-    ids=" ".join,
-)
-def test_a_bad_option_is_one_clear_line_and_exit_2(options: list[str]) -> None:
-    result = CliRunner().invoke(simulate_linear, options)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
 
 
 def test_the_help_explains_every_fault_with_examples() -> None:

@@ -103,58 +103,6 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--listen", "8000"],
-        ["--listen", ":8000"],
-        ["--listen", "localhost:65536"],
-        ["--listen", "localhost:-1"],
-        ["--capacity", "fast"],
-        ["--capacity", "-1"],
-        ["--capacity", "nan"],
-        ["--capacity", "inf"],
-        ["--fault", "bogus"],
-        ["--fault", ""],
-        ["--function-url", "http://{pod}/"],
-        ["--function-url", "http://{0}/"],
-        ["--function-url", "http://{name.missing}/"],
-        ["--function-url", "http://{name"],
-        ["--function-url", "canary"],
-        ["--function-url", "http://[::1"],
-        ["--linear-url", "ftp://linear"],
-        ["--linear-key-file", "/does/not/exist"],
-        ["--linear-key-file", "/"],
-        ["--linear-key-file", "/dev/null"],
-        ["--unknown"],
-        ["surplus"],
-    ],
-    ids=" ".join,
-)
-def test_a_bad_option_is_one_clear_line_and_exit_2(options: list[str]) -> None:
-    result = CliRunner().invoke(simulate, options)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-
-
-def test_an_unknown_fault_is_answered_with_the_valid_ones() -> None:
-    result = CliRunner().invoke(simulate, ["--fault", "bogus"])
-    assert "unknown fault 'bogus'" in result.stderr
-    assert "slow:<stage>:<seconds>" in result.stderr
-
-
-@pytest.mark.parametrize("key", ["two\nlines", "\x00", "clé"])
-def test_a_key_file_that_holds_no_key_is_refused_without_showing_it(
-    tmp_path: Path, key: str
-) -> None:
-    path = tmp_path / "key"
-    path.write_text(key)
-    result = CliRunner().invoke(simulate, ["--linear-key-file", str(path)])
-    assert result.exit_code == 2
-    assert key not in result.stderr
-
-
 def test_the_help_explains_every_fault_and_stage_with_examples() -> None:
     text = CliRunner().invoke(simulate, ["--help"]).stdout
     assert all(flag in text for flag in Flag)
