@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from exporter.live.processes import Child, announced
-from tests.e2e.programs import BIN, Loop
+from tests.e2e.conftest import BIN, Loop
 
 MakeLoop = Callable[..., Loop]
 UNKNOWN = 'probe_runs_total{path="direct",probe="remediation",verdict="unknown"}'

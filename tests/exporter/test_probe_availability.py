@@ -24,7 +24,7 @@ from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
-from tests.exporter.moved_clock import MovedClock
+from tests.exporter.fake_clock import MovedClock
 from tests.exporter.tls_files import TlsFiles
 
 TARGET = {"target": "agent-sre"}

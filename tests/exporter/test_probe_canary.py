@@ -1,8 +1,10 @@
-"""The canary joins calls to runs, and nobody gets a success for an id that was never issued."""
+"""The canary joins calls and notifications to runs; an id that was never issued gets no success."""
 
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -10,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.canary import Canary
+from exporter.events import new_id
+from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
 from slos.schema.contract import CanaryOutcome
+from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import call_headers
 from tests.exporter.fake_clock import FakeClock
@@ -221,3 +226,118 @@ def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.Monk
         ledger.close(ledger.issue(run_id, SENT, now=0.0))
     kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find(run_id)]
     assert kept == ["open", "b", "c"]
+
+
+Json = dict[str, object]
+
+
+@pytest.fixture
+async def bench(path: Path) -> AsyncIterator[Bench]:
+    async with prober(path, "http://127.0.0.1:9/") as made:
+        yield made
+
+
+def notification(*run_ids: str, status: str = "firing") -> Json:
+    labels = {"alertname": "SloProbeSynthetic", "severity": "info"}
+    alerts = [{"status": status, "labels": {**labels, "service": each}} for each in run_ids]
+    return {"version": "4", "status": status, "receiver": "all", "alerts": alerts}
+
+
+async def tell(bench: Bench, client: aiohttp.ClientSession, body: object) -> int:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with client.post(f"{bench.canary_url}/alertmanager", data=data) as reply:
+        return reply.status
+
+
+async def test_first_notification_is_noted(bench: Bench, client: aiohttp.ClientSession) -> None:
+    tickets = [bench.ledger.issue(new_id(), {}, now=1.0) for _ in range(3)]
+    assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
+    first = [ticket.notified_at for ticket in tickets]
+    assert first[0] is not None
+    assert first[1] == first[0]
+    assert first[2] is None
+    assert await tell(bench, client, notification(tickets[0].id)) == 200
+    assert tickets[0].notified_at == first[0]
+
+
+async def test_resolved_or_closed_is_ignored(bench: Bench, client: aiohttp.ClientSession) -> None:
+    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+    assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
+    assert ticket.notified_at is None
+    bench.ledger.close(ticket)
+    assert await tell(bench, client, notification(ticket.id)) == 200
+    assert ticket.notified_at is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[" * 60_000,
+        b"\xff\xfe",
+        b"x" * 1_000_000,
+        [],
+        {"alerts": 1},
+        {"alerts": [1, None, {"status": "firing"}, {"status": "firing", "labels": [1]}]},
+        {"alerts": [{"status": "firing", "labels": {"service": ["slo-probe"], "a": 5}}]},
+        notification("slo-probe-1", "../etc", new_id()),
+    ],
+    ids=lambda body: str(body)[:20],
+)
+async def test_strange_bodies(bench: Bench, client: aiohttp.ClientSession, body: object) -> None:
+    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+    assert await tell(bench, client, body) == 200
+    assert ticket.notified_at is None
+    assert bench.sample("canary_requests_total", outcome="unknown_id") == 0
+
+
+async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
+    ticket = Ticket("a", {}, issued=1.0)
+    assert ticket.left_alertmanager_at is None
+    ticket.notified_at = 5.0
+    assert ticket.left_alertmanager_at == 5.0
+    ticket.arrive(Call(health_at=4.0, arrived_at=6.0, finished_at=None))
+    assert ticket.left_alertmanager_at == 4.0
+
+
+async def test_a_slow_body_holds_up_nobody(bench: Bench, client: aiohttp.ClientSession) -> None:
+    host, port = bench.canary_url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+    assert await tell(bench, client, notification(ticket.id)) == 200
+    assert ticket.notified_at is not None
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("path_of", ["/{}/health", "/x/{}.ai.svc.cluster.local/"])
+async def test_call_astray(bench: Bench, client: aiohttp.ClientSession, path_of: str) -> None:
+    run_id = new_id()
+    ticket = bench.ledger.issue(run_id, {"probe_id": run_id}, now=0.0)
+    async with client.get(bench.canary_url + path_of.format(run_id)) as reply:
+        assert reply.status == 404
+    (call,) = ticket.calls
+    assert not call.parameters_ok
+    assert call.finished_at is not None
+
+
+@pytest.mark.parametrize(
+    "place", ["/anything", "/health/x", "/slo-probe-0123456789abcdef0123456789abcdef"]
+)
+async def test_a_strangers_call(bench: Bench, client: aiohttp.ClientSession, place: str) -> None:
+    ticket = bench.ledger.issue(new_id(), {}, now=0.0)
+    async with client.post(bench.canary_url + place, data=b"{}") as reply:
+        assert reply.status == 404
+    assert ticket.calls == ()
+
+
+async def test_a_late_call_changes_nothing(bench: Bench, client: aiohttp.ClientSession) -> None:
+    run_id = new_id()
+    ticket = bench.ledger.issue(run_id, {}, now=0.0)
+    bench.ledger.close(ticket)
+    async with client.get(f"{bench.canary_url}/{run_id}/health") as reply:
+        assert reply.status == 404
+    assert ticket.calls == ()

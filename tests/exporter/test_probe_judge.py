@@ -1,12 +1,15 @@
-"""Every run gets exactly one verdict, and none a better one than its facts allow."""
+"""Verdicts, stage times and their best source."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter import observers as registry
 from exporter.evidence import Call, Evidence, TransportFault
 from exporter.judge import ProberFault, Reason, judge
-from slos.schema.contract import Verdict
+from exporter.observers import observers, visible
+from exporter.sources import BEST, Seen, Time, best, disagreeing, merged
+from slos.schema.contract import Route, Source, Stage, Verdict
 
 MINUTE = 60.0
 TIMES = st.floats(min_value=0, max_value=70)
@@ -109,3 +112,129 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
 )
 def test_the_table_of_the_judge_holds(evidence: Evidence, expected: tuple[Verdict, Reason]) -> None:
     assert judge(evidence, MINUTE) == expected
+
+
+def observe(evidence: Evidence) -> dict[Stage, float]:
+    return {stage: time.seconds for stage, time in best(registry.observe(evidence)).items()}
+
+
+OBSERVED = Call(health_at=12.0, arrived_at=15.0, finished_at=15.5)
+
+
+def test_agent_sres_share_is_the_wait_less_the_call() -> None:
+    evidence = Evidence(10.0, 10.1, replied_at=16.0, status=200, calls=(OBSERVED,))
+    assert observe(evidence) == {
+        Stage.CLOUDEVENT_PROCESSING: pytest.approx(2.5),
+        Stage.REMEDIATION_SELECTION: pytest.approx(2.0),
+        Stage.LAMBDA_EXECUTION: pytest.approx(3.5),
+        Stage.END_TO_END: pytest.approx(5.5),
+    }
+
+
+def test_without_a_health_check_the_call_itself_is_the_first_contact() -> None:
+    call = Call(health_at=None, arrived_at=15.0, finished_at=15.5)
+    evidence = Evidence(10.0, 10.0, replied_at=16.0, status=200, calls=(call,))
+    assert observe(evidence)[Stage.REMEDIATION_SELECTION] == pytest.approx(5.0)
+    assert observe(evidence)[Stage.LAMBDA_EXECUTION] == pytest.approx(0.5)
+
+
+def test_calls_that_overlap_are_taken_off_once() -> None:
+    twin = Call(health_at=13.0, arrived_at=15.0, finished_at=15.8)
+    evidence = Evidence(10.0, 10.0, replied_at=16.0, status=200, calls=(OBSERVED, twin))
+    assert observe(evidence)[Stage.CLOUDEVENT_PROCESSING] == pytest.approx(2.2)
+
+
+def test_a_call_after_the_reply_takes_nothing_off() -> None:
+    evidence = Evidence(10.0, 10.0, replied_at=11.0, status=200, calls=(OBSERVED,))
+    assert observe(evidence)[Stage.CLOUDEVENT_PROCESSING] == pytest.approx(1.0)
+
+
+def test_nothing_seen_gives_no_stage() -> None:
+    assert observe(Evidence(10.0, 10.0)) == {}
+    assert observe(Evidence(10.0, 10.0, replied_at=11.0, status=500)) == {}
+
+
+def test_a_lost_event_has_only_the_time_of_its_reply() -> None:
+    evidence = Evidence(10.0, 10.0, replied_at=11.0, status=200)
+    assert set(observe(evidence)) == {Stage.CLOUDEVENT_PROCESSING}
+
+
+def test_nobody_claims_to_see_what_never_runs() -> None:
+    assert Stage.VERIFICATION not in visible(Route.DIRECT)
+    assert Stage.LINEAR_ISSUE_CREATION not in visible(Route.DIRECT)
+
+
+@given(evidence=evidences())
+def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
+    for observer in observers():
+        found = observer.stages(evidence)
+        assert set(found) <= observer.STAGES
+        assert all(seconds >= -1e-9 for seconds in found.values())
+
+
+@given(evidence=evidences(), late=st.floats(min_value=0, max_value=5))
+def test_a_late_send_counts_as_time_of_the_stages(evidence: Evidence, late: float) -> None:
+    """Latency from the intended time: no coordinated omission."""
+    earlier = Evidence(
+        -late, evidence.sent, evidence.replied_at, evidence.status, None, evidence.calls
+    )
+    for stage in (Stage.END_TO_END, Stage.REMEDIATION_SELECTION, Stage.CLOUDEVENT_PROCESSING):
+        if stage in observe(evidence):
+            assert observe(earlier)[stage] == pytest.approx(observe(evidence)[stage] + late)
+
+
+SECONDS = st.floats(min_value=0, max_value=1000)
+SEEN = st.dictionaries(
+    st.sampled_from(list(Stage)), st.dictionaries(st.sampled_from(list(Source)), SECONDS)
+)
+ISSUE = Stage.LINEAR_ISSUE_CREATION
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_first_source_of_the_table_that_saw_a_stage_counts(stage: Stage) -> None:
+    order = BEST[stage]
+    for number, source in enumerate(order):
+        seen = {stage: {each: float(n) for n, each in enumerate(order) if n >= number}}
+        assert best(seen) == {stage: Time(float(number), source)}
+
+
+def test_a_source_that_is_not_in_the_table_of_a_stage_counts_for_nothing() -> None:
+    assert best({Stage.END_TO_END: {Source.TEMPO: 1.0}}) == {}
+
+
+@given(seen=SEEN)
+def test_what_nobody_saw_is_absent_and_stages_are_in_the_order_of_the_pipeline(seen: Seen) -> None:
+    found = best(seen)
+    assert list(found) == [stage for stage in Stage if stage in found]
+    assert all(seen[stage][time.source] == time.seconds for stage, time in found.items())
+
+
+@given(one=SEEN, other=SEEN)
+def test_merging_keeps_all_and_believes_the_later_word(one: Seen, other: Seen) -> None:
+    both = merged(one, other)
+    for stage in Stage:
+        expected = {**one.get(stage, {}), **other.get(stage, {})}
+        assert both.get(stage, {}) == expected
+    assert merged(both, other) == both
+    assert merged({}, both) == both
+
+
+@pytest.mark.parametrize(
+    ("stage", "times", "differ"),
+    [
+        (ISSUE, {Source.LINEAR: 1.0}, False),
+        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.0}, False),
+        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.1}, True),
+        (ISSUE, {Source.LINEAR: 2.1, Source.TEMPO: 1.0}, True),
+        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 0.1, Source.CANARY: 20.0}, False),
+        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 20.0, Source.CANARY: 0.1}, True),
+    ],
+)
+def test_disagreeing_sources(stage: Stage, times: dict[Source, float], *, differ: bool) -> None:
+    assert disagreeing({stage: times}, tolerance=1.0) == ([stage] if differ else [])
+
+
+@given(seen=SEEN)
+def test_a_single_source_never_disagrees(seen: Seen) -> None:
+    alone = {stage: dict(list(times.items())[:1]) for stage, times in seen.items()}
+    assert disagreeing(alone, tolerance=0.0) == []

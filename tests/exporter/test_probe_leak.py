@@ -19,10 +19,9 @@ from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
+from tests.exporter.fake_clock import MovedClock
 from tests.exporter.fake_prometheus import FakePrometheus
-from tests.exporter.leaks.agents import KB, START, Agent
-from tests.exporter.leaks.shapes import HOUR
-from tests.exporter.moved_clock import MovedClock
+from tests.exporter.leaks.agents import HOUR, KB, START, Agent
 from tests.exporter.source_desk import NO_FOLDER, source_settings
 
 WORKING_SET, FILES = "container_memory_working_set_bytes", "container_file_descriptors"

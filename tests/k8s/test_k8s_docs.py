@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.k8s.containerfile import read
-from tests.k8s.kubectl import kubectl
+from tests.k8s.kustomize import kubectl
 from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, built, overlay, with_component
 from tests.k8s.validation import VERSIONS
 

@@ -1,19 +1,30 @@
-"""The gates, one by one: which growth passes, and what is said of growth that does not."""
+"""Gates, kinds of growth, leaks put into an agent, and families of series."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from exporter.leaks import Reason, Signal
+from exporter.leaks import Finding, Findings, Growth, Life, Reason, Samples, Series, Signal, judge
 from exporter.leaks.epochs import cut
 from exporter.leaks.floors import Floor
 from exporter.leaks.gates import Evidence, closed_gate
-from exporter.leaks.tiers import CONFIRMED, STEEP, SUSPECT, Grade
+from exporter.leaks.tiers import CONFIRMED, FAST, SLOW, STEEP, SUSPECT, Grade
 from exporter.leaks.trend import trend
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import KB, MB, Agent, in_shifts, judged, series
-from tests.exporter.leaks.shapes import HOUR
+from tests.exporter.leaks.agents import (
+    DAY,
+    HOUR,
+    KB,
+    MB,
+    START,
+    Agent,
+    Rate,
+    in_shifts,
+    judged,
+    series,
+)
 
 _GRADES = [SUSPECT, CONFIRMED, STEEP]
 
@@ -130,3 +141,290 @@ def test_bytes_are_measured_for_each_event_even_if_they_come_in_shifts() -> None
     assert found.verdict is LeakVerdict.LEAK
     assert found.measured
     assert found.measured.per_event == pytest.approx(4 * KB, rel=0.15)
+
+
+def _growth(series: Series) -> Growth | None:
+    found = judged(series)
+    assert found.verdict is LeakVerdict.LEAK
+    assert found.measured
+    return found.measured.growth
+
+
+def _by_day(hours: np.ndarray) -> np.ndarray:
+    """Events come by day and hardly by night."""
+    return np.asarray(1 - 0.9 * np.cos(2 * np.pi * hours / 24))
+
+
+@pytest.mark.parametrize("rate", [in_shifts, _by_day])
+def test_growth_that_follows_the_event_rate_is_per_event(rate: Rate) -> None:
+    agent = Agent(48, rate=rate)
+    assert _growth(agent.series(agent.memory(per_event=4 * KB))) is Growth.PER_EVENT
+
+
+@pytest.mark.parametrize("rate", [in_shifts, _by_day])
+def test_growth_that_does_not_care_for_events_follows_time(rate: Rate) -> None:
+    agent = Agent(48, rate=rate)
+    assert _growth(agent.series(agent.memory(per_hour=3 * MB))) is Growth.TIME
+
+
+def test_growth_while_no_event_comes_follows_time() -> None:
+    agent = Agent(rate=lambda hours: np.where(hours < 2, 1.0, 0.0))  # 7,200, and then none
+    assert _growth(agent.series(agent.memory(per_hour=3 * MB))) is Growth.TIME
+
+
+def test_events_that_come_evenly_cannot_be_told_from_the_clock() -> None:
+    agent = Agent()
+    assert _growth(agent.series(agent.memory(per_event=4 * KB))) is Growth.UNDETERMINED
+
+
+def test_nor_can_they_when_growth_is_so_even_that_only_rounding_is_left() -> None:
+    agent = Agent()
+    assert _growth(agent.series(1e8 + 1_000 / 3 * agent.events)) is Growth.UNDETERMINED
+
+
+def test_events_that_nobody_counts_cannot_be_told_from_the_clock() -> None:
+    agent = Agent(rate=in_shifts)
+    unknown = agent.series(agent.memory(per_event=4 * KB), life=Life([agent.start]))
+    assert _growth(unknown) is Growth.UNDETERMINED
+
+
+def test_events_that_were_counted_for_a_while_only_are_not_counted() -> None:
+    agent = Agent(rate=in_shifts)
+    half = agent.minutes < DAY / 2
+    life = Life([agent.start], events=Samples.of(agent.times[half], agent.events[half]))
+    found = judged(agent.series(agent.memory(per_event=4 * KB), life=life))
+    assert found.verdict is LeakVerdict.LEAK
+    assert found.measured
+    assert (found.measured.per_event, found.measured.growth) == (None, Growth.UNDETERMINED)
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "growth"),
+    [
+        (lambda minutes: 2 + minutes / 600, Growth.QUEUE),
+        (lambda minutes: 2 + minutes % 5, Growth.PER_EVENT),
+        (lambda minutes: 0 * minutes, Growth.PER_EVENT),
+    ],
+)
+def test_work_in_flight(in_flight: Callable[[np.ndarray], np.ndarray], growth: Growth) -> None:
+    agent = Agent(rate=in_shifts)
+    life = agent.life(in_flight=in_flight(agent.minutes / 60))
+    assert _growth(agent.series(agent.memory(per_event=4 * KB), life=life)) is growth
+
+
+def test_a_queue_that_gets_longer_is_a_queue() -> None:
+    agent = Agent(rate=in_shifts)
+    assert _growth(agent.series(agent.minutes // 600, Signal.QUEUE_DEPTH)) is Growth.QUEUE
+
+
+def test_what_does_not_grow_follows_nothing() -> None:
+    agent = Agent()
+    found = judged(agent.series(agent.memory()))
+    assert found.measured
+    assert found.measured.growth is None
+
+
+def test_work_in_flight_that_was_hardly_ever_read_makes_no_queue() -> None:
+    agent = Agent(rate=in_shifts)
+    ends = [float(agent.times[0]), float(agent.times[-1])]
+    life = Life([agent.start], agent.life().events, in_flight=Samples.of(ends, [1, 9]))
+    assert _growth(agent.series(agent.memory(per_event=4 * KB), life=life)) is Growth.PER_EVENT
+
+
+def test_an_agent_whose_lists_fill_does_not_leak() -> None:
+    agent = Agent()
+    found = judged(agent.series(agent.memory()))
+    assert (found.verdict, found.reason) == (LeakVerdict.PASS, Reason.NO_TREND)
+
+
+@pytest.mark.parametrize("size", [1, 4, 64])
+def test_kilobytes_lost_with_each_event_are_a_leak(size: int) -> None:
+    agent = Agent()
+    found = judged(agent.series(agent.memory(per_event=size * KB)))
+    assert (found.verdict, found.reason) == (LeakVerdict.LEAK, Reason.ALL_GATES)
+    assert found.measured
+    assert found.measured.per_event == pytest.approx(size * KB, rel=0.02)
+    assert found.measured.trend.slope == pytest.approx(size * KB * 3_600, rel=0.02)
+    assert found.measured.trend.low < found.measured.trend.slope < found.measured.trend.high
+
+
+def test_a_file_for_every_hundred_events_is_a_leak() -> None:
+    agent = Agent()
+    found = judged(agent.series(13 + agent.events // 100, Signal.OPEN_FILES))
+    assert found.verdict is LeakVerdict.LEAK
+    assert found.measured
+    assert found.measured.per_event == pytest.approx(0.01, rel=0.02)
+
+
+def test_tasks_that_a_timer_starts_and_nobody_ends_are_a_leak_in_time() -> None:
+    agent = Agent(rate=in_shifts)  # a task a minute, of 30 kB
+    found = judged(agent.series(agent.memory(per_hour=60 * 30 * KB)))
+    assert found.verdict is LeakVerdict.LEAK
+    assert found.measured
+    assert found.measured.growth is Growth.TIME
+
+
+def test_a_sawtooth_does_not_leak_however_large_its_teeth() -> None:
+    agent = Agent()
+    teeth = 60 * MB * (agent.minutes / (45 * 60) % 1)
+    assert judged(agent.series(agent.memory() + teeth)).verdict is LeakVerdict.PASS
+
+
+@pytest.mark.parametrize("hour", range(1, 24))
+def test_a_step_is_not_a_leak_whenever_it_comes(hour: int) -> None:
+    agent = Agent()
+    found = judged(agent.series(agent.memory() + 20 * MB * (agent.minutes > hour * HOUR)))
+    assert found.verdict is LeakVerdict.PASS
+
+
+def test_a_leak_of_each_of_two_lives_is_seen_in_both_and_measured_in_each() -> None:
+    before, after = Agent(12), Agent(12, start=START + DAY / 2, seed=1)
+    found = judge([_two_lives(before, after, per_event=4 * KB)])
+    assert [finding.verdict for finding in found.all] == [LeakVerdict.LEAK] * 2
+    assert [finding.started for finding in found.all] == [before.start, after.start]
+    for finding in found.all:
+        assert finding.measured
+        assert finding.measured.per_event == pytest.approx(4 * KB, rel=0.03)
+    assert found.pages
+
+
+def test_a_second_life_that_holds_more_than_the_first_is_no_growth() -> None:
+    before, after = Agent(12), Agent(12, start=START + DAY / 2, base=180 * MB, seed=1)
+    found = judge([_two_lives(before, after)])
+    assert [finding.verdict for finding in found.all] == [LeakVerdict.PASS] * 2
+
+
+def test_a_leak_so_fast_that_it_cannot_wait_is_found_by_the_fast_tier() -> None:
+    agent = Agent(5)  # an hour of warm-up, and the events come faster than they have to
+    found = judged(agent.series(agent.memory(per_event=4 * KB)))
+    assert (found.verdict, found.reason) == (LeakVerdict.LEAK, Reason.STEEP)
+    assert found.measured
+    assert found.measured.tier == "fast"
+
+
+def _two_lives(before: Agent, after: Agent, *, per_event: float = 0.0) -> Series:
+    """Both in one series; the counter of events starts again with the second."""
+    lives = (before, after)
+    times = np.concatenate([life.times for life in lives])
+    memory = np.concatenate([life.memory(per_event=per_event) for life in lives])
+    events = Samples.of(times, np.concatenate([life.events for life in lives]))
+    return Series(
+        Signal.RSS,
+        "agent-0",
+        Samples.of(times, memory),
+        Life(starts=[life.start for life in lives], events=events),
+    )
+
+
+_LEAKING = Agent()
+
+
+def _leaking(signal: Signal = Signal.RSS, instance: str = "agent-0") -> Series:
+    return replace(_LEAKING.series(_LEAKING.memory(per_event=4 * KB), signal), instance=instance)
+
+
+def _sound(seed: int, signal: Signal = Signal.RSS) -> Series:
+    agent = Agent(seed=seed)
+    return replace(agent.series(agent.memory(), signal), instance=f"agent-{seed}")
+
+
+def test_nothing_is_said_of_nobody() -> None:
+    assert judge([]) == Findings(())
+    assert not judge([]).pages
+
+
+def test_there_is_one_current_finding_for_each_series_in_their_order() -> None:
+    found = judge([_leaking(), _sound(1), _sound(2, Signal.WORKING_SET)])
+    assert [(one.signal, one.instance, one.verdict) for one in found.current] == [
+        (Signal.RSS, "agent-0", LeakVerdict.LEAK),
+        (Signal.RSS, "agent-1", LeakVerdict.PASS),
+        (Signal.WORKING_SET, "agent-2", LeakVerdict.PASS),
+    ]
+
+
+def test_a_trend_is_worth_less_the_more_are_tried() -> None:
+    alone, among = judge([_leaking()]).all[0], judge([_leaking(), *map(_sound, range(1, 5))]).all[0]
+    assert alone.measured
+    assert among.measured
+    assert alone.measured.p == pytest.approx(2 * alone.measured.trend.p)  # two tiers
+    assert among.measured.p > alone.measured.p
+    assert among.verdict is LeakVerdict.LEAK
+
+
+def test_what_cannot_be_tested_does_not_enlarge_the_family() -> None:
+    short = Agent(1)
+    alone = judge([_leaking()]).all[0]
+    among = judge([_leaking(), short.series(short.memory())])
+    assert among.all[0] == alone
+    assert among.all[1].reason is Reason.WARMING_UP
+
+
+def test_a_leak_of_one_signal_in_one_life_wakes_nobody() -> None:
+    found = judge([_leaking(), _sound(1)])
+    assert found.current[0].verdict is LeakVerdict.LEAK
+    assert not found.pages
+
+
+def test_a_leak_of_two_signals_wakes_someone() -> None:
+    assert judge([_leaking(), _leaking(Signal.WORKING_SET)]).pages
+
+
+def test_a_leak_of_one_signal_in_two_instances_wakes_someone() -> None:
+    assert judge([_leaking(), _leaking(instance="agent-1")]).pages
+
+
+def _finding(signal: Signal, verdict: LeakVerdict, *, current: bool) -> Finding:
+    return Finding(
+        signal=signal,
+        instance="agent-0",
+        started=START,
+        age=1.0,
+        current=current,
+        verdict=verdict,
+        reason=Reason.ALL_GATES,
+        measured=None,
+    )
+
+
+_LEAK, _SUSPECT = LeakVerdict.LEAK, LeakVerdict.SUSPECT
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "wakes"),
+    [
+        ((Signal.RSS, _LEAK), (Signal.RSS, _LEAK), True),
+        ((Signal.RSS, _SUSPECT), (Signal.RSS, _LEAK), False),
+        ((Signal.THREADS, _LEAK), (Signal.RSS, _LEAK), False),
+        ((Signal.RSS, _LEAK), (Signal.RSS, LeakVerdict.PASS), False),
+        ((Signal.RSS, _LEAK), (Signal.RSS, LeakVerdict.INSUFFICIENT), False),
+    ],
+)
+def test_a_leak_of_two_lives(
+    earlier: tuple[Signal, LeakVerdict], now: tuple[Signal, LeakVerdict], *, wakes: bool
+) -> None:
+    findings = Findings((_finding(*earlier, current=False), _finding(*now, current=True)))
+    assert findings.pages is wakes
+
+
+def test_leaks_that_were_repaired_wake_nobody() -> None:
+    earlier = [
+        _finding(signal, _LEAK, current=False) for signal in (Signal.RSS, Signal.WORKING_SET)
+    ]
+    now = _finding(Signal.RSS, LeakVerdict.PASS, current=True)
+    assert not Findings((*earlier, now)).pages
+
+
+def test_the_tiers_can_be_set_for_an_agent_with_few_events() -> None:
+    agent = Agent(rate=lambda hours: np.full_like(hours, 1 / 60))  # 1,440 a day
+    series = agent.series(agent.memory(per_hour=3e6))
+    assert judge([series]).all[0].reason is Reason.WARMING_UP
+    slow, fast = (replace(tier, warm_up_events=60) for tier in (SLOW, FAST))
+    assert judge([series], slow=slow, fast=fast).all[0].verdict is LeakVerdict.LEAK
+
+
+def test_a_process_that_has_just_restarted_says_so() -> None:
+    life = Life([START, float(_LEAKING.times[-30])], events=_LEAKING.life().events)
+    found = judge([replace(_leaking(), life=life)])
+    assert [one.verdict for one in found.all] == [_LEAK, LeakVerdict.INSUFFICIENT]
+    assert found.current[0].reason is Reason.WARMING_UP
+    assert found.current[0].age == pytest.approx(29 * 60)

@@ -9,8 +9,7 @@ from hypothesis.extra import numpy as npst
 
 from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import judged
-from tests.exporter.leaks.shapes import BASE, DAY, HOUR, MINUTE, SHAPES
+from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judged
 
 _FEW = settings(max_examples=100, deadline=None)
 _TIMES = np.arange(0, DAY, 5 * MINUTE)

@@ -1,16 +1,244 @@
-"""The statistics: what is taken from the libraries, and what is added to them."""
+"""Epochs, floors and the statistics of a trend."""
 
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pymannkendall  # type: ignore[import-untyped]
 import pytest
 from scipy import stats
 
+from exporter.leaks import Life, Reason, Samples, Series, Signal, starts
+from exporter.leaks.epochs import Epoch, counted, cut
+from exporter.leaks.floors import Floor, floor, warm_since
 from exporter.leaks.holm import adjusted
+from exporter.leaks.tiers import FAST, SLOW
 from exporter.leaks.trend import misfit, slope, trend
-from tests.exporter.leaks.shapes import correlated
+from slos.schema.contract import LeakVerdict
+from tests.exporter.leaks.agents import DAY, HOUR, MINUTE, Agent, correlated, judged, series
+
+_TIMES = np.arange(0.0, 1_000.0, 10.0)
+
+
+def _series(*begins: float, times: np.ndarray = _TIMES) -> Series:
+    return Series(Signal.RSS, "pod", Samples.of(times, times), Life(starts=begins))
+
+
+def test_without_any_start_life_begins_with_the_first_sample() -> None:
+    (only,) = cut(_series(times=_TIMES + 5))
+    assert (only.started, only.age, only.current) == (5.0, 990.0, True)
+
+
+def test_a_start_before_the_first_sample_makes_the_epoch_older_than_its_samples() -> None:
+    (only,) = cut(_series(-500.0))
+    assert (only.started, only.age) == (-500.0, 1_490.0)
+
+
+def test_no_sample_is_in_two_epochs_and_none_is_lost() -> None:
+    epochs = cut(_series(700.0, 300.0, 500.5))
+    assert [epoch.started for epoch in epochs] == [0.0, 300.0, 500.5, 700.0]
+    assert np.concatenate([epoch.samples.times for epoch in epochs]).tolist() == _TIMES.tolist()
+    assert [epoch.samples.times[0] for epoch in epochs] == [0, 300, 510, 700]
+    assert [epoch.current for epoch in epochs] == [False, False, False, True]
+
+
+def test_a_life_that_left_no_sample_is_left_out_but_for_the_current_one() -> None:
+    epochs = cut(_series(-900.0, -500.0, 2_000.0))
+    assert [(epoch.started, len(epoch.samples)) for epoch in epochs] == [(-500, 100), (2_000, 0)]
+
+
+def test_a_series_without_samples_is_one_epoch_without_samples() -> None:
+    (only,) = cut(_series(times=np.array([])))
+    assert (only.current, only.age, len(only.samples)) == (True, 0.0, 0)
+
+
+def test_a_start_time_that_the_clock_corrects_is_one_start() -> None:
+    wobbling = starts.of_start_times(Samples.of([0, 10, 20, 30], [100.0, 100.9, 100.4, 5_000.0]))
+    assert starts.merged(wobbling) == [100.9, 5_000.0]
+
+
+def test_starts_seen_by_two_sources_are_one() -> None:
+    assert starts.merged([1_000.0, 970.0, float("nan"), 4_000.0]) == [1_000.0, 4_000.0]
+
+
+def test_a_restart_is_put_right_after_the_last_reading_that_did_not_show_it() -> None:
+    (only,) = starts.of_changes([0, 10, 20, 30], [2, 2, 3, 3])
+    assert 10 < only < 10.001
+
+
+def test_pods_and_images_that_change_and_change_back_are_starts() -> None:
+    found = starts.of_changes([0, 30, 10, 20, 40], ["a", "a", "a", "b", None])
+    assert found == pytest.approx([10, 20])
+
+
+def test_a_mark_that_is_missing_now_and_then_has_not_changed() -> None:
+    assert starts.of_changes([0, 10, 20, 30], [1, float("nan"), None, 1]) == []
+
+
+def test_a_counter_that_is_reset_goes_on_counting() -> None:
+    events = Samples.of([0, 10, 20, 30, 40], [100, 150, 20, 30, 30])
+    assert counted(events, 0.0).values.tolist() == [0, 50, 70, 80, 80]
+
+
+def test_events_before_the_moment_are_not_counted() -> None:
+    events = Samples.of([0, 10, 20, 30], [100, 150, 200, 250])
+    found = counted(events, 15.0)
+    assert (found.times.tolist(), found.values.tolist()) == ([10, 20, 30], [0, 50, 100])
+
+
+def test_events_before_the_first_reading_are_not_known() -> None:
+    assert counted(Samples.of([50, 60], [1_000, 1_010]), 0.0).values.tolist() == [0, 10]
+    assert len(counted(Samples.of([], []), 0.0)) == 0
+
+
+def test_samples_are_put_in_order_and_the_impossible_ones_dropped() -> None:
+    inf, nan = float("inf"), float("nan")
+    times = [30.0, 10.0, 10.0, nan, 40.0, 50.0, inf, 60.0, 20.0]
+    values = [3.0, 1.0, 7.0, 1.0, -1.0, nan, 1.0, inf, 2.0]
+    samples = Samples.of(times, values)
+    assert samples.times.tolist() == [10, 20, 30]
+    assert samples.values.tolist() == [7, 2, 3]  # of two at one moment, the later
+
+
+def test_values_without_times_are_a_bug_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="2 times for 3 values"):
+        Samples.of([1, 2], [1, 2, 3])
+
+
+_DAY = np.arange(0, DAY, MINUTE)
+
+
+def _until(end: float) -> np.ndarray:
+    return _DAY[: math.ceil(end / MINUTE)]
+
+
+def _epoch(times: np.ndarray = _DAY, values: np.ndarray | None = None, **known: object) -> Epoch:
+    samples = Samples.of(times, np.ones(times.size) if values is None else values)
+    one = Series(Signal.RSS, "pod", samples)
+    return cut(replace(one, **known))[-1]  # type: ignore[arg-type]
+
+
+def _floor(epoch: Epoch) -> Floor:
+    found = floor(epoch, SLOW)
+    assert isinstance(found, Floor)
+    return found
+
+
+def test_two_hours_are_warm_up_in_the_slow_tier_and_one_in_the_fast() -> None:
+    assert warm_since(_epoch(), SLOW) == 2 * HOUR
+    assert warm_since(_epoch(), FAST) == HOUR
+    assert _floor(_epoch()).begins[0] == 2 * HOUR
+
+
+def test_warm_up_counts_from_the_start_even_if_that_was_not_watched() -> None:
+    assert _floor(_epoch(life=Life(starts=[-HOUR]))).begins[0] == HOUR
+    assert _floor(_epoch(life=Life(starts=[-DAY]))).begins[0] == 0
+
+
+def test_warm_up_lasts_until_enough_events_have_come_too() -> None:
+    one_a_second = Samples.of(_DAY, _DAY)
+    two_a_minute = Samples.of(_DAY, _DAY / 30)
+    assert warm_since(_epoch(life=Life(events=one_a_second)), SLOW) == 2 * HOUR  # 6,000 at 1:40
+    assert warm_since(_epoch(life=Life(events=two_a_minute)), SLOW) == float("inf")
+    half_hourly = replace(SLOW, warm_up_events=60)
+    assert warm_since(_epoch(life=Life(events=two_a_minute)), half_hourly) == 2 * HOUR
+    slower = replace(SLOW, warm_up_events=600)
+    assert warm_since(_epoch(life=Life(events=two_a_minute)), slower) == 5 * HOUR
+
+
+def test_events_of_an_earlier_life_do_not_warm_the_next() -> None:
+    events = Samples.of(_DAY, np.minimum(_DAY, 12 * HOUR))  # and then none
+    second = _epoch(life=Life(starts=[0, 12 * HOUR], events=events))
+    assert floor(second, SLOW) is Reason.WARMING_UP
+
+
+def test_a_floor_is_the_tenth_percentile_of_its_half_hour() -> None:
+    values = np.tile(np.arange(30.0), 48)
+    found = _floor(_epoch(values=values))
+    assert len(found) == 44
+    assert set(found.values) == {2.0}
+
+
+def test_one_misreading_of_zero_is_not_the_floor() -> None:
+    values = np.full(_DAY.size, 100.0)
+    values[600] = 0
+    assert _floor(_epoch(values=values)).lowest == 100
+
+
+def test_the_fast_tier_sees_the_last_six_hours_in_quarters() -> None:
+    found = floor(_epoch(), FAST)
+    assert isinstance(found, Floor)
+    assert (len(found), found.begins[0]) == (24, 18 * HOUR)
+
+
+def test_the_slow_tier_sees_a_week_at_most() -> None:
+    month = np.arange(0, 30 * DAY, 5 * MINUTE)
+    assert len(_floor(_epoch(month))) == pytest.approx(7 * 48, abs=1)
+
+
+def test_eight_floors_are_needed() -> None:
+    long_enough = 6 * HOUR  # two of warm-up, and eight half hours
+    assert len(_floor(_epoch(_until(long_enough)))) == 8
+    short = floor(_epoch(_until(long_enough - HOUR / 2)), SLOW)
+    assert short is Reason.TOO_FEW_BUCKETS
+
+
+def test_samples_missed_at_random_leave_a_floor() -> None:
+    seen = np.random.default_rng(1).uniform(size=_DAY.size) < 0.6
+    assert len(_floor(_epoch(_DAY[seen], interval=MINUTE))) == pytest.approx(40, abs=4)
+
+
+def test_a_scrape_that_is_broken_most_of_the_time_is_not_silence() -> None:
+    seen = np.random.default_rng(1).uniform(size=_DAY.size) < 0.1
+    assert floor(_epoch(_DAY[seen]), SLOW) is Reason.SCRAPE_GAPS
+
+
+def test_even_scraping_that_misses_every_third_is_told_only_by_its_interval() -> None:
+    third = _DAY[::3]
+    assert floor(_epoch(third, interval=MINUTE), SLOW) is Reason.SCRAPE_GAPS
+    assert len(_floor(_epoch(third))) == 44
+
+
+def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
+    def without(hours: float) -> np.ndarray:
+        noon = 12 * HOUR
+        return np.concatenate([_until(noon), _DAY[_until(noon + hours * HOUR).size :]])
+
+    assert len(_floor(_epoch(without(1)))) == 42
+    assert floor(_epoch(without(7)), SLOW) is Reason.SCRAPE_GAPS
+
+
+def test_a_bucket_that_has_just_begun_is_not_missed() -> None:
+    assert len(_floor(_epoch(_until(6 * HOUR + 3 * MINUTE)))) == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.array([]), Reason.NO_SAMPLES),
+        (np.full(1_440, np.nan), Reason.NO_SAMPLES),
+        (np.full(1_440, -1.0), Reason.NO_SAMPLES),
+        (np.ones(1), Reason.WARMING_UP),
+        (np.ones(60), Reason.WARMING_UP),
+        (np.ones(200), Reason.TOO_FEW_BUCKETS),
+    ],
+)
+def test_too_little_to_judge_is_said_and_why(values: np.ndarray, reason: Reason) -> None:
+    found = judged(series(values))
+    assert (found.verdict, found.reason) == (LeakVerdict.INSUFFICIENT, reason)
+    assert found.measured is None
+
+
+def test_a_series_that_ended_is_stale() -> None:
+    agent = Agent()
+    one = agent.series(agent.memory(per_event=4_096))
+    end = float(agent.times[-1])
+    assert judged(one, at=end + 10 * MINUTE).verdict is LeakVerdict.LEAK
+    stale = judged(one, at=end + HOUR)
+    assert (stale.verdict, stale.reason) == (LeakVerdict.INSUFFICIENT, Reason.STALE)
+
 
 _HOURS = np.arange(48) / 2
 

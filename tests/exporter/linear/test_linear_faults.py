@@ -16,7 +16,7 @@ from exporter.linear.settings import LinearKeyError
 from exporter.simulator.linear_api.settings import Settings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.linear.desk import KEY, Desk, client_of, desk
+from tests.exporter.linear.conftest import KEY, Desk, client_of, desk
 
 
 async def failing(client: LinearClient) -> LinearError:

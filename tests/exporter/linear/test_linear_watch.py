@@ -14,7 +14,7 @@ from exporter.linear.issue import Issue, Kind
 from exporter.linear.skew import UNKNOWN, Skew
 from exporter.linear.watch import Finding, Found, NotFound, Question, Unknown, Watch
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.linear.desk import Desk, desk
+from tests.exporter.linear.conftest import Desk, desk
 
 FAILED = "[Remediation Failed] SloProbeSynthetic"
 

@@ -1,12 +1,19 @@
-"""What counts as completed, how fast it was, and what the gauges make of it."""
+"""Results of a load: how they are measured, what stops a load, and how results are kept."""
 
+import dataclasses
+import logging
 from math import inf
+from pathlib import Path
 
 import pytest
 
+from exporter.config import load
 from exporter.judge import Reason
-from exporter.load.brake import Stop
+from exporter.load.archive import Archive, kept
+from exporter.load.brake import Brake, Stop, StoppedError
+from exporter.load.config import configured
 from exporter.load.measuring import Sent, completed, highest, measured, told_of_issue, within
+from exporter.load.normal import NormalRuns
 from exporter.load.plateaus import Plateaus
 from exporter.load.readings import Reading
 from exporter.load.result import Measure, Result, State, read
@@ -177,3 +184,129 @@ def test_an_issue_is_known_when_it_was_seen_or_surely_is_not_there() -> None:
     assert told_of_issue(run(), IssueCount.NONE)
     assert not told_of_issue(run(), None)
     assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
+
+
+BASE = """\
+target: {url: http://agent-sre.ai.svc.cluster.local/}
+probes: {remediation: {late_after: 60s}}
+"""
+
+
+def test_nothing_may_be_run_unless_it_is_configured(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    file.write_text(BASE)
+    loaded, _ = load(file)
+    assert loaded is not None
+    assert configured(loaded.config.scenarios) == {}
+
+
+def normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> ProbeResult:
+    return ProbeResult(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
+
+
+def normal(brake: Brake, allowed: int = 1) -> NormalRuns:
+    return NormalRuns(
+        brake, allowed=allowed, since=5.0, measures=lambda each: each.probe == "remediation"
+    )
+
+
+def test_a_load_that_costs_the_normal_probes_too_much_is_stopped() -> None:
+    brake = Brake()
+    watching = normal(brake)
+    watching.hear(normal_run(Verdict.LOST))
+    for harmless in (
+        normal_run(Verdict.LOST, at=4.0),  # sent before
+        normal_run(Verdict.UNKNOWN),  # the prober's own fault
+        normal_run(Verdict.LATE),
+        normal_run(Verdict.REJECTED, probe="security"),  # an attack
+    ):
+        watching.hear(harmless)
+        brake.check()
+    watching.hear(normal_run(Verdict.REJECTED))
+    assert brake.reason is Stop.NORMAL_FAILURES
+    with pytest.raises(StoppedError):
+        brake.check()
+
+
+def test_whoever_pulls_the_brake_first_says_why() -> None:
+    brake = Brake()
+    brake.pull(Stop.OPERATOR)
+    brake.pull(Stop.SHUTDOWN)
+    assert brake.reason is Stop.OPERATOR
+
+
+def test_what_fails_after_the_load_is_not_its_doing_but_no_recovery_either() -> None:
+    brake = Brake()
+    watching = normal(brake, allowed=0)
+    watching.load_is_over(20.0)
+    assert watching.available_after(20.0) is None
+    watching.hear(normal_run(Verdict.LOST, at=21.0))
+    assert (brake.reason, watching.available_after(20.0)) == (None, False)
+    watching.hear(normal_run(Verdict.OK, at=22.0))
+    assert watching.available_after(20.0) is True
+    watching.hear(normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
+    assert brake.reason is Stop.NORMAL_FAILURES
+
+
+def stored(number: int, scenario: Scenario = Scenario.STRESS, **known: object) -> Result:
+    made = Result(str(number), scenario, State.COMPLETED, 1.7e9 + number, 1.7e9 + number + 60)
+    return dataclasses.replace(made, **known)  # type: ignore[arg-type]
+
+
+async def test_results_outlive_the_process_the_newest_first(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    archive = Archive(path, keep=5)
+    await archive.open()
+    assert archive.of(Scenario.STRESS) == []
+    for number in (1, 2):
+        await archive.put(stored(number, measures=(Measure("held_level", 50.0, 101.0),)))
+    await archive.put(stored(3, state=State.STOPPED, reason=Stop.OPERATOR))
+    again = Archive(path, keep=5)
+    await again.open()
+    assert [each.id for each in again.of(Scenario.STRESS)] == ["3", "2", "1"]
+    assert [each.id for each in again.completed(Scenario.STRESS)] == ["2", "1"]
+    assert again.of(Scenario.STRESS) == archive.of(Scenario.STRESS)
+    assert again.of(Scenario.THROUGHPUT) == []
+
+
+async def test_a_run_that_goes_on_is_one_result(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "results", keep=5)
+    await archive.put(stored(1, state=State.RUNNING))
+    await archive.put(stored(1))
+    assert [each.state for each in archive.of(Scenario.STRESS)] == [State.COMPLETED]
+
+
+def test_only_the_last_are_kept_and_what_later_ones_are_compared_with() -> None:
+    newest_first = [
+        *(stored(number, Scenario.SCALABILITY, level=3) for number in range(9, 2, -1)),
+        stored(2, Scenario.SCALABILITY, level=1),
+        stored(1, Scenario.SCALABILITY, level=1),
+    ]
+    assert [each.id for each in kept(newest_first, keep=2)] == ["9", "8", "2"]
+    stopped = [stored(3, state=State.STOPPED), stored(2, state=State.STOPPED), stored(1)]
+    assert [each.id for each in kept(stopped, keep=1)] == ["3", "1"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[{}]", b"3", b"\xff\xfe"])
+async def test_a_damaged_file_is_set_aside(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "results"
+    path.write_bytes(content)
+    (tmp_path / "results.damaged-1").write_text("an earlier one")
+    archive = Archive(path, keep=5)
+    with caplog.at_level(logging.ERROR):
+        await archive.open()
+        await archive.put(stored(1))
+    assert (tmp_path / "results.damaged-2").read_bytes() == content
+    assert "was damaged" in caplog.text
+    again = Archive(path, keep=5)
+    await again.open()
+    assert len(again.of(Scenario.STRESS)) == 1
+
+
+async def test_unwritable_is_kept_in_mind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    archive = Archive(tmp_path / "missing" / "results", keep=5)
+    await archive.put(stored(1))
+    assert [each.id for each in archive.of(Scenario.STRESS)] == ["1"]
+    assert "cannot write" in caplog.text

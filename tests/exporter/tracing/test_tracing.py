@@ -1,19 +1,69 @@
-"""Spans by OTLP: what arrives, and that no failure of it is felt."""
+"""Spans by OTLP: what arrives, failures of the export, and tracing that is off."""
 
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
+from aiohttp import web
 from opentelemetry import trace
-from opentelemetry.proto.trace.v1.trace_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from exporter import tracing
-from exporter.tracing import Tracer, otlp
-from tests.exporter.conftest import Serve
+from exporter.tracing import NoTracer, Tracer, otlp
+from tests.exporter.conftest import ROOT, Serve
 from tests.exporter.program import until
-from tests.exporter.tracing.receiver import Receiver
+
+
+@dataclass
+class Receiver:
+    """Takes spans; `status` and `hang` make it fail."""
+
+    status: int = 200
+    hang: bool = False
+    requests: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    bodies: bytes = b""
+    resource: dict[str, str] = field(default_factory=dict)
+    scope: str = ""
+    spans: dict[str, Span] = field(default_factory=dict)
+    """By name."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/v1/traces", self._take)
+        app.on_shutdown.append(self._end)
+        return app
+
+    async def _end(self, _: web.Application) -> None:
+        self.over.set()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        self.headers = request.headers
+        body = await request.read()
+        if self.hang:
+            await self.over.wait()
+        if self.status == 200:
+            self.bodies += body
+            self._keep(ExportTraceServiceRequest.FromString(body))
+        return web.Response(status=self.status)
+
+    def _keep(self, sent: ExportTraceServiceRequest) -> None:
+        for batch in sent.resource_spans:
+            self.resource = {
+                each.key: each.value.string_value for each in batch.resource.attributes
+            }
+            for scope in batch.scope_spans:
+                self.scope = scope.scope.name
+                self.spans |= {span.name: span for span in scope.spans}
+
 
 Make = Callable[..., Awaitable[Tracer]]
 
@@ -230,3 +280,96 @@ async def test_a_bad_number_is_logged(tracer: Make, caplog: pytest.LogCaptureFix
     await tracer(OTEL_BSP_SCHEDULE_DELAY="soon")
     assert "OTEL_BSP_SCHEDULE_DELAY" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+TRACES = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
+
+OFF: list[dict[str, str]] = [
+    {},
+    {"OTEL_EXPORTER_OTLP_ENDPOINT": " "},
+    {"OTEL_SERVICE_NAME": "prober"},
+    {"OTEL_TRACES_EXPORTER": "otlp"},
+    ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"},
+    TRACES | {"OTEL_TRACES_EXPORTER": "none"},
+    TRACES | {"OTEL_TRACES_EXPORTER": "console, zipkin"},
+]
+ON: list[dict[str, str]] = [
+    ENDPOINT,
+    TRACES,
+    ENDPOINT | {"OTEL_SDK_DISABLED": "false"},
+    ENDPOINT | {"OTEL_SDK_DISABLED": "yes"},
+    TRACES | {"OTEL_TRACES_EXPORTER": ""},
+    TRACES | {"OTEL_TRACES_EXPORTER": "console,OTLP"},
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("OTEL_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("environ", OFF)
+def test_without_an_endpoint_or_against_a_switch_it_is_off(environ: Mapping[str, str]) -> None:
+    assert not tracing.switched_on(environ)
+
+
+@pytest.mark.parametrize("environ", ON)
+def test_an_endpoint_switches_it_on(environ: Mapping[str, str]) -> None:
+    assert tracing.switched_on(environ)
+
+
+async def test_a_span_that_is_off_does_nothing_and_passes_errors_on() -> None:
+    tracer = tracing.tracer()
+    with tracer.span("probe", {"probe": "remediation"}, start=1.0) as span:
+        span.note("verdict", "ok")
+        span.fail("lost")
+        assert (span.trace_id, span.traceparent) == (None, None)
+    with pytest.raises(KeyError), tracer.span("probe"):
+        raise KeyError
+    await tracer.close()
+
+
+@pytest.mark.parametrize("environ", [OFF[0], OFF[4], OFF[5]])
+def test_nothing_of_opentelemetry_is_loaded_while_it_is_off(environ: dict[str, str]) -> None:
+    program = (
+        "import sys\n"
+        "from exporter import app, tracing\n"
+        "with tracing.tracer().span('x'): pass\n"
+        "print([name for name in sys.modules if name.startswith(('opentelemetry', 'google.'))])\n"
+    )
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=plain | {"PYTHONPATH": str(ROOT)} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout.strip()) == (0, "[]"), ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/protobuf is spoken"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "only http/protobuf is spoken"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "an OTEL_ variable is wrong"),
+        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "hunter2", "variable is wrong"),
+    ],
+)
+def test_what_cannot_work_is_said_and_probing_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    value: str,
+    told: str,
+) -> None:
+    monkeypatch.setenv(*next(iter(ENDPOINT.items())))
+    monkeypatch.setenv(name, value)
+    assert isinstance(tracing.tracer(), NoTracer)
+    assert told in caplog.text
+    assert "hunter2" not in caplog.text
