@@ -1,13 +1,10 @@
 """Inhibition, notifications and alerting with a real Alertmanager."""
 
-import json
 import queue
 import shutil
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -277,45 +274,23 @@ def test_a_heartbeat_is_heard_again_and_again(tmp_path: Path) -> None:
 ALERT = "QuickValidationFailureRateHigh"
 
 
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, "queue.Queue[dict[str, Any]]"]]:
-    """A webhook receiver: its URL and the alerts it was told of."""
-    received: queue.Queue[dict[str, Any]] = queue.Queue()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            for alert in json.loads(body)["alerts"]:
-                received.put(alert)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", received
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _next(received: "queue.Queue[dict[str, Any]]", status: str) -> dict[str, Any]:
+def _next(received: Received, status: str) -> dict[str, Any]:
     """The next notification about the alert with a status; fails after a minute of silence."""
     while True:
-        alert = received.get(timeout=60)
-        if alert["labels"]["alertname"] == ALERT and alert["status"] == status:
-            return alert
+        _, message = received.get(timeout=60)
+        for alert in message["alerts"]:
+            if alert["labels"]["alertname"] == ALERT and alert["status"] == status:
+                return dict(alert)
 
 
-def test_a_lost_event(tmp_path: Path, receiver: tuple[str, "queue.Queue[dict[str, Any]]"]) -> None:
-    webhook, received = receiver
+def test_a_lost_event_becomes_an_alert_and_resolves(tmp_path: Path) -> None:
     missing: list[str] = []
-    with stack.running(
-        tmp_path, specs=QUICK_SPEC, faults=["lost"], webhook=webhook, say=missing.append
-    ) as running:
+    with (
+        inbox() as (webhook, received),
+        stack.running(
+            tmp_path, specs=QUICK_SPEC, faults=["lost"], webhook=webhook, say=missing.append
+        ) as running,
+    ):
         assert not missing
         fired = _next(received, "firing")
         assert fired["labels"]["severity"] == "warning"
@@ -328,7 +303,5 @@ def test_a_lost_event(tmp_path: Path, receiver: tuple[str, "queue.Queue[dict[str
         assert 5 < percent <= 100
         assert "{{" not in summary
         assert "lambda_function" not in fired["annotations"]
-
         requests.post(f"{running.agent}/fault", data="none", timeout=5)
-        resolved = _next(received, "resolved")
-        assert resolved["labels"] == fired["labels"]
+        assert _next(received, "resolved")["labels"] == fired["labels"]

@@ -25,127 +25,126 @@ from tests.exporter.linear.conftest import KEY
 ALERT = Leaving(Leavings.ALERT, "remediation slo-probe-1 1.0")
 
 
-async def test_times_of_both_are_merged(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear, tempo = Told(), Told(cleans=None, every=15.0)
-        at.use(linear=linear, tempo=tempo)
-        run = judged("a")
-        await at.end(run)
-        # What nobody knows better is counted with the verdict; Tempo may know this one better.
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
-        linear.knows["a"] = Sighting(
-            "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (issue("1"),), IssueCount.ONE
-        )
-        await at.wait(30)
-        assert rows(path) == [("a", "judged", "ok")]
-        times = {Stage.LINEAR_ISSUE_CREATION: 1.0, Stage.REMEDIATION_SELECTION: 0.1}
-        tempo.knows["a"] = Sighting("a", times)
-        await at.wait(120)
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
-        assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR) == (1, 3.0)
-        assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.TEMPO) == (0, 0)
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.TEMPO) == (1, 0.1)
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
-        assert at.sample("source_disagreements_total", stage="linear_issue_creation") == 1
-        # The canary's time is an upper bound, so that it is larger is no disagreement.
-        assert at.sample("source_disagreements_total", stage="remediation_selection") == 0
-        assert at.sample("linear_issues_total", count="one") == 1
-        assert rows(path) == [("a", "cleaned", "ok")]
-        assert linear.tried == [(issue("1"),)]
-        assert next(iter(at.recent)).stages[Stage.LINEAR_ISSUE_CREATION] == 3.0
+@pytest.fixture
+async def at(path: Path, clock: FakeClock) -> AsyncIterator[Desk]:
+    async with desk(path, clock) as made:
+        yield made
+
+
+async def test_times_of_both_are_merged(at: Desk, path: Path) -> None:
+    linear, tempo = Told(), Told(cleans=None, every=15.0)
+    at.use(linear=linear, tempo=tempo)
+    run = judged("a")
+    await at.end(run)
+    # What nobody knows better is counted with the verdict; Tempo may know this one better.
+    assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
+    linear.knows["a"] = Sighting(
+        "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (issue("1"),), IssueCount.ONE
+    )
+    await at.wait(30)
+    assert rows(path) == [("a", "judged", "ok")]
+    times = {Stage.LINEAR_ISSUE_CREATION: 1.0, Stage.REMEDIATION_SELECTION: 0.1}
+    tempo.knows["a"] = Sighting("a", times)
+    await at.wait(120)
+    assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
+    assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR) == (1, 3.0)
+    assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.TEMPO) == (0, 0)
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.TEMPO) == (1, 0.1)
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
+    assert at.sample("source_disagreements_total", stage="linear_issue_creation") == 1
+    # The canary's time is an upper bound, so that it is larger is no disagreement.
+    assert at.sample("source_disagreements_total", stage="remediation_selection") == 0
+    assert at.sample("linear_issues_total", count="one") == 1
+    assert rows(path) == [("a", "cleaned", "ok")]
+    assert linear.tried == [(issue("1"),)]
+    assert next(iter(at.recent)).stages[Stage.LINEAR_ISSUE_CREATION] == 3.0
 
 
 @pytest.mark.parametrize("count", list(IssueCount))
-async def test_issues_of_a_run_are_counted(path: Path, clock: FakeClock, count: IssueCount) -> None:
-    async with desk(path, clock) as at:
-        at.use(linear=Told(knows={"a": Sighting("a", issues=count)}))
-        await at.end(judged("a"))
-        await at.wait(60)
-        assert {each: at.sample("linear_issues_total", count=each) for each in IssueCount} == {
-            each: float(each is count) for each in IssueCount
-        }
-        failed = at.sample("checks_total", criterion="AC1.linear_issue_creation", result="fail")
-        assert failed == float(count is IssueCount.NONE)
+async def test_issues_of_a_run_are_counted(at: Desk, count: IssueCount) -> None:
+    at.use(linear=Told(knows={"a": Sighting("a", issues=count)}))
+    await at.end(judged("a"))
+    await at.wait(60)
+    assert {each: at.sample("linear_issues_total", count=each) for each in IssueCount} == {
+        each: float(each is count) for each in IssueCount
+    }
+    failed = at.sample("checks_total", criterion="AC1.linear_issue_creation", result="fail")
+    assert failed == float(count is IssueCount.NONE)
 
 
-async def test_a_silent_observer_is_given_up(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        tempo = Told(cleans=None, usual=60.0, patience=100.0)
-        at.use(tempo=tempo)
-        await at.end(judged("a"))
-        await at.wait(50)
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
-        await at.wait(20)
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
-        assert rows(path) == [("a", "judged", "ok")]
-        await at.wait(60)
-        assert rows(path) == [("a", "cleaned", "ok")]
-        assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
-        asked = len(tempo.asked)
-        await at.wait(100)
-        assert len(tempo.asked) == asked
-        assert all(at.sample("linear_issues_total", count=each) == 0 for each in IssueCount)
+async def test_a_silent_observer_is_given_up(at: Desk, path: Path) -> None:
+    tempo = Told(cleans=None, usual=60.0, patience=100.0)
+    at.use(tempo=tempo)
+    await at.end(judged("a"))
+    await at.wait(50)
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (0, 0)
+    await at.wait(20)
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
+    assert rows(path) == [("a", "judged", "ok")]
+    await at.wait(60)
+    assert rows(path) == [("a", "cleaned", "ok")]
+    assert at.took(Stage.REMEDIATION_SELECTION, Source.CANARY) == (1, 2.0)
+    asked = len(tempo.asked)
+    await at.wait(100)
+    assert len(tempo.asked) == asked
+    assert all(at.sample("linear_issues_total", count=each) == 0 for each in IssueCount)
 
 
-async def test_clean_up_is_retried(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear = Told(refuses=True)
-        linear.knows["a"] = Sighting("a", leavings=(issue("1"), issue("2")))
-        at.use(linear=linear)
-        await at.end(judged("a"))
-        await at.wait(3600, step=1.0)
-        tries = len(linear.tried)
-        assert 6 <= tries <= 60  # of 3,600 steps
-        assert at.orphans == 2
-        assert at.sample("cleanup_failures_total", kind="linear_issue") == 2 * tries
-        assert rows(path) == [("a", "observed", "ok")]
-        linear.refuses = False
-        await at.wait(620, step=1.0)
-        assert len(linear.tried) == tries + 1
-        assert at.orphans == 0
-        assert rows(path) == [("a", "cleaned", "ok")]
-        assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
+async def test_clean_up_is_retried(at: Desk, path: Path) -> None:
+    linear = Told(refuses=True)
+    linear.knows["a"] = Sighting("a", leavings=(issue("1"), issue("2")))
+    at.use(linear=linear)
+    await at.end(judged("a"))
+    await at.wait(3600, step=1.0)
+    tries = len(linear.tried)
+    assert 6 <= tries <= 60  # of 3,600 steps
+    assert at.orphans == 2
+    assert at.sample("cleanup_failures_total", kind="linear_issue") == 2 * tries
+    assert rows(path) == [("a", "observed", "ok")]
+    linear.refuses = False
+    await at.wait(620, step=1.0)
+    assert len(linear.tried) == tries + 1
+    assert at.orphans == 0
+    assert rows(path) == [("a", "cleaned", "ok")]
+    assert at.took(Stage.END_TO_END, Source.CANARY) == (1, 0.5)
 
 
-async def test_clean_up_starts_at_once(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear, alerts = Told(), Told(cleans=Leavings.ALERT)
-        at.use(linear=linear)
-        at.aftercare.use(
-            {Source.LINEAR: linear}, {Leavings.LINEAR_ISSUE: linear, Leavings.ALERT: alerts}
-        )
-        await at.end(judged("a", ALERT))
-        await at.wait(2)
-        assert alerts.tried == [(ALERT,)]
-        assert rows(path) == [("a", "judged", "ok")]
-        linear.knows["a"] = Sighting("a", leavings=(issue("1"),))
-        await at.wait(20)
-        assert rows(path) == [("a", "cleaned", "ok")]
-        assert len(alerts.tried) == 1
+async def test_clean_up_starts_at_once(at: Desk, path: Path) -> None:
+    linear, alerts = Told(), Told(cleans=Leavings.ALERT)
+    at.use(linear=linear)
+    at.aftercare.use(
+        {Source.LINEAR: linear}, {Leavings.LINEAR_ISSUE: linear, Leavings.ALERT: alerts}
+    )
+    await at.end(judged("a", ALERT))
+    await at.wait(2)
+    assert alerts.tried == [(ALERT,)]
+    assert rows(path) == [("a", "judged", "ok")]
+    linear.knows["a"] = Sighting("a", leavings=(issue("1"),))
+    await at.wait(20)
+    assert rows(path) == [("a", "cleaned", "ok")]
+    assert len(alerts.tried) == 1
 
 
-async def test_failed_clean_up_holds_up_nothing(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        alerts = Told(cleans=Leavings.ALERT, refuses=True)
-        linear = Told(refuses=True)
-        at.aftercare.use({}, {Leavings.ALERT: alerts, Leavings.LINEAR_ISSUE: linear})
-        await at.end(judged("a", ALERT, issue("1")))
-        await at.wait(10)
-        linear.refuses = False
-        await at.wait(700)
-        assert linear.tried[-1] == (issue("1"),)
-        assert at.orphans == 0
-        assert at.sample("orphans", kind="alert") == 1
+async def test_failed_clean_up_holds_up_nothing(at: Desk) -> None:
+    alerts = Told(cleans=Leavings.ALERT, refuses=True)
+    linear = Told(refuses=True)
+    at.aftercare.use({}, {Leavings.ALERT: alerts, Leavings.LINEAR_ISSUE: linear})
+    await at.end(judged("a", ALERT, issue("1")))
+    await at.wait(10)
+    linear.refuses = False
+    await at.wait(700)
+    assert linear.tried[-1] == (issue("1"),)
+    assert at.orphans == 0
+    assert at.sample("orphans", kind="alert") == 1
 
 
-async def test_a_run_that_was_never_sent_is_finished_at_once(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear = Told()
-        at.use(linear=linear)
-        await at.end(judged("a"), sent=False)
-        await at.wait(20)
-        assert (linear.asked, rows(path)) == ([], [("a", "cleaned", "ok")])
+async def test_a_run_that_was_never_sent_is_finished_at_once(at: Desk, path: Path) -> None:
+    linear = Told()
+    at.use(linear=linear)
+    await at.end(judged("a"), sent=False)
+    await at.wait(20)
+    assert (linear.asked, rows(path)) == ([], [("a", "cleaned", "ok")])
 
 
 async def test_a_restart_counts_no_run_twice(path: Path, clock: FakeClock) -> None:
@@ -172,60 +171,56 @@ async def test_a_restart_counts_no_run_twice(path: Path, clock: FakeClock) -> No
         assert again.sample("linear_issues_total", count="one") == 1
 
 
-async def test_orphans_outlive_their_cleaner(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        at.use(linear=Told(refuses=True, knows={"a": Sighting("a", leavings=(issue("1"),))}))
-        await at.end(judged("a"))
-        await at.wait(20)
-        at.use()
-        await at.wait(20)
-        assert at.orphans == 1
-        assert rows(path) == [("a", "observed", "ok")]
-        at.use(linear=Told())
-        await at.wait(620)
-        assert at.orphans == 0
-        assert rows(path) == [("a", "cleaned", "ok")]
+async def test_orphans_outlive_their_cleaner(at: Desk, path: Path) -> None:
+    at.use(linear=Told(refuses=True, knows={"a": Sighting("a", leavings=(issue("1"),))}))
+    await at.end(judged("a"))
+    await at.wait(20)
+    at.use()
+    await at.wait(20)
+    assert at.orphans == 1
+    assert rows(path) == [("a", "observed", "ok")]
+    at.use(linear=Told())
+    await at.wait(620)
+    assert at.orphans == 0
+    assert rows(path) == [("a", "cleaned", "ok")]
 
 
-async def test_an_added_observer_is_asked(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        at.use(tempo=Told(cleans=None))
-        await at.end(judged("a"))
-        linear = Told()
-        at.use(tempo=Told(cleans=None), linear=linear)
-        await at.wait(10)
-        assert linear.asked[0] == ("a",)
+async def test_an_added_observer_is_asked(at: Desk) -> None:
+    at.use(tempo=Told(cleans=None))
+    await at.end(judged("a"))
+    linear = Told()
+    at.use(tempo=Told(cleans=None), linear=linear)
+    await at.wait(10)
+    assert linear.asked[0] == ("a",)
 
 
-async def test_many_clean_ups_are_done_in_parts(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear = Told()
-        at.aftercare.use({}, {Leavings.LINEAR_ISSUE: linear})
-        for number in range(50):
-            await at.end(judged(f"{number}", issue(f"{number}")))
-        await at.wait(6)
-        assert [len(tried) for tried in linear.tried] == [20, 20, 10]
-        assert len(at.aftercare) == 0
+async def test_many_clean_ups_are_done_in_parts(at: Desk) -> None:
+    linear = Told()
+    at.aftercare.use({}, {Leavings.LINEAR_ISSUE: linear})
+    for number in range(50):
+        await at.end(judged(f"{number}", issue(f"{number}")))
+    await at.wait(6)
+    assert [len(tried) for tried in linear.tried] == [20, 20, 10]
+    assert len(at.aftercare) == 0
 
 
 @pytest.mark.parametrize("troubled", [False, True])
-async def test_the_sweep_finds_lost_issues(path: Path, clock: FakeClock, *, troubled: bool) -> None:
-    async with desk(path, clock) as at:
-        linear = Told(refuses=True, stray=[issue("lost"), issue("known")])
-        linear.knows["a"] = Sighting("a", leavings=(issue("known"),))
-        at.use(linear=linear)
-        await at.end(judged("a"))
-        await at.wait(610)
-        assert (issue("lost"),) in linear.tried  # the other one is tried again in between
-        assert at.orphans == 2
-        linear.troubled = troubled  # then a sweep finds nothing, and what was found still counts
-        await at.wait(610)
-        assert at.orphans == 2
-        linear.refuses = linear.troubled = False
-        linear.stray = []
-        await at.wait(1300)
-        assert at.orphans == 0
-        assert (issue("lost"),) in linear.tried[-2:]
+async def test_the_sweep_finds_lost_issues(at: Desk, *, troubled: bool) -> None:
+    linear = Told(refuses=True, stray=[issue("lost"), issue("known")])
+    linear.knows["a"] = Sighting("a", leavings=(issue("known"),))
+    at.use(linear=linear)
+    await at.end(judged("a"))
+    await at.wait(610)
+    assert (issue("lost"),) in linear.tried  # the other one is tried again in between
+    assert at.orphans == 2
+    linear.troubled = troubled  # then a sweep finds nothing, and what was found still counts
+    await at.wait(610)
+    assert at.orphans == 2
+    linear.refuses = linear.troubled = False
+    linear.stray = []
+    await at.wait(1300)
+    assert at.orphans == 0
+    assert (issue("lost"),) in linear.tried[-2:]
 
 
 _LIMIT = "requests_per_hour"
@@ -292,48 +287,51 @@ async def asking(
         yield
 
 
-async def test_an_issue_is_timed_and_archived(path: Path, clock: FakeClock) -> None:
-    async with office(path, clock) as at:
-        await at.run()
-        await at.desk.wait(120)
-        count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
-        assert count == 1
-        assert seconds == pytest.approx(2.0, abs=0.6)  # the clocks agree within half a second
-        assert (at.left, at.issues("one"), at.desk.orphans) == (0, 1, 0)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+@pytest.fixture
+async def care(path: Path, clock: FakeClock) -> AsyncIterator[Office]:
+    async with office(path, clock) as made:
+        yield made
 
 
-async def test_several_issues_are_archived(path: Path, clock: FakeClock) -> None:
-    async with office(path, clock) as at:
-        twice = await at.run()
-        at.open(twice)
-        at.open(twice, "[Remediation Failed] SloProbeSynthetic")
-        await at.desk.end(judged(at=clock.wall()))
-        await at.desk.wait(300)
-        assert (at.issues("several"), at.issues("none"), at.issues("one")) == (1, 1, 0)
-        assert at.left == 0
+async def test_an_issue_is_timed_and_archived(care: Office, path: Path) -> None:
+    await care.run()
+    await care.desk.wait(120)
+    count, seconds = care.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+    assert count == 1
+    assert seconds == pytest.approx(2.0, abs=0.6)  # the clocks agree within half a second
+    assert (care.left, care.issues("one"), care.desk.orphans) == (0, 1, 0)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
+
+
+async def test_several_issues_are_archived(care: Office, clock: FakeClock) -> None:
+    twice = await care.run()
+    care.open(twice)
+    care.open(twice, "[Remediation Failed] SloProbeSynthetic")
+    await care.desk.end(judged(at=clock.wall()))
+    await care.desk.wait(300)
+    assert (care.issues("several"), care.issues("none"), care.issues("one")) == (1, 1, 0)
+    assert care.left == 0
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "garbage", "unauthorized", "ratelimited:60"])
-async def test_an_hour_without_linear(path: Path, clock: FakeClock, fault: str) -> None:
-    async with office(path, clock) as at:
-        at.api.faults.set(fault)
-        for _ in range(60):
-            await at.run()
-            await at.desk.wait(58)
-        # Of the last four minutes nobody expects an answer yet: within, linger and two questions.
-        assert 55 <= (at.desk.orphans or 0) <= 60
-        assert (at.desk.sample("observer_failures_total", source="linear") or 0) >= 3
-        assert at.api.served.requests < 500
-        assert at.left == 60
-        at.api.faults.set("none")
-        await at.desk.wait(900)
-        assert (at.left, at.desk.orphans) == (0, 0)
-        assert at.issues("one") == 60
-        count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
-        assert count == 60
-        assert (seconds or 0) / 60 == pytest.approx(2.0, abs=0.6)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+async def test_an_hour_without_linear(care: Office, path: Path, fault: str) -> None:
+    care.api.faults.set(fault)
+    for _ in range(60):
+        await care.run()
+        await care.desk.wait(58)
+    # Of the last four minutes nobody expects an answer yet: within, linger and two questions.
+    assert 55 <= (care.desk.orphans or 0) <= 60
+    assert (care.desk.sample("observer_failures_total", source="linear") or 0) >= 3
+    assert care.api.served.requests < 500
+    assert care.left == 60
+    care.api.faults.set("none")
+    await care.desk.wait(900)
+    assert (care.left, care.desk.orphans) == (0, 0)
+    assert care.issues("one") == 60
+    count, seconds = care.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+    assert count == 60
+    assert (seconds or 0) / 60 == pytest.approx(2.0, abs=0.6)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
 async def test_the_default_limit_keeps_up(path: Path, clock: FakeClock) -> None:
@@ -350,119 +348,112 @@ async def test_the_default_limit_keeps_up(path: Path, clock: FakeClock) -> None:
         assert at.api.served.requests < 60, "of about 120 that the limit lets pass in that time"
 
 
-async def test_unarchived_issues_are_orphans(path: Path, clock: FakeClock) -> None:
-    async with office(path, clock) as at:
-        at.api.faults.set("forbidden")
-        await at.run()
-        await at.desk.wait(3600)
-        assert (at.left, at.desk.orphans) == (1, 1)
-        assert (at.desk.sample("cleanup_failures_total", kind="linear_issue") or 0) >= 5
-        at.api.faults.set("none")
-        await at.desk.wait(700)
-        assert (at.left, at.desk.orphans, at.issues("one")) == (0, 0, 1)
+async def test_unarchived_issues_are_orphans(care: Office) -> None:
+    care.api.faults.set("forbidden")
+    await care.run()
+    await care.desk.wait(3600)
+    assert (care.left, care.desk.orphans) == (1, 1)
+    assert (care.desk.sample("cleanup_failures_total", kind="linear_issue") or 0) >= 5
+    care.api.faults.set("none")
+    await care.desk.wait(700)
+    assert (care.left, care.desk.orphans, care.issues("one")) == (0, 0, 1)
 
 
-async def test_forgotten_issues_are_archived(path: Path, clock: FakeClock) -> None:
-    async with office(path, clock) as at:
-        at.open(judged())
-        workspace = at.api.face.workspace
-        real = {"teamId": workspace.team["id"], "title": "[Alert] PodCrashLooping"}
-        workspace.create({**real, "description": "a pod"}, at.api.faults.active)
-        await at.desk.wait(3000)
-        assert at.left == 2  # it may still belong to a run under way somewhere
-        await at.desk.wait(1300)
-        assert [each["title"] for each in at.api.issues() if each["archivedAt"] is None] == [
-            "[Alert] PodCrashLooping"
-        ]
-        assert [at.issues(count) for count in ("one", "several", "none")] == [0, 0, 0]
+async def test_forgotten_issues_are_archived(care: Office) -> None:
+    care.open(judged())
+    workspace = care.api.face.workspace
+    real = {"teamId": workspace.team["id"], "title": "[Alert] PodCrashLooping"}
+    workspace.create({**real, "description": "a pod"}, care.api.faults.active)
+    await care.desk.wait(3000)
+    assert care.left == 2  # it may still belong to a run under way somewhere
+    await care.desk.wait(1300)
+    assert [each["title"] for each in care.api.issues() if each["archivedAt"] is None] == [
+        "[Alert] PodCrashLooping"
+    ]
+    assert [care.issues(count) for count in ("one", "several", "none")] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("skew", [-3600, -5, 5, 3600])
-async def test_a_wrong_clock_of_linear(path: Path, clock: FakeClock, skew: int) -> None:
-    async with office(path, clock) as at:
-        at.api.faults.set(f"skew:{skew}")
-        for _ in range(10):
-            await at.run()
-            await at.desk.wait(33.3)
-        await at.desk.wait(300)
-        count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
-        assert (count or 0) >= 8
-        assert (seconds or 0) / (count or 1) == pytest.approx(2.0, abs=0.6)
-        assert at.desk.sample("clock_skew_seconds", peer="linear") == pytest.approx(skew, abs=1)
-        assert at.left == 0
+async def test_a_wrong_clock_of_linear(care: Office, skew: int) -> None:
+    care.api.faults.set(f"skew:{skew}")
+    for _ in range(10):
+        await care.run()
+        await care.desk.wait(33.3)
+    await care.desk.wait(300)
+    count, seconds = care.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+    assert (count or 0) >= 8
+    assert (seconds or 0) / (count or 1) == pytest.approx(2.0, abs=0.6)
+    assert care.desk.sample("clock_skew_seconds", peer="linear") == pytest.approx(skew, abs=1)
+    assert care.left == 0
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_a_step_of_our_own_clock(path: Path, clock: FakeClock, step: float) -> None:
-    async with office(path, clock) as at:
-        plan = clock.wall()  # slots are counted from the clock as it was at the start
-        begun = clock.now()
-        clock._offset += step
-        clock_of_linear = -step  # which did not step
-        at.api.faults.set(f"skew:{clock_of_linear}")
-        for _ in range(5):
-            run = judged(at=plan + clock.now() - begun)
-            await clock.advance(2)
-            at.open(run)
-            await at.desk.end(run)
-            await at.desk.wait(60)
-        await at.desk.wait(300)
-        count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
-        assert (count or 0) >= 4
-        assert (seconds or 0) / (count or 1) == pytest.approx(2.0, abs=0.6)
-        assert at.left == 0
+async def test_a_step_of_our_own_clock(care: Office, clock: FakeClock, step: float) -> None:
+    plan = clock.wall()  # slots are counted from the clock as it was at the start
+    begun = clock.now()
+    clock._offset += step
+    clock_of_linear = -step  # which did not step
+    care.api.faults.set(f"skew:{clock_of_linear}")
+    for _ in range(5):
+        run = judged(at=plan + clock.now() - begun)
+        await clock.advance(2)
+        care.open(run)
+        await care.desk.end(run)
+        await care.desk.wait(60)
+    await care.desk.wait(300)
+    count, seconds = care.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+    assert (count or 0) >= 4
+    assert (seconds or 0) / (count or 1) == pytest.approx(2.0, abs=0.6)
+    assert care.left == 0
 
 
 @pytest.mark.parametrize("step", [-10_800.0, 10_800.0])
-async def test_a_reload_after_a_clock_step(path: Path, clock: FakeClock, step: float) -> None:
-    async with office(path, clock) as at:
-        run = judged(at=clock.steady())
-        await clock.advance(2)
-        at.open(run)
-        await at.desk.end(run)
-        clock._offset += step
-        at.api.faults.set(f"skew:{-step}")  # Linear's own clock is right all the time
-        async with asking(path, clock, at.api, at.desk):
-            await at.desk.wait(400)
-            count, seconds = at.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
-            assert count == 1
-            assert seconds == pytest.approx(2.0, abs=1.0)
-            assert at.left == 0
+async def test_a_reload_after_one(care: Office, path: Path, clock: FakeClock, step: float) -> None:
+    run = judged(at=clock.steady())
+    await clock.advance(2)
+    care.open(run)
+    await care.desk.end(run)
+    clock._offset += step
+    care.api.faults.set(f"skew:{-step}")  # Linear's own clock is right all the time
+    async with asking(path, clock, care.api, care.desk):
+        await care.desk.wait(400)
+        count, seconds = care.desk.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR)
+        assert count == 1
+        assert seconds == pytest.approx(2.0, abs=1.0)
+        assert care.left == 0
 
 
 def of_load(run_id: str) -> ProbeResult:
     return dataclasses.replace(judged(run_id), probe=Scenario.STRESS.probe)
 
 
-async def test_only_linear_is_asked_of_a_load(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        linear, tempo = Told(), Told(cleans=None)
-        linear.knows["a"] = Sighting(
-            "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (issue("1"),), IssueCount.ONE
-        )
-        at.use(linear=linear)
-        heard: list[tuple[float, IssueCount | None]] = []
+async def test_only_linear_is_asked_of_a_load(at: Desk, path: Path) -> None:
+    linear, tempo = Told(), Told(cleans=None)
+    linear.knows["a"] = Sighting(
+        "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (issue("1"),), IssueCount.ONE
+    )
+    at.use(linear=linear)
+    heard: list[tuple[float, IssueCount | None]] = []
 
-        def hear(run: ProbeResult, issues: IssueCount | None) -> None:
-            heard.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
+    def hear(run: ProbeResult, issues: IssueCount | None) -> None:
+        heard.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
 
-        at.aftercare.hears = hear
-        await at.end(of_load("a"))
-        at.use(linear=linear, tempo=tempo)
-        await at.wait(30)
-        assert (linear.asked, tempo.asked) == ([("a",)], [])
-        assert linear.tried == [(issue("1"),)]
-        assert heard == [(3.0, IssueCount.ONE)]
-        assert rows(path) == [("a", "cleaned", "ok")]
-        assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR) == (0, 0)
-        assert at.sample("linear_issues_total", count="one") == 0
-        labels = {"probe": "scenario_stress", "path": "direct", "verdict": "ok"}
-        assert at.sample("probe_runs_total", **labels) is None
+    at.aftercare.hears = hear
+    await at.end(of_load("a"))
+    at.use(linear=linear, tempo=tempo)
+    await at.wait(30)
+    assert (linear.asked, tempo.asked) == ([("a",)], [])
+    assert linear.tried == [(issue("1"),)]
+    assert heard == [(3.0, IssueCount.ONE)]
+    assert rows(path) == [("a", "cleaned", "ok")]
+    assert at.took(Stage.LINEAR_ISSUE_CREATION, Source.LINEAR) == (0, 0)
+    assert at.sample("linear_issues_total", count="one") == 0
+    labels = {"probe": "scenario_stress", "path": "direct", "verdict": "ok"}
+    assert at.sample("probe_runs_total", **labels) is None
 
 
-async def test_recent_runs_are_of_the_plan(path: Path, clock: FakeClock) -> None:
-    async with desk(path, clock) as at:
-        for run in (judged("a"), of_load("b"), of_load("c")):
-            await at.end(run)
-        assert [run.id for run in await at.journal.recent(2)] == ["a"]
-        assert await at.journal.probe_of("c") == "scenario_stress"
+async def test_recent_runs_are_of_the_plan(at: Desk) -> None:
+    for run in (judged("a"), of_load("b"), of_load("c")):
+        await at.end(run)
+    assert [run.id for run in await at.journal.recent(2)] == ["a"]
+    assert await at.journal.probe_of("c") == "scenario_stress"

@@ -29,12 +29,12 @@ SETTINGS = LeaseSettings(name="probe")
 class Cluster:
     """A fake API server with TLS, and pods that know it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.server = FakeApiServer()
+    def __init__(self, folder: Path, server: FakeApiServer | None = None) -> None:
+        self.server = server or FakeApiServer()
         self.authority = trustme.CA()
         self.account = ServiceAccount(folder, {})
         (folder / "token").write_text(TOKEN)
-        (folder / "namespace").write_text("ai")
+        (folder / "namespace").write_text(self.server.namespace)
         (folder / "ca.crt").write_bytes(self.authority.cert_pem.bytes())
         self._opened: list[KubernetesLease] = []
 
@@ -82,7 +82,7 @@ async def test_a_lease_is_made_renewed_given_up_and_taken_over(cluster: Cluster)
     await first.release()
     assert await second.acquire_or_renew()
     assert cluster.server.leases.spec["holderIdentity"] not in (holder, "")
-    assert cluster.server.requests[:2] == ["GET", "POST"]
+    assert cluster.server.asked[:2] == [("get", "probe"), ("create", None)]
 
 
 @pytest.mark.parametrize("written", [False, True])

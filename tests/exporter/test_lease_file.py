@@ -13,7 +13,7 @@ import pytest
 
 from exporter.lease import LeaseError
 from exporter.lease.file import FileLease
-from tests.exporter.conftest import ROOT
+from tests.exporter.program import ROOT
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,46 +29,41 @@ def test_the_defaults_are_those_of_kubernetes() -> None:
     assert (settings.kind, settings.name, settings.namespace) == ("auto", "slo-probe", None)
 
 
-def test_every_setting_says_what_it_means() -> None:
-    assert all(field.description for field in LeaseSettings.model_fields.values())
+Env = dict[str, str]
+OUTSIDE: Env = {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "error"),
+    [
+        ({}, IN_CLUSTER, r"set lease\.namespace"),
+        ({"namespace": "ai"}, IN_CLUSTER, "Service token file does not exist"),
+        ({"kind": "kubernetes", "namespace": "ai"}, OUTSIDE, "no service account to log in with"),
+    ],
+)
+def test_in_a_cluster_no_file_takes_the_place_of_the_lease(
+    tmp_path: Path,
+    clock: FakeClock,
+    settings: dict[str, Any],
+    environment: dict[str, str],
+    *,
+    error: str,
+) -> None:
+    account = ServiceAccount(tmp_path, environment)
+    with pytest.raises(LeaseError, match=error):
+        open_lease(LeaseSettings(**settings), file=tmp_path / "x", clock=clock, account=account)
 
 
 async def test_outside_a_cluster_a_file_decides(tmp_path: Path, clock: FakeClock) -> None:
-    account = ServiceAccount(tmp_path, {})
-    lease = open_lease(
-        LeaseSettings(name="x"), file=tmp_path / "slo-probe.lease", clock=clock, account=account
-    )
+    file, account = tmp_path / "slo-probe.lease", ServiceAccount(tmp_path, OUTSIDE)
+    lease = open_lease(LeaseSettings(name="x"), file=file, clock=clock, account=account)
     assert isinstance(lease, FileLease)
     assert await lease.acquire_or_renew()
-    assert (tmp_path / "slo-probe.lease").exists()
+    assert file.exists()
     await lease.close()
-
-
-async def test_none_is_no_lease(tmp_path: Path, clock: FakeClock) -> None:
-    settings = LeaseSettings(kind="none")
     account = ServiceAccount(tmp_path, IN_CLUSTER)
-    lease = open_lease(settings, file=tmp_path / "slo-probe.lease", clock=clock, account=account)
-    assert isinstance(lease, Alone)
-
-
-async def test_in_a_cluster_no_file_is_used(tmp_path: Path, clock: FakeClock) -> None:
-    account = ServiceAccount(tmp_path, IN_CLUSTER)
-    with pytest.raises(LeaseError, match=r"set lease\.namespace"):
-        open_lease(LeaseSettings(), file=tmp_path / "slo-probe.lease", clock=clock, account=account)
-    settings = LeaseSettings(namespace="ai")
-    with pytest.raises(LeaseError, match="Service token file does not exist"):
-        open_lease(settings, file=tmp_path / "slo-probe.lease", clock=clock, account=account)
-
-
-async def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, clock: FakeClock) -> None:
-    settings = LeaseSettings(kind="kubernetes", namespace="ai")
-    with pytest.raises(LeaseError, match="no service account to log in with"):
-        open_lease(
-            settings,
-            file=tmp_path / "slo-probe.lease",
-            clock=clock,
-            account=ServiceAccount(tmp_path, {}),
-        )
+    none = open_lease(LeaseSettings(kind="none"), file=file, clock=clock, account=account)
+    assert isinstance(none, Alone)
 
 
 def test_no_two_starts_have_the_same_identity() -> None:
@@ -111,28 +107,28 @@ def keeper(lease: Scripted | Alone, clock: FakeClock) -> LeaseKeeper:
     return LeaseKeeper(lease, clock=clock, renew_deadline=10, retry=2)
 
 
-async def test_nothing_is_held_before_the_first_answer(clock: FakeClock) -> None:
-    made = keeper(Scripted([True]), clock)
-    assert not made.holding
-    await made.step()
-    assert made.holding
-
-
 async def test_a_claim_counts_until_the_deadline_after_it_was_made(clock: FakeClock) -> None:
-    made = keeper(Scripted([True, LeaseError("gone")]), clock)
+    made = keeper(Scripted([True, LeaseError("gone"), True, False]), clock)
+    assert not made.holding, "nothing is held before the first answer"
     await made.step()
     await clock.advance(9.9)
     await made.step()
     assert made.holding
     await clock.advance(0.2)
     assert not made.holding
+    await made.step()
+    assert made.holding
+    await made.step()
+    assert not made.holding, "another holds it"
 
 
-async def test_hearing_that_another_holds_ends_it_at_once(clock: FakeClock) -> None:
-    made = keeper(Scripted([True, False]), clock)
+async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
+    made = keeper(Scripted([True]), clock)
     await made.step()
+    clock._offset += 3600
+    assert (made.holding, made.lost) == (False, False)
     await made.step()
-    assert not made.holding
+    assert made.holding
 
 
 async def test_the_lease_is_lost_without_a_claim(clock: FakeClock) -> None:
@@ -143,16 +139,6 @@ async def test_the_lease_is_lost_without_a_claim(clock: FakeClock) -> None:
         lost.append(made.lost)
         await clock.advance(6)
     assert lost == [False, False, True, False, True, False]
-
-
-async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
-    made = keeper(Scripted([True]), clock)
-    await made.step()
-    clock._offset += 3600
-    assert not made.holding
-    assert not made.lost
-    await made.step()
-    assert made.holding
 
 
 async def test_trouble_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
@@ -280,21 +266,16 @@ async def test_an_unchanged_claim_runs_out(leases: Leases, clock: FakeClock) -> 
     assert other.opens_at is None
 
 
-async def test_a_claim_that_changes_goes_on(leases: Leases, clock: FakeClock) -> None:
+async def test_only_a_renewal_prolongs_a_claim(leases: Leases, clock: FakeClock) -> None:
     holder, other = lease(leases, clock, "a"), lease(leases, clock, "b")
     for _ in range(10):
         assert await holder.acquire_or_renew()
         assert not await other.acquire_or_renew()
         await clock.advance(10)
-
-
-async def test_other_writes_prolong_nothing(leases: Leases, clock: FakeClock) -> None:
-    await lease(leases, clock, "a").acquire_or_renew()
-    other = lease(leases, clock, "b")
-    for _ in range(3):
+    for _ in range(2):
+        leases.touch()  # a write to something else
         assert not await other.acquire_or_renew()
-        await clock.advance(5)
-        leases.touch()
+        await clock.advance(2.5)
     assert await other.acquire_or_renew()
 
 
@@ -310,6 +291,8 @@ async def test_a_holder_that_asks_for_more_time_gets_it(leases: Leases, clock: F
 
 async def test_a_lease_that_was_given_up_is_free_at_once(leases: Leases, clock: FakeClock) -> None:
     holder, other = lease(leases, clock, "a"), lease(leases, clock, "b")
+    await holder.release()
+    assert leases.lease is None
     await holder.acquire_or_renew()
     await other.acquire_or_renew()
     await other.release()
@@ -318,11 +301,6 @@ async def test_a_lease_that_was_given_up_is_free_at_once(leases: Leases, clock: 
     assert leases.spec["holderIdentity"] == ""
     assert await other.acquire_or_renew()
     assert leases.spec["leaseTransitions"] == 1
-
-
-async def test_giving_up_what_is_not_there_is_fine(leases: Leases, clock: FakeClock) -> None:
-    await lease(leases, clock, "a").release()
-    assert leases.lease is None
 
 
 async def test_of_two_that_claim_at_once_one_gets_it(leases: Leases, clock: FakeClock) -> None:

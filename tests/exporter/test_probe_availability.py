@@ -149,11 +149,21 @@ async def test_a_name_without_address_is_down(bench: Bench) -> None:
     assert phases(bench) == set()
 
 
-async def test_a_cold_start_is_counted(bench: Bench, pages: Pages) -> None:
+Idle = tuple[availability.Availability, MovedClock]
+
+
+@pytest.fixture
+async def idle(bench: Bench) -> Idle:
+    """A target that was asked two minutes ago."""
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     await ask(probe)
     clock.move(120)
+    return probe, clock
+
+
+async def test_a_cold_start_is_counted(bench: Bench, pages: Pages, idle: Idle) -> None:
+    probe, clock = idle
     delays = iter([8.0])
     pages.before = lambda: clock.move(next(delays, 0.0))
     assert (await ask(probe)).checks == (UP,)
@@ -162,31 +172,32 @@ async def test_a_cold_start_is_counted(bench: Bench, pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
-@pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_clock_set_idle(bench: Bench, pages: Pages, step: float, ago: int, cold: int) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(200)
+@pytest.mark.parametrize("step", [-3600.0, 0.0, 3600.0])
+async def test_use_and_no_clock_step_keeps_a_target_warm(
+    bench: Bench, pages: Pages, idle: Idle, *, step: float, ago: int, cold: int
+) -> None:
+    probe, clock = idle
+    clock.move(80)
     run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
     bench.courier.recent.add(replace(run, intended_at=clock.steady() - ago))
     clock.step(step)
     pages.before = lambda: clock.move(8)
     await ask(probe)
     assert bench.sample("cold_starts_total", **TARGET) == cold
+    assert cold or bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
 
 
-async def test_a_slow_answer_without_idleness_is_no_cold_start(bench: Bench, pages: Pages) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
-    bench.courier.recent.add(replace(run, intended_at=clock.wall() - 5))
-    pages.before = lambda: clock.move(8)
-    await ask(probe)
-    assert bench.sample("cold_starts_total", **TARGET) == 0
-    assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
+@pytest.mark.parametrize(("health", "check", "cold"), [([503, 503, 200], UP, 1), ([503], DOWN, 0)])
+async def test_an_idle_target_gets_time_to_wake_up(
+    bench: Bench, pages: Pages, idle: Idle, *, health: list[int], check: object, cold: int
+) -> None:
+    probe, clock = idle
+    pages.health = health
+    assert (await ask(probe)).checks == (check,)
+    assert bench.sample("cold_starts_total", **TARGET) == cold
+    clock.move(30)
+    pages.health = [503, 200]
+    assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
 
 
 async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pages: Pages) -> None:
@@ -196,29 +207,6 @@ async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pa
     for _ in range(3):
         await ask(probe)
         clock.move(120)
-    assert bench.sample("cold_starts_total", **TARGET) == 0
-
-
-async def test_an_idle_target_may_wake_up(bench: Bench, pages: Pages) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    pages.health = [503, 503, 200]
-    assert (await ask(probe)).checks == (UP,)
-    assert bench.sample("cold_starts_total", **TARGET) == 1
-    clock.move(30)
-    pages.health = [503, 200]
-    assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
-
-
-async def test_an_idle_target_that_stays_down_is_down(bench: Bench, pages: Pages) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    pages.health = [503]
-    assert (await ask(probe)).checks == (DOWN,)
     assert bench.sample("cold_starts_total", **TARGET) == 0
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporter.conftest import ROOT
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.journal_desk import files
-from tests.exporter.program import call, config, free_port
+from tests.exporter.program import ROOT, call, config, free_port
 
 ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 4s"
 

@@ -1,13 +1,15 @@
 """Settings: every mistake is told with its place and a hint, all at once."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from exporter.config import Config, load
+from exporter.web.config_sections import WebFile
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
-from tests.exporter.conftest import ROOT
+from tests.exporter.program import ROOT
 
 FINE = """\
 target: {url: http://127.0.0.1:8000/}
@@ -47,17 +49,13 @@ def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    def undocumented(model: type, path: str) -> list[str]:
-        found = []
-        for name, field in model.model_fields.items():  # type: ignore[attr-defined]
-            inner = field.annotation
-            if isinstance(inner, type) and hasattr(inner, "model_fields"):
-                found += undocumented(inner, f"{path}{name}.")
-            elif not field.description:
-                found.append(path + name)
-        return found
-
-    assert undocumented(Config, "") == []
+    pending: list[Any] = [Config, WebFile]
+    while pending:
+        for name, field in pending.pop().model_fields.items():
+            types = (field.annotation, *getattr(field.annotation, "__args__", ()))
+            inner = [each for each in types if hasattr(each, "model_fields")]
+            assert inner or field.description, name
+            pending += inner
 
 
 def test_late_after_comes_from_the_specs_beside_the_configuration(tmp_path: Path) -> None:

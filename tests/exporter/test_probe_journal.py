@@ -22,12 +22,11 @@ from exporter.result import Leaving
 from exporter.store import Row
 from exporter.wal import has_lost
 from slos.schema.contract import JournalOperation, Leavings, Verdict
-from tests.exporter.conftest import ROOT
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.house import Prober
 from tests.exporter.journal_desk import Desk, done, files, reopened, rows, run
-from tests.exporter.program import config, start, until
+from tests.exporter.program import ROOT, config, start, until
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.journal_desk import rows
 from tests.exporter.program import Running, config, running, until
 
-PATIENT = "interval: 20s, timeout: 19s, settle: 20ms, late_after: 18s, max_send_lag: 5s, jitter: 0%"
 SOON = (
     "interval: 1s, timeout: 20s, max_in_flight: 50, "
     "settle: 20ms, late_after: 18s, max_send_lag: 10s"
@@ -150,10 +149,3 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
     assert "probing goes on" in done.err
     written = {row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
     assert written == {event["id"] for event in agent.events}
-
-
-async def test_the_pages(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
-    async with running(config(tmp_path, agent.url, probe=PATIENT)) as prober:
-        for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy"):
-            assert (await text(client, prober.web + page))[0] == 200
-        await prober.stop()

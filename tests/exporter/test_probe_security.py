@@ -31,7 +31,7 @@ from exporter.post import Reply
 from exporter.probes import security
 from exporter.probes.security import Security, Settings
 from exporter.simulator.linear_api.server import running_linear_api
-from exporter.simulator.server import running_simulator
+from exporter.simulator.server import Simulator, running_simulator
 from exporter.simulator.settings import Settings as Simulated
 from exporter.store import State
 from slos.schema.contract import Criterion, Leavings, Route, Source, Verdict
@@ -114,14 +114,25 @@ async def test_strict_agent(path: Path, strict: tuple[StrictAgent, str], names: 
     assert len(agent.issues) == 1  # that of the ordinary alert
 
 
-async def test_the_measured_agent_fails_as_it_was_measured(path: Path, names: Names) -> None:
-    settings = Simulated(capacity=0)
+Measured = tuple[Simulator, Bench, int]
+
+
+@pytest.fixture
+async def measured(path: Path, names: Names) -> AsyncIterator[Measured]:
+    """The agent as it was measured, a prober for it, and the port of the decoy."""
     async with (
-        running_simulator(settings) as simulator,
+        running_simulator(Simulated(capacity=0)) as simulator,
         bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
     ):
-        outcome = await ask(asked_of(bench.means, decoy))
-        recorded = await bench.journal.recent(10)
+        yield simulator, bench, decoy
+
+
+async def test_the_measured_agent_fails_as_it_was_measured(
+    measured: Measured, names: Names
+) -> None:
+    _, bench, decoy = measured
+    outcome = await ask(asked_of(bench.means, decoy))
+    recorded = await bench.journal.recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
     assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(Fault)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
@@ -143,52 +154,38 @@ async def test_the_measured_agent_fails_as_it_was_measured(path: Path, names: Na
     assert len(recorded) == 4
 
 
-async def test_what_was_tried_is_journalled_and_no_measurement(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        outcome = await ask(asked_of(bench.means, decoy))
-        states = [state for state, _ in await bench.journal.unfinished()]
-        assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
-        counted = bench.sample(
-            "probe_runs_total", probe="security", path="direct", verdict="corrupted"
-        )
+async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
+    _, bench, decoy = measured
+    outcome = await ask(asked_of(bench.means, decoy))
+    states = [state for state, _ in await bench.journal.unfinished()]
+    assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
+    counted = bench.sample("probe_runs_total", probe="security", path="direct", verdict="corrupted")
     assert counted is None
     assert outcome.results == ()
     assert State.SENT not in states
 
 
-async def test_a_decoy_that_is_not_reached_proves_nothing(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        del names.ports[DECOY]
-        outcome = await ask(asked_of(bench.means, decoy))
+async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, names: Names) -> None:
+    _, bench, decoy = measured
+    del names.ports[DECOY]
+    outcome = await ask(asked_of(bench.means, decoy))
     assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
     assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
 
 
-async def test_nothing_executed_is_no_containment(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        simulator.faults.set("lost")
-        outcome = await ask(asked_of(bench.means, decoy, timeout=Duration(500)))
+async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
+    simulator, bench, decoy = measured
+    simulator.faults.set("lost")
+    outcome = await ask(asked_of(bench.means, decoy, timeout=Duration(500)))
     assert passed(outcome, Criterion.CONTAINMENT) == []
     assert "security.containment: an ordinary alert was lost" in outcome.notes
 
 
-async def test_an_agent_that_is_down_is_not_tried(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        simulator.faults.set("error")
-        outcome = await ask(asked_of(bench.means, decoy))
-        assert await bench.journal.recent(10) == []
+async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
+    simulator, bench, decoy = measured
+    simulator.faults.set("error")
+    outcome = await ask(asked_of(bench.means, decoy))
+    assert await bench.journal.recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporter.conftest import ROOT
 from tests.exporter.house import House, Prober, house, remediation, stopped_when, until
 from tests.exporter.journal_desk import rows
+from tests.exporter.program import ROOT
 from tests.exporter.program import until as until_true
 from tests.exporter.test_lease_api_server import Cluster
 
@@ -46,8 +46,8 @@ async def ready(prober: Prober, status: int = 200) -> None:
     await until_true(told)
 
 
-async def test_after_a_kill_the_other_takes_over(tmp_path: Path) -> None:
-    async with house(tmp_path) as at, at.prober() as first:
+async def test_after_a_kill_the_other_takes_over(at: House) -> None:
+    async with at.prober() as first:
         await first.url("canary")
         async with at.prober(second(at)) as other:
             await standing_by(other)
@@ -71,55 +71,43 @@ async def test_after_a_kill_the_other_takes_over(tmp_path: Path) -> None:
         assert len(runs) >= at.agent.executed.received
 
 
-async def test_who_takes_over_is_ready_for_a_while_before_it_sends(tmp_path: Path) -> None:
+async def test_who_takes_over_is_ready_for_a_while_before_it_sends(at: House) -> None:
     """Only a prober that is ready is called, and it takes a while until everybody knows."""
-    async with house(tmp_path) as at:
-        at.settings["canary"]["reachable_after"] = "2s"
-        file = at.write("second.yaml", canary={"listen": "127.0.0.1:0", "reachable_after": "2s"})
-        async with at.prober() as first:
-            await first.url("canary")
-            async with at.prober(file) as other:
-                await standing_by(other)
-                await until(lambda: at.agent.executed.received > 3)
-                assert (await first.stop()).code == 0
-                before = at.agent.executed.received
-                await ready(other)
-                seen = time.monotonic()
-                assert at.agent.executed.received == before
-                await until(lambda: at.agent.executed.received > before)
-                assert time.monotonic() - seen > 1
-                assert (await other.counts("missed_runs_total")).total() == 0
-                assert (await other.counts("probe_runs_total", "verdict"))["lost"] == 0
-
-
-async def test_a_holder_that_ends_hands_over_at_once(tmp_path: Path) -> None:
-    async with house(tmp_path) as at, at.prober() as first:
+    at.settings["canary"]["reachable_after"] = "2s"
+    file = at.write("second.yaml", canary={"listen": "127.0.0.1:0", "reachable_after": "2s"})
+    async with at.prober() as first:
         await first.url("canary")
-        async with at.prober(second(at)) as other:
+        async with at.prober(file) as other:
             await standing_by(other)
-            assert (await first.stop()).code == 0
-            await ready(other)
-            assert (await other.stop()).code == 0
-
-
-async def test_a_lost_lease_stops_the_sending(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        at.settings["probes"] = remediation("50ms")
-        async with at.prober() as prober:
-            await ready(prober)
             await until(lambda: at.agent.executed.received > 3)
-            thief = steal(tmp_path / "journal.sqlite.lease")
-            await ready(prober, 503)
-            await asyncio.sleep(0.3)  # what was under way has left by now
-            received = at.agent.executed.received
-            assert (await prober.counts("lease_held")).total() == 0
-            assert (await prober.get("/-/healthy"))[0] == 200
-            await asyncio.sleep(1)  # twenty slots
-            assert at.agent.executed.received == received
-            os.close(thief)
-            await ready(prober)
-            await until(lambda: at.agent.executed.received > received + 3)
-            assert (await prober.stop()).code == 0
+            assert (await first.stop()).code == 0
+            before = at.agent.executed.received
+            await ready(other)
+            seen = time.monotonic()
+            assert at.agent.executed.received == before
+            await until(lambda: at.agent.executed.received > before)
+            assert time.monotonic() - seen > 1
+            assert (await other.counts("missed_runs_total")).total() == 0
+            assert (await other.counts("probe_runs_total", "verdict"))["lost"] == 0
+
+
+async def test_a_lost_lease_stops_the_sending(at: House, tmp_path: Path) -> None:
+    at.settings["probes"] = remediation("50ms")
+    async with at.prober() as prober:
+        await ready(prober)
+        await until(lambda: at.agent.executed.received > 3)
+        thief = steal(tmp_path / "journal.sqlite.lease")
+        await ready(prober, 503)
+        await asyncio.sleep(0.3)  # what was under way has left by now
+        received = at.agent.executed.received
+        assert (await prober.counts("lease_held")).total() == 0
+        assert (await prober.get("/-/healthy"))[0] == 200
+        await asyncio.sleep(1)  # twenty slots
+        assert at.agent.executed.received == received
+        os.close(thief)
+        await ready(prober)
+        await until(lambda: at.agent.executed.received > received + 3)
+        assert (await prober.stop()).code == 0
 
 
 def steal(lease: Path) -> int:

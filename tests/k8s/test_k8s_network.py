@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.k8s.manifests import (
-    OVERLAYS,
     Json,
     Manifests,
-    overlay,
     sections,
     selects,
     with_component,
@@ -92,7 +88,6 @@ def _peer(rule: Json, other: Pod, policy: Json) -> bool:
     return in_place and selects(rule.get("podSelector", {}), dict(other.labels))
 
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 NAME = "app.kubernetes.io/name"
 AGENT = Pod("ai", {"serving.knative.dev/service": "agent-sre"})
 PROMETHEUS = Pod("prometheus", {NAME: "prometheus"})
@@ -115,9 +110,7 @@ def _scenario(built: Manifests, name: str) -> Pod:
     return Pod("prometheus", dict(built.pods())[name]["metadata"]["labels"])
 
 
-@EVERY_OVERLAY
-def test_the_canary_hears_agent_sre_and_nobody_else(name: str) -> None:
-    built = overlay(name)
+def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
     prober = _prober(built)
     for port in ("canary", "decoy"):
         number = prober.ports[port]
@@ -126,9 +119,7 @@ def test_the_canary_hears_agent_sre_and_nobody_else(name: str) -> None:
             assert not allowed(built, other, prober, number), (port, other)
 
 
-@EVERY_OVERLAY
-def test_the_pages_are_for_prometheus_and_scenarios(name: str) -> None:
-    built = overlay(name)
+def test_the_pages_are_for_prometheus_and_scenarios(built: Manifests) -> None:
     prober = _prober(built)
     assert allowed(built, PROMETHEUS, prober, prober.ports["web"])
     for job in built.all("CronJob"):
@@ -180,9 +171,7 @@ def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     assert selects({"matchLabels": service["spec"]["selector"]}, labels)
 
 
-@EVERY_OVERLAY
-def test_the_prober_reaches_all_that_its_configuration_names(name: str) -> None:
-    built = overlay(name)
+def test_the_prober_reaches_all_that_its_configuration_names(built: Manifests) -> None:
     prober, config = _prober(built), built.config
     places = [config["target"], config.get("prometheus"), *config.get("paths", {}).values()]
     places += [each for each in config.get("observers", {}).values() if "url" in each]
@@ -201,9 +190,7 @@ def test_the_prober_reaches_all_that_its_configuration_names(name: str) -> None:
         assert allowed(built, prober, DNS, 53, udp=udp)
 
 
-@EVERY_OVERLAY
-def test_the_prober_reaches_nothing_else(name: str) -> None:
-    built = overlay(name)
+def test_the_prober_reaches_nothing_else(built: Manifests) -> None:
     prober = _prober(built)
     for other in (NEIGHBOUR, STRANGER, NODE, METADATA, Pod("flux-system")):
         for port in (80, 443, 5432, 9090):
@@ -212,9 +199,7 @@ def test_the_prober_reaches_nothing_else(name: str) -> None:
     assert not allowed(built, prober, Pod(address="203.0.113.7"), 53, udp=True)
 
 
-@EVERY_OVERLAY
-def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(name: str) -> None:
-    built = overlay(name)
+def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(built: Manifests) -> None:
     source = _scenario(built, "slo-probe-stress")
     assert allowed(built, source, DNS, 53, udp=True)
     for other in (AGENT, PROMETHEUS, ALERTMANAGER, OUTSIDE, NODE):

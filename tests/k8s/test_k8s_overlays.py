@@ -23,7 +23,6 @@ from tests.k8s.manifests import (
 )
 from tests.k8s.validation import VERSIONS, validate
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 _MOST_IN_ANNOTATIONS = 250 * 1024
 """Bytes: the API server's 256 KiB, and room for other annotations."""
 DIGEST = re.compile(r"slo-probe@sha256:[0-9a-f]{64}")
@@ -38,10 +37,9 @@ def _valid(manifests: Manifests, version: str) -> None:
             pytest.fail(f"{each['kind']} {each['metadata']['name']}: {place}: {error.message}")
 
 
-@EVERY_OVERLAY
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_of_an_overlay_is_valid_to_the_last_field(name: str, version: str) -> None:
-    _valid(overlay(name), version)
+def test_every_object_of_an_overlay_is_valid(built: Manifests, version: str) -> None:
+    _valid(built, version)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -66,16 +64,14 @@ def test_a_misspelt_field_is_refused(kind: str, field: str) -> None:
         validate(broken, VERSIONS[0])
 
 
-@EVERY_OVERLAY
-def test_an_overlay_holds_no_namespace_and_no_secret(name: str) -> None:
-    kinds = {each["kind"] for each in overlay(name).objects}
+def test_an_overlay_holds_no_namespace_and_no_secret(built: Manifests) -> None:
+    kinds = {each["kind"] for each in built.objects}
     assert not kinds & {"Namespace", "Secret", "ClusterRole", "ClusterRoleBinding"}
 
 
-@EVERY_OVERLAY
-def test_every_object_says_where_it_goes_and_to_what_it_belongs(name: str) -> None:
+def test_every_object_says_where_it_goes_and_to_what_it_belongs(built: Manifests) -> None:
     places: Json = {}
-    for each in overlay(name).objects:
+    for each in built.objects:
         meta = each["metadata"]
         places.setdefault(meta["namespace"], []).append(f"{each['kind']}/{meta['name']}")
         assert meta["labels"]["app.kubernetes.io/part-of"] == "slo-monitor"
@@ -85,43 +81,37 @@ def test_every_object_says_where_it_goes_and_to_what_it_belongs(name: str) -> No
     assert len(places["prometheus"]) == len(set(places["prometheus"]))
 
 
-@EVERY_OVERLAY
-def test_every_overlay_applies_the_generated_rules(name: str) -> None:
+def test_every_overlay_applies_the_generated_rules(built: Manifests) -> None:
     listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
-    built = {each["metadata"]["name"] for each in overlay(name).all("PrometheusRule")}
-    assert built == {f"slo-{stem}" for stem in listed - {"kustomization"}}
+    applied = {each["metadata"]["name"] for each in built.all("PrometheusRule")}
+    assert applied == {f"slo-{stem}" for stem in listed - {"kustomization"}}
 
 
-@EVERY_OVERLAY
-def test_every_overlay_applies_the_generated_dashboards_and_the_routing(name: str) -> None:
+def test_every_overlay_applies_the_generated_dashboards_and_the_routing(built: Manifests) -> None:
     dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
-    maps = {each["metadata"]["name"]: each for each in overlay(name).all("ConfigMap")}
+    maps = {each["metadata"]["name"]: each for each in built.all("ConfigMap")}
     assert dashboards
     for each in dashboards:
         shown = maps[f"grafana-dashboard-{each}"]
         assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert list(shown["data"]) == [f"{each}.json"]
     assert "slo-alertmanager-templates" in maps
-    assert overlay(name).one("AlertmanagerConfig", "slo-routing")
+    assert built.one("AlertmanagerConfig", "slo-routing")
 
 
-@EVERY_OVERLAY
-def test_kubectl_can_remember_every_object_it_applied(name: str) -> None:
+def test_kubectl_can_remember_every_object_it_applied(built: Manifests) -> None:
     """`kubectl apply` keeps each as an annotation of itself, and refuses what is too large."""
-    for each in overlay(name).objects:
+    for each in built.objects:
         assert len(json.dumps(each, separators=(",", ":")).encode()) < _MOST_IN_ANNOTATIONS
 
 
-@EVERY_OVERLAY
-def test_every_image_is_one_and_the_same_and_pinned_by_digest(name: str) -> None:
-    images = {c["image"] for _, pod in overlay(name).pods() for c in pod["spec"]["containers"]}
+def test_every_image_is_one_and_the_same_and_pinned_by_digest(built: Manifests) -> None:
+    images = {c["image"] for _, pod in built.pods() for c in pod["spec"]["containers"]}
     assert len(images) == 1
     assert all(DIGEST.fullmatch(image) for image in images)
 
 
-@EVERY_OVERLAY
-def test_what_pods_refer_to_is_there(name: str) -> None:
-    built = overlay(name)
+def test_what_pods_refer_to_is_there(built: Manifests) -> None:
     accounts = {each["metadata"]["name"] for each in built.all("ServiceAccount")}
     maps = {each["metadata"]["name"] for each in built.all("ConfigMap")}
     claims = {each["metadata"]["name"] for each in built.all("PersistentVolumeClaim")}
@@ -183,18 +173,14 @@ def _finishes(strategy: Json, replicas: int) -> bool:
     return int(part) >= replicas
 
 
-@EVERY_OVERLAY
-def test_the_budget_is_about_the_pods_of_the_prober(name: str) -> None:
-    built = overlay(name)
+def test_the_budget_is_about_the_pods_of_the_prober(built: Manifests) -> None:
     selector = built.one("PodDisruptionBudget")["spec"]["selector"]
     labels = [pod["metadata"]["labels"] for _, pod in built.pods()]
     assert [selects(selector, each) for each in labels] == [True, False, False, False]
 
 
-@EVERY_OVERLAY
 @pytest.mark.parametrize("ready", [True, False])
-def test_a_drain_never_waits_for_the_prober(name: str, ready: bool) -> None:  # noqa: FBT001 - a case
-    built = overlay(name)
+def test_a_drain_never_waits_for_the_prober(built: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
     assert built.one("Deployment")["spec"]["replicas"] == 1
     assert _evictable(built.one("PodDisruptionBudget")["spec"], [ready], 0)
 
@@ -211,9 +197,10 @@ def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
     assert not _evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
 
 
-@EVERY_OVERLAY
-def test_a_rollout_does_not_wait_for_a_lease_or_a_volume_that_the_old_pod_has(name: str) -> None:
-    spec = overlay(name).one("Deployment")["spec"]
+def test_a_rollout_does_not_wait_for_the_old_pod(
+    built: Manifests,
+) -> None:
+    spec = built.one("Deployment")["spec"]
     assert _finishes(spec["strategy"], spec["replicas"])
     assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
 
@@ -228,9 +215,7 @@ def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Pat
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway", "a cluster may have one node only"
 
 
-@EVERY_OVERLAY
-def test_nothing_is_sent_before_the_service_leads_to_the_prober(name: str) -> None:
-    built = overlay(name)
+def test_nothing_is_sent_before_the_service_leads_to_the_prober(built: Manifests) -> None:
     settings: Any = Config.model_validate(built.config)
     probe = built.container["readinessProbe"]
     found_ready = probe["periodSeconds"] + probe["timeoutSeconds"]
@@ -242,16 +227,12 @@ def _grace(built: Manifests) -> float:
     return float(settings.shutdown_grace.seconds)
 
 
-@EVERY_OVERLAY
-def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(name: str) -> None:
-    built = overlay(name)
+def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(built: Manifests) -> None:
     assert built.prober["spec"]["terminationGracePeriodSeconds"] >= _grace(built) + _AFTER_THE_RUNS
 
 
-@EVERY_OVERLAY
-def test_a_prober_that_ends_is_still_called_about_runs_under_way(name: str) -> None:
+def test_a_prober_that_ends_is_still_called_about_runs_under_way(built: Manifests) -> None:
     """Not ready from the signal on, it must not be taken for unready before the runs have ended."""
-    built = overlay(name)
     probe = built.container["readinessProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] >= _grace(built)
 
@@ -264,9 +245,10 @@ def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path:
     assert probe["periodSeconds"] * probe["failureThreshold"] <= spare
 
 
-@EVERY_OVERLAY
-def test_a_prober_that_is_stuck_is_restarted_and_one_that_starts_is_given_time(name: str) -> None:
-    container = overlay(name).container
+def test_a_stuck_prober_is_restarted(
+    built: Manifests,
+) -> None:
+    container = built.container
     start, live = container["startupProbe"], container["livenessProbe"]
     assert start["httpGet"] == live["httpGet"]
     assert start["periodSeconds"] * start["failureThreshold"] >= 60

@@ -7,10 +7,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from exporter.fields import Section
 from exporter.http_source.answer import SourceError, SourceFault
 from exporter.http_source.findings import findings
-from exporter.http_source.settings import BasicAuth, BearerAuth, SourceSettings, Tls
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Script, opened, secure, source_settings
 
@@ -24,12 +22,6 @@ def test_the_defaults_are_patient_but_bounded() -> None:
     assert settings.retries == 2
     assert (settings.basic_auth, settings.bearer_auth) == (None, None)
     assert not settings.tls.insecure_skip_verify
-
-
-@pytest.mark.parametrize("section", [SourceSettings, BasicAuth, BearerAuth, Tls])
-def test_every_setting_of_a_source_says_what_it_means(section: type[Section]) -> None:
-    fields = section.model_fields.items()
-    assert [name for name, field in fields if not field.description] == []
 
 
 def test_values_of_headers_are_not_shown() -> None:
@@ -117,26 +109,26 @@ async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path)
     assert script.asked[0].headers["X-Org"] == "a"
 
 
-async def test_user_and_password_may_hold_any_letter(serving: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        (
+            {"basic_auth": {"username": "Aladdin", "password_file": "secret"}},
+            "Basic QWxhZGRpbjpww6Rzczp3w7ZyZA==",
+        ),
+        ({"headers_from_files": {"Authorization": "key"}}, "lin_api_1"),
+    ],
+)
+async def test_a_login_is_read_from_its_file(
+    serving: Serve, tmp_path: Path, login: dict[str, object], sent: str
+) -> None:
     script = Script()
-    (tmp_path / "password").write_text("päss:wörd\n")
-    settings = source_settings(
-        await serving(script.app()), basic_auth={"username": "Aladdin", "password_file": "password"}
-    )
-    async with opened(settings, folder=tmp_path) as source:
-        await source.get("/x")
-    assert script.asked[0].headers["Authorization"] == "Basic QWxhZGRpbjpww6Rzczp3w7ZyZA=="
-
-
-async def test_a_header_may_come_from_a_file(serving: Serve, tmp_path: Path) -> None:
-    script = Script()
+    (tmp_path / "secret").write_text("päss:wörd\n")
     (tmp_path / "key").write_text("lin_api_1")
-    settings = source_settings(
-        await serving(script.app()), headers_from_files={"Authorization": "key"}
-    )
+    settings = source_settings(await serving(script.app()), **login)
     async with opened(settings, folder=tmp_path) as source:
         await source.get("/x")
-    assert script.asked[0].headers["Authorization"] == "lin_api_1"
+    assert script.asked[0].headers["Authorization"] == sent
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tests.exporter.leaks.agents import (
     MB,
     START,
     Agent,
-    Rate,
     in_shifts,
     judged,
     series,
@@ -42,44 +41,47 @@ def _line(share: float, floors: int = 48) -> np.ndarray:
     return 100 * MB * (1 + share * np.arange(floors) / 2)
 
 
-@pytest.mark.parametrize("grade", _GRADES)
-def test_a_straight_line_that_is_steep_enough_passes_every_gate(grade: Grade) -> None:
-    assert closed_gate(_evidence(_line(grade.size * 1.01)), grade) is None
+_HALF_HOURS = np.arange(48) / 2
 
 
-@pytest.mark.parametrize("grade", _GRADES)
-def test_a_straight_line_that_is_not_steep_enough_is_too_slow(grade: Grade) -> None:
-    assert closed_gate(_evidence(_line(grade.size * 0.99)), grade) is Reason.TOO_SLOW
+def _bent(kept: float) -> Evidence:
+    """Rises by 1 MB an hour for half of the time, and then by so much of it."""
+    rise = np.minimum(_HALF_HOURS, 12) + kept * np.maximum(_HALF_HOURS - 12, 0)
+    return _evidence((100 + rise) * MB)
 
 
-@pytest.mark.parametrize("grade", _GRADES)
-def test_a_falling_line_is_no_trend(grade: Grade) -> None:
-    assert closed_gate(_evidence(_line(-0.005)), grade) is Reason.NO_TREND
-
-
-def test_what_chance_explains_in_a_large_family_is_no_trend() -> None:
-    evidence = _evidence(_line(0.01))
-    assert closed_gate(replace(evidence, p=0.011), CONFIRMED) is Reason.NO_TREND
-    assert closed_gate(replace(evidence, p=0.009), CONFIRMED) is None
-
-
-def test_a_slope_whose_lower_bound_is_not_above_zero_is_no_trend() -> None:
-    evidence = _evidence(_line(0.01))
-    doubtful = replace(evidence, trend=replace(evidence.trend, low=0.0))
-    assert closed_gate(doubtful, CONFIRMED) is Reason.NO_TREND
+STEADY, FILES = _evidence(_line(0.01)), _evidence(13 + np.arange(48.0), Signal.OPEN_FILES)
+# Half of all pairs are on both sides of the step, but each half hardly rises.
+STEP = _evidence((100 + 0.01 * _HALF_HOURS + 30 * (_HALF_HOURS >= 12)) * MB)
 
 
 @pytest.mark.parametrize(
-    ("per_event", "closed"), [(None, None), (65.0, None), (64.0, Reason.TOO_LITTLE_PER_EVENT)]
+    ("evidence", "grade", "closed"),
+    [
+        *((_evidence(_line(grade.size * 1.01)), grade, None) for grade in _GRADES),
+        *((_evidence(_line(grade.size * 0.99)), grade, Reason.TOO_SLOW) for grade in _GRADES),
+        *((_evidence(_line(-0.005)), grade, Reason.NO_TREND) for grade in _GRADES),
+        (replace(STEADY, p=0.011), CONFIRMED, Reason.NO_TREND),  # as chance explains in a family
+        (replace(STEADY, p=0.009), CONFIRMED, None),
+        (replace(STEADY, trend=replace(STEADY.trend, low=0.0)), CONFIRMED, Reason.NO_TREND),
+        (replace(STEADY, per_event=None), CONFIRMED, None),
+        (replace(STEADY, per_event=65.0), CONFIRMED, None),
+        (replace(STEADY, per_event=64.0), CONFIRMED, Reason.TOO_LITTLE_PER_EVENT),
+        (replace(FILES, per_event=0.001), CONFIRMED, None),
+        (_bent(0.35), SUSPECT, Reason.SLOWED_DOWN),
+        (_bent(0.45), SUSPECT, None),
+        (_bent(0.65), CONFIRMED, Reason.SLOWED_DOWN),
+        (_bent(0.75), CONFIRMED, None),
+        (STEP, SUSPECT, Reason.SLOWED_DOWN),
+        (STEP, CONFIRMED, Reason.SLOWED_DOWN),
+        (_evidence((100 + _HALF_HOURS**2 / 20) * MB), CONFIRMED, None),  # it gets faster
+    ],
 )
-def test_a_leak_has_64_bytes_an_event(per_event: float | None, closed: Reason | None) -> None:
-    evidence = replace(_evidence(_line(0.01)), per_event=per_event)
-    assert closed_gate(evidence, CONFIRMED) is closed
-
-
-def test_a_count_may_rise_by_ever_so_little_with_each_event() -> None:
-    files = replace(_evidence(13 + np.arange(48.0), Signal.OPEN_FILES), per_event=0.001)
-    assert closed_gate(files, CONFIRMED) is None
+def test_growth_passes_every_gate_or_is_stopped_by_one(
+    evidence: Evidence, grade: Grade, closed: Reason | None
+) -> None:
+    assert closed_gate(evidence, grade) is closed
+    assert STEP.relative > 0.01
 
 
 @pytest.mark.parametrize(("rise", "closed"), [(4, Reason.TOO_FEW_MORE), (5, None)])
@@ -88,44 +90,6 @@ def test_a_count_must_rise_by_five(rise: int, closed: Reason | None) -> None:
     evidence = _evidence(np.floor(13.5 + rise * np.arange(48) / 32), Signal.OPEN_FILES)
     assert evidence.floor.rise() == rise
     assert closed_gate(evidence, CONFIRMED) is closed
-
-
-def test_growth_that_keeps_less_than_its_share_has_slowed_down() -> None:
-    hours = np.arange(48) / 2
-
-    def bent(kept: float) -> Evidence:
-        """Rises by 1 MB an hour for half of the time, and then by so much of it."""
-        return _evidence((100 + np.minimum(hours, 12) + kept * np.maximum(hours - 12, 0)) * MB)
-
-    assert closed_gate(bent(0.35), SUSPECT) is Reason.SLOWED_DOWN
-    assert closed_gate(bent(0.45), SUSPECT) is None
-    assert closed_gate(bent(0.65), CONFIRMED) is Reason.SLOWED_DOWN
-    assert closed_gate(bent(0.75), CONFIRMED) is None
-
-
-@pytest.mark.parametrize("grade", [SUSPECT, CONFIRMED])
-def test_a_step_between_two_halves_that_hardly_rise_has_slowed_down(grade: Grade) -> None:
-    hours = np.arange(48) / 2
-    evidence = _evidence((100 + 0.01 * hours + 30 * (hours >= 12)) * MB)
-    assert evidence.relative > 0.01  # half of all pairs are on both sides of the step
-    assert closed_gate(evidence, grade) is Reason.SLOWED_DOWN
-
-
-def test_growth_that_gets_faster_is_a_leak() -> None:
-    hours = np.arange(48) / 2
-    assert closed_gate(_evidence((100 + hours**2 / 20) * MB), CONFIRMED) is None
-
-
-def test_a_suspect_says_which_gate_keeps_it_from_being_a_leak() -> None:
-    agent = Agent()
-    found = judged(agent.series(agent.memory(per_hour=0.002 * 120 * MB)))
-    assert (found.verdict, found.reason) == (LeakVerdict.SUSPECT, Reason.TOO_SLOW)
-
-
-def test_many_events_that_lose_little_each_are_no_leak() -> None:
-    agent = Agent(rate=lambda hours: 20 * np.ones_like(hours))
-    found = judged(agent.series(agent.memory(per_event=50)))
-    assert (found.verdict, found.reason) == (LeakVerdict.PASS, Reason.TOO_LITTLE_PER_EVENT)
 
 
 def test_a_count_of_none_may_begin_to_leak() -> None:
@@ -155,37 +119,26 @@ def _by_day(hours: np.ndarray) -> np.ndarray:
     return np.asarray(1 - 0.9 * np.cos(2 * np.pi * hours / 24))
 
 
-@pytest.mark.parametrize("rate", [in_shifts, _by_day])
-def test_growth_that_follows_the_event_rate_is_per_event(rate: Rate) -> None:
-    agent = Agent(48, rate=rate)
-    assert _growth(agent.series(agent.memory(per_event=4 * KB))) is Growth.PER_EVENT
+SHIFTS, EVEN = Agent(rate=in_shifts), Agent()
+STARTED = Agent(rate=lambda hours: np.where(hours < 2, 1.0, 0.0))  # 7,200 events, and then none
 
 
-@pytest.mark.parametrize("rate", [in_shifts, _by_day])
-def test_growth_that_does_not_care_for_events_follows_time(rate: Rate) -> None:
-    agent = Agent(48, rate=rate)
-    assert _growth(agent.series(agent.memory(per_hour=3 * MB))) is Growth.TIME
-
-
-def test_growth_while_no_event_comes_follows_time() -> None:
-    agent = Agent(rate=lambda hours: np.where(hours < 2, 1.0, 0.0))  # 7,200, and then none
-    assert _growth(agent.series(agent.memory(per_hour=3 * MB))) is Growth.TIME
-
-
-def test_events_that_come_evenly_cannot_be_told_from_the_clock() -> None:
-    agent = Agent()
-    assert _growth(agent.series(agent.memory(per_event=4 * KB))) is Growth.UNDETERMINED
-
-
-def test_nor_can_they_when_growth_is_so_even_that_only_rounding_is_left() -> None:
-    agent = Agent()
-    assert _growth(agent.series(1e8 + 1_000 / 3 * agent.events)) is Growth.UNDETERMINED
-
-
-def test_events_that_nobody_counts_cannot_be_told_from_the_clock() -> None:
-    agent = Agent(rate=in_shifts)
-    unknown = agent.series(agent.memory(per_event=4 * KB), life=Life([agent.start]))
-    assert _growth(unknown) is Growth.UNDETERMINED
+@pytest.mark.parametrize(
+    ("series", "growth"),
+    [
+        *((each.series(each.memory(per_event=4 * KB)), Growth.PER_EVENT)
+          for each in (Agent(48, rate=in_shifts), Agent(48, rate=_by_day))),
+        *((each.series(each.memory(per_hour=3 * MB)), Growth.TIME)
+          for each in (Agent(48, rate=in_shifts), Agent(48, rate=_by_day), STARTED)),
+        # Events that come evenly cannot be told from the clock, nor those that nobody counts.
+        (EVEN.series(EVEN.memory(per_event=4 * KB)), Growth.UNDETERMINED),
+        (EVEN.series(1e8 + 1_000 / 3 * EVEN.events), Growth.UNDETERMINED),
+        (SHIFTS.series(SHIFTS.memory(per_event=4 * KB), life=Life([START])), Growth.UNDETERMINED),
+        (SHIFTS.series(SHIFTS.minutes // 600, Signal.QUEUE_DEPTH), Growth.QUEUE),
+    ],
+)  # fmt: skip
+def test_growth_follows_events_time_or_a_queue(series: Series, growth: Growth) -> None:
+    assert _growth(series) is growth
 
 
 def test_events_that_were_counted_for_a_while_only_are_not_counted() -> None:
@@ -212,18 +165,6 @@ def test_work_in_flight(in_flight: Callable[[np.ndarray], np.ndarray], growth: G
     assert _growth(agent.series(agent.memory(per_event=4 * KB), life=life)) is growth
 
 
-def test_a_queue_that_gets_longer_is_a_queue() -> None:
-    agent = Agent(rate=in_shifts)
-    assert _growth(agent.series(agent.minutes // 600, Signal.QUEUE_DEPTH)) is Growth.QUEUE
-
-
-def test_what_does_not_grow_follows_nothing() -> None:
-    agent = Agent()
-    found = judged(agent.series(agent.memory()))
-    assert found.measured
-    assert found.measured.growth is None
-
-
 def test_work_in_flight_that_was_hardly_ever_read_makes_no_queue() -> None:
     agent = Agent(rate=in_shifts)
     ends = [float(agent.times[0]), float(agent.times[-1])]
@@ -231,10 +172,31 @@ def test_work_in_flight_that_was_hardly_ever_read_makes_no_queue() -> None:
     assert _growth(agent.series(agent.memory(per_event=4 * KB), life=life)) is Growth.PER_EVENT
 
 
-def test_an_agent_whose_lists_fill_does_not_leak() -> None:
-    agent = Agent()
-    found = judged(agent.series(agent.memory()))
-    assert (found.verdict, found.reason) == (LeakVerdict.PASS, Reason.NO_TREND)
+BUSY = Agent(rate=lambda hours: 20 * np.ones_like(hours))
+TEETH = 60 * MB * (EVEN.minutes / (45 * 60) % 1)
+
+
+@pytest.mark.parametrize(
+    ("series", "verdict", "reason"),
+    [
+        (EVEN.series(EVEN.memory()), LeakVerdict.PASS, Reason.NO_TREND),
+        (EVEN.series(EVEN.memory() + TEETH), LeakVerdict.PASS, Reason.NO_TREND),
+        (EVEN.series(EVEN.memory(per_hour=0.24 * MB)), LeakVerdict.SUSPECT, Reason.TOO_SLOW),
+        (BUSY.series(BUSY.memory(per_event=50)), LeakVerdict.PASS, Reason.TOO_LITTLE_PER_EVENT),
+        (
+            EVEN.series(13 + EVEN.events // 100, Signal.OPEN_FILES),
+            LeakVerdict.LEAK,
+            Reason.ALL_GATES,
+        ),
+    ],
+)
+def test_an_agent_gets_its_verdict(series: Series, verdict: LeakVerdict, reason: Reason) -> None:
+    found = judged(series)
+    assert (found.verdict, found.reason) == (verdict, reason)
+    assert found.measured
+    assert verdict is not LeakVerdict.PASS or found.measured.growth is None
+    if series.signal is Signal.OPEN_FILES:
+        assert found.measured.per_event == pytest.approx(0.01, rel=0.02)
 
 
 @pytest.mark.parametrize("size", [1, 4, 64])
@@ -246,28 +208,6 @@ def test_kilobytes_lost_with_each_event_are_a_leak(size: int) -> None:
     assert found.measured.per_event == pytest.approx(size * KB, rel=0.02)
     assert found.measured.trend.slope == pytest.approx(size * KB * 3_600, rel=0.02)
     assert found.measured.trend.low < found.measured.trend.slope < found.measured.trend.high
-
-
-def test_a_file_for_every_hundred_events_is_a_leak() -> None:
-    agent = Agent()
-    found = judged(agent.series(13 + agent.events // 100, Signal.OPEN_FILES))
-    assert found.verdict is LeakVerdict.LEAK
-    assert found.measured
-    assert found.measured.per_event == pytest.approx(0.01, rel=0.02)
-
-
-def test_tasks_that_a_timer_starts_and_nobody_ends_are_a_leak_in_time() -> None:
-    agent = Agent(rate=in_shifts)  # a task a minute, of 30 kB
-    found = judged(agent.series(agent.memory(per_hour=60 * 30 * KB)))
-    assert found.verdict is LeakVerdict.LEAK
-    assert found.measured
-    assert found.measured.growth is Growth.TIME
-
-
-def test_a_sawtooth_does_not_leak_however_large_its_teeth() -> None:
-    agent = Agent()
-    teeth = 60 * MB * (agent.minutes / (45 * 60) % 1)
-    assert judged(agent.series(agent.memory() + teeth)).verdict is LeakVerdict.PASS
 
 
 @pytest.mark.parametrize("hour", range(1, 24))
@@ -359,17 +299,10 @@ def test_what_cannot_be_tested_does_not_enlarge_the_family() -> None:
     assert among.all[1].reason is Reason.WARMING_UP
 
 
-def test_a_leak_of_one_signal_in_one_life_wakes_nobody() -> None:
+def test_a_leak_wakes_someone_only_with_a_second_witness() -> None:
     found = judge([_leaking(), _sound(1)])
-    assert found.current[0].verdict is LeakVerdict.LEAK
-    assert not found.pages
-
-
-def test_a_leak_of_two_signals_wakes_someone() -> None:
+    assert (found.current[0].verdict, found.pages) == (LeakVerdict.LEAK, False)
     assert judge([_leaking(), _leaking(Signal.WORKING_SET)]).pages
-
-
-def test_a_leak_of_one_signal_in_two_instances_wakes_someone() -> None:
     assert judge([_leaking(), _leaking(instance="agent-1")]).pages
 
 

@@ -26,14 +26,19 @@ def _series(*begins: float, times: np.ndarray = _TIMES) -> Series:
     return Series(Signal.RSS, "pod", Samples.of(times, times), Life(starts=begins))
 
 
-def test_without_any_start_life_begins_with_the_first_sample() -> None:
-    (only,) = cut(_series(times=_TIMES + 5))
-    assert (only.started, only.age, only.current) == (5.0, 990.0, True)
-
-
-def test_a_start_before_the_first_sample_makes_the_epoch_older_than_its_samples() -> None:
-    (only,) = cut(_series(-500.0))
-    assert (only.started, only.age) == (-500.0, 1_490.0)
+@pytest.mark.parametrize(
+    ("series", "started", "age"),
+    [
+        (_series(times=_TIMES + 5), 5.0, 990.0),
+        (_series(-500.0), -500.0, 1_490.0),
+        (_series(times=np.array([])), np.inf, 0.0),
+    ],
+)
+def test_an_epoch_begins_with_its_start_or_its_first_sample(
+    series: Series, started: float, age: float
+) -> None:
+    (only,) = cut(series)
+    assert (only.started, only.age, only.current) == (started, age, True)
 
 
 def test_no_sample_is_in_two_epochs_and_none_is_lost() -> None:
@@ -49,48 +54,31 @@ def test_a_life_that_left_no_sample_is_left_out_but_for_the_current_one() -> Non
     assert [(epoch.started, len(epoch.samples)) for epoch in epochs] == [(-500, 100), (2_000, 0)]
 
 
-def test_a_series_without_samples_is_one_epoch_without_samples() -> None:
-    (only,) = cut(_series(times=np.array([])))
-    assert (only.current, only.age, len(only.samples)) == (True, 0.0, 0)
-
-
-def test_a_start_time_that_the_clock_corrects_is_one_start() -> None:
+def test_starts_come_from_start_times_and_from_changes() -> None:
     wobbling = starts.of_start_times(Samples.of([0, 10, 20, 30], [100.0, 100.9, 100.4, 5_000.0]))
     assert starts.merged(wobbling) == [100.9, 5_000.0]
-
-
-def test_starts_seen_by_two_sources_are_one() -> None:
     assert starts.merged([1_000.0, 970.0, float("nan"), 4_000.0]) == [1_000.0, 4_000.0]
-
-
-def test_a_restart_is_put_right_after_the_last_reading_that_did_not_show_it() -> None:
     (only,) = starts.of_changes([0, 10, 20, 30], [2, 2, 3, 3])
     assert 10 < only < 10.001
-
-
-def test_pods_and_images_that_change_and_change_back_are_starts() -> None:
     found = starts.of_changes([0, 30, 10, 20, 40], ["a", "a", "a", "b", None])
     assert found == pytest.approx([10, 20])
-
-
-def test_a_mark_that_is_missing_now_and_then_has_not_changed() -> None:
     assert starts.of_changes([0, 10, 20, 30], [1, float("nan"), None, 1]) == []
 
 
-def test_a_counter_that_is_reset_goes_on_counting() -> None:
-    events = Samples.of([0, 10, 20, 30, 40], [100, 150, 20, 30, 30])
-    assert counted(events, 0.0).values.tolist() == [0, 50, 70, 80, 80]
-
-
-def test_events_before_the_moment_are_not_counted() -> None:
-    events = Samples.of([0, 10, 20, 30], [100, 150, 200, 250])
-    found = counted(events, 15.0)
-    assert (found.times.tolist(), found.values.tolist()) == ([10, 20, 30], [0, 50, 100])
-
-
-def test_events_before_the_first_reading_are_not_known() -> None:
-    assert counted(Samples.of([50, 60], [1_000, 1_010]), 0.0).values.tolist() == [0, 10]
-    assert len(counted(Samples.of([], []), 0.0)) == 0
+@pytest.mark.parametrize(
+    ("times", "values", "since", "counts"),
+    [
+        ([0, 10, 20, 30, 40], [100, 150, 20, 30, 30], 0.0, [0, 50, 70, 80, 80]),  # a reset
+        ([0, 10, 20, 30], [100, 150, 200, 250], 15.0, [0, 50, 100]),
+        ([50, 60], [1_000, 1_010], 0.0, [0, 10]),
+        ([], [], 0.0, []),
+    ],
+)
+def test_events_are_counted_since_a_moment(
+    times: list[float], values: list[float], since: float, counts: list[float]
+) -> None:
+    found = counted(Samples.of(times, values), since)
+    assert (found.times.tolist(), found.values.tolist()) == (times[-len(counts) :], counts)
 
 
 def test_samples_are_put_in_order_and_the_impossible_ones_dropped() -> None:
@@ -251,25 +239,16 @@ def _correlated(seed: int) -> np.ndarray:
     return correlated(np.random.default_rng(seed), 60 * _HOURS)
 
 
-def test_a_straight_line_has_its_slope_for_sure() -> None:
+def test_lines_and_noise_have_their_trend() -> None:
     found = trend(_HOURS, 5 + 3 * _HOURS, level=0.01)
-    assert found.slope == pytest.approx(3)
-    assert found.low == pytest.approx(3)
+    assert [found.slope, found.low, found.n] == pytest.approx([3, 3, 48])
     assert found.p < 1e-15
-    assert found.n == 48
-
-
-def test_rounding_errors_around_a_straight_line_are_not_correlation() -> None:
-    assert trend(_HOURS, 1.5e8 + 1.1e6 / 3 * _HOURS, level=0.01).p < 1e-15
-
-
-def test_a_flat_line_has_no_trend() -> None:
-    found = trend(_HOURS, np.full(48, 7.0), level=0.01)
-    assert (found.slope, found.low, found.high, found.p) == (0, 0, 0, 1)
-
-
-def test_the_test_is_one_sided() -> None:
-    assert trend(_HOURS, _noise() - _HOURS, level=0.01).p > 0.999
+    assert trend(_HOURS, 1.5e8 + 1.1e6 / 3 * _HOURS, level=0.01).p < 1e-15, "rounding errors"
+    flat = trend(_HOURS, np.full(48, 7.0), level=0.01)
+    assert (flat.slope, flat.low, flat.high, flat.p) == (0, 0, 0, 1)
+    assert trend(_HOURS, _noise() - _HOURS, level=0.01).p > 0.999, "the test is one-sided"
+    for count in range(3):
+        assert trend(_HOURS[:count], np.arange(1.0, count + 1), level=0.01).p == 1
 
 
 def test_alternating_floors_make_the_test_no_surer_than_the_plain_one() -> None:
@@ -285,11 +264,6 @@ def test_a_variance_below_zero_is_none() -> None:
         assert pymannkendall.hamed_rao_modification_test(values).var_s < 0
     plain = pymannkendall.original_test(values)
     assert trend(_HOURS[:12], values, level=0.01).p == pytest.approx(stats.norm.sf(plain.z))
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0]])
-def test_fewer_than_three_floors_prove_nothing(values: list[float]) -> None:
-    assert trend(_HOURS[: len(values)], np.array(values), level=0.01).p == 1
 
 
 def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wider() -> None:

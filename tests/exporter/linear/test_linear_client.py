@@ -11,6 +11,7 @@ from exporter.backoff import Backoff
 from exporter.events import new_id
 from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.issue import Kind
+from exporter.linear.watch import Watch
 from exporter.simulator.linear import Issue as AgentIssue
 from exporter.simulator.linear import Linear
 from exporter.simulator.settings import Settings as AgentSettings
@@ -62,8 +63,10 @@ async def test_duplicates_and_failures_are_told_apart_and_oldest_first(linear: D
     assert [issue.created_at for issue in issues] == sorted(i.created_at for i in issues)
 
 
-async def test_nothing_is_asked_about_no_run(linear: Desk) -> None:
+async def test_nothing_to_ask_or_to_archive_costs_no_request(linear: Desk) -> None:
     assert await linear.client.find([], since=0) == {}
+    assert await linear.client.archive([]) == []
+    assert await Watch(linear.client).poll() == []
     assert linear.api.served.requests == 0
 
 
@@ -192,11 +195,6 @@ async def test_issues_are_archived_several_in_one_request_and_no_other(linear: D
     assert linear.api.served.requests == 3
     left = await linear.client.orphans(linear.clock.wall() + 60)
     assert [issue.run_id for issue in left] == [other]
-
-
-async def test_nothing_to_archive_costs_no_request(linear: Desk) -> None:
-    assert await linear.client.archive([]) == []
-    assert linear.api.served.requests == 0
 
 
 async def test_one_that_is_not_there_keeps_no_other_open(linear: Desk) -> None:

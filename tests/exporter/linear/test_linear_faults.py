@@ -74,21 +74,19 @@ async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: Lin
     assert (await failing(linear.client)).wait == 2
 
 
-async def test_an_unreachable_linear_is_spared(linear: Desk) -> None:
-    linear.api.faults.set("down")
+@pytest.mark.parametrize(
+    ("flag", "fault", "most"),
+    [("down", LinearFault.UNREACHABLE, 24), ("unauthorized", LinearFault.UNAUTHORIZED, 12)],
+)
+async def test_an_hour_of_questions_costs_few_requests(
+    linear: Desk, flag: str, fault: LinearFault, most: int
+) -> None:
+    linear.api.faults.set(flag)
     for _ in range(720):
-        assert (await failing(linear.client)).fault is LinearFault.UNREACHABLE
+        assert (await failing(linear.client)).fault is fault
         await linear.clock.advance(5)
-    assert 12 <= linear.api.served.requests <= 24
+    assert 12 <= linear.api.served.requests <= most
     assert len(linear.failures) == linear.api.served.requests
-
-
-async def test_a_refused_key_is_not_tried_again_and_again(linear: Desk) -> None:
-    linear.api.faults.set("unauthorized")
-    for _ in range(720):
-        assert (await failing(linear.client)).fault is LinearFault.UNAUTHORIZED
-        await linear.clock.advance(5)
-    assert linear.api.served.unauthorized == 12
 
 
 async def test_a_changed_key_is_taken_up(clock: FakeClock) -> None:

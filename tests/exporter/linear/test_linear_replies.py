@@ -63,9 +63,13 @@ def fault(status: int, body: bytes) -> LinearFault | None:
     return read(status, {}, body, wall=NOW).fault
 
 
-def test_data_is_given_as_it_is() -> None:
+def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -> None:
     answer = read(200, {}, b'{"data": {"issues": {}}}', wall=NOW)
     assert (answer.data, answer.fault) == ({"issues": {}}, None)
+    body = errors(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
+    answer = read(200, {}, body, wall=NOW)
+    assert (answer.not_found, answer.refused) == (True, True)
+    assert not read(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
 
 
 @pytest.mark.parametrize(
@@ -87,6 +91,7 @@ def test_data_is_given_as_it_is() -> None:
         (200, errors(code="INVALID_INPUT"), LinearFault.BAD_ANSWER),
         (200, b"<html>", LinearFault.BAD_ANSWER),
         (200, b"[]", LinearFault.BAD_ANSWER),
+        (200, b'{"data": {"issues": {}}, "errors": [{"message": "m"}]}', LinearFault.BAD_ANSWER),
         (200, b'{"data": null}', LinearFault.BAD_ANSWER),
         (200, b'{"errors": "odd"}', LinearFault.BAD_ANSWER),
         (200, b'{"errors": ["odd"]}', LinearFault.BAD_ANSWER),
@@ -98,19 +103,6 @@ def test_data_is_given_as_it_is() -> None:
 )
 def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearFault) -> None:
     assert fault(status, body) is expected
-
-
-def test_partial_data_beside_errors_is_no_answer() -> None:
-    body = b'{"data": {"issues": {"nodes": []}}, "errors": [{"message": "Some failed"}]}'
-    assert fault(200, body) is LinearFault.BAD_ANSWER
-
-
-def test_what_is_not_there_is_told_by_its_message_alone() -> None:
-    body = errors(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
-    answer = read(200, {}, body, wall=NOW)
-    assert answer.not_found
-    assert answer.refused
-    assert not read(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
 
 
 @pytest.mark.parametrize(
@@ -205,59 +197,48 @@ def node(**changed: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    "description",
+    ("title", "description", "run"),
     [
-        f"Text.\n\n**Correlation ID**: `{OURS}`",
-        f"**Correlation ID:** {OURS}\n",
-        f"* Correlation ID - **{OURS}**.",
-        f"Sent by {OTHER}.\n\n**Correlation ID**: `{OURS}`",
-        f"Correlation ID: {OTHER}, says the alert\n\n**Correlation ID**: `{OURS}`",
+        # The last correlation line names the run, however it is set.
+        ("[Alert] Any", f"Text.\n\n**Correlation ID**: `{OURS}`", OURS),
+        ("[Alert] Any", f"**Correlation ID:** {OURS}\n", OURS),
+        ("[Alert] Any", f"* Correlation ID - **{OURS}**.", OURS),
+        ("[Alert] Any", f"Sent by {OTHER}.\n\n**Correlation ID**: `{OURS}`", OURS),
+        ("[Alert] Any", f"Correlation ID: {OTHER}, or\n\n**Correlation ID**: `{OURS}`", OURS),
+        # Behind a converter, the text of the alert does.
+        (SYNTHETIC, f"Sent to measure ({OURS}).\n\n**Correlation ID**: `7d4f-converter`", OURS),
+        ("[Alert] DiskFull", f"Sent to measure ({OURS}).\n\n**Correlation ID**: `7d4f`", None),
+        # Without one certain id an issue is not ours.
+        (SYNTHETIC, "", None),
+        (SYNTHETIC, "Nothing of ours.", None),
+        (SYNTHETIC, f"Two runs, {OURS} and {OTHER}.", None),
+        *((SYNTHETIC, f"**Correlation ID**: `{other}`", None)
+          for other in (f"{OURS}0", f"my-{OURS}", OURS[:-1], OURS.upper())),
     ],
-)
-def test_the_last_correlation_line_names_the_run_however_it_is_set(description: str) -> None:
-    assert run_of("[Alert] Anything", description) == OURS
-
-
-def test_behind_a_converter_the_alerts_own_text_names_the_run() -> None:
-    description = f"Sent to measure ({OURS}).\n\n**Correlation ID**: `7d4f-converter`"
-    assert run_of(SYNTHETIC, description) == OURS
-    assert run_of("[Alert] DiskFull", description) is None
+)  # fmt: skip
+def test_an_issue_is_of_the_run_it_names(title: str, description: str, run: str | None) -> None:
+    assert run_of(title, description) == run
 
 
 @pytest.mark.parametrize(
-    "description",
+    ("title", "kind"),
     [
-        "",
-        "Nothing of ours.",
-        f"Two runs, {OURS} and {OTHER}.",
-        f"**Correlation ID**: `{OURS}0`",
-        f"**Correlation ID**: `my-{OURS}`",
-        f"**Correlation ID**: `{OURS[:-1]}`",
-        f"**Correlation ID**: `{OURS.upper()}`",
+        (SYNTHETIC, Kind.ALERT),
+        ("[Remediation Failed] SloProbeSynthetic", Kind.REMEDIATION_FAILED),
+        ("Why did the probe fail?", None),  # what a person wrote is never ours, even with an id
+        ("[Alert]ed", None),
+        ("Re: [Alert] x", None),
     ],
 )
-def test_without_one_certain_id_an_issue_is_not_ours(description: str) -> None:
-    assert run_of(SYNTHETIC, description) is None
-
-
-def test_an_issue_is_read_with_its_kind_and_its_time_on_our_clock() -> None:
-    skew = Skew(7200.0, 0.5)
-    issue = read_issue(node(archivedAt="2026-05-05T00:00:00.000Z"), skew)
-    at = 1777888800.25
-    assert issue == Issue("i1", OURS, Kind.ALERT, SYNTHETIC, at, archived=True, skew=skew)
+def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: Kind | None) -> None:
+    skew, at = Skew(7200.0, 0.5), 1777888800.25
+    issue = read_issue(node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
+    if kind is None:
+        assert issue is None
+        return
+    assert issue == Issue("i1", OURS, kind, title, at, archived=True, skew=skew)
     assert issue is not None
     assert issue.created_here == at - 7200
-
-
-def test_the_issue_about_a_failed_remediation_is_told_apart() -> None:
-    issue = read_issue(node(title="[Remediation Failed] SloProbeSynthetic"), UNKNOWN)
-    assert issue is not None
-    assert issue.kind is Kind.REMEDIATION_FAILED
-
-
-@pytest.mark.parametrize("title", ["Why did the probe fail?", "[Alert]ed", "Re: [Alert] x"])
-def test_what_a_person_wrote_is_never_ours_even_with_an_id(title: str) -> None:
-    assert read_issue(node(title=title), UNKNOWN) is None
 
 
 @pytest.mark.parametrize(

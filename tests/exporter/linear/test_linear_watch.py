@@ -12,7 +12,7 @@ from exporter.events import new_id
 from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.issue import Issue, Kind
 from exporter.linear.skew import UNKNOWN, Skew
-from exporter.linear.watch import Finding, Found, NotFound, Question, Unknown, Watch
+from exporter.linear.watch import Found, NotFound, Question, Unknown, Watch
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.linear.conftest import Desk, desk
 
@@ -38,21 +38,6 @@ async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> No
     assert found.uncertainty <= 0.5
     assert (found.run_id, found.duplicates, found.clamped) == (run_id, 0, False)
     assert (await watch.poll(), len(watch)) == ([], 0)
-
-
-async def test_all_open_questions_cost_one_request(linear: Desk) -> None:
-    watch = Watch(linear.client)
-    runs = [new_id() for _ in range(100)]
-    for run_id in runs:
-        watch.ask(question(linear, run_id))
-        linear.open(run_id)
-    assert {finding.run_id for finding in await watch.poll()} == set(runs)
-    assert linear.api.served.requests == 1
-
-
-async def test_nothing_is_asked_while_no_question_is_open(linear: Desk) -> None:
-    assert await Watch(linear.client).poll() == []
-    assert linear.api.served.requests == 0
 
 
 async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
@@ -100,53 +85,6 @@ async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) 
         (found,) = await watch.poll()
         assert isinstance(found, Found)
         assert found.seconds == pytest.approx(0, abs=found.uncertainty)
-
-
-@pytest.mark.parametrize("skew", [7200, -7200])
-async def test_two_hours_of_skew_move_no_time(clock: FakeClock, skew: int) -> None:
-    async with desk(clock, f"skew:{skew}") as skewed:
-        watch, run_id = Watch(skewed.client), new_id()
-        watch.ask(question(skewed, run_id))
-        await clock.advance(7)
-        skewed.open(run_id)
-        (found,) = await watch.poll()
-        assert isinstance(found, Found)
-        assert found.seconds == pytest.approx(7, abs=found.uncertainty)
-
-
-async def test_an_unreachable_linear_proves_nothing(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
-    watch.ask(question(linear, run_id, seconds=60))
-    linear.api.faults.set("down")
-    assert await watch.poll() == []
-    await linear.clock.advance(60)
-    assert await watch.poll() == [Unknown(run_id, LinearFault.UNREACHABLE)]
-
-
-async def test_an_hour_without_linear_loses_no_question_of_the_patient(linear: Desk) -> None:
-    watch, runs = Watch(linear.client, patience=7200), []
-    linear.api.faults.set("down")
-    for slot in range(120):
-        if slot % 3 == 0:
-            runs.append(new_id())
-            watch.ask(question(linear, runs[-1]))
-            await linear.clock.advance(2)
-            if slot % 6 == 0:
-                linear.open(runs[-1])
-            await linear.clock.advance(28)
-        else:
-            await linear.clock.advance(30)
-        assert await watch.poll() == []
-    linear.api.faults.set("none")
-    findings: list[Finding] = []
-    for _ in range(11):
-        await linear.clock.advance(30)
-        findings += await watch.poll()
-    found = {f.run_id: f for f in findings if isinstance(f, Found)}
-    assert set(found) == set(runs[::2])
-    assert all(f.seconds == pytest.approx(2, abs=f.uncertainty) for f in found.values())
-    assert {f.run_id for f in findings if isinstance(f, NotFound)} == set(runs[1::2])
-    assert len(findings) == len(runs)
 
 
 async def test_a_question_too_many_makes_the_oldest_unknown(linear: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.exporter.house import House, Prober
+from tests.exporter.house import SELDOM, House, Prober
 from tests.exporter.program import Ended, ended, start
 from tests.exporter.program import until as until_true
 
@@ -32,8 +32,9 @@ STEPS = {
 
 
 def scenarios(at: House, **sections: object) -> None:
-    """Allow these, with a stand-in for Linear."""
+    """Allow these, with a stand-in for Linear and next to no probes."""
     at.settings["scenarios"] = {"linear": "stand-in", **sections}
+    at.settings["probes"] = SELDOM
 
 
 async def asked(prober: Prober, *arguments: str) -> Ended:

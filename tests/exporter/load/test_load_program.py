@@ -44,108 +44,100 @@ STAGES = {
 }
 
 
-async def test_a_throughput_run_counts_for_no_probe(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=STEPS)
-        async with at.prober() as prober:
-            await prober.url("web")
-            done = await asked(prober, "throughput", "--json")
-            assert done.code == 0, done
-            result = json.loads(done.out)
-            assert (result["state"], result["met"], result["events"]) == ("completed", True, 41)
-            assert [step["sent"] for step in result["steps"]] == [10, 30]
-            shown = await gauges(prober)
-            held = shown.of("throughput_events_per_second", "throughput")
-            assert set(held) == STAGES
-            assert all(9 < value <= 30 for value in held.values()), held
-            assert list(shown.of("scenario_completed_timestamp_seconds", "throughput")) == [""]
-            assert "10 events a second: 10 sent (10 ok)" in done.err
+async def test_a_throughput_run_counts_for_no_probe(at: House) -> None:
+    scenarios(at, throughput=STEPS)
+    at.settings["probes"] = remediation("100ms")
+    async with at.prober() as prober:
+        await prober.url("web")
+        done = await asked(prober, "throughput", "--json")
+        assert done.code == 0, done
+        result = json.loads(done.out)
+        assert (result["state"], result["met"], result["events"]) == ("completed", True, 41)
+        assert [step["sent"] for step in result["steps"]] == [10, 30]
+        shown = await gauges(prober)
+        held = shown.of("throughput_events_per_second", "throughput")
+        assert set(held) == STAGES
+        assert all(9 < value <= 30 for value in held.values()), held
+        assert list(shown.of("scenario_completed_timestamp_seconds", "throughput")) == [""]
+        assert "10 events a second: 10 sent (10 ok)" in done.err
 
-            counted = await prober.counts("probe_runs_total", "probe")
-            assert set(counted) == {"remediation"}
-            executed = (await prober.counts("canary_requests_total", "outcome"))["executed"]
-            assert executed <= by_probe(at)["remediation"]
-            runs = json.loads((await prober.get("/runs"))[1])
-            assert {run["probe"] for run in runs} == {"remediation"}
-            assert by_probe(at)["scenario_throughput"] == 41
-            _, text = await prober.get("/metrics")
-            assert 'probe="scenario' not in text
-            await until(lambda: at.states()["cleaned"] >= 41)
-            before = shown
-        async with at.prober(at.write(probes=SELDOM)) as again:
-            await again.url("web")
-            name = "throughput_events_per_second"
-            assert (await gauges(again)).of(name, "throughput") == before.of(name, "throughput")
-            completed = "scenario_completed_timestamp_seconds"
-            assert (await gauges(again)).of(completed, "throughput") == before.of(
-                completed, "throughput"
-            )
-            await until(lambda: not at.left())
-
-
-async def test_who_asks_wrongly_hears_why(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            assert (await send(prober, "POST", "marathon")) == (
-                404,
-                "there is no scenario 'marathon'; there are scalability, stress, throughput\n",
-            )
-            status, text = await send(prober, "POST", "stress")
-            assert status == 404
-            assert "not configured" in text
-            assert (await send(prober, "DELETE"))[0] == 404
-            await begun(prober, "throughput", events=3)
-            assert (await send(prober, "POST", "throughput"))[0] == 409
-            busy = await asked(prober, "throughput")
-            assert (busy.code, "one at a time" in busy.err) == (2, True)
-            assert (await gauges(prober)).of("scenario_running", "throughput") == {"": 1.0}
-            assert (await send(prober, "DELETE"))[0] == 202
-            result = await over(prober, "throughput")
-            assert (result["state"], result["reason"]) == ("stopped", "operator")
-            shown = await gauges(prober)
-            assert shown.of("scenario_running", "throughput") == {"": 0.0}
-            assert shown.of("scenario_completed_timestamp_seconds", "throughput") == {}
-            assert (await state(prober))["configured"] == ["throughput"]
+        counted = await prober.counts("probe_runs_total", "probe")
+        assert set(counted) == {"remediation"}
+        executed = (await prober.counts("canary_requests_total", "outcome"))["executed"]
+        assert executed <= by_probe(at)["remediation"]
+        runs = json.loads((await prober.get("/runs"))[1])
+        assert {run["probe"] for run in runs} == {"remediation"}
+        assert by_probe(at)["scenario_throughput"] == 41
+        _, text = await prober.get("/metrics")
+        assert 'probe="scenario' not in text
+        await until(lambda: at.states()["cleaned"] >= 41)
+        before = shown
+    async with at.prober(at.write(probes=SELDOM)) as again:
+        await again.url("web")
+        name = "throughput_events_per_second"
+        assert (await gauges(again)).of(name, "throughput") == before.of(name, "throughput")
+        completed = "scenario_completed_timestamp_seconds"
+        assert (await gauges(again)).of(completed, "throughput") == before.of(
+            completed, "throughput"
+        )
+        await until(lambda: not at.left())
 
 
-async def test_too_many_real_issues_are_refused(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, linear="real", real_issues=40, throughput=STEPS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            status, text = await send(prober, "POST", "throughput")
-            assert status == 403
-            assert "41 events" in text
-            refused = await asked(prober, "throughput")
-            assert (refused.code, refused.out) == (2, "")
-            assert at.agent.executed.received == 0
+async def test_who_asks_wrongly_hears_why(at: House) -> None:
+    scenarios(at, throughput=ENDLESS)
+    async with at.prober() as prober:
+        assert (await send(prober, "POST", "marathon")) == (
+            404,
+            "there is no scenario 'marathon'; there are scalability, stress, throughput\n",
+        )
+        status, text = await send(prober, "POST", "stress")
+        assert status == 404
+        assert "not configured" in text
+        assert (await send(prober, "DELETE"))[0] == 404
+        await begun(prober, "throughput", events=3)
+        assert (await send(prober, "POST", "throughput"))[0] == 409
+        busy = await asked(prober, "throughput")
+        assert (busy.code, "one at a time" in busy.err) == (2, True)
+        assert (await gauges(prober)).of("scenario_running", "throughput") == {"": 1.0}
+        assert (await send(prober, "DELETE"))[0] == 202
+        result = await over(prober, "throughput")
+        assert (result["state"], result["reason"]) == ("stopped", "operator")
+        shown = await gauges(prober)
+        assert shown.of("scenario_running", "throughput") == {"": 0.0}
+        assert shown.of("scenario_completed_timestamp_seconds", "throughput") == {}
+        assert (await state(prober))["configured"] == ["throughput"]
 
 
-async def test_a_load_is_not_sent_when_its_issues_open_elsewhere(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        at.linear.faults.set("lag:60")  # what is opened does not show, as if it were elsewhere
-        async with at.prober() as prober:
-            done = await asked(prober, "throughput", "--json")
-            assert done.code == 2
-            result = json.loads(done.out)
-            assert (result["reason"], result["events"]) == ("issues_elsewhere", 1)
+async def test_too_many_real_issues_are_refused(at: House) -> None:
+    scenarios(at, linear="real", real_issues=40, throughput=STEPS)
+    async with at.prober() as prober:
+        status, text = await send(prober, "POST", "throughput")
+        assert status == 403
+        assert "41 events" in text
+        refused = await asked(prober, "throughput")
+        assert (refused.code, refused.out) == (2, "")
+        assert at.agent.executed.received == 0
 
 
-async def test_a_standby_refuses(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as first:
-            await first.url("canary")
-            second = at.write("second.yaml", canary={"listen": "127.0.0.1:0"})
-            async with at.prober(second) as other:
-                assert (await send(other, "POST", "throughput"))[0] == 503
-                assert (await other.get("/-/scenario"))[0] == 503
-                assert (await asked(other, "throughput")).code == 2
+async def test_a_load_is_not_sent_when_its_issues_open_elsewhere(at: House) -> None:
+    scenarios(at, throughput=ENDLESS)
+    at.linear.faults.set("lag:60")  # what is opened does not show, as if it were elsewhere
+    async with at.prober() as prober:
+        done = await asked(prober, "throughput", "--json")
+        assert done.code == 2
+        result = json.loads(done.out)
+        assert (result["reason"], result["events"]) == ("issues_elsewhere", 1)
+
+
+async def test_a_standby_refuses(at: House) -> None:
+    scenarios(at, throughput=ENDLESS)
+    async with at.prober() as first:
+        await first.url("canary")
+        second = at.write("second.yaml", canary={"listen": "127.0.0.1:0"})
+        async with at.prober(second) as other:
+            assert (await send(other, "POST", "throughput"))[0] == 503
+            assert (await other.get("/-/scenario"))[0] == 503
+            assert (await asked(other, "throughput")).code == 2
 
 
 SLOW = {"capacity": 20, "burst_seconds": 0, "health_timeout": 0.6}
@@ -156,7 +148,6 @@ SCALING = {**QUICK, "rates": [5, 40], "hold": "1s"}
 async def test_stress_finds_the_level_that_breaks_it_and_sees_it_recover(tmp_path: Path) -> None:
     async with house(tmp_path, agent=SLOW) as at:
         scenarios(at, linear="none", stress=STRESS)
-        at.settings["probes"] = SELDOM
         async with at.prober() as prober:
             await prober.url("web")
             done = await asked(prober, "stress")
@@ -173,7 +164,6 @@ async def test_stress_finds_the_level_that_breaks_it_and_sees_it_recover(tmp_pat
 async def test_stress_that_is_too_much_below_the_promise_is_not_met(tmp_path: Path) -> None:
     async with house(tmp_path, agent=SLOW) as at:
         scenarios(at, linear="none", stress={**STRESS, "promised": 20})
-        at.settings["probes"] = SELDOM
         async with at.prober() as prober:
             await prober.url("web")
             done = await asked(prober, "stress", "--json")
@@ -182,20 +172,18 @@ async def test_stress_that_is_too_much_below_the_promise_is_not_met(tmp_path: Pa
             assert (result["state"], result["met"]) == ("completed", False)
 
 
-async def test_events_that_are_executed_twice_are_no_throughput(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        rest = {"rates": [10], "hold": "2s", "targets": {"lambda_execution": 1}}
-        scenarios(at, throughput={**ENDLESS, **rest})
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            await begun(prober, "throughput", events=2)
-            at.agent.faults.set("duplicated")
-            result = await over(prober, "throughput")
-            assert (result["state"], result["met"]) == ("completed", False)
-            assert result["steps"][0]["verdicts"]["duplicated"] > 10
-            held = (await gauges(prober)).of("throughput_events_per_second", "throughput")
-            assert held["lambda_execution"] == held["cloudevent_processing"] == 0
-            assert held["linear_issue_creation"] > 5, "its issues were opened all the same"
+async def test_events_that_are_executed_twice_are_no_throughput(at: House) -> None:
+    rest = {"rates": [10], "hold": "2s", "targets": {"lambda_execution": 1}}
+    scenarios(at, throughput={**ENDLESS, **rest})
+    async with at.prober() as prober:
+        await begun(prober, "throughput", events=2)
+        at.agent.faults.set("duplicated")
+        result = await over(prober, "throughput")
+        assert (result["state"], result["met"]) == ("completed", False)
+        assert result["steps"][0]["verdicts"]["duplicated"] > 10
+        held = (await gauges(prober)).of("throughput_events_per_second", "throughput")
+        assert held["lambda_execution"] == held["cloudevent_processing"] == 0
+        assert held["linear_issue_creation"] > 5, "its issues were opened all the same"
 
 
 class Replicas:
@@ -223,7 +211,6 @@ async def scaled(tmp_path: Path, serving: Serve) -> AsyncIterator[tuple[Prober, 
     replicas = Replicas()
     async with house(tmp_path, agent=SLOW) as at:
         at.settings["prometheus"] = {"url": await serving(replicas.app())}
-        at.settings["probes"] = SELDOM
         scenarios(at, linear="none", scalability=SCALING)
         async with at.prober() as prober:
             yield prober, replicas
@@ -284,99 +271,90 @@ async def by_failures(_: Prober, at: House) -> None:
     [(by_reload, "reloaded"), (by_lease, "lease_lost"), (by_failures, "normal_failures")],
 )
 async def test_a_load_is_stopped_at_once(
-    tmp_path: Path, cause: Callable[[Prober, House], Awaitable[None]], reason: str
+    at: House, cause: Callable[[Prober, House], Awaitable[None]], reason: str
 ) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, normal_failures=2, throughput=ENDLESS)
-        at.settings["probes"] = remediation("200ms")
-        async with at.prober() as prober:
-            await begun(prober, "throughput", events=4)
-            await cause(prober, at)
-            result = await over(prober, "throughput")
-            assert (result["state"], result["reason"], result["met"]) == ("stopped", reason, None)
-            assert 4 <= result["events"] < 60
-            assert (await gauges(prober)).of(COMPLETED, "throughput") == {}
-            at.agent.faults.set("none")
-            # What was due and not yet sent when the lease was lost is nobody's fault but ours.
-            known = {"ok", "rejected", *(["unknown"] if reason == "lease_lost" else [])}
-            assert {run[2] for run in probes(at) if run[3] == LOAD} <= known
-            assert by_probe(at)[LOAD] == result["events"]
-
-
-async def test_a_shutdown_ends_a_load(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            await begun(prober, "throughput", events=4)
-            at.agent.faults.set("hang")
-            before = at.agent.executed.received
-            await until(lambda: by_probe(at)[LOAD] > before + 2)
-            assert (await prober.stop()).code == 0
-        assert at.states().keys() <= {"judged", "observed", "cleaned"}
-        (result,) = json.loads((tmp_path / "journal.sqlite.scenarios").read_text())
-        assert (result["state"], result["reason"]) == ("stopped", "shutdown")
+    scenarios(at, normal_failures=2, throughput=ENDLESS)
+    at.settings["probes"] = remediation("200ms")
+    async with at.prober() as prober:
+        await begun(prober, "throughput", events=4)
+        await cause(prober, at)
+        result = await over(prober, "throughput")
+        assert (result["state"], result["reason"], result["met"]) == ("stopped", reason, None)
+        assert 4 <= result["events"] < 60
+        assert (await gauges(prober)).of(COMPLETED, "throughput") == {}
         at.agent.faults.set("none")
-        async with at.prober() as again:
-            await again.url("web")
-            await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
+        # What was due and not yet sent when the lease was lost is nobody's fault but ours.
+        known = {"ok", "rejected", *(["unknown"] if reason == "lease_lost" else [])}
+        assert {run[2] for run in probes(at) if run[3] == LOAD} <= known
+        assert by_probe(at)[LOAD] == result["events"]
 
 
-async def test_a_killed_load_is_cleaned_up(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            url = await prober.url("web")
-            asking = await start("scenario", "throughput", "--at", url)
-            await until(lambda: by_probe(at)[LOAD] > 1)
-            at.agent.faults.set("slow:lambda_execution:1.5")
-            await until(lambda: at.states()["sent"] > 2)
-            await prober.kill()
-            cut_off = {run[0]: run[1] for run in probes(at)}
-        at.agent.faults.set("none")
-        at.settings["web"] = {"listen": url.removeprefix("http://")}
-        async with at.prober(at.write(probes=SELDOM)) as again:
-            await again.url("canary")
-            await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
-            told = await ended(asking)
-            assert (told.code, "cut_off" in told.out) == (2, True)
-            await again.counts("in_flight")  # what an earlier process left is counted after it
-            assert (await again.counts("probe_runs_total", "probe")).total() == 0
-            assert (await again.counts("canary_requests_total", "outcome")).total() == 0
-            shown = await gauges(again)
-            assert shown.of(COMPLETED, "throughput") == {}
-            assert json.loads((await again.get("/runs"))[1]) == []
-            (result,) = (await state(again))["results"]["throughput"]
-            assert (result["state"], result["reason"]) == ("stopped", "cut_off")
-        verdicts: dict[str, Any] = {run[0]: run[2] for run in probes(at)}
-        assert set(verdicts) == set(cut_off)
-        unjudged = {run for run, state in cut_off.items() if state in {"planned", "sent"}}
-        assert {run for run, verdict in verdicts.items() if verdict == "unknown"} == unjudged
+async def test_a_shutdown_ends_a_load(at: House, tmp_path: Path) -> None:
+    scenarios(at, throughput=ENDLESS)
+    async with at.prober() as prober:
+        await begun(prober, "throughput", events=4)
+        at.agent.faults.set("hang")
+        before = at.agent.executed.received
+        await until(lambda: by_probe(at)[LOAD] > before + 2)
+        assert (await prober.stop()).code == 0
+    assert at.states().keys() <= {"judged", "observed", "cleaned"}
+    (result,) = json.loads((tmp_path / "journal.sqlite.scenarios").read_text())
+    assert (result["state"], result["reason"]) == ("stopped", "shutdown")
+    at.agent.faults.set("none")
+    async with at.prober() as again:
+        await again.url("web")
+        await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
 
 
-async def test_whoever_waits_no_longer_stops_the_load(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput=ENDLESS)
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            asking = await start("scenario", "throughput", "--at", await prober.url("web"))
-            await until(lambda: by_probe(at)[LOAD] > 3)
-            asking.send_signal(signal.SIGTERM)
-            assert (await ended(asking)).code == 2
-            assert (await over(prober, "throughput"))["reason"] == "operator"
+async def test_a_killed_load_is_cleaned_up(at: House) -> None:
+    scenarios(at, throughput=ENDLESS)
+    async with at.prober() as prober:
+        url = await prober.url("web")
+        asking = await start("scenario", "throughput", "--at", url)
+        await until(lambda: by_probe(at)[LOAD] > 1)
+        at.agent.faults.set("slow:lambda_execution:1.5")
+        await until(lambda: at.states()["sent"] > 2)
+        await prober.kill()
+        cut_off = {run[0]: run[1] for run in probes(at)}
+    at.agent.faults.set("none")
+    at.settings["web"] = {"listen": url.removeprefix("http://")}
+    async with at.prober(at.write(probes=SELDOM)) as again:
+        await again.url("canary")
+        await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
+        told = await ended(asking)
+        assert (told.code, "cut_off" in told.out) == (2, True)
+        await again.counts("in_flight")  # what an earlier process left is counted after it
+        assert (await again.counts("probe_runs_total", "probe")).total() == 0
+        assert (await again.counts("canary_requests_total", "outcome")).total() == 0
+        shown = await gauges(again)
+        assert shown.of(COMPLETED, "throughput") == {}
+        assert json.loads((await again.get("/runs"))[1]) == []
+        (result,) = (await state(again))["results"]["throughput"]
+        assert (result["state"], result["reason"]) == ("stopped", "cut_off")
+    verdicts: dict[str, Any] = {run[0]: run[2] for run in probes(at)}
+    assert set(verdicts) == set(cut_off)
+    unjudged = {run for run, state in cut_off.items() if state in {"planned", "sent"}}
+    assert {run for run, verdict in verdicts.items() if verdict == "unknown"} == unjudged
 
 
-async def test_what_is_called_after_its_verdict_counts_for_nobody(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        scenarios(at, throughput={**ENDLESS, "timeout": "900ms", "late_after": "800ms"})
-        at.settings["probes"] = SELDOM
-        async with at.prober() as prober:
-            await begun(prober, "throughput", events=3)
-            at.agent.faults.set("slow:lambda_execution:1.5")
-            await until(lambda: at.agent.executed.calls > 8)
-            await asyncio.sleep(0)
-            assert (await prober.counts("canary_requests_total", "outcome")).total() == 0
+async def test_whoever_waits_no_longer_stops_the_load(at: House) -> None:
+    scenarios(at, throughput=ENDLESS)
+    async with at.prober() as prober:
+        asking = await start("scenario", "throughput", "--at", await prober.url("web"))
+        await until(lambda: by_probe(at)[LOAD] > 3)
+        asking.send_signal(signal.SIGTERM)
+        assert (await ended(asking)).code == 2
+        assert (await over(prober, "throughput"))["reason"] == "operator"
+
+
+async def test_what_is_called_after_its_verdict_counts_for_nobody(at: House) -> None:
+    scenarios(at, throughput={**ENDLESS, "timeout": "900ms", "late_after": "800ms"})
+    async with at.prober() as prober:
+        await begun(prober, "throughput", events=3)
+        at.agent.faults.set("slow:lambda_execution:1.5")
+        await until(lambda: at.agent.executed.calls > 8)
+        await asyncio.sleep(0)
+        assert (await prober.counts("canary_requests_total", "outcome")).total() == 0
 
 
 PASSWORD = "planted-s3cret"  # noqa: S105 - of a test
@@ -399,7 +377,6 @@ async def test_it_logs_in_over_tls_and_without_that_nobody_may_send_a_load(tmp_p
     )
     async with house(tmp_path) as at:
         at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
-        at.settings["probes"] = SELDOM
         scenarios(at, linear="none", stress=SMALL)
         async with at.prober() as prober:
             at_url = ["scenario", "stress", "--at", await prober.url("web")]

@@ -4,45 +4,19 @@ import math
 from collections.abc import Iterator
 
 import pytest
-import requests
-import yaml
 
 from exporter.clock import SystemClock
 from exporter.http_source.answer import SourceError, SourceFault
-from exporter.live import processes
-from exporter.live.binaries import find
 from exporter.prometheus_api import ranges
 from exporter.prometheus_api.client import Prometheus
+from tests.exporter.program import running_prometheus
 from tests.exporter.source_desk import opened, source_settings
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus that scrapes nothing but itself."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    config, port = folder / "prometheus.yml", processes.free_port()
-    job = {"job_name": "itself", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-    config.write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
-    )
-    program, address = find("prometheus"), f"http://127.0.0.1:{port}"
-    assert program, "Prometheus is missing; run: make tools"
-    child = processes.start(
-        "prometheus",
-        [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-         f"--web.listen-address=127.0.0.1:{port}"],
-        folder=folder,
-    )  # fmt: skip
-
-    def scraped() -> bool:
-        answer = requests.get(f"{address}/api/v1/query", params={"query": "up == 1"}, timeout=5)
-        return answer.ok and bool(answer.json()["data"]["result"])
-
-    try:
-        child.wait_for(scraped)
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), "itself") as address:
         yield address
-    finally:
-        child.stop()
 
 
 async def test_samples_have_labels_times_and_values(url: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import Any
 
 import aiohttp
 import pytest
@@ -22,14 +23,19 @@ BINARY = {
     "ce-id": "binary-1",
     "Content-Type": "application/json",
 }
+CE_REPLY = {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "i"}
+DEEP = "[" * 50_000 + "]" * 50_000
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/health", {"status": "ok"}), ("/ready", {"status": "ready"})]
+    ("path", "status", "body"),
+    [("/health", 200, {"status": "ok"}), ("/ready", 200, {"status": "ready"}), ("/", 405, None)],
 )
-async def test_healthy_and_ready(client: Client, path: str, status: dict[str, str]) -> None:
+async def test_pages_of_a_started_service(
+    client: Client, path: str, status: int, body: object
+) -> None:
     answer = await client.request("GET", path)
-    assert (answer.status, answer.body) == (200, status)
+    assert (answer.status, body and answer.body) == (status, body)
 
 
 async def test_before_start_up_the_service_is_healthy_but_not_ready() -> None:
@@ -47,13 +53,15 @@ async def test_metrics_are_one_comment_and_no_metric(client: Client) -> None:
     assert [line[0] for line in answer.body.splitlines()] == ["#"]
 
 
-async def test_get_on_the_root_is_not_allowed(client: Client) -> None:
-    assert (await client.request("GET", "/")).status == 405
-
-
-async def test_the_answer_follows_the_call(client: Client, function: FakeFunction) -> None:
-    answer = await client.send(fired("event-7"))
-    expected = {"status": "processed", "event_id": "event-7", "correlation_id": "event-7"}
+@pytest.mark.parametrize("event_id", ["event-7", None])
+async def test_the_answer_follows_the_call(
+    client: Client, function: FakeFunction, event_id: str | None
+) -> None:
+    event = fired(event_id or "")
+    if event_id is None:
+        del event["id"]
+    answer = await client.send(event)
+    expected = {"status": "processed", "event_id": event_id, "correlation_id": event_id}
     assert (answer.status, answer.body) == (200, expected)
     assert function.finished.is_set()
 
@@ -61,15 +69,6 @@ async def test_the_answer_follows_the_call(client: Client, function: FakeFunctio
 async def test_single_events_stay_well_under_100_ms(client: Client) -> None:
     seconds = sorted([(await client.send(fired())).seconds for _ in range(9)])
     assert seconds[4] < 0.1
-
-
-async def test_an_event_without_id_is_null(client: Client, function: FakeFunction) -> None:
-    event = fired()
-    del event["id"]
-    answer = await client.send(event)
-    expected = {"status": "processed", "event_id": None, "correlation_id": None}
-    assert (answer.status, answer.body) == (200, expected)
-    assert len(function.executed) == 1
 
 
 @pytest.mark.parametrize("attribute", ["type", "specversion", "source"])
@@ -82,18 +81,15 @@ async def test_a_missing_attribute_is_a_500(client: Client, attribute: str) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"", b"[1]", b"\xff\xfe", b"[" * 50_000 + b"]" * 50_000], ids=len
-)
+    "body",
+    [b"{", b"", b"[1]", b"\xff\xfe", DEEP.encode(),
+     json.dumps(fired()).replace('"Synthetic"', DEEP).encode()],
+    ids=len,
+)  # fmt: skip
 async def test_a_malformed_body_is_a_500(client: Client, body: bytes) -> None:
     answer = await client.send(body)
     assert answer.status == 500
     assert set(answer.body) == {"error"}
-
-
-async def test_an_event_with_data_50_000_deep_is_a_500(client: Client) -> None:
-    deep = "[" * 50_000 + "]" * 50_000
-    event = json.dumps(fired()).replace('"Synthetic"', deep)
-    assert (await client.send(event.encode())).status == 500
 
 
 async def test_a_body_of_50_mb_is_accepted(client: Client, function: FakeFunction) -> None:
@@ -116,42 +112,30 @@ async def test_a_missing_ce_header_is_a_500(client: Client, header: str) -> None
     answer = await client.request("POST", "/", data=b"{}", headers=headers)
     assert answer.status == 500
     assert header in answer.body["error"]
-
-
-async def test_plain_json_without_ce_headers_is_a_500(client: Client) -> None:
     assert (await client.request("POST", "/", json=fired())).status == 500
 
 
-async def test_no_annotation_asks_the_model(start: Start, function: FakeFunction) -> None:
+async def test_no_annotation_waits_for_the_missing_model(
+    start: Start, function: FakeFunction
+) -> None:
     client = await start(model_seconds=0.3)
     answer = await client.send(fired(annotations={}))
-    assert answer.status == 200
-    assert answer.seconds >= 0.3
-    assert function.calls == []
+    assert (answer.status, answer.seconds >= 0.3, function.calls) == (200, True, [])
 
 
-@pytest.mark.parametrize("parameters", ["{not json", "[1]", "7", ""])
-async def test_bad_parameters_are_a_200(
-    client: Client, function: FakeFunction, parameters: str
+@pytest.mark.parametrize("parameters", ["{not json", "[1]", "7", "", None])
+async def test_a_bad_or_resolved_event_calls_nothing(
+    client: Client, function: FakeFunction, parameters: str | None
 ) -> None:
     annotations = {"lambda_function": "canary", "lambda_parameters": parameters}
-    assert (await client.send(fired(annotations=annotations))).status == 200
-    assert function.calls == []
+    event = fired(resolved=True) if parameters is None else fired(annotations=annotations)
+    answer = await client.send(event)
+    assert (answer.status, answer.body["status"], function.calls) == (200, "processed", [])
 
 
-async def test_a_resolved_event_calls_nothing(client: Client, function: FakeFunction) -> None:
-    answer = await client.send(fired(resolved=True))
-    assert (answer.status, answer.body["status"]) == (200, "processed")
-    assert function.calls == []
-
-
-async def test_duplicate_ids_are_not_deduplicated(client: Client, function: FakeFunction) -> None:
-    await client.send(fired("same"))
-    await client.send(fired("same"))
-    assert [call.headers["ce-id"] for call in function.executed] == ["same", "same"]
-
-
-async def test_a_disconnect_stops_nothing(client: Client, function: FakeFunction) -> None:
+async def test_a_client_that_disconnects_does_not_stop_the_remediation(
+    client: Client, function: FakeFunction
+) -> None:
     function.gate.clear()
     sending = asyncio.create_task(client.send(fired()))
     await function.arrived.wait()
@@ -170,20 +154,13 @@ async def test_some_ce_headers_are_fine(client: Client, function: FakeFunction) 
     assert (answer.status, len(function.executed)) == (200, 1)
 
 
-CE_REPLY = {"ce-specversion": "1.0", "ce-type": "t", "ce-source": "s", "ce-id": "i"}
-
-
-async def test_both_calls_share_a_connection(client: Client, function: FakeFunction) -> None:
-    await client.send(fired())
-    assert [(call.method, call.path) for call in function.calls] == [
-        ("GET", "/health"),
-        ("POST", "/"),
-    ]
-    assert len({call.peer for call in function.calls}) == 1
-
-
-async def test_the_call_carries_its_headers(client: Client, function: FakeFunction) -> None:
+async def test_a_call_has_its_headers_and_connection(
+    client: Client, function: FakeFunction
+) -> None:
     await client.send(fired("event-9"))
+    calls = [(call.method, call.path) for call in function.calls]
+    assert calls == [("GET", "/health"), ("POST", "/")]
+    assert len({call.peer for call in function.calls}) == 1
     headers = {name.lower(): value for name, value in function.executed[0].headers.items()}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", headers.pop("ce-time"))
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", headers.pop("traceparent"))
@@ -198,17 +175,22 @@ async def test_the_call_carries_its_headers(client: Client, function: FakeFuncti
     }
 
 
-async def test_the_body_is_the_parameters(client: Client, function: FakeFunction) -> None:
-    labels = {"name": "web", "resource_namespace": "shop"}
-    await client.send(fired(parameters={"probe_id": "p", "deep": {"x": [1]}}, labels=labels))
-    assert function.bodies == [
-        {"probe_id": "p", "deep": {"x": [1]}, "name": "web", "namespace": "shop"}
-    ]
-
-
-async def test_given_names_are_kept(client: Client, function: FakeFunction) -> None:
-    await client.send(fired(parameters={"name": "mine"}, labels={"name": "other"}))
-    assert function.bodies == [{"name": "mine", "namespace": None}]
+@pytest.mark.parametrize(
+    ("given", "labels", "sent"),
+    [
+        (
+            {"probe_id": "p", "deep": {"x": [1]}},
+            {"name": "web", "resource_namespace": "shop"},
+            {"probe_id": "p", "deep": {"x": [1]}, "name": "web", "namespace": "shop"},
+        ),
+        ({"name": "mine"}, {"name": "other"}, {"name": "mine", "namespace": None}),
+    ],
+)
+async def test_the_body_is_the_parameters_with_name_and_namespace(
+    client: Client, function: FakeFunction, given: object, labels: dict[str, str], *, sent: object
+) -> None:
+    await client.send(fired(parameters=given, labels=labels))
+    assert function.bodies == [sent]
 
 
 def test_the_function_name_goes_unchecked_into_the_url() -> None:
@@ -216,49 +198,43 @@ def test_the_function_name_goes_unchecked_into_the_url() -> None:
     assert Settings().function_base("evil:99/{x}").startswith("http://evil:99/{x}.ai.")
 
 
-async def test_a_name_that_makes_no_url_is_still_a_200(start: Start) -> None:
-    client = await start(function_url="http://127.0.0.1:{name}/")
+@pytest.mark.parametrize(
+    ("settings", "knobs", "counted"),
+    [
+        ({"function_url": "http://127.0.0.1:{name}/"}, {}, (0, 0, 1)),
+        ({"function_url": "http://127.0.0.1:9/"}, {}, (0, 0, 1)),
+        *(({}, {"health_status": status}, (0, 0, 1)) for status in (204, 302, 404, 503)),
+        ({}, {"status": 500}, (1, 0, 0)),
+    ],
+)
+async def test_a_function_in_trouble_is_a_200(
+    start: Start,
+    function: FakeFunction,
+    settings: dict[str, Any],
+    knobs: dict[str, Any],
+    counted: tuple[int, int, int],
+) -> None:
+    vars(function).update(knobs)
+    client = await start(**settings)
     assert (await client.send(fired())).status == 200
-    assert client.simulator.executed.unhealthy == 1
+    done = client.simulator.executed
+    assert (done.calls, done.succeeded, done.unhealthy) == counted
 
 
-@pytest.mark.parametrize("status", [204, 302, 404, 503])
-async def test_a_bad_health_check_ends(client: Client, function: FakeFunction, status: int) -> None:
-    function.health_status = status
-    assert (await client.send(fired())).status == 200
-    assert [call.method for call in function.calls] == ["GET"]
-    assert client.simulator.executed.unhealthy == 1
-
-
-async def test_a_hanging_health_check_ends(start: Start, function: FakeFunction) -> None:
-    client = await start(health_timeout=0.2)
-    function.health_gate.clear()
+@pytest.mark.parametrize(
+    ("gate", "setting", "calls"),
+    [("health_gate", "health_timeout", 0), ("gate", "call_timeout", 1)],
+)
+async def test_a_hanging_function_is_given_up(
+    start: Start, function: FakeFunction, gate: str, setting: str, calls: int
+) -> None:
+    client = await start(**{setting: 0.2})
+    getattr(function, gate).clear()
     answer = await client.send(fired())
-    function.health_gate.set()
-    assert (answer.status, function.executed) == (200, [])
-    assert answer.seconds >= 0.2
-
-
-async def test_a_slow_function_is_given_up(start: Start, function: FakeFunction) -> None:
-    client = await start(call_timeout=0.2)
-    function.gate.clear()
-    answer = await client.send(fired())
-    function.gate.set()
-    assert (answer.status, len(function.executed)) == (200, 1)
+    getattr(function, gate).set()
+    assert (answer.status, len(function.executed)) == (200, calls)
     assert answer.seconds >= 0.2
     assert client.simulator.executed.succeeded == 0
-
-
-async def test_a_function_that_is_down_is_a_quick_200(start: Start, unused_tcp_port: int) -> None:
-    client = await start(function_url=f"http://127.0.0.1:{unused_tcp_port}/")
-    assert (await client.send(fired())).status == 200
-    assert client.simulator.executed.calls == 0
-
-
-async def test_a_function_that_fails_is_a_200(client: Client, function: FakeFunction) -> None:
-    function.status = 500
-    assert (await client.send(fired())).status == 200
-    assert (client.simulator.executed.calls, client.simulator.executed.succeeded) == (1, 0)
 
 
 async def test_the_counters_tell_what_was_done(client: Client) -> None:
@@ -269,17 +245,19 @@ async def test_the_counters_tell_what_was_done(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "status"),
+    ("body", "status"),
     [
-        ({"status": "success", "message": "m"}, "success"),
-        ({"status": "error", "message": "m"}, "error"),
-        ({"result": {"status": "success"}}, "unknown"),
-        ({"status": {"nested": "success"}}, "unknown"),
-        ([], "error"),
+        (b'{"status": "success", "message": "m"}', "success"),
+        (b'{"status": "error", "message": "m"}', "error"),
+        (b'{"result": {"status": "success"}}', "unknown"),
+        (b'{"status": {"nested": "success"}}', "unknown"),
+        (b"[]", "error"),
+        (b"<html>", "error"),
+        (b"", "unknown"),
     ],
 )
-def test_a_reply_is_understood_only_when_it_is_flat(data: object, status: str) -> None:
-    assert read_reply(CE_REPLY, json.dumps(data).encode()).status == status
+def test_a_reply_is_understood_only_when_it_is_flat(body: bytes, status: str) -> None:
+    assert read_reply(CE_REPLY, body).status == status
 
 
 @pytest.mark.parametrize("missing", list(CE_REPLY))
@@ -290,46 +268,41 @@ def test_a_reply_without_all_ce_headers_is_an_error(missing: str) -> None:
     assert missing in outcome.message
 
 
-def test_a_reply_that_is_no_json_is_an_error_and_an_empty_one_unknown() -> None:
-    assert read_reply(CE_REPLY, b"<html>").status == "error"
-    assert read_reply(CE_REPLY, b"").status == "unknown"
-
-
 @pytest.fixture
 async def linked(start: Start, linear: FakeLinear) -> Client:
     """A client of a simulator that has a Linear key."""
     return await start(linear_url=linear.url, linear_key="lin_key")
 
 
-async def test_without_a_key_linear_is_never_called(start: Start, linear: FakeLinear) -> None:
+async def test_without_a_key_or_for_a_resolved_event_linear_is_never_called(
+    start: Start, linked: Client, linear: FakeLinear
+) -> None:
     client = await start(linear_url=linear.url)
     await client.send(fired())
+    await linked.send(fired(resolved=True))
     assert linear.calls == []
 
 
-async def test_the_key_is_sent_without_bearer(linked: Client, linear: FakeLinear) -> None:
-    await linked.send(fired())
-    assert {call.headers["Authorization"] for call in linear.calls} == {"lin_key"}
-
-
 async def test_the_team_is_looked_up_once(linked: Client, linear: FakeLinear) -> None:
-    await asyncio.gather(*(linked.send(fired(str(n))) for n in range(5)))
+    await asyncio.gather(*(linked.send(fired("same")) for _ in range(5)))
     assert linear.team_lookups == 1
     assert [issue["teamId"] for issue in linear.issues] == ["team-1"] * 5
+    assert {call.headers["Authorization"] for call in linear.calls} == {"lin_key"}
 
 
 @pytest.mark.parametrize(
     ("severity", "priority"), [("critical", 1), ("warning", 2), ("info", 3), ("odd", 3)]
 )
-async def test_an_issue(linked: Client, linear: FakeLinear, severity: str, priority: int) -> None:
+async def test_an_issue_ends_with_the_correlation_id(
+    linked: Client, linear: FakeLinear, severity: str, priority: int
+) -> None:
     await linked.send(fired("event-3", labels={"severity": severity}))
     (issue,) = linear.issues
-    assert issue["title"] == "[Alert] Synthetic"
-    assert issue["priority"] == priority
+    assert (issue["title"], issue["priority"]) == ("[Alert] Synthetic", priority)
     assert issue["description"].splitlines()[-1] == "**Correlation ID**: `event-3`"
 
 
-async def test_linear_comes_first(
+async def test_linear_is_awaited_before_the_function_is_called(
     linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.gate.clear()
@@ -340,7 +313,7 @@ async def test_linear_comes_first(
     await sending
 
 
-async def test_an_error_is_an_issue(
+async def test_a_function_error_opens_a_second_urgent_issue(
     linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.reply = {"status": "error", "message": "no luck"}
@@ -351,36 +324,18 @@ async def test_an_error_is_an_issue(
     assert linked.simulator.executed.issues == 2
 
 
-async def test_a_resolved_event_opens_no_issue(linked: Client, linear: FakeLinear) -> None:
-    await linked.send(fired(resolved=True))
-    assert linear.calls == []
-
-
-async def test_duplicate_ids_open_an_issue_each(linked: Client, linear: FakeLinear) -> None:
-    await linked.send(fired("same"))
-    await linked.send(fired("same"))
-    assert len(linear.issues) == 2
-
-
-@pytest.mark.parametrize("fault", [{"status": 500}, {"success": False}, {"status": 429}])
+@pytest.mark.parametrize("knobs", [{"status": 500}, {"success": False}, {"status": 429}, None])
 async def test_a_linear_failure_never_stops_the_remediation(
-    linked: Client, linear: FakeLinear, function: FakeFunction, fault: dict[str, object]
+    start: Start, linear: FakeLinear, function: FakeFunction, knobs: dict[str, object] | None
 ) -> None:
-    for name, value in fault.items():
-        setattr(linear, name, value)
+    vars(linear).update(knobs or {})
+    url = linear.url if knobs else "http://127.0.0.1:9/"
+    linked = await start(linear_url=url, linear_key="lin_key")
     assert (await linked.send(fired())).status == 200
-    assert len(function.executed) == 1
-    assert linked.simulator.executed.linear_failures == 1
+    assert (len(function.executed), linked.simulator.executed.linear_failures) == (1, 1)
 
 
-async def test_no_linear(start: Start, function: FakeFunction, unused_tcp_port: int) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port}/"
-    client = await start(linear_url=url, linear_key="k")
-    assert (await client.send(fired())).status == 200
-    assert len(function.executed) == 1
-
-
-async def test_a_lost_event_has_one(
+async def test_a_lost_event_still_opens_its_issue(
     linked: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     linked.simulator.faults.set("lost")

@@ -214,76 +214,76 @@ async def office(
         yield Office(tempo, made, at)
 
 
-async def test_a_trace_knows_best(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        run = await at.run()
-        assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
-        at.tempo.traces = {SENT: handled(run.id)}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
-        assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
-        assert at.desk.took(VERIFICATION, Source.TEMPO) == (0, 0)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+@pytest.fixture
+async def at(path: Path, clock: FakeClock, serving: Serve) -> AsyncIterator[Office]:
+    async with office(path, clock, serving) as made:
+        yield made
 
 
-async def test_without_trace_canary_counts(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        await at.run()
-        await at.desk.wait(118)
-        assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
-        await at.desk.wait(30)
-        assert at.desk.took(SELECTION, Source.CANARY) == (1, 2.0)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+async def test_a_trace_knows_best(at: Office, path: Path) -> None:
+    run = await at.run()
+    assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
+    at.tempo.traces = {SENT: handled(run.id)}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
+    assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
+    assert at.desk.took(VERIFICATION, Source.TEMPO) == (0, 0)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_a_partial_trace_is_read_again(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        run = await at.run()
-        whole = handled(run.id)
-        at.tempo.traces = {SENT: without(whole, "cloudevent.handle", "lambda_function.call")}
-        await at.desk.wait(60)
-        assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
-        at.tempo.traces = {SENT: whole}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
+async def test_without_trace_canary_counts(at: Office, path: Path) -> None:
+    await at.run()
+    await at.desk.wait(118)
+    assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
+    await at.desk.wait(30)
+    assert at.desk.took(SELECTION, Source.CANARY) == (1, 2.0)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_span_errors_count_once_a_run(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        assert at.desk.sample("span_errors_total", span="alert.process") == 0
-        run = await at.run()
-        bad = changed(handled(run.id), "lambda_function.call", error=True)
-        at.tempo.traces = {SENT: without(bad, "cloudevent.handle")}
-        await at.desk.wait(40)
-        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 0
-        at.tempo.traces = {SENT: bad}
-        await at.desk.wait(120)
-        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 1
-        assert at.desk.sample("span_errors_total", span="alert.process") == 0
+async def test_a_partial_trace_is_read_again(at: Office) -> None:
+    run = await at.run()
+    whole = handled(run.id)
+    at.tempo.traces = {SENT: without(whole, "cloudevent.handle", "lambda_function.call")}
+    await at.desk.wait(60)
+    assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
+    at.tempo.traces = {SENT: whole}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
 
 
-async def test_a_renamed_event_is_found(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        await at.run(aliases=("converted-7",))
-        at.tempo.traces = {SENT: handled("converted-7")}
-        await at.desk.wait(20)
-        await at.desk.wait(120)
-        assert at.selections() == (1, 0.11)
+async def test_span_errors_count_once_a_run(at: Office) -> None:
+    assert at.desk.sample("span_errors_total", span="alert.process") == 0
+    run = await at.run()
+    bad = changed(handled(run.id), "lambda_function.call", error=True)
+    at.tempo.traces = {SENT: without(bad, "cloudevent.handle")}
+    await at.desk.wait(40)
+    assert at.desk.sample("span_errors_total", span="lambda_function.call") == 0
+    at.tempo.traces = {SENT: bad}
+    await at.desk.wait(120)
+    assert at.desk.sample("span_errors_total", span="lambda_function.call") == 1
+    assert at.desk.sample("span_errors_total", span="alert.process") == 0
+
+
+async def test_a_renamed_event_is_found(at: Office) -> None:
+    await at.run(aliases=("converted-7",))
+    at.tempo.traces = {SENT: handled("converted-7")}
+    await at.desk.wait(20)
+    await at.desk.wait(120)
+    assert at.selections() == (1, 0.11)
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_clock_was_set(path: Path, clock: FakeClock, serving: Serve, step: float) -> None:
+async def test_clock_was_set(at: Office, clock: FakeClock, step: float) -> None:
     """Slots count on from the clock as it was at the start; traces have the time of now."""
-    async with office(path, clock, serving) as at:
-        plan = clock.wall()
-        clock._offset += step
-        run = await at.run(intended_at=plan)
-        began = clock.wall()
-        at.tempo.traces = {SENT: handled(run.id, at=began - SENT_AT)}
-        await at.desk.wait(20)
-        (query, *_) = at.tempo.queries
-        assert float(query["start"]) <= began <= float(query["end"])
-        assert at.selections() == (1, 0.11)
+    plan = clock.wall()
+    clock._offset += step
+    run = await at.run(intended_at=plan)
+    began = clock.wall()
+    at.tempo.traces = {SENT: handled(run.id, at=began - SENT_AT)}
+    await at.desk.wait(20)
+    (query, *_) = at.tempo.queries
+    assert float(query["start"]) <= began <= float(query["end"])
+    assert at.selections() == (1, 0.11)
 
 
 async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving: Serve) -> None:
@@ -296,20 +296,18 @@ async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving
         assert at.observer.troubled
 
 
-async def test_retry_after_is_kept(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
-        run = await at.run()
-        await at.desk.wait(58)
-        assert at.tempo.asked == ["/api/search"]
-        at.tempo.search_status, at.tempo.traces = 200, {SENT: handled(run.id)}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
+async def test_retry_after_is_kept(at: Office) -> None:
+    at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
+    run = await at.run()
+    await at.desk.wait(58)
+    assert at.tempo.asked == ["/api/search"]
+    at.tempo.search_status, at.tempo.traces = 200, {SENT: handled(run.id)}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
 
 
-async def test_nothing_that_tempo_does_raises(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        question = Question("run", ("run",), SENT, clock.wall())
-        at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
-        assert await at.observer.look([question]) == []
-        assert list(await at.observer.sweep(clock.wall())) == []
+async def test_nothing_that_tempo_does_raises(at: Office, clock: FakeClock) -> None:
+    question = Question("run", ("run",), SENT, clock.wall())
+    at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
+    assert await at.observer.look([question]) == []
+    assert list(await at.observer.sweep(clock.wall())) == []

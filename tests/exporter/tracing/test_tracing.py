@@ -16,8 +16,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from exporter import tracing
 from exporter.tracing import NoTracer, Tracer, otlp
-from tests.exporter.conftest import ROOT, Serve
-from tests.exporter.program import until
+from tests.exporter.conftest import Serve
+from tests.exporter.program import ROOT, until
 
 
 @dataclass
