@@ -1,6 +1,7 @@
 """The journal accounts for every run, even on a full or damaged disk, and stops no probing."""
 
 import asyncio
+import contextlib
 import dataclasses
 import random
 import re
@@ -126,22 +127,36 @@ async def test_open_runs_are_never_dropped(path: Path, clock: FakeClock) -> None
     assert [row[0] for row in rows(path)] == ["open", "7", "8", "9"]
 
 
-@pytest.mark.parametrize("content", [b"no database\n" * 1000, b"x"])
-async def test_other_files_stay_untouched(path: Path, clock: FakeClock, content: bytes) -> None:
-    await asyncio.to_thread(path.write_bytes, content)
-    with pytest.raises(JournalError, match="not a database"):
-        await Desk(path, clock).journal.start()
-    assert files(path.parent) == {path.name: content}
+def _sql(path: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
 
 
-async def test_a_foreign_database_is_untouched(path: Path, clock: FakeClock) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE runs (theirs TEXT)")
-    connection.close()
-    content = files(path.parent)
-    with pytest.raises(JournalError, match="not a journal of slo-probe"):
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        *((text, "not a database; move it away") for text in (
+            "no database\n" * 1000, "x", "target: {url: http://agent-sre/}\n", "\u00e4" * 4000
+        )),
+        ("CREATE TABLE runs (theirs TEXT)", "not a journal of slo-probe"),
+        ("PRAGMA user_version = 99", "another version"),
+    ],
+    ids=lambda value: value[:20],
+)  # fmt: skip
+async def test_what_is_no_journal_of_ours_stops_the_start_and_is_untouched(
+    path: Path, clock: FakeClock, content: str, why: str
+) -> None:
+    if content.startswith("PRAGMA"):
+        await reopened(path, clock)
+    if content.startswith(("PRAGMA", "CREATE")):
+        _sql(path, content)
+    else:
+        await asyncio.to_thread(path.write_text, content)
+    before = files(path.parent)
+    with pytest.raises(JournalError, match=why):
         await Desk(path, clock).journal.start()
-    assert files(path.parent) == content
+    assert files(path.parent)[path.name] == before[path.name]
 
 
 async def test_the_journal_is_locked(desk: Desk, path: Path, clock: FakeClock) -> None:
@@ -160,22 +175,10 @@ async def test_unusable_place(tmp_path: Path, clock: FakeClock, where: str, why:
         await Desk(tmp_path / where, clock).journal.start()
 
 
-async def test_a_journal_of_another_version_stops_the_start(path: Path, clock: FakeClock) -> None:
-    await reopened(path, clock)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(JournalError, match="another version"):
-        await Desk(path, clock).journal.start()
-
-
 async def test_a_row_with_values_of_a_later_version_is_passed_over(desk: Desk, path: Path) -> None:
     await desk.journal.put(State.CLEANED, done("a"))
     await desk.journal.put(State.CLEANED, done("b"))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
-    connection.commit()
-    connection.close()
+    _sql(path, "UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
     assert await desk.journal.recent(10) == [done("a")]
 
 
@@ -206,6 +209,10 @@ asyncio.run(main())
 """
 
 
+def _full(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
 async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
     program = FULL_DISK.format(root=str(ROOT), path=str(path))
     ended = await asyncio.to_thread(
@@ -231,12 +238,9 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
     await before.journal.put(State.PLANNED, run("a"))
     await before.journal.close()
 
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
     desk = Desk(path, clock)
     with monkeypatch.context() as patched:
-        patched.setattr("exporter.store.sqlite3.connect", full)
+        patched.setattr("exporter.store.sqlite3.connect", _full)
         assert await desk.journal.start() == []
         await desk.journal.put(State.PLANNED, run("b"))
     await desk.journal.put(State.CLEANED, done("b"))
@@ -253,10 +257,7 @@ async def test_failures_are_logged_once_a_minute_at_most(
     desk = Desk(path, clock)
     await desk.journal.start()
 
-    def full(*_: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(desk.journal._store, "write", full)
+    monkeypatch.setattr(desk.journal._store, "write", _full)
     for _ in range(121):
         await desk.journal.put(State.PLANNED, run("a"))
         await clock.advance(1)
@@ -285,11 +286,8 @@ def test_whatever_fails_in_between_the_disk_ends_up_with_the_last_word(
         await desk.journal.start()
         write = desk.journal._store.write
 
-        def full(*_: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
         for operation, run_id, works in operations:
-            monkeypatch.setattr(desk.journal._store, "write", write if works else full)
+            monkeypatch.setattr(desk.journal._store, "write", write if works else _full)
             if operation == "open":
                 await desk.journal.put(State.PLANNED, run(run_id))
             elif operation == "sent":
@@ -414,14 +412,6 @@ async def test_a_broken_header_is_set_aside(path: Path, clock: FakeClock, header
     assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
 
 
-@pytest.mark.parametrize("text", ["x", "target: {url: http://agent-sre/}\n", "\u00e4" * 4000])
-async def test_a_text_stays_where_it_is(path: Path, clock: FakeClock, text: str) -> None:
-    write(path, text.encode())
-    with pytest.raises(JournalError, match="not a database; move it away"):
-        await Desk(path, clock).journal.start()
-    assert files(path.parent) == {path.name: text.encode()}
-
-
 async def test_later_damage_is_found_at_start(path: Path, clock: FakeClock) -> None:
     await filled(path, clock)
     desk = Desk(path, clock)
@@ -508,32 +498,26 @@ def broken_header(log: Path) -> None:
     change(log, 0)
 
 
-def broken_page(log: Path) -> None:
-    change(log, _HEADER + 20 * _FRAME + 1000)
-
-
-def broken_frame(log: Path) -> None:
-    change(log, _HEADER + 20 * _FRAME + 9)
-
-
 def cut(log: Path) -> None:
     log.write_bytes(log.read_bytes()[: _HEADER + 20 * _FRAME])
 
 
-def emptied(log: Path) -> None:
-    log.write_bytes(b"")
-
-
-def gone(log: Path) -> None:
-    log.unlink()
+HARMS: dict[str, Callable[[Path], object]] = {
+    "broken_header": broken_header,
+    "broken_page": lambda log: change(log, _HEADER + 20 * _FRAME + 1000),
+    "broken_frame": lambda log: change(log, _HEADER + 20 * _FRAME + 9),
+    "cut": cut,
+    "emptied": lambda log: log.write_bytes(b""),
+    "gone": Path.unlink,
+}
 
 
 @pytest.mark.parametrize(
-    "harm", [broken_header, broken_page, broken_frame, cut, emptied, gone]
+    "harm", HARMS.values(), ids=HARMS
 )  # fmt: skip
 async def test_a_log_that_lost_commits_is_set_aside(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture,
-    harm: Callable[[Path], None],
+    harm: Callable[[Path], object],
 ) -> None:  # fmt: skip
     left = await killed(path, clock)
     harm(beside(left, "-wal"))
@@ -568,8 +552,8 @@ async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index
     assert desk.journal.set_aside == []
 
 
-@pytest.mark.parametrize("harm", [broken_header, cut, gone])
-def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("harm", [broken_header, cut, Path.unlink])
+def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], object]) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("CREATE TABLE t (a)")

@@ -140,22 +140,30 @@ async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePromet
     assert slope == pytest.approx(4 * KB * HOUR, rel=0.05)
 
 
-async def test_one_witness_is_no_check(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, _ = bench
-    tell(prometheus, per_event=4 * KB)
+@pytest.mark.parametrize("hours", [HOURS, 2])
+async def test_one_witness_or_too_little_data_is_no_check(
+    bench: Parts, prometheus: FakePrometheus, hours: int
+) -> None:
+    made, probe, clock = bench
+    clock.move(-(HOURS - hours) * HOUR)
+    tell(prometheus, hours=hours, per_event=4 * KB)
     del prometheus.series[FILES, POD]
     assert await ask(probe) == Outcome()
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
+    verdict = LeakVerdict.LEAK if hours == HOURS else LeakVerdict.INSUFFICIENT
+    assert shown(made, Signal.WORKING_SET) == verdict
+    slope = shown(made, Signal.WORKING_SET, name="leak_slope_per_hour")
+    assert (slope is None) == (hours == 2)
 
 
-async def test_too_little_data_is_no_check(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, clock = bench
-    clock.move(-(HOURS - 2) * HOUR)
-    tell(prometheus, hours=2)
-    assert await ask(probe) == Outcome()
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.INSUFFICIENT
-    assert shown(made, Signal.WORKING_SET, name="leak_samples") == 0
-    assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
+def test_readings_of_the_prober_are_its_own_and_bounded() -> None:
+    own = planned(window=HOUR)
+    for minute in range(1000):
+        own.note(minute * 60.0, {Signal.RSS: 1.0})
+    assert [len(series.samples) for series in own.family()] == [61]
+    found = readings()
+    assert found[Signal.RSS] > 10_000_000
+    assert found[Signal.OPEN_FILES] >= 3
+    assert found[Signal.THREADS] >= 1
 
 
 async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometheus) -> None:
@@ -220,17 +228,3 @@ def test_a_prober_that_leaks_files_finds_out() -> None:
         own.note(minute * 60.0, {Signal.OPEN_FILES: 20.0 + minute // 10, Signal.THREADS: 4.0})
     verdicts = {one.signal: one.verdict for one in judge(own.family(), at=14 * HOUR).current}
     assert verdicts == {Signal.OPEN_FILES: LeakVerdict.LEAK, Signal.THREADS: LeakVerdict.PASS}
-
-
-def test_readings_of_the_prober_are_bounded() -> None:
-    own = planned(window=HOUR)
-    for minute in range(1000):
-        own.note(minute * 60.0, {Signal.RSS: 1.0})
-    assert [len(series.samples) for series in own.family()] == [61]
-
-
-def test_the_prober_reads_its_own_memory_files_and_threads() -> None:
-    found = readings()
-    assert found[Signal.RSS] > 10_000_000
-    assert found[Signal.OPEN_FILES] >= 3
-    assert found[Signal.THREADS] >= 1

@@ -124,32 +124,19 @@ TEN_SECONDS = Rhythm(
 )
 
 
-async def test_every_slot_is_sent_at_its_intended_time(clock: FakeClock) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
-    async with bench.running():
-        await clock.advance(100)
-    assert len(bench.sent) == 10
-    assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in bench.sent)
-    assert bench.watch.missed_runs["p"] == 0
-
-
-async def test_a_slow_target_costs_slots_but_never_moves_the_plan(clock: FakeClock) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=25)
+@pytest.mark.parametrize(
+    ("lasts", "in_flight", "sent", "missed"), [(0.1, 1, 9, 0), (25, 1, 3, 6), (25, 3, 9, 0)]
+)
+async def test_a_slow_target_costs_slots_but_never_moves_the_plan(
+    clock: FakeClock, lasts: float, in_flight: int, sent: int, *, missed: int
+) -> None:
+    rhythm = TEN_SECONDS.model_copy(update={"max_in_flight": in_flight})
+    bench = Bench(clock, rhythm, lasts=lasts)
     async with bench.running():
         await clock.advance(90)
-        assert bench.watch.under_way["p"] <= 1
-    assert len(bench.sent) == 3
-    assert bench.watch.missed_runs["p"] == 6
+        assert bench.watch.under_way["p"] <= in_flight
+    assert (len(bench.sent), bench.watch.missed_runs["p"]) == (sent, missed)
     assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in bench.sent)
-
-
-async def test_more_runs_may_be_under_way_when_allowed(clock: FakeClock) -> None:
-    rhythm = TEN_SECONDS.model_copy(update={"max_in_flight": 3})
-    bench = Bench(clock, rhythm, lasts=25)
-    async with bench.running():
-        await clock.advance(90)
-    assert len(bench.sent) == 9
-    assert bench.watch.missed_runs["p"] == 0
 
 
 async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> None:

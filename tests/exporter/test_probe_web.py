@@ -71,16 +71,15 @@ async def status(client: aiohttp.ClientSession, url: str) -> int:
         return reply.status
 
 
-async def test_a_stuck_prober_is_unhealthy(shown: Shown, client: aiohttp.ClientSession) -> None:
+async def test_health_and_readiness_of_a_prober(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
     assert await status(client, f"{shown.url}/-/healthy") == 200
-    await shown.clock.jump(11.0)
-    assert await status(client, f"{shown.url}/-/healthy") == 503
-
-
-async def test_readiness_follows_the_app(shown: Shown, client: aiohttp.ClientSession) -> None:
     assert await status(client, f"{shown.url}/-/ready") == 503
     shown.site.ready = True
     assert await status(client, f"{shown.url}/-/ready") == 200
+    await shown.clock.jump(11.0)
+    assert await status(client, f"{shown.url}/-/healthy") == 503, "the scheduler is stuck"
 
 
 async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.ClientSession) -> None:
@@ -118,22 +117,21 @@ def text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
 
 
-def test_before_the_first_run_it_says_so() -> None:
+def test_the_page_shows_the_state_and_the_last_runs() -> None:
     assert "No run has ended yet." in text(page("standing by", []))
-
-
-def test_a_run_shows_when_what_why_how_long_and_its_id() -> None:
-    shown = text(page("sending", [RESULT]))
-    assert "slo-probe sending" in shown
-    assert "2023-11-14 22:13:20.000Z remediation direct ok executed once" in shown
-    assert "0.250 s" in shown
-    assert "slo-probe-1" in shown
-
-
-def test_a_stage_that_nobody_observed_is_empty_and_not_zero() -> None:
-    times = re.findall(r'<td class="n">([^<\n]*)', page("sending", [RESULT]))
+    html = page("sending", [RESULT])
+    for part in (
+        "slo-probe sending",
+        "2023-11-14 22:13:20.000Z remediation direct ok executed once",
+        "0.250 s",
+        "slo-probe-1",
+    ):
+        assert part in text(html)
+    times = re.findall(r'<td class="n">([^<\n]*)', html)
     assert len(times) == len(Stage)
-    assert [each for each in times if each] == ["0.250 s"]
+    assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
+    slow = replace(RESULT, seen={Stage.VERIFICATION: {Source.TEMPO: 299.5}})
+    assert "299.500 s" in page("sending", [slow])
 
 
 def test_verdicts_are_counted_the_good_ones_first() -> None:
@@ -141,9 +139,6 @@ def test_verdicts_are_counted_the_good_ones_first() -> None:
     shown = page("sending", runs)
     assert "The last 3 runs: ok 2 , lost 1" in text(shown)
     assert '<span class="bad">lost 1' in shown
-
-
-def test_the_prober_s_own_fault_does_not_look_like_the_target_s() -> None:
     assert 'class="odd">unknown' in page("sending", [replace(RESULT, verdict=Verdict.UNKNOWN)])
 
 
@@ -153,8 +148,3 @@ def test_what_a_run_is_called_is_text(hostile: str) -> None:
     assert "<script>" not in html
     assert "<img" not in html
     assert "49" not in text(html)
-
-
-def test_a_slow_stage_keeps_its_figures() -> None:
-    slow = replace(RESULT, seen={Stage.VERIFICATION: {Source.TEMPO: 299.5}})
-    assert "299.500 s" in page("sending", [slow])

@@ -194,7 +194,7 @@ async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Ca
 @pytest.mark.parametrize(
     ("query", "variables", "refusal", "said"),
     [
-        ('mutation { issueArchive(id: "gone") { success } }', {}, "INPUT_ERROR", "not found: Issue"),
+        (archiving(["it"]), {"it": "gone"}, "INPUT_ERROR", "Entity not found: Issue"),
         ('{ issue(id: "gone") { id } }', {}, "INPUT_ERROR", "Entity not found: Issue"),
         (TITLES, {"first": 251}, "INVALID_INPUT", "greater than 250"),
         (TITLES, {"first": 0}, "INVALID_INPUT", "less than 1"),

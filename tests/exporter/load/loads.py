@@ -15,13 +15,8 @@ from tests.exporter.program import Ended, ended, start
 from tests.exporter.program import until as until_true
 
 PREFIX = "agent_sre_validation_"
-QUICK = {
-    "timeout": "5s",
-    "late_after": "4s",
-    "settle": "50ms",
-    "rest": "50ms",
-    "max_send_lag": "4s",
-}
+QUICK = {"timeout": "5s", "late_after": "4s", "max_send_lag": "4s"}
+QUICK |= {"settle": "50ms", "rest": "50ms"}
 ENDLESS = {**QUICK, "rates": [5], "hold": "60s", "targets": {"lambda_execution": 1}}
 STEPS = {
     **QUICK,

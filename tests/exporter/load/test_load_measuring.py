@@ -48,21 +48,35 @@ def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> Result
     return Result("1", scenario, State.COMPLETED, 1.7e9, 1.7e9 + 60, **known)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED])
-def test_a_wrong_execution_is_not_completed(verdict: Verdict) -> None:
-    answered = run(verdict, cloudevent_processing=0.1, linear_issue_creation=0.2)
-    assert completed(answered, CLOUDEVENT, 5) is None
-    assert completed(answered, ISSUE, 10) == 0.2  # its issue is there all the same
+@pytest.mark.parametrize(
+    ("found", "stage", "target", "seconds"),
+    [
+        *((run(verdict, cloudevent_processing=0.1), CLOUDEVENT, 5, None)
+          for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
+        # The issue of such a run is there all the same.
+        *((run(verdict, linear_issue_creation=0.2), ISSUE, 10, 0.2)
+          for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
+        (run(cloudevent_processing=5.1), CLOUDEVENT, 5, None),
+        (run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5, 5.0),
+        (run(), CLOUDEVENT, 5, None),
+        (run(lambda_execution=1, end_to_end=7), LAMBDA, 30, 7),  # through when the event is
+    ],
+)  # fmt: skip
+def test_a_stage_is_completed_within_its_target(
+    found: ProbeResult, stage: Stage, target: float, seconds: float | None
+) -> None:
+    assert completed(found, stage, target) == seconds
 
 
-def test_what_comes_after_its_target_is_not_completed() -> None:
-    assert completed(run(cloudevent_processing=5.1), CLOUDEVENT, 5) is None
-    assert completed(run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5) == 5.0
-    assert completed(run(), CLOUDEVENT, 5) is None
-
-
-def test_a_call_is_through_when_the_event_is() -> None:
-    assert completed(run(lambda_execution=1, end_to_end=7), LAMBDA, 30) == 7
+def test_targets_offsets_and_issues_of_a_load() -> None:
+    targets = within({LAMBDA: Duration.of(seconds=30)}, [LAMBDA, END])
+    assert targets == {LAMBDA: 30.0, END: inf}
+    settings = Plateaus(rates=[4], hold=Duration.of(seconds=1))
+    assert (settings.offsets(4), settings.most_events()) == ([0, 0.25, 0.5, 0.75], 5)
+    assert told_of_issue(run(linear_issue_creation=1), IssueCount.ONE)
+    assert told_of_issue(run(), IssueCount.NONE)
+    assert not told_of_issue(run(), None)
+    assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
 
 
 def step(offsets: list[float], runs: list[ProbeResult], lasted: float) -> Sent:
@@ -97,11 +111,6 @@ def test_the_highest_rate_is_that_of_a_step_at_which_enough_completed() -> None:
     assert highest(steps, END, share=0.99) == 100
     assert highest(steps, END, share=0.98) == pytest.approx(98 / 0.505)
     assert highest(steps[1:], END, share=0.99) == 0
-
-
-def test_without_a_target_in_the_specs_any_time_will_do() -> None:
-    found = within({LAMBDA: Duration.of(seconds=30)}, [LAMBDA, END])
-    assert found == {LAMBDA: 30.0, END: inf}
 
 
 def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() -> None:
@@ -171,19 +180,6 @@ def test_the_defaults_go_above_every_promise() -> None:
     assert any(101 <= level <= 199 for level in stress.Settings().levels)
     for module in scenario_modules().values():
         assert module.Settings().most_events() < 10_000
-
-
-def test_a_plateau_is_sent_at_its_rate() -> None:
-    settings = Plateaus(rates=[4], hold=Duration.of(seconds=1))
-    assert settings.offsets(4) == [0, 0.25, 0.5, 0.75]
-    assert settings.most_events() == 5
-
-
-def test_an_issue_is_known_when_it_was_seen_or_surely_is_not_there() -> None:
-    assert told_of_issue(run(linear_issue_creation=1), IssueCount.ONE)
-    assert told_of_issue(run(), IssueCount.NONE)
-    assert not told_of_issue(run(), None)
-    assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
 
 
 BASE = """\

@@ -97,6 +97,12 @@ async def tracer(
         await each.close()
 
 
+def note(made: Tracer) -> None:
+    """One span."""
+    with made.span("probe"):
+        pass
+
+
 async def test_a_span_arrives_whole(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
     with made.span("probe", {"probe": "remediation", "n": 7}, start=1_700_000_000.25) as span:
@@ -161,8 +167,7 @@ async def test_the_service_name(
     tracer: Make, receiver: Receiver, variables: dict[str, str]
 ) -> None:
     made = await tracer(**variables)
-    with made.span("probe"):
-        pass
+    note(made)
     await made.close()
     assert receiver.resource["service.name"] == "prober"
 
@@ -177,8 +182,7 @@ async def test_the_sampler_of_the_variables_decides(tracer: Make, receiver: Rece
 
 async def test_spans_leave_without_waiting_for_the_end(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
-    with made.span("probe"):
-        pass
+    note(made)
 
     async def arrived() -> bool:
         return "probe" in receiver.spans
@@ -206,8 +210,7 @@ async def test_a_failing_receiver_is_logged_once(
 
     async def spans_until(requests: int) -> None:
         async def enough() -> bool:
-            with made.span("probe"):
-                pass
+            note(made)
             return receiver.requests >= requests
 
         await until(enough)
@@ -229,8 +232,7 @@ async def test_no_receiver_is_logged_once(tracer: Make, caplog: pytest.LogCaptur
     )
 
     async def told() -> bool:
-        with made.span("probe"):
-            pass
+        note(made)
         return bool(said(caplog))
 
     await until(told)
@@ -248,8 +250,7 @@ async def test_the_end_does_not_wait_for_a_receiver_that_hangs(
     monkeypatch.setattr(otlp, "_LAST_SPANS", 0.1)
     receiver.hang = True
     made = await tracer()
-    with made.span("probe"):
-        pass
+    note(made)
     async with asyncio.timeout(2):
         await made.close()
     assert "the last spans were not exported in 0.1 s" in said(caplog)
@@ -261,8 +262,7 @@ async def test_a_full_queue_drops_spans(
     receiver.hang = True
     made = await tracer(OTEL_BSP_MAX_QUEUE_SIZE="1", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1")
     for _ in range(100):
-        with made.span("probe"):
-            pass
+        note(made)
     assert said(caplog) == []
     receiver.over.set()
 
@@ -285,22 +285,20 @@ async def test_a_bad_number_is_logged(tracer: Make, caplog: pytest.LogCaptureFix
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
 TRACES = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:9/v1/traces"}
 
-OFF: list[dict[str, str]] = [
-    {},
-    {"OTEL_EXPORTER_OTLP_ENDPOINT": " "},
-    {"OTEL_SERVICE_NAME": "prober"},
-    {"OTEL_TRACES_EXPORTER": "otlp"},
-    ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"},
-    TRACES | {"OTEL_TRACES_EXPORTER": "none"},
-    TRACES | {"OTEL_TRACES_EXPORTER": "console, zipkin"},
-]
-ON: list[dict[str, str]] = [
-    ENDPOINT,
-    TRACES,
-    ENDPOINT | {"OTEL_SDK_DISABLED": "false"},
-    ENDPOINT | {"OTEL_SDK_DISABLED": "yes"},
-    TRACES | {"OTEL_TRACES_EXPORTER": ""},
-    TRACES | {"OTEL_TRACES_EXPORTER": "console,OTLP"},
+SWITCHES: list[tuple[dict[str, str], bool]] = [
+    ({}, False),
+    (ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"}, False),
+    (TRACES | {"OTEL_TRACES_EXPORTER": "none"}, False),
+    (TRACES | {"OTEL_TRACES_EXPORTER": "console, zipkin"}, False),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": " "}, False),
+    ({"OTEL_SERVICE_NAME": "prober"}, False),
+    ({"OTEL_TRACES_EXPORTER": "otlp"}, False),
+    (ENDPOINT, True),
+    (TRACES, True),
+    (ENDPOINT | {"OTEL_SDK_DISABLED": "false"}, True),
+    (ENDPOINT | {"OTEL_SDK_DISABLED": "yes"}, True),
+    (TRACES | {"OTEL_TRACES_EXPORTER": ""}, True),
+    (TRACES | {"OTEL_TRACES_EXPORTER": "console,OTLP"}, True),
 ]
 
 
@@ -311,14 +309,11 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("environ", OFF)
-def test_without_an_endpoint_or_against_a_switch_it_is_off(environ: Mapping[str, str]) -> None:
-    assert not tracing.switched_on(environ)
-
-
-@pytest.mark.parametrize("environ", ON)
-def test_an_endpoint_switches_it_on(environ: Mapping[str, str]) -> None:
-    assert tracing.switched_on(environ)
+@pytest.mark.parametrize(("environ", "on"), SWITCHES)
+def test_an_endpoint_switches_it_on_unless_told_otherwise(
+    environ: Mapping[str, str], *, on: bool
+) -> None:
+    assert tracing.switched_on(environ) is on
 
 
 async def test_a_span_that_is_off_does_nothing_and_passes_errors_on() -> None:
@@ -332,7 +327,7 @@ async def test_a_span_that_is_off_does_nothing_and_passes_errors_on() -> None:
     await tracer.close()
 
 
-@pytest.mark.parametrize("environ", [OFF[0], OFF[4], OFF[5]])
+@pytest.mark.parametrize("environ", [environ for environ, _ in SWITCHES[:3]])
 def test_nothing_of_opentelemetry_is_loaded_while_it_is_off(environ: dict[str, str]) -> None:
     program = (
         "import sys\n"
