@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
 from exporter.listen import bind, serve, url
+from tests.exporter.bench import Bench, prober
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.house import House, house
@@ -59,6 +60,14 @@ async def agent(serving: Serve) -> FakeAgent:
     fake = FakeAgent()
     fake.url = await serving(fake.app())
     return fake
+
+
+@pytest.fixture
+async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+    """A prober in the test's own process, against the fake agent."""
+    async with prober(path, agent.url) as made:
+        agent.canary = made.canary_url
+        yield made
 
 
 @pytest.fixture

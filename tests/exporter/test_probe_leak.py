@@ -1,18 +1,23 @@
-"""The leak probe: what it asks, what it shows, when it fails; and what it says of itself."""
+"""The leak probe: its questions, its gauges, and what it finds out of the prober itself."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.leak_sources.own import OURSELVES, Own, readings
 from exporter.leaks import Signal, judge
+from exporter.leaks.series import Floats
 from exporter.means import Outcome
+from exporter.memory import settle_memory
 from exporter.probes import leak
 from exporter.prometheus_api.client import Prometheus
 from slos.schema.contract import Criterion, LeakVerdict
@@ -20,9 +25,45 @@ from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import MovedClock
-from tests.exporter.fake_prometheus import FakePrometheus
 from tests.exporter.leaks.agents import HOUR, KB, START, Agent
 from tests.exporter.source_desk import NO_FOLDER, source_settings
+
+
+@dataclass
+class FakePrometheus:
+    """Answers range queries as the real one does, of whatever range."""
+
+    series: dict[tuple[str, str], tuple[Floats, Floats]] = field(default_factory=dict)
+    """Times and values, by metric and pod."""
+    down: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/api/v1/query_range", self._range)
+        return app
+
+    async def _range(self, request: web.Request) -> web.Response:
+        if self.down:
+            return web.Response(status=500)
+        form = await request.post()
+        query, start, end = str(form["query"]), float(str(form["start"])), float(str(form["end"]))
+        self.asked.append(query)
+        found = [
+            {
+                "metric": {"pod": pod},
+                "values": [
+                    [time, repr(value)]
+                    for time, value in zip(times.tolist(), values.tolist(), strict=True)
+                    if start <= time <= end
+                ],
+            }
+            for (metric, pod), (times, values) in self.series.items()
+            if f"{metric}{{" in query
+        ]
+        data = {"resultType": "matrix", "result": [one for one in found if one["values"]]}
+        return web.json_response({"status": "success", "data": data})
+
 
 WORKING_SET, FILES = "container_memory_working_set_bytes", "container_file_descriptors"
 POD = "agent-sre-00001-deployment-a"
@@ -228,3 +269,25 @@ def test_a_prober_that_leaks_files_finds_out() -> None:
         own.note(minute * 60.0, {Signal.OPEN_FILES: 20.0 + minute // 10, Signal.THREADS: 4.0})
     verdicts = {one.signal: one.verdict for one in judge(own.family(), at=14 * HOUR).current}
     assert verdicts == {Signal.OPEN_FILES: LeakVerdict.LEAK, Signal.THREADS: LeakVerdict.PASS}
+
+
+class Knot:
+    """Something that refers to itself, as what a turn of duty consists of does."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
+    knot = Knot()
+    gone = weakref.ref(knot)
+    settle_memory()
+    try:
+        del knot
+        gc.collect()
+        assert gone() is not None
+        settle_memory()
+        assert gone() is None
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -17,7 +17,7 @@ from exporter.listen import bind, url
 from exporter.post import Reply, Sender, fault_of, session
 from tests.exporter.fake_agent import FakeAgent
 
-Raw = Callable[[bytes], "asyncio.Future[str]"]
+Raw = Callable[[bytes], Awaitable[str]]
 
 
 async def _send(address: str) -> Reply:
@@ -26,7 +26,7 @@ async def _send(address: str) -> Reply:
 
 
 @pytest.fixture
-async def raw() -> AsyncIterator[Callable[[bytes], object]]:
+async def raw() -> AsyncIterator[Raw]:
     """A server that answers every connection with the same bytes, and hangs up."""
     servers = []
 
@@ -56,14 +56,12 @@ async def raw() -> AsyncIterator[Callable[[bytes], object]]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", TransportFault.RESET),
     ],
 )
-async def test_a_broken_answer_is_no_reply(
-    raw: Callable[[bytes], "asyncio.Future[str]"], answer: bytes, fault: TransportFault
-) -> None:
+async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: TransportFault) -> None:
     reply = await _send(await raw(answer))
     assert (reply.status, reply.fault) == (None, fault)
 
 
-async def test_an_endless_answer_is_cut_off(raw: Callable[[bytes], "asyncio.Future[str]"]) -> None:
+async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     reply = await _send(await raw(head + b"x" * 200_000))
     assert (reply.status, reply.fault) == (200, None)

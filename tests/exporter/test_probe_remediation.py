@@ -1,7 +1,6 @@
 """The remediation probe against an agent that misbehaves in every way there is."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,6 @@ SETTINGS = {
     Verdict.TIMEOUT: SHORT,
     Verdict.UNREACHABLE: SHORT,
 }
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
-    async with prober(tmp_path / "journal.sqlite", agent.url) as made:
-        agent.canary = made.canary_url
-        yield made
 
 
 async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> None:

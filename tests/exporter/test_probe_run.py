@@ -1,18 +1,21 @@
-"""`slo-probe run` as a program: it serves, drains on SIGTERM, and accounts for a kill -9."""
+"""`slo-probe run` and `once` as programs: they serve, drain on SIGTERM, and account for a kill."""
 
 import asyncio
+import json
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from slos.schema import contract
 from tests.exporter.fake_agent import FakeAgent
-from tests.exporter.journal_desk import rows
-from tests.exporter.program import Running, config, running, until
+from tests.exporter.journal_desk import files, rows
+from tests.exporter.program import ROOT, Running, call, config, free_port, running, until
 
 SOON = (
     "interval: 1s, timeout: 20s, max_in_flight: 50, "
@@ -57,8 +60,7 @@ async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientS
     agent.call_after = 1.0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
         agent.canary = prober.canary
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.send_signal(signal.SIGTERM)
 
         async def draining() -> bool:
@@ -73,12 +75,10 @@ async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientS
 
 
 async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> None:
-    agent.replies = False
-    agent.executions = 0
+    agent.replies, agent.executions = False, 0
     file = config(tmp_path, agent.url, probe=SOON, rest="shutdown_grace: 200ms")
     async with running(file) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         begun = time.monotonic()
         done = await prober.stop()
     assert done.code == 0
@@ -87,11 +87,9 @@ async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> No
 
 
 async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -> None:
-    agent.replies = False
-    agent.executions = 0
+    agent.replies, agent.executions = False, 0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.send_signal(signal.SIGINT)
         assert prober.process.stderr is not None
         async with asyncio.timeout(20):
@@ -103,11 +101,9 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -
 
 
 async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
-    agent.replies = False
-    agent.executions = 0
+    agent.replies, agent.executions = False, 0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.kill()
         await prober.process.communicate()
     cut_off = [row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] in ("planned", "sent")]
@@ -149,3 +145,44 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
     assert "probing goes on" in done.err
     written = {row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
     assert written == {event["id"] for event in agent.events}
+
+
+ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 4s"
+
+
+async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
+    port = free_port()
+    agent.canary = f"http://127.0.0.1:{port}"
+    file = config(tmp_path, agent.url, canary=port, probe=ROOMY)
+    done = await call("once", "--config", str(file), "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    (result,) = told["runs"]
+    assert told["checks"] == []
+    assert list(result) == ["probe", "path", "id", "verdict", "reason", "stages", "sources"]
+    assert (result["probe"], result["path"]) == ("remediation", "direct")
+    assert (result["verdict"], result["reason"]) == ("ok", "executed_once")
+    stages = "cloudevent_processing remediation_selection lambda_execution end_to_end"
+    assert " ".join(result["stages"]) == stages
+    assert all(0 <= seconds < 4 for seconds in result["stages"].values())
+    assert result["id"] == agent.events[0]["id"]
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+async def test_a_taken_port_is_one_line(tmp_path: Path, agent: FakeAgent, command: str) -> None:
+    port = int(agent.url.rpartition(":")[2])
+    file = config(tmp_path, agent.url, canary=port)
+    done = await call(command, "--config", str(file))
+    assert (done.code, done.out) == (1, "")
+    expected = f"error: canary: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert done.err == expected
+    assert list(files(tmp_path)) == ["probe.yaml"]
+
+
+async def test_the_command_line_imports_nothing_heavy() -> None:
+    program = "import sys, exporter.cli; print({'aiohttp', 'pydantic'} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "set()"

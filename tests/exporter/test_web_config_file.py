@@ -103,12 +103,14 @@ def test_all_broken_files_come_at_once(files: TlsFiles) -> None:
         assert place in told
 
 
-def test_a_key_of_another_certificate_is_told(files: TlsFiles) -> None:
+def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -> None:
     key = files.key.read_bytes()
     files.renew()
     files.key.write_bytes(key)
     _, told = read(files.folder, TLS)
     assert "web.yml:3:3: error: tls_server_config.key_file: the key does not belong to" in told
+    files.key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    assert "certificate and key cannot be used" in read(files.folder, TLS)[1]
 
 
 def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles) -> None:
@@ -122,12 +124,6 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles)
     )
     _, told = read(files.folder, TLS)
     assert "tls.key has a passphrase" in told
-
-
-def test_a_broken_key_is_told(files: TlsFiles) -> None:
-    files.key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
-    _, told = read(files.folder, TLS)
-    assert "certificate and key cannot be used" in told
 
 
 def test_hashes_are_no_part_of_a_representation(tmp_path: Path) -> None:

@@ -179,11 +179,6 @@ async def test_every_path_needs_a_password(guarded: Guarded, method: str, path: 
     assert (await guarded.ask(path, LOGIN, method=method)).status in (200, 404, 405)
 
 
-async def test_a_name_and_a_password_may_be_any_text(guarded: Guarded) -> None:
-    auth = who("jürgen", "pässword")
-    assert (await guarded.ask("/", auth)).status == 200
-
-
 @pytest.mark.parametrize(
     "auth", [who("alice", "guess"), who("alice", ""), who("mallory", "s3cret"), who("", "s3cret")]
 )
@@ -221,9 +216,5 @@ async def test_a_changed_password_counts_at_once(guarded: Guarded) -> None:
 
 async def test_headers_are_on_every_answer(guarded: Guarded) -> None:
     guarded.gate.adopt(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
-    for reply in (
-        await guarded.ask(),
-        await guarded.ask("/", LOGIN),
-        await guarded.ask("/x"),
-    ):
+    for reply in (await guarded.ask(), await guarded.ask("/", LOGIN), await guarded.ask("/x")):
         assert reply.headers["X-Frame-Options"] == "deny"

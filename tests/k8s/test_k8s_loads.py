@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.exporter.house import SELDOM, House, Prober, house
-from tests.exporter.load.loads import QUICK, by_probe, over
+from tests.exporter.load.test_load_program import QUICK, by_probe, over
 from tests.exporter.program import Ended, ended, free_port, start
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component

@@ -6,13 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.k8s.manifests import (
-    Json,
-    Manifests,
-    sections,
-    selects,
-    with_component,
-)
+from tests.k8s.manifests import Json, Manifests, sections, selects, with_component
 
 NAMESPACE = "kubernetes.io/metadata.name"
 

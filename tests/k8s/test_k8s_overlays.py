@@ -4,11 +4,14 @@ import copy
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate  # type: ignore[import-untyped] # it has no types
 import pytest
+from jsonschema import Draft202012Validator
 
 from exporter.config import Config
 from tests.k8s.manifests import (
@@ -21,7 +24,37 @@ from tests.k8s.manifests import (
     selects,
     with_component,
 )
-from tests.k8s.validation import VERSIONS, validate
+
+VERSIONS = ("1.30", "1.37")
+"""The oldest Kubernetes that the manifests are for, and the newest that is known."""
+_SCHEMAS = Path(__file__).parent / "schemas"
+
+
+def validate(found: Json, version: str) -> None:
+    """Strictly, by the schemas of Kubernetes or by ours of custom resources.
+
+    Raises:
+        jsonschema.ValidationError: it would be refused.
+    """
+    name = f"{found['kind']}-{found['apiVersion'].replace('/', '-')}".lower()
+    if (_SCHEMAS / f"{name}.json").exists():
+        _ours(name).validate(found)
+    else:
+        _theirs(json.dumps(found, sort_keys=True), version)
+
+
+@cache
+def _theirs(found: str, version: str) -> None:
+    """Once for what is the same in several overlays: all schemas are read anew each time."""
+    kubernetes_validate.validate(json.loads(found), version, strict=True)
+
+
+@cache
+def _ours(name: str) -> Draft202012Validator:
+    schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
 
 _MOST_IN_ANNOTATIONS = 250 * 1024
 """Bytes: the API server's 256 KiB, and room for other annotations."""
@@ -197,9 +230,7 @@ def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
     assert not _evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
 
 
-def test_a_rollout_does_not_wait_for_the_old_pod(
-    built: Manifests,
-) -> None:
+def test_a_rollout_does_not_wait_for_the_old_pod(built: Manifests) -> None:
     spec = built.one("Deployment")["spec"]
     assert _finishes(spec["strategy"], spec["replicas"])
     assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
@@ -245,9 +276,7 @@ def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path:
     assert probe["periodSeconds"] * probe["failureThreshold"] <= spare
 
 
-def test_a_stuck_prober_is_restarted(
-    built: Manifests,
-) -> None:
+def test_a_stuck_prober_is_restarted(built: Manifests) -> None:
     container = built.container
     start, live = container["startupProbe"], container["livenessProbe"]
     assert start["httpGet"] == live["httpGet"]

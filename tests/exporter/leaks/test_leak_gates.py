@@ -13,17 +13,7 @@ from exporter.leaks.gates import Evidence, closed_gate
 from exporter.leaks.tiers import CONFIRMED, FAST, SLOW, STEEP, SUSPECT, Grade
 from exporter.leaks.trend import trend
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import (
-    DAY,
-    HOUR,
-    KB,
-    MB,
-    START,
-    Agent,
-    in_shifts,
-    judged,
-    series,
-)
+from tests.exporter.leaks.agents import DAY, HOUR, KB, MB, START, Agent, in_shifts, judged, series
 
 _GRADES = [SUSPECT, CONFIRMED, STEEP]
 

@@ -14,7 +14,7 @@ from exporter.leaks import Life, Reason, Samples, Series, Signal, starts
 from exporter.leaks.epochs import Epoch, counted, cut
 from exporter.leaks.floors import Floor, floor, warm_since
 from exporter.leaks.holm import adjusted
-from exporter.leaks.tiers import FAST, SLOW
+from exporter.leaks.tiers import FAST, SLOW, Tier
 from exporter.leaks.trend import misfit, slope, trend
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import DAY, HOUR, MINUTE, Agent, correlated, judged, series
@@ -114,26 +114,30 @@ def _floor(epoch: Epoch) -> Floor:
     return found
 
 
-def test_two_hours_are_warm_up_in_the_slow_tier_and_one_in_the_fast() -> None:
-    assert warm_since(_epoch(), SLOW) == 2 * HOUR
-    assert warm_since(_epoch(), FAST) == HOUR
-    assert _floor(_epoch()).begins[0] == 2 * HOUR
+ONE_A_SECOND = Life(events=Samples.of(_DAY, _DAY))
+TWO_A_MINUTE = Life(events=Samples.of(_DAY, _DAY / 30))
 
 
-def test_warm_up_counts_from_the_start_even_if_that_was_not_watched() -> None:
-    assert _floor(_epoch(life=Life(starts=[-HOUR]))).begins[0] == HOUR
-    assert _floor(_epoch(life=Life(starts=[-DAY]))).begins[0] == 0
-
-
-def test_warm_up_lasts_until_enough_events_have_come_too() -> None:
-    one_a_second = Samples.of(_DAY, _DAY)
-    two_a_minute = Samples.of(_DAY, _DAY / 30)
-    assert warm_since(_epoch(life=Life(events=one_a_second)), SLOW) == 2 * HOUR  # 6,000 at 1:40
-    assert warm_since(_epoch(life=Life(events=two_a_minute)), SLOW) == float("inf")
-    half_hourly = replace(SLOW, warm_up_events=60)
-    assert warm_since(_epoch(life=Life(events=two_a_minute)), half_hourly) == 2 * HOUR
-    slower = replace(SLOW, warm_up_events=600)
-    assert warm_since(_epoch(life=Life(events=two_a_minute)), slower) == 5 * HOUR
+@pytest.mark.parametrize(
+    ("life", "tier", "since"),
+    [
+        (Life(), SLOW, 2 * HOUR),
+        (Life(), FAST, HOUR),
+        (Life(starts=[-HOUR]), SLOW, HOUR),  # not watched from the start
+        (Life(starts=[-DAY]), SLOW, -DAY + 2 * HOUR),
+        (ONE_A_SECOND, SLOW, 2 * HOUR),  # 6,000 events had come at 1:40
+        (TWO_A_MINUTE, SLOW, float("inf")),
+        (TWO_A_MINUTE, replace(SLOW, warm_up_events=60), 2 * HOUR),
+        (TWO_A_MINUTE, replace(SLOW, warm_up_events=600), 5 * HOUR),
+    ],
+)
+def test_warm_up_lasts_for_hours_and_until_enough_events_have_come(
+    life: Life, tier: Tier, since: float
+) -> None:
+    epoch = _epoch(life=life)
+    assert warm_since(epoch, tier) == since
+    if tier is SLOW and since < DAY:
+        assert _floor(epoch).begins[0] == max(since, 0)
 
 
 def test_events_of_an_earlier_life_do_not_warm_the_next() -> None:
@@ -143,27 +147,29 @@ def test_events_of_an_earlier_life_do_not_warm_the_next() -> None:
 
 
 def test_a_floor_is_the_tenth_percentile_of_its_half_hour() -> None:
-    values = np.tile(np.arange(30.0), 48)
-    found = _floor(_epoch(values=values))
-    assert len(found) == 44
-    assert set(found.values) == {2.0}
-
-
-def test_one_misreading_of_zero_is_not_the_floor() -> None:
+    found = _floor(_epoch(values=np.tile(np.arange(30.0), 48)))
+    assert (len(found), set(found.values)) == (44, {2.0})
     values = np.full(_DAY.size, 100.0)
     values[600] = 0
-    assert _floor(_epoch(values=values)).lowest == 100
+    assert _floor(_epoch(values=values)).lowest == 100, "one misreading is not the floor"
 
 
-def test_the_fast_tier_sees_the_last_six_hours_in_quarters() -> None:
+def test_the_fast_tier_sees_six_hours_in_quarters_and_the_slow_one_a_week() -> None:
     found = floor(_epoch(), FAST)
     assert isinstance(found, Floor)
     assert (len(found), found.begins[0]) == (24, 18 * HOUR)
-
-
-def test_the_slow_tier_sees_a_week_at_most() -> None:
     month = np.arange(0, 30 * DAY, 5 * MINUTE)
     assert len(_floor(_epoch(month))) == pytest.approx(7 * 48, abs=1)
+
+
+def test_missed_samples_leave_a_floor_unless_they_are_too_many() -> None:
+    chance = np.random.default_rng(1).uniform(size=_DAY.size)
+    assert len(_floor(_epoch(_DAY[chance < 0.6], interval=MINUTE))) == pytest.approx(40, abs=4)
+    assert floor(_epoch(_DAY[chance < 0.1]), SLOW) is Reason.SCRAPE_GAPS
+    third = _DAY[::3]  # told only by the interval
+    assert floor(_epoch(third, interval=MINUTE), SLOW) is Reason.SCRAPE_GAPS
+    assert len(_floor(_epoch(third))) == 44
+    assert len(_floor(_epoch(_until(6 * HOUR + 3 * MINUTE)))) == 8, "the last has just begun"
 
 
 def test_eight_floors_are_needed() -> None:
@@ -173,22 +179,6 @@ def test_eight_floors_are_needed() -> None:
     assert short is Reason.TOO_FEW_BUCKETS
 
 
-def test_samples_missed_at_random_leave_a_floor() -> None:
-    seen = np.random.default_rng(1).uniform(size=_DAY.size) < 0.6
-    assert len(_floor(_epoch(_DAY[seen], interval=MINUTE))) == pytest.approx(40, abs=4)
-
-
-def test_a_scrape_that_is_broken_most_of_the_time_is_not_silence() -> None:
-    seen = np.random.default_rng(1).uniform(size=_DAY.size) < 0.1
-    assert floor(_epoch(_DAY[seen]), SLOW) is Reason.SCRAPE_GAPS
-
-
-def test_even_scraping_that_misses_every_third_is_told_only_by_its_interval() -> None:
-    third = _DAY[::3]
-    assert floor(_epoch(third, interval=MINUTE), SLOW) is Reason.SCRAPE_GAPS
-    assert len(_floor(_epoch(third))) == 44
-
-
 def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
     def without(hours: float) -> np.ndarray:
         noon = 12 * HOUR
@@ -196,10 +186,6 @@ def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
 
     assert len(_floor(_epoch(without(1)))) == 42
     assert floor(_epoch(without(7)), SLOW) is Reason.SCRAPE_GAPS
-
-
-def test_a_bucket_that_has_just_begun_is_not_missed() -> None:
-    assert len(_floor(_epoch(_until(6 * HOUR + 3 * MINUTE)))) == 8
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,15 @@ from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_desk import rows
 from tests.exporter.source_desk import QuickClock
-from tests.exporter.tempo.fake_tempo import FakeTempo
-from tests.exporter.tempo.recorded import SENT_AT, SHAPES, Drawn, changed, handled, without
+from tests.exporter.tempo.recorded import (
+    SENT_AT,
+    SHAPES,
+    Drawn,
+    FakeTempo,
+    changed,
+    handled,
+    without,
+)
 
 SEARCHED = "000000000000000000000000000abcde"
 SENT = "0af7651916cd43dd8448eb211c80319c"
