@@ -96,14 +96,14 @@ async def test_clean_up_is_retried(at: Desk, path: Path) -> None:
     linear.knows["a"] = Sighting("a", leavings=(issue("1"), issue("2")))
     at.use(linear=linear)
     await at.end(judged("a"))
-    await at.wait(3600, step=1.0)
+    await at.wait(3600, step=5.0)
     tries = len(linear.tried)
-    assert 6 <= tries <= 60  # of 3,600 steps
+    assert 6 <= tries <= 60  # of 720 steps
     assert at.orphans == 2
     assert at.sample("cleanup_failures_total", kind="linear_issue") == 2 * tries
     assert rows(path) == [("a", "observed", "ok")]
     linear.refuses = False
-    await at.wait(620, step=1.0)
+    await at.wait(620, step=5.0)
     assert len(linear.tried) == tries + 1
     assert at.orphans == 0
     assert rows(path) == [("a", "cleaned", "ok")]
@@ -133,7 +133,7 @@ async def test_failed_clean_up_holds_up_nothing(at: Desk) -> None:
     await at.end(judged("a", ALERT, issue("1")))
     await at.wait(10)
     linear.refuses = False
-    await at.wait(700)
+    await at.wait(700, step=5.0)
     assert linear.tried[-1] == (issue("1"),)
     assert at.orphans == 0
     assert at.sample("orphans", kind="alert") == 1
@@ -180,7 +180,7 @@ async def test_orphans_outlive_their_cleaner(at: Desk, path: Path) -> None:
     assert at.orphans == 1
     assert rows(path) == [("a", "observed", "ok")]
     at.use(linear=Told())
-    await at.wait(620)
+    await at.wait(620, step=5.0)
     assert at.orphans == 0
     assert rows(path) == [("a", "cleaned", "ok")]
 
@@ -210,15 +210,15 @@ async def test_the_sweep_finds_lost_issues(at: Desk, *, troubled: bool) -> None:
     linear.knows["a"] = Sighting("a", leavings=(issue("known"),))
     at.use(linear=linear)
     await at.end(judged("a"))
-    await at.wait(610)
+    await at.wait(610, step=5.0)
     assert (issue("lost"),) in linear.tried  # the other one is tried again in between
     assert at.orphans == 2
     linear.troubled = troubled  # then a sweep finds nothing, and what was found still counts
-    await at.wait(610)
+    await at.wait(610, step=5.0)
     assert at.orphans == 2
     linear.refuses = linear.troubled = False
     linear.stray = []
-    await at.wait(1300)
+    await at.wait(1300, step=5.0)
     assert at.orphans == 0
     assert (issue("lost"),) in linear.tried[-2:]
 
@@ -324,14 +324,14 @@ async def test_an_hour_without_linear(care: Office, path: Path, fault: str) -> N
     care.api.faults.set(fault)
     for _ in range(60):
         await care.run()
-        await care.desk.wait(58)
+        await care.desk.wait(58, step=5.0)
     # Of the last four minutes nobody expects an answer yet: within, linger and two questions.
     assert 55 <= (care.desk.orphans or 0) <= 60
     assert (care.desk.sample("observer_failures_total", source="linear") or 0) >= 3
     assert care.api.served.requests < 500
     assert care.left == 60
     care.api.faults.set("none")
-    await care.desk.wait(900)
+    await care.desk.wait(900, step=5.0)
     assert (care.left, care.desk.orphans) == (0, 0)
     assert care.issues("one") == 60
     count, mean = care.creation
@@ -357,11 +357,11 @@ async def test_the_default_limit_keeps_up(path: Path, clock: FakeClock) -> None:
 async def test_unarchived_issues_are_orphans(care: Office) -> None:
     care.api.faults.set("forbidden")
     await care.run()
-    await care.desk.wait(3600)
+    await care.desk.wait(3600, step=5.0)
     assert (care.left, care.desk.orphans) == (1, 1)
     assert (care.desk.sample("cleanup_failures_total", kind="linear_issue") or 0) >= 5
     care.api.faults.set("none")
-    await care.desk.wait(700)
+    await care.desk.wait(700, step=5.0)
     assert (care.left, care.desk.orphans, care.issues("one")) == (0, 0, 1)
 
 
@@ -370,9 +370,9 @@ async def test_forgotten_issues_are_archived(care: Office) -> None:
     workspace = care.api.face.workspace
     real = {"teamId": workspace.team["id"], "title": "[Alert] PodCrashLooping"}
     workspace.create({**real, "description": "a pod"}, care.api.faults.active)
-    await care.desk.wait(3000)
+    await care.desk.wait(3000, step=5.0)
     assert care.left == 2  # it may still belong to a run under way somewhere
-    await care.desk.wait(1300)
+    await care.desk.wait(1300, step=5.0)
     assert [each["title"] for each in care.api.issues() if each["archivedAt"] is None] == [
         "[Alert] PodCrashLooping"
     ]
