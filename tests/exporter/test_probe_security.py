@@ -85,13 +85,16 @@ def passed(outcome: Outcome, criterion: Criterion) -> list[bool]:
     return [met for each, met in outcome.checks if each is criterion]
 
 
+Strict = tuple[StrictAgent, str]
+
+
 @pytest.fixture
-async def strict(serving: Serve) -> tuple[StrictAgent, str]:
+async def strict(serving: Serve) -> Strict:
     agent = StrictAgent()
     return agent, await serving(agent.app())
 
 
-async def test_strict_agent(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
+async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     agent.authorization = SECRET
     async with bench_of(path, url, names) as (bench, decoy):
@@ -190,7 +193,7 @@ async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 
 
-async def test_open_to_all(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
+async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
@@ -199,7 +202,7 @@ async def test_open_to_all(path: Path, strict: tuple[StrictAgent, str], names: N
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
 
-async def test_large_event_cut(path: Path, strict: tuple[StrictAgent, str], names: Names) -> None:
+async def test_a_large_event_cut_off_is_refused(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     agent.cuts_off_long_ones = True
     async with bench_of(path, url, names) as (bench, decoy):
@@ -214,7 +217,7 @@ async def test_large_event_cut(path: Path, strict: tuple[StrictAgent, str], name
 )
 async def test_a_limit_is_there_exactly_where_it_is_expected(
     path: Path,
-    strict: tuple[StrictAgent, str],
+    strict: Strict,
     names: Names,
     expected: str,
     limit: int | None,
