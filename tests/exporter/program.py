@@ -129,7 +129,7 @@ def running_prometheus(
         target: host and port; without, it scrapes itself.
         holds: a query that has a result before the body begins.
     """
-    program, address = find("prometheus"), f"127.0.0.1:{free_port()}"
+    program, address = find("prometheus"), f"127.0.0.1:{processes.free_port()}"
     assert program, "Prometheus is missing; run: make tools"
     scraped = {"job_name": job, "static_configs": [{"targets": [target or address]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
