@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from exporter.config import load
-from generator.pipeline import Settings, Source, plan
+from generator.model import Source
+from generator.pipeline import Settings, plan
 from slos.schema import contract
 from slos.schema.problem import errors
 from tests.docs_pages import PAGES, ROOT, Block, anchors, blocks, indented_yaml

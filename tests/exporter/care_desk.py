@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry
 from exporter.aftercare import STEP, Aftercare
 from exporter.events import new_id
 from exporter.gauges import Gauges
-from exporter.journal import Journal, State, opened
+from exporter.journal import Journal, opened
 from exporter.judge import Reason
 from exporter.metrics import Line, Metrics
 from exporter.observers import Question, Sighting, expected, visible
 from exporter.recent import Recent
 from exporter.result import Leaving, ProbeResult
+from exporter.store import State
 from slos.schema.contract import Leavings, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock

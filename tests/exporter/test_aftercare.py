@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from exporter.journal import State, opened
+from exporter.journal import opened
 from exporter.observers import Sighting
 from exporter.observers.linear import Settings, observer
 from exporter.result import Leaving, ProbeResult
 from exporter.simulator.linear_api.server import LinearApi, running_linear_api
 from exporter.simulator.linear_api.settings import Settings as ApiSettings
+from exporter.store import State
 from slos.schema.contract import IssueCount, Leavings, Route, Scenario, Source, Stage
 from slos.schema.units import Duration
 from tests.exporter.care_desk import Desk, Told, desk, issue, judged

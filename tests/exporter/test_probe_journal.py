@@ -17,10 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.journal import JournalError, State
 from exporter.judge import Reason
 from exporter.result import Leaving
-from exporter.store import Row
+from exporter.store import JournalError, Row, State
 from exporter.wal import has_lost
 from slos.schema.contract import JournalOperation, Leavings, Verdict
 from tests.exporter.fake_agent import FakeAgent

@@ -14,8 +14,9 @@ from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.leak_sources.own import OURSELVES, Own, readings
-from exporter.leaks import Signal, judge
+from exporter.leaks.judge import judge
 from exporter.leaks.series import Floats
+from exporter.leaks.signals import Signal
 from exporter.means import Outcome
 from exporter.memory import settle_memory
 from exporter.probes import leak

@@ -5,8 +5,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from generator.defaults import Defaults
-from generator.model import SLO, AlertingRule, BurnAlert, Plan, RecordingRule, Rule, Severity
-from generator.pipeline import Plans, Settings, Source, plan
+from generator.model import (
+    SLO,
+    AlertingRule,
+    BurnAlert,
+    Plan,
+    RecordingRule,
+    Rule,
+    Severity,
+    Source,
+)
+from generator.pipeline import Plans, Settings, plan
 from generator.resolve import resolve
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem

@@ -10,8 +10,7 @@ import pytest
 
 from generator import lint, review
 from generator.defaults import Defaults
-from generator.lint.subject import Facts
-from generator.model import SLO
+from generator.model import SLO, Facts
 from generator.pipeline import Settings
 from slos.schema.problem import Problem, Severity
 from slos.schema.units import Duration

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from generator.defaults import Defaults
-from generator.lint.subject import Facts
-from generator.model import SLO
+from generator.model import SLO, Facts
 from generator.pipeline import Settings
 from slos.schema.problem import Problem, Severity
 from tests.generator.resolved import planned

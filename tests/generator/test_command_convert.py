@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given, settings
 
 from generator.convert import to_sloth
-from generator.pipeline import Settings, Source, plan
+from generator.model import Source
+from generator.pipeline import Settings, plan
 from slos.schema.parse import parse_specs
 from tests.generator.command_line import call
 from tests.generator.strategies import Json, specs

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from generator.pipeline import Settings, Source, plan, render_folder, render_one
+from generator.model import Source
+from generator.pipeline import Settings, plan, render_folder, render_one
 from slos.schema.problem import Problem
 from slos.schema.promql import parse
 from tests.generator.promtool import check_rules

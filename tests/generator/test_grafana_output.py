@@ -8,10 +8,12 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from generator.built import MANIFEST
 from generator.model import Artifact
 from generator.outputs import OutputSettings, formats
+from generator.swap import CannotWriteError
 from generator.text import MARK, json_document
-from generator.write import MANIFEST, CannotWriteError, write_folder
+from generator.write import write_folder
 from tests.generator import boards
 from tests.generator.resolved import planned
 

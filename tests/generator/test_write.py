@@ -5,9 +5,11 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from generator.built import MANIFEST
 from generator.model import Artifact
+from generator.swap import CannotWriteError
 from generator.text import MARK
-from generator.write import MANIFEST, CannotWriteError, changes, write_file, write_folder
+from generator.write import changes, write_file, write_folder
 from tests.generator.folders import snapshot, times
 
 

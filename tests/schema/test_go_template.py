@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slos.schema.alert_text import check_alert_text, escape
-from slos.schema.go_template import TemplateError, check
+from slos.schema.go_template.read import check
+from slos.schema.go_template.scan import TemplateError
 
 GOOD = [
     "plain } text }}",

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
+from exporter.leaks.findings import Finding
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import BYTES_PER_EVENT
 from exporter.live.processes import free_port
 from slos.schema.contract import LeakVerdict

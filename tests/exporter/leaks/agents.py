@@ -7,8 +7,10 @@ from math import pi
 import numpy as np
 from scipy.signal import lfilter
 
-from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
-from exporter.leaks.series import Floats
+from exporter.leaks.findings import Finding
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Floats, Life, Samples, Series
+from exporter.leaks.signals import Signal
 
 BASE = 150.0
 """MB."""

@@ -6,10 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.leaks import Finding, Findings, Growth, Life, Reason, Samples, Series, Signal, judge
 from exporter.leaks.epochs import cut
+from exporter.leaks.findings import Finding, Findings
 from exporter.leaks.floors import Floor
 from exporter.leaks.gates import Evidence, closed_gate
+from exporter.leaks.growth import Growth
+from exporter.leaks.judge import judge
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import CONFIRMED, FAST, SLOW, STEEP, SUSPECT, Grade
 from exporter.leaks.trend import trend
 from slos.schema.contract import LeakVerdict

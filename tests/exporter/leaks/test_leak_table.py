@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import stats
 
-from exporter.leaks import Finding, Life, Samples, Series, Signal, judge
-from exporter.leaks.series import Floats
+from exporter.leaks.findings import Finding
+from exporter.leaks.judge import judge
+from exporter.leaks.series import Floats, Life, Samples, Series
+from exporter.leaks.signals import Signal
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judged
 

@@ -10,10 +10,13 @@ import pymannkendall  # type: ignore[import-untyped]
 import pytest
 from scipy import stats
 
-from exporter.leaks import Life, Reason, Samples, Series, Signal, starts
+from exporter.leaks import starts
 from exporter.leaks.epochs import Epoch, counted, cut
 from exporter.leaks.floors import Floor, floor, warm_since
 from exporter.leaks.holm import adjusted
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import FAST, SLOW, Tier
 from exporter.leaks.trend import misfit, slope, trend
 from slos.schema.contract import LeakVerdict
