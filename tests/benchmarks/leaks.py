@@ -6,8 +6,8 @@ Run with `python -m tests.benchmarks.leaks [SERIES [SEED]]`.
 import sys
 from collections.abc import Iterator
 
-from tests.exporter.leaks.shapes import SHAPES
-from tests.exporter.leaks.table import ROWS, Cell, cell
+from tests.exporter.leaks.agents import SHAPES
+from tests.exporter.leaks.test_leak_table import ROWS, Cell, cell
 
 _SERIES = 150
 _SEED = 0

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-import yaml
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from exporter.live import processes
-from exporter.live.binaries import find
+from tests.exporter.program import running_prometheus
 from tests.generator.command_line import call
 from tests.schema.specs import EVENTS, as_yaml, slo, spec
 from tests.schema.test_plain_alerts import alert
@@ -35,31 +32,12 @@ def service() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def prometheus(service: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("live")
-    config, port = folder / "prometheus.yml", processes.free_port()
-    job = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{service}"]}]}
-    config.write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+    folder, twice = (
+        tmp_path_factory.mktemp("live"),
+        "min(count_over_time(http_requests_total[1m])) >= 2",
     )
-    program, url = find("prometheus"), f"http://127.0.0.1:{port}"
-    assert program, "Prometheus is missing; run: make tools"
-    child = processes.start(
-        "prometheus",
-        [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-         f"--web.listen-address=127.0.0.1:{port}"],
-        folder=folder,
-    )  # fmt: skip
-
-    def scraped_twice() -> bool:
-        query = {"query": "min(count_over_time(http_requests_total[1m])) >= 2"}
-        answer = requests.get(f"{url}/api/v1/query", params=query, timeout=5)
-        return answer.ok and bool(answer.json()["data"]["result"])
-
-    try:
-        child.wait_for(scraped_twice)
+    with running_prometheus(folder, "shop", f"127.0.0.1:{service}", holds=twice) as url:
         yield url
-    finally:
-        child.stop()
 
 
 def checked(folder: Path, url: str, document: dict[str, Any]) -> str:
@@ -90,9 +68,7 @@ GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
 
 
 @pytest.mark.parametrize("one", [slo(sli=EVENTS), latency("500ms"), latency("1s")])
-def test_what_is_in_order_has_no_findings(
-    tmp_path: Path, prometheus: str, one: dict[str, Any]
-) -> None:
+def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[str, Any]) -> None:
     assert "1 SLO" in checked(tmp_path, prometheus, spec(one, **GOOD))
     assert "warning" not in checked(tmp_path, prometheus, spec(one, **GOOD))
 
@@ -106,9 +82,7 @@ def test_what_is_in_order_has_no_findings(
         (errors_of("http_request_total"), "no-such-metric"),
     ],
 )
-def test_what_only_prometheus_knows_is_found(
-    tmp_path: Path, prometheus: str, one: dict[str, Any], check: str
-) -> None:
+def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], check: str) -> None:
     told = checked(tmp_path, prometheus, spec(one, **GOOD))
     found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
     assert found == {f"{check}]"}

@@ -1,11 +1,11 @@
-"""Every panel has data: the rules as built in a real Prometheus, the prober live, and beside it
-what no short run can show, under names and labels of the programs and specs that make it."""
+"""Every panel has data: rules in a real Prometheus, a live prober, and a page of seldom series."""
 
+import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,110 @@ from typing import Any
 
 import pytest
 import requests
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from exporter.gauges import Gauges
 from exporter.live import processes
 from exporter.live.binaries import find
 from exporter.live.processes import Child, NotReadyError, announced, free_port
+from exporter.metrics import Line, Metrics
 from generator import names
 from generator.pipeline import Settings, render_one
-from slos.schema.contract import Verdict
-from tests.e2e import seldom
-from tests.e2e.programs import BIN
+from slos.schema import contract
+from slos.schema.contract import Route, Source, Stage, Verdict
+from slos.schema.parse import parse_specs
+from tests.e2e.conftest import BIN
 from tests.generator import boards
 from tests.generator.boards import Query
 from tests.generator.resolved import planned
+
+_LEAKS = ("leak_slope", "leak_slope_low", "leak_slope_high", "leak_samples", "leak_epoch_age")
+# By the labels of each, see the alerts about them in slos/.
+_SCENARIOS = (
+    (contract.THROUGHPUT, {"scenario": "throughput", "stage": "cloudevent_processing"}, 120),
+    (contract.THROUGHPUT, {"scenario": "stress", "stage": "end_to_end"}, 90),
+    (contract.CONCURRENCY_COMPLETED, {"scenario": "stress", "level": "150"}, 0.9),
+    (contract.SCALING_EFFICIENCY, {"scenario": "scalability", "level": "5"}, 0.8),
+    (contract.BREAKING_POINT, {"scenario": "stress"}, 80),
+    (contract.BREAKING_POINT_LEVEL, {"scenario": "stress"}, 150),
+    (contract.SCENARIO_COMPLETED, {"scenario": "stress"}, 1_700_000_000),
+    (contract.SCENARIO_RUNNING, {"scenario": "stress"}, 1),
+)
+
+
+@contextmanager
+def served(specs: Path) -> Iterator[str]:
+    """The address of the page while the body runs."""
+    registry = CollectorRegistry()
+    _of_the_prober(registry)
+    _gauges(registry, [*_SCENARIOS, *_recorded(specs)])
+    server, thread = start_http_server(0, "127.0.0.1", registry=registry)
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def probe_config(folder: Path, agent: str, canary: int, spec: Path) -> Path:
+    """The configuration of a prober in a hurry."""
+    quick = {"interval": "1s", "timeout": "900ms", "late_after": "500ms", "settle": "100ms"}
+    settings = {
+        "target": {"url": f"{agent}/"},
+        "canary": {"listen": f"127.0.0.1:{canary}"},
+        "web": {"listen": "127.0.0.1:0"},
+        "journal": {"path": str(folder / "journal.sqlite")},
+        "specs": [str(spec)],
+        "probes": {"remediation": quick, "availability": {"interval": "1s", "timeout": "900ms"}},
+    }
+    path = folder / "slo-probe.yaml"
+    path.write_text(json.dumps(settings))
+    return path
+
+
+def prometheus_config(folder: Path, targets: Sequence[str], rules: str) -> Path:
+    """The configuration of a Prometheus that scrapes them every second."""
+    (folder / "rules.yaml").write_text(rules)
+    path = folder / "prometheus.yml"
+    settings = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(folder / "rules.yaml")],
+        "scrape_configs": [{"job_name": "slo-probe", "static_configs": [{"targets": targets}]}],
+    }
+    path.write_text(json.dumps(settings))
+    return path
+
+
+def _of_the_prober(registry: CollectorRegistry) -> None:
+    gauges = Gauges(registry, version="seldom")
+    for name in (*_LEAKS, "leak_verdict"):
+        getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
+    gauges.clock_skew.labels(Source.LINEAR).set(0.1)
+    gauges.span_errors.labels("cloudevent.handle").inc()
+    gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
+    gauges.start_at_zero(kinds=contract.Leavings, sources=Source)
+    seen = {Stage.LINEAR_ISSUE_CREATION: [Source.LINEAR, Source.TEMPO]}
+    line = Line("remediation", Route.DIRECT, seen, [])
+    Metrics(registry, lines=[line], targets={})
+
+
+def _recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:
+    for path in sorted(specs.glob("*.yaml")):
+        located, _ = parse_specs(path.read_bytes(), path.name)
+        for each in (found for spec in located for found in spec.spec.recordings):
+            yield each.record, {**each.example_labels, **each.labels}, float(each.expect)
+
+
+def _gauges(
+    registry: CollectorRegistry, every: Sequence[tuple[str, dict[str, str], float]]
+) -> None:
+    known: dict[str, Gauge] = {}
+    for name, labels, value in every:
+        if name not in known:
+            known[name] = Gauge(name, "Seldom.", sorted(labels), registry=registry)
+        (known[name].labels(**labels) if labels else known[name]).set(value)
+
 
 SPEC = Path(__file__).parent / "dashboards.yaml"
 LATENCY, GROUPED = "agent-sre-end-to-end-latency", "agent-sre-checks"
@@ -72,7 +164,7 @@ def _numbers(row: dict[str, Any]) -> list[float]:
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
-    """Simulator, prober and Prometheus, and the page of what happens seldom."""
+    """Simulator, prober and Prometheus, and the page of what happens"""
     folder = tmp_path_factory.mktemp("dashboards")
     with ExitStack() as opened:
 
@@ -82,9 +174,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             return child
 
         probe = _probe(up, folder)
-        beside = opened.enter_context(seldom.served(boards.SLOS))
+        beside = opened.enter_context(served(boards.SLOS))
         port = free_port()
-        config = seldom.prometheus(folder, [probe, beside], _rules())
+        config = prometheus_config(folder, [probe, beside], _rules())
         program = find("prometheus")
         assert program, "Prometheus is missing; run: make tools"
         child = up(
@@ -109,7 +201,7 @@ def _probe(up: Callable[..., Child], folder: Path) -> str:
         "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
         "--function-url", f"http://127.0.0.1:{canary}/",
     )  # fmt: skip
-    config = seldom.probe(folder, announced(agent, "listening on "), canary, SPEC)
+    config = probe_config(folder, announced(agent, "listening on "), canary, SPEC)
     child = up("slo-probe", BIN / "slo-probe", "run", "--config", config)
     return announced(child, "web listening on ").removeprefix("http://")
 
@@ -123,9 +215,7 @@ def _firing(shown: Shown) -> Rows:
 
 
 @pytest.mark.parametrize(("query", "slo"), CASES, ids=[f"{q}-{slo}" for q, slo in CASES])
-def test_a_query_has_data_with_the_labels_that_are_shown(
-    shown: Shown, query: Query, slo: str
-) -> None:
+def test_a_query_has_data_and_labels(shown: Shown, query: Query, slo: str) -> None:
     try:
         rows = shown.until(lambda: shown.rows(query, slo))
     except NotReadyError:

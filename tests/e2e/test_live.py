@@ -1,11 +1,16 @@
-"""`make run` as a newcomer sees it: it shows the truth, ends by itself, leaves nothing behind."""
+"""`make run` as a newcomer sees it, and the verdicts of the real probe about the real simulator."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Loop
 
 COMMAND = [sys.executable, "-m", "exporter.live"]
 
@@ -73,3 +78,34 @@ def _processes_naming(folder: Path) -> list[bytes]:
         if needle in command:
             found.append(command)
     return found
+
+
+MakeLoop = Callable[..., Loop]
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ("none", "ok"),
+        ("lost", "lost"),
+        ("duplicated", "duplicated"),
+        ("slow:lambda_execution:1.3", "late"),
+        ("error", "rejected"),
+        ("corrupted", "corrupted"),
+        ("down", "unreachable"),
+        ("hang", "timeout"),
+    ],
+)
+def test_a_fault_of_the_agent_gets_its_verdict(loop: MakeLoop, fault: str, verdict: str) -> None:
+    exit_code, result = loop(fault).once()
+    assert result["verdict"] == verdict
+    assert (exit_code == 0) == (verdict == "ok")
+
+
+@pytest.mark.parametrize("stage", ["remediation_selection", "lambda_execution"])
+def test_a_slow_stage_is_seen_in_that_stage(loop: MakeLoop, stage: str) -> None:
+    _, result = loop(f"slow:{stage}:0.5").once()
+    other = {"remediation_selection", "lambda_execution"} - {stage}
+    assert 0.5 <= result["stages"][stage] < 0.9
+    assert result["stages"][other.pop()] < 0.3
+    assert result["stages"]["end_to_end"] >= 0.5

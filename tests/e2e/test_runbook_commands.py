@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from exporter.live import binaries
-from exporter.live.processes import free_port, start
 from generator.pipeline import Settings, render_folder
 from tests.e2e.alertmanager import Alertmanager, running
+from tests.exporter.program import running_prometheus
 from tests.generator.amtool import BUILT, real_alerts
 from tests.generator.markdown_page import Page, read, silencing
 from tests.generator.resolved import planned
@@ -71,9 +71,7 @@ def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
         ("slo-probe-down", "SLOProbeDown", "SLOProbeStuck"),
     ],
 )
-def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
-    alertmanager: Alertmanager, file: str, alert: str, beside: str
-) -> None:
+def test_page_silences(alertmanager: Alertmanager, file: str, alert: str, beside: str) -> None:
     page = read((RUNBOOKS / f"{file}.md").read_text())
     alertmanager.post(ALERTS[alert], ALERTS[beside])
     id_ = typed(silencing(page), alertmanager).strip()
@@ -92,9 +90,7 @@ def test_the_silence_of_a_page_hides_its_alert_alone_and_ends(
 @pytest.mark.parametrize(
     "name", ["""It's "down" \\ `reboot` $(reboot) {{ x }} =~ é\n#""", "a.b\r\u2028(c)\t'0'"]
 )
-def test_a_hostile_name_is_silenced_by_its_page_as_well(
-    alertmanager: Alertmanager, name: str
-) -> None:
+def test_hostile_names_are_silenced(alertmanager: Alertmanager, name: str) -> None:
     alertmanager.post({"alertname": name, "sloth_id": "shop-requests"})
     ids = {
         typed(silencing(page), alertmanager).strip()
@@ -104,9 +100,7 @@ def test_a_hostile_name_is_silenced_by_its_page_as_well(
     assert silenced(alertmanager, ids) == {name}
 
 
-def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
-    alertmanager: Alertmanager,
-) -> None:
+def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(alertmanager: Alertmanager) -> None:
     text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
     assert "**Still inhibits** the ticket" in text
     page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
@@ -128,25 +122,11 @@ def rendered(document: dict[str, Any]) -> list[Page]:
 
 
 def test_prometheus_takes_every_query_of_every_page(tmp_path: Path) -> None:
-    program = binaries.find("prometheus")
-    assert program, "prometheus is missing; make test brings it"
-    url = f"http://127.0.0.1:{free_port()}"
-    config = tmp_path / "prometheus.yml"
-    config.write_text("{}")
-    command: list[str | Path] = [
-        program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address={url.removeprefix('http://')}",
-    ]  # fmt: skip
     pages = [read(path.read_text()) for path in RUNBOOKS.glob("*.md")]
     queries = {query for page in pages for query in (*page.queries, *page.graphs)}
     assert len(queries) > 100
-    child = start("prometheus", command, folder=tmp_path)
-    try:
-        child.wait_for(lambda: requests.get(f"{url}/-/ready", timeout=2).ok)
-        with requests.Session() as asked:
-            for query in sorted(queries):
-                params = {"query": query}
-                answer = asked.get(f"{url}/api/v1/query", params=params, timeout=10).json()
-                assert answer["status"] == "success", (query, answer)
-    finally:
-        child.stop()
+    with running_prometheus(tmp_path, "itself") as url, requests.Session() as asked:
+        for query in sorted(queries):
+            params = {"query": query}
+            answer = asked.get(f"{url}/api/v1/query", params=params, timeout=10).json()
+            assert answer["status"] == "success", (query, answer)

@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
 from exporter.listen import bind, serve, url
+from tests.exporter.bench import Bench, prober
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
-
-ROOT = Path(__file__).parents[2]
+from tests.exporter.house import House, house
 
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
@@ -63,6 +63,21 @@ async def agent(serving: Serve) -> FakeAgent:
 
 
 @pytest.fixture
+async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+    """A prober in the test's own process, against the fake agent."""
+    async with prober(path, agent.url) as made:
+        agent.canary = made.canary_url
+        yield made
+
+
+@pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def at(tmp_path: Path) -> AsyncIterator[House]:
+    """Stand-ins for agent-sre and Linear, between which the program is started."""
+    async with house(tmp_path) as made:
+        yield made

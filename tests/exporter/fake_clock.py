@@ -1,4 +1,4 @@
-"""A clock that is turned by hand."""
+"""Clocks that are turned by hand."""
 
 import asyncio
 import heapq
@@ -49,3 +49,30 @@ class FakeClock:
     async def _settle() -> None:
         for _ in range(10):
             await asyncio.sleep(0)
+
+
+class MovedClock:
+    """Sleeping takes no time of ours."""
+
+    def __init__(self, *, wall: float = 1_700_000_000.0) -> None:
+        self._now = 1_000.0
+        self._offset = self._first_offset = wall - self._now
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._now + self._offset
+
+    def steady(self) -> float:
+        return self._now + self._first_offset
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, as NTP does."""
+        self._offset += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.move(seconds)
+
+    def move(self, seconds: float) -> None:
+        self._now += seconds

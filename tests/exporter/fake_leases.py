@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import re
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -81,31 +82,43 @@ class Direct:
     async def close(self) -> None: ...
 
 
-class FakeApiServer:
-    """Leases over HTTP, for namespace `ai`."""
+_VERBS = {"GET": "get", "PUT": "update", "POST": "create"}
 
-    def __init__(self) -> None:
+
+class FakeApiServer:
+    """The Leases of one namespace over HTTP."""
+
+    def __init__(
+        self,
+        namespace: str = "ai",
+        allows: Callable[[str, str | None], bool] = lambda _verb, _name: True,
+    ) -> None:
+        self.namespace, self.allows = namespace, allows
         self.leases = Leases()
         self.answers: list[web.Response] = []
         """Answers to give first, whatever is asked."""
         self.hanging = False
-        self.requests: list[str] = []
+        self.asked: list[tuple[str, str | None]] = []
+        """Verbs, and the names of Leases."""
 
     def app(self) -> web.Application:
         app = web.Application()
-        path = "/apis/coordination.k8s.io/v1/namespaces/ai/leases"
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
         app.router.add_post(path, self._handle)
-        app.router.add_route("*", path + "/probe", self._handle)
+        app.router.add_route("*", path + "/{name}", self._handle)
         return app
 
     async def _handle(self, request: web.Request) -> web.Response:
-        self.requests.append(request.method)
+        asked = _VERBS[request.method], request.match_info.get("name")
+        self.asked.append(asked)
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return _status(401)
         if self.answers:
             return self.answers.pop(0)
         if self.hanging:
             await asyncio.Event().wait()
+        if not self.allows(*asked):
+            return _status(403)
         try:
             return await self._do(request)
         except ConflictError:
@@ -114,7 +127,7 @@ class FakeApiServer:
     async def _do(self, request: web.Request) -> web.Response:
         if request.method == "POST":
             body = await request.json()
-            assert (body["kind"], body["metadata"]["name"]) == ("Lease", "probe")
+            assert body["kind"] == "Lease"
             self.leases.create(body["spec"])
             return web.json_response(self.leases.read(), status=201)
         if self.leases.lease is None:

@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.exporter.conftest import ROOT
+import requests
+
+from exporter.live import processes
+from exporter.live.binaries import find
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -109,3 +115,39 @@ async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - another process sets no event here
             await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def running_prometheus(
+    folder: Path, job: str, target: str | None = None, *, holds: str = "up == 1"
+) -> Iterator[str]:
+    """The address of a real Prometheus, which scrapes a target or itself every second.
+
+    Args:
+        folder: for its files.
+        job: the label of what it scrapes.
+        target: host and port; without, it scrapes itself.
+        holds: a query that has a result before the body begins.
+    """
+    program, address = find("prometheus"), f"127.0.0.1:{processes.free_port()}"
+    assert program, "Prometheus is missing; run: make tools"
+    scraped = {"job_name": job, "static_configs": [{"targets": [target or address]}]}
+    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
+    (folder / "prometheus.yml").write_text(json.dumps(config))
+    child = processes.start(
+        "prometheus",
+        [program, f"--config.file={folder / 'prometheus.yml'}",
+         f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"],
+        folder=folder,
+    )  # fmt: skip
+
+    def ready() -> bool:
+        query = {"query": holds}
+        answer = requests.get(f"http://{address}/api/v1/query", params=query, timeout=5)
+        return answer.ok and bool(answer.json()["data"]["result"])
+
+    try:
+        child.wait_for(ready)
+        yield f"http://{address}"
+    finally:
+        child.stop()

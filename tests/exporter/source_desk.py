@@ -101,10 +101,7 @@ async def opened(
 
 @contextlib.asynccontextmanager
 async def secure(
-    certificate: trustme.LeafCert,
-    *,
-    trusts: trustme.CA | None = None,
-    script: Script | None = None,
+    certificate: trustme.LeafCert, *, trusts: trustme.CA | None = None, script: Script | None = None
 ) -> AsyncIterator[str]:
     """A server that speaks TLS, and asks for certificates if it knows whom to trust."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -59,9 +59,7 @@ async def counted(prober: Prober) -> dict[str, Counter[str]]:
 
 
 @pytest.mark.parametrize("at_state", [planned, sent, judged, observed, half_cleaned])
-async def test_after_a_kill_the_next_start_cleans_up_and_counts_no_run_twice(
-    tmp_path: Path, at_state: Callable[[House], Awaitable[Holds]]
-) -> None:
+async def test_after_a_kill(tmp_path: Path, at_state: Callable[[House], Awaitable[Holds]]) -> None:
     async with house(tmp_path, within="4s") as at:
         async with at.prober() as first:
             await first.url("web")

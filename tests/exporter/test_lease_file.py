@@ -13,7 +13,7 @@ import pytest
 
 from exporter.lease import LeaseError
 from exporter.lease.file import FileLease
-from tests.exporter.conftest import ROOT
+from tests.exporter.program import ROOT
 
 
 @pytest.fixture
@@ -46,6 +46,8 @@ async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: P
         assert await a.acquire_or_renew()
         assert signature(file) == "a\n"
         assert not await b.acquire_or_renew()
+        await b.release()  # what another holds
+        assert not await b.acquire_or_renew()
         assert await a.acquire_or_renew()
         await a.release()
         assert await b.acquire_or_renew()
@@ -54,18 +56,8 @@ async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: P
         assert a.opens_at is b.opens_at is None
 
 
-async def test_giving_up_what_another_holds_changes_nothing(file: Path) -> None:
-    async with leases(file, "a", "b") as (a, b):
-        assert await a.acquire_or_renew()
-        assert not await b.acquire_or_renew()
-        await b.release()
-        assert not await b.acquire_or_renew()
-
-
 @pytest.mark.parametrize("replaced", [False, True])
-async def test_who_holds_a_file_that_was_deleted_or_replaced_stops_before_another_begins(
-    file: Path, *, replaced: bool
-) -> None:
+async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None:
     async with leases(file, "a", "b") as (a, b):
         assert await a.acquire_or_renew()
         assert not await b.acquire_or_renew()
@@ -131,18 +123,12 @@ async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
     made: list[Process] = []
     try:
         for _ in range(2):
-            made.append(
-                Process(
-                    await asyncio.create_subprocess_exec(
-                        sys.executable,
-                        "-m",
-                        "tests.exporter.lease_process",
-                        str(file),
-                        stdout=asyncio.subprocess.PIPE,
-                        env=os.environ | {"PYTHONPATH": str(ROOT)},
-                    )
-                )
+            started = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.exporter.lease_process", str(file)),
+                stdout=asyncio.subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
             )
+            made.append(Process(started))
             await (made[0].holding_at() if len(made) == 1 else made[1].attempt())
         yield made[0], made[1]
     finally:
@@ -151,9 +137,7 @@ async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-async def test_when_the_holder_is_killed_or_ends_another_process_takes_over_at_once(
-    file: Path, number: signal.Signals
-) -> None:
+async def test_takeover_after_an_end(file: Path, number: signal.Signals) -> None:
     async with two_processes(file) as (first, second):
         for _ in range(3):
             assert (await second.attempt())[1] is False

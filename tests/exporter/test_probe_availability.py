@@ -1,12 +1,16 @@
-"""The availability probe: what is up, what is ready, what it costs, and what was only asleep."""
+"""The availability probe: what is up and ready, cold starts, and the expiry of certificates."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.clock import Clock, SystemClock
 from exporter.courier import Turn
@@ -20,11 +24,12 @@ from exporter.probes import availability
 from exporter.result import ProbeResult
 from exporter.runner import Runner
 from exporter.schedule import Slot
+from exporter.target.certificate import expiry
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
-from tests.exporter.moved_clock import MovedClock
+from tests.exporter.fake_clock import MovedClock
 from tests.exporter.tls_files import TlsFiles
 
 TARGET = {"target": "agent-sre"}
@@ -88,9 +93,7 @@ def phases(bench: Bench) -> set[str]:
     return {n for n in names if bench.sample("target_phase_seconds", **TARGET, phase=n) is not None}
 
 
-async def test_a_target_that_answers_is_up_ready_and_timed_in_phases(
-    bench: Bench, pages: Pages
-) -> None:
+async def test_an_answering_target_is_up(bench: Bench, pages: Pages) -> None:
     outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
     assert outcome == Outcome(checks=(UP,))
     assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 1
@@ -114,9 +117,7 @@ async def test_a_page_that_does_not_answer_200_fails_the_check(
     assert bench.sample("ready", **TARGET) == (ready == 200)
 
 
-async def test_what_could_not_be_asked_is_not_shown_and_told_on_one_line(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unasked_is_not_shown(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """The last answer would pass for one of now."""
     gone = False
 
@@ -153,13 +154,21 @@ async def test_a_name_without_address_is_down(bench: Bench) -> None:
     assert phases(bench) == set()
 
 
-async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
-    bench: Bench, pages: Pages
-) -> None:
+Idle = tuple[availability.Availability, MovedClock]
+
+
+@pytest.fixture
+async def idle(bench: Bench) -> Idle:
+    """A target that was asked two minutes ago."""
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     await ask(probe)
     clock.move(120)
+    return probe, clock
+
+
+async def test_a_cold_start_is_counted(bench: Bench, pages: Pages, idle: Idle) -> None:
+    probe, clock = idle
     delays = iter([8.0])
     pages.before = lambda: clock.move(next(delays, 0.0))
     assert (await ask(probe)).checks == (UP,)
@@ -168,33 +177,32 @@ async def test_a_cold_start_is_counted_and_kept_out_of_the_phases(
 
 
 @pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
-@pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_a_clock_that_was_set_neither_hides_a_cold_start_nor_makes_one(
-    bench: Bench, pages: Pages, step: float, ago: int, cold: int
+@pytest.mark.parametrize("step", [-3600.0, 0.0, 3600.0])
+async def test_use_and_no_clock_step_keeps_a_target_warm(
+    bench: Bench, pages: Pages, idle: Idle, *, step: float, ago: int, cold: int
 ) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(200)
+    probe, clock = idle
+    clock.move(80)
     run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
     bench.courier.recent.add(replace(run, intended_at=clock.steady() - ago))
     clock.step(step)
     pages.before = lambda: clock.move(8)
     await ask(probe)
     assert bench.sample("cold_starts_total", **TARGET) == cold
+    assert cold or bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
 
 
-async def test_a_slow_answer_without_idleness_is_no_cold_start(bench: Bench, pages: Pages) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
-    bench.courier.recent.add(replace(run, intended_at=clock.wall() - 5))
-    pages.before = lambda: clock.move(8)
-    await ask(probe)
-    assert bench.sample("cold_starts_total", **TARGET) == 0
-    assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
+@pytest.mark.parametrize(("health", "check", "cold"), [([503, 503, 200], UP, 1), ([503], DOWN, 0)])
+async def test_an_idle_target_gets_time_to_wake_up(
+    bench: Bench, pages: Pages, idle: Idle, *, health: list[int], check: object, cold: int
+) -> None:
+    probe, clock = idle
+    pages.health = health
+    assert (await ask(probe)).checks == (check,)
+    assert bench.sample("cold_starts_total", **TARGET) == cold
+    clock.move(30)
+    pages.health = [503, 200]
+    assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
 
 
 async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pages: Pages) -> None:
@@ -204,31 +212,6 @@ async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pa
     for _ in range(3):
         await ask(probe)
         clock.move(120)
-    assert bench.sample("cold_starts_total", **TARGET) == 0
-
-
-async def test_an_idle_target_that_refuses_at_first_gets_time_to_wake_up(
-    bench: Bench, pages: Pages
-) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    pages.health = [503, 503, 200]
-    assert (await ask(probe)).checks == (UP,)
-    assert bench.sample("cold_starts_total", **TARGET) == 1
-    clock.move(30)
-    pages.health = [503, 200]
-    assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
-
-
-async def test_an_idle_target_that_stays_down_is_down(bench: Bench, pages: Pages) -> None:
-    clock = MovedClock()
-    probe = asking(bench, clock=clock)
-    await ask(probe)
-    clock.move(120)
-    pages.health = [503]
-    assert (await ask(probe)).checks == (DOWN,)
     assert bench.sample("cold_starts_total", **TARGET) == 0
 
 
@@ -244,9 +227,7 @@ async def secured(tmp_path: Path, pages: Pages) -> AsyncIterator[tuple[TlsFiles,
     await runner.cleanup()
 
 
-async def test_over_tls_the_handshake_is_timed_and_the_expiry_told(
-    bench: Bench, secured: tuple[TlsFiles, str]
-) -> None:
+async def test_handshake_and_expiry_of_tls(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
     files, address = secured
     trusting = replace(bench.reach.direct, tls=files.client)
     outcome = await ask(asking(bench, url=address, direct=trusting))
@@ -263,21 +244,54 @@ async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: Bench
     assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
 
 
-async def test_alerts_go_to_whom_the_settings_trust(
-    bench: Bench, secured: tuple[TlsFiles, str]
-) -> None:
+async def test_trust_comes_from_settings(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
     files, address = secured
     trusting = replace(bench.reach.direct, tls=files.client)
     assert (await trusting.post(address, {})).status is not None
     assert (await bench.reach.sender.post(address, {})).fault is TransportFault.TLS
 
 
-async def test_the_expiry_of_a_certificate_that_is_not_trusted_is_told_as_well(
-    bench: Bench, secured: tuple[TlsFiles, str], pages: Pages
-) -> None:
+async def test_untrusted_cert(bench: Bench, secured: tuple[TlsFiles, str], pages: Pages) -> None:
     _, address = secured
     outcome = await ask(asking(bench, url=address))
     assert outcome.notes[0] == "/health: tls_failed"
     assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is not None
     assert pages.asked == []
     assert phases(bench) == {"dns", "connect"}
+
+
+AUTHORITY = trustme.CA()
+
+
+def der(until: datetime) -> bytes:
+    made = AUTHORITY.issue_cert("agent-sre.example", not_after=until)
+    return ssl.PEM_cert_to_DER_cert(made.cert_chain_pems[0].bytes().decode())
+
+
+@pytest.mark.parametrize("year", [2020, 2049, 2050, 2090])
+def test_the_expiry_is_the_one_written_in_either_format(year: int) -> None:
+    until = datetime(year, 3, 1, 12, 30, 15, tzinfo=UTC)
+    assert expiry(der(until)) == until.timestamp()
+
+
+def test_it_is_what_the_standard_library_says_of_a_certificate_it_trusts(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(file)
+    (told,) = context.get_ca_certs()
+    written = ssl.PEM_cert_to_DER_cert(AUTHORITY.cert_pem.bytes().decode())
+    assert expiry(written) == ssl.cert_time_to_seconds(str(told["notAfter"]))
+
+
+@given(st.binary(max_size=200))
+def test_other_bytes_are_no_certificate(noise: bytes) -> None:
+    with pytest.raises(ValueError):
+        expiry(noise)
+
+
+@given(st.data())
+def test_a_certificate_cut_short_is_none(data: st.DataObject) -> None:
+    whole = der(datetime(2040, 1, 1, tzinfo=UTC))
+    with pytest.raises(ValueError):
+        expiry(whole[: data.draw(st.integers(0, 100))])

@@ -1,21 +1,32 @@
-"""The journal accounts for every run, survives a full disk, and never stops the probing."""
+"""The journal accounts for every run, even on a full or damaged disk, and stops no probing."""
 
 import asyncio
+import contextlib
+import dataclasses
+import random
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exporter.judge import Reason
+from exporter.result import Leaving
 from exporter.store import JournalError, Row, State
-from slos.schema.contract import Verdict
-from tests.exporter.conftest import ROOT
+from exporter.wal import has_lost
+from slos.schema.contract import JournalOperation, Leavings, Verdict
+from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
+from tests.exporter.house import Prober
 from tests.exporter.journal_desk import Desk, done, files, reopened, rows, run
+from tests.exporter.program import ROOT, config, start, until
 
 
 @pytest.fixture
@@ -42,9 +53,7 @@ async def test_the_journal_knows_what_it_issued(desk: Desk) -> None:
     assert await desk.journal.probe_of("b") is None
 
 
-async def test_open_runs_of_an_earlier_process_are_closed_exactly_once(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
     desk = Desk(path, clock)
     await desk.journal.start()
     await desk.journal.put(State.PLANNED, run("a"))
@@ -91,9 +100,7 @@ async def test_a_kill_in_flight_loses_no_run(path: Path, clock: FakeClock) -> No
     assert [each.id for each in orphans] == [f"run-{number}" for number in range(5)]
 
 
-async def test_runs_that_change_together_are_written_together(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_are_written_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
     write = desk.journal._store.write
 
@@ -108,9 +115,7 @@ async def test_runs_that_change_together_are_written_together(
     assert len(batches) <= 3
 
 
-async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(
-    path: Path, clock: FakeClock
-) -> None:
+async def test_open_runs_are_never_dropped(path: Path, clock: FakeClock) -> None:
     desk = Desk(path, clock, keep_runs=3)
     await desk.journal.start()
     await desk.journal.put(State.PLANNED, run("open"))
@@ -121,31 +126,39 @@ async def test_only_the_last_runs_are_kept_and_open_ones_never_dropped(
     assert [row[0] for row in rows(path)] == ["open", "7", "8", "9"]
 
 
-@pytest.mark.parametrize("content", [b"no database\n" * 1000, b"x"])
-async def test_a_file_that_is_no_database_stops_the_start_and_is_untouched(
-    path: Path, clock: FakeClock, content: bytes
+def _sql(path: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        *((text, "not a database; move it away") for text in (
+            "no database\n" * 1000, "x", "target: {url: http://agent-sre/}\n", "\u00e4" * 4000
+        )),
+        ("CREATE TABLE runs (theirs TEXT)", "not a journal of slo-probe"),
+        ("PRAGMA user_version = 99", "another version"),
+    ],
+    ids=lambda value: value[:20],
+)  # fmt: skip
+async def test_what_is_no_journal_of_ours_stops_the_start_and_is_untouched(
+    path: Path, clock: FakeClock, content: str, why: str
 ) -> None:
-    await asyncio.to_thread(path.write_bytes, content)
-    with pytest.raises(JournalError, match="not a database"):
+    if content.startswith("PRAGMA"):
+        await reopened(path, clock)
+    if content.startswith(("PRAGMA", "CREATE")):
+        _sql(path, content)
+    else:
+        await asyncio.to_thread(path.write_text, content)
+    before = files(path.parent)
+    with pytest.raises(JournalError, match=why):
         await Desk(path, clock).journal.start()
-    assert files(path.parent) == {path.name: content}
+    assert files(path.parent)[path.name] == before[path.name]
 
 
-async def test_a_database_of_somebody_else_stops_the_start_and_is_untouched(
-    path: Path, clock: FakeClock
-) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE runs (theirs TEXT)")
-    connection.close()
-    content = files(path.parent)
-    with pytest.raises(JournalError, match="not a journal of slo-probe"):
-        await Desk(path, clock).journal.start()
-    assert files(path.parent) == content
-
-
-async def test_a_second_prober_cannot_take_the_journal(
-    desk: Desk, path: Path, clock: FakeClock
-) -> None:
+async def test_the_journal_is_locked(desk: Desk, path: Path, clock: FakeClock) -> None:
     await desk.journal.put(State.PLANNED, run("a"))
     with pytest.raises(JournalError, match="another slo-probe"):
         await Desk(path, clock).journal.start()
@@ -156,27 +169,407 @@ async def test_a_second_prober_cannot_take_the_journal(
 @pytest.mark.parametrize(
     ("where", "why"), [("missing/j.sqlite", "No such file"), (".", "Is a directory")]
 )
-async def test_a_place_that_cannot_hold_a_journal_stops_the_start(
-    tmp_path: Path, clock: FakeClock, where: str, why: str
-) -> None:
+async def test_unusable_place(tmp_path: Path, clock: FakeClock, where: str, why: str) -> None:
     with pytest.raises(JournalError, match=why):
         await Desk(tmp_path / where, clock).journal.start()
-
-
-async def test_a_journal_of_another_version_stops_the_start(path: Path, clock: FakeClock) -> None:
-    await reopened(path, clock)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(JournalError, match="another version"):
-        await Desk(path, clock).journal.start()
 
 
 async def test_a_row_with_values_of_a_later_version_is_passed_over(desk: Desk, path: Path) -> None:
     await desk.journal.put(State.CLEANED, done("a"))
     await desk.journal.put(State.CLEANED, done("b"))
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
-    connection.commit()
-    connection.close()
+    _sql(path, "UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
     assert await desk.journal.recent(10) == [done("a")]
+
+
+FULL_DISK = """
+import asyncio, resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from exporter.clock import SystemClock
+from exporter.journal import Journal, opened, State
+
+async def main():
+    failures = []
+    journal = Journal(Path({path!r}), keep_runs=1000, failed=failures.append, clock=SystemClock())
+    await journal.start()
+    await journal.put(State.PLANNED, opened("remediation", "direct", "before", 1.7e9))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    for number in range(3):
+        run = opened("remediation", "direct", f"during-{{number}}", 1.7e9)
+        await journal.put(State.PLANNED, run)
+        await journal.put(State.CLEANED, run)
+    counted = len(failures)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await journal.put(State.CLEANED, opened("remediation", "direct", "after", 1.7e9))
+    await journal.close()
+    print(counted, len(failures))
+
+asyncio.run(main())
+"""
+
+
+def _full(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
+    program = FULL_DISK.format(root=str(ROOT), path=str(path))
+    ended = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program],
+        check=True,
+        timeout=30,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout.split() == ["6", "6"]
+    assert ended.stderr.count("probing goes on") == 1
+    orphans, recent = await reopened(path, clock)
+    assert [each.id for each in orphans] == ["before"]
+    assert {each.id for each in recent} == {"before", "during-0", "during-1", "during-2", "after"}
+
+
+async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Desk(path, clock)
+    await before.journal.start()
+    await before.journal.put(State.PLANNED, run("a"))
+    await before.journal.close()
+
+    desk = Desk(path, clock)
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.store.sqlite3.connect", _full)
+        assert await desk.journal.start() == []
+        await desk.journal.put(State.PLANNED, run("b"))
+    await desk.journal.put(State.CLEANED, done("b"))
+    assert [each.id for each in desk.journal.take_orphans()] == ["a"]
+    assert desk.journal.take_orphans() == []
+    await desk.journal.close()
+    assert desk.failures == [JournalOperation.OPEN_RUN, JournalOperation.OPEN_RUN]
+    assert {row[0]: row[1] for row in rows(path)} == {"a": "judged", "b": "cleaned"}
+
+
+async def test_failures_are_logged_once_a_minute_at_most(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(path, clock)
+    await desk.journal.start()
+
+    monkeypatch.setattr(desk.journal._store, "write", _full)
+    for _ in range(121):
+        await desk.journal.put(State.PLANNED, run("a"))
+        await clock.advance(1)
+    assert caplog.text.count("probing goes on") == 3
+    assert len(desk.failures) == 121
+    monkeypatch.undo()
+    await desk.journal.close()
+
+
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["open", "sent", "cleaned"]), st.sampled_from("abc"), st.booleans()),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(operations=OPERATIONS)
+def test_whatever_fails_in_between_the_disk_ends_up_with_the_last_word(
+    operations: list[tuple[str, str, bool]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "journal.sqlite"
+    expected: dict[str, str] = {}
+
+    async def play(monkeypatch: pytest.MonkeyPatch) -> None:
+        desk = Desk(path, FakeClock())
+        await desk.journal.start()
+        write = desk.journal._store.write
+
+        for operation, run_id, works in operations:
+            monkeypatch.setattr(desk.journal._store, "write", write if works else _full)
+            if operation == "open":
+                await desk.journal.put(State.PLANNED, run(run_id))
+            elif operation == "sent":
+                await desk.journal.put(State.SENT, run(run_id))
+            else:
+                await desk.journal.put(State.CLEANED, done(run_id))
+            expected[run_id] = {"open": "planned"}.get(operation, operation)
+        monkeypatch.setattr(desk.journal._store, "write", write)
+        await desk.journal.close()
+
+    with pytest.MonkeyPatch.context() as patched:
+        asyncio.run(play(patched))
+    assert {row[0]: row[1] for row in rows(path)} == expected
+
+
+_CONTENTS: dict[int, bytes] = {}
+"""Of journals that were filled once, by the number of their runs."""
+
+
+async def filled(path: Path, clock: FakeClock, *, runs: int = 400) -> bytes:
+    """A journal after so many runs; gives its content."""
+    if runs not in _CONTENTS:
+        desk = Desk(path, clock)
+        await desk.journal.start()
+        for number in range(runs):
+            await desk.journal.put(State.CLEANED, done(f"slo-probe-{number:032x}"))
+        await desk.journal.put(State.SENT, run("open"))
+        await desk.journal.close()
+        _CONTENTS[runs] = files(path.parent)[path.name]
+    write(path, _CONTENTS[runs])
+    assert len(_CONTENTS[runs]) > 20_000
+    return _CONTENTS[runs]
+
+
+def flipped(content: bytes, *, seed: int, amount: int) -> bytes:
+    """The same with some bytes turned over, none of them in SQLite's own header."""
+    chance, bad = random.Random(seed), bytearray(content)
+    start = chance.randrange(100, len(bad) - amount)
+    for place in range(start, start + amount):
+        bad[place] ^= 0xFF
+    return bytes(bad)
+
+
+def everything(path: Path) -> list[tuple[object, ...]]:
+    """All that is kept of the runs before, byte by byte."""
+    connection = sqlite3.connect(path)
+    try:
+        query = "SELECT * FROM runs WHERE id LIKE 'slo-probe-%' ORDER BY seq"
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def write(path: Path, content: bytes, *, at: int | None = None) -> None:
+    """Write a file anew, or a part of it."""
+    if at is None:
+        path.write_bytes(content)
+        return
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+async def go_on(path: Path, clock: FakeClock) -> Desk:
+    """Start with what is there, and carry a run to its end."""
+    desk = Desk(path, clock)
+    await desk.journal.start()
+    await desk.journal.put(State.PLANNED, run("new"))
+    await desk.journal.put(State.CLEANED, done("new"))
+    await desk.journal.close()
+    assert desk.failures == []
+    assert rows(path)[-1] == ("new", "cleaned", "ok")
+    return desk
+
+
+@pytest.mark.parametrize("seed", range(15))
+async def test_after_flipped_bytes_probing_goes_on_and_the_damaged_file_is_kept_whole(
+    path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, seed: int
+) -> None:
+    content = await filled(path, clock)
+    before = everything(path)
+    content = flipped(content, seed=seed, amount=600)
+    write(path, content)
+    desk = await go_on(path, clock)
+    if not desk.journal.set_aside:  # then they hit what is not in use, and nothing is lost
+        assert everything(path) == before
+        return
+    aside = path.with_name("journal.sqlite.damaged-1")
+    assert desk.journal.set_aside == [aside]
+    assert aside.read_bytes() == content
+    assert f"set aside as {aside}" in caplog.text
+    assert [row[0] for row in rows(path)] == ["new"]
+
+
+@pytest.mark.parametrize("part", [0.05, 0.5, 0.95])
+async def test_a_truncated_journal_is_set_aside(path: Path, clock: FakeClock, part: float) -> None:
+    content = await filled(path, clock)
+    content = content[: int(len(content) * part)]
+    write(path, content)
+    desk = await go_on(path, clock)
+    assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
+
+
+@pytest.mark.parametrize("seed", range(15))
+async def test_a_flipped_byte_stops_nothing(path: Path, clock: FakeClock, seed: int) -> None:
+    write(path, flipped(await filled(path, clock, runs=100), seed=seed, amount=1))
+    await go_on(path, clock)
+
+
+async def test_damaged_files_are_numbered(path: Path, clock: FakeClock) -> None:
+    kept = []
+    for _ in range(3):
+        content = await filled(path, clock)
+        content = content[: len(content) // 2]
+        write(path, content)
+        kept.append(content)
+        await go_on(path, clock)
+    names = [path.with_name(f"journal.sqlite.damaged-{number}") for number in range(1, 4)]
+    assert [name.read_bytes() for name in names] == kept
+
+
+@pytest.mark.parametrize("header", [b"\x00" * 16, b"\xa5" * 100, b"\x00"])
+async def test_a_broken_header_is_set_aside(path: Path, clock: FakeClock, header: bytes) -> None:
+    whole = await filled(path, clock)
+    content = header + whole[len(header) :] if len(header) > 1 else header
+    write(path, content)
+    desk = await go_on(path, clock)
+    assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
+
+
+async def test_later_damage_is_found_at_start(path: Path, clock: FakeClock) -> None:
+    await filled(path, clock)
+    desk = Desk(path, clock)
+    await desk.journal.start()
+    write(path, b"\xa5" * 12_000, at=8192)
+    for number in range(20):
+        await desk.journal.put(State.CLEANED, done(f"later-{number}"))
+    await desk.journal.close()
+    await go_on(path, clock)
+    assert path.with_name("journal.sqlite.damaged-1").exists()
+
+
+async def test_the_size_is_bounded_whatever_state_runs_are_in(path: Path, clock: FakeClock) -> None:
+    desk = Desk(path, clock, keep_runs=100)
+    await desk.journal.start()
+    sizes = []
+    for number in range(1500):
+        left = (Leaving(Leavings.LINEAR_ISSUE, f"{number:036}"),)
+        state = (State.JUDGED, State.OBSERVED, State.CLEANED)[number % 3]
+        await desk.journal.put(
+            state, dataclasses.replace(done(f"slo-probe-{number:032x}"), leavings=left)
+        )
+        if number % 250 == 249:
+            sizes.append(sum(each.stat().st_size for each in path.parent.iterdir()))
+    await desk.journal.close()
+    assert len(rows(path)) == 100
+    assert sizes[-1] <= sizes[1]
+    assert len(files(path.parent)[path.name]) < 200_000
+
+
+async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock: FakeClock) -> None:
+    path = tmp_path / "journal.sqlite"
+    write(path, flipped(await filled(path, clock), seed=1, amount=600))
+    process = await start("run", "--config", str(config(tmp_path, agent.url)))
+    prober = Prober(process)
+    try:
+        agent.canary = await prober.url("canary")
+
+        async def probing() -> bool:
+            return (await prober.counts("probe_runs_total", "verdict"))["ok"] >= 2
+
+        await until(probing)
+        assert (await prober.counts("journals_set_aside")).total() == 1
+        done_ = await prober.stop()
+    finally:
+        if process.returncode is None:
+            await prober.kill()
+    assert re.search(r"ERROR .*damaged; set aside as \S+\.damaged-1, a new one begun", done_.err)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM runs").fetchone()[0] >= 2
+    connection.close()
+
+
+_HEADER, _FRAME = 32, 24 + 4096
+
+
+async def killed(path: Path, clock: FakeClock, *, runs: int = 30) -> Path:
+    """The files of a journal as they were when its process was killed."""
+    desk = Desk(path, clock)
+    await desk.journal.start()
+    for number in range(runs):
+        await desk.journal.put(State.SENT, run(f"slo-probe-{number:032x}"))
+        await desk.journal.put(State.CLEANED, done(f"slo-probe-{number:032x}"))
+    await desk.journal.put(State.SENT, run("open"))
+    left = path.parent / "left"
+    left.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        shutil.copy(file, left)
+    await desk.journal.close()
+    return left / path.name
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def change(log: Path, place: int) -> None:
+    content = bytearray(log.read_bytes())
+    content[place] ^= 0xFF
+    log.write_bytes(content)
+
+
+def broken_header(log: Path) -> None:
+    change(log, 0)
+
+
+def cut(log: Path) -> None:
+    log.write_bytes(log.read_bytes()[: _HEADER + 20 * _FRAME])
+
+
+HARMS: dict[str, Callable[[Path], object]] = {
+    "broken_header": broken_header,
+    "broken_page": lambda log: change(log, _HEADER + 20 * _FRAME + 1000),
+    "broken_frame": lambda log: change(log, _HEADER + 20 * _FRAME + 9),
+    "cut": cut,
+    "emptied": lambda log: log.write_bytes(b""),
+    "gone": Path.unlink,
+}
+
+
+@pytest.mark.parametrize(
+    "harm", HARMS.values(), ids=HARMS
+)  # fmt: skip
+async def test_a_log_that_lost_commits_is_set_aside(
+    path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture,
+    harm: Callable[[Path], object],
+) -> None:  # fmt: skip
+    left = await killed(path, clock)
+    harm(beside(left, "-wal"))
+    kept = {each.name: each.read_bytes() for each in left.parent.iterdir()}
+    desk = Desk(left, clock)
+    assert await desk.journal.start() == []
+    await desk.journal.put(State.CLEANED, done("new"))
+    await desk.journal.close()
+    aside = left.with_name("journal.sqlite.damaged-1")
+    assert desk.journal.set_aside == [aside]
+    assert f"set aside as {aside}" in caplog.text
+    for name, content in kept.items():
+        assert left.with_name(name.replace(left.name, aside.name)).read_bytes() == content
+    assert rows(left) == [("new", "cleaned", "ok")]
+
+
+async def test_a_kill_alone_is_no_damage(path: Path, clock: FakeClock) -> None:
+    left = await killed(path, clock)
+    desk = Desk(left, clock)
+    assert [orphan.id for orphan in await desk.journal.start()] == ["open"]
+    await desk.journal.close()
+    assert desk.journal.set_aside == []
+
+
+@pytest.mark.parametrize("index", [b"", b"\x00" * 32_768, b"\xa5" * 32_768])
+async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index: bytes) -> None:
+    left = await killed(path, clock)
+    beside(left, "-shm").write_bytes(index)
+    desk = Desk(left, clock)
+    assert [orphan.id for orphan in await desk.journal.start()] == ["open"]
+    await desk.journal.close()
+    assert desk.journal.set_aside == []
+
+
+@pytest.mark.parametrize("harm", [broken_header, cut, Path.unlink])
+def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], object]) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("CREATE TABLE t (a)")
+    for number in range(30):
+        connection.execute("INSERT INTO t VALUES (?)", ("x" * 3000 + str(number),))
+    log = beside(path, "-wal").read_bytes()
+    harm(beside(path, "-wal"))
+    assert has_lost(path)
+    beside(path, "-wal").write_bytes(log)
+    assert not has_lost(path)
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    harm(beside(path, "-wal"))
+    assert not has_lost(path)
+    connection.close()

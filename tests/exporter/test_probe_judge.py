@@ -1,12 +1,15 @@
-"""Every run gets exactly one verdict, and none a better one than its facts allow."""
+"""Verdicts, stage times and their best source."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter import observers as registry
 from exporter.evidence import Call, Evidence, TransportFault
 from exporter.judge import ProberFault, Reason, judge
-from slos.schema.contract import Verdict
+from exporter.observers import observers, visible
+from exporter.sources import BEST, Seen, Time, best, disagreeing, merged
+from slos.schema.contract import Route, Source, Stage, Verdict
 
 MINUTE = 60.0
 TIMES = st.floats(min_value=0, max_value=70)
@@ -41,15 +44,6 @@ def evidences(draw: st.DrawFn) -> Evidence:
 FAULTS = st.sets(st.sampled_from(ProberFault))
 
 
-@given(evidence=evidences(), faults=FAULTS)
-def test_every_evidence_gets_one_verdict_with_a_reason(
-    evidence: Evidence, faults: set[ProberFault]
-) -> None:
-    verdict, reason = judge(evidence, MINUTE, faults)
-    assert verdict in Verdict
-    assert reason in Reason
-
-
 @given(evidence=evidences())
 def test_without_an_execution_nothing_is_ok_or_late(evidence: Evidence) -> None:
     verdict, _ = judge(evidence, MINUTE)
@@ -72,10 +66,9 @@ def test_ok_means_accepted_and_executed_once_right_and_in_time(evidence: Evidenc
 
 
 @given(evidence=evidences(), faults=FAULTS)
-def test_a_prober_at_fault_always_and_only_gives_unknown(
-    evidence: Evidence, faults: set[ProberFault]
-) -> None:
+def test_a_prober_at_fault_is_unknown(evidence: Evidence, faults: set[ProberFault]) -> None:
     verdict, reason = judge(evidence, MINUTE, faults)
+    assert (verdict in Verdict, reason in Reason) == (True, True)
     assert (verdict is Verdict.UNKNOWN) == bool(faults)
     if faults:
         assert reason.value in {fault.value for fault in faults}
@@ -108,11 +101,118 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
             Evidence(0, 0, transport=TransportFault.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
-        (
-            Evidence(0, 0, transport=TransportFault.DNS),
-            (Verdict.UNREACHABLE, Reason.DNS_FAILED),
-        ),
+        (Evidence(0, 0, transport=TransportFault.DNS), (Verdict.UNREACHABLE, Reason.DNS_FAILED)),
     ],
 )
 def test_the_table_of_the_judge_holds(evidence: Evidence, expected: tuple[Verdict, Reason]) -> None:
     assert judge(evidence, MINUTE) == expected
+
+
+def observe(evidence: Evidence) -> dict[Stage, float]:
+    return {stage: time.seconds for stage, time in best(registry.observe(evidence)).items()}
+
+
+OBSERVED = Call(health_at=12.0, arrived_at=15.0, finished_at=15.5)
+
+
+UNHEALTHY = Call(health_at=None, arrived_at=15.0, finished_at=15.5)
+TWIN = Call(health_at=13.0, arrived_at=15.0, finished_at=15.8)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "times"),
+    [
+        # agent-sre's share is the wait less the call.
+        (Evidence(10.0, 10.1, 16.0, 200, calls=(OBSERVED,)), (2.5, 2.0, 3.5, 5.5)),
+        # Without a health check the call itself is the first contact.
+        (Evidence(10.0, 10.0, 16.0, 200, calls=(UNHEALTHY,)), (5.5, 5.0, 0.5, 5.5)),
+        # Calls that overlap are taken off once.
+        (Evidence(10.0, 10.0, 16.0, 200, calls=(OBSERVED, TWIN)), (2.2, 2.0, 3.5, 5.5)),
+        # A call after the reply takes nothing off.
+        (Evidence(10.0, 10.0, 11.0, 200, calls=(OBSERVED,)), (1.0, 2.0, 3.5, 5.5)),
+        (Evidence(10.0, 10.0, 11.0, 200), (1.0,)),
+        (Evidence(10.0, 10.0, 11.0, 500), ()),
+        (Evidence(10.0, 10.0), ()),
+    ],
+)
+def test_stage_times_come_from_what_was_seen(evidence: Evidence, times: tuple[float, ...]) -> None:
+    stages = [Stage.CLOUDEVENT_PROCESSING, Stage.REMEDIATION_SELECTION, Stage.LAMBDA_EXECUTION]
+    found = dict(zip([*stages, Stage.END_TO_END], times, strict=False))
+    assert observe(evidence) == pytest.approx(found)
+    assert not {Stage.VERIFICATION, Stage.LINEAR_ISSUE_CREATION} & set(visible(Route.DIRECT))
+
+
+@given(evidence=evidences())
+def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
+    for observer in observers():
+        found = observer.stages(evidence)
+        assert set(found) <= observer.STAGES
+        assert all(seconds >= -1e-9 for seconds in found.values())
+
+
+@given(evidence=evidences(), late=st.floats(min_value=0, max_value=5))
+def test_a_late_send_counts_as_time_of_the_stages(evidence: Evidence, late: float) -> None:
+    """Latency from the intended time: no coordinated omission."""
+    earlier = Evidence(
+        -late, evidence.sent, evidence.replied_at, evidence.status, None, evidence.calls
+    )
+    for stage in (Stage.END_TO_END, Stage.REMEDIATION_SELECTION, Stage.CLOUDEVENT_PROCESSING):
+        if stage in observe(evidence):
+            assert observe(earlier)[stage] == pytest.approx(observe(evidence)[stage] + late)
+
+
+SECONDS = st.floats(min_value=0, max_value=1000)
+SEEN = st.dictionaries(
+    st.sampled_from(list(Stage)), st.dictionaries(st.sampled_from(list(Source)), SECONDS)
+)
+ISSUE = Stage.LINEAR_ISSUE_CREATION
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_the_first_source_of_the_table_that_saw_a_stage_counts(stage: Stage) -> None:
+    order = BEST[stage]
+    for number, source in enumerate(order):
+        seen = {stage: {each: float(n) for n, each in enumerate(order) if n >= number}}
+        assert best(seen) == {stage: Time(float(number), source)}
+
+
+def test_a_source_that_is_not_in_the_table_of_a_stage_counts_for_nothing() -> None:
+    assert best({Stage.END_TO_END: {Source.TEMPO: 1.0}}) == {}
+
+
+@given(seen=SEEN)
+def test_what_nobody_saw_is_absent_and_stages_are_in_the_order_of_the_pipeline(seen: Seen) -> None:
+    found = best(seen)
+    assert list(found) == [stage for stage in Stage if stage in found]
+    assert all(seen[stage][time.source] == time.seconds for stage, time in found.items())
+
+
+@given(one=SEEN, other=SEEN)
+def test_merging_keeps_all_and_believes_the_later_word(one: Seen, other: Seen) -> None:
+    both = merged(one, other)
+    for stage in Stage:
+        expected = {**one.get(stage, {}), **other.get(stage, {})}
+        assert both.get(stage, {}) == expected
+    assert merged(both, other) == both
+    assert merged({}, both) == both
+
+
+@pytest.mark.parametrize(
+    ("stage", "times", "differ"),
+    [
+        (ISSUE, {Source.LINEAR: 1.0}, False),
+        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.0}, False),
+        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.1}, True),
+        (ISSUE, {Source.LINEAR: 2.1, Source.TEMPO: 1.0}, True),
+        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 0.1, Source.CANARY: 20.0}, False),
+        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 20.0, Source.CANARY: 0.1}, True),
+    ],
+)
+def test_disagreeing_sources(stage: Stage, times: dict[Source, float], *, differ: bool) -> None:
+    assert disagreeing({stage: times}, tolerance=1.0) == ([stage] if differ else [])
+
+
+@given(seen=SEEN)
+def test_a_single_source_never_disagrees(seen: Seen) -> None:
+    alone = {stage: dict(list(times.items())[:1]) for stage, times in seen.items()}
+    assert disagreeing(alone, tolerance=0.0) == []

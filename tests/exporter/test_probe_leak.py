@@ -1,30 +1,70 @@
-"""The leak probe: what it asks, what it shows, when it fails; and what it says of itself."""
+"""The leak probe: its questions, its gauges, and what it finds out of the prober itself."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.leak_sources.own import OURSELVES, Own, readings
 from exporter.leaks.judge import judge
+from exporter.leaks.series import Floats
 from exporter.leaks.signals import Signal
 from exporter.means import Outcome, ProbeState
+from exporter.memory import settle_memory
 from exporter.probes import leak
 from exporter.prometheus_api.client import Prometheus
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
-from tests.exporter.fake_prometheus import FakePrometheus
-from tests.exporter.leaks.agents import KB, START, Agent
-from tests.exporter.leaks.shapes import HOUR
-from tests.exporter.moved_clock import MovedClock
+from tests.exporter.fake_clock import MovedClock
+from tests.exporter.leaks.agents import HOUR, KB, START, Agent
 from tests.exporter.source_desk import NO_FOLDER, source_settings
+
+
+@dataclass
+class FakePrometheus:
+    """Answers range queries as the real one does, of whatever range."""
+
+    series: dict[tuple[str, str], tuple[Floats, Floats]] = field(default_factory=dict)
+    """Times and values, by metric and pod."""
+    down: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/api/v1/query_range", self._range)
+        return app
+
+    async def _range(self, request: web.Request) -> web.Response:
+        if self.down:
+            return web.Response(status=500)
+        form = await request.post()
+        query, start, end = str(form["query"]), float(str(form["start"])), float(str(form["end"]))
+        self.asked.append(query)
+        found = [
+            {
+                "metric": {"pod": pod},
+                "values": [
+                    [time, repr(value)]
+                    for time, value in zip(times.tolist(), values.tolist(), strict=True)
+                    if start <= time <= end
+                ],
+            }
+            for (metric, pod), (times, values) in self.series.items()
+            if f"{metric}{{" in query
+        ]
+        data = {"resultType": "matrix", "result": [one for one in found if one["values"]]}
+        return web.json_response({"status": "success", "data": data})
+
 
 WORKING_SET, FILES = "container_memory_working_set_bytes", "container_file_descriptors"
 POD = "agent-sre-00001-deployment-a"
@@ -91,9 +131,7 @@ async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: Fake
     ]
 
 
-async def test_the_ramp_after_a_restart_is_no_leak_however_slowly_events_come(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_the_ramp_is_no_leak(bench: Parts, prometheus: FakePrometheus) -> None:
     """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
     made, probe, _ = bench
     agent = Agent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
@@ -111,9 +149,7 @@ async def test_the_ramp_after_a_restart_is_no_leak_however_slowly_events_come(
     assert again.checks == ((Criterion.LEAKS, False),)
 
 
-async def test_events_of_a_week_warm_up_a_replica_that_few_come_to(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_a_week_of_events_warms_up(bench: Parts, prometheus: FakePrometheus) -> None:
     """The window of a day or two would never hold the first 6,000 of them."""
     made, probe, clock = bench
     clock.move(124 * HOUR)
@@ -128,9 +164,7 @@ async def test_events_of_a_week_warm_up_a_replica_that_few_come_to(
     assert shown(made, Signal.WORKING_SET) == LeakVerdict.PASS
 
 
-async def test_a_leak_with_two_witnesses_fails_and_is_measured(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, _ = bench
     tell(prometheus, per_event=4 * KB)
     outcome = await ask(probe)
@@ -148,31 +182,33 @@ async def test_a_leak_with_two_witnesses_fails_and_is_measured(
     assert slope == pytest.approx(4 * KB * HOUR, rel=0.05)
 
 
-async def test_a_leak_with_one_witness_shows_and_is_no_check(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
-    made, probe, _ = bench
-    tell(prometheus, per_event=4 * KB)
-    del prometheus.series[FILES, POD]
-    assert await ask(probe) == Outcome()
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
-
-
-async def test_too_little_data_is_no_check_and_has_no_slope(
-    bench: Parts, prometheus: FakePrometheus
+@pytest.mark.parametrize("hours", [HOURS, 2])
+async def test_one_witness_or_too_little_data_is_no_check(
+    bench: Parts, prometheus: FakePrometheus, hours: int
 ) -> None:
     made, probe, clock = bench
-    clock.move(-(HOURS - 2) * HOUR)
-    tell(prometheus, hours=2)
+    clock.move(-(HOURS - hours) * HOUR)
+    tell(prometheus, hours=hours, per_event=4 * KB)
+    del prometheus.series[FILES, POD]
     assert await ask(probe) == Outcome()
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.INSUFFICIENT
-    assert shown(made, Signal.WORKING_SET, name="leak_samples") == 0
-    assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
+    verdict = LeakVerdict.LEAK if hours == HOURS else LeakVerdict.INSUFFICIENT
+    assert shown(made, Signal.WORKING_SET) == verdict
+    slope = shown(made, Signal.WORKING_SET, name="leak_slope_per_hour")
+    assert (slope is None) == (hours == 2)
 
 
-async def test_a_replica_that_is_gone_is_shown_no_more(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+def test_readings_of_the_prober_are_its_own_and_bounded() -> None:
+    own = planned(window=HOUR)
+    for minute in range(1000):
+        own.note(minute * 60.0, {Signal.RSS: 1.0})
+    assert [len(series.samples) for series in own.family()] == [61]
+    found = readings()
+    assert found[Signal.RSS] > 10_000_000
+    assert found[Signal.OPEN_FILES] >= 3
+    assert found[Signal.THREADS] >= 1
+
+
+async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     tell(prometheus, "agent-sre-b", hours=HOURS - 1)
@@ -184,9 +220,7 @@ async def test_a_replica_that_is_gone_is_shown_no_more(
     assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
 
 
-async def test_without_answers_no_old_verdict_is_left(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     await ask(probe)
@@ -199,9 +233,7 @@ async def test_without_answers_no_old_verdict_is_left(
     assert shown(made, Signal.RSS, OURSELVES) == LeakVerdict.INSUFFICIENT
 
 
-async def test_it_judges_now_and_then_and_itself_as_well(
-    bench: Parts, prometheus: FakePrometheus
-) -> None:
+async def test_it_judges_itself_as_well(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, clock = bench
     tell(prometheus)
     await ask(probe)
@@ -240,15 +272,23 @@ def test_a_prober_that_leaks_files_finds_out() -> None:
     assert verdicts == {Signal.OPEN_FILES: LeakVerdict.LEAK, Signal.THREADS: LeakVerdict.PASS}
 
 
-def test_readings_of_the_prober_are_bounded() -> None:
-    own = planned(window=HOUR)
-    for minute in range(1000):
-        own.note(minute * 60.0, {Signal.RSS: 1.0})
-    assert [len(series.samples) for series in own.family()] == [61]
+class Knot:
+    """Something that refers to itself, as what a turn of duty consists of does."""
+
+    def __init__(self) -> None:
+        self.me = self
 
 
-def test_the_prober_reads_its_own_memory_files_and_threads() -> None:
-    found = readings()
-    assert found[Signal.RSS] > 10_000_000
-    assert found[Signal.OPEN_FILES] >= 3
-    assert found[Signal.THREADS] >= 1
+def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
+    knot = Knot()
+    gone = weakref.ref(knot)
+    settle_memory()
+    try:
+        del knot
+        gc.collect()
+        assert gone() is not None
+        settle_memory()
+        assert gone() is None
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -28,10 +29,7 @@ RESULT = ProbeResult(
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {
-        Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5},
-        Stage.END_TO_END: {Source.CANARY: 61.5},
-    },
+    {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5}, Stage.END_TO_END: {Source.CANARY: 61.5}},
 )
 
 
@@ -52,28 +50,8 @@ def samples(registry: CollectorRegistry) -> dict[str, float]:
 
 
 @pytest.mark.usefixtures("metrics")
-def test_only_names_of_the_contract_are_exposed(registry: CollectorRegistry) -> None:
-    names = {
-        family.name for family in text_string_to_metric_families(exposition(registry).decode())
-    }
-    known = {
-        value.removesuffix("_total")
-        for name, value in vars(contract).items()
-        if name.isupper() and isinstance(value, str)
-    }
-    assert names <= known
-
-
-@pytest.mark.usefixtures("metrics")
-def test_no_created_series_is_exposed(registry: CollectorRegistry) -> None:
-    assert b"_created" not in exposition(registry)
-
-
-@pytest.mark.usefixtures("metrics")
-def test_every_verdict_check_outcome_and_failure_starts_at_zero(
-    registry: CollectorRegistry,
-) -> None:
-    found = samples(registry)
+def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> None:
+    found, text = samples(registry), exposition(registry).decode()
     for verdict in Verdict:
         labels = [("path", "direct"), ("probe", "remediation"), ("verdict", verdict.value)]
         assert found[f"{contract.PROBE_RUNS}{labels}"] == 0
@@ -82,26 +60,15 @@ def test_every_verdict_check_outcome_and_failure_starts_at_zero(
     for operation in contract.JournalOperation:
         assert found[f"{contract.JOURNAL_FAILURES}{[('operation', operation.value)]}"] == 0
     assert found[f"{contract.BUILD_INFO}{[('version', '1.2.3')]}"] == 1
-
-
-@pytest.mark.usefixtures("metrics")
-def test_stages_nobody_can_see_have_no_series(registry: CollectorRegistry) -> None:
-    text = exposition(registry).decode()
+    known = {v.removesuffix("_total") for v in vars(contract).values() if isinstance(v, str)}
+    assert {family.name for family in text_string_to_metric_families(text)} <= known
+    assert "_created" not in text
+    bounds = {float(bound) for bound in re.findall(r'le="([^"]+)"', text)}
+    assert {*LADDER, 5.0, 61.5, 300.0} <= bounds, "every target is a bucket beside the ladder"
     assert 'stage="end_to_end"' in text
-    assert 'stage="verification"' not in text
+    assert 'stage="verification"' not in text, "nobody can see it"
     assert "AC1.verification" not in text
     assert "AC1.remediation_selection" not in text, "it has no target here"
-
-
-@pytest.mark.usefixtures("metrics")
-def test_every_target_is_a_bucket_beside_the_ladder(registry: CollectorRegistry) -> None:
-    bounds = {float(bound) for bound in re.findall(r'le="([^"]+)"', exposition(registry).decode())}
-    assert {*LADDER, 5.0, 61.5, 300.0} <= bounds
-
-
-def count(metrics: Metrics, result: ProbeResult) -> None:
-    metrics.judged(result)
-    metrics.observed(result)
 
 
 def checks(registry: CollectorRegistry) -> dict[str, str]:
@@ -112,54 +79,35 @@ def checks(registry: CollectorRegistry) -> dict[str, str]:
     }
 
 
-def test_a_stage_at_its_target_passes(metrics: Metrics, registry: CollectorRegistry) -> None:
-    count(metrics, RESULT)
-    assert checks(registry) == {
-        "AC1.cloudevent_processing": "pass",
-        "AC1.end_to_end": "pass",
-        "success.availability": "pass",
-    }
-    bucket = f"{contract.STAGE_DURATION}_bucket" + str(
-        [
-            ("le", "61.5"),
-            ("path", "direct"),
-            ("probe", "remediation"),
-            ("source", "canary"),
-            ("stage", "end_to_end"),
-        ]
+SLOW = {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 5.001}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "results"),
+    [
+        ({}, ["pass", "pass", "pass"]),
+        ({"verdict": Verdict.LATE}, ["pass", "pass", "pass"]),
+        ({"verdict": Verdict.LOST, "seen": SLOW}, ["fail", "fail", "fail"]),
+        ({"verdict": Verdict.UNKNOWN}, []),
+    ],
+)
+def test_a_run_is_checked_against_its_targets(
+    metrics: Metrics, registry: CollectorRegistry, changes: dict[str, Any], results: list[str]
+) -> None:
+    run = dataclasses.replace(RESULT, **changes)
+    metrics.judged(run)
+    metrics.observed(run)
+    names = ["AC1.cloudevent_processing", "AC1.end_to_end", "success.availability"]
+    assert checks(registry) == dict(zip(names, results, strict=False))
+    labels = {"probe": "remediation", "path": "direct"}
+    counted = registry.get_sample_value(contract.PROBE_RUNS, {**labels, "verdict": run.verdict})
+    assert counted == 1
+    stage = labels | {"source": "canary", "stage": "end_to_end"}
+    name, at_target = (
+        f"{contract.STAGE_DURATION}_bucket",
+        len(results) == 3 and not changes.get("seen"),
     )
-    assert samples(registry)[bucket] == 1
-
-
-def test_a_stage_that_was_never_reached_fails_its_target(
-    metrics: Metrics, registry: CollectorRegistry
-) -> None:
-    seen = {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 5.001}}
-    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.LOST, seen=seen))
-    assert checks(registry) == {
-        "AC1.cloudevent_processing": "fail",
-        "AC1.end_to_end": "fail",
-        "success.availability": "fail",
-    }
-
-
-def test_late_is_available(metrics: Metrics, registry: CollectorRegistry) -> None:
-    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.LATE))
-    assert checks(registry)["success.availability"] == "pass"
-
-
-def test_what_is_unknown_says_nothing_about_the_target(
-    metrics: Metrics, registry: CollectorRegistry
-) -> None:
-    count(metrics, dataclasses.replace(RESULT, verdict=Verdict.UNKNOWN))
-    assert checks(registry) == {}
-    assert not [
-        value
-        for name, value in samples(registry).items()
-        if "duration_seconds_count" in name and value
-    ]
-    labels = [("path", "direct"), ("probe", "remediation"), ("verdict", "unknown")]
-    assert samples(registry)[f"{contract.PROBE_RUNS}{labels}"] == 1
+    assert registry.get_sample_value(name, {**stage, "le": "61.5"}) == at_target
 
 
 def test_two_registries_share_nothing(metrics: Metrics, registry: CollectorRegistry) -> None:

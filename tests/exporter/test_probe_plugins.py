@@ -1,74 +1,17 @@
-"""Probes of other distributions: found by their entry point, configured like ours."""
+"""Probes of other distributions: found by their entry point; scripts show how they are used."""
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from exporter.config import load
 from exporter.probes import of_others, probe_modules
-from tests.exporter.conftest import ROOT
 
-MODULE = '''\
-"""A probe that always passes."""
-
-from pydantic import Field
-
-from exporter.means import Outcome
-from exporter.rhythm import Rhythm
-from slos.schema.contract import Criterion
-
-CRITERIA = frozenset({Criterion.HEALTH})
-
-
-class Settings(Rhythm):
-    """Its settings."""
-
-    how_often: int = Field(default=1)
-    """How often to say so. Default 1."""
-
-    def findings(self, targets):
-        if self.how_often > 3:
-            yield "how_often", "too often", "say it three times"
-
-
-def lines(settings):
-    return ()
-
-
-def probes(settings, means):
-    return [Easy(settings)]
-
-
-class Easy:
-    key = "easy"
-
-    def __init__(self, settings):
-        self.rhythm = settings
-
-    async def ask(self, turn):
-        return Outcome(checks=((Criterion.HEALTH, True),) * self.rhythm.how_often)
-'''
-_BASE = (
-    "target: {url: http://127.0.0.1:9/}\n"
-    "canary: {listen: 127.0.0.1:0}\n"
-    "web: {listen: 127.0.0.1:0}\n"
-    "journal: {path: journal.sqlite}\n"
-)
 OURS = {"availability", "burst", "leak", "remediation", "resolved", "security", "sustained"}
-
-
-def install(folder: Path, *entries: str, module: str = MODULE) -> Path:
-    """What an installer leaves behind: a module and its metadata."""
-    info = folder / "easy_probe-1.0.dist-info"
-    info.mkdir(parents=True)
-    (folder / "easy_probe.py").write_text(module)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: easy-probe\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("\n".join(["[slo_probe.probes]", *entries, ""]))
-    return folder
+MODULE = """\
+from exporter.probes.availability import CRITERIA, Settings, lines, probes
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -81,141 +24,15 @@ def _looked_up_anew() -> Iterator[None]:
     sys.modules.pop("easy_probe", None)
 
 
-def program(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(folder), str(ROOT)])
-    return subprocess.run(
-        [sys.executable, "-m", "exporter.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
-
-
-def test_a_probe_of_another_distribution_stands_beside_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["easy", "remediation"])
+def test_a_plugin_stands_beside_ours_and_replaces_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.syspath_prepend(install(tmp_path, "easy = easy_probe"))
-    assert set(probe_modules()) == OURS | {"easy"}
-
-
-def test_it_cannot_take_the_place_of_one_of_ours(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(install(tmp_path, "remediation = easy_probe"))
-    assert probe_modules()["remediation"].__name__ == "exporter.probes.remediation"  # type: ignore[attr-defined]
-
-
-def test_it_is_configured_checked_and_run_like_ours(tmp_path: Path) -> None:
-    folder = install(tmp_path / "site", "easy = easy_probe")
-    file = tmp_path / "probe.yaml"
-    file.write_text(f"{_BASE}probes: {{easy: {{how_often: 2}}}}\n")
-    done = program(folder, "once", "--config", str(file))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == ["success.health: passed"] * 2
-    file.write_text(f"{_BASE}probes: {{easy: {{how_often: 4}}}}\n")
-    wrong = program(folder, "check", "--config", str(file))
-    assert wrong.returncode == 1
-    assert "probes.easy.how_often: too often" in wrong.stderr
-
-
-@pytest.mark.parametrize(
-    ("module", "why"),
-    [
-        ("raise RuntimeError('out\\nof order')", "cannot be imported: RuntimeError: out of order"),
-        ("import no_such_module", "cannot be imported: ModuleNotFoundError"),
-        ("raise SystemExit(3)", "cannot be imported: SystemExit: 3"),
-        ("", "it has no Settings and no CRITERIA and no lines and no probes"),
-        (MODULE.replace("(Rhythm)", ""), "its Settings are no exporter.rhythm.Rhythm"),
-    ],
-    ids=["raises", "lacks_a_library", "exits", "empty", "no_rhythm"],
-)
-def test_one_that_is_of_no_use_harms_only_who_wants_to_use_it(
-    tmp_path: Path, module: str, why: str
-) -> None:
-    folder = install(tmp_path / "site", "easy = easy_probe", module=module)
-    file = tmp_path / "probe.yaml"
-    file.write_text(f"{_BASE}probes: {{availability: {{}}}}\n")
-    assert program(folder, "check", "--config", str(file)).returncode == 0
-    file.write_text(f"{_BASE}probes:\n  availability: {{}}\n  easy: {{}}\n")
-    wrong = program(folder, "check", "--config", str(file))
-    assert wrong.returncode == 1
-    assert wrong.stderr.startswith(f"{file}:7:3: error: probes.easy: this plug-in cannot be used: ")
-    assert why in wrong.stderr
-    assert len(wrong.stderr.splitlines()) == 2
-
-
-@pytest.mark.parametrize(
-    ("now", "then"),
-    [
-        ("return ()\n", "raise RuntimeError('broke')\n"),
-        ("if self.how_often > 3", "raise RuntimeError('broke')\n        if 1"),
-    ],
-    ids=["lines", "findings"],
-)
-def test_one_that_breaks_while_the_configuration_is_read_is_a_problem_with_its_line(
-    tmp_path: Path, now: str, then: str
-) -> None:
-    folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
-    file = tmp_path / "probe.yaml"
-    file.write_text(f"{_BASE}probes:\n  easy: {{}}\n")
-    wrong = program(folder, "check", "--config", str(file))
-    assert wrong.returncode == 1
-    assert wrong.stderr == (
-        f"{file}:6:3: error: probes.easy broke: RuntimeError: broke\n    hint: mend the plug-in\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("now", "then", "told"),
-    [
-        ("return [Easy(settings)]", "raise RuntimeError('broke')", "RuntimeError: broke"),
-        ("return [Easy(settings)]", "return [Easy(settings)] * 2", "another probe with key easy"),
-        ("return Outcome", "raise RuntimeError('broke')  #", "easy broke: RuntimeError: broke"),
-        ("return Outcome", "return None  #", "easy broke: AttributeError"),
-    ],
-    ids=["made", "key_of_another", "asked", "gives_nothing"],
-)
-def test_one_that_breaks_when_it_is_used_is_told_and_fails_a_single_turn(
-    tmp_path: Path, now: str, then: str, told: str
-) -> None:
-    folder = install(tmp_path / "site", "easy = easy_probe", module=MODULE.replace(now, then))
-    file = tmp_path / "probe.yaml"
-    file.write_text(f"{_BASE}probes: {{easy: {{}}}}\n")
-    done = program(folder, "once", "--config", str(file))
-    assert done.returncode == 1
-    assert told in (done.stderr + done.stdout).splitlines()[-1]
-
-
-def test_ours_need_no_settings_of_their_own(tmp_path: Path) -> None:
-    file = tmp_path / "probe.yaml"
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\nprobes: {availability: {}, leak: {}, security: {}}\n"
-    )
-    loaded, problems = load(file)
-    assert problems == []
-    assert loaded is not None
-    assert set(loaded.probes) == {"availability", "leak", "security"}
-
-
-def test_settings_of_signals_limits_and_addresses_are_read(tmp_path: Path) -> None:
-    file = tmp_path / "probe.yaml"
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\n"
-        "probes:\n"
-        "  leak: {signals: {rss: process_resident_memory_bytes}, replica_label: instance}\n"
-        "  security: {rate_limit: expected, decoy: '127.0.0.1:9000', credentials: [X-Key]}\n"
-    )
-    loaded, problems = load(file)
-    assert problems == []
-    assert loaded is not None
-    file.write_text(
-        "target: {url: http://127.0.0.1:9/}\n"
-        "probes:\n"
-        "  leak: {signals: {rrs: x}}\n"
-        "  security: {rate_limit: sometimes}\n"
-    )
-    loaded, problems = load(file)
-    assert loaded is None
-    assert len(problems) == 2
+    info = tmp_path / "easy_probe-1.0.dist-info"
+    info.mkdir()
+    (tmp_path / "easy_probe.py").write_text(MODULE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: easy-probe\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[slo_probe.probes]\n{name} = easy_probe\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert set(probe_modules()) == OURS | {name}
+    assert vars(probe_modules()["remediation"])["__name__"] == "exporter.probes.remediation"

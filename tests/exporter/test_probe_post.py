@@ -4,7 +4,7 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
@@ -17,7 +17,7 @@ from exporter.listen import bind, url
 from exporter.post import Reply, Sender, fault_of, session
 from tests.exporter.fake_agent import FakeAgent
 
-Raw = Callable[[bytes], "asyncio.Future[str]"]
+Raw = Callable[[bytes], Awaitable[str]]
 
 
 async def _send(address: str) -> Reply:
@@ -26,7 +26,7 @@ async def _send(address: str) -> Reply:
 
 
 @pytest.fixture
-async def raw() -> AsyncIterator[Callable[[bytes], object]]:
+async def raw() -> AsyncIterator[Raw]:
     """A server that answers every connection with the same bytes, and hangs up."""
     servers = []
 
@@ -56,16 +56,12 @@ async def raw() -> AsyncIterator[Callable[[bytes], object]]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", TransportFault.RESET),
     ],
 )
-async def test_a_broken_answer_is_no_reply(
-    raw: Callable[[bytes], "asyncio.Future[str]"], answer: bytes, fault: TransportFault
-) -> None:
+async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: TransportFault) -> None:
     reply = await _send(await raw(answer))
     assert (reply.status, reply.fault) == (None, fault)
 
 
-async def test_an_endless_answer_is_read_only_as_far_as_needed(
-    raw: Callable[[bytes], "asyncio.Future[str]"],
-) -> None:
+async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     reply = await _send(await raw(head + b"x" * 200_000))
     assert (reply.status, reply.fault) == (200, None)
@@ -83,9 +79,7 @@ async def test_nobody_listening_is_refused() -> None:
     assert (await _send(address)).fault is TransportFault.REFUSED
 
 
-async def test_a_shortage_of_this_machine_is_not_blamed_on_the_target(
-    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     async def exhausted(*_: object, **__: object) -> None:
         raise aiohttp.ClientConnectorError(_key(), OSError(errno.EMFILE, "Too many open files"))
 

@@ -1,20 +1,22 @@
-"""`slo-probe run` as a program: it serves, drains on SIGTERM, and accounts for a kill -9."""
+"""`slo-probe run` and `once` as programs: they serve, drain on SIGTERM, and account for a kill."""
 
 import asyncio
+import json
 import resource
 import signal
+import sys
 import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from slos.schema import contract
 from tests.exporter.fake_agent import FakeAgent
-from tests.exporter.journal_desk import rows
-from tests.exporter.program import Running, config, running, until
+from tests.exporter.journal_desk import files, rows
+from tests.exporter.program import ROOT, Running, call, config, free_port, running, until
 
-PATIENT = "interval: 20s, timeout: 19s, settle: 20ms, late_after: 18s, max_send_lag: 5s, jitter: 0%"
 SOON = (
     "interval: 1s, timeout: 20s, max_in_flight: 50, "
     "settle: 20ms, late_after: 18s, max_send_lag: 10s"
@@ -36,9 +38,7 @@ async def value(client: aiohttp.ClientSession, prober: Running, name: str, label
     )
 
 
-async def test_it_probes_around_the_clock_and_ends_on_sigterm(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with running(config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         assert await text(client, f"{prober.web}/-/ready") == (200, "ready\n")
@@ -56,14 +56,11 @@ async def test_it_probes_around_the_clock_and_ends_on_sigterm(
     assert done.code == 0
 
 
-async def test_sigterm_lets_a_run_under_way_end(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     agent.call_after = 1.0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
         agent.canary = prober.canary
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.send_signal(signal.SIGTERM)
 
         async def draining() -> bool:
@@ -77,15 +74,11 @@ async def test_sigterm_lets_a_run_under_way_end(
     assert "unknown" not in err.decode()
 
 
-async def test_what_does_not_end_within_the_grace_is_unknown(
-    tmp_path: Path, agent: FakeAgent
-) -> None:
-    agent.replies = False
-    agent.executions = 0
+async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> None:
+    agent.replies, agent.executions = False, 0
     file = config(tmp_path, agent.url, probe=SOON, rest="shutdown_grace: 200ms")
     async with running(file) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         begun = time.monotonic()
         done = await prober.stop()
     assert done.code == 0
@@ -94,11 +87,9 @@ async def test_what_does_not_end_within_the_grace_is_unknown(
 
 
 async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -> None:
-    agent.replies = False
-    agent.executions = 0
+    agent.replies, agent.executions = False, 0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.send_signal(signal.SIGINT)
         assert prober.process.stderr is not None
         async with asyncio.timeout(20):
@@ -109,14 +100,10 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -
     assert "unknown (shutdown)" in done.err
 
 
-async def test_a_kill_in_flight_is_accounted_for_exactly_once(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
-    agent.replies = False
-    agent.executions = 0
+async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
+    agent.replies, agent.executions = False, 0
     async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        async with asyncio.timeout(20):
-            await agent.received.wait()
+        await asyncio.wait_for(agent.received.wait(), 20)
         prober.process.kill()
         await prober.process.communicate()
     cut_off = [row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] in ("planned", "sent")]
@@ -136,9 +123,7 @@ async def test_a_kill_in_flight_is_accounted_for_exactly_once(
         assert sorted(restarted) == sorted(cut_off)
 
 
-async def test_a_full_disk_under_the_journal_never_stops_the_probing(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
+async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with running(config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
@@ -162,10 +147,42 @@ async def test_a_full_disk_under_the_journal_never_stops_the_probing(
     assert written == {event["id"] for event in agent.events}
 
 
-async def test_every_page_is_there_at_once(
-    tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession
-) -> None:
-    async with running(config(tmp_path, agent.url, probe=PATIENT)) as prober:
-        for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy"):
-            assert (await text(client, prober.web + page))[0] == 200
-        await prober.stop()
+ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 4s"
+
+
+async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
+    port = free_port()
+    agent.canary = f"http://127.0.0.1:{port}"
+    file = config(tmp_path, agent.url, canary=port, probe=ROOMY)
+    done = await call("once", "--config", str(file), "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    (result,) = told["runs"]
+    assert told["checks"] == []
+    assert list(result) == ["probe", "path", "id", "verdict", "reason", "stages", "sources"]
+    assert (result["probe"], result["path"]) == ("remediation", "direct")
+    assert (result["verdict"], result["reason"]) == ("ok", "executed_once")
+    stages = "cloudevent_processing remediation_selection lambda_execution end_to_end"
+    assert " ".join(result["stages"]) == stages
+    assert all(0 <= seconds < 4 for seconds in result["stages"].values())
+    assert result["id"] == agent.events[0]["id"]
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+async def test_a_taken_port_is_one_line(tmp_path: Path, agent: FakeAgent, command: str) -> None:
+    port = int(agent.url.rpartition(":")[2])
+    file = config(tmp_path, agent.url, canary=port)
+    done = await call(command, "--config", str(file))
+    assert (done.code, done.out) == (1, "")
+    expected = f"error: canary: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert done.err == expected
+    assert list(files(tmp_path)) == ["probe.yaml"]
+
+
+async def test_the_command_line_imports_nothing_heavy() -> None:
+    program = "import sys, exporter.cli; print({'aiohttp', 'pydantic'} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "set()"

@@ -1,30 +1,45 @@
-"""The security probe: a strict agent passes, the measured one fails where it was measured to."""
+"""The security probe, its hostile events, and the clean-up after them."""
 
+import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from exporter.clock import SystemClock
 from exporter.courier import Turn
+from exporter.events import Alert, CanaryIdentity, ForbiddenEventError, guard, new_id, parameters
+from exporter.evidence import TransportFault
 from exporter.fields import Address
-from exporter.hostile.events import Fault
+from exporter.hostile.events import Fault, faulty, harmless, misnamed
+from exporter.hostile.judging import contains, refuses_input, refuses_stranger
+from exporter.hostile.names import Ground, Trick, guard_name, hostile_name, readings
+from exporter.hostile.strangers import with_wrong, without
 from exporter.listen import bind
 from exporter.means import Means, Outcome
+from exporter.observers import LateObserver, linear
 from exporter.paths import direct
+from exporter.post import Reply
 from exporter.probes import security
-from exporter.simulator.server import running_simulator
+from exporter.probes.security import Security, Settings
+from exporter.simulator.linear_api.server import running_linear_api
+from exporter.simulator.server import Simulator, running_simulator
 from exporter.simulator.settings import Settings as Simulated
 from exporter.store import State
-from slos.schema.contract import Criterion, Route
+from slos.schema.contract import Criterion, Leavings, Route, Source, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober
-from tests.exporter.canary_names import HOST, Names
 from tests.exporter.conftest import Serve
-from tests.exporter.strict_agent import StrictAgent
+from tests.exporter.fake_agent import HOST, Names, StrictAgent
+from tests.exporter.linear.conftest import KEY
 
 DECOY = 8082
 SECRET = "Bearer planted-token-5up3r"  # noqa: S105 - made up, to be looked for
@@ -70,15 +85,16 @@ def passed(outcome: Outcome, criterion: Criterion) -> list[bool]:
     return [met for each, met in outcome.checks if each is criterion]
 
 
+Strict = tuple[StrictAgent, str]
+
+
 @pytest.fixture
-async def strict(serving: Serve) -> tuple[StrictAgent, str]:
+async def strict(serving: Serve) -> Strict:
     agent = StrictAgent()
     return agent, await serving(agent.app())
 
 
-async def test_a_strict_agent_passes_everything(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     agent.authorization = SECRET
     async with bench_of(path, url, names) as (bench, decoy):
@@ -101,14 +117,25 @@ async def test_a_strict_agent_passes_everything(
     assert len(agent.issues) == 1  # that of the ordinary alert
 
 
-async def test_the_measured_agent_fails_as_it_was_measured(path: Path, names: Names) -> None:
-    settings = Simulated(capacity=0)
+Measured = tuple[Simulator, Bench, int]
+
+
+@pytest.fixture
+async def measured(path: Path, names: Names) -> AsyncIterator[Measured]:
+    """The agent as it was measured, a prober for it, and the port of the decoy."""
     async with (
-        running_simulator(settings) as simulator,
+        running_simulator(Simulated(capacity=0)) as simulator,
         bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
     ):
-        outcome = await ask(asked_of(bench.means, decoy))
-        recorded = await bench.journal.recent(10)
+        yield simulator, bench, decoy
+
+
+async def test_the_measured_agent_fails_as_it_was_measured(
+    measured: Measured, names: Names
+) -> None:
+    _, bench, decoy = measured
+    outcome = await ask(asked_of(bench.means, decoy))
+    recorded = await bench.journal.recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
     assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(Fault)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
@@ -130,61 +157,43 @@ async def test_the_measured_agent_fails_as_it_was_measured(path: Path, names: Na
     assert len(recorded) == 4
 
 
-async def test_what_was_tried_is_journalled_and_no_measurement(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        outcome = await ask(asked_of(bench.means, decoy))
-        states = [state for state, _ in await bench.journal.unfinished()]
-        assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
-        counted = bench.sample(
-            "probe_runs_total", probe="security", path="direct", verdict="corrupted"
-        )
+async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
+    _, bench, decoy = measured
+    outcome = await ask(asked_of(bench.means, decoy))
+    states = [state for state, _ in await bench.journal.unfinished()]
+    assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
+    counted = bench.sample("probe_runs_total", probe="security", path="direct", verdict="corrupted")
     assert counted is None
     assert outcome.results == ()
     assert State.SENT not in states
 
 
-async def test_a_decoy_that_is_not_reached_proves_nothing(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        del names.ports[DECOY]
-        outcome = await ask(asked_of(bench.means, decoy))
+async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, names: Names) -> None:
+    _, bench, decoy = measured
+    del names.ports[DECOY]
+    outcome = await ask(asked_of(bench.means, decoy))
     assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
     assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
 
 
-async def test_an_agent_that_executes_nothing_is_not_called_contained(
-    path: Path, names: Names
-) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        simulator.faults.set("lost")
-        outcome = await ask(asked_of(bench.means, decoy, timeout=Duration(500)))
+async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
+    simulator, bench, decoy = measured
+    simulator.faults.set("lost")
+    outcome = await ask(asked_of(bench.means, decoy, timeout=Duration(500)))
     assert passed(outcome, Criterion.CONTAINMENT) == []
     assert "security.containment: an ordinary alert was lost" in outcome.notes
 
 
-async def test_an_agent_that_is_down_is_not_tried(path: Path, names: Names) -> None:
-    async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
-    ):
-        simulator.faults.set("error")
-        outcome = await ask(asked_of(bench.means, decoy))
-        assert await bench.journal.recent(10) == []
+async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
+    simulator, bench, decoy = measured
+    simulator.faults.set("error")
+    outcome = await ask(asked_of(bench.means, decoy))
+    assert await bench.journal.recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 
 
-async def test_credentials_that_nobody_asks_for_are_a_failure(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
@@ -193,9 +202,7 @@ async def test_credentials_that_nobody_asks_for_are_a_failure(
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
 
-async def test_an_oversized_event_that_is_cut_off_is_refused(
-    path: Path, strict: tuple[StrictAgent, str], names: Names
-) -> None:
+async def test_a_large_event_cut_off_is_refused(path: Path, strict: Strict, names: Names) -> None:
     agent, url = strict
     agent.cuts_off_long_ones = True
     async with bench_of(path, url, names) as (bench, decoy):
@@ -210,7 +217,7 @@ async def test_an_oversized_event_that_is_cut_off_is_refused(
 )
 async def test_a_limit_is_there_exactly_where_it_is_expected(
     path: Path,
-    strict: tuple[StrictAgent, str],
+    strict: Strict,
     names: Names,
     expected: str,
     limit: int | None,
@@ -223,3 +230,213 @@ async def test_a_limit_is_there_exactly_where_it_is_expected(
         outcome = await ask(asked_of(bench.means, decoy, rate_limit=expected))
     assert passed(outcome, Criterion.RATE_LIMITING) == [met]
     assert agent.taken <= 55
+
+
+QUICK = {
+    "every": Duration(50),
+    "within": Duration.of(seconds=10),
+    "linger": Duration.of(seconds=1),
+    "requests_per_hour": 1_000_000,
+}
+
+
+async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAR_API_KEY", KEY)
+    names = Names(monkeypatch)
+    with bind("test", Address("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with (
+        running_linear_api() as api,
+        running_simulator(Simulated(capacity=0, linear_url=api.url, linear_key=KEY)) as simulator,
+        prober(path, f"{simulator.url}/") as bench,
+        linear.observer(
+            linear.Settings(url=api.url, key_env="LINEAR_API_KEY", **QUICK),  # type: ignore[arg-type]
+            folder=path.parent,
+            clock=SystemClock(),
+            gauges=bench.gauges,
+        ) as made,
+    ):
+        names.lead({80: int(bench.canary_url.rpartition(":")[2]), DECOY: port})
+        observer = cast("LateObserver", made)
+        bench.aftercare.use({Source.LINEAR: observer}, {Leavings.LINEAR_ISSUE: observer})
+        settings = Settings(
+            timeout=Duration.of(seconds=2),
+            settle=Duration(50),
+            max_send_lag=Duration.of(seconds=5),
+            decoy=Address("127.0.0.1", port),
+            decoy_port=DECOY,
+        )
+        clock = SystemClock()
+        await Security(settings, bench.means).ask(Turn(clock.now(), clock.wall()))
+        # One for each of four alerts, and one more where the function was not found.
+        assert len(api.issues()) == 7
+        assert len(bench.aftercare) == 4
+        async with asyncio.timeout(30):
+            while len(bench.aftercare):
+                await bench.aftercare.step()
+                await asyncio.sleep(0.05)
+        assert all(issue["archivedAt"] for issue in api.issues())
+        assert await bench.journal.unfinished() == []
+        failed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
+        assert not bench.sample("checks_total", **failed)
+
+
+CANARY = CanaryIdentity("agent-sre-canary", "ai")
+GROUND = Ground(CANARY, 8082)
+
+
+def alert() -> Alert:
+    run_id = new_id()
+    return Alert(run_id, "security", parameters(run_id, CANARY), CANARY, 1_700_000_000.0)
+
+
+@pytest.mark.parametrize("trick", Trick)
+def test_each_name_leads_to_the_canary(trick: Trick) -> None:
+    run_id = new_id()
+    led = URL(f"http://{hostile_name(trick, run_id, GROUND)}.ai.svc.cluster.local/health")
+    assert led.host == HOST
+    assert led.port == (80 if trick is Trick.SLASH else 8082)
+    assert run_id in led.path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "agent-sre-canary",
+        "flux-reconcile",
+        "flux-reconcile/agent-sre-canary",
+        f"flux-reconcile.ai.svc.cluster.local/{HOST}",
+        f"http://{HOST}/",
+        f"http/{HOST}",
+        f"{HOST}:22/",
+        f"{HOST}@evil.example/",
+        f"{HOST}.evil.example/{HOST}",
+        f"{HOST}/../../flux-reconcile",
+        f"{HOST}%2f@evil.example/",
+        f"{HOST}/\\evil.example",
+        f"{HOST}/?x",
+        f"//evil.example/{HOST}",
+        f"{HOST}/\r\nHost: evil.example",
+        f"8082/{HOST}",
+    ],
+)
+def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(ForbiddenEventError):
+        guard_name(name, GROUND)
+    with pytest.raises(ForbiddenEventError):
+        misnamed(alert(), name, GROUND)
+
+
+PIECES = st.sampled_from(
+    [HOST, "agent-sre-canary", "http", "..", "8082", "22", "ai", "/", "//", ":", "@", ".", "x"]
+)
+
+
+@given(st.lists(PIECES, max_size=9).map("".join))
+def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> None:
+    try:
+        guard_name(name, GROUND)
+    except ForbiddenEventError:
+        return
+    for url in readings(name):
+        try:
+            host = urlsplit(url).hostname
+        except ValueError:
+            continue
+        assert host in (None, HOST)
+
+
+def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
+    given = alert()
+    name = hostile_name(Trick.PORT, given.id, GROUND)
+    event = misnamed(given, name, GROUND)
+    labels, annotations = event["data"]["labels"], event["data"]["annotations"]
+    assert annotations["lambda_function"] == name
+    assert (labels["severity"], labels["synthetic"]) == ("info", "true")
+    assert event["id"] == given.id
+    with pytest.raises(ForbiddenEventError):  # ordinary alerts keep their guard
+        guard(event["data"], CANARY)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: Fault) -> None:
+    body = faulty(fault, alert(), size=100_000)
+    assert b"alert.fired" not in body
+    assert b'"lambda_function": "agent-sre-canary"' in body
+    assert b'"severity": "info"' in body
+    assert (len(body) > 100_000) == (fault in (Fault.OVERSIZED, Fault.DEEP))
+
+
+def test_each_fault_is_the_one_it_says() -> None:
+    whole = harmless(alert())
+    with pytest.raises(ValueError, match="Expecting"):
+        json.loads(faulty(Fault.MALFORMED, alert(), size=1))
+    missing = {
+        Fault.WITHOUT_ID: "id",
+        Fault.WITHOUT_SOURCE: "source",
+        Fault.WITHOUT_SPECVERSION: "specversion",
+        Fault.WITHOUT_TYPE: "type",
+    }
+    for fault, key in missing.items():
+        assert set(whole) - set(json.loads(faulty(fault, alert(), size=1))) == {key}
+    with pytest.raises(RecursionError):
+        json.loads(faulty(Fault.DEEP, alert(), size=1))
+    long = json.loads(faulty(Fault.OVERSIZED, alert(), size=100_000))
+    assert long["data"]["labels"] == whole["data"]["labels"]
+
+
+@pytest.mark.parametrize(
+    ("status", "input_refused", "stranger_refused"),
+    [
+        (200, False, False),
+        (302, False, False),
+        (400, True, False),
+        (401, True, True),
+        (403, True, True),
+        (413, True, False),
+        (429, None, None),
+        (500, False, None),
+        (None, None, None),
+    ],
+)
+def test_an_answer_is_a_refusal_or_not_or_says_nothing(
+    status: int | None,
+    input_refused: bool | None,  # noqa: FBT001 - a table
+    stranger_refused: bool | None,  # noqa: FBT001 - likewise
+) -> None:
+    reply = Reply(0.0, status, None if status else TransportFault.RESET)
+    assert refuses_input(reply) is input_refused
+    assert refuses_stranger(reply) is stranger_refused
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_call_of_the_decoy_is_never_contained(verdict: Verdict) -> None:
+    assert contains(verdict, led_astray=True) is False
+
+
+def test_a_target_that_says_nothing_is_not_called_contained() -> None:
+    silent = (Verdict.UNREACHABLE, Verdict.TIMEOUT, Verdict.UNKNOWN, Verdict.DUPLICATED)
+    assert [contains(verdict, led_astray=False) for verdict in silent] == [None] * 4
+    assert contains(Verdict.CORRUPTED, led_astray=False) is False
+    assert contains(Verdict.REJECTED, led_astray=False) is True
+
+
+SECRETS = {
+    "Authorization": "Basic cGxhbnRlZDpzZWNyZXQ=",
+    "x-api-key": "planted-key",
+    "X-Scope-OrgID": "tenant",
+}
+
+
+def test_strangers_know_no_secret_and_keep_every_other_header() -> None:
+    names = ["authorization", "X-Api-Key"]
+    assert without(SECRETS, names) == {"X-Scope-OrgID": "tenant"}
+    wrong = with_wrong(SECRETS, names)
+    assert wrong["X-Scope-OrgID"] == "tenant"
+    assert wrong["Authorization"].startswith("Basic ")
+    assert set(wrong) == set(SECRETS)
+    assert not {wrong["Authorization"], wrong["x-api-key"]} & set(SECRETS.values())
+    assert (
+        with_wrong({"Authorization": "Bearer planted"}, names)["Authorization"] != "Bearer planted"
+    )

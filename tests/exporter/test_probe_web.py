@@ -1,4 +1,7 @@
-"""The pages tell the truth about a living, a stuck and a draining prober."""
+"""The pages of a living, a stuck and a draining prober."""
+
+import re
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -14,6 +17,7 @@ from exporter.pulse import Pulse
 from exporter.recent import Recent
 from exporter.result import ProbeResult
 from exporter.web.config_file import WebConfig
+from exporter.web.page import page
 from exporter.web.site import Site
 from slos.schema.contract import Source, Stage, Verdict
 from tests.exporter.conftest import Serve
@@ -67,20 +71,15 @@ async def status(client: aiohttp.ClientSession, url: str) -> int:
         return reply.status
 
 
-async def test_health_fails_when_the_scheduler_is_stuck(
+async def test_health_and_readiness_of_a_prober(
     shown: Shown, client: aiohttp.ClientSession
 ) -> None:
     assert await status(client, f"{shown.url}/-/healthy") == 200
-    await shown.clock.jump(11.0)
-    assert await status(client, f"{shown.url}/-/healthy") == 503
-
-
-async def test_readiness_follows_the_application(
-    shown: Shown, client: aiohttp.ClientSession
-) -> None:
     assert await status(client, f"{shown.url}/-/ready") == 503
     shown.site.ready = True
     assert await status(client, f"{shown.url}/-/ready") == 200
+    await shown.clock.jump(11.0)
+    assert await status(client, f"{shown.url}/-/healthy") == 503, "the scheduler is stuck"
 
 
 async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.ClientSession) -> None:
@@ -109,6 +108,43 @@ async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSessi
 async def test_the_index_links_every_page(shown: Shown, client: aiohttp.ClientSession) -> None:
     async with client.get(f"{shown.url}/") as reply:
         text = await reply.text()
-    for page in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
-        assert page in text
-        assert await status(client, shown.url + page) in (200, 503)
+    for path in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
+        assert path in text
+        assert await status(client, shown.url + path) in (200, 503)
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
+
+
+def test_the_page_shows_the_state_and_the_last_runs() -> None:
+    assert "No run has ended yet." in text(page("standing by", []))
+    html = page("sending", [RESULT])
+    for part in (
+        "slo-probe sending",
+        "2023-11-14 22:13:20.000Z remediation direct ok executed once",
+        "0.250 s",
+        "slo-probe-1",
+    ):
+        assert part in text(html)
+    times = re.findall(r'<td class="n">([^<\n]*)', html)
+    assert len(times) == len(Stage)
+    assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
+    slow = replace(RESULT, seen={Stage.VERIFICATION: {Source.TEMPO: 299.5}})
+    assert "299.500 s" in page("sending", [slow])
+
+
+def test_verdicts_are_counted_the_good_ones_first() -> None:
+    runs = [replace(RESULT, verdict=verdict) for verdict in (Verdict.LOST, Verdict.OK, Verdict.OK)]
+    shown = page("sending", runs)
+    assert "The last 3 runs: ok 2 , lost 1" in text(shown)
+    assert '<span class="bad">lost 1' in shown
+    assert 'class="odd">unknown' in page("sending", [replace(RESULT, verdict=Verdict.UNKNOWN)])
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}"])
+def test_what_a_run_is_called_is_text(hostile: str) -> None:
+    html = page("sending", [replace(RESULT, id=hostile, path=hostile)])
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert "49" not in text(html)

@@ -1,14 +1,86 @@
-"""Reloading on request; whatever happens, a good value stays in use."""
+"""Reloading on request and when content changes; a good configuration stays in use."""
 
 import asyncio
+import contextlib
+import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
+from exporter.reload import Reloader, Source
+from slos.schema.problem import Position, Problem
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.reload_files import Files
+
+INTERVAL = 10.0
+Value = dict[str, str]
+"""What each file of a set holds."""
+
+
+class Files:
+    """A configuration that names other files: its value is what all of them hold."""
+
+    def __init__(self, folder: Path, clock: FakeClock) -> None:
+        self.folder = folder
+        self.clock = clock
+        self.applied: list[Value] = []
+        self.loads = 0
+        self.on_load: Callable[[], object] = lambda: None
+        self.on_apply: Callable[[], object] = lambda: None
+        self.write("main", "one")
+        value, _ = self.load()
+        assert value is not None
+        self.loads = 0
+        source = Source(load=self.load, files=self.files, apply=self.apply)
+        self.reloader = Reloader(source, value, clock=clock, interval=INTERVAL)
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def load(self) -> tuple[Value | None, list[Problem]]:
+        """The main file holds text, then the names of other files; `bad` is a fault."""
+        self.loads += 1
+        value = {}
+        try:
+            main = (self.folder / "main").read_text()
+            value = {name: (self.folder / name).read_text() for name in ["main", *main.split()[1:]]}
+        except OSError as error:
+            return None, [Problem(Position("main"), error.strerror or "")]
+        self.on_load()
+        if "bad" in main:
+            return None, [Problem(Position("main"), "this is bad")]
+        return value, []
+
+    def files(self, value: Value) -> list[Path]:
+        return [self.folder / name for name in value]
+
+    async def apply(self, value: Value) -> None:
+        self.on_apply()
+        self.applied.append(value)
+
+    async def look(self, times: int = 1) -> None:
+        """Let the watch look so often, and wait until it sleeps again."""
+        for _ in range(times):
+            await self.sleeping()
+            await self.clock.advance(INTERVAL)
+        await self.sleeping()
+
+    async def sleeping(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.clock._sleepers:  # noqa: ASYNC110 - a thread sets no event here
+                await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def watching(files: Files) -> AsyncIterator[None]:
+    task = asyncio.create_task(files.reloader.watch())
+    await files.sleeping()
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 @pytest.fixture
@@ -20,23 +92,19 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
 
 async def test_a_request_applies_what_is_there_now(files: Files, clock: FakeClock) -> None:
     started = clock.wall()
+    assert (await files.reloader.request()).successful
+    assert files.applied == [{"main": "one"}], "even what did not change"
     await clock.advance(100)
     files.write("main", "two")
+    files.reloader.request_soon()
     outcome = await files.reloader.request()
     assert (outcome.successful, str(outcome)) == (True, "the configuration was reloaded")
-    assert files.applied == [{"main": "two"}]
+    assert files.applied[1:] == [{"main": "two"}]
     assert files.reloader.current == {"main": "two"}
     assert files.reloader.last_success_at == started + 100
 
 
-async def test_a_request_applies_even_what_did_not_change(files: Files) -> None:
-    assert (await files.reloader.request()).successful
-    assert files.applied == [{"main": "one"}]
-
-
-async def test_a_bad_configuration_keeps_the_old_one_and_says_so(
-    files: Files, clock: FakeClock
-) -> None:
+async def test_a_bad_configuration_is_refused(files: Files, clock: FakeClock) -> None:
     started = files.reloader.last_success_at
     assert files.reloader.last_successful
     await clock.advance(100)
@@ -53,9 +121,7 @@ async def test_a_bad_configuration_keeps_the_old_one_and_says_so(
 
 
 @pytest.mark.parametrize("when", ["on_load", "on_apply"])
-async def test_an_error_counts_as_failure_and_ends_nothing(
-    files: Files, when: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_reload_breaks(files: Files, when: str, caplog: pytest.LogCaptureFixture) -> None:
     def breaks() -> None:
         raise RuntimeError("broken part")
 
@@ -99,13 +165,6 @@ async def test_who_gives_up_waiting_does_not_end_the_reload(files: Files) -> Non
     assert {"main": "two"} in files.applied
 
 
-async def test_a_signal_need_not_wait(files: Files) -> None:
-    files.write("main", "two")
-    files.reloader.request_soon()
-    await files.reloader.request()
-    assert files.applied == [{"main": "two"}]
-
-
 async def test_closing_ends_what_is_under_way(files: Files) -> None:
     go = threading.Event()
     files.on_load = lambda: go.wait(10)
@@ -115,3 +174,124 @@ async def test_closing_ends_what_is_under_way(files: Files) -> None:
     go.set()
     await asyncio.wait({waiting})
     assert waiting.cancelled()
+
+
+async def test_changed_content_is_applied_once_it_holds_still(files: Files) -> None:
+    async with watching(files):
+        await files.look(3)
+        assert files.applied == []
+        files.write("main", "half")
+        await files.look()
+        files.write("main", "whole")
+        await files.look()
+        assert files.applied == []
+        await files.look()
+        assert files.applied == [{"main": "whole"}]
+        await files.look(3)
+        assert len(files.applied) == 1
+
+
+async def test_a_file_that_is_only_touched_is_no_change(files: Files) -> None:
+    async with watching(files):
+        files.write("main", "one")
+        await files.look(3)
+    assert files.applied == []
+
+
+async def test_files_that_are_named_later_are_watched_from_then_on(files: Files) -> None:
+    files.write("spec", "a")
+    async with watching(files):
+        files.write("main", "one spec")
+        await files.look(4)
+        assert files.applied == [{"main": "one spec", "spec": "a"}]
+        files.write("spec", "b")
+        await files.look(3)
+        assert files.applied[1:] == [{"main": "one spec", "spec": "b"}]
+
+
+async def test_a_change_right_after_the_reading_is_not_missed(files: Files) -> None:
+    files.write("spec", "a")
+
+    def change_once() -> None:
+        files.on_load = lambda: None
+        files.write("spec", "b")
+
+    async with watching(files):
+        files.write("main", "one spec")
+        files.on_load = change_once
+        await files.look(4)
+    assert files.applied[-1] == {"main": "one spec", "spec": "b"}
+
+
+async def test_a_change_between_the_start_and_the_first_look_is_not_missed(files: Files) -> None:
+    files.write("main", "two")
+    async with watching(files):
+        assert files.applied == [{"main": "two"}]
+
+
+async def test_a_bad_change_is_logged_once(files: Files, caplog: pytest.LogCaptureFixture) -> None:
+    async with watching(files):
+        files.write("main", "bad")
+        await files.look(6)
+        assert not files.reloader.last_successful
+        assert caplog.text.count("this is bad") == 1
+        files.write("main", "two")
+        await files.look(3)
+    assert files.applied == [{"main": "two"}]
+    assert files.reloader.last_successful
+
+
+async def test_a_file_that_comes_after_its_name_is_found(files: Files) -> None:
+    async with watching(files):
+        files.write("main", "one spec")
+        await files.look(4)
+        assert not files.reloader.last_successful
+        files.write("spec", "a")
+        await files.look(2)
+    assert files.applied == [{"main": "one spec", "spec": "a"}]
+
+
+async def test_a_change_that_cannot_be_applied_is_not_tried_again_and_again(files: Files) -> None:
+    tries = []
+
+    def breaks() -> None:
+        tries.append(1)
+        raise RuntimeError
+
+    files.on_apply = breaks
+    async with watching(files):
+        files.write("main", "two")
+        await files.look(6)
+    assert len(tries) == 1
+
+
+async def test_the_swap_of_a_config_map_is_one_change(tmp_path: Path, clock: FakeClock) -> None:
+    for version in ("one", "two"):
+        (tmp_path / f"..{version}").mkdir()
+        (tmp_path / f"..{version}" / "main").write_text(version)
+    files = Files(tmp_path, clock)
+    (tmp_path / "main").unlink()
+    (tmp_path / "..data").symlink_to("..one")
+    (tmp_path / "main").symlink_to("..data/main")
+    async with watching(files):
+        (tmp_path / "..tmp").symlink_to("..two")
+        (tmp_path / "..tmp").rename(tmp_path / "..data")
+        await files.look(4)
+    assert files.applied == [{"main": "two"}]
+
+
+async def test_a_watch_outlives_what_breaks_under_it(
+    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with watching(files):
+        with monkeypatch.context() as patched:
+            patched.setattr("exporter.reload._digests", _no_thread)
+            await files.look(2)
+        files.write("main", "two")
+        await files.look(3)
+    assert files.applied == [{"main": "two"}]
+    assert logging.ERROR in {record.levelno for record in caplog.records}
+
+
+def _no_thread(_: object) -> None:
+    raise RuntimeError("can't start new thread")

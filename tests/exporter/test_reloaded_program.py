@@ -50,27 +50,24 @@ async def by_itself(_: Prober) -> None:
 
 
 @pytest.mark.parametrize("way", [by_signal, by_request, by_itself])
-async def test_a_probe_that_was_added_starts_at_zero_and_is_then_kept(
-    tmp_path: Path, way: Callable[[Prober], Awaitable[None]]
-) -> None:
-    async with house(tmp_path) as at:
-        at.settings["reload"] = {"every": "200ms" if way is by_itself else "1h"}
-        async with at.prober() as prober:
-            await prober.url("web")
-            assert await lines(prober) == {"remediation"}
-            await until(lambda: at.agent.executed.received > 0)
-            more = {"sustained": {"interval": "1h", "late_after": "60s"}}
-            at.write(probes=at.settings["probes"] | more)
-            await way(prober)
+async def test_a_probe_is_added(at: House, way: Callable[[Prober], Awaitable[None]]) -> None:
+    at.settings["reload"] = {"every": "200ms" if way is by_itself else "1h"}
+    async with at.prober() as prober:
+        await prober.url("web")
+        assert await lines(prober) == {"remediation"}
+        await until(lambda: at.agent.executed.received > 0)
+        more = {"sustained": {"interval": "1h", "late_after": "60s"}}
+        at.write(probes=at.settings["probes"] | more)
+        await way(prober)
 
-            async def added() -> bool:
-                return await lines(prober) == {"remediation", "sustained"}
+        async def added() -> bool:
+            return await lines(prober) == {"remediation", "sustained"}
 
-            await until_true(added)
-            assert (await prober.counts("probe_runs_total", "probe"))["sustained"] == 0
-            received = at.agent.executed.received
-            await until(lambda: at.agent.executed.received > received + 2)
-            assert (await prober.stop()).code == 0
+        await until_true(added)
+        assert (await prober.counts("probe_runs_total", "probe"))["sustained"] == 0
+        received = at.agent.executed.received
+        await until(lambda: at.agent.executed.received > received + 2)
+        assert (await prober.stop()).code == 0
 
 
 async def test_what_a_probe_told_that_was_taken_out_is_not_shown_any_more(tmp_path: Path) -> None:
@@ -101,22 +98,21 @@ async def test_what_a_probe_told_that_was_taken_out_is_not_shown_any_more(tmp_pa
             await only()
 
 
-async def test_a_bad_configuration_keeps_the_old_one_and_says_so(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        at.settings["reload"] = {"every": "1h"}
-        async with at.prober() as prober:
-            await prober.url("web")
-            at.write(probes={"remediation": {"interval": "soon"}})
-            status, text = await reload(prober)
-            assert status == 500
-            assert "soon" in text
-            await successful(prober, is_=False)
-            received = at.agent.executed.received
-            await until(lambda: at.agent.executed.received > received + 2)
-            at.write()
-            prober.signal(signal.SIGHUP)
-            await successful(prober, is_=True)
-            await prober.stop()
+async def test_a_bad_configuration_keeps_the_old_one_and_says_so(at: House) -> None:
+    at.settings["reload"] = {"every": "1h"}
+    async with at.prober() as prober:
+        await prober.url("web")
+        at.write(probes={"remediation": {"interval": "soon"}})
+        status, text = await reload(prober)
+        assert status == 500
+        assert "soon" in text
+        await successful(prober, is_=False)
+        received = at.agent.executed.received
+        await until(lambda: at.agent.executed.received > received + 2)
+        at.write()
+        prober.signal(signal.SIGHUP)
+        await successful(prober, is_=True)
+        await prober.stop()
 
 
 @pytest.mark.parametrize(
@@ -128,10 +124,8 @@ async def test_a_bad_configuration_keeps_the_old_one_and_says_so(tmp_path: Path)
         ("lease", {"kind": "none"}),
     ],
 )
-async def test_what_is_decided_at_the_start_is_refused(
-    tmp_path: Path, key: str, value: dict[str, str]
-) -> None:
-    async with house(tmp_path) as at, at.prober() as prober:
+async def test_fixed_settings_are_refused(at: House, key: str, value: dict[str, str]) -> None:
+    async with at.prober() as prober:
         await prober.url("web")
         at.write(**{key: value})
         status, text = await reload(prober)
@@ -141,9 +135,7 @@ async def test_what_is_decided_at_the_start_is_refused(
         await prober.stop()
 
 
-async def test_tls_that_is_switched_on_or_off_needs_a_restart_and_is_never_taken_for_done(
-    tmp_path: Path,
-) -> None:
+async def test_switching_tls_needs_a_restart(tmp_path: Path) -> None:
     tls = TlsFiles(tmp_path)
     on, off = "tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "{}\n"
     for first, then, told in ((off, on, "on"), (on, off, "off")):
@@ -165,27 +157,26 @@ async def test_tls_that_is_switched_on_or_off_needs_a_restart_and_is_never_taken
                 await prober.stop()
 
 
-async def test_a_run_under_way_ends_by_the_old_configuration(tmp_path: Path) -> None:
-    async with house(tmp_path) as at:
-        at.agent.faults.set("slow:lambda_execution:2")
-        at.settings["probes"] = remediation("300ms")
-        async with at.prober() as prober:
-            await prober.url("web")
-            await until(lambda: at.states()["sent"] >= 2)
-            seldom = remediation("1000h", max_in_flight=1, timeout="1s", late_after="500ms")
-            at.write(probes=seldom, target={"url": "http://127.0.0.1:9/"})
-            assert (await reload(prober))[0] == 200
-            begun = at.states().total()
-            await until(lambda: not at.states()["sent"])
-            assert at.states().total() == begun
-            runs = json.loads((await prober.get("/runs"))[1])
-            assert {run["verdict"] for run in runs} == {"ok"}
-            await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
-            assert (await prober.stop()).code == 0
+async def test_a_run_under_way_ends_by_the_old_configuration(at: House) -> None:
+    at.agent.faults.set("slow:lambda_execution:2")
+    at.settings["probes"] = remediation("300ms")
+    async with at.prober() as prober:
+        await prober.url("web")
+        await until(lambda: at.states()["sent"] >= 2)
+        seldom = remediation("1000h", max_in_flight=1, timeout="1s", late_after="500ms")
+        at.write(probes=seldom, target={"url": "http://127.0.0.1:9/"})
+        assert (await reload(prober))[0] == 200
+        begun = at.states().total()
+        await until(lambda: not at.states()["sent"])
+        assert at.states().total() == begun
+        runs = json.loads((await prober.get("/runs"))[1])
+        assert {run["verdict"] for run in runs} == {"ok"}
+        await until(lambda: not at.left() and set(at.states()) == {"cleaned"})
+        assert (await prober.stop()).code == 0
 
 
-async def test_another_target_of_a_stage_is_a_new_bucket(tmp_path: Path) -> None:
-    async with house(tmp_path) as at, at.prober() as prober:
+async def test_another_target_of_a_stage_is_a_new_bucket(at: House) -> None:
+    async with at.prober() as prober:
         await prober.url("web")
         assert 'le="33.0"' not in (await prober.get("/metrics"))[1]
         at.write(specs=[spec(at, "33s")])

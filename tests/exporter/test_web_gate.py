@@ -1,29 +1,142 @@
-"""The gate stands before every page, and may be given another configuration while it serves."""
+"""Basic authentication and the gate before every page."""
 
 import asyncio
+import base64
 import logging
 
 import aiohttp
 import bcrypt
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.web import basic_auth
+from exporter.web.basic_auth import Credentials, Passwords, TooManyGuessesError, credentials
 from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate
 from tests.exporter.conftest import Serve
 
 
-def hashed(password: str) -> str:
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
+def hashed(password: str, cost: int = 4) -> str:
+    return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
+
+
+ALICE = Credentials(b"alice", b"s3cret")
+USERS = {"alice": hashed("s3cret"), "jürgen": hashed("pässword")}
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The hashes that were compared with, one entry for each use of bcrypt."""
+    seen: list[bytes] = []
+    really = bcrypt.checkpw
+
+    def check(password: bytes, against: bytes) -> bool:
+        seen.append(against)
+        return really(password, against)
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    return seen
+
+
+@given(st.text() | st.none())
+def test_any_header_is_read_without_an_error(header: str | None) -> None:
+    assert credentials(header) is None or header
+
+
+@given(st.binary())
+def test_any_bytes_behind_the_scheme_are_read_without_an_error(data: bytes) -> None:
+    header = "Basic " + data.decode("utf-8", "surrogateescape")
+    assert credentials(header) is None or isinstance(credentials(header), Credentials)
+
+
+@given(
+    st.binary().filter(lambda user: b":" not in user),
+    st.binary(),
+    st.sampled_from(["Basic ", "basic ", " BASIC   "]),
+)
+def test_what_a_client_encodes_is_what_is_read(user: bytes, password: bytes, scheme: str) -> None:
+    header = scheme + base64.b64encode(user + b":" + password).decode()
+    assert credentials(header) == Credentials(user, password)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Basic", "Basic ", "Basic YQ==", "Bearer YTpi", "YTpi", "Basic YTpi=x", "Basic é"],
+)
+def test_what_is_no_basic_authentication_is_nobody(header: str | None) -> None:
+    assert credentials(header) is None
+
+
+def test_a_password_is_no_part_of_a_representation() -> None:
+    assert "s3cret" not in repr(ALICE)
+
+
+async def test_only_right_credentials_are_remembered(checked: list[bytes]) -> None:
+    passwords = Passwords(USERS)
+    assert [await passwords.admit(ALICE) for _ in range(5)] == [True] * 5
+    assert await passwords.admit(Credentials("jürgen".encode(), "pässword".encode()))
+    assert len(checked) == 2
+    for _ in range(3):
+        assert not await passwords.admit(Credentials(b"alice", b"guess"))
+        assert not await passwords.admit(Credentials(b"mallory", b"s3cret"))
+    assert len(checked) == 8
+
+
+async def test_an_unknown_user_costs_what_some_known_user_does(checked: list[bytes]) -> None:
+    passwords = Passwords({"alice": hashed("a", cost=4), "bob": hashed("b", cost=5)})
+    for number in range(40):
+        await passwords.admit(Credentials(b"guess%d" % number, b"x"))
+    assert {hashed[:7] for hashed in checked} == {b"$2b$04$", b"$2b$05$"}
+    before = len(checked)
+    for _ in range(2):
+        await passwords.admit(Credentials(b"mallory", b"x"))
+    assert checked[before] == checked[before + 1], "always the same one"
+
+
+async def test_the_cache_is_bounded(checked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basic_auth, "_REMEMBERED", 2)
+    everyone = [Credentials(name.encode(), b"x") for name in "abc"]
+    passwords = Passwords(dict.fromkeys("abc", hashed("x")))
+    for someone in (*everyone, everyone[2], everyone[1], everyone[0]):
+        assert await passwords.admit(someone)
+    assert len(checked) == 4  # only a, the oldest, was forgotten
+
+
+async def test_a_long_password_and_odd_bytes_are_checked_like_elsewhere() -> None:
+    passwords = Passwords({"alice": hashed("x" * 100)})
+    assert await passwords.admit(Credentials(b"alice", b"x" * 100))
+    assert not await passwords.admit(Credentials(b"alice", b"\0\xff" * 100))
+    assert not await passwords.admit(Credentials(b"\0", b""))
+
+
+async def test_the_loop_goes_on_during_a_check() -> None:
+    passwords = Passwords({"alice": hashed("s3cret", cost=10)})
+    checking = asyncio.create_task(passwords.admit(ALICE))
+    rounds = 0
+    while not checking.done():
+        await asyncio.sleep(0.001)
+        rounds += 1
+    assert rounds > 3
+
+
+async def test_a_guesser_cannot_pile_up_checks(checked: list[bytes]) -> None:
+    passwords = Passwords(USERS)
+    assert await passwords.admit(ALICE)
+    guesses = [passwords.admit(Credentials(b"alice", b"guess%d" % n)) for n in range(100)]
+    known = passwords.admit(ALICE)
+    *outcomes, still = await asyncio.gather(*guesses, known, return_exceptions=True)
+    assert sum(isinstance(outcome, TooManyGuessesError) for outcome in outcomes) == 84
+    assert len(checked) == 17
+    assert still is True
 
 
 def who(user: str, password: str) -> str:
     return aiohttp.encode_basic_auth(user, password, "utf-8")
 
 
-USERS = {"alice": hashed("s3cret"), "jürgen": hashed("pässword")}
-ALICE = who("alice", "s3cret")
+LOGIN = who("alice", "s3cret")
 
 
 class Guarded:
@@ -59,32 +172,17 @@ async def guarded(serving: Serve, client: aiohttp.ClientSession) -> Guarded:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/"), ("POST", "/-/reload"), ("GET", "/gone"), ("PUT", "/")]
 )
-async def test_no_path_is_open_and_the_right_password_opens_each(
-    guarded: Guarded, method: str, path: str
-) -> None:
+async def test_every_path_needs_a_password(guarded: Guarded, method: str, path: str) -> None:
     closed = await guarded.ask(path, method=method)
     assert closed.status == 401
     assert closed.headers["WWW-Authenticate"] == 'Basic realm="slo-probe", charset="UTF-8"'
-    assert (await guarded.ask(path, ALICE, method=method)).status in (200, 404, 405)
-
-
-async def test_a_name_and_a_password_may_be_any_text(guarded: Guarded) -> None:
-    auth = who("jürgen", "pässword")
-    assert (await guarded.ask("/", auth)).status == 200
+    assert (await guarded.ask(path, LOGIN, method=method)).status in (200, 404, 405)
 
 
 @pytest.mark.parametrize(
-    "auth",
-    [
-        who("alice", "guess"),
-        who("alice", ""),
-        who("mallory", "s3cret"),
-        who("", "s3cret"),
-    ],
+    "auth", [who("alice", "guess"), who("alice", ""), who("mallory", "s3cret"), who("", "s3cret")]
 )
-async def test_wrong_credentials_get_one_and_the_same_answer_and_no_log_line(
-    guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_wrong_login(guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture) -> None:
     nobody = await guarded.ask()
     with caplog.at_level(logging.DEBUG):
         reply = await guarded.ask("/", auth)
@@ -94,13 +192,11 @@ async def test_wrong_credentials_get_one_and_the_same_answer_and_no_log_line(
     assert "mallory" not in caplog.text
 
 
-async def test_a_crowd_of_guesses_is_turned_away_while_a_known_scraper_comes_in(
-    guarded: Guarded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (await guarded.ask("/", ALICE)).status == 200
+async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await guarded.ask("/", LOGIN)).status == 200
     monkeypatch.setattr(basic_auth, "_WAITING", 0)
     turned_away, came_in = await asyncio.gather(
-        guarded.ask("/", who("alice", "guess")), guarded.ask("/", ALICE)
+        guarded.ask("/", who("alice", "guess")), guarded.ask("/", LOGIN)
     )
     assert (turned_away.status, turned_away.headers["Retry-After"]) == (503, "1")
     assert came_in.status == 200
@@ -111,16 +207,14 @@ async def test_without_users_everyone_comes_in(guarded: Guarded) -> None:
     assert (await guarded.ask()).status == 200
 
 
-async def test_a_changed_password_counts_at_once_even_if_the_old_one_is_remembered(
-    guarded: Guarded,
-) -> None:
-    assert (await guarded.ask("/", ALICE)).status == 200
+async def test_a_changed_password_counts_at_once(guarded: Guarded) -> None:
+    assert (await guarded.ask("/", LOGIN)).status == 200
     guarded.gate.adopt(WebConfig(users={"alice": hashed("changed")}))
-    assert (await guarded.ask("/", ALICE)).status == 401
+    assert (await guarded.ask("/", LOGIN)).status == 401
     assert (await guarded.ask("/", who("alice", "changed"))).status == 200
 
 
 async def test_headers_are_on_every_answer(guarded: Guarded) -> None:
     guarded.gate.adopt(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
-    for reply in (await guarded.ask(), await guarded.ask("/", ALICE), await guarded.ask("/x")):
+    for reply in (await guarded.ask(), await guarded.ask("/", LOGIN), await guarded.ask("/x")):
         assert reply.headers["X-Frame-Options"] == "deny"

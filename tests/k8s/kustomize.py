@@ -1,21 +1,80 @@
-"""The part of kustomize that our manifests use, for machines without a kubectl that is new enough.
-
-It refuses every field it does not know, so it never builds less than was asked for. Where there is
-such a kubectl, a test compares the two.
-"""
+"""kubectl's kustomize, and the part of it that our manifests use where there is no new kubectl."""
 
 import copy
+import json
 import re
+import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.k8s import json_patch
-from tests.k8s.documents import documents
+from exporter.live.binaries import find
+
+
+class _Loader(yaml.CSafeLoader):
+    """Takes a bare `=` for a text, as Kubernetes does; to YAML 1.1 it was something else."""
+
+
+def _text(_: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
+    return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:value", _text)
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """Every document that is not empty."""
+    return [each for each in yaml.load_all(text, Loader=_Loader) if each]
+
 
 Json = dict[str, Any]
+
+
+class PatchError(Exception):
+    """An operation does not fit the document."""
+
+
+def apply(document: Json, operations: list[Json]) -> None:
+    """Change a document in place."""
+    for each in operations:
+        *parents, last = [_unescaped(part) for part in each["path"].split("/")[1:]]
+        holder: Any = document
+        for part in parents:
+            holder = holder[int(part)] if isinstance(holder, list) else holder[part]
+        _change(holder, last, each)
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
+
+
+def _change(holder: Any, key: str, operation: Json) -> None:  # noqa: ANN401 - JSON
+    place: Any = int(key) if isinstance(holder, list) and key != "-" else key
+    match operation["op"]:
+        case "add" if isinstance(holder, list):
+            holder.insert(len(holder) if key == "-" else place, operation["value"])
+        case "add":
+            holder[place] = operation["value"]
+        case "replace":
+            _must_be_there(holder, place)
+            holder[place] = operation["value"]
+        case "test":
+            _must_be_there(holder, place)
+            if holder[place] != operation["value"]:
+                raise PatchError(f"{operation['path']} is {holder[place]!r}")
+        case other:
+            raise PatchError(f"the operation {other} is not known here")
+
+
+def _must_be_there(holder: Any, place: Any) -> None:  # noqa: ANN401 - JSON
+    there = place < len(holder) if isinstance(holder, list) else place in holder
+    if not there:
+        raise PatchError(f"there is no {place}")
+
+
 _KINDS = {"Kustomization": "v1beta1", "Component": "v1alpha1"}
 _FIELDS = {
     "apiVersion", "kind", "resources", "components", "configMapGenerator", "patches", "labels",
@@ -86,7 +145,7 @@ def _patch(objects: list[Json], asked: Json) -> None:
     for each in objects:
         name = asked["target"].get("name")
         if each["kind"] == asked["target"]["kind"] and name in (None, each["metadata"]["name"]):
-            json_patch.apply(each, copy.deepcopy(operations))
+            apply(each, copy.deepcopy(operations))
 
 
 def _label(objects: list[Json], asked: Json) -> None:
@@ -122,3 +181,32 @@ def _distinct(objects: list[Json]) -> None:
 def _only(asked: Json, known: set[str]) -> None:
     if unknown := set(asked) - known:
         raise UnknownFieldError(f"not known here: {', '.join(sorted(unknown))}")
+
+
+_OLDEST = (5, 0)
+"""Of the kustomize in it. Debian 12's kubectl holds 2.0, which knows neither components nor labels
+of templates."""
+
+
+@cache
+def kubectl() -> Path | None:
+    """The program, when it is there and can build what is asked of it."""
+    found = find("kubectl")
+    if found is None:
+        return None
+    told = subprocess.run(
+        [found, "version", "--client", "--output=json"],
+        capture_output=True, check=True, text=True, timeout=60,
+    )  # fmt: skip
+    version = str(json.loads(told.stdout).get("kustomizeVersion"))
+    number = re.match(r"v(\d+)\.(\d+)\.", version)
+    return found if number and (int(number[1]), int(number[2])) >= _OLDEST else None
+
+
+def kustomized(program: Path, folder: Path) -> list[dict[str, Any]]:
+    """What `kubectl kustomize` makes of a folder; a warning counts as a fault."""
+    done = subprocess.run(
+        [program, "kustomize", folder], capture_output=True, check=False, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return documents(done.stdout)

@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.k8s.kubectl import kubectl, kustomized
-from tests.k8s.kustomize import build
+from tests.k8s.kustomize import build, kubectl, kustomized
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"

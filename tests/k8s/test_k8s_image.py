@@ -1,20 +1,82 @@
-"""The Containerfile: what it pins, what it leaves behind, and that its steps give the program."""
+"""The Containerfile and the page about Kubernetes: what is pinned, built, named and applied."""
 
 import fnmatch
+import itertools
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.k8s.containerfile import Stage, read
-from tests.k8s.manifests import K8S, OVERLAYS, ROOT, overlay
+from tests.k8s.kustomize import kubectl
+from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, built, overlay, with_component
 from tests.k8s.moved import IN_THE_IMAGE
+from tests.k8s.test_k8s_overlays import VERSIONS
+
+_INSTRUCTIONS = {
+    "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "RUN", "USER", "WORKDIR",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What stands between two FROM."""
+
+    base: str
+    name: str
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+    def every(self, instruction: str) -> list[str]:
+        """The arguments of each such instruction."""
+        return [text for name, text in self.steps if name == instruction]
+
+    def words(self, instruction: str) -> list[str]:
+        """The one such instruction in exec form."""
+        (text,) = self.every(instruction)
+        words = json.loads(text)
+        assert all(isinstance(word, str) for word in words)
+        return list(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Containerfile:
+    """The arguments before the first stage, and the stages."""
+
+    arguments: list[str]
+    stages: list[Stage]
+
+
+def read(path: Path) -> Containerfile:
+    """Read a file; an instruction that is not known here is a fault."""
+    found = Containerfile([], [])
+    for line in _logical(path.read_text()):
+        name, _, text = line.partition(" ")
+        assert name in _INSTRUCTIONS, f"{path.name}: {name}"
+        if name == "FROM":
+            base, _, alias = text.partition(" AS ")
+            found.stages.append(Stage(base, alias))
+        elif found.stages:
+            found.stages[-1].steps.append((name, text.strip()))
+        else:
+            assert name == "ARG", f"{name} before the first FROM"
+            found.arguments.append(text)
+    return found
+
+
+def _logical(text: str) -> list[str]:
+    """Lines without comments, those that go on joined."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
+    return [line for line in joined.splitlines() if line.strip()]
+
 
 FILE = read(K8S / "Containerfile")
 BUILD, FINAL = FILE.stages
@@ -161,3 +223,85 @@ def _told(program: Path, *arguments: str | Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
+COMMANDS = [
+    shlex.split(line, comments=True)
+    for block in re.findall(r"(?:^    .+\n)+", PAGE, re.MULTILINE)
+    for line in block.replace("\\\n", " ").splitlines()
+]
+
+
+def _first_cells() -> str:
+    return "\n".join(line.split("|")[1] for line in PAGE.splitlines() if line.startswith("|"))
+
+
+def test_the_page_names_every_object_that_is_applied() -> None:
+    named = re.findall(r"\b([A-Z][A-Za-z]+) `([^`]+)`", _first_cells())
+    for each in overlay("studio").objects:
+        kind, name = each["kind"], each["metadata"]["name"]
+        assert any(kind == other and fnmatch.fnmatch(name, pattern) for other, pattern in named), (
+            f"{kind} {name}"
+        )
+
+
+def test_the_page_names_every_overlay_and_every_component() -> None:
+    cells = set(re.findall(r"`([^`]+)`", _first_cells()))
+    assert {*OVERLAYS, *COMPONENTS} <= cells
+
+
+def test_the_page_says_for_which_kubernetes_it_is_checked() -> None:
+    assert f"Kubernetes {VERSIONS[0]} or newer" in PAGE
+    assert f"Kubernetes {' and '.join(VERSIONS)}" in PAGE
+
+
+def test_what_the_page_applies_is_an_overlay() -> None:
+    folders = [words[-1] for words in COMMANDS if words[0] == "kubectl" and words[1] != "create"]
+    assert folders
+    for folder in folders:
+        assert built(ROOT / folder)
+
+
+def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: Path) -> None:
+    program = kubectl()
+    if program is None:
+        pytest.skip("no kubectl of 1.27 or newer")
+    (command,) = [words for words in COMMANDS if words[:3] == ["kubectl", "create", "secret"]]
+    (tmp_path / "FILE").write_text("planted")
+    made = subprocess.run(
+        [program, *command[1:], "--dry-run=client", "--output=yaml"],
+        cwd=tmp_path, capture_output=True, check=True, text=True, timeout=60,
+    )  # fmt: skip
+    secret = yaml.safe_load(made.stdout)
+    for name in ("pro", "studio"):
+        (wanted,) = [v["secret"] for v in overlay(name).prober["spec"]["volumes"] if "secret" in v]
+        assert secret["metadata"] == {
+            "name": wanted["secretName"],
+            "namespace": "prometheus",
+            **{k: v for k, v in secret["metadata"].items() if k == "creationTimestamp"},
+        }
+        assert list(secret["data"]) == [item["key"] for item in wanted["items"]]
+
+
+def test_the_certificate_of_the_page_is_used(tmp_path: Path) -> None:
+    pod = dict(with_component("linear-stand-in", tmp_path).pods())["linear-stand-in"]
+    (volume,) = pod["spec"]["volumes"]
+    assert f"create secret tls {volume['secret']['secretName']} -n prometheus" in PAGE
+
+
+def test_the_jobs_that_the_page_begins_by_hand_are_there() -> None:
+    jobs = [word for words in COMMANDS for word in words if word.startswith("--from=cronjob/")]
+    assert jobs
+    for each in jobs:
+        assert overlay("dev").one("CronJob", each.partition("/")[2])
+
+
+def test_the_image_is_built_by_the_files_and_the_argument_there_are() -> None:
+    (command,) = [words for words in COMMANDS if words[:2] == ["podman", "build"]]
+    given = dict(itertools.pairwise(command))
+    assert (ROOT / given["-f"]).samefile(K8S / "Containerfile")
+    assert (ROOT / given["--ignorefile"]).is_file()
+    argument, _, base = given["--build-arg"].partition("=")
+    assert [argument] == read(K8S / "Containerfile").arguments
+    assert "@sha256:" in base

@@ -4,10 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.k8s.json_patch import PatchError, apply
-from tests.k8s.kubectl import kubectl, kustomized
-from tests.k8s.kustomize import UnknownFieldError, build
+from tests.k8s.kustomize import (
+    PatchError,
+    UnknownFieldError,
+    apply,
+    build,
+    documents,
+    kubectl,
+    kustomized,
+)
 from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, with_component
+
+
+def test_a_bare_equals_sign_is_a_text() -> None:
+    assert documents("matchType: =\n---\n---\na: '='\n") == [{"matchType": "="}, {"a": "="}]
 
 
 def _sorted(objects: list[Json]) -> list[Json]:

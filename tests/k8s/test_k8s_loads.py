@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from tests.exporter.house import SELDOM, House, Prober, house
-from tests.exporter.load.loads import QUICK, by_probe, over
+from tests.exporter.load.test_load_program import QUICK, by_probe, over
 from tests.exporter.program import Ended, ended, free_port, start
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
@@ -38,9 +38,7 @@ async def _job(built: Manifests, scenario: str, prober: Prober) -> Ended:
 
 
 @pytest.mark.parametrize("name", ["dev", "pro"])
-async def test_the_weekly_job_ends_well_with_what_an_overlay_sends_to_linear_itself(
-    name: str, tmp_path: Path
-) -> None:
+async def test_the_weekly_job_ends_well(name: str, tmp_path: Path) -> None:
     async with house(tmp_path, **SOON) as at:
         _allow(at, overlay(name).config["scenarios"])
         async with at.prober() as prober:

@@ -1,14 +1,87 @@
-"""Who may reach the prober and whom it may call, worked out from the policies."""
+"""Connections that the NetworkPolicies allow to and from the prober."""
 
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
+from tests.k8s.manifests import Json, Manifests, sections, selects, with_component
 
-from tests.k8s.manifests import OVERLAYS, Manifests, overlay, sections, selects, with_component
-from tests.k8s.reach import Pod, allowed
+NAMESPACE = "kubernetes.io/metadata.name"
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One end of a connection; without a namespace, an address outside."""
+
+    namespace: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    address: str = "10.42.0.7"
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
+def allowed(built: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False) -> bool:
+    """Whether a connection comes about: the source may leave and the target lets in."""
+    protocol = "UDP" if udp else "TCP"
+    return all(
+        _passes(built, direction, subject, other, (port, protocol, target))
+        for direction, subject, other in (("Egress", source, target), ("Ingress", target, source))
+    )
+
+
+def _passes(
+    manifests: Manifests, direction: str, subject: Pod, other: Pod, to: tuple[int, str, Pod]
+) -> bool:
+    policies = list(_selecting(manifests, direction, subject))
+    peers = "to" if direction == "Egress" else "from"
+    return not policies or any(
+        _ports(rule.get("ports"), *to) and _peers(rule.get(peers), other, policy)
+        for policy in policies
+        for rule in policy["spec"].get(direction.lower(), [])
+    )
+
+
+def _selecting(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]:
+    for policy in manifests.all("NetworkPolicy"):
+        spec = policy["spec"]
+        here = policy["metadata"]["namespace"] == pod.namespace
+        if (
+            here
+            and direction in spec["policyTypes"]
+            and selects(spec["podSelector"], dict(pod.labels))
+        ):
+            yield policy
+
+
+def _ports(rules: Sequence[Json] | None, port: int, protocol: str, target: Pod) -> bool:
+    return rules is None or any(
+        rule["protocol"] == protocol and port in (rule["port"], target.ports.get(str(rule["port"])))
+        for rule in rules
+    )
+
+
+def _peers(rules: Sequence[Json] | None, other: Pod, policy: Json) -> bool:
+    return rules is None or any(_peer(rule, other, policy) for rule in rules)
+
+
+def _peer(rule: Json, other: Pod, policy: Json) -> bool:
+    if "ipBlock" in rule:
+        block, address = rule["ipBlock"], ipaddress.ip_address(other.address)
+        inside = [ipaddress.ip_network(each) for each in block.get("except", [])]
+        return address in ipaddress.ip_network(block["cidr"]) and not any(
+            address in each for each in inside
+        )
+    if other.namespace is None:
+        return False
+    there = rule.get("namespaceSelector")
+    if there is None:
+        in_place = other.namespace == policy["metadata"]["namespace"]
+    else:
+        in_place = selects(there, {NAMESPACE: other.namespace})
+    return in_place and selects(rule.get("podSelector", {}), dict(other.labels))
+
+
 NAME = "app.kubernetes.io/name"
 AGENT = Pod("ai", {"serving.knative.dev/service": "agent-sre"})
 PROMETHEUS = Pod("prometheus", {NAME: "prometheus"})
@@ -31,9 +104,7 @@ def _scenario(built: Manifests, name: str) -> Pod:
     return Pod("prometheus", dict(built.pods())[name]["metadata"]["labels"])
 
 
-@EVERY_OVERLAY
-def test_the_canary_hears_agent_sre_and_nobody_else(name: str) -> None:
-    built = overlay(name)
+def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
     prober = _prober(built)
     for port in ("canary", "decoy"):
         number = prober.ports[port]
@@ -42,9 +113,7 @@ def test_the_canary_hears_agent_sre_and_nobody_else(name: str) -> None:
             assert not allowed(built, other, prober, number), (port, other)
 
 
-@EVERY_OVERLAY
-def test_the_pages_are_for_prometheus_and_scenarios(name: str) -> None:
-    built = overlay(name)
+def test_the_pages_are_for_prometheus_and_scenarios(built: Manifests) -> None:
     prober = _prober(built)
     assert allowed(built, PROMETHEUS, prober, prober.ports["web"])
     for job in built.all("CronJob"):
@@ -73,9 +142,7 @@ def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) ->
     assert not allowed(built, pods, prober, prober.ports["web"])
 
 
-def test_a_stand_in_for_linear_is_called_over_tls_and_asked_by_the_prober_alone(
-    tmp_path: Path,
-) -> None:
+def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     built = with_component("linear-stand-in", tmp_path, of="pro")
     labels = dict(built.pods())["linear-stand-in"]["metadata"]["labels"]
     pod = dict(built.pods())["linear-stand-in"]["spec"]["containers"][0]
@@ -98,9 +165,7 @@ def test_a_stand_in_for_linear_is_called_over_tls_and_asked_by_the_prober_alone(
     assert selects({"matchLabels": service["spec"]["selector"]}, labels)
 
 
-@EVERY_OVERLAY
-def test_the_prober_reaches_all_that_its_configuration_names(name: str) -> None:
-    built = overlay(name)
+def test_the_prober_reaches_all_that_its_configuration_names(built: Manifests) -> None:
     prober, config = _prober(built), built.config
     places = [config["target"], config.get("prometheus"), *config.get("paths", {}).values()]
     places += [each for each in config.get("observers", {}).values() if "url" in each]
@@ -119,9 +184,7 @@ def test_the_prober_reaches_all_that_its_configuration_names(name: str) -> None:
         assert allowed(built, prober, DNS, 53, udp=udp)
 
 
-@EVERY_OVERLAY
-def test_the_prober_reaches_nothing_else(name: str) -> None:
-    built = overlay(name)
+def test_the_prober_reaches_nothing_else(built: Manifests) -> None:
     prober = _prober(built)
     for other in (NEIGHBOUR, STRANGER, NODE, METADATA, Pod("flux-system")):
         for port in (80, 443, 5432, 9090):
@@ -130,9 +193,7 @@ def test_the_prober_reaches_nothing_else(name: str) -> None:
     assert not allowed(built, prober, Pod(address="203.0.113.7"), 53, udp=True)
 
 
-@EVERY_OVERLAY
-def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(name: str) -> None:
-    built = overlay(name)
+def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(built: Manifests) -> None:
     source = _scenario(built, "slo-probe-stress")
     assert allowed(built, source, DNS, 53, udp=True)
     for other in (AGENT, PROMETHEUS, ALERTMANAGER, OUTSIDE, NODE):

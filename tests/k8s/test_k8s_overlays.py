@@ -1,17 +1,61 @@
-"""Every overlay builds, and everything in it would be taken by the API server."""
+"""Every overlay builds, is valid, and survives rollouts, drains and ends."""
 
 import copy
 import json
 import re
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import kubernetes_validate  # type: ignore[import-untyped] # it has no types
 import pytest
+from jsonschema import Draft202012Validator
 
-from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, Manifests, overlay, with_component
-from tests.k8s.validation import VERSIONS, validate
+from exporter.config import Config
+from tests.k8s.manifests import (
+    COMPONENTS,
+    K8S,
+    OVERLAYS,
+    Json,
+    Manifests,
+    overlay,
+    selects,
+    with_component,
+)
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+VERSIONS = ("1.30", "1.37")
+"""The oldest Kubernetes that the manifests are for, and the newest that is known."""
+_SCHEMAS = Path(__file__).parent / "schemas"
+
+
+def validate(found: Json, version: str) -> None:
+    """Strictly, by the schemas of Kubernetes or by ours of custom resources.
+
+    Raises:
+        jsonschema.ValidationError: it would be refused.
+    """
+    name = f"{found['kind']}-{found['apiVersion'].replace('/', '-')}".lower()
+    if (_SCHEMAS / f"{name}.json").exists():
+        _ours(name).validate(found)
+    else:
+        _theirs(json.dumps(found, sort_keys=True), version)
+
+
+@cache
+def _theirs(found: str, version: str) -> None:
+    """Once for what is the same in several overlays: all schemas are read anew each time."""
+    kubernetes_validate.validate(json.loads(found), version, strict=True)
+
+
+@cache
+def _ours(name: str) -> Draft202012Validator:
+    schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
 _MOST_IN_ANNOTATIONS = 250 * 1024
 """Bytes: the API server's 256 KiB, and room for other annotations."""
 DIGEST = re.compile(r"slo-probe@sha256:[0-9a-f]{64}")
@@ -26,10 +70,9 @@ def _valid(manifests: Manifests, version: str) -> None:
             pytest.fail(f"{each['kind']} {each['metadata']['name']}: {place}: {error.message}")
 
 
-@EVERY_OVERLAY
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_of_an_overlay_is_valid_to_the_last_field(name: str, version: str) -> None:
-    _valid(overlay(name), version)
+def test_every_object_of_an_overlay_is_valid(built: Manifests, version: str) -> None:
+    _valid(built, version)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -54,16 +97,14 @@ def test_a_misspelt_field_is_refused(kind: str, field: str) -> None:
         validate(broken, VERSIONS[0])
 
 
-@EVERY_OVERLAY
-def test_an_overlay_holds_no_namespace_and_no_secret(name: str) -> None:
-    kinds = {each["kind"] for each in overlay(name).objects}
+def test_an_overlay_holds_no_namespace_and_no_secret(built: Manifests) -> None:
+    kinds = {each["kind"] for each in built.objects}
     assert not kinds & {"Namespace", "Secret", "ClusterRole", "ClusterRoleBinding"}
 
 
-@EVERY_OVERLAY
-def test_every_object_says_where_it_goes_and_to_what_it_belongs(name: str) -> None:
+def test_every_object_says_where_it_goes_and_to_what_it_belongs(built: Manifests) -> None:
     places: Json = {}
-    for each in overlay(name).objects:
+    for each in built.objects:
         meta = each["metadata"]
         places.setdefault(meta["namespace"], []).append(f"{each['kind']}/{meta['name']}")
         assert meta["labels"]["app.kubernetes.io/part-of"] == "slo-monitor"
@@ -73,43 +114,37 @@ def test_every_object_says_where_it_goes_and_to_what_it_belongs(name: str) -> No
     assert len(places["prometheus"]) == len(set(places["prometheus"]))
 
 
-@EVERY_OVERLAY
-def test_every_overlay_applies_the_generated_rules(name: str) -> None:
+def test_every_overlay_applies_the_generated_rules(built: Manifests) -> None:
     listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
-    built = {each["metadata"]["name"] for each in overlay(name).all("PrometheusRule")}
-    assert built == {f"slo-{stem}" for stem in listed - {"kustomization"}}
+    applied = {each["metadata"]["name"] for each in built.all("PrometheusRule")}
+    assert applied == {f"slo-{stem}" for stem in listed - {"kustomization"}}
 
 
-@EVERY_OVERLAY
-def test_every_overlay_applies_the_generated_dashboards_and_the_routing(name: str) -> None:
+def test_every_overlay_applies_the_generated_dashboards_and_the_routing(built: Manifests) -> None:
     dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
-    maps = {each["metadata"]["name"]: each for each in overlay(name).all("ConfigMap")}
+    maps = {each["metadata"]["name"]: each for each in built.all("ConfigMap")}
     assert dashboards
     for each in dashboards:
         shown = maps[f"grafana-dashboard-{each}"]
         assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert list(shown["data"]) == [f"{each}.json"]
     assert "slo-alertmanager-templates" in maps
-    assert overlay(name).one("AlertmanagerConfig", "slo-routing")
+    assert built.one("AlertmanagerConfig", "slo-routing")
 
 
-@EVERY_OVERLAY
-def test_kubectl_can_remember_every_object_it_applied(name: str) -> None:
+def test_kubectl_can_remember_every_object_it_applied(built: Manifests) -> None:
     """`kubectl apply` keeps each as an annotation of itself, and refuses what is too large."""
-    for each in overlay(name).objects:
+    for each in built.objects:
         assert len(json.dumps(each, separators=(",", ":")).encode()) < _MOST_IN_ANNOTATIONS
 
 
-@EVERY_OVERLAY
-def test_every_image_is_one_and_the_same_and_pinned_by_digest(name: str) -> None:
-    images = {c["image"] for _, pod in overlay(name).pods() for c in pod["spec"]["containers"]}
+def test_every_image_is_one_and_the_same_and_pinned_by_digest(built: Manifests) -> None:
+    images = {c["image"] for _, pod in built.pods() for c in pod["spec"]["containers"]}
     assert len(images) == 1
     assert all(DIGEST.fullmatch(image) for image in images)
 
 
-@EVERY_OVERLAY
-def test_what_pods_refer_to_is_there(name: str) -> None:
-    built = overlay(name)
+def test_what_pods_refer_to_is_there(built: Manifests) -> None:
     accounts = {each["metadata"]["name"] for each in built.all("ServiceAccount")}
     maps = {each["metadata"]["name"] for each in built.all("ConfigMap")}
     claims = {each["metadata"]["name"] for each in built.all("PersistentVolumeClaim")}
@@ -142,3 +177,108 @@ def test_a_journal_on_a_volume_outlives_the_prune_of_flux() -> None:
     for name in ("pro", "studio"):
         claim = overlay(name).one("PersistentVolumeClaim", "slo-probe-journal")
         assert claim["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+
+
+_KNOWN_EVERYWHERE = 5
+"""Seconds from a readiness probe to rules on every node, in a cluster that is well."""
+_AFTER_THE_RUNS = 2 + 5 + 5 + 2
+"""Seconds: the last spans, a renewal under way, the Lease given up, the listeners."""
+
+
+def _evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
+    """Whether the API server lets a running pod be evicted; `ready` tells of all pods."""
+    assert "minAvailable" not in budget
+    desired = max(len(ready) - int(budget["maxUnavailable"]), 0)
+    healthy = sum(ready)
+    if not ready[pod]:
+        policy = budget.get("unhealthyPodEvictionPolicy", "IfHealthyBudget")
+        if policy == "AlwaysAllow" or 0 < desired <= healthy:
+            return True
+    return healthy - desired > 0
+
+
+def _finishes(strategy: Json, replicas: int) -> bool:
+    """Whether a rollout ends although no new pod is ready before every old one is gone."""
+    if strategy["type"] == "Recreate":
+        return True
+    most = strategy["rollingUpdate"]["maxUnavailable"]
+    part = int(str(most).removesuffix("%")) / 100 * replicas if "%" in str(most) else int(most)
+    return int(part) >= replicas
+
+
+def test_the_budget_is_about_the_pods_of_the_prober(built: Manifests) -> None:
+    selector = built.one("PodDisruptionBudget")["spec"]["selector"]
+    labels = [pod["metadata"]["labels"] for _, pod in built.pods()]
+    assert [selects(selector, each) for each in labels] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_drain_never_waits_for_the_prober(built: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
+    assert built.one("Deployment")["spec"]["replicas"] == 1
+    assert _evictable(built.one("PodDisruptionBudget")["spec"], [ready], 0)
+
+
+def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
+    built = with_component("standby", tmp_path)
+    budget = built.one("PodDisruptionBudget")["spec"]
+    assert built.one("Deployment")["spec"]["replicas"] == 2
+    for holder in (0, 1):
+        ready = [holder == 0, holder == 1]
+        assert _evictable(budget, ready, 0)
+        assert _evictable(budget, ready, 1)
+    # The budget for one would hold up every drain of the holder's node.
+    assert not _evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
+
+
+def test_a_rollout_does_not_wait_for_the_old_pod(built: Manifests) -> None:
+    spec = built.one("Deployment")["spec"]
+    assert _finishes(spec["strategy"], spec["replicas"])
+    assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
+
+
+def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Path) -> None:
+    built = with_component("standby", tmp_path)
+    spec = built.one("Deployment")["spec"]
+    assert _finishes(spec["strategy"], spec["replicas"])
+    assert not built.all("PersistentVolumeClaim"), "two pods on two nodes cannot share one"
+    (spread,) = built.prober["spec"]["topologySpreadConstraints"]
+    assert selects(spread["labelSelector"], built.prober["metadata"]["labels"])
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway", "a cluster may have one node only"
+
+
+def test_nothing_is_sent_before_the_service_leads_to_the_prober(built: Manifests) -> None:
+    settings: Any = Config.model_validate(built.config)
+    probe = built.container["readinessProbe"]
+    found_ready = probe["periodSeconds"] + probe["timeoutSeconds"]
+    assert settings.canary.reachable_after.seconds >= found_ready + _KNOWN_EVERYWHERE
+
+
+def _grace(built: Manifests) -> float:
+    settings: Any = Config.model_validate(built.config)
+    return float(settings.shutdown_grace.seconds)
+
+
+def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(built: Manifests) -> None:
+    assert built.prober["spec"]["terminationGracePeriodSeconds"] >= _grace(built) + _AFTER_THE_RUNS
+
+
+def test_a_prober_that_ends_is_still_called_about_runs_under_way(built: Manifests) -> None:
+    """Not ready from the signal on, it must not be taken for unready before the runs have ended."""
+    probe = built.container["readinessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= _grace(built)
+
+
+def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path: Path) -> None:
+    built = with_component("standby", tmp_path)
+    settings = Config.model_validate(built.config).lease
+    probe = built.container["readinessProbe"]
+    spare = settings.duration.seconds - settings.renew_deadline.seconds
+    assert probe["periodSeconds"] * probe["failureThreshold"] <= spare
+
+
+def test_a_stuck_prober_is_restarted(built: Manifests) -> None:
+    container = built.container
+    start, live = container["startupProbe"], container["livenessProbe"]
+    assert start["httpGet"] == live["httpGet"]
+    assert start["periodSeconds"] * start["failureThreshold"] >= 60
+    assert live["periodSeconds"] * live["failureThreshold"] <= 60

@@ -14,10 +14,9 @@ from exporter.config import Config, load
 from exporter.http_source.settings import SourceSettings
 from exporter.load.config import configured, refusal
 from slos.schema.contract import Scenario
-from tests.k8s.manifests import OVERLAYS, Json, Manifests, overlay, sections, with_component
+from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
 from tests.k8s.moved import moved
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 ISSUES_ARE_KNOWN = 280
 """Seconds after which nothing more is expected of Linear, as the prober asks it by default."""
 _WEEK = 7 * 24 * 60
@@ -37,26 +36,18 @@ def _minutes(schedule: str) -> list[int]:
     return [each for each in range(_WEEK) if due(_MONDAY + timedelta(minutes=each))]
 
 
-def _jobs(name: str) -> dict[str, Json]:
-    return {each["metadata"]["name"]: each["spec"] for each in overlay(name).all("CronJob")}
+def _jobs(built: Manifests) -> dict[str, Json]:
+    return {each["metadata"]["name"]: each["spec"] for each in built.all("CronJob")}
 
 
-@EVERY_OVERLAY
-def test_throughput_is_measured_every_night_and_stress_and_scalability_every_week(
-    name: str,
-) -> None:
-    times = {job: len(_minutes(spec["schedule"])) for job, spec in _jobs(name).items()}
-    assert times == {
-        "slo-probe-throughput": 7,
-        "slo-probe-stress": 1,
-        "slo-probe-scalability": 1,
-    }
+def test_scenarios_run_every_night_or_week(built: Manifests) -> None:
+    times = {job: len(_minutes(spec["schedule"])) for job, spec in _jobs(built).items()}
+    assert times == {"slo-probe-throughput": 7, "slo-probe-stress": 1, "slo-probe-scalability": 1}
 
 
-@EVERY_OVERLAY
-def test_a_scenario_has_ended_before_another_may_begin(name: str) -> None:
+def test_a_scenario_has_ended_before_another_may_begin(built: Manifests) -> None:
     spans = []
-    for spec in _jobs(name).values():
+    for spec in _jobs(built).values():
         longest = spec["startingDeadlineSeconds"]
         longest += spec["jobTemplate"]["spec"]["activeDeadlineSeconds"]
         spans += [(at, at + longest / 60) for at in _minutes(spec["schedule"])]
@@ -65,9 +56,7 @@ def test_a_scenario_has_ended_before_another_may_begin(name: str) -> None:
     assert spans[-1][1] <= spans[0][0] + _WEEK
 
 
-@EVERY_OVERLAY
-def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(name: str) -> None:
-    built = overlay(name)
+def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(built: Manifests) -> None:
     service = built.one("Service")
     for job, pod in built.pods():
         if job == "slo-probe":
@@ -84,9 +73,8 @@ def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(name: str)
         assert port["targetPort"] == "web"
 
 
-@EVERY_OVERLAY
-def test_no_job_is_repeated_left_running_or_kept_for_ever(name: str) -> None:
-    for spec in _jobs(name).values():
+def test_no_job_is_repeated_left_running_or_kept_for_ever(built: Manifests) -> None:
+    for spec in _jobs(built).values():
         job = spec["jobTemplate"]["spec"]
         assert spec["concurrencyPolicy"] == "Forbid"
         assert job["backoffLimit"] == 0
@@ -109,22 +97,19 @@ def test_a_small_cluster_is_loaded_only_when_somebody_asks_for_it() -> None:
     assert _awake(overlay("dev")) == set()
 
 
-@EVERY_OVERLAY
-def test_no_job_is_due_whose_scenario_the_prober_would_refuse(name: str) -> None:
-    section = Config.model_validate(overlay(name).config).scenarios
+def test_no_job_is_due_whose_scenario_the_prober_would_refuse(built: Manifests) -> None:
+    section = Config.model_validate(built.config).scenarios
     allowed = {
         scenario for scenario, each in configured(section).items() if not refusal(section, each)
     }
     assert allowed, "something can be asked for by hand"
-    assert _awake(overlay(name)) <= allowed
-    if name != "dev":
-        assert _awake(overlay(name)) == {"stress"}, "throughput is more than Linear itself takes"
+    assert _awake(built) <= allowed
+    if built.name != "dev":
+        assert _awake(built) == {"stress"}, "throughput is more than Linear itself takes"
 
 
 @pytest.mark.parametrize("name", ["pro", "studio"])
-def test_a_stand_in_for_linear_wakes_what_linear_itself_would_not_take(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_stand_in_wakes_every_scenario(name: str, tmp_path: Path) -> None:
     built = with_component("linear-stand-in", tmp_path, of=name)
     assert _awake(built) == {"throughput", "stress"}
     section = Config.model_validate(built.config | sections()).scenarios
@@ -143,10 +128,9 @@ def test_the_sections_of_the_stand_in_fit_into_an_overlay(name: str, tmp_path: P
     assert problems == []
 
 
-@EVERY_OVERLAY
-def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(name: str) -> None:
+def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(built: Manifests) -> None:
     settings = configured(Config.model_validate(overlay("pro").config | sections()).scenarios)
-    for job, spec in _jobs(name).items():
+    for job, spec in _jobs(built).items():
         load: Any = settings[Scenario(job.removeprefix("slo-probe-"))]
         verdict = float((load.timeout + load.settle).seconds)
         steps = getattr(load, "rates", None) or load.levels
@@ -157,9 +141,8 @@ def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(name: st
         assert longest < spec["jobTemplate"]["spec"]["activeDeadlineSeconds"], job
 
 
-@EVERY_OVERLAY
-def test_a_job_that_is_ended_has_time_to_stop_the_load(name: str) -> None:
+def test_a_job_that_is_ended_has_time_to_stop_the_load(built: Manifests) -> None:
     one_request = SourceSettings(url="http://prober").timeout.seconds
-    for job, pod in overlay(name).pods():
+    for job, pod in built.pods():
         if job != "slo-probe":
             assert pod["spec"]["terminationGracePeriodSeconds"] > 2 * one_request

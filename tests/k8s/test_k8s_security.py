@@ -1,18 +1,30 @@
-"""Pods that need no privilege have none, and the prober may do nothing but hold its Lease."""
+"""Pods without privileges, and the rights of the prober on its Lease."""
 
 import re
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from exporter.config import Config
 from exporter.lease import LeaseError
-from exporter.lease.kubernetes import KubernetesLease
-from tests.exporter.fake_leases import Leases
-from tests.k8s.kube_api import RoleServer, lease_of
-from tests.k8s.manifests import COMPONENTS, OVERLAYS, Json, overlay, with_component
+from tests.exporter.fake_leases import FakeApiServer
+from tests.exporter.test_lease_api_server import Cluster
+from tests.k8s.manifests import COMPONENTS, Json, Manifests, overlay, with_component
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+
+def allows(role: Json, verb: str, name: str | None) -> bool:
+    """Whether a Role allows a verb on a Lease; the name is not known while one is made."""
+    return any(
+        "coordination.k8s.io" in rule["apiGroups"]
+        and "leases" in rule["resources"]
+        and verb in rule["verbs"]
+        and ("resourceNames" not in rule or name in rule["resourceNames"])
+        for rule in role["rules"]
+    )
+
+
 _VOLUMES = {
     "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral",
     "persistentVolumeClaim", "projected", "secret",
@@ -44,9 +56,8 @@ def _restricted(pod: Json) -> None:
             assert limit in container["resources"]["limits"]
 
 
-@EVERY_OVERLAY
-def test_every_pod_meets_the_restricted_standard(name: str) -> None:
-    pods = list(overlay(name).pods())
+def test_every_pod_meets_the_restricted_standard(built: Manifests) -> None:
+    pods = list(built.pods())
     assert len(pods) == 4
     for _, pod in pods:
         _restricted(pod)
@@ -58,9 +69,7 @@ def test_no_component_loosens_that(component: str, tmp_path: Path) -> None:
         _restricted(pod)
 
 
-@EVERY_OVERLAY
-def test_a_volume_is_all_that_can_be_written(name: str) -> None:
-    built = overlay(name)
+def test_a_volume_is_all_that_can_be_written(built: Manifests) -> None:
     writable = {
         mount["mountPath"] for mount in built.container["volumeMounts"] if not mount.get("readOnly")
     }
@@ -69,9 +78,7 @@ def test_a_volume_is_all_that_can_be_written(name: str) -> None:
         assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"]
 
 
-@EVERY_OVERLAY
-def test_only_the_pod_that_keeps_the_lease_has_a_token(name: str) -> None:
-    built = overlay(name)
+def test_only_the_pod_that_keeps_the_lease_has_a_token(built: Manifests) -> None:
     for account in built.all("ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
     mounted = {each for each, pod in built.pods() if pod["spec"]["automountServiceAccountToken"]}
@@ -87,9 +94,7 @@ def test_only_the_pod_that_keeps_the_lease_has_a_token(name: str) -> None:
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 
 
-@EVERY_OVERLAY
-def test_no_secret_stands_in_an_overlay(name: str) -> None:
-    built = overlay(name)
+def test_no_secret_stands_in_an_overlay(built: Manifests) -> None:
     for each in (*built.all("ConfigMap"), *built.all("Deployment"), *built.all("CronJob")):
         assert not _KEY.search(str(each))
     for _, pod in built.pods():
@@ -97,58 +102,47 @@ def test_no_secret_stands_in_an_overlay(name: str) -> None:
             assert all("value" not in variable for variable in container.get("env", []))
 
 
-async def test_these_rights_are_enough_to_hold_the_lease_and_give_it_up(tmp_path: Path) -> None:
-    built = overlay("studio")
-    (role,) = built.all("Role")
-    settings = Config.model_validate(built.config).lease
-    async with RoleServer(tmp_path, role, Leases()) as server:
-        lease = lease_of(settings, server.account)
-        try:
-            assert await lease.acquire_or_renew()
-            assert await lease.acquire_or_renew()
-            await lease.release()
-        finally:
-            await lease.close()
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    """An API server that grants what the Role grants, and nothing else."""
+    made = Cluster(tmp_path, FakeApiServer("prometheus", partial(allows, ROLE)))
+    runner = await made.start()
+    yield made
+    await made.close()
+    await runner.cleanup()
+
+
+(ROLE,) = overlay("studio").all("Role")
+LEASE = Config.model_validate(overlay("studio").config).lease
+
+
+async def test_these_rights_are_enough_to_hold_the_lease_and_give_it_up(cluster: Cluster) -> None:
+    lease = cluster.lease(LEASE)
+    assert await lease.acquire_or_renew()
+    assert await lease.acquire_or_renew()
+    await lease.release()
     granted = {
         (group, resource, verb, name)
-        for rule in role["rules"]
+        for rule in ROLE["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
         for name in rule.get("resourceNames", [None])
     }
     # All that was asked for, and nothing that was not.
-    assert granted == {("coordination.k8s.io", "leases", *each) for each in server.asked}
+    assert granted == {("coordination.k8s.io", "leases", *each) for each in cluster.server.asked}
 
 
 @pytest.mark.parametrize("verb", ["get", "create", "update"])
-async def test_none_of_these_rights_is_too_many(verb: str, tmp_path: Path) -> None:
-    (role,) = overlay("studio").all("Role")
-    rules = [{**r, "verbs": [v for v in r["verbs"] if v != verb]} for r in role["rules"]]
-    settings = Config.model_validate(overlay("studio").config).lease
-    async with RoleServer(tmp_path, {**role, "rules": rules}, Leases()) as server:
-        lease = lease_of(settings, server.account)
-        try:
-            with pytest.raises(LeaseError, match=f"{verb} of Lease .*403"):
-                await _twice(lease)
-        finally:
-            await lease.close()
+async def test_none_of_these_rights_is_too_many(cluster: Cluster, verb: str) -> None:
+    rules = [{**r, "verbs": [v for v in r["verbs"] if v != verb]} for r in ROLE["rules"]]
+    cluster.server.allows = partial(allows, {**ROLE, "rules": rules})
+    lease = cluster.lease(LEASE)
+    with pytest.raises(LeaseError, match=f"{verb} of Lease .*403"):  # noqa: PT012 - which of both
+        await lease.acquire_or_renew()
+        await lease.acquire_or_renew()
 
 
-async def _twice(lease: KubernetesLease) -> None:
-    """Held and renewed."""
-    await lease.acquire_or_renew()
-    await lease.acquire_or_renew()
-
-
-async def test_another_lease_may_not_be_touched(tmp_path: Path) -> None:
-    (role,) = overlay("studio").all("Role")
-    settings = Config.model_validate(overlay("studio").config).lease
-    theirs = settings.model_copy(update={"name": "somebody-elses"})
-    async with RoleServer(tmp_path, role, Leases()) as server:
-        lease = lease_of(theirs, server.account)
-        try:
-            with pytest.raises(LeaseError, match="403"):
-                await lease.acquire_or_renew()
-        finally:
-            await lease.close()
+async def test_another_lease_may_not_be_touched(cluster: Cluster) -> None:
+    with pytest.raises(LeaseError, match="403"):
+        await cluster.lease(LEASE.model_copy(update={"name": "other"})).acquire_or_renew()

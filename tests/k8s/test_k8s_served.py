@@ -5,14 +5,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import aiohttp
-import pytest
 
 from exporter.config import Config, load
 from tests.exporter.program import running, until
-from tests.k8s.manifests import OVERLAYS, ROOT, Json, Manifests, overlay, selects
+from tests.k8s.manifests import ROOT, Json, Manifests, selects
 from tests.k8s.moved import IN_THE_IMAGE, listening, moved
 
-EVERY_OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 
 
@@ -31,18 +29,12 @@ def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
     return behind
 
 
-@EVERY_OVERLAY
-def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(name: str) -> None:
-    built = overlay(name)
+def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(built: Manifests) -> None:
     named = {port["name"]: port["containerPort"] for port in built.container["ports"]}
     assert named == listening(built)
 
 
-@EVERY_OVERLAY
-def test_the_configuration_is_fine_and_lies_where_the_program_looks(
-    name: str, tmp_path: Path
-) -> None:
-    built = overlay(name)
+def test_the_configuration_is_in_its_place(built: Manifests, tmp_path: Path) -> None:
     loaded, problems = load(moved(built, tmp_path).file)
     assert problems == []
     assert loaded
@@ -59,11 +51,8 @@ def test_the_configuration_is_fine_and_lies_where_the_program_looks(
     assert all(spec.startswith(f"{IN_THE_IMAGE}/") for spec in built.config["specs"])
 
 
-@EVERY_OVERLAY
-async def test_the_program_answers_where_kubelet_prometheus_and_agent_sre_ask(
-    name: str, tmp_path: Path
-) -> None:
-    built, place = overlay(name), moved(overlay(name), tmp_path)
+async def test_the_program_answers_them_all(built: Manifests, tmp_path: Path) -> None:
+    place = moved(built, tmp_path)
     async with running(place.file), aiohttp.ClientSession() as session:
 
         async def get(port: int, path: str) -> tuple[int, str]:
@@ -106,9 +95,7 @@ async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
     assert "agent_sre_validation_build_info" in text
 
 
-@EVERY_OVERLAY
-def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(name: str) -> None:
-    built = overlay(name)
+def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(built: Manifests) -> None:
     settings: Any = Config.model_validate(built.config)
     canary = built.one("Service", settings.canary.name, settings.canary.namespace)
     assert canary["spec"]["type"] == "ExternalName"
@@ -126,9 +113,7 @@ def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(name: str) -
     assert not service["spec"].get("publishNotReadyAddresses"), "only the holder of the Lease"
 
 
-@EVERY_OVERLAY
-def test_the_scrapes_are_those_the_rules_are_made_for(name: str) -> None:
-    built = overlay(name)
+def test_the_scrapes_are_those_the_rules_are_made_for(built: Manifests) -> None:
     monitor = built.one("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     assert endpoint["interval"] == "30s"

@@ -16,6 +16,7 @@ this repository and `$PWD` the folder, in commands as in output. `make goldens` 
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +119,9 @@ def run_shell(command: str, given: str = "") -> Ended:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    tools = f"{os.environ['PATH']}{os.pathsep}{ROOT / '.tools' / 'usr' / 'bin'}"
+    places = [Path(sys.executable).parent, os.environ["PATH"], ROOT / ".tools" / "usr" / "bin"]
     here = {"HOME": str(folder), "PWD": str(folder), "ROOT": str(ROOT)}
+    tools = os.pathsep.join(map(str, places))
     return {"PATH": tools, "COLUMNS": "80", "LC_ALL": "C.UTF-8", **here}
 
 

@@ -1,16 +1,21 @@
-"""Every way a source can fail is one of six faults, and no text about it holds a secret."""
+"""Faults of a source and how often it is asked again."""
 
 import asyncio
 import socket
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.fields import Address
+from exporter.http_source import retry
 from exporter.http_source.answer import Answer, SourceError, SourceFault
 from exporter.http_source.failures import explained
 from exporter.http_source.source import HttpSource
@@ -68,19 +73,20 @@ async def test_nobody_listening_is_unreachable() -> None:
     assert await fault_of(address) == (SourceFault.UNREACHABLE, told)
 
 
-async def test_tls_to_a_plain_port_is_unreachable(serving: Serve) -> None:
-    address = (await serving(Script().app())).replace("http:", "https:")
-    fault, told = await fault_of(address)
-    assert fault is SourceFault.UNREACHABLE
-    assert "TLS failed" in told
-
-
-async def test_a_connection_that_breaks_off_is_unreachable(serving: Serve) -> None:
-    fault, told = await fault_of(await serving(Script(Play(cut=True)).app()))
-    assert (fault, told) == (
-        SourceFault.UNREACHABLE,
-        "tempo: unreachable: the connection broke off",
-    )
+@pytest.mark.parametrize(
+    ("play", "scheme", "expected", "said"),
+    [
+        (Play(), "https:", SourceFault.UNREACHABLE, "TLS failed"),
+        (Play(cut=True), "http:", SourceFault.UNREACHABLE, "the connection broke off"),
+        (Play(body=b"x" * 9_000_000), "http:", SourceFault.BAD_ANSWER, "longer than 8 MiB"),
+    ],
+)
+async def test_a_broken_answer_has_its_fault(
+    serving: Serve, play: Play, scheme: str, *, expected: SourceFault, said: str
+) -> None:
+    address = await serving(Script(play).app())
+    fault, told = await fault_of(address.replace("http:", scheme))
+    assert (fault, said in told) == (expected, True)
 
 
 async def test_something_else_than_http_is_a_bad_answer() -> None:
@@ -95,12 +101,6 @@ async def test_something_else_than_http_is_a_bad_answer() -> None:
         port = server.sockets[0].getsockname()[1]
         fault, _ = await fault_of(f"http://127.0.0.1:{port}")
     assert fault is SourceFault.BAD_ANSWER
-
-
-async def test_an_endless_answer_is_not_read_to_its_end(serving: Serve) -> None:
-    fault, told = await fault_of(await serving(Script(Play(body=b"x" * 9_000_000)).app()))
-    assert fault is SourceFault.BAD_ANSWER
-    assert "longer than 8 MiB" in told
 
 
 def test_a_host_without_an_address_is_unreachable() -> None:
@@ -159,3 +159,105 @@ async def test_no_error_and_no_repr_holds_a_secret(serving: Serve, tmp_path: Pat
         text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
         text += repr(error.__context__) + repr(error.__cause__) + repr(source) + repr(settings)
         assert "hunter" not in text.replace('b"hunter4"', "")
+
+
+NOW = 1_700_000_000.0
+_date = partial(formatdate, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("plays", "settings", "asked", "slept"),
+    [
+        *(([Play(n), Play(n), Play()], {}, 3, [0.5, 1.0]) for n in (429, 502, 503, 504)),
+        *(([Play(n)], {}, 1, []) for n in (200, 301, 400, 401, 404, 500)),
+        ([Play(503)], {"retries": 4}, 5, [0.5, 1.0, 2.0, 4.0]),
+        ([Play(503)], {"retries": 0}, 1, []),
+        ([Play(429, headers={"Retry-After": "7"}), Play()], {}, 2, [7.0]),
+    ],
+)
+async def test_only_what_may_pass_is_asked_again_with_growing_pauses(
+    serving: Serve, plays: list[Play], settings: dict[str, int], asked: int, *, slept: list[float]
+) -> None:
+    script, clock, last = Script(*plays), QuickClock(), plays[-1].status
+    url = await serving(script.app())
+    async with opened(source_settings(url, **settings), clock=clock) as source:
+        assert (await source.get("/x")).status == last
+    assert (len(script.asked), clock.slept) == (asked, slept)
+
+
+async def test_a_get_is_sent_at_most_twice_in_each_attempt(serving: Serve) -> None:
+    script, clock = Script(Play(cut=True)), QuickClock()
+    async with opened(source_settings(await serving(script.app())), clock=clock) as source:
+        with pytest.raises(SourceError):
+            await source.get("/x")
+    assert (len(script.asked), clock.slept) == (6, [0.5, 1.0])
+
+
+async def test_a_question_by_post_that_only_reads_is_repeated_too(serving: Serve) -> None:
+    script = Script(Play(503), Play())
+    async with opened(source_settings(await serving(script.app()))) as source:
+        await source.read_by_post("/x", {"query": "up"})
+    assert [(asked.method, asked.form) for asked in script.asked] == [("POST", {"query": "up"})] * 2
+
+
+async def test_a_request_out_of_time_is_not_repeated(serving: Serve) -> None:
+    script = Script(Play(hang=True))
+    url = await serving(script.app())
+    async with opened(source_settings(url, timeout="100ms")) as source:
+        with pytest.raises(SourceError) as caught:
+            await source.get("/x")
+    assert caught.value.fault is SourceFault.TIMEOUT
+    assert len(script.asked) == 1
+
+
+async def test_a_long_retry_after_ends_the_asking(serving: Serve) -> None:
+    script, clock = Script(Play(429, headers={"Retry-After": "60"})), QuickClock()
+    async with opened(source_settings(await serving(script.app())), clock=clock) as source:
+        answer = await source.get("/x")
+    assert (len(script.asked), clock.slept, answer.retry_after) == (1, [], 60.0)
+    with pytest.raises(SourceError) as caught:
+        answer.checked()
+    assert (caught.value.fault, caught.value.retry_after) == (SourceFault.RATE_LIMITED, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": " 12 "}, 12.0),
+        ({"Retry-After": "9" * 5000}, 86400.0),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "\N{ARABIC-INDIC DIGIT ONE}"}, None),
+        ({"Retry-After": _date(NOW + 30)}, 30.0),
+        ({"Retry-After": _date(NOW - 30)}, 0.0),
+        ({"Retry-After": _date(NOW + 10**9)}, 86400.0),
+        ({"Retry-After": _date(NOW + 999), "Date": _date(NOW + 990)}, 9.0),
+    ],
+)
+def test_retry_after_seconds_or_date(headers: Mapping[str, str], seconds: float | None) -> None:
+    assert retry.retry_after(headers, now=NOW) == seconds
+
+
+@given(
+    attempt=st.integers(0, 10),
+    backoff=st.floats(0.001, 100),
+    longest=st.floats(0.001, 100),
+    asked=st.none() | st.floats(0, 1000),
+)
+def test_pause_is_bounded(
+    attempt: int, backoff: float, longest: float, asked: float | None
+) -> None:
+    pause = retry.pause(attempt, backoff=backoff, longest=longest, asked=asked)
+    if pause is None:
+        assert asked is not None
+        assert asked > longest
+    else:
+        assert (asked or 0.0) <= pause <= longest
+
+
+@given(st.text())
+def test_no_header_breaks_the_reading_of_it(text: str) -> None:
+    found = retry.retry_after({"Retry-After": text, "Date": text}, now=NOW)
+    assert found is None or 0 <= found <= 86400

@@ -1,14 +1,94 @@
-"""Logging in and TLS, with secrets and certificates that change while we run."""
+"""Settings, log-in and TLS of a source."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from exporter.http_source.answer import SourceError, SourceFault
+from exporter.http_source.findings import findings
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Script, opened, secure, source_settings
+
+URL = "https://tempo.example/prefix"
+
+
+def test_the_defaults_are_patient_but_bounded() -> None:
+    settings = source_settings(URL)
+    lengths = (settings.timeout, settings.backoff, settings.longest_pause)
+    assert [str(each) for each in lengths] == ["10s", "500ms", "10s"]
+    assert settings.retries == 2
+    assert (settings.basic_auth, settings.bearer_auth) == (None, None)
+    assert not settings.tls.insecure_skip_verify
+
+
+def test_values_of_headers_are_not_shown() -> None:
+    settings = source_settings(URL, headers={"X-Key": "hunter2"})
+    assert "hunter2" not in repr(settings) + str(settings)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    authority = trustme.CA()
+    ours = authority.issue_cert("prober.example")
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    ours.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    ours.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    key = serialization.load_pem_private_key(ours.private_key_pem.bytes(), None)
+    (tmp_path / "locked.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"hunter2"),
+        )
+    )
+    (tmp_path / "token").write_text("hunter2\n")
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "lines").write_text("hunter2\nhunter3\n")
+    (tmp_path / "binary").write_bytes(b"hunter2\xff\xfe")
+    (tmp_path / "umlaut").write_text("hünter2")
+    return tmp_path
+
+
+def found(folder: Path, **rest: object) -> list[tuple[str, str]]:
+    list_of = list(findings(source_settings(URL, **rest), folder))
+    assert all(hint for _, _, hint in list_of)
+    assert "hunter" not in str(list_of)
+    return [(key, message.replace(str(folder), ".")) for key, message, _ in list_of]
+
+
+def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
+    tls = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
+    fine = found(
+        files, bearer_auth={"token_file": "token"}, headers_from_files={"X-Key": "token"}, tls=tls
+    )
+    assert fine == []
+    basic = {"username": "me", "password_file": "umlaut"}
+    assert found(files, basic_auth=basic) == []
+
+
+@pytest.mark.parametrize(
+    ("tls", "key", "message"),
+    [
+        ({"ca_file": "gone"}, "tls.ca_file", "cannot read"),
+        ({"ca_file": "token"}, "tls.ca_file", "holds no certificate"),
+        ({"cert_file": "gone", "key_file": "key.pem"}, "tls.cert_file", "cannot read"),
+        ({"cert_file": "cert.pem", "key_file": "gone"}, "tls.key_file", "cannot read"),
+        ({"cert_file": "cert.pem", "key_file": "locked.pem"}, "tls.cert_file", "not encrypted"),
+        ({"cert_file": "cert.pem", "key_file": "token"}, "tls.cert_file", "no certificate with"),
+    ],
+)
+def test_unusable_tls_files(files: Path, tls: dict[str, str], key: str, message: str) -> None:
+    ((told, why),) = found(files, tls=tls)
+    assert told == key
+    assert message in why
+
+
+def test_all_findings_come_at_once(files: Path) -> None:
+    tls = {"ca_file": "gone"}
+    assert len(found(files, bearer_auth={"token_file": "gone"}, tls=tls)) == 2
 
 
 async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path) -> None:
@@ -29,27 +109,26 @@ async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path)
     assert script.asked[0].headers["X-Org"] == "a"
 
 
-async def test_user_and_password_may_hold_any_letter(serving: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("login", "sent"),
+    [
+        (
+            {"basic_auth": {"username": "Aladdin", "password_file": "secret"}},
+            "Basic QWxhZGRpbjpww6Rzczp3w7ZyZA==",
+        ),
+        ({"headers_from_files": {"Authorization": "key"}}, "lin_api_1"),
+    ],
+)
+async def test_a_login_is_read_from_its_file(
+    serving: Serve, tmp_path: Path, login: dict[str, object], sent: str
+) -> None:
     script = Script()
-    (tmp_path / "password").write_text("päss:wörd\n")
-    settings = source_settings(
-        await serving(script.app()),
-        basic_auth={"username": "Aladdin", "password_file": "password"},
-    )
-    async with opened(settings, folder=tmp_path) as source:
-        await source.get("/x")
-    assert script.asked[0].headers["Authorization"] == "Basic QWxhZGRpbjpww6Rzczp3w7ZyZA=="
-
-
-async def test_a_header_may_come_from_a_file(serving: Serve, tmp_path: Path) -> None:
-    script = Script()
+    (tmp_path / "secret").write_text("päss:wörd\n")
     (tmp_path / "key").write_text("lin_api_1")
-    settings = source_settings(
-        await serving(script.app()), headers_from_files={"Authorization": "key"}
-    )
+    settings = source_settings(await serving(script.app()), **login)
     async with opened(settings, folder=tmp_path) as source:
         await source.get("/x")
-    assert script.asked[0].headers["Authorization"] == "lin_api_1"
+    assert script.asked[0].headers["Authorization"] == sent
 
 
 @pytest.fixture
@@ -94,9 +173,7 @@ def write(certificate: trustme.LeafCert, folder: Path) -> None:
 OURS = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
 
 
-async def test_a_server_that_asks_for_a_certificate_gets_ours(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_our_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
     write(authority.issue_cert("prober.example"), tmp_path)
     async with secure(authority.issue_cert("127.0.0.1"), trusts=authority) as url:
         assert await outcome(url, tmp_path, **OURS) == 200
@@ -117,17 +194,13 @@ async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_p
             assert (await source.get("/x")).status == 200
 
 
-async def test_files_that_are_gone_from_the_start_are_told(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_missing_tls_files_are_told(authority: trustme.CA, tmp_path: Path) -> None:
     async with secure(authority.issue_cert("127.0.0.1")) as url:
         told = await outcome(url, tmp_path, ca_file="gone.pem")
     assert "tls.ca_file: cannot read" in str(told)
 
 
-async def test_a_certificate_is_read_without_stopping_the_loop(
-    authority: trustme.CA, tmp_path: Path
-) -> None:
+async def test_requests_share_a_certificate(authority: trustme.CA, tmp_path: Path) -> None:
     """Two requests at once read the same files and both are answered."""
     async with secure(authority.issue_cert("127.0.0.1")) as url:
         settings = source_settings(url, tls={"ca_file": "ca.pem"})

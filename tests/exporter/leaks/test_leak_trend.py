@@ -1,16 +1,221 @@
-"""The statistics: what is taken from the libraries, and what is added to them."""
+"""Epochs, floors and the statistics of a trend."""
 
+import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pymannkendall  # type: ignore[import-untyped]
 import pytest
 from scipy import stats
 
+from exporter.leaks import starts
+from exporter.leaks.epochs import Epoch, counted, cut
+from exporter.leaks.floors import Floor, floor, warm_since
 from exporter.leaks.holm import adjusted
+from exporter.leaks.reasons import Reason
+from exporter.leaks.series import Life, Samples, Series
+from exporter.leaks.signals import Signal
+from exporter.leaks.tiers import FAST, SLOW, Tier
 from exporter.leaks.trend import misfit, slope, trend
-from tests.exporter.leaks.shapes import correlated
+from slos.schema.contract import LeakVerdict
+from tests.exporter.leaks.agents import DAY, HOUR, MINUTE, Agent, correlated, judged, series
+
+_TIMES = np.arange(0.0, 1_000.0, 10.0)
+
+
+def _series(*begins: float, times: np.ndarray = _TIMES) -> Series:
+    return Series(Signal.RSS, "pod", Samples.of(times, times), Life(starts=begins))
+
+
+@pytest.mark.parametrize(
+    ("series", "started", "age"),
+    [
+        (_series(times=_TIMES + 5), 5.0, 990.0),
+        (_series(-500.0), -500.0, 1_490.0),
+        (_series(times=np.array([])), np.inf, 0.0),
+    ],
+)
+def test_an_epoch_begins_with_its_start_or_its_first_sample(
+    series: Series, started: float, age: float
+) -> None:
+    (only,) = cut(series)
+    assert (only.started, only.age, only.current) == (started, age, True)
+
+
+def test_no_sample_is_in_two_epochs_and_none_is_lost() -> None:
+    epochs = cut(_series(700.0, 300.0, 500.5))
+    assert [epoch.started for epoch in epochs] == [0.0, 300.0, 500.5, 700.0]
+    assert np.concatenate([epoch.samples.times for epoch in epochs]).tolist() == _TIMES.tolist()
+    assert [epoch.samples.times[0] for epoch in epochs] == [0, 300, 510, 700]
+    assert [epoch.current for epoch in epochs] == [False, False, False, True]
+
+
+def test_a_life_that_left_no_sample_is_left_out_but_for_the_current_one() -> None:
+    epochs = cut(_series(-900.0, -500.0, 2_000.0))
+    assert [(epoch.started, len(epoch.samples)) for epoch in epochs] == [(-500, 100), (2_000, 0)]
+
+
+def test_starts_come_from_start_times_and_from_changes() -> None:
+    wobbling = starts.of_start_times(Samples.of([0, 10, 20, 30], [100.0, 100.9, 100.4, 5_000.0]))
+    assert starts.merged(wobbling) == [100.9, 5_000.0]
+    assert starts.merged([1_000.0, 970.0, float("nan"), 4_000.0]) == [1_000.0, 4_000.0]
+    (only,) = starts.of_changes([0, 10, 20, 30], [2, 2, 3, 3])
+    assert 10 < only < 10.001
+    found = starts.of_changes([0, 30, 10, 20, 40], ["a", "a", "a", "b", None])
+    assert found == pytest.approx([10, 20])
+    assert starts.of_changes([0, 10, 20, 30], [1, float("nan"), None, 1]) == []
+
+
+@pytest.mark.parametrize(
+    ("times", "values", "since", "counts"),
+    [
+        ([0, 10, 20, 30, 40], [100, 150, 20, 30, 30], 0.0, [0, 50, 70, 80, 80]),  # a reset
+        ([0, 10, 20, 30], [100, 150, 200, 250], 15.0, [0, 50, 100]),
+        ([50, 60], [1_000, 1_010], 0.0, [0, 10]),
+        ([], [], 0.0, []),
+    ],
+)
+def test_events_are_counted_since_a_moment(
+    times: list[float], values: list[float], since: float, counts: list[float]
+) -> None:
+    found = counted(Samples.of(times, values), since)
+    assert (found.times.tolist(), found.values.tolist()) == (times[-len(counts) :], counts)
+
+
+def test_samples_are_put_in_order_and_the_impossible_ones_dropped() -> None:
+    inf, nan = float("inf"), float("nan")
+    times = [30.0, 10.0, 10.0, nan, 40.0, 50.0, inf, 60.0, 20.0]
+    values = [3.0, 1.0, 7.0, 1.0, -1.0, nan, 1.0, inf, 2.0]
+    samples = Samples.of(times, values)
+    assert samples.times.tolist() == [10, 20, 30]
+    assert samples.values.tolist() == [7, 2, 3]  # of two at one moment, the later
+
+
+def test_values_without_times_are_a_bug_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="2 times for 3 values"):
+        Samples.of([1, 2], [1, 2, 3])
+
+
+_DAY = np.arange(0, DAY, MINUTE)
+
+
+def _until(end: float) -> np.ndarray:
+    return _DAY[: math.ceil(end / MINUTE)]
+
+
+def _epoch(times: np.ndarray = _DAY, values: np.ndarray | None = None, **known: object) -> Epoch:
+    samples = Samples.of(times, np.ones(times.size) if values is None else values)
+    one = Series(Signal.RSS, "pod", samples)
+    return cut(replace(one, **known))[-1]  # type: ignore[arg-type]
+
+
+def _floor(epoch: Epoch) -> Floor:
+    found = floor(epoch, SLOW)
+    assert isinstance(found, Floor)
+    return found
+
+
+ONE_A_SECOND = Life(events=Samples.of(_DAY, _DAY))
+TWO_A_MINUTE = Life(events=Samples.of(_DAY, _DAY / 30))
+
+
+@pytest.mark.parametrize(
+    ("life", "tier", "since"),
+    [
+        (Life(), SLOW, 2 * HOUR),
+        (Life(), FAST, HOUR),
+        (Life(starts=[-HOUR]), SLOW, HOUR),  # not watched from the start
+        (Life(starts=[-DAY]), SLOW, -DAY + 2 * HOUR),
+        (ONE_A_SECOND, SLOW, 2 * HOUR),  # 6,000 events had come at 1:40
+        (TWO_A_MINUTE, SLOW, float("inf")),
+        (TWO_A_MINUTE, replace(SLOW, warm_up_events=60), 2 * HOUR),
+        (TWO_A_MINUTE, replace(SLOW, warm_up_events=600), 5 * HOUR),
+    ],
+)
+def test_warm_up_lasts_for_hours_and_until_enough_events_have_come(
+    life: Life, tier: Tier, since: float
+) -> None:
+    epoch = _epoch(life=life)
+    assert warm_since(epoch, tier) == since
+    if tier is SLOW and since < DAY:
+        assert _floor(epoch).begins[0] == max(since, 0)
+
+
+def test_events_of_an_earlier_life_do_not_warm_the_next() -> None:
+    events = Samples.of(_DAY, np.minimum(_DAY, 12 * HOUR))  # and then none
+    second = _epoch(life=Life(starts=[0, 12 * HOUR], events=events))
+    assert floor(second, SLOW) is Reason.WARMING_UP
+
+
+def test_a_floor_is_the_tenth_percentile_of_its_half_hour() -> None:
+    found = _floor(_epoch(values=np.tile(np.arange(30.0), 48)))
+    assert (len(found), set(found.values)) == (44, {2.0})
+    values = np.full(_DAY.size, 100.0)
+    values[600] = 0
+    assert _floor(_epoch(values=values)).lowest == 100, "one misreading is not the floor"
+
+
+def test_the_fast_tier_sees_six_hours_in_quarters_and_the_slow_one_a_week() -> None:
+    found = floor(_epoch(), FAST)
+    assert isinstance(found, Floor)
+    assert (len(found), found.begins[0]) == (24, 18 * HOUR)
+    month = np.arange(0, 30 * DAY, 5 * MINUTE)
+    assert len(_floor(_epoch(month))) == pytest.approx(7 * 48, abs=1)
+
+
+def test_missed_samples_leave_a_floor_unless_they_are_too_many() -> None:
+    chance = np.random.default_rng(1).uniform(size=_DAY.size)
+    assert len(_floor(_epoch(_DAY[chance < 0.6], interval=MINUTE))) == pytest.approx(40, abs=4)
+    assert floor(_epoch(_DAY[chance < 0.1]), SLOW) is Reason.SCRAPE_GAPS
+    third = _DAY[::3]  # told only by the interval
+    assert floor(_epoch(third, interval=MINUTE), SLOW) is Reason.SCRAPE_GAPS
+    assert len(_floor(_epoch(third))) == 44
+    assert len(_floor(_epoch(_until(6 * HOUR + 3 * MINUTE)))) == 8, "the last has just begun"
+
+
+def test_eight_floors_are_needed() -> None:
+    long_enough = 6 * HOUR  # two of warm-up, and eight half hours
+    assert len(_floor(_epoch(_until(long_enough)))) == 8
+    short = floor(_epoch(_until(long_enough - HOUR / 2)), SLOW)
+    assert short is Reason.TOO_FEW_BUCKETS
+
+
+def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
+    def without(hours: float) -> np.ndarray:
+        noon = 12 * HOUR
+        return np.concatenate([_until(noon), _DAY[_until(noon + hours * HOUR).size :]])
+
+    assert len(_floor(_epoch(without(1)))) == 42
+    assert floor(_epoch(without(7)), SLOW) is Reason.SCRAPE_GAPS
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.array([]), Reason.NO_SAMPLES),
+        (np.full(1_440, np.nan), Reason.NO_SAMPLES),
+        (np.full(1_440, -1.0), Reason.NO_SAMPLES),
+        (np.ones(1), Reason.WARMING_UP),
+        (np.ones(60), Reason.WARMING_UP),
+        (np.ones(200), Reason.TOO_FEW_BUCKETS),
+    ],
+)
+def test_too_little_to_judge_is_said_and_why(values: np.ndarray, reason: Reason) -> None:
+    found = judged(series(values))
+    assert (found.verdict, found.reason) == (LeakVerdict.INSUFFICIENT, reason)
+    assert found.measured is None
+
+
+def test_a_series_that_ended_is_stale() -> None:
+    agent = Agent()
+    one = agent.series(agent.memory(per_event=4_096))
+    end = float(agent.times[-1])
+    assert judged(one, at=end + 10 * MINUTE).verdict is LeakVerdict.LEAK
+    stale = judged(one, at=end + HOUR)
+    assert (stale.verdict, stale.reason) == (LeakVerdict.INSUFFICIENT, Reason.STALE)
+
 
 _HOURS = np.arange(48) / 2
 
@@ -23,25 +228,16 @@ def _correlated(seed: int) -> np.ndarray:
     return correlated(np.random.default_rng(seed), 60 * _HOURS)
 
 
-def test_a_straight_line_has_its_slope_for_sure() -> None:
+def test_lines_and_noise_have_their_trend() -> None:
     found = trend(_HOURS, 5 + 3 * _HOURS, level=0.01)
-    assert found.slope == pytest.approx(3)
-    assert found.low == pytest.approx(3)
+    assert [found.slope, found.low, found.n] == pytest.approx([3, 3, 48])
     assert found.p < 1e-15
-    assert found.n == 48
-
-
-def test_rounding_errors_around_a_straight_line_are_not_correlation() -> None:
-    assert trend(_HOURS, 1.5e8 + 1.1e6 / 3 * _HOURS, level=0.01).p < 1e-15
-
-
-def test_a_flat_line_has_no_trend() -> None:
-    found = trend(_HOURS, np.full(48, 7.0), level=0.01)
-    assert (found.slope, found.low, found.high, found.p) == (0, 0, 0, 1)
-
-
-def test_the_test_is_one_sided() -> None:
-    assert trend(_HOURS, _noise() - _HOURS, level=0.01).p > 0.999
+    assert trend(_HOURS, 1.5e8 + 1.1e6 / 3 * _HOURS, level=0.01).p < 1e-15, "rounding errors"
+    flat = trend(_HOURS, np.full(48, 7.0), level=0.01)
+    assert (flat.slope, flat.low, flat.high, flat.p) == (0, 0, 0, 1)
+    assert trend(_HOURS, _noise() - _HOURS, level=0.01).p > 0.999, "the test is one-sided"
+    for count in range(3):
+        assert trend(_HOURS[:count], np.arange(1.0, count + 1), level=0.01).p == 1
 
 
 def test_alternating_floors_make_the_test_no_surer_than_the_plain_one() -> None:
@@ -57,11 +253,6 @@ def test_a_variance_below_zero_is_none() -> None:
         assert pymannkendall.hamed_rao_modification_test(values).var_s < 0
     plain = pymannkendall.original_test(values)
     assert trend(_HOURS[:12], values, level=0.01).p == pytest.approx(stats.norm.sf(plain.z))
-
-
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, 2.0]])
-def test_fewer_than_three_floors_prove_nothing(values: list[float]) -> None:
-    assert trend(_HOURS[: len(values)], np.array(values), level=0.01).p == 1
 
 
 def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wider() -> None:

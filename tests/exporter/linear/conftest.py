@@ -1,11 +1,90 @@
-"""The desk most tests of Linear work at."""
+"""A stand-in for Linear with a client beside it, both on a clock that is turned by hand."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from exporter.events import ALERT_NAME, new_id
+from exporter.linear.client import LinearClient, linear_client
+from exporter.linear.fault import LinearFault
+from exporter.linear.settings import LinearSettings
+from exporter.simulator.linear_api.faults import Faults
+from exporter.simulator.linear_api.server import LinearApi, running_linear_api
+from exporter.simulator.linear_api.settings import Settings
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.linear.desk import Desk, desk
+
+KEY = "lin_api_planted5ecret"
+
+
+def settings(url: str, **options: Any) -> LinearSettings:  # noqa: ANN401 - settings of any type
+    return LinearSettings(url=url, key_env="LINEAR_API_KEY", **options)
+
+
+def planted() -> SecretStr:
+    """What a prober with a good key reads."""
+    return SecretStr(KEY)
+
+
+@dataclass
+class Desk:
+    """What a test looks at and turns."""
+
+    api: LinearApi
+    clock: FakeClock
+    client: LinearClient
+    failures: list[LinearFault] = field(default_factory=list)
+
+    def open(self, run_id: str | None = None, *, title: str = f"[Alert] {ALERT_NAME}") -> str:
+        """Open an issue as agent-sre would; gives the id of its run."""
+        run_id = run_id or new_id()
+        self.write(title, f"A synthetic alert.\n\n**Correlation ID**: `{run_id}`")
+        return run_id
+
+    def write(self, title: str, description: str) -> str:
+        """Open any issue; gives its own id."""
+        workspace = self.api.face.workspace
+        fields = {"teamId": workspace.team["id"], "title": title, "description": description}
+        return str(workspace.create(fields, self.api.faults.active)["id"])
+
+    def archived(self) -> list[str]:
+        """Titles of the issues that are archived."""
+        return [issue["title"] for issue in self.api.issues() if issue["archivedAt"]]
+
+
+@contextlib.asynccontextmanager
+async def desk(
+    clock: FakeClock,
+    *faults: str,
+    api: Settings | None = None,
+    **options: Any,  # noqa: ANN401 - settings of any type
+) -> AsyncIterator[Desk]:
+    """Both ends, with settings of the client as options; jitter always waits the longest."""
+    failures: list[LinearFault] = []
+    async with (
+        running_linear_api(api or Settings(key=KEY), Faults(faults), clock=clock) as running,
+        client_of(running.url, clock, failed=failures.append, **options) as client,
+    ):
+        yield Desk(running, clock, client, failures)
+
+
+@contextlib.asynccontextmanager
+async def client_of(
+    url: str,
+    clock: FakeClock,
+    *,
+    failed: Callable[[LinearFault], None] = lambda _: None,
+    read_key: Callable[[], SecretStr] = planted,
+    **options: Any,  # noqa: ANN401 - settings of any type
+) -> AsyncIterator[LinearClient]:
+    """A client of any server."""
+    async with linear_client(
+        settings(url, **options), read_key=read_key, clock=clock, failed=failed, jitter=lambda: 1.0
+    ) as client:
+        yield client
 
 
 @pytest.fixture

@@ -1,20 +1,30 @@
-"""Questions about runs: found, not found, or not to be known; each exactly once."""
+"""Questions about runs, and Linear out of order: waits, keys that never show, one log line."""
 
 import asyncio
+import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
+from exporter.backoff import Backoff
 from exporter.events import new_id
+from exporter.linear.client import LinearClient
 from exporter.linear.fault import LinearError, LinearFault
+from exporter.linear.gate import Gate
 from exporter.linear.issue import Issue, Kind
+from exporter.linear.settings import LinearKeyError
 from exporter.linear.skew import UNKNOWN, Skew
-from exporter.linear.watch import Finding, Found, NotFound, Question, Unknown, Watch
+from exporter.linear.watch import Found, NotFound, Question, Unknown, Watch
+from exporter.simulator.linear_api.settings import Settings
+from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.linear.desk import Desk, desk
+from tests.exporter.linear.conftest import KEY, Desk, client_of, desk
 
 FAILED = "[Remediation Failed] SloProbeSynthetic"
 
@@ -25,6 +35,13 @@ def question(linear: Desk, run_id: str, *, seconds: float = 60) -> Question:
     return Question(run_id, now, now + seconds)
 
 
+async def found_by(watch: Watch) -> Found:
+    """The one finding, which is a find."""
+    (found,) = await watch.poll()
+    assert isinstance(found, Found)
+    return found
+
+
 async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> None:
     watch, run_id = Watch(linear.client), new_id()
     watch.ask(question(linear, run_id))
@@ -32,27 +49,11 @@ async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> No
     assert await watch.poll() == []
     linear.open(run_id)
     await linear.clock.advance(30)
-    (found,) = await watch.poll()
-    assert isinstance(found, Found)
+    found = await found_by(watch)
     assert found.seconds == pytest.approx(3, abs=found.uncertainty)
     assert found.uncertainty <= 0.5
     assert (found.run_id, found.duplicates, found.clamped) == (run_id, 0, False)
     assert (await watch.poll(), len(watch)) == ([], 0)
-
-
-async def test_all_open_questions_cost_one_request(linear: Desk) -> None:
-    watch = Watch(linear.client)
-    runs = [new_id() for _ in range(100)]
-    for run_id in runs:
-        watch.ask(question(linear, run_id))
-        linear.open(run_id)
-    assert {finding.run_id for finding in await watch.poll()} == set(runs)
-    assert linear.api.served.requests == 1
-
-
-async def test_nothing_is_asked_while_no_question_is_open(linear: Desk) -> None:
-    assert await Watch(linear.client).poll() == []
-    assert linear.api.served.requests == 0
 
 
 async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
@@ -63,8 +64,7 @@ async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
     for title in ("[Alert] SloProbeSynthetic", FAILED, "[Alert] SloProbeSynthetic"):
         await linear.clock.advance(10)
         linear.open(run_id, title=title)
-    (found,) = await watch.poll()
-    assert isinstance(found, Found)
+    found = await found_by(watch)
     assert (found.duplicates, len(found.issues)) == (2, 4)
     assert found.seconds == pytest.approx(0, abs=0.5)
 
@@ -75,8 +75,7 @@ async def test_only_a_failed_remediation_is_found_without_a_time(linear: Desk) -
     linear.open(run_id, title=FAILED)
     assert await watch.poll() == []
     await linear.clock.advance(60)
-    (found,) = await watch.poll()
-    assert isinstance(found, Found)
+    found = await found_by(watch)
     assert (found.seconds, found.duplicates) == (None, 0)
     assert [issue.kind for issue in found.issues] == [Kind.REMEDIATION_FAILED]
 
@@ -97,58 +96,8 @@ async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) 
         slow.open(run_id)
         assert await watch.poll() == []
         await clock.advance(20)
-        (found,) = await watch.poll()
-        assert isinstance(found, Found)
+        found = await found_by(watch)
         assert found.seconds == pytest.approx(0, abs=found.uncertainty)
-
-
-@pytest.mark.parametrize("skew", [7200, -7200])
-async def test_two_hours_of_skew_move_no_time_and_hide_no_issue(
-    clock: FakeClock, skew: int
-) -> None:
-    async with desk(clock, f"skew:{skew}") as skewed:
-        watch, run_id = Watch(skewed.client), new_id()
-        watch.ask(question(skewed, run_id))
-        await clock.advance(7)
-        skewed.open(run_id)
-        (found,) = await watch.poll()
-        assert isinstance(found, Found)
-        assert found.seconds == pytest.approx(7, abs=found.uncertainty)
-
-
-async def test_an_unreachable_linear_proves_nothing(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
-    watch.ask(question(linear, run_id, seconds=60))
-    linear.api.faults.set("down")
-    assert await watch.poll() == []
-    await linear.clock.advance(60)
-    assert await watch.poll() == [Unknown(run_id, LinearFault.UNREACHABLE)]
-
-
-async def test_an_hour_without_linear_loses_no_question_of_the_patient(linear: Desk) -> None:
-    watch, runs = Watch(linear.client, patience=7200), []
-    linear.api.faults.set("down")
-    for slot in range(120):
-        if slot % 3 == 0:
-            runs.append(new_id())
-            watch.ask(question(linear, runs[-1]))
-            await linear.clock.advance(2)
-            if slot % 6 == 0:
-                linear.open(runs[-1])
-            await linear.clock.advance(28)
-        else:
-            await linear.clock.advance(30)
-        assert await watch.poll() == []
-    linear.api.faults.set("none")
-    findings: list[Finding] = []
-    for _ in range(11):
-        await linear.clock.advance(30)
-        findings += await watch.poll()
-    found = {f.run_id: f for f in findings if isinstance(f, Found)}
-    assert set(found) == set(runs[::2])
-    assert all(f.seconds == pytest.approx(2, abs=f.uncertainty) for f in found.values())
-    assert {f.run_id for f in findings if isinstance(f, NotFound)} == set(runs[1::2])
-    assert len(findings) == len(runs)
 
 
 async def test_a_question_too_many_makes_the_oldest_unknown(linear: Desk) -> None:
@@ -204,8 +153,7 @@ async def test_a_time_is_never_negative_and_says_how_certain_it_is(
 ) -> None:
     watch = Watch(Told(clock, [[issue(created, skew)]]))
     watch.ask(Question("r", 10.0, 20.0))
-    (found,) = await watch.poll()
-    assert isinstance(found, Found)
+    found = await found_by(watch)
     assert (found.seconds, found.uncertainty, found.clamped) == pytest.approx(expected)
 
 
@@ -213,9 +161,7 @@ answers = st.sampled_from([*LinearFault, "issue", "nothing"])
 
 
 @given(st.lists(answers, min_size=1, max_size=20), st.integers(0, 90), st.integers(0, 90))
-def test_every_question_gets_the_first_finding_that_the_rules_allow_and_no_other(
-    told: list[LinearFault | str], linger: int, patience: int
-) -> None:
+def test_findings_by_the_rules(told: list[LinearFault | str], linger: int, patience: int) -> None:
     """Polls 10 s apart; the deadline is at 50 s."""
     findings = asyncio.run(polled(told, linger, patience))
     assert findings == list(expected(told, linger, patience))[:1]
@@ -252,3 +198,239 @@ async def polled(
         found += [(number, type(f), getattr(f, "fault", None)) for f in await watch.poll()]
         await clock.jump(10)
     return found
+
+
+async def failing(client: LinearClient) -> LinearError:
+    """The error of a question that must fail."""
+    with pytest.raises(LinearError) as failed:
+        await client.orphans(0)
+    return failed.value
+
+
+async def test_retry_after_is_kept_to_the_second(linear: Desk) -> None:
+    linear.api.faults.set("ratelimited:120")
+    assert (await failing(linear.client)).wait == 120
+    linear.api.faults.set("none")
+    await linear.clock.advance(119.9)
+    error = await failing(linear.client)
+    assert (error.fault, linear.api.served.requests) == (LinearFault.RATE_LIMITED, 1)
+    assert error.wait == pytest.approx(0.1)
+    await linear.clock.advance(0.2)
+    assert await linear.client.orphans(0) == []
+    assert linear.failures == [LinearFault.RATE_LIMITED]
+
+
+@pytest.mark.parametrize("skew", [7200, 0, -7200])
+async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, skew: int) -> None:
+    limited = Settings(key=KEY, requests_per_hour=3)
+    async with desk(clock, f"skew:{skew}", api=limited) as small:
+        for _ in range(3):
+            await small.client.orphans(0)
+        error = await failing(small.client)
+        assert error.fault is LinearFault.RATE_LIMITED
+        assert error.wait == pytest.approx(3600, abs=1)
+        await clock.advance(error.wait + 1)
+        assert await small.client.orphans(0) == []
+        assert small.api.served.rate_limited == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ("down", LinearFault.UNREACHABLE),
+        ("error", LinearFault.SERVER_ERROR),
+        ("garbage", LinearFault.BAD_ANSWER),
+    ],
+)
+async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: LinearFault) -> None:
+    linear.api.faults.set(faults)
+    for wait in (2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
+        error = await failing(linear.client)
+        assert (error.fault, error.wait) == (expected, wait)
+        await linear.clock.advance(wait)
+    linear.api.faults.set("none")
+    await linear.client.orphans(0)
+    assert linear.client.fault is None
+    linear.api.faults.set(faults)
+    assert (await failing(linear.client)).wait == 2
+
+
+@pytest.mark.parametrize(
+    ("flag", "fault", "most"),
+    [("down", LinearFault.UNREACHABLE, 24), ("unauthorized", LinearFault.UNAUTHORIZED, 12)],
+)
+async def test_an_hour_of_questions_costs_few_requests(
+    linear: Desk, flag: str, fault: LinearFault, most: int
+) -> None:
+    linear.api.faults.set(flag)
+    for _ in range(720):
+        assert (await failing(linear.client)).fault is fault
+        await linear.clock.advance(5)
+    assert 12 <= linear.api.served.requests <= most
+    assert len(linear.failures) == linear.api.served.requests
+
+
+async def test_a_changed_key_is_taken_up(clock: FakeClock) -> None:
+    keys = iter(["lin_api_old", KEY])
+    async with desk(clock) as server:
+        url = server.api.url
+        async with client_of(url, clock, read_key=lambda: SecretStr(next(keys))) as client:
+            await failing(client)
+            await clock.advance(300)
+            assert await client.orphans(0) == []
+
+
+async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(linear: Desk) -> None:
+    keys: list[SecretStr] = [SecretStr("lin_api_old")]
+
+    def read() -> SecretStr:
+        if not keys:
+            raise LinearKeyError("linear: key file key is empty")
+        return keys.pop()
+
+    async with client_of(linear.api.url, linear.clock, read_key=read) as client:
+        for _ in range(3):
+            assert (await failing(client)).fault is LinearFault.UNAUTHORIZED
+            await linear.clock.advance(300)
+        assert linear.api.served.requests == 1
+        keys.append(SecretStr(KEY))
+        assert await client.orphans(0) == []
+
+
+async def test_without_a_key_there_is_no_client(clock: FakeClock) -> None:
+    def read() -> SecretStr:
+        raise LinearKeyError("linear: key file key is empty")
+
+    with pytest.raises(LinearKeyError):
+        async with client_of("http://127.0.0.1:9/", clock, read_key=read):
+            raise AssertionError
+
+
+async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
+    linear.api.faults.set("slow:5")  # on a clock that stands still
+    async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
+        error = await failing(client)
+    assert error.fault is LinearFault.UNREACHABLE
+    assert "no reply within 0.05 s" in str(error)
+
+
+async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
+    issue_id = linear.write("[Alert] x", "")
+    linear.api.faults.set("forbidden")
+    assert await linear.client.archive([issue_id]) == [issue_id]
+    assert linear.failures == [LinearFault.UNAUTHORIZED]
+    assert await linear.client.orphans(0) == []
+
+
+async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: FakeClock) -> None:
+    asked = []
+
+    async def refuse(_: web.Request) -> web.Response:
+        asked.append(1)
+        body = {"errors": [{"message": "Forbidden", "extensions": {"type": "forbidden"}}]}
+        return web.json_response(body)
+
+    async with client_of(await serving(app_of(refuse)), clock) as client:
+        for _ in range(5):
+            assert (await failing(client)).fault is LinearFault.UNAUTHORIZED
+            await clock.advance(50)
+    assert len(asked) == 1
+
+
+async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeClock) -> None:
+    gate: Gate[LinearFault] = Gate(
+        Backoff(first=1, cap=1),
+        clock=clock,
+        peer="Linear",
+        error=LinearError,
+        waits={},
+        failed=lambda _: None,
+    )
+    gate.shut(LinearFault.RATE_LIMITED, "told so", wait=60)
+    gate.opened()
+    with pytest.raises(LinearError):
+        gate.enter()
+    await clock.advance(60)
+    gate.enter()
+
+
+async def echo(request: web.Request) -> web.Response:
+    """A proxy that repeats what it was sent, as some do when they are confused."""
+    text = f"bad header {request.headers['Authorization']}"
+    return web.json_response({"errors": [{"message": text, "extensions": {"code": text}}]})
+
+
+async def break_off(request: web.Request) -> web.StreamResponse:
+    """Announces more than it sends."""
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b"{")
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def elsewhere(_: web.Request) -> web.Response:
+    return web.Response(status=307, headers={"Location": "/trap"})
+
+
+def app_of(answer: Callable[[web.Request], object]) -> web.Application:
+    app = web.Application()
+    app.router.add_post("/", answer)  # type: ignore[arg-type]
+    return app
+
+
+def told(error: BaseException | None) -> str:
+    """Everything an error and those behind it could show."""
+    texts = []
+    while error is not None:
+        texts += [repr(error), str(error), *traceback.format_exception(error), repr(vars(error))]
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("answer", [echo, break_off, elsewhere])
+async def test_a_strange_server_gets_no_key_into_any_text(
+    serving: Serve,
+    clock: FakeClock,
+    caplog: pytest.LogCaptureFixture,
+    answer: Callable[[web.Request], object],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    trapped = []
+
+    async def trap(request: web.Request) -> web.Response:
+        trapped.append(request)
+        return web.Response()
+
+    app = app_of(answer)
+    app.router.add_post("/trap", trap)
+    async with client_of(await serving(app), clock) as client:
+        text = told(await failing(client)) + repr(client) + repr(vars(client))
+    assert KEY not in text + caplog.text
+    assert trapped == []
+
+
+@pytest.mark.parametrize(
+    "fault", ["down", "error", "garbage", "unauthorized", "ratelimited:9", "slow:5"]
+)
+async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fault: str) -> None:
+    caplog.set_level(logging.DEBUG)
+    linear.api.faults.set(fault)
+    async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
+        text = told(await failing(client)) + told(await failing(client))
+    assert "probing goes on" in caplog.text
+    assert KEY not in text + caplog.text
+
+
+async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "exporter.linear")
+    linear.api.faults.set("down")
+    for _ in range(5):
+        await failing(linear.client)
+        await linear.clock.advance(300)
+    linear.api.faults.set("none")
+    await linear.client.orphans(0)
+    first, last = [record.message for record in caplog.records]
+    assert first == "Linear: unreachable: no reply (ServerDisconnectedError); probing goes on"
+    assert last == "Linear answers again"

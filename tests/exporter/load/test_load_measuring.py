@@ -1,12 +1,19 @@
-"""What counts as completed, how fast it was, and what the gauges make of it."""
+"""Results of a load: how they are measured, what stops a load, and how results are kept."""
 
+import dataclasses
+import logging
 from math import inf
+from pathlib import Path
 
 import pytest
 
+from exporter.config import load
 from exporter.judge import Reason
-from exporter.load.brake import Stop
+from exporter.load.archive import Archive, kept
+from exporter.load.brake import Brake, Stop, StoppedError
+from exporter.load.config import configured
 from exporter.load.measuring import Sent, completed, highest, measured, told_of_issue, within
+from exporter.load.normal import NormalRuns
 from exporter.load.plateaus import Plateaus
 from exporter.load.readings import Reading
 from exporter.load.result import Measure, Result, State, read
@@ -41,23 +48,35 @@ def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> Result
     return Result("1", scenario, State.COMPLETED, 1.7e9, 1.7e9 + 60, **known)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED])
-def test_a_200_for_what_was_not_executed_exactly_once_is_no_cloudevent_taken(
-    verdict: Verdict,
+@pytest.mark.parametrize(
+    ("found", "stage", "target", "seconds"),
+    [
+        *((run(verdict, cloudevent_processing=0.1), CLOUDEVENT, 5, None)
+          for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
+        # The issue of such a run is there all the same.
+        *((run(verdict, linear_issue_creation=0.2), ISSUE, 10, 0.2)
+          for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
+        (run(cloudevent_processing=5.1), CLOUDEVENT, 5, None),
+        (run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5, 5.0),
+        (run(), CLOUDEVENT, 5, None),
+        (run(lambda_execution=1, end_to_end=7), LAMBDA, 30, 7),  # through when the event is
+    ],
+)  # fmt: skip
+def test_a_stage_is_completed_within_its_target(
+    found: ProbeResult, stage: Stage, target: float, seconds: float | None
 ) -> None:
-    answered = run(verdict, cloudevent_processing=0.1, linear_issue_creation=0.2)
-    assert completed(answered, CLOUDEVENT, 5) is None
-    assert completed(answered, ISSUE, 10) == 0.2  # its issue is there all the same
+    assert completed(found, stage, target) == seconds
 
 
-def test_what_comes_after_its_target_is_not_completed() -> None:
-    assert completed(run(cloudevent_processing=5.1), CLOUDEVENT, 5) is None
-    assert completed(run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5) == 5.0
-    assert completed(run(), CLOUDEVENT, 5) is None
-
-
-def test_a_call_is_through_when_the_event_is() -> None:
-    assert completed(run(lambda_execution=1, end_to_end=7), LAMBDA, 30) == 7
+def test_targets_offsets_and_issues_of_a_load() -> None:
+    targets = within({LAMBDA: Duration.of(seconds=30)}, [LAMBDA, END])
+    assert targets == {LAMBDA: 30.0, END: inf}
+    settings = Plateaus(rates=[4], hold=Duration.of(seconds=1))
+    assert (settings.offsets(4), settings.most_events()) == ([0, 0.25, 0.5, 0.75], 5)
+    assert told_of_issue(run(linear_issue_creation=1), IssueCount.ONE)
+    assert told_of_issue(run(), IssueCount.NONE)
+    assert not told_of_issue(run(), None)
+    assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
 
 
 def step(offsets: list[float], runs: list[ProbeResult], lasted: float) -> Sent:
@@ -92,11 +111,6 @@ def test_the_highest_rate_is_that_of_a_step_at_which_enough_completed() -> None:
     assert highest(steps, END, share=0.99) == 100
     assert highest(steps, END, share=0.98) == pytest.approx(98 / 0.505)
     assert highest(steps[1:], END, share=0.99) == 0
-
-
-def test_without_a_target_in_the_specs_any_time_will_do() -> None:
-    found = within({LAMBDA: Duration.of(seconds=30)}, [LAMBDA, END])
-    assert found == {LAMBDA: 30.0, END: inf}
 
 
 def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() -> None:
@@ -168,14 +182,127 @@ def test_the_defaults_go_above_every_promise() -> None:
         assert module.Settings().most_events() < 10_000
 
 
-def test_a_plateau_is_sent_at_its_rate() -> None:
-    settings = Plateaus(rates=[4], hold=Duration.of(seconds=1))
-    assert settings.offsets(4) == [0, 0.25, 0.5, 0.75]
-    assert settings.most_events() == 5
+BASE = """\
+target: {url: http://agent-sre.ai.svc.cluster.local/}
+probes: {remediation: {late_after: 60s}}
+"""
 
 
-def test_an_issue_is_known_when_it_was_seen_or_surely_is_not_there() -> None:
-    assert told_of_issue(run(linear_issue_creation=1), IssueCount.ONE)
-    assert told_of_issue(run(), IssueCount.NONE)
-    assert not told_of_issue(run(), None)
-    assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
+def test_nothing_may_be_run_unless_it_is_configured(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    file.write_text(BASE)
+    loaded, _ = load(file)
+    assert loaded is not None
+    assert configured(loaded.config.scenarios) == {}
+
+
+def normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> ProbeResult:
+    return ProbeResult(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
+
+
+def normal(brake: Brake, allowed: int = 1) -> NormalRuns:
+    return NormalRuns(
+        brake, allowed=allowed, since=5.0, measures=lambda each: each.probe == "remediation"
+    )
+
+
+def test_a_load_that_costs_the_normal_probes_too_much_is_stopped() -> None:
+    brake = Brake()
+    watching = normal(brake)
+    watching.hear(normal_run(Verdict.LOST))
+    for harmless in (
+        normal_run(Verdict.LOST, at=4.0),  # sent before
+        normal_run(Verdict.UNKNOWN),  # the prober's own fault
+        normal_run(Verdict.LATE),
+        normal_run(Verdict.REJECTED, probe="security"),  # an attack
+    ):
+        watching.hear(harmless)
+        brake.check()
+    watching.hear(normal_run(Verdict.REJECTED))
+    assert brake.reason is Stop.NORMAL_FAILURES
+    with pytest.raises(StoppedError):
+        brake.check()
+
+
+def test_whoever_pulls_the_brake_first_says_why() -> None:
+    brake = Brake()
+    brake.pull(Stop.OPERATOR)
+    brake.pull(Stop.SHUTDOWN)
+    assert brake.reason is Stop.OPERATOR
+
+
+def test_what_fails_after_the_load_is_not_its_doing_but_no_recovery_either() -> None:
+    brake = Brake()
+    watching = normal(brake, allowed=0)
+    watching.load_is_over(20.0)
+    assert watching.available_after(20.0) is None
+    watching.hear(normal_run(Verdict.LOST, at=21.0))
+    assert (brake.reason, watching.available_after(20.0)) == (None, False)
+    watching.hear(normal_run(Verdict.OK, at=22.0))
+    assert watching.available_after(20.0) is True
+    watching.hear(normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
+    assert brake.reason is Stop.NORMAL_FAILURES
+
+
+def stored(number: int, scenario: Scenario = Scenario.STRESS, **known: object) -> Result:
+    made = Result(str(number), scenario, State.COMPLETED, 1.7e9 + number, 1.7e9 + number + 60)
+    return dataclasses.replace(made, **known)  # type: ignore[arg-type]
+
+
+async def test_results_outlive_the_process_the_newest_first(tmp_path: Path) -> None:
+    path = tmp_path / "results"
+    archive = Archive(path, keep=5)
+    await archive.open()
+    assert archive.of(Scenario.STRESS) == []
+    for number in (1, 2):
+        await archive.put(stored(number, measures=(Measure("held_level", 50.0, 101.0),)))
+    await archive.put(stored(3, state=State.STOPPED, reason=Stop.OPERATOR))
+    again = Archive(path, keep=5)
+    await again.open()
+    assert [each.id for each in again.of(Scenario.STRESS)] == ["3", "2", "1"]
+    assert [each.id for each in again.completed(Scenario.STRESS)] == ["2", "1"]
+    assert again.of(Scenario.STRESS) == archive.of(Scenario.STRESS)
+    assert again.of(Scenario.THROUGHPUT) == []
+
+
+async def test_a_run_that_goes_on_is_one_result(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "results", keep=5)
+    await archive.put(stored(1, state=State.RUNNING))
+    await archive.put(stored(1))
+    assert [each.state for each in archive.of(Scenario.STRESS)] == [State.COMPLETED]
+
+
+def test_only_the_last_are_kept_and_what_later_ones_are_compared_with() -> None:
+    newest_first = [
+        *(stored(number, Scenario.SCALABILITY, level=3) for number in range(9, 2, -1)),
+        stored(2, Scenario.SCALABILITY, level=1),
+        stored(1, Scenario.SCALABILITY, level=1),
+    ]
+    assert [each.id for each in kept(newest_first, keep=2)] == ["9", "8", "2"]
+    stopped = [stored(3, state=State.STOPPED), stored(2, state=State.STOPPED), stored(1)]
+    assert [each.id for each in kept(stopped, keep=1)] == ["3", "1"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[{}]", b"3", b"\xff\xfe"])
+async def test_a_damaged_file_is_set_aside(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "results"
+    path.write_bytes(content)
+    (tmp_path / "results.damaged-1").write_text("an earlier one")
+    archive = Archive(path, keep=5)
+    with caplog.at_level(logging.ERROR):
+        await archive.open()
+        await archive.put(stored(1))
+    assert (tmp_path / "results.damaged-2").read_bytes() == content
+    assert "was damaged" in caplog.text
+    again = Archive(path, keep=5)
+    await again.open()
+    assert len(again.of(Scenario.STRESS)) == 1
+
+
+async def test_unwritable_is_kept_in_mind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    archive = Archive(tmp_path / "missing" / "results", keep=5)
+    await archive.put(stored(1))
+    assert [each.id for each in archive.of(Scenario.STRESS)] == ["1"]
+    assert "cannot write" in caplog.text

@@ -117,9 +117,7 @@ async def test_a_series_keeps_its_gaps(serving: Serve) -> None:
         (success("vector", [7, "value"]), SourceFault.BAD_ANSWER),
     ],
 )
-async def test_every_failure_is_a_fault_of_its_kind(
-    serving: Serve, play: Play, fault: SourceFault
-) -> None:
+async def test_every_failure_has_a_fault(serving: Serve, play: Play, fault: SourceFault) -> None:
     with pytest.raises(SourceError) as caught:
         await instant(serving, play)
     assert caught.value.fault is fault
@@ -139,22 +137,18 @@ async def test_what_prometheus_says_is_kept_short_and_on_one_line(serving: Serve
     assert len(str(caught.value)) < 300
 
 
-async def test_warnings_are_passed_on(serving: Serve) -> None:
-    script = Script(success("vector", [], warnings=["one\nline", 7]))
-    told: list[str] = []
+async def test_warnings_are_passed_on_or_logged_once(
+    serving: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    script, told = Script(success("vector", [], warnings=["one\nline", 7])), list[str]()
     async with opened(source_settings(await serving(script.app()))) as source:
         await Prometheus(source, warned=told.append).instant("up")
-    assert told == ["one line", "7"]
-
-
-async def test_a_warning_is_logged_once(serving: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    script = Script(success("vector", [], warnings=["slow"]))
-    async with opened(source_settings(await serving(script.app()))) as source:
+        assert told == ["one line", "7"]
         api = Prometheus(source)
         for _ in range(3):
             await api.instant("up")
     warned = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert warned == ["tempo: slow"]
+    assert warned == ["tempo: one line", "tempo: 7"]
 
 
 async def test_native_histograms_are_left_out_and_said_so(serving: Serve) -> None:
@@ -218,15 +212,9 @@ def test_what_is_no_range_is_refused(start: int, end: int, step: int) -> None:
         list(ranges.windows(start, end, step))
 
 
-def test_times_are_written_in_full() -> None:
-    assert [ranges.written(ms) for ms in (0, 5, 1_700_000_000_050)] == [
-        "0.000",
-        "0.005",
-        "1700000000.050",
-    ]
-
-
-def test_nothing_joined_is_nothing() -> None:
+def test_times_are_written_in_full_and_nothing_joined_is_nothing() -> None:
+    times = [ranges.written(ms) for ms in (0, 5, 1_700_000_000_050)]
+    assert times == ["0.000", "0.005", "1700000000.050"]
     assert joined([]) == joined([[], []]) == []
 
 

@@ -4,45 +4,19 @@ import math
 from collections.abc import Iterator
 
 import pytest
-import requests
-import yaml
 
 from exporter.clock import SystemClock
 from exporter.http_source.answer import SourceError, SourceFault
-from exporter.live import processes
-from exporter.live.binaries import find
 from exporter.prometheus_api import ranges
 from exporter.prometheus_api.client import Prometheus
+from tests.exporter.program import running_prometheus
 from tests.exporter.source_desk import opened, source_settings
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus that scrapes nothing but itself."""
-    folder = tmp_path_factory.mktemp("prometheus")
-    config, port = folder / "prometheus.yml", processes.free_port()
-    job = {"job_name": "itself", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-    config.write_text(
-        yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
-    )
-    program, address = find("prometheus"), f"http://127.0.0.1:{port}"
-    assert program, "Prometheus is missing; run: make tools"
-    child = processes.start(
-        "prometheus",
-        [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}",
-         f"--web.listen-address=127.0.0.1:{port}"],
-        folder=folder,
-    )  # fmt: skip
-
-    def scraped() -> bool:
-        answer = requests.get(f"{address}/api/v1/query", params={"query": "up == 1"}, timeout=5)
-        return answer.ok and bool(answer.json()["data"]["result"])
-
-    try:
-        child.wait_for(scraped)
+    with running_prometheus(tmp_path_factory.mktemp("prometheus"), "itself") as address:
         yield address
-    finally:
-        child.stop()
 
 
 async def test_samples_have_labels_times_and_values(url: str) -> None:
@@ -73,9 +47,7 @@ async def test_a_range_beyond_the_limit_has_every_point_once(url: str) -> None:
     assert found.values == found.times
 
 
-async def test_the_limit_is_the_one_of_prometheus(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_limit_is_of_prometheus(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranges, "MOST_POINTS", 12_000)
     async with opened(source_settings(url)) as source:
         with pytest.raises(SourceError, match="exceeded maximum resolution") as caught:
@@ -92,9 +64,7 @@ async def test_a_series_that_began_late_has_no_points_before(url: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["up{", ""])
-async def test_a_wrong_query_is_a_bad_answer_with_what_prometheus_says(
-    url: str, query: str
-) -> None:
+async def test_a_wrong_query_is_a_bad_answer(url: str, query: str) -> None:
     async with opened(source_settings(url)) as source:
         with pytest.raises(SourceError, match="bad_data: ") as caught:
             await Prometheus(source).instant(query)

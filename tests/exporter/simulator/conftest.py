@@ -1,14 +1,13 @@
 """A function server, a Linear stand-in and helpers to send events, all on ephemeral ports."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import json
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,9 +16,6 @@ from aiohttp.test_utils import TestServer
 
 from exporter.simulator.server import Simulator, running_simulator
 from exporter.simulator.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
 
 SUCCESS = {"status": "success", "message": "done"}
 CE_REPLY = {
@@ -148,11 +144,14 @@ class Client:
         return await self.request("POST", "/", data=io.BytesIO(body), headers=headers)
 
 
+Start = Callable[..., Awaitable[Client]]
+
+
 def _since(start: float) -> float:
     return time.monotonic() - start
 
 
-def alert(
+def fired(
     event_id: str = "probe-1",
     *,
     parameters: object = None,
@@ -175,11 +174,6 @@ def alert(
             "annotations": named if annotations is None else annotations,
         },
     }
-
-
-@pytest.fixture
-def fired() -> Callable[..., dict[str, Any]]:
-    return alert
 
 
 @pytest.fixture
@@ -206,7 +200,7 @@ async def linear() -> AsyncIterator[FakeLinear]:
 
 
 @pytest.fixture
-async def start(function: FakeFunction) -> AsyncIterator[Callable[..., Any]]:
+async def start(function: FakeFunction) -> AsyncIterator[Start]:
     """Start a simulator with other settings than the defaults; stopped after the test."""
     async with AsyncExitStack() as stack:
 
@@ -223,7 +217,6 @@ async def start(function: FakeFunction) -> AsyncIterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-async def client(start: Callable[..., Any]) -> Client:
+async def client(start: Start) -> Client:
     """A client of a simulator with default settings, but a short wait for the model."""
-    started: Client = await start()
-    return started
+    return await start()

@@ -1,7 +1,5 @@
 """`slo-probe simulate` as a user meets it: a process, its one line, its exit codes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -9,9 +7,9 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
@@ -19,13 +17,7 @@ from click.testing import CliRunner
 
 from exporter.simulator.command import simulate
 from exporter.simulator.faults import SLOW_STAGES, Flag
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from tests.exporter.simulator.conftest import FakeFunction, FakeLinear
-
-    Fired = Callable[..., dict[str, Any]]
+from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, fired
 
 ROOT = Path(__file__).parents[3]
 EVENT = {"Content-Type": "application/cloudevents+json"}
@@ -60,7 +52,7 @@ async def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-async def test_a_shutdown_does_not_wait_for_hung_requests(fired: Fired) -> None:
+async def test_a_shutdown_does_not_wait_for_hung_requests() -> None:
     async with simulating("--fault", "hang") as (process, url), aiohttp.ClientSession() as session:
         hung = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
         async with session.get(f"{url}/fault") as response:
@@ -72,9 +64,7 @@ async def test_a_shutdown_does_not_wait_for_hung_requests(fired: Fired) -> None:
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-async def test_a_shutdown_does_not_wait_for_a_slow_remediation(
-    function: FakeFunction, fired: Fired
-) -> None:
+async def test_a_shutdown_does_not_wait_for_a_slow_remediation(function: FakeFunction) -> None:
     function.gate.clear()
     options = ("--function-url", function.url)
     async with simulating(*options) as (process, url), aiohttp.ClientSession() as session:
@@ -88,9 +78,7 @@ async def test_a_shutdown_does_not_wait_for_a_slow_remediation(
     assert (process.returncode, err) == (0, b"")
 
 
-async def test_the_options_reach_the_service(
-    function: FakeFunction, linear: FakeLinear, fired: Fired, tmp_path: Path
-) -> None:
+async def test_the_options(function: FakeFunction, linear: FakeLinear, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("lin_secret\n")
     options = (
@@ -113,58 +101,6 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         result = CliRunner().invoke(simulate, ["--listen", f"127.0.0.1:{port}"])
     expected = f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--listen", "8000"],
-        ["--listen", ":8000"],
-        ["--listen", "localhost:65536"],
-        ["--listen", "localhost:-1"],
-        ["--capacity", "fast"],
-        ["--capacity", "-1"],
-        ["--capacity", "nan"],
-        ["--capacity", "inf"],
-        ["--fault", "bogus"],
-        ["--fault", ""],
-        ["--function-url", "http://{pod}/"],
-        ["--function-url", "http://{0}/"],
-        ["--function-url", "http://{name.missing}/"],
-        ["--function-url", "http://{name"],
-        ["--function-url", "canary"],
-        ["--function-url", "http://[::1"],
-        ["--linear-url", "ftp://linear"],
-        ["--linear-key-file", "/does/not/exist"],
-        ["--linear-key-file", "/"],
-        ["--linear-key-file", "/dev/null"],
-        ["--unknown"],
-        ["surplus"],
-    ],
-    ids=" ".join,
-)
-def test_a_bad_option_is_one_clear_line_and_exit_2(options: list[str]) -> None:
-    result = CliRunner().invoke(simulate, options)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-
-
-def test_an_unknown_fault_is_answered_with_the_valid_ones() -> None:
-    result = CliRunner().invoke(simulate, ["--fault", "bogus"])
-    assert "unknown fault 'bogus'" in result.stderr
-    assert "slow:<stage>:<seconds>" in result.stderr
-
-
-@pytest.mark.parametrize("key", ["two\nlines", "\x00", "clé"])
-def test_a_key_file_that_holds_no_key_is_refused_without_showing_it(
-    tmp_path: Path, key: str
-) -> None:
-    path = tmp_path / "key"
-    path.write_text(key)
-    result = CliRunner().invoke(simulate, ["--linear-key-file", str(path)])
-    assert result.exit_code == 2
-    assert key not in result.stderr
 
 
 def test_the_help_explains_every_fault_and_stage_with_examples() -> None:

@@ -1,23 +1,17 @@
 """The starving event loop: in virtual time against the measured table, and over real HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import selectors
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Iterable
+from typing import Any
 
 import pytest
 
 from exporter.simulator.cpu import BURST_SPEED, SHARES, Cpu, Step, Work
 from exporter.simulator.settings import Settings
+from tests.exporter.simulator.conftest import FakeFunction, Start, fired
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
-    from tests.exporter.simulator.conftest import Client, FakeFunction
-
-    Fired = Callable[..., dict[str, Any]]
-    Load = tuple[list[float], int]
+Load = tuple[list[float], int]
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -122,11 +116,9 @@ def test_no_limit_means_no_waiting_at_all() -> None:
     assert (seconds[-1], executed) == (0.0, 1000)
 
 
-async def test_an_overloaded_simulator_answers_200_to_all_and_executes_clearly_fewer(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
+async def test_overload_answers_200_to_all(start: Start, function: FakeFunction) -> None:
     """The measured run in a tenth of the time: 100 events/s against 27, checks of 0.5 s."""
-    client: Client = await start(capacity=27.0, health_timeout=0.5, burst_seconds=0.37)
+    client = await start(capacity=27.0, health_timeout=0.5, burst_seconds=0.37)
     began = asyncio.get_running_loop().time()
 
     async def event(number: int) -> Any:  # noqa: ANN401
@@ -140,10 +132,8 @@ async def test_an_overloaded_simulator_answers_200_to_all_and_executes_clearly_f
     assert sorted(answer.seconds for answer in answers)[50] > 1
 
 
-async def test_unlimited_capacity_executes_the_same_load_whole(
-    start: Callable[..., Any], function: FakeFunction, fired: Fired
-) -> None:
-    client: Client = await start(capacity=0)
+async def test_without_limit_all_is_executed(start: Start, function: FakeFunction) -> None:
+    client = await start(capacity=0)
     answers = await asyncio.gather(*(client.send(fired(str(number))) for number in range(100)))
     assert [answer.status for answer in answers] == [200] * 100
     assert len(function.executed) == 100

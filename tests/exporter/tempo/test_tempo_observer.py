@@ -1,4 +1,4 @@
-"""Aftercare with a small Tempo: whose word counts, and how long it is waited for."""
+"""Finding traces in a small Tempo, and aftercare with it."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -7,19 +7,175 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from exporter.http_source.answer import SourceFault
+from exporter.http_source.source import HttpSource
 from exporter.observers import Question
 from exporter.observers.tempo import Observer, Settings, observer
 from exporter.result import ProbeResult
+from exporter.tempo import search
+from exporter.tempo.client import Found, Tempo
+from exporter.tempo.parts import Part, Rules
+from exporter.tempo.settings import TempoSettings
+from exporter.tempo.stages import stages
 from slos.schema.contract import Source, Stage
 from tests.exporter.care_desk import Desk, desk, judged
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.journal_desk import rows
-from tests.exporter.tempo.fake_tempo import FakeTempo
-from tests.exporter.tempo.recorded import SENT_AT, changed, handled, without
+from tests.exporter.source_desk import QuickClock
+from tests.exporter.tempo.recorded import (
+    SENT_AT,
+    SHAPES,
+    Drawn,
+    FakeTempo,
+    changed,
+    handled,
+    without,
+)
 
+SEARCHED = "000000000000000000000000000abcde"
 SENT = "0af7651916cd43dd8448eb211c80319c"
+SINCE, UNTIL = 1_700_000_000.7, 1_700_000_060.2
+
+
+async def find(
+    tempo: FakeTempo, serving: Serve, wanted: dict[str, str | None], **settings: object
+) -> Found:
+    rest = {"url": await serving(tempo.app()), "retries": 0} | settings
+    made = TempoSettings.model_validate(rest)
+    async with HttpSource("tempo", made, folder=Path(), clock=QuickClock()) as source:
+        return await Tempo(source, made).find(wanted, since=SINCE, until=UNTIL)
+
+
+def faults(found: Found) -> list[SourceFault]:
+    return [error.fault for error in found.errors]
+
+
+async def test_a_trace_is_found_by_its_correlation_id(serving: Serve) -> None:
+    tempo = FakeTempo({SEARCHED: handled("run"), SENT: handled("other")})
+    found = await find(tempo, serving, {"run": SENT})
+    assert (list(found.traces), found.errors) == (["run"], [])
+    assert stages(found.traces["run"], correlation_id="run").whole
+    assert tempo.asked == ["/api/search", f"/api/traces/{SEARCHED}"]
+    (query,) = tempo.queries
+    assert query["q"] == '{ span.correlation_id = "run" }'
+    assert (query["start"], query["end"]) == ("1700000000", "1700000061")
+
+
+async def test_the_newer_way_to_read_a_trace_is_a_matter_of_settings(serving: Serve) -> None:
+    tempo = FakeTempo({SEARCHED: handled("run")}, shape=SHAPES["tempo 2, v2"])
+    found = await find(tempo, serving, {"run": None}, trace_api="v2")
+    assert list(found.traces) == ["run"]
+    assert tempo.asked[-1] == f"/api/v2/traces/{SEARCHED}"
+
+
+async def test_what_no_search_finds_is_found_by_the_trace_id_that_was_sent(serving: Serve) -> None:
+    tempo = FakeTempo({SENT: handled("run")}, searchable=False)
+    found = await find(tempo, serving, {"run": SENT, "lost": None})
+    assert list(found.traces) == ["run"]
+    assert tempo.asked == ["/api/search", f"/api/traces/{SENT}"]
+
+
+async def test_the_probers_own_spans_are_no_trace_of_the_event(serving: Serve) -> None:
+    own = [Drawn(1, "probe", 0.0, 1.0, service="slo-probe")]
+    found = await find(FakeTempo({SENT: own}), serving, {"run": SENT})
+    assert (found.traces, found.errors) == ({}, [])
+
+
+async def test_spans_that_are_still_on_their_way_are_found_later(serving: Serve) -> None:
+    tempo = FakeTempo({SENT: handled("run")}, visible_after=4)
+    looks = [await find(tempo, serving, {"run": SENT}) for _ in range(3)]
+    assert [list(found.traces) for found in looks] == [[], [], ["run"]]
+    assert [found.errors for found in looks] == [[], [], []]
+
+
+async def test_many_events_share_one_search(serving: Serve) -> None:
+    wanted: dict[str, str | None] = {f"run-{number}": None for number in range(25)}
+    tempo = FakeTempo({f"{n:032x}": handled(name) for n, name in enumerate(wanted, 1)})
+    found = await find(tempo, serving, wanted)
+    assert set(found.traces) == set(wanted)
+    assert [len(query["q"].split("||")) for query in tempo.queries] == [20, 5]
+
+
+async def test_two_traces_of_one_event_are_one(serving: Serve) -> None:
+    tempo = FakeTempo({SEARCHED: handled("run"), SENT: handled("run", first=20, at=3.0)})
+    found = await find(tempo, serving, {"run": None})
+    times = stages(found.traces["run"], correlation_id="run")
+    assert times.repeated == {Part.HANDLE: 1}
+    assert times.stages[Stage.LAMBDA_EXECUTION] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"<html>", b"[]", b'{"trace": 7}', b"\xff", b"[" * 100_000, b'{"batches": [']
+)
+async def test_one_malformed_trace_does_not_hide_the_others(serving: Serve, broken: bytes) -> None:
+    tempo = FakeTempo({SEARCHED: handled("bad"), SENT: handled("run")}, broken={SEARCHED: broken})
+    found = await find(tempo, serving, {"bad": None, "run": None})
+    assert list(found.traces) == ["run"]
+    assert faults(found) == [SourceFault.BAD_ANSWER]
+
+
+async def test_a_search_that_is_refused_leaves_the_way_by_trace_id(serving: Serve) -> None:
+    tempo = FakeTempo({SENT: handled("run")}, search_status=400)
+    found = await find(tempo, serving, {"run": SENT})
+    assert (list(found.traces), faults(found)) == (["run"], [SourceFault.BAD_ANSWER])
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"), [(401, SourceFault.UNAUTHORIZED), (429, SourceFault.RATE_LIMITED)]
+)
+async def test_a_refusal_ends_the_looking(serving: Serve, status: int, fault: SourceFault) -> None:
+    tempo = FakeTempo({SENT: handled("run")}, search_status=status)
+    found = await find(tempo, serving, {f"run-{number}": SENT for number in range(25)})
+    assert (found.traces, faults(found), tempo.asked) == ({}, [fault], ["/api/search"])
+
+
+async def test_slow_answers_are_timeouts(serving: Serve) -> None:
+    found = await find(FakeTempo(hang=True), serving, {"run": SENT}, timeout="50ms")
+    assert faults(found) == [SourceFault.TIMEOUT, SourceFault.TIMEOUT]
+
+
+async def test_nobody_there_is_said_once() -> None:
+    made = TempoSettings.model_validate({"url": "http://127.0.0.1:9", "retries": 0})
+    async with HttpSource("tempo", made, folder=Path(), clock=QuickClock()) as source:
+        found = await Tempo(source, made).find({"run": SENT}, since=SINCE, until=UNTIL)
+    assert faults(found) == [SourceFault.UNREACHABLE]
+
+
+def test_an_id_cannot_leave_its_quotes() -> None:
+    asked = search.parameters(['a" || true || "\\'], since=1.0, until=1.0)
+    assert asked["q"] == '{ span.correlation_id = "a\\" || true || \\"\\\\" }'
+    assert (asked["start"], asked["end"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", {"traces": 7}])
+def test_what_is_no_answer_to_a_search_is_refused(answer: object) -> None:
+    with pytest.raises(ValueError, match="no list of traces"):
+        search.trace_ids(answer)
+
+
+def test_a_search_names_each_trace_once_and_in_full() -> None:
+    listed = [{"traceID": "AB"}, {"traceID": "ab"}, {"traceID": "../x"}, {"traceID": 7}, {}, None]
+    assert search.trace_ids({"traces": listed}) == ["ab".zfill(32)]
+    assert search.trace_ids({"traces": None}) == search.trace_ids({}) == []
+
+
+@given(st.text())
+def test_a_trace_id_is_safe_in_a_path_or_none(written: str) -> None:
+    assert search.trace_id(written) == "" or set(search.trace_id(written)) <= set(
+        "0123456789abcdef"
+    )
+
+
+def test_the_settings_of_tempo_are_those_of_the_house() -> None:
+    made = TempoSettings.model_validate({"url": "http://tempo:3200", "linear_hosts": ["Lin.Test"]})
+    assert made.rules == Rules(linear_hosts=frozenset({"lin.test"}))
+    assert [n for n, field in TempoSettings.model_fields.items() if not field.description] == []
+
+
 SELECTION, VERIFICATION = Stage.REMEDIATION_SELECTION, Stage.VERIFICATION
 
 
@@ -65,93 +221,79 @@ async def office(
         yield Office(tempo, made, at)
 
 
-async def test_the_time_of_a_trace_counts_where_it_knows_best(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        run = await at.run()
-        assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
-        at.tempo.traces = {SENT: handled(run.id)}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
-        assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
-        assert at.desk.took(VERIFICATION, Source.TEMPO) == (0, 0)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+@pytest.fixture
+async def at(path: Path, clock: FakeClock, serving: Serve) -> AsyncIterator[Office]:
+    async with office(path, clock, serving) as made:
+        yield made
 
 
-async def test_without_a_trace_the_next_best_counts_once_the_time_is_up(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        await at.run()
-        await at.desk.wait(118)
-        assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
-        await at.desk.wait(30)
-        assert at.desk.took(SELECTION, Source.CANARY) == (1, 2.0)
-        assert {row[1] for row in rows(path)} == {"cleaned"}
+async def test_a_trace_knows_best(at: Office, path: Path) -> None:
+    run = await at.run()
+    assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
+    at.tempo.traces = {SENT: handled(run.id)}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
+    assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
+    assert at.desk.took(VERIFICATION, Source.TEMPO) == (0, 0)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_a_trace_in_part_is_asked_for_again_and_what_it_shows_is_kept(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        run = await at.run()
-        whole = handled(run.id)
-        at.tempo.traces = {SENT: without(whole, "cloudevent.handle", "lambda_function.call")}
-        await at.desk.wait(60)
-        assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
-        at.tempo.traces = {SENT: whole}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
+async def test_without_trace_canary_counts(at: Office, path: Path) -> None:
+    await at.run()
+    await at.desk.wait(118)
+    assert at.desk.took(SELECTION, Source.CANARY) == (0, 0)
+    await at.desk.wait(30)
+    assert at.desk.took(SELECTION, Source.CANARY) == (1, 2.0)
+    assert {row[1] for row in rows(path)} == {"cleaned"}
 
 
-async def test_an_error_in_a_span_is_counted_once_for_each_run(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        assert at.desk.sample("span_errors_total", span="alert.process") == 0
-        run = await at.run()
-        bad = changed(handled(run.id), "lambda_function.call", error=True)
-        at.tempo.traces = {SENT: without(bad, "cloudevent.handle")}
-        await at.desk.wait(40)
-        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 0
-        at.tempo.traces = {SENT: bad}
-        await at.desk.wait(120)
-        assert at.desk.sample("span_errors_total", span="lambda_function.call") == 1
-        assert at.desk.sample("span_errors_total", span="alert.process") == 0
+async def test_a_partial_trace_is_read_again(at: Office) -> None:
+    run = await at.run()
+    whole = handled(run.id)
+    at.tempo.traces = {SENT: without(whole, "cloudevent.handle", "lambda_function.call")}
+    await at.desk.wait(60)
+    assert at.desk.took(SELECTION, Source.TEMPO) == (0, 0)
+    at.tempo.traces = {SENT: whole}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
 
 
-async def test_an_event_that_a_converter_renamed_is_found_by_its_other_name(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        await at.run(aliases=("converted-7",))
-        at.tempo.traces = {SENT: handled("converted-7")}
-        await at.desk.wait(20)
-        await at.desk.wait(120)
-        assert at.selections() == (1, 0.11)
+async def test_span_errors_count_once_a_run(at: Office) -> None:
+    assert at.desk.sample("span_errors_total", span="alert.process") == 0
+    run = await at.run()
+    bad = changed(handled(run.id), "lambda_function.call", error=True)
+    at.tempo.traces = {SENT: without(bad, "cloudevent.handle")}
+    await at.desk.wait(40)
+    assert at.desk.sample("span_errors_total", span="lambda_function.call") == 0
+    at.tempo.traces = {SENT: bad}
+    await at.desk.wait(120)
+    assert at.desk.sample("span_errors_total", span="lambda_function.call") == 1
+    assert at.desk.sample("span_errors_total", span="alert.process") == 0
+
+
+async def test_a_renamed_event_is_found(at: Office) -> None:
+    await at.run(aliases=("converted-7",))
+    at.tempo.traces = {SENT: handled("converted-7")}
+    await at.desk.wait(20)
+    await at.desk.wait(120)
+    assert at.selections() == (1, 0.11)
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_traces_are_found_after_the_clock_was_set(
-    path: Path, clock: FakeClock, serving: Serve, step: float
-) -> None:
+async def test_clock_was_set(at: Office, clock: FakeClock, step: float) -> None:
     """Slots count on from the clock as it was at the start; traces have the time of now."""
-    async with office(path, clock, serving) as at:
-        plan = clock.wall()
-        clock._offset += step
-        run = await at.run(intended_at=plan)
-        began = clock.wall()
-        at.tempo.traces = {SENT: handled(run.id, at=began - SENT_AT)}
-        await at.desk.wait(20)
-        (query, *_) = at.tempo.queries
-        assert float(query["start"]) <= began <= float(query["end"])
-        assert at.selections() == (1, 0.11)
+    plan = clock.wall()
+    clock._offset += step
+    run = await at.run(intended_at=plan)
+    began = clock.wall()
+    at.tempo.traces = {SENT: handled(run.id, at=began - SENT_AT)}
+    await at.desk.wait(20)
+    (query, *_) = at.tempo.queries
+    assert float(query["start"]) <= began <= float(query["end"])
+    assert at.selections() == (1, 0.11)
 
 
-async def test_a_tempo_that_hangs_is_given_up_before_it_holds_up_everything(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
+async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving: Serve) -> None:
     async with office(path, clock, serving, timeout="50ms") as at:
         at.tempo.hang = True
         for _ in range(50):
@@ -161,22 +303,18 @@ async def test_a_tempo_that_hangs_is_given_up_before_it_holds_up_everything(
         assert at.observer.troubled
 
 
-async def test_a_tempo_that_asks_to_be_left_alone_is_asked_no_earlier(
-    path: Path, clock: FakeClock, serving: Serve
-) -> None:
-    async with office(path, clock, serving) as at:
-        at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
-        run = await at.run()
-        await at.desk.wait(58)
-        assert at.tempo.asked == ["/api/search"]
-        at.tempo.search_status, at.tempo.traces = 200, {SENT: handled(run.id)}
-        await at.desk.wait(20)
-        assert at.selections() == (1, 0.11)
+async def test_retry_after_is_kept(at: Office) -> None:
+    at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
+    run = await at.run()
+    await at.desk.wait(58)
+    assert at.tempo.asked == ["/api/search"]
+    at.tempo.search_status, at.tempo.traces = 200, {SENT: handled(run.id)}
+    await at.desk.wait(20)
+    assert at.selections() == (1, 0.11)
 
 
-async def test_nothing_that_tempo_does_raises(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving) as at:
-        question = Question("run", ("run",), SENT, clock.wall())
-        at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
-        assert await at.observer.look([question]) == []
-        assert list(await at.observer.sweep(clock.wall())) == []
+async def test_nothing_that_tempo_does_raises(at: Office, clock: FakeClock) -> None:
+    question = Question("run", ("run",), SENT, clock.wall())
+    at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
+    assert await at.observer.look([question]) == []
+    assert list(await at.observer.sweep(clock.wall())) == []

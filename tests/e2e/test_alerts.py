@@ -1,0 +1,307 @@
+"""Inhibition, notifications and alerting with a real Alertmanager."""
+
+import queue
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import requests
+import yaml
+
+from exporter.live import stack
+from generator.outputs import OutputSettings
+from generator.pipeline import Settings
+from generator.routing.hours import DAYS, Hours
+from tests.e2e.alertmanager import Alertmanager, inbox, running
+from tests.e2e.conftest import QUICK_SPEC
+from tests.generator.amtool import BUILT, fragment, real_alerts
+from tests.generator.routed import counted, files
+from tests.schema.specs import slo, spec
+
+ALERTS = real_alerts()
+# What nobody needs the prober for: containers, replicas, the rules themselves.
+OF_OTHERS = {
+    *(f"AgentSRE{what}Budget{kind}" for what in ("CPU", "Memory", "Network", "Disk")
+      for kind in ("Ticket", "NoData")),
+    *(f"AgentSRE{what}High" for what in ("CPU", "Memory", "Network", "Disk")),
+    "AgentSREContainerWithoutLimits", "AgentSRELoadUneven", "AgentSREMemoryGrowing",
+    "AgentSREReplicasMissing", "AgentSREReplicasUnknown", "AgentSREScalingSlow",
+    "AgentSREValidationWatchdog", "SLORulesFailing", "SLORulesMissed", "SLOProbeDown",
+}  # fmt: skip
+# What is heard of although agent-sre is down: each says something of its own.
+STILL_HEARD = {
+    "AgentSRERaceCondition", "AgentSREDeadlock", "AgentSRESecurityCheckFailing",
+    "SLOProbeCanaryUnreached", "SLOProbeStuck", "AgentSREProberFailing", "AgentSREOrphans",
+    "AgentSREUnavailableNoData", "AgentSREBurstEventsLost", "AgentSRELeak", "SLOProbeTargetDown",
+}  # fmt: skip
+SYMPTOMS = {
+    "AgentSREUnavailable", "AgentSREUnavailableTicket", "AgentSREEndToEndSlow",
+    "AgentSREEndToEndP95High", "AgentSREEndToEndNeverObserved", "AgentSRESustainedLoadLow",
+    "AgentSREBurst100FailingTicket", "AgentSREValidationFailureRateHigh",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+    with running(BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")) as found:
+        yield found
+
+
+def fire(
+    alertmanager: Alertmanager, cluster: str, names: Iterable[str], *, over: bool = False
+) -> None:
+    """Each test has a cluster of its own, so that none silences another's."""
+    alertmanager.post(*({**ALERTS[name], "cluster": cluster} for name in names), over=over)
+
+
+def silent(alertmanager: Alertmanager, cluster: str, *, of: int) -> set[str]:
+    """The alerts that another explains, once all have come in."""
+
+    def all_in() -> dict[str, bool] | None:
+        found = alertmanager.inhibited(cluster=cluster)
+        return found if len(found) == of else None
+
+    found = alertmanager.child.wait_for(all_in)
+    return {name for name, inhibited in found.items() if inhibited}
+
+
+def becomes(alertmanager: Alertmanager, cluster: str, wanted: set[str], *, of: int) -> None:
+    """Sources are known to the inhibition a moment after the API has taken them."""
+
+    def is_so() -> bool:
+        return silent(alertmanager, cluster, of=of) == wanted
+
+    alertmanager.child.wait_for(is_so, within=20)
+
+
+def test_a_page_silences_tickets_and_limits_of_its_own_slo(alertmanager: Alertmanager) -> None:
+    names = ["AgentSREEndToEndSlow", "AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"]
+    others = [
+        "AgentSREUnavailableTicket",
+        "AgentSRELambdaExecutionP95High",
+        "AgentSREEndToEndSlowNoData",
+    ]
+    fire(alertmanager, "pages", [*names, *others])
+    becomes(alertmanager, "pages", set(names[1:]), of=6)
+
+
+def test_a_ticket_alone_is_heard(alertmanager: Alertmanager) -> None:
+    fire(alertmanager, "tickets", ["AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"])
+    assert silent(alertmanager, "tickets", of=2) == set()
+
+
+def test_a_prober_down_silences_its_alerts(alertmanager: Alertmanager) -> None:
+    fire(alertmanager, "prober", ALERTS)
+    becomes(alertmanager, "prober", set(ALERTS) - OF_OTHERS, of=len(ALERTS))
+
+
+def test_a_target_down_silences_symptoms(alertmanager: Alertmanager) -> None:
+    names = set(ALERTS) - {"SLOProbeDown"}
+    fire(alertmanager, "target", names)
+    found: set[str] = set()
+
+    def quiet() -> bool:
+        found.update(silent(alertmanager, "target", of=len(names)))
+        return found >= SYMPTOMS
+
+    alertmanager.child.wait_for(quiet, within=20)
+    assert not found & (STILL_HEARD | OF_OTHERS)
+
+
+def test_clusters_do_not_silence_each_other(alertmanager: Alertmanager) -> None:
+    fire(alertmanager, "here", ["SLOProbeDown", "AgentSREUnavailable"])
+    fire(alertmanager, "there", ["AgentSREUnavailable"])
+    becomes(alertmanager, "here", {"AgentSREUnavailable"}, of=2)
+    assert silent(alertmanager, "there", of=1) == set()
+
+
+def test_a_symptom_that_outlives_its_cause_is_heard_again(alertmanager: Alertmanager) -> None:
+    fire(alertmanager, "after", ["SLOProbeTargetDown", "AgentSREUnavailable"])
+    becomes(alertmanager, "after", {"AgentSREUnavailable"}, of=2)
+    fire(alertmanager, "after", ["SLOProbeTargetDown"], over=True)
+    becomes(alertmanager, "after", set(), of=1)
+
+
+def test_a_silenced_cause_still_inhibits(alertmanager: Alertmanager) -> None:
+    alertmanager.silence(alertname="SLOProbeTargetDown", cluster="silenced")
+    fire(alertmanager, "silenced", ["SLOProbeTargetDown", "AgentSREUnavailable"])
+    becomes(alertmanager, "silenced", {"AgentSREUnavailable"}, of=2)
+
+
+# What the rules of a page say when Prometheus has filled them in.
+NUMBERS = {
+    "value": "6.7 % of events are bad, 0.5 % allowed",
+    "burn_rate": "at least 13.44 times over 1h",
+    "budget_gone": "at least 8 % in 1h",
+    "time_to_exhaustion": "at most 12h30m",
+    "summary": "agent-sre availability: 6.7 % of events are bad",
+    "description": "99.5 % of the events are executed.",
+    "runbook_url": "https://runbooks.example/agent-sre-unavailable.md",
+    "dashboard_url": "https://grafana.example/d/slo?var-slo=agent-sre-availability",
+}
+Received: TypeAlias = queue.Queue[tuple[str, dict[str, Any]]]
+
+
+def hurried(routes: list[dict[str, Any]], pace: dict[str, str]) -> None:
+    """The same tree without its patience."""
+    for route in routes:
+        route.update(pace)
+        hurried(route.get("routes", []), pace)
+
+
+@contextmanager
+def notifying(
+    folder: Path, config: dict[str, Any], **pace: str
+) -> Iterator[tuple[Alertmanager, Received]]:
+    """Alertmanager with a receiver behind each role, who tells what came under which role."""
+    shutil.copytree(BUILT / "templates", folder / "templates")
+    quick = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h", **pace}
+    with inbox() as (address, received):
+        hurried(config["route"]["routes"], quick)
+        for receiver in config["receivers"]:
+            receiver["slack_configs"] = [
+                {
+                    "api_url": f"{address}/{receiver['name']}",
+                    "channel": "#slo",
+                    "send_resolved": True,
+                    "title": '{{ template "slo.title" . }}',
+                    "text": '{{ template "slo.text" . }}',
+                }
+            ]
+        path = folder / "alertmanager.yml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+        with running(path, folder) as alertmanager:
+            yield alertmanager, received
+
+
+def message(received: Received) -> tuple[str, str, list[str]]:
+    """The next one: the role it was for, its title and the lines of its text."""
+    role, body = received.get(timeout=20)
+    (attachment,) = body["attachments"]
+    return role, attachment["title"], attachment["text"].split("\n")
+
+
+def built(hours: Hours | None, *documents: object) -> dict[str, Any]:
+    """The configuration of specs, with other hours."""
+    output = OutputSettings(office_hours=hours)
+    config = files(*documents, settings=Settings(output=output))["alertmanager.yml"]
+    assert isinstance(config, dict)
+    return config
+
+
+def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Path) -> None:
+    with notifying(tmp_path, fragment()) as (alertmanager, received):
+        page = ALERTS["AgentSREUnavailable"]
+        alertmanager.post(page, annotations=NUMBERS)
+        role, title, lines = message(received)
+        assert role == "slo-page"
+        assert title == f"{NUMBERS['value']} · AgentSREUnavailable · agent-sre availability"
+        assert lines[:4] == [
+            NUMBERS["value"],
+            f"burn rate: {NUMBERS['burn_rate']}",
+            f"error budget spent: {NUMBERS['budget_gone']}",
+            f"error budget lasts: {NUMBERS['time_to_exhaustion']}",
+        ]
+        assert lines[4].startswith("AgentSREUnavailable owner=sre severity=critical sloth_id=")
+        assert lines[5:7] == [NUMBERS["summary"], NUMBERS["description"]]
+        assert f"runbook: {NUMBERS['runbook_url']}" in lines
+        assert f"dashboard: {NUMBERS['dashboard_url']}" in lines
+        assert not any("<no value>" in line for line in (title, *lines))
+
+        alertmanager.post(page, annotations=NUMBERS, over=True)
+        _, title, lines = message(received)
+        assert title.startswith("resolved: ")
+        assert lines[0].startswith("resolved: AgentSREUnavailable ")
+
+
+SPLIT = spec(
+    slo(name="runs", sli=counted("runs_total", by="path"), alerting={"name": "Runs"}),
+    slo(name="other", sli=counted("other_total"), alerting={"name": "Other"}),
+)
+
+
+def of_shop(name: str, severity: str, **labels: str) -> dict[str, str]:
+    identity = {"sloth_id": "shop-runs", "sloth_service": "shop", "sloth_slo": "runs"}
+    return {**identity, "alertname": name, "severity": severity, **labels}
+
+
+def test_all_parts_of_an_slo_come_in_one_message_and_another_slo_in_its_own(tmp_path: Path) -> None:
+    config = built(None, SPLIT)
+    with notifying(tmp_path, config, group_wait="2s") as (alertmanager, received):
+        parts = [of_shop("Runs", "critical", path=path) for path in ("direct", "broker")]
+        other = {**of_shop("Other", "critical"), "sloth_id": "shop-other", "sloth_slo": "other"}
+        alertmanager.post(*parts, other)
+        titles = sorted(message(received)[1] for _ in range(2))
+        assert titles == ["Other · shop other", "Runs · shop runs · 2 alerts"]
+
+
+def hours_not_now() -> Hours:
+    """Days that are neither today nor beside it, whatever the clock says by then."""
+    today = datetime.now(UTC).weekday() + 1
+    beside = {DAYS[(today + step) % 7] for step in (-1, 0, 1)}
+    return Hours(days=tuple(day for day in DAYS if day not in beside), start="00:00", end="24:00")
+
+
+def test_out_of_hours_a_page_comes_and_a_ticket_and_an_info_wait(tmp_path: Path) -> None:
+    config = built(hours_not_now(), SPLIT)
+    with notifying(tmp_path, config) as (alertmanager, received):
+        waiting = [of_shop("RunsTicket", "warning", path="a"), of_shop("Runs", "info", path="b")]
+        alertmanager.post(*waiting)
+        said = ("route is not within active time", "route is within mute time")
+        alertmanager.child.wait_for(lambda: all(words in alertmanager.log() for words in said))
+        alertmanager.post(of_shop("Runs", "critical", path="c"))
+        assert message(received)[0] == "slo-page"
+        assert received.empty()
+
+
+def test_at_any_hour_a_ticket_comes_when_that_is_asked_for(tmp_path: Path) -> None:
+    with notifying(tmp_path, built(None, SPLIT)) as (alertmanager, received):
+        alertmanager.post(of_shop("RunsTicket", "warning"), of_shop("Runs", "info"))
+        assert {message(received)[0] for _ in range(2)} == {"slo-ticket", "slo-info"}
+
+
+def test_a_heartbeat_is_heard_again_and_again(tmp_path: Path) -> None:
+    pace = {"group_interval": "1s", "repeat_interval": "900ms"}
+    with notifying(tmp_path, fragment(), **pace) as (alertmanager, received):
+        alertmanager.post(ALERTS["AgentSREValidationWatchdog"])
+        assert [message(received)[0] for _ in range(3)] == ["slo-watchdog"] * 3
+
+
+ALERT = "QuickValidationFailureRateHigh"
+
+
+def _next(received: Received, status: str) -> dict[str, Any]:
+    """The next notification about the alert with a status; fails after a minute of silence."""
+    while True:
+        _, message = received.get(timeout=60)
+        for alert in message["alerts"]:
+            if alert["labels"]["alertname"] == ALERT and alert["status"] == status:
+                return dict(alert)
+
+
+def test_a_lost_event_becomes_an_alert_and_resolves(tmp_path: Path) -> None:
+    missing: list[str] = []
+    with (
+        inbox() as (webhook, received),
+        stack.running(
+            tmp_path, specs=QUICK_SPEC, faults=["lost"], webhook=webhook, say=missing.append
+        ) as running,
+    ):
+        assert not missing
+        fired = _next(received, "firing")
+        assert fired["labels"]["severity"] == "warning"
+        assert fired["labels"]["sloth_slo"] == "validation-failure-rate"
+        assert fired["annotations"]["runbook_url"] == (
+            "https://runbooks.example/agent-sre/quick-validation-failure-rate-high.md"
+        )
+        summary = fired["annotations"]["summary"]
+        percent = float(summary.split(": ")[1].split(" %")[0])
+        assert 5 < percent <= 100
+        assert "{{" not in summary
+        assert "lambda_function" not in fired["annotations"]
+        requests.post(f"{running.agent}/fault", data="none", timeout=5)
+        assert _next(received, "resolved")["labels"] == fired["labels"]

@@ -1,0 +1,449 @@
+"""The stand-in for Linear: its command, its GraphQL, its limits and its faults."""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from click.testing import CliRunner
+
+from exporter.clock import SystemClock
+from exporter.fields import Address
+from exporter.linear.query import ISSUES, archiving, ours
+from exporter.simulator.linear import ISSUE_CREATE, TEAMS, Issue, Linear
+from exporter.simulator.linear_api.command import simulate_linear
+from exporter.simulator.linear_api.faults import VALID, Active, Faults, Flag, parse
+from exporter.simulator.linear_api.server import LinearApi, running_linear_api
+from exporter.simulator.linear_api.settings import Https, Settings
+from exporter.simulator.settings import Settings as AgentSettings
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.tls_files import TlsFiles
+
+PROGRAM = "from exporter.simulator.linear_api.command import simulate_linear; simulate_linear()"
+
+
+async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("lin_secret\n")
+    options = ["--listen", "127.0.0.1:0", "--key-file", str(key), "--requests-per-hour", "2500"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, *options, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        url = line.removeprefix("listening on ").strip()
+        question = {"query": TEAMS, "variables": {"key": "BVL"}}
+        headers = {"Authorization": "lin_secret"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, json=question, headers=headers) as reply,
+        ):
+            assert reply.status == 200
+            assert reply.headers["X-RateLimit-Requests-Limit"] == "2500"
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_over_tls_it_is_the_same_stand_in(tmp_path: Path) -> None:
+    files = TlsFiles(tmp_path)
+    settings = Settings(https=Https(Address("127.0.0.1", 0), tmp_path))
+    question = {"query": TEAMS, "variables": {"key": "BVL"}}
+    async with (
+        running_linear_api(settings) as api,
+        aiohttp.ClientSession(headers={"Authorization": "any"}) as session,
+    ):
+        assert api.https
+        async with session.post(api.https, json=question, ssl=files.client()) as reply:
+            assert (reply.status, reply.url.scheme) == (200, "https")
+        async with session.post(api.url, json=question) as reply:
+            assert reply.status == 200
+        assert api.served.requests == 2
+
+
+def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(simulate_linear, ["--listen", f"127.0.0.1:{port}"])
+    expected = f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
+
+
+def test_the_help_explains_every_fault_with_examples() -> None:
+    text = CliRunner().invoke(simulate_linear, ["--help"]).stdout
+    assert all(f"  {flag} " in text for flag in Flag)
+    assert all(f"  {name}:<seconds>" in text for name in ("ratelimited", "slow", "lag", "skew"))
+    assert "slo-probe simulate-linear --requests-per-hour 2500 --fault lag:1.5" in text
+
+
+TITLES = "query ($filter: IssueFilter, $first: Int, $after: String, $all: Boolean) { issues("
+TITLES += "filter: $filter, first: $first, after: $after, includeArchived: $all"
+TITLES += ") { nodes { title } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"
+
+
+@dataclass
+class Caller:
+    """Posts queries with a key."""
+
+    api: LinearApi
+    session: aiohttp.ClientSession
+
+    async def post(self, body: Any, *, key: str | None = "k") -> tuple[int, Any]:  # noqa: ANN401 - JSON
+        headers = {"Authorization": key} if key is not None else {}
+        async with self.session.post(self.api.url, json=body, headers=headers) as reply:
+            return reply.status, await reply.json()
+
+    async def ask(self, query: str, **variables: Any) -> tuple[int, Any]:  # noqa: ANN401 - JSON
+        return await self.post({"query": query, "variables": variables})
+
+    async def create(self, title: str, description: str = "") -> dict[str, Any]:
+        team = self.api.face.workspace.team["id"]
+        given = {"teamId": team, "title": title, "description": description}
+        status, body = await self.ask(ISSUE_CREATE, input=given)
+        assert (status, body["data"]["issueCreate"]["success"]) == (200, True)
+        issue: dict[str, Any] = body["data"]["issueCreate"]["issue"]
+        return issue
+
+    async def titles(self, **variables: Any) -> list[str]:  # noqa: ANN401 - JSON
+        _, body = await self.ask(TITLES, **variables)
+        return [node["title"] for node in body["data"]["issues"]["nodes"]]
+
+
+@pytest.fixture
+async def caller(clock: FakeClock, client: aiohttp.ClientSession) -> AsyncIterator[Caller]:
+    async with running_linear_api(Settings(key="k", keep_issues=5), clock=clock) as api:
+        yield Caller(api, client)
+
+
+def code(body: Any) -> str:  # noqa: ANN401 - JSON
+    return str(body["errors"][0]["extensions"]["code"])
+
+
+async def test_the_agents_queries_and_ours_are_understood(caller: Caller) -> None:
+    _, body = await caller.ask(TEAMS, key="BVL")
+    assert [team["key"] for team in body["data"]["teams"]["nodes"]] == ["BVL"]
+    issue = await caller.create("[Alert] x", "slo-probe-1")
+    assert issue["identifier"] == "BVL-1"
+    _, body = await caller.ask(ISSUES, filter=ours(since=0), first=1, archived=False)
+    (node,) = body["data"]["issues"]["nodes"]
+    assert (node["id"], node["createdAt"]) == (issue["id"], "2023-11-14T22:13:20.000Z")
+    _, body = await caller.ask(archiving(["it"]), it=issue["id"])
+    assert body["data"] == {"it": {"success": True}}
+
+
+async def test_a_team_of_another_key_is_not_there(caller: Caller) -> None:
+    _, body = await caller.ask(TEAMS, key="OPS")
+    assert body["data"]["teams"]["nodes"] == []
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "Bearer k"])
+async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
+    status, body = await caller.post("no query at all", key=key)
+    assert (status, code(body)) == (401, "AUTHENTICATION_ERROR")
+    assert body["errors"][0]["extensions"]["type"] == "authentication error"
+    assert caller.api.served.unauthorized == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("no object", "BAD_REQUEST"),
+        ({"query": 1}, "BAD_REQUEST"),
+        ({"query": "{ teams { nodes { id } } }", "variables": []}, "BAD_REQUEST"),
+        ({"query": "x" * 30_000}, "BAD_REQUEST"),
+        ({"query": "{ teams"}, "GRAPHQL_PARSE_FAILED"),
+        ({"query": "{ viewer { id } }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": "mutation { issueDelete(id: 1) { success } }"}, "GRAPHQL_VALIDATION_FAILED"),
+        ({"query": TITLES, "variables": {"first": "many"}}, "BAD_USER_INPUT"),
+        ({"query": TITLES, "variables": {"filter": {"slug": {}}}}, "BAD_USER_INPUT"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+async def test_bad_questions_are_400(caller: Caller, body: object, expected: str) -> None:
+    status, answer = await caller.post(body)
+    assert (status, code(answer)) == (400, expected)
+    assert caller.api.served.rejected == 1
+
+
+async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Caller) -> None:
+    wide = "{ issues(first: 250) { nodes { id team { id key name } } } " * 1
+    nested = (
+        "{"
+        + " ".join(f"a{n}: issues(first: 250) {{ nodes {{ id title url }} }}" for n in range(40))
+        + "}"
+    )
+    assert (await caller.post({"query": wide + "}"}))[0] == 200
+    status, body = await caller.post({"query": nested})
+    assert (status, code(body)) == (400, "INPUT_ERROR")
+    told = body["errors"][0]["extensions"]["userPresentableMessage"]
+    assert told == "Complexity: 13040. Maximum allowed: 10000"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "refusal", "said"),
+    [
+        (archiving(["it"]), {"it": "gone"}, "INPUT_ERROR", "Entity not found: Issue"),
+        ('{ issue(id: "gone") { id } }', {}, "INPUT_ERROR", "Entity not found: Issue"),
+        (TITLES, {"first": 251}, "INVALID_INPUT", "greater than 250"),
+        (TITLES, {"first": 0}, "INVALID_INPUT", "less than 1"),
+        (TITLES, {"after": "no cursor"}, "INVALID_INPUT", ""),
+        *((TITLES, {"filter": {"createdAt": {"gte": date}}}, "INVALID_INPUT", "")
+          for date in ("tomorrow", "-P1D", "2023-11-14T22:13:20")),
+        (ISSUE_CREATE, {"input": {"teamId": "none", "title": "x"}}, "INPUT_ERROR", ""),
+    ],
+)  # fmt: skip
+async def test_a_refusal_is_an_error_in_a_200(
+    caller: Caller, query: str, variables: dict[str, Any], *, refusal: str, said: str
+) -> None:
+    status, body = await caller.ask(query, **variables)
+    assert (status, body["data"], code(body)) == (200, None, refusal)
+    assert said in str(body["errors"])
+    assert caller.api.served.created == 0
+
+
+async def test_an_issue_needs_a_title(caller: Caller) -> None:
+    fields = {"teamId": caller.api.face.workspace.team["id"], "title": ""}
+    status, body = await caller.ask(ISSUE_CREATE, input=fields)
+    assert (status, body["data"], caller.api.served.created) == (200, None, 0)
+
+
+async def test_pages_follow_each_other_newest_first(caller: Caller) -> None:
+    for number in range(5):
+        await caller.create(f"t{number}")
+    pages, cursor = [], None
+    while True:
+        _, body = await caller.ask(TITLES, first=2, after=cursor)
+        found = body["data"]["issues"]
+        pages.append([node["title"] for node in found["nodes"]])
+        cursor = found["pageInfo"]["endCursor"]
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+    assert pages == [["t4", "t3"], ["t2", "t1"], ["t0"]]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, ["cherry", "banana", "apple"]),
+        ({"title": {"contains": "an"}}, ["banana"]),
+        ({"title": {"notContains": "an"}}, ["cherry", "apple"]),
+        ({"title": {"startsWith": "a"}}, ["apple"]),
+        ({"title": {"endsWith": "y"}}, ["cherry"]),
+        ({"title": {"containsIgnoreCase": "AN"}}, ["banana"]),
+        ({"title": {"in": ["apple", "cherry"]}}, ["cherry", "apple"]),
+        ({"title": {"nin": ["apple", "cherry"]}}, ["banana"]),
+        ({"title": {"neq": "apple"}, "description": {"eq": "yellow"}}, ["banana"]),
+        ({"or": [{"title": {"eq": "apple"}}, {"title": {"eq": "banana"}}]}, ["banana", "apple"]),
+        ({"and": [{"title": {"contains": "a"}}, {"title": {"contains": "p"}}]}, ["apple"]),
+        ({"description": {"null": True}}, []),
+        ({"team": {"key": {"eq": "BVL"}}}, ["cherry", "banana", "apple"]),
+        ({"team": {"key": {"eq": "OPS"}}}, []),
+        ({"createdAt": {"gte": "2023-11-14T22:13:30Z"}}, ["cherry", "banana"]),
+        ({"createdAt": {"gt": "2023-11-14T23:13:30+01:00"}}, ["cherry"]),
+        ({"createdAt": {"lt": "2023-11-14T22:13:30.000Z"}}, ["apple"]),
+        ({"createdAt": {"lte": "2023-11-14T22:13:30.000Z"}}, ["banana", "apple"]),
+    ],
+    ids=str,
+)
+async def test_filters_select_as_linears_do(
+    caller: Caller, clock: FakeClock, wanted: dict[str, Any], *, expected: list[str]
+) -> None:
+    for title, description in (("apple", "red"), ("banana", "yellow"), ("cherry", "red")):
+        await caller.create(title, description)
+        await clock.advance(10)
+    assert await caller.titles(filter=wanted) == expected
+
+
+async def test_archived_issues_show_only_when_asked_for(caller: Caller) -> None:
+    issue = await caller.create("gone")
+    for _ in range(2):
+        await caller.ask(archiving(["it"]), it=issue["id"])
+    assert await caller.titles() == []
+    assert await caller.titles(all=True) == ["gone"]
+    assert caller.api.served.archived == 1
+
+
+async def test_of_several_mutations_those_before_the_refused_one_are_done(caller: Caller) -> None:
+    """One after the other; an error ends them and takes the data of all with it."""
+    first, last = await caller.create("first"), await caller.create("last")
+    names = {"a": first["id"], "b": "not-there", "c": last["id"]}
+    status, body = await caller.ask(archiving(names), **names)
+    assert (status, body["data"], body["errors"][0]["path"]) == (200, None, ["b"])
+    assert await caller.titles() == ["last"]
+
+
+async def test_memory_is_bounded_and_the_oldest_issue_goes_first(caller: Caller) -> None:
+    for number in range(8):
+        await caller.create(f"t{number}")
+    assert [issue["title"] for issue in caller.api.issues()] == ["t3", "t4", "t5", "t6", "t7"]
+    assert (caller.api.served.created, caller.api.served.forgotten) == (8, 3)
+
+
+async def test_fragments_and_several_operations_are_understood(caller: Caller) -> None:
+    query = "query A { teams { ...T } } query B { issues { nodes { id } } } "
+    query += "fragment T on TeamConnection { nodes { ... on Team { key } } }"
+    _, body = await caller.post({"query": query, "operationName": "A"})
+    assert body["data"] == {"teams": {"nodes": [{"key": "BVL"}]}}
+    status, _ = await caller.post({"query": query, "operationName": "C"})
+    assert status == 400
+
+
+AUTHORIZED = {"Authorization": "k"}
+
+
+async def reply(
+    client: aiohttp.ClientSession,
+    api: LinearApi,
+    query: str = TEAMS,
+    **variables: Any,  # noqa: ANN401 - JSON
+) -> aiohttp.ClientResponse:
+    """A reply, read to its end."""
+    question = {"query": query, "variables": variables or {"key": "BVL"}}
+    async with client.post(api.url, json=question, headers=AUTHORIZED) as answer:
+        await answer.read()
+        return answer
+
+
+async def sleeper(clock: FakeClock) -> None:
+    """Wait until somebody sleeps on the clock."""
+    async with asyncio.timeout(20):
+        while not clock._sleepers:  # noqa: ASYNC110 - a fake clock sets no event
+            await asyncio.sleep(0.001)
+
+
+async def test_used_up_limit_is_a_400(clock: FakeClock, client: aiohttp.ClientSession) -> None:
+    async with running_linear_api(Settings(requests_per_hour=2), clock=clock) as api:
+        left = []
+        for _ in range(2):
+            answer = await reply(client, api)
+            assert answer.status == 200
+            left.append(answer.headers["X-RateLimit-Requests-Remaining"])
+        assert left == ["1", "0"]
+        answer = await reply(client, api)
+        assert answer.status == 400
+        assert (await answer.json())["errors"][0]["extensions"]["code"] == "RATELIMITED"
+        reset = int(answer.headers["X-RateLimit-Requests-Reset"]) / 1000
+        assert reset == pytest.approx(clock.wall() + 3600, abs=0.01)
+        await clock.advance(1801)
+        assert (await reply(client, api)).status == 200
+        assert api.served.rate_limited == 1
+
+
+async def test_complexity_is_limited(clock: FakeClock, client: aiohttp.ClientSession) -> None:
+    async with running_linear_api(Settings(complexity_per_hour=1000), clock=clock) as api:
+        page = {"filter": ours(), "first": 250, "archived": True}
+        answer = await reply(client, api, ISSUES, **page)
+        assert (answer.status, answer.headers["X-Complexity"]) == (200, "676")
+        assert answer.headers["X-RateLimit-Complexity-Remaining"] == "324"
+        assert (await reply(client, api, ISSUES, **page)).status == 400
+        assert (await reply(client, api, ISSUES, **(page | {"first": 10}))).status == 200
+
+
+async def test_without_limits_no_header_speaks_of_them(client: aiohttp.ClientSession) -> None:
+    async with running_linear_api() as api:
+        headers = (await reply(client, api)).headers
+        assert not [name for name in headers if name.lower().startswith("x-ratelimit")]
+
+
+@pytest.mark.parametrize("skew", [0, 7200, -7200])
+async def test_its_own_clock(clock: FakeClock, client: aiohttp.ClientSession, skew: int) -> None:
+    async with running_linear_api(faults=Faults([f"skew:{skew}"]), clock=clock) as api:
+        fields = {"teamId": api.face.workspace.team["id"], "title": "x"}
+        answer = await reply(client, api, ISSUE_CREATE, input=fields)
+        date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+        assert date == clock.wall() + skew
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(date))
+        assert api.issues()[0]["createdAt"] == moment
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "kind"),
+    [
+        ("error", 500, "text/plain"),
+        ("garbage", 200, "text/html"),
+        ("unauthorized", 401, "application/json"),
+        ("ratelimited:7", 429, "application/json"),
+    ],
+)
+async def test_faults_can_be_changed_while_it_runs(
+    client: aiohttp.ClientSession, fault: str, status: int, kind: str
+) -> None:
+    async with running_linear_api() as api:
+        async with client.post(api.url.replace("graphql", "fault"), data=fault) as answer:
+            assert (await answer.json()) == {"faults": [fault]}
+        broken = await reply(client, api)
+        assert (broken.status, broken.content_type) == (status, kind)
+        assert broken.headers.get("Retry-After") == ("7" if status == 429 else None)
+        api.faults.set("none")
+        assert (await reply(client, api)).status == 200
+
+
+async def test_down_cuts_every_connection(client: aiohttp.ClientSession) -> None:
+    async with running_linear_api(faults=Faults(["down"])) as api:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await reply(client, api)
+        async with client.get(api.url.replace("graphql", "fault")) as answer:
+            assert await answer.json() == {"faults": ["down"]}
+        async with client.get(api.url.replace("graphql", "served")) as answer:
+            assert (await answer.json())["failed"] == 1
+
+
+async def test_slow_answers_after_its_time(clock: FakeClock, client: aiohttp.ClientSession) -> None:
+    async with running_linear_api(faults=Faults(["slow:5"]), clock=clock) as api:
+        asking = asyncio.create_task(reply(client, api))
+        await sleeper(clock)
+        await clock.advance(4.9)
+        assert not asking.done()
+        await clock.advance(0.2)
+        assert (await asking).status == 200
+
+
+@pytest.mark.parametrize("asked", ['{"faults": ["broken"]}', '{"faults": 1}', "[]", "broken"])
+async def test_unknown_faults_are_refused(client: aiohttp.ClientSession, asked: str) -> None:
+    async with running_linear_api() as api:
+        url = api.url.replace("graphql", "fault")
+        async with client.post(url, data=asked) as answer:
+            assert answer.status == 400
+            assert VALID in (await answer.json())["error"]
+
+
+@pytest.mark.parametrize(
+    "text", ["slow", "slow:", "slow:x", "slow:-1", "slow:nan", "skew:1e6", "lag:inf", "", "lost"]
+)
+def test_a_senseless_fault_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="valid faults"):
+        parse([text])
+
+
+def test_faults_read_as_they_are_written() -> None:
+    active = Active(
+        flags=frozenset({Flag.DOWN, Flag.FORBIDDEN}), ratelimited=0.0, slow=1.5, lag=2, skew=-7
+    )
+    assert parse(active.texts()) == active
+    assert parse(["down,slow:3", "none"]) == Active()
+
+
+async def test_it_takes_far_more_than_fifty_issues_a_second() -> None:
+    """While searches go on beside them, as the prober's do."""
+    async with running_linear_api() as api:
+        agent = Linear(AgentSettings(linear_url=api.url), key="k")
+        clock, issue = SystemClock(), Issue("[Alert] x", "slo-probe-", 3)
+        start = clock.now()
+        async with aiohttp.ClientSession() as client:
+            for _ in range(10):
+                await asyncio.gather(*(agent.open(issue) for _ in range(20)))
+                await reply(client, api, ISSUES, filter=ours(), first=250, archived=True)
+        assert api.served.created == 200
+        assert 200 / (clock.now() - start) > 50

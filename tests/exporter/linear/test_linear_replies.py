@@ -1,0 +1,404 @@
+"""Settings, replies, issues, rate limit, backoff and clock skew of Linear."""
+
+import asyncio
+import json
+import math
+from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.backoff import Backoff
+from exporter.events import new_id
+from exporter.linear.answer import date, read, told_to_wait
+from exporter.linear.fault import LinearFault
+from exporter.linear.issue import Issue, Kind, read_issue, read_page, run_of
+from exporter.linear.pace import Pace
+from exporter.linear.settings import LinearSettings, read_key
+from exporter.linear.skew import UNKNOWN, Skew, SkewEstimate
+from slos.schema.units import Duration
+from tests.exporter.fake_clock import FakeClock
+
+KEY = "lin_api_planted5ecret"
+
+
+def test_the_defaults_are_well_below_what_linear_allows() -> None:
+    settings = LinearSettings(key_env="K")
+    assert settings.url == "https://api.linear.app/graphql"
+    assert settings.requests_per_hour == 600
+    assert settings.timeout == Duration.of(seconds=10)
+    assert settings.page_size == 250
+
+
+def test_a_key_file_is_read_without_newline(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    key = read_key(LinearSettings(key_file="key"), folder=tmp_path)
+    assert key.get_secret_value() == KEY
+
+
+def test_a_key_in_the_environment_is_read_when_asked_for() -> None:
+    environ = {"LINEAR_API_KEY": KEY}
+    settings = LinearSettings(key_env="LINEAR_API_KEY")
+    assert read_key(settings, folder=Path(), environ=environ).get_secret_value() == KEY
+
+
+def test_the_key_does_not_show_in_the_settings_or_in_its_own_text(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(KEY)
+    settings = LinearSettings(key_file="key")
+    key = read_key(settings, folder=tmp_path)
+    assert KEY not in f"{settings!r} {settings} {key!r} {key}"
+
+
+NOW = 1_700_000_000.0
+
+
+def errors(*, message: str = "No", **extensions: Any) -> bytes:  # noqa: ANN401 - JSON
+    return json.dumps({"errors": [{"message": message, "extensions": extensions}]}).encode()
+
+
+def fault(status: int, body: bytes) -> LinearFault | None:
+    return read(status, {}, body, wall=NOW).fault
+
+
+def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -> None:
+    answer = read(200, {}, b'{"data": {"issues": {}}}', wall=NOW)
+    assert (answer.data, answer.fault) == ({"issues": {}}, None)
+    body = errors(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
+    answer = read(200, {}, body, wall=NOW)
+    assert (answer.not_found, answer.refused) == (True, True)
+    assert not read(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, errors(code="RATELIMITED"), LinearFault.RATE_LIMITED),
+        (200, errors(type="ratelimited"), LinearFault.RATE_LIMITED),
+        (429, b"slow down", LinearFault.RATE_LIMITED),
+        (401, errors(code="AUTHENTICATION_ERROR"), LinearFault.UNAUTHORIZED),
+        (400, errors(type="authentication error"), LinearFault.UNAUTHORIZED),
+        (401, b"", LinearFault.UNAUTHORIZED),
+        (403, b"<html>", LinearFault.UNAUTHORIZED),
+        (200, errors(type="forbidden"), LinearFault.UNAUTHORIZED),
+        (500, b"", LinearFault.SERVER_ERROR),
+        (502, b"<html>", LinearFault.SERVER_ERROR),
+        (200, errors(type="internal error"), LinearFault.SERVER_ERROR),
+        (200, errors(type="lock timeout"), LinearFault.SERVER_ERROR),
+        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), LinearFault.BAD_ANSWER),
+        (200, errors(code="INVALID_INPUT"), LinearFault.BAD_ANSWER),
+        (200, b"<html>", LinearFault.BAD_ANSWER),
+        (200, b"[]", LinearFault.BAD_ANSWER),
+        (200, b'{"data": {"issues": {}}, "errors": [{"message": "m"}]}', LinearFault.BAD_ANSWER),
+        (200, b'{"data": null}', LinearFault.BAD_ANSWER),
+        (200, b'{"errors": "odd"}', LinearFault.BAD_ANSWER),
+        (200, b'{"errors": ["odd"]}', LinearFault.BAD_ANSWER),
+        (200, b"[" * 200_000, LinearFault.BAD_ANSWER),
+        (302, b"", LinearFault.BAD_ANSWER),
+        (404, b"", LinearFault.BAD_ANSWER),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearFault) -> None:
+    assert fault(status, body) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "about"),
+    [('["issue3", "success"]', "issue3"), ("[]", ""), ("[3]", ""), ('"issue3"', ""), ("null", "")],
+)
+@pytest.mark.parametrize("message", ["Entity not found: Issue", "Forbidden", "Whatever"])
+def test_a_refusal_names_its_part(path: str, about: str, message: str) -> None:
+    body = f'{{"errors": [null, {{"message": "{message}", "path": {path}}}]}}'
+    assert read(200, {}, body.encode(), wall=NOW).about == about
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (errors(code="INVALID_INPUT"), True),
+        (errors(type="forbidden"), True),
+        (errors(code="AUTHENTICATION_ERROR"), False),
+        (errors(code="RATELIMITED"), False),
+        (errors(type="internal error"), False),
+        (b"<html>", False),
+    ],
+)
+def test_only_linear_refuses_one_question(body: bytes, *, refused: bool) -> None:
+    assert read(200, {}, body, wall=NOW).refused is refused
+
+
+@given(status=st.integers(100, 599), body=st.binary(max_size=80))
+def test_no_reply_whatsoever_raises_or_shows_its_text(status: int, body: bytes) -> None:
+    answer = read(status, {"Date": "never"}, b"{" + body, wall=NOW)
+    assert answer.fault is not None
+    assert answer.reason in (f"HTTP {status} without data", f"refused with HTTP {status}")
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"Retry-After": "0"}, 1),
+        ({"Retry-After": "999999"}, 3600),
+        ({"Retry-After": formatdate(NOW + 90, usegmt=True)}, 90),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+        ({"X-RateLimit-Requests-Reset": "45"}, 45),
+        ({"X-RateLimit-Requests-Reset": str(round((NOW + 600) * 1000))}, 600),
+        ({"X-RateLimit-Requests-Reset": str(round(NOW + 600))}, 600),
+        ({"X-RateLimit-Requests-Reset": str(round((NOW - 5) * 1000))}, 1),
+        ({"X-RateLimit-Requests-Reset": "60", "X-RateLimit-Requests-Remaining": "0"}, 60),
+        ({"X-RateLimit-Requests-Reset": "60", "X-RateLimit-Requests-Remaining": "7"}, None),
+        ({"X-RateLimit-Complexity-Reset": "70", "X-RateLimit-Requests-Reset": "60"}, 70),
+        ({"X-RateLimit-Endpoint-Requests-Reset": "30"}, 30),
+        ({"Retry-After": "5", "X-RateLimit-Requests-Reset": "60"}, 5),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_how_long(headers: dict[str, str], seconds: float | None) -> None:
+    assert told_to_wait(headers, now=NOW) == seconds
+
+
+@pytest.mark.parametrize("skew", [7200, -7200])
+def test_a_reset_is_a_moment_on_the_clock_of_whoever_sent_it(skew: int) -> None:
+    headers = {
+        "Date": formatdate(NOW + skew, usegmt=True),
+        "X-RateLimit-Requests-Reset": str(round((NOW + skew + 300) * 1000)),
+    }
+    answer = read(400, headers, errors(code="RATELIMITED"), wall=NOW)
+    assert answer.wait == 300
+
+
+def test_a_date_that_cannot_be_read_is_none() -> None:
+    assert date({"Date": formatdate(NOW, usegmt=True)}) == NOW
+    assert date({"Date": "once upon a time"}) is None
+    assert date({}) is None
+
+
+OURS, OTHER = f"slo-probe-{'a' * 32}", f"slo-probe-{'b' * 32}"
+SYNTHETIC = "[Alert] SloProbeSynthetic"
+
+
+def node(**changed: object) -> dict[str, object]:
+    return {
+        "id": "i1",
+        "title": SYNTHETIC,
+        "description": f"**Correlation ID**: `{OURS}`",
+        "createdAt": "2026-05-04T10:00:00.250Z",
+        "archivedAt": None,
+        **changed,
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "description", "run"),
+    [
+        # The last correlation line names the run, however it is set.
+        ("[Alert] Any", f"Text.\n\n**Correlation ID**: `{OURS}`", OURS),
+        ("[Alert] Any", f"**Correlation ID:** {OURS}\n", OURS),
+        ("[Alert] Any", f"* Correlation ID - **{OURS}**.", OURS),
+        ("[Alert] Any", f"Sent by {OTHER}.\n\n**Correlation ID**: `{OURS}`", OURS),
+        ("[Alert] Any", f"Correlation ID: {OTHER}, or\n\n**Correlation ID**: `{OURS}`", OURS),
+        # Behind a converter, the text of the alert does.
+        (SYNTHETIC, f"Sent to measure ({OURS}).\n\n**Correlation ID**: `7d4f-converter`", OURS),
+        ("[Alert] DiskFull", f"Sent to measure ({OURS}).\n\n**Correlation ID**: `7d4f`", None),
+        # Without one certain id an issue is not ours.
+        (SYNTHETIC, "", None),
+        (SYNTHETIC, "Nothing of ours.", None),
+        (SYNTHETIC, f"Two runs, {OURS} and {OTHER}.", None),
+        *((SYNTHETIC, f"**Correlation ID**: `{other}`", None)
+          for other in (f"{OURS}0", f"my-{OURS}", OURS[:-1], OURS.upper())),
+    ],
+)  # fmt: skip
+def test_an_issue_is_of_the_run_it_names(title: str, description: str, run: str | None) -> None:
+    assert run_of(title, description) == run
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        (SYNTHETIC, Kind.ALERT),
+        ("[Remediation Failed] SloProbeSynthetic", Kind.REMEDIATION_FAILED),
+        ("Why did the probe fail?", None),  # what a person wrote is never ours, even with an id
+        ("[Alert]ed", None),
+        ("Re: [Alert] x", None),
+    ],
+)
+def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: Kind | None) -> None:
+    skew, at = Skew(7200.0, 0.5), 1777888800.25
+    issue = read_issue(node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
+    if kind is None:
+        assert issue is None
+        return
+    assert issue == Issue("i1", OURS, kind, title, at, archived=True, skew=skew)
+    assert issue is not None
+    assert issue.created_here == at - 7200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": None},
+        {"id": ""},
+        {"title": 1},
+        {"createdAt": "yesterday"},
+        {"createdAt": "2026-05-04T10:00:00"},
+        {"createdAt": None},
+    ],
+    ids=str,
+)
+def test_a_node_that_is_not_what_was_asked_for_is_an_error(changed: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        read_issue(node(**changed), UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"issues": None},
+        {"issues": {"nodes": [None], "pageInfo": {"hasNextPage": False}}},
+        {"issues": {"nodes": [], "pageInfo": {}}},
+        {"issues": {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": None}}},
+    ],
+    ids=str,
+)
+def test_a_page_that_could_hide_issues_is_an_error(page: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        read_page(page, UNKNOWN)
+
+
+@given(before=st.text(max_size=40), after=st.text(max_size=40))
+def test_any_text_around_the_correlation_line_changes_nothing(before: str, after: str) -> None:
+    run_id = new_id()
+    description = f"{before}\n**Correlation ID**: `{run_id}`\n{after}"
+    assert run_of(SYNTHETIC, description) == run_id
+
+
+HOUR = 3600.0
+
+
+class Impatient(FakeClock):
+    """Remembers how long it was asked to sleep, and does not."""
+
+    def __init__(self) -> None:
+        super().__init__(now=0.0)
+        self.slept = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept = seconds
+
+
+async def starts(per_hour: int, gaps: list[float]) -> list[float]:
+    """When requests that are asked for after these gaps may leave."""
+    clock = Impatient()
+    pace = Pace(per_hour, clock=clock)
+    times = []
+    for gap in gaps:
+        await clock.jump(gap)
+        clock.slept = 0.0
+        await pace.turn()
+        times.append(clock.now() + clock.slept)
+    return times
+
+
+@given(
+    per_hour=st.integers(10, 60),
+    gaps=st.lists(st.floats(0, 500) | st.just(0.0), min_size=1, max_size=150),
+)
+@example(per_hour=10, gaps=[0.0] * 40)
+@example(per_hour=60, gaps=[HOUR] + [0.0] * 130)
+def test_in_no_hour_more_requests_leave_than_the_limit(per_hour: int, gaps: list[float]) -> None:
+    times = asyncio.run(starts(per_hour, gaps))
+    assert times == sorted(times)
+    for start in times:
+        assert sum(start <= time < start + HOUR for time in times) <= per_hour
+
+
+def test_a_tenth_of_the_limit_leaves_at_once_and_the_rest_evenly() -> None:
+    times = asyncio.run(starts(600, [0.0] * 63))
+    assert times[:60] == pytest.approx([0.0] * 60, abs=1e-9)
+    assert times[60:] == pytest.approx([HOUR / 540 * n for n in (1, 2, 3)])
+
+
+async def test_requests_wait_for_their_turn_in_the_order_of_asking(clock: FakeClock) -> None:
+    pace, left = Pace(10, clock=clock), []
+
+    async def ask(number: int) -> None:
+        await pace.turn()
+        left.append(number)
+
+    asking = [asyncio.create_task(ask(number)) for number in range(3)]
+    await clock.advance(0)
+    assert left == [0]
+    await clock.advance(400)
+    assert left == [0, 1]
+    await clock.advance(400)
+    await asyncio.gather(*asking)
+    assert left == [0, 1, 2]
+
+
+def test_a_limit_that_cannot_be_spread_is_refused(clock: FakeClock) -> None:
+    with pytest.raises(ValueError, match="too few"):
+        Pace(9, clock=clock)
+
+
+def test_waits_double_up_to_a_cap_and_start_over_after_a_success() -> None:
+    backoff = Backoff(first=2, cap=30, random=lambda: 1.0)
+    assert [backoff.failed() for _ in range(6)] == [2, 4, 8, 16, 30, 30]
+    backoff.succeeded()
+    assert backoff.failed() == 2
+
+
+@given(failures=st.integers(1, 2000), share=st.floats(0, 1, exclude_max=True))
+def test_jitter_is_full_and_a_wait_never_above_the_cap(failures: int, share: float) -> None:
+    backoff = Backoff(first=2, cap=300, random=lambda: share)
+    waits = [backoff.failed() for _ in range(failures)]
+    assert all(0 <= wait <= 300 for wait in waits)
+    assert waits[0] == 2 * share
+
+
+def test_nothing_is_known_of_a_clock_that_never_showed() -> None:
+    assert SkewEstimate().current == UNKNOWN
+    assert math.isinf(UNKNOWN.uncertainty)
+
+
+replies = st.lists(
+    st.tuples(st.floats(0.1, 60), st.floats(0, 5), st.floats(0, 1)), min_size=1, max_size=30
+)
+
+
+@given(offset=st.floats(-90_000, 90_000), replies=replies)
+def test_skew_within_uncertainty(offset: float, replies: list[tuple[float, float, float]]) -> None:
+    """However long each reply takes, and wherever in between its date is written."""
+    estimate, now, widths = SkewEstimate(), 1.7e9, []
+    for pause, round_trip, share in replies:
+        sent = now + pause
+        now = sent + round_trip
+        date = formatdate(sent + share * round_trip + offset, usegmt=True)
+        estimate.add(parsedate_to_datetime(date).timestamp(), sent=sent, received=now)
+        skew = estimate.current
+        assert abs(skew.offset - offset) <= skew.uncertainty + 1e-6
+        widths.append(skew.uncertainty)
+        assert skew.uncertainty <= 0.5 + round_trip / 2 + 1e-6
+
+
+def test_many_replies_tell_more_than_the_whole_second_of_one() -> None:
+    estimate = SkewEstimate()
+    for number in range(10):
+        sent = 1000 + number * 30.1
+        estimate.add(math.floor(sent + 0.01), sent=sent, received=sent + 0.02)
+    assert estimate.current.uncertainty < 0.1
+
+
+def test_a_clock_that_was_set_is_believed_at_once() -> None:
+    estimate = SkewEstimate()
+    estimate.add(1000, sent=1000, received=1000)
+    estimate.add(8210, sent=1010, received=1010)
+    assert estimate.current.offset == pytest.approx(7200.5)

@@ -1,0 +1,10 @@
+"""Every overlay in turn."""
+
+import pytest
+
+from tests.k8s.manifests import OVERLAYS, Manifests, overlay
+
+
+@pytest.fixture(params=OVERLAYS)
+def built(request: pytest.FixtureRequest) -> Manifests:
+    return overlay(request.param)
