@@ -13,7 +13,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
-	$(BIN)/python -m exporter.live $(call option,SECONDS,seconds) $(call option,FAULT,fault)
+	$(BIN)/python -m exporter.devstack $(call option,SECONDS,seconds) $(call option,FAULT,fault)
 
 test: set-up-dev tools ## run the tests
 	$(BIN)/python -m pytest -n auto --dist loadfile
@@ -48,7 +48,7 @@ bench-probe: set-up-dev ## measure the prober [CHECK=1] [QUICK=1]
 	$(BIN)/python -m tests.benchmarks.probe $(if $(CHECK),--check) $(if $(QUICK),--quick)
 
 pictures: set-up tools ## draw the pictures of the README anew; needs chromium
-	$(BIN)/python -m exporter.live.pictures
+	$(BIN)/python -m exporter.devstack.pictures
 
 format: set-up-dev ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix-only

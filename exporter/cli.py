@@ -77,14 +77,14 @@ def main() -> None:
 main.add_command(
     _Deferred(
         "simulate",
-        "exporter.simulator.command:simulate",
+        "exporter.simulator.agent_sre.cli:simulate",
         help="Behave like agent-sre, faults included.",
     )
 )
 main.add_command(
     _Deferred(
         "simulate-linear",
-        "exporter.simulator.linear_api.command:simulate_linear",
+        "exporter.simulator.linear.cli:simulate_linear",
         help="Behave like Linear's API, as far as probes need it.",
     )
 )

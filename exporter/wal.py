@@ -15,7 +15,7 @@ _COMMITTED, _SALTS = 4, slice(32, 40)
 _BACKFILLED = struct.Struct("=I")
 _LOG = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
-_MAGIC = 0x377F0682
+_WAL_MAGIC = 0x377F0682
 """With the lowest bit set, the words of the checksum are big-endian."""
 _NATIVE, _LITTLE, _BIG = "=<>"
 _Sums = tuple[int, int]
@@ -73,7 +73,7 @@ def _whole(log: BinaryIO, index: _Index) -> int:
     magic, _, page_size, *_ = _LOG.unpack(header)
     order = _BIG if magic & 1 else _LITTLE
     sums = _summed(header[:-8], (0, 0), order=order)
-    if magic & ~1 != _MAGIC or sums != _LOG.unpack(header)[-2:]:
+    if magic & ~1 != _WAL_MAGIC or sums != _LOG.unpack(header)[-2:]:
         return 0
     if header[16:24] != index.salts:
         return index.committed

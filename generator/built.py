@@ -10,9 +10,9 @@ MANIFEST = ".slo-rules"
 MARK_OF_PAGES = f"<!-- {MARK.removeprefix('# ')}"
 
 
-def left(folder: Path, made: set[str]) -> list[str]:
+def left_files(folder: Path, made: set[str]) -> list[str]:
     """Files of the last build that this build does not make."""
-    return sorted(name for name in listed(folder) - made if (folder / name).is_file())
+    return sorted(name for name in listed_files(folder) - made if (folder / name).is_file())
 
 
 def noted(folder: Path, names: Iterable[str]) -> list[str]:
@@ -29,7 +29,7 @@ def noted(folder: Path, names: Iterable[str]) -> list[str]:
     return found
 
 
-def listed(folder: Path) -> set[str]:
+def listed_files(folder: Path) -> set[str]:
     """Files in the manifest of the last build; entries that lead outside the folder are ignored."""
     lines = (text_of(folder / MANIFEST) or "").splitlines()[1:]
     return {line for line in lines if line and _is_below(folder / line, folder)}

@@ -69,8 +69,8 @@ def own_windows(spec: AlertWindows) -> Windows:
 
 
 def _pair(speeds: SpeedWindows) -> tuple[Window, Window]:
-    return _window(speeds.quick), _window(speeds.slow)
+    return _evaluation_window(speeds.quick), _evaluation_window(speeds.slow)
 
 
-def _window(window: BurnWindow) -> Window:
+def _evaluation_window(window: BurnWindow) -> Window:
     return Window(window.error_budget_percent, window.short_window, window.long_window)

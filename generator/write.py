@@ -93,7 +93,7 @@ def write_folder(artifacts: Iterable[Artifact], folder: Path) -> Changes:
         CannotWriteError: when a file cannot be replaced or written; the folder is unchanged.
     """
     with Swap(folder) as swap:
-        listed = {*built.listed(folder), MANIFEST}
+        listed = {*built.listed_files(folder), MANIFEST}
         found = _compared(folder, _staged(artifacts, folder, listed, swap))
         swap.commit(found.removed)
     return found
@@ -157,7 +157,7 @@ def _compared(folder: Path, files: Iterable[_File]) -> Changes:
             same.add(file.name)
     if broken:
         raise CannotWriteError("team notes are not between their two lines", broken)
-    left = built.left(folder, {*added, *changed, *same})
+    left = built.left_files(folder, {*added, *changed, *same})
     kept = built.noted(folder, left)
     gone = tuple(name for name in left if name not in kept)
     return Changes(tuple(sorted(added)), tuple(sorted(changed)), gone, len(same), tuple(kept))
@@ -199,6 +199,6 @@ def _listing(artifacts: Iterable[Artifact], folder: Path) -> Iterator[Artifact]:
             raise CannotWriteError(f"two files would be called {name}; rename a spec")
         names.add(name)
         yield artifact
-    kept = built.noted(folder, built.left(folder, names))
+    kept = built.noted(folder, built.left_files(folder, names))
     lines = [f"{MARK}: the files of this build.", *sorted({*names, *kept}), ""]
     yield Artifact(PurePosixPath(MANIFEST), "\n".join(lines))

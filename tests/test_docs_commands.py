@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.cli import main as slo_probe
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator.cli import main as slo_rules
 from tests.docs_pages import PAGES, ROOT, Block, Command, blocks, commands, inline
 from tests.generator.fake_ruler import FakeRuler, running

@@ -41,7 +41,7 @@ class Queries:
     step: float
 
 
-async def family(prometheus: Prometheus, queries: Queries, *, now: float) -> list[Series]:
+async def read_family(prometheus: Prometheus, queries: Queries, *, now: float) -> list[Series]:
     """Fetch the series of every signal of every replica seen in the window.
 
     Raises:

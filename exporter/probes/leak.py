@@ -146,7 +146,7 @@ class Leak:
         now = self._clock.wall()
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
-                family = await agent.family(prometheus, self._settings.queries, now=now)
+                family = await agent.read_family(prometheus, self._settings.queries, now=now)
         except (SourceError, TimeoutError) as error:
             self._shown.show(())  # an old verdict would look current
             why = str(error) or "Prometheus took too long"

@@ -1,13 +1,19 @@
-"""Checks of command-line options: an invalid value is one line of error, never a traceback."""
+"""Option types and serving until a signal, for both commands."""
 
+import asyncio
 import math
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import click
 
-from exporter.simulator.faults import Faults
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.faults import Faults
+from exporter.simulator.agent_sre.settings import Settings
 
 MAX_PORT = 65_535
 
@@ -86,3 +92,40 @@ def key(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str 
     if not text or not text.isprintable():
         raise click.BadParameter(f"{str(path)!r} does not hold a key on one line")
     return text
+
+
+class Served(Protocol):
+    """Running simulator."""
+
+    @property
+    def url(self) -> str:
+        """URL of the simulator."""
+
+
+def serve(
+    running: Callable[[], AbstractAsyncContextManager[Served]], *, listen: tuple[str, int]
+) -> None:
+    """Serve until SIGTERM or SIGINT, and print the address.
+
+    Args:
+        open_server: context manager that serves while it is open.
+        listen: host and port, for the error message.
+
+    Raises:
+        click.ClickException: the address cannot be listened on.
+    """
+    try:
+        asyncio.run(_until_told(running))
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        host, port = listen
+        raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+async def _until_told(running: Callable[[], AbstractAsyncContextManager[Served]]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running() as served:
+        click.echo(f"listening on {served.url}")
+        await stop.wait()

@@ -71,7 +71,7 @@ class Tempo:
         self, ids: Sequence[str], found: Found, *, since: float, until: float
     ) -> None:
         try:
-            parameters = search.parameters(ids, since=since, until=until)
+            parameters = search.search_parameters(ids, since=since, until=until)
             answer = (await self._source.get("/api/search", parameters)).checked()
             names = _read(answer, search.trace_ids)
         except SourceError as error:

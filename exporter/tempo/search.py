@@ -17,7 +17,7 @@ def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[start : start + AT_ONCE]
 
 
-def parameters(ids: Sequence[str], *, since: float, until: float) -> dict[str, str]:
+def search_parameters(ids: Sequence[str], *, since: float, until: float) -> dict[str, str]:
     """Build the query parameters for all traces of some events.
 
     Both start and end are set: without them Tempo searches the newest traces only.

@@ -8,7 +8,7 @@ from generator.sloth.model import SlothSLO, burn_factor
 from slos.schema.units import Duration
 
 
-def rules(slo: SlothSLO) -> Iterator[AlertingRule]:
+def alert_rules(slo: SlothSLO) -> Iterator[AlertingRule]:
     """Build the rules of the alerts that are not disabled, page first."""
     for alert in slo.alerts:
         pair = slo.windows.page if alert.severity is Severity.PAGE else slo.windows.ticket

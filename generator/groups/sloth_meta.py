@@ -9,7 +9,7 @@ from generator.sloth.model import SlothSLO, hours
 _VERSION = "slo-rules"
 
 
-def rules(slo: SlothSLO) -> Iterator[RecordingRule]:
+def metadata_rules(slo: SlothSLO) -> Iterator[RecordingRule]:
     """Build the seven rules, in Sloth's order."""
     labels = {**slo.identity, **slo.labels}
     objective = go_format.number(slo.objective / 100)

@@ -10,7 +10,7 @@ from slos.schema.signal import EventQueries
 from slos.schema.units import Duration
 
 
-def rules(slo: SlothSLO, *, optimized: bool = True) -> Iterator[RecordingRule]:
+def sli_rules(slo: SlothSLO, *, optimized: bool = True) -> Iterator[RecordingRule]:
     """Build the rules of every window, and of the period from the shortest window.
 
     Without `optimized`, the period is read from raw series as well.

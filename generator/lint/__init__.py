@@ -17,8 +17,6 @@ from types import ModuleType
 from generator.lint.subject import Finding, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import Facts
 
-_NOT_CHECKS = {"subject"}
-
 
 @cache
 def checks() -> dict[str, ModuleType]:
@@ -26,7 +24,7 @@ def checks() -> dict[str, ModuleType]:
     found = [
         importlib.import_module(module.name)
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-        if module.name.rpartition(".")[2] not in _NOT_CHECKS
+        if not module.name.rpartition(".")[2].startswith("_")
     ]
     return {module.ID: module for module in sorted(found, key=lambda module: str(module.ID))}
 

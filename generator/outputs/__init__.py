@@ -67,5 +67,6 @@ def formats() -> dict[str, Format]:
     found = [
         cast("Format", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
+        if not module.name.rpartition(".")[2].startswith("_")
     ]
     return {format_.NAME: format_ for format_ in sorted(found, key=lambda f: f.NAME)}

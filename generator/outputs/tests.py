@@ -21,12 +21,12 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     rules = str(up / _RULES / plan.path)
     for part in plan.parts:
         for slo in part.slos:
-            for name, step, groups, cases in of_slo.files(slo):
-                lines = case.lines(rules, groups, step, cases)
+            for name, step, groups, cases in of_slo.build_slo_files(slo):
+                lines = case.render_test_file(rules, groups, step, cases)
                 path = folder / f"{slo.id}-{name}.yaml"
                 yield Artifact(path, text.document(plan.sources, lines))
-        for group, cases in of_plain.files(part.spec) if part.spec else ():
-            lines = case.lines(rules, [group], min(each.step for each in cases), cases)
+        for group, cases in of_plain.build_standalone_files(part.spec) if part.spec else ():
+            lines = case.render_test_file(rules, [group], min(each.step for each in cases), cases)
             path = folder / f"{group.replace(':', '-')}.yaml"
             yield Artifact(path, text.document(plan.sources, lines))
 

@@ -29,7 +29,7 @@ def routing(plans: Sequence[Plan], hours: Hours | None) -> Routing | None:
     times = tree.intervals(hours)
     pages = inhibition.of_pages(slos, ours, groupings(plans), of_all)
     return Routing(
-        ours=tree.ours(ours, heartbeats, of_all, times),
+        ours=tree.build_own_route(ours, heartbeats, of_all, times),
         about=tuple(tree.about(each, of_all, times) for each in _about(watched)),
         inhibitions=(*pages, *inhibition.of_causes(watched, of_all)),
         intervals=times,

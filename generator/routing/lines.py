@@ -10,7 +10,7 @@ Value = str | Mapping[str, "Value"] | Sequence["Value"]
 _WIDTH = 80
 
 
-def mapping(values: Mapping[str, Value]) -> Iterator[str]:
+def render_nested_mapping(values: Mapping[str, Value]) -> Iterator[str]:
     """Render the lines of a mapping in the order of its keys.
 
     Texts are quoted, and empty values are left out.
@@ -21,7 +21,7 @@ def mapping(values: Mapping[str, Value]) -> Iterator[str]:
         elif isinstance(value, Mapping):
             if value:
                 yield f"{text.name(key)}:"
-                yield from text.indented(mapping(value), 2)
+                yield from text.indented(render_nested_mapping(value), 2)
         elif flow := _on_one_line(value):
             yield f"{text.name(key)}: {flow}"
         elif value:
@@ -38,7 +38,7 @@ def _on_one_line(values: Sequence[Value]) -> str:
 def _items(values: Sequence[Value]) -> Iterator[str]:
     for value in values:
         if isinstance(value, Mapping):
-            first, *rest = mapping(value)
+            first, *rest = render_nested_mapping(value)
             yield f"- {first}"
             yield from text.indented(rest, 2)
         elif isinstance(value, str):

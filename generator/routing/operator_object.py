@@ -32,7 +32,7 @@ def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Itera
         "labels": dict(sorted(labels.items())),
     }
     kind = {"apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "AlertmanagerConfig"}
-    yield from lines.mapping({**kind, "metadata": metadata, "spec": spec})
+    yield from lines.render_nested_mapping({**kind, "metadata": metadata, "spec": spec})
 
 
 def _route(route: Route, known: set[str]) -> Mapping[str, lines.Value]:

@@ -13,16 +13,20 @@ TEMPLATE = "templates/slo.tmpl"
 def configuration(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
     yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
-    yield from lines.mapping({"templates": [TEMPLATE]})
+    yield from lines.render_nested_mapping({"templates": [TEMPLATE]})
     yield "# All of `routes` come before yours, in this order: what they take goes no further, and"
     yield "# nothing that acts on alerts, such as prometheus-events, hears of it."
     routes = [_route(route) for route in (routing.ours, *routing.about)]
-    yield from lines.mapping({"route": {"receiver": OTHERS, "routes": routes}})
+    yield from lines.render_nested_mapping({"route": {"receiver": OTHERS, "routes": routes}})
     yield "# Roles without addresses: until you give them some, they tell nobody."
     names = (*routing.receivers, OTHERS)
-    yield from lines.mapping({"receivers": [{"name": name} for name in names]})
-    yield from lines.mapping({"inhibit_rules": [_inhibition(each) for each in routing.inhibitions]})
-    yield from lines.mapping({"time_intervals": [_interval(each) for each in routing.intervals]})
+    yield from lines.render_nested_mapping({"receivers": [{"name": name} for name in names]})
+    yield from lines.render_nested_mapping(
+        {"inhibit_rules": [_inhibition(each) for each in routing.inhibitions]}
+    )
+    yield from lines.render_nested_mapping(
+        {"time_intervals": [_interval(each) for each in routing.intervals]}
+    )
 
 
 def _route(route: Route) -> Mapping[str, lines.Value]:

@@ -42,7 +42,7 @@ def intervals(hours: Hours | None) -> tuple[Interval, ...]:
     return (office, weekends) if hours.other_days else (office,)
 
 
-def ours(
+def build_own_route(
     matcher: Matcher, heartbeats: Sequence[str], grouped: Sequence[str], times: Sequence[Interval]
 ) -> Route:
     """Build the route of all alerts of this run; one of unknown urgency is a ticket at any hour.

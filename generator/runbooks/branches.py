@@ -141,13 +141,13 @@ def _whole(matcher: ast.Matcher) -> Pattern:
 
 def _verdicts(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     asked = read.values(contract.PROBE_RUNS, "verdict", Verdict)
-    bad = [each for each in verdicts.SAYS if each in asked]
+    bad = [each for each in verdicts.VERDICT_TEXTS if each in asked]
     if not bad:
         return None
-    others = [each for each in verdicts.SAYS if each not in bad]
+    others = [each for each in verdicts.VERDICT_TEXTS if each not in bad]
     selector = _narrowed(read, contract.PROBE_RUNS, f"verdict=~{promql.quoted('|'.join(bad))}")
     query = f"sum by (probe, path, verdict) (increase({selector}[{over}])) > 0"
-    each = _each(bad, verdicts.SAYS, topic.known.verdicts)
+    each = _each(bad, verdicts.VERDICT_TEXTS, topic.known.verdicts)
     return Branches("verdict", query, each, tuple(others))
 
 
@@ -173,7 +173,7 @@ def _stages(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{chosen}}}"
     # The extent of a stage depends on the source that saw it.
     query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{over}])))"
-    return Branches("stage", query, _each(within, stages.SAYS, topic.known.stages))
+    return Branches("stage", query, _each(within, stages.STAGE_TEXTS, topic.known.stages))
 
 
 def _checks(topic: Topic, read: _Read, over: Duration) -> Branches | None:
@@ -183,14 +183,16 @@ def _checks(topic: Topic, read: _Read, over: Duration) -> Branches | None:
     chosen = "" if len(asked) == len(Criterion) else f",criterion=~{_any_of(asked)}"
     selector = f'{contract.CHECKS}{{result="fail"{chosen}}}'
     query = f"sort_desc(sum by (criterion) (increase({selector}[{over}])) > 0)"
-    return Branches("criterion", query, _each(asked, criteria.SAYS, topic.known.criteria))
+    return Branches(
+        "criterion", query, _each(asked, criteria.CRITERION_TEXTS, topic.known.criteria)
+    )
 
 
 def _calls(read: _Read, over: Duration) -> Branches | None:
     if not read.reads(contract.CANARY_REQUESTS):
         return None
     query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[{over}]))"
-    return Branches("outcome", query, _each(CanaryOutcome, outcomes.SAYS, {}))
+    return Branches("outcome", query, _each(CanaryOutcome, outcomes.OUTCOME_TEXTS, {}))
 
 
 def _any_of(values: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from slos.schema.contract import Criterion, Stage
 
 _SLOW = "the stage took longer than its target, or was not reached at all."
-SAYS: Mapping[Criterion, str] = {
+CRITERION_TEXTS: Mapping[Criterion, str] = {
     **{Criterion.of_stage(stage): _SLOW for stage in Stage},
     Criterion.AVAILABILITY: (
         "the event was not executed exactly once with its own parameters. The verdict of the run "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from slos.schema.contract import CanaryOutcome
 
-SAYS: Mapping[CanaryOutcome, str] = {
+OUTCOME_TEXTS: Mapping[CanaryOutcome, str] = {
     CanaryOutcome.EXECUTED: "a call of a run in flight. This is the normal case.",
     CanaryOutcome.AFTER_VERDICT: (
         "a call after the verdict of its run. If there are runs with the verdict `lost`, the call "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from slos.schema.contract import Stage
 
-SAYS: Mapping[Stage, str] = {
+STAGE_TEXTS: Mapping[Stage, str] = {
     Stage.CLOUDEVENT_PROCESSING: (
         "from the intended send to the reply, without the time of the function. If neither the "
         "selection nor the Linear issue is slow, events are queued: check CPU, the event loop, "

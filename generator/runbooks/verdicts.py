@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from slos.schema.contract import Verdict
 
-SAYS: Mapping[Verdict, str] = {
+VERDICT_TEXTS: Mapping[Verdict, str] = {
     Verdict.LOST: (
         "answered 2xx, and the function was never called (`never_executed`). The sender of the "
         "event cannot detect this. If only bursts are affected, capacity is too low. If single "

@@ -23,7 +23,7 @@ class SliRules(SloPlugin):
                 f"the period is the shortest window, {slo.period}; "
                 "make it longer, or set disableOptimized"
             )
-        made = tuple(sloth_sli.rules(slo, optimized=not self.disable_optimized))
+        made = tuple(sloth_sli.sli_rules(slo, optimized=not self.disable_optimized))
         return replace(rules, sli=replace(rules.sli, rules=made))
 
 
@@ -33,7 +33,7 @@ class MetadataRules(SloPlugin):
     ID: ClassVar = "sloth.dev/core/metadata_rules/v1"
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        return replace(rules, meta=replace(rules.meta, rules=tuple(sloth_meta.rules(slo))))
+        return replace(rules, meta=replace(rules.meta, rules=tuple(sloth_meta.metadata_rules(slo))))
 
 
 class AlertRules(SloPlugin):
@@ -42,4 +42,6 @@ class AlertRules(SloPlugin):
     ID: ClassVar = "sloth.dev/core/alert_rules/v1"
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        return replace(rules, alerts=replace(rules.alerts, rules=tuple(sloth_alerts.rules(slo))))
+        return replace(
+            rules, alerts=replace(rules.alerts, rules=tuple(sloth_alerts.alert_rules(slo)))
+        )

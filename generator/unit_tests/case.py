@@ -78,7 +78,7 @@ class Case:
     checks: tuple[AlertCheck | ValueCheck, ...]
 
 
-def lines(
+def render_test_file(
     rule_file: str, groups: Sequence[str], step: Duration, cases: Sequence[Case]
 ) -> Iterator[str]:
     """Render a test file; all its cases share the evaluation interval, as promtool requires."""

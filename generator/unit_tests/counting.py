@@ -13,14 +13,14 @@ from generator.unit_tests.tier_values import Counted
 from slos.schema.units import Duration
 
 
-def cases(slo: SLO) -> Iterator[Case]:
+def build_counting_cases(slo: SLO) -> Iterator[Case]:
     """Build the cases; none if the queries are not understood or their groups are not known."""
-    series = list(made_up.series(slo))
+    series = list(made_up.build_series(slo))
     counted = _counted(slo, series)
     if not counted:
         return
     if tiers.counts_increments(slo):
-        yield from histories.cases(slo, series, counted)
+        yield from histories.build_history_cases(slo, series, counted)
     checks = list(_checks(slo, counted))
     if slo.signal.histogram:
         checks.append(quantiles.check(slo, series, _at(slo)))

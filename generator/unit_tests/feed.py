@@ -14,9 +14,9 @@ _MUCH = Decimal(1_000_000)
 _TIERS = (names.total, names.errors)
 
 
-def tiers(slo: SLO, run: Course) -> tuple[Series, ...]:
+def build_tier_series(slo: SLO, run: Course) -> tuple[Series, ...]:
     """Build the series of both tiers, for a single group if the SLO has groups."""
-    labels = {**names.identity(slo), **groups(slo)}
+    labels = {**names.identity(slo), **build_group_labels(slo)}
     errors = [share * run.events for share in run.shares]
     totals = [run.events] * len(errors)
     own = tuple(
@@ -34,11 +34,11 @@ def metrics(slo: SLO) -> list[str]:
 
 def of_another(slo: SLO, metrics: Iterable[str], samples: int) -> Iterator[Series]:
     """Build the same metrics of another SLO with many errors, which no rule may read."""
-    labels = {**names.identity(slo), **groups(slo), names.ID: _ANOTHER}
+    labels = {**names.identity(slo), **build_group_labels(slo), names.ID: _ANOTHER}
     for metric in metrics:
         yield Series(names.series(metric, labels), [_MUCH] * samples)
 
 
-def groups(slo: SLO) -> Mapping[str, str]:
+def build_group_labels(slo: SLO) -> Mapping[str, str]:
     """Build a value for each label that splits the SLO."""
     return dict.fromkeys(slo.signal.by, _GROUP)

@@ -21,7 +21,7 @@ _PARTS = (6, 5, 4)
 _FIRST, _BOTH = 3, 4
 
 
-def cases(slo: SLO, series: Sequence[Steady], counted: Counted) -> Iterator[Case]:
+def build_history_cases(slo: SLO, series: Sequence[Steady], counted: Counted) -> Iterator[Case]:
     """Build the cases, for an SLO that counts increments."""
     yield _burst(slo, series, counted)
     if slo.steps.fine.ms % slo.steps.scrape.ms == 0:
@@ -47,7 +47,7 @@ def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
         # Until here, the range of a step contains both samples around the burst.
         seen = increments.reach(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
-    checks = _checks(slo, counted, expected)
+    checks = _build_history_checks(slo, counted, expected)
     if slo.signal.histogram:
         window = slo.windows[0]
         # The window contains both samples around the burst; two thirds of it do not.
@@ -86,7 +86,7 @@ def _off_beat(slo: SLO, series: Sequence[Steady], counted: Counted, parts: int) 
         (coarse, at + fine, all_of_it * _BOTH),
     ]
     given = tuple(_following(each, spread) for each in series)
-    checks = tuple(_checks(slo, counted, expected))
+    checks = tuple(_build_history_checks(slo, counted, expected))
     return Case("scrapes between evaluations", part, fine, given, checks)
 
 
@@ -116,7 +116,7 @@ def _restarts(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
         (slo.steps.coarse, scrape * second, of_coarse),
     ]
     given = tuple(_following(each, course) for each in series)
-    checks = tuple(_checks(slo, counted, expected))
+    checks = tuple(_build_history_checks(slo, counted, expected))
     return Case("restarts lose nothing", scrape, fine, given, checks)
 
 
@@ -130,7 +130,7 @@ def _following(each: Steady, course: Sequence[Decimal | None]) -> Series:
     return Series(names.series(each.metric, each.labels), values)
 
 
-def _checks(
+def _build_history_checks(
     slo: SLO, counted: Counted, expected: Sequence[tuple[Duration, Duration, Decimal]]
 ) -> list[ValueCheck]:
     return [

@@ -46,7 +46,7 @@ class _Metric:
     values: dict[str, list[str]] = field(default_factory=dict)
 
 
-def series(slo: SLO) -> Iterator[Steady]:
+def build_series(slo: SLO) -> Iterator[Steady]:
     """Build all series; none if there would be too many."""
     metrics = _metrics(slo)
     for place, (metric, wanted) in enumerate(metrics.items()):

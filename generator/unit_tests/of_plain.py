@@ -31,7 +31,7 @@ _BEFORE = tuple(map(Decimal, ("2", "0.5")))
 _EVEN = {"rate", "increase", "sum_over_time", "avg_over_time"}
 
 
-def files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
+def build_standalone_files(spec: Spec) -> Iterator[tuple[str, list[Case]]]:
     """Build a file for each recorded name and each standalone alert, named after its rule group."""
     for record in dict.fromkeys(each.record for each in spec.recordings):
         of_record = [each for each in spec.recordings if each.record == record]

@@ -18,7 +18,7 @@ from generator.unit_tests.firing import conditions, timeline
 from slos.schema.units import Duration
 
 
-def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
+def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
     """Build the test files: name, step, order of the groups, and cases.
 
     Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
@@ -33,7 +33,7 @@ def files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
         *_no_data(slo),
     ]
     in_coarse = [*trial.cases(slo, slow, slo.steps.coarse), *recorded.of_coarse_windows(slo)]
-    counted = list(counting.cases(slo))
+    counted = list(counting.build_counting_cases(slo))
     if counted:
         yield "counting", slo.steps.fine, [fine, coarse], counted
     yield "windows", slo.steps.fine, [fine, period], list(recorded.of_fine_windows(slo))
@@ -63,7 +63,9 @@ def _no_traffic(slo: SLO, step: Duration) -> Iterator[Case]:
     run = course.of(step, Decimal(0), [(Decimal(0), 16)])
     silent = tuple(_silence(firing, run, run.last) for firing in slo.firings)
     if silent:
-        yield Case("no traffic: nothing fires", step, step, feed.tiers(slo, run), silent)
+        yield Case(
+            "no traffic: nothing fires", step, step, feed.build_tier_series(slo, run), silent
+        )
 
 
 def _no_data(slo: SLO) -> Iterator[Case]:

@@ -23,7 +23,9 @@ def _of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterat
     if every:
         run = _restless(step, every[-1].ms // step.ms + 3)
         checks = tuple(_ratio(slo, run, window) for window in every)
-        yield Case(f"ratios up to {every[-1]}", step, step, feed.tiers(slo, run), checks)
+        yield Case(
+            f"ratios up to {every[-1]}", step, step, feed.build_tier_series(slo, run), checks
+        )
 
 
 def step_of_period(slo: SLO) -> Duration:
@@ -38,7 +40,7 @@ def of_period(slo: SLO) -> Case:
     checks = (*_promise(slo, run), *_budget(slo, run), _ratio(slo, run, slo.period))
     read = (*map(names.error_ratio, {slo.windows[0], slo.period}), names.PERIOD_BURN_RATE)
     beside = feed.of_another(slo, sorted(read), run.last + 1)
-    series = (*feed.tiers(slo, run), *beside)
+    series = (*feed.build_tier_series(slo, run), *beside)
     return Case(f"the budget of {slo.period}", step, step, series, checks)
 
 
@@ -107,7 +109,7 @@ def _check(
     *,
     grouped: bool = True,
 ) -> ValueCheck:
-    own = feed.groups(slo) if grouped else {}
+    own = feed.build_group_labels(slo) if grouped else {}
     labels = {**own, **names.for_people(slo), **(more or {})}
     expr = f"round({_MILLION} * {names.of(metric, slo)})"
     return ValueCheck(run.at(run.last), expr, ((label_set(labels), _millions(value)),))

@@ -95,7 +95,9 @@ class _Trial:
         return isolation.trouble(self.one, self.every, self.step, self._waits(), self._shows)
 
     def _case(self, name: str, run: Course) -> Case:
-        return Case(name, self.step, self.step, feed.tiers(self.slo, run), tuple(self.checks))
+        return Case(
+            name, self.step, self.step, feed.build_tier_series(self.slo, run), tuple(self.checks)
+        )
 
     def _is_quiet(self) -> Course:
         run = course.of(self.step, self._events(), [(self.trouble.before, self._past())])
@@ -200,7 +202,7 @@ class _Trial:
 
     def _is_firing(self, run: Course, step: int) -> None:
         shown = alerts.shown(self.slo, value(self.every, run, step))
-        series = {**names.for_people(self.slo), **feed.groups(self.slo)}
+        series = {**names.for_people(self.slo), **feed.build_group_labels(self.slo)}
         labels = {**series, **self.alert.firing.labels}
         self.checks.append(fires(self.alert.firing, run.at(step), labels, series, shown))
 

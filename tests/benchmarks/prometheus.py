@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from exporter.live import processes
+from exporter.devstack import stack
 from tests.benchmarks.tsdb import tool
 
 # What Prometheus returns at most for a series.
@@ -89,10 +89,10 @@ class Prometheus:
 @contextmanager
 def running(folder: Path) -> Iterator[Prometheus]:
     """Prometheus over `data` in a folder; it scrapes nothing and knows no rules."""
-    config, port = folder / "prometheus.yml", processes.free_port()
+    config, port = folder / "prometheus.yml", stack.free_port()
     config.write_text("global: {}\n")
     url = f"http://127.0.0.1:{port}"
-    child = processes.start(
+    child = stack.start(
         "prometheus",
         [
             tool("prometheus"),

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from tests.benchmarks.counters import Counter
 from tests.benchmarks.timeline import BLOCK, HOUR
 

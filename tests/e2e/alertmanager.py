@@ -13,8 +13,8 @@ from typing import Any
 
 import requests
 
-from exporter.live import binaries
-from exporter.live.processes import Child, free_port, start
+from exporter.devstack import stack
+from exporter.devstack.stack import Child, free_port, start
 
 Labels = Mapping[str, str]
 
@@ -65,7 +65,7 @@ class Alertmanager:
 @contextmanager
 def running(config: Path, folder: Path) -> Iterator[Alertmanager]:
     """Start it, and stop it by its process id."""
-    binary = binaries.find("alertmanager")
+    binary = stack.find("alertmanager")
     assert binary, "alertmanager is missing; make test brings it"
     address = f"127.0.0.1:{free_port()}"
     child = start(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter.live.processes import Child, announced, free_port, start
+from exporter.devstack.stack import Child, announced, free_port, start
 
 BIN = Path(sys.executable).parent
 QUICK_SPEC = Path(__file__).parent / "quick.yaml"

@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from exporter.live import stack
+from exporter.devstack import stack
 from generator.outputs import OutputSettings
 from generator.pipeline import Settings
 from generator.routing.hours import DAYS, Hours

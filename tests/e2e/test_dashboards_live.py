@@ -15,10 +15,9 @@ import pytest
 import requests
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from exporter.devstack import stack
+from exporter.devstack.stack import Child, NotReadyError, announced, find, free_port
 from exporter.gauges import Gauges
-from exporter.live import processes
-from exporter.live.binaries import find
-from exporter.live.processes import Child, NotReadyError, announced, free_port
 from exporter.metrics import Line, Metrics
 from generator import names
 from generator.pipeline import Settings, render_one
@@ -169,7 +168,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     with ExitStack() as opened:
 
         def up(name: str, *command: str | Path) -> Child:
-            child = processes.start(name, command, folder=folder)
+            child = stack.start(name, command, folder=folder)
             opened.callback(child.stop)
             return child
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Loop
 
-COMMAND = [sys.executable, "-m", "exporter.live"]
+COMMAND = [sys.executable, "-m", "exporter.devstack"]
 
 
 def test_a_lost_fault_shows_its_verdict_and_the_alert_that_fires(tmp_path: Path) -> None:

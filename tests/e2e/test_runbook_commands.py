@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.live import binaries
+from exporter.devstack import stack
 from generator.pipeline import Settings, render_folder
 from tests.e2e.alertmanager import Alertmanager, running
 from tests.exporter.program import running_prometheus
@@ -33,7 +33,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
 
 def typed(command: str, alertmanager: Alertmanager) -> str:
     """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
-    program = binaries.find("amtool")
+    program = stack.find("amtool")
     assert program, "amtool is missing; make test brings it"
     place = f"{program.parent}:{os.environ['PATH']}"
     done = subprocess.run(

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import requests
 
-from exporter.live import processes
+from exporter.devstack import stack
 from generator import text
 from generator.model import RecordingRule, RuleGroup
 from tests.benchmarks import counters, prometheus, recording, tsdb
@@ -87,9 +87,9 @@ class Victoria:
 @contextmanager
 def victoria_running(folder: Path) -> Iterator[Victoria]:
     """VictoriaMetrics over an empty folder."""
-    port = processes.free_port()
+    port = stack.free_port()
     url = f"http://127.0.0.1:{port}"
-    child = processes.start(
+    child = stack.start(
         "victoria-metrics",
         [
             tool("victoria-metrics"),

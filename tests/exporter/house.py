@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.linear_api.server import LinearApi, running_linear_api
-from exporter.simulator.linear_api.settings import Settings as ApiSettings
-from exporter.simulator.server import Simulator, running_simulator
-from exporter.simulator.settings import Settings as AgentSettings
+from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.settings import Settings as AgentSettings
+from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.settings import Settings as ApiSettings
 from tests.exporter.journal_desk import rows
 from tests.exporter.program import Ended, ended, free_port, start
 

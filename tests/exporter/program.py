@@ -13,8 +13,8 @@ from pathlib import Path
 
 import requests
 
-from exporter.live import processes
-from exporter.live.binaries import find
+from exporter.devstack import stack
+from exporter.devstack.stack import find
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,12 +129,12 @@ def running_prometheus(
         target: host and port; without, it scrapes itself.
         holds: a query that has a result before the body begins.
     """
-    program, address = find("prometheus"), f"127.0.0.1:{processes.free_port()}"
+    program, address = find("prometheus"), f"127.0.0.1:{stack.free_port()}"
     assert program, "Prometheus is missing; run: make tools"
     scraped = {"job_name": job, "static_configs": [{"targets": [target or address]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
     (folder / "prometheus.yml").write_text(json.dumps(config))
-    child = processes.start(
+    child = stack.start(
         "prometheus",
         [program, f"--config.file={folder / 'prometheus.yml'}",
          f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"],

@@ -13,8 +13,8 @@ from exporter.journal import opened
 from exporter.observers import Sighting
 from exporter.observers.linear import Settings, observer
 from exporter.result import Leaving, ProbeResult
-from exporter.simulator.linear_api.server import LinearApi, running_linear_api
-from exporter.simulator.linear_api.settings import Settings as ApiSettings
+from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.settings import Settings as ApiSettings
 from exporter.store import State
 from slos.schema.contract import IssueCount, Leavings, Route, Scenario, Source, Stage
 from slos.schema.units import Duration

@@ -30,9 +30,9 @@ from exporter.paths import direct
 from exporter.post import Reply
 from exporter.probes import security
 from exporter.probes.security import Security, Settings
-from exporter.simulator.linear_api.server import running_linear_api
-from exporter.simulator.server import Simulator, running_simulator
-from exporter.simulator.settings import Settings as Simulated
+from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.settings import Settings as Simulated
+from exporter.simulator.linear.server import running_linear_api
 from exporter.store import State
 from slos.schema.contract import Criterion, Leavings, Route, Source, Verdict
 from slos.schema.units import Duration

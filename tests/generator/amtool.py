@@ -8,14 +8,14 @@ from typing import Any
 
 import yaml
 
-from exporter.live import binaries
+from exporter.devstack import stack
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "rules" / "alertmanager"
 
 
 def amtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    program = binaries.find("amtool")
+    program = stack.find("amtool")
     assert program, "amtool is missing; make test brings it"
     return subprocess.run([program, *arguments], capture_output=True, check=False, text=True)
 

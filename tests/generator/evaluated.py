@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator.pipeline import Settings, render_folder
 from tests.generator.resolved import planned
 

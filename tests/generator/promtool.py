@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 
 
 def check_rules(*files: Path) -> str:

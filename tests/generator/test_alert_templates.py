@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from tests.schema.test_go_template import BAD, GOOD
 
 # Prometheus 2.42 reads this; we would rather not.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.live import binaries
+from exporter.devstack import stack
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules" / "prometheus"
@@ -15,7 +15,7 @@ UNIT_TESTS = sorted((ROOT / "tests" / "promtool").glob("*.yaml"))
 
 
 def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    program = binaries.find("promtool")
+    program = stack.find("promtool")
     assert program, "promtool is missing; make test brings it"
     command = [program, *arguments]
     return subprocess.run(command, capture_output=True, check=False, text=True, cwd=folder)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator.unit_tests import of_plain
 from generator.unit_tests.case import Case
 from tests.generator.command_line import call
@@ -29,7 +29,11 @@ GAP = {
 
 
 def cases(**document: Any) -> list[Case]:  # noqa: ANN401 - YAML
-    return [case for _, found in of_plain.files(parsed(spec(**document))) for case in found]
+    return [
+        case
+        for _, found in of_plain.build_standalone_files(parsed(spec(**document)))
+        for case in found
+    ]
 
 
 def passes(document: dict[str, Any], folder: Path) -> bool:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from generator.unit_tests import decoys, guards, of_plain
-from generator.unit_tests.case import Case, Rising, Series, lines
+from generator.unit_tests.case import Case, Rising, Series, render_test_file
 from slos.schema.example import ExampleSeries
 from slos.schema.plain import PlainAlert
 from slos.schema.promql import parse
@@ -135,5 +135,7 @@ def test_a_series_that_ends_is_gone_at_once() -> None:
     gone = Series("a", [Decimal(1), Decimal(1), None, None, Decimal(2), None], ends=True)
     missed = Series("b", [Decimal(1), None])
     case = Case("c", SCRAPE, SCRAPE, (gone, missed), ())
-    written = [line.strip() for line in lines("r.yaml", [], SCRAPE, [case]) if "values" in line]
+    written = [
+        line.strip() for line in render_test_file("r.yaml", [], SCRAPE, [case]) if "values" in line
+    ]
     assert written == ['values: "1x1 stale _x1 2 stale"', 'values: "1 _x1"']

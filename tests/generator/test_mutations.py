@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator import promtool
 from tests.generator import tribunal
 from tests.generator.command_line import call

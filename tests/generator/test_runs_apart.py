@@ -6,7 +6,7 @@ from typing import Any
 import promql_parser as ast
 import pytest
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator import names
 from generator.defaults import Defaults
 from generator.model import RecordingRule

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from generator.model import Firing
 from generator.unit_tests import course, templates
 from generator.unit_tests.firing import Condition, timeline

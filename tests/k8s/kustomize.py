@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 
 
 class _Loader(yaml.CSafeLoader):

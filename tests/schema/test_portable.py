@@ -7,7 +7,7 @@ import promql_parser
 import pytest
 import yaml
 
-from exporter.live.binaries import find
+from exporter.devstack.stack import find
 from slos.schema.counting import NotSummable, counting_of
 from slos.schema.portable import NEEDS
 from slos.schema.promql import check_template, is_metric

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.live.processes import Child, announced, free_port, start
+from exporter.devstack.stack import Child, announced, free_port, start
 from tests.benchmarks.probe.accounts import FAULTS, Campaign
 from tests.benchmarks.probe.programs import Prober, on_core, prober, until
 

@@ -17,11 +17,11 @@ from aiohttp import web
 
 from exporter.fields import Address
 from exporter.listen import bind, serve, url
-from exporter.simulator.agent import Agent
-from exporter.simulator.app import Handler, application
-from exporter.simulator.faults import Active, Faults, parse
-from exporter.simulator.linear_api.server import running_linear_api
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.agent import Agent
+from exporter.simulator.agent_sre.faults import Active, Faults, parse
+from exporter.simulator.agent_sre.server import Handler, application
+from exporter.simulator.agent_sre.settings import Settings
+from exporter.simulator.linear.server import running_linear_api
 
 _CALM = Active()
 _OF_EVENT: ContextVar[Active] = ContextVar("faults of the event", default=_CALM)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from exporter.devstack.stack import free_port
 from exporter.leaks.findings import Finding
 from exporter.leaks.judge import judge
 from exporter.leaks.series import Life, Samples, Series
 from exporter.leaks.signals import Signal
 from exporter.leaks.tiers import BYTES_PER_EVENT
-from exporter.live.processes import free_port
 from slos.schema.contract import LeakVerdict
 from tests.benchmarks.probe.programs import Prober, prober, target
 from tests.benchmarks.probe.throughput import config

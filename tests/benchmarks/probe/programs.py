@@ -17,7 +17,7 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.live.processes import Child, announced, start
+from exporter.devstack.stack import Child, announced, start
 from slos.schema.contract import PREFIX
 
 ROOT = Path(__file__).parents[3]

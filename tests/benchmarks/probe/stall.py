@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.live.processes import free_port
+from exporter.devstack.stack import free_port
 from tests.benchmarks.probe.closed_loop import latencies
 from tests.benchmarks.probe.programs import quantile, target
 from tests.benchmarks.probe.throughput import Measured, measure

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.live.processes import free_port
+from exporter.devstack.stack import free_port
 from slos.schema.contract import SCHEDULE_LAG
 from tests.benchmarks.probe.programs import Prober, prober, quantile, target
 from tests.benchmarks.report import table

@@ -12,9 +12,9 @@ from exporter.events import ALERT_NAME, new_id
 from exporter.linear.client import LinearClient, linear_client
 from exporter.linear.fault import LinearFault
 from exporter.linear.settings import LinearSettings
-from exporter.simulator.linear_api.faults import Faults
-from exporter.simulator.linear_api.server import LinearApi, running_linear_api
-from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear.faults import Faults
+from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.settings import Settings
 from tests.exporter.fake_clock import FakeClock
 
 KEY = "lin_api_planted5ecret"

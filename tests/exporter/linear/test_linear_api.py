@@ -18,12 +18,12 @@ from click.testing import CliRunner
 from exporter.clock import SystemClock
 from exporter.fields import Address
 from exporter.linear.query import ISSUES, archiving, ours
-from exporter.simulator.linear import ISSUE_CREATE, TEAMS, Issue, Linear
-from exporter.simulator.linear_api.command import simulate_linear
-from exporter.simulator.linear_api.faults import VALID, Active, Faults, Flag, parse
-from exporter.simulator.linear_api.server import LinearApi, running_linear_api
-from exporter.simulator.linear_api.settings import Https, Settings
-from exporter.simulator.settings import Settings as AgentSettings
+from exporter.simulator.agent_sre.linear import ISSUE_CREATE, TEAMS, Issue, Linear
+from exporter.simulator.agent_sre.settings import Settings as AgentSettings
+from exporter.simulator.linear.cli import simulate_linear
+from exporter.simulator.linear.faults import VALID, Active, Faults, Flag, parse
+from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.settings import Https, Settings
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.tls_files import TlsFiles
 

@@ -12,9 +12,9 @@ from exporter.events import new_id
 from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.issue import Kind
 from exporter.linear.watch import Watch
-from exporter.simulator.linear import Issue as AgentIssue
-from exporter.simulator.linear import Linear
-from exporter.simulator.settings import Settings as AgentSettings
+from exporter.simulator.agent_sre.linear import Issue as AgentIssue
+from exporter.simulator.agent_sre.linear import Linear
+from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.linear.conftest import KEY, Desk, client_of, desk

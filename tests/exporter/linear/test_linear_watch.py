@@ -21,7 +21,7 @@ from exporter.linear.issue import Issue, Kind
 from exporter.linear.settings import LinearKeyError
 from exporter.linear.skew import UNKNOWN, Skew
 from exporter.linear.watch import Found, NotFound, Question, Unknown, Watch
-from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.linear.conftest import KEY, Desk, client_of, desk

@@ -14,8 +14,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from exporter.simulator.server import Simulator, running_simulator
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.settings import Settings
 
 SUCCESS = {"status": "success", "message": "done"}
 CE_REPLY = {

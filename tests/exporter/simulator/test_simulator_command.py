@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from exporter.simulator.command import simulate
-from exporter.simulator.faults import SLOW_STAGES, Flag
+from exporter.simulator.agent_sre.cli import simulate
+from exporter.simulator.agent_sre.faults import SLOW_STAGES, Flag
 from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, fired
 
 ROOT = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ async def simulating(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Pr
     """A simulator in its own process, and its URL; killed if the test leaves it running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "exporter.simulator", "--listen", "127.0.0.1:0", *options),
+        *("-m", "exporter.simulator.agent_sre", "--listen", "127.0.0.1:0", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

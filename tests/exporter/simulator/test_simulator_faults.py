@@ -6,8 +6,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.simulator.faults import SLOW_STAGES, VALID, Faults, Flag, parse
-from exporter.simulator.selection import Remediation
+from exporter.simulator.agent_sre.faults import SLOW_STAGES, VALID, Faults, Flag, parse
+from exporter.simulator.agent_sre.function import Remediation
 from slos.schema.contract import Stage
 from tests.exporter.simulator.conftest import Client, FakeFunction, fired
 

@@ -9,11 +9,11 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from exporter.simulator.agent import Agent
-from exporter.simulator.app import application
-from exporter.simulator.faults import Faults
-from exporter.simulator.function import read_reply
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.agent import Agent
+from exporter.simulator.agent_sre.faults import Faults
+from exporter.simulator.agent_sre.function import read_reply
+from exporter.simulator.agent_sre.server import application
+from exporter.simulator.agent_sre.settings import Settings
 from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear, Start, fired
 
 BINARY = {

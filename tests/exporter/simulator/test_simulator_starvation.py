@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.cpu import BURST_SPEED, SHARES, Cpu, Step, Work
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.cpu import BURST_SPEED, SHARES, Cpu, Step, Work
+from exporter.simulator.agent_sre.settings import Settings
 from tests.exporter.simulator.conftest import FakeFunction, Start, fired
 
 Load = tuple[list[float], int]

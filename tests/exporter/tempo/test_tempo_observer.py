@@ -146,7 +146,7 @@ async def test_nobody_there_is_said_once() -> None:
 
 
 def test_an_id_cannot_leave_its_quotes() -> None:
-    asked = search.parameters(['a" || true || "\\'], since=1.0, until=1.0)
+    asked = search.search_parameters(['a" || true || "\\'], since=1.0, until=1.0)
     assert asked["q"] == '{ span.correlation_id = "a\\" || true || \\"\\\\" }'
     assert (asked["start"], asked["end"]) == ("1", "2")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import aiohttp
 
-from exporter.simulator.cloudevent import AlertEvent
-from exporter.simulator.selection import Remediation
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.cloudevent import AlertEvent
+from exporter.simulator.agent_sre.function import Remediation
+from exporter.simulator.agent_sre.settings import Settings
 
 PRIORITIES = {"critical": 1, "warning": 2, "info": 3}
 OTHER_PRIORITY = 3

@@ -1,4 +1,4 @@
-"""Settings of one simulated agent-sre, with units and reasons."""
+"""Settings and counters."""
 
 from dataclasses import dataclass, field
 
@@ -48,3 +48,29 @@ class Settings:
     def function_base(self, name: str) -> str:
         """Build the base URL of a function, without a trailing slash; the name is not checked."""
         return self.function_url.format(name=name, namespace=self.namespace).rstrip("/")
+
+
+@dataclass
+class Executed:
+    """Counts since the start; an event counts once, for any number of function calls."""
+
+    received: int = 0
+    """`POST /` requests whose body arrived, malformed ones included."""
+
+    processed: int = 0
+    """Events answered, or to be answered, 200 `processed`."""
+
+    calls: int = 0
+    """`POST /` requests sent to functions."""
+
+    succeeded: int = 0
+    """Function calls that reported `success`."""
+
+    unhealthy: int = 0
+    """Events given up because the function's `/health` was not 200 in time."""
+
+    issues: int = 0
+    """Linear issues opened."""
+
+    linear_failures: int = 0
+    """Linear issues that could not be opened."""

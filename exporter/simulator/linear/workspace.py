@@ -1,25 +1,90 @@
-"""Issues of one workspace with one team: create, archive, and search page by page.
-
-Times are those of the workspace's own clock, which may be wrong (`skew`); a search may not yet see
-an issue that was just created (`lag`).
-"""
+"""Issues in memory, and the filters of a search."""
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from exporter.clock import Clock
-from exporter.simulator.linear_api.errors import invalid, not_found
-from exporter.simulator.linear_api.faults import Active
-from exporter.simulator.linear_api.filters import Predicate, predicate, written
-from exporter.simulator.linear_api.served import Served
-from exporter.simulator.linear_api.settings import Settings
+from exporter.simulator.linear.faults import Active
+from exporter.simulator.linear.responses import invalid, not_found
+from exporter.simulator.linear.settings import Served, Settings
+
+Fields = Mapping[str, Any]
+Predicate = Callable[[Fields], bool]
+_DATES = ("createdAt", "updatedAt", "archivedAt")
+
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda value, wanted: value == wanted,
+    "neq": lambda value, wanted: value != wanted,
+    "in": lambda value, wanted: value in wanted,
+    "nin": lambda value, wanted: value not in wanted,
+    "lt": lambda value, wanted: value < wanted,
+    "lte": lambda value, wanted: value <= wanted,
+    "gt": lambda value, wanted: value > wanted,
+    "gte": lambda value, wanted: value >= wanted,
+    "contains": lambda value, wanted: wanted in value,
+    "notContains": lambda value, wanted: wanted not in value,
+    "containsIgnoreCase": lambda value, wanted: wanted.lower() in value.lower(),
+    "startsWith": lambda value, wanted: value.startswith(wanted),
+    "endsWith": lambda value, wanted: value.endswith(wanted),
+}
 
 MAX_PAGE = 250
 _DEFAULT_PAGE = 50
 _LONGEST_TEXT = 65_536
+
+
+def predicate(wanted: Fields | None) -> Predicate:
+    """Build the predicate of a filter; fields that the filter does not name are ignored.
+
+    Raises:
+        GraphQLError: a date cannot be parsed.
+    """
+    parts = [_part(name, value) for name, value in (wanted or {}).items() if value is not None]
+    return lambda fields: all(part(fields) for part in parts)
+
+
+def written(seconds: float) -> str:
+    """Format a time as Linear does; two of them compare as the times do."""
+    text = datetime.fromtimestamp(seconds, tz=UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _part(name: str, value: Any) -> Predicate:  # noqa: ANN401 - a filter's JSON
+    if name in ("and", "or"):
+        combined = all if name == "and" else any
+        choices = [predicate(each) for each in value]
+        return lambda fields: combined(choice(fields) for choice in choices)
+    if any(isinstance(each, dict) for each in value.values()):
+        inner = predicate(value)
+        return lambda fields: inner(fields[name])
+    comparisons = [_comparison(name, how, given) for how, given in value.items()]
+    return lambda fields: all(compare(fields) for compare in comparisons)
+
+
+def _comparison(name: str, how: str, wanted: Any) -> Predicate:  # noqa: ANN401 - a filter's JSON
+    if how == "null":
+        return lambda fields: (fields[name] is None) == wanted
+    compared = _COMPARED[how]
+    given = _canonical(wanted) if name in _DATES else wanted
+    return lambda fields: fields[name] is not None and compared(fields[name], given)
+
+
+def _canonical(date: object) -> str:
+    """Convert a time to the one format that is compared.
+
+    Durations such as `-P1D` are not supported.
+    """
+    try:
+        moment = datetime.fromisoformat(str(date))
+    except ValueError as error:
+        raise invalid(f"{date!r} is no time that this stand-in reads") from error
+    if moment.tzinfo is None:
+        raise invalid(f"{date!r} has no zone")
+    return written(moment.timestamp())
 
 
 @dataclass(frozen=True, slots=True)

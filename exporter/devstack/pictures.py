@@ -13,9 +13,9 @@ import click
 import requests
 from rich.console import Console
 
-from exporter.live import binaries, readings, screen, stack
-from exporter.live.__main__ import SPECS, targets_of_specs
-from exporter.live.processes import NotReadyError
+from exporter.devstack import stack, terminal
+from exporter.devstack.__main__ import SPECS, targets_of_specs
+from exporter.devstack.stack import NotReadyError
 
 _COLUMNS = 84
 # Faults and their seconds: the budget burns, and the page shows both good and failed runs.
@@ -53,13 +53,13 @@ def main(out: Path) -> None:
 def _draw_table(run: stack.Stack, path: Path) -> None:
     with Path("/dev/null").open("w") as nowhere:
         console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True)
-        console.print(screen.render(readings.read(run), targets_of_specs(), {}))
+        console.print(terminal.render(terminal.read(run), targets_of_specs(), {}))
     path.write_text(console.export_svg(title="make run", code_format=_SVG, unique_id="live"))
     click.echo(f"wrote {path}")
 
 
 def _draw_page(url: str, path: Path) -> None:
-    chromium = binaries.find("chromium")
+    chromium = stack.find("chromium")
     if not chromium:
         click.echo("chromium is not installed (Debian: apt install chromium): no page.png")
         return

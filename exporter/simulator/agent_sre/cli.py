@@ -5,15 +5,15 @@ from pathlib import Path
 import click
 
 from exporter.simulator import options
-from exporter.simulator.faults import Faults
-from exporter.simulator.server import running_simulator
-from exporter.simulator.serving import serve
-from exporter.simulator.settings import (
+from exporter.simulator.agent_sre.faults import Faults
+from exporter.simulator.agent_sre.server import running_simulator
+from exporter.simulator.agent_sre.settings import (
     DEFAULT_CAPACITY,
     DEFAULT_FUNCTION_URL,
     DEFAULT_LINEAR_URL,
     Settings,
 )
+from exporter.simulator.options import serve
 
 EPILOG = """
 \b

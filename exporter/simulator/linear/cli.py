@@ -6,10 +6,10 @@ import click
 
 from exporter.fields import Address
 from exporter.simulator import options
-from exporter.simulator.linear_api.faults import Faults
-from exporter.simulator.linear_api.server import running_linear_api
-from exporter.simulator.linear_api.settings import Https, Settings
-from exporter.simulator.serving import serve
+from exporter.simulator.linear.faults import Faults
+from exporter.simulator.linear.server import running_linear_api
+from exporter.simulator.linear.settings import Https, Settings
+from exporter.simulator.options import serve
 
 EPILOG = """
 \b

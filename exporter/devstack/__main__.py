@@ -12,8 +12,8 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from exporter.live import readings, screen, stack
-from exporter.live.processes import NotReadyError
+from exporter.devstack import stack, terminal
+from exporter.devstack.stack import NotReadyError
 from slos.schema.contract import Stage
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration
@@ -52,9 +52,9 @@ def _watch(
         _table(running, console, ended, targets=targets, deadline=deadline)
     else:
         _lines(running, console, ended, deadline=deadline)
-    reading = readings.read(running)
+    reading = terminal.read(running)
     console.rule("Summary")
-    console.print(screen.render(reading, targets, running.urls()))
+    console.print(terminal.render(reading, targets, running.urls()))
 
 
 def _table(
@@ -67,8 +67,8 @@ def _table(
 ) -> None:
     with Live(console=console, auto_refresh=False, transient=True, screen=False) as live:
         while not ended.is_set() and time.monotonic() < deadline:
-            reading = readings.read(running)
-            live.update(screen.render(reading, targets, running.urls()), refresh=True)
+            reading = terminal.read(running)
+            live.update(terminal.render(reading, targets, running.urls()), refresh=True)
             ended.wait(min(_REFRESH, max(0.0, deadline - time.monotonic())))
 
 
@@ -77,7 +77,7 @@ def _lines(
 ) -> None:
     while not ended.is_set() and time.monotonic() < deadline:
         ended.wait(min(_LINE_EVERY, max(0.0, deadline - time.monotonic())))
-        verdicts = readings.read(running).verdicts
+        verdicts = terminal.read(running).verdicts
         counts = ", ".join(f"{name} {count}" for name, count in verdicts.items() if count)
         console.print(f"runs: {counts or 'none yet'}", highlight=False)
 

@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.simulator.cloudevent import (
+from exporter.simulator.agent_sre.cloudevent import (
     FIRED,
     RESOLVED,
     AlertEvent,
     MalformedEventError,
     parse_event,
 )
-from exporter.simulator.counters import Executed
-from exporter.simulator.cpu import Cpu, Step, Work
-from exporter.simulator.faults import Active, Faults, Flag
-from exporter.simulator.function import FunctionCaller
-from exporter.simulator.linear import Issue, Linear, LinearError, alert_issue, failure_issue
-from exporter.simulator.selection import select
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.cpu import Cpu, Step, Work
+from exporter.simulator.agent_sre.faults import Active, Faults, Flag
+from exporter.simulator.agent_sre.function import FunctionCaller, select
+from exporter.simulator.agent_sre.linear import (
+    Issue,
+    Linear,
+    LinearError,
+    alert_issue,
+    failure_issue,
+)
+from exporter.simulator.agent_sre.settings import Executed, Settings
 from slos.schema.contract import Stage
 
 log = logging.getLogger(__name__)

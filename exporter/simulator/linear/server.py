@@ -1,29 +1,28 @@
-"""HTTP endpoint of the Linear simulator.
-
-It serves `/graphql`, and `/fault` and `/served`, which Linear lacks.
-"""
+"""HTTP endpoint."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
 from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
 
-from exporter.clock import Clock
-from exporter.simulator.fault_page import FaultPage
-from exporter.simulator.linear_api import errors
-from exporter.simulator.linear_api.engine import question, run
-from exporter.simulator.linear_api.errors import Errors
-from exporter.simulator.linear_api.faults import VALID, Active, Faults, Flag
-from exporter.simulator.linear_api.limits import Bucket
-from exporter.simulator.linear_api.served import Served
-from exporter.simulator.linear_api.settings import Settings
-from exporter.simulator.linear_api.workspace import Workspace
+from exporter.clock import Clock, SystemClock
+from exporter.fields import Address
+from exporter.simulator.control import FaultPage
+from exporter.simulator.linear import responses
+from exporter.simulator.linear.faults import VALID, Active, Faults, Flag
+from exporter.simulator.linear.graphql import question, run
+from exporter.simulator.linear.responses import Bucket, Errors
+from exporter.simulator.linear.settings import Https, Served, Settings
+from exporter.simulator.linear.workspace import Workspace
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _HTTP_BAD = 400
+
+_SHUTDOWN_GRACE = 0.5
 
 
 class Face:
@@ -63,7 +62,7 @@ class Face:
         if active.ratelimited is not None:
             self.served.rate_limited += 1
             headers = {"Retry-After": f"{active.ratelimited:g}"}
-            return web.json_response(errors.rate_limited(), status=429, headers=headers)
+            return web.json_response(responses.rate_limited(), status=429, headers=headers)
         if not active.flags & {Flag.DOWN, Flag.ERROR, Flag.GARBAGE}:
             return None
         self.served.failed += 1
@@ -77,7 +76,7 @@ class Face:
         """Build the response as Linear does: first the key, then the limits, then the query."""
         if not self._known(request.headers.get("Authorization", ""), active):
             self.served.unauthorized += 1
-            return web.json_response(errors.unauthenticated(), status=401)
+            return web.json_response(responses.unauthenticated(), status=401)
         if not self._requests.take(1, now=self._clock.now()):
             return self._limited(active, points=0)
         asked = question(_json(body))
@@ -101,7 +100,7 @@ class Face:
         """Build the response of an exhausted limit, which is a 400 as at Linear."""
         self.served.rate_limited += 1
         headers = self._headers(active, points=points)
-        return web.json_response(errors.rate_limited(), status=_HTTP_BAD, headers=headers)
+        return web.json_response(responses.rate_limited(), status=_HTTP_BAD, headers=headers)
 
     def _rejected(self, content: Errors, active: Active, *, points: int) -> web.Response:
         self.served.rejected += 1
@@ -125,3 +124,64 @@ def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever was sent
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+@dataclass(frozen=True)
+class LinearApi:
+    """Listening simulator."""
+
+    url: str
+    """The GraphQL endpoint, e.g. `http://127.0.0.1:8001/graphql`."""
+    face: Face
+    https: str | None = None
+    """The same endpoint over TLS, if it was configured."""
+
+    @property
+    def faults(self) -> Faults:
+        """The active faults: `api.faults.set("lag:2")`."""
+        return self.face.faults
+
+    @property
+    def served(self) -> Served:
+        """Counts of what it did so far."""
+        return self.face.served
+
+    def issues(self) -> list[Mapping[str, Any]]:
+        """List the fields of all kept issues, oldest first."""
+        return self.face.workspace.issues()
+
+
+@asynccontextmanager
+async def running_linear_api(
+    settings: Settings | None = None,
+    faults: Faults | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    clock: Clock | None = None,
+) -> AsyncIterator[LinearApi]:
+    """Serve a simulator while the block runs; port 0 picks a free one.
+
+    Raises:
+        OSError: an address cannot be listened on, or there is no certificate.
+    """
+    chosen = settings or Settings()
+    face = Face(chosen, faults or Faults(), clock=clock or SystemClock())
+    runner = web.AppRunner(
+        face.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_GRACE
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        address = Address(host, runner.addresses[0][1])
+        https = await _over_tls(runner, chosen.https) if chosen.https else None
+        yield LinearApi(f"http://{address}/graphql", face, https)
+    finally:
+        await runner.cleanup()
+
+
+async def _over_tls(runner: web.AppRunner, asked: Https) -> str:
+    """Listen with TLS as well; return the URL."""
+    context, (host, port) = asked.context(), (asked.listen.host, asked.listen.port)
+    await web.TCPSite(runner, host, port, backlog=1024, ssl_context=context).start()
+    return f"https://{Address(host, runner.addresses[-1][1])}/graphql"

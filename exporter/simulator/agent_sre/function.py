@@ -1,4 +1,4 @@
-"""Call of a remediation function: health check, request, and parsing of the reply."""
+"""Selects and calls the remediation function."""
 
 import asyncio
 import io
@@ -9,17 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 
-from exporter.simulator.cloudevent import REQUIRED_HEADERS, MalformedEventError, read_object
-from exporter.simulator.counters import Executed
-from exporter.simulator.cpu import Step, Work
-from exporter.simulator.faults import Active, Flag
-from exporter.simulator.selection import Remediation
-from exporter.simulator.settings import Settings
+from exporter.simulator.agent_sre.cloudevent import (
+    REQUIRED_HEADERS,
+    AlertEvent,
+    MalformedEventError,
+    read_object,
+)
+from exporter.simulator.agent_sre.cpu import Step, Work
+from exporter.simulator.agent_sre.faults import Active, Flag
+from exporter.simulator.agent_sre.settings import Executed, Settings
 from slos.schema.contract import Stage
+
+PROBE_ID = "probe_id"
+"""Parameter that the `corrupted` fault leaves alone, so that the event stays traceable."""
 
 REQUEST_TYPE = "io.homelab.agent-sre.remediation.request"
 Status = Literal["success", "error", "unknown"]
@@ -28,6 +34,44 @@ STATUSES: Mapping[str, Status] = MappingProxyType({"success": "success", "error"
 
 FAILURES = (aiohttp.ClientError, OSError, ValueError)
 """All exceptions of a call (a TimeoutError is an OSError, an invalid URL a ValueError)."""
+
+
+@dataclass(frozen=True)
+class Remediation:
+    """Function to call, with its parameters; the name is not checked, as in the service."""
+
+    function: str
+    parameters: Mapping[str, Any]
+
+    def corrupted(self) -> "Remediation":
+        """Return the same call with one changed parameter other than the probe id."""
+        victim = next(key for key in self.parameters if key != PROBE_ID)
+        altered = {**self.parameters, victim: _altered(self.parameters[victim])}
+        return Remediation(self.function, altered)
+
+
+def select(event: AlertEvent) -> Remediation | None:
+    """Select the remediation named in the annotations; None without one.
+
+    Raises:
+        MalformedEventError: `lambda_parameters` is not the text of a JSON object.
+    """
+    function = event.annotations.get("lambda_function")
+    if not function:
+        return None
+    given = event.annotations.get("lambda_parameters", "{}")
+    parameters = dict(given) if isinstance(given, dict) else read_object(str(given))
+    for name in ("name", "namespace"):
+        parameters.setdefault(name, event.labels.get(name) or event.labels.get(f"resource_{name}"))
+    return Remediation(str(function), parameters)
+
+
+def _altered(value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return f"{value}~corrupted"
 
 
 @dataclass(frozen=True)

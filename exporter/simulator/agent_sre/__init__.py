@@ -1,0 +1,1 @@
+"""Agent-sre as it was measured."""
