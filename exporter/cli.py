@@ -160,8 +160,8 @@ def _go(work: Coroutine[None, None, Given]) -> Given:
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
     from exporter.lease import LeaseError  # noqa: PLC0415 - likewise
-    from exporter.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.listen import ListenError  # noqa: PLC0415 - likewise
+    from exporter.observers.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
     from exporter.store import JournalError  # noqa: PLC0415 - likewise
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, create_model
 
 from exporter.fields import Section
-from exporter.linear.settings import LinearSettings
 from exporter.load.settings import Load
+from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import scenario_modules
 from exporter.waiting import Targets
 from slos.schema.contract import Scenario

@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.events import ALERT_NAME, new_id
-from exporter.linear.client import LinearClient, linear_client
-from exporter.linear.fault import LinearFault
-from exporter.linear.settings import LinearSettings
+from exporter.observers.linear.client import LinearClient, linear_client
+from exporter.observers.linear.response import LinearFault
+from exporter.observers.linear.settings import LinearSettings
 from exporter.simulator.linear.faults import Faults
 from exporter.simulator.linear.server import LinearApi, running_linear_api
 from exporter.simulator.linear.settings import Settings

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from exporter.clock import SystemClock
 from exporter.fields import Address
-from exporter.linear.query import ISSUES, archiving, ours
+from exporter.observers.linear.client import ISSUES, archiving, ours
 from exporter.simulator.agent_sre.linear import ISSUE_CREATE, TEAMS, Issue, Linear
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.cli import simulate_linear

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from exporter.backoff import Backoff
 from exporter.events import new_id
-from exporter.linear.fault import LinearError, LinearFault
-from exporter.linear.issue import Kind
-from exporter.linear.watch import Watch
+from exporter.observers.linear.issue import Kind
+from exporter.observers.linear.poller import Watch
+from exporter.observers.linear.response import LinearError, LinearFault
 from exporter.simulator.agent_sre.linear import Issue as AgentIssue
 from exporter.simulator.agent_sre.linear import Linear
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings

@@ -13,12 +13,19 @@ from hypothesis import strategies as st
 
 from exporter.backoff import Backoff
 from exporter.events import new_id
-from exporter.linear.answer import date, read, told_to_wait
-from exporter.linear.fault import LinearFault
-from exporter.linear.issue import Issue, Kind, read_issue, read_page, run_of
 from exporter.linear.pace import Pace
-from exporter.linear.settings import LinearSettings, read_key
-from exporter.linear.skew import UNKNOWN, Skew, SkewEstimate
+from exporter.observers.linear.issue import (
+    UNKNOWN,
+    Issue,
+    Kind,
+    Skew,
+    SkewEstimate,
+    read_issue,
+    read_page,
+    run_of,
+)
+from exporter.observers.linear.response import LinearFault, date, read, told_to_wait
+from exporter.observers.linear.settings import LinearSettings, read_key
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
 

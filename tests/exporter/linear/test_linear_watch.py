@@ -14,13 +14,12 @@ from pydantic import SecretStr
 
 from exporter.backoff import Backoff
 from exporter.events import new_id
-from exporter.linear.client import LinearClient
-from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.gate import Gate
-from exporter.linear.issue import Issue, Kind
-from exporter.linear.settings import LinearKeyError
-from exporter.linear.skew import UNKNOWN, Skew
-from exporter.linear.watch import Found, NotFound, Question, Unknown, Watch
+from exporter.observers.linear.client import LinearClient
+from exporter.observers.linear.issue import UNKNOWN, Issue, Kind, Skew
+from exporter.observers.linear.poller import Found, NotFound, Question, Unknown, Watch
+from exporter.observers.linear.response import LinearError, LinearFault
+from exporter.observers.linear.settings import LinearKeyError
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -424,7 +423,7 @@ async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fa
 
 
 async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "exporter.linear")
+    caplog.set_level(logging.INFO, "exporter.observers.linear")
     linear.api.faults.set("down")
     for _ in range(5):
         await failing(linear.client)

@@ -13,13 +13,11 @@ from hypothesis import strategies as st
 from exporter.http_source.answer import SourceFault
 from exporter.http_source.source import HttpSource
 from exporter.observers import Question
-from exporter.observers.tempo import Observer, Settings, observer
+from exporter.observers.tempo import Observer, Settings, client, observer
+from exporter.observers.tempo.client import Found, Tempo
+from exporter.observers.tempo.settings import TempoSettings
+from exporter.observers.tempo.stages import Part, Rules, stages
 from exporter.result import ProbeResult
-from exporter.tempo import search
-from exporter.tempo.client import Found, Tempo
-from exporter.tempo.parts import Part, Rules
-from exporter.tempo.settings import TempoSettings
-from exporter.tempo.stages import stages
 from slos.schema.contract import Source, Stage
 from tests.exporter.care_desk import Desk, desk, judged
 from tests.exporter.conftest import Serve
@@ -146,7 +144,7 @@ async def test_nobody_there_is_said_once() -> None:
 
 
 def test_an_id_cannot_leave_its_quotes() -> None:
-    asked = search.search_parameters(['a" || true || "\\'], since=1.0, until=1.0)
+    asked = client.search_parameters(['a" || true || "\\'], since=1.0, until=1.0)
     assert asked["q"] == '{ span.correlation_id = "a\\" || true || \\"\\\\" }'
     assert (asked["start"], asked["end"]) == ("1", "2")
 
@@ -154,18 +152,18 @@ def test_an_id_cannot_leave_its_quotes() -> None:
 @pytest.mark.parametrize("answer", [None, [], "x", {"traces": 7}])
 def test_what_is_no_answer_to_a_search_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match="no list of traces"):
-        search.trace_ids(answer)
+        client.trace_ids(answer)
 
 
 def test_a_search_names_each_trace_once_and_in_full() -> None:
     listed = [{"traceID": "AB"}, {"traceID": "ab"}, {"traceID": "../x"}, {"traceID": 7}, {}, None]
-    assert search.trace_ids({"traces": listed}) == ["ab".zfill(32)]
-    assert search.trace_ids({"traces": None}) == search.trace_ids({}) == []
+    assert client.trace_ids({"traces": listed}) == ["ab".zfill(32)]
+    assert client.trace_ids({"traces": None}) == client.trace_ids({}) == []
 
 
 @given(st.text())
 def test_a_trace_id_is_safe_in_a_path_or_none(written: str) -> None:
-    assert search.trace_id(written) == "" or set(search.trace_id(written)) <= set(
+    assert client.trace_id(written) == "" or set(client.trace_id(written)) <= set(
         "0123456789abcdef"
     )
 

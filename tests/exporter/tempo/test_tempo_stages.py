@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 
-from exporter.tempo.parts import Part, Rules
-from exporter.tempo.reading import hex_id, read_trace
-from exporter.tempo.stages import TraceTimes, stages
-from exporter.tempo.trace import Span, Trace
+from exporter.observers.tempo.stages import Part, Rules, TraceTimes, stages
+from exporter.observers.tempo.trace import Span, Trace, hex_id, read_trace
 from slos.schema.contract import Stage
 from tests.exporter.tempo.recorded import (
     EPOCH,

@@ -1,24 +1,57 @@
-"""Responses of Linear's API, parsed to data or to an error kind. Pure.
-
-The body is read before the status: Linear sends a rate limit error as 400, and an issue that does
-not exist as 200 with `errors`.
-"""
+"""Reply to data or error."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any
 
-from exporter.linear.fault import LinearFault
-
 _HTTP_OK = 200
+_HTTP_SERVER_ERROR = 500
+_FORBIDDEN = ("FORBIDDEN", "forbidden")
+_NOT_FOUND = "entity not found"
+_SHORTEST_WAIT = 1.0
+_LONGEST_WAIT = 3600.0
+_LIMITS = ("requests", "complexity", "endpoint-requests")
+_EPOCH_SECONDS = 1e9
+_EPOCH_MILLISECONDS = 1e11
+
+
+class LinearFault(StrEnum):
+    """Kinds of Linear errors."""
+
+    UNREACHABLE = "unreachable"
+    """No HTTP response: connection refused, cut or too slow."""
+    UNAUTHORIZED = "unauthorized"
+    """The key was refused, or lacks a permission."""
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    """Linear reports an error of its own."""
+    BAD_ANSWER = "bad_answer"
+    """Any other response: a refused query, a redirect, a page instead of JSON."""
+
+
+class LinearError(Exception):
+    """Failed request to Linear.
+
+    The text consists of our own words and numbers. Texts of the server, and of the HTTP library
+    about the request, may hold the key.
+    """
+
+    def __init__(self, fault: LinearFault, reason: str, *, wait: float = 0.0) -> None:
+        super().__init__(f"Linear: {fault}: {reason}")
+        self.fault = fault
+        self.reason = reason
+        self.wait = wait
+        """Seconds until another request can succeed."""
+
+
 _HTTP_FAULTS = {
     401: LinearFault.UNAUTHORIZED,
     403: LinearFault.UNAUTHORIZED,
     429: LinearFault.RATE_LIMITED,
 }
-_HTTP_SERVER_ERROR = 500
 _BODY_FAULTS = {
     "RATELIMITED": LinearFault.RATE_LIMITED,
     "ratelimited": LinearFault.RATE_LIMITED,
@@ -32,13 +65,6 @@ _BODY_FAULTS = {
     "lock timeout": LinearFault.SERVER_ERROR,
 }
 """By `extensions.code` and `extensions.type` of an error."""
-_FORBIDDEN = ("FORBIDDEN", "forbidden")
-_NOT_FOUND = "entity not found"
-_SHORTEST_WAIT = 1.0
-_LONGEST_WAIT = 3600.0
-_LIMITS = ("requests", "complexity", "endpoint-requests")
-_EPOCH_SECONDS = 1e9
-_EPOCH_MILLISECONDS = 1e11
 
 
 @dataclass(frozen=True, slots=True)

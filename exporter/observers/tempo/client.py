@@ -1,15 +1,21 @@
-"""Client of Tempo: find the traces of events."""
+"""Search and fetch traces."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from exporter.http_source.answer import Answer, SourceError, SourceFault
 from exporter.http_source.source import HttpSource
-from exporter.tempo import search
-from exporter.tempo.reading import read_trace
-from exporter.tempo.settings import TempoSettings
-from exporter.tempo.trace import Trace, mentions, merged
+from exporter.observers.tempo.settings import TempoSettings
+from exporter.observers.tempo.trace import Trace, mentions, merged, read_trace
+
+AT_ONCE = 20
+"""Events in one query: more would make a URL that proxies refuse."""
+_TRACES_EACH = 4
+"""Maximum traces expected for one event, with room for repetitions."""
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{1,32}")
 
 _PATHS = {"v1": "/api/traces/", "v2": "/api/v2/traces/"}
 _NO_USE_TO_GO_ON = frozenset(
@@ -19,6 +25,51 @@ _ENOUGH = 3
 """Errors after which a search ends: each may have taken the time of a whole request."""
 _NOT_FOUND = 404
 Document = TypeVar("Document")
+
+
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Split ids into the batches of one query each."""
+    for start in range(0, len(ids), AT_ONCE):
+        yield ids[start : start + AT_ONCE]
+
+
+def search_parameters(ids: Sequence[str], *, since: float, until: float) -> dict[str, str]:
+    """Build the query parameters for all traces of some events.
+
+    Both start and end are set: without them Tempo searches the newest traces only.
+    """
+    wanted = " || ".join(f"span.correlation_id = {_quoted(each)}" for each in ids)
+    start = math.floor(since)
+    return {
+        "q": f"{{ {wanted} }}",
+        "start": str(start),
+        "end": str(max(math.ceil(until), start + 1)),
+        "limit": str(_TRACES_EACH * len(ids)),
+    }
+
+
+def trace_ids(answer: object) -> list[str]:
+    """Parse the trace ids in a response, each once; Tempo leaves out leading zeros.
+
+    Raises:
+        ValueError: it is no response to a search.
+    """
+    listed = (answer.get("traces") or []) if isinstance(answer, Mapping) else None
+    if not isinstance(listed, list):
+        raise ValueError("the answer to a search holds no list of traces")  # noqa: TRY004 - a wrong value, not a bug
+    named = [entry.get("traceID") for entry in listed if isinstance(entry, Mapping)]
+    found = [trace_id(each) for each in named if isinstance(each, str)]
+    return list(dict.fromkeys(each for each in found if each))
+
+
+def trace_id(written: str) -> str:
+    """Pad a trace id to its full length; empty when it is invalid."""
+    return written.lower().zfill(32) if _TRACE_ID.fullmatch(written) else ""
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 @dataclass(slots=True)
@@ -57,12 +108,12 @@ class Tempo:
             until: seconds since 1970; end of the search.
         """
         found = Found()
-        for ids in search.batches(list(wanted)):
+        for ids in batches(list(wanted)):
             if not found.gives_up:
                 await self._by_correlation(ids, found, since=since, until=until)
         for correlation_id, sent in wanted.items():
             if correlation_id not in found.traces and sent:
-                trace = await self._trace(search.trace_id(sent), found)
+                trace = await self._trace(trace_id(sent), found)
                 if trace and self._holds_ours(trace):
                     found.traces[correlation_id] = trace
         return found
@@ -71,9 +122,9 @@ class Tempo:
         self, ids: Sequence[str], found: Found, *, since: float, until: float
     ) -> None:
         try:
-            parameters = search.search_parameters(ids, since=since, until=until)
+            parameters = search_parameters(ids, since=since, until=until)
             answer = (await self._source.get("/api/search", parameters)).checked()
-            names = _read(answer, search.trace_ids)
+            names = _read(answer, trace_ids)
         except SourceError as error:
             found.errors.append(error)
             return

@@ -1,28 +1,40 @@
-"""Linear client: find the issues of runs, archive them, list orphans.
+"""GraphQL over the common HTTP client: find, archive, list orphans."""
 
-Requests wait for the rate limiter. After an error the circuit breaker stops requests for a while. A
-call during that time fails at once instead of waiting, so nothing hangs for the hour that Linear
-may ask for, and the caller's own interval is the retry.
-"""
-
+import asyncio
 import contextlib
 import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 from pydantic import SecretStr
 
 from exporter.backoff import Backoff
 from exporter.clock import Clock
-from exporter.linear.answer import Answer
-from exporter.linear.fault import LinearError, LinearFault
 from exporter.linear.gate import Gate
-from exporter.linear.issue import Issue, Page, read_page
 from exporter.linear.pace import Pace
-from exporter.linear.query import ARCHIVED_AT_ONCE, ISSUES, archiving, ours
-from exporter.linear.settings import LinearSettings
-from exporter.linear.transport import Transport, session
+from exporter.observers.linear import response
+from exporter.observers.linear.issue import MARKER, Issue, Page, Skew, SkewEstimate, read_page
+from exporter.observers.linear.response import Answer, LinearError, LinearFault
+from exporter.observers.linear.settings import LinearKeyError, LinearSettings
+
+_LARGEST = 32 * 1024 * 1024
+"""Bytes of a response that are read: 250 issues of the longest kind are a tenth of it."""
+_BLOCK = 65_536
+
+ISSUES = """
+query SloProbeIssues($filter: IssueFilter!, $first: Int!, $after: String, $archived: Boolean!) {
+  issues(filter: $filter, first: $first, after: $after, includeArchived: $archived) {
+    nodes { id title description createdAt archivedAt }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+ARCHIVED_AT_ONCE = 10
+"""Issues in one request: archiving an issue costs Linear up to half a second, one after the other,
+and all of them must be done within the timeout of a request."""
 
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
@@ -34,6 +46,138 @@ _MARGIN = 60.0
 does not require a second search."""
 _MOST_PAGES = 200
 """Maximum pages of one search; at 250 issues each that is more than a workspace should hold."""
+
+
+def session() -> aiohttp.ClientSession:
+    """Open an HTTP session for Linear alone.
+
+    It keeps its connection, but neither cookies nor the key.
+    """
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        headers={"User-Agent": "slo-probe"},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """HTTP transport; every error is part of the returned response."""
+
+    def __init__(
+        self,
+        settings: LinearSettings,
+        *,
+        read_key: Callable[[], SecretStr],
+        http: aiohttp.ClientSession,
+        clock: Clock,
+    ) -> None:
+        """Read the key.
+
+        Raises:
+            LinearKeyError: there is no key.
+        """
+        self._url = settings.url
+        self._timeout = float(settings.timeout.seconds)
+        self._read_key = read_key
+        self._key: SecretStr | None = read_key()
+        self._http = http
+        self._clock = clock
+        self._offset = clock.steady() - clock.now()
+        self._skew = SkewEstimate()
+
+    @property
+    def skew(self) -> Skew:
+        """Estimated skew of Linear's clock."""
+        return self._skew.current
+
+    def wall(self) -> float:
+        """Return seconds since 1970 on our clock.
+
+        Changes of the machine's clock do not affect it.
+        """
+        return self._clock.now() + self._offset
+
+    async def send(self, query: str, variables: Mapping[str, Any]) -> Answer:
+        """Send one request. The key is read again after it was refused."""
+        if self._key is None:
+            try:
+                self._key = self._read_key()
+            except LinearKeyError:
+                return Answer(fault=LinearFault.UNAUTHORIZED, reason="the key cannot be read")
+        sent = self.wall()
+        raw = await self._exchange(self._key, {"query": query, "variables": dict(variables)})
+        if isinstance(raw, str):
+            return Answer(fault=LinearFault.UNREACHABLE, reason=raw)
+        received = self.wall()
+        date = response.date(raw.headers)
+        if date is not None:
+            self._skew.add(date, sent=sent, received=received)
+        said = response.read(raw.status, raw.headers, raw.body, wall=received)
+        if said.fault is LinearFault.UNAUTHORIZED:
+            self._key = None
+        return said
+
+    async def _exchange(self, key: SecretStr, question: dict[str, Any]) -> _Raw | str:
+        """Post a request; return the response, or the reason for its absence in a few words.
+
+        Exceptions of the HTTP library end here: some of them hold the headers of the request.
+        Redirects are not followed, as they would carry the key to another server.
+        """
+        headers = {"Authorization": key.get_secret_value()}
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._http.post(
+                    self._url, json=question, headers=headers, allow_redirects=False
+                ) as reply,
+            ):
+                return _Raw(reply.status, reply.headers.copy(), await _body(reply))
+        except TimeoutError:
+            return f"no reply within {self._timeout:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return f"no reply ({type(error).__name__})"
+
+
+async def _body(reply: aiohttp.ClientResponse) -> bytes:
+    """Read the body; return an empty one when it is too long."""
+    body = bytearray()
+    async for block in reply.content.iter_chunked(_BLOCK):
+        body += block
+        if len(body) > _LARGEST:
+            return b""
+    return bytes(body)
+
+
+def ours(*, since: float | None = None) -> dict[str, Any]:
+    """Build the `IssueFilter` for issues that hold the marker.
+
+    Args:
+        since: earliest time of creation, in seconds since 1970 on Linear's clock.
+    """
+    wanted: dict[str, Any] = {"description": {"contains": MARKER}}
+    if since is not None:
+        text = datetime.fromtimestamp(since, tz=UTC).isoformat(timespec="milliseconds")
+        wanted["createdAt"] = {"gte": text.replace("+00:00", "Z")}
+    return wanted
+
+
+def archiving(names: Iterable[str]) -> str:
+    """Build the mutation that archives issues, each under an alias of its own.
+
+    Args:
+        aliases: names of the results, and of the variables that hold the issue ids.
+    """
+    names = list(names)
+    variables = ", ".join(f"${name}: String!" for name in names)
+    calls = " ".join(f"{name}: issueArchive(id: ${name}) {{ success }}" for name in names)
+    return f"mutation SloProbeArchive({variables}) {{ {calls} }}"
 
 
 class LinearClient:

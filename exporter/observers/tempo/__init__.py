@@ -10,12 +10,11 @@ from exporter.gauges import Gauges
 from exporter.http_source import findings as of_files
 from exporter.http_source.source import HttpSource
 from exporter.observers import Question, Sighting
+from exporter.observers.tempo.client import Tempo
+from exporter.observers.tempo.settings import TempoSettings
+from exporter.observers.tempo.stages import Part, TraceTimes, stages
+from exporter.observers.tempo.trace import Trace
 from exporter.result import Leaving
-from exporter.tempo.client import Tempo
-from exporter.tempo.parts import Part
-from exporter.tempo.settings import TempoSettings
-from exporter.tempo.stages import TraceTimes, stages
-from exporter.tempo.trace import Trace
 from slos.schema.contract import Leavings, Source, Stage
 from slos.schema.units import Duration
 

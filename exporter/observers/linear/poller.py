@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from exporter.linear.fault import LinearError, LinearFault
-from exporter.linear.issue import Issue, Kind
+from exporter.observers.linear.issue import Issue, Kind
+from exporter.observers.linear.response import LinearError, LinearFault
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.http_source.settings import SourceSettings
-from exporter.tempo.parts import Rules
+from exporter.observers.tempo.stages import Rules
 
 _VERIFICATION = ["verification", "remediation.verify", "alert.verify"]
 

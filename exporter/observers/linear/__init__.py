@@ -9,12 +9,12 @@ from pathlib import Path
 from exporter.clock import Clock
 from exporter.fields import Length
 from exporter.gauges import Gauges
-from exporter.linear import watch
-from exporter.linear.client import LinearClient, linear_client
-from exporter.linear.fault import LinearError
-from exporter.linear.issue import Issue
-from exporter.linear.settings import LinearKeyError, LinearSettings, read_key
 from exporter.observers import Question, Sighting
+from exporter.observers.linear import poller
+from exporter.observers.linear.client import LinearClient, linear_client
+from exporter.observers.linear.issue import Issue
+from exporter.observers.linear.response import LinearError
+from exporter.observers.linear.settings import LinearKeyError, LinearSettings, read_key
 from exporter.result import Leaving
 from slos.schema.contract import IssueCount, Leavings, Source, Stage
 from slos.schema.units import Duration
@@ -68,7 +68,7 @@ class Observer:
         self._within = float(settings.within.seconds)
         self._client = client
         self._gauges = gauges
-        self._watch = watch.Watch(
+        self._watch = poller.Watch(
             client,
             linger=float(settings.linger.seconds),
             patience=float(settings.patience.seconds),
@@ -83,7 +83,7 @@ class Observer:
         """Observe every run whose issues are certain by now."""
         for question in questions:
             sent = question.intended_at
-            self._watch.ask(watch.Question(question.id, sent, sent + self._within))
+            self._watch.ask(poller.Question(question.id, sent, sent + self._within))
         return [self._sighting(finding) for finding in await self._watch.poll()]
 
     async def clean(self, leavings: Sequence[Leaving]) -> list[Leaving]:
@@ -98,10 +98,10 @@ class Observer:
         except LinearError:
             return []
 
-    def _sighting(self, finding: watch.Finding) -> Sighting:
-        if isinstance(finding, watch.NotFound):
+    def _sighting(self, finding: poller.Finding) -> Sighting:
+        if isinstance(finding, poller.NotFound):
             return Sighting(finding.run_id, issues=IssueCount.NONE)
-        if isinstance(finding, watch.Unknown):
+        if isinstance(finding, poller.Unknown):
             return Sighting(finding.run_id)
         self._note_skew(finding.issues)
         stages = {}
