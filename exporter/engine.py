@@ -15,10 +15,9 @@ from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
 from exporter.paths import Way, way_modules
 from exporter.plugins import PluginError, told
-from exporter.probes import Probe, probe_modules
+from exporter.probes import Probe, Runner, probe_modules
 from exporter.prometheus_api.client import Prometheus
 from exporter.reach import Reach
-from exporter.runner import Runner
 from slos.schema.contract import Route, Source
 
 _log = logging.getLogger(__name__)

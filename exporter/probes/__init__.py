@@ -1,24 +1,25 @@
-"""API and registry of probes: one plug-in file each. A probe runs one slot and never loops.
+"""API and registry of probes; runs one turn of one probe."""
 
-A probe file has `Settings`, which extend `Schedule`; `CRITERIA`, which it checks in addition to the
-verdicts of its alerts; `list_label_pairs(settings)`, the names and paths under which it sends; and
-`build_probes(settings, context)`, one for each timetable. Other distributions add probes by the
-entry point group `slo_probe.probes`, each naming such a module.
-"""
-
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
 
-from exporter.courier import Turn
+from exporter.courier import Courier, Errand, Turn
+from exporter.http_source.credentials import CredentialsError
+from exporter.http_source.tls import TlsFileError
 from exporter.means import Means, Outcome
-from exporter.plugins import installed, modules
+from exporter.metrics import Metrics
+from exporter.plugins import installed, modules, told
 from exporter.rhythm import Rhythm
+from exporter.schedule import Slot
 from slos.schema.contract import Criterion, Route
 
 GROUP = "slo_probe.probes"
 _MEMBERS = ("Settings", "CRITERIA", "lines", "probes")
+
+_log = logging.getLogger(__name__)
 
 
 class Probe(Protocol):
@@ -82,3 +83,41 @@ def _flaw(module: object) -> str | None:
 def key_of(name: str, route: Route) -> str:
     """Build the key of a timetable; only a path other than direct is named in it."""
     return name if route is Route.DIRECT else f"{name}_{route}"
+
+
+class Single:
+    """Probe that sends one alert per slot."""
+
+    def __init__(self, key: str, rhythm: Rhythm, errand: Errand, courier: Courier) -> None:
+        self.key = key
+        self.rhythm = rhythm
+        self._errand = errand
+        self._courier = courier
+
+    async def ask(self, turn: Turn) -> Outcome:
+        """Run one alert; return when its verdict is certain or the deadline has passed."""
+        return Outcome(results=(await self._courier.carry(self._errand, turn),))
+
+
+class Runner:
+    """Runs the probes of a generation."""
+
+    def __init__(self, probes: Iterable[Probe], metrics: Metrics) -> None:
+        self.probes = {probe.key: probe for probe in probes}
+        self._metrics = metrics
+
+    async def run(self, slot: Slot) -> Outcome:
+        """Run one slot. An exception of the probe is logged and becomes a failed outcome."""
+        probe = self.probes[slot.probe]
+        try:
+            outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
+            for criterion, passed in outcome.checks:
+                self._metrics.check(criterion, passed=passed)
+        except (CredentialsError, TlsFileError) as error:
+            outcome = Outcome(notes=(f"nothing was asked: {error}",), failed=True)
+        except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
+            _log.exception("%s: the probe broke", slot.probe)
+            return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)
+        for note in outcome.notes:
+            _log.warning("%s: %s", slot.probe, note)
+        return outcome

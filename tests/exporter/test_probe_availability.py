@@ -20,11 +20,10 @@ from exporter.http_source.credentials import CredentialsError
 from exporter.judge import Reason
 from exporter.listen import bind, url
 from exporter.means import Outcome
-from exporter.probes import availability
+from exporter.probes import Runner, availability
+from exporter.probes.availability.request import expiry
 from exporter.result import ProbeResult
-from exporter.runner import Runner
 from exporter.schedule import Slot
-from exporter.target.certificate import expiry
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober

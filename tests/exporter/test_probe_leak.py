@@ -13,13 +13,13 @@ from aiohttp import web
 from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
-from exporter.leak_sources.own import OURSELVES, Own, readings
-from exporter.leaks.judge import judge
-from exporter.leaks.series import Floats
-from exporter.leaks.signals import Signal
 from exporter.means import Outcome, ProbeState
 from exporter.memory import settle_memory
 from exporter.probes import leak
+from exporter.probes.leak.detector import judge
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.self_usage import OURSELVES, Own, readings
+from exporter.probes.leak.series import Floats
 from exporter.prometheus_api.client import Prometheus
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration

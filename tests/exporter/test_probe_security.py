@@ -19,10 +19,6 @@ from exporter.courier import Turn
 from exporter.events import Alert, CanaryIdentity, ForbiddenEventError, guard, new_id, parameters
 from exporter.evidence import TransportFault
 from exporter.fields import Address
-from exporter.hostile.events import Fault, faulty, harmless, misnamed
-from exporter.hostile.judging import contains, refuses_input, refuses_stranger
-from exporter.hostile.names import Ground, Trick, guard_name, hostile_name, readings
-from exporter.hostile.strangers import with_wrong, without
 from exporter.listen import bind
 from exporter.means import Means, Outcome
 from exporter.observers import LateObserver, linear
@@ -30,6 +26,24 @@ from exporter.paths import direct
 from exporter.post import Reply
 from exporter.probes import security
 from exporter.probes.security import Security, Settings
+from exporter.probes.security.attempts import (
+    contains,
+    refuses_input,
+    refuses_stranger,
+    with_wrong,
+    without,
+)
+from exporter.probes.security.payloads import (
+    Fault,
+    Ground,
+    Trick,
+    faulty,
+    guard_name,
+    harmless,
+    hostile_name,
+    misnamed,
+    readings,
+)
 from exporter.simulator.agent_sre.server import Simulator, running_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import running_linear_api

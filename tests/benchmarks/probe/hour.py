@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.devstack.stack import free_port
-from exporter.leaks.findings import Finding
-from exporter.leaks.judge import judge
-from exporter.leaks.series import Life, Samples, Series
-from exporter.leaks.signals import Signal
-from exporter.leaks.tiers import BYTES_PER_EVENT
+from exporter.probes.leak.detector import Finding, judge
+from exporter.probes.leak.policy import BYTES_PER_EVENT, Signal
+from exporter.probes.leak.series import Life, Samples, Series
 from slos.schema.contract import LeakVerdict
 from tests.benchmarks.probe.programs import Prober, prober, target
 from tests.benchmarks.probe.throughput import config

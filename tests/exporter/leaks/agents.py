@@ -7,10 +7,9 @@ from math import pi
 import numpy as np
 from scipy.signal import lfilter
 
-from exporter.leaks.findings import Finding
-from exporter.leaks.judge import judge
-from exporter.leaks.series import Floats, Life, Samples, Series
-from exporter.leaks.signals import Signal
+from exporter.probes.leak.detector import Finding, judge
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.series import Floats, Life, Samples, Series
 
 BASE = 150.0
 """MB."""

@@ -6,17 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.leaks.epochs import cut
-from exporter.leaks.findings import Finding, Findings
-from exporter.leaks.floors import Floor
-from exporter.leaks.gates import Evidence, closed_gate
-from exporter.leaks.growth import Growth
-from exporter.leaks.judge import judge
-from exporter.leaks.reasons import Reason
-from exporter.leaks.series import Life, Samples, Series
-from exporter.leaks.signals import Signal
-from exporter.leaks.tiers import CONFIRMED, FAST, SLOW, STEEP, SUSPECT, Grade
-from exporter.leaks.trend import trend
+from exporter.probes.leak.baseline import Floor
+from exporter.probes.leak.detector import Evidence, Finding, Findings, closed_gate, judge
+from exporter.probes.leak.policy import CONFIRMED, FAST, SLOW, STEEP, SUSPECT, Grade, Reason, Signal
+from exporter.probes.leak.series import Life, Samples, Series, cut
+from exporter.probes.leak.statistics import Growth, trend
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import DAY, HOUR, KB, MB, START, Agent, in_shifts, judged, series
 

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import stats
 
-from exporter.leaks.findings import Finding
-from exporter.leaks.judge import judge
-from exporter.leaks.series import Floats, Life, Samples, Series
-from exporter.leaks.signals import Signal
+from exporter.probes.leak.detector import Finding, judge
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.series import Floats, Life, Samples, Series
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judged
 

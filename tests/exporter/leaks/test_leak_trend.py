@@ -10,15 +10,20 @@ import pymannkendall  # type: ignore[import-untyped]
 import pytest
 from scipy import stats
 
-from exporter.leaks import starts
-from exporter.leaks.epochs import Epoch, counted, cut
-from exporter.leaks.floors import Floor, floor, warm_since
-from exporter.leaks.holm import adjusted
-from exporter.leaks.reasons import Reason
-from exporter.leaks.series import Life, Samples, Series
-from exporter.leaks.signals import Signal
-from exporter.leaks.tiers import FAST, SLOW, Tier
-from exporter.leaks.trend import misfit, slope, trend
+from exporter.probes.leak.baseline import Floor, floor, warm_since
+from exporter.probes.leak.policy import FAST, SLOW, Reason, Signal, Tier
+from exporter.probes.leak.series import (
+    Epoch,
+    Life,
+    Samples,
+    Series,
+    counted,
+    cut,
+    merged,
+    of_changes,
+    of_start_times,
+)
+from exporter.probes.leak.statistics import adjusted, misfit, slope, trend
 from slos.schema.contract import LeakVerdict
 from tests.exporter.leaks.agents import DAY, HOUR, MINUTE, Agent, correlated, judged, series
 
@@ -58,14 +63,14 @@ def test_a_life_that_left_no_sample_is_left_out_but_for_the_current_one() -> Non
 
 
 def test_starts_come_from_start_times_and_from_changes() -> None:
-    wobbling = starts.of_start_times(Samples.of([0, 10, 20, 30], [100.0, 100.9, 100.4, 5_000.0]))
-    assert starts.merged(wobbling) == [100.9, 5_000.0]
-    assert starts.merged([1_000.0, 970.0, float("nan"), 4_000.0]) == [1_000.0, 4_000.0]
-    (only,) = starts.of_changes([0, 10, 20, 30], [2, 2, 3, 3])
+    wobbling = of_start_times(Samples.of([0, 10, 20, 30], [100.0, 100.9, 100.4, 5_000.0]))
+    assert merged(wobbling) == [100.9, 5_000.0]
+    assert merged([1_000.0, 970.0, float("nan"), 4_000.0]) == [1_000.0, 4_000.0]
+    (only,) = of_changes([0, 10, 20, 30], [2, 2, 3, 3])
     assert 10 < only < 10.001
-    found = starts.of_changes([0, 30, 10, 20, 40], ["a", "a", "a", "b", None])
+    found = of_changes([0, 30, 10, 20, 40], ["a", "a", "a", "b", None])
     assert found == pytest.approx([10, 20])
-    assert starts.of_changes([0, 10, 20, 30], [1, float("nan"), None, 1]) == []
+    assert of_changes([0, 10, 20, 30], [1, float("nan"), None, 1]) == []
 
 
 @pytest.mark.parametrize(

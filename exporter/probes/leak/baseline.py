@@ -10,10 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from exporter.leaks.epochs import Epoch, counted
-from exporter.leaks.reasons import Reason
-from exporter.leaks.series import Floats, Samples
-from exporter.leaks.tiers import HOUR, Tier
+from exporter.probes.leak.policy import HOUR, Reason, Tier
+from exporter.probes.leak.series import Epoch, Floats, Samples, counted
 
 _FILLED = 0.5
 """Minimum share of its expected samples that a bucket needs."""

@@ -1,22 +1,24 @@
-"""Hostile function names, and the guard that keeps them on the canary's host. Pure.
+"""Malformed events and hostile function names, with their guard."""
 
-The target puts the name into a URL. It may use the name as part of a host, as a URL, or joined to
-one. In each case the only possible host is the canary's, at its own port or the honeypot's. No name
-begins with `http://`: used as part of a host, it would name a host called `http`.
-"""
-
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from exporter.events import CanaryIdentity, ForbiddenEventError, may_be_ours
+from exporter.events import Alert, CanaryIdentity, ForbiddenEventError, fired, may_be_ours, resolved
 
 _ALPHABET = re.compile(r"[a-z0-9.:/@-]+")
 """No percent sign, backslash, question mark, hash or space: URL parsers differ on those."""
 _SEPARATORS = re.compile(r"[:/@]+")
 _SCHEME, _UP = "http", ".."
 _USUAL_PORT = 80
+
+_DEEP = 50_000
+"""Levels of nesting; the JSON parser of agent-sre gives up at a few thousand."""
+_LEVEL = "deep"
+_WITHOUT = "no "
 
 
 class Trick(StrEnum):
@@ -105,3 +107,61 @@ def _leads_home(url: str, ground: Ground) -> bool:
     except ValueError:
         return True  # no client can follow it
     return host in (None, ground.host) and port in (None, _USUAL_PORT, ground.port)
+
+
+class Fault(StrEnum):
+    """Defects of an event."""
+
+    MALFORMED = "malformed JSON"
+    WITHOUT_ID = "no id"
+    WITHOUT_SOURCE = "no source"
+    WITHOUT_SPECVERSION = "no specversion"
+    WITHOUT_TYPE = "no type"
+    DEEP = "deeply nested JSON"
+    OVERSIZED = "an oversized body"
+
+
+def harmless(alert: Alert) -> dict[str, Any]:
+    """Build a resolved event of an alert that never fired: a valid event without any effect."""
+    return resolved(alert, at=alert.at)
+
+
+def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
+    """Build the body of an event with one defect.
+
+    Args:
+        defect: the defect.
+        alert: the alert whose resolved event is used.
+        size: minimum size of an oversized body in bytes.
+    """
+    event = harmless(alert)
+    match fault:
+        case Fault.MALFORMED:
+            return json.dumps(event).encode()[:-1]
+        case Fault.DEEP:
+            return _with(event, f"{'[' * _DEEP}{']' * _DEEP}")
+        case Fault.OVERSIZED:
+            return _with(event, json.dumps("x" * size))
+        case _:
+            event.pop(fault.removeprefix(_WITHOUT))
+            return json.dumps(event).encode()
+
+
+def misnamed(alert: Alert, name: str, ground: Ground) -> dict[str, Any]:
+    """Build a fired event with a hostile function name that is valid otherwise.
+
+    Raises:
+        ForbiddenEventError: the name could lead to another host than the canary's.
+    """
+    guard_name(name, ground)
+    event = fired(alert)
+    annotations = event["data"]["annotations"] | {"lambda_function": name}
+    return event | {"data": event["data"] | {"annotations": annotations}}
+
+
+def _with(event: dict[str, Any], text: str) -> bytes:
+    """Add an annotation whose value is given as JSON text."""
+    annotations = event["data"]["annotations"] | {_LEVEL: _LEVEL}
+    whole = event | {"data": event["data"] | {"annotations": annotations}}
+    mark = f'"{_LEVEL}": '
+    return json.dumps(whole).replace(f'{mark}"{_LEVEL}"', f"{mark}{text}", 1).encode()

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.leaks import starts
-from exporter.leaks.series import Life, Samples, Series
-from exporter.leaks.signals import Signal
+from exporter.probes.leak import series
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.series import Life, Samples, Series
 from exporter.prometheus_api.answers import SeriesOf
 from exporter.prometheus_api.client import Prometheus
 
@@ -87,7 +87,7 @@ def _own_or_common(events: Mapping[str, SeriesOf], replica: str) -> SeriesOf | N
 
 def _life(begun: SeriesOf | None, restarted: SeriesOf | None, events: SeriesOf | None) -> Life:
     """Build the known facts of a replica's process: its starts and its events."""
-    known = starts.of_start_times(Samples.of(begun.times, begun.values)) if begun else []
+    known = series.of_start_times(Samples.of(begun.times, begun.values)) if begun else []
     if restarted:
-        known += starts.of_changes(restarted.times, restarted.values)
+        known += series.of_changes(restarted.times, restarted.values)
     return Life(starts=known, events=Samples.of(events.times, events.values) if events else None)

@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections import deque
 from collections.abc import Sequence
+from statistics import median
 
 from pydantic import Field
 
@@ -18,13 +20,14 @@ from exporter.evidence import TransportFault
 from exporter.fields import Length
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
+from exporter.probes.availability.request import Look, Origin, Target, expiry, look
 from exporter.rhythm import Rhythm
-from exporter.target.certificate import expiry
-from exporter.target.look import Look, Target, look
-from exporter.target.origin import Origin
-from exporter.target.warmth import Warmth
 from slos.schema.contract import SERVICE, Criterion, Phase, Route
 from slos.schema.units import Duration
+
+_KEPT = 20
+_FAR_LONGER = 5.0
+"""Ratio to the usual time: a slow target varies by less, and a cold start takes far more."""
 
 CRITERIA = frozenset({Criterion.HEALTH})
 _NAME = "availability"
@@ -33,6 +36,32 @@ _ASLEEP = frozenset({502, 503, 504})
 """Statuses of a proxy in front of a target without replicas."""
 _BREAK = 1.0
 _log = logging.getLogger(__name__)
+
+
+class Warmth:
+    """Cold start detector of a target.
+
+    Args:
+        cold_above: minimum seconds of a cold start.
+        idle_after: seconds without requests after which the target may be at zero replicas.
+    """
+
+    def __init__(self, *, cold_above: float, idle_after: float) -> None:
+        self._cold_above = cold_above
+        self._idle_after = idle_after
+        self._usual: deque[float] = deque(maxlen=_KEPT)
+
+    def may_sleep(self, idle: float | None) -> bool:
+        """Return True if the target may be at zero replicas; False for an unknown idle time."""
+        return idle is not None and idle >= self._idle_after
+
+    def was_cold(self, seconds: float, *, idle: float | None) -> bool:
+        """Return True if a reply was a cold start; otherwise add its time to the usual times."""
+        usual = median(self._usual) if self._usual else 0.0
+        cold = self.may_sleep(idle) and seconds > max(self._cold_above, _FAR_LONGER * usual)
+        if not cold:
+            self._usual.append(seconds)
+        return cold
 
 
 class Settings(Rhythm):

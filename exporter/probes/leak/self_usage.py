@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter.leaks.series import Life, Samples, Series
-from exporter.leaks.signals import Signal
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.series import Life, Samples, Series
 
 OURSELVES = "slo-probe"
 """Value of the label `replica` for the prober itself."""

@@ -13,17 +13,22 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.courier import Errand, Turn
-from exporter.decoy import Decoy
 from exporter.events import new_id
 from exporter.fields import Address, Length, Listen
-from exporter.hostile.attempts import Attempt, Attempts, accepted
-from exporter.hostile.judging import contains, told
-from exporter.hostile.names import Ground, Trick
-from exporter.hostile.way import HostileWay
 from exporter.http_source.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
+from exporter.probes.security.attempts import (
+    Attempt,
+    Attempts,
+    Decoy,
+    HostileWay,
+    accepted,
+    contains,
+    told,
+)
+from exporter.probes.security.payloads import Ground, Trick
 from exporter.rhythm import Rhythm
 from exporter.waiting import Patience
 from slos.schema.contract import Criterion, Route, Verdict

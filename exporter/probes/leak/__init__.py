@@ -6,23 +6,22 @@ criterion is about the target alone, and is not counted while there is too littl
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from exporter.courier import Turn
 from exporter.fields import LabelName, Length
+from exporter.gauges import Gauges
 from exporter.http_source.answer import SourceError
-from exporter.leak_sources import agent
-from exporter.leak_sources.own import Own, readings
-from exporter.leak_sources.shown import Shown
-from exporter.leaks.findings import Finding, Findings
-from exporter.leaks.judge import judge
-from exporter.leaks.series import Series
-from exporter.leaks.signals import Signal
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
+from exporter.probes.leak.detector import Finding, Findings, judge
+from exporter.probes.leak.policy import Signal
+from exporter.probes.leak.queries import Queries, read_family
+from exporter.probes.leak.self_usage import Own, readings
+from exporter.probes.leak.series import Series
 from exporter.prometheus_api.client import Prometheus
 from exporter.rhythm import Rhythm
 from slos.schema import contract
@@ -41,6 +40,40 @@ _METRICS = {
 }
 _GONE = 600.0
 """Seconds without a sample; twice what Prometheus bridges."""
+
+
+class Shown:
+    """Gauges of one set of findings."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        self._verdict, self._age = gauges.leak_verdict, gauges.leak_epoch_age
+        self._samples = gauges.leak_samples
+        self._slopes = (gauges.leak_slope, gauges.leak_slope_low, gauges.leak_slope_high)
+        self._labels: set[tuple[str, str]] = set()
+
+    def show(self, findings: Iterable[Finding]) -> None:
+        """Set the gauges to these findings and remove all others."""
+        now = {(finding.signal.value, finding.instance): finding for finding in findings}
+        for gone in self._labels - now.keys():
+            for gauge in (self._verdict, self._age, self._samples, *self._slopes):
+                gauge.remove(*gone)
+        self._labels = set(now)
+        for labels, finding in now.items():
+            self._one(labels, finding)
+
+    def _one(self, labels: tuple[str, str], finding: Finding) -> None:
+        measured = finding.measured
+        self._verdict.labels(*labels).set(finding.verdict)
+        self._age.labels(*labels).set(finding.age)
+        self._samples.labels(*labels).set(measured.trend.n if measured else 0)
+        for slope in self._slopes if measured is None else ():
+            slope.remove(*labels)  # absent, as no slope of zero was measured
+        if measured:
+            trend = measured.trend
+            for gauge, value in zip(
+                self._slopes, (trend.slope, trend.low, trend.high), strict=True
+            ):
+                gauge.labels(*labels).set(value)
 
 
 def _of_container(metric: str) -> str:
@@ -86,9 +119,9 @@ class Settings(Rhythm):
         return self
 
     @property
-    def queries(self) -> agent.Queries:
+    def queries(self) -> Queries:
         """Queries for Prometheus."""
-        return agent.Queries(
+        return Queries(
             signals=self.signals,
             started=self.starts,
             restarts=self.restarts,
@@ -146,7 +179,7 @@ class Leak:
         now = self._clock.wall()
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
-                family = await agent.read_family(prometheus, self._settings.queries, now=now)
+                family = await read_family(prometheus, self._settings.queries, now=now)
         except (SourceError, TimeoutError) as error:
             self._shown.show(())  # an old verdict would look current
             why = str(error) or "Prometheus took too long"

@@ -1,21 +1,51 @@
-"""Policies of the leak detector: windows, and the thresholds of the criteria. Data only.
-
-The thresholds were found on simulated series of a process of 150 MB: white and autocorrelated
-noise, a garbage collector's sawtooth, a warm-up, a high-water mark and a daily rhythm. With them,
-the two sets of criteria of the slow policy keep the false positive rates that
-`tests/exporter/leaks` states. A trend test alone is wrong in up to all of these cases.
-"""
+"""Thresholds, signals, reasons: data only."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from exporter.leaks.reasons import Reason
 from slos.schema.contract import LeakVerdict
 
 HOUR = 3600.0
 
 LEVEL = 0.01
 """Maximum probability that a series without growth passes the trend test, over all tests."""
+
+BYTES_PER_EVENT = 64
+"""Minimum loss of a memory leak per event in bytes, where events are counted."""
+RISE = 5
+"""Minimum rise of a count between the first and the last third."""
+
+
+class Reason(StrEnum):
+    """Reason of a leak verdict: missing data, the criterion that failed, or the proof of a leak."""
+
+    NO_SAMPLES = "no_samples"
+    """No sample since the process started."""
+    STALE = "stale"
+    """The last sample is older than a bucket."""
+    WARMING_UP = "warming_up"
+    """Not enough time, or not enough events, since the start."""
+    TOO_FEW_BUCKETS = "too_few_buckets"
+    """Warm, but not for long enough."""
+    SCRAPE_GAPS = "scrape_gaps"
+    """Long enough, but with too many missing samples."""
+
+    NO_TREND = "no_trend"
+    """No rise beyond chance, after the correction for multiple tests."""
+    TOO_SLOW = "too_slow"
+    """Rises by too small a share of the baseline per hour."""
+    TOO_LITTLE_PER_EVENT = "too_little_per_event"
+    """Rises by too few bytes per event."""
+    TOO_FEW_MORE = "too_few_more"
+    """Count that rises by too few items."""
+    SLOWED_DOWN = "slowed_down"
+    """Rises, but the last part is slower than the first, or flat: a warm-up, a high-water mark or a
+    step."""
+
+    ALL_GATES = "all_gates"
+    """All criteria of a leak are met."""
+    STEEP = "steep"
+    """Steep growth within the last hours meets all criteria of the fast policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +116,30 @@ FAST = Tier(
     proof=Reason.STEEP,
 )
 
-BYTES_PER_EVENT = 64
-"""Minimum loss of a memory leak per event in bytes, where events are counted."""
-RISE = 5
-"""Minimum rise of a count between the first and the last third."""
+
+class Kind(StrEnum):
+    """Units of a signal."""
+
+    BYTES = "bytes"
+    COUNT = "count"
+    """Whole items: ties are common, and a rise by one or two is no evidence."""
+
+
+class Signal(StrEnum):
+    """Resources that a process holds and should release."""
+
+    WORKING_SET = "working_set"
+    RSS = "rss"
+    OPEN_FILES = "open_files"
+    THREADS = "threads"
+    CLOSE_WAIT = "close_wait"
+    QUEUE_DEPTH = "queue_depth"
+    OPEN_TICKETS = "open_tickets"
+
+    @property
+    def kind(self) -> Kind:
+        """Unit of the signal."""
+        return Kind.BYTES if self in _BYTES else Kind.COUNT
+
+
+_BYTES = frozenset({Signal.WORKING_SET, Signal.RSS})

@@ -1,4 +1,4 @@
-"""HTTP request to the target with the time of each phase."""
+"""One request timed by phase (DNS, connect, TLS, reply), certificate expiry."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,48 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from exporter.clock import Clock
 from exporter.evidence import TransportFault
 from exporter.post import OWN_SHORTAGE
-from exporter.target.origin import Origin
 from slos.schema.contract import Phase
 
+_PORTS = {"http": 80, "https": 443}
+
 _LONGEST_LINE = 65_536
+
+_SEQUENCE, _VERSION = 0x30, 0xA0
+_UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
+_FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
+_LONG = 0x80
+_VALIDITY = 3
+"""Index in a certificate without a version: after serial, signature and issuer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Server of a URL."""
+
+    host: str
+    port: int
+    secure: bool
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """Parse the origin of a URL."""
+        parts = urlsplit(url)
+        return cls(
+            parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https"
+        )
+
+    @property
+    def authority(self) -> str:
+        """Value of the `Host` header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = _PORTS["https" if self.secure else "http"]
+        return host if self.port == usual else f"{host}:{self.port}"
 
 
 @dataclass(slots=True)
@@ -186,3 +220,46 @@ def _fault(error: Exception, done: Mapping[Phase, float]) -> TransportFault:
     if isinstance(error, ssl.SSLError):
         return TransportFault.TLS
     return TransportFault.NOT_HTTP if isinstance(error, ValueError) else TransportFault.RESET
+
+
+def expiry(der: bytes) -> float:
+    """Parse the expiry of a certificate (X.509, DER) as seconds since 1970.
+
+    Raises:
+        ValueError: the bytes are no certificate.
+    """
+    try:
+        signed = next(_parts(_inside(der)))[1]
+        fields = list(_parts(signed))
+        fields = fields[1:] if fields[0][0] == _VERSION else fields
+        _, until = _parts(fields[_VALIDITY][1])
+        written = datetime.strptime(until[1].decode("ascii"), _FORMATS[until[0]])  # noqa: DTZ007 - always UTC, set below
+    except (IndexError, KeyError, StopIteration) as error:
+        raise ValueError("these bytes are no certificate") from error
+    return written.replace(tzinfo=UTC).timestamp()
+
+
+def _inside(der: bytes) -> bytes:
+    tag, content = next(_parts(der))
+    if tag != _SEQUENCE:
+        raise ValueError("a certificate begins with a sequence")
+    return content
+
+
+def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:
+    """Iterate over the elements of a sequence, as tag and content.
+
+    This is the part of DER that a certificate needs.
+    """
+    at = 0
+    while at < len(der):
+        tag, length = der[at], der[at + 1]
+        at += 2
+        if length >= _LONG:
+            width = length - _LONG
+            length = int.from_bytes(der[at : at + width], "big")
+            at += width
+        if at + length > len(der):
+            raise ValueError("an element is longer than what holds it")
+        yield tag, der[at : at + length]
+        at += length

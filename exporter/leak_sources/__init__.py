@@ -1,1 +1,0 @@
-"""Sources of the series that the leak detector reads, and its gauges."""
