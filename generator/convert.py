@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from generator import text
-from generator.sloth.left_out import beside_slos, for_command_line, left_out
+from generator.profiles.sloth.unsupported import beside_slos, for_command_line, left_out
 from slos.schema.alerting import Alerting, BurnAlert
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from generator import alerts, budget, cost, names, wording
-from generator.groups import groups_of
 from generator.model import SLO, BurnAlert, BurnCondition, Firing, RuleGroup
+from generator.rules.groups import groups_of
 from slos.schema.signal import Weight
 from slos.schema.units import Duration, plain
 

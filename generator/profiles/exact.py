@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from generator import plain
 from generator.defaults import Defaults
-from generator.groups import groups_of
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
 from generator.resolve import resolve
+from generator.rules.groups import groups_of
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem, Severity
 from slos.schema.spec import Spec

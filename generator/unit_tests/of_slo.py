@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from generator import alerts, names
-from generator.groups import groups_of
 from generator.model import SLO, BurnAlert, Firing, ThresholdAlert
+from generator.rules.groups import groups_of
 from generator.unit_tests import counting, course, feed, recorded, trial
 from generator.unit_tests.case import AlertCheck, Case, ValueCheck
 from generator.unit_tests.course import Course

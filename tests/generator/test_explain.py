@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import budget, cost, explain
-from generator.groups import groups_of
 from generator.model import RecordingRule
+from generator.rules.groups import groups_of
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo
 

@@ -5,7 +5,7 @@ The table is what sigs.k8s.io/yaml 1.4, which Sloth reads specs with, gives for 
 
 import pytest
 
-from generator.sloth.texts import scalar
+from generator.profiles.sloth.resolve import scalar
 
 AS_SLOTH = """
 22:30=22:30 1:2:3=1:2:3 190:20:30.15=190:20:30.15 1e3=1000 1E3=1000 1e+3=1000 y=true n=false

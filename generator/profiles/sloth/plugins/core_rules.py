@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pydantic import Field, StrictBool
 
-from generator.groups import sloth_alerts, sloth_meta, sloth_sli
-from generator.slo_plugins import PluginError, SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import PluginError, SloPlugin
+from generator.profiles.sloth.rules import alert_rules, metadata_rules, sli_rules
 
 
 class SliRules(SloPlugin):
@@ -23,7 +23,7 @@ class SliRules(SloPlugin):
                 f"the period is the shortest window, {slo.period}; "
                 "make it longer, or set disableOptimized"
             )
-        made = tuple(sloth_sli.sli_rules(slo, optimized=not self.disable_optimized))
+        made = tuple(sli_rules(slo, optimized=not self.disable_optimized))
         return replace(rules, sli=replace(rules.sli, rules=made))
 
 
@@ -33,7 +33,7 @@ class MetadataRules(SloPlugin):
     ID: ClassVar = "sloth.dev/core/metadata_rules/v1"
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        return replace(rules, meta=replace(rules.meta, rules=tuple(sloth_meta.metadata_rules(slo))))
+        return replace(rules, meta=replace(rules.meta, rules=tuple(metadata_rules(slo))))
 
 
 class AlertRules(SloPlugin):
@@ -42,6 +42,4 @@ class AlertRules(SloPlugin):
     ID: ClassVar = "sloth.dev/core/alert_rules/v1"
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        return replace(
-            rules, alerts=replace(rules.alerts, rules=tuple(sloth_alerts.alert_rules(slo)))
-        )
+        return replace(rules, alerts=replace(rules.alerts, rules=tuple(alert_rules(slo))))

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from generator import go_format, names
 from generator.model import AlertingRule
-from generator.slo_plugins import SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO, matchers
+from generator.profiles.sloth.model import SlothRules, SlothSLO, matchers
+from generator.profiles.sloth.plugins import SloPlugin
 from slos.schema.units import Duration
 from slos.schema.wire import AlertText, HoldField, LabelName
 

@@ -3,9 +3,9 @@
 from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
-from generator.sloth.chain import Chain
-from generator.sloth.left_out import beside_slos
-from generator.sloth.resolve import resolve
+from generator.profiles.sloth.chain import Chain
+from generator.profiles.sloth.resolve import resolve
+from generator.profiles.sloth.unsupported import beside_slos
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
 
 
 class PluginError(Exception):

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from generator import names
 from generator.model import RecordingRule
-from generator.slo_plugins import SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import SloPlugin
 from slos.schema.wire import LabelName
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from generator.slo_plugins import PluginConfig, SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import PluginConfig, SloPlugin
 from slos.schema.wire import DurationField
 
 

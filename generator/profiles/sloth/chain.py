@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from generator.slo_plugins import PluginError, SloPlugin, slo_plugins
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import PluginError, SloPlugin, slo_plugins
 from slos.schema.document import Location
 from slos.schema.explain_errors import explain
 from slos.schema.located import LocatedSpec

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from generator import names
 from generator.model import RecordingRule, Rule, RuleGroup
-from generator.slo_plugins import SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import SloPlugin
 
 # In Sloth these share one label map, so skipping only some of them has no effect.
 _ALIKE = {

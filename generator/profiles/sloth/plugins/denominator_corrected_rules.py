@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from pydantic import Field, StrictBool
 
-from generator.groups import sloth_sli
 from generator.model import RecordingRule
-from generator.slo_plugins import PluginError, SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import PluginError, SloPlugin
+from generator.profiles.sloth.rules import filled, mean_ratio, ratio, recorded
 from slos.schema.promql import render
 from slos.schema.signal import EventQueries
 from slos.schema.units import Duration
@@ -26,15 +26,15 @@ class DenominatorCorrectedRules(SloPlugin):
         if not isinstance(queries, EventQueries):
             raise PluginError("it needs an 'events' SLI; use error_query and total_query")
         labels = {**slo.identity, **slo.labels}
-        total_of_period = sloth_sli.filled(queries.total, slo.period)
+        total_of_period = filled(queries.total, slo.period)
         sli, corrections = [], []
         for window in slo.lengths:
-            sli.append(sloth_sli.recorded(slo, window, _corrected(slo, queries, window)))
-            share = f"{sloth_sli.filled(queries.total, window)}/{total_of_period}"
+            sli.append(recorded(slo, window, _corrected(slo, queries, window)))
+            share = f"{filled(queries.total, window)}/{total_of_period}"
             corrections.append(RecordingRule(_correction(window), share, labels))
-        plain = sloth_sli.ratio(slo, slo.period)
-        period = plain if self.disable_optimized else sloth_sli.mean_ratio(slo)
-        sli.append(sloth_sli.recorded(slo, slo.period, period))
+        plain = ratio(slo, slo.period)
+        period = plain if self.disable_optimized else mean_ratio(slo)
+        sli.append(recorded(slo, slo.period, period))
         return replace(
             rules,
             sli=replace(rules.sli, rules=tuple(sli)),
@@ -47,5 +47,5 @@ def _correction(window: Duration) -> str:
 
 
 def _corrected(slo: SlothSLO, queries: EventQueries, window: Duration) -> str:
-    errors, total = render(queries.errors, str(window)), sloth_sli.filled(queries.total, window)
+    errors, total = render(queries.errors, str(window)), filled(queries.total, window)
     return f"(\n{slo.series(_correction(window))}\n* on()\n{errors}\n)\n/\n{total}\n"

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
-from generator.slo_plugins import SloPlugin
-from generator.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.model import SlothRules, SlothSLO
+from generator.profiles.sloth.plugins import SloPlugin
 
 
 class Validate(SloPlugin):
