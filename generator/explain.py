@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from generator import alerts, budget, cost, names, wording
+from generator import alerts, cost, names
 from generator.model import SLO, BurnAlert, BurnCondition, Firing, RuleGroup
 from generator.rules.groups import groups_of
+from generator.slo import annotations, burn_rate
 from slos.schema.signal import Weight
 from slos.schema.units import Duration, plain
 
@@ -27,20 +28,22 @@ def text(slo: SLO) -> str:
 
 def _promise(slo: SLO) -> list[str]:
     what = "events" if slo.signal.weight is Weight.EVENTS else "the time"
-    promise = f"{slo.id}: {plain(slo.objective)} % of {what} good over {wording.span(slo.period)}"
+    promise = (
+        f"{slo.id}: {plain(slo.objective)} % of {what} good over {annotations.span(slo.period)}"
+    )
     split = [f"one budget for each {', '.join(slo.signal.by)}"] if slo.signal.by else []
     return [promise, *_indented([*" ".join(slo.description.split()).splitlines(), *split])]
 
 
 def _budget(slo: SLO) -> Iterator[str]:
-    spent = budget.all_failing(slo)
+    spent = burn_rate.all_failing(slo)
     yield f"{plain(100 * slo.budget)} %: as much as {spent} in which everything fails"
     if not slo.signal.counts_events:
         yield f"not counted in events: {_why_no_counts(slo)}"
         if slo.signal.note:
             yield slo.signal.note
         return
-    yield f"{budget.allowed(slo)} may fail; what is left now, in events:"
+    yield f"{burn_rate.allowed(slo)} may fail; what is left now, in events:"
     yield names.of(names.PERIOD_EVENTS_REMAINING, slo)
     if slo.budget:
         fewest = (1 / slo.budget).to_integral_value(rounding="ROUND_CEILING")
@@ -54,14 +57,14 @@ def _why_no_counts(slo: SLO) -> str:
 
 
 def _alerts(slo: SLO) -> Iterator[str]:
-    columns = ("severity", "burns", "over", "budget gone", *map(_at, budget.SHARES))
+    columns = ("severity", "burns", "over", "budget gone", *map(_at, burn_rate.SHARES))
     rows = [
         (
             str(burn.severity),
             f"{plain(condition.factor, 2)}x",
             f"{condition.long} and {condition.short}",
-            f"{plain(100 * budget.spent(slo, condition), 1)} %",
-            *(_after(slo, condition, share, burn.firing.for_) for share in budget.SHARES),
+            f"{plain(100 * burn_rate.spent(slo, condition), 1)} %",
+            *(_after(slo, condition, share, burn.firing.for_) for share in burn_rate.SHARES),
         )
         for burn in slo.burn_alerts
         for condition in burn.conditions
@@ -79,7 +82,7 @@ def _alerts(slo: SLO) -> Iterator[str]:
 
 
 def _after(slo: SLO, condition: BurnCondition, share: Decimal, held: Duration | None) -> str:
-    return str(budget.after(slo, condition, share, held) or "-")
+    return str(burn_rate.after(slo, condition, share, held) or "-")
 
 
 def _at(share: Decimal) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from generator import timing
 from generator.model import Source, Windows
+from generator.slo import burn_rate
 from slos.schema.go_regex import Pattern
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
@@ -53,7 +53,7 @@ def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
         read, wrong = parse_windows(data, str(path))
         problems += wrong
         for period, spec in read.items():
-            windows = timing.own_windows(spec)
+            windows = burn_rate.own_windows(spec)
             if found.setdefault(period, windows) != windows:
                 problems.append(already_known(Position(str(path)), period))
     return found, problems

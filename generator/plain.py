@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from generator import alert_series, names
-from generator.firing import plain_firing
 from generator.model import AlertingRule, RecordingRule, RuleGroup
+from generator.slo.annotations import plain_firing
 from slos.schema.alert_text import escape
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.promql import wrapped

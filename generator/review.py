@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from generator import lint
 from generator.defaults import Defaults
-from generator.firing import plain_firing
 from generator.lint.subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import SLO
+from generator.slo.annotations import plain_firing
 from slos.schema.document import Location
 from slos.schema.firing import Silence
 from slos.schema.located import LocatedSpec

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from generator.routing import hours
-from generator.routing.hours import Hours
+from generator.alerting import hours
+from generator.alerting.hours import Hours
 from slos.schema.go_regex import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration

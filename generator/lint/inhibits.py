@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from generator.alerting.graph import doubts
 from generator.lint.subject import Finding, OfRun
-from generator.routing.causes import doubts
 from slos.schema.problem import Severity
 
 ID = "inhibits"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, cast
 
+from generator.alerting.hours import Hours
 from generator.model import Artifact, Plan
-from generator.routing.hours import Hours
 
 # Labels by which kube-prometheus-stack selects objects. Clusters with others set them.
 _STACK = {

@@ -5,9 +5,9 @@ Each file names the namespace of its groups. `slo-rules push mimir` sends the sa
 
 from collections.abc import Iterator, Sequence
 
-from generator import rule_objects, text
+from generator import text
 from generator.model import Artifact, Plan
-from generator.outputs import OutputSettings
+from generator.outputs import OutputSettings, _objects
 
 NAME = "mimir"
 ONE_FILE = True
@@ -16,7 +16,7 @@ ON_REQUEST = True
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render one file for `mimirtool rules load` and `mimirtool rules sync`."""
-    lines = [f"namespace: {text.name(rule_objects.name_of(plan.path))}", *text.groups(plan.groups)]
+    lines = [f"namespace: {text.name(_objects.name_of(plan.path))}", *text.groups(plan.groups)]
     yield Artifact(plan.path, text.document(plan.sources, lines))
 
 

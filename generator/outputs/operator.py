@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from generator import rule_objects
 from generator.model import Artifact, Plan
-from generator.outputs import OutputSettings
+from generator.outputs import OutputSettings, _objects
 
 NAME = "operator"
 ONE_FILE = True
@@ -13,12 +12,12 @@ ON_REQUEST = False
 
 def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """Render one PrometheusRule, and one more for each spec that is a Kubernetes object itself."""
-    kind = rule_objects.ObjectKind(
+    kind = _objects.ObjectKind(
         "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
-    return rule_objects.render(plan, kind)
+    return _objects.render(plan, kind)
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render the kustomization that lists the objects."""
-    yield rule_objects.kustomization([plan.path for plan in plans])
+    yield _objects.kustomization([plan.path for plan in plans])

@@ -6,9 +6,8 @@ The expressions are those of Prometheus; docs/engines.md lists the differences.
 
 from collections.abc import Iterator, Sequence
 
-from generator import rule_objects
 from generator.model import Artifact, Plan
-from generator.outputs import OutputSettings
+from generator.outputs import OutputSettings, _objects
 
 NAME = "vmrule"
 ONE_FILE = True
@@ -17,15 +16,15 @@ ON_REQUEST = True
 
 def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """Render one VMRule, and one more for each spec that is a Kubernetes object itself."""
-    kind = rule_objects.ObjectKind(
+    kind = _objects.ObjectKind(
         "operator.victoriametrics.com/v1beta1",
         "VMRule",
         settings.namespace,
         settings.object_labels or {},
     )
-    return rule_objects.render(plan, kind)
+    return _objects.render(plan, kind)
 
 
 def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render the kustomization that lists the objects."""
-    yield rule_objects.kustomization([plan.path for plan in plans])
+    yield _objects.kustomization([plan.path for plan in plans])

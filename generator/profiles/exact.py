@@ -6,8 +6,8 @@ from generator import plain
 from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
-from generator.resolve import resolve
 from generator.rules.groups import groups_of
+from generator.slo.resolve import resolve
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem, Severity
 from slos.schema.spec import Spec

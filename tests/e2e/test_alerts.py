@@ -13,9 +13,9 @@ import requests
 import yaml
 
 from exporter.devstack import stack
+from generator.alerting.hours import DAYS, Hours
 from generator.outputs import OutputSettings
 from generator.pipeline import Settings
-from generator.routing.hours import DAYS, Hours
 from tests.e2e.alertmanager import Alertmanager, inbox, running
 from tests.e2e.conftest import QUICK_SPEC
 from tests.generator.amtool import BUILT, fragment, real_alerts

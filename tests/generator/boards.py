@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator import dashboards
 from generator.model import Plan
+from generator.outputs import grafana
 from tests.generator.resolved import planned
 
 SLOS = Path(__file__).parents[2] / "slos"
@@ -37,7 +37,7 @@ class Query:
 
 
 def of_plans(plans: Sequence[Plan]) -> dict[str, Board]:
-    return {str(board): built for board, built in dashboards.of(plans)}
+    return {str(board): built for board, built in grafana.of(plans)}
 
 
 def of(*documents: object) -> dict[str, Board]:

@@ -8,7 +8,7 @@ from generator import review
 from generator.defaults import Defaults
 from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule, Source
 from generator.pipeline import Plans, Settings, plan
-from generator.resolve import resolve
+from generator.slo.resolve import resolve
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem
 from tests.schema.specs import as_yaml, slo, spec

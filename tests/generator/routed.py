@@ -4,12 +4,12 @@ from typing import Any
 
 import yaml
 
+from generator.alerting.hours import Hours
+from generator.alerting.model import Matcher, Routing
+from generator.alerting.tree import routing
 from generator.defaults import Defaults
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings, render_folder
-from generator.routing.compose import routing
-from generator.routing.hours import Hours
-from generator.routing.model import Matcher, Routing
 from slos.schema.go_regex import Pattern
 from tests.generator.resolved import planned
 from tests.schema.specs import slo

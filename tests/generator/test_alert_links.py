@@ -3,9 +3,9 @@
 import json
 import re
 
-from generator import panels
 from generator.model import AlertingRule
 from generator.pipeline import Settings
+from generator.slo.links import _DRAWN, BURN_RATES, EVENTS, FIRING, SLI
 from tests.generator import boards
 from tests.generator.resolved import planned
 
@@ -21,14 +21,14 @@ def links(document: object, settings: Settings | None = None) -> dict[str, str]:
 
 
 def test_every_place_is_a_panel_and_draws_what_leads_there() -> None:
-    for metric, place in panels._DRAWN.items():
+    for metric, place in _DRAWN.items():
         drawn = [
             query.expr
             for query in boards.queries(BOARDS[place.board])
             if query.panel == place.panel
         ]
         assert any(metric in expr for expr in drawn), (metric, place)
-    for place in (panels.FIRING, panels.SLI, panels.BURN_RATES, panels.EVENTS):
+    for place in (FIRING, SLI, BURN_RATES, EVENTS):
         assert place.panel in {panel["id"] for panel in boards.panels(BOARDS[place.board])}
 
 

@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
+from generator.alerting.hours import Hours
 from generator.outputs import OutputSettings
 from generator.pipeline import Settings
-from generator.routing.hours import Hours
 from tests.generator.amtool import BUILT, checked, fragment
 from tests.generator.operator_merge import as_operator
 from tests.generator.routed import CAUSE, counted, files, probed

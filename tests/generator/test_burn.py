@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.burn import factor, reachable, windows_for
 from generator.model import Window, Windows
+from generator.slo.burn_rate import factor, reachable, windows_for
 from slos.schema.units import Duration
 
 SCRAPE = Duration.of(seconds=30)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exporter.devstack.stack import find
-from generator.unit_tests import of_plain
-from generator.unit_tests.case import Case
+from generator.outputs.tests import standalone
+from generator.outputs.tests.promtool_file import Case
 from tests.generator.command_line import call
 from tests.schema.specs import as_yaml, parsed, spec
 from tests.schema.test_plain_alerts import RECORDING, alert
@@ -31,7 +31,7 @@ GAP = {
 def cases(**document: Any) -> list[Case]:  # noqa: ANN401 - YAML
     return [
         case
-        for _, found in of_plain.build_standalone_files(parsed(spec(**document)))
+        for _, found in standalone.build_standalone_files(parsed(spec(**document)))
         for case in found
     ]
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from generator.routing.causes import explained
-from generator.routing.watched import alerts
+from generator.alerting.graph import alerts, explained
 from tests.generator.routed import CAUSE, counted, probed, symptoms_of
 from tests.schema.specs import slo, spec
 from tests.schema.test_plain_alerts import RECORDING, alert

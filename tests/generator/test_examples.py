@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from generator.unit_tests import decoys, guards, of_plain
-from generator.unit_tests.case import Case, Rising, Series, render_test_file
+from generator.outputs.tests import decoys, guards, standalone
+from generator.outputs.tests.promtool_file import Case, Rising, Series, render_test_file
 from slos.schema.example import ExampleSeries
 from slos.schema.plain import PlainAlert
 from slos.schema.promql import parse
@@ -34,7 +34,7 @@ def test_an_alert_is_tried_on_either_side_of_its_threshold(
     changes: dict[str, object], expected: tuple[str, str]
 ) -> None:
     found = the_alert(**changes)
-    silent, loud = of_plain.around_threshold(found)
+    silent, loud = standalone.around_threshold(found)
     assert (silent, loud) == tuple(map(Decimal, expected))
     assert not found.fires_at(silent)
     assert found.fires_at(loud)
@@ -42,7 +42,7 @@ def test_an_alert_is_tried_on_either_side_of_its_threshold(
 
 def test_an_example_that_cannot_follow_keeps_its_own_values() -> None:
     found = the_alert(example=[{"series": "up", "is": 1, "while": "quiet"}])
-    assert of_plain.around_threshold(found) == (Decimal(1), Decimal(0))
+    assert standalone.around_threshold(found) == (Decimal(1), Decimal(0))
 
 
 def names_of(query: str, *examples: dict[str, object]) -> dict[str, Series | Rising]:

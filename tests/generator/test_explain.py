@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator import budget, cost, explain
+from generator import cost, explain
 from generator.model import RecordingRule
 from generator.rules.groups import groups_of
+from generator.slo import burn_rate
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo
 
@@ -22,7 +23,7 @@ def test_an_alert_comes_when_its_long_window_holds_the_threshold(
     for burn in one.burn_alerts:
         for condition in burn.conditions:
             threshold = condition.factor * one.budget
-            after = budget.detection(one, condition, share)
+            after = burn_rate.detection(one, condition, share)
             if after is None:
                 assert share <= threshold
             else:
@@ -33,7 +34,7 @@ def test_an_alert_comes_when_its_long_window_holds_the_threshold(
 
 def test_the_budget_gone_at_a_page_is_what_its_windows_were_made_for() -> None:
     shares = [
-        round(budget.spent(one_slo(period="30d"), condition), 6)
+        round(burn_rate.spent(one_slo(period="30d"), condition), 6)
         for burn in one_slo(period="30d").burn_alerts
         for condition in burn.conditions
     ]

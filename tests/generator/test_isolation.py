@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from generator import build
 from generator.model import SLO, BurnAlert
+from generator.outputs.tests import alert_timing, evaluator
+from generator.outputs.tests.alert_timing import Condition, conditions
 from generator.pipeline import Settings
-from generator.unit_tests import course, isolation
-from generator.unit_tests.firing import Condition, conditions
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo
 
@@ -28,13 +28,13 @@ def holds_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -> b
     """Whether the others are false from the beginning until it has fired."""
     every = conditions(slo, alert)
     waits = alert.firing.for_.ms // step.ms if alert.firing.for_ else 0
-    found = isolation.trouble(one, every, step, waits, lambda _: True)
+    found = alert_timing.trouble(one, every, step, waits, lambda _: True)
     past = max(-(-each.long.ms // step.ms) for each in every) + 1
-    first = isolation.steps_until(one, found, step)
+    first = alert_timing.steps_until(one, found, step)
     if first is None:
         return False
     parts = [(found.before, past), (found.share, first + waits + 1)]
-    run = course.of(step, Decimal(1000), parts)
+    run = evaluator.of(step, Decimal(1000), parts)
     others = [each for each in every if each != one]
     return not any(each.holds(run, n) for each in others for n in range(past - 1, run.last + 1))
 
@@ -66,9 +66,9 @@ def test_a_condition_comes_true_when_the_arithmetic_says(
     limit: Decimal, before: str, share: Decimal
 ) -> None:
     one = Condition(limit, MINUTE * 5, MINUTE * 60, None)
-    found = isolation.Trouble(Decimal(before), share)
-    steps = isolation.steps_until(one, found, MINUTE)
-    run = course.of(MINUTE, Decimal(1), [(found.before, 61), (share, 61)])
+    found = alert_timing.Trouble(Decimal(before), share)
+    steps = alert_timing.steps_until(one, found, MINUTE)
+    run = evaluator.of(MINUTE, Decimal(1), [(found.before, 61), (share, 61)])
     first = next((n for n in range(60, run.last + 1) if one.holds(run, n)), None)
     assert steps == (None if first is None else first - 60)
 
@@ -76,6 +76,6 @@ def test_a_condition_comes_true_when_the_arithmetic_says(
 def test_conditions_that_are_one_are_tried_all_the_same() -> None:
     one = Condition(Decimal("0.1"), MINUTE * 5, MINUTE * 60, None)
     like = Condition(Decimal("0.1"), MINUTE * 5, MINUTE * 59, None)
-    found = isolation.trouble(one, [one, like], MINUTE, 0, lambda _: True)
+    found = alert_timing.trouble(one, [one, like], MINUTE, 0, lambda _: True)
     assert found.before == Decimal("0.05")
     assert found.share > one.limit

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.routing.hours import DAYS, Hours, parse, ranges
+from generator.alerting.hours import DAYS, Hours, parse, ranges
 from generator.values import OFFICE_HOURS
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from generator import timing
 from generator.increments import at_once, reach, sampled, settled
+from generator.slo import burn_rate
 from generator.tiers import fine
 from slos.schema.units import Duration
 from tests.generator.range_model import Series
@@ -30,7 +30,7 @@ SHARES = st.floats(0, 1, exclude_max=True)
 
 def step_over(scrape: Duration, shortest: int) -> Duration:
     """The fine step where the shortest window holds so many scrapes."""
-    return timing.steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
+    return burn_rate.steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
 
 
 def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from generator.runbooks import markdown
+from generator.outputs.runbooks import markdown
 from tests.generator.markdown_page import read
 
 _SPAN = re.compile(r"(`+)[^`](?:.*[^`])?\1")

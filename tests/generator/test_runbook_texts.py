@@ -8,9 +8,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from generator import budget, names
+from generator import names
 from generator.model import AlertingRule
 from generator.pipeline import Settings, render_folder
+from generator.slo import burn_rate
 from slos.schema import promql
 from tests.generator import promtool
 from tests.generator.markdown_page import Page, read
@@ -46,9 +47,9 @@ def test_the_numbers_are_those_of_the_arithmetic() -> None:
     for row, condition in zip(rows, burn.conditions, strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[2] == f"{condition.long} and {condition.short}"
-        assert float(cells[3].split()[0]) == round(float(100 * budget.spent(one, condition)), 1)
-        assert cells[4] == str(budget.gone_after(one, condition.factor))
-        assert cells[5] == str(budget.after(one, condition, budget.SHARES[0], None))
+        assert float(cells[3].split()[0]) == round(float(100 * burn_rate.spent(one, condition)), 1)
+        assert cells[4] == str(burn_rate.gone_after(one, condition.factor))
+        assert cells[5] == str(burn_rate.after(one, condition, burn_rate.SHARES[0], None))
     assert "**50m24s** in which everything fails" in text
     assert "**100 of the 20,000 events expected in a period**" in text
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import burn, timing
 from generator.model import Windows
+from generator.slo import burn_rate
 from slos.schema.problem import Severity
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo, planned, rules_of
@@ -30,9 +30,9 @@ def own(short: str, long: str) -> dict[str, object]:
 def test_windows_of_our_choice_are_whole_numbers_of_steps_and_keep_their_burn_rates(
     period: Duration, scrape: Duration
 ) -> None:
-    wanted = burn.windows_for(period, scrape)
-    found = timing.rounded(wanted, scrape)
-    step = timing.steps(scrape, lengths(found)).fine
+    wanted = burn_rate.windows_for(period, scrape)
+    found = burn_rate.rounded(wanted, scrape)
+    step = burn_rate.steps(scrape, lengths(found)).fine
     assert step >= scrape
     for length in lengths(found):
         assert length.ms % step.ms == 0
@@ -40,15 +40,15 @@ def test_windows_of_our_choice_are_whole_numbers_of_steps_and_keep_their_burn_ra
     for before, after in zip(
         (*wanted.page, *wanted.ticket), (*found.page, *found.ticket), strict=True
     ):
-        rate = burn.factor(before, period)
-        assert burn.factor(after, period) == pytest.approx(rate, rel=type(rate)("1e-20"))
+        rate = burn_rate.factor(before, period)
+        assert burn_rate.factor(after, period) == pytest.approx(rate, rel=type(rate)("1e-20"))
 
 
 @pytest.mark.parametrize("scrape", ["5s", "15s", "30s", "1m", "2m"])
 def test_windows_that_dashboards_know_stay_as_they_are(scrape: str) -> None:
     for period in ("7d", "28d", "30d", "90d"):
-        known = burn.windows_for(Duration.parse(period), Duration.parse(scrape))
-        assert timing.rounded(known, Duration.parse(scrape)) == known
+        known = burn_rate.windows_for(Duration.parse(period), Duration.parse(scrape))
+        assert burn_rate.rounded(known, Duration.parse(scrape)) == known
 
 
 @pytest.mark.parametrize(

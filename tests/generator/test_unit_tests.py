@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from exporter.devstack.stack import find
 from generator.model import Firing
-from generator.unit_tests import course, templates
-from generator.unit_tests.firing import Condition, timeline
-from generator.unit_tests.steady import Evaluation, NotKnownError, Steady
+from generator.outputs.tests import evaluator, promtool_file
+from generator.outputs.tests.alert_timing import Condition, timeline
+from generator.outputs.tests.evaluator import Evaluation, NotKnownError, Steady
 from slos.schema.promql import parse
 from slos.schema.units import Duration
 from tests.generator.command_line import call
@@ -39,7 +39,7 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
 def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
     quiet: Decimal, much: Decimal, after: int
 ) -> None:
-    run = course.of(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
+    run = evaluator.of(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
     expected = (quiet * (60 - after) + much * after) / 60
     assert run.ratio(HOUR, run.last) == pytest.approx(expected)
     assert run.ratio(MINUTE, run.last) == much
@@ -47,13 +47,13 @@ def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
 
 
 def test_a_window_counts_what_there_is_before_it_is_full() -> None:
-    run = course.of(MINUTE, Decimal(10), [(Decimal(1), 5)])
+    run = evaluator.of(MINUTE, Decimal(10), [(Decimal(1), 5)])
     assert run.counted(HOUR, run.last) == 50
     assert run.ratio(HOUR, run.last) == 1
 
 
 def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:
-    run = course.of(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
+    run = evaluator.of(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
     five = Duration.of(minutes=5)
     above = Condition(Decimal("0.1"), five, HOUR, None)
     assert [above.holds(run, run.last - n) for n in (0, 3, 4)] == [True, True, False]
@@ -77,7 +77,7 @@ def firing(for_: int = 0, keep: int = 0) -> Firing:
 )
 def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -> None:
     holds = "..###...#."
-    run = course.of(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
+    run = evaluator.of(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
     alert = Firing("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
     fires = timeline(alert, run, lambda step: holds[step] == "#")
     assert "".join(".#"[each] for each in fires) == expected
@@ -93,7 +93,7 @@ def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -
     ],
 )
 def test_texts_are_filled_in_as_prometheus_does(text: str, expected: str | None) -> None:
-    filled = templates.expanded({"a": text}, {"pod": "a"}, Decimal("1.5"))
+    filled = promtool_file.expanded({"a": text}, {"pod": "a"}, Decimal("1.5"))
     assert filled == (None if expected is None else {"a": expected})
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from generator import burn, go_format, names, timing
+from generator import go_format, names
 from generator.defaults import Defaults
 from generator.model import Severity, Windows
 from generator.profiles.sloth.model import SlothAlert, SlothSLO
 from generator.profiles.sloth.unsupported import left_out
+from generator.slo import burn_rate
 from slos.schema.alerting import Alerting
 from slos.schema.counting import NotSummable
 from slos.schema.document import Location
@@ -155,11 +156,11 @@ class _Resolving:
 
     def windows(self) -> Windows | None:
         if own := self.spec.alerting.windows:
-            return timing.own_windows(own)
+            return burn_rate.own_windows(own)
         if self.defaults.windows is not None:
             return self.defaults.windows.get(self.period)
         scrape = self.located.spec.scrape_interval or self.defaults.scrape_interval
-        return burn.windows_for(self.period, scrape)
+        return burn_rate.windows_for(self.period, scrape)
 
     def _texts(self, path: Location, texts: Mapping[str, str]) -> dict[str, str]:
         return as_sloth_reads(self.located, ("slos", self.index, *path), texts)

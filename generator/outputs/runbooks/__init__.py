@@ -1,0 +1,21 @@
+"""Output format `runbooks`: a Markdown page for each alert name, and an index."""
+
+from collections.abc import Iterator, Sequence
+
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+from generator.outputs.runbooks import pages
+
+NAME = "runbooks"
+ONE_FILE = False
+ON_REQUEST = False
+
+
+def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+    """Render nothing: alerts of several plans may share a name and then share a page."""
+    yield from ()
+
+
+def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
+    """Render all pages and the index."""
+    yield from pages.artifacts(plans)

@@ -1,0 +1,39 @@
+"""Output format `tests`: unit tests of the rules for `promtool test rules`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from generator import text
+from generator.model import Artifact, Plan
+from generator.outputs import OutputSettings
+from generator.outputs.tests import promtool_file, standalone
+from generator.outputs.tests.slo import build_slo_files
+
+NAME = "tests"
+ONE_FILE = False
+ON_REQUEST = False
+_RULES = "prometheus"
+
+
+def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
+    """Render the tests of all SLOs, alerts and recordings of a plan, in a folder named after it."""
+    folder = plan.path.with_suffix("")
+    up = PurePosixPath(*[".."] * (len(folder.parts) + 1))
+    rules = str(up / _RULES / plan.path)
+    for part in plan.parts:
+        for slo in part.slos:
+            for name, step, groups, cases in build_slo_files(slo):
+                lines = promtool_file.render_test_file(rules, groups, step, cases)
+                path = folder / f"{slo.id}-{name}.yaml"
+                yield Artifact(path, text.document(plan.sources, lines))
+        for group, cases in standalone.build_standalone_files(part.spec) if part.spec else ():
+            lines = promtool_file.render_test_file(
+                rules, [group], min(each.step for each in cases), cases
+            )
+            path = folder / f"{group.replace(':', '-')}.yaml"
+            yield Artifact(path, text.document(plan.sources, lines))
+
+
+def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+    """Render nothing: `slo-rules test` finds the files by itself."""
+    yield from ()

@@ -1,0 +1,1 @@
+"""An SLO with everything decided; pure arithmetic."""
