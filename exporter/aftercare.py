@@ -12,13 +12,13 @@ from functools import cache
 from typing import Protocol
 
 from exporter.case import Case
-from exporter.clock import Clock
 from exporter.gauges import Gauges
 from exporter.journal import Journal
 from exporter.metrics import Metrics
+from exporter.model.run import Leaving, ProbeResult
 from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
-from exporter.result import Leaving, ProbeResult
+from exporter.schedule.clock import Clock
 from exporter.store import State
 from exporter.sweep import Sweep
 from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from exporter import duty, listen
 from exporter.aftercare import STEP
-from exporter.beside import beside
-from exporter.clock import SystemClock
 from exporter.config import Loaded
 from exporter.core import Core, core
 from exporter.duty import Station
@@ -21,7 +19,9 @@ from exporter.lease.keeper import LeaseKeeper
 from exporter.lines import criteria, lines
 from exporter.means import Outcome
 from exporter.orders import Orders, on_signals
-from exporter.schedule import BEAT, Slot, keep_beating
+from exporter.schedule.clock import SystemClock
+from exporter.schedule.scheduler import BEAT, Slot, keep_beating
+from exporter.schedule.tasks import beside
 from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 

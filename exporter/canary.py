@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from exporter.clock import Clock
-from exporter.events import ids_in, may_be_ours
-from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
+from exporter.model.alert import ids_in, may_be_ours
+from exporter.model.evidence import Call
+from exporter.schedule.clock import Clock
 from slos.schema.contract import LOAD, CanaryOutcome
 
 _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.backoff import Backoff
+from exporter.model.run import Leaving, ProbeResult
+from exporter.model.stages import merged
 from exporter.observers import Question, Sighting
-from exporter.result import Leaving, ProbeResult
-from exporter.sources import merged
 from slos.schema.contract import IssueCount, Leavings, Source, Stage
 
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0

@@ -18,7 +18,7 @@ from exporter.observers import late_modules
 from exporter.paths import way_modules
 from exporter.plugins import told
 from exporter.probes import probe_modules
-from exporter.rhythm import Rhythm
+from exporter.schedule.timetable import Rhythm
 from exporter.sections import Observers, Paths, Probes
 from exporter.settings import CanarySettings, JournalSettings, Target, Watching, Web
 from exporter.web.config_file import WebConfig, read_web_config

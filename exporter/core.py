@@ -13,12 +13,12 @@ from exporter.aftercare import Aftercare
 from exporter.canary import Canary
 from exporter.config import Loaded
 from exporter.courier import Courier
-from exporter.events import CanaryIdentity
 from exporter.face import Face
 from exporter.journal import Journal
-from exporter.judge import ProberFault
 from exporter.ledger import Ledger
 from exporter.memory import settle_memory
+from exporter.model.alert import CanaryIdentity
+from exporter.model.verdict import ProberFault
 from exporter.open_files import settle_open_files
 from exporter.post import Sender, session
 from exporter.recent import KEPT

@@ -12,24 +12,24 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter import watch
-from exporter.clock import Clock
-from exporter.events import Alert, CanaryIdentity, end_of, new_id, parameters
-from exporter.evidence import NEVER_LEFT, Evidence
 from exporter.http_source.credentials import CredentialsError
 from exporter.journal import Journal, opened
-from exporter.judge import ProberFault, judge
 from exporter.ledger import Ledger, Ticket
 from exporter.log_run import level_of, log_run
 from exporter.metrics import Metrics
+from exporter.model.alert import Alert, CanaryIdentity, end_of, new_id, parameters
+from exporter.model.deadlines import Patience
+from exporter.model.evidence import NEVER_LEFT, Evidence
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import ProberFault, judge
 from exporter.observers import observe
 from exporter.paths import Way
 from exporter.post import Reply
-from exporter.pulse import Pulse
 from exporter.recent import Recent
-from exporter.result import ProbeResult
+from exporter.schedule.clock import Clock
+from exporter.schedule.scheduler import Pulse
 from exporter.store import State
 from exporter.tracing import Tracer
-from exporter.waiting import Patience
 from slos.schema.contract import LOAD, Verdict
 
 _log = logging.getLogger(__name__)

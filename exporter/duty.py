@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from exporter import listen
 from exporter.aftercare import STEP
-from exporter.beside import beside, first
 from exporter.config import Loaded, load
 from exporter.core import Core, core
 from exporter.face import Face
@@ -23,7 +22,8 @@ from exporter.load.brake import Stop
 from exporter.load.desk import Desk
 from exporter.orders import Orders
 from exporter.reload import Reloader, Source
-from exporter.schedule import every
+from exporter.schedule.scheduler import every
+from exporter.schedule.tasks import beside, first
 from exporter.shift import Shift
 from exporter.store import JournalInUseError
 from exporter.web.certificates import ServerTls

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from exporter.clock import Clock
 from exporter.gauges import Gauges
 from exporter.load.readings import Readings
 from exporter.means import ProbeState
 from exporter.metrics import Line, Metrics
-from exporter.pulse import Pulse
+from exporter.model.deadlines import Targets
 from exporter.recent import Recent
+from exporter.schedule.clock import Clock
+from exporter.schedule.scheduler import Pulse
 from exporter.version import version
-from exporter.waiting import Targets
 from slos.schema.contract import Criterion
 
 

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.clock import Clock
-from exporter.judge import Reason
-from exporter.result import Leaving, ProbeResult
+from exporter.model.run import Leaving, ProbeResult
+from exporter.model.verdict import Reason
+from exporter.schedule.clock import Clock
 from exporter.store import JournalError, Row, State, Store
 from slos.schema.contract import JournalOperation, Verdict
 

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from math import inf
 
-from exporter.evidence import Call
+from exporter.model.evidence import Call
 
 _CLOSED_KEPT = 10_000
 """Closed ids kept in memory; older ones are looked up in the journal."""

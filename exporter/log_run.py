@@ -2,7 +2,7 @@
 
 import logging
 
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import LOAD, Verdict
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from exporter.courier import Courier
 from exporter.gauges import Gauges
+from exporter.model.deadlines import Targets
+from exporter.model.run import ProbeResult
 from exporter.paths import Way
 from exporter.prometheus_api.client import Prometheus
 from exporter.reach import Reach
-from exporter.result import ProbeResult
-from exporter.waiting import Targets
 from slos.schema.contract import Criterion, Route
 
 

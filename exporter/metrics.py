@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from exporter.result import ProbeResult
-from exporter.sources import Time, best, disagreeing, told_late
+from exporter.model.run import ProbeResult
+from exporter.model.stages import Time, best, disagreeing, told_late
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,

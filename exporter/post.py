@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from exporter.clock import Clock
-from exporter.events import CONTENT_TYPE
-from exporter.evidence import TransportFault
+from exporter.model.alert import CONTENT_TYPE
+from exporter.model.evidence import TransportFault
+from exporter.schedule.clock import Clock
 
 _ENOUGH = 65_536
 """Bytes of a reply that are read; a reply of agent-sre has about a hundred."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from exporter.clock import Clock
-from exporter.events import CanaryIdentity
+from exporter.model.alert import CanaryIdentity
 from exporter.post import Sender
+from exporter.schedule.clock import Clock
 
 
 def _no_headers() -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 
 KEPT = 100
 """Runs kept for `/runs`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from exporter.clock import Clock
+from exporter.schedule.clock import Clock
 from slos.schema.problem import Problem, errors
 
 Value = TypeVar("Value")

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from exporter.judge import Reason
-from exporter.result import Leaving, ProbeResult
+from exporter.model.run import Leaving, ProbeResult
+from exporter.model.verdict import Reason
 from slos.schema.contract import Leavings, Source, Stage, Verdict
 
 COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"

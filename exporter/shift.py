@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from exporter.config import Loaded
 from exporter.core import Core
 from exporter.engine import Engine, engine
-from exporter.rhythm import Plan
-from exporter.schedule import EARLY, Scheduler, Slot
+from exporter.schedule.scheduler import EARLY, Scheduler, Slot
+from exporter.schedule.timetable import Plan
 
 _LAST_WORDS = 2.0
 """Seconds for aborted runs to be recorded as unknown."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from exporter import rows
 from exporter.damage import check, check_files, damaged, is_text
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import LOAD
 
 _APPLICATION = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe

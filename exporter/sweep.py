@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from exporter.clock import Clock
 from exporter.gauges import Gauges
+from exporter.model.run import Leaving
 from exporter.observers import LateObserver
-from exporter.result import Leaving
+from exporter.schedule.clock import Clock
 from slos.schema.contract import Leavings
 
 _EVERY = 600.0

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from exporter.clock import Clock
-from exporter.evidence import NEVER_LEFT
 from exporter.ledger import Ticket
+from exporter.model.evidence import NEVER_LEFT
 from exporter.post import Reply
+from exporter.schedule.clock import Clock
 
 
 async def until(moment: float, clock: Clock) -> None:

@@ -11,12 +11,12 @@ from typing import Self
 
 import aiohttp
 
-from exporter.clock import Clock
 from exporter.http_source import credentials, retry
 from exporter.http_source.answer import Answer, SourceError, SourceFault
 from exporter.http_source.failures import ATTEMPT_ERRORS, explained
 from exporter.http_source.settings import SourceSettings
 from exporter.http_source.tls import Renewing
+from exporter.schedule.clock import Clock
 
 _CONNECTIONS = 4
 _MOST = 8 * 1024 * 1024

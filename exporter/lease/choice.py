@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from exporter.clock import Clock
 from exporter.lease import Lease, LeaseError
 from exporter.lease.alone import Alone
 from exporter.lease.file import FileLease
@@ -10,6 +9,7 @@ from exporter.lease.keeper import LeaseKeeper
 from exporter.lease.kubernetes import KubernetesLease
 from exporter.lease.service_account import ServiceAccount
 from exporter.lease.settings import LeaseSettings
+from exporter.schedule.clock import Clock
 
 
 def open_lease(

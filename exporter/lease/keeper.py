@@ -6,8 +6,8 @@ import math
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from exporter.clock import Clock
 from exporter.lease import Lease, LeaseError
+from exporter.schedule.clock import Clock
 
 Given = TypeVar("Given")
 _log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from exporter.clock import Clock
 from exporter.lease import LeaseError
+from exporter.schedule.clock import Clock
 
 _TRIES = 2
 """Attempts within one step when others write in between."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from exporter.backoff import Backoff
-from exporter.clock import Clock
+from exporter.schedule.clock import Clock
 
 _log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=StrEnum)

@@ -4,7 +4,7 @@ This is own code: a library's token bucket cannot run on a test clock, and lets 
 in the hour that begins with a full bucket.
 """
 
-from exporter.clock import Clock
+from exporter.schedule.clock import Clock
 
 _HOUR = 3600.0
 _SHARE_AT_ONCE = 10

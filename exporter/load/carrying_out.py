@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable
 
-from exporter.beside import beside
-from exporter.clock import Clock
 from exporter.core import Core
 from exporter.load.brake import Brake, Stop, StoppedError
 from exporter.load.result import State
 from exporter.load.settings import Load
 from exporter.load.trial import Trial
 from exporter.scenarios import scenario_modules
+from exporter.schedule.clock import Clock
+from exporter.schedule.tasks import beside
 
 _LOOK = 0.2
 """Seconds between two checks of the lease."""

@@ -9,9 +9,9 @@ from pydantic import Field, create_model
 
 from exporter.fields import Section
 from exporter.load.settings import Load
+from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import scenario_modules
-from exporter.waiting import Targets
 from slos.schema.contract import Scenario
 from slos.schema.document import Document
 from slos.schema.problem import Problem, Severity

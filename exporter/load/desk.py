@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from exporter.beside import beside
 from exporter.core import Core
 from exporter.engine import Engine
 from exporter.load.archive import Archive
@@ -26,7 +25,8 @@ from exporter.load.result import Denial, Denied, Result, State
 from exporter.load.settings import Load
 from exporter.load.trial import Limits, Trial
 from exporter.scenarios import scenario_modules
-from exporter.schedule import keep_beating
+from exporter.schedule.scheduler import keep_beating
+from exporter.schedule.tasks import beside
 from slos.schema.contract import SCENARIO_COMPLETED, Scenario, Source
 
 _LATE_NEWS = 30.0

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from exporter.load.measuring import told_of_issue
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import IssueCount
 from slos.schema.units import Duration
 

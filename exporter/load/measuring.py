@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf
 
 from exporter.load.result import Step
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import IssueCount, Stage, Verdict
 from slos.schema.units import Duration
 

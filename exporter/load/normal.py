@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import inf
 
 from exporter.load.brake import Brake, Stop
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import Verdict
 
 _AVAILABLE = frozenset({Verdict.OK, Verdict.LATE})

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from exporter.load.brake import Stop
-from exporter.result import timestamp
+from exporter.model.run import timestamp
 from slos.schema.contract import Scenario
 
 

@@ -3,9 +3,9 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 
-from exporter import waiting
 from exporter.fields import Length, Section
-from exporter.waiting import Patience, Targets
+from exporter.model import deadlines
+from exporter.model.deadlines import Patience, Targets
 from slos.schema.units import Duration
 
 
@@ -32,8 +32,8 @@ class Load(Section):
 
     def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """Find mistakes that only show with the specs, as key, message and hint."""
-        return waiting.findings(self, targets)
+        return deadlines.findings(self, targets)
 
     def patience(self, targets: Targets) -> Patience:
         """Return the deadlines of an event in seconds."""
-        return waiting.patience(self, targets)
+        return deadlines.patience(self, targets)

@@ -18,7 +18,7 @@ from exporter.load.normal import NormalRuns
 from exporter.load.result import Result, Step
 from exporter.load.settings import Load
 from exporter.means import Means
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
 from slos.schema.contract import Route, Verdict
 from slos.schema.units import Duration
 

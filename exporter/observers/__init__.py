@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
-from exporter.evidence import Evidence
 from exporter.fields import Section
+from exporter.model.evidence import Evidence
+from exporter.model.run import Leaving
+from exporter.model.stages import Seen
 from exporter.plugins import modules
-from exporter.result import Leaving
-from exporter.sources import Seen
 from slos.schema.contract import IssueCount, Leavings, Route, Source, Stage
 
 

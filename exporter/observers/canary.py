@@ -1,6 +1,6 @@
 """Observer of the canary: when it was called, and when it was done."""
 
-from exporter.evidence import Evidence
+from exporter.model.evidence import Evidence
 from slos.schema.contract import Route, Source, Stage
 
 SOURCE = Source.CANARY

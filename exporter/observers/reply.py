@@ -1,6 +1,6 @@
 """Observer of the reply: agent-sre's own share of the time."""
 
-from exporter.evidence import Evidence
+from exporter.model.evidence import Evidence
 from slos.schema.contract import Route, Source, Stage
 
 SOURCE = Source.REPLY

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Protocol, cast
 
-from exporter.events import Alert
 from exporter.fields import Section
+from exporter.model.alert import Alert
+from exporter.model.run import Leaving
 from exporter.plugins import modules
 from exporter.post import Reply
 from exporter.reach import Reach
-from exporter.result import Leaving
 from slos.schema.contract import Leavings, Route
 
 

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from exporter.events import TOLD_BY, Alert, posted
 from exporter.fields import LabelName, Section, Url
+from exporter.model.alert import TOLD_BY, Alert, posted
+from exporter.model.run import Leaving
 from exporter.post import Reply
 from exporter.reach import Reach
-from exporter.result import Leaving
 from slos.schema.contract import Leavings, Route
 
 _JSON = "application/json"

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from exporter.events import Alert, fired, resolved
 from exporter.fields import Section, Url
+from exporter.model.alert import Alert, fired, resolved
+from exporter.model.run import Leaving
 from exporter.post import Reply
 from exporter.reach import Reach
-from exporter.result import Leaving
 from slos.schema.contract import Leavings, Route
 
 

@@ -12,8 +12,8 @@ from exporter.http_source.tls import TlsFileError
 from exporter.means import Means, Outcome
 from exporter.metrics import Metrics
 from exporter.plugins import installed, modules, told
-from exporter.rhythm import Rhythm
-from exporter.schedule import Slot
+from exporter.schedule.scheduler import Slot
+from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Criterion, Route
 
 GROUP = "slo_probe.probes"

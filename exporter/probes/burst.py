@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 from exporter.courier import Errand, Turn
 from exporter.fields import Length
 from exporter.means import Means, Outcome
+from exporter.model.deadlines import Sending
+from exporter.model.run import ProbeResult
 from exporter.probes import Probe
-from exporter.result import ProbeResult
-from exporter.rhythm import Rhythm
-from exporter.sending import Sending
+from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Criterion, Route, Stage, Verdict
 from slos.schema.units import Duration
 

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from exporter.courier import Errand
 from exporter.fields import Length, RouteName, Section
 from exporter.means import Means
+from exporter.model.deadlines import Sending
 from exporter.probes import Probe, Single, key_of
-from exporter.sending import Sending
 from slos.schema.contract import Criterion, Route
 
 CRITERIA: frozenset[Criterion] = frozenset()

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from exporter.courier import Errand
 from exporter.fields import Length
 from exporter.means import Means
+from exporter.model.deadlines import Sending
 from exporter.probes import Probe, Single
-from exporter.sending import Sending
 from slos.schema.contract import Criterion, Route
 from slos.schema.units import Duration
 

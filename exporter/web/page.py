@@ -6,7 +6,7 @@ from functools import cache
 
 import jinja2
 
-from exporter.result import ProbeResult, timestamp
+from exporter.model.run import ProbeResult, timestamp
 from slos.schema.contract import Stage, Verdict
 
 _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.config import Loaded, load
 from exporter.exposition import exposition
 from exporter.face import Face, face
-from exporter.judge import Reason
 from exporter.lines import criteria, lines
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
+from exporter.schedule.clock import SystemClock
 from slos.schema.contract import IssueCount, Verdict
 from tests.benchmarks.probe import accounts, campaign, hour, scrape, throughput
 from tests.benchmarks.probe.accounts import Campaign

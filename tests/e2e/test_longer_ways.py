@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from exporter.events import CONTENT_TYPE, FIRED, RESOLVED
+from exporter.model.alert import CONTENT_TYPE, FIRED, RESOLVED
 from tests.e2e.alertmanager import running
 from tests.exporter.house import SELDOM, House, Prober, house, remediation, until
 from tests.exporter.journal_desk import rows

@@ -10,25 +10,25 @@ from prometheus_client import CollectorRegistry
 
 from exporter.aftercare import Aftercare
 from exporter.canary import Canary
-from exporter.clock import SystemClock
 from exporter.courier import Courier, Errand, Turn
-from exporter.events import CanaryIdentity
 from exporter.fields import Address
 from exporter.gauges import Gauges
 from exporter.journal import Journal
-from exporter.judge import ProberFault
 from exporter.ledger import Ledger
 from exporter.listen import bind, serve, url
 from exporter.means import Means
 from exporter.metrics import Line, Metrics
+from exporter.model.alert import CanaryIdentity
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import ProberFault
 from exporter.observers import expected, visible
 from exporter.paths import Way, direct
 from exporter.post import Sender, session
 from exporter.probes.remediation import Settings
-from exporter.pulse import Pulse
 from exporter.reach import Reach
 from exporter.recent import Recent
-from exporter.result import ProbeResult
+from exporter.schedule.clock import SystemClock
+from exporter.schedule.scheduler import Pulse
 from exporter.tracing import tracer
 from slos.schema.contract import Route, Stage
 from slos.schema.units import Duration

@@ -5,8 +5,8 @@ import sqlite3
 from pathlib import Path
 
 from exporter.journal import Journal, opened
-from exporter.judge import Reason
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
 from slos.schema.contract import JournalOperation, Source, Stage, Verdict
 from tests.exporter.fake_clock import FakeClock
 

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from exporter.clock import SystemClock
 from exporter.lease.file import FileLease
 from exporter.lease.keeper import LeaseKeeper
+from exporter.schedule.clock import SystemClock
 
 RETRY = 0.05
 RENEW_DEADLINE = 30.0

@@ -11,9 +11,9 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from exporter.clock import SystemClock
 from exporter.http_source.settings import SourceSettings
 from exporter.http_source.source import HttpSource
+from exporter.schedule.clock import SystemClock
 
 NO_FOLDER = Path("/nonexistent")
 

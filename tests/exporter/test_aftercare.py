@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from exporter.journal import opened
+from exporter.model.run import Leaving, ProbeResult
 from exporter.observers import Sighting
 from exporter.observers.linear import Settings, observer
-from exporter.result import Leaving, ProbeResult
 from exporter.simulator.linear.server import LinearApi, running_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
 from exporter.store import State

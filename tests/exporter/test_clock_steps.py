@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.courier import Errand, Turn
-from exporter.evidence import Call, Evidence
+from exporter.model.evidence import Call, Evidence
 from exporter.observers import observe
+from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Route, Verdict
 from tests.exporter.bench import PATIENT, TARGETS, Bench
 from tests.exporter.fake_agent import FakeAgent

@@ -12,7 +12,6 @@ import pytest
 import trustme
 from aiohttp import web
 
-from exporter.clock import SystemClock
 from exporter.fields import Address
 from exporter.lease import LeaseError
 from exporter.lease.choice import keeper_of, open_lease
@@ -20,6 +19,7 @@ from exporter.lease.kubernetes import KubernetesLease
 from exporter.lease.service_account import ServiceAccount
 from exporter.lease.settings import LeaseSettings
 from exporter.listen import bind
+from exporter.schedule.clock import SystemClock
 from slos.schema.units import Duration
 from tests.exporter.fake_leases import TOKEN, FakeApiServer
 

@@ -12,18 +12,18 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.clock import Clock, SystemClock
 from exporter.courier import Turn
-from exporter.evidence import TransportFault
 from exporter.fields import Address
 from exporter.http_source.credentials import CredentialsError
-from exporter.judge import Reason
 from exporter.listen import bind, url
 from exporter.means import Outcome
+from exporter.model.evidence import TransportFault
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
 from exporter.probes import Runner, availability
 from exporter.probes.availability.request import expiry
-from exporter.result import ProbeResult
-from exporter.schedule import Slot
+from exporter.schedule.clock import Clock, SystemClock
+from exporter.schedule.scheduler import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.journal import opened
-from exporter.judge import ProberFault
 from exporter.means import Outcome
+from exporter.model.verdict import ProberFault
 from exporter.probes import burst
+from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Criterion, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.canary import Canary
-from exporter.events import new_id
-from exporter.evidence import Call
 from exporter.ledger import Ledger, Ticket
+from exporter.model.alert import new_id
+from exporter.model.evidence import Call
 from slos.schema.contract import CanaryOutcome
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.events import (
+from exporter.model.alert import (
     TOLD_BY,
     Alert,
     CanaryIdentity,

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.judge import Reason
-from exporter.result import Leaving
+from exporter.model.run import Leaving
+from exporter.model.verdict import Reason
 from exporter.store import JournalError, Row, State
 from exporter.wal import has_lost
 from slos.schema.contract import JournalOperation, Leavings, Verdict

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import observers as registry
-from exporter.evidence import Call, Evidence, TransportFault
-from exporter.judge import ProberFault, Reason, judge
+from exporter.model.evidence import Call, Evidence, TransportFault
+from exporter.model.stages import BEST, Seen, Time, best, disagreeing, merged
+from exporter.model.verdict import ProberFault, Reason, judge
 from exporter.observers import observers, visible
-from exporter.sources import BEST, Seen, Time, best, disagreeing, merged
 from slos.schema.contract import Route, Source, Stage, Verdict
 
 MINUTE = 60.0

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from exporter.clock import SystemClock
 from exporter.courier import Turn
 from exporter.http_source.source import HttpSource
 from exporter.means import Outcome, ProbeState
@@ -21,6 +20,7 @@ from exporter.probes.leak.policy import Signal
 from exporter.probes.leak.self_usage import OURSELVES, Own, readings
 from exporter.probes.leak.series import Floats
 from exporter.prometheus_api.client import Prometheus
+from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober

@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.exposition import exposition
 from exporter.gauges import Gauges
-from exporter.judge import Reason
 from exporter.metrics import LADDER, Line, Metrics
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
 from exporter.observers import expected, visible
-from exporter.result import ProbeResult
 from slos.schema import contract
 from slos.schema.contract import Route, Source, Stage, Verdict
 from slos.schema.units import Duration

@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from exporter.clock import SystemClock
-from exporter.evidence import TransportFault
 from exporter.fields import Address
 from exporter.listen import bind, url
+from exporter.model.evidence import TransportFault
 from exporter.post import Reply, Sender, fault_of, session
+from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
 
 Raw = Callable[[bytes], Awaitable[str]]

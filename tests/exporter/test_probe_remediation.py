@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.judge import ProberFault, Reason
 from exporter.listen import bind, url
+from exporter.model.verdict import ProberFault, Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.bench import PATIENT, SHORT, STRICT, Bench, prober
 from tests.exporter.conftest import Serve

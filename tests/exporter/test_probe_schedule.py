@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.pulse import Pulse
-from exporter.rhythm import Plan, Rhythm
-from exporter.schedule import BEAT, Scheduler, Slot
+from exporter.schedule.scheduler import BEAT, Pulse, Scheduler, Slot
+from exporter.schedule.timetable import Plan, Rhythm
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
 

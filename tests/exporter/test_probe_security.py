@@ -14,13 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.clock import SystemClock
 from exporter.courier import Turn
-from exporter.events import Alert, CanaryIdentity, ForbiddenEventError, guard, new_id, parameters
-from exporter.evidence import TransportFault
 from exporter.fields import Address
 from exporter.listen import bind
 from exporter.means import Means, Outcome
+from exporter.model.alert import (
+    Alert,
+    CanaryIdentity,
+    ForbiddenEventError,
+    guard,
+    new_id,
+    parameters,
+)
+from exporter.model.evidence import TransportFault
 from exporter.observers import LateObserver, linear
 from exporter.paths import direct
 from exporter.post import Reply
@@ -44,6 +50,7 @@ from exporter.probes.security.payloads import (
     misnamed,
     readings,
 )
+from exporter.schedule.clock import SystemClock
 from exporter.simulator.agent_sre.server import Simulator, running_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import running_linear_api

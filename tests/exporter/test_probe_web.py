@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from exporter.face import Face
 from exporter.gauges import Gauges
-from exporter.judge import Reason
 from exporter.load.readings import Readings
 from exporter.means import ProbeState
 from exporter.metrics import Metrics
-from exporter.pulse import Pulse
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
 from exporter.recent import Recent
-from exporter.result import ProbeResult
+from exporter.schedule.scheduler import Pulse
 from exporter.web.config_file import WebConfig
 from exporter.web.page import page
 from exporter.web.site import Site

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.events import Alert, CanaryIdentity, posted
+from exporter.model.alert import Alert, CanaryIdentity, posted
 from tests.generator.amtool import (
     BUILT,
     ROOT,

@@ -2,7 +2,7 @@
 
 import re
 
-from exporter.judge import Reason
+from exporter.model.verdict import Reason
 from generator.outputs.runbooks import catalogue
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
 

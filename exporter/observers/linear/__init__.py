@@ -6,16 +6,16 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 
-from exporter.clock import Clock
 from exporter.fields import Length
 from exporter.gauges import Gauges
+from exporter.model.run import Leaving
 from exporter.observers import Question, Sighting
 from exporter.observers.linear import poller
 from exporter.observers.linear.client import LinearClient, linear_client
 from exporter.observers.linear.issue import Issue
 from exporter.observers.linear.response import LinearError
 from exporter.observers.linear.settings import LinearKeyError, LinearSettings, read_key
-from exporter.result import Leaving
+from exporter.schedule.clock import Clock
 from slos.schema.contract import IssueCount, Leavings, Source, Stage
 from slos.schema.units import Duration
 

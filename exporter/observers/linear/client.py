@@ -13,13 +13,13 @@ import aiohttp
 from pydantic import SecretStr
 
 from exporter.backoff import Backoff
-from exporter.clock import Clock
 from exporter.linear.gate import Gate
 from exporter.linear.pace import Pace
 from exporter.observers.linear import response
 from exporter.observers.linear.issue import MARKER, Issue, Page, Skew, SkewEstimate, read_page
 from exporter.observers.linear.response import Answer, LinearError, LinearFault
 from exporter.observers.linear.settings import LinearKeyError, LinearSettings
+from exporter.schedule.clock import Clock
 
 _LARGEST = 32 * 1024 * 1024
 """Bytes of a response that are read: 250 issues of the longest kind are a tenth of it."""

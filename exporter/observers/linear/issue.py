@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from exporter.events import ALERT_NAME
+from exporter.model.alert import ALERT_NAME
 
 _RESOLUTION = 1.0
 _REMEMBERED = 20

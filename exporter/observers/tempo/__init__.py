@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from exporter.clock import Clock
 from exporter.fields import Length
 from exporter.gauges import Gauges
 from exporter.http_source import findings as of_files
 from exporter.http_source.source import HttpSource
+from exporter.model.run import Leaving
 from exporter.observers import Question, Sighting
 from exporter.observers.tempo.client import Tempo
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.stages import Part, TraceTimes, stages
 from exporter.observers.tempo.trace import Trace
-from exporter.result import Leaving
+from exporter.schedule.clock import Clock
 from slos.schema.contract import Leavings, Source, Stage
 from slos.schema.units import Duration
 

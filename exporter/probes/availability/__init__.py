@@ -16,12 +16,12 @@ from statistics import median
 from pydantic import Field
 
 from exporter.courier import Turn
-from exporter.evidence import TransportFault
 from exporter.fields import Length
 from exporter.means import Means, Outcome
+from exporter.model.evidence import TransportFault
 from exporter.probes import Probe
 from exporter.probes.availability.request import Look, Origin, Target, expiry, look
-from exporter.rhythm import Rhythm
+from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import SERVICE, Criterion, Phase, Route
 from slos.schema.units import Duration
 

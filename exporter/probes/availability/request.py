@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from exporter.clock import Clock
-from exporter.evidence import TransportFault
+from exporter.model.evidence import TransportFault
 from exporter.post import OWN_SHORTAGE
+from exporter.schedule.clock import Clock
 from slos.schema.contract import Phase
 
 _PORTS = {"http": 80, "https": 443}

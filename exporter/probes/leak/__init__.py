@@ -23,7 +23,7 @@ from exporter.probes.leak.queries import Queries, read_family
 from exporter.probes.leak.self_usage import Own, readings
 from exporter.probes.leak.series import Series
 from exporter.prometheus_api.client import Prometheus
-from exporter.rhythm import Rhythm
+from exporter.schedule.timetable import Rhythm
 from slos.schema import contract
 from slos.schema.contract import Criterion, LeakVerdict, Route
 from slos.schema.units import Duration

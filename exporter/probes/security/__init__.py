@@ -13,11 +13,12 @@ from typing import Literal
 from pydantic import Field
 
 from exporter.courier import Errand, Turn
-from exporter.events import new_id
 from exporter.fields import Address, Length, Listen
 from exporter.http_source.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
 from exporter.means import Means, Outcome
+from exporter.model.alert import new_id
+from exporter.model.deadlines import Patience
 from exporter.probes import Probe
 from exporter.probes.security.attempts import (
     Attempt,
@@ -29,8 +30,7 @@ from exporter.probes.security.attempts import (
     told,
 )
 from exporter.probes.security.payloads import Ground, Trick
-from exporter.rhythm import Rhythm
-from exporter.waiting import Patience
+from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Criterion, Route, Verdict
 from slos.schema.units import Duration
 

@@ -7,7 +7,14 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from exporter.events import Alert, CanaryIdentity, ForbiddenEventError, fired, may_be_ours, resolved
+from exporter.model.alert import (
+    Alert,
+    CanaryIdentity,
+    ForbiddenEventError,
+    fired,
+    may_be_ours,
+    resolved,
+)
 
 _ALPHABET = re.compile(r"[a-z0-9.:/@-]+")
 """No percent sign, backslash, question mark, hash or space: URL parsers differ on those."""

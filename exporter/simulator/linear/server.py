@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.clock import Clock, SystemClock
 from exporter.fields import Address
+from exporter.schedule.clock import Clock, SystemClock
 from exporter.simulator.control import FaultPage
 from exporter.simulator.linear import responses
 from exporter.simulator.linear.faults import VALID, Active, Faults, Flag

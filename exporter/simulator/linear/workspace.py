@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.clock import Clock
+from exporter.schedule.clock import Clock
 from exporter.simulator.linear.faults import Active
 from exporter.simulator.linear.responses import invalid, not_found
 from exporter.simulator.linear.settings import Served, Settings

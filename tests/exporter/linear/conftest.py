@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from exporter.events import ALERT_NAME, new_id
+from exporter.model.alert import ALERT_NAME, new_id
 from exporter.observers.linear.client import LinearClient, linear_client
 from exporter.observers.linear.response import LinearFault
 from exporter.observers.linear.settings import LinearSettings

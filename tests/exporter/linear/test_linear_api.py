@@ -15,9 +15,9 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from exporter.clock import SystemClock
 from exporter.fields import Address
 from exporter.observers.linear.client import ISSUES, archiving, ours
+from exporter.schedule.clock import SystemClock
 from exporter.simulator.agent_sre.linear import ISSUE_CREATE, TEAMS, Issue, Linear
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.cli import simulate_linear

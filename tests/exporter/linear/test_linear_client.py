@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from exporter.backoff import Backoff
-from exporter.events import new_id
+from exporter.model.alert import new_id
 from exporter.observers.linear.issue import Kind
 from exporter.observers.linear.poller import Watch
 from exporter.observers.linear.response import LinearError, LinearFault

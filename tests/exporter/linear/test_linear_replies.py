@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.backoff import Backoff
-from exporter.events import new_id
 from exporter.linear.pace import Pace
+from exporter.model.alert import new_id
 from exporter.observers.linear.issue import (
     UNKNOWN,
     Issue,

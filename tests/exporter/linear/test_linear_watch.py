@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from exporter.backoff import Backoff
-from exporter.events import new_id
 from exporter.linear.gate import Gate
+from exporter.model.alert import new_id
 from exporter.observers.linear.client import LinearClient
 from exporter.observers.linear.issue import UNKNOWN, Issue, Kind, Skew
 from exporter.observers.linear.poller import Found, NotFound, Question, Unknown, Watch

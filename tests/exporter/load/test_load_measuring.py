@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load
-from exporter.judge import Reason
 from exporter.load.archive import Archive, kept
 from exporter.load.brake import Brake, Stop, StoppedError
 from exporter.load.config import configured
@@ -18,7 +17,8 @@ from exporter.load.plateaus import Plateaus
 from exporter.load.readings import Reading
 from exporter.load.result import Measure, Result, State, read
 from exporter.load.table import table
-from exporter.result import ProbeResult
+from exporter.model.run import ProbeResult
+from exporter.model.verdict import Reason
 from exporter.scenarios import scalability, scenario_modules, stress, throughput
 from slos.schema.contract import (
     LOAD,

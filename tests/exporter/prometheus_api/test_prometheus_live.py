@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.clock import SystemClock
 from exporter.http_source.answer import SourceError, SourceFault
 from exporter.prometheus_api import ranges
 from exporter.prometheus_api.client import Prometheus
+from exporter.schedule.clock import SystemClock
 from tests.exporter.program import running_prometheus
 from tests.exporter.source_desk import opened, source_settings
 

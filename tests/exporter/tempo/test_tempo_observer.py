@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from exporter.http_source.answer import SourceFault
 from exporter.http_source.source import HttpSource
+from exporter.model.run import ProbeResult
 from exporter.observers import Question
 from exporter.observers.tempo import Observer, Settings, client, observer
 from exporter.observers.tempo.client import Found, Tempo
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.stages import Part, Rules, stages
-from exporter.result import ProbeResult
 from slos.schema.contract import Source, Stage
 from tests.exporter.care_desk import Desk, desk, judged
 from tests.exporter.conftest import Serve

@@ -1,9 +1,11 @@
-"""Deadlines of a run, as probes and load scenarios have them configured. Pure."""
+"""Timeout, settle time, late threshold: settings and values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from exporter.fields import Length
+from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
@@ -67,3 +69,23 @@ def patience(waiting: Waiting, targets: Targets) -> Patience:
         late_after=float(late_after.seconds),
         max_send_lag=float(waiting.max_send_lag.seconds),
     )
+
+
+class Sending(Rhythm):
+    """A schedule, and the deadlines of a run."""
+
+    settle: Length = Duration.of(seconds=5)
+    """Time to wait for a second execution after reply and first execution. Default 5s: what
+    agent-sre repeats comes within milliseconds, what a broker in front repeats within seconds.
+    A call that comes later still is counted as `after_verdict`."""
+    late_after: Length | None = None
+    """End-to-end time above which an execution is late. Default: the end_to_end target of the
+    specs, so that verdict and SLO agree."""
+
+    def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
+        """Find mistakes that only show with the specs, as key, message and hint."""
+        return findings(self, targets)
+
+    def patience(self, targets: Targets) -> Patience:
+        """Return the deadlines of a run in seconds."""
+        return patience(self, targets)

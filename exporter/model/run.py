@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from exporter.judge import Reason
-from exporter.sources import Seen, best
+from exporter.model.stages import Seen, best
+from exporter.model.verdict import Reason
 from slos.schema.contract import Leavings, Stage, Verdict
 
 

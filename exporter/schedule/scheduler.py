@@ -1,19 +1,14 @@
-"""Open-loop scheduler: starts the run of every slot at its time.
-
-A slow target never slows the schedule. Each run is a task of its own, and a slot without room is
-counted as missed. Slots more than one interval in the past are not made up for, except after a
-short hiccup of the prober itself.
-"""
+"""Open-loop scheduler, missed slots, heartbeat and stalls."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.clock import Clock
-from exporter.pulse import Pulse
-from exporter.rhythm import Plan
+from exporter.schedule.clock import Clock
+from exporter.schedule.timetable import Plan
 
 BEAT = 1.0
 """Seconds: the loop wakes at least this often, so that a stuck one can be detected."""
@@ -25,6 +20,32 @@ _HICCUP = 0.25
 is left out hides what it would have measured; one that is used late counts from its time."""
 
 _log = logging.getLogger(__name__)
+
+
+class Pulse:
+    """Records when the loop last woke, and how long it recently stalled."""
+
+    def __init__(self, now: float, *, period: float) -> None:
+        self.period = period
+        """Longest regular time between two beats, in seconds; a longer time is a stall."""
+        self.last_beat = now
+        self._gaps: deque[tuple[float, float]] = deque(maxlen=100)
+
+    def beat(self, now: float) -> None:
+        """Record that the loop is awake."""
+        if now - self.last_beat > self.period:
+            self._gaps.append((self.last_beat, now))
+        self.last_beat = now
+
+    def age(self, now: float) -> float:
+        """Return the seconds since the last beat."""
+        return now - self.last_beat
+
+    def stall(self, since: float, until: float) -> float:
+        """Return the seconds of the longest stall that touches a span of time."""
+        gaps = [*self._gaps, (self.last_beat, until)]
+        touching = [end - start for start, end in gaps if end > since and start < until]
+        return max(0.0, max(touching, default=0.0) - self.period)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from exporter.result import timestamp
+from exporter.model.run import timestamp
 
 CONTENT_TYPE = "application/cloudevents+json"
 FIRED = "io.homelab.prometheus.alert.fired"

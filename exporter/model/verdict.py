@@ -22,7 +22,7 @@ whatever the reply is (2, 3); a failed delivery explains all that follows (4, 5,
 from collections.abc import Collection
 from enum import StrEnum
 
-from exporter.evidence import Evidence
+from exporter.model.evidence import Evidence
 from slos.schema.contract import Verdict
 
 

@@ -1,0 +1,1 @@
+"""Pure vocabulary of a run; no I/O, no asyncio."""

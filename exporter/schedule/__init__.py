@@ -1,0 +1,1 @@
+"""Time: clock, timetable, open-loop scheduler."""
