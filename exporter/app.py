@@ -14,8 +14,7 @@ from exporter.duty import Station
 from exporter.engine import engine
 from exporter.face import Face, face
 from exporter.fields import Address
-from exporter.lease.choice import keeper_of, open_lease
-from exporter.lease.keeper import LeaseKeeper
+from exporter.leaderelection.elector import LeaseKeeper, keeper_of, open_lease
 from exporter.lines import criteria, lines
 from exporter.means import Outcome
 from exporter.orders import Orders, on_signals

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.backoff import Backoff
+from exporter.httpclient.retry import Backoff
 from exporter.model.run import Leaving, ProbeResult
 from exporter.model.stages import merged
 from exporter.observers import Question, Sighting

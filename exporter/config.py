@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from exporter import fixed
 from exporter.document_file import read_one
 from exporter.fields import Length, Section
-from exporter.http_source.findings import findings as source_findings
-from exporter.http_source.settings import SourceSettings
-from exporter.lease.settings import LeaseSettings
+from exporter.httpclient.auth import findings as source_findings
+from exporter.httpclient.settings import SourceSettings
+from exporter.leaderelection import LeaseSettings
 from exporter.load.config import Scenarios, Surroundings, scenario_problems
 from exporter.observers import late_modules
 from exporter.paths import way_modules

@@ -14,13 +14,13 @@ from exporter.canary import Canary
 from exporter.config import Loaded
 from exporter.courier import Courier
 from exporter.face import Face
+from exporter.httpclient.client import Sender, session
 from exporter.journal import Journal
 from exporter.ledger import Ledger
 from exporter.memory import settle_memory
 from exporter.model.alert import CanaryIdentity
 from exporter.model.verdict import ProberFault
 from exporter.open_files import settle_open_files
-from exporter.post import Sender, session
 from exporter.recent import KEPT
 from exporter.tracing import tracer
 

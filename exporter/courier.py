@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter import watch
-from exporter.http_source.credentials import CredentialsError
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.client import Reply
 from exporter.journal import Journal, opened
 from exporter.ledger import Ledger, Ticket
 from exporter.log_run import level_of, log_run
@@ -24,7 +25,6 @@ from exporter.model.run import ProbeResult
 from exporter.model.verdict import ProberFault, judge
 from exporter.observers import observe
 from exporter.paths import Way
-from exporter.post import Reply
 from exporter.recent import Recent
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Pulse

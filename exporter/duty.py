@@ -16,7 +16,7 @@ from exporter.aftercare import STEP
 from exporter.config import Loaded, load
 from exporter.core import Core, core
 from exporter.face import Face
-from exporter.lease.keeper import LeaseKeeper
+from exporter.leaderelection.elector import LeaseKeeper
 from exporter.load.archive import Archive
 from exporter.load.brake import Stop
 from exporter.load.desk import Desk

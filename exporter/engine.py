@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 from exporter.config import Loaded
 from exporter.core import Core
-from exporter.http_source.credentials import headers
-from exporter.http_source.source import HttpSource
-from exporter.http_source.tls import Renewing
+from exporter.httpclient.auth import headers
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.tls import Renewing
 from exporter.lines import criteria, lines
 from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
 from exporter.paths import Way, way_modules
 from exporter.plugins import PluginError, told
 from exporter.probes import Probe, Runner, probe_modules
-from exporter.prometheus_api.client import Prometheus
+from exporter.prometheus import Prometheus
 from exporter.reach import Reach
 from slos.schema.contract import Route, Source
 

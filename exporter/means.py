@@ -10,7 +10,7 @@ from exporter.gauges import Gauges
 from exporter.model.deadlines import Targets
 from exporter.model.run import ProbeResult
 from exporter.paths import Way
-from exporter.prometheus_api.client import Prometheus
+from exporter.prometheus import Prometheus
 from exporter.reach import Reach
 from slos.schema.contract import Criterion, Route
 

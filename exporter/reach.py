@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from exporter.httpclient.client import Sender
 from exporter.model.alert import CanaryIdentity
-from exporter.post import Sender
 from exporter.schedule.clock import Clock
 
 

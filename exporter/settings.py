@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
-from exporter.http_source.settings import SourceSettings
+from exporter.httpclient.settings import SourceSettings
 from slos.schema.units import Duration
 
 

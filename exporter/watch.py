@@ -2,9 +2,9 @@
 
 import asyncio
 
+from exporter.httpclient.client import Reply
 from exporter.ledger import Ticket
 from exporter.model.evidence import NEVER_LEFT
-from exporter.post import Reply
 from exporter.schedule.clock import Clock
 
 

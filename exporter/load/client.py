@@ -8,10 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from exporter.http_source.credentials import headers
-from exporter.http_source.failures import ATTEMPT_ERRORS, explained
-from exporter.http_source.settings import SourceSettings
-from exporter.http_source.tls import context
+from exporter.httpclient.auth import headers
+from exporter.httpclient.errors import ATTEMPT_ERRORS, explained
+from exporter.httpclient.settings import SourceSettings
+from exporter.httpclient.tls import context
 from exporter.load.result import Result, Step, read
 
 _ACCEPTED = 202

@@ -14,7 +14,7 @@ import aiohttp
 import click
 from pydantic import ValidationError
 
-from exporter.http_source.settings import SourceSettings
+from exporter.httpclient.settings import SourceSettings
 from exporter.load.client import Asking, CannotRunError, carried_out
 from exporter.load.result import Result, State, Step
 from exporter.load.table import step_line, table

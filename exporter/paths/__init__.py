@@ -10,10 +10,10 @@ from functools import cache
 from typing import Protocol, cast
 
 from exporter.fields import Section
+from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert
 from exporter.model.run import Leaving
 from exporter.plugins import modules
-from exporter.post import Reply
 from exporter.reach import Reach
 from slos.schema.contract import Leavings, Route
 

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator
 
 from exporter.fields import LabelName, Section, Url
+from exporter.httpclient.client import Reply
 from exporter.model.alert import TOLD_BY, Alert, posted
 from exporter.model.run import Leaving
-from exporter.post import Reply
 from exporter.reach import Reach
 from slos.schema.contract import Leavings, Route
 

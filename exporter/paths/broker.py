@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from exporter.fields import Section, Url
+from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, fired, resolved
 from exporter.model.run import Leaving
-from exporter.post import Reply
 from exporter.reach import Reach
 from slos.schema.contract import Leavings, Route
 

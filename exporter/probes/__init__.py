@@ -7,8 +7,8 @@ from functools import cache
 from typing import Protocol, cast
 
 from exporter.courier import Courier, Errand, Turn
-from exporter.http_source.credentials import CredentialsError
-from exporter.http_source.tls import TlsFileError
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.tls import TlsFileError
 from exporter.means import Means, Outcome
 from exporter.metrics import Metrics
 from exporter.plugins import installed, modules, told

@@ -18,7 +18,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from exporter.fields import Share
-from exporter.http_source.answer import SourceError
+from exporter.httpclient.errors import SourceError
 from exporter.load.brake import Stop
 from exporter.load.measuring import within
 from exporter.load.plateaus import Plateaus, climb

@@ -13,6 +13,7 @@ from exporter.canary import Canary
 from exporter.courier import Courier, Errand, Turn
 from exporter.fields import Address
 from exporter.gauges import Gauges
+from exporter.httpclient.client import Sender, session
 from exporter.journal import Journal
 from exporter.ledger import Ledger
 from exporter.listen import bind, serve, url
@@ -23,7 +24,6 @@ from exporter.model.run import ProbeResult
 from exporter.model.verdict import ProberFault
 from exporter.observers import expected, visible
 from exporter.paths import Way, direct
-from exporter.post import Sender, session
 from exporter.probes.remediation import Settings
 from exporter.reach import Reach
 from exporter.recent import Recent

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from exporter.lease.kubernetes import ConflictError, Json
+from exporter.leaderelection.kubernetes import ConflictError, Json
 
 TOKEN = "planted-token"  # noqa: S105 - planted, to look for it in logs
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

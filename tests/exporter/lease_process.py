@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from exporter.lease.file import FileLease
-from exporter.lease.keeper import LeaseKeeper
+from exporter.leaderelection.elector import LeaseKeeper
+from exporter.leaderelection.file import FileLease
 from exporter.schedule.clock import SystemClock
 
 RETRY = 0.05

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from exporter import cli
-from exporter.lease import choice
-from exporter.lease.service_account import ServiceAccount
+from exporter.leaderelection import elector
+from exporter.leaderelection.kubernetes import ServiceAccount
 
 if __name__ == "__main__":
     folder = Path(sys.argv.pop(1))
-    vars(choice)["ServiceAccount"] = partial(ServiceAccount, folder)
+    vars(elector)["ServiceAccount"] = partial(ServiceAccount, folder)
     cli.main(prog_name="slo-probe")

@@ -11,8 +11,8 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from exporter.http_source.settings import SourceSettings
-from exporter.http_source.source import HttpSource
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.settings import SourceSettings
 from exporter.schedule.clock import SystemClock
 
 NO_FOLDER = Path("/nonexistent")

@@ -13,11 +13,9 @@ import trustme
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.lease import LeaseError
-from exporter.lease.choice import keeper_of, open_lease
-from exporter.lease.kubernetes import KubernetesLease
-from exporter.lease.service_account import ServiceAccount
-from exporter.lease.settings import LeaseSettings
+from exporter.leaderelection import LeaseError, LeaseSettings
+from exporter.leaderelection.elector import keeper_of, open_lease
+from exporter.leaderelection.kubernetes import KubernetesLease, ServiceAccount
 from exporter.listen import bind
 from exporter.schedule.clock import SystemClock
 from slos.schema.units import Duration

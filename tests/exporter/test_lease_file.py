@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.lease import LeaseError
-from exporter.lease.file import FileLease
+from exporter.leaderelection import LeaseError
+from exporter.leaderelection.file import FileLease
 from tests.exporter.program import ROOT
 
 

@@ -8,14 +8,10 @@ from typing import Any
 
 import pytest
 
-from exporter.lease import LeaseError
-from exporter.lease.alone import Alone
-from exporter.lease.choice import open_lease
-from exporter.lease.file import FileLease
-from exporter.lease.keeper import LeaseKeeper
-from exporter.lease.kubernetes import Json, KubernetesLease
-from exporter.lease.service_account import ServiceAccount
-from exporter.lease.settings import LeaseSettings
+from exporter.leaderelection import LeaseError, LeaseSettings
+from exporter.leaderelection.elector import LeaseKeeper, open_lease
+from exporter.leaderelection.file import Alone, FileLease
+from exporter.leaderelection.kubernetes import Json, KubernetesLease, ServiceAccount
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.fake_leases import Direct, Leases
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.lease.keeper import LeaseKeeper
-from exporter.lease.kubernetes import Json, KubernetesLease
+from exporter.leaderelection.elector import LeaseKeeper
+from exporter.leaderelection.kubernetes import Json, KubernetesLease
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.fake_leases import Leases
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.courier import Turn
 from exporter.fields import Address
-from exporter.http_source.credentials import CredentialsError
+from exporter.httpclient.auth import CredentialsError
 from exporter.listen import bind, url
 from exporter.means import Outcome
 from exporter.model.evidence import TransportFault

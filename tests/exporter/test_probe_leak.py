@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from exporter.courier import Turn
-from exporter.http_source.source import HttpSource
+from exporter.httpclient.client import HttpSource
 from exporter.means import Outcome, ProbeState
 from exporter.memory import settle_memory
 from exporter.probes import leak
@@ -19,7 +19,7 @@ from exporter.probes.leak.detector import judge
 from exporter.probes.leak.policy import Signal
 from exporter.probes.leak.self_usage import OURSELVES, Own, readings
 from exporter.probes.leak.series import Floats
-from exporter.prometheus_api.client import Prometheus
+from exporter.prometheus import Prometheus
 from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration

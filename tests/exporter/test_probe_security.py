@@ -16,6 +16,7 @@ from yarl import URL
 
 from exporter.courier import Turn
 from exporter.fields import Address
+from exporter.httpclient.client import Reply
 from exporter.listen import bind
 from exporter.means import Means, Outcome
 from exporter.model.alert import (
@@ -29,7 +30,6 @@ from exporter.model.alert import (
 from exporter.model.evidence import TransportFault
 from exporter.observers import LateObserver, linear
 from exporter.paths import direct
-from exporter.post import Reply
 from exporter.probes import security
 from exporter.probes.security import Security, Settings
 from exporter.probes.security.attempts import (

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from exporter.config import Config, load
-from exporter.http_source.settings import SourceSettings
+from exporter.httpclient.settings import SourceSettings
 from exporter.load.config import configured, refusal
 from slos.schema.contract import Scenario
 from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component

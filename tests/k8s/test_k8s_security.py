@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Config
-from exporter.lease import LeaseError
+from exporter.leaderelection import LeaseError
 from tests.exporter.fake_leases import FakeApiServer
 from tests.exporter.test_lease_api_server import Cluster
 from tests.k8s.manifests import COMPONENTS, Json, Manifests, overlay, with_component

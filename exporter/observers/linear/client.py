@@ -12,9 +12,7 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
-from exporter.backoff import Backoff
-from exporter.linear.gate import Gate
-from exporter.linear.pace import Pace
+from exporter.httpclient.retry import Backoff, Gate, Pace
 from exporter.observers.linear import response
 from exporter.observers.linear.issue import MARKER, Issue, Page, Skew, SkewEstimate, read_page
 from exporter.observers.linear.response import Answer, LinearError, LinearFault

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from exporter.fields import Length
 from exporter.gauges import Gauges
-from exporter.http_source import findings as of_files
-from exporter.http_source.source import HttpSource
+from exporter.httpclient import auth as of_files
+from exporter.httpclient.client import HttpSource
 from exporter.model.run import Leaving
 from exporter.observers import Question, Sighting
 from exporter.observers.tempo.client import Tempo

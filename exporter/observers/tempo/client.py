@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from exporter.http_source.answer import Answer, SourceError, SourceFault
-from exporter.http_source.source import HttpSource
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.errors import Answer, SourceError, SourceFault
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.trace import Trace, mentions, merged, read_trace
 

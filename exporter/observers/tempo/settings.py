@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from exporter.http_source.settings import SourceSettings
+from exporter.httpclient.settings import SourceSettings
 from exporter.observers.tempo.stages import Rules
 
 _VERIFICATION = ["verification", "remediation.verify", "alert.verify"]

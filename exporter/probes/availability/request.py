@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from exporter.httpclient.client import OWN_SHORTAGE
 from exporter.model.evidence import TransportFault
-from exporter.post import OWN_SHORTAGE
 from exporter.schedule.clock import Clock
 from slos.schema.contract import Phase
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from exporter.courier import Turn
 from exporter.fields import LabelName, Length
 from exporter.gauges import Gauges
-from exporter.http_source.answer import SourceError
+from exporter.httpclient.errors import SourceError
 from exporter.means import Means, Outcome
 from exporter.probes import Probe
 from exporter.probes.leak.detector import Finding, Findings, judge
@@ -22,7 +22,7 @@ from exporter.probes.leak.policy import Signal
 from exporter.probes.leak.queries import Queries, read_family
 from exporter.probes.leak.self_usage import Own, readings
 from exporter.probes.leak.series import Series
-from exporter.prometheus_api.client import Prometheus
+from exporter.prometheus import Prometheus
 from exporter.schedule.timetable import Rhythm
 from slos.schema import contract
 from slos.schema.contract import Criterion, LeakVerdict, Route

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from exporter.probes.leak import series
 from exporter.probes.leak.policy import Signal
 from exporter.probes.leak.series import Life, Samples, Series
-from exporter.prometheus_api.answers import SeriesOf
-from exporter.prometheus_api.client import Prometheus
+from exporter.prometheus import Prometheus, SeriesOf
 
 _MOST = 50
 """Replicas that are examined, the last seen first; a target that scales to zero leaves many."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from exporter.courier import Errand, Turn
 from exporter.fields import Address, Length, Listen
-from exporter.http_source.settings import HeaderName
+from exporter.httpclient.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
 from exporter.means import Means, Outcome
 from exporter.model.alert import new_id

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Collection, Mapping
 
 from aiohttp import web
 
+from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, ids_in, new_id, parameters
 from exporter.model.evidence import TransportFault
 from exporter.paths import direct
-from exporter.post import Reply
 from exporter.probes.security.payloads import (
     Fault,
     Ground,

@@ -15,10 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.fields import Address
-from exporter.http_source import retry
-from exporter.http_source.answer import Answer, SourceError, SourceFault
-from exporter.http_source.failures import explained
-from exporter.http_source.source import HttpSource
+from exporter.httpclient import retry
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.errors import Answer, SourceError, SourceFault, explained
 from exporter.listen import bind, url
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Play, QuickClock, Script, opened, source_settings

@@ -7,8 +7,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from exporter.http_source.answer import SourceError, SourceFault
-from exporter.http_source.findings import findings
+from exporter.httpclient.auth import findings
+from exporter.httpclient.errors import SourceError, SourceFault
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Script, opened, secure, source_settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter.backoff import Backoff
+from exporter.httpclient.retry import Backoff
 from exporter.model.alert import new_id
 from exporter.observers.linear.issue import Kind
 from exporter.observers.linear.poller import Watch

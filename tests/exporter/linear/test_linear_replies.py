@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.backoff import Backoff
-from exporter.linear.pace import Pace
+from exporter.httpclient.retry import Backoff, Pace
 from exporter.model.alert import new_id
 from exporter.observers.linear.issue import (
     UNKNOWN,

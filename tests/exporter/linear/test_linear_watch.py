@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from exporter.backoff import Backoff
-from exporter.linear.gate import Gate
+from exporter.httpclient.retry import Backoff, Gate
 from exporter.model.alert import new_id
 from exporter.observers.linear.client import LinearClient
 from exporter.observers.linear.issue import UNKNOWN, Issue, Kind, Skew

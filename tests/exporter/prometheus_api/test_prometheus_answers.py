@@ -12,10 +12,9 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.http_source.answer import SourceError, SourceFault
-from exporter.prometheus_api import ranges
-from exporter.prometheus_api.answers import HISTOGRAMS, Sample, SeriesOf, joined
-from exporter.prometheus_api.client import Prometheus
+from exporter import prometheus
+from exporter.httpclient.errors import SourceError, SourceFault
+from exporter.prometheus import HISTOGRAMS, Prometheus, Sample, SeriesOf, joined
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Play, Script, opened, secure, source_settings
 
@@ -195,11 +194,11 @@ async def test_a_part_that_is_missing_is_an_error_and_not_a_hole(serving: Serve)
 
 @given(start=st.integers(0, 2 * 10**12), length=st.integers(0, 10**9), step=st.integers(1, 10**6))
 def test_the_parts_of_a_range_hold_every_point_once(start: int, length: int, step: int) -> None:
-    if length // step > 100 * ranges.MOST_POINTS:
-        step = max(step, length // ranges.MOST_POINTS)
-    windows = list(ranges.windows(start, start + length, step))
+    if length // step > 100 * prometheus.MOST_POINTS:
+        step = max(step, length // prometheus.MOST_POINTS)
+    windows = list(prometheus.windows(start, start + length, step))
     sizes = [(last - first) // step + 1 for first, last in windows]
-    assert all(0 < size <= ranges.MOST_POINTS for size in sizes)
+    assert all(0 < size <= prometheus.MOST_POINTS for size in sizes)
     assert sum(sizes) == length // step + 1
     assert windows[0][0] == start
     assert all(b[0] - a[1] == step for a, b in itertools.pairwise(windows))
@@ -209,11 +208,11 @@ def test_the_parts_of_a_range_hold_every_point_once(start: int, length: int, ste
 @pytest.mark.parametrize(("start", "end", "step"), [(2, 1, 1), (0, 1, 0), (0, 1, -1), (-1, 1, 1)])
 def test_what_is_no_range_is_refused(start: int, end: int, step: int) -> None:
     with pytest.raises(ValueError, match="no range"):
-        list(ranges.windows(start, end, step))
+        list(prometheus.windows(start, end, step))
 
 
 def test_times_are_written_in_full_and_nothing_joined_is_nothing() -> None:
-    times = [ranges.written(ms) for ms in (0, 5, 1_700_000_000_050)]
+    times = [prometheus.written(ms) for ms in (0, 5, 1_700_000_000_050)]
     assert times == ["0.000", "0.005", "1700000000.050"]
     assert joined([]) == joined([[], []]) == []
 

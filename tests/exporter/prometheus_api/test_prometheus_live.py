@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.http_source.answer import SourceError, SourceFault
-from exporter.prometheus_api import ranges
-from exporter.prometheus_api.client import Prometheus
+from exporter import prometheus
+from exporter.httpclient.errors import SourceError, SourceFault
+from exporter.prometheus import Prometheus
 from exporter.schedule.clock import SystemClock
 from tests.exporter.program import running_prometheus
 from tests.exporter.source_desk import opened, source_settings
@@ -37,7 +37,7 @@ async def test_numbers_that_are_none_and_the_infinite_come_through(url: str) -> 
 
 
 async def test_a_range_beyond_the_limit_has_every_point_once(url: str) -> None:
-    points = 2 * ranges.MOST_POINTS + 5
+    points = 2 * prometheus.MOST_POINTS + 5
     start, step = 1_700_000_000.0, 0.25
     async with opened(source_settings(url)) as source:
         (found,) = await Prometheus(source).range(
@@ -48,7 +48,7 @@ async def test_a_range_beyond_the_limit_has_every_point_once(url: str) -> None:
 
 
 async def test_the_limit_is_of_prometheus(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranges, "MOST_POINTS", 12_000)
+    monkeypatch.setattr(prometheus, "MOST_POINTS", 12_000)
     async with opened(source_settings(url)) as source:
         with pytest.raises(SourceError, match="exceeded maximum resolution") as caught:
             await Prometheus(source).range("vector(1)", start=0, end=11_500, step=1)

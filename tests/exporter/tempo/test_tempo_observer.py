@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.http_source.answer import SourceFault
-from exporter.http_source.source import HttpSource
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.errors import SourceFault
 from exporter.model.run import ProbeResult
 from exporter.observers import Question
 from exporter.observers.tempo import Observer, Settings, client, observer

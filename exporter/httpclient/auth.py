@@ -1,10 +1,11 @@
-"""Credentials, read from files for every request and never quoted."""
+"""Credentials from files, and their check at start-up."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from exporter.http_source.settings import SourceSettings
+from exporter.httpclient.settings import SourceSettings
+from exporter.httpclient.tls import TlsFileError, context
 
 
 class CredentialsError(Exception):
@@ -68,3 +69,24 @@ def headers(settings: SourceSettings, folder: Path) -> Mapping[str, str]:
         pair = f"{settings.basic_auth.username}:{secrets['basic_auth.password_file']}"
         found["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     return found
+
+
+def findings(settings: SourceSettings, folder: Path) -> Iterable[tuple[str, str, str]]:
+    """List the problems of the credential and TLS files, as key, message and hint.
+
+    Args:
+        settings: of the HTTP client.
+        folder: folder of the configuration file; file names are relative to it.
+
+    A key has dots between sections (`tls.ca_file`).
+    """
+    for key, file in secret_files(settings):
+        try:
+            read_secret(key, folder / file)
+        except CredentialsError as error:
+            yield key, error.why, "mount the secret, or correct the name"
+    if settings.url.startswith("https:"):
+        try:
+            context(settings.tls, folder)
+        except TlsFileError as error:
+            yield error.key, error.why, "mount the file, or correct the name"

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from exporter.http_source.settings import Tls
+from exporter.httpclient.settings import Tls
 
 _Marks = list[tuple[int, int, int]]
 

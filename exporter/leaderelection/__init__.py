@@ -1,11 +1,40 @@
-"""Settings of the leader election."""
+"""The lock interface and its settings."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import model_validator
 
 from exporter.fields import DnsLabel, Length, Section
 from slos.schema.units import Duration
+
+
+class LeaseError(Exception):
+    """Failed access to the lock: its holder is unknown. The text holds the reason."""
+
+
+class Lease(Protocol):
+    """Lock that one prober at a time can hold."""
+
+    @property
+    def opens_at(self) -> float | None:
+        """Time at which another holder's claim ends, in monotonic seconds; None when unknown."""
+
+    async def acquire_or_renew(self) -> bool:
+        """Try once to acquire or renew the lock; False when another prober holds it.
+
+        Raises:
+            LockError: the holder is not known.
+        """
+
+    async def release(self) -> None:
+        """Release the lock if it is held, so that another prober can acquire it at once.
+
+        Raises:
+            LockError: the lock could not be released; it will run out.
+        """
+
+    async def close(self) -> None:
+        """Close connections and files."""
 
 
 class LeaseSettings(Section):

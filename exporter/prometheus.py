@@ -1,10 +1,12 @@
-"""Parsers of Prometheus API responses. Pure."""
+"""Client of the Prometheus HTTP API: instant and range queries."""
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.http_source.answer import Answer, SourceError, SourceFault
+from exporter.httpclient.client import HttpSource
+from exporter.httpclient.errors import Answer, SourceError, SourceFault
 
 _FAULTS = {
     "timeout": SourceFault.TIMEOUT,
@@ -20,6 +22,12 @@ _FAULTS = {
 _TOLD_BY_STATUS = (SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED)
 _ENOUGH = 200
 HISTOGRAMS = "native histograms are left out; select one of their functions"
+
+MOST_POINTS = 11_000
+"""Maximum points of one series in one response of Prometheus."""
+
+_log = logging.getLogger(__name__)
+_REMEMBERED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +173,92 @@ def _series(entry: Mapping[str, Any]) -> SeriesOf:
         tuple(point.time for point in points),
         tuple(point.value for point in points),
     )
+
+
+def milliseconds(seconds: float) -> int:
+    """Convert seconds to whole milliseconds."""
+    return round(seconds * 1000)
+
+
+def written(ms: int) -> str:
+    """Format milliseconds as seconds, as the API reads times and steps."""
+    return f"{ms // 1000}.{ms % 1000:03}"
+
+
+def windows(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
+    """Split a range; yield the first and the last point of each request.
+
+    Raises:
+        ValueError: the range is invalid.
+    """
+    if step <= 0 or end < start or start < 0:
+        raise ValueError(f"no range: from {start} to {end} ms in steps of {step} ms")
+    points = (end - start) // step + 1
+    for first in range(0, points, MOST_POINTS):
+        last = min(first + MOST_POINTS, points) - 1
+        yield start + first * step, start + last * step
+
+
+class Prometheus:
+    """Client of one Prometheus, or of a server that implements its API.
+
+    Args:
+        http_client: HTTP client; its URL ends before /api/v1.
+        on_warning: called with every warning of a response; by default each is logged once.
+    """
+
+    def __init__(self, source: HttpSource, *, warned: Callable[[str], None] | None = None) -> None:
+        self._source = source
+        self._warned = warned or _logging_once(source.name)
+
+    async def instant(self, query: str, *, time: float | None = None) -> list[Sample]:
+        """Query the samples now, or at another time; a scalar is a sample without labels.
+
+        Raises:
+            RequestError: there is no result.
+        """
+        form = {"query": query}
+        if time is not None:
+            form["time"] = written(milliseconds(time))
+        answer = await self._source.read_by_post("/api/v1/query", form)
+        found, warnings = samples(answer)
+        self._warn(warnings)
+        return found
+
+    async def range(self, query: str, *, start: float, end: float, step: float) -> list[SeriesOf]:
+        """Query the series from start to end, for any number of points.
+
+        Raises:
+            RequestError: there is no result, or a part of it is missing.
+            ValueError: the range is invalid.
+        """
+        parts = []
+        step_ms = milliseconds(step)
+        for first, last in windows(milliseconds(start), milliseconds(end), step_ms):
+            form = {
+                "query": query,
+                "start": written(first),
+                "end": written(last),
+                "step": written(step_ms),
+            }
+            answer = await self._source.read_by_post("/api/v1/query_range", form)
+            found, warnings = series(answer)
+            self._warn(warnings)
+            parts.append(found)
+        return joined(parts)
+
+    def _warn(self, warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            self._warned(warning)
+
+
+def _logging_once(name: str) -> Callable[[str], None]:
+    """Make a function that logs each warning once, up to a limit."""
+    seen: set[str] = set()
+
+    def log(warning: str) -> None:
+        if warning not in seen and len(seen) < _REMEMBERED:
+            seen.add(warning)
+            _log.warning("%s: %s", name, warning)
+
+    return log

@@ -1,12 +1,15 @@
-"""Leader elector: acquires and renews a lock, and stops before another prober may start."""
+"""Acquire, renew, release; which lock to use."""
 
 import asyncio
 import logging
 import math
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
-from exporter.lease import Lease, LeaseError
+from exporter.leaderelection import Lease, LeaseError, LeaseSettings
+from exporter.leaderelection.file import Alone, FileLease
+from exporter.leaderelection.kubernetes import KubernetesLease, ServiceAccount
 from exporter.schedule.clock import Clock
 
 Given = TypeVar("Given")
@@ -118,3 +121,53 @@ class LeaseKeeper:
         if holding != self._held:
             _log.info("lease: %s", "held, sending" if holding else "not held, sending nothing")
         self._held = holding
+
+
+def open_lease(
+    settings: LeaseSettings, *, file: Path, clock: Clock, account: ServiceAccount | None = None
+) -> Lease:
+    """Open the lock to use; needs a running event loop. Close it when the elector has ended.
+
+    In a cluster `auto` never falls back to a file: pods with a volume each would all hold their
+    own.
+
+    Args:
+        settings: settings of the leader election.
+        file: file to lock; all processes must share it.
+        clock: the clock.
+        account: service account of the pod; default that of this process.
+
+    Raises:
+        LockError: the lock can never be used from here.
+    """
+    account = account or ServiceAccount()
+    kind = settings.kind
+    if kind == "auto":
+        kind = "kubernetes" if account.in_cluster else "file"
+    if kind == "none":
+        return Alone()
+    if kind == "file":
+        lease = FileLease(file, identity=account.identity())
+        lease.check()
+        return lease
+    namespace = settings.namespace or account.namespace
+    if namespace is None:
+        raise LeaseError("the namespace of the pod is not known; set lease.namespace")
+    from exporter.leaderelection.kubernetes import ApiServer  # noqa: PLC0415 - a second, only where needed
+
+    return KubernetesLease(
+        ApiServer(account, name=settings.name, namespace=namespace),
+        identity=account.identity(),
+        duration=float(settings.duration.seconds),
+        clock=clock,
+    )
+
+
+def keeper_of(lease: Lease, settings: LeaseSettings, *, clock: Clock) -> LeaseKeeper:
+    """Build an elector from the settings."""
+    return LeaseKeeper(
+        lease,
+        clock=clock,
+        renew_deadline=float(settings.renew_deadline.seconds),
+        retry=float(settings.retry.seconds),
+    )

@@ -1,9 +1,18 @@
-"""HTTP response, and the closed set of reasons why a request fails. Pure."""
+"""One closed set of reasons why a request failed."""
 
 import json
+import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import aiohttp
+
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.tls import TlsFileError
+
+ATTEMPT_ERRORS = (aiohttp.ClientError, OSError, CredentialsError, TlsFileError)
+"""All exceptions that an attempt may raise; TimeoutError is included, as it is an OSError."""
 
 
 class SourceFault(StrEnum):
@@ -95,3 +104,47 @@ class Answer:
 
     def _redirect(self) -> str:
         return ", a redirect, which is not followed" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Error kind and reason of an attempt without a response."""
+
+    fault: SourceFault
+    why: str
+    passing: bool = False
+
+
+def explained(error: Exception) -> Failure:
+    """Classify an exception of an attempt."""
+    match error:
+        case CredentialsError():
+            return Failure(SourceFault.UNAUTHORIZED, str(error))
+        case TlsFileError():
+            return Failure(SourceFault.UNREACHABLE, str(error))
+        case TimeoutError():
+            return Failure(SourceFault.TIMEOUT, "no answer in time")
+        case aiohttp.ClientSSLError():
+            return Failure(SourceFault.UNREACHABLE, f"TLS failed: {_tls(error)}")
+        case aiohttp.ClientResponseError():
+            return Failure(SourceFault.BAD_ANSWER, "the answer is not HTTP")
+    return Failure(SourceFault.UNREACHABLE, _transport(error), passing=True)
+
+
+def _transport(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host has no address"
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return "the connection broke off"
+    if isinstance(error.os_error, ConnectionRefusedError):
+        return "nobody listens there"
+    return error.os_error.strerror or "no connection"
+
+
+def _tls(error: aiohttp.ClientSSLError) -> str:
+    cause: object = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return cause.verify_message
+    return (cause.reason if isinstance(cause, ssl.SSLError) else None) or "no handshake"

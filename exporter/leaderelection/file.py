@@ -1,17 +1,11 @@
-"""Lock for processes that share a local volume: a file locked with `flock`.
-
-A row in SQLite with an expiry would need a common clock, and a take-over would have to wait for the
-expiry. A kernel lock needs neither: it ends with its process, `kill -9` included, and a process
-that hangs keeps it, so there are never two holders. The file must lie on a volume of one machine;
-over a network a lock may be lost without notice.
-"""
+"""`flock` on a shared volume, and no lock at all."""
 
 import contextlib
 import fcntl
 import os
 from pathlib import Path
 
-from exporter.lease import LeaseError
+from exporter.leaderelection import LeaseError
 
 
 class FileLease:
@@ -102,3 +96,19 @@ class FileLease:
         if self._file is not None:
             os.close(self._file)
         self._file, self._locked = None, False
+
+
+class Alone:
+    """No-op lock that is always held."""
+
+    opens_at: float | None = None
+
+    async def acquire_or_renew(self) -> bool:
+        """Return True."""
+        return True
+
+    async def release(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
