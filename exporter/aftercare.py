@@ -12,14 +12,14 @@ from functools import cache
 from typing import Protocol
 
 from exporter.case import Case
-from exporter.gauges import Gauges
-from exporter.journal import Journal
-from exporter.metrics import Metrics
+from exporter.journal.journal import Journal
+from exporter.journal.sqlite import State
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import Metrics
 from exporter.model.run import Leaving, ProbeResult
 from exporter.observers import LateObserver, late_modules
 from exporter.recent import Recent
 from exporter.schedule.clock import Clock
-from exporter.store import State
 from exporter.sweep import Sweep
 from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
 

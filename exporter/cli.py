@@ -159,11 +159,11 @@ def _go(work: Coroutine[None, None, Given]) -> Given:
     """Run a coroutine; print an error that only a person can fix as one line, and exit with 1."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
+    from exporter.journal.sqlite import JournalError  # noqa: PLC0415 - likewise
     from exporter.leaderelection import LeaseError  # noqa: PLC0415 - likewise
     from exporter.listen import ListenError  # noqa: PLC0415 - likewise
     from exporter.observers.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
-    from exporter.store import JournalError  # noqa: PLC0415 - likewise
 
     try:
         return asyncio.run(work)

@@ -15,7 +15,7 @@ from exporter.config import Loaded
 from exporter.courier import Courier
 from exporter.face import Face
 from exporter.httpclient.client import Sender, session
-from exporter.journal import Journal
+from exporter.journal.journal import Journal
 from exporter.ledger import Ledger
 from exporter.memory import settle_memory
 from exporter.model.alert import CanaryIdentity

@@ -14,10 +14,11 @@ from typing import Protocol
 from exporter import watch
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
-from exporter.journal import Journal, opened
+from exporter.journal.journal import Journal, opened
+from exporter.journal.sqlite import State
 from exporter.ledger import Ledger, Ticket
 from exporter.log_run import level_of, log_run
-from exporter.metrics import Metrics
+from exporter.metrics.runs import Metrics
 from exporter.model.alert import Alert, CanaryIdentity, end_of, new_id, parameters
 from exporter.model.deadlines import Patience
 from exporter.model.evidence import NEVER_LEFT, Evidence
@@ -28,7 +29,6 @@ from exporter.paths import Way
 from exporter.recent import Recent
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Pulse
-from exporter.store import State
 from exporter.tracing import Tracer
 from slos.schema.contract import LOAD, Verdict
 

@@ -16,6 +16,7 @@ from exporter.aftercare import STEP
 from exporter.config import Loaded, load
 from exporter.core import Core, core
 from exporter.face import Face
+from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaseKeeper
 from exporter.load.archive import Archive
 from exporter.load.brake import Stop
@@ -25,7 +26,6 @@ from exporter.reload import Reloader, Source
 from exporter.schedule.scheduler import every
 from exporter.schedule.tasks import beside, first
 from exporter.shift import Shift
-from exporter.store import JournalInUseError
 from exporter.web.certificates import ServerTls
 from exporter.web.site import Site
 

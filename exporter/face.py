@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from exporter.gauges import Gauges
 from exporter.load.readings import Readings
 from exporter.means import ProbeState
-from exporter.metrics import Line, Metrics
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import Line, Metrics
 from exporter.model.deadlines import Targets
 from exporter.recent import Recent
 from exporter.schedule.clock import Clock

@@ -1,7 +1,7 @@
 """Label sets and criteria that a configuration can produce, so that all of them start at zero."""
 
 from exporter.config import Loaded
-from exporter.metrics import Line
+from exporter.metrics.runs import Line
 from exporter.observers import expected, visible
 from exporter.probes import probe_modules
 from slos.schema.contract import Criterion

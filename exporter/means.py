@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.courier import Courier
-from exporter.gauges import Gauges
+from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
 from exporter.model.run import ProbeResult
 from exporter.paths import Way

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from exporter.gauges import Gauges
+from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leaving
 from exporter.observers import LateObserver
 from exporter.schedule.clock import Clock

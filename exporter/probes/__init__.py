@@ -10,7 +10,7 @@ from exporter.courier import Courier, Errand, Turn
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
 from exporter.means import Means, Outcome
-from exporter.metrics import Metrics
+from exporter.metrics.runs import Metrics
 from exporter.plugins import installed, modules, told
 from exporter.schedule.scheduler import Slot
 from exporter.schedule.timetable import Rhythm

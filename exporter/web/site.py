@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from exporter.exposition import exposition
 from exporter.face import Face
+from exporter.metrics.exposition import exposition
 from exporter.reload import Outcome
 from exporter.web.config_file import WebConfig
 from exporter.web.gate import Gate

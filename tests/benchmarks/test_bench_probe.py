@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from exporter.config import Loaded, load
-from exporter.exposition import exposition
 from exporter.face import Face, face
 from exporter.lines import criteria, lines
+from exporter.metrics.exposition import exposition
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from exporter.devstack import stack
 from exporter.devstack.stack import Child, NotReadyError, announced, find, free_port
-from exporter.gauges import Gauges
-from exporter.metrics import Line, Metrics
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import Line, Metrics
 from generator import names
 from generator.pipeline import Settings, render_one
 from slos.schema import contract

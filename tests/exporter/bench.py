@@ -12,13 +12,13 @@ from exporter.aftercare import Aftercare
 from exporter.canary import Canary
 from exporter.courier import Courier, Errand, Turn
 from exporter.fields import Address
-from exporter.gauges import Gauges
 from exporter.httpclient.client import Sender, session
-from exporter.journal import Journal
+from exporter.journal.journal import Journal
 from exporter.ledger import Ledger
 from exporter.listen import bind, serve, url
 from exporter.means import Means
-from exporter.metrics import Line, Metrics
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import Line, Metrics
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import ProberFault

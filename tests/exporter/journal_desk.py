@@ -4,7 +4,7 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
-from exporter.journal import Journal, opened
+from exporter.journal.journal import Journal, opened
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from slos.schema.contract import JournalOperation, Source, Stage, Verdict

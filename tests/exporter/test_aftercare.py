@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from exporter.journal import opened
+from exporter.journal.journal import opened
+from exporter.journal.sqlite import State
 from exporter.model.run import Leaving, ProbeResult
 from exporter.observers import Sighting
 from exporter.observers.linear import Settings, observer
 from exporter.simulator.linear.server import LinearApi, running_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
-from exporter.store import State
 from slos.schema.contract import IssueCount, Leavings, Route, Scenario, Source, Stage
 from slos.schema.units import Duration
 from tests.exporter.care_desk import Desk, Told, desk, issue, judged

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.courier import Turn
-from exporter.journal import opened
+from exporter.journal.journal import opened
 from exporter.means import Outcome
 from exporter.model.verdict import ProberFault
 from exporter.probes import burst

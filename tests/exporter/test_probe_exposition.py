@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition import exposition
+from exporter.metrics.exposition import exposition
 
 VALUES = st.floats(min_value=0, max_value=1e15)
 LABELS = st.text(max_size=20)

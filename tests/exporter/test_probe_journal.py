@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.journal.integrity import has_lost
+from exporter.journal.sqlite import JournalError, Row, State
 from exporter.model.run import Leaving
 from exporter.model.verdict import Reason
-from exporter.store import JournalError, Row, State
-from exporter.wal import has_lost
 from slos.schema.contract import JournalOperation, Leavings, Verdict
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
@@ -239,7 +239,7 @@ async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
 
     desk = Desk(path, clock)
     with monkeypatch.context() as patched:
-        patched.setattr("exporter.store.sqlite3.connect", _full)
+        patched.setattr("exporter.journal.sqlite.sqlite3.connect", _full)
         assert await desk.journal.start() == []
         await desk.journal.put(State.PLANNED, run("b"))
     await desk.journal.put(State.CLEANED, done("b"))

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.exposition import exposition
-from exporter.gauges import Gauges
-from exporter.metrics import LADDER, Line, Metrics
+from exporter.metrics.exposition import exposition
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import LADDER, Line, Metrics
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from exporter.observers import expected, visible

@@ -17,6 +17,7 @@ from yarl import URL
 from exporter.courier import Turn
 from exporter.fields import Address
 from exporter.httpclient.client import Reply
+from exporter.journal.sqlite import State
 from exporter.listen import bind
 from exporter.means import Means, Outcome
 from exporter.model.alert import (
@@ -54,7 +55,6 @@ from exporter.schedule.clock import SystemClock
 from exporter.simulator.agent_sre.server import Simulator, running_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import running_linear_api
-from exporter.store import State
 from slos.schema.contract import Criterion, Leavings, Route, Source, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import Bench, prober

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.face import Face
-from exporter.gauges import Gauges
 from exporter.load.readings import Readings
 from exporter.means import ProbeState
-from exporter.metrics import Metrics
+from exporter.metrics.gauges import Gauges
+from exporter.metrics.runs import Metrics
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from exporter.recent import Recent

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from exporter.fields import Length
-from exporter.gauges import Gauges
+from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leaving
 from exporter.observers import Question, Sighting
 from exporter.observers.linear import poller

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from exporter.fields import Length
-from exporter.gauges import Gauges
 from exporter.httpclient import auth as of_files
 from exporter.httpclient.client import HttpSource
+from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leaving
 from exporter.observers import Question, Sighting
 from exporter.observers.tempo.client import Tempo

@@ -13,9 +13,9 @@ from pydantic import Field, model_validator
 
 from exporter.courier import Turn
 from exporter.fields import LabelName, Length
-from exporter.gauges import Gauges
 from exporter.httpclient.errors import SourceError
 from exporter.means import Means, Outcome
+from exporter.metrics.gauges import Gauges
 from exporter.probes import Probe
 from exporter.probes.leak.detector import Finding, Findings, judge
 from exporter.probes.leak.policy import Signal

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from exporter.journal.sqlite import JournalError, Row, State, Store
 from exporter.model.run import Leaving, ProbeResult
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import Clock
-from exporter.store import JournalError, Row, State, Store
 from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0

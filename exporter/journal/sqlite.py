@@ -1,19 +1,22 @@
-"""SQLite table of the journal. Synchronous; all calls must come from one thread."""
+"""The SQLite table and its row codec."""
 
 import errno
 import fcntl
 import itertools
+import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
-from exporter import rows
-from exporter.damage import check, check_files, damaged, is_text
-from exporter.model.run import ProbeResult
-from slos.schema.contract import LOAD
+from exporter.journal.integrity import check, check_files, damaged, is_text
+from exporter.model.run import Leaving, ProbeResult
+from exporter.model.verdict import Reason
+from slos.schema.contract import LOAD, Leavings, Source, Stage, Verdict
+
+COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
 
 _APPLICATION = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
 _FORMAT = 2
@@ -22,6 +25,73 @@ _HEAD = 4096
 _BUSY_SECONDS = 1.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_UPSERT = f"""
+INSERT INTO runs ({COLUMNS}, state)
+VALUES ({", ".join("?" for _ in COLUMNS.split(","))}, ?)
+ON CONFLICT (id) DO UPDATE SET
+    state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
+    seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings,
+    due = excluded.due"""  # noqa: S608 - constant names
+_PRUNE = """
+DELETE FROM runs
+WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
+
+
+def values(run: ProbeResult) -> tuple[object, ...]:
+    """Encode a run, one value per column."""
+    seen = {stage.value: dict(times) for stage, times in run.seen.items()}
+    leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
+    texts = (_text(each) for each in (seen, list(run.aliases), leavings, list(run.due)))
+    return (
+        run.id,
+        run.probe,
+        run.path,
+        run.intended_at,
+        run.verdict,
+        run.reason,
+        *texts,
+        run.trace_id,
+    )
+
+
+def _text(value: Mapping[str, object] | Sequence[object]) -> str:
+    """Encode a value as JSON; empty values, which are most, skip the encoder."""
+    return json.dumps(value) if value else str(value)
+
+
+def result(  # noqa: PLR0913, PLR0917 - one argument per column
+    run_id: str,
+    probe: str,
+    path: str,
+    intended_at: float,
+    verdict: str,
+    reason: str,
+    seen: str,
+    aliases: str,
+    leavings: str,
+    due: str,
+    trace_id: str | None,
+) -> ProbeResult | None:
+    """Decode a row; None when a later version wrote values that this one does not know."""
+    try:
+        return ProbeResult(
+            probe,
+            path,
+            run_id,
+            Verdict(verdict),
+            Reason(reason),
+            {
+                Stage(stage): {Source(source): float(seconds) for source, seconds in times.items()}
+                for stage, times in json.loads(seen).items()
+            },
+            intended_at,
+            tuple(json.loads(aliases)),
+            tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
+            tuple(Stage(stage) for stage in json.loads(due)),
+            trace_id,
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 class State(StrEnum):
@@ -57,16 +127,6 @@ CREATE TABLE IF NOT EXISTS runs (
     trace_id TEXT
 )"""
 _INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{State.CLEANED}'"
-_UPSERT = f"""
-INSERT INTO runs ({rows.COLUMNS}, state)
-VALUES ({", ".join("?" for _ in rows.COLUMNS.split(","))}, ?)
-ON CONFLICT (id) DO UPDATE SET
-    state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
-    seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings,
-    due = excluded.due"""  # noqa: S608 - constant names
-_PRUNE = """
-DELETE FROM runs
-WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
 
 Row = tuple[State, ProbeResult]
 """A state and the run; an open run has the verdict that it gets when lost."""
@@ -194,7 +254,7 @@ class Store:
         """
         connection = self._connected()
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_UPSERT, [(*rows.values(run), state) for state, run in changed])
+        connection.executemany(_UPSERT, [(*values(run), state) for state, run in changed])
         connection.execute(_PRUNE, (self._keep_runs,))
         connection.execute("COMMIT")
         return len(changed)
@@ -238,9 +298,9 @@ class Store:
         return [run for _, run in self._select(rest, values)]
 
     def _select(self, rest: str, values: Sequence[object]) -> list[Row]:
-        query = f"SELECT {rows.COLUMNS}, state FROM runs {rest}"  # noqa: S608 - constant names
+        query = f"SELECT {COLUMNS}, state FROM runs {rest}"  # noqa: S608 - constant names
         with closing(self._connected().execute(query, tuple(values))) as cursor:
-            found = [(State(state), rows.result(*row)) for *row, state in cursor]
+            found = [(State(state), result(*row)) for *row, state in cursor]
         return [(state, run) for state, run in found if run is not None]
 
     def _connected(self) -> sqlite3.Connection:
