@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
 from exporter import duty, listen
-from exporter.aftercare import STEP
 from exporter.config import Loaded
 from exporter.core import Core, core
 from exporter.duty import Station
@@ -16,8 +15,9 @@ from exporter.face import Face, face
 from exporter.fields import Address
 from exporter.leaderelection.elector import LeaseKeeper, keeper_of, open_lease
 from exporter.lines import criteria, lines
-from exporter.means import Outcome
 from exporter.orders import Orders, on_signals
+from exporter.prober.context import Outcome
+from exporter.prober.reconciler import STEP
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.scheduler import BEAT, Slot, keep_beating
 from exporter.schedule.tasks import beside

@@ -13,7 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from exporter.config import Loaded
-    from exporter.means import Outcome
+    from exporter.prober.context import Outcome
 
 Given = TypeVar("Given")
 _CONFIG = click.option(
@@ -91,7 +91,7 @@ main.add_command(
 main.add_command(
     _Deferred(
         "scenario",
-        "exporter.load.command:scenario",
+        "exporter.loadtest.command:scenario",
         help="Have a running prober send a load, and tell what came of it.",
     )
 )

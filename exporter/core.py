@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exporter import listen
-from exporter.aftercare import Aftercare
-from exporter.canary import Canary
 from exporter.config import Loaded
-from exporter.courier import Courier
 from exporter.face import Face
 from exporter.httpclient.client import Sender, session
 from exporter.journal.journal import Journal
-from exporter.ledger import Ledger
 from exporter.memory import settle_memory
 from exporter.model.alert import CanaryIdentity
 from exporter.model.verdict import ProberFault
 from exporter.open_files import settle_open_files
-from exporter.recent import KEPT
+from exporter.prober.canary import Canary
+from exporter.prober.history import KEPT
+from exporter.prober.inflight import Ledger
+from exporter.prober.reconciler import Aftercare
+from exporter.prober.runner import Courier
 from exporter.tracing import tracer
 
 

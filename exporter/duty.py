@@ -12,16 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter import listen
-from exporter.aftercare import STEP
 from exporter.config import Loaded, load
 from exporter.core import Core, core
 from exporter.face import Face
 from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaseKeeper
-from exporter.load.archive import Archive
-from exporter.load.brake import Stop
 from exporter.load.desk import Desk
+from exporter.loadtest.result import Archive
+from exporter.loadtest.stop import Stop
 from exporter.orders import Orders
+from exporter.prober.reconciler import STEP
 from exporter.reload import Reloader, Source
 from exporter.schedule.scheduler import every
 from exporter.schedule.tasks import beside, first

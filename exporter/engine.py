@@ -11,13 +11,12 @@ from exporter.httpclient.auth import headers
 from exporter.httpclient.client import HttpSource
 from exporter.httpclient.tls import Renewing
 from exporter.lines import criteria, lines
-from exporter.means import Means
 from exporter.observers import LateObserver, late_modules
-from exporter.paths import Way, way_modules
+from exporter.paths import Reach, Way, way_modules
 from exporter.plugins import PluginError, told
+from exporter.prober.context import Means
 from exporter.probes import Probe, Runner, probe_modules
 from exporter.prometheus import Prometheus
-from exporter.reach import Reach
 from slos.schema.contract import Route, Source
 
 _log = logging.getLogger(__name__)

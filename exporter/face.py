@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from exporter.load.readings import Readings
-from exporter.means import ProbeState
+from exporter.loadtest.metrics import Readings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Line, Metrics
 from exporter.model.deadlines import Targets
-from exporter.recent import Recent
+from exporter.prober.context import ProbeState
+from exporter.prober.history import Recent
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Pulse
 from exporter.version import version

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable
 
 from exporter.core import Core
-from exporter.load.brake import Brake, Stop, StoppedError
-from exporter.load.result import State
-from exporter.load.settings import Load
-from exporter.load.trial import Trial
+from exporter.loadtest.result import State
+from exporter.loadtest.run import Trial
+from exporter.loadtest.settings import Load
+from exporter.loadtest.stop import Brake, Stop, StoppedError
 from exporter.scenarios import scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.tasks import beside

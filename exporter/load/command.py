@@ -15,9 +15,8 @@ import click
 from pydantic import ValidationError
 
 from exporter.httpclient.settings import SourceSettings
-from exporter.load.client import Asking, CannotRunError, carried_out
-from exporter.load.result import Result, State, Step
-from exporter.load.table import step_line, table
+from exporter.loadtest.client import Asking, CannotRunError, carried_out, step_line, table
+from exporter.loadtest.result import Result, State, Step
 
 _NOT_KEPT, _NO_RESULT = 1, 2
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, create_model
 
 from exporter.fields import Section
-from exporter.load.settings import Load
+from exporter.loadtest.settings import Load
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import scenario_modules

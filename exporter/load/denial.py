@@ -1,8 +1,8 @@
 """Refusals to start a scenario. Pure."""
 
 from exporter.load.config import ScenarioSettings, configured, refusal
-from exporter.load.result import Denial, Denied
-from exporter.load.settings import Load
+from exporter.loadtest.result import Denial, Denied
+from exporter.loadtest.settings import Load
 from exporter.scenarios import scenario_modules
 from slos.schema.contract import Scenario
 

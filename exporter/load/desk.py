@@ -13,17 +13,15 @@ from typing import Any
 
 from exporter.core import Core
 from exporter.engine import Engine
-from exporter.load.archive import Archive
-from exporter.load.brake import Brake, Stop
 from exporter.load.carrying_out import carry_out
 from exporter.load.config import configured
 from exporter.load.denial import wanted
-from exporter.load.late_news import LateNews
-from exporter.load.normal import NormalRuns
-from exporter.load.readings import Reading
-from exporter.load.result import Denial, Denied, Result, State
-from exporter.load.settings import Load
-from exporter.load.trial import Limits, Trial
+from exporter.loadtest.guards import LateNews, NormalRuns
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.result import Archive, Denial, Denied, Result, State
+from exporter.loadtest.run import Limits, Trial
+from exporter.loadtest.settings import Load
+from exporter.loadtest.stop import Brake, Stop
 from exporter.scenarios import scenario_modules
 from exporter.schedule.scheduler import keep_beating
 from exporter.schedule.tasks import beside

@@ -3,7 +3,7 @@
 Every observer has a `SOURCE` and its `STAGES`, those it can measure. An observer of the evidence of
 a run has `measure_stages(evidence)`, a pure function, and `PATHS`. A late observer asks another
 system: it has `Settings`, `find_problems` and `open_observer`, and is polled after the run
-(`exporter/aftercare.py`).
+(`exporter/prober/reconciler.py`).
 """
 
 import sys

@@ -1,21 +1,44 @@
-"""API and registry of delivery paths to agent-sre: one plug-in file each.
-
-A path file has `Settings`, the endpoint of the path, and `Path`, which sends one alert and returns
-the reply.
-"""
+"""API of delivery paths (Path, PathContext)."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
 from exporter.fields import Section
-from exporter.httpclient.client import Reply
-from exporter.model.alert import Alert
+from exporter.httpclient.client import Reply, Sender
+from exporter.model.alert import Alert, CanaryIdentity
 from exporter.model.run import Leaving
 from exporter.plugins import modules
-from exporter.reach import Reach
+from exporter.schedule.clock import Clock
 from slos.schema.contract import Leavings, Route
+
+
+def _no_headers() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Endpoint, senders and headers for requests to agent-sre.
+
+    Attributes:
+        url: where agent-sre takes CloudEvents.
+        canary: the one function that an alert may name.
+        sender: sends to any host.
+        direct: sends to agent-sre, with the TLS settings of the target.
+        clock: the clock.
+        headers: returns the headers that agent-sre asks for, such as credentials; called for
+            each request.
+    """
+
+    url: str
+    canary: CanaryIdentity
+    sender: Sender
+    direct: Sender
+    clock: Clock
+    headers: Callable[[], Mapping[str, str]] = _no_headers
 
 
 class Way(Protocol):

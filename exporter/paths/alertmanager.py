@@ -14,7 +14,7 @@ from exporter.fields import LabelName, Section, Url
 from exporter.httpclient.client import Reply
 from exporter.model.alert import TOLD_BY, Alert, posted
 from exporter.model.run import Leaving
-from exporter.reach import Reach
+from exporter.paths import Reach
 from slos.schema.contract import Leavings, Route
 
 _JSON = "application/json"

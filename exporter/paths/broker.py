@@ -6,7 +6,7 @@ from exporter.fields import Section, Url
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, fired, resolved
 from exporter.model.run import Leaving
-from exporter.reach import Reach
+from exporter.paths import Reach
 from slos.schema.contract import Leavings, Route
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
 
-from exporter.courier import Courier, Errand, Turn
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
-from exporter.means import Means, Outcome
 from exporter.metrics.runs import Metrics
 from exporter.plugins import installed, modules, told
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Courier, Errand, Turn
 from exporter.schedule.scheduler import Slot
 from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Criterion, Route

@@ -7,11 +7,11 @@ from statistics import quantiles
 
 from pydantic import Field, model_validator
 
-from exporter.courier import Errand, Turn
 from exporter.fields import Length
-from exporter.means import Means, Outcome
 from exporter.model.deadlines import Sending
 from exporter.model.run import ProbeResult
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Errand, Turn
 from exporter.probes import Probe
 from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Criterion, Route, Stage, Verdict

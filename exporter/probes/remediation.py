@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from exporter.courier import Errand
 from exporter.fields import Length, RouteName, Section
-from exporter.means import Means
 from exporter.model.deadlines import Sending
+from exporter.prober.context import Means
+from exporter.prober.runner import Errand
 from exporter.probes import Probe, Single, key_of
 from slos.schema.contract import Criterion, Route
 

@@ -6,10 +6,10 @@ stage stays absent.
 
 from collections.abc import Sequence
 
-from exporter.courier import Errand
 from exporter.fields import Length
-from exporter.means import Means
 from exporter.model.deadlines import Sending
+from exporter.prober.context import Means
+from exporter.prober.runner import Errand
 from exporter.probes import Probe, Single
 from slos.schema.contract import Criterion, Route
 from slos.schema.units import Duration

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Protocol, cast
 
-from exporter.load.readings import Reading
-from exporter.load.result import Result
-from exporter.load.settings import Load
-from exporter.load.trial import Trial
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.result import Result
+from exporter.loadtest.run import Trial
+from exporter.loadtest.settings import Load
 from exporter.plugins import modules
 from slos.schema.contract import Scenario
 

@@ -19,12 +19,12 @@ from pydantic import Field
 
 from exporter.fields import Share
 from exporter.httpclient.errors import SourceError
-from exporter.load.brake import Stop
-from exporter.load.measuring import within
-from exporter.load.plateaus import Plateaus, climb
-from exporter.load.readings import Reading
-from exporter.load.result import Measure, Result, State
-from exporter.load.trial import Trial
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.ramp import Plateaus, climb
+from exporter.loadtest.result import Measure, Result, State
+from exporter.loadtest.run import Trial
+from exporter.loadtest.stats import within
+from exporter.loadtest.stop import Stop
 from slos.schema.contract import SCALING_EFFICIENCY, THROUGHPUT, Stage
 
 UNIT = "events a second"

@@ -16,11 +16,11 @@ from decimal import Decimal
 from pydantic import Field, model_validator
 
 from exporter.fields import Length, Share
-from exporter.load.measuring import Sent, measured, within
-from exporter.load.readings import Reading
-from exporter.load.result import Measure, Result, Step
-from exporter.load.settings import Load
-from exporter.load.trial import Trial
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.result import Measure, Result, Step
+from exporter.loadtest.run import Trial
+from exporter.loadtest.settings import Load
+from exporter.loadtest.stats import Sent, measured, within
 from slos.schema.contract import (
     BREAKING_POINT,
     BREAKING_POINT_LEVEL,

@@ -19,11 +19,11 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
-from exporter.load.measuring import within
-from exporter.load.plateaus import Climb, Plateaus, climb
-from exporter.load.readings import Reading
-from exporter.load.result import Measure, Result
-from exporter.load.trial import Trial
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.ramp import Climb, Plateaus, climb
+from exporter.loadtest.result import Measure, Result
+from exporter.loadtest.run import Trial
+from exporter.loadtest.stats import within
 from slos.schema.contract import THROUGHPUT, Stage
 
 UNIT = "events a second"

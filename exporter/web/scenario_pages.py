@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from exporter.load.brake import Stop
-from exporter.load.result import Denial, Denied
+from exporter.loadtest.result import Denial, Denied
+from exporter.loadtest.stop import Stop
 
 if TYPE_CHECKING:
     from exporter.load.desk import Desk

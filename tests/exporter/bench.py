@@ -8,25 +8,24 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from exporter.aftercare import Aftercare
-from exporter.canary import Canary
-from exporter.courier import Courier, Errand, Turn
 from exporter.fields import Address
 from exporter.httpclient.client import Sender, session
 from exporter.journal.journal import Journal
-from exporter.ledger import Ledger
 from exporter.listen import bind, serve, url
-from exporter.means import Means
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Line, Metrics
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import ProberFault
 from exporter.observers import expected, visible
-from exporter.paths import Way, direct
+from exporter.paths import Reach, Way, direct
+from exporter.prober.canary import Canary
+from exporter.prober.context import Means
+from exporter.prober.history import Recent
+from exporter.prober.inflight import Ledger
+from exporter.prober.reconciler import Aftercare
+from exporter.prober.runner import Courier, Errand, Turn
 from exporter.probes.remediation import Settings
-from exporter.reach import Reach
-from exporter.recent import Recent
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.scheduler import Pulse
 from exporter.tracing import tracer

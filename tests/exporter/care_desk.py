@@ -9,7 +9,6 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from exporter.aftercare import STEP, Aftercare
 from exporter.journal.journal import Journal, opened
 from exporter.journal.sqlite import State
 from exporter.metrics.gauges import Gauges
@@ -18,7 +17,8 @@ from exporter.model.alert import new_id
 from exporter.model.run import Leaving, ProbeResult
 from exporter.model.verdict import Reason
 from exporter.observers import Question, Sighting, expected, visible
-from exporter.recent import Recent
+from exporter.prober.history import Recent
+from exporter.prober.reconciler import STEP, Aftercare
 from slos.schema.contract import Leavings, Route, Source, Stage, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock

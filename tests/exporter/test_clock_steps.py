@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from exporter.courier import Errand, Turn
 from exporter.model.evidence import Call, Evidence
 from exporter.observers import observe
+from exporter.prober.runner import Errand, Turn
 from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Route, Verdict
 from tests.exporter.bench import PATIENT, TARGETS, Bench

@@ -12,14 +12,14 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.courier import Turn
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
 from exporter.listen import bind, url
-from exporter.means import Outcome
 from exporter.model.evidence import TransportFault
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
+from exporter.prober.context import Outcome
+from exporter.prober.runner import Turn
 from exporter.probes import Runner, availability
 from exporter.probes.availability.request import expiry
 from exporter.schedule.clock import Clock, SystemClock

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from exporter.courier import Turn
 from exporter.journal.journal import opened
-from exporter.means import Outcome
 from exporter.model.verdict import ProberFault
+from exporter.prober.context import Outcome
+from exporter.prober.runner import Turn
 from exporter.probes import burst
 from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Criterion, Route, Source, Stage, Verdict

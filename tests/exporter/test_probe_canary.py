@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.canary import Canary
-from exporter.ledger import Ledger, Ticket
 from exporter.model.alert import new_id
 from exporter.model.evidence import Call
+from exporter.prober.canary import Canary
+from exporter.prober.inflight import Ledger, Ticket
 from slos.schema.contract import CanaryOutcome
 from tests.exporter.bench import Bench, prober
 from tests.exporter.conftest import Serve
@@ -217,7 +217,7 @@ def test_parameters_match_exactly(extra: dict[str, object], changed: str, value:
 
 
 def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.ledger._CLOSED_KEPT", 2)
+    monkeypatch.setattr("exporter.prober.inflight._CLOSED_KEPT", 2)
     ledger = Ledger()
     ledger.issue("open", SENT, now=0.0)
     for run_id in ("a", "b", "c"):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from exporter.courier import Turn
 from exporter.httpclient.client import HttpSource
-from exporter.means import Outcome, ProbeState
 from exporter.memory import settle_memory
+from exporter.prober.context import Outcome, ProbeState
+from exporter.prober.runner import Turn
 from exporter.probes import leak
 from exporter.probes.leak.detector import judge
 from exporter.probes.leak.policy import Signal

@@ -14,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from exporter.courier import Turn
 from exporter.fields import Address
 from exporter.httpclient.client import Reply
 from exporter.journal.sqlite import State
 from exporter.listen import bind
-from exporter.means import Means, Outcome
 from exporter.model.alert import (
     Alert,
     CanaryIdentity,
@@ -31,6 +29,8 @@ from exporter.model.alert import (
 from exporter.model.evidence import TransportFault
 from exporter.observers import LateObserver, linear
 from exporter.paths import direct
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Turn
 from exporter.probes import security
 from exporter.probes.security import Security, Settings
 from exporter.probes.security.attempts import (

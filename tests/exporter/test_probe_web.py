@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.face import Face
-from exporter.load.readings import Readings
-from exporter.means import ProbeState
+from exporter.loadtest.metrics import Readings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Metrics
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
-from exporter.recent import Recent
+from exporter.prober.context import ProbeState
+from exporter.prober.history import Recent
 from exporter.schedule.scheduler import Pulse
 from exporter.web.config_file import WebConfig
 from exporter.web.page import page

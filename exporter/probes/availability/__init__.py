@@ -15,10 +15,10 @@ from statistics import median
 
 from pydantic import Field
 
-from exporter.courier import Turn
 from exporter.fields import Length
-from exporter.means import Means, Outcome
 from exporter.model.evidence import TransportFault
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Turn
 from exporter.probes import Probe
 from exporter.probes.availability.request import Look, Origin, Target, expiry, look
 from exporter.schedule.timetable import Rhythm

@@ -11,11 +11,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exporter.courier import Turn
 from exporter.fields import LabelName, Length
 from exporter.httpclient.errors import SourceError
-from exporter.means import Means, Outcome
 from exporter.metrics.gauges import Gauges
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Turn
 from exporter.probes import Probe
 from exporter.probes.leak.detector import Finding, Findings, judge
 from exporter.probes.leak.policy import Signal

@@ -12,13 +12,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from exporter.courier import Errand, Turn
 from exporter.fields import Address, Length, Listen
 from exporter.httpclient.settings import HeaderName
 from exporter.listen import ListenError, bind, serve
-from exporter.means import Means, Outcome
 from exporter.model.alert import new_id
 from exporter.model.deadlines import Patience
+from exporter.prober.context import Means, Outcome
+from exporter.prober.runner import Errand, Turn
 from exporter.probes import Probe
 from exporter.probes.security.attempts import (
     Attempt,

@@ -10,7 +10,7 @@ from aiohttp import web
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, ids_in, new_id, parameters
 from exporter.model.evidence import TransportFault
-from exporter.paths import direct
+from exporter.paths import Reach, direct
 from exporter.probes.security.payloads import (
     Fault,
     Ground,
@@ -20,7 +20,6 @@ from exporter.probes.security.payloads import (
     hostile_name,
     misnamed,
 )
-from exporter.reach import Reach
 from slos.schema.contract import Criterion, Verdict
 
 _TOO_MANY = 429

@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load
-from exporter.load.archive import Archive, kept
-from exporter.load.brake import Brake, Stop, StoppedError
 from exporter.load.config import configured
-from exporter.load.measuring import Sent, completed, highest, measured, told_of_issue, within
-from exporter.load.normal import NormalRuns
-from exporter.load.plateaus import Plateaus
-from exporter.load.readings import Reading
-from exporter.load.result import Measure, Result, State, read
-from exporter.load.table import table
+from exporter.loadtest.client import table
+from exporter.loadtest.guards import NormalRuns
+from exporter.loadtest.metrics import Reading
+from exporter.loadtest.ramp import Plateaus
+from exporter.loadtest.result import Archive, Measure, Result, State, kept, read
+from exporter.loadtest.stats import Sent, completed, highest, measured, told_of_issue, within
+from exporter.loadtest.stop import Brake, Stop, StoppedError
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from exporter.scenarios import scalability, scenario_modules, stress, throughput

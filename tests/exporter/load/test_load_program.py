@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.load.result import Result, State
+from exporter.loadtest.result import Result, State
 from slos.schema.contract import Scenario
 from tests.exporter.conftest import Serve
 from tests.exporter.house import SELDOM, House, Prober, house, remediation, until

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pydantic import Field, model_validator
 
 from exporter.fields import Length, Share
-from exporter.load.measuring import Sent, highest, measured
-from exporter.load.settings import Load
-from exporter.load.trial import Trial
+from exporter.loadtest.run import Trial
+from exporter.loadtest.settings import Load
+from exporter.loadtest.stats import Sent, highest, measured
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 

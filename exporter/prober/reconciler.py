@@ -1,27 +1,28 @@
-"""The reconcile loop after the verdict: late observers are asked, leftovers are cleaned up.
-
-Each step is recorded in the journal, so a restart continues where the last process ended. Nothing
-here sleeps; the caller calls `Reconciler.reconcile` periodically.
-"""
+"""After the verdict: ask observers, clean up, sweep orphans."""
 
 import asyncio
 import dataclasses
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
-from exporter.case import Case
 from exporter.journal.journal import Journal
 from exporter.journal.sqlite import State
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Metrics
 from exporter.model.run import Leaving, ProbeResult
 from exporter.observers import LateObserver, late_modules
-from exporter.recent import Recent
+from exporter.prober.history import Recent
+from exporter.prober.pending import Case
 from exporter.schedule.clock import Clock
-from exporter.sweep import Sweep
 from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
+
+_EVERY = 600.0
+_OLDER_THAN = 3600.0
+"""Seconds; younger leftovers may still belong to a run that is pending."""
+_log = logging.getLogger(__name__)
 
 STEP = 2.0
 """Seconds between two reconcile steps."""
@@ -29,6 +30,46 @@ _CLEANED_AT_ONCE = 20
 """Runs of one kind per step, so that a slow clean-up does not delay the other kinds."""
 _MOST = 20_000
 """Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
+
+
+class Sweep:
+    """Searches for orphans periodically, and tries again those that could not be cleaned up."""
+
+    def __init__(self, *, gauges: Gauges, clock: Clock) -> None:
+        self._gauges = gauges
+        self._clock = clock
+        self._swept_at = clock.now()
+        self.left: set[Leaving] = set()
+        """Orphans that were found and could not be cleaned up."""
+
+    async def step(
+        self, observers: Iterable[LateObserver], *, known: Callable[[], set[Leaving]]
+    ) -> None:
+        """Sweep, if the interval has passed.
+
+        Args:
+            observers: observers to search.
+            known: lists the leftovers that belong to pending runs.
+        """
+        if self._clock.now() - self._swept_at < _EVERY:
+            return
+        self._swept_at = self._clock.now()
+        before = self._clock.steady() - _OLDER_THAN
+        for observer in observers:
+            if observer.cleans is not None:
+                found = set(await observer.sweep(before)) - known()
+                await self._clean(observer, observer.cleans, found)
+
+    async def _clean(self, observer: LateObserver, kind: Leavings, found: set[Leaving]) -> None:
+        """Clean up the orphans found now and those that could not be cleaned up before."""
+        before = {leaving for leaving in self.left if leaving.kind is kind}
+        stray = sorted(found | before, key=lambda leaving: leaving.handle)
+        if not stray:
+            return
+        _log.warning("%d things of earlier runs were left behind; cleaning up", len(stray))
+        failed = set(await observer.clean(stray))
+        self._gauges.cleanup_failures.labels(kind).inc(len(failed))
+        self.left = (self.left - set(stray)) | failed
 
 
 class Cleaner(Protocol):

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.courier import Courier
 from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
 from exporter.model.run import ProbeResult
-from exporter.paths import Way
+from exporter.paths import Reach, Way
+from exporter.prober.runner import Courier
 from exporter.prometheus import Prometheus
-from exporter.reach import Reach
 from slos.schema.contract import Criterion, Route
 
 

@@ -1,8 +1,4 @@
-"""Runs one synthetic alert from its slot to its verdict.
-
-Every probe sends its alerts through here. So every alert is in the journal before it is sent, is
-judged by the same table, and is cleaned up.
-"""
+"""One alert from intended send to verdict."""
 
 import asyncio
 import dataclasses
@@ -11,13 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter import watch
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
 from exporter.journal.journal import Journal, opened
 from exporter.journal.sqlite import State
-from exporter.ledger import Ledger, Ticket
-from exporter.log_run import level_of, log_run
 from exporter.metrics.runs import Metrics
 from exporter.model.alert import Alert, CanaryIdentity, end_of, new_id, parameters
 from exporter.model.deadlines import Patience
@@ -26,13 +19,69 @@ from exporter.model.run import ProbeResult
 from exporter.model.verdict import ProberFault, judge
 from exporter.observers import observe
 from exporter.paths import Way
-from exporter.recent import Recent
+from exporter.prober.history import Recent, level_of, log_run
+from exporter.prober.inflight import Ledger, Ticket
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Pulse
 from exporter.tracing import Tracer
 from slos.schema.contract import LOAD, Verdict
 
 _log = logging.getLogger(__name__)
+
+
+async def until(moment: float, clock: Clock) -> None:
+    """Wait until a time on the monotonic clock, unless it has passed."""
+    wait = moment - clock.now()
+    if wait > 0:
+        await clock.sleep(wait)
+
+
+async def until_certain(
+    posting: asyncio.Task[Reply],
+    ticket: Ticket,
+    *,
+    settle: float,
+    seconds: float,
+    abort: asyncio.Event,
+) -> None:
+    """Wait until the run is concluded, aborted or out of time, whichever comes first."""
+    concluded = asyncio.create_task(_conclude(posting, ticket, settle))
+    aborted = asyncio.create_task(abort.wait())
+    try:
+        await asyncio.wait(
+            {concluded, aborted},
+            timeout=max(seconds, 0.0),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+    finally:
+        await ended(concluded, aborted)
+
+
+async def _conclude(posting: asyncio.Task[Reply], ticket: Ticket, settle: float) -> None:
+    """Wait until the verdict can no longer change; `lost` only shows at the deadline.
+
+    An event whose connection broke may have arrived and still be executed. So only a request that
+    was never sent, or was refused, ends the wait for the execution.
+    """
+    reply = await asyncio.shield(posting)
+    if reply.fault in NEVER_LEFT:
+        return
+    if reply.status is None or 200 <= reply.status <= 299:  # noqa: PLR2004 - HTTP
+        await ticket.executed.wait()
+    try:
+        async with asyncio.timeout(settle):
+            await ticket.repeated.wait()
+    except TimeoutError:
+        return
+
+
+async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool]) -> None:
+    """Cancel tasks, wait for them, and raise the error of one that failed."""
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +203,7 @@ class Courier:
         self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn
     ) -> ProbeResult:
         await self._journal.put(State.PLANNED, run)
-        await watch.until(turn.intended, self._clock)
+        await until(turn.intended, self._clock)
         faults = self._prober_faults() | (set() if self._may_send() else {ProberFault.LEASE_LOST})
         evidence = Evidence(intended=turn.intended)
         if faults:  # a faulty prober's events prove nothing, so nothing is sent
@@ -184,7 +233,7 @@ class Courier:
         posting = asyncio.create_task(errand.way.send(alert), name=f"send {alert.id}")
         try:
             await self._journal.put(State.SENT, run)
-            await watch.until_certain(
+            await until_certain(
                 posting,
                 ticket,
                 settle=errand.patience.settle,

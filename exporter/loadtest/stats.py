@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from exporter.load.result import Step
+from exporter.loadtest.result import Step
 from exporter.model.run import ProbeResult
 from slos.schema.contract import IssueCount, Stage, Verdict
 from slos.schema.units import Duration

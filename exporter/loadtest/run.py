@@ -11,14 +11,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from exporter.courier import Errand, Turn
-from exporter.load.brake import Brake, Stop
-from exporter.load.late_news import LateNews
-from exporter.load.normal import NormalRuns
-from exporter.load.result import Result, Step
-from exporter.load.settings import Load
-from exporter.means import Means
+from exporter.loadtest.guards import LateNews, NormalRuns
+from exporter.loadtest.result import Result, Step
+from exporter.loadtest.settings import Load
+from exporter.loadtest.stop import Brake, Stop
 from exporter.model.run import ProbeResult
+from exporter.prober.context import Means
+from exporter.prober.runner import Errand, Turn
 from slos.schema.contract import Route, Verdict
 from slos.schema.units import Duration
 

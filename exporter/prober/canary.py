@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from exporter.ledger import Ledger, Ticket
 from exporter.model.alert import ids_in, may_be_ours
 from exporter.model.evidence import Call
+from exporter.prober.inflight import Ledger, Ticket
 from exporter.schedule.clock import Clock
 from slos.schema.contract import LOAD, CanaryOutcome
 

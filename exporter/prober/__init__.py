@@ -1,0 +1,1 @@
+"""The engine: sends, receives, judges, cleans up."""
