@@ -1,5 +1,12 @@
-"""slo-probe: sends synthetic alerts through agent-sre and gives each one a verdict.
+"""Package doc: what the prober does and what does not belong here; the version."""
 
-It sends, observes, judges and exports. Rules and dashboards belong to `generator`, SLO specs to
-`slos`. The two programs share only `slos.schema`.
-"""
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+
+
+def version() -> str:
+    """Read the version of the installed distribution."""
+    try:
+        return installed("slo-monitor")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,19 +1,26 @@
-"""Command line of slo-probe: parses arguments, wires, prints, exits. Heavy imports are deferred.
+"""`slo-probe run, once, check, scenario`; parses, prints, exits."""
 
-Exit codes: 0 fine; 1 problems, a run that was not ok, or an address that is taken; 2 usage.
-"""
-
+import asyncio
 import importlib
+import json
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import aiohttp
 import click
+from pydantic import ValidationError
+
+from exporter.httpclient.settings import SourceSettings
+from exporter.loadtest.client import Asking, CannotRunError, carried_out, step_line, table
+from exporter.loadtest.result import Result, State, Step
 
 if TYPE_CHECKING:
-    from exporter.config import Loaded
+    from exporter.config.loader import Loaded
     from exporter.prober.context import Outcome
+
 
 Given = TypeVar("Given")
 _CONFIG = click.option(
@@ -24,6 +31,8 @@ _CONFIG = click.option(
     type=click.Path(path_type=Path),
     help="The configuration, YAML.",
 )
+
+_NOT_KEPT, _NO_RESULT = 1, 2
 
 
 class _Deferred(click.Command):
@@ -44,7 +53,7 @@ class _Deferred(click.Command):
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     if wanted:
-        from exporter.version import version  # noqa: PLC0415 - reads the file system
+        from exporter import version  # noqa: PLC0415 - reads the file system
 
         click.echo(f"slo-probe {version()}")
         context.exit()
@@ -104,11 +113,11 @@ def run(config: Path) -> None:
 
     Ends on SIGTERM or Ctrl-C: no new event is sent, runs under way get `shutdown_grace`.
     """
-    from exporter import app  # noqa: PLC0415 - keeps --help quick
+    from exporter.app import process  # noqa: PLC0415 - keeps --help quick
 
     loaded = _load(config)
     _log_to_stderr(loaded.config.log_level)
-    _go(app.run(loaded, say=click.echo))
+    _go(process.run(loaded, say=click.echo))
 
 
 @main.command()
@@ -119,11 +128,11 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
 
     Prints verdict, reason and stage times; exits with 0 only when every verdict is ok.
     """
-    from exporter import app  # noqa: PLC0415 - keeps --help quick
+    from exporter.app import process  # noqa: PLC0415 - keeps --help quick
 
     loaded = _load(config)
     _log_to_stderr("error")
-    outcomes = _go(app.once(loaded, tell=_tell_terminal))
+    outcomes = _go(process.once(loaded, tell=_tell_terminal))
     click.echo(_json(outcomes) if as_json else _lines(outcomes))
     fine = (
         not outcome.failed
@@ -144,7 +153,7 @@ def check(config: Path) -> None:
 
 
 def _load(config: Path) -> "Loaded":
-    from exporter.config import load  # noqa: PLC0415 - keeps --help quick
+    from exporter.config.loader import load  # noqa: PLC0415 - keeps --help quick
     from slos.schema.problem import in_order  # noqa: PLC0415 - likewise
 
     loaded, problems = load(config)
@@ -161,7 +170,7 @@ def _go(work: Coroutine[None, None, Given]) -> Given:
 
     from exporter.journal.sqlite import JournalError  # noqa: PLC0415 - likewise
     from exporter.leaderelection import LeaseError  # noqa: PLC0415 - likewise
-    from exporter.listen import ListenError  # noqa: PLC0415 - likewise
+    from exporter.listener import ListenError  # noqa: PLC0415 - likewise
     from exporter.observers.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
 
@@ -215,3 +224,64 @@ def _lines(outcomes: "list[Outcome]") -> str:
 
 if __name__ == "__main__":
     main(prog_name="slo-probe")
+
+
+@click.command()
+@click.argument("name")
+@click.option("--at", required=True, metavar="URL", help="Where the prober serves its pages.")
+@click.option("--any-result", is_flag=True, help="Exit with 0 also when it is not as promised.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--user", metavar="NAME", help="Whom to log in as.")
+@click.option("--password-file", metavar="FILE", help="The file that holds the password.")
+@click.option("--ca-file", metavar="FILE", help="The authorities to trust, PEM.")
+def scenario(  # noqa: PLR0913 - one argument per option
+    *,
+    name: str,
+    at: str,
+    any_result: bool,
+    as_json: bool,
+    user: str | None,
+    password_file: str | None,
+    ca_file: str | None,
+) -> None:
+    """Have the prober at URL send the load NAME: throughput, stress or scalability.
+
+    Waits for the end. Ctrl-C and SIGTERM stop the load. Exits with 0 when all that was promised
+    was kept, 1 when it was not, 2 when there is no result.
+    """
+    if (user is None) != (password_file is None):
+        raise click.UsageError("--user and --password-file belong together")
+    login = {"basic_auth": {"username": user, "password_file": password_file}} if user else {}
+    trust = {"tls": {"ca_file": ca_file}} if ca_file else {}
+    try:
+        settings = SourceSettings.model_validate({"url": at, **login, **trust})
+    except ValidationError as error:
+        raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+    try:
+        result = asyncio.run(_carried_out(settings, name))
+    except CannotRunError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(_NO_RESULT)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo("stopped; what is on its way still gets its verdict", err=True)
+        sys.exit(_NO_RESULT)
+    click.echo(json.dumps(result.as_json(), indent=2) if as_json else table(result))
+    sys.exit(_code(result, any_result=any_result))
+
+
+def _code(result: Result, *, any_result: bool) -> int:
+    if any_result and result.state is State.COMPLETED:
+        return 0
+    return {True: 0, False: _NOT_KEPT, None: _NO_RESULT}[result.met]
+
+
+async def _carried_out(settings: SourceSettings, name: str) -> Result:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with aiohttp.ClientSession(headers={"User-Agent": "slo-probe"}) as session:
+        return await carried_out(Asking(settings, session), name, _tell_step)
+
+
+def _tell_step(result: Result, step: Step) -> None:
+    click.echo(step_line(result, step), err=True)

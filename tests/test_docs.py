@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from exporter.config import load
+from exporter.config.loader import load
 from generator.model import Source
 from generator.pipeline import Settings, plan
 from slos.schema import contract

@@ -3,7 +3,7 @@
 A scenario file has `Settings`, which extend `LoadSettings`; `UNIT`, the unit of its load;
 `run_scenario(settings, scenario_run)`, which sends the load and records its result; and
 `list_samples(results)`, the values of the gauges after some runs. A scenario runs on demand only
-(`exporter/load/desk.py`).
+(`exporter/app/load_controller.py`).
 """
 
 import sys

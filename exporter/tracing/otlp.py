@@ -13,8 +13,8 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, export
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from exporter import version
 from exporter.tracing import NoSpan, Span, Value
-from exporter.version import version
 
 _NAME = "slo-probe"
 _LAST_SPANS = 2.0

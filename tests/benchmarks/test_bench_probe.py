@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Loaded, load
-from exporter.face import Face, face
-from exporter.lines import criteria, lines
+from exporter.app.generation import criteria, lines
+from exporter.config.loader import Loaded, load
 from exporter.metrics.exposition import exposition
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
+from exporter.status import Face, face
 from slos.schema.contract import IssueCount, Verdict
 from tests.benchmarks.probe import accounts, campaign, hour, scrape, throughput
 from tests.benchmarks.probe.accounts import Campaign

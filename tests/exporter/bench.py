@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from exporter.fields import Address
 from exporter.httpclient.client import Sender, session
 from exporter.journal.journal import Journal
-from exporter.listen import bind, serve, url
+from exporter.listener import bind, serve, url
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Line, Metrics
 from exporter.model.alert import CanaryIdentity

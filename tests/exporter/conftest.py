@@ -11,7 +11,7 @@ from hypothesis import settings
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
-from exporter.listen import bind, serve, url
+from exporter.listener import bind, serve, url
 from tests.exporter.bench import Bench, prober
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock

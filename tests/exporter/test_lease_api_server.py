@@ -16,7 +16,7 @@ from exporter.fields import Address
 from exporter.leaderelection import LeaseError, LeaseSettings
 from exporter.leaderelection.elector import keeper_of, open_lease
 from exporter.leaderelection.kubernetes import KubernetesLease, ServiceAccount
-from exporter.listen import bind
+from exporter.listener import bind
 from exporter.schedule.clock import SystemClock
 from slos.schema.units import Duration
 from tests.exporter.fake_leases import TOKEN, FakeApiServer

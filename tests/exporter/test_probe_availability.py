@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
-from exporter.listen import bind, url
+from exporter.listener import bind, url
 from exporter.model.evidence import TransportFault
 from exporter.model.run import ProbeResult
 from exporter.model.verdict import Reason

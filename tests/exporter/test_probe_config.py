@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from exporter.config import Config, load
-from exporter.web.config_sections import WebFile
+from exporter.config.loader import Config, load
+from exporter.config.web import WebFile
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 from tests.exporter.program import ROOT

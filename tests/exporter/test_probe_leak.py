@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from exporter.app.components import settle_memory
 from exporter.httpclient.client import HttpSource
-from exporter.memory import settle_memory
 from exporter.prober.context import Outcome, ProbeState
 from exporter.prober.runner import Turn
 from exporter.probes import leak

@@ -12,7 +12,7 @@ from aiohttp.client_reqrep import ConnectionKey
 
 from exporter.fields import Address
 from exporter.httpclient.client import Reply, Sender, fault_of, session
-from exporter.listen import bind, url
+from exporter.listener import bind, url
 from exporter.model.evidence import TransportFault
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent

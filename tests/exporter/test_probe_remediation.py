@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listen import bind, url
+from exporter.listener import bind, url
 from exporter.model.verdict import ProberFault, Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.bench import PATIENT, SHORT, STRICT, Bench, prober

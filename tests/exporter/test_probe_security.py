@@ -17,7 +17,7 @@ from yarl import URL
 from exporter.fields import Address
 from exporter.httpclient.client import Reply
 from exporter.journal.sqlite import State
-from exporter.listen import bind
+from exporter.listener import bind
 from exporter.model.alert import (
     Alert,
     CanaryIdentity,

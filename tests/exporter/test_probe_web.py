@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.face import Face
+from exporter.config.web import WebConfig
 from exporter.loadtest.metrics import Readings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Metrics
@@ -16,9 +16,8 @@ from exporter.model.verdict import Reason
 from exporter.prober.context import ProbeState
 from exporter.prober.history import Recent
 from exporter.schedule.scheduler import Pulse
-from exporter.web.config_file import WebConfig
-from exporter.web.page import page
-from exporter.web.site import Site
+from exporter.status import Face
+from exporter.web.pages import Site, page
 from slos.schema.contract import Source, Stage, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock

@@ -12,8 +12,7 @@ import trustme
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listen import bind
-from exporter.web.certificates import ServerTls, Tls
+from exporter.listener import ServerTls, Tls, bind
 from tests.exporter.tls_files import TlsFiles
 
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from exporter.web.certificates import Tls
-from exporter.web.config_file import WebConfig, read_web_config
-from exporter.web.config_sections import WebFile
+from exporter.config.web import WebConfig, WebFile, read_web_config
+from exporter.listener import Tls
 from tests.exporter.tls_files import TlsFiles
 
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"

@@ -11,10 +11,9 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web import basic_auth
-from exporter.web.basic_auth import Credentials, Passwords, TooManyGuessesError, credentials
-from exporter.web.config_file import WebConfig
-from exporter.web.gate import Gate
+from exporter.config.web import WebConfig
+from exporter.web import auth
+from exporter.web.auth import Credentials, Gate, Passwords, TooManyGuessesError, credentials
 from tests.exporter.conftest import Serve
 
 
@@ -96,7 +95,7 @@ async def test_an_unknown_user_costs_what_some_known_user_does(checked: list[byt
 
 
 async def test_the_cache_is_bounded(checked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(basic_auth, "_REMEMBERED", 2)
+    monkeypatch.setattr(auth, "_REMEMBERED", 2)
     everyone = [Credentials(name.encode(), b"x") for name in "abc"]
     passwords = Passwords(dict.fromkeys("abc", hashed("x")))
     for someone in (*everyone, everyone[2], everyone[1], everyone[0]):
@@ -194,7 +193,7 @@ async def test_wrong_login(guarded: Guarded, auth: str, caplog: pytest.LogCaptur
 
 async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await guarded.ask("/", LOGIN)).status == 200
-    monkeypatch.setattr(basic_auth, "_WAITING", 0)
+    monkeypatch.setattr(auth, "_WAITING", 0)
     turned_away, came_in = await asyncio.gather(
         guarded.ask("/", who("alice", "guess")), guarded.ask("/", LOGIN)
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from exporter.config import Config
+from exporter.config.loader import Config
 from tests.exporter.program import free_port
 from tests.k8s.manifests import ROOT, Json, Manifests
 

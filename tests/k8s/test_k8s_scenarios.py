@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from exporter.config import Config, load
+from exporter.config.loader import Config, load
+from exporter.config.scenarios import configured, refusal
 from exporter.httpclient.settings import SourceSettings
-from exporter.load.config import configured, refusal
 from slos.schema.contract import Scenario
 from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
 from tests.k8s.moved import moved

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config
+from exporter.config.loader import Config
 from exporter.leaderelection import LeaseError
 from tests.exporter.fake_leases import FakeApiServer
 from tests.exporter.test_lease_api_server import Cluster

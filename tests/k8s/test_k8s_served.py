@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from exporter.config import Config, load
+from exporter.config.loader import Config, load
 from tests.exporter.program import running, until
 from tests.k8s.manifests import ROOT, Json, Manifests, selects
 from tests.k8s.moved import IN_THE_IMAGE, listening, moved

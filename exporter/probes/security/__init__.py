@@ -14,7 +14,7 @@ from pydantic import Field
 
 from exporter.fields import Address, Length, Listen
 from exporter.httpclient.settings import HeaderName
-from exporter.listen import ListenError, bind, serve
+from exporter.listener import ListenError, bind, serve
 from exporter.model.alert import new_id
 from exporter.model.deadlines import Patience
 from exporter.prober.context import Means, Outcome

@@ -16,7 +16,7 @@ import click
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listen import bind, serve, url
+from exporter.listener import bind, serve, url
 from exporter.simulator.agent_sre.agent import Agent
 from exporter.simulator.agent_sre.faults import Active, Faults, parse
 from exporter.simulator.agent_sre.server import Handler, application

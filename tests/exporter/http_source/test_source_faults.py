@@ -18,7 +18,7 @@ from exporter.fields import Address
 from exporter.httpclient import retry
 from exporter.httpclient.client import HttpSource
 from exporter.httpclient.errors import Answer, SourceError, SourceFault, explained
-from exporter.listen import bind, url
+from exporter.listener import bind, url
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import Play, QuickClock, Script, opened, source_settings
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import load
-from exporter.load.config import configured
+from exporter.config.loader import load
+from exporter.config.scenarios import configured
 from exporter.loadtest.client import table
 from exporter.loadtest.guards import NormalRuns
 from exporter.loadtest.metrics import Reading

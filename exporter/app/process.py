@@ -6,23 +6,23 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 
-from exporter import duty, listen
-from exporter.config import Loaded
-from exporter.core import Core, core
-from exporter.duty import Station
-from exporter.engine import engine
-from exporter.face import Face, face
+from exporter import listener
+from exporter.app import leader
+from exporter.app.components import Core, core
+from exporter.app.generation import criteria, engine, lines
+from exporter.app.leader import Station
+from exporter.app.signals import Orders, on_signals
+from exporter.config.loader import Loaded
 from exporter.fields import Address
 from exporter.leaderelection.elector import LeaseKeeper, keeper_of, open_lease
-from exporter.lines import criteria, lines
-from exporter.orders import Orders, on_signals
+from exporter.listener import ServerTls
 from exporter.prober.context import Outcome
 from exporter.prober.reconciler import STEP
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.scheduler import BEAT, Slot, keep_beating
 from exporter.schedule.tasks import beside
-from exporter.web.certificates import ServerTls
-from exporter.web.site import Site
+from exporter.status import Face, face
+from exporter.web.pages import Site
 
 _PATIENCE_ONCE = 300.0
 """Seconds that `once` waits for late observers and for the clean-up."""
@@ -49,12 +49,12 @@ async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
         shown = _status(loaded)
         site = Site(shown, loaded.web)
         tls = ServerTls(loaded.web.tls) if loaded.web.tls else None
-        serving = f"web listening on {listen.url(web, tls=tls is not None)}"
-        server = await listen.serve(site.app, web, tls=tls)
+        serving = f"web listening on {listener.url(web, tls=tls is not None)}"
+        server = await listener.serve(site.app, web, tls=tls)
         try:
             async with _lease(loaded, shown) as keeper:
                 station = Station(shown, site, tls, keeper, canary, orders, say, serving)
-                await duty.serve(loaded, station)
+                await leader.serve(loaded, station)
         finally:
             await server.cleanup()
 
@@ -127,7 +127,7 @@ async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
 
 @contextlib.contextmanager
 def _bound(name: str, address: Address) -> Iterator[socket.socket]:
-    bound = listen.bind(name, address)
+    bound = listener.bind(name, address)
     try:
         yield bound
     finally:

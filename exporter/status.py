@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from exporter import version
 from exporter.loadtest.metrics import Readings
 from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import Line, Metrics
@@ -13,7 +14,6 @@ from exporter.prober.context import ProbeState
 from exporter.prober.history import Recent
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Pulse
-from exporter.version import version
 from slos.schema.contract import Criterion
 
 

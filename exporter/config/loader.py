@@ -1,33 +1,66 @@
-"""Configuration file: its model, and loading it with all problems at once."""
+"""Read, validate, cross-check; refuse changes that need a restart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Literal, cast
 
 from pydantic import BaseModel, Field
 
-from exporter import fixed
-from exporter.document_file import read_one
+from exporter.config.model import (
+    CanarySettings,
+    JournalSettings,
+    Observers,
+    Paths,
+    Probes,
+    Target,
+    Watching,
+    Web,
+)
+from exporter.config.scenarios import Scenarios, Surroundings, scenario_problems
+from exporter.config.web import WebConfig, read_web_config
+from exporter.config.yaml_file import read_one
 from exporter.fields import Length, Section
 from exporter.httpclient.auth import findings as source_findings
 from exporter.httpclient.settings import SourceSettings
 from exporter.leaderelection import LeaseSettings
-from exporter.load.config import Scenarios, Surroundings, scenario_problems
 from exporter.observers import late_modules
 from exporter.paths import way_modules
 from exporter.plugins import told
 from exporter.probes import probe_modules
 from exporter.schedule.timetable import Rhythm
-from exporter.sections import Observers, Paths, Probes
-from exporter.settings import CanarySettings, JournalSettings, Target, Watching, Web
-from exporter.web.config_file import WebConfig, read_web_config
 from slos.schema.contract import Route, Source, Stage
 from slos.schema.document import Document, Location
 from slos.schema.explain_errors import validate
 from slos.schema.problem import Position, Problem, errors
 from slos.schema.targets import load_targets
 from slos.schema.units import Duration
+
+_KEYS = ("canary", "web.listen", "journal", "lease")
+Change = tuple[tuple[str, ...], str, str]
+"""Place in the configuration, message and hint."""
+
+_Found = Iterable[tuple[str, str, str]]
+
+
+def changes(now: object, before: object) -> Iterator[Change]:
+    """Find settings that may not differ between two configurations."""
+    for key in _KEYS:
+        place = tuple(key.split("."))
+        if reduce(getattr, place, now) != reduce(getattr, place, before):
+            hint = "restart the prober, or take the change back"
+            yield place, f"{key} changed while it is in use", hint
+
+
+def switched(now: WebConfig, before: WebConfig) -> Iterator[Change]:
+    """Find a change between TLS and plain HTTP.
+
+    Unnoticed, clients would send passwords in the clear.
+    """
+    if (now.tls is None) != (before.tls is None):
+        text = f"TLS was switched {'off' if now.tls is None else 'on'} while the pages are served"
+        yield ("web", "config_file"), text, "restart the prober, or take the change back"
 
 
 class Config(Section):
@@ -54,9 +87,6 @@ class Config(Section):
     probes: Probes
     scenarios: Scenarios = Scenarios()
     """Load that is sent when somebody asks for it. Default none."""
-
-
-_Found = Iterable[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +239,8 @@ def _fixed(loaded: Loaded, document: Document, before: Loaded | None) -> Iterabl
     if before is None:
         return
     changed = (
-        *fixed.changes(loaded.config, before.config),
-        *fixed.switched(loaded.web, before.web),
+        *changes(loaded.config, before.config),
+        *switched(loaded.web, before.web),
     )
     for place, text, hint in changed:
         yield Problem(document.at(place), text, hint)

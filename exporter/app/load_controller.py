@@ -1,36 +1,84 @@
-"""Controller of load scenarios: starts, stops and lists them, one at a time.
-
-It lives as long as the journal does, and runs scenarios only while this prober holds the lease. A
-scenario uses the configuration of its start. Another configuration stops it, and so do an operator,
-the loss of the lease and the end of the process.
-"""
+"""Start, stop and list load scenarios, one at a time."""
 
 import asyncio
 import dataclasses
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from exporter.core import Core
-from exporter.engine import Engine
-from exporter.load.carrying_out import carry_out
-from exporter.load.config import configured
-from exporter.load.denial import wanted
+from exporter.app.components import Core
+from exporter.app.generation import Engine
+from exporter.config.scenarios import ScenarioSettings, configured, refusal
 from exporter.loadtest.guards import LateNews, NormalRuns
 from exporter.loadtest.metrics import Reading
 from exporter.loadtest.result import Archive, Denial, Denied, Result, State
 from exporter.loadtest.run import Limits, Trial
 from exporter.loadtest.settings import Load
-from exporter.loadtest.stop import Brake, Stop
+from exporter.loadtest.stop import Brake, Stop, StoppedError
 from exporter.scenarios import scenario_modules
+from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import keep_beating
 from exporter.schedule.tasks import beside
 from slos.schema.contract import SCENARIO_COMPLETED, Scenario, Source
+
+_LOOK = 0.2
+"""Seconds between two checks of the lease."""
+_log = logging.getLogger(__name__)
 
 _LATE_NEWS = 30.0
 """Seconds added to the usual delay of the Linear observer."""
 _LAST_WORDS = 2.0
 """Seconds for aborted events to be written."""
+
+
+async def carry_out(
+    trial: Trial, settings: Load, *, core: Core, may_send: Callable[[], bool]
+) -> None:
+    """Run a scenario, and record in its run how it ended. Never raises."""
+    scenario, clock = trial.result.scenario, core.face.clock
+    _log.info("scenario %s: begins", scenario)
+    core.face.recent.hears, core.aftercare.hears = trial.normal.hear, trial.late.hear
+    try:
+        async with beside(_watch_lease(trial.brake, may_send, clock)):
+            await trial.first()
+            await scenario_modules()[scenario].run(settings, trial)
+        trial.tell(state=State.COMPLETED)
+    except StoppedError:
+        trial.tell(state=State.STOPPED, reason=trial.brake.reason)
+    except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
+        trial.tell(state=State.STOPPED, reason=Stop.ERROR)
+        _log.exception("scenario %s broke", scenario)
+    finally:
+        core.face.recent.hears, core.aftercare.hears = _nobody, _nobody
+    trial.tell(ended_at=clock.wall())
+    result = trial.result
+    told = (scenario, result.state, result.reason, result.met, result.events)
+    _log.info("scenario %s: %s (%s), met: %s, %d events", *told)
+
+
+async def _watch_lease(brake: Brake, may_send: Callable[[], bool], clock: Clock) -> None:
+    while may_send():
+        await clock.sleep(_LOOK)
+    brake.pull(Stop.LEASE_LOST)
+
+
+def _nobody(*_: object) -> None:
+    """Ignore a run."""
+
+
+def wanted(name: str, section: ScenarioSettings) -> tuple[Scenario, Load] | Denied:
+    """Select a scenario by name with its settings, or return why it must not run."""
+    if name not in {scenario.value for scenario in scenario_modules()}:
+        known = ", ".join(scenario_modules())
+        return Denied(Denial.UNKNOWN, f"there is no scenario {name!r}; there are {known}")
+    scenario = Scenario(name)
+    settings = configured(section).get(scenario)
+    if settings is None:
+        how = f"add scenarios: {{{name}: {{}}}} to the configuration"
+        return Denied(Denial.UNKNOWN, f"the scenario {name} is not configured; {how}")
+    why = refusal(section, settings)
+    return Denied(Denial.REFUSED, f"{name}: {why}") if why else (scenario, settings)
 
 
 class Desk:

@@ -1,8 +1,4 @@
-"""HTTP basic authentication against bcrypt hashes, outside the event loop.
-
-A bcrypt check costs a tenth of a second of one core, by design. So it runs in a thread, one at a
-time, and verified credentials are cached: a scraper costs one check.
-"""
+"""Basic auth against bcrypt, response headers."""
 
 import asyncio
 import base64
@@ -14,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import bcrypt
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from exporter.config.web import WebConfig
 
 _REMEMBERED = 64
 """Maximum number of cached credentials: far more than the scrapers of a prober."""
@@ -22,6 +22,9 @@ _WAITING = 16
 _BCRYPT_READS = 72
 """Bytes of a password that bcrypt reads; the tools that make hashes drop the rest as well."""
 _BCRYPT_LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="slo-probe", charset="UTF-8"'}
+_RETRY_AFTER = {"Retry-After": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +118,42 @@ def _decoy(hashed: bytes) -> bytes:
     cost = int(hashed[4:6])
     tail = "".join(secrets.choice(_BCRYPT_LETTERS) for _ in range(31))
     return bcrypt.gensalt(cost) + tail.encode()
+
+
+class Gate:
+    """Middleware that protects an application; its configuration may change while it serves."""
+
+    def __init__(self, config: WebConfig) -> None:
+        self._config = config
+        self._passwords = Passwords(config.users)
+
+    def guard(self, app: web.Application) -> None:
+        """Install the middleware for every path of an application, unknown paths included."""
+
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._refusal(request) or await handler(request)
+
+        app.middlewares.insert(0, check)
+        app.on_response_prepare.append(self._add_headers)
+
+    def adopt(self, config: WebConfig) -> None:
+        """Apply another configuration from the next request on."""
+        if config.users != self._config.users:
+            self._passwords = Passwords(config.users)
+        self._config = config
+
+    async def _refusal(self, request: web.Request) -> web.Response | None:
+        """Refuse a request without valid credentials; the response is the same for every reason."""
+        if not self._config.users:
+            return None
+        given = credentials(request.headers.get("Authorization"))
+        try:
+            if given and await self._passwords.admit(given):
+                return None
+        except TooManyGuessesError:
+            return web.Response(status=503, text="too many log-ins\n", headers=_RETRY_AFTER)
+        return web.Response(status=401, text="unauthorized\n", headers=_CHALLENGE)
+
+    async def _add_headers(self, _: web.Request, response: web.StreamResponse) -> None:
+        response.headers.update(self._config.headers)

@@ -11,23 +11,23 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter import listen
-from exporter.config import Loaded, load
-from exporter.core import Core, core
-from exporter.face import Face
+from exporter import listener
+from exporter.app.components import Core, core
+from exporter.app.generation import Shift
+from exporter.app.load_controller import Desk
+from exporter.app.signals import Orders
+from exporter.config.loader import Loaded, load
 from exporter.journal.sqlite import JournalInUseError
 from exporter.leaderelection.elector import LeaseKeeper
-from exporter.load.desk import Desk
+from exporter.listener import ServerTls
 from exporter.loadtest.result import Archive
 from exporter.loadtest.stop import Stop
-from exporter.orders import Orders
 from exporter.prober.reconciler import STEP
 from exporter.reload import Reloader, Source
 from exporter.schedule.scheduler import every
 from exporter.schedule.tasks import beside, first
-from exporter.shift import Shift
-from exporter.web.certificates import ServerTls
-from exporter.web.site import Site
+from exporter.status import Face
+from exporter.web.pages import Site
 
 _LOOK = 0.2
 """Seconds between two checks of the lease."""
@@ -122,7 +122,7 @@ async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
             try:
                 work = _Work(made, shift, await _desk(loaded, made, may_send))
                 await work.begin(loaded)
-                station.say(f"canary listening on {listen.url(canary)}")
+                station.say(f"canary listening on {listener.url(canary)}")
                 station.say(station.serving)
                 return await _work(loaded, station, work)
             finally:

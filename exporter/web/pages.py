@@ -1,27 +1,119 @@
-"""Pages of the prober over its live status."""
+"""/metrics, health, /runs, reload, scenarios, index."""
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
+import jinja2
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from exporter.face import Face
+from exporter.config.web import WebConfig
+from exporter.loadtest.result import Denial, Denied
+from exporter.loadtest.stop import Stop
 from exporter.metrics.exposition import exposition
+from exporter.model.run import ProbeResult, timestamp
 from exporter.reload import Outcome
-from exporter.web.config_file import WebConfig
-from exporter.web.gate import Gate
-from exporter.web.page import page
-from exporter.web.scenario_pages import ScenarioPages
+from exporter.status import Face
+from exporter.web.auth import Gate
+from slos.schema.contract import Stage, Verdict
 
 if TYPE_CHECKING:
-    from exporter.load.desk import Desk
+    from exporter.app.load_controller import Desk
+
+
+_COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
+
+_STATUS = {Denial.UNKNOWN: 404, Denial.STANDBY: 503, Denial.BUSY: 409, Denial.REFUSED: 403}
 
 STUCK_AFTER = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
 Hears = Callable[[], None]
 Reloads = Callable[[], Awaitable[Outcome]]
+
+
+def page(state: str, runs: Iterable[ProbeResult]) -> str:
+    """Render the page as HTML; all values are escaped.
+
+    Args:
+        state: state of the prober in a few words.
+        runs: runs, newest first.
+    """
+    shown = [_row(run) for run in runs]
+    counts = Counter(str(row["verdict"]) for row in shown)
+    return _template().render(
+        state=state,
+        runs=shown,
+        stages=list(Stage),
+        counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
+    )
+
+
+def _row(run: ProbeResult) -> dict[str, object]:
+    return {
+        "at": timestamp(run.intended_at).replace("T", " "),
+        "probe": run.probe,
+        "path": run.path,
+        "verdict": run.verdict,
+        "reason": run.reason,
+        "seconds": [run.stages.get(stage) for stage in Stage],
+        "id": run.id,
+    }
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("exporter.web", "."),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["colour"] = lambda verdict: _COLOURS.get(verdict, "bad")
+    return environment.get_template("page.html")
+
+
+class ScenarioPages:
+    """Pages of the load controller, once there is one."""
+
+    def __init__(self) -> None:
+        self.desk: Desk | None = None
+        """None while another prober leads."""
+
+    @property
+    def routes(self) -> Iterable[web.RouteDef]:
+        """Routes of the pages."""
+        return (
+            web.get("/-/scenario", self._show),
+            web.delete("/-/scenario", self._stop),
+            web.post("/-/scenario/{name}", self._start),
+        )
+
+    async def _start(self, request: web.Request) -> web.Response:
+        if self.desk is None:
+            return _standby()
+        begun = await self.desk.start(request.match_info["name"])
+        if isinstance(begun, Denied):
+            return web.Response(status=_STATUS[begun.why], text=f"{begun.text}\n")
+        return web.json_response(begun.as_json(), status=202)
+
+    async def _stop(self, _: web.Request) -> web.Response:
+        if self.desk is None:
+            return _standby()
+        if not self.desk.stop(Stop.OPERATOR):
+            return web.Response(status=404, text="no scenario is running\n")
+        return web.Response(status=202, text="stopping; what is on its way gets its verdict\n")
+
+    async def _show(self, _: web.Request) -> web.Response:
+        if self.desk is None:
+            return _standby()
+        return web.json_response(self.desk.as_json())
+
+
+def _standby() -> web.Response:
+    return web.Response(status=503, text="standing by; another prober sends\n")
 
 
 def _nobody() -> None:

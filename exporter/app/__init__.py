@@ -1,0 +1,1 @@
+"""Process life cycle; the only package that knows all others."""

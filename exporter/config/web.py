@@ -1,0 +1,348 @@
+"""`web.config.file` of the exporter toolkit."""
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+
+from exporter.config.yaml_file import read_one
+from exporter.fields import Section
+from exporter.listener import Tls, build, why
+from slos.schema.explain_errors import validate
+from slos.schema.problem import Position, Problem, errors
+
+_BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_LOWEST_COST, _HIGHEST_COST = 4, 15
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
+
+# Suites of Go's crypto/tls.CipherSuites by the names OpenSSL has for them.
+# https://pkg.go.dev/crypto/tls#pkg-constants
+OPENSSL_NAMES = {
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+}
+_OF_TLS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+Policy = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
+
+_VERIFY = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+
+Fault = tuple[str, str, str]
+"""Key of the setting, message and hint."""
+
+
+def _file_name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected the name of a file; write it as text")
+    if "\n" in value or "-----BEGIN" in value:
+        raise ValueError("this is the text of a key or certificate; write the name of its file")
+    return value
+
+
+def _bcrypt_hash(value: object) -> str:
+    found = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("this is no bcrypt hash; make one with htpasswd -nBC 10 <user>")
+    if not _LOWEST_COST <= int(found[1]) <= _HIGHEST_COST:
+        raise ValueError(
+            f"the cost of this hash is not between {_LOWEST_COST} and {_HIGHEST_COST}; "
+            "10 takes about a tenth of a second, and each step doubles it"
+        )
+    return found[0]
+
+
+def _users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    if not isinstance(value, dict):
+        raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' a line")  # noqa: TRY004 - pydantic takes ValueError for a finding
+    if any(isinstance(name, str) and ":" in name for name in value):
+        raise ValueError("a user with ':' can never log in; HTTP ends the name there")
+    return value
+
+
+def _header_value(value: object) -> str:
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        raise ValueError("this is no header value; write printable ASCII on one line")
+    return value.strip()
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def check(value: object) -> str:
+        text = _header_value(value)
+        if text and text not in allowed:
+            raise ValueError(f"this value has no meaning here; write {' or '.join(allowed)}")
+        return text
+
+    return check
+
+
+def _client_auth(value: object) -> str:
+    if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
+        raise ValueError(
+            f"{value} asks for a certificate and does not verify it, which proves nothing; "
+            "write RequireAndVerifyClientCert"
+        )
+    if value not in ("NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"):
+        raise ValueError(
+            "this is no policy for client certificates; write NoClientCert, "
+            "VerifyClientCertIfGiven or RequireAndVerifyClientCert"
+        )
+    return str(value)
+
+
+def _version(value: object) -> str:
+    if value in ("TLS10", "TLS11"):
+        raise ValueError(f"{value} is broken and not spoken here; write TLS12 or TLS13")
+    if value not in ("TLS12", "TLS13"):
+        raise ValueError("this is no version of TLS; write TLS12 or TLS13")
+    return str(value)
+
+
+def _suite(value: object) -> str:
+    if value not in OPENSSL_NAMES and value not in _OF_TLS_13:
+        raise ValueError(f"this cipher suite is not known; known here: {', '.join(OPENSSL_NAMES)}")
+    return str(value)
+
+
+def refused(why: str) -> PlainValidator:
+    """Build a validator that refuses an unsupported key of the format, for any value.
+
+    Args:
+        reason: "what is wrong; what to do".
+    """
+
+    def refuse(_: object) -> None:
+        raise ValueError(why)
+
+    return PlainValidator(refuse)
+
+
+FileName = Annotated[str, PlainValidator(_file_name)]
+BcryptHash = Annotated[str, PlainValidator(_bcrypt_hash)]
+Users = Annotated[dict[str, BcryptHash], BeforeValidator(_users)]
+HeaderValue = Annotated[str, PlainValidator(_header_value)]
+FrameOptions = Annotated[str, PlainValidator(_one_of("deny", "sameorigin"))]
+ContentTypeOptions = Annotated[str, PlainValidator(_one_of("nosniff"))]
+ClientAuth = Annotated[Policy, BeforeValidator(_client_auth)]
+Version = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(_version)]
+CipherSuite = Annotated[str, PlainValidator(_suite)]
+
+
+class TlsServerConfig(Section):
+    """TLS settings of the listener."""
+
+    cert_file: FileName
+    """The certificate in PEM, with its chain, relative to this file. It is read again when it
+    changes."""
+    key_file: FileName
+    """Its private key in PEM, without a passphrase, relative to this file."""
+    client_auth_type: ClientAuth = "NoClientCert"
+    """Policy for client certificates. Default NoClientCert."""
+    client_ca_file: FileName | None = None
+    """Authorities that client certificates are verified against, in PEM, relative to this file."""
+    min_version: Version = "TLS12"
+    """The oldest TLS version. Default TLS12."""
+    max_version: Version = "TLS13"
+    """The newest TLS version. Default TLS13."""
+    cipher_suites: list[CipherSuite] = Field(default=[])
+    """Suites for TLS 1.2, by their Go names. Default: those that OpenSSL considers safe. The suites
+    of TLS 1.3 cannot be chosen, here as in Go."""
+    prefer_server_cipher_suites: bool = True
+    """Prefer the server's order of `cipher_suites` over the client's. Default true."""
+    cert: Annotated[
+        None, refused("an inline certificate is not supported; put it into a file: cert_file")
+    ] = None
+    """Not supported: OpenSSL reads files."""
+    key: Annotated[
+        None, refused("an inline key is not supported; put it into a file: key_file")
+    ] = None
+    """Not supported: a key belongs in a file that only the prober can read."""
+    client_ca: Annotated[
+        None, refused("inline authorities are not supported; put them into client_ca_file")
+    ] = None
+    """Not supported: OpenSSL reads files."""
+    client_allowed_sans: Annotated[
+        None, refused("names of clients are not checked; use a client_ca_file of its own")
+    ] = None
+    """Not supported: use a separate authority for the scrapers."""
+    curve_preferences: Annotated[
+        None, refused("curves cannot be chosen; remove the key, OpenSSL's own choice is safe")
+    ] = None
+    """Not supported: OpenSSL's binding takes a single curve."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TlsServerConfig":
+        if self.min_version > self.max_version:
+            raise ValueError("min_version is above max_version; swap them or drop one")
+        if self.client_ca_file is None and self.client_auth_type != "NoClientCert":
+            raise ValueError(
+                f"{self.client_auth_type} has nothing to verify against; add client_ca_file"
+            )
+        if self.client_ca_file is not None and self.client_auth_type == "NoClientCert":
+            raise ValueError(
+                "client_ca_file is not used; add client_auth_type: RequireAndVerifyClientCert"
+            )
+        if self.cipher_suites and not self.openssl_names and self.min_version == "TLS12":
+            raise ValueError(
+                "cipher_suites leaves nothing for TLS 1.2; add a suite or set min_version: TLS13"
+            )
+        return self
+
+    @property
+    def openssl_names(self) -> tuple[str, ...]:
+        """OpenSSL names of the TLS 1.2 suites."""
+        return tuple(OPENSSL_NAMES[name] for name in self.cipher_suites if name in OPENSSL_NAMES)
+
+    def within(self, folder: Path) -> Tls:
+        """Convert to the listener's settings, with paths below a folder."""
+        return Tls(
+            cert=folder / self.cert_file,
+            key=folder / self.key_file,
+            client_ca=folder / self.client_ca_file if self.client_ca_file else None,
+            verify=_VERIFY[self.client_auth_type],
+            minimum=_VERSIONS[self.min_version],
+            maximum=_VERSIONS[self.max_version],
+            ciphers=self.openssl_names,
+            server_chooses=self.prefer_server_cipher_suites,
+        )
+
+
+class Headers(Section):
+    """Headers of every response; an empty one is not sent."""
+
+    content_security_policy: HeaderValue = Field(default="", alias="Content-Security-Policy")
+    """Origins that a page may load from."""
+    frame_options: FrameOptions = Field(default="", alias="X-Frame-Options")
+    """Framing of pages: deny or sameorigin."""
+    content_type_options: ContentTypeOptions = Field(default="", alias="X-Content-Type-Options")
+    """nosniff: browsers do not guess the content type."""
+    xss_protection: HeaderValue = Field(default="", alias="X-XSS-Protection")
+    """For old browsers."""
+    strict_transport_security: HeaderValue = Field(default="", alias="Strict-Transport-Security")
+    """Keeps browsers on HTTPS for the whole host; use it with care."""
+
+
+class HttpServerConfig(Section):
+    """HTTP settings of the listener."""
+
+    http2: bool = True
+    """Accepted and ignored: this server uses HTTP/1.1, which every client supports. So a file that
+    is shared with other exporters may set it."""
+    headers: Headers = Headers()
+
+
+class WebFile(Section):
+    """A whole `web.config.file`."""
+
+    tls_server_config: TlsServerConfig | None = None
+    http_server_config: HttpServerConfig = HttpServerConfig()
+    basic_auth_users: Users = Field(default={}, repr=False)
+    """Users and the bcrypt hashes of their passwords; if there are any, every page requires one.
+    Default none."""
+    rate_limit: Annotated[
+        None, refused("requests are not limited here; remove the key, or limit them in front")
+    ] = None
+    """Not supported: a refused scrape is a gap in the data."""
+
+
+def faults(tls: Tls) -> list[Fault]:
+    """List all problems of the files; empty when a context can be built from them."""
+    named = {"cert_file": tls.cert, "key_file": tls.key, "client_ca_file": tls.client_ca}
+    found = [fault for key, path in named.items() if path for fault in _alone(key, path)]
+    return found or list(_together(tls))
+
+
+def _alone(key: str, path: Path) -> Iterator[Fault]:
+    """Check one file by itself."""
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = why(error) if isinstance(error, OSError) else "no file can have that name"
+        yield key, f"cannot read {path}: {reason}", ""
+        return
+    if key == "key_file":
+        if b"ENCRYPTED" in data:
+            hint = "write it without one; nobody is there to type it"
+            yield key, f"the key in {path} has a passphrase", hint
+        elif b"PRIVATE KEY-----" not in data:
+            yield key, f"{path} holds no private key", "write the key in PEM"
+    elif not _holds_certificates(path):
+        yield key, f"{path} holds no certificate", "write certificates in PEM"
+
+
+def _holds_certificates(path: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
+    except OSError:
+        return False
+    return True
+
+
+def _together(tls: Tls) -> Iterator[Fault]:
+    """Check that the files work together."""
+    try:
+        build(tls)
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            hint = "the first certificate in cert_file must be the one of this key"
+            yield "key_file", "the key does not belong to the certificate", hint
+        else:
+            yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""
+    except OSError as error:  # removed since it was read
+        yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Protection of the web server; by default there is none."""
+
+    tls: Tls | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    users: Mapping[str, str] = field(default_factory=dict, repr=False)
+    file: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the configuration; a change of one of them changes it."""
+        return (*([self.file] if self.file else []), *(self.tls.files if self.tls else ()))
+
+
+def read_web_config(
+    path: Path, *, at: Position | None = None
+) -> tuple[WebConfig | None, list[Problem]]:
+    """Read a `web.config.file` and check its certificates; return all problems at once.
+
+    Args:
+        path: the file; paths in it are relative to its folder. An empty file protects nothing.
+        position: position of the setting that names the file, for a file that cannot be read.
+    """
+    document, problems = read_one(path, at=at)
+    if document is None:
+        return (None if problems else WebConfig(file=path)), problems
+    written, problems = validate(document, WebFile)
+    if written is None:
+        return None, problems
+    section = written.tls_server_config
+    tls = section.within(path.parent) if section else None
+    for key, text, hint in faults(tls) if tls else ():
+        where = document.at(("tls_server_config", key))
+        problems.append(Problem(where, f"tls_server_config.{key}: {text}", hint))
+    given = written.http_server_config.headers.model_dump(by_alias=True)
+    headers = {name: value for name, value in given.items() if value}
+    config = WebConfig(tls, headers, written.basic_auth_users, path)
+    return (None if errors(problems) else config), problems
