@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from generator import notes
-from generator.text import MARK
+from generator.text import notes
+from generator.text.yaml_writer import MARK
 
 MANIFEST = ".slo-rules"
 MARK_OF_PAGES = f"<!-- {MARK.removeprefix('# ')}"

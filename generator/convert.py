@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from generator import text
 from generator.profiles.sloth.unsupported import beside_slos, for_command_line, left_out
+from generator.text import yaml_writer
 from slos.schema.alerting import Alerting, BurnAlert
 from slos.schema.counting import NotSummable
 from slos.schema.located import LocatedSpec
@@ -40,7 +40,7 @@ def _head(specs: Sequence[LocatedSpec], documents: Sequence[str]) -> Iterator[st
         yield (
             document
             if number
-            else text.document(
+            else yaml_writer.document(
                 tuple(files), document.removesuffix("\n").split("\n"), again="convert"
             )
         )
@@ -83,45 +83,45 @@ def _unsaid(located: LocatedSpec, slo: SloSpec) -> list[str]:
 def _document(located: LocatedSpec) -> Iterator[str]:
     spec = located.spec
     yield "version: prometheus/v1"
-    yield f"service: {text.scalar(spec.service)}"
-    yield from text.mapping("labels", spec.labels)
+    yield f"service: {yaml_writer.scalar(spec.service)}"
+    yield from yaml_writer.mapping("labels", spec.labels)
     yield from _chain("slo_plugins", spec.slo_plugins)
     yield "slos:"
     for slo in spec.slos:
         first, *others = _slo(slo, _unsaid(located, slo))
         yield f"  - {first}"
-        yield from text.indented(others, 4)
+        yield from yaml_writer.indented(others, 4)
 
 
 def _slo(slo: SloSpec, unsaid: list[str]) -> Iterator[str]:
-    yield f"name: {text.scalar(slo.name)}"
+    yield f"name: {yaml_writer.scalar(slo.name)}"
     for each in unsaid:
         yield f"# Sloth cannot say: {each}"
-    yield from text.block("description", slo.description) if slo.description else []
+    yield from yaml_writer.block("description", slo.description) if slo.description else []
     yield f"objective: {plain(slo.objective)}"
-    yield from text.mapping("labels", slo.labels)
+    yield from yaml_writer.mapping("labels", slo.labels)
     yield from _chain("plugins", slo.plugins)
     yield "sli:"
-    yield from text.indented(_sli(slo), 2)
+    yield from yaml_writer.indented(_sli(slo), 2)
     yield "alerting:"
-    yield from text.indented(_alerting(slo.alerting), 2)
+    yield from yaml_writer.indented(_alerting(slo.alerting), 2)
 
 
 def _sli(slo: SloSpec) -> Iterator[str]:
     queries = slo.sli.chosen().queries()
     if isinstance(queries, EventQueries):
         yield "events:"
-        yield from text.indented(text.block("error_query", queries.errors), 2)
-        yield from text.indented(text.block("total_query", queries.total), 2)
+        yield from yaml_writer.indented(yaml_writer.block("error_query", queries.errors), 2)
+        yield from yaml_writer.indented(yaml_writer.block("total_query", queries.total), 2)
     else:
         yield "raw:"
-        yield from text.indented(text.block("error_ratio_query", queries.ratio), 2)
+        yield from yaml_writer.indented(yaml_writer.block("error_ratio_query", queries.ratio), 2)
 
 
 def _alerting(alerting: Alerting) -> Iterator[str]:
-    yield f"name: {text.scalar(alerting.name)}"
-    yield from text.mapping("labels", alerting.labels)
-    yield from text.mapping("annotations", alerting.annotations)
+    yield f"name: {yaml_writer.scalar(alerting.name)}"
+    yield from yaml_writer.mapping("labels", alerting.labels)
+    yield from yaml_writer.mapping("annotations", alerting.annotations)
     yield from _alert("page_alert", alerting.page_alert)
     yield from _alert("ticket_alert", alerting.ticket_alert)
 
@@ -129,12 +129,12 @@ def _alerting(alerting: Alerting) -> Iterator[str]:
 def _alert(key: str, alert: BurnAlert) -> Iterator[str]:
     lines = [
         *(["disable: true"] if alert.disable else []),
-        *text.mapping("labels", alert.labels),
-        *text.mapping("annotations", alert.annotations),
+        *yaml_writer.mapping("labels", alert.labels),
+        *yaml_writer.mapping("annotations", alert.annotations),
     ]
     if lines:
         yield f"{key}:"
-        yield from text.indented(lines, 2)
+        yield from yaml_writer.indented(lines, 2)
 
 
 def _chain(key: str, chain: PluginChain | None) -> Iterator[str]:
@@ -144,7 +144,7 @@ def _chain(key: str, chain: PluginChain | None) -> Iterator[str]:
     yield f"  overridePrevious: {str(chain.override_previous).lower()}"
     yield "  chain:" if chain.chain else "  chain: []"
     for use in chain.chain:
-        yield f"    - id: {text.scalar(use.id)}"
+        yield f"    - id: {yaml_writer.scalar(use.id)}"
         yield f"      priority: {use.priority}"
         if use.config is not None:
             # JSON is YAML, and Sloth reads a configuration as JSON.

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from generator import alerts, cost, names
+from generator import names
 from generator.model import SLO, BurnAlert, BurnCondition, Firing, RuleGroup
+from generator.rules import alert_rules, cost
 from generator.rules.groups import groups_of
 from generator.slo import annotations, burn_rate
 from slos.schema.signal import Weight
@@ -137,7 +138,7 @@ def _approximated(slo: SLO) -> Iterator[str]:
         yield f"a slice of time is {fine}; slices without a value are left out"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
-    slowly = [window for window in slo.windows if window not in alerts.quick_windows(slo)]
+    slowly = [window for window in slo.windows if window not in alert_rules.quick_windows(slo)]
     listed = ", ".join(map(str, sorted({*slowly, slo.period})))
     yield f"{listed}: as of the last {slow}, in steps of {coarse}"
     yield "after the first build, the period counts from then on"

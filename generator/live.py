@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from generator import increments, names, tiers
+from generator import names
 from generator.model import SLO, Facts
+from generator.rules import tiers
 from slos.schema import promql
 from slos.schema.units import Duration
 
@@ -52,7 +53,7 @@ class Prometheus:
         Raises:
             PrometheusError: when a request fails.
         """
-        window = increments.reach(slo.steps.fine, slo.steps.scrape)
+        window = tiers.reach(slo.steps.fine, slo.steps.scrape)
         templates = (slo.signal.total, slo.signal.errors)
         facts = self._facts(templates, slo.signal.sources, window)
         events = names.of(names.PERIOD_EVENTS, slo)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from generator import text
 from generator.spec_schema import Schema
+from generator.text import yaml_writer
 
 Kinds = Mapping[str, Schema]
 """Definitions of a schema by name."""
@@ -39,7 +39,7 @@ def page(schema: Schema) -> str:
     for name, found in _places(schema).items():
         if "properties" in kinds[name]:
             lines += _section(f"`{found[0]}`", found[1:], kinds[name], kinds)
-    head = text.document([_SOURCE], [], again="run slo-rules schema").strip()
+    head = yaml_writer.document([_SOURCE], [], again="run slo-rules schema").strip()
     return "\n".join([f"<!-- {head.removeprefix('# ')} -->", "", *lines]).rstrip() + "\n"
 
 

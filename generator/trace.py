@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from generator import names, text
+from generator import names
 from generator.requirements import Asked, Claim, Coverage
+from generator.text import yaml_writer
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.promql import selectors
 from slos.schema.signal import EventQueries
@@ -25,7 +26,7 @@ def page(coverage: Coverage, sources: Mapping[str, str], specs: Sequence[str]) -
     """
     named = ", ".join(specs)
     head = [
-        f"<!-- {text.MARK.removeprefix('# ')} from {named}. Do not edit: change the specs. -->",
+        f"<!-- {yaml_writer.MARK.removeprefix('# ')} from {named}. Do not edit: change the specs. -->",
         "# Traceability",
         "",
         "Each line of the story: who watches it all the time, or which scenario validates it.",

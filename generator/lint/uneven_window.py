@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from generator import tiers
 from generator.lint.subject import Finding, OfSlo
+from generator.rules import tiers
 from slos.schema.units import Duration
 
 ID = "uneven-window"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from generator import text
 from generator.model import Artifact, Part, Plan, RuleObject
+from generator.text import yaml_writer
 
 # Kubernetes allows 253 characters; this leaves room for prefix and hash.
 _LONGEST = 200
@@ -35,12 +35,12 @@ def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
     documents = [list(_object(plan.path, part, kind)) for part in _parts(plan)]
     first, *others = documents or [[]]
     lines = [*first, *(line for lines in others for line in ("---", *lines))]
-    yield Artifact(plan.path, text.document(plan.sources, lines))
+    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
 
 
 def kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
     """Artifact of the kustomization that lists the objects."""
-    document = text.document(["the specs of this folder"], text.kustomization(paths))
+    document = yaml_writer.document(["the specs of this folder"], yaml_writer.kustomization(paths))
     return Artifact(PurePosixPath("kustomization.yaml"), document)
 
 
@@ -73,10 +73,10 @@ def _object(path: PurePosixPath, part: Part, kind: ObjectKind) -> Iterator[str]:
     yield f"apiVersion: {kind.api_version}"
     yield f"kind: {kind.kind}"
     yield "metadata:"
-    yield f"  name: {text.scalar(named.name)}"
+    yield f"  name: {yaml_writer.scalar(named.name)}"
     if namespace:
-        yield f"  namespace: {text.scalar(namespace)}"
-    yield from text.indented(text.mapping("labels", labels), 2)
-    yield from text.indented(text.mapping("annotations", named.annotations), 2)
+        yield f"  namespace: {yaml_writer.scalar(namespace)}"
+    yield from yaml_writer.indented(yaml_writer.mapping("labels", labels), 2)
+    yield from yaml_writer.indented(yaml_writer.mapping("annotations", named.annotations), 2)
     yield "spec:"
-    yield from text.indented(text.groups(part.groups), 2)
+    yield from yaml_writer.indented(yaml_writer.groups(part.groups), 2)

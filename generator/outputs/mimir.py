@@ -5,9 +5,9 @@ Each file names the namespace of its groups. `slo-rules push mimir` sends the sa
 
 from collections.abc import Iterator, Sequence
 
-from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings, _objects
+from generator.text import yaml_writer
 
 NAME = "mimir"
 ONE_FILE = True
@@ -16,8 +16,11 @@ ON_REQUEST = True
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render one file for `mimirtool rules load` and `mimirtool rules sync`."""
-    lines = [f"namespace: {text.name(_objects.name_of(plan.path))}", *text.groups(plan.groups)]
-    yield Artifact(plan.path, text.document(plan.sources, lines))
+    lines = [
+        f"namespace: {yaml_writer.name(_objects.name_of(plan.path))}",
+        *yaml_writer.groups(plan.groups),
+    ]
+    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

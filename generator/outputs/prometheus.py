@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
+from generator.text import yaml_writer
 
 NAME = "prometheus"
 ONE_FILE = True
@@ -13,7 +13,7 @@ ON_REQUEST = False
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `rule_files:` of Prometheus."""
-    yield Artifact(plan.path, text.document(plan.sources, text.groups(plan.groups)))
+    yield Artifact(plan.path, yaml_writer.document(plan.sources, yaml_writer.groups(plan.groups)))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

@@ -8,9 +8,9 @@ It is written down so that the result does not depend on a flag.
 
 from collections.abc import Iterator, Sequence
 
-from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
+from generator.text import yaml_writer
 
 NAME = "thanos"
 ONE_FILE = True
@@ -21,8 +21,8 @@ _WHOLE_ANSWERS = {"partial_response_strategy": "abort"}
 
 def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `--rule-file` of Thanos Ruler."""
-    lines = text.groups(plan.groups, also=_WHOLE_ANSWERS)
-    yield Artifact(plan.path, text.document(plan.sources, lines))
+    lines = yaml_writer.groups(plan.groups, also=_WHOLE_ANSWERS)
+    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

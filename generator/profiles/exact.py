@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from generator import plain
 from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
+from generator.rules import standalone
 from generator.rules.groups import groups_of
 from generator.slo.resolve import resolve
 from slos.schema.located import LocatedSpec
@@ -22,7 +22,7 @@ def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
     slos, problems = resolve(located, defaults)
     of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
     spec = _of_run(located.spec, defaults)
-    groups = (*of_slos, *plain.groups(spec))
+    groups = (*of_slos, *standalone.groups(spec))
     found = (*problems, *_plugins_passed_over(defaults))
     part = Part(groups, _named(located), tuple(slos), spec)
     return Planned(part.slos, part, found)

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from exporter.devstack import stack
-from generator import text
 from generator.model import RecordingRule, RuleGroup
+from generator.text import yaml_writer
 from tests.benchmarks import counters, prometheus, recording, tsdb
 from tests.benchmarks.counters import ERRORS, TOTAL, Counter, Run
 from tests.benchmarks.methods import Method, Target, ours
@@ -46,7 +46,7 @@ class Victoria:
     def replay(self, groups: Sequence[RuleGroup], start: int, end: int) -> None:
         """Have vmalert evaluate rules over a span of the past; times in milliseconds."""
         rules = self.folder / "rules.yaml"
-        rules.write_text("\n".join(text.groups(groups)))
+        rules.write_text("\n".join(yaml_writer.groups(groups)))
         done = subprocess.run(
             [
                 tool("vmalert"),

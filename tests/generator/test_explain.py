@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator import cost, explain
+from generator import explain
 from generator.model import RecordingRule
+from generator.rules import cost
 from generator.rules.groups import groups_of
 from generator.slo import burn_rate
 from slos.schema.units import Duration

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.go_format import number, number32, quoted, shortest
+from generator.text.go import number, number32, quoted, shortest
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

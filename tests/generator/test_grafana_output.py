@@ -12,7 +12,7 @@ from generator.built import MANIFEST
 from generator.model import Artifact
 from generator.outputs import OutputSettings, formats
 from generator.swap import CannotWriteError
-from generator.text import MARK, json_document
+from generator.text.yaml_writer import MARK, json_document
 from generator.write import write_folder
 from tests.generator import boards
 from tests.generator.resolved import planned

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import promql_parser
 import pytest
 
-from generator.increments import at_once, settled
+from generator.rules.tiers import at_once, settled
 from slos.schema import promql
 from slos.schema.units import Duration
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from generator.increments import at_once, reach, sampled, settled
+from generator.rules.tiers import at_once, fine, reach, sampled, settled
 from generator.slo import burn_rate
-from generator.tiers import fine
 from slos.schema.units import Duration
 from tests.generator.range_model import Series
 from tests.generator.resolved import one_slo

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.notes import END
+from generator.text.notes import END
 from tests.generator.command_line import call, write_specs
 from tests.generator.folders import snapshot
 from tests.generator.test_write import failing_at

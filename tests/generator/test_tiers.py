@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator import tiers
+from generator.rules import tiers
 from slos.schema.units import Duration
 from tests.generator.resolved import one_slo
 

@@ -8,7 +8,7 @@ import pytest
 from generator.built import MANIFEST
 from generator.model import Artifact
 from generator.swap import CannotWriteError
-from generator.text import MARK
+from generator.text.yaml_writer import MARK
 from generator.write import changes, write_file, write_folder
 from tests.generator.folders import snapshot, times
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from generator import text
 from generator.alerting.tree import routing
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.alertmanager import operator, templates
 from generator.outputs.alertmanager.config import TEMPLATE, configuration
+from generator.text import yaml_writer
 
 NAME = "alertmanager"
 ONE_FILE = False
@@ -38,14 +38,14 @@ def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact
 
 
 def _kustomization(namespace: str) -> Iterator[str]:
-    yield from text.kustomization([PurePosixPath(_OBJECT)])
+    yield from yaml_writer.kustomization([PurePosixPath(_OBJECT)])
     yield "configMapGenerator:"
     yield f"  - name: {_TEMPLATES}"
-    yield f"    namespace: {text.scalar(namespace)}"
-    yield f"    files: [{text.scalar(TEMPLATE)}]"
+    yield f"    namespace: {yaml_writer.scalar(namespace)}"
+    yield f"    files: [{yaml_writer.scalar(TEMPLATE)}]"
     # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
     yield "    options: {disableNameSuffixHash: true}"
 
 
 def _file(name: str, lines: Iterable[str]) -> Artifact:
-    return Artifact(PurePosixPath(name), text.document(["all specs"], lines))
+    return Artifact(PurePosixPath(name), yaml_writer.document(["all specs"], lines))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from generator.alerting.hours import ranges
 from generator.alerting.model import Inhibition, Interval, Matcher, Route, Routing
-from generator.routing import lines
+from generator.text import yaml_writer
 
 OTHERS = "slo-others"
 TEMPLATE = "templates/slo.tmpl"
@@ -13,23 +13,23 @@ TEMPLATE = "templates/slo.tmpl"
 def configuration(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
     yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
-    yield from lines.render_nested_mapping({"templates": [TEMPLATE]})
+    yield from yaml_writer.render_nested_mapping({"templates": [TEMPLATE]})
     yield "# All of `routes` come before yours, in this order: what they take goes no further, and"
     yield "# nothing that acts on alerts, such as prometheus-events, hears of it."
     routes = [_route(route) for route in (routing.ours, *routing.about)]
-    yield from lines.render_nested_mapping({"route": {"receiver": OTHERS, "routes": routes}})
+    yield from yaml_writer.render_nested_mapping({"route": {"receiver": OTHERS, "routes": routes}})
     yield "# Roles without addresses: until you give them some, they tell nobody."
     names = (*routing.receivers, OTHERS)
-    yield from lines.render_nested_mapping({"receivers": [{"name": name} for name in names]})
-    yield from lines.render_nested_mapping(
+    yield from yaml_writer.render_nested_mapping({"receivers": [{"name": name} for name in names]})
+    yield from yaml_writer.render_nested_mapping(
         {"inhibit_rules": [_inhibition(each) for each in routing.inhibitions]}
     )
-    yield from lines.render_nested_mapping(
+    yield from yaml_writer.render_nested_mapping(
         {"time_intervals": [_interval(each) for each in routing.intervals]}
     )
 
 
-def _route(route: Route) -> Mapping[str, lines.Value]:
+def _route(route: Route) -> Mapping[str, yaml_writer.Value]:
     pace = route.pace
     return {
         "matchers": _texts(route.matchers),
@@ -44,7 +44,7 @@ def _route(route: Route) -> Mapping[str, lines.Value]:
     }
 
 
-def _inhibition(inhibition: Inhibition) -> Mapping[str, lines.Value]:
+def _inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.Value]:
     return {
         "source_matchers": _texts(inhibition.source),
         "target_matchers": _texts(inhibition.target),
@@ -52,10 +52,10 @@ def _inhibition(inhibition: Inhibition) -> Mapping[str, lines.Value]:
     }
 
 
-def _interval(interval: Interval) -> Mapping[str, lines.Value]:
+def _interval(interval: Interval) -> Mapping[str, yaml_writer.Value]:
     hours = interval.hours
     times = [] if interval.all_day else [{"start_time": hours.start, "end_time": hours.end}]
-    one: Mapping[str, lines.Value] = {
+    one: Mapping[str, yaml_writer.Value] = {
         "times": times,
         "weekdays": ranges(interval.days),
         "location": hours.zone,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from generator.alerting.hours import UTC, ranges
 from generator.alerting.model import Inhibition, Interval, Matcher, Route, Routing
-from generator.routing import lines
+from generator.text import yaml_writer
 
 NAME = "slo-routing"
 
@@ -20,22 +20,22 @@ def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Itera
     yield f"#   {routing.not_ours}"
     yield "# docs/alertmanager.md says why, and what alertmanagerConfigMatcherStrategy has to be."
     intervals = [each for each in routing.intervals if each.hours.zone == UTC]
-    spec: Mapping[str, lines.Value] = {
+    spec: Mapping[str, yaml_writer.Value] = {
         "route": _route(routing.ours, {each.name for each in intervals}),
         "receivers": [{"name": name} for name in dict.fromkeys(routing.ours.receivers)],
         "inhibitRules": [_inhibition(each) for each in routing.inhibitions],
         "muteTimeIntervals": [_interval(each) for each in intervals],
     }
-    metadata: Mapping[str, lines.Value] = {
+    metadata: Mapping[str, yaml_writer.Value] = {
         "name": NAME,
         "namespace": namespace,
         "labels": dict(sorted(labels.items())),
     }
     kind = {"apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "AlertmanagerConfig"}
-    yield from lines.render_nested_mapping({**kind, "metadata": metadata, "spec": spec})
+    yield from yaml_writer.render_nested_mapping({**kind, "metadata": metadata, "spec": spec})
 
 
-def _route(route: Route, known: set[str]) -> Mapping[str, lines.Value]:
+def _route(route: Route, known: set[str]) -> Mapping[str, yaml_writer.Value]:
     pace = route.pace
     return {
         "matchers": _matchers(route.matchers),
@@ -50,7 +50,7 @@ def _route(route: Route, known: set[str]) -> Mapping[str, lines.Value]:
     }
 
 
-def _inhibition(inhibition: Inhibition) -> Mapping[str, lines.Value]:
+def _inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.Value]:
     return {
         "sourceMatch": _matchers(inhibition.source),
         "targetMatch": _matchers(inhibition.target),
@@ -58,7 +58,7 @@ def _inhibition(inhibition: Inhibition) -> Mapping[str, lines.Value]:
     }
 
 
-def _interval(interval: Interval) -> Mapping[str, lines.Value]:
+def _interval(interval: Interval) -> Mapping[str, yaml_writer.Value]:
     hours = interval.hours
     times = [] if interval.all_day else [{"startTime": hours.start, "endTime": hours.end}]
     return {
@@ -67,5 +67,5 @@ def _interval(interval: Interval) -> Mapping[str, lines.Value]:
     }
 
 
-def _matchers(matchers: Sequence[Matcher]) -> list[Mapping[str, lines.Value]]:
+def _matchers(matchers: Sequence[Matcher]) -> list[Mapping[str, yaml_writer.Value]]:
     return [{"name": m.label, "matchType": m.op, "value": m.value} for m in matchers]

@@ -6,12 +6,12 @@ from pathlib import PurePosixPath
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.grafana import queries
 from generator.outputs.grafana.boards import detail, overview, prober, scenarios
 from generator.slo.links import Board
+from generator.text import yaml_writer
 
 NAME = "grafana"
 ONE_FILE = False
@@ -33,26 +33,26 @@ def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact
     """Render each dashboard as JSON and as a ConfigMap, and the kustomization of the ConfigMaps."""
     manifests = []
     for board, built in of(plans):
-        document = text.json_document(_SOURCES, built)
+        document = yaml_writer.json_document(_SOURCES, built)
         yield Artifact(PurePosixPath(f"{board}.json"), document)
         manifest = PurePosixPath(f"{board}.configmap.yaml")
         lines = _config_map(board, document, settings.namespace)
-        yield Artifact(manifest, text.document(_SOURCES, lines))
+        yield Artifact(manifest, yaml_writer.document(_SOURCES, lines))
         manifests.append(manifest)
-    lines = text.kustomization(manifests)
-    yield Artifact(PurePosixPath("kustomization.yaml"), text.document(_SOURCES, lines))
+    lines = yaml_writer.kustomization(manifests)
+    yield Artifact(PurePosixPath("kustomization.yaml"), yaml_writer.document(_SOURCES, lines))
 
 
 def _config_map(name: str, document: str, namespace: str) -> Iterator[str]:
     yield "apiVersion: v1"
     yield "kind: ConfigMap"
     yield "metadata:"
-    yield f"  name: {text.scalar(f'grafana-dashboard-{name}')}"
-    yield f"  namespace: {text.scalar(namespace)}"
-    yield from text.indented(text.mapping("labels", _LABELS), 2)
-    yield from text.indented(text.mapping("annotations", _ANNOTATIONS), 2)
+    yield f"  name: {yaml_writer.scalar(f'grafana-dashboard-{name}')}"
+    yield f"  namespace: {yaml_writer.scalar(namespace)}"
+    yield from yaml_writer.indented(yaml_writer.mapping("labels", _LABELS), 2)
+    yield from yaml_writer.indented(yaml_writer.mapping("annotations", _ANNOTATIONS), 2)
     yield "data:"
-    yield from text.indented(text.block(f"{name}.json", document), 2)
+    yield from yaml_writer.indented(yaml_writer.block(f"{name}.json", document), 2)
 
 
 def of(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from generator import alerts, names, plain
+from generator import names
 from generator.model import (
     SLO,
     AlertingRule,
@@ -16,6 +16,7 @@ from generator.model import (
     Severity,
     ThresholdAlert,
 )
+from generator.rules import alert_rules, standalone
 from generator.slo.annotations import plain_firing
 from slos.schema.plain import PlainAlert
 from slos.schema.runbook import ServiceRunbook
@@ -109,13 +110,16 @@ def _of_part(part: Part, spec: Spec, sources: tuple[str, ...]) -> Iterator[Topic
         if isinstance(rule, AlertingRule)
     }
     for slo in part.slos:
-        rules = {rule.alert: rule for rule in (*alerts.quick_rules(slo), *alerts.slow_rules(slo))}
+        rules = {
+            rule.alert: rule
+            for rule in (*alert_rules.quick_rules(slo), *alert_rules.slow_rules(slo))
+        }
         for topic in _of_slo(slo, rules, spec, sources):
             if topic.name in built:
                 yield topic
     plain_rules = {
         rule.alert: rule
-        for group in plain.groups(spec)
+        for group in standalone.groups(spec)
         for rule in group.rules
         if isinstance(rule, AlertingRule)
     }

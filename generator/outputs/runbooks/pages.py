@@ -8,14 +8,14 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from generator import notes
 from generator.alerting.graph import LESS
 from generator.model import Artifact, Plan
 from generator.outputs.runbooks import markdown, numbers, queries
 from generator.outputs.runbooks.alerts import Kind, Topic, related, topics
 from generator.outputs.runbooks.diagnosis import Branches, of
 from generator.outputs.runbooks.queries import Look
-from generator.text import MARK
+from generator.text import notes
+from generator.text.yaml_writer import MARK
 from slos.schema import promql
 from slos.schema.plain import Recording
 from slos.schema.units import Duration, plain

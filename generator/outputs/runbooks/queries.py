@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import promql_parser as ast
 
-from generator import increments, names
+from generator import names
 from generator.model import SLO
 from generator.outputs.runbooks.alerts import Kind, Topic
+from generator.rules import tiers
 from slos.schema import promql
 from slos.schema.plain import PlainAlert, Recording
 from slos.schema.units import Duration, plain
@@ -69,7 +70,7 @@ def sources(slo: SLO) -> tuple[str, ...]:
 
 def reach(slo: SLO) -> Duration:
     """Compute the range over which the raw series of an SLO are read."""
-    return increments.reach(slo.steps.fine, slo.steps.scrape)
+    return tiers.reach(slo.steps.fine, slo.steps.scrape)
 
 
 def _span(topic: Topic) -> Duration:

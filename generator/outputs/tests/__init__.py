@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from generator import text
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.tests import promtool_file, standalone
 from generator.outputs.tests.slo import build_slo_files
+from generator.text import yaml_writer
 
 NAME = "tests"
 ONE_FILE = False
@@ -25,13 +25,13 @@ def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
             for name, step, groups, cases in build_slo_files(slo):
                 lines = promtool_file.render_test_file(rules, groups, step, cases)
                 path = folder / f"{slo.id}-{name}.yaml"
-                yield Artifact(path, text.document(plan.sources, lines))
+                yield Artifact(path, yaml_writer.document(plan.sources, lines))
         for group, cases in standalone.build_standalone_files(part.spec) if part.spec else ():
             lines = promtool_file.render_test_file(
                 rules, [group], min(each.step for each in cases), cases
             )
             path = folder / f"{group.replace(':', '-')}.yaml"
-            yield Artifact(path, text.document(plan.sources, lines))
+            yield Artifact(path, yaml_writer.document(plan.sources, lines))
 
 
 def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
-from generator import go_format, text
+from generator.text import go, yaml_writer
 from slos.schema.units import Duration, plain
 
 # Decimal places of numbers in series: far finer than any difference that a test checks.
@@ -88,32 +88,32 @@ def render_test_file(
 ) -> Iterator[str]:
     """Render a test file; all its cases share the evaluation interval, as promtool requires."""
     yield "rule_files:"
-    yield f"  - {text.name(rule_file)}"
+    yield f"  - {yaml_writer.name(rule_file)}"
     yield f"evaluation_interval: {step}"
     yield "group_eval_order:"
-    yield from (f"  - {text.name(group)}" for group in groups)
+    yield from (f"  - {yaml_writer.name(group)}" for group in groups)
     yield "tests:"
     for case in cases:
         yield from _case(case)
 
 
 def _case(case: Case) -> Iterator[str]:
-    yield f"  - name: {text.scalar(case.name)}"
+    yield f"  - name: {yaml_writer.scalar(case.name)}"
     yield f"    interval: {case.scrape}"
     yield "    input_series:" if case.series else "    input_series: []"
     for series in case.series:
-        yield f"      - series: {text.scalar(series.name)}"
+        yield f"      - series: {yaml_writer.scalar(series.name)}"
         yield f'        values: "{_values(series)}"'
     alerts = [check for check in case.checks if isinstance(check, AlertCheck)]
     values = [check for check in case.checks if isinstance(check, ValueCheck)]
     if alerts:
         yield "    alert_rule_test:"
         for alert in alerts:
-            yield from text.indented(_alert(alert), 6)
+            yield from yaml_writer.indented(_alert(alert), 6)
     if values:
         yield "    promql_expr_test:"
         for value in values:
-            yield from text.indented(_value(value), 6)
+            yield from yaml_writer.indented(_value(value), 6)
 
 
 def _values(series: Series | Rising) -> str:
@@ -144,22 +144,22 @@ def _number(value: Decimal) -> str:
 
 def _alert(check: AlertCheck) -> Iterator[str]:
     yield f"- eval_time: {check.at}"
-    yield f"  alertname: {text.name(check.alert)}"
+    yield f"  alertname: {yaml_writer.name(check.alert)}"
     yield "  exp_alerts:" if check.fires else "  exp_alerts: []"
     for expected in check.fires:
         inner = [
-            *text.mapping("exp_labels", expected.labels),
-            *text.mapping("exp_annotations", expected.annotations),
+            *yaml_writer.mapping("exp_labels", expected.labels),
+            *yaml_writer.mapping("exp_annotations", expected.annotations),
         ]
         yield from (f"    {'- ' if n == 0 else '  '}{line}" for n, line in enumerate(inner))
 
 
 def _value(check: ValueCheck) -> Iterator[str]:
-    yield f"- expr: {text.scalar(check.expr)}"
+    yield f"- expr: {yaml_writer.scalar(check.expr)}"
     yield f"  eval_time: {check.at}"
     yield "  exp_samples:" if check.gives else "  exp_samples: []"
     for labels, value in check.gives:
-        yield f"    - labels: {text.scalar(labels)}"
+        yield f"    - labels: {yaml_writer.scalar(labels)}"
         yield f"      value: {plain(value)}"
 
 
@@ -169,7 +169,7 @@ def expanded(
     """Expand the texts; None if one uses more of Go's templates than a value and labels."""
     texts = {}
     for name, text in annotations.items():
-        filled = _VALUE.sub(go_format.number(float(value)), text)
+        filled = _VALUE.sub(go.number(float(value)), text)
         filled = _LABEL.sub(lambda found: labels.get(found.group(1), ""), filled)
         if "{{" in _LITERAL.sub("", filled):
             return None

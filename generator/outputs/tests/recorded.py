@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import promql_parser as ast
 
-from generator import alert_series, names, tiers
+from generator import names
 from generator.model import SLO
 from generator.outputs.tests import decoys, evaluator
 from generator.outputs.tests.evaluator import Course, Labels, Steady, Vector
@@ -17,6 +17,7 @@ from generator.outputs.tests.series import (
     build_tier_series,
     of_another,
 )
+from generator.rules import alert_rules, tiers
 from slos.schema import promql
 from slos.schema.counting import Counting
 from slos.schema.promql import label_set
@@ -98,8 +99,8 @@ def _promise(slo: SLO, run: Course) -> Iterator[ValueCheck]:
 
 def _of_alerts(slo: SLO, run: Course) -> Iterator[ValueCheck]:
     """Check the series of alerts that dashboards read: a few series under one name."""
-    limits = [(labels, Decimal(value)) for labels, value in alert_series.thresholds(slo)]
-    infos = [(alert_series.about(firing), Decimal(1)) for firing in slo.firings]
+    limits = [(labels, Decimal(value)) for labels, value in alert_rules.thresholds(slo)]
+    infos = [(alert_rules.about(firing), Decimal(1)) for firing in slo.firings]
     for metric, found in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
         own = names.for_people(slo)
         shown = [(label_set({**own, **labels}), _millions(value)) for labels, value in found]

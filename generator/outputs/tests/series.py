@@ -12,7 +12,7 @@ from generator.model import SLO
 from generator.outputs.tests import decoys
 from generator.outputs.tests.evaluator import Course, Evaluation, NotKnownError, Steady
 from generator.outputs.tests.promtool_file import Series
-from generator.plain import INTERVAL
+from generator.rules.standalone import INTERVAL
 from slos.schema import promql
 from slos.schema.example import ExampleSeries
 from slos.schema.units import Duration

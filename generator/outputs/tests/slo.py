@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from generator import alerts, increments, names, tiers
+from generator import names
 from generator.model import SLO, BurnAlert, Firing, ThresholdAlert
 from generator.outputs.tests import evaluator, recorded, series, trial
 from generator.outputs.tests.alert_timing import conditions, timeline
@@ -13,6 +13,7 @@ from generator.outputs.tests.promtool_file import AlertCheck, Case, Rising, Seri
 from generator.outputs.tests.recorded import Counted
 from generator.outputs.tests.series import around_threshold, build_series, counters, incomplete
 from generator.outputs.tests.trial import fires
+from generator.rules import alert_rules, tiers
 from generator.rules.groups import groups_of
 from slos.schema.units import Duration
 
@@ -46,7 +47,7 @@ def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
     ]
     if fine.ms % scrape.ms == 0:
         # Until here, the range of a step contains both samples around the burst.
-        seen = increments.reach(fine, scrape).ms - 2 * scrape.ms
+        seen = tiers.reach(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = _build_history_checks(slo, counted, expected)
     if slo.signal.histogram:
@@ -70,7 +71,7 @@ def _off_beat(slo: SLO, series: Sequence[Steady], counted: Counted, parts: int) 
     at = coarse + fine * 2
     part = Duration(scrape.ms // parts)
     age = scrape.ms - part.ms
-    steps_seen = (increments.reach(fine, scrape).ms - age) // scrape.ms
+    steps_seen = (tiers.reach(fine, scrape).ms - age) // scrape.ms
     newest = (at.ms - age - part.ms) // scrape.ms
     oldest = newest - steps_seen + 1
     course = [
@@ -231,8 +232,8 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[C
     first. Groups that nothing reads are left out, since each is evaluated at every step.
     """
     fine, coarse, period = (module.group(slo).name for module in groups_of("exact"))
-    quick = [alert for alert in _alerts(slo) if alerts.is_quick(slo, alert)]
-    slow = [alert for alert in _alerts(slo) if not alerts.is_quick(slo, alert)]
+    quick = [alert for alert in _alerts(slo) if alert_rules.is_quick(slo, alert)]
+    slow = [alert for alert in _alerts(slo) if not alert_rules.is_quick(slo, alert)]
     in_fine = [
         *trial.cases(slo, quick, slo.steps.fine),
         *_no_traffic(slo, slo.steps.fine),
@@ -262,7 +263,7 @@ def _read_slow_windows(slo: SLO, every: Sequence[BurnAlert | ThresholdAlert]) ->
         for condition in conditions(slo, alert)
         for window in (condition.short, condition.long)
     }
-    return bool(read - alerts.quick_windows(slo))
+    return bool(read - alert_rules.quick_windows(slo))
 
 
 def _no_traffic(slo: SLO, step: Duration) -> Iterator[Case]:

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import promql_parser as ast
 
-from generator import alert_series, names
+from generator import names
 from generator.model import Firing
 from generator.outputs.tests import decoys, guards
 from generator.outputs.tests.promtool_file import AlertCheck, Case, Rising, Series, ValueCheck
 from generator.outputs.tests.series import Part, end_of, sampled, whole
 from generator.outputs.tests.trial import fires, just_fires
-from generator.plain import INTERVAL
+from generator.rules import alert_rules
+from generator.rules.standalone import INTERVAL
 from generator.slo.annotations import plain_firing
 from slos.schema import promql
 from slos.schema.example import ExampleSeries
@@ -145,7 +146,7 @@ def _no_data(alert: PlainAlert, firing: Firing) -> Case:
     else:
         checks += [AlertCheck(Duration(wait.ms - INTERVAL.ms), firing.name)] if wait.ms else []
         checks.append(_fires(alert, firing, wait, alert.firing_value))
-    labels = promql.label_set(alert_series.of_plain(firing).labels)
+    labels = promql.label_set(alert_rules.of_plain(firing).labels)
     known = f"round(1000 * {names.ALERT_INFO})"
     checks.append(ValueCheck(wait + INTERVAL * 2, known, ((labels, Decimal(1000)),)))
     return Case(f"{alert.name}: no data", _SCRAPE, INTERVAL, (), tuple(checks))

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from generator import alerts, names
+from generator import names
 from generator.model import SLO, BurnAlert, Firing, Severity, ThresholdAlert
 from generator.outputs.tests import alert_timing, evaluator, promtool_file
 from generator.outputs.tests.alert_timing import Condition, Trouble, conditions, timeline, value
 from generator.outputs.tests.evaluator import Course
 from generator.outputs.tests.promtool_file import AlertCheck, Case, Expected, ValueCheck
 from generator.outputs.tests.series import build_group_labels, build_tier_series
+from generator.rules import alert_rules
 from slos.schema.promql import label_set
 from slos.schema.units import Duration
 
@@ -216,7 +217,7 @@ class _Trial:
         return None
 
     def _rounds_one_way(self, ratio: Decimal) -> bool:
-        shown = alerts.shown(self.slo, ratio)
+        shown = alert_rules.shown(self.slo, ratio)
         half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
         return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
 
@@ -226,11 +227,11 @@ class _Trial:
 
     def _tells(self, ratio: Decimal) -> bool:
         """Check that a rounding half as fine or half as coarse again shows another number."""
-        digits = int("".join(map(str, alerts.shown(self.slo, ratio).as_tuple().digits)))
+        digits = int("".join(map(str, alert_rules.shown(self.slo, ratio).as_tuple().digits)))
         return digits % 2 != 0 and digits % 3 != 0
 
     def _is_firing(self, run: Course, step: int) -> None:
-        shown = alerts.shown(self.slo, value(self.every, run, step))
+        shown = alert_rules.shown(self.slo, value(self.every, run, step))
         series = {**names.for_people(self.slo), **build_group_labels(self.slo)}
         labels = {**series, **self.alert.firing.labels}
         self.checks.append(fires(self.alert.firing, run.at(step), labels, series, shown))

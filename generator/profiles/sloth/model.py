@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator import go_format, names
+from generator import names
 from generator.model import RuleGroup, Severity, Window, Windows
+from generator.text import go
 from slos.schema.signal import EventQueries, RatioQuery
 from slos.schema.units import Duration
 
@@ -99,7 +100,7 @@ class SlothRules:
 
 def matchers(labels: Mapping[str, str]) -> str:
     """Label matchers such as `{a="1", b="2"}`, sorted by name, with values quoted as in Go."""
-    each = (f"{name}={go_format.quoted(labels[name])}" for name in sorted(labels))
+    each = (f"{name}={go.quoted(labels[name])}" for name in sorted(labels))
     return "{" + ", ".join(each) + "}"
 
 

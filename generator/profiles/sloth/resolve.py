@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from generator import go_format, names
+from generator import names
 from generator.defaults import Defaults
 from generator.model import Severity, Windows
 from generator.profiles.sloth.model import SlothAlert, SlothSLO
 from generator.profiles.sloth.unsupported import left_out
 from generator.slo import burn_rate
+from generator.text import go
 from slos.schema.alerting import Alerting
 from slos.schema.counting import NotSummable
 from slos.schema.document import Location
@@ -68,7 +69,7 @@ def scalar(written: str) -> str:
     if whole is not None:
         return str(whole)
     if _FRACTION.fullmatch(plain) and isfinite(float(plain)):
-        return go_format.number32(float(plain))
+        return go.number32(float(plain))
     return written
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from generator import go_format, names
+from generator import names
 from generator.model import AlertingRule, RecordingRule, Severity, Window
 from generator.profiles.sloth.model import SlothSLO, burn_factor, hours
+from generator.text import go
 from slos.schema.promql import parse, render
 from slos.schema.signal import EventQueries
 from slos.schema.units import Duration
@@ -60,13 +61,13 @@ def mean_ratio(slo: SlothSLO) -> str:
 def metadata_rules(slo: SlothSLO) -> Iterator[RecordingRule]:
     """Build the seven rules, in Sloth's order."""
     labels = {**slo.identity, **slo.labels}
-    objective = go_format.number(slo.objective / 100)
+    objective = go.number(slo.objective / 100)
     budget, burned = slo.series(names.ERROR_BUDGET), slo.series(names.PERIOD_BURN_RATE)
     per_budget = f"\n/ on(sloth_id, sloth_slo, sloth_service) group_left\n{budget}\n"
     for record, expr in (
         (names.OBJECTIVE, f"vector({objective})"),
         (names.ERROR_BUDGET, f"vector(1-{objective})"),
-        (names.PERIOD_DAYS, f"vector({go_format.number(hours(slo.period) / 24)})"),
+        (names.PERIOD_DAYS, f"vector({go.number(hours(slo.period) / 24)})"),
         (names.CURRENT_BURN_RATE, slo.error_ratio(slo.shortest) + per_budget),
         (names.PERIOD_BURN_RATE, slo.error_ratio(slo.period) + per_budget),
         (names.BUDGET_REMAINING, f"1 - {burned}"),
@@ -76,7 +77,7 @@ def metadata_rules(slo: SlothSLO) -> Iterator[RecordingRule]:
         "sloth_version": _VERSION,
         "sloth_mode": slo.mode,
         "sloth_spec": slo.dialect,
-        "sloth_objective": go_format.shortest(slo.objective),
+        "sloth_objective": go.shortest(slo.objective),
     }
     yield RecordingRule(names.INFO, "vector(1)", {**labels, **about})
 
@@ -90,8 +91,8 @@ def alert_rules(slo: SlothSLO) -> Iterator[AlertingRule]:
 
 
 def _burning(slo: SlothSLO, window: Window) -> str:
-    factor = go_format.number(burn_factor(window, slo.period))
-    limit = f"({factor} * {go_format.number((100 - slo.objective) / 100)})"
+    factor = go.number(burn_factor(window, slo.period))
+    limit = f"({factor} * {go.number((100 - slo.objective) / 100)})"
 
     def above(length: Duration) -> str:
         return f"    max({slo.error_ratio(length)} > {limit}) without ({names.WINDOW})\n"

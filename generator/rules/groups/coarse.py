@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from generator import counts, names, tiers
+from generator import names
 from generator.model import SLO, RecordingRule, RuleGroup
+from generator.rules import tiers
 
 PROFILE = "exact"
 ORDER = 2
@@ -13,7 +14,7 @@ def group(slo: SLO) -> RuleGroup:
     """Build the rules of total and errors of one coarse step."""
     step = slo.steps.coarse
     counted = tiers.counts_increments(slo)
-    rules = counts.rules(slo, step, tiers.coarse) if counted else _added_up(slo)
+    rules = tiers.rules(slo, step, tiers.coarse) if counted else _added_up(slo)
     return RuleGroup(f"slo-coarse-{slo.id}", step, tuple(rules))
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from generator import alert_series, alerts, names, ratios, tiers
+from generator import names
 from generator.model import SLO, Rule, RuleGroup
+from generator.rules import alert_rules, tiers
 from slos.schema.units import plain
 
 PROFILE = "exact"
@@ -17,20 +18,20 @@ def group(slo: SLO) -> RuleGroup:
         interval=slo.steps.slow,
         rules=(
             *_promise(slo),
-            *alert_series.of_slo(slo),
+            *alert_rules.of_slo(slo),
             *_ratios(slo),
             *_budget(slo),
-            *alerts.slow_rules(slo),
+            *alert_rules.slow_rules(slo),
         ),
     )
 
 
 def _promise(slo: SLO) -> Iterator[Rule]:
     """Rules of constants that dashboards read; names and labels are Sloth's."""
-    yield ratios.for_people(slo, names.OBJECTIVE, f"vector({plain(slo.objective / 100)})")
-    yield ratios.for_people(slo, names.ERROR_BUDGET, f"vector({plain(slo.budget)})")
-    yield ratios.for_people(slo, names.PERIOD_DAYS, f"vector({plain(slo.period.days)})")
-    yield ratios.for_people(
+    yield tiers.for_people(slo, names.OBJECTIVE, f"vector({plain(slo.objective / 100)})")
+    yield tiers.for_people(slo, names.ERROR_BUDGET, f"vector({plain(slo.budget)})")
+    yield tiers.for_people(slo, names.PERIOD_DAYS, f"vector({plain(slo.period.days)})")
+    yield tiers.for_people(
         slo,
         names.INFO,
         "vector(1)",
@@ -40,35 +41,35 @@ def _promise(slo: SLO) -> Iterator[Rule]:
         sloth_version="slo-rules-exact",
     )
     if histogram := slo.signal.histogram:
-        yield ratios.for_people(slo, names.LATENCY_TARGET, f"vector({plain(histogram.target)})")
+        yield tiers.for_people(slo, names.LATENCY_TARGET, f"vector({plain(histogram.target)})")
 
 
 def _ratios(slo: SLO) -> Iterator[Rule]:
-    quick = alerts.quick_windows(slo)
+    quick = alert_rules.quick_windows(slo)
     for window in slo.windows:
         if window not in quick and window != slo.period:
-            yield ratios.error_ratio(slo, window)
+            yield tiers.error_ratio(slo, window)
     if slo.signal.counts_events:
         yield from _events(slo)
     elif slo.period not in quick:
-        yield ratios.error_ratio(slo, slo.period)
+        yield tiers.error_ratio(slo, slo.period)
 
 
 def _events(slo: SLO) -> Iterator[Rule]:
     """Rules of the events of the period, and of its ratio from these, so the tier is read once."""
     total, errors = names.of(names.PERIOD_EVENTS, slo), names.of(names.PERIOD_ERRORS, slo)
-    yield ratios.for_people(slo, names.PERIOD_EVENTS, tiers.events_in(slo, slo.period))
-    yield ratios.for_people(slo, names.PERIOD_ERRORS, tiers.errors_in(slo, slo.period))
+    yield tiers.for_people(slo, names.PERIOD_EVENTS, tiers.events_in(slo, slo.period))
+    yield tiers.for_people(slo, names.PERIOD_ERRORS, tiers.errors_in(slo, slo.period))
     remaining = f"{total} * {plain(slo.budget)} - {errors}"
-    yield ratios.for_people(slo, names.PERIOD_EVENTS_REMAINING, remaining)
-    if slo.period not in alerts.quick_windows(slo):
+    yield tiers.for_people(slo, names.PERIOD_EVENTS_REMAINING, remaining)
+    if slo.period not in alert_rules.quick_windows(slo):
         window = {names.WINDOW: str(slo.period)}
         record = names.error_ratio(slo.period)
-        yield ratios.for_people(slo, record, f"{errors} / ({total} > 0)", **window)
+        yield tiers.for_people(slo, record, f"{errors} / ({total} > 0)", **window)
 
 
 def _budget(slo: SLO) -> Iterator[Rule]:
     period = names.of(names.error_ratio(slo.period), slo)
     burned = names.of(names.PERIOD_BURN_RATE, slo)
-    yield ratios.for_people(slo, names.PERIOD_BURN_RATE, f"{period} / {plain(slo.budget)}")
-    yield ratios.for_people(slo, names.BUDGET_REMAINING, f"1 - {burned}")
+    yield tiers.for_people(slo, names.PERIOD_BURN_RATE, f"{period} / {plain(slo.budget)}")
+    yield tiers.for_people(slo, names.BUDGET_REMAINING, f"1 - {burned}")

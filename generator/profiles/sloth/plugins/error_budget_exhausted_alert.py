@@ -6,10 +6,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from generator import go_format, names
+from generator import names
 from generator.model import AlertingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO, matchers
 from generator.profiles.sloth.plugins import SloPlugin
+from generator.text import go
 from slos.schema.units import Duration
 from slos.schema.wire import AlertText, HoldField, LabelName
 
@@ -30,7 +31,7 @@ class ErrorBudgetExhaustedAlert(SloPlugin):
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
         found = matchers({**slo.identity, **slo.labels, **self.selector_labels})
-        limit = go_format.number(float(self.threshold))
+        limit = go.number(float(self.threshold))
         alert = AlertingRule(
             alert=self.alert_name,
             expr=f"{names.BUDGET_REMAINING}{found} <= {limit}",

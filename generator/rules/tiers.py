@@ -1,17 +1,22 @@
-"""Increase of counters in one step, which replaces each `rate` and `increase` of a query.
-
-A summable query is linear in its counters. With the increase of a step in the place of each
-`rate` or `increase`, its value is the number of events in that step.
-"""
+"""Event counts per step, and ratios over windows."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from generator import names
+from generator.model import SLO, RecordingRule
+from slos.schema import promql
+from slos.schema.counting import Counting
+from slos.schema.grouping import grouping_of
 from slos.schema.promql import render
 from slos.schema.units import Duration, plain
 
 # `rate` needs two samples, and the newest one may not have arrived while its scrape runs.
 _SAMPLES_AT_LEAST = 3
+
+# Windows of up to this many fine steps are summed from the fine tier: 6 h at one minute. The
+# windows of pages are no longer than that, so pages never wait for a coarse step.
+_FINE_STEPS_AT_MOST = 360
 
 
 def _calls_of(*functions: str) -> re.Pattern[str]:
@@ -126,3 +131,108 @@ def _replaced(
             parts += [before, written if alone or is_operand else f"({written})"]
             copied, call = token.end(), None
     return "".join([*parts, template[copied:]]).strip()
+
+
+def is_fine(slo: SLO, window: Duration) -> bool:
+    """Tell whether a window is short enough to be summed from the fine tier."""
+    return window.ms <= slo.steps.fine.ms * _FINE_STEPS_AT_MOST
+
+
+def step_of(slo: SLO, window: Duration) -> Duration:
+    """Step of the tier that a window is summed from."""
+    return slo.steps.fine if is_fine(slo, window) else slo.steps.coarse
+
+
+def counts_increments(slo: SLO) -> bool:
+    """Tell whether the SLO's queries count increments of counters, as most do."""
+    return slo.signal.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
+
+
+def fine(slo: SLO, template: str) -> str:
+    """Expression of a query's value in the fine step that ends now.
+
+    Samples are counted one scrape late, when all have arrived. Ratios and time slices, which weigh
+    as one each, are read over the same range as counters.
+    """
+    step, scrape = slo.steps.fine, slo.steps.scrape
+    if counts_increments(slo):
+        return at_once(template, step, scrape)
+    if slo.signal.counting is Counting.PER_SAMPLE:
+        return sampled(template, step, scrape)
+    return promql.render(template, str(reach(step, scrape))).strip()
+
+
+def coarse(slo: SLO, template: str) -> str:
+    """Expression of the value of a query that counts increments, in one coarse step."""
+    return settled(template, slo.steps.coarse, slo.steps.scrape)
+
+
+def summed(series: str, window: Duration) -> str:
+    """Expression of the sum of a tier over a window.
+
+    The range is one millisecond shorter than the window. Prometheus 2 includes both ends of a
+    range, so a full window would hold one step too many. Prometheus 3 excludes the start and
+    reads the same steps.
+    """
+    return f"sum_over_time({series}[{Duration(window.ms - 1)}])"
+
+
+def events_in(slo: SLO, window: Duration) -> str:
+    """Expression of the number of events in a window."""
+    return summed(names.of(names.total(step_of(slo, window)), slo), window)
+
+
+def errors_in(slo: SLO, window: Duration) -> str:
+    """Expression of the number of errors in a window."""
+    return summed(names.of(names.errors(step_of(slo, window)), slo), window)
+
+
+def ratio_in(slo: SLO, window: Duration) -> str:
+    """Expression of the error ratio of a window; it has no value without events."""
+    return f"{errors_in(slo, window)}\n/\n({events_in(slo, window)} > 0)"
+
+
+def rules(slo: SLO, step: Duration, counted: Callable[[SLO, str], str]) -> Iterator[RecordingRule]:
+    """Rules of the total and of the errors of a tier.
+
+    The total comes first, as the errors read it: no error series and a total mean zero errors.
+
+    Args:
+        slo: the SLO.
+        step: step of the tier.
+        render_count: makes the expression of one step from a query of the SLO.
+    """
+    identity = names.identity(slo)
+    yield RecordingRule(names.total(step), counted(slo, slo.signal.total), identity)
+    errors = counted(slo, slo.signal.errors)
+    if slo.signal.errors_may_be_absent:
+        zero = f"{names.of(names.total(step), slo)} * 0"
+        errors = f"{errors}\nor {_matched(slo)}\n{zero}"
+    yield RecordingRule(names.errors(step), errors, identity)
+
+
+def _matched(slo: SLO) -> str:
+    """Vector matching of errors with their total: on the grouping labels, where these are known.
+
+    Any other label may be on one side only. A label that is put on all rules afterwards
+    (`enforcedNamespaceLabel` of prometheus-operator) is on the total but not on a sum of errors.
+    A query that names the labels it drops keeps such a label, so both sides have it.
+    """
+    grouping = grouping_of(slo.signal.total)
+    if grouping is None or grouping.without:
+        return f"ignoring ({', '.join(names.identity(slo))})"
+    return f"on ({', '.join(grouping.labels)})"
+
+
+def error_ratio(slo: SLO, window: Duration) -> RecordingRule:
+    """Recording rule of the error ratio over a window."""
+    return RecordingRule(
+        record=names.error_ratio(window),
+        expr=ratio_in(slo, window),
+        labels={**names.for_people(slo), names.WINDOW: str(window)},
+    )
+
+
+def for_people(slo: SLO, record: str, expr: str, **more: str) -> RecordingRule:
+    """Recording rule with the user's labels and the identity labels of the SLO, which win."""
+    return RecordingRule(record, expr, {**names.for_people(slo), **more})

@@ -1,18 +1,20 @@
-"""Alerting rules of an SLO; their values are rounded percentages of bad events."""
+"""Alerting rules, thresholds and alert info series."""
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
-from generator import names, tiers
+from generator import names
 from generator.model import (
     SLO,
     AlertingRule,
     BurnAlert,
     BurnCondition,
     Firing,
+    RecordingRule,
     Severity,
     ThresholdAlert,
 )
+from generator.rules import tiers
 from slos.schema.alert_text import escape
 from slos.schema.units import Duration, plain
 
@@ -20,6 +22,11 @@ from slos.schema.units import Duration, plain
 _FINER = 2
 # Digits of a burn-rate factor: finer than any traffic can measure, short enough to read.
 _FACTOR_DIGITS = 6
+
+# As in the alerts: finer than any traffic can measure.
+_DIGITS = 6
+# A template has no value until the alert fires.
+_TEMPLATE = "{{"
 
 
 def quick_rules(slo: SLO) -> Iterator[AlertingRule]:
@@ -140,3 +147,41 @@ def _rule(expr: str, firing: Firing, labels: Mapping[str, str] | None = None) ->
         for_=firing.for_,
         keep_firing_for=firing.keep_firing_for,
     )
+
+
+def of_slo(slo: SLO) -> Iterator[RecordingRule]:
+    """Recording rules of the info and threshold series of an SLO's alerts."""
+    for labels, value in thresholds(slo):
+        yield tiers.for_people(slo, names.BURN_THRESHOLD, f"vector({value})", **labels)
+    for firing in slo.firings:
+        yield tiers.for_people(slo, names.ALERT_INFO, "vector(1)", **about(firing))
+
+
+def of_plain(firing: Firing) -> RecordingRule:
+    """Recording rule of a standalone alert's info series; like the alert, without run labels."""
+    known = {key: value for key, value in firing.labels.items() if _TEMPLATE not in value}
+    return RecordingRule(names.ALERT_INFO, "vector(1)", {**known, **about(firing)})
+
+
+def thresholds(slo: SLO) -> Iterator[tuple[dict[str, str], str]]:
+    """Lowest burn rate at which each alert fires on each pair of windows, with its labels."""
+    for alert in slo.burn_alerts:
+        lowest: dict[tuple[str, str], str] = {}
+        for condition in sorted(alert.conditions, key=lambda each: -each.factor):
+            lowest[str(condition.long), str(condition.short)] = plain(condition.factor, _DIGITS)
+        for (long, short), value in sorted(lowest.items()):
+            windows = {names.WINDOW: long, names.SHORT_WINDOW: short}
+            yield {names.ALERT: alert.firing.name, **windows}, value
+    for threshold in slo.threshold_alerts:
+        labels = {names.ALERT: threshold.firing.name, names.WINDOW: str(threshold.over)}
+        yield labels, plain(threshold.above / slo.budget, _DIGITS)
+
+
+def about(firing: Firing) -> dict[str, str]:
+    """Labels of an info series: name, severity and runbook of an alert, without templates."""
+    known = {
+        names.SEVERITY: firing.labels.get(names.SEVERITY, ""),
+        names.RUNBOOK_URL: firing.annotations.get("runbook_url", ""),
+    }
+    told = {key: value for key, value in known.items() if value and _TEMPLATE not in value}
+    return {names.ALERT: firing.name, **told}

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from generator import alert_series, names
+from generator import names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
+from generator.rules import alert_rules
 from generator.slo.annotations import plain_firing
 from slos.schema.alert_text import escape
 from slos.schema.plain import PlainAlert, Recording
@@ -20,7 +21,7 @@ def groups(spec: Spec) -> Iterator[RuleGroup]:
         rules = [_recording(each) for each in spec.recordings if each.record == record]
         yield RuleGroup(names.recording_group(record), INTERVAL, tuple(rules))
     for alert in spec.alerts:
-        about = alert_series.of_plain(plain_firing(spec, alert))
+        about = alert_rules.of_plain(plain_firing(spec, alert))
         both = (about, _alert(spec, alert))
         yield RuleGroup(names.alert_group(alert.name), INTERVAL, both)
 
