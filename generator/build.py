@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from generator import load, load_plugins, pipeline
-from generator.load import Selection
+from generator import pipeline
+from generator.files import plugins
+from generator.files.sources import Selection, in_each_others_way, read_sources, read_windows
 from generator.model import Artifact, Part, Source
 from generator.outputs import formats
 from generator.pipeline import Plans, Settings
@@ -46,16 +47,16 @@ def plan_inputs(
         read_settings: settings of reading.
     """
     reading = reading or Reading()
-    sources, found = load.read_sources(inputs, reading.selection)
+    sources, found = read_sources(inputs, reading.selection)
     if reading.windows:
-        windows, more = load.read_windows(reading.windows)
+        windows, more = read_windows(reading.windows)
         found += more
         settings = replace(settings, defaults=replace(settings.defaults, windows=windows))
     plugins, more = _sli_plugins(sources, reading.plugins)
     found += more
     settings = replace(settings, sli_plugins=plugins)
     planned = pipeline.plan(sources, settings)
-    found += load.in_each_others_way(inputs, sources, out)
+    found += in_each_others_way(inputs, sources, out)
     return replace(planned, problems=(*found, *planned.problems))
 
 
@@ -70,8 +71,8 @@ def read_specs(
         out: output path.
         plugins: folders of SLI plugins; their queries replace them.
     """
-    sources, problems = load.read_sources(inputs)
-    problems += load.in_each_others_way(inputs, sources, out)
+    sources, problems = read_sources(inputs)
+    problems += in_each_others_way(inputs, sources, out)
     programs, more = _sli_plugins(sources, plugins)
     problems += more
     located = []
@@ -90,7 +91,7 @@ def _sli_plugins(
     """Read SLI plugins, unless no spec names one: searching installed packages takes time."""
     if not folders and not any(b"plugin" in source.data for source in sources):
         return {}, []
-    return load_plugins.read_sli_plugins(tuple(folders))
+    return plugins.read_sli_plugins(tuple(folders))
 
 
 def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:

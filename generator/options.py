@@ -13,7 +13,7 @@ import click
 from generator import values
 from generator.build import Reading
 from generator.defaults import Defaults
-from generator.load import STDOUT, Selection
+from generator.files.sources import STDOUT, Selection
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings
 from generator.profiles import profiles

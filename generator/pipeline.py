@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from generator import requirements, review, sli_plugins
+from generator import requirements, sli_plugins
 from generator.defaults import Defaults
+from generator.lint import _run
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule, Source
 from generator.outputs import OutputSettings, formats
 from generator.profiles import ResolvedSLO, profiles
@@ -80,25 +81,25 @@ def plan(sources: Sequence[Source], settings: Settings) -> Plans:
     early = {s: _read(s, settings) for s in in_order_of_names if _RECORDINGS in s.data}
     recorded = _recorded(spec for located, _ in early.values() for spec in located)
     defaults = replace(settings.defaults, recorded=recorded)
-    beside: list[review.Beside] = []
+    beside: list[_run.Beside] = []
     for source in in_order_of_names:
         located, found = early.pop(source) if source in early else _read(source, settings)
         ready, more = called(located, settings.sli_plugins)
         planned = [profile.plan(spec, defaults) for spec in ready]
         for spec, each in zip(ready, planned, strict=True):
             again = partial(_read_again, source, settings, _place(spec, located))
-            beside.append(review.beside(len(beside), spec, _exact(each.slos), again))
+            beside.append(_run.beside(len(beside), spec, _exact(each.slos), again))
         problems += [*found, *more, *_duplicates(located, seen)]
         covered += coverage(located)
         for spec, each in zip(ready, planned, strict=True):
             problems += each.problems
             if profile.CHECKED:
-                problems += review.of_planned(spec, _exact(each.slos), defaults)
+                problems += _run.of_planned(spec, _exact(each.slos), defaults)
         every_slo += [slo for each in planned for slo in each.slos]
         parts = tuple(_wanted(each.part, settings) for each in planned)
         plans.append(Plan(outputs[source], (str(source.path),), parts))
     problems += [*requirements.problems(covered), *_nothing_wanted(settings)]
-    problems += review.of_run(beside, defaults)
+    problems += _run.of_run(beside, defaults)
     return Plans(tuple(plans), tuple(every_slo), covered, tuple(in_order(problems)))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from generator.files.output import Changes
 from generator.reports import HAPPENED
-from generator.write import Changes
 from slos.schema.problem import Problem, Severity
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.load import Selection, read_sources
+from generator.files.sources import Selection, read_sources
 from generator.pipeline import Settings, plan
 from generator.requirements import Coverage
 from generator.trace import page

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from generator import build, report, write
-from generator.load import STDOUT
+from generator import build, report
+from generator.files import output
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
 from generator.options import request_of, spec_options
-from generator.swap import CannotWriteError
 
 
 @click.command("build")
@@ -42,13 +43,13 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
         elif request.to_file:
             name = Path(out).name
             artifact = build.file_artifact(plans, request.format_, settings, name=name)
-            write.write_file(artifact, Path(out))
+            output.write_file(artifact, Path(out))
             click.echo(f"wrote {out}", err=True)
         else:
             artifacts = build.folder_artifacts(plans, request.format_, settings)
-            changes = write.write_folder(artifacts, Path(out))
+            changes = output.write_folder(artifacts, Path(out))
             report.written(changes, out)
-            report.problems(write.left_behind(changes, Path(out)))
+            report.problems(output.left_behind(changes, Path(out)))
     except CannotWriteError as error:
         report.problems(error.problems)
         click.echo("nothing was written" if error.problems else f"error: {error}", err=True)

@@ -8,14 +8,16 @@ from typing import Any
 
 import click
 
-from generator import build, live, report, values, write
-from generator.load import STDOUT
+from generator import build, report, values
+from generator.clients.prometheus import CannotAskError, Prometheus
+from generator.files import output
+from generator.files.output import Changes
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
 from generator.model import SLO, Facts
 from generator.options import Request, request_of, spec_options
 from generator.pipeline import Plans, Settings
 from generator.reports import Told, reports
-from generator.swap import CannotWriteError
-from generator.write import Changes
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 
@@ -62,7 +64,7 @@ def command(
       slo-rules check -o - --prometheus http://localhost:9090
     """
     request = request_of(options)
-    prometheus = Remembering(live.Prometheus(url)) if url else None
+    prometheus = Remembering(Prometheus(url)) if url else None
     try:
         plans = build.plan_inputs(
             request.inputs,
@@ -70,7 +72,7 @@ def command(
             out=request.out,
             reading=request.reading,
         )
-    except live.CannotAskError as error:
+    except CannotAskError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     plans, changes = _compared(plans, request)
@@ -96,7 +98,7 @@ class Remembering:
         facts_by_slo: facts read so far, by the id of the SLO.
     """
 
-    prometheus: live.Prometheus
+    prometheus: Prometheus
     said: dict[str, Facts] = field(default_factory=dict)
 
     def of_slo(self, slo: SLO) -> Facts:
@@ -152,13 +154,13 @@ def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
         if request.to_file:
             name = Path(out).name
             artifact = build.file_artifact(plans, request.format_, request.settings, name=name)
-            return plans, write.changes_of_file(artifact, Path(out))
+            return plans, output.changes_of_file(artifact, Path(out))
         artifacts = build.folder_artifacts(plans, request.format_, request.settings)
-        changes = write.changes(artifacts, Path(out))
+        changes = output.changes(artifacts, Path(out))
     except CannotWriteError as error:
         in_the_way = error.problems or (Problem(Position(out), str(error)),)
         return replace(plans, problems=(*plans.problems, *in_the_way)), None
-    left = write.left_behind(changes, Path(out))
+    left = output.left_behind(changes, Path(out))
     return replace(plans, problems=(*plans.problems, *left)), changes
 
 

@@ -5,10 +5,11 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from generator import build, convert, report, write
-from generator.load import STDOUT
+from generator import build, convert, report
+from generator.files import output
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.swap import CannotWriteError
 from slos.schema.problem import errors
 
 
@@ -50,7 +51,7 @@ def command(
         click.echo(text, nl=False)
         return
     try:
-        write.write_file(Artifact(PurePosixPath(Path(out).name), text), Path(out))
+        output.write_file(Artifact(PurePosixPath(Path(out).name), text), Path(out))
     except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from generator import build, explain, report
-from generator.load import STDOUT
+from generator.files.sources import STDOUT
 from generator.model import SLO
 from generator.options import defaults_of, inputs_of, reading_of, reading_options
 from generator.pipeline import Settings

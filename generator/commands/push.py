@@ -8,10 +8,17 @@ from typing import Any
 import click
 
 from generator import build, pipeline, report, values
-from generator.load import STDOUT
-from generator.mimir import changes
-from generator.mimir.changes import Act, Change, Namespaces
-from generator.mimir.ruler import Credentials, Ruler, RulerError
+from generator.clients.mimir import (
+    Act,
+    Change,
+    Credentials,
+    Namespaces,
+    Ruler,
+    RulerError,
+    changes,
+    wanted,
+)
+from generator.files.sources import STDOUT
 from generator.options import (
     defaults_of,
     inputs_of,
@@ -87,7 +94,7 @@ def mimir(
     wanted = _wanted(options)
     try:
         ruler = Ruler(address, _credentials(tenant), prefix)
-        todo = list(changes.changes(ruler.rules(), wanted, prune=prune))
+        todo = list(changes(ruler.rules(), wanted, prune=prune))
     except RulerError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
@@ -116,7 +123,7 @@ def _wanted(options: dict[str, Any]) -> Namespaces:
     if plans.broken:
         click.echo("nothing was sent", err=True)
         sys.exit(1)
-    return changes.wanted(pipeline.render_folder(plans.plans, "mimir", settings))
+    return wanted(pipeline.render_folder(plans.plans, "mimir", settings))
 
 
 def _credentials(tenant: str) -> Credentials:

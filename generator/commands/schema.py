@@ -6,10 +6,11 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from generator import spec_reference, spec_schema, write
-from generator.load import STDOUT
+from generator import spec_reference, spec_schema
+from generator.files import output
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.swap import CannotWriteError
 
 
 @click.command("schema")
@@ -32,8 +33,8 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
     artifact = Artifact(PurePosixPath(Path(out).name), content)
     try:
         if not check:
-            write.write_file(artifact, Path(out))
-        elif write.changes_of_file(artifact, Path(out)):
+            output.write_file(artifact, Path(out))
+        elif output.changes_of_file(artifact, Path(out)):
             click.echo(f"{out} is not what the schema says; run: make rules", err=True)
             sys.exit(1)
     except CannotWriteError as error:

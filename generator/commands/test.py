@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from generator import promtool
-from generator.promtool import Ran
+from generator.clients import promtool
+from generator.clients.promtool import Ran
 
 
 @click.command("test")

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from generator import build, report, trace, write
-from generator.load import STDOUT
+from generator import build, report, trace
+from generator.files import output
+from generator.files.sources import STDOUT
+from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.options import defaults_of, inputs_of, reading_of, reading_options
 from generator.pipeline import Settings
-from generator.swap import CannotWriteError
 
 
 @click.command("trace")
@@ -43,13 +44,13 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     artifact = Artifact(PurePosixPath(Path(out).name), page)
     try:
         if check:
-            if write.changes_of_file(artifact, Path(out)):
+            if output.changes_of_file(artifact, Path(out)):
                 click.echo(
                     f"{out} is not what the specs give; run: slo-rules trace -o {out}", err=True
                 )
                 sys.exit(1)
             return
-        write.write_file(artifact, Path(out))
+        output.write_file(artifact, Path(out))
     except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

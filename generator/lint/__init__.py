@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
-from generator.lint.subject import Finding, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
+from generator.lint._subject import Finding, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import Facts
 
 

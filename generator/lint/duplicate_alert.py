@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, Named, OfRun
+from generator.lint._subject import Finding, Named, OfRun
 
 ID = "duplicate-alert"
 ALWAYS = True

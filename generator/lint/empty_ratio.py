@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import promql_parser as ast
 
-from generator.lint.subject import Finding, OfSlo
+from generator.lint._subject import Finding, OfSlo
 from slos.schema import promql
 from slos.schema.sli.raw import RawSli
 from slos.schema.sli.threshold import ThresholdSli

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator.alerting.graph import doubts
-from generator.lint.subject import Finding, OfRun
+from generator.lint._subject import Finding, OfRun
 from slos.schema.problem import Severity
 
 ID = "inhibits"

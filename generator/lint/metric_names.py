@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.lint.subject import Finding, OfQuery, OfSlo
+from generator.lint._subject import Finding, OfQuery, OfSlo
 from slos.schema import promql
 
 ID = "metric-names"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfSlo
+from generator.lint._subject import Finding, OfSlo
 
 ID = "not-summable"
 ALWAYS = True

@@ -6,7 +6,7 @@ here are about agent-sre or its monitoring, whatever service a spec names.
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfAlert, OfSlo
+from generator.lint._subject import Finding, OfAlert, OfSlo
 from slos.schema.problem import Severity
 
 ID = "remediation-loop"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator import names
-from generator.lint.subject import Finding, OfSlo
+from generator.lint._subject import Finding, OfSlo
 
 ID = "reserved-labels"
 ALWAYS = True

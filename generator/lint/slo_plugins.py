@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfSlo, OfSpec
+from generator.lint._subject import Finding, OfSlo, OfSpec
 
 ID = "slo-plugins"
 ALWAYS = True

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from generator.lint.subject import Finding, OfSlo
+from generator.lint._subject import Finding, OfSlo
 from generator.model import Facts
 from slos.schema.units import plain
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
-from generator import review
 from generator.defaults import Defaults
+from generator.lint import _run
 from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule, Source
 from generator.pipeline import Plans, Settings, plan
 from generator.slo.resolve import resolve
@@ -56,7 +56,7 @@ def resolved(document: object, defaults: Defaults | None = None) -> tuple[list[S
     assert not problems
     by = defaults or Defaults()
     slos, found = resolve(located, by)
-    return slos, [*found, *review.of_planned(located, slos, by)]
+    return slos, [*found, *_run.of_planned(located, slos, by)]
 
 
 def one_slo(top: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: ANN401 - YAML

@@ -8,12 +8,11 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from generator.built import MANIFEST
+from generator.files.output import MANIFEST, write_folder
+from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.outputs import OutputSettings, formats
-from generator.swap import CannotWriteError
 from generator.text.yaml_writer import MARK, json_document
-from generator.write import write_folder
 from tests.generator import boards
 from tests.generator.resolved import planned
 

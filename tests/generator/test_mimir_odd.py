@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from generator.mimir.changes import Act, Change
-from generator.mimir.ruler import Credentials, Ruler, RulerError
+from generator.clients.mimir import Act, Change, Credentials, Ruler, RulerError
 from tests.generator.command_line import call
 from tests.generator.fake_ruler import FakeRuler, running
 from tests.schema.specs import as_yaml, spec

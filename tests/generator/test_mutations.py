@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from exporter.devstack.stack import find
-from generator import promtool
+from generator.clients import promtool
 from tests.generator import tribunal
 from tests.generator.command_line import call
 from tests.generator.equivalents import EQUIVALENT, reason

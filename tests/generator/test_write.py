@@ -5,11 +5,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from generator.built import MANIFEST
+from generator.files.output import MANIFEST, changes, write_file, write_folder
+from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.swap import CannotWriteError
 from generator.text.yaml_writer import MARK
-from generator.write import changes, write_file, write_folder
 from tests.generator.folders import snapshot, times
 
 

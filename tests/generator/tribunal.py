@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from generator import promtool
+from generator.clients import promtool
 from tests.generator.mutations import Mutation, Rule
 
 _AT_ONCE = 16

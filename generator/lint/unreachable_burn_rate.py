@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfSlo
+from generator.lint._subject import Finding, OfSlo
 from slos.schema.units import plain
 
 ID = "unreachable-burn-rate"

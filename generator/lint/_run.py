@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from generator import lint
 from generator.defaults import Defaults
-from generator.lint.subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
+from generator.lint._subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import SLO
 from generator.slo.annotations import plain_firing
 from slos.schema.document import Location

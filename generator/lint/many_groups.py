@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfQuery, OfSlo
+from generator.lint._subject import Finding, OfQuery, OfSlo
 from generator.model import Facts
 from slos.schema.grouping import labels_of
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from generator.lint.subject import Finding, OfAlert, OfSlo
+from generator.lint._subject import Finding, OfAlert, OfSlo
 
 ID = "no-runbook"
 ALWAYS = False
