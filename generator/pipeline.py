@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from generator import requirements, sli_plugins
-from generator.defaults import Defaults
 from generator.lint import _run
 from generator.model import SLO, AlertingRule, Artifact, Part, Plan, RecordingRule, Source
 from generator.outputs import OutputSettings, formats
 from generator.profiles import ResolvedSLO, profiles
 from generator.requirements import Coverage, coverage
+from generator.settings import Defaults
 from generator.sli_plugins import SliPlugin
 from slos.schema.document import Location
 from slos.schema.located import LocatedSpec

@@ -8,8 +8,8 @@ import pytest
 
 from generator.files.sources import Selection, read_sources
 from generator.pipeline import Settings, plan
+from generator.reference.traceability import page
 from generator.requirements import Coverage
-from generator.trace import page
 
 ROOT = Path(__file__).parents[1]
 SCENARIOS = (

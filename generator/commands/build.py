@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from generator import build, report
+from generator import build
+from generator.commands import _report
+from generator.commands._options import request_of, spec_options
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from generator.options import request_of, spec_options
 
 
 @click.command("build")
@@ -32,7 +33,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
     request = request_of(options)
     settings, out = request.settings, request.out
     plans = build.plan_inputs(request.inputs, settings, out=out, reading=request.reading)
-    report.problems(plans.problems)
+    _report.problems(plans.problems)
     if plans.broken:
         click.echo("nothing was written", err=True)
         sys.exit(1)
@@ -48,9 +49,9 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
         else:
             artifacts = build.folder_artifacts(plans, request.format_, settings)
             changes = output.write_folder(artifacts, Path(out))
-            report.written(changes, out)
-            report.problems(output.left_behind(changes, Path(out)))
+            _report.written(changes, out)
+            _report.problems(output.left_behind(changes, Path(out)))
     except CannotWriteError as error:
-        report.problems(error.problems)
+        _report.problems(error.problems)
         click.echo("nothing was written" if error.problems else f"error: {error}", err=True)
         sys.exit(1)

@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from generator import build, report, values
+from generator import build
 from generator.clients.prometheus import CannotAskError, Prometheus
+from generator.commands import _report, _values
+from generator.commands._options import Request, request_of, spec_options
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import SLO, Facts
-from generator.options import Request, request_of, spec_options
 from generator.pipeline import Plans, Settings
 from generator.reports import Told, reports
 from slos.schema.problem import Position, Problem
@@ -34,14 +35,14 @@ from slos.schema.units import Duration
 @click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
 @click.option(
     "--retention",
-    type=values.DurationType(),
+    type=_values.DurationType(),
     help="How long Prometheus keeps samples, to compare periods with.",
 )
 @click.option(
     "--prometheus",
     "url",
     metavar="URL",
-    callback=values.web_address,
+    callback=_values.web_address,
     help="A running Prometheus: do the metrics exist, are they counters, what will it cost?",
 )
 def command(
@@ -165,9 +166,9 @@ def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
 
 
 def _tell(plans: Plans, changes: Changes | None, out: str) -> None:
-    report.problems(plans.problems, excerpts=True)
+    _report.problems(plans.problems, excerpts=True)
     if changes:
-        report.drift(changes, out)
+        _report.drift(changes, out)
     elif not plans.broken:
         rules = sum(len(group.rules) for plan in plans.plans for group in plan.groups)
         click.echo(f"{len(plans.slos)} SLOs, {rules} rules: fine", err=True)

@@ -5,11 +5,13 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from generator import build, convert, report
+from generator import build
+from generator.commands import _report
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
+from generator.reference import convert
 from slos.schema.problem import errors
 
 
@@ -43,7 +45,7 @@ def command(
     located, problems = build.read_specs(inputs, lenient=lenient, out=out, plugins=plugins)
     text, found = convert.to_sloth(located)
     problems = [*problems, *found]
-    report.problems(problems)
+    _report.problems(problems)
     if errors(problems):
         click.echo("nothing was written", err=True)
         sys.exit(1)

@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
-from generator import build, explain, report
+from generator import build
+from generator.commands import _report
+from generator.commands._options import defaults_of, inputs_of, reading_of, reading_options
 from generator.files.sources import STDOUT
 from generator.model import SLO
-from generator.options import defaults_of, inputs_of, reading_of, reading_options
 from generator.pipeline import Settings
+from generator.reference import explain
 
 
 @click.command("explain")
@@ -27,7 +29,7 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
     """
     settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
     plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
-    report.problems(plans.problems)
+    _report.problems(plans.problems)
     if plans.broken:
         sys.exit(1)
     known = [slo for slo in plans.slos if isinstance(slo, SLO)]

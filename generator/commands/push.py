@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from generator import build, pipeline, report, values
+from generator import build, pipeline
 from generator.clients.mimir import (
     Act,
     Change,
@@ -18,14 +18,15 @@ from generator.clients.mimir import (
     changes,
     wanted,
 )
-from generator.files.sources import STDOUT
-from generator.options import (
+from generator.commands import _report, _values
+from generator.commands._options import (
     defaults_of,
     inputs_of,
     reading_of,
     reading_options,
     spec_argument,
 )
+from generator.files.sources import STDOUT
 from generator.pipeline import Settings
 
 _DONE = {Act.ADD: "added", Act.CHANGE: "changed", Act.REMOVE: "removed"}
@@ -44,7 +45,7 @@ def command() -> None:
     envvar="MIMIR_ADDRESS",
     required=True,
     metavar="URL",
-    callback=values.web_address,
+    callback=_values.web_address,
     show_envvar=True,
     help="Of Mimir.",
 )
@@ -119,7 +120,7 @@ def _wanted(options: dict[str, Any]) -> Namespaces:
     """Build the rule groups of the specs by namespace; exit where the specs have errors."""
     settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
     plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
-    report.problems(plans.problems)
+    _report.problems(plans.problems)
     if plans.broken:
         click.echo("nothing was sent", err=True)
         sys.exit(1)

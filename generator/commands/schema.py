@@ -6,11 +6,12 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from generator import spec_reference, spec_schema
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
+from generator.reference import pages
+from generator.reference.schema import json_schema
 
 
 @click.command("schema")
@@ -25,8 +26,8 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
       slo-rules schema > spec.schema.json
       slo-rules schema --markdown -o docs/spec-reference.md
     """
-    schema = spec_schema.json_schema()
-    content = spec_reference.page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
+    schema = json_schema()
+    content = pages.page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
     if out == STDOUT:
         click.echo(content, nl=False)
         return

@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-from generator import build, report, trace
+from generator import build
+from generator.commands import _report
+from generator.commands._options import defaults_of, inputs_of, reading_of, reading_options
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.options import defaults_of, inputs_of, reading_of, reading_options
 from generator.pipeline import Settings
+from generator.reference import traceability
 
 
 @click.command("trace")
@@ -33,11 +35,11 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
     inputs, reading = inputs_of(options), reading_of(options)
     plans = build.plan_inputs(inputs, settings, out=STDOUT, reading=reading)
-    report.problems(plans.problems)
+    _report.problems(plans.problems)
     if plans.broken:
         sys.exit(1)
     specs = [source for plan in plans.plans for source in plan.sources]
-    page = trace.page(plans.coverage, plans.coverage.sources, specs)
+    page = traceability.page(plans.coverage, plans.coverage.sources, specs)
     if out == STDOUT:
         click.echo(page, nl=False)
         return

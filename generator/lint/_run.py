@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from generator import lint
-from generator.defaults import Defaults
 from generator.lint._subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
 from generator.model import SLO
+from generator.settings import Defaults
 from generator.slo.annotations import plain_firing
 from slos.schema.document import Location
 from slos.schema.firing import Silence

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
-from generator.defaults import Defaults
 from generator.model import Part
+from generator.settings import Defaults
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 

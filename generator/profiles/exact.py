@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
 from generator.rules import standalone
 from generator.rules.groups import groups_of
+from generator.settings import Defaults
 from generator.slo.resolve import resolve
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem, Severity

@@ -6,7 +6,6 @@ Defaults are merged here and nowhere else.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from generator.defaults import Defaults
 from generator.model import (
     SLO,
     BurnAlert,
@@ -17,6 +16,7 @@ from generator.model import (
     Window,
     Windows,
 )
+from generator.settings import Defaults
 from generator.slo import annotations, burn_rate
 from generator.slo.annotations import AlertWriter
 from slos.schema.alerting import BurnAlert as BurnAlertSpec

@@ -4,10 +4,10 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
-from generator.defaults import Defaults
 from generator.lint import _run
 from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule, Source
 from generator.pipeline import Plans, Settings, plan
+from generator.settings import Defaults
 from generator.slo.resolve import resolve
 from slos.schema.parse import parse_specs
 from slos.schema.problem import Problem

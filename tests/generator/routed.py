@@ -7,9 +7,9 @@ import yaml
 from generator.alerting.hours import Hours
 from generator.alerting.model import Matcher, Routing
 from generator.alerting.tree import routing
-from generator.defaults import Defaults
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings, render_folder
+from generator.settings import Defaults
 from slos.schema.go_regex import Pattern
 from tests.generator.resolved import planned
 from tests.schema.specs import slo

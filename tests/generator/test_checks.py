@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from generator import lint
-from generator.defaults import Defaults
 from generator.lint import _run
 from generator.model import SLO, Facts
 from generator.pipeline import Settings
+from generator.settings import Defaults
 from slos.schema.problem import Problem
 from tests.generator.resolved import one_slo, planned
 from tests.schema.specs import slo, spec

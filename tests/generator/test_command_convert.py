@@ -5,9 +5,9 @@ from pathlib import Path
 import yaml
 from hypothesis import given, settings
 
-from generator.convert import to_sloth
 from generator.model import Source
 from generator.pipeline import Settings, plan
+from generator.reference.convert import to_sloth
 from slos.schema.parse import parse_specs
 from tests.generator.command_line import call
 from tests.generator.strategies import Json, specs

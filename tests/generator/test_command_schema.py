@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 import yaml
 
-from generator import spec_reference, spec_schema
+from generator.reference import pages, schema
 from tests.generator.command_line import call
 from tests.schema.specs import slo, spec
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = spec_schema.json_schema()
+SCHEMA = schema.json_schema()
 EDITOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -87,7 +87,7 @@ def test_every_key_says_what_it_is() -> None:
 
 
 def test_the_page_for_people_has_every_kind_of_mapping_once() -> None:
-    page = spec_reference.page(SCHEMA)
+    page = pages.page(SCHEMA)
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     kinds = [name for name, found in SCHEMA["$defs"].items() if "properties" in found]
     assert len(headings) == len(set(headings)) == len(kinds) + 1

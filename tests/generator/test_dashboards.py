@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from generator.defaults import Defaults
 from generator.pipeline import Settings
+from generator.settings import Defaults
 from slos.schema import contract
 from slos.schema.promql import parse
 from tests.generator import boards, sdk_schema

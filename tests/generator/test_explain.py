@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator import explain
 from generator.model import RecordingRule
+from generator.reference import explain
 from generator.rules import cost
 from generator.rules.groups import groups_of
 from generator.slo import burn_rate

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.alerting.model import Inhibition, Matcher, none_of, one_of
-from generator.defaults import Defaults
 from generator.pipeline import Settings
+from generator.settings import Defaults
 from tests.generator.resolved import planned
 from tests.generator.routed import CAUSE, counted, files, matches, probed, routed
 from tests.schema.specs import slo, spec

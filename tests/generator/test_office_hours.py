@@ -3,7 +3,7 @@
 import pytest
 
 from generator.alerting.hours import DAYS, Hours, parse, ranges
-from generator.values import OFFICE_HOURS
+from generator.commands._values import OFFICE_HOURS
 
 
 @pytest.mark.parametrize(

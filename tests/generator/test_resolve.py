@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from generator.defaults import Defaults
+from generator.settings import Defaults
 from slos.schema.units import Duration
 from tests.generator.resolved import factors, one_slo, resolved
 from tests.schema.specs import slo, spec

@@ -8,9 +8,9 @@ import pytest
 
 from exporter.devstack.stack import find
 from generator import names
-from generator.defaults import Defaults
 from generator.model import RecordingRule
 from generator.pipeline import Settings, render_folder
+from generator.settings import Defaults
 from slos.schema import promql
 from tests.generator.command_line import call
 from tests.generator.evaluated import promtool_runs

@@ -1,11 +1,11 @@
 """Profile `sloth`: the rules of Sloth v0.16, character by character."""
 
-from generator.defaults import Defaults
 from generator.model import Part, RuleObject
 from generator.profiles import Planned
 from generator.profiles.sloth.chain import Chain
 from generator.profiles.sloth.resolve import resolve
 from generator.profiles.sloth.unsupported import beside_slos
+from generator.settings import Defaults
 from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity
 

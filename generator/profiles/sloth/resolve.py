@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import isfinite
 
 from generator import names
-from generator.defaults import Defaults
 from generator.model import Severity, Windows
 from generator.profiles.sloth.model import SlothAlert, SlothSLO
 from generator.profiles.sloth.unsupported import left_out
+from generator.settings import Defaults
 from generator.slo import burn_rate
 from generator.text import go
 from slos.schema.alerting import Alerting

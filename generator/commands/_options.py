@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from generator import values
 from generator.build import Reading
-from generator.defaults import Defaults
+from generator.commands import _values
 from generator.files.sources import STDOUT, Selection
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings
 from generator.profiles import profiles
+from generator.settings import Defaults
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,20 +61,20 @@ _READING = (
     click.option(
         "-n",
         "--fs-include",
-        type=values.PatternType(),
+        type=_values.PatternType(),
         help="Of folders, read only files whose path matches.",
     ),
     click.option(
         "-e",
         "--fs-exclude",
-        type=values.PatternType(),
+        type=_values.PatternType(),
         help="Of folders, do not read files whose path matches; wins over --fs-include.",
     ),
     click.option(
         "-l",
         "--extra-labels",
         multiple=True,
-        callback=values.labels,
+        callback=_values.labels,
         metavar="KEY=VALUE",
         help="A label on recorded series, above those of the specs; in the exact profile other "
         "labels begin a new history. Repeatable.",
@@ -88,7 +88,7 @@ _READING = (
     ),
     click.option(
         "--default-slo-period",
-        type=values.DurationType(),
+        type=_values.DurationType(),
         default=Defaults().period,
         show_default=True,
         help="The period of SLOs that name none.",
@@ -106,7 +106,7 @@ _READING = (
     ),
     click.option(
         "--scrape-interval",
-        type=values.DurationType(),
+        type=_values.DurationType(),
         default=Defaults().scrape_interval,
         show_default=True,
         help="How often metrics are scraped, where the spec does not say.",
@@ -141,7 +141,7 @@ _MAKING = (
         "-s",
         "--slo-plugins",
         multiple=True,
-        callback=values.plugin_uses,
+        callback=_values.plugin_uses,
         metavar="JSON",
         help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
     ),
@@ -149,21 +149,21 @@ _MAKING = (
         "--namespace",
         default=OutputSettings().namespace,
         show_default=True,
-        callback=values.namespace,
+        callback=_values.namespace,
         help="Namespace of Kubernetes objects.",
     ),
     click.option(
         "--object-label",
         "object_labels",
         multiple=True,
-        callback=values.object_labels,
+        callback=_values.object_labels,
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
     click.option(
         "--office-hours",
-        type=values.HoursType(),
-        default=values.OFFICE_HOURS,
+        type=_values.HoursType(),
+        default=_values.OFFICE_HOURS,
         show_default=True,
         help="When Alertmanager notifies tickets; `always` for at any hour.",
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from generator.spec_schema import Schema
+from generator.reference.schema import Schema
 from generator.text import yaml_writer
 
 Kinds = Mapping[str, Schema]
