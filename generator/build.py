@@ -12,9 +12,9 @@ from generator.outputs import formats
 from generator.pipeline import Plans, Settings
 from generator.profiles import profiles
 from generator.sli_plugins import SliPlugin
-from slos.schema.located import LocatedSpec
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
+from slos.schema.spec import LocatedSpec
 
 _DEFAULT_FORMAT = "prometheus"
 _OBJECTS = "operator"

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from slos.schema.runbook import Runbook, nothing_known
-from slos.schema.signal import Signal
+from slos.schema.sli_signal import Signal
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
 

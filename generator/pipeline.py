@@ -13,11 +13,11 @@ from generator.profiles import ResolvedSLO, profiles
 from generator.requirements import Coverage, coverage
 from generator.settings import Defaults
 from generator.sli_plugins import SliPlugin
-from slos.schema.document import Location
-from slos.schema.located import LocatedSpec
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from slos.schema.problem import Position, Problem, errors, in_order
 from slos.schema.promql import label_set
+from slos.schema.spec import LocatedSpec
+from slos.schema.yaml.document import Location
 
 # As the key is written in every dialect; without it a source records nothing.
 _RECORDINGS = b"recordings"

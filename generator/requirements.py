@@ -4,11 +4,10 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slos.schema.document import Location
-from slos.schema.located import LocatedSpec
-from slos.schema.plain import PlainAlert, Recording
 from slos.schema.problem import Position, Problem, Severity
-from slos.schema.spec import Requirement, SloSpec
+from slos.schema.spec import LocatedSpec, Requirement, SloSpec
+from slos.schema.standalone import PlainAlert, Recording
+from slos.schema.yaml.document import Location
 
 Watcher = SloSpec | PlainAlert | Recording
 

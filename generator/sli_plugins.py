@@ -8,12 +8,11 @@ from traceback import extract_tb
 
 from pydantic import ValidationError
 
-from slos.schema.explain_errors import explain
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.plugin import PluginSli
 from slos.schema.sli.raw import RawSli
-from slos.schema.spec import Sli, SloSpec, Spec
+from slos.schema.spec import LocatedSpec, Sli, SloSpec, Spec
+from slos.schema.yaml.validation import explain
 
 Texts = Mapping[str, str]
 

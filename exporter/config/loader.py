@@ -31,11 +31,11 @@ from exporter.plugins import told
 from exporter.probes import probe_modules
 from exporter.schedule.timetable import Rhythm
 from slos.schema.contract import Route, Source, Stage
-from slos.schema.document import Document, Location
-from slos.schema.explain_errors import validate
+from slos.schema.loader import load_targets
 from slos.schema.problem import Position, Problem, errors
-from slos.schema.targets import load_targets
 from slos.schema.units import Duration
+from slos.schema.yaml.document import Document, Location
+from slos.schema.yaml.validation import validate
 
 _KEYS = ("canary", "web.listen", "journal", "lease")
 Change = tuple[tuple[str, ...], str, str]

@@ -13,8 +13,8 @@ from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import scenario_modules
 from slos.schema.contract import Scenario
-from slos.schema.document import Document
 from slos.schema.problem import Problem, Severity
+from slos.schema.yaml.document import Document
 
 _LINEAR = "linear.app"
 _MOST = 10_000

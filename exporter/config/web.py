@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 from exporter.config.yaml_file import read_one
 from exporter.fields import Section
 from exporter.listener import Tls, build, why
-from slos.schema.explain_errors import validate
 from slos.schema.problem import Position, Problem, errors
+from slos.schema.yaml.validation import validate
 
 _BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _LOWEST_COST, _HIGHEST_COST = 4, 15

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from slos.schema.document import Document, read_documents
 from slos.schema.problem import Position, Problem
+from slos.schema.yaml.document import Document, read_documents
 
 
 def read_one(path: Path, *, at: Position | None = None) -> tuple[Document | None, list[Problem]]:

@@ -15,7 +15,7 @@ from rich.live import Live
 from exporter.devstack import stack, terminal
 from exporter.devstack.stack import NotReadyError
 from slos.schema.contract import Stage
-from slos.schema.targets import load_targets
+from slos.schema.loader import load_targets
 from slos.schema.units import Duration
 
 SPECS = Path(__file__).resolve().parents[2] / "slos"

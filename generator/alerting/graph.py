@@ -9,8 +9,8 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO, Firing
 from slos.schema import promql
-from slos.schema.inhibits import Inhibits
 from slos.schema.spec import Spec
+from slos.schema.standalone import Inhibits
 
 Watched = tuple[Spec | None, Sequence[SLO]]
 """A spec, or None if it has no standalone rules, and its resolved SLOs."""

@@ -21,7 +21,7 @@ from generator.alerting.model import (
 )
 from generator.model import SLO, AlertingRule, Part, Plan, RecordingRule, Rule, Severity
 from slos.schema import promql
-from slos.schema.grouping import Grouping, grouping_of
+from slos.schema.query_analysis import Grouping, grouping_of
 
 PAGE, TICKET, INFO, WATCHDOG = "slo-page", "slo-ticket", "slo-info", "slo-watchdog"
 OFFICE_HOURS, WEEKENDS = "slo-office-hours", "slo-weekends"

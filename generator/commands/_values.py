@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from generator.alerting import hours
 from generator.alerting.hours import Hours
-from slos.schema.go_regex import Pattern, PatternError
+from slos.schema.fields import Labels
+from slos.schema.golang import Pattern, PatternError
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
-from slos.schema.wire import Labels
 
 OFFICE_HOURS = "monday:friday 08:00-18:00 UTC"
 """Default office hours, as a user would write them."""

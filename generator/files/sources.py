@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from generator.model import Source, Windows
 from generator.slo import burn_rate
-from slos.schema.go_regex import Pattern
+from slos.schema.golang import Pattern
+from slos.schema.loader import already_known, parse_windows
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
-from slos.schema.windows_file import already_known, parse_windows
 
 STDOUT = "-"
 _SUFFIXES = {".yaml", ".yml"}

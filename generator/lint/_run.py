@@ -9,11 +9,10 @@ from generator.lint._subject import Finding, Named, OfAlert, OfQuery, OfRun, OfS
 from generator.model import SLO
 from generator.settings import Defaults
 from generator.slo.annotations import plain_firing
-from slos.schema.document import Location
-from slos.schema.firing import Silence
-from slos.schema.located import LocatedSpec
+from slos.schema.alerting import Silence
 from slos.schema.problem import Problem, Severity
-from slos.schema.spec import Spec
+from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.yaml.document import Location
 
 UNUSED = "unused-silence"
 """Id of the check of unused silences."""

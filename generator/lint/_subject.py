@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generator.model import SLO, Firing
-from slos.schema.document import Location
 from slos.schema.problem import Severity
 from slos.schema.spec import SloSpec, Spec
 from slos.schema.units import Duration
+from slos.schema.yaml.document import Location
 
 
 @dataclass(frozen=True, slots=True)

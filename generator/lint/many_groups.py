@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from generator.lint._subject import Finding, OfQuery, OfSlo
 from generator.model import Facts
-from slos.schema.grouping import labels_of
+from slos.schema.query_analysis import labels_of
 
 ID = "many-groups"
 ALWAYS = False

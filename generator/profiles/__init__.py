@@ -13,8 +13,8 @@ from typing import Protocol, cast
 
 from generator.model import Part
 from generator.settings import Defaults
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
+from slos.schema.spec import LocatedSpec
 
 
 class ResolvedSLO(Protocol):

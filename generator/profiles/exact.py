@@ -8,9 +8,8 @@ from generator.rules import standalone
 from generator.rules.groups import groups_of
 from generator.settings import Defaults
 from generator.slo.resolve import resolve
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem, Severity
-from slos.schema.spec import Spec
+from slos.schema.spec import LocatedSpec, Spec
 
 NAME = "exact"
 AS_WRITTEN = False

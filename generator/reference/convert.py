@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from generator.profiles.sloth.unsupported import beside_slos, for_command_line, left_out
 from generator.text import yaml_writer
 from slos.schema.alerting import Alerting, BurnAlert
-from slos.schema.counting import NotSummable
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity, errors
-from slos.schema.signal import EventQueries
-from slos.schema.spec import PluginChain, SloSpec
+from slos.schema.query_analysis import NotSummable
+from slos.schema.sli_signal import EventQueries
+from slos.schema.spec import LocatedSpec, PluginChain, SloSpec
 from slos.schema.units import plain
 
 

@@ -8,7 +8,7 @@ from generator.model import SLO, BurnAlert, BurnCondition, Firing, RuleGroup
 from generator.rules import alert_rules, cost
 from generator.rules.groups import groups_of
 from generator.slo import annotations, burn_rate
-from slos.schema.signal import Weight
+from slos.schema.sli_signal import Weight
 from slos.schema.units import Duration, plain
 
 _PROFILE = "exact"

@@ -12,9 +12,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slos.schema.fields import Wire
 from slos.schema.sli import sli_types
 from slos.schema.spec import Spec
-from slos.schema.wire import Wire
 
 Schema = dict[str, Any]
 

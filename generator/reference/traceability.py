@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator import names
 from generator.requirements import Asked, Claim, Coverage
 from generator.text import yaml_writer
-from slos.schema.plain import PlainAlert, Recording
 from slos.schema.promql import selectors
-from slos.schema.signal import EventQueries
 from slos.schema.sli.plugin import PluginSli
+from slos.schema.sli_signal import EventQueries
 from slos.schema.spec import SloSpec
+from slos.schema.standalone import PlainAlert, Recording
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
 _COLUMNS = ("line", "watched by", "metric", "data from", "test")

@@ -15,7 +15,7 @@ from generator.model import (
     ThresholdAlert,
 )
 from generator.rules import tiers
-from slos.schema.alert_text import escape
+from slos.schema.golang import escape
 from slos.schema.units import Duration, plain
 
 # The value of an alert has this many digits more than the budget, at least hundredths.

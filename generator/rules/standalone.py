@@ -6,10 +6,10 @@ from generator import names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from generator.rules import alert_rules
 from generator.slo.annotations import plain_firing
-from slos.schema.alert_text import escape
-from slos.schema.plain import PlainAlert, Recording
+from slos.schema.golang import escape
 from slos.schema.promql import wrapped
 from slos.schema.spec import Spec
+from slos.schema.standalone import PlainAlert, Recording
 from slos.schema.units import Duration, plain
 
 INTERVAL = Duration.of(minutes=1)

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from generator import names
 from generator.model import SLO, RecordingRule
 from slos.schema import promql
-from slos.schema.counting import Counting
-from slos.schema.grouping import grouping_of
 from slos.schema.promql import render
+from slos.schema.query_analysis import Counting, grouping_of
 from slos.schema.units import Duration, plain
 
 # `rate` needs two samples, and the newest one may not have arrived while its scrape runs.

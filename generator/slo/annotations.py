@@ -7,13 +7,13 @@ from decimal import Decimal
 from generator import names
 from generator.model import BurnCondition, Firing, Severity
 from generator.slo.links import BURN_RATES, EVENTS, SLI, Place, of_query, url, variable
-from slos.schema.alert_text import escape
 from slos.schema.alerting import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
-from slos.schema.firing import Firing as FiringSpec
-from slos.schema.plain import PlainAlert
+from slos.schema.alerting import Firing as FiringSpec
+from slos.schema.golang import escape
 from slos.schema.runbook import Runbook
-from slos.schema.signal import Weight
+from slos.schema.sli_signal import Weight
 from slos.schema.spec import Spec
+from slos.schema.standalone import PlainAlert
 from slos.schema.units import Duration, plain
 
 _SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}

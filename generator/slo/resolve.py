@@ -20,11 +20,10 @@ from generator.settings import Defaults
 from generator.slo import annotations, burn_rate
 from generator.slo.annotations import AlertWriter
 from slos.schema.alerting import BurnAlert as BurnAlertSpec
-from slos.schema.counting import NotSummable
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
-from slos.schema.signal import Signal
-from slos.schema.spec import SloSpec
+from slos.schema.query_analysis import NotSummable
+from slos.schema.sli_signal import Signal
+from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
 
 _ABSENT_FOR = Duration.of(minutes=10)

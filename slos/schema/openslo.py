@@ -4,11 +4,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from slos.schema.document import Document
-from slos.schema.explain_errors import explain
-from slos.schema.located import LocatedSpec, Origin
 from slos.schema.problem import Problem
-from slos.schema.spec import Spec
+from slos.schema.spec import LocatedSpec, Origin, Spec
+from slos.schema.yaml.document import Document
+from slos.schema.yaml.validation import explain
 
 Window = TypeVar("Window")
 

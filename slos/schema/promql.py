@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import promql_parser as ast
 
-from slos.schema.portable import check_portable
+from slos.schema.compatibility import check_portable
 
 _VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)

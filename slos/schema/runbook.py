@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from slos.schema.contract import Criterion, Stage, Verdict
+from slos.schema.fields import Wire
 from slos.schema.promql import check_template
-from slos.schema.wire import Wire
 
 _ADDRESS = re.compile(r"https?://[^\s<>()\"'`]+")
 

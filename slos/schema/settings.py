@@ -11,9 +11,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from slos.schema.document import Document, Location
 from slos.schema.problem import Problem
 from slos.schema.units import plain
+from slos.schema.yaml.document import Document, Location
 
 _USE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"

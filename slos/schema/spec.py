@@ -1,9 +1,7 @@
-"""Models of a spec: Sloth's `prometheus/v1` and our extensions, each optional.
+"""Models of a spec; a spec with the place it was read from."""
 
-A Sloth file is a valid spec. Field names are those of Sloth's `pkg/prometheus/api/v1`; the
-descriptions of our extensions begin with "Ours".
-"""
-
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -16,13 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from slos.schema.alerting import Alerting
-from slos.schema.firing import Silence
-from slos.schema.plain import PlainAlert, Recording
-from slos.schema.runbook import ServiceRunbook
-from slos.schema.signal import SliType
-from slos.schema.sli import sli_types
-from slos.schema.wire import (
+from slos.schema.alerting import Alerting, Silence
+from slos.schema.fields import (
     AlertText,
     Covers,
     DurationField,
@@ -32,6 +25,12 @@ from slos.schema.wire import (
     SettingName,
     Wire,
 )
+from slos.schema.problem import Position
+from slos.schema.runbook import ServiceRunbook
+from slos.schema.sli import sli_types
+from slos.schema.sli_signal import SliType
+from slos.schema.standalone import PlainAlert, Recording
+from slos.schema.yaml.document import Document, Location
 
 
 def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
@@ -184,3 +183,49 @@ class Spec(Wire):
                 "the spec watches nothing: 'slos' is missing or empty; write at least one SLO"
             )
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMeta:
+    """The metadata of the Kubernetes object that a spec was read from."""
+
+    name: str
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def _as_written(location: Location) -> Location:
+    return location
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The dialect that a spec was written in.
+
+    Attributes:
+        dialect: the value of Sloth's label `sloth_spec`.
+        mode: the value of Sloth's label `sloth_mode`, without the mode of the command.
+        meta: the metadata of the Kubernetes object, if it was one.
+        where: converts the location of a key in our spec to its location in the document.
+        in_shares: the objective was written as a ratio, not as a percentage.
+    """
+
+    dialect: str = "prometheus/v1"
+    mode: str = "prom"
+    meta: ObjectMeta | None = None
+    where: Callable[[Location], Location] = _as_written
+    in_shares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedSpec:
+    """A spec with its document and its dialect."""
+
+    spec: Spec
+    document: Document
+    origin: Origin = Origin()
+
+    def at(self, location: Location) -> Position:
+        """Find the position in the file of a key of our spec."""
+        return self.document.at(self.origin.where(location))

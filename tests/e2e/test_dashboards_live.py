@@ -23,7 +23,7 @@ from generator import names
 from generator.pipeline import Settings, render_one
 from slos.schema import contract
 from slos.schema.contract import Route, Source, Stage, Verdict
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from tests.e2e.conftest import BIN
 from tests.generator import boards
 from tests.generator.boards import Query

@@ -9,7 +9,7 @@ from generator.model import SLO, AlertingRule, Plan, RecordingRule, Rule, Source
 from generator.pipeline import Plans, Settings, plan
 from generator.settings import Defaults
 from generator.slo.resolve import resolve
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
 from tests.schema.specs import as_yaml, slo, spec
 

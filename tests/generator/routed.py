@@ -10,7 +10,7 @@ from generator.alerting.tree import routing
 from generator.outputs import OutputSettings, formats
 from generator.pipeline import Settings, render_folder
 from generator.settings import Defaults
-from slos.schema.go_regex import Pattern
+from slos.schema.golang import Pattern
 from tests.generator.resolved import planned
 from tests.schema.specs import slo
 from tests.schema.test_plain_alerts import alert

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from generator.model import Source
 from generator.pipeline import Settings, plan
 from generator.reference.convert import to_sloth
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from tests.generator.command_line import call
 from tests.generator.strategies import Json, specs
 from tests.schema.specs import as_quoted_yaml

@@ -6,9 +6,9 @@ import pytest
 
 from generator.outputs.tests import decoys, guards, standalone
 from generator.outputs.tests.promtool_file import Case, Rising, Series, render_test_file
-from slos.schema.example import ExampleSeries
-from slos.schema.plain import PlainAlert
+from slos.schema.examples import ExampleSeries
 from slos.schema.promql import parse
+from slos.schema.standalone import PlainAlert
 from slos.schema.units import Duration
 from tests.schema.specs import parsed, spec
 from tests.schema.test_plain_alerts import alert

@@ -4,10 +4,10 @@ from typing import Any
 
 import yaml
 
-from slos.schema.document import read_documents
-from slos.schema.parse import parse_specs
-from slos.schema.signal import Signal
+from slos.schema.loader import parse_specs
+from slos.schema.sli_signal import Signal
 from slos.schema.spec import Spec
+from slos.schema.yaml.document import read_documents
 
 ERRORS = 'sum(rate(http_requests_total{code=~"5.."}[{{.window}}]))'
 TOTAL = "sum(rate(http_requests_total[{{.window}}]))"

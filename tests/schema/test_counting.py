@@ -2,7 +2,7 @@
 
 import pytest
 
-from slos.schema.counting import Counting, NotSummable, counting_of
+from slos.schema.query_analysis import Counting, NotSummable, counting_of
 
 W = "[{{.window}}]"
 RATE = f"rate(m{W})"

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from slos.schema.document import read_documents
+from slos.schema.yaml.document import read_documents
 from tests.schema.specs import value_of
 
 

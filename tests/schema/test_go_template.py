@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slos.schema.alert_text import check_alert_text, escape
-from slos.schema.go_template.read import check
-from slos.schema.go_template.scan import TemplateError
+from slos.schema.golang import check_alert_text, escape
+from slos.schema.golang.template_lexer import TemplateError
+from slos.schema.golang.template_parser import check
 
 GOOD = [
     "plain } text }}",

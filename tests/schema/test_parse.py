@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
 from slos.schema.spec import Spec
 from tests.schema.specs import as_yaml, spec
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from slos.schema.samples import parse_samples
+from slos.schema.examples import parse_samples
 from tests.schema.specs import parsed, spec
 
 DOWN = {

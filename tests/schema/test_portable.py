@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from exporter.devstack.stack import find
-from slos.schema.counting import NotSummable, counting_of
-from slos.schema.portable import NEEDS
+from slos.schema.compatibility import NEEDS
 from slos.schema.promql import check_template, is_metric
+from slos.schema.query_analysis import NotSummable, counting_of
 
 ARGUMENTS = ["up", "up[5m]", "", '"a", up', 'up, "a"', "1, up", "up[5m], 0.5, 0.5"]
 TAKEN = [

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from slos.schema.scalars import Written
+from slos.schema.yaml.scalars import Written
 from tests.schema.specs import value_of
 
 

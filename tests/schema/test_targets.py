@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from slos.schema.contract import Stage
-from slos.schema.targets import load_targets
+from slos.schema.loader import load_targets
 from slos.schema.units import Duration
 from tests.schema.specs import as_yaml, slo, spec
 

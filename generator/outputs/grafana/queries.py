@@ -10,7 +10,7 @@ from generator.alerting.model import none_of
 from generator.model import Plan, RecordingRule
 from generator.slo import links
 from slos.schema.contract import PREFIX
-from slos.schema.plain import PlainAlert
+from slos.schema.standalone import PlainAlert
 from slos.schema.units import Duration
 
 _OTHER_UNIT = re.compile(

@@ -18,9 +18,9 @@ from generator.model import (
 )
 from generator.rules import alert_rules, standalone
 from generator.slo.annotations import plain_firing
-from slos.schema.plain import PlainAlert
 from slos.schema.runbook import ServiceRunbook
 from slos.schema.spec import Spec
+from slos.schema.standalone import PlainAlert
 
 
 class Kind(StrEnum):

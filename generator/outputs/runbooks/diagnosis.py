@@ -11,7 +11,7 @@ from generator.outputs.runbooks import catalogue
 from generator.outputs.runbooks.alerts import Kind, Topic
 from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
-from slos.schema.go_regex import Pattern
+from slos.schema.golang import Pattern
 from slos.schema.runbook import Step
 from slos.schema.units import Duration
 

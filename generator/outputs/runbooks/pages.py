@@ -17,7 +17,7 @@ from generator.outputs.runbooks.queries import Look
 from generator.text import notes
 from generator.text.yaml_writer import MARK
 from slos.schema import promql
-from slos.schema.plain import Recording
+from slos.schema.standalone import Recording
 from slos.schema.units import Duration, plain
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from generator.model import SLO
 from generator.outputs.runbooks.alerts import Kind, Topic
 from generator.rules import tiers
 from slos.schema import promql
-from slos.schema.plain import PlainAlert, Recording
+from slos.schema.standalone import PlainAlert, Recording
 from slos.schema.units import Duration, plain
 
 _HOUR = Duration.of(hours=1)

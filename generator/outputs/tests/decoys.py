@@ -13,7 +13,7 @@ import promql_parser as ast
 from generator import names
 from generator.outputs.tests.promtool_file import Rising, Series
 from slos.schema import promql
-from slos.schema.example import ExampleSeries
+from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
 Labels = Mapping[str, str]

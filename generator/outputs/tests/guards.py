@@ -13,7 +13,7 @@ import promql_parser as ast
 from generator.outputs.tests import decoys
 from generator.outputs.tests.evaluator import Evaluation, NotKnownError, Steady
 from slos.schema import promql
-from slos.schema.example import ExampleSeries
+from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
 _COMPARISONS = {">": 1, ">=": 1, "<": -1, "<=": -1}

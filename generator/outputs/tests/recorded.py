@@ -19,8 +19,8 @@ from generator.outputs.tests.series import (
 )
 from generator.rules import alert_rules, tiers
 from slos.schema import promql
-from slos.schema.counting import Counting
 from slos.schema.promql import label_set
+from slos.schema.query_analysis import Counting
 from slos.schema.units import Duration, plain
 
 _MILLION = 1_000_000

@@ -14,7 +14,7 @@ from generator.outputs.tests.evaluator import Course, Evaluation, NotKnownError,
 from generator.outputs.tests.promtool_file import Series
 from generator.rules.standalone import INTERVAL
 from slos.schema import promql
-from slos.schema.example import ExampleSeries
+from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
 OTHER = "other"

@@ -15,10 +15,9 @@ from generator.rules import alert_rules
 from generator.rules.standalone import INTERVAL
 from generator.slo.annotations import plain_firing
 from slos.schema import promql
-from slos.schema.example import ExampleSeries
-from slos.schema.examples import AlertCase, RecordingCase
-from slos.schema.plain import PlainAlert, Recording
+from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase
 from slos.schema.spec import Spec
+from slos.schema.standalone import PlainAlert, Recording
 from slos.schema.units import Duration
 
 _MILLION = 1_000_000

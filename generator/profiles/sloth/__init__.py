@@ -6,8 +6,8 @@ from generator.profiles.sloth.chain import Chain
 from generator.profiles.sloth.resolve import resolve
 from generator.profiles.sloth.unsupported import beside_slos
 from generator.settings import Defaults
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem, Severity
+from slos.schema.spec import LocatedSpec
 
 NAME = "sloth"
 AS_WRITTEN = True

@@ -7,11 +7,10 @@ from pydantic import ValidationError
 
 from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import PluginError, SloPlugin, slo_plugins
-from slos.schema.document import Location
-from slos.schema.explain_errors import explain
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Position, Problem
-from slos.schema.spec import PluginChain, PluginUse
+from slos.schema.spec import LocatedSpec, PluginChain, PluginUse
+from slos.schema.yaml.document import Location
+from slos.schema.yaml.validation import explain
 
 COMMAND_LINE = Position("--slo-plugins")
 _DEFAULTS = tuple(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from generator import names
 from generator.model import RuleGroup, Severity, Window, Windows
 from generator.text import go
-from slos.schema.signal import EventQueries, RatioQuery
+from slos.schema.sli_signal import EventQueries, RatioQuery
 from slos.schema.units import Duration
 
 _MS_AN_HOUR = 3_600_000

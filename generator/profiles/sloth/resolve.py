@@ -13,14 +13,13 @@ from generator.settings import Defaults
 from generator.slo import burn_rate
 from generator.text import go
 from slos.schema.alerting import Alerting
-from slos.schema.counting import NotSummable
-from slos.schema.document import Location
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.problem import Severity as ProblemSeverity
-from slos.schema.scalars import Written
-from slos.schema.spec import SloSpec
+from slos.schema.query_analysis import NotSummable
+from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
+from slos.schema.yaml.document import Location
+from slos.schema.yaml.scalars import Written
 
 # The words of yaml.v2's resolve.go.
 _WORDS = {

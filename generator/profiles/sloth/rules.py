@@ -7,7 +7,7 @@ from generator.model import AlertingRule, RecordingRule, Severity, Window
 from generator.profiles.sloth.model import SlothSLO, burn_factor, hours
 from generator.text import go
 from slos.schema.promql import parse, render
-from slos.schema.signal import EventQueries
+from slos.schema.sli_signal import EventQueries
 from slos.schema.units import Duration
 
 _VERSION = "slo-rules"

@@ -10,9 +10,9 @@ import pkgutil
 from functools import cache
 from typing import Protocol, cast
 
-from slos.schema.document import Document
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
+from slos.schema.spec import LocatedSpec
+from slos.schema.yaml.document import Document
 
 Head = tuple[str, str]
 

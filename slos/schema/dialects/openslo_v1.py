@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from slos.schema.document import Document, Location
-from slos.schema.explain_errors import validate
-from slos.schema.located import LocatedSpec, Origin
+from slos.schema.fields import WindowedQuery
 from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
 from slos.schema.problem import Problem, Severity
 from slos.schema.promql import wrapped
-from slos.schema.wire import WindowedQuery
+from slos.schema.spec import LocatedSpec, Origin
+from slos.schema.yaml.document import Document, Location
+from slos.schema.yaml.validation import validate
 
 API_VERSION = "openslo/v1"
 KIND = "SLO"

@@ -1,11 +1,10 @@
 """Dialect `prometheus/v1` of Sloth, with our extensions: the spec itself."""
 
-from slos.schema.document import Document
-from slos.schema.explain_errors import validate
-from slos.schema.located import LocatedSpec
 from slos.schema.problem import Problem
 from slos.schema.settings import filled
-from slos.schema.spec import Spec
+from slos.schema.spec import LocatedSpec, Spec
+from slos.schema.yaml.document import Document
+from slos.schema.yaml.validation import validate
 
 API_VERSION = ""
 KIND = ""

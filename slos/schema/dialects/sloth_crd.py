@@ -4,14 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slos.schema.camel import camel, camel_location
-from slos.schema.document import Document, Location
-from slos.schema.explain_errors import validate
-from slos.schema.located import LocatedSpec, ObjectMeta, Origin
+from slos.schema.fields import Wire
 from slos.schema.problem import Problem
 from slos.schema.settings import filled
-from slos.schema.spec import Spec
-from slos.schema.wire import Wire
+from slos.schema.spec import LocatedSpec, ObjectMeta, Origin, Spec
+from slos.schema.yaml.document import Document, Location
+from slos.schema.yaml.validation import camel, camel_location, validate
 
 API_VERSION = "sloth.slok.dev/v1"
 KIND = "PrometheusServiceLevel"

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from slos.schema.signal import SliType
+from slos.schema.sli_signal import SliType
 
 
 @cache

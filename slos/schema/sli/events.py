@@ -4,12 +4,11 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
-from slos.schema import slices
-from slos.schema.counting import NotSummable, counting_of
-from slos.schema.grouping import grouping_of, labels_of
+from slos.schema import sli_signal
+from slos.schema.fields import WindowedQuery
 from slos.schema.promql import selectors, wrapped
-from slos.schema.signal import EventQueries, Signal, SliType, Weight
-from slos.schema.wire import WindowedQuery
+from slos.schema.query_analysis import NotSummable, counting_of, grouping_of, labels_of
+from slos.schema.sli_signal import EventQueries, Signal, SliType, Weight
 
 _UNKNOWN_LABELS = (
     "an error series that is not there yet cannot be told from one that is gone, for the labels "
@@ -63,7 +62,7 @@ class EventsSli(SliType):
         if self._labels_are_known():
             error = f"({error} or {total} * 0)"
         ratio = f"({error} / ({total} > 0))"
-        return slices.of_ratio(ratio, read_from=self.total_query, why=str(reason))
+        return sli_signal.of_ratio(ratio, read_from=self.total_query, why=str(reason))
 
     def _labels_are_known(self) -> bool:
         return None not in (grouping_of(self.error_query), grouping_of(self.total_query))

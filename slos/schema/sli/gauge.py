@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from slos.schema.counting import Counting
-from slos.schema.signal import Signal, SliType, Weight
-from slos.schema.wire import LabelName, MetricName, Selector
+from slos.schema.fields import LabelName, MetricName, Selector
+from slos.schema.query_analysis import Counting
+from slos.schema.sli_signal import Signal, SliType, Weight
 
 
 class GaugeSli(SliType):

@@ -2,12 +2,11 @@
 
 from typing import ClassVar
 
-from slos.schema import slices
-from slos.schema.counting import NotSummable, counting_of
-from slos.schema.grouping import grouping_of, labels_of
+from slos.schema import sli_signal
+from slos.schema.fields import WindowedQuery
 from slos.schema.promql import selectors, wrapped
-from slos.schema.signal import RatioQuery, Signal, SliType, Weight
-from slos.schema.wire import WindowedQuery
+from slos.schema.query_analysis import NotSummable, counting_of, grouping_of, labels_of
+from slos.schema.sli_signal import RatioQuery, Signal, SliType, Weight
 
 
 class GoodEventsSli(SliType):
@@ -35,7 +34,7 @@ class GoodEventsSli(SliType):
             counting, of_good = counting_of(self.total_query), counting_of(self.good_query)
         except NotSummable as reason:
             failing = f"(1 - {good} / ({total} > 0))"
-            return slices.of_ratio(failing, read_from=self.total_query, why=str(reason))
+            return sli_signal.of_ratio(failing, read_from=self.total_query, why=str(reason))
         if counting is not of_good:
             raise NotSummable(
                 "good_query and total_query count different things; "

@@ -5,10 +5,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from slos.schema.histogram import above_threshold
-from slos.schema.signal import Signal, SliType
+from slos.schema.fields import LabelName, MetricName, Selector
+from slos.schema.sli_signal import Signal, SliType, above_threshold
 from slos.schema.units import Duration
-from slos.schema.wire import LabelName, MetricName, Selector
 
 
 def _threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds

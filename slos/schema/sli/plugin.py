@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from slos.schema.counting import NotSummable
-from slos.schema.signal import Signal, SliType
-from slos.schema.wire import Options
+from slos.schema.fields import Options
+from slos.schema.query_analysis import NotSummable
+from slos.schema.sli_signal import Signal, SliType
 
 
 class PluginSli(SliType):

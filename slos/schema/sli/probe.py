@@ -7,11 +7,10 @@ from pydantic import BeforeValidator, model_validator
 
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
-from slos.schema.counting import Counting
-from slos.schema.histogram import above_threshold
+from slos.schema.fields import DurationField
 from slos.schema.promql import quoted
-from slos.schema.signal import Signal, SliType, Weight
-from slos.schema.wire import DurationField
+from slos.schema.query_analysis import Counting
+from slos.schema.sli_signal import Signal, SliType, Weight, above_threshold
 
 
 def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from slos.schema import slices
+from slos.schema import sli_signal
+from slos.schema.fields import WindowedQuery
 from slos.schema.promql import wrapped
-from slos.schema.signal import RatioQuery, Signal, SliType
-from slos.schema.wire import WindowedQuery
+from slos.schema.sli_signal import RatioQuery, Signal, SliType
 
 
 class RawSli(SliType):
@@ -18,7 +18,7 @@ class RawSli(SliType):
 
     def signal(self) -> Signal:  # noqa: D102 - documented by SliType
         ratio = wrapped(self.error_ratio_query)
-        return slices.of_ratio(ratio, read_from=self.error_ratio_query)
+        return sli_signal.of_ratio(ratio, read_from=self.error_ratio_query)
 
     def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
         return RatioQuery(self.error_ratio_query)

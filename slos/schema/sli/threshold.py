@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from slos.schema.grouping import labels_of
+from slos.schema.fields import Query
 from slos.schema.promql import is_filter, render, selectors, wrapped
-from slos.schema.signal import RatioQuery, Signal, SliType, Weight
+from slos.schema.query_analysis import labels_of
+from slos.schema.sli_signal import RatioQuery, Signal, SliType, Weight
 from slos.schema.units import plain
-from slos.schema.wire import Query
 
 _SLICE = "1m"
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}

@@ -1,8 +1,8 @@
 """Other dialects: mapped to our spec, with places at the keys that were written."""
 
 from slos.schema.dialects import dialects
-from slos.schema.located import LocatedSpec
-from slos.schema.parse import parse_specs
+from slos.schema.loader import parse_specs
+from slos.schema.spec import LocatedSpec
 
 CRD = b"""\
 apiVersion: sloth.slok.dev/v1

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from slos.schema.counting import Counting, counting_of
 from slos.schema.promql import parse, render
-from slos.schema.signal import Weight
+from slos.schema.query_analysis import Counting, counting_of
 from slos.schema.sli import sli_types
+from slos.schema.sli_signal import Weight
 from tests.schema.specs import EVENTS, signal_of
 
 GOOD: list[dict[str, Any]] = [

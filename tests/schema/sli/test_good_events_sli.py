@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from slos.schema.counting import Counting, counting_of
 from slos.schema.promql import parse, render
-from slos.schema.signal import RatioQuery, Weight
+from slos.schema.query_analysis import Counting, counting_of
+from slos.schema.sli_signal import RatioQuery, Weight
 from tests.schema.specs import TOTAL, parsed, signal_of, slo, spec
 
 GOOD = 'sum(rate(http_requests_total{code!~"5.."}[{{.window}}]))'

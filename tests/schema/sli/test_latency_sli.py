@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slos.schema.histogram import le_pattern
 from slos.schema.promql import selectors
+from slos.schema.sli_signal import le_pattern
 from tests.schema.specs import signal_of
 
 

@@ -10,7 +10,7 @@ from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import PluginError, SloPlugin
 from generator.profiles.sloth.rules import filled, mean_ratio, ratio, recorded
 from slos.schema.promql import render
-from slos.schema.signal import EventQueries
+from slos.schema.sli_signal import EventQueries
 from slos.schema.units import Duration
 
 

@@ -11,8 +11,8 @@ from generator.model import AlertingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO, matchers
 from generator.profiles.sloth.plugins import SloPlugin
 from generator.text import go
+from slos.schema.fields import AlertText, HoldField, LabelName
 from slos.schema.units import Duration
-from slos.schema.wire import AlertText, HoldField, LabelName
 
 _FIVE_MINUTES = Duration.of(minutes=5)
 

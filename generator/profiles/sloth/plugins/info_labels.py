@@ -9,7 +9,7 @@ from generator import names
 from generator.model import RecordingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import SloPlugin
-from slos.schema.wire import LabelName
+from slos.schema.fields import LabelName
 
 
 class InfoLabels(SloPlugin):

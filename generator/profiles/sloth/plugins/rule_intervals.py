@@ -7,7 +7,7 @@ from pydantic import Field
 
 from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import PluginConfig, SloPlugin
-from slos.schema.wire import DurationField
+from slos.schema.fields import DurationField
 
 
 class Intervals(PluginConfig):

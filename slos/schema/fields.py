@@ -6,16 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-from slos.schema.alert_text import check_alert_text
+from slos.schema.golang import check_alert_text
 from slos.schema.promql import (
     check_selector,
     check_template,
     check_windowed_template,
     is_metric,
 )
-from slos.schema.scalars import Written
 from slos.schema.settings import setting_name
 from slos.schema.units import Duration, parse_ratio
+from slos.schema.yaml.scalars import Written
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.

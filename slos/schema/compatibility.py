@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import promql_parser as ast
 
-from slos.schema.go_regex import Pattern, PatternError
+from slos.schema.golang import Pattern, PatternError
 
 # The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -1,11 +1,31 @@
-"""Parser of templates: blocks, pipelines, commands and the names they use."""
+"""Grammar of text/template."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from slos.schema.go_template.functions import FUNCTIONS, VARIABLES
-from slos.schema.go_template.scan import Kind, TemplateError, Token, actions
+from slos.schema.golang.template_lexer import Kind, TemplateError, Token, actions
+
+# Go 1.19, text/template/funcs.go.
+_OF_GO = frozenset(
+    (
+        *("and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not"),
+        *("or", "print", "printf", "println", "slice", "urlquery"),
+    )
+)
+# Prometheus 2.42, template/template.go, and those that 3.x adds.
+_OF_PROMETHEUS = frozenset(
+    (
+        *("args", "externalURL", "first", "graphLink", "humanize", "humanize1024"),
+        *("humanizeDuration", "humanizePercentage", "humanizeTimestamp", "label", "match"),
+        *("parseDuration", "pathPrefix", "query", "reReplaceAll", "safeHtml", "sortByLabel"),
+        *("stripDomain", "stripPort", "strvalue", "tableLink", "title", "toLower", "toTime"),
+        *("toUpper", "value"),
+    )
+)
+FUNCTIONS = _OF_GO | _OF_PROMETHEUS
+# The variables that Prometheus declares before every template.
+VARIABLES = ("$", "$labels", "$externalLabels", "$externalURL", "$value")
 
 _CONSTANTS = {"true", "false", "nil"}
 _BLOCKS = {"if", "range", "with", "block", "define"}

@@ -1,15 +1,16 @@
-"""Analysis of the value of a query: can it be summed over time, and what does it count?
+"""What the syntax tree says of a query: what its value counts, which labels its result has."""
 
-The exact profile counts each event once and adds the counts. That is correct only for queries
-that are linear in counters: the sum over two adjacent minutes must be the value over both. The
-syntax tree decides it.
-"""
-
+from dataclasses import dataclass
 from enum import Enum
 
 import promql_parser as ast
 
 from slos.schema.promql import ANY_WINDOW_SECONDS, parse_template, shown, walk
+
+# Functions that keep sums: they change labels or order only.
+_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc"}
+
+_LEAVE_LABELS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
 
 
 class Counting(Enum):
@@ -30,8 +31,6 @@ _RANGE_FUNCTIONS = {
     "count_over_time": Counting.PER_SAMPLE,
     "sum_over_time": Counting.PER_SAMPLE,
 }
-# Functions that keep sums: they change labels or order only.
-_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc"}
 
 
 def counting_of(template: str) -> Counting:
@@ -146,3 +145,73 @@ def _is_zero(node: ast.Expr) -> bool:
 def _short(node: ast.Expr) -> str:
     text = shown(str(node))
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one terminal line
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """The grouping of an aggregation.
+
+    Attributes:
+        labels: the labels that are kept, or those that are dropped.
+        without: the labels are dropped.
+    """
+
+    labels: tuple[str, ...] = ()
+    without: bool = False
+
+    def __str__(self) -> str:
+        if not self.labels:
+            return "sum(...)"
+        return f"sum {'without' if self.without else 'by'} ({', '.join(self.labels)}) (...)"
+
+
+def grouping_of(template: str) -> Grouping | None:
+    """Find the grouping of a query; None where only its data decides it."""
+    return _grouping(parse_template(template))
+
+
+def labels_of(template: str) -> tuple[str, ...]:
+    """List the labels that a query groups by; empty where it has no `by`."""
+    grouping = grouping_of(template)
+    return grouping.labels if grouping and not grouping.without else ()
+
+
+def _grouping(node: ast.Expr) -> Grouping | None:
+    match node:
+        case ast.AggregateExpr():
+            return _of_aggregate(node)
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _grouping(node.expr)
+        case ast.Call() if node.func.name in _LEAVE_LABELS:
+            return _grouping(node.args[0])
+        case ast.BinaryExpr():
+            return _of_binary(node)
+    return None
+
+
+def _of_aggregate(node: ast.AggregateExpr) -> Grouping:
+    if node.modifier is None:
+        return Grouping()
+    labels = tuple(sorted(node.modifier.labels))
+    return Grouping(labels, without=node.modifier.type == ast.AggModifierType.Without)
+
+
+def _of_binary(node: ast.BinaryExpr) -> Grouping | None:
+    """Find the grouping of a binary operation: scalars and `vector(0)` do not change labels."""
+    if _is_scalar(node.lhs):
+        return _grouping(node.rhs)
+    left = _grouping(node.lhs)
+    if _is_scalar(node.rhs) or left == _grouping(node.rhs):
+        return left
+    return None
+
+
+def _is_scalar(node: ast.Expr) -> bool:
+    match node:
+        case ast.NumberLiteral():
+            return True
+        case ast.Call():
+            return node.func.name in ("scalar", "vector", "time", "pi")
+        case ast.ParenExpr() | ast.UnaryExpr():
+            return _is_scalar(node.expr)
+    return False

@@ -1,9 +1,35 @@
-"""Regular expressions of RE2, the syntax of Go and so of Prometheus and Sloth."""
+"""Same file (drop its two re-exports; import `check`, `TemplateError` from their modules)."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import re2  # type: ignore[import-untyped] # it has no types
+
+from slos.schema.golang.template_lexer import TemplateError
+from slos.schema.golang.template_parser import check
+
+
+def check_alert_text(text: str) -> str:
+    """Return a text when Prometheus can execute it as a template.
+
+    Raises:
+        ValueError: it is not a template; the message has the error and what to write instead.
+    """
+    if "{{" not in text:
+        return text
+    try:
+        check(text)
+    except TemplateError as error:
+        raise ValueError(
+            f"{error}, so Prometheus would refuse the file; write {{{{ $value }}}} or "
+            '{{ $labels.name }}, and {{ "{{" }} for plain braces'
+        ) from error
+    return text
+
+
+def escape(text: str) -> str:
+    """Escape a text so that Prometheus does not read its braces as a template."""
+    return text.replace("{{", '{{ "{{" }}')
 
 
 class PatternError(ValueError):

@@ -1,20 +1,38 @@
-"""Models of standalone recordings and alerts, which belong to no SLO."""
+"""Models of standalone alerts and recordings."""
 
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from slos.schema.example import ExampleSeries
-from slos.schema.examples import AlertCase, RecordingCase, only_in_cases
-from slos.schema.firing import Firing, Silence
-from slos.schema.inhibits import Inhibits
+from slos.schema.alerting import Firing, Silence
+from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, only_in_cases
+from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 from slos.schema.promql import is_filter
 from slos.schema.units import plain
-from slos.schema.wire import AlertText, Covers, Labels, MetricName, Name, Query, Wire
 
 _NEARLY = Decimal("0.98")
 _Example = Annotated[list[ExampleSeries], AfterValidator(only_in_cases)]
+
+
+class Inhibits(Wire):
+    """The symptoms of an alert: while it fires, they are not notified.
+
+    Attributes:
+        metrics: starts of names; whatever reads such a metric, be it through recorded series.
+        slos: ids of SLOs, whose alerts say that a budget burns or a limit is passed.
+        alerts: names of alerts.
+    """
+
+    metrics: list[MetricName] = Field(default_factory=list)
+    slos: list[Name] = Field(default_factory=list)
+    alerts: list[Name] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.metrics or self.slos or self.alerts):
+            raise ValueError("this inhibits nothing; name metrics, slos or alerts, or leave it out")
+        return self
 
 
 class Recording(Wire):

@@ -1,0 +1,187 @@
+"""API of SLI types: an SLI as two queries, errors and total, and how they are summed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import ClassVar
+
+from slos.schema.fields import Wire
+from slos.schema.promql import quoted, selectors
+from slos.schema.query_analysis import Counting, labels_of
+from slos.schema.units import plain
+
+# Powers of ten between which Go's shortest format needs no exponent.
+_SMALLEST_PLAIN, _FIRST_EXPONENT = -4, 6
+
+
+class Weight(Enum):
+    """The unit of the total: an event or a slice of time."""
+
+    EVENTS = "events"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A classic histogram whose quantiles are recorded.
+
+    Attributes:
+        buckets: the selector of the `_bucket` series.
+        target: the threshold of the SLI, in the unit of the metric.
+        group_by: the labels that are kept.
+    """
+
+    buckets: str
+    target: Decimal
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """An SLI as the rules need it; all queries are templates over `{{.window}}`.
+
+    Attributes:
+        errors: bad events (or bad slices of time) per second, range or sample, see `counting`.
+        total: all events (or slices of time), counted as `errors`.
+        counting: the unit of a value; None when each value stands for one slice of time.
+        weight: the unit of the total.
+        errors_may_be_absent: a missing error series means no errors, not missing data. False
+            where errors and total come from the same series.
+        group_by: the labels that split the SLO, as far as its queries decide them; each of their
+            values has a budget of its own.
+        sources: the selectors without which there is no data; the absent alert uses them.
+        histogram: the histogram of the latencies, if there is one.
+        note: the approximation made and, after a semicolon, the remedy.
+    """
+
+    errors: str
+    total: str
+    counting: Counting | None
+    weight: Weight
+    errors_may_be_absent: bool
+    by: tuple[str, ...]
+    sources: tuple[str, ...]
+    histogram: Histogram | None = None
+    note: str = ""
+
+    @property
+    def counts_events(self) -> bool:
+        """True when the total sums to a number of events, not of samples or slices of time."""
+        of_events = self.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
+        return self.weight is Weight.EVENTS and of_events
+
+
+@dataclass(frozen=True, slots=True)
+class EventQueries:
+    """An SLI as two query templates: bad events and all events."""
+
+    errors: str
+    total: str
+
+
+@dataclass(frozen=True, slots=True)
+class RatioQuery:
+    """An SLI as one query template that gives the ratio of errors."""
+
+    ratio: str
+
+
+class SliType(Wire):
+    """Base class of SLI types; each file in `slos/schema/sli/` defines a subclass."""
+
+    KEY: ClassVar[str]
+    """The key of the type under `sli:`."""
+
+    def signal(self) -> Signal:
+        """Build the queries that the rules need.
+
+        Raises:
+            NotSummableError: its queries cannot be summed over time.
+        """
+        raise NotImplementedError
+
+    def queries(self) -> EventQueries | RatioQuery:
+        """Build the queries over any window that Sloth would have.
+
+        Unless a type overrides this, they are those of the signal.
+        """
+        signal = self.signal()
+        return EventQueries(signal.errors, signal.total)
+
+
+def le_pattern(threshold: Decimal) -> str:
+    """Build a regular expression that matches every spelling of a bucket's `le`.
+
+    The Python client writes `5.0`, the Go client `5`. Very small numbers and, in Go, large ones
+    have an exponent: `1e-05`, `1.048576e+06`.
+    """
+    spellings = {plain(threshold), repr(float(threshold))}
+    if not _SMALLEST_PLAIN <= threshold.adjusted() < _FIRST_EXPONENT:
+        spellings.add(_with_exponent(threshold))
+    return "|".join(re.escape(spelling) for spelling in sorted(spellings))
+
+
+def above_threshold(
+    metric: str, selector: str, *, threshold: Decimal, by: Sequence[str] = ()
+) -> Signal:
+    """Build a signal: errors are observations above `threshold` (in the metric's unit).
+
+    Only series that have the bucket of the threshold are counted, for errors and for the total.
+    Where no series has it there is no data and the absent alert fires, instead of an SLO that
+    looks perfect. Single instances without the bucket do not count as broken.
+    """
+    good = f"{metric}_bucket{{{_join(selector, f'le=~{quoted(le_pattern(threshold))}')}}}"
+    every = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
+    buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
+    fast, seen = f"rate({good}[{{{{.window}}}}])", f"rate({every}[{{{{.window}}}}])"
+    return Signal(
+        # rate() extrapolates each series by itself: a difference can be slightly below zero.
+        errors=f"{_sum(by)} (clamp_min({seen} - ignoring (le) {fast}, 0))",
+        total=f"{_sum(by)} ({seen} and ignoring (le) {fast})",
+        counting=Counting.PER_SECOND,
+        weight=Weight.EVENTS,
+        errors_may_be_absent=False,
+        by=tuple(by),
+        sources=(good,),
+        histogram=Histogram(buckets=buckets, target=threshold, by=tuple(by)),
+    )
+
+
+def _with_exponent(number: Decimal) -> str:
+    """Format a decimal with an exponent of at least two digits."""
+    exponent = number.adjusted()
+    digits = plain(number.scaleb(-exponent))
+    return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def _sum(by: Sequence[str]) -> str:
+    return f"sum by ({', '.join(by)})" if by else "sum"
+
+
+def _join(*matchers: str) -> str:
+    return ", ".join(matcher for matcher in matchers if matcher)
+
+
+def of_ratio(ratio: str, *, read_from: str, why: str = "") -> Signal:
+    """Build a signal in which a ratio gives the errors of each slice of time.
+
+    Args:
+        ratio: a query template that gives the ratio of errors, 0 to 1.
+        read_from: the query whose labels and series are those of the SLO.
+        why: the reason why events are not counted and, after a semicolon, the remedy.
+    """
+    # The comparison drops NaN, which a ratio without traffic gives. Separate rates may differ
+    # slightly more than they should, so the ratio is clamped to 0 and 1.
+    measured = f"({ratio} >= -Inf)"
+    return Signal(
+        errors=f"clamp({measured}, 0, 1)",
+        total=f"{measured} ^ 0",
+        counting=None,
+        weight=Weight.TIME,
+        errors_may_be_absent=False,
+        by=labels_of(read_from),
+        sources=selectors(read_from),
+        note=f"the budget is weighted by time, not by events: {why}" if why else "",
+    )

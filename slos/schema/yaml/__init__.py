@@ -1,0 +1,1 @@
+"""Package docstring: reading of YAML."""
