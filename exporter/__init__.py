@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 
 
-def version() -> str:
+def read_version() -> str:
     """Read the version of the installed distribution."""
     try:
         return installed("slo-monitor")

@@ -13,13 +13,19 @@ import aiohttp
 import click
 from pydantic import ValidationError
 
-from exporter.httpclient.settings import SourceSettings
-from exporter.loadtest.client import Asking, CannotRunError, carried_out, step_line, table
-from exporter.loadtest.result import Result, State, Step
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.loadtest.client import (
+    CannotRunError,
+    ProberClient,
+    format_result,
+    format_step,
+    run_remote_scenario,
+)
+from exporter.loadtest.result import LoadStep, ScenarioResult, ScenarioState
 
 if TYPE_CHECKING:
-    from exporter.config.loader import Loaded
-    from exporter.prober.context import Outcome
+    from exporter.config.loader import LoadedConfig
+    from exporter.prober.context import ProbeOutcome
 
 
 Given = TypeVar("Given")
@@ -32,30 +38,30 @@ _CONFIG = click.option(
     help="The configuration, YAML.",
 )
 
-_NOT_KEPT, _NO_RESULT = 1, 2
+_NOT_MET, _NO_RESULT = 1, 2
 
 
-class _Deferred(click.Command):
+class _DeferredCommand(click.Command):
     """A command of another module, imported when it is called."""
 
-    def __init__(self, name: str, place: str, **extra: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, name: str, location: str, **extra: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(name, **extra)
-        self._place = place
+        self._location = location
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None,
         **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> click.Context:  # fmt: skip
-        module, _, command = self._place.partition(":")
+        module, _, command = self._location.partition(":")
         found: click.Command = getattr(importlib.import_module(module), command)
         return found.make_context(info_name, args, parent, **extra)
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     if wanted:
-        from exporter import version  # noqa: PLC0415 - reads the file system
+        from exporter import read_version  # noqa: PLC0415 - reads the file system
 
-        click.echo(f"slo-probe {version()}")
+        click.echo(f"slo-probe {read_version()}")
         context.exit()
 
 
@@ -84,21 +90,21 @@ def main() -> None:
 
 
 main.add_command(
-    _Deferred(
+    _DeferredCommand(
         "simulate",
         "exporter.simulator.agent_sre.cli:simulate",
         help="Behave like agent-sre, faults included.",
     )
 )
 main.add_command(
-    _Deferred(
+    _DeferredCommand(
         "simulate-linear",
         "exporter.simulator.linear.cli:simulate_linear",
         help="Behave like Linear's API, as far as probes need it.",
     )
 )
 main.add_command(
-    _Deferred(
+    _DeferredCommand(
         "scenario",
         "exporter.loadtest.command:scenario",
         help="Have a running prober send a load, and tell what came of it.",
@@ -115,9 +121,9 @@ def run(config: Path) -> None:
     """
     from exporter.app import process  # noqa: PLC0415 - keeps --help quick
 
-    loaded = _load(config)
-    _log_to_stderr(loaded.config.log_level)
-    _go(process.run(loaded, say=click.echo))
+    loaded = _load_or_exit(config)
+    _configure_logging(loaded.config.log_level)
+    _run_to_exit(process.run_prober(loaded, print_line=click.echo))
 
 
 @main.command()
@@ -130,58 +136,58 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
     """
     from exporter.app import process  # noqa: PLC0415 - keeps --help quick
 
-    loaded = _load(config)
-    _log_to_stderr("error")
-    outcomes = _go(process.once(loaded, tell=_tell_terminal))
-    click.echo(_json(outcomes) if as_json else _lines(outcomes))
-    fine = (
+    loaded = _load_or_exit(config)
+    _configure_logging("error")
+    outcomes = _run_to_exit(process.run_once(loaded, print_line=_print_to_terminal))
+    click.echo(_format_json(outcomes) if as_json else _format_outcomes(outcomes))
+    are_ok = (
         not outcome.failed
-        and all(result.verdict == "ok" for result in outcome.results)
+        and all(result.verdict == "ok" for result in outcome.runs)
         and all(passed for _, passed in outcome.checks)
         for outcome in outcomes
     )
-    sys.exit(0 if all(fine) else 1)
+    sys.exit(0 if all(are_ok) else 1)
 
 
 @main.command()
 @_CONFIG
 def check(config: Path) -> None:
     """Read the configuration and its specs, and say what is wrong."""
-    loaded = _load(config)
+    loaded = _load_or_exit(config)
     probes = ", ".join(loaded.probes)
     click.echo(f"{config}: fine (probes: {probes}; stages with a target: {len(loaded.targets)})")
 
 
-def _load(config: Path) -> "Loaded":
-    from exporter.config.loader import load  # noqa: PLC0415 - keeps --help quick
-    from slos.schema.problem import in_order  # noqa: PLC0415 - likewise
+def _load_or_exit(config: Path) -> "LoadedConfig":
+    from exporter.config.loader import load_config  # noqa: PLC0415 - keeps --help quick
+    from slos.schema.problem import sort_problems  # noqa: PLC0415 - likewise
 
-    loaded, problems = load(config)
-    for problem in in_order(problems):
+    loaded, problems = load_config(config)
+    for problem in sort_problems(problems):
         click.echo(str(problem), err=True)
     if loaded is None:
         sys.exit(1)
     return loaded
 
 
-def _go(work: Coroutine[None, None, Given]) -> Given:
+def _run_to_exit(coroutine: Coroutine[None, None, Given]) -> Given:
     """Run a coroutine; print an error that only a person can fix as one line, and exit with 1."""
     import asyncio  # noqa: PLC0415 - keeps --help quick
 
     from exporter.journal.sqlite import JournalError  # noqa: PLC0415 - likewise
-    from exporter.leaderelection import LeaseError  # noqa: PLC0415 - likewise
+    from exporter.leaderelection import LockError  # noqa: PLC0415 - likewise
     from exporter.listener import ListenError  # noqa: PLC0415 - likewise
     from exporter.observers.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
 
     try:
-        return asyncio.run(work)
-    except (ListenError, JournalError, LeaseError, LinearKeyError, PluginError) as error:
+        return asyncio.run(coroutine)
+    except (ListenError, JournalError, LockError, LinearKeyError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 
 
-def _log_to_stderr(level: str) -> None:
+def _configure_logging(level: str) -> None:
     import logging  # noqa: PLC0415 - keeps --help quick
 
     logging.basicConfig(
@@ -191,29 +197,29 @@ def _log_to_stderr(level: str) -> None:
     )
 
 
-def _tell_terminal(line: str) -> None:
+def _print_to_terminal(line: str) -> None:
     if sys.stderr.isatty():
         click.echo(line, err=True)
 
 
-def _json(outcomes: "list[Outcome]") -> str:
+def _format_json(outcomes: "list[ProbeOutcome]") -> str:
     import json  # noqa: PLC0415 - keeps --help quick
 
-    results = [result.as_json() for outcome in outcomes for result in outcome.results]
+    runs = [run.to_json() for outcome in outcomes for run in outcome.runs]
     checks = [
         {"criterion": criterion.value, "passed": passed}
         for outcome in outcomes
         for criterion, passed in outcome.checks
     ]
-    return json.dumps({"runs": results, "checks": checks}, indent=2)
+    return json.dumps({"runs": runs, "checks": checks}, indent=2)
 
 
-def _lines(outcomes: "list[Outcome]") -> str:
+def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
     lines = []
     for outcome in outcomes:
-        for result in outcome.results:
-            lines.append(f"{result.probe} ({result.path}): {result.verdict}, {result.reason}")
-            lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in result.stages.items()]
+        for run in outcome.runs:
+            lines.append(f"{run.probe} ({run.path}): {run.verdict}, {run.reason}")
+            lines += [f"  {stage:<24} {seconds:8.3f} s" for stage, seconds in run.stages.items()]
         lines += [
             f"{criterion}: {'passed' if passed else 'FAILED'}"
             for criterion, passed in outcome.checks
@@ -251,37 +257,37 @@ def scenario(  # noqa: PLR0913 - one argument per option
     """
     if (user is None) != (password_file is None):
         raise click.UsageError("--user and --password-file belong together")
-    login = {"basic_auth": {"username": user, "password_file": password_file}} if user else {}
+    auth = {"basic_auth": {"username": user, "password_file": password_file}} if user else {}
     trust = {"tls": {"ca_file": ca_file}} if ca_file else {}
     try:
-        settings = SourceSettings.model_validate({"url": at, **login, **trust})
+        settings = HttpClientSettings.model_validate({"url": at, **auth, **trust})
     except ValidationError as error:
         raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
     try:
-        result = asyncio.run(_carried_out(settings, name))
+        result = asyncio.run(_run_remote(settings, name))
     except CannotRunError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(_NO_RESULT)
     except (asyncio.CancelledError, KeyboardInterrupt):
         click.echo("stopped; what is on its way still gets its verdict", err=True)
         sys.exit(_NO_RESULT)
-    click.echo(json.dumps(result.as_json(), indent=2) if as_json else table(result))
-    sys.exit(_code(result, any_result=any_result))
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else format_result(result))
+    sys.exit(_choose_exit_code(result, any_result=any_result))
 
 
-def _code(result: Result, *, any_result: bool) -> int:
-    if any_result and result.state is State.COMPLETED:
+def _choose_exit_code(result: ScenarioResult, *, any_result: bool) -> int:
+    if any_result and result.state is ScenarioState.COMPLETED:
         return 0
-    return {True: 0, False: _NOT_KEPT, None: _NO_RESULT}[result.met]
+    return {True: 0, False: _NOT_MET, None: _NO_RESULT}[result.is_met]
 
 
-async def _carried_out(settings: SourceSettings, name: str) -> Result:
+async def _run_remote(settings: HttpClientSettings, name: str) -> ScenarioResult:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with aiohttp.ClientSession(headers={"User-Agent": "slo-probe"}) as session:
-        return await carried_out(Asking(settings, session), name, _tell_step)
+        return await run_remote_scenario(ProberClient(settings, session), name, _print_step)
 
 
-def _tell_step(result: Result, step: Step) -> None:
-    click.echo(step_line(result, step), err=True)
+def _print_step(result: ScenarioResult, step: LoadStep) -> None:
+    click.echo(format_step(result, step), err=True)

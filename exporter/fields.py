@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
 
-from slos.schema.contract import Route
+from slos.schema.contract import DeliveryPath
 from slos.schema.units import Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
-_HIGHEST_PORT = 65535
+_MAX_PORT = 65535
 
 
 class Section(BaseModel):
@@ -40,26 +40,26 @@ class Address:
         return f"{host}:{self.port}"
 
 
-def _length(value: object) -> Duration:
+def _parse_duration(value: object) -> Duration:
     return value if isinstance(value, Duration) else Duration.parse(str(value))
 
 
-def _share(value: object) -> Decimal:
+def _parse_share(value: object) -> Decimal:
     if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
         return parse_ratio(value)
     raise ValueError(f"{value!r} is not a share; write it like 5% or 0.05, between 0 and 1")
 
 
-def _address(value: object) -> Address:
+def _parse_address(value: object) -> Address:
     if isinstance(value, Address):
         return value
     host, _, port = str(value).rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise ValueError(f"{value!r} is no address to listen on; write it like 127.0.0.1:8081")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def _url(value: str) -> str:
+def _check_url(value: str) -> str:
     parts = urlsplit(value)  # urlsplit raises ValueError for a malformed address in brackets
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError(f"{value!r} is no http URL; write it like http://agent-sre.ai.svc/")
@@ -69,38 +69,38 @@ def _url(value: str) -> str:
     return value
 
 
-def _dns_label(value: str) -> str:
+def _check_dns_label(value: str) -> str:
     if not _DNS_LABEL.fullmatch(value):
         raise ValueError(f"{value!r} is no DNS label; use a-z, 0-9 and -, at most 63 of them")
     return value
 
 
-def _route(value: object) -> Route:
-    if value in set(Route):
-        return Route(str(value))
-    raise ValueError(f"{value!r} is no way to agent-sre; there are {', '.join(Route)}")
+def _parse_path(value: object) -> DeliveryPath:
+    if value in set(DeliveryPath):
+        return DeliveryPath(str(value))
+    raise ValueError(f"{value!r} is no way to agent-sre; there are {', '.join(DeliveryPath)}")
 
 
-def _label_name(value: str) -> str:
+def _check_label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no label name; use letters, digits and _")
     return value
 
 
-def _canary_name(value: str) -> str:
+def _check_canary_name(value: str) -> str:
     if "canary" not in value:
         raise ValueError(
             f"{value!r} does not say 'canary'; "
             "a synthetic alert must never name a real function, so its name has to tell"
         )
-    return _dns_label(value)
+    return _check_dns_label(value)
 
 
-Length = Annotated[Duration, PlainValidator(_length)]
-Share = Annotated[Decimal, PlainValidator(_share)]
-Listen = Annotated[Address, PlainValidator(_address)]
-Url = Annotated[str, AfterValidator(_url)]
-RouteName = Annotated[Route, PlainValidator(_route)]
-LabelName = Annotated[str, AfterValidator(_label_name)]
-DnsLabel = Annotated[str, AfterValidator(_dns_label)]
-CanaryName = Annotated[str, AfterValidator(_canary_name)]
+DurationField = Annotated[Duration, PlainValidator(_parse_duration)]
+Share = Annotated[Decimal, PlainValidator(_parse_share)]
+AddressField = Annotated[Address, PlainValidator(_parse_address)]
+Url = Annotated[str, AfterValidator(_check_url)]
+PathField = Annotated[DeliveryPath, PlainValidator(_parse_path)]
+LabelName = Annotated[str, AfterValidator(_check_label_name)]
+DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
+CanaryName = Annotated[str, AfterValidator(_check_canary_name)]

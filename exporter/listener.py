@@ -12,24 +12,24 @@ from aiohttp import web
 from exporter.fields import Address
 
 _log = logging.getLogger(__name__)
-_Stamp = tuple[tuple[int, int, int], ...]
+_FilesStamp = tuple[tuple[int, int, int], ...]
 
-_SHUTDOWN_SECONDS = 1.0
+_SHUTDOWN_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
+class ListenerTls:
     """TLS settings of the listener."""
 
     cert: Path
     key: Path
     client_ca: Path | None = None
     verify: ssl.VerifyMode = ssl.CERT_NONE
-    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
-    maximum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+    min_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    max_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
     ciphers: tuple[str, ...] = ()
     """OpenSSL names of TLS 1.2 ciphers, in order of preference; empty means OpenSSL's default."""
-    server_chooses: bool = True
+    prefer_server_ciphers: bool = True
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -37,14 +37,14 @@ class Tls:
         return (self.cert, self.key, *([self.client_ca] if self.client_ca else []))
 
 
-def build(tls: Tls) -> ssl.SSLContext:
+def build_server_context(tls: ListenerTls) -> ssl.SSLContext:
     """Build a context from the current files.
 
     Raises:
         OSError: a file cannot be read, or cannot be used (`ssl.SSLError`).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _set_rules(context, tls)
+    _apply_settings(context, tls)
     # A key with a passphrase must fail, not ask on the terminal.
     context.load_cert_chain(tls.cert, tls.key, password=lambda: "")
     if tls.client_ca:
@@ -52,15 +52,15 @@ def build(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _set_rules(context: ssl.SSLContext, tls: Tls) -> None:
+def _apply_settings(context: ssl.SSLContext, tls: ListenerTls) -> None:
     """Apply all settings except the files; OpenSSL takes them from a connection's first context."""
     context.verify_mode = tls.verify
-    context.minimum_version = tls.minimum
-    context.maximum_version = tls.maximum
+    context.minimum_version = tls.min_version
+    context.maximum_version = tls.max_version
     # A resumed session is not verified again: a client whose CA was removed could still connect.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
-    if tls.server_chooses:
+    if tls.prefer_server_ciphers:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
     else:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -68,71 +68,77 @@ def _set_rules(context: ssl.SSLContext, tls: Tls) -> None:
         context.set_ciphers(":".join(tls.ciphers))
 
 
-class ServerTls:
+class ServerTlsContext:
     """TLS context of a listener whose new connections use the current certificates."""
 
-    def __init__(self, tls: Tls) -> None:
+    def __init__(self, tls: ListenerTls) -> None:
         """Load the files.
 
         Raises:
             OSError: as `build_server_context`.
         """
         self._tls = tls
-        self._seen = _stamp(tls)
-        self._newest = build(tls)
-        self.context = build(tls)
+        self._loaded_stamp = _stat_files(tls)
+        self._current = build_server_context(tls)
+        self.context = build_server_context(tls)
         """Context for the listener; always the same object."""
-        self.context.sni_callback = self._greet
+        self.context.sni_callback = self._handle_client_hello
 
-    def adopt(self, tls: Tls) -> None:
+    def update(self, tls: ListenerTls) -> None:
         """Apply other settings from the next connection on.
 
         Raises:
             OSError: as `build_server_context`; the old settings stay.
         """
-        seen = _stamp(tls)
-        self._newest = build(tls)
-        self._tls, self._seen = tls, seen
-        _set_rules(self.context, tls)
+        stamp = _stat_files(tls)
+        self._current = build_server_context(tls)
+        self._tls, self._loaded_stamp = tls, stamp
+        _apply_settings(self.context, tls)
 
-    def _greet(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+    def _handle_client_hello(
+        self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext
+    ) -> None:
         """Use the current context.
 
         OpenSSL calls it for every client hello, with a server name or without.
         """
-        self._refresh()
-        connection.context = self._newest
+        self._reload_if_changed()
+        connection.context = self._current
 
-    def _refresh(self) -> None:
-        seen = _stamp(self._tls)
-        if seen == self._seen:
+    def _reload_if_changed(self) -> None:
+        stamp = _stat_files(self._tls)
+        if stamp == self._loaded_stamp:
             return
-        self._seen = seen
+        self._loaded_stamp = stamp
         try:
-            self._newest = build(self._tls)
+            self._current = build_server_context(self._tls)
         except OSError as error:
             # Probably half of a renewal: the other half changes the stamp once more.
-            _log.warning("certificate %s: %s; the one before stays", self._tls.cert, why(error))
+            _log.warning(
+                "certificate %s: %s; the one before stays",
+                self._tls.cert,
+                describe_tls_error(error),
+            )
         else:
             _log.info("certificate %s: loaded anew", self._tls.cert)
 
 
-def why(error: OSError) -> str:
+def describe_tls_error(error: OSError) -> str:
     """Describe the error of a file in the words of the system or of OpenSSL, never its content."""
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not usable").replace("_", " ").lower()
     return os.strerror(error.errno) if error.errno else "not readable"
 
 
-def _stamp(tls: Tls) -> _Stamp:
+def _stat_files(tls: ListenerTls) -> _FilesStamp:
     """Return the stamps of the files, which change with the files.
 
     A missing file has a stamp as well.
     """
-    return tuple(_file_stamp(path) for path in tls.files)
+    return tuple(_stat_file(path) for path in tls.files)
 
 
-def _file_stamp(path: Path) -> tuple[int, int, int]:
+def _stat_file(path: Path) -> tuple[int, int, int]:
     try:
         state = path.stat()
     except OSError:
@@ -144,7 +150,7 @@ class ListenError(Exception):
     """An address cannot be bound; the text says which and why."""
 
 
-def bind(name: str, address: Address) -> socket.socket:
+def bind_socket(name: str, address: Address) -> socket.socket:
     """Bind a listener to an address.
 
     Raises:
@@ -154,26 +160,28 @@ def bind(name: str, address: Address) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=128)
     except (OSError, UnicodeError) as error:
-        raise ListenError(f"{name}: cannot listen on {address}: {_why(error)}") from error
+        raise ListenError(
+            f"{name}: cannot listen on {address}: {_describe_bind_error(error)}"
+        ) from error
 
 
-def _why(error: OSError | UnicodeError) -> str:
+def _describe_bind_error(error: OSError | UnicodeError) -> str:
     if isinstance(error, (UnicodeError, socket.gaierror)):
         return "no such host"
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def url(listener: socket.socket, *, tls: bool = False) -> str:
+def format_url(listener: socket.socket, *, tls: bool = False) -> str:
     """Return the URL of a bound listener."""
     host, port = listener.getsockname()[:2]
     return f"{'https' if tls else 'http'}://{Address(host, port)}"
 
 
-async def serve(
-    app: web.Application, listener: socket.socket, *, tls: ServerTls | None = None
+async def serve_app(
+    app: web.Application, listener: socket.socket, *, tls: ServerTlsContext | None = None
 ) -> web.AppRunner:
     """Serve an application on a bound listener until the runner is cleaned up."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=tls.context if tls else None).start()
     return runner

@@ -11,7 +11,7 @@ class PluginError(Exception):
     """A plug-in cannot be used; the text says which one, and why."""
 
 
-def modules(package: ModuleType) -> dict[str, ModuleType]:
+def load_modules(package: ModuleType) -> dict[str, ModuleType]:
     """Load every module of a package, sorted by name; a leading underscore leaves one out."""
     names = sorted(
         found.name
@@ -21,20 +21,20 @@ def modules(package: ModuleType) -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
 
 
-def installed(
-    group: str, *, flaw: Callable[[object], str | None]
+def load_entry_points(
+    group: str, *, find_flaw: Callable[[object], str | None]
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Load the plug-ins of an entry point group; return the good ones, and why others are broken.
 
     Args:
         group: name of the group.
-        flaw: returns the defect of an imported plug-in, if it has one.
+        find_flaw: returns the defect of an imported plug-in, if it has one.
     """
     good: dict[str, object] = {}
     broken: dict[str, str] = {}
     for entry in entry_points(group=group):
-        found, why = _imported(entry)
-        why = why or flaw(found)
+        found, why = _import_entry_point(entry)
+        why = why or find_flaw(found)
         if why:
             broken[entry.name] = why
         else:
@@ -42,13 +42,13 @@ def installed(
     return good, broken
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Describe an error of foreign code on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _imported(entry: EntryPoint) -> tuple[object, str | None]:
+def _import_entry_point(entry: EntryPoint) -> tuple[object, str | None]:
     try:
         return entry.load(), None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - foreign code must not end this program
-        return None, f"{entry.value} cannot be imported: {told(error)}"
+        return None, f"{entry.value} cannot be imported: {describe_error(error)}"

@@ -5,29 +5,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.httpclient.client import HttpSource
-from exporter.httpclient.errors import Answer, SourceError, SourceFault
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.errors import ErrorKind, RequestError, Response
 
-_FAULTS = {
-    "timeout": SourceFault.TIMEOUT,
-    "canceled": SourceFault.SERVER_ERROR,
-    "internal": SourceFault.SERVER_ERROR,
-    "unavailable": SourceFault.SERVER_ERROR,
-    "too_many_requests": SourceFault.RATE_LIMITED,
-    "bad_data": SourceFault.BAD_ANSWER,
-    "execution": SourceFault.BAD_ANSWER,
-    "not_found": SourceFault.BAD_ANSWER,
+_ERROR_KINDS = {
+    "timeout": ErrorKind.TIMEOUT,
+    "canceled": ErrorKind.SERVER_ERROR,
+    "internal": ErrorKind.SERVER_ERROR,
+    "unavailable": ErrorKind.SERVER_ERROR,
+    "too_many_requests": ErrorKind.RATE_LIMITED,
+    "bad_data": ErrorKind.BAD_RESPONSE,
+    "execution": ErrorKind.BAD_RESPONSE,
+    "not_found": ErrorKind.BAD_RESPONSE,
 }
 """Error kinds of Prometheus' `errorType`, and of the servers that implement its API."""
-_TOLD_BY_STATUS = (SourceFault.UNAUTHORIZED, SourceFault.RATE_LIMITED)
-_ENOUGH = 200
-HISTOGRAMS = "native histograms are left out; select one of their functions"
+_STATUS_KINDS = (ErrorKind.UNAUTHORIZED, ErrorKind.RATE_LIMITED)
+_MAX_TEXT = 200
+HISTOGRAM_WARNING = "native histograms are left out; select one of their functions"
 
-MOST_POINTS = 11_000
+MAX_POINTS = 11_000
 """Maximum points of one series in one response of Prometheus."""
 
 _log = logging.getLogger(__name__)
-_REMEMBERED = 100
+_MAX_WARNINGS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesOf:
+class SampleStream:
     """Values of one series over a range; times without a value are absent."""
 
     labels: Mapping[str, str]
@@ -52,7 +52,7 @@ class SeriesOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class QueryResult:
     """Data of a response, and its warnings."""
 
     kind: str
@@ -60,132 +60,139 @@ class Result:
     warnings: tuple[str, ...]
 
 
-def result(answer: Answer) -> Result:
+def parse_result(response: Response) -> QueryResult:
     """Parse the data of a response.
 
     Raises:
         RequestError: there is no data; the kind is that of Prometheus' error, or of the status.
     """
-    if answer.fault in _TOLD_BY_STATUS:
-        answer.checked()
+    if response.error_kind in _STATUS_KINDS:
+        response.raise_for_status()
     try:
-        document = answer.json()
-    except SourceError:
-        answer.checked()  # a page of a proxy: its status is more useful than its text
+        document = response.parse_json()
+    except RequestError:
+        response.raise_for_status()  # a page of a proxy: its status is more useful than its text
         raise
     if not isinstance(document, Mapping):
-        raise answer.refused(SourceFault.BAD_ANSWER, "the answer is no JSON object")
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the answer is no JSON object")
     if document.get("status") != "success":
-        raise _refused(answer, document)
+        raise _build_error(response, document)
     data = document.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("result"), list):
-        raise answer.refused(SourceFault.BAD_ANSWER, "the answer holds no result")
-    said = document.get("warnings")
-    warnings = tuple(map(_line, said)) if isinstance(said, list) else ()
-    return Result(str(data.get("resultType")), data["result"], warnings)
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the answer holds no result")
+    texts = document.get("warnings")
+    warnings = tuple(map(_shorten, texts)) if isinstance(texts, list) else ()
+    return QueryResult(str(data.get("resultType")), data["result"], warnings)
 
 
-def samples(answer: Answer) -> tuple[list[Sample], tuple[str, ...]]:
+def parse_samples(response: Response) -> tuple[list[Sample], tuple[str, ...]]:
     """Parse the samples of an instant query, and its warnings.
 
     Raises:
         RequestError: the response holds no samples.
     """
-    found = result(answer)
+    query_result = parse_result(response)
     try:
-        match found.kind:
+        match query_result.kind:
             case "vector":
-                plain, warnings = _plain(found, "value")
-                return [_sample(_labels(each), each["value"]) for each in plain], warnings
+                entries, warnings = _select_float_entries(query_result, "value")
+                return [
+                    _parse_sample(_parse_labels(each), each["value"]) for each in entries
+                ], warnings
             case "scalar":
-                return [_sample({}, found.entries)], found.warnings
+                return [_parse_sample({}, query_result.entries)], query_result.warnings
     except (KeyError, TypeError, ValueError):
-        raise answer.refused(SourceFault.BAD_ANSWER, "a sample is none") from None
-    raise answer.refused(SourceFault.BAD_ANSWER, "the query gives no samples, but ranges or text")
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "a sample is none") from None
+    raise response.build_error(
+        ErrorKind.BAD_RESPONSE, "the query gives no samples, but ranges or text"
+    )
 
 
-def series(answer: Answer) -> tuple[list[SeriesOf], tuple[str, ...]]:
+def parse_series(response: Response) -> tuple[list[SampleStream], tuple[str, ...]]:
     """Parse the series of a range query, and its warnings.
 
     Raises:
         RequestError: the response holds no series.
     """
-    found = result(answer)
-    if found.kind != "matrix":
-        raise answer.refused(SourceFault.BAD_ANSWER, "the query gives no series")
+    query_result = parse_result(response)
+    if query_result.kind != "matrix":
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the query gives no series")
     try:
-        plain, warnings = _plain(found, "values")
-        return [_series(each) for each in plain], warnings
+        entries, warnings = _select_float_entries(query_result, "values")
+        return [_parse_range_series(each) for each in entries], warnings
     except (KeyError, TypeError, ValueError):
-        raise answer.refused(SourceFault.BAD_ANSWER, "a series is none") from None
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "a series is none") from None
 
 
-def joined(parts: Iterable[Iterable[SeriesOf]]) -> list[SeriesOf]:
+def join_series(parts: Iterable[Iterable[SampleStream]]) -> list[SampleStream]:
     """Join the series of several responses, in order of time."""
-    pieces: dict[frozenset[tuple[str, str]], list[SeriesOf]] = {}
+    pieces: dict[frozenset[tuple[str, str]], list[SampleStream]] = {}
     for part in parts:
         for piece in part:
             pieces.setdefault(frozenset(piece.labels.items()), []).append(piece)
     return [
-        SeriesOf(
-            same[0].labels,
-            tuple(time for piece in same for time in piece.times),
-            tuple(value for piece in same for value in piece.values),
+        SampleStream(
+            pieces_of_series[0].labels,
+            tuple(time for piece in pieces_of_series for time in piece.times),
+            tuple(value for piece in pieces_of_series for value in piece.values),
         )
-        for same in pieces.values()
+        for pieces_of_series in pieces.values()
     ]
 
 
-def _refused(answer: Answer, document: Mapping[str, Any]) -> SourceError:
+def _build_error(response: Response, document: Mapping[str, Any]) -> RequestError:
     kind = document.get("errorType")
-    fault = _FAULTS.get(kind) if isinstance(kind, str) else None
-    why = f"{_line(kind)}: {_line(document.get('error'))}"
-    return answer.refused(fault or answer.fault or SourceFault.BAD_ANSWER, why)
+    error_kind = _ERROR_KINDS.get(kind) if isinstance(kind, str) else None
+    reason = f"{_shorten(kind)}: {_shorten(document.get('error'))}"
+    return response.build_error(error_kind or response.error_kind or ErrorKind.BAD_RESPONSE, reason)
 
 
-def _line(text: object) -> str:
+def _shorten(text: object) -> str:
     """Shorten a text of the server to one printable line."""
-    kept = "".join(letter if letter.isprintable() else " " for letter in str(text))
-    return kept if len(kept) <= _ENOUGH else f"{kept[:_ENOUGH]}..."
+    printable = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    return printable if len(printable) <= _MAX_TEXT else f"{printable[:_MAX_TEXT]}..."
 
 
-def _plain(found: Result, key: str) -> tuple[list[Any], tuple[str, ...]]:
+def _select_float_entries(query_result: QueryResult, key: str) -> tuple[list[Any], tuple[str, ...]]:
     """Select the entries with float values, and add a warning about histograms."""
     other = f"histogram{key.removeprefix('value')}"
-    plain = [each for each in found.entries if key in each or other not in each]
-    left_out = len(plain) < len(found.entries)
-    return plain, (*found.warnings, HISTOGRAMS) if left_out else found.warnings
+    float_entries = [each for each in query_result.entries if key in each or other not in each]
+    has_histograms = len(float_entries) < len(query_result.entries)
+    return float_entries, (
+        *query_result.warnings,
+        HISTOGRAM_WARNING,
+    ) if has_histograms else query_result.warnings
 
 
-def _labels(entry: Mapping[str, Any]) -> dict[str, str]:
+def _parse_labels(entry: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in dict(entry["metric"]).items()}
 
 
-def _sample(labels: Mapping[str, str], pair: Any) -> Sample:  # noqa: ANN401 - a foreign API's JSON
+def _parse_sample(labels: Mapping[str, str], pair: Any) -> Sample:  # noqa: ANN401 - a foreign API's JSON
     time, value = pair
     return Sample(labels, float(time), float(value))
 
 
-def _series(entry: Mapping[str, Any]) -> SeriesOf:
-    points = [_sample({}, pair) for pair in entry["values"]]
-    return SeriesOf(
-        _labels(entry),
+def _parse_range_series(entry: Mapping[str, Any]) -> SampleStream:
+    points = [_parse_sample({}, pair) for pair in entry["values"]]
+    return SampleStream(
+        _parse_labels(entry),
         tuple(point.time for point in points),
         tuple(point.value for point in points),
     )
 
 
-def milliseconds(seconds: float) -> int:
+def to_milliseconds(seconds: float) -> int:
     """Convert seconds to whole milliseconds."""
     return round(seconds * 1000)
 
 
-def written(ms: int) -> str:
+def format_seconds(ms: int) -> str:
     """Format milliseconds as seconds, as the API reads times and steps."""
     return f"{ms // 1000}.{ms % 1000:03}"
 
 
-def windows(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
+def split_range(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
     """Split a range; yield the first and the last point of each request.
 
     Raises:
@@ -194,12 +201,12 @@ def windows(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
     if step <= 0 or end < start or start < 0:
         raise ValueError(f"no range: from {start} to {end} ms in steps of {step} ms")
     points = (end - start) // step + 1
-    for first in range(0, points, MOST_POINTS):
-        last = min(first + MOST_POINTS, points) - 1
+    for first in range(0, points, MAX_POINTS):
+        last = min(first + MAX_POINTS, points) - 1
         yield start + first * step, start + last * step
 
 
-class Prometheus:
+class PrometheusClient:
     """Client of one Prometheus, or of a server that implements its API.
 
     Args:
@@ -207,11 +214,13 @@ class Prometheus:
         on_warning: called with every warning of a response; by default each is logged once.
     """
 
-    def __init__(self, source: HttpSource, *, warned: Callable[[str], None] | None = None) -> None:
-        self._source = source
-        self._warned = warned or _logging_once(source.name)
+    def __init__(
+        self, http_client: HttpClient, *, on_warning: Callable[[str], None] | None = None
+    ) -> None:
+        self._http_client = http_client
+        self._on_warning = on_warning or _make_warning_logger(http_client.name)
 
-    async def instant(self, query: str, *, time: float | None = None) -> list[Sample]:
+    async def query(self, query: str, *, time: float | None = None) -> list[Sample]:
         """Query the samples now, or at another time; a scalar is a sample without labels.
 
         Raises:
@@ -219,13 +228,15 @@ class Prometheus:
         """
         form = {"query": query}
         if time is not None:
-            form["time"] = written(milliseconds(time))
-        answer = await self._source.read_by_post("/api/v1/query", form)
-        found, warnings = samples(answer)
-        self._warn(warnings)
-        return found
+            form["time"] = format_seconds(to_milliseconds(time))
+        response = await self._http_client.post_query("/api/v1/query", form)
+        samples, warnings = parse_samples(response)
+        self._report_warnings(warnings)
+        return samples
 
-    async def range(self, query: str, *, start: float, end: float, step: float) -> list[SeriesOf]:
+    async def query_range(
+        self, query: str, *, start: float, end: float, step: float
+    ) -> list[SampleStream]:
         """Query the series from start to end, for any number of points.
 
         Raises:
@@ -233,31 +244,31 @@ class Prometheus:
             ValueError: the range is invalid.
         """
         parts = []
-        step_ms = milliseconds(step)
-        for first, last in windows(milliseconds(start), milliseconds(end), step_ms):
+        step_ms = to_milliseconds(step)
+        for first, last in split_range(to_milliseconds(start), to_milliseconds(end), step_ms):
             form = {
                 "query": query,
-                "start": written(first),
-                "end": written(last),
-                "step": written(step_ms),
+                "start": format_seconds(first),
+                "end": format_seconds(last),
+                "step": format_seconds(step_ms),
             }
-            answer = await self._source.read_by_post("/api/v1/query_range", form)
-            found, warnings = series(answer)
-            self._warn(warnings)
-            parts.append(found)
-        return joined(parts)
+            response = await self._http_client.post_query("/api/v1/query_range", form)
+            series, warnings = parse_series(response)
+            self._report_warnings(warnings)
+            parts.append(series)
+        return join_series(parts)
 
-    def _warn(self, warnings: tuple[str, ...]) -> None:
+    def _report_warnings(self, warnings: tuple[str, ...]) -> None:
         for warning in warnings:
-            self._warned(warning)
+            self._on_warning(warning)
 
 
-def _logging_once(name: str) -> Callable[[str], None]:
+def _make_warning_logger(name: str) -> Callable[[str], None]:
     """Make a function that logs each warning once, up to a limit."""
     seen: set[str] = set()
 
     def log(warning: str) -> None:
-        if warning not in seen and len(seen) < _REMEMBERED:
+        if warning not in seen and len(seen) < _MAX_WARNINGS:
             seen.add(warning)
             _log.warning("%s: %s", name, warning)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from exporter.schedule.clock import Clock
-from slos.schema.problem import Problem, errors
+from slos.schema.problem import Problem, filter_errors
 
 Value = TypeVar("Value")
 Digests = Mapping[Path, bytes | None]
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Source(Generic[Value]):
+class ReloadSource(Generic[Value]):
     """A value that can be reloaded.
 
     Two values are equal when it makes no difference which is used.
@@ -38,24 +38,24 @@ class Source(Generic[Value]):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReloadOutcome:
     """Outcome of one reload."""
 
-    successful: bool
+    is_successful: bool
     problems: tuple[Problem, ...] = ()
 
     def __str__(self) -> str:
-        if self.successful:
+        if self.is_successful:
             return "the configuration was reloaded"
-        told = "\n".join(map(str, self.problems)) or "the log says why"
-        return f"the configuration was not reloaded, the one before stays\n{told}"
+        details = "\n".join(map(str, self.problems)) or "the log says why"
+        return f"the configuration was not reloaded, the one before stays\n{details}"
 
 
 class Reloader(Generic[Value]):
     """Reloads on request and when content changes, one at a time; a bad value changes nothing."""
 
     def __init__(
-        self, source: Source[Value], current: Value, *, clock: Clock, interval: float
+        self, source: ReloadSource[Value], current: Value, *, clock: Clock, interval: float
     ) -> None:
         """Start with a value that is in use already.
 
@@ -69,12 +69,12 @@ class Reloader(Generic[Value]):
         self._current = current
         self._clock = clock
         self._interval = interval
-        self._seen: Digests = {}
+        self._known_digests: Digests = {}
         self._unreadable = False
-        self._turn = asyncio.Lock()
-        self._next: asyncio.Task[Outcome] | None = None
-        self._running: set[asyncio.Task[Outcome]] = set()
-        self._last = Outcome(successful=True)
+        self._lock = asyncio.Lock()
+        self._next: asyncio.Task[ReloadOutcome] | None = None
+        self._running: set[asyncio.Task[ReloadOutcome]] = set()
+        self._last = ReloadOutcome(is_successful=True)
         self.last_success_at = clock.wall()
         """Time of the last successful reload, in seconds since 1970; the start counts as one."""
 
@@ -84,41 +84,43 @@ class Reloader(Generic[Value]):
         return self._current
 
     @property
-    def last_successful(self) -> bool:
+    def is_last_successful(self) -> bool:
         """True if the last reload succeeded; the start counts as one."""
-        return self._last.successful
+        return self._last.is_successful
 
-    async def request(self) -> Outcome:
+    async def request(self) -> ReloadOutcome:
         """Reload now; return the outcome of a reload that began after the request.
 
         Requests that come while one reload is under way share the next one.
         """
-        return await asyncio.shield(self._begin())
+        return await asyncio.shield(self._schedule_reload())
 
     def request_soon(self) -> None:
         """Reload without waiting for it, as a signal handler must."""
-        self._begin()
+        self._schedule_reload()
 
-    async def watch(self) -> None:
+    async def watch_files(self) -> None:
         """Reload whenever content has changed and was stable for one interval; never ends.
 
         So a file that is being written is not read half. A value that could not be read is tried
         again at each check: it may name a file that does not exist yet.
         """
-        async with self._turn:
-            await self._attempt(unless_equal=True)
-        before: Digests = {}
+        async with self._lock:
+            await self._reload(skip_if_equal=True)
+        previous: Digests = {}
         while True:
             await self._clock.sleep(self._interval)
             try:
-                now = await self._look(self._current)
+                digests = await self._read_digests(self._current)
             except Exception:  # noqa: BLE001 - a transient error, such as no free thread
                 _log.exception("looking at the files broke")
                 continue
-            changed = any(self._seen.get(path, b"") != digest for path, digest in now.items())
-            if (changed and now == before) or self._unreadable:
+            changed = any(
+                self._known_digests.get(path, b"") != digest for path, digest in digests.items()
+            )
+            if (changed and digests == previous) or self._unreadable:
                 await self.request()
-            before = now
+            previous = digests
 
     async def close(self) -> None:
         """Cancel the reloads under way and the requests that wait for them."""
@@ -127,42 +129,44 @@ class Reloader(Generic[Value]):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def _begin(self) -> asyncio.Task[Outcome]:
+    def _schedule_reload(self) -> asyncio.Task[ReloadOutcome]:
         if self._next is None:
-            self._next = asyncio.create_task(self._take_turn(), name="reload")
+            self._next = asyncio.create_task(self._reload_next(), name="reload")
             self._running.add(self._next)
             self._next.add_done_callback(self._running.discard)
         return self._next
 
-    async def _take_turn(self) -> Outcome:
-        async with self._turn:
+    async def _reload_next(self) -> ReloadOutcome:
+        async with self._lock:
             self._next = None  # a later request needs a reload of its own
-            return await self._attempt()
+            return await self._reload()
 
-    async def _attempt(self, *, unless_equal: bool = False) -> Outcome:
+    async def _reload(self, *, skip_if_equal: bool = False) -> ReloadOutcome:
         """Reload once; an exception is logged and becomes the outcome.
 
         Args:
-            unless_equal: skip a value that equals the one in use.
+            skip_if_equal: skip a value that equals the one in use.
         """
         try:
             value, problems = await self._read()
-            self._unreadable = value is None or bool(errors(problems))
+            self._unreadable = value is None or bool(filter_errors(problems))
             if value is None or self._unreadable:
-                return self._conclude(Outcome(successful=False, problems=tuple(problems)))
-            if unless_equal and value == self._current:
+                return self._record_outcome(
+                    ReloadOutcome(is_successful=False, problems=tuple(problems))
+                )
+            if skip_if_equal and value == self._current:
                 return self._last
             await self._source.apply(value)
         except Exception:  # noqa: BLE001 - the value in use stays; logged in full
             _log.exception("reloading broke")
-            return self._conclude(Outcome(successful=False))
+            return self._record_outcome(ReloadOutcome(is_successful=False))
         self._current = value
         self.last_success_at = self._clock.wall()
-        return self._conclude(Outcome(successful=True, problems=tuple(problems)))
+        return self._record_outcome(ReloadOutcome(is_successful=True, problems=tuple(problems)))
 
-    def _conclude(self, outcome: Outcome) -> Outcome:
-        if outcome.successful or outcome != self._last:  # the same failure is logged once
-            _log.log(logging.INFO if outcome.successful else logging.ERROR, "%s", outcome)
+    def _record_outcome(self, outcome: ReloadOutcome) -> ReloadOutcome:
+        if outcome.is_successful or outcome != self._last:  # the same failure is logged once
+            _log.log(logging.INFO if outcome.is_successful else logging.ERROR, "%s", outcome)
         self._last = outcome
         return outcome
 
@@ -172,25 +176,25 @@ class Reloader(Generic[Value]):
         A value that names new files is loaded once more, because their content at the first load is
         not known.
         """
-        known = dict(await self._look(self._current))
+        known = dict(await self._read_digests(self._current))
         for _ in range(_ROUNDS):
-            self._seen = known
+            self._known_digests = known
             value, problems = await asyncio.to_thread(self._source.load)
-            named = await self._look(value) if value is not None else {}
+            named = await self._read_digests(value) if value is not None else {}
             if named.keys() <= known.keys():
                 break
             known = {**named, **known}
         return value, problems
 
-    async def _look(self, value: Value) -> Digests:
-        return await asyncio.to_thread(_digests, list(self._source.files(value)))
+    async def _read_digests(self, value: Value) -> Digests:
+        return await asyncio.to_thread(digest_files, list(self._source.files(value)))
 
 
-def _digests(paths: Iterable[Path]) -> Digests:
-    return {path: _digest(path) for path in paths}
+def digest_files(paths: Iterable[Path]) -> Digests:
+    return {path: digest_file(path) for path in paths}
 
 
-def _digest(path: Path) -> bytes | None:
+def digest_file(path: Path) -> bytes | None:
     """Compute the digest of a file; None for one that cannot be read."""
     try:
         with path.open("rb") as file:

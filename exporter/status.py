@@ -5,44 +5,46 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from exporter import version
-from exporter.loadtest.metrics import Readings
+from exporter import read_version
+from exporter.loadtest.metrics import ScenarioMetrics
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import Line, Metrics
+from exporter.metrics.runs import LabelSet, RunMetrics
 from exporter.model.deadlines import Targets
 from exporter.prober.context import ProbeState
-from exporter.prober.history import Recent
+from exporter.prober.history import RunHistory
 from exporter.schedule.clock import Clock
-from exporter.schedule.scheduler import Pulse
+from exporter.schedule.scheduler import Heartbeat
 from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class Status:
     """Metrics, results of scenarios, heartbeat, run history and the state of the probes."""
 
     clock: Clock
     registry: CollectorRegistry
-    metrics: Metrics
+    metrics: RunMetrics
     gauges: Gauges
-    readings: Readings
-    pulse: Pulse
-    recent: Recent
+    scenario_metrics: ScenarioMetrics
+    heartbeat: Heartbeat
+    history: RunHistory
     state: ProbeState
 
 
-def face(
+def create_status(
     clock: Clock,
     *,
-    beat: float,
-    lines: Sequence[Line],
+    heartbeat_interval: float,
+    lines: Sequence[LabelSet],
     targets: Targets,
     criteria: Collection[Criterion],
-) -> Face:
+) -> Status:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry, lines=lines, targets=targets, criteria=criteria)
-    gauges = Gauges(registry, version=version())
-    now, readings = clock.now(), Readings(registry)
-    pulse, state = Pulse(now, period=beat), ProbeState(started=now)
-    return Face(clock, registry, metrics, gauges, readings, pulse, Recent(), state)
+    metrics = RunMetrics(registry, label_sets=lines, targets=targets, criteria=criteria)
+    gauges = Gauges(registry, version=read_version())
+    now, scenario_metrics = clock.now(), ScenarioMetrics(registry)
+    heartbeat, state = Heartbeat(now, period=heartbeat_interval), ProbeState(started=now)
+    return Status(
+        clock, registry, metrics, gauges, scenario_metrics, heartbeat, RunHistory(), state
+    )

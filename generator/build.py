@@ -6,22 +6,22 @@ from pathlib import Path, PurePosixPath
 
 from generator import pipeline
 from generator.files import plugins
-from generator.files.sources import Selection, in_each_others_way, read_sources, read_windows
-from generator.model import Artifact, Part, Source
-from generator.outputs import formats
-from generator.pipeline import Plans, Settings
-from generator.profiles import profiles
+from generator.files.sources import FileFilter, find_output_conflicts, read_sources, read_windows
+from generator.model import Artifact, SpecFile, SpecPlan
+from generator.outputs import load_formats
+from generator.pipeline import BuildPlan, BuildSettings
+from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
 from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
 _DEFAULT_FORMAT = "prometheus"
-_OBJECTS = "operator"
+_OBJECT_FORMAT = "operator"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadSettings:
     """Settings of reading: the spec files to read and the other inputs.
 
     Attributes:
@@ -30,14 +30,18 @@ class Reading:
         plugins: folders of SLI plugins.
     """
 
-    selection: Selection = field(default_factory=Selection)
+    file_filter: FileFilter = field(default_factory=FileFilter)
     windows: Path | None = None
     plugins: tuple[Path, ...] = ()
 
 
 def plan_inputs(
-    inputs: Sequence[Path], settings: Settings, *, out: str, reading: Reading | None = None
-) -> Plans:
+    inputs: Sequence[Path],
+    settings: BuildSettings,
+    *,
+    out: str,
+    read_settings: ReadSettings | None = None,
+) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
     Args:
@@ -46,18 +50,18 @@ def plan_inputs(
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
     """
-    reading = reading or Reading()
-    sources, found = read_sources(inputs, reading.selection)
-    if reading.windows:
-        windows, more = read_windows(reading.windows)
-        found += more
-        settings = replace(settings, defaults=replace(settings.defaults, windows=windows))
-    plugins, more = _sli_plugins(sources, reading.plugins)
-    found += more
+    read_settings = read_settings or ReadSettings()
+    sources, problems = read_sources(inputs, read_settings.file_filter)
+    if read_settings.windows:
+        windows, new_problems = read_windows(read_settings.windows)
+        problems += new_problems
+        settings = replace(settings, run_settings=replace(settings.run_settings, windows=windows))
+    plugins, new_problems = _read_sli_plugins(sources, read_settings.plugins)
+    problems += new_problems
     settings = replace(settings, sli_plugins=plugins)
-    planned = pipeline.plan(sources, settings)
-    found += in_each_others_way(inputs, sources, out)
-    return replace(planned, problems=(*found, *planned.problems))
+    build_plan = pipeline.plan_build(sources, settings)
+    problems += find_output_conflicts(inputs, sources, out)
+    return replace(build_plan, problems=(*problems, *build_plan.problems))
 
 
 def read_specs(
@@ -72,21 +76,21 @@ def read_specs(
         plugins: folders of SLI plugins; their queries replace them.
     """
     sources, problems = read_sources(inputs)
-    problems += in_each_others_way(inputs, sources, out)
-    programs, more = _sli_plugins(sources, plugins)
-    problems += more
+    problems += find_output_conflicts(inputs, sources, out)
+    sli_plugins, new_problems = _read_sli_plugins(sources, plugins)
+    problems += new_problems
     located = []
     for source in sorted(sources, key=lambda source: str(source.path)):
-        found, more = parse_specs(source.data, source.shown, lenient=lenient)
-        problems += more
-        ready, more = pipeline.called(found, programs)
-        located += ready
-        problems += more
+        found, new_problems = parse_specs(source.data, source.display_name, lenient=lenient)
+        problems += new_problems
+        specs, new_problems = pipeline.apply_sli_plugins(found, sli_plugins)
+        located += specs
+        problems += new_problems
     return located, problems
 
 
-def _sli_plugins(
-    sources: Sequence[Source], folders: Sequence[Path]
+def _read_sli_plugins(
+    sources: Sequence[SpecFile], folders: Sequence[Path]
 ) -> tuple[dict[str, SliPlugin], list[Problem]]:
     """Read SLI plugins, unless no spec names one: searching installed packages takes time."""
     if not folders and not any(b"plugin" in source.data for source in sources):
@@ -94,28 +98,42 @@ def _sli_plugins(
     return plugins.read_sli_plugins(tuple(folders))
 
 
-def folder_artifacts(plans: Plans, format_: str | None, settings: Settings) -> Iterator[Artifact]:
+def render_folder_artifacts(
+    build_plan: BuildPlan, format_: str | None, settings: BuildSettings
+) -> Iterator[Artifact]:
     """Artifacts for a folder: of one format, or of each default format in its own subfolder."""
     if format_:
-        yield from pipeline.render_folder(plans.plans, format_, settings)
-    elif profiles()[settings.profile].AS_WRITTEN:
-        for plan in plans.plans:
-            yield from formats()[_format_of(plan.parts)].render(plan, settings.output)
+        yield from pipeline.render_folder(build_plan.plans, format_, settings)
+    elif load_profiles()[settings.profile].AS_WRITTEN:
+        for plan in build_plan.plans:
+            yield from load_formats()[_choose_format(plan.spec_plans)].render_plan(
+                plan, settings.output
+            )
     else:
-        usual = [name for name, format_ in formats().items() if not format_.ON_REQUEST]
-        for name in usual:
-            for artifact in pipeline.render_folder(plans.plans, name, settings):
+        default_formats = [
+            name for name, format_ in load_formats().items() if not format_.ON_REQUEST
+        ]
+        for name in default_formats:
+            for artifact in pipeline.render_folder(build_plan.plans, name, settings):
                 yield replace(artifact, path=name / artifact.path)
 
 
-def file_artifact(plans: Plans, format_: str | None, settings: Settings, *, name: str) -> Artifact:
+def render_file_artifact(
+    build_plan: BuildPlan, format_: str | None, settings: BuildSettings, *, name: str
+) -> Artifact:
     """Artifact with everything in one file: one YAML document, unless specs were objects."""
-    if not format_ and profiles()[settings.profile].AS_WRITTEN:
-        format_ = _format_of([part for plan in plans.plans for part in plan.parts])
+    if not format_ and load_profiles()[settings.profile].AS_WRITTEN:
+        format_ = _choose_format(
+            [spec_plan for plan in build_plan.plans for spec_plan in plan.spec_plans]
+        )
     path = PurePosixPath(name)
-    return pipeline.render_one(plans.plans, format_ or _DEFAULT_FORMAT, settings, path=path)
+    return pipeline.render_file(build_plan.plans, format_ or _DEFAULT_FORMAT, settings, path=path)
 
 
-def _format_of(parts: Sequence[Part]) -> str:
+def _choose_format(spec_plans: Sequence[SpecPlan]) -> str:
     """Format of Sloth's own output: rule files for specs, objects if any spec was an object."""
-    return _OBJECTS if any(part.named for part in parts) else _DEFAULT_FORMAT
+    return (
+        _OBJECT_FORMAT
+        if any(spec_plan.object_meta for spec_plan in spec_plans)
+        else _DEFAULT_FORMAT
+    )

@@ -9,13 +9,13 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from slos.schema.runbook import Runbook, nothing_known
-from slos.schema.sli_signal import Signal
+from slos.schema.runbook import Runbook, get_empty_runbook
+from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import Spec
 from slos.schema.units import Duration
 
 
-class Severity(StrEnum):
+class AlertSeverity(StrEnum):
     """Severity of an alert: a page wakes somebody, a ticket waits for office hours."""
 
     PAGE = "page"
@@ -23,7 +23,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
+class AlertMeta:
     """Name, labels, annotations and timing of an alert, and the runbook facts of its spec."""
 
     name: str
@@ -32,7 +32,7 @@ class Firing:
     for_: Duration | None = None
     keep_firing_for: Duration | None = None
     min_events: int | None = None
-    runbook: Runbook = field(default_factory=nothing_known)
+    runbook: Runbook = field(default_factory=get_empty_runbook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class BurnCondition:
     """
 
     factor: Decimal
-    wanted: Decimal
+    configured_factor: Decimal
     short: Duration
     long: Duration
 
@@ -57,9 +57,9 @@ class BurnCondition:
 class BurnAlert:
     """Burn-rate alert; it fires while one of its conditions is true."""
 
-    severity: Severity
+    severity: AlertSeverity
     conditions: tuple[BurnCondition, ...]
-    firing: Firing
+    meta: AlertMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ThresholdAlert:
 
     above: Decimal
     over: Duration
-    firing: Firing
+    meta: AlertMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,10 @@ class SLO:
     windows: tuple[Duration, ...]
     labels: Mapping[str, str]
     run_labels: Mapping[str, str]
-    signal: Signal
+    signal: SliSignal
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
-    absent_alert: Firing | None
+    absent_alert: AlertMeta | None
     expected_events: int | None = None
 
     @property
@@ -124,12 +124,12 @@ class SLO:
         return f"{self.service}-{self.name}"
 
     @property
-    def firings(self) -> tuple[Firing, ...]:
+    def alert_metas(self) -> tuple[AlertMeta, ...]:
         """Metadata of all alerts of the SLO."""
-        burning = (alert.firing for alert in self.burn_alerts)
-        above = (alert.firing for alert in self.threshold_alerts)
+        burn_rate = (alert.meta for alert in self.burn_alerts)
+        error_ratio = (alert.meta for alert in self.threshold_alerts)
         absent = (self.absent_alert,) if self.absent_alert else ()
-        return (*burning, *above, *absent)
+        return (*burn_rate, *error_ratio, *absent)
 
     @property
     def budget(self) -> Decimal:
@@ -171,7 +171,7 @@ class RuleGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleObject:
+class RuleObjectMeta:
     """Metadata of the Kubernetes object that holds the rules of a spec.
 
     Attributes:
@@ -188,7 +188,7 @@ class RuleObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SpecPlan:
     """Planned output of one spec.
 
     Attributes:
@@ -199,7 +199,7 @@ class Part:
     """
 
     groups: tuple[RuleGroup, ...]
-    named: RuleObject | None = None
+    object_meta: RuleObjectMeta | None = None
     slos: tuple[SLO, ...] = ()
     spec: Spec | None = None
 
@@ -216,12 +216,12 @@ class Plan:
 
     path: PurePosixPath
     sources: tuple[str, ...]
-    parts: tuple[Part, ...]
+    spec_plans: tuple[SpecPlan, ...]
 
     @property
     def groups(self) -> tuple[RuleGroup, ...]:
         """Rule groups of all specs."""
-        return tuple(group for part in self.parts for group in part.groups)
+        return tuple(group for spec_plan in self.spec_plans for group in spec_plan.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SpecFile:
     """Spec file as read.
 
     Attributes:
@@ -247,13 +247,13 @@ class Source:
         data: content of the file.
     """
 
-    shown: str
+    display_name: str
     path: PurePosixPath
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MetricFacts:
     """Facts that a live Prometheus has about the metrics of an SLO or of another query.
 
     Attributes:

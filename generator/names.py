@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from generator.model import SLO
-from slos.schema.promql import label_set
+from slos.schema.promql import format_label_set
 from slos.schema.units import Duration
 
 ID, SERVICE, SLO_NAME = "sloth_id", "sloth_service", "sloth_slo"
@@ -22,7 +22,7 @@ QUANTILE = "quantile"
 # The three that VAL-008 requires.
 QUANTILES = ("0.5", "0.95", "0.99")
 # The index page. On file systems that ignore case, `readme.md` and `README.md` are one file.
-_INDEX = "readme"
+_INDEX_PAGE = "readme"
 _LONGEST_PAGE = 200
 
 OBJECTIVE = "slo:objective:ratio"
@@ -41,31 +41,31 @@ ALERT_INFO = "slo:alert:info"
 ALERT, SHORT_WINDOW, RUNBOOK_URL = "alertname", "short_window", "runbook_url"
 
 _ERROR_RATIO, _LATENCY = "slo:sli_error:ratio_rate", "slo:sli_latency:quantile_rate"
-OfStep = Callable[[Duration], str]
+MetricNamer = Callable[[Duration], str]
 """Makes the name of a count metric from the step of its tier."""
 
 
-def errors(step: Duration) -> str:
+def name_errors(step: Duration) -> str:
     """Metric of the errors counted in each step."""
     return f"slo:sli_errors:sum{step}"
 
 
-def total(step: Duration) -> str:
+def name_total(step: Duration) -> str:
     """Metric of all events counted in each step."""
     return f"slo:sli_total:sum{step}"
 
 
-def error_ratio(window: Duration) -> str:
+def name_error_ratio(window: Duration) -> str:
     """Metric of the error ratio over a window."""
     return f"{_ERROR_RATIO}{window}"
 
 
-def error_ratio_pattern() -> str:
+def build_error_ratio_pattern() -> str:
     """Matches the names of all windows."""
     return f"{_ERROR_RATIO}.+"
 
 
-def latency_quantile(window: Duration) -> str:
+def name_latency_quantile(window: Duration) -> str:
     """Metric of the latency quantiles over a window.
 
     Values are in the unit of the histogram; the label `quantile` names the quantile.
@@ -73,62 +73,62 @@ def latency_quantile(window: Duration) -> str:
     return f"{_LATENCY}{window}"
 
 
-def latency_pattern() -> str:
+def build_latency_pattern() -> str:
     """Matches the names of all windows."""
     return f"{_LATENCY}.+"
 
 
-def identity(slo: SLO) -> dict[str, str]:
+def build_identity_labels(slo: SLO) -> dict[str, str]:
     """Labels that identify an SLO among those of all runs, with its service and name."""
-    return {**key(slo), SERVICE: slo.service, SLO_NAME: slo.name}
+    return {**build_key_labels(slo), SERVICE: slo.service, SLO_NAME: slo.name}
 
 
-def key(slo: SLO) -> dict[str, str]:
+def build_key_labels(slo: SLO) -> dict[str, str]:
     """Fewest labels that identify an SLO: its id, unique in a run, and the run's labels."""
     if not slo.run_labels:
         return {ID: slo.id}
-    of_run = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
-    return {**of_run, ID: slo.id}
+    run_labels = {name: value for name, value in slo.run_labels.items() if name not in RESERVED}
+    return {**run_labels, ID: slo.id}
 
 
-def for_people(slo: SLO) -> dict[str, str]:
+def build_display_labels(slo: SLO) -> dict[str, str]:
     """Labels of series that people read: the user's labels and the identity labels, which win."""
-    own = {key: value for key, value in slo.labels.items() if key not in RESERVED}
-    return {**own, **identity(slo)}
+    user_labels = {key: value for key, value in slo.labels.items() if key not in RESERVED}
+    return {**user_labels, **build_identity_labels(slo)}
 
 
-def of(metric: str, slo: SLO) -> str:
+def select_series(metric: str, slo: SLO) -> str:
     """PromQL selector of the series of a recorded metric that belong to an SLO."""
-    return metric + _selector(tuple(sorted(key(slo).items())))
+    return metric + _format_selector(tuple(sorted(build_key_labels(slo).items())))
 
 
-def series(metric: str, labels: Mapping[str, str]) -> str:
+def format_series(metric: str, labels: Mapping[str, str]) -> str:
     """PromQL selector of one series."""
-    return metric + label_set(labels)
+    return metric + format_label_set(labels)
 
 
 @lru_cache(maxsize=64)
-def _selector(labels: tuple[tuple[str, str], ...]) -> str:
-    return label_set(dict(labels))
+def _format_selector(labels: tuple[tuple[str, str], ...]) -> str:
+    return format_label_set(dict(labels))
 
 
-def recording_group(record: str) -> str:
+def name_recording_group(record: str) -> str:
     """Rule group of all standalone recordings under one name."""
     return f"slo-recording-{record}"
 
 
-def alert_group(alert: str) -> str:
+def name_alert_group(alert: str) -> str:
     """Rule group of a standalone alert."""
     return f"slo-alert-{alert}"
 
 
-def page_file(alert: str) -> str:
+def name_runbook_page(alert: str) -> str:
     """File name of an alert's runbook page: `agent-sre-slow.md` for `AgentSRESlow`.
 
     A piece of the hash is added where the name would be empty, too long, or that of the index.
     """
     words = re.sub(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", r"\1\3-\2\4", alert)
     stem = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-    if not stem or stem == _INDEX or len(stem) > _LONGEST_PAGE:
+    if not stem or stem == _INDEX_PAGE or len(stem) > _LONGEST_PAGE:
         stem = f"{stem[:_LONGEST_PAGE]}-{hashlib.sha256(alert.encode()).hexdigest()[:6]}"
     return f"{stem.strip('-')}.md"

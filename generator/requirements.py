@@ -4,20 +4,20 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slos.schema.problem import Position, Problem, Severity
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Requirement, SloSpec
-from slos.schema.standalone import PlainAlert, Recording
+from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.yaml.document import Location
 
-Watcher = SloSpec | PlainAlert | Recording
+Watcher = SloSpec | StandaloneAlert | StandaloneRecording
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LocatedRequirement:
     """Requirement and its position in a spec file."""
 
     requirement: Requirement
-    at: Position
+    position: Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Claim:
     """
 
     requirement: str
-    at: Position
+    position: Position
     watcher: Watcher
     service: str
 
@@ -47,70 +47,77 @@ class Coverage:
         sources: origin of metrics by the prefix of their names.
     """
 
-    asked: tuple[Asked, ...] = ()
+    requirements: tuple[LocatedRequirement, ...] = ()
     claims: tuple[Claim, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: "Coverage") -> "Coverage":
         sources = {**self.sources, **other.sources}
-        return Coverage(self.asked + other.asked, self.claims + other.claims, sources)
+        return Coverage(self.requirements + other.requirements, self.claims + other.claims, sources)
 
-    def of(self, requirement: str) -> list[Claim]:
+    def list_claims(self, requirement: str) -> list[Claim]:
         """Claims that cover a requirement, in the order of the specs."""
         return [claim for claim in self.claims if claim.requirement == requirement]
 
 
-def coverage(specs: Iterable[LocatedSpec]) -> Coverage:
+def collect_coverage(specs: Iterable[LocatedSpec]) -> Coverage:
     """Collect the requirements and claims of specs."""
     total = Coverage()
     for located in specs:
-        asked = (
-            Asked(requirement, located.at(("requirements", index, "id")))
+        requirements = (
+            LocatedRequirement(requirement, located.find_position(("requirements", index, "id")))
             for index, requirement in enumerate(located.spec.requirements)
         )
         claims = (
-            Claim(each, located.at((*path, "covers", index)), watcher, located.spec.service)
-            for watcher, path in _watchers(located)
+            Claim(
+                each, located.find_position((*path, "covers", index)), watcher, located.spec.service
+            )
+            for watcher, path in _list_watchers(located)
             for index, each in enumerate(watcher.covers)
         )
-        total += Coverage(tuple(asked), tuple(claims), located.spec.sources)
+        total += Coverage(tuple(requirements), tuple(claims), located.spec.sources)
     return total
 
 
-def problems(coverage: Coverage) -> Iterator[Problem]:
+def find_coverage_problems(coverage: Coverage) -> Iterator[Problem]:
     """Find requirements that nothing covers, duplicate ones, and claims of unknown ones."""
-    yield from _repeated(coverage.asked)
-    known = {asked.requirement.id for asked in coverage.asked}
+    yield from _find_duplicates(coverage.requirements)
+    known = {asked.requirement.id for asked in coverage.requirements}
     if known:  # a single spec may be read without the file that lists the requirements
-        yield from _unknown(coverage.claims, sorted(known))
-    for asked in coverage.asked:
-        if not coverage.of(asked.requirement.id) and not asked.requirement.validated_by:
+        yield from _find_unknown_claims(coverage.claims, sorted(known))
+    for located in coverage.requirements:
+        if (
+            not coverage.list_claims(located.requirement.id)
+            and not located.requirement.validated_by
+        ):
             yield Problem(
-                asked.at,
-                f"nothing covers the requirement {asked.requirement.id!r}",
+                located.position,
+                f"nothing covers the requirement {located.requirement.id!r}",
                 "add its id to 'covers' of an SLO or alert, or say 'validated_by'",
-                Severity.WARNING,
+                ProblemSeverity.WARNING,
             )
 
 
-def _repeated(asked: Iterable[Asked]) -> Iterator[Problem]:
-    first: dict[str, Position] = {}
-    for each in asked:
-        before = first.setdefault(each.requirement.id, each.at)
-        if before != each.at:
+def _find_duplicates(requirements: Iterable[LocatedRequirement]) -> Iterator[Problem]:
+    positions: dict[str, Position] = {}
+    for each in requirements:
+        first_position = positions.setdefault(each.requirement.id, each.position)
+        if first_position != each.position:
             message = f"the requirement {each.requirement.id!r} is taken"
-            yield Problem(each.at, message, f"the first one is at {before}; rename one of them")
+            yield Problem(
+                each.position, message, f"the first one is at {first_position}; rename one of them"
+            )
 
 
-def _unknown(claims: Iterable[Claim], known: Sequence[str]) -> Iterator[Problem]:
+def _find_unknown_claims(claims: Iterable[Claim], known: Sequence[str]) -> Iterator[Problem]:
     for claim in claims:
         if claim.requirement not in known:
             (near, *_) = [*difflib.get_close_matches(claim.requirement, known, 1), ""]
             hint = f"did you mean {near!r}?" if near else "add it to 'requirements'"
-            yield Problem(claim.at, f"there is no requirement {claim.requirement!r}", hint)
+            yield Problem(claim.position, f"there is no requirement {claim.requirement!r}", hint)
 
 
-def _watchers(located: LocatedSpec) -> Iterator[tuple[Watcher, Location]]:
+def _list_watchers(located: LocatedSpec) -> Iterator[tuple[Watcher, Location]]:
     spec = located.spec
     for index, slo in enumerate(spec.slos):
         yield slo, ("slos", index)

@@ -4,28 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generator.model import SLO, Facts, Windows
+from generator.model import SLO, MetricFacts, Windows
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 
-_MONTH = Duration.of(days=30)
-_HALF_A_MINUTE = Duration.of(seconds=30)
+_MONTH = Duration.from_parts(days=30)
+_HALF_A_MINUTE = Duration.from_parts(seconds=30)
 
 
-class Asked(Protocol):
+class MetricsSource(Protocol):
     """Source of live metric facts, such as a Prometheus server."""
 
-    def of_slo(self, slo: SLO, /) -> Facts:
+    def read_slo_facts(self, slo: SLO, /) -> MetricFacts:
         """Read the facts of an SLO's metrics."""
         ...
 
-    def of_query(self, query: str, /) -> Facts:
+    def read_query_facts(self, query: str, /) -> MetricFacts:
         """Read the facts of the metrics of any other query."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
+class RunSettings:
     """Settings of one run.
 
     Attributes:
@@ -48,5 +48,5 @@ class Defaults:
     slo_plugins: tuple[PluginUse, ...] = ()
     review: bool = False
     retention: Duration | None = None
-    facts: Asked | None = None
-    recorded: frozenset[str] = frozenset()
+    metrics_source: MetricsSource | None = None
+    recorded_metrics: frozenset[str] = frozenset()

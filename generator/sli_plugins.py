@@ -12,7 +12,7 @@ from slos.schema.problem import Position, Problem
 from slos.schema.sli.plugin import PluginSli
 from slos.schema.sli.raw import RawSli
 from slos.schema.spec import LocatedSpec, Sli, SloSpec, Spec
-from slos.schema.yaml.validation import explain
+from slos.schema.yaml.validation import explain_error
 
 Texts = Mapping[str, str]
 
@@ -32,23 +32,27 @@ class SliPlugin:
     write: Callable[[Texts, Texts, Texts], str]
 
 
-def called(
+def apply_plugins(
     located: LocatedSpec, plugins: Mapping[str, SliPlugin]
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Replace the plugins of a spec by their queries; None and the problems when one fails."""
-    if not any(isinstance(slo.sli.chosen(), PluginSli) for slo in located.spec.slos):
+    if not any(isinstance(slo.sli.get_type(), PluginSli) for slo in located.spec.slos):
         return located, []
     slos: list[SloSpec] = []
     problems: list[Problem] = []
     for index, slo in enumerate(located.spec.slos):
-        sli = slo.sli.chosen()
+        sli = slo.sli.get_type()
         if not isinstance(sli, PluginSli):
             slos.append(slo)
         elif sli.id not in plugins:
-            problems.append(_unknown(located.at(("slos", index, "sli", "plugin", "id")), sli.id))
+            problems.append(
+                _build_unknown_plugin_problem(
+                    located.find_position(("slos", index, "sli", "plugin", "id")), sli.id
+                )
+            )
         else:
-            query, found = _query(located.spec, slo, sli, plugins[sli.id])
-            problems += found
+            query, plugin_problems = _call_plugin(located.spec, slo, sli, plugins[sli.id])
+            problems += plugin_problems
             slos += [_with_query(slo, query)] if query else []
     if problems:
         return None, problems
@@ -56,49 +60,54 @@ def called(
 
 
 @contextmanager
-def aside() -> Iterator[None]:
+def redirect_output() -> Iterator[None]:
     """Redirect stdout to stderr while a plugin runs; its output is not part of the rules."""
     with redirect_stdout(sys.stderr):
         yield
 
 
-def told(error: BaseException, file: str) -> Problem:
+def describe_plugin_error(error: BaseException, file: str) -> Problem:
     """Describe an error that a plugin raised, at the line of its file."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) else (lines or [0])[-1]
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
-    at = Position(file, line or 0, 1 if line else 0)
+    position = Position(file, line or 0, 1 if line else 0)
     if isinstance(error, SystemExit):
         hint = "raise an error that says what is wrong instead"
-        return Problem(at, "the plugin would end the whole run by sys.exit()", hint)
-    return Problem(at, f"the plugin failed: {type(error).__name__}: {reason or 'no reason given'}")
+        return Problem(position, "the plugin would end the whole run by sys.exit()", hint)
+    return Problem(
+        position, f"the plugin failed: {type(error).__name__}: {reason or 'no reason given'}"
+    )
 
 
-def _query(
+def _call_plugin(
     spec: Spec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
 ) -> tuple[RawSli | None, list[Problem]]:
     # The objective is a text with six decimals, as Go plugins get it.
     meta = {"service": spec.service, "slo": slo.name, "objective": f"{float(slo.objective):f}"}
     try:
-        with aside():
+        with redirect_output():
             query = plugin.write(meta, dict(spec.labels), dict(sli.options))
         return RawSli.model_validate({"error_ratio_query": query}), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        about = f"for the SLO {slo.name!r} the plugin gave no query"
-        wrong = [explain(detail, RawSli) for detail in details]
-        return None, [Problem(Position(plugin.file), f"{about}: {m}", hint) for m, hint in wrong]
+        prefix = f"for the SLO {slo.name!r} the plugin gave no query"
+        explanations = [explain_error(detail, RawSli) for detail in details]
+        return None, [
+            Problem(Position(plugin.file), f"{prefix}: {message}", hint)
+            for message, hint in explanations
+        ]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
-        return None, [told(error, plugin.file)]
+        return None, [describe_plugin_error(error, plugin.file)]
 
 
 def _with_query(slo: SloSpec, query: RawSli) -> SloSpec:
     return slo.model_copy(update={"sli": Sli.model_validate({"raw": query})})
 
 
-def _unknown(at: Position, id_: str) -> Problem:
+def _build_unknown_plugin_problem(position: Position, id_: str) -> Problem:
     return Problem(
-        at,
+        position,
         f"the SLI plugin {id_!r} is not here; Go programs cannot run here",
         "write it in Python and name its folder with --plugins, "
         "or write its query as an 'events' or 'raw' SLI",

@@ -20,11 +20,11 @@ _COMMENT = re.compile(r"\s+# .*$|\s{3,}\S.*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class DocBlock:
     """A fenced block."""
 
     page: Path
-    kind: str
+    language: str
     text: str
 
     @property
@@ -33,74 +33,78 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class DocCommand:
     """A command line, and what the page says it prints, if anything.
 
     Attributes:
-        prints: lines, of which `...` stands for any number.
+        expected_output: lines, of which `...` stands for any number.
     """
 
     page: Path
     line: str
-    prints: tuple[str, ...] = ()
+    expected_output: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         return f"{self.page.stem}-{self.line[:60]}"
 
 
-def blocks(kind: str) -> list[Block]:
+def list_blocks(language: str) -> list[DocBlock]:
     """All fenced blocks of a kind."""
     return [
-        Block(page, found, text)
+        DocBlock(page, found, text)
         for page in PAGES
         for found, text in _FENCED.findall(page.read_text())
-        if found == kind
+        if found == language
     ]
 
 
-def indented_yaml() -> list[Block]:
+def list_indented_yaml() -> list[DocBlock]:
     """Pieces of YAML in indented code: what begins with a key alone on its line."""
     return [
-        Block(page, "yaml", textwrap.dedent(text))
+        DocBlock(page, "yaml", textwrap.dedent(text))
         for page in PAGES
         for text in _INDENTED_YAML.findall(_FENCED.sub("", page.read_text()))
     ]
 
 
-def anchors(page: Path) -> set[str]:
+def list_anchors(page: Path) -> set[str]:
     """What a link may name behind a `#`: its headings, as GitHub writes them."""
     headings = re.findall(r"^#+ (.*)$", _FENCED.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-def commands() -> list[Command]:
+def list_commands() -> list[DocCommand]:
     """Every command that a page shows, in indented code or after a `$`."""
-    return [command for page in PAGES for command in (*_shown(page), *_session(page))]
+    return [
+        command
+        for page in PAGES
+        for command in (*_list_indented_commands(page), *_list_console_commands(page))
+    ]
 
 
-def _shown(page: Path) -> list[Command]:
+def _list_indented_commands(page: Path) -> list[DocCommand]:
     text = _FENCED.sub("", page.read_text())
     lines = (_COMMENT.sub("", line) for line in _INDENTED.findall(text))
-    return [Command(page, line.strip()) for line in lines if line.startswith(_STARTS)]
+    return [DocCommand(page, line.strip()) for line in lines if line.startswith(_COMMAND_PREFIXES)]
 
 
-def _session(page: Path) -> list[Command]:
+def _list_console_commands(page: Path) -> list[DocCommand]:
     found = []
     for kind, text in _FENCED.findall(page.read_text()):
         for part in text.split("$ ")[1:] if kind == "console" else ():
             line, *prints = part.splitlines()
-            found.append(Command(page, line, tuple(prints)))
+            found.append(DocCommand(page, line, tuple(prints)))
     return found
 
 
-def inline() -> list[Command]:
+def list_inline_commands() -> list[DocCommand]:
     """Every command of ours that stands in running text."""
     return [
-        Command(page, line)
+        DocCommand(page, line)
         for page in PAGES
         for line in dict.fromkeys(_INLINE.findall(_FENCED.sub("", page.read_text())))
     ]
 
 
-_STARTS = tuple(f"{program} " for program in PROGRAMS)
+_COMMAND_PREFIXES = tuple(f"{program} " for program in PROGRAMS)

@@ -6,17 +6,17 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from exporter.config.loader import load
-from generator.model import Source
-from generator.pipeline import Settings, plan
+from exporter.config.loader import load_config
+from generator.model import SpecFile
+from generator.pipeline import BuildSettings, plan_build
 from slos.schema import contract
-from slos.schema.problem import errors
-from tests.docs_pages import PAGES, ROOT, Block, anchors, blocks, indented_yaml
+from slos.schema.problem import filter_errors
+from tests.docs_pages import PAGES, ROOT, DocBlock, list_anchors, list_blocks, list_indented_yaml
 
-_YAML = blocks("yaml")
+_YAML = list_blocks("yaml")
 
 
-def kind_of(block: Block) -> str:
+def kind_of(block: DocBlock) -> str:
     """What a reader would do with it, by how it begins."""
     starts = {
         "version: prometheus/v1": "spec",
@@ -39,27 +39,27 @@ def test_every_yaml_of_the_documentation_is_of_a_kind_that_is_tried_here() -> No
 
 
 @pytest.mark.parametrize("block", of_kind("spec"))
-def test_every_spec_in_the_documentation_builds(block: Block) -> None:
-    source = Source(block.id, PurePosixPath("page.yaml"), block.text.encode())
-    planned = plan([source], Settings())
-    assert errors(planned.problems) == []
+def test_every_spec_in_the_documentation_builds(block: DocBlock) -> None:
+    source = SpecFile(block.id, PurePosixPath("page.yaml"), block.text.encode())
+    planned = plan_build([source], BuildSettings())
+    assert filter_errors(planned.problems) == []
     assert any(each.groups for each in planned.plans)
 
 
 @pytest.mark.parametrize("block", of_kind("configuration"))
 def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
-    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    block: DocBlock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LINEAR_API_KEY", "lin_api_of_the_docs")
     (tmp_path / "slos").symlink_to(ROOT / "slos")
     (tmp_path / "slo-probe.yaml").write_text(block.text)
-    loaded, problems = load(tmp_path / "slo-probe.yaml")
+    loaded, problems = load_config(tmp_path / "slo-probe.yaml")
     assert not problems
     assert loaded
 
 
 @pytest.mark.parametrize("block", of_kind("foreign"))
-def test_what_belongs_to_other_programs_is_yaml_at_least(block: Block) -> None:
+def test_what_belongs_to_other_programs_is_yaml_at_least(block: DocBlock) -> None:
     assert yaml.safe_load(block.text)["kind"]
 
 
@@ -68,7 +68,9 @@ def test_every_link_between_pages_leads_to_a_page(page: Path) -> None:
     for target, _, anchor in re.findall(r"\]\(([^)#:]*)(#([^)]+))?\)", page.read_text()):
         place = page.parent / target if target else page
         assert place.exists(), f"{page.name} links to {target}"
-        assert not anchor or anchor in anchors(place), f"{page.name} links to {target}#{anchor}"
+        assert not anchor or anchor in list_anchors(place), (
+            f"{page.name} links to {target}#{anchor}"
+        )
 
 
 def test_the_readme_leads_to_every_page_once() -> None:
@@ -79,13 +81,13 @@ def test_the_readme_leads_to_every_page_once() -> None:
 
 
 def test_every_piece_of_a_spec_that_a_check_page_shows_is_taken() -> None:
-    pieces = indented_yaml()
+    pieces = list_indented_yaml()
     assert {each.page.parent.name for each in pieces} == {"checks"}
     for each in pieces:
-        document = {**yaml.safe_load(blocks("yaml")[0].text), **yaml.safe_load(each.text)}
+        document = {**yaml.safe_load(list_blocks("yaml")[0].text), **yaml.safe_load(each.text)}
         text = yaml.safe_dump(document).encode()
-        planned = plan([Source(each.id, PurePosixPath("page.yaml"), text)], Settings())
-        assert errors(planned.problems) == []
+        planned = plan_build([SpecFile(each.id, PurePosixPath("page.yaml"), text)], BuildSettings())
+        assert filter_errors(planned.problems) == []
         assert f"check: {each.page.stem}," in each.text
 
 

@@ -14,10 +14,18 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.cli import main as slo_probe
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 from generator.cli import main as slo_rules
-from tests.docs_pages import PAGES, ROOT, Block, Command, blocks, commands, inline
-from tests.generator.fake_ruler import FakeRuler, running
+from tests.docs_pages import (
+    PAGES,
+    ROOT,
+    DocBlock,
+    DocCommand,
+    list_blocks,
+    list_commands,
+    list_inline_commands,
+)
+from tests.generator.fake_ruler import FakeRuler, serve_ruler
 
 _PROGRAMS = {"slo-rules": slo_rules, "slo-probe": slo_probe}
 # Not run, for what they are: make runs this test, the others belong to somebody else.
@@ -44,8 +52,8 @@ def place(tmp_path: Path) -> Path:
     tests = sorted((folder / "rules/tests").rglob("*.yaml"))
     for path in tests[2:]:
         path.unlink()
-    concepts = _only(blocks("yaml"), "concepts.md")
-    configuration = next(each for each in blocks("yaml") if each.text.startswith("target:"))
+    concepts = _only(list_blocks("yaml"), "concepts.md")
+    configuration = next(each for each in list_blocks("yaml") if each.text.startswith("target:"))
     (folder / "concepts.yaml").write_text(concepts.text)
     (folder / "api.yaml").write_text(concepts.text.replace("shop", "api"))
     (folder / "new.yaml").write_text(concepts.text.replace("shop", "new"))
@@ -56,31 +64,31 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def _only(found: list[Block], page: str) -> Block:
+def _only(found: list[DocBlock], page: str) -> DocBlock:
     (block,) = [each for each in found if each.page.name == page]
     return block
 
 
 def _ours() -> list[object]:
-    return [pytest.param(each, id=each.id) for each in commands() if _runs(each)]
+    return [pytest.param(each, id=each.id) for each in list_commands() if _runs(each)]
 
 
-def _runs(command: Command) -> bool:
+def _runs(command: DocCommand) -> bool:
     return command.line.split()[0] not in _NOT_OURS and not _GO_ON.match(command.line)
 
 
 def test_the_pages_show_commands_of_both_programs() -> None:
-    first = {each.line.split()[0] for each in commands()}
+    first = {each.line.split()[0] for each in list_commands()}
     assert {"slo-rules", "slo-probe", "make"} <= first
 
 
 @pytest.mark.parametrize("command", _ours())
-def test_every_command_that_is_shown_does_what_it_says(command: Command, place: Path) -> None:
-    promtool = find("promtool")
+def test_every_command_that_is_shown_does_what_it_says(command: DocCommand, place: Path) -> None:
+    promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
     path = [str(Path(sys.executable).parent), str(promtool.parent), os.environ["PATH"]]
     environment = {**os.environ, "PATH": ":".join(path), "LINEAR_API_KEY": "lin_api_of_the_docs"}
-    with running(FakeRuler()) as ruler:
+    with serve_ruler(FakeRuler()) as ruler:
         done = subprocess.run(  # noqa: S602 - in a shell, as the reader types it
             command.line.replace("http://mimir:8080", ruler.url),
             shell=True,
@@ -97,8 +105,8 @@ def test_every_command_that_is_shown_does_what_it_says(command: Command, place: 
     assert done.returncode in (
         (0, 1) if re.search(r"--dry-run| check\b", command.line) else (0,)
     ), said
-    if command.prints:
-        _assert_prints(done.stdout, command.prints)
+    if command.expected_output:
+        _assert_prints(done.stdout, command.expected_output)
 
 
 def _assert_prints(output: str, prints: tuple[str, ...]) -> None:
@@ -111,11 +119,11 @@ def _assert_prints(output: str, prints: tuple[str, ...]) -> None:
     "command",
     [
         pytest.param(each, id=each.id)
-        for each in (*commands(), *inline())
+        for each in (*list_commands(), *list_inline_commands())
         if each.line.split()[0] in _PROGRAMS
     ],
 )
-def test_the_program_knows_the_command_and_its_options(command: Command) -> None:
+def test_the_program_knows_the_command_and_its_options(command: DocCommand) -> None:
     program, *arguments = shlex.split(re.split(r" [|>&] ?", command.line)[0])
     words = [argument for argument in arguments if argument not in ("...", "…")]
     _parsed(_PROGRAMS[program], words)
@@ -151,4 +159,4 @@ def test_what_kubectl_is_given_is_there() -> None:
 
 def test_commands_of_others_are_few_and_known() -> None:
     known = {*_PROGRAMS, *_NOT_OURS, "promtool", "amtool"}
-    assert {each.line.split()[0] for each in commands()} <= known
+    assert {each.line.split()[0] for each in list_commands()} <= known

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.files.sources import Selection, read_sources
-from generator.pipeline import Settings, plan
-from generator.reference.traceability import page
+from generator.files.sources import FileFilter, read_sources
+from generator.pipeline import BuildSettings, plan_build
+from generator.reference.traceability import render_traceability_page
 from generator.requirements import Coverage
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +39,8 @@ ITEMS = [(section, line) for section, lines in story().items() for line in lines
 
 @pytest.fixture(scope="module")
 def coverage() -> Coverage:
-    sources, problems = read_sources([ROOT / "slos"], Selection())
-    planned = plan(sources, Settings())
+    sources, problems = read_sources([ROOT / "slos"], FileFilter())
+    planned = plan_build(sources, BuildSettings())
     assert not [*problems, *planned.problems]
     return planned.coverage
 
@@ -48,7 +48,7 @@ def coverage() -> Coverage:
 def asked_in(coverage: Coverage) -> dict[str, Counter[str]]:
     """What the specs say was asked, by the section that their ids begin with."""
     sections: dict[str, Counter[str]] = {}
-    for each in coverage.asked:
+    for each in coverage.requirements:
         section = each.requirement.id.partition(".")[0]
         sections.setdefault(section, Counter()).update([each.requirement.says])
     return sections
@@ -72,13 +72,13 @@ def test_every_line_of_the_story_is_watched_or_has_its_scenario(
 ) -> None:
     asked = [
         each.requirement
-        for each in coverage.asked
+        for each in coverage.requirements
         if each.requirement.says == item and each.requirement.id.startswith(f"{section}.")
     ]
     assert asked, f"no requirement of {section} says {item!r}"
     for requirement in asked:
         validated = requirement.validated_by
-        assert coverage.of(requirement.id) or validated
+        assert coverage.list_claims(requirement.id) or validated
         if validated and "make check" not in validated:
             assert validated.startswith(SCENARIOS)
 
@@ -88,7 +88,7 @@ def test_what_a_step_leaves_to_a_scenario_is_left_to_its_own(
     coverage: Coverage, section: str
 ) -> None:
     own = SCENARIOS[int(section.removeprefix("scenario")) - 1]
-    for each in coverage.asked:
+    for each in coverage.requirements:
         if each.requirement.id.startswith(f"{section}.") and each.requirement.validated_by:
             assert each.requirement.validated_by.startswith(own)
 
@@ -99,7 +99,7 @@ def test_every_row_of_the_page_has_a_metric_a_source_and_a_test_that_exists(
     tests = {path.stem for path in (ROOT / "rules" / "tests").rglob("*.yaml")}
     rows = [
         [cell.strip() for cell in row.strip("|").split(" | ")]
-        for row in page(coverage, coverage.sources, []).splitlines()
+        for row in render_traceability_page(coverage, coverage.sources, []).splitlines()
         if re.match(r"\| .*\| (SLO|alert|series) `", row)
     ]
     assert len(rows) >= len(coverage.claims)

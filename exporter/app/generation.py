@@ -6,68 +6,84 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.app.components import Core
-from exporter.config.loader import Loaded
-from exporter.httpclient.auth import headers
-from exporter.httpclient.client import HttpSource
-from exporter.httpclient.tls import Renewing
-from exporter.metrics.runs import Line
-from exporter.observers import LateObserver, expected, late_modules, visible
-from exporter.paths import Reach, Way, way_modules
-from exporter.plugins import PluginError, told
-from exporter.prober.context import Means
-from exporter.probes import Probe, Runner, probe_modules
-from exporter.prometheus import Prometheus
-from exporter.schedule.scheduler import EARLY, Scheduler, Slot
-from exporter.schedule.timetable import Plan
-from slos.schema.contract import Criterion, Route, Source
+from exporter.app.components import Components
+from exporter.config.loader import LoadedConfig
+from exporter.httpclient.auth import build_request_headers
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.tls import RenewingTlsContext
+from exporter.metrics.runs import LabelSet
+from exporter.observers import (
+    LateObserver,
+    list_expected_stages,
+    list_visible_stages,
+    load_late_modules,
+)
+from exporter.paths import Path, PathContext, load_path_modules
+from exporter.plugins import PluginError, describe_error
+from exporter.prober.context import ProbeContext
+from exporter.probes import Probe, ProbeRunner, load_probe_modules
+from exporter.prometheus import PrometheusClient
+from exporter.schedule.scheduler import EARLY_START, Scheduler, Slot
+from exporter.schedule.timetable import Timetable
+from slos.schema.contract import Criterion, DeliveryPath, StageSource
 
 _log = logging.getLogger(__name__)
 
-_LAST_WORDS = 2.0
+_ABORT_GRACE = 2.0
 """Seconds for aborted runs to be recorded as unknown."""
 
 
-def lines(loaded: Loaded) -> list[Line]:
+def list_label_sets(loaded: LoadedConfig) -> list[LabelSet]:
     """List each pair of the labels `probe` and `path`, and the stages observed there."""
     return [
-        Line(name, route, visible(route, loaded.observers), expected(route))
+        LabelSet(
+            probe_label,
+            path,
+            list_visible_stages(path, loaded.observers),
+            list_expected_stages(path),
+        )
         for probe, settings in loaded.probes.items()
-        for name, route in probe_modules()[probe].lines(settings)
+        for probe_label, path in load_probe_modules()[probe].list_label_pairs(settings)
     ]
 
 
-def criteria(loaded: Loaded) -> set[Criterion]:
+def list_criteria(loaded: LoadedConfig) -> set[Criterion]:
     """List the criteria that probes check in addition to the verdicts of their alerts."""
-    return {each for probe in loaded.probes for each in probe_modules()[probe].CRITERIA}
+    return {
+        criterion for probe in loaded.probes for criterion in load_probe_modules()[probe].CRITERIA
+    }
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class Generation:
     """Components built from one configuration."""
 
-    loaded: Loaded
-    runner: Runner
-    observers: Mapping[Source, LateObserver]
-    ways: Mapping[Route, Way]
-    means: Means
+    loaded: LoadedConfig
+    probe_runner: ProbeRunner
+    observers: Mapping[StageSource, LateObserver]
+    paths: Mapping[DeliveryPath, Path]
+    context: ProbeContext
 
-    def take_over(self, core: Core) -> None:
+    def activate(self, components: Components) -> None:
         """Make metrics and the reconciler use this generation from now on."""
-        core.face.metrics.adopt(
-            lines=lines(self.loaded),
+        components.status.metrics.configure(
+            label_sets=list_label_sets(self.loaded),
             targets=self.loaded.targets,
-            criteria=criteria(self.loaded),
+            criteria=list_criteria(self.loaded),
         )
-        able: list[LateObserver | Way] = [*self.observers.values(), *self.ways.values()]
-        cleaners = {each.cleans: each for each in able if each.cleans is not None}
-        core.face.gauges.keep_only(self.loaded.probes)
-        core.face.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
-        core.aftercare.use(self.observers, cleaners)
+        sources: list[LateObserver | Path] = [*self.observers.values(), *self.paths.values()]
+        cleaners = {
+            source.leftover_kind: source for source in sources if source.leftover_kind is not None
+        }
+        components.status.gauges.keep_probes(self.loaded.probes)
+        components.status.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
+        components.reconciler.configure(self.observers, cleaners)
 
 
 @contextlib.asynccontextmanager
-async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
+async def open_generation(
+    loaded: LoadedConfig, components: Components
+) -> AsyncIterator[Generation]:
     """Build and connect everything that a configuration asks for, for as long as the block runs.
 
     Raises:
@@ -75,110 +91,112 @@ async def engine(loaded: Loaded, core: Core) -> AsyncIterator[Engine]:
         PluginError: a probe cannot be built.
     """
     async with contextlib.AsyncExitStack() as stack:
-        reach = _reach(loaded, core)
-        ways = {
-            route: way_modules()[route].Way(settings, reach)
-            for route, settings in loaded.paths.items()
+        path_context = _build_path_context(loaded, components)
+        paths = {
+            path: load_path_modules()[path].Path(settings, path_context)
+            for path, settings in loaded.paths.items()
         }
         observers = {
             source: await stack.enter_async_context(
-                late_modules()[source].observer(
+                load_late_modules()[source].open_observer(
                     settings,
                     folder=loaded.folder,
-                    clock=core.face.clock,
-                    gauges=core.face.gauges,
+                    clock=components.status.clock,
+                    gauges=components.status.gauges,
                 )
             )
             for source, settings in loaded.observers.items()
         }
-        means = Means(
-            core.courier,
-            reach,
-            ways,
+        context = ProbeContext(
+            components.alert_runner,
+            path_context,
+            paths,
             loaded.targets,
-            core.face.gauges,
-            await _prometheus(loaded, core, stack),
-            core.abort,
-            open_runs=core.aftercare.__len__,
-            state=core.face.state,
-            may_send=core.may_send,
+            components.status.gauges,
+            await _open_prometheus(loaded, components, stack),
+            components.abort,
+            count_open_runs=components.reconciler.__len__,
+            state=components.status.state,
+            may_send=components.may_send,
         )
-        runner = Runner(_probes(loaded, means), core.face.metrics)
-        yield Engine(loaded, runner, observers, ways, means)
+        probe_runner = ProbeRunner(_build_probes(loaded, context), components.status.metrics)
+        yield Generation(loaded, probe_runner, observers, paths, context)
 
 
-def _probes(loaded: Loaded, means: Means) -> list[Probe]:
+def _build_probes(loaded: LoadedConfig, context: ProbeContext) -> list[Probe]:
     """Build all probes, each under a key of its own."""
-    found: dict[str, Probe] = {}
+    probes_by_key: dict[str, Probe] = {}
     for name, settings in loaded.probes.items():
         try:
-            made = list(probe_modules()[name].probes(settings, means))
+            probes = list(load_probe_modules()[name].build_probes(settings, context))
         except Exception as error:
             _log.exception("probes.%s broke", name)
-            raise PluginError(f"probes.{name} broke: {told(error)}") from error
-        for probe in made:
-            if probe.key in found:
+            raise PluginError(f"probes.{name} broke: {describe_error(error)}") from error
+        for probe in probes:
+            if probe.key in probes_by_key:
                 raise PluginError(f"probes.{name}: there is another probe with key {probe.key}")
-            found[probe.key] = probe
-    return list(found.values())
+            probes_by_key[probe.key] = probe
+    return list(probes_by_key.values())
 
 
-def _reach(loaded: Loaded, core: Core) -> Reach:
+def _build_path_context(loaded: LoadedConfig, components: Components) -> PathContext:
     target, folder = loaded.config.target, loaded.folder
-    trusting = replace(
-        core.sender,
-        tls=Renewing(target.tls, folder).current,
+    target_sender = replace(
+        components.sender,
+        tls=RenewingTlsContext(target.tls, folder).get_context,
         server_name=target.tls.server_name,
     )
-    return Reach(
+    return PathContext(
         target.url,
-        core.canary,
-        core.sender,
-        trusting,
-        core.face.clock,
-        headers=lambda: headers(target, folder),
+        components.canary,
+        components.sender,
+        target_sender,
+        components.status.clock,
+        read_headers=lambda: build_request_headers(target, folder),
     )
 
 
-async def _prometheus(
-    loaded: Loaded, core: Core, stack: contextlib.AsyncExitStack
-) -> Prometheus | None:
+async def _open_prometheus(
+    loaded: LoadedConfig, components: Components, stack: contextlib.AsyncExitStack
+) -> PrometheusClient | None:
     settings = loaded.config.prometheus
     if settings is None:
         return None
-    source = HttpSource("prometheus", settings, folder=loaded.folder, clock=core.face.clock)
-    return Prometheus(await stack.enter_async_context(source))
+    source = HttpClient("prometheus", settings, folder=loaded.folder, clock=components.status.clock)
+    return PrometheusClient(await stack.enter_async_context(source))
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _ActiveGeneration:
     """The generation that is running."""
 
-    engine: Engine
+    generation: Generation
     scheduler: Scheduler
-    keeping: asyncio.Task[None]
+    task: asyncio.Task[None]
     stack: contextlib.AsyncExitStack
 
 
-class Shift:
+class GenerationRunner:
     """Runs the configuration in use, from its first slot to its last run.
 
     Args:
-        core: components of the process.
+        components: components of the process.
         may_send: whether this prober holds the lease.
-        after: seconds from now before which slots are left out. They do not count as
+        first_slot_after: seconds from now before which slots are left out. They do not count as
             missed, since no prober was leading.
     """
 
-    def __init__(self, core: Core, *, may_send: Callable[[], bool], after: float = 0.0) -> None:
-        self._core = core
+    def __init__(
+        self, components: Components, *, may_send: Callable[[], bool], first_slot_after: float = 0.0
+    ) -> None:
+        self._components = components
         self._may_send = may_send
-        self._first_slot = core.face.clock.now() + after
-        self._now: _Kept | None = None
-        self._last: _Kept | None = None
+        self._first_slot = components.status.clock.now() + first_slot_after
+        self._active: _ActiveGeneration | None = None
+        self._previous: _ActiveGeneration | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def begin(self, loaded: Loaded) -> Engine:
+    async def start(self, loaded: LoadedConfig) -> Generation:
         """Start a generation. Runs under way finish with the old one.
 
         Returns:
@@ -189,92 +207,97 @@ class Shift:
         """
         stack = contextlib.AsyncExitStack()
         try:
-            made = await stack.enter_async_context(engine(loaded, self._core))
-            made.take_over(self._core)
+            generation = await stack.enter_async_context(open_generation(loaded, self._components))
+            generation.activate(self._components)
         except BaseException:
             await stack.aclose()
             raise
-        scheduler = self._scheduler(made)
-        keeping = asyncio.create_task(scheduler.run(), name="schedule")
-        before, self._now = self._now, _Kept(made, scheduler, keeping, stack)
-        if before is not None:
-            retiring = asyncio.create_task(self._retire(before), name="retire")
+        scheduler = self._build_scheduler(generation)
+        task = asyncio.create_task(scheduler.run(), name="schedule")
+        previous, self._active = self._active, _ActiveGeneration(generation, scheduler, task, stack)
+        if previous is not None:
+            retiring = asyncio.create_task(self._retire(previous), name="retire")
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
-        return made
+        return generation
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Wait for the current generation. It ends only with an error, which would be a bug."""
-        while self._now is not None:
-            keeping = self._now.keeping
-            await asyncio.wait({keeping})
-            if self._now.keeping is keeping:
-                keeping.result()
+        while self._active is not None:
+            task = self._active.task
+            await asyncio.wait({task})
+            if self._active.task is task:
+                task.result()
 
-    async def end(self, grace: float) -> None:
+    async def drain(self, grace: float) -> None:
         """Start nothing more and wait for the runs under way; an abort ends the wait.
 
         Args:
             grace: seconds to wait.
         """
-        if self._now is None:
+        if self._active is None:
             return
-        kept = self._now
-        kept.keeping.cancel()
-        running = kept.scheduler.running
+        active = self._active
+        active.task.cancel()
+        running = active.scheduler.running_tasks
         if running:
             _log.info("stopping: %d runs under way, at most %.0f s", len(running), grace)
-            await self._drained(kept, grace)
-        for task in (*kept.scheduler.running, *self._retiring):
+            await self._wait_until_drained(active, grace)
+        for task in (*active.scheduler.running_tasks, *self._retiring):
             task.cancel()
-        await asyncio.gather(kept.keeping, *self._retiring, return_exceptions=True)
-        self._now = None
-        self._last = kept
+        await asyncio.gather(active.task, *self._retiring, return_exceptions=True)
+        self._active = None
+        self._previous = active
 
     async def aclose(self) -> None:
         """Close the connections of the last generation. Nothing may use it afterwards."""
-        last = self._now or self._last
+        last = self._active or self._previous
         if last is not None:
             await last.stack.aclose()
 
-    async def _drained(self, kept: _Kept, grace: float) -> None:
-        beating = asyncio.create_task(kept.scheduler.beat())
-        aborting = asyncio.create_task(self._core.abort.wait())
-        ending = asyncio.create_task(_end(kept.scheduler.running))
-        await asyncio.wait({ending, aborting}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
-        self._core.abort.set()
-        await asyncio.wait({ending}, timeout=_LAST_WORDS)
-        for task in (beating, aborting, ending):
+    async def _wait_until_drained(self, active: _ActiveGeneration, grace: float) -> None:
+        heartbeat_task = asyncio.create_task(active.scheduler.keep_heartbeat())
+        abort_task = asyncio.create_task(self._components.abort.wait())
+        drain_task = asyncio.create_task(_wait_for_runs(active.scheduler.running_tasks))
+        await asyncio.wait(
+            {drain_task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._components.abort.set()
+        await asyncio.wait({drain_task}, timeout=_ABORT_GRACE)
+        for task in (heartbeat_task, abort_task, drain_task):
             task.cancel()
-        await asyncio.gather(beating, aborting, ending, return_exceptions=True)
+        await asyncio.gather(heartbeat_task, abort_task, drain_task, return_exceptions=True)
 
-    async def _retire(self, kept: _Kept) -> None:
+    async def _retire(self, active: _ActiveGeneration) -> None:
         """Let the runs of a generation finish, then close its connections."""
-        kept.keeping.cancel()
+        active.task.cancel()
         try:
-            await _end(kept.scheduler.running)
-            await self._core.aftercare.between_steps()
-            if self._now is not None:  # its last runs may have set gauges again
-                self._core.face.gauges.keep_only(self._now.engine.loaded.probes)
+            await _wait_for_runs(active.scheduler.running_tasks)
+            await self._components.reconciler.wait_for_step()
+            if self._active is not None:  # its last runs may have set gauges again
+                self._components.status.gauges.keep_probes(self._active.generation.loaded.probes)
         finally:
-            await kept.stack.aclose()
+            await active.stack.aclose()
 
-    def _scheduler(self, made: Engine) -> Scheduler:
-        async def turn(slot: Slot) -> None:
+    def _build_scheduler(self, generation: Generation) -> Scheduler:
+        async def run_slot(slot: Slot) -> None:
             if slot.intended >= self._first_slot and self._may_send():
-                await made.runner.run(slot)
+                await generation.probe_runner.run_slot(slot)
 
-        shown = self._core.face
+        status = self._components.status
         return Scheduler(
-            [Plan(key, probe.rhythm) for key, probe in made.runner.probes.items()],
-            turn,
-            clock=shown.clock,
-            pulse=shown.pulse,
-            watcher=shown.metrics,
-            early=EARLY,
+            [
+                Timetable(key, probe.schedule)
+                for key, probe in generation.probe_runner.probes.items()
+            ],
+            run_slot,
+            clock=status.clock,
+            heartbeat=status.heartbeat,
+            metrics=status.metrics,
+            early=EARLY_START,
         )
 
 
-async def _end(runs: set[asyncio.Task[None]]) -> None:
+async def _wait_for_runs(runs: set[asyncio.Task[None]]) -> None:
     if runs:
         await asyncio.wait(runs)

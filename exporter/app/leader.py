@@ -12,208 +12,244 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter import listener
-from exporter.app.components import Core, core
-from exporter.app.generation import Shift
-from exporter.app.load_controller import Desk
-from exporter.app.signals import Orders
-from exporter.config.loader import Loaded, load
+from exporter.app.components import Components, open_components
+from exporter.app.generation import GenerationRunner
+from exporter.app.load_controller import LoadController
+from exporter.app.signals import Signals
+from exporter.config.loader import LoadedConfig, load_config
 from exporter.journal.sqlite import JournalInUseError
-from exporter.leaderelection.elector import LeaseKeeper
-from exporter.listener import ServerTls
-from exporter.loadtest.result import Archive
-from exporter.loadtest.stop import Stop
-from exporter.prober.reconciler import STEP
-from exporter.reload import Reloader, Source
-from exporter.schedule.scheduler import every
-from exporter.schedule.tasks import beside, first
-from exporter.status import Face
-from exporter.web.pages import Site
+from exporter.leaderelection.elector import LeaderElector
+from exporter.listener import ServerTlsContext
+from exporter.loadtest.result import ResultArchive
+from exporter.loadtest.stop import StopReason
+from exporter.prober.reconciler import RECONCILE_INTERVAL
+from exporter.reload import Reloader, ReloadSource
+from exporter.schedule.scheduler import run_every
+from exporter.schedule.tasks import run_in_background, wait_for_first
+from exporter.status import Status
+from exporter.web.pages import WebPages
 
-_LOOK = 0.2
+_POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease."""
-_PAUSE = 2.0
+_JOURNAL_RETRY_INTERVAL = 2.0
 """Seconds between two attempts to open a journal that another prober still holds."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
+class LeaderContext:
     """Parts of a prober that exist on standby and as leader.
 
     Attributes:
-        face: status that is exported.
+        status: status that is exported.
         site: the web pages.
         tls: TLS of the pages.
-        keeper: elector of the lease.
-        canary: bound socket of the canary.
-        orders: signals of the process.
-        say: prints one line for each listener that serves.
-        serving: the line about the pages.
+        elector: elector of the lease.
+        canary_socket: bound socket of the canary.
+        signals: signals of the process.
+        print_line: prints one line for each listener that serves.
+        web_line: the line about the pages.
     """
 
-    face: Face
-    site: Site
-    tls: ServerTls | None
-    keeper: LeaseKeeper
-    canary: socket.socket
-    orders: Orders
-    say: Callable[[str], None]
-    serving: str
+    status: Status
+    site: WebPages
+    tls: ServerTlsContext | None
+    elector: LeaderElector
+    canary_socket: socket.socket
+    signals: Signals
+    print_line: Callable[[str], None]
+    web_line: str
 
 
-async def serve(loaded: Loaded, station: Station) -> None:
+async def run_leader_loop(loaded: LoadedConfig, leader: LeaderContext) -> None:
     """Lead whenever the lease is held, until the process is asked to stop.
 
     Raises:
         JournalError: the journal cannot be used.
     """
-    keeper, stop = station.keeper, station.orders.stop
-    await keeper.step()
-    stood_by = not keeper.holding
-    if stood_by:
-        station.say(f"{station.serving}, standing by: another prober holds the lease")
-    async with beside(keeper.run()):
+    elector, stop = leader.elector, leader.signals.stop_requested
+    await elector.step()
+    has_stood_by = not elector.is_leader
+    if has_stood_by:
+        leader.print_line(f"{leader.web_line}, standing by: another prober holds the lease")
+    async with run_in_background(elector.run()):
         while not stop.is_set():
-            await _stand_by(station, lambda: keeper.holding)
+            await _stand_by(leader, lambda: elector.is_leader)
             if stop.is_set():
                 return
             try:
-                loaded = await _on_duty(loaded, station)
+                loaded = await _lead(loaded, leader)
             except JournalInUseError as error:
                 # At the start this is a mistake. Later, the previous leader is not done yet.
-                if not stood_by:
+                if not has_stood_by:
                     raise
-                await _wait(station, error)
-            stood_by = True
+                await _wait_for_journal(leader, error)
+            has_stood_by = True
 
 
-async def _stand_by(station: Station, over: Callable[[], bool]) -> None:
+async def _stand_by(leader: LeaderContext, is_over: Callable[[], bool]) -> None:
     """Keep the heartbeat until a condition holds or the process is asked to stop."""
-    clock = station.face.clock
-    while not over() and not station.orders.stop.is_set():
-        station.face.pulse.beat(clock.now())
-        await clock.sleep(_LOOK)
+    clock = leader.status.clock
+    while not is_over() and not leader.signals.stop_requested.is_set():
+        leader.status.heartbeat.beat(clock.now())
+        await clock.sleep(_POLL_INTERVAL)
 
 
-async def _wait(station: Station, error: JournalInUseError) -> None:
+async def _wait_for_journal(leader: LeaderContext, error: JournalInUseError) -> None:
     """Wait for `_JOURNAL_RETRY_INTERVAL` seconds before the journal is opened again."""
-    clock = station.face.clock
-    again = clock.now() + _PAUSE
+    clock = leader.status.clock
+    retry_at = clock.now() + _JOURNAL_RETRY_INTERVAL
     _log.warning("%s; nothing is sent until it is given up", error)
-    await _stand_by(station, lambda: clock.now() >= again)
+    await _stand_by(leader, lambda: clock.now() >= retry_at)
 
 
-async def _on_duty(loaded: Loaded, station: Station) -> Loaded:
+async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
     """Lead until asked to stop or the lease is lost; return the configuration in use by then."""
-    keeper, site = station.keeper, station.site
+    elector, site = leader.elector, leader.site
 
     def may_send() -> bool:
-        return keeper.holding
+        return elector.is_leader
 
-    after = loaded.config.canary.reachable_after
-    with contextlib.closing(station.canary.dup()) as canary:  # the server closes its socket
+    delay = loaded.config.canary.reachable_after
+    with contextlib.closing(leader.canary_socket.dup()) as canary:  # the server closes its socket
         async with (
-            core(loaded, station.face, canary, may_send=may_send) as made,
+            open_components(loaded, leader.status, canary, may_send=may_send) as components,
             contextlib.aclosing(
-                Shift(made, may_send=may_send, after=float(after.seconds) if after else 0.0)
-            ) as shift,
+                GenerationRunner(
+                    components,
+                    may_send=may_send,
+                    first_slot_after=float(delay.seconds) if delay else 0.0,
+                )
+            ) as generations,
         ):
-            site.scraped = made.courier.scraped
+            site.on_scrape = components.alert_runner.count_orphans
             try:
-                work = _Work(made, shift, await _desk(loaded, made, may_send))
-                await work.begin(loaded)
-                station.say(f"canary listening on {listener.url(canary)}")
-                station.say(station.serving)
-                return await _work(loaded, station, work)
+                leader_work = _LeaderWork(
+                    components,
+                    generations,
+                    await _open_load_controller(loaded, components, may_send),
+                )
+                await leader_work.apply(loaded)
+                leader.print_line(f"canary listening on {listener.format_url(canary)}")
+                leader.print_line(leader.web_line)
+                return await _run_until_stopped(loaded, leader, leader_work)
             finally:
-                site.off_duty()
-                station.face.gauges.off_duty()
+                site.stop_leading()
+                leader.status.gauges.reset_to_standby()
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _LeaderWork:
     """Senders of a leader: the scheduled probes, and load scenarios on demand."""
 
-    core: Core
-    shift: Shift
-    desk: Desk
+    components: Components
+    generations: GenerationRunner
+    load_controller: LoadController
 
-    async def begin(self, loaded: Loaded) -> None:
+    async def apply(self, loaded: LoadedConfig) -> None:
         """Use this configuration from now on."""
-        self.desk.use(await self.shift.begin(loaded))
+        self.load_controller.configure(await self.generations.start(loaded))
 
-    async def end(self, grace: float, *, why: Stop) -> None:
+    async def drain(self, grace: float, *, reason: StopReason) -> None:
         """Drain the runs under way.
 
         Args:
             grace: seconds to wait for them.
-            why: reason that a stopped scenario reports.
+            reason: reason that a stopped scenario reports.
         """
-        await asyncio.gather(self.shift.end(grace), self.desk.close(grace, why=why))
+        await asyncio.gather(
+            self.generations.drain(grace), self.load_controller.close(grace, reason=reason)
+        )
 
 
-async def _desk(loaded: Loaded, made: Core, may_send: Callable[[], bool]) -> Desk:
+async def _open_load_controller(
+    loaded: LoadedConfig, components: Components, may_send: Callable[[], bool]
+) -> LoadController:
     journal = loaded.journal_path
-    archive = Archive(
+    archive = ResultArchive(
         journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
     )
-    desk = Desk(made, archive, may_send=may_send)
-    await desk.open()
-    return desk
+    load_controller = LoadController(components, archive, may_send=may_send)
+    await load_controller.open()
+    return load_controller
 
 
-async def _work(loaded: Loaded, station: Station, work: _Work) -> Loaded:
+async def _run_until_stopped(
+    loaded: LoadedConfig, leader: LeaderContext, leader_work: _LeaderWork
+) -> LoadedConfig:
     """Run probes and scenarios until asked to stop or the lease is lost, then drain them."""
-    clock, reloader, made = station.face.clock, _reloader(loaded, station, work), work.core
-    station.site.on_duty(reload=reloader.request, desk=work.desk)
-    with station.orders.carried_out(hurry=made.abort.set, reload=reloader.request_soon):
-        async with beside(
-            every(STEP, made.aftercare.step, clock=clock),
-            every(STEP / 4, lambda: _show(station, made, reloader), clock=clock),
-            reloader.watch(),
+    clock, reloader, components = (
+        leader.status.clock,
+        _build_reloader(loaded, leader, leader_work),
+        leader_work.components,
+    )
+    leader.site.start_leading(reload=reloader.request, load_controller=leader_work.load_controller)
+    with leader.signals.bind(on_second_stop=components.abort.set, on_reload=reloader.request_soon):
+        async with run_in_background(
+            run_every(RECONCILE_INTERVAL, components.reconciler.reconcile, clock=clock),
+            run_every(
+                RECONCILE_INTERVAL / 4,
+                lambda: _update_gauges(leader, components, reloader),
+                clock=clock,
+            ),
+            reloader.watch_files(),
         ):
-            await _show(station, made, reloader)
+            await _update_gauges(leader, components, reloader)
             try:
-                await first(station.orders.stop.wait(), work.shift.keep(), _lost(station))
+                await wait_for_first(
+                    leader.signals.stop_requested.wait(),
+                    leader_work.generations.run(),
+                    _wait_until_lease_lost(leader),
+                )
             finally:
-                station.site.end_duty()
+                leader.site.start_draining()
                 await reloader.close()
-                why = Stop.SHUTDOWN if station.orders.stop.is_set() else Stop.LEASE_LOST
-                await work.end(float(reloader.current.config.shutdown_grace.seconds), why=why)
+                reason = (
+                    StopReason.SHUTDOWN
+                    if leader.signals.stop_requested.is_set()
+                    else StopReason.LEASE_LOST
+                )
+                await leader_work.drain(
+                    float(reloader.current.config.shutdown_grace.seconds), reason=reason
+                )
     return reloader.current
 
 
-async def _lost(station: Station) -> None:
+async def _wait_until_lease_lost(leader: LeaderContext) -> None:
     """Wait until the lease is lost; a short interruption does not count."""
-    while not station.keeper.lost:
-        await station.face.clock.sleep(_LOOK)
+    while not leader.elector.lost:
+        await leader.status.clock.sleep(_POLL_INTERVAL)
     _log.warning("the lease is lost: letting the runs under way end, then standing by")
 
 
-async def _show(station: Station, made: Core, reloader: Reloader[Loaded]) -> None:
+async def _update_gauges(
+    leader: LeaderContext, components: Components, reloader: Reloader[LoadedConfig]
+) -> None:
     """Update the gauges that no other component updates."""
-    gauges, holding = station.face.gauges, station.keeper.holding
-    gauges.config_ok.set(reloader.last_successful)
-    gauges.lease_held.set(holding)
-    gauges.journals_set_aside.set(len(made.journal.set_aside))
-    station.site.show_ready(is_=holding)
+    gauges, is_leader = leader.status.gauges, leader.elector.is_leader
+    gauges.config_ok.set(reloader.is_last_successful)
+    gauges.lease_held.set(is_leader)
+    gauges.journals_set_aside.set(len(components.journal.damaged_files))
+    leader.site.set_ready(ready=is_leader)
 
 
-def _reloader(loaded: Loaded, station: Station, work: _Work) -> Reloader[Loaded]:
-    async def apply(loaded: Loaded) -> None:
-        if station.tls is not None and loaded.web.tls is not None:
-            station.tls.adopt(loaded.web.tls)
-        await work.begin(loaded)
-        station.site.adopt(loaded.web)
+def _build_reloader(
+    loaded: LoadedConfig, leader: LeaderContext, leader_work: _LeaderWork
+) -> Reloader[LoadedConfig]:
+    async def apply_config(loaded: LoadedConfig) -> None:
+        if leader.tls is not None and loaded.web.tls is not None:
+            leader.tls.update(loaded.web.tls)
+        await leader_work.apply(loaded)
+        leader.site.update_config(loaded.web)
 
-    first_one = loaded
+    initial = loaded
     return Reloader(
-        Source(
-            load=lambda: load(first_one.file, before=first_one),
+        ReloadSource(
+            load=lambda: load_config(initial.file, previous=initial),
             files=lambda loaded: loaded.files,
-            apply=apply,
+            apply=apply_config,
         ),
-        first_one,
-        clock=station.face.clock,
-        interval=float(first_one.config.reload.every.seconds),
+        initial,
+        clock=leader.status.clock,
+        interval=float(initial.config.reload.every.seconds),
     )

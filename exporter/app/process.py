@@ -8,126 +8,134 @@ from dataclasses import replace
 
 from exporter import listener
 from exporter.app import leader
-from exporter.app.components import Core, core
-from exporter.app.generation import criteria, engine, lines
-from exporter.app.leader import Station
-from exporter.app.signals import Orders, on_signals
-from exporter.config.loader import Loaded
+from exporter.app.components import Components, open_components
+from exporter.app.generation import list_criteria, list_label_sets, open_generation
+from exporter.app.leader import LeaderContext
+from exporter.app.signals import Signals, handle_signals
+from exporter.config.loader import LoadedConfig
 from exporter.fields import Address
-from exporter.leaderelection.elector import LeaseKeeper, keeper_of, open_lease
-from exporter.listener import ServerTls
-from exporter.prober.context import Outcome
-from exporter.prober.reconciler import STEP
+from exporter.leaderelection.elector import LeaderElector, build_elector, open_lock
+from exporter.listener import ServerTlsContext
+from exporter.prober.context import ProbeOutcome
+from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.schedule.clock import SystemClock
-from exporter.schedule.scheduler import BEAT, Slot, keep_beating
-from exporter.schedule.tasks import beside
-from exporter.status import Face, face
-from exporter.web.pages import Site
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Slot, run_heartbeat
+from exporter.schedule.tasks import run_in_background
+from exporter.status import Status, create_status
+from exporter.web.pages import WebPages
 
-_PATIENCE_ONCE = 300.0
+_SETTLE_TIMEOUT = 300.0
 """Seconds that `once` waits for late observers and for the clean-up."""
 
 
-async def run(loaded: Loaded, *, say: Callable[[str], None]) -> None:
+async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None]) -> None:
     """Run the prober until SIGTERM or SIGINT.
 
     Args:
         loaded: the configuration and what it refers to.
-        say: prints one line for each listener once it serves.
+        print_line: prints one line for each listener once it serves.
 
     Raises:
         ListenError: an address is taken.
         JournalError: the journal cannot be used.
         LeaseError: the lease can never be held.
     """
-    config, orders = loaded.config, Orders()
+    config, signals = loaded.config, Signals()
     with (
-        _bound("canary", config.canary.listen) as canary,
-        _bound("web", config.web.listen) as web,
-        orders.heeded(),
+        _bind_listener("canary", config.canary.listen) as canary,
+        _bind_listener("web", config.web.listen) as web,
+        signals.install_handlers(),
     ):
-        shown = _status(loaded)
-        site = Site(shown, loaded.web)
-        tls = ServerTls(loaded.web.tls) if loaded.web.tls else None
-        serving = f"web listening on {listener.url(web, tls=tls is not None)}"
-        server = await listener.serve(site.app, web, tls=tls)
+        status = _status(loaded)
+        site = WebPages(status, loaded.web)
+        tls = ServerTlsContext(loaded.web.tls) if loaded.web.tls else None
+        web_line = f"web listening on {listener.format_url(web, tls=tls is not None)}"
+        server = await listener.serve_app(site.app, web, tls=tls)
         try:
-            async with _lease(loaded, shown) as keeper:
-                station = Station(shown, site, tls, keeper, canary, orders, say, serving)
-                await leader.serve(loaded, station)
+            async with _open_elector(loaded, status) as elector:
+                leader_context = LeaderContext(
+                    status, site, tls, elector, canary, signals, print_line, web_line
+                )
+                await leader.run_leader_loop(loaded, leader_context)
         finally:
             await server.cleanup()
 
 
-async def once(loaded: Loaded, *, tell: Callable[[str], None]) -> list[Outcome]:
+async def run_once(
+    loaded: LoadedConfig, *, print_line: Callable[[str], None]
+) -> list[ProbeOutcome]:
     """Run every probe once, one after the other.
 
     Args:
         loaded: the configuration and what it refers to.
-        tell: prints one line before each probe starts.
+        print_line: prints one line before each probe starts.
     """
     outcomes = []
-    with _bound("canary", loaded.config.canary.listen) as canary:
-        shown = _status(loaded)
+    with _bind_listener("canary", loaded.config.canary.listen) as canary:
+        status = _status(loaded)
         async with (
-            core(loaded, shown, canary, may_send=lambda: True) as made,
-            engine(loaded, made) as by,
+            open_components(loaded, status, canary, may_send=lambda: True) as components,
+            open_generation(loaded, components) as generation,
         ):
-            by.take_over(made)
-            clock = shown.clock
-            with on_signals(made.abort.set, signal.SIGTERM, signal.SIGINT):
-                async with beside(keep_beating(shown.pulse, clock)):
-                    for key, probe in by.runner.probes.items():
-                        tell(f"{key}: on its way, at most {probe.rhythm.timeout}")
-                        outcomes.append(await by.runner.run(Slot(key, clock.now(), clock.steady())))
-                    if len(made.aftercare) and not made.abort.is_set():
-                        tell("looking for what the runs left behind, and cleaning up")
-                        await _settled(made)
-            return [_with_late_news(outcome, made) for outcome in outcomes]
+            generation.activate(components)
+            clock = status.clock
+            with handle_signals(components.abort.set, signal.SIGTERM, signal.SIGINT):
+                async with run_in_background(run_heartbeat(status.heartbeat, clock)):
+                    for key, probe in generation.probe_runner.probes.items():
+                        print_line(f"{key}: on its way, at most {probe.schedule.timeout}")
+                        outcomes.append(
+                            await generation.probe_runner.run_slot(
+                                Slot(key, clock.now(), clock.steady())
+                            )
+                        )
+                    if len(components.reconciler) and not components.abort.is_set():
+                        print_line("looking for what the runs left behind, and cleaning up")
+                        await wait_until_settled(components)
+            return [_with_latest_runs(outcome, components) for outcome in outcomes]
 
 
-def _status(loaded: Loaded) -> Face:
-    return face(
+def _status(loaded: LoadedConfig) -> Status:
+    return create_status(
         SystemClock(),
-        beat=BEAT,
-        lines=lines(loaded),
+        heartbeat_interval=HEARTBEAT_INTERVAL,
+        lines=list_label_sets(loaded),
         targets=loaded.targets,
-        criteria=criteria(loaded),
+        criteria=list_criteria(loaded),
     )
 
 
-async def _settled(made: Core) -> None:
+async def wait_until_settled(components: Components) -> None:
     """Wait until every run is observed and cleaned up, for at most `_SETTLE_TIMEOUT` seconds."""
-    clock = made.face.clock
-    deadline = clock.now() + _PATIENCE_ONCE
-    while len(made.aftercare) and clock.now() < deadline and not made.abort.is_set():
-        await made.aftercare.step()
-        await clock.sleep(STEP / 4)
+    clock = components.status.clock
+    deadline = clock.now() + _SETTLE_TIMEOUT
+    while len(components.reconciler) and clock.now() < deadline and not components.abort.is_set():
+        await components.reconciler.reconcile()
+        await clock.sleep(RECONCILE_INTERVAL / 4)
 
 
-def _with_late_news(outcome: Outcome, made: Core) -> Outcome:
-    known = {run.id: run for run in made.face.recent}
-    results = tuple(known.get(result.id, result) for result in outcome.results)
-    return replace(outcome, results=results)
+def _with_latest_runs(outcome: ProbeOutcome, components: Components) -> ProbeOutcome:
+    latest = {latest_run.id: latest_run for latest_run in components.status.history}
+    runs = tuple(latest.get(run.id, run) for run in outcome.runs)
+    return replace(outcome, runs=runs)
 
 
 @contextlib.asynccontextmanager
-async def _lease(loaded: Loaded, shown: Face) -> AsyncIterator[LeaseKeeper]:
+async def _open_elector(loaded: LoadedConfig, status: Status) -> AsyncIterator[LeaderElector]:
     """Open the lease and its elector; release the lease at the end for another prober."""
     settings, journal = loaded.config.lease, loaded.journal_path
-    beside_it = journal.with_name(f"{journal.name}.lease")
-    lease = open_lease(settings, file=beside_it, clock=shown.clock)
-    keeper = keeper_of(lease, settings, clock=shown.clock)
+    lease_path = journal.with_name(f"{journal.name}.lease")
+    lease = open_lock(settings, file=lease_path, clock=status.clock)
+    elector = build_elector(lease, settings, clock=status.clock)
     try:
-        yield keeper
+        yield elector
     finally:
-        await keeper.release()
+        await elector.release()
         await lease.close()
 
 
 @contextlib.contextmanager
-def _bound(name: str, address: Address) -> Iterator[socket.socket]:
-    bound = listener.bind(name, address)
+def _bind_listener(name: str, address: Address) -> Iterator[socket.socket]:
+    bound = listener.bind_socket(name, address)
     try:
         yield bound
     finally:

@@ -6,57 +6,57 @@ import signal
 from collections.abc import Callable, Iterator
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Ignore a signal that nothing is bound to."""
 
 
-class Orders:
+class Signals:
     """Stop, second stop and reload. The last two do nothing unless a handler is bound."""
 
     def __init__(self) -> None:
-        self.stop = asyncio.Event()
+        self.stop_requested = asyncio.Event()
         """Set by the first SIGTERM or SIGINT."""
-        self.hurry: Callable[[], None] = _nothing
+        self.on_second_stop: Callable[[], None] = _do_nothing
         """Called by every further SIGTERM or SIGINT."""
-        self.reload: Callable[[], None] = _nothing
+        self.on_reload: Callable[[], None] = _do_nothing
         """Called by SIGHUP. A prober on standby reads the whole configuration when it takes
         over."""
 
     @contextlib.contextmanager
-    def heeded(self) -> Iterator[None]:
+    def install_handlers(self) -> Iterator[None]:
         """Handle signals for as long as the block runs."""
         with (
-            on_signals(self._end, signal.SIGTERM, signal.SIGINT),
-            on_signals(self._reload, signal.SIGHUP),
+            handle_signals(self._handle_stop, signal.SIGTERM, signal.SIGINT),
+            handle_signals(self._handle_reload, signal.SIGHUP),
         ):
             yield
 
     @contextlib.contextmanager
-    def carried_out(
-        self, *, hurry: Callable[[], None], reload: Callable[[], None]
+    def bind(
+        self, *, on_second_stop: Callable[[], None], on_reload: Callable[[], None]
     ) -> Iterator[None]:
         """Bind the second stop and the reload for as long as the block runs."""
-        self.hurry, self.reload = hurry, reload
+        self.on_second_stop, self.on_reload = on_second_stop, on_reload
         try:
             yield
         finally:
-            self.hurry = self.reload = _nothing
+            self.on_second_stop = self.on_reload = _do_nothing
 
-    def _end(self) -> None:
-        if self.stop.is_set():
-            self.hurry()
-        self.stop.set()
+    def _handle_stop(self) -> None:
+        if self.stop_requested.is_set():
+            self.on_second_stop()
+        self.stop_requested.set()
 
-    def _reload(self) -> None:
-        self.reload()
+    def _handle_reload(self) -> None:
+        self.on_reload()
 
 
 @contextlib.contextmanager
-def on_signals(handle: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
+def handle_signals(handler: Callable[[], None], *numbers: signal.Signals) -> Iterator[None]:
     """Call a function on some signals for as long as the block runs."""
     loop = asyncio.get_running_loop()
     for number in numbers:
-        loop.add_signal_handler(number, handle)
+        loop.add_signal_handler(number, handler)
     try:
         yield
     finally:

@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from exporter.fields import Address, CanaryName, DnsLabel, Length, Listen, Section
-from exporter.httpclient.settings import SourceSettings
-from exporter.observers import late_modules
-from exporter.paths import way_modules
-from exporter.probes import broken_modules, probe_modules
+from exporter.fields import Address, AddressField, CanaryName, DnsLabel, DurationField, Section
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.observers import load_late_modules
+from exporter.paths import load_path_modules
+from exporter.probes import list_broken_modules, load_probe_modules
 from slos.schema.units import Duration
 
 
-class Target(SourceSettings):
+class TargetSettings(HttpClientSettings):
     """Target of the probes: `url` is where agent-sre takes CloudEvents.
 
     Events are never retried, so `retries` applies to health requests only.
@@ -23,7 +23,7 @@ class Target(SourceSettings):
 class CanarySettings(Section):
     """The canary function, which this process serves."""
 
-    listen: Listen = Address("0.0.0.0", 8081)  # noqa: S104 - other pods call it
+    listen: AddressField = Address("0.0.0.0", 8081)  # noqa: S104 - other pods call it
     """Where the canary listens, host:port. Default 0.0.0.0:8081: agent-sre calls it through a
     Service. Port 0 picks a free one. An address of its own, so a policy can open only it."""
     name: CanaryName = "agent-sre-canary"
@@ -31,17 +31,17 @@ class CanarySettings(Section):
     say 'canary': a synthetic alert never names a real function."""
     namespace: DnsLabel = "ai"
     """The namespace of the canary's Service. Default ai: where agent-sre runs."""
-    reachable_after: Length | None = None
+    reachable_after: DurationField | None = None
     """Time from the begin of the duty, when this prober says that it is ready, to the first event.
     Default none. Behind a Service agent-sre reaches the canary only once a readiness probe has
     found it ready and every node has heard of that; until then each event would be `lost`, and
     agent-sre blamed for it. A load is not held back: who asks for one came through the Service."""
 
 
-class Web(Section):
+class WebSettings(Section):
     """Settings of the pages: metrics, health and the last runs."""
 
-    listen: Listen = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
+    listen: AddressField = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
     """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
     config_file: str | None = Field(default=None, min_length=1)
     """TLS, headers and users, in the `web.config.file` format of Prometheus exporters; relative to
@@ -58,18 +58,18 @@ class JournalSettings(Section):
     """Finished runs to keep. Default 100000: about 87 days at the house interval, 30 MB."""
 
 
-class Watching(Section):
+class ReloadSettings(Section):
     """Settings of reloads, in addition to SIGHUP and `POST /-/reload`."""
 
-    every: Length = Duration.of(seconds=30)
+    every: DurationField = Duration.from_parts(seconds=30)
     """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""
 
 
-class _Probes(Section):
+class _ProbesSection(Section):
     """One section per probe; a probe without a section does not run."""
 
     @model_validator(mode="after")
-    def _at_least_one(self) -> "_Probes":
+    def _check_at_least_one(self) -> "_ProbesSection":
         if not self.model_fields_set:
             raise ValueError(
                 f"no probe is set; add one of {', '.join(type(self).model_fields)}, like "
@@ -78,13 +78,13 @@ class _Probes(Section):
         return self
 
 
-def _by_name(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - created at run time
+def _create_section(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - created at run time
     """Create a section with one key per plug-in."""
     keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
     return create_model(model, __base__=base, **keys)
 
 
-def _refused(why: str) -> Any:  # noqa: ANN401 - created at run time
+def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
     """Build the type of a key whose plug-in cannot be used."""
 
     def refuse(_: object) -> object:
@@ -93,21 +93,23 @@ def _refused(why: str) -> Any:  # noqa: ANN401 - created at run time
     return Annotated[Any, BeforeValidator(refuse)]
 
 
-Probes = _by_name(
+Probes = _create_section(
     "Probes",
-    _Probes,
+    _ProbesSection,
     {
-        **{name: _refused(why) for name, why in broken_modules().items()},
-        **{name: module.Settings for name, module in probe_modules().items()},
+        **{name: _build_refusing_type(why) for name, why in list_broken_modules().items()},
+        **{name: module.Settings for name, module in load_probe_modules().items()},
     },
 )
-Paths = _by_name(
+Paths = _create_section(
     "Paths",
     Section,
     {
         route.value: module.Settings
-        for route, module in way_modules().items()
+        for route, module in load_path_modules().items()
         if module.Settings.model_fields
     },
 )
-Observers = _by_name("Observers", Section, {n: m.Settings for n, m in late_modules().items()})
+Observers = _create_section(
+    "Observers", Section, {n: m.Settings for n, m in load_late_modules().items()}
+)

@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 from pydantic import Field, create_model
 
 from exporter.fields import Section
-from exporter.loadtest.settings import Load
+from exporter.loadtest.settings import LoadSettings
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
-from exporter.scenarios import scenario_modules
+from exporter.scenarios import load_scenario_modules
 from slos.schema.contract import Scenario
-from slos.schema.problem import Problem, Severity
+from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.yaml.document import Document
 
-_LINEAR = "linear.app"
-_MOST = 10_000
+_LINEAR_HOST = "linear.app"
+_MAX_EVENTS = 10_000
 """Most events of one run; twice that is what the reconciler keeps in memory."""
-_ISSUES_EACH = 2
+_ISSUES_PER_EVENT = 2
 """Issues per event: an event whose function fails opens a second one."""
 
 
@@ -30,13 +30,13 @@ class ScenarioSettings(Section):
     """Where agent-sre opens the issues of a load: at Linear itself (real), at a stand-in, or it
     opens none. Default real: nothing else may be assumed. Before a load, the issue of one event
     must show where it should."""
-    real_issues: int = Field(default=100, ge=0, le=_MOST)
+    real_issues: int = Field(default=100, ge=0, le=_MAX_EVENTS)
     """The most events of one run while `linear` is real, for each opens an issue, and one whose
     function fails a second. Default 100: one burst, as the probes send it."""
     normal_failures: int = Field(default=5, ge=0, le=1000)
     """Runs of the normal probes, sent during a load, that may fail before it is stopped at once.
     Default 5: what real alerts meet as well, for as long as it goes on."""
-    max_events: int = Field(default=_MOST, ge=1, le=_MOST)
+    max_events: int = Field(default=_MAX_EVENTS, ge=1, le=_MAX_EVENTS)
     """The most events of one run, whatever a scenario plans. Default 10000."""
     keep_results: int = Field(default=20, ge=1, le=1000)
     """Results of each scenario to keep, beside the journal. Default 20; the newest of each number
@@ -44,7 +44,7 @@ class ScenarioSettings(Section):
 
 
 _KEYS: dict[str, Any] = {
-    name.value: (each.Settings, None) for name, each in scenario_modules().items()
+    name.value: (each.Settings, None) for name, each in load_scenario_modules().items()
 }
 Scenarios: Any = create_model(
     "Scenarios",
@@ -54,99 +54,106 @@ Scenarios: Any = create_model(
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ScenarioEnvironment:
     """Values from the rest of a configuration.
 
     Attributes:
         targets: latency targets of the specs.
         linear: settings of the Linear observer, where there is one.
-        prometheus: whether a Prometheus is configured.
+        has_prometheus: whether a Prometheus is configured.
         keep_runs: runs that the journal keeps.
     """
 
     targets: Targets
     linear: Section | None
-    prometheus: bool
+    has_prometheus: bool
     keep_runs: int
 
 
-def configured(section: ScenarioSettings) -> dict[Scenario, Load]:
+def list_configured(section: ScenarioSettings) -> dict[Scenario, LoadSettings]:
     """List the settings of every scenario that may be run."""
-    given = {scenario: getattr(section, scenario.value) for scenario in scenario_modules()}
-    return {scenario: settings for scenario, settings in given.items() if settings is not None}
+    sections = {scenario: getattr(section, scenario.value) for scenario in load_scenario_modules()}
+    return {scenario: settings for scenario, settings in sections.items() if settings is not None}
 
 
-def refusal(section: ScenarioSettings, settings: Load) -> str | None:
+def explain_refusal(section: ScenarioSettings, settings: LoadSettings) -> str | None:
     """Explain why a scenario must not be run as it is configured; None if it may."""
-    most = settings.most_events()
-    if section.linear != "real" or most <= section.real_issues:
+    max_events = settings.count_max_events()
+    if section.linear != "real" or max_events <= section.real_issues:
         return None
     return (
-        f"it sends up to {most:,} events, each opens an issue or two at Linear itself, and "
+        f"it sends up to {max_events:,} events, each opens an issue or two at Linear itself, and "
         f"scenarios.real_issues allows {section.real_issues:,}; let a stand-in serve Linear and "
         "set scenarios.linear: stand-in, or lower the load"
     )
 
 
-def scenario_problems(
-    section: ScenarioSettings, around: Surroundings, document: Document
+def find_scenario_problems(
+    section: ScenarioSettings, environment: ScenarioEnvironment, document: Document
 ) -> Iterable[Problem]:
     """Find the problems of the section, and warn of scenarios that will be refused."""
-    for keys, message, hint in _findings(section, around):
+    for keys, message, hint in _find_findings(section, environment):
         place = ("scenarios", *keys)
-        yield Problem(document.at(place), f"{'.'.join(place)}: {message}", hint)
-    for scenario, settings in configured(section).items():
-        if why := refusal(section, settings):
+        yield Problem(document.find_position(place), f"{'.'.join(place)}: {message}", hint)
+    for scenario, settings in list_configured(section).items():
+        if why := explain_refusal(section, settings):
             place = ("scenarios", scenario.value)
             text = f"{'.'.join(place)} will be refused: {why}"
-            yield Problem(document.at(place), text, severity=Severity.WARNING)
+            yield Problem(document.find_position(place), text, severity=ProblemSeverity.WARNING)
 
 
-def _findings(
-    section: ScenarioSettings, around: Surroundings
+def _find_findings(
+    section: ScenarioSettings, environment: ScenarioEnvironment
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
     """Find mistakes, as keys, message and hint."""
-    linear = cast("LinearSettings | None", around.linear)
-    yield from _of_linear(section, linear)
-    for scenario, settings in configured(section).items():
-        for key, message, hint in settings.findings(around.targets):
+    linear = cast("LinearSettings | None", environment.linear)
+    yield from _check_linear(section, linear)
+    for scenario, settings in list_configured(section).items():
+        for key, message, hint in settings.find_problems(environment.targets):
             yield (scenario.value, key), message, hint
-        yield from _of_numbers(scenario, settings, section, around)
-        if linear is not None and section.linear != "none" and not refusal(section, settings):
-            yield from _of_archiving(scenario, settings, linear.requests_per_hour)
-    if Scenario.SCALABILITY in configured(section) and not around.prometheus:
+        yield from _check_event_counts(scenario, settings, section, environment)
+        if (
+            linear is not None
+            and section.linear != "none"
+            and not explain_refusal(section, settings)
+        ):
+            yield from _check_archiving(scenario, settings, linear.requests_per_hour)
+    if Scenario.SCALABILITY in list_configured(section) and not environment.has_prometheus:
         message = "only Prometheus knows how many replicas there are, and none is configured"
         yield (Scenario.SCALABILITY.value,), message, "add prometheus: {url: ...}"
 
 
-def _of_linear(
+def _check_linear(
     section: ScenarioSettings, linear: LinearSettings | None
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
     if linear is None or section.linear == "real":
         return
     host = urlsplit(linear.url).hostname or ""
-    if host == _LINEAR or host.endswith(f".{_LINEAR}"):
+    if host == _LINEAR_HOST or host.endswith(f".{_LINEAR_HOST}"):
         message = f"linear is said to be {section.linear}, but observers.linear asks {host}"
         yield ("linear",), message, "name the stand-in in observers.linear.url, or set linear: real"
 
 
-def _of_numbers(
-    scenario: Scenario, settings: Load, section: ScenarioSettings, around: Surroundings
+def _check_event_counts(
+    scenario: Scenario,
+    settings: LoadSettings,
+    section: ScenarioSettings,
+    environment: ScenarioEnvironment,
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
-    most, keys = settings.most_events(), (scenario.value,)
-    if most > section.max_events:
-        message = f"it sends up to {most:,} events, and max_events is {section.max_events:,}"
+    max_events, keys = settings.count_max_events(), (scenario.value,)
+    if max_events > section.max_events:
+        message = f"it sends up to {max_events:,} events, and max_events is {section.max_events:,}"
         yield keys, message, "lower the load, or raise max_events"
-    if most > around.keep_runs:
-        message = f"it sends up to {most:,} events, and the journal keeps {around.keep_runs:,} runs"
+    if max_events > environment.keep_runs:
+        message = f"it sends up to {max_events:,} events, and the journal keeps {environment.keep_runs:,} runs"
         yield keys, message, "raise journal.keep_runs"
 
 
-def _of_archiving(
-    scenario: Scenario, settings: Load, allowed: int
+def _check_archiving(
+    scenario: Scenario, settings: LoadSettings, requests_per_hour: int
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
-    most = settings.most_events() * _ISSUES_EACH
-    if most > allowed:
-        message = f"archiving up to {most:,} issues at {allowed:,} requests an hour takes too long"
+    max_issues = settings.count_max_events() * _ISSUES_PER_EVENT
+    if max_issues > requests_per_hour:
+        message = f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests an hour takes too long"
         hint = "raise observers.linear.requests_per_hour; a stand-in has no limit"
         yield (scenario.value,), message, hint

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
-from exporter.config.yaml_file import read_one
+from exporter.config.yaml_file import read_document
 from exporter.fields import Section
-from exporter.listener import Tls, build, why
-from slos.schema.problem import Position, Problem, errors
-from slos.schema.yaml.validation import validate
+from exporter.listener import ListenerTls, build_server_context, describe_tls_error
+from slos.schema.problem import Position, Problem, filter_errors
+from slos.schema.yaml.validation import validate_document
 
 _BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _LOWEST_COST, _HIGHEST_COST = 4, 15
@@ -21,7 +21,7 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 # Suites of Go's crypto/tls.CipherSuites by the names OpenSSL has for them.
 # https://pkg.go.dev/crypto/tls#pkg-constants
-OPENSSL_NAMES = {
+OPENSSL_CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -33,21 +33,21 @@ OPENSSL_NAMES = {
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
     "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
 }
-_OF_TLS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-Policy = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
+_TLS13_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+ClientAuthPolicy = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 
-_VERIFY = {
+_VERIFY_MODES = {
     "NoClientCert": ssl.CERT_NONE,
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_TLS_VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 
-Fault = tuple[str, str, str]
+TlsFileProblem = tuple[str, str, str]
 """Key of the setting, message and hint."""
 
 
-def _file_name(value: object) -> str:
+def _check_file_name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("expected the name of a file; write it as text")
     if "\n" in value or "-----BEGIN" in value:
@@ -55,19 +55,19 @@ def _file_name(value: object) -> str:
     return value
 
 
-def _bcrypt_hash(value: object) -> str:
-    found = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
-    if not found:
+def _check_bcrypt_hash(value: object) -> str:
+    match = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
+    if not match:
         raise ValueError("this is no bcrypt hash; make one with htpasswd -nBC 10 <user>")
-    if not _LOWEST_COST <= int(found[1]) <= _HIGHEST_COST:
+    if not _LOWEST_COST <= int(match[1]) <= _HIGHEST_COST:
         raise ValueError(
             f"the cost of this hash is not between {_LOWEST_COST} and {_HIGHEST_COST}; "
             "10 takes about a tenth of a second, and each step doubles it"
         )
-    return found[0]
+    return match[0]
 
 
-def _users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _check_users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     if not isinstance(value, dict):
         raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' a line")  # noqa: TRY004 - pydantic takes ValueError for a finding
     if any(isinstance(name, str) and ":" in name for name in value):
@@ -75,15 +75,15 @@ def _users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return value
 
 
-def _header_value(value: object) -> str:
+def _check_header_value(value: object) -> str:
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
         raise ValueError("this is no header value; write printable ASCII on one line")
     return value.strip()
 
 
-def _one_of(*allowed: str) -> Callable[[str], str]:
+def _build_choice_check(*allowed: str) -> Callable[[str], str]:
     def check(value: object) -> str:
-        text = _header_value(value)
+        text = _check_header_value(value)
         if text and text not in allowed:
             raise ValueError(f"this value has no meaning here; write {' or '.join(allowed)}")
         return text
@@ -91,7 +91,7 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return check
 
 
-def _client_auth(value: object) -> str:
+def _check_client_auth(value: object) -> str:
     if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
         raise ValueError(
             f"{value} asks for a certificate and does not verify it, which proves nothing; "
@@ -105,7 +105,7 @@ def _client_auth(value: object) -> str:
     return str(value)
 
 
-def _version(value: object) -> str:
+def _check_version(value: object) -> str:
     if value in ("TLS10", "TLS11"):
         raise ValueError(f"{value} is broken and not spoken here; write TLS12 or TLS13")
     if value not in ("TLS12", "TLS13"):
@@ -113,13 +113,15 @@ def _version(value: object) -> str:
     return str(value)
 
 
-def _suite(value: object) -> str:
-    if value not in OPENSSL_NAMES and value not in _OF_TLS_13:
-        raise ValueError(f"this cipher suite is not known; known here: {', '.join(OPENSSL_NAMES)}")
+def _check_suite(value: object) -> str:
+    if value not in OPENSSL_CIPHERS and value not in _TLS13_SUITES:
+        raise ValueError(
+            f"this cipher suite is not known; known here: {', '.join(OPENSSL_CIPHERS)}"
+        )
     return str(value)
 
 
-def refused(why: str) -> PlainValidator:
+def build_refusal(reason: str) -> PlainValidator:
     """Build a validator that refuses an unsupported key of the format, for any value.
 
     Args:
@@ -127,20 +129,20 @@ def refused(why: str) -> PlainValidator:
     """
 
     def refuse(_: object) -> None:
-        raise ValueError(why)
+        raise ValueError(reason)
 
     return PlainValidator(refuse)
 
 
-FileName = Annotated[str, PlainValidator(_file_name)]
-BcryptHash = Annotated[str, PlainValidator(_bcrypt_hash)]
-Users = Annotated[dict[str, BcryptHash], BeforeValidator(_users)]
-HeaderValue = Annotated[str, PlainValidator(_header_value)]
-FrameOptions = Annotated[str, PlainValidator(_one_of("deny", "sameorigin"))]
-ContentTypeOptions = Annotated[str, PlainValidator(_one_of("nosniff"))]
-ClientAuth = Annotated[Policy, BeforeValidator(_client_auth)]
-Version = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(_version)]
-CipherSuite = Annotated[str, PlainValidator(_suite)]
+FileName = Annotated[str, PlainValidator(_check_file_name)]
+BcryptHash = Annotated[str, PlainValidator(_check_bcrypt_hash)]
+Users = Annotated[dict[str, BcryptHash], BeforeValidator(_check_users)]
+HeaderValue = Annotated[str, PlainValidator(_check_header_value)]
+FrameOptions = Annotated[str, PlainValidator(_build_choice_check("deny", "sameorigin"))]
+ContentTypeOptions = Annotated[str, PlainValidator(_build_choice_check("nosniff"))]
+ClientAuth = Annotated[ClientAuthPolicy, BeforeValidator(_check_client_auth)]
+TlsVersion = Annotated[Literal["TLS12", "TLS13"], BeforeValidator(_check_version)]
+CipherSuite = Annotated[str, PlainValidator(_check_suite)]
 
 
 class TlsServerConfig(Section):
@@ -155,9 +157,9 @@ class TlsServerConfig(Section):
     """Policy for client certificates. Default NoClientCert."""
     client_ca_file: FileName | None = None
     """Authorities that client certificates are verified against, in PEM, relative to this file."""
-    min_version: Version = "TLS12"
+    min_version: TlsVersion = "TLS12"
     """The oldest TLS version. Default TLS12."""
-    max_version: Version = "TLS13"
+    max_version: TlsVersion = "TLS13"
     """The newest TLS version. Default TLS13."""
     cipher_suites: list[CipherSuite] = Field(default=[])
     """Suites for TLS 1.2, by their Go names. Default: those that OpenSSL considers safe. The suites
@@ -165,28 +167,28 @@ class TlsServerConfig(Section):
     prefer_server_cipher_suites: bool = True
     """Prefer the server's order of `cipher_suites` over the client's. Default true."""
     cert: Annotated[
-        None, refused("an inline certificate is not supported; put it into a file: cert_file")
+        None, build_refusal("an inline certificate is not supported; put it into a file: cert_file")
     ] = None
     """Not supported: OpenSSL reads files."""
     key: Annotated[
-        None, refused("an inline key is not supported; put it into a file: key_file")
+        None, build_refusal("an inline key is not supported; put it into a file: key_file")
     ] = None
     """Not supported: a key belongs in a file that only the prober can read."""
     client_ca: Annotated[
-        None, refused("inline authorities are not supported; put them into client_ca_file")
+        None, build_refusal("inline authorities are not supported; put them into client_ca_file")
     ] = None
     """Not supported: OpenSSL reads files."""
     client_allowed_sans: Annotated[
-        None, refused("names of clients are not checked; use a client_ca_file of its own")
+        None, build_refusal("names of clients are not checked; use a client_ca_file of its own")
     ] = None
     """Not supported: use a separate authority for the scrapers."""
     curve_preferences: Annotated[
-        None, refused("curves cannot be chosen; remove the key, OpenSSL's own choice is safe")
+        None, build_refusal("curves cannot be chosen; remove the key, OpenSSL's own choice is safe")
     ] = None
     """Not supported: OpenSSL's binding takes a single curve."""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "TlsServerConfig":
+    def _check_consistency(self) -> "TlsServerConfig":
         if self.min_version > self.max_version:
             raise ValueError("min_version is above max_version; swap them or drop one")
         if self.client_ca_file is None and self.client_auth_type != "NoClientCert":
@@ -197,32 +199,34 @@ class TlsServerConfig(Section):
             raise ValueError(
                 "client_ca_file is not used; add client_auth_type: RequireAndVerifyClientCert"
             )
-        if self.cipher_suites and not self.openssl_names and self.min_version == "TLS12":
+        if self.cipher_suites and not self.openssl_ciphers and self.min_version == "TLS12":
             raise ValueError(
                 "cipher_suites leaves nothing for TLS 1.2; add a suite or set min_version: TLS13"
             )
         return self
 
     @property
-    def openssl_names(self) -> tuple[str, ...]:
+    def openssl_ciphers(self) -> tuple[str, ...]:
         """OpenSSL names of the TLS 1.2 suites."""
-        return tuple(OPENSSL_NAMES[name] for name in self.cipher_suites if name in OPENSSL_NAMES)
+        return tuple(
+            OPENSSL_CIPHERS[name] for name in self.cipher_suites if name in OPENSSL_CIPHERS
+        )
 
-    def within(self, folder: Path) -> Tls:
+    def to_listener_tls(self, folder: Path) -> ListenerTls:
         """Convert to the listener's settings, with paths below a folder."""
-        return Tls(
+        return ListenerTls(
             cert=folder / self.cert_file,
             key=folder / self.key_file,
             client_ca=folder / self.client_ca_file if self.client_ca_file else None,
-            verify=_VERIFY[self.client_auth_type],
-            minimum=_VERSIONS[self.min_version],
-            maximum=_VERSIONS[self.max_version],
-            ciphers=self.openssl_names,
-            server_chooses=self.prefer_server_cipher_suites,
+            verify=_VERIFY_MODES[self.client_auth_type],
+            min_version=_TLS_VERSIONS[self.min_version],
+            max_version=_TLS_VERSIONS[self.max_version],
+            ciphers=self.openssl_ciphers,
+            prefer_server_ciphers=self.prefer_server_cipher_suites,
         )
 
 
-class Headers(Section):
+class ResponseHeaders(Section):
     """Headers of every response; an empty one is not sent."""
 
     content_security_policy: HeaderValue = Field(default="", alias="Content-Security-Policy")
@@ -243,10 +247,10 @@ class HttpServerConfig(Section):
     http2: bool = True
     """Accepted and ignored: this server uses HTTP/1.1, which every client supports. So a file that
     is shared with other exporters may set it."""
-    headers: Headers = Headers()
+    headers: ResponseHeaders = ResponseHeaders()
 
 
-class WebFile(Section):
+class WebConfigFile(Section):
     """A whole `web.config.file`."""
 
     tls_server_config: TlsServerConfig | None = None
@@ -255,24 +259,30 @@ class WebFile(Section):
     """Users and the bcrypt hashes of their passwords; if there are any, every page requires one.
     Default none."""
     rate_limit: Annotated[
-        None, refused("requests are not limited here; remove the key, or limit them in front")
+        None, build_refusal("requests are not limited here; remove the key, or limit them in front")
     ] = None
     """Not supported: a refused scrape is a gap in the data."""
 
 
-def faults(tls: Tls) -> list[Fault]:
+def check_tls_files(tls: ListenerTls) -> list[TlsFileProblem]:
     """List all problems of the files; empty when a context can be built from them."""
-    named = {"cert_file": tls.cert, "key_file": tls.key, "client_ca_file": tls.client_ca}
-    found = [fault for key, path in named.items() if path for fault in _alone(key, path)]
-    return found or list(_together(tls))
+    files = {"cert_file": tls.cert, "key_file": tls.key, "client_ca_file": tls.client_ca}
+    problems = [
+        problem for key, path in files.items() if path for problem in _check_file(key, path)
+    ]
+    return problems or list(_check_combination(tls))
 
 
-def _alone(key: str, path: Path) -> Iterator[Fault]:
+def _check_file(key: str, path: Path) -> Iterator[TlsFileProblem]:
     """Check one file by itself."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = why(error) if isinstance(error, OSError) else "no file can have that name"
+        reason = (
+            describe_tls_error(error)
+            if isinstance(error, OSError)
+            else "no file can have that name"
+        )
         yield key, f"cannot read {path}: {reason}", ""
         return
     if key == "key_file":
@@ -281,11 +291,11 @@ def _alone(key: str, path: Path) -> Iterator[Fault]:
             yield key, f"the key in {path} has a passphrase", hint
         elif b"PRIVATE KEY-----" not in data:
             yield key, f"{path} holds no private key", "write the key in PEM"
-    elif not _holds_certificates(path):
+    elif not _has_certificates(path):
         yield key, f"{path} holds no certificate", "write certificates in PEM"
 
 
-def _holds_certificates(path: Path) -> bool:
+def _has_certificates(path: Path) -> bool:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
     except OSError:
@@ -293,25 +303,29 @@ def _holds_certificates(path: Path) -> bool:
     return True
 
 
-def _together(tls: Tls) -> Iterator[Fault]:
+def _check_combination(tls: ListenerTls) -> Iterator[TlsFileProblem]:
     """Check that the files work together."""
     try:
-        build(tls)
+        build_server_context(tls)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             hint = "the first certificate in cert_file must be the one of this key"
             yield "key_file", "the key does not belong to the certificate", hint
         else:
-            yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""
+            yield (
+                "cert_file",
+                f"certificate and key cannot be used: {describe_tls_error(error)}",
+                "",
+            )
     except OSError as error:  # removed since it was read
-        yield "cert_file", f"certificate and key cannot be used: {why(error)}", ""
+        yield "cert_file", f"certificate and key cannot be used: {describe_tls_error(error)}", ""
 
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
     """Protection of the web server; by default there is none."""
 
-    tls: Tls | None = None
+    tls: ListenerTls | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, str] = field(default_factory=dict, repr=False)
     file: Path | None = None
@@ -323,7 +337,7 @@ class WebConfig:
 
 
 def read_web_config(
-    path: Path, *, at: Position | None = None
+    path: Path, *, position: Position | None = None
 ) -> tuple[WebConfig | None, list[Problem]]:
     """Read a `web.config.file` and check its certificates; return all problems at once.
 
@@ -331,18 +345,18 @@ def read_web_config(
         path: the file; paths in it are relative to its folder. An empty file protects nothing.
         position: position of the setting that names the file, for a file that cannot be read.
     """
-    document, problems = read_one(path, at=at)
+    document, problems = read_document(path, at=position)
     if document is None:
         return (None if problems else WebConfig(file=path)), problems
-    written, problems = validate(document, WebFile)
-    if written is None:
+    web_file, problems = validate_document(document, WebConfigFile)
+    if web_file is None:
         return None, problems
-    section = written.tls_server_config
-    tls = section.within(path.parent) if section else None
-    for key, text, hint in faults(tls) if tls else ():
-        where = document.at(("tls_server_config", key))
-        problems.append(Problem(where, f"tls_server_config.{key}: {text}", hint))
-    given = written.http_server_config.headers.model_dump(by_alias=True)
-    headers = {name: value for name, value in given.items() if value}
-    config = WebConfig(tls, headers, written.basic_auth_users, path)
-    return (None if errors(problems) else config), problems
+    section = web_file.tls_server_config
+    tls = section.to_listener_tls(path.parent) if section else None
+    for key, message, hint in check_tls_files(tls) if tls else ():
+        position_of_key = document.find_position(("tls_server_config", key))
+        problems.append(Problem(position_of_key, f"tls_server_config.{key}: {message}", hint))
+    headers_by_name = web_file.http_server_config.headers.model_dump(by_alias=True)
+    headers = {name: value for name, value in headers_by_name.items() if value}
+    config = WebConfig(tls, headers, web_file.basic_auth_users, path)
+    return (None if filter_errors(problems) else config), problems

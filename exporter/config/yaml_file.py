@@ -6,7 +6,9 @@ from slos.schema.problem import Position, Problem
 from slos.schema.yaml.document import Document, read_documents
 
 
-def read_one(path: Path, *, at: Position | None = None) -> tuple[Document | None, list[Problem]]:
+def read_document(
+    path: Path, *, at: Position | None = None
+) -> tuple[Document | None, list[Problem]]:
     """Read a file that holds one document; an empty file gives neither document nor problem.
 
     Args:
@@ -24,6 +26,8 @@ def read_one(path: Path, *, at: Position | None = None) -> tuple[Document | None
         return None, problems
     if len(documents) > 1:
         return None, [
-            Problem(documents[1].at(), "a second document", "a configuration is one document")
+            Problem(
+                documents[1].find_position(), "a second document", "a configuration is one document"
+            )
         ]
     return documents[0], []

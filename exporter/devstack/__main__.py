@@ -15,14 +15,14 @@ from rich.live import Live
 from exporter.devstack import stack, terminal
 from exporter.devstack.stack import NotReadyError
 from slos.schema.contract import Stage
-from slos.schema.loader import load_targets
+from slos.schema.loader import parse_targets
 from slos.schema.units import Duration
 
-SPECS = Path(__file__).resolve().parents[2] / "slos"
+SPECS_FOLDER = Path(__file__).resolve().parents[2] / "slos"
 """Folder of the specs that the demo uses."""
-_REFRESH = 1.0
+_REFRESH_INTERVAL = 1.0
 # Without a terminal a line is printed at this interval instead of a table.
-_LINE_EVERY = 10.0
+_LINE_INTERVAL = 10.0
 
 
 @click.command()
@@ -30,64 +30,68 @@ _LINE_EVERY = 10.0
 @click.option("--fault", multiple=True, help="A fault of the simulator, like lost. Repeatable.")
 def main(seconds: float | None, fault: tuple[str, ...]) -> None:
     """Watch the whole loop live: simulator, probe, Prometheus, Alertmanager."""
-    console, ended = Console(), threading.Event()
+    console, stop_event = Console(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda *_: stop_event.set())
     with tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder:
         try:
-            with stack.running(Path(folder), specs=SPECS, faults=fault, say=click.echo) as running:
-                _watch(running, console, ended, seconds)
+            with stack.run_stack(
+                Path(folder), specs=SPECS_FOLDER, faults=fault, print_line=click.echo
+            ) as stack_urls:
+                _show(stack_urls, console, stop_event, seconds)
         except NotReadyError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(1)
 
 
-def _watch(
-    running: stack.Stack, console: Console, ended: threading.Event, seconds: float | None
+def _show(
+    components: stack.Stack, console: Console, stop_event: threading.Event, seconds: float | None
 ) -> None:
-    targets, deadline = targets_of_specs(), time.monotonic() + (seconds or float("inf"))
-    for name, url in running.urls().items():
+    targets, deadline = load_stage_targets(), time.monotonic() + (seconds or float("inf"))
+    for name, url in components.list_urls().items():
         console.print(f"{name}: {url}", highlight=False)
     if console.is_terminal:
-        _table(running, console, ended, targets=targets, deadline=deadline)
+        _show_table(components, console, stop_event, targets=targets, deadline=deadline)
     else:
-        _lines(running, console, ended, deadline=deadline)
-    reading = terminal.read(running)
+        _print_lines(components, console, stop_event, deadline=deadline)
+    reading = terminal.read_stack(components)
     console.rule("Summary")
-    console.print(terminal.render(reading, targets, running.urls()))
+    console.print(terminal.render_screen(reading, targets, components.list_urls()))
 
 
-def _table(
-    running: stack.Stack,
+def _show_table(
+    components: stack.Stack,
     console: Console,
-    ended: threading.Event,
+    stop_event: threading.Event,
     *,
     targets: Mapping[Stage, Duration],
     deadline: float,
 ) -> None:
-    with Live(console=console, auto_refresh=False, transient=True, screen=False) as live:
-        while not ended.is_set() and time.monotonic() < deadline:
-            reading = terminal.read(running)
-            live.update(terminal.render(reading, targets, running.urls()), refresh=True)
-            ended.wait(min(_REFRESH, max(0.0, deadline - time.monotonic())))
+    with Live(console=console, auto_refresh=False, transient=True, screen=False) as live_display:
+        while not stop_event.is_set() and time.monotonic() < deadline:
+            reading = terminal.read_stack(components)
+            live_display.update(
+                terminal.render_screen(reading, targets, components.list_urls()), refresh=True
+            )
+            stop_event.wait(min(_REFRESH_INTERVAL, max(0.0, deadline - time.monotonic())))
 
 
-def _lines(
-    running: stack.Stack, console: Console, ended: threading.Event, *, deadline: float
+def _print_lines(
+    components: stack.Stack, console: Console, stop_event: threading.Event, *, deadline: float
 ) -> None:
-    while not ended.is_set() and time.monotonic() < deadline:
-        ended.wait(min(_LINE_EVERY, max(0.0, deadline - time.monotonic())))
-        verdicts = terminal.read(running).verdicts
+    while not stop_event.is_set() and time.monotonic() < deadline:
+        stop_event.wait(min(_LINE_INTERVAL, max(0.0, deadline - time.monotonic())))
+        verdicts = terminal.read_stack(components).verdicts
         counts = ", ".join(f"{name} {count}" for name, count in verdicts.items() if count)
         console.print(f"runs: {counts or 'none yet'}", highlight=False)
 
 
-def targets_of_specs() -> Mapping[Stage, Duration]:
+def load_stage_targets() -> Mapping[Stage, Duration]:
     """Load the target of each stage from the specs of this repository."""
     targets: dict[Stage, Duration] = {}
-    for path in sorted(SPECS.glob("*.yaml")):
-        found, _ = load_targets(path.read_bytes(), path.name)
-        targets |= found
+    for path in sorted(SPECS_FOLDER.glob("*.yaml")):
+        targets_of_file, _ = parse_targets(path.read_bytes(), path.name)
+        targets |= targets_of_file
     return targets
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 # An event a second fills the table within a minute. The timeout is short, so that a lost event
 # is detected soon; in production it lies above agent-sre's own limits (see docs/operating.md).
 _INTERVAL, _TIMEOUT, _LATE_AFTER, _SETTLE, _IN_FLIGHT = "1s", "8s", "5s", "1s", 10
-_ENOUGH_AN_HOUR = 100_000
+_REQUESTS_PER_HOUR = 100_000
 
 
-def probe(
+def render_probe_config(
     *, target: str, canary: int, specs: list[Path], journal: Path, linear: str, key: Path
 ) -> str:
     """Render the configuration of `slo-probe run`; JSON is YAML."""
@@ -25,7 +25,7 @@ def probe(
                 "linear": {
                     "url": linear,
                     "key_file": str(key),
-                    "requests_per_hour": _ENOUGH_AN_HOUR,
+                    "requests_per_hour": _REQUESTS_PER_HOUR,
                     "every": "1s",
                     "within": "5s",
                     "linger": "1s",
@@ -45,7 +45,7 @@ def probe(
     )
 
 
-def prometheus(*, probe_address: str, alertmanager: str | None, rules: Path) -> str:
+def render_prometheus_config(*, probe_address: str, alertmanager: str | None, rules: Path) -> str:
     """Render the configuration of Prometheus.
 
     It scrapes the prober, loads the rules and sends alerts to Alertmanager.
@@ -64,9 +64,9 @@ def prometheus(*, probe_address: str, alertmanager: str | None, rules: Path) -> 
     )
 
 
-def alertmanager(*, webhook: str | None = None) -> str:
+def render_alertmanager_config(*, webhook: str | None = None) -> str:
     """Render the configuration of Alertmanager: one receiver, short group intervals."""
-    hooks = [{"url": webhook, "send_resolved": True}] if webhook else []
+    webhooks = [{"url": webhook, "send_resolved": True}] if webhook else []
     return json.dumps(
         {
             "route": {
@@ -75,7 +75,7 @@ def alertmanager(*, webhook: str | None = None) -> str:
                 "group_wait": "1s",
                 "group_interval": "1s",
             },
-            "receivers": [{"name": "on-call", "webhook_configs": hooks}],
+            "receivers": [{"name": "on-call", "webhook_configs": webhooks}],
         },
         indent=2,
     )

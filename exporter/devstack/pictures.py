@@ -14,12 +14,12 @@ import requests
 from rich.console import Console
 
 from exporter.devstack import stack, terminal
-from exporter.devstack.__main__ import SPECS, targets_of_specs
+from exporter.devstack.__main__ import SPECS_FOLDER, load_stage_targets
 from exporter.devstack.stack import NotReadyError
 
 _COLUMNS = 84
 # Faults and their seconds: the budget burns, and the page shows both good and failed runs.
-_COURSE = (("none", 50), ("lost", 20), ("none", 50), ("lost", 4), ("none", 11))
+_FAULT_SCHEDULE = (("none", 50), ("lost", 20), ("none", 50), ("lost", 4), ("none", 11))
 # Rich's frame of a terminal, without its web fonts.
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">
 <style>.{unique_id}-matrix {{ font: {char_height}px monospace; }} {styles}</style>
@@ -38,28 +38,30 @@ def main(out: Path) -> None:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="slo-monitor-") as folder,
-            stack.running(Path(folder), specs=SPECS, say=click.echo) as run,
+            stack.run_stack(Path(folder), specs=SPECS_FOLDER, print_line=click.echo) as components,
         ):
-            for fault, lasts in _COURSE:
-                requests.post(f"{run.agent}/fault", data=fault, timeout=5).raise_for_status()
-                time.sleep(lasts)
-            _draw_table(run, out / "live.svg")
-            _draw_page(run.probe, out / "page.png")
+            for fault, seconds in _FAULT_SCHEDULE:
+                requests.post(f"{components.agent}/fault", data=fault, timeout=5).raise_for_status()
+                time.sleep(seconds)
+            _draw_table(components, out / "live.svg")
+            _draw_page(components.probe, out / "page.png")
     except NotReadyError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 
 
-def _draw_table(run: stack.Stack, path: Path) -> None:
-    with Path("/dev/null").open("w") as nowhere:
-        console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True)
-        console.print(terminal.render(terminal.read(run), targets_of_specs(), {}))
+def _draw_table(components: stack.Stack, path: Path) -> None:
+    with Path("/dev/null").open("w") as null_file:
+        console = Console(record=True, width=_COLUMNS, file=null_file, force_terminal=True)
+        console.print(
+            terminal.render_screen(terminal.read_stack(components), load_stage_targets(), {})
+        )
     path.write_text(console.export_svg(title="make run", code_format=_SVG, unique_id="live"))
     click.echo(f"wrote {path}")
 
 
 def _draw_page(url: str, path: Path) -> None:
-    chromium = stack.find("chromium")
+    chromium = stack.find_binary("chromium")
     if not chromium:
         click.echo("chromium is not installed (Debian: apt install chromium): no page.png")
         return

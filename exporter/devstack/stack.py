@@ -19,12 +19,12 @@ from exporter.devstack import configs
 
 Found = TypeVar("Found")
 
-_PAUSE = 0.05
-_STOP_WITHIN = 10.0
+_POLL_INTERVAL = 0.05
+_STOP_TIMEOUT = 10.0
 
 _TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "usr" / "bin"
 # Debian's package has another name for the program.
-_NAMES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
+_BINARY_NAMES = {"alertmanager": ("alertmanager", "prometheus-alertmanager")}
 
 _BIN = Path(sys.executable).parent
 _REQUEST_TIMEOUT = 2.0
@@ -35,7 +35,7 @@ class NotReadyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildProcess:
     """Running component.
 
     Attributes:
@@ -48,38 +48,38 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def wait_for(self, condition: Callable[[], Found | None], *, within: float = 30.0) -> Found:
+    def wait_for(self, condition: Callable[[], Found | None], *, timeout: float = 30.0) -> Found:
         """Poll `condition` until it returns a true value, and return that value.
 
         Raises:
             NotReadyError: the process ended, or `timeout` seconds have passed.
         """
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise NotReadyError(f"{self.name} ended at once:\n{self.last_words()}")
+                raise NotReadyError(f"{self.name} ended at once:\n{self.read_log_tail()}")
             with suppress(requests.RequestException):
-                found = condition()
-                if found:
-                    return found
-            time.sleep(_PAUSE)
-        raise NotReadyError(f"{self.name} was not ready in {within:g} s:\n{self.last_words()}")
+                value = condition()
+                if value:
+                    return value
+            time.sleep(_POLL_INTERVAL)
+        raise NotReadyError(f"{self.name} was not ready in {timeout:g} s:\n{self.read_log_tail()}")
 
     def stop(self) -> None:
         """Terminate the process; kill it when it does not end in time."""
         self.process.terminate()
         try:
-            self.process.wait(_STOP_WITHIN)
+            self.process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
 
-    def last_words(self) -> str:
+    def read_log_tail(self) -> str:
         """Read the end of its log."""
         return self.log.read_text(errors="replace")[-2000:].strip()
 
 
-def start(name: str, command: Sequence[str | Path], *, folder: Path) -> Child:
+def start_process(name: str, command: Sequence[str | Path], *, folder: Path) -> ChildProcess:
     """Start a component in a session of its own, so that Ctrl-C does not reach it.
 
     If `setpriv` is available, the component is terminated when this process is killed.
@@ -97,35 +97,35 @@ def start(name: str, command: Sequence[str | Path], *, folder: Path) -> Child:
             cwd=folder,
             start_new_session=True,
         )
-    return Child(name, process, log)
+    return ChildProcess(name, process, log)
 
 
-def announced(child: Child, words: str) -> str:
+def wait_for_line(child: ChildProcess, prefix: str) -> str:
     """Wait for the line of a child's log that starts with `prefix`; return the address in it."""
 
-    def look() -> str | None:
+    def find_line() -> str | None:
         for line in child.log.read_text(errors="replace").splitlines():
-            if line.startswith(words):
-                return line.removeprefix(words).strip()
+            if line.startswith(prefix):
+                return line.removeprefix(prefix).strip()
         return None
 
-    return child.wait_for(look)
+    return child.wait_for(find_line)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Find an unused loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def find(program: str) -> Path | None:
+def find_binary(program: str) -> Path | None:
     """Find the path of a program; None when it is not installed."""
-    for name in _NAMES.get(program, (program,)):
-        for place in (None, str(_TOOLS)):
-            found = shutil.which(name, path=place)
-            if found:
-                return Path(found)
+    for name in _BINARY_NAMES.get(program, (program,)):
+        for search_path in (None, str(_TOOLS)):
+            binary = shutil.which(name, path=search_path)
+            if binary:
+                return Path(binary)
     return None
 
 
@@ -139,26 +139,26 @@ class Stack:
     prometheus: str | None
     alertmanager: str | None
 
-    def urls(self) -> dict[str, str]:
+    def list_urls(self) -> dict[str, str]:
         """List the URLs that a person may open."""
-        found = {
+        urls = {
             "agent-sre (simulated)": self.agent,
             "Linear (simulated)": self.linear,
             "slo-probe": self.probe,
             "Prometheus": self.prometheus,
             "Alertmanager": self.alertmanager,
         }
-        return {name: url for name, url in found.items() if url}
+        return {name: url for name, url in urls.items() if url}
 
 
 @contextmanager
-def running(
+def run_stack(
     folder: Path,
     *,
     specs: Path,
     faults: Sequence[str] = (),
     webhook: str | None = None,
-    say: Callable[[str], object] = print,
+    print_line: Callable[[str], object] = print,
 ) -> Iterator[Stack]:
     """Run all components while the block runs.
 
@@ -176,71 +176,88 @@ def running(
     _build_rules(specs, rules)
     with ExitStack() as children:
 
-        def up(name: str, *command: str | Path) -> Child:
-            child = start(name, command, folder=folder)
+        def start_component(name: str, *command: str | Path) -> ChildProcess:
+            child = start_process(name, command, folder=folder)
             children.callback(child.stop)
             return child
 
-        canary = free_port()
-        linear = _start_linear(up, folder)
-        agent = _start_agent(up, canary, linear, faults)
-        probe = _start_probe(up, folder, target=agent, canary=canary, specs=specs, linear=linear)
-        alertmanager = _start_alertmanager(up, folder, webhook=webhook, say=say)
+        canary = find_free_port()
+        linear = _start_linear(start_component, folder)
+        agent = _start_agent(start_component, canary, linear, faults)
+        probe = _start_probe(
+            start_component, folder, target=agent, canary=canary, specs=specs, linear=linear
+        )
+        alertmanager = _start_alertmanager(
+            start_component, folder, webhook=webhook, print_line=print_line
+        )
         prometheus = _start_prometheus(
-            up, folder, probe=probe, alertmanager=alertmanager, rules=rules, say=say
+            start_component,
+            folder,
+            probe=probe,
+            alertmanager=alertmanager,
+            rules=rules,
+            print_line=print_line,
         )
         yield Stack(agent, linear.url, probe, prometheus, alertmanager)
 
 
-Up = Callable[..., Child]
+StartFunction = Callable[..., ChildProcess]
 
 
 def _build_rules(specs: Path, rules: Path) -> None:
-    built = run(  # noqa: S603 - our own program
+    result = run(  # noqa: S603 - our own program
         [_BIN / "slo-rules", "build", specs, "-o", rules],
         capture_output=True,
         check=False,
         text=True,
     )
-    if built.returncode:
-        raise NotReadyError(f"the rules could not be built:\n{built.stderr}")
+    if result.returncode:
+        raise NotReadyError(f"the rules could not be built:\n{result.stderr}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Linear:
+class _LinearEndpoint:
     """URL of the Linear simulator, and the file of the key that it accepts."""
 
     url: str
     key: Path
 
 
-def _start_linear(up: Up, folder: Path) -> _Linear:
+def _start_linear(start_component: StartFunction, folder: Path) -> _LinearEndpoint:
     key = folder / "linear-key"
     key.write_text("lin_api_of_the_live_run\n")
-    child = up(
+    child = start_component(
         "linear", _BIN / "slo-probe", "simulate-linear", "--listen", "127.0.0.1:0",
         "--key-file", key,
     )  # fmt: skip
-    return _Linear(announced(child, "listening on "), key)
+    return _LinearEndpoint(wait_for_line(child, "listening on "), key)
 
 
-def _start_agent(up: Up, canary: int, linear: _Linear, faults: Sequence[str]) -> str:
+def _start_agent(
+    start_component: StartFunction, canary: int, linear: _LinearEndpoint, faults: Sequence[str]
+) -> str:
     flags = [part for fault in faults for part in ("--fault", fault)]
     function = f"http://127.0.0.1:{canary}/"
-    child = up(
+    child = start_component(
         "simulator", _BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
         "--function-url", function, "--linear-url", linear.url, "--linear-key-file", linear.key,
         *flags,
     )  # fmt: skip
-    return announced(child, "listening on ")
+    return wait_for_line(child, "listening on ")
 
 
 def _start_probe(
-    up: Up, folder: Path, *, target: str, canary: int, specs: Path, linear: _Linear
+    start_component: StartFunction,
+    folder: Path,
+    *,
+    target: str,
+    canary: int,
+    specs: Path,
+    linear: _LinearEndpoint,
 ) -> str:
     config = folder / "slo-probe.yaml"
     files = sorted(specs.glob("*.yaml")) if specs.is_dir() else [specs]
-    text = configs.probe(
+    text = configs.render_probe_config(
         target=target,
         canary=canary,
         specs=[path.resolve() for path in files],
@@ -249,62 +266,66 @@ def _start_probe(
         key=linear.key,
     )
     config.write_text(text)
-    child = up("slo-probe", _BIN / "slo-probe", "run", "--config", config)
-    url = announced(child, "web listening on ")
-    child.wait_for(lambda: _answers(f"{url}/-/ready"))
+    child = start_component("slo-probe", _BIN / "slo-probe", "run", "--config", config)
+    url = wait_for_line(child, "web listening on ")
+    child.wait_for(lambda: _is_answering(f"{url}/-/ready"))
     return url
 
 
 def _start_alertmanager(
-    up: Up, folder: Path, *, webhook: str | None, say: Callable[[str], object]
+    start_component: StartFunction,
+    folder: Path,
+    *,
+    webhook: str | None,
+    print_line: Callable[[str], object],
 ) -> str | None:
-    binary = _found("alertmanager", say)
+    binary = _find_optional_binary("alertmanager", print_line)
     if not binary:
         return None
-    config, address = folder / "alertmanager.yml", f"127.0.0.1:{free_port()}"
-    config.write_text(configs.alertmanager(webhook=webhook))
-    child = up(
+    config, address = folder / "alertmanager.yml", f"127.0.0.1:{find_free_port()}"
+    config.write_text(configs.render_alertmanager_config(webhook=webhook))
+    child = start_component(
         "alertmanager", binary, f"--config.file={config}",
         f"--storage.path={folder / 'alertmanager'}", f"--web.listen-address={address}",
         "--cluster.listen-address=",
     )  # fmt: skip
-    child.wait_for(lambda: _answers(f"http://{address}/-/ready"))
+    child.wait_for(lambda: _is_answering(f"http://{address}/-/ready"))
     return f"http://{address}"
 
 
 def _start_prometheus(
-    up: Up,
+    start_component: StartFunction,
     folder: Path,
     *,
     probe: str,
     alertmanager: str | None,
     rules: Path,
-    say: Callable[[str], object],
+    print_line: Callable[[str], object],
 ) -> str | None:
-    binary = _found("prometheus", say)
+    binary = _find_optional_binary("prometheus", print_line)
     if not binary:
         return None
-    config, address = folder / "prometheus.yml", f"127.0.0.1:{free_port()}"
-    text = configs.prometheus(
+    config, address = folder / "prometheus.yml", f"127.0.0.1:{find_free_port()}"
+    text = configs.render_prometheus_config(
         probe_address=urlsplit(probe).netloc,
         alertmanager=urlsplit(alertmanager).netloc if alertmanager else None,
         rules=rules,
     )
     config.write_text(text)
-    child = up(
+    child = start_component(
         "prometheus", binary, f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address={address}",
     )  # fmt: skip
-    child.wait_for(lambda: _answers(f"http://{address}/-/ready"))
+    child.wait_for(lambda: _is_answering(f"http://{address}/-/ready"))
     return f"http://{address}"
 
 
-def _found(program: str, say: Callable[[str], object]) -> Path | None:
-    binary = find(program)
+def _find_optional_binary(program: str, print_line: Callable[[str], object]) -> Path | None:
+    binary = find_binary(program)
     if not binary:
-        say(f"{program} is not installed, going on without it")
+        print_line(f"{program} is not installed, going on without it")
     return binary
 
 
-def _answers(url: str) -> bool:
+def _is_answering(url: str) -> bool:
     return requests.get(url, timeout=_REQUEST_TIMEOUT).ok

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from exporter.httpclient.settings import SourceSettings
-from exporter.httpclient.tls import TlsFileError, context
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.httpclient.tls import TlsFileError, build_client_context
 
 
 class CredentialsError(Exception):
@@ -16,13 +16,13 @@ class CredentialsError(Exception):
         reason: what is wrong, without the content of the file.
     """
 
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"{key}: {why}")
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
         self.key = key
-        self.why = why
+        self.reason = reason
 
 
-def secret_files(settings: SourceSettings) -> Iterator[tuple[str, str]]:
+def list_secret_files(settings: HttpClientSettings) -> Iterator[tuple[str, str]]:
     """List the files that hold a secret, as pairs of setting and file name."""
     if settings.basic_auth:
         yield "basic_auth.password_file", settings.basic_auth.password_file
@@ -53,25 +53,27 @@ def read_secret(key: str, path: Path) -> str:
     return text
 
 
-def headers(settings: SourceSettings, folder: Path) -> Mapping[str, str]:
+def build_request_headers(settings: HttpClientSettings, folder: Path) -> Mapping[str, str]:
     """Build the headers of a request, secrets included.
 
     Raises:
         CredentialsError: a file cannot be read.
     """
-    secrets = {key: read_secret(key, folder / file) for key, file in secret_files(settings)}
-    found = dict(settings.headers)
+    secrets = {key: read_secret(key, folder / file) for key, file in list_secret_files(settings)}
+    result = dict(settings.headers)
     for name in settings.headers_from_files:
-        found[name] = secrets[f"headers_from_files.{name}"]
+        result[name] = secrets[f"headers_from_files.{name}"]
     if settings.bearer_auth:
-        found["Authorization"] = f"Bearer {secrets['bearer_auth.token_file']}"
+        result["Authorization"] = f"Bearer {secrets['bearer_auth.token_file']}"
     if settings.basic_auth:
         pair = f"{settings.basic_auth.username}:{secrets['basic_auth.password_file']}"
-        found["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return found
+        result["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return result
 
 
-def findings(settings: SourceSettings, folder: Path) -> Iterable[tuple[str, str, str]]:
+def check_connection_files(
+    settings: HttpClientSettings, folder: Path
+) -> Iterable[tuple[str, str, str]]:
     """List the problems of the credential and TLS files, as key, message and hint.
 
     Args:
@@ -80,13 +82,13 @@ def findings(settings: SourceSettings, folder: Path) -> Iterable[tuple[str, str,
 
     A key has dots between sections (`tls.ca_file`).
     """
-    for key, file in secret_files(settings):
+    for key, file in list_secret_files(settings):
         try:
             read_secret(key, folder / file)
         except CredentialsError as error:
-            yield key, error.why, "mount the secret, or correct the name"
+            yield key, error.reason, "mount the secret, or correct the name"
     if settings.url.startswith("https:"):
         try:
-            context(settings.tls, folder)
+            build_client_context(settings.tls, folder)
         except TlsFileError as error:
-            yield error.key, error.why, "mount the file, or correct the name"
+            yield error.key, error.reason, "mount the file, or correct the name"

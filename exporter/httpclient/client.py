@@ -15,28 +15,34 @@ from typing import Self
 import aiohttp
 
 from exporter.httpclient import auth, retry
-from exporter.httpclient.errors import ATTEMPT_ERRORS, Answer, SourceError, SourceFault, explained
-from exporter.httpclient.settings import SourceSettings
-from exporter.httpclient.tls import Renewing
+from exporter.httpclient.errors import (
+    ATTEMPT_ERRORS,
+    ErrorKind,
+    RequestError,
+    Response,
+    classify_attempt_error,
+)
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.httpclient.tls import RenewingTlsContext
 from exporter.model.alert import CONTENT_TYPE
 from exporter.model.evidence import TransportFault
 from exporter.schedule.clock import Clock
 
-_CONNECTIONS = 4
-_MOST = 8 * 1024 * 1024
+_MAX_CONNECTIONS = 4
+_MAX_BODY_BYTES = 8 * 1024 * 1024
 """Bytes of a response that are read, after decompression; reading more would stall the probes."""
 
-_ENOUGH = 65_536
+_MAX_REPLY_BYTES = 65_536
 """Bytes of a reply that are read; a reply of agent-sre has about a hundred."""
 
-OWN_SHORTAGE = frozenset(
+LOCAL_SHORTAGE_ERRNOS = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 )
 """Errors of this machine, which say nothing about the target."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _HttpRequest:
     path: str
     params: Mapping[str, str] | None = None
     form: Mapping[str, str] | None = None
@@ -46,7 +52,7 @@ class _Question:
         return "GET" if self.form is None else "POST"
 
 
-class HttpSource:
+class HttpClient:
     """HTTP client for one server; use it as an async context manager.
 
     Args:
@@ -60,23 +66,23 @@ class HttpSource:
     def __init__(
         self,
         name: str,
-        settings: SourceSettings,
+        settings: HttpClientSettings,
         *,
         folder: Path,
         clock: Clock,
-        spread: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self.name = name
         self._settings = settings
         self._folder = folder
         self._clock = clock
-        self._spread = spread or random.Random()
-        self._tls = Renewing(settings.tls, folder)
+        self._rng = rng or random.Random()
+        self._tls = RenewingTlsContext(settings.tls, folder)
         self._client: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             headers={"User-Agent": "slo-probe", "Accept": "application/json"},
@@ -93,7 +99,7 @@ class HttpSource:
             await self._client.close()
             self._client = None
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> Response:
         """Send a GET request; the response may have any status.
 
         When the connection breaks, aiohttp itself sends once more within an attempt: it cannot tell
@@ -102,9 +108,9 @@ class HttpSource:
         Raises:
             RequestError: there is no response after all retries.
         """
-        return await self._ask(_Question(path, params=params))
+        return await self._send_with_retries(_HttpRequest(path, params=params))
 
-    async def read_by_post(self, path: str, form: Mapping[str, str]) -> Answer:
+    async def post_query(self, path: str, form: Mapping[str, str]) -> Response:
         """Send a query that would be too long for a URL as a POST request.
 
         Use it only for queries that change nothing: they are retried like a GET.
@@ -112,55 +118,55 @@ class HttpSource:
         Raises:
             RequestError: there is no response after all retries.
         """
-        return await self._ask(_Question(path, form=form))
+        return await self._send_with_retries(_HttpRequest(path, form=form))
 
-    async def _ask(self, question: _Question) -> Answer:
+    async def _send_with_retries(self, request: _HttpRequest) -> Response:
         for attempt in range(self._settings.retries):
-            outcome = await self._once(question)
-            wait = self._wait(attempt, outcome)
-            if wait is None:
+            outcome = await self._attempt(request)
+            delay = self._compute_delay(attempt, outcome)
+            if delay is None:
                 break
-            await self._clock.sleep(wait)
+            await self._clock.sleep(delay)
         else:
-            outcome = await self._once(question)
-        if isinstance(outcome, SourceError):
+            outcome = await self._attempt(request)
+        if isinstance(outcome, RequestError):
             raise outcome
         return outcome
 
-    def _wait(self, attempt: int, outcome: Answer | SourceError) -> float | None:
+    def _compute_delay(self, attempt: int, outcome: Response | RequestError) -> float | None:
         """Compute the seconds until the next attempt; None when there is none."""
-        if isinstance(outcome, SourceError):
-            again = outcome.passing
+        if isinstance(outcome, RequestError):
+            retryable = outcome.retryable
         else:
-            again = outcome.status in retry.PASSING_STATUSES
-        if not again:
+            retryable = outcome.status in retry.RETRYABLE_STATUSES
+        if not retryable:
             return None
-        wait = retry.pause(
+        delay = retry.compute_retry_delay(
             attempt,
             backoff=float(self._settings.backoff.seconds),
-            longest=float(self._settings.longest_pause.seconds),
-            asked=outcome.retry_after,
+            max_delay=float(self._settings.longest_pause.seconds),
+            retry_after=outcome.retry_after,
         )
-        return None if wait is None else wait * (1.0 + self._spread.random() / 2)
+        return None if delay is None else delay * (1.0 + self._rng.random() / 2)
 
-    async def _once(self, question: _Question) -> Answer | SourceError:
+    async def _attempt(self, request: _HttpRequest) -> Response | RequestError:
         """Make one attempt; errors are returned as values."""
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
-                return await self._send(question)
+                return await self._send(request)
         except ATTEMPT_ERRORS as error:
-            failure = explained(error)
-        return SourceError(self.name, failure.fault, failure.why, passing=failure.passing)
+            failure = classify_attempt_error(error)
+        return RequestError(self.name, failure.kind, failure.reason, retryable=failure.retryable)
 
-    async def _send(self, question: _Question) -> Answer | SourceError:
+    async def _send(self, request: _HttpRequest) -> Response | RequestError:
         if self._client is None:
             raise RuntimeError(f"{self.name} is asked outside of its context")
-        headers, tls = await asyncio.to_thread(self._prepare)
+        headers, tls = await asyncio.to_thread(self._prepare_request)
         async with self._client.request(
-            question.method,
-            self._settings.url.rstrip("/") + question.path,
-            params=question.params,
-            data=question.form,
+            request.method,
+            self._settings.url.rstrip("/") + request.path,
+            params=request.params,
+            data=request.form,
             headers=headers,
             ssl=tls,
             server_hostname=self._settings.tls.server_name,
@@ -169,19 +175,19 @@ class HttpSource:
             body = bytearray()
             async for chunk in reply.content.iter_any():
                 body += chunk
-                if len(body) > _MOST:
-                    why = f"the answer is longer than {_MOST // 1024**2} MiB"
-                    return SourceError(self.name, SourceFault.BAD_ANSWER, why)
-            asked = retry.retry_after(reply.headers, now=self._clock.wall())
-            return Answer(self.name, reply.status, bytes(body), asked)
+                if len(body) > _MAX_BODY_BYTES:
+                    reason = f"the answer is longer than {_MAX_BODY_BYTES // 1024**2} MiB"
+                    return RequestError(self.name, ErrorKind.BAD_RESPONSE, reason)
+            retry_after = retry.parse_retry_after(reply.headers, now=self._clock.wall())
+            return Response(self.name, reply.status, bytes(body), retry_after)
 
-    def _prepare(self) -> tuple[Mapping[str, str], ssl.SSLContext | bool]:
+    def _prepare_request(self) -> tuple[Mapping[str, str], ssl.SSLContext | bool]:
         """Read credentials and TLS files.
 
         It runs in a thread, as a mounted secret may be slow to read.
         """
-        headers = auth.headers(self._settings, self._folder)
-        return headers, self._tls.current() if self._settings.url.startswith("https:") else True
+        headers = auth.build_request_headers(self._settings, self._folder)
+        return headers, self._tls.get_context() if self._settings.url.startswith("https:") else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +199,7 @@ class Reply:
     fault: TransportFault | None = None
 
 
-def session() -> aiohttp.ClientSession:
+def create_session() -> aiohttp.ClientSession:
     """Create a client session that shares no connection, DNS answer or cookie."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=True, use_dns_cache=False, limit=0),
@@ -246,37 +252,37 @@ class Sender:
                 ssl=self.tls() if self.tls and url.startswith("https:") else True,
                 server_hostname=self.server_name,
             ) as reply:
-                await _enough(reply)
+                await _read_reply(reply)
                 return Reply(self.clock.now(), status=reply.status)
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in OWN_SHORTAGE:
+            if isinstance(error, OSError) and error.errno in LOCAL_SHORTAGE_ERRNOS:
                 raise
-            return Reply(self.clock.now(), fault=fault_of(error))
+            return Reply(self.clock.now(), fault=classify_error(error))
 
 
-async def _enough(reply: aiohttp.ClientResponse) -> None:
+async def _read_reply(reply: aiohttp.ClientResponse) -> None:
     """Read a reply up to `_MAX_REPLY_BYTES` bytes."""
     read = 0
     async for chunk in reply.content.iter_any():
         read += len(chunk)
-        if read >= _ENOUGH:
+        if read >= _MAX_REPLY_BYTES:
             return
 
 
-def fault_of(error: BaseException) -> TransportFault:
+def classify_error(error: BaseException) -> TransportFault:
     """Classify an error of the HTTP client."""
     kinds: list[tuple[type[BaseException], TransportFault]] = [
         (aiohttp.ClientConnectorDNSError, TransportFault.DNS),
         (aiohttp.ClientSSLError, TransportFault.TLS),
         (ssl.SSLError, TransportFault.TLS),
         (aiohttp.ServerFingerprintMismatch, TransportFault.TLS),
-        (aiohttp.ClientConnectorError, _connecting(error)),
+        (aiohttp.ClientConnectorError, _classify_connect_error(error)),
         (aiohttp.ClientResponseError, TransportFault.NOT_HTTP),
     ]
     return next((fault for kind, fault in kinds if isinstance(error, kind)), TransportFault.RESET)
 
 
-def _connecting(error: BaseException) -> TransportFault:
+def _classify_connect_error(error: BaseException) -> TransportFault:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, ConnectionRefusedError):
         return TransportFault.REFUSED

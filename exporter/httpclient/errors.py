@@ -15,7 +15,7 @@ ATTEMPT_ERRORS = (aiohttp.ClientError, OSError, CredentialsError, TlsFileError)
 """All exceptions that an attempt may raise; TimeoutError is included, as it is an OSError."""
 
 
-class SourceFault(StrEnum):
+class ErrorKind(StrEnum):
     """Kinds of request errors; used as label values."""
 
     UNREACHABLE = "unreachable"
@@ -24,12 +24,12 @@ class SourceFault(StrEnum):
     """401 or 403, or the client's own credentials cannot be read."""
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
-    BAD_ANSWER = "bad_answer"
+    BAD_RESPONSE = "bad_answer"
     """A response that does not follow the API, or that reports an invalid request."""
     TIMEOUT = "timeout"
 
 
-class SourceError(Exception):
+class RequestError(Exception):
     """Failed request. The text names the server and the reason, and holds no secret.
 
     Attributes:
@@ -40,53 +40,53 @@ class SourceError(Exception):
 
     def __init__(
         self,
-        source: str,
-        fault: SourceFault,
-        why: str,
+        server: str,
+        kind: ErrorKind,
+        reason: str,
         *,
         retry_after: float | None = None,
-        passing: bool = False,
+        retryable: bool = False,
     ) -> None:
-        super().__init__(f"{source}: {fault}: {why}")
-        self.fault = fault
+        super().__init__(f"{server}: {kind}: {reason}")
+        self.kind = kind
         self.retry_after = retry_after
-        self.passing = passing
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """HTTP response of any status, with its whole body."""
 
-    source: str
+    server: str
     status: int
     body: bytes = field(repr=False)
     retry_after: float | None = None
 
     @property
-    def fault(self) -> SourceFault | None:
+    def error_kind(self) -> ErrorKind | None:
         """Error kind of the status; None for 2xx."""
         match self.status:
             case status if 200 <= status <= 299:  # noqa: PLR2004 - HTTP
                 return None
             case 401 | 403:
-                return SourceFault.UNAUTHORIZED
+                return ErrorKind.UNAUTHORIZED
             case 429:
-                return SourceFault.RATE_LIMITED
+                return ErrorKind.RATE_LIMITED
             case status if status >= 500:  # noqa: PLR2004 - HTTP
-                return SourceFault.SERVER_ERROR
-        return SourceFault.BAD_ANSWER
+                return ErrorKind.SERVER_ERROR
+        return ErrorKind.BAD_RESPONSE
 
-    def checked(self) -> "Answer":
+    def raise_for_status(self) -> "Response":
         """Return the response itself if its status is 2xx.
 
         Raises:
             RequestError: any other status.
         """
-        if self.fault is None:
+        if self.error_kind is None:
             return self
-        raise self.refused(self.fault, f"HTTP {self.status}{self._redirect()}")
+        raise self.build_error(self.error_kind, f"HTTP {self.status}{self._describe_redirect()}")
 
-    def json(self) -> Any:  # noqa: ANN401 - a foreign API's JSON
+    def parse_json(self) -> Any:  # noqa: ANN401 - a foreign API's JSON
         """Parse the body as JSON; the content type is ignored.
 
         Raises:
@@ -96,42 +96,44 @@ class Answer:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             pass  # the error would quote the body
-        raise self.refused(SourceFault.BAD_ANSWER, f"HTTP {self.status}, but not JSON")
+        raise self.build_error(ErrorKind.BAD_RESPONSE, f"HTTP {self.status}, but not JSON")
 
-    def refused(self, fault: SourceFault, why: str) -> SourceError:
+    def build_error(self, kind: ErrorKind, reason: str) -> RequestError:
         """Build the error for this response."""
-        return SourceError(self.source, fault, why, retry_after=self.retry_after)
+        return RequestError(self.server, kind, reason, retry_after=self.retry_after)
 
-    def _redirect(self) -> str:
+    def _describe_redirect(self) -> str:
         return ", a redirect, which is not followed" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class AttemptFailure:
     """Error kind and reason of an attempt without a response."""
 
-    fault: SourceFault
-    why: str
-    passing: bool = False
+    kind: ErrorKind
+    reason: str
+    retryable: bool = False
 
 
-def explained(error: Exception) -> Failure:
+def classify_attempt_error(error: Exception) -> AttemptFailure:
     """Classify an exception of an attempt."""
     match error:
         case CredentialsError():
-            return Failure(SourceFault.UNAUTHORIZED, str(error))
+            return AttemptFailure(ErrorKind.UNAUTHORIZED, str(error))
         case TlsFileError():
-            return Failure(SourceFault.UNREACHABLE, str(error))
+            return AttemptFailure(ErrorKind.UNREACHABLE, str(error))
         case TimeoutError():
-            return Failure(SourceFault.TIMEOUT, "no answer in time")
+            return AttemptFailure(ErrorKind.TIMEOUT, "no answer in time")
         case aiohttp.ClientSSLError():
-            return Failure(SourceFault.UNREACHABLE, f"TLS failed: {_tls(error)}")
+            return AttemptFailure(
+                ErrorKind.UNREACHABLE, f"TLS failed: {_describe_tls_error(error)}"
+            )
         case aiohttp.ClientResponseError():
-            return Failure(SourceFault.BAD_ANSWER, "the answer is not HTTP")
-    return Failure(SourceFault.UNREACHABLE, _transport(error), passing=True)
+            return AttemptFailure(ErrorKind.BAD_RESPONSE, "the answer is not HTTP")
+    return AttemptFailure(ErrorKind.UNREACHABLE, _describe_connection_error(error), retryable=True)
 
 
-def _transport(error: Exception) -> str:
+def _describe_connection_error(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host has no address"
     if not isinstance(error, aiohttp.ClientConnectorError):
@@ -141,7 +143,7 @@ def _transport(error: Exception) -> str:
     return error.os_error.strerror or "no connection"
 
 
-def _tls(error: aiohttp.ClientSSLError) -> str:
+def _describe_tls_error(error: aiohttp.ClientSSLError) -> str:
     cause: object = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else None
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error

@@ -9,22 +9,24 @@ from typing import Generic, Protocol, TypeVar
 
 from exporter.schedule.clock import Clock
 
-PASSING_STATUSES = frozenset({429, 502, 503, 504})
+RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of a server that may answer a moment later."""
-_A_DAY = 86400.0
+_MAX_RETRY_AFTER = 86400.0
 
-_DOUBLINGS = 32
+_MAX_DOUBLINGS = 32
 """Most doublings; more would overflow a float."""
 
 _log = logging.getLogger(__name__)
 Kind = TypeVar("Kind", bound=StrEnum)
-KindOfError = TypeVar("KindOfError", bound=StrEnum, contravariant=True)
+KindOfError_contra = TypeVar("KindOfError_contra", bound=StrEnum, contravariant=True)
 
 _HOUR = 3600.0
-_SHARE_AT_ONCE = 10
+_BURST_DIVISOR = 10
 
 
-def pause(attempt: int, *, backoff: float, longest: float, asked: float | None) -> float | None:
+def compute_retry_delay(
+    attempt: int, *, backoff: float, max_delay: float, retry_after: float | None
+) -> float | None:
     """Compute the delay after an attempt, without jitter; None when Retry-After is too long.
 
     Args:
@@ -33,13 +35,13 @@ def pause(attempt: int, *, backoff: float, longest: float, asked: float | None) 
         max_delay: upper limit of the delay in seconds.
         retry_after: seconds that the server asked for by Retry-After; None when it did not.
     """
-    if asked is not None and asked > longest:
+    if retry_after is not None and retry_after > max_delay:
         return None
-    grown = min(backoff * 2.0**attempt, longest)
-    return max(grown, asked or 0.0)
+    delay = min(backoff * 2.0**attempt, max_delay)
+    return max(delay, retry_after or 0.0)
 
 
-def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Parse Retry-After as seconds, at most a day; None when it is absent or cannot be read.
 
     A date is compared with the server's own `Date` header if the response has one, so that a wrong
@@ -47,15 +49,15 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), _A_DAY)
-    until = _seconds(text)
-    if until is None:
+        return min(float(text), _MAX_RETRY_AFTER)
+    retry_at = _parse_http_date(text)
+    if retry_at is None:
         return None
-    sent = _seconds(headers.get("Date", ""))
-    return min(max(0.0, until - (now if sent is None else sent)), _A_DAY)
+    sent_at = _parse_http_date(headers.get("Date", ""))
+    return min(max(0.0, retry_at - (now if sent_at is None else sent_at)), _MAX_RETRY_AFTER)
 
 
-def _seconds(text: str) -> float | None:
+def _parse_http_date(text: str) -> float | None:
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
@@ -77,25 +79,27 @@ class Backoff:
         self._random = random
         self._failures = 0
 
-    def failed(self) -> float:
+    def record_failure(self) -> float:
         """Record a failure; return the seconds to wait."""
-        limit = min(self._cap, self._first * 2.0 ** min(self._failures, _DOUBLINGS))
+        limit = min(self._cap, self._first * 2.0 ** min(self._failures, _MAX_DOUBLINGS))
         self._failures += 1
         return limit * self._random()
 
-    def succeeded(self) -> None:
+    def reset(self) -> None:
         """Reset the delays after a success."""
         self._failures = 0
 
 
-class MakeError(Protocol[KindOfError]):
+class MakeError(Protocol[KindOfError_contra]):
     """Constructor of the errors of a peer."""
 
-    def __call__(self, fault: KindOfError, reason: str, /, *, wait: float = 0.0) -> Exception:
+    def __call__(
+        self, kind: KindOfError_contra, reason: str, /, *, retry_after: float = 0.0
+    ) -> Exception:
         """Create the error of a request that failed."""
 
 
-class Gate(Generic[Kind]):
+class CircuitBreaker(Generic[Kind]):
     """Circuit breaker: lets requests pass, or refuses them with the last fault.
 
     Args:
@@ -103,7 +107,7 @@ class Gate(Generic[Kind]):
         peer: name of the other side, for the log.
         error: creates the error of a refused request.
         waits: fixed waits in seconds of the faults that a backoff does not suit.
-        failed: called with each fault.
+        on_error: called with each fault.
     """
 
     def __init__(
@@ -114,90 +118,94 @@ class Gate(Generic[Kind]):
         peer: str,
         error: MakeError[Kind],
         waits: Mapping[Kind, float],
-        failed: Callable[[Kind], None],
+        on_error: Callable[[Kind], None],
     ) -> None:
         self._backoff = backoff
         self._clock = clock
         self._peer = peer
         self._error = error
         self._waits = waits
-        self._failed = failed
-        self._closed_until = clock.now()
-        self._fault: Kind | None = None
+        self._on_error = on_error
+        self._open_until = clock.now()
+        self._error_kind: Kind | None = None
         self._reason = ""
 
     @property
-    def fault(self) -> Kind | None:
+    def error_kind(self) -> Kind | None:
         """Fault of the last request; None when it succeeded."""
-        return self._fault
+        return self._error_kind
 
-    def enter(self) -> None:
+    def raise_if_open(self) -> None:
         """Check that a request may be sent.
 
         Raises:
             Exception: the error of the peer; it is too early, nothing was sent.
         """
-        wait = self._closed_until - self._clock.now()
-        if self._fault is not None and wait > 0:
-            raise self._error(self._fault, f"{self._reason}, not asked again yet", wait=wait)
+        wait = self._open_until - self._clock.now()
+        if self._error_kind is not None and wait > 0:
+            raise self._error(
+                self._error_kind, f"{self._reason}, not asked again yet", retry_after=wait
+            )
 
-    def opened(self) -> None:
+    def record_success(self) -> None:
         """Record a success; one sent before the last fault does not close the breaker."""
-        if self._fault is not None:
-            if self._clock.now() < self._closed_until:
+        if self._error_kind is not None:
+            if self._clock.now() < self._open_until:
                 return
             _log.info("%s answers again", self._peer)
-        self._fault = None
-        self._backoff.succeeded()
+        self._error_kind = None
+        self._backoff.reset()
 
-    def shut(self, fault: Kind, reason: str, *, wait: float | None = None) -> Exception:
+    def record_failure(
+        self, kind: Kind, reason: str, *, retry_after: float | None = None
+    ) -> Exception:
         """Record a fault that other requests would meet too, and return the error to raise.
 
         Args:
-            fault: kind of the fault.
+            kind: kind of the fault.
             reason: in our own words.
-            wait: seconds the reply asked to stay away, if it did.
+            retry_after: seconds the reply asked to stay away, if it did.
         """
-        wait = self._wait(fault, wait)
-        self._closed_until = max(self._closed_until, self._clock.now() + wait)
-        if fault is not self._fault:
-            _log.warning("%s: %s: %s; probing goes on", self._peer, fault, reason)
-        self._fault, self._reason = fault, reason
-        self._failed(fault)
-        return self._error(fault, reason, wait=wait)
+        retry_after = self._compute_wait(kind, retry_after)
+        self._open_until = max(self._open_until, self._clock.now() + retry_after)
+        if kind is not self._error_kind:
+            _log.warning("%s: %s: %s; probing goes on", self._peer, kind, reason)
+        self._error_kind, self._reason = kind, reason
+        self._on_error(kind)
+        return self._error(kind, reason, retry_after=retry_after)
 
-    def refused(self, fault: Kind) -> None:
+    def record_refusal(self, kind: Kind) -> None:
         """Record a fault of one request, which says nothing of others."""
-        self._failed(fault)
+        self._on_error(kind)
 
-    def _wait(self, fault: Kind, told: float | None) -> float:
-        if fault in self._waits:
-            return self._waits[fault]
-        backoff = self._backoff.failed()
-        return backoff if told is None else told
+    def _compute_wait(self, kind: Kind, retry_after: float | None) -> float:
+        if kind in self._waits:
+            return self._waits[kind]
+        backoff = self._backoff.record_failure()
+        return backoff if retry_after is None else retry_after
 
 
-class Pace:
+class RateLimiter:
     """Rate limiter in order of arrival: a tenth of the limit at once, the rest evenly spread."""
 
     def __init__(self, per_hour: int, *, clock: Clock) -> None:
-        if per_hour < _SHARE_AT_ONCE:
+        if per_hour < _BURST_DIVISOR:
             raise ValueError(f"{per_hour} requests an hour are too few to spread")
-        at_once = per_hour // _SHARE_AT_ONCE
+        burst = per_hour // _BURST_DIVISOR
         self._clock = clock
-        self._spacing = _HOUR / (per_hour - at_once)
-        self._slack = (at_once - 1) * self._spacing
-        self._due = clock.now()
+        self._spacing = _HOUR / (per_hour - burst)
+        self._slack = (burst - 1) * self._spacing
+        self._next_at = clock.now()
         """Time of the next request, if all requests were evenly spread."""
 
-    async def turn(self) -> None:
+    async def wait(self) -> None:
         """Wait until the next request may be sent.
 
         A wait that is cancelled still uses up its request.
         """
         now = self._clock.now()
-        self._due = max(self._due, now)
-        wait = self._due - self._slack - now
-        self._due += self._spacing
-        if wait > 0:
-            await self._clock.sleep(wait)
+        self._next_at = max(self._next_at, now)
+        delay = self._next_at - self._slack - now
+        self._next_at += self._spacing
+        if delay > 0:
+            await self._clock.sleep(delay)

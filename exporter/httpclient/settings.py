@@ -6,55 +6,55 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from exporter.fields import Length, Section, Url
+from exporter.fields import DurationField, Section, Url
 from slos.schema.units import Duration
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OURS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_RESERVED_HEADERS = frozenset({"connection", "content-length", "content-type", "transfer-encoding"})
 
 
-def _without_login(value: object) -> object:
+def _refuse_login(value: object) -> object:
     """Refuse a URL with user and password, before another validator can quote it."""
     if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
         raise ValueError("a URL must not hold a user or a password; use basic_auth or bearer_auth")
     return value
 
 
-def _without_query(value: str) -> str:
+def _refuse_query(value: str) -> str:
     parts = urlsplit(value)
     if parts.query or parts.fragment:
         raise ValueError("a source's URL must not hold a query or a fragment; leave them out")
     return value
 
 
-def _section(value: object) -> object:
+def _refuse_inline_secret(value: object) -> object:
     """Refuse a secret in the place of its section, without quoting it."""
     if isinstance(value, str):
         raise ValueError("expected a mapping of keys, not text; name the file that holds it")  # noqa: TRY004 - pydantic takes a ValueError
     return value
 
 
-def _header_name(value: str) -> str:
-    if not _TOKEN.fullmatch(value):
+def _check_header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no header name; write it like X-Scope-OrgID")
-    if value.lower() in _OURS:
+    if value.lower() in _RESERVED_HEADERS:
         raise ValueError(f"the header {value} is the prober's own; leave it out")
     return value
 
 
-def _header_value(value: str) -> str:
+def _check_header_value(value: str) -> str:
     if not value.isascii() or not value.isprintable():
         raise ValueError("a header's value must be printable ASCII on one line; check its quotes")
     return value
 
 
-BaseUrl = Annotated[Url, BeforeValidator(_without_login), AfterValidator(_without_query)]
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
+BaseUrl = Annotated[Url, BeforeValidator(_refuse_login), AfterValidator(_refuse_query)]
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_check_header_value)]
 FileName = Annotated[str, Field(min_length=1)]
 
 
-class BasicAuth(Section):
+class BasicAuthSettings(Section):
     """User and password of basic authentication."""
 
     username: str = Field(min_length=1, pattern="^[^:]+$")
@@ -65,7 +65,7 @@ class BasicAuth(Section):
     settings."""
 
 
-class BearerAuth(Section):
+class BearerAuthSettings(Section):
     """Bearer token."""
 
     token_file: FileName
@@ -73,7 +73,7 @@ class BearerAuth(Section):
     so that a rotated token takes effect at once. No default: a token never stands in settings."""
 
 
-class Tls(Section):
+class TlsSettings(Section):
     """TLS settings of a client: trusted authorities and the client certificate."""
 
     ca_file: FileName | None = None
@@ -89,35 +89,35 @@ class Tls(Section):
     read the credentials and forge responses."""
 
     @model_validator(mode="after")
-    def _key_and_certificate(self) -> "Tls":
+    def _check_key_and_certificate(self) -> "TlsSettings":
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file belong together; set both or neither")
         return self
 
 
-class SourceSettings(Section):
+class HttpClientSettings(Section):
     """Settings of an HTTP client; the settings of each server build on these."""
 
     url: BaseUrl
     """URL of the server, with its path prefix if it has one. No default."""
-    timeout: Length = Duration.of(seconds=10)
+    timeout: DurationField = Duration.from_parts(seconds=10)
     """Time for one request, from the connection to the last byte. Default 10s: a slower server
     answers too late to be useful. A request that timed out is not retried, as retries make a slow
     server slower."""
     retries: int = Field(default=2, ge=0, le=10)
     """Maximum number of retries of a read after a broken connection, a 429, 502, 503 or 504.
     Default 2: enough for a restart behind a load balancer."""
-    backoff: Length = Duration.of(seconds=0.5)
+    backoff: DurationField = Duration.from_parts(seconds=0.5)
     """Delay before the first retry; it doubles each time, with a jitter of up to a half. Default
     500ms. A longer Retry-After is obeyed."""
-    longest_pause: Length = Duration.of(seconds=10)
+    longest_pause: DurationField = Duration.from_parts(seconds=10)
     """The longest delay between two attempts, without jitter. Default 10s. If a server asks for
     more by Retry-After, the request fails at once."""
-    basic_auth: Annotated[BasicAuth | None, BeforeValidator(_section)] = None
+    basic_auth: Annotated[BasicAuthSettings | None, BeforeValidator(_refuse_inline_secret)] = None
     """Basic authentication. Default: none."""
-    bearer_auth: Annotated[BearerAuth | None, BeforeValidator(_section)] = None
+    bearer_auth: Annotated[BearerAuthSettings | None, BeforeValidator(_refuse_inline_secret)] = None
     """Bearer token. Default: none."""
-    tls: Tls = Tls()
+    tls: TlsSettings = TlsSettings()
     """TLS settings, for https only."""
     headers: dict[HeaderName, HeaderValue] = Field(default={}, repr=False)
     """Headers to send, like X-Scope-OrgID for the tenant. Default: none. They must not hold
@@ -127,23 +127,23 @@ class SourceSettings(Section):
     every request. Default: none."""
 
     @model_validator(mode="after")
-    def _one_way_to_log_in(self) -> "SourceSettings":
+    def _check_single_login(self) -> "HttpClientSettings":
         names = [name.lower() for name in (*self.headers, *self.headers_from_files)]
-        twice = {name for name in names if names.count(name) > 1}
-        if twice:
-            raise ValueError(f"the header {min(twice)} is set twice; keep one")
+        duplicates = {name for name in names if names.count(name) > 1}
+        if duplicates:
+            raise ValueError(f"the header {min(duplicates)} is set twice; keep one")
         if "authorization" in (name.lower() for name in self.headers):
             raise ValueError(
                 "headers must not hold Authorization; "
                 "use basic_auth or bearer_auth, or name its file under headers_from_files"
             )
-        ways = [self.basic_auth, self.bearer_auth, "authorization" in names or None]
-        if sum(way is not None for way in ways) > 1:
+        logins = [self.basic_auth, self.bearer_auth, "authorization" in names or None]
+        if sum(login is not None for login in logins) > 1:
             raise ValueError("there is more than one Authorization; keep one")
         return self
 
     @model_validator(mode="after")
-    def _tls_is_used(self) -> "SourceSettings":
-        if self.tls != Tls() and not self.url.startswith("https:"):
+    def _check_tls_used(self) -> "HttpClientSettings":
+        if self.tls != TlsSettings() and not self.url.startswith("https:"):
             raise ValueError("tls is set, but the url is not https; change one of them")
         return self

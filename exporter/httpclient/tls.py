@@ -3,9 +3,9 @@
 import ssl
 from pathlib import Path
 
-from exporter.httpclient.settings import Tls
+from exporter.httpclient.settings import TlsSettings
 
-_Marks = list[tuple[int, int, int]]
+_FileStamps = list[tuple[int, int, int]]
 
 
 class TlsFileError(Exception):
@@ -16,36 +16,40 @@ class TlsFileError(Exception):
         reason: what is wrong.
     """
 
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"{key}: {why}")
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
         self.key = key
-        self.why = why
+        self.reason = reason
 
 
-def context(tls: Tls, folder: Path) -> ssl.SSLContext:
+def build_client_context(tls: TlsSettings, folder: Path) -> ssl.SSLContext:
     """Build a TLS context from the settings.
 
     Raises:
         TlsFileError: a file cannot be read, or has the wrong content.
     """
-    made = ssl.create_default_context() if tls.ca_file is None else _trusting(folder / tls.ca_file)
+    context = (
+        ssl.create_default_context()
+        if tls.ca_file is None
+        else _trust_ca_file(folder / tls.ca_file)
+    )
     if tls.cert_file and tls.key_file:
         certificate, key = folder / tls.cert_file, folder / tls.key_file
         for name, file in (("tls.cert_file", certificate), ("tls.key_file", key)):
             _check_readable(name, file)
         try:
             # An empty password keeps OpenSSL from asking for one on the terminal.
-            made.load_cert_chain(certificate, key, password="")
+            context.load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as error:
-            why = f"{certificate} and {key} are no certificate with its key, not encrypted"
-            raise TlsFileError("tls.cert_file", why) from error
+            reason = f"{certificate} and {key} are no certificate with its key, not encrypted"
+            raise TlsFileError("tls.cert_file", reason) from error
     if tls.insecure_skip_verify:
-        made.check_hostname = False
-        made.verify_mode = ssl.CERT_NONE
-    return made
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
-def _trusting(file: Path) -> ssl.SSLContext:
+def _trust_ca_file(file: Path) -> ssl.SSLContext:
     _check_readable("tls.ca_file", file)
     try:
         return ssl.create_default_context(cafile=file)
@@ -60,16 +64,16 @@ def _check_readable(key: str, file: Path) -> None:
         raise TlsFileError(key, f"cannot read {file}: {error.strerror}") from error
 
 
-class Renewing:
+class RenewingTlsContext:
     """TLS context of one server, rebuilt when one of its files has changed."""
 
-    def __init__(self, tls: Tls, folder: Path) -> None:
+    def __init__(self, tls: TlsSettings, folder: Path) -> None:
         self._tls = tls
         self._folder = folder
-        self._marks: _Marks | None = None
+        self._stamps: _FileStamps | None = None
         self._context: ssl.SSLContext | None = None
 
-    def current(self) -> ssl.SSLContext:
+    def get_context(self) -> ssl.SSLContext:
         """Return the context to use now.
 
         When the files are in the middle of a renewal, the previous context is kept; the next
@@ -78,17 +82,17 @@ class Renewing:
         Raises:
             TlsFileError: there was never a usable context.
         """
-        marks = self._look()
-        if self._context is None or marks is None or marks != self._marks:
+        stamps = self._stat_files()
+        if self._context is None or stamps is None or stamps != self._stamps:
             try:
-                self._context = context(self._tls, self._folder)
-                self._marks = marks
+                self._context = build_client_context(self._tls, self._folder)
+                self._stamps = stamps
             except TlsFileError:
                 if self._context is None:
                     raise
         return self._context
 
-    def _look(self) -> _Marks | None:
+    def _stat_files(self) -> _FileStamps | None:
         """Return the stamps that identify the state of the files; None when a file is missing."""
         names = (self._tls.ca_file, self._tls.cert_file, self._tls.key_file)
         try:

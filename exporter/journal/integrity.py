@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-_INDEX = struct.Struct("=4I2I2I2I2I")  # one of its two headers
+_INDEX_HEADER = struct.Struct("=4I2I2I2I2I")  # one of its two headers
 _COMMITTED, _SALTS = 4, slice(32, 40)
 _BACKFILLED = struct.Struct("=I")
-_LOG = struct.Struct(">8I")
-_FRAME = struct.Struct(">6I")
-_WAL_MAGIC = 0x377F0682
+_LOG_HEADER = struct.Struct(">8I")
+_FRAME_HEADER = struct.Struct(">6I")
+_LOG_MAGIC = 0x377F0682
 """With the lowest bit set, the words of the checksum are big-endian."""
 _NATIVE, _LITTLE, _BIG = "=<>"
 _Sums = tuple[int, int]
 
-_MAGIC = b"SQLite format 3\x00"
+_DATABASE_MAGIC = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class _Index:
+class _LogIndex:
     """Fields of the index that describe the log."""
 
     committed: int
@@ -31,72 +31,74 @@ class _Index:
     salts: bytes
 
 
-def has_lost(journal: Path) -> bool:
+def has_lost_frames(journal: Path) -> bool:
     """Return whether committed frames are missing from both the log and the database.
 
     Without a readable index this is unknown, and the result is False.
     """
-    index = _index(start_of(_beside(journal, "-shm"), 2 * _INDEX.size + _BACKFILLED.size))
+    index = _parse_index(
+        read_start(_get_sibling(journal, "-shm"), 2 * _INDEX_HEADER.size + _BACKFILLED.size)
+    )
     if index is None or index.backfilled >= index.committed:
         return False
     try:
-        with _beside(journal, "-wal").open("rb") as log:
-            return _whole(log, index) < index.committed
+        with _get_sibling(journal, "-wal").open("rb") as log:
+            return _count_intact_frames(log, index) < index.committed
     except FileNotFoundError:
         return True
     except OSError:  # SQLite reports it when it opens the file
         return False
 
 
-def _index(data: bytes) -> _Index | None:
+def _parse_index(data: bytes) -> _LogIndex | None:
     """Parse the index; None if it was being written, or is no index."""
-    size = _INDEX.size
-    one, two, rest = data[:size], data[size : 2 * size], data[2 * size :]
-    if one != two or len(rest) < _BACKFILLED.size:
+    size = _INDEX_HEADER.size
+    first_header, second_header, rest = data[:size], data[size : 2 * size], data[2 * size :]
+    if first_header != second_header or len(rest) < _BACKFILLED.size:
         return None
-    fields = _INDEX.unpack(one)
-    if _summed(one[:-8], (0, 0), order=_NATIVE) != fields[-2:]:
+    fields = _INDEX_HEADER.unpack(first_header)
+    if _compute_checksum(first_header[:-8], (0, 0), order=_NATIVE) != fields[-2:]:
         return None
-    return _Index(fields[_COMMITTED], _BACKFILLED.unpack(rest)[0], one[_SALTS])
+    return _LogIndex(fields[_COMMITTED], _BACKFILLED.unpack(rest)[0], first_header[_SALTS])
 
 
-def _whole(log: BinaryIO, index: _Index) -> int:
+def _count_intact_frames(log: BinaryIO, index: _LogIndex) -> int:
     """Count the committed frames that are intact.
 
     A log whose own header is intact but differs from the one in the index proves nothing: the
     machine went down, and the two reached the disk at different times.
     """
-    header = log.read(_LOG.size)
-    if len(header) < _LOG.size:
+    header = log.read(_LOG_HEADER.size)
+    if len(header) < _LOG_HEADER.size:
         return 0
-    magic, _, page_size, *_ = _LOG.unpack(header)
+    magic, _, page_size, *_ = _LOG_HEADER.unpack(header)
     order = _BIG if magic & 1 else _LITTLE
-    sums = _summed(header[:-8], (0, 0), order=order)
-    if magic & ~1 != _WAL_MAGIC or sums != _LOG.unpack(header)[-2:]:
+    sums = _compute_checksum(header[:-8], (0, 0), order=order)
+    if magic & ~1 != _LOG_MAGIC or sums != _LOG_HEADER.unpack(header)[-2:]:
         return 0
     if header[16:24] != index.salts:
         return index.committed
     for number in range(index.committed):
-        head, page = log.read(_FRAME.size), log.read(page_size)
+        head, page = log.read(_FRAME_HEADER.size), log.read(page_size)
         if len(page) < page_size or head[8:16] != index.salts:
             return number
-        sums = _summed(head[:8] + page, sums, order=order)
-        if sums != _FRAME.unpack(head)[-2:]:
+        sums = _compute_checksum(head[:8] + page, sums, order=order)
+        if sums != _FRAME_HEADER.unpack(head)[-2:]:
             return number
     return index.committed
 
 
-def _summed(data: bytes, sums: _Sums, *, order: str) -> _Sums:
+def _compute_checksum(data: bytes, sums: _Sums, *, order: str) -> _Sums:
     """Compute SQLite's checksum over words, continuing from an earlier one."""
     words = struct.unpack(f"{order}{len(data) // 4}I", data)
     first, second = sums
-    for one, two in zip(words[::2], words[1::2], strict=True):
-        first = (first + one + second) & 0xFFFFFFFF
-        second = (second + two + first) & 0xFFFFFFFF
+    for first_word, second_word in zip(words[::2], words[1::2], strict=True):
+        first = (first + first_word + second) & 0xFFFFFFFF
+        second = (second + second_word + first) & 0xFFFFFFFF
     return first, second
 
 
-def start_of(path: Path, size: int) -> bytes:
+def read_start(path: Path, size: int) -> bytes:
     """Read the first bytes of a file; none when it cannot be read."""
     try:
         with path.open("rb") as file:
@@ -105,7 +107,7 @@ def start_of(path: Path, size: int) -> bytes:
         return b""
 
 
-def _beside(journal: Path, suffix: str) -> Path:
+def _get_sibling(journal: Path, suffix: str) -> Path:
     return journal.with_name(journal.name + suffix)
 
 
@@ -118,19 +120,19 @@ def is_text(head: bytes) -> bool:
     return bool(text) and "\0" not in text
 
 
-def check_files(path: Path) -> None:
+def check_file_headers(path: Path) -> None:
     """Check damage that SQLite takes for an empty database, or for a log that has ended.
 
     Raises:
         sqlite3.DatabaseError: the file is damaged.
     """
-    if start_of(path, len(_MAGIC)) not in (b"", _MAGIC):
-        raise damaged("it does not begin as a database does")
-    if has_lost(path):
-        raise damaged("its log does not hold all that was committed")
+    if read_start(path, len(_DATABASE_MAGIC)) not in (b"", _DATABASE_MAGIC):
+        raise create_damage_error("it does not begin as a database does")
+    if has_lost_frames(path):
+        raise create_damage_error("its log does not hold all that was committed")
 
 
-def check(connection: sqlite3.Connection) -> None:
+def check_integrity(connection: sqlite3.Connection) -> None:
     """Check a whole file. 100,000 rows take about half a second.
 
     Raises:
@@ -138,12 +140,12 @@ def check(connection: sqlite3.Connection) -> None:
     """
     (health,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if health != "ok":
-        raise damaged(health)
+        raise create_damage_error(health)
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
-        _read_all(connection, table)
+        _read_all_rows(connection, table)
 
 
-def _read_all(connection: sqlite3.Connection, table: str) -> None:
+def _read_all_rows(connection: sqlite3.Connection, table: str) -> None:
     """Read every row once, because SQLite does not check that its text is valid."""
     try:
         for _ in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from its own schema
@@ -151,11 +153,11 @@ def _read_all(connection: sqlite3.Connection, table: str) -> None:
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-        raise damaged(str(error)) from error
+        raise create_damage_error(str(error)) from error
 
 
-def damaged(what: str) -> sqlite3.DatabaseError:
+def create_damage_error(message: str) -> sqlite3.DatabaseError:
     """Create the error of a damaged file, with SQLite's code for that."""
-    error = sqlite3.DatabaseError(what)
+    error = sqlite3.DatabaseError(message)
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     return error

@@ -13,14 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from exporter.journal.sqlite import JournalError, Row, State, Store
-from exporter.model.run import Leaving, ProbeResult
+from exporter.journal.sqlite import JournalError, Row, RunState, SqliteStore
+from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import Clock
 from slos.schema.contract import JournalOperation, Verdict
 
 _LOG_EVERY = 60.0
-_APART = 0.01
+_WRITE_INTERVAL = 0.01
 """Seconds from one write to the next; runs that change meanwhile are written together. At
 hundreds of runs a second, a write for each would slow down the rest of the program."""
 _log = logging.getLogger(__name__)
@@ -36,45 +36,45 @@ class Journal:
         path: Path,
         *,
         keep_runs: int,
-        failed: Callable[[JournalOperation], None],
+        on_failure: Callable[[JournalOperation], None],
         clock: Clock,
     ) -> None:
-        self._store = Store(path, keep_runs=keep_runs)
+        self._store = SqliteStore(path, keep_runs=keep_runs)
         self._keep_runs = keep_runs
-        self._failed = failed
+        self._on_failure = on_failure
         self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._owed: dict[str, Row] = {}
+        self._unwritten: dict[str, Row] = {}
         """Runs that are not yet on disk."""
         self._writing = asyncio.Lock()
         self._next_write: asyncio.Task[None] | None = None
-        self._not_before = 0.0
+        self._next_write_at = 0.0
         """Earliest time of the next write, by the clock of the event loop."""
         self._recovered = False
-        self._orphans: list[ProbeResult] = []
-        self._told_aside = 0
+        self._orphans: list[Run] = []
+        self._damaged_logged = 0
         self._logged_at: float | None = None
-        self._failures = 0
+        self._unlogged_failures = 0
 
-    async def start(self) -> list[ProbeResult]:
+    async def start(self) -> list[Run]:
         """Open the file, judge the runs that an earlier process left open, and return those runs.
 
         Raises:
             JournalError: the file cannot be a journal of this process.
         """
         try:
-            await self._in_thread(self._store.open)
+            await self._run_in_thread(self._store.open)
         except sqlite3.Error as error:
-            self._report(JournalOperation.OPEN_RUN, error)
+            self._report_failure(JournalOperation.OPEN_RUN, error)
             return []
         except JournalError:
-            await self._in_thread(self._store.release)
+            await self._run_in_thread(self._store.release)
             self._thread.shutdown(wait=False)
             raise
-        await self._write(JournalOperation.CLOSE_RUN)
+        await self._write_batch(JournalOperation.CLOSE_RUN)
         return self.take_orphans()
 
-    def take_orphans(self) -> list[ProbeResult]:
+    def take_orphans(self) -> list[Run]:
         """Return the runs of an earlier process found since the last call.
 
         They are found at the start, or as soon as a disk that could not be read is readable again.
@@ -82,96 +82,98 @@ class Journal:
         orphans, self._orphans = self._orphans, []
         return orphans
 
-    async def put(self, state: State, run: ProbeResult) -> None:
+    async def write_run(self, state: RunState, run: Run) -> None:
         """Write the state of a run; `planned` before its event is sent."""
-        self._owe(state, run)
-        opening = state in (State.PLANNED, State.SENT)
+        self._add_unwritten(state, run)
+        opening = state in (RunState.PLANNED, RunState.SENT)
         operation = JournalOperation.OPEN_RUN if opening else JournalOperation.CLOSE_RUN
         if self._next_write is None:
-            self._next_write = asyncio.create_task(self._write(operation), name="journal")
+            self._next_write = asyncio.create_task(self._write_batch(operation), name="journal")
         await asyncio.shield(self._next_write)
 
-    async def probe_of(self, run_id: str) -> str | None:
+    async def find_probe(self, run_id: str) -> str | None:
         """Find the probe of a recorded run; None if unknown or unreadable."""
-        return await self._read(lambda: self._store.probe_of(run_id), otherwise=None)
+        return await self._run_read(lambda: self._store.find_probe(run_id), fallback=None)
 
-    async def recent(self, limit: int) -> list[ProbeResult]:
+    async def list_recent(self, limit: int) -> list[Run]:
         """List the last judged runs except those of a load, newest first; none if unreadable."""
-        return await self._read(lambda: self._store.recent(limit), otherwise=[])
+        return await self._run_read(lambda: self._store.list_recent(limit), fallback=[])
 
-    async def unfinished(self) -> list[Row]:
+    async def list_unfinished(self) -> list[Row]:
         """List judged runs about which more may be learned, or which have leftovers."""
-        return await self._read(self._store.unfinished, otherwise=[])
+        return await self._run_read(self._store.list_unfinished, fallback=[])
 
     @property
-    def set_aside(self) -> list[Path]:
+    def damaged_files(self) -> list[Path]:
         """Files to which damaged journals were moved since the start."""
-        return list(self._store.set_aside)
+        return list(self._store.damaged_files)
 
     async def close(self) -> None:
         """Write the unwritten runs, if that is possible, and release the file."""
-        if self._owed:
-            await self._write(JournalOperation.CLOSE_RUN)
-        await self._in_thread(self._store.release)
+        if self._unwritten:
+            await self._write_batch(JournalOperation.CLOSE_RUN)
+        await self._run_in_thread(self._store.release)
         self._thread.shutdown(wait=False)
 
-    async def _write(self, operation: JournalOperation) -> None:
+    async def _write_batch(self, operation: JournalOperation) -> None:
         """Write all unwritten runs as one batch; later changes belong to the next batch."""
         async with self._writing:
             loop = asyncio.get_running_loop()
-            await asyncio.sleep(max(self._not_before - loop.time(), 0.0))
-            self._not_before = loop.time() + _APART
+            await asyncio.sleep(max(self._next_write_at - loop.time(), 0.0))
+            self._next_write_at = loop.time() + _WRITE_INTERVAL
             self._next_write = None
             if not self._recovered:
-                found = await self._attempt(operation, self._store.unjudged, otherwise=None)
+                found = await self._run_operation(
+                    operation, self._store.list_unjudged, fallback=None
+                )
                 if found is None:
                     return
-                self._adopt(found)
-            batch = dict(self._owed)
+                self._judge_left_open(found)
+            batch = dict(self._unwritten)
             if not batch:
                 return
             changed = list(batch.values())
-            if await self._attempt(operation, lambda: self._store.write(changed), otherwise=0):
+            if await self._run_operation(operation, lambda: self._store.write(changed), fallback=0):
                 for run_id, row in batch.items():
-                    if self._owed.get(run_id) is row:
-                        del self._owed[run_id]
+                    if self._unwritten.get(run_id) is row:
+                        del self._unwritten[run_id]
 
-    async def _read(self, work: Callable[[], Found], *, otherwise: Found) -> Found:
-        return await self._attempt(JournalOperation.READ, work, otherwise=otherwise)
+    async def _run_read(self, action: Callable[[], Found], *, fallback: Found) -> Found:
+        return await self._run_operation(JournalOperation.READ, action, fallback=fallback)
 
-    async def _attempt(
-        self, operation: JournalOperation, work: Callable[[], Found], *, otherwise: Other
+    async def _run_operation(
+        self, operation: JournalOperation, action: Callable[[], Found], *, fallback: Other
     ) -> Found | Other:
         """Run an operation on the thread; a failure is counted and gives the fallback."""
 
-        def attempt() -> Found:
+        def open_and_work() -> Found:
             self._store.open()
-            return work()
+            return action()
 
         try:
-            found = await self._in_thread(attempt)
+            found = await self._run_in_thread(open_and_work)
         except (sqlite3.Error, JournalError) as error:
-            self._report(operation, error)
-            await self._in_thread(self._disconnect)
-            return otherwise
-        self._tell_set_aside()
+            self._report_failure(operation, error)
+            await self._run_in_thread(self._disconnect)
+            return fallback
+        self._log_damaged_files()
         return found
 
-    async def _in_thread(self, work: Callable[[], Found]) -> Found:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _run_in_thread(self, action: Callable[[], Found]) -> Found:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, action)
 
-    def _adopt(self, left_open: list[ProbeResult]) -> None:
+    def _judge_left_open(self, left_open: list[Run]) -> None:
         """Judge the runs that an earlier process left open, once the file can be read."""
         for run in left_open:
-            if run.id not in self._owed:
-                self._owe(State.JUDGED, run)
+            if run.id not in self._unwritten:
+                self._add_unwritten(RunState.JUDGED, run)
                 self._orphans.append(run)
         self._recovered = True
 
-    def _owe(self, state: State, run: ProbeResult) -> None:
-        self._owed[run.id] = (state, run)
-        if len(self._owed) > self._keep_runs:
-            del self._owed[next(iter(self._owed))]
+    def _add_unwritten(self, state: RunState, run: Run) -> None:
+        self._unwritten[run.id] = (state, run)
+        if len(self._unwritten) > self._keep_runs:
+            del self._unwritten[next(iter(self._unwritten))]
 
     def _disconnect(self) -> None:
         try:
@@ -179,34 +181,34 @@ class Journal:
         except sqlite3.Error as error:
             _log.debug("journal: closing after a failure failed too: %s", error)
 
-    def _tell_set_aside(self) -> None:
-        for path in self._store.set_aside[self._told_aside :]:
+    def _log_damaged_files(self) -> None:
+        for path in self._store.damaged_files[self._damaged_logged :]:
             _log.error("journal: the file was damaged; set aside as %s, a new one begun", path)
-            self._told_aside += 1
+            self._damaged_logged += 1
 
-    def _report(self, operation: JournalOperation, error: Exception) -> None:
-        self._failed(operation)
-        self._failures += 1
+    def _report_failure(self, operation: JournalOperation, error: Exception) -> None:
+        self._on_failure(operation)
+        self._unlogged_failures += 1
         now = self._clock.now()
         if self._logged_at is None or now - self._logged_at >= _LOG_EVERY:
             _log.error(
                 "journal: %s failed (%s); probing goes on, %d failures since the last line",
                 operation,
                 error,
-                self._failures,
+                self._unlogged_failures,
             )
-            self._logged_at, self._failures = now, 0
+            self._logged_at, self._unlogged_failures = now, 0
 
 
-def opened(
+def create_open_run(
     probe: str,
     path: str,
     run_id: str,
     intended_at: float,
-    leavings: tuple[Leaving, ...] = (),
-) -> ProbeResult:
+    leftovers: tuple[Leftover, ...] = (),
+) -> Run:
     """Create a run before it is sent, with the verdict that it keeps if it is never finished."""
-    return ProbeResult(
+    return Run(
         probe,
         path,
         run_id,
@@ -214,5 +216,5 @@ def opened(
         Reason.PROBER_RESTARTED,
         {},
         intended_at,
-        leavings=leavings,
+        leftovers=leftovers,
     )

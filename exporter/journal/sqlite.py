@@ -11,23 +11,30 @@ from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
-from exporter.journal.integrity import check, check_files, damaged, is_text
-from exporter.model.run import Leaving, ProbeResult
+from exporter.journal.integrity import (
+    check_file_headers,
+    check_integrity,
+    create_damage_error,
+    is_text,
+)
+from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
-from slos.schema.contract import LOAD, Leavings, Source, Stage, Verdict
+from slos.schema.contract import LOAD_PROBES, LeftoverKind, Stage, StageSource, Verdict
 
-COLUMNS = "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
+RUN_COLUMNS = (
+    "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
+)
 
-_APPLICATION = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
-_FORMAT = 2
-_HEAD = 4096
+_APPLICATION_ID = 0x510B_0B0E  # in the file's header; marks a journal of slo-probe
+_FORMAT_VERSION = 2
+_HEAD_BYTES = 4096
 """Bytes that are read to tell a journal from a text file."""
-_BUSY_SECONDS = 1.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_CORRUPT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_BUSY_TIMEOUT = 1.0
+_DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+_CORRUPT_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _UPSERT = f"""
-INSERT INTO runs ({COLUMNS}, state)
-VALUES ({", ".join("?" for _ in COLUMNS.split(","))}, ?)
+INSERT INTO runs ({RUN_COLUMNS}, state)
+VALUES ({", ".join("?" for _ in RUN_COLUMNS.split(","))}, ?)
 ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, verdict = excluded.verdict, reason = excluded.reason,
     seen = excluded.seen, aliases = excluded.aliases, leavings = excluded.leavings,
@@ -37,11 +44,14 @@ DELETE FROM runs
 WHERE state NOT IN ('planned', 'sent') AND seq <= (SELECT max(seq) FROM runs) - ?"""
 
 
-def values(run: ProbeResult) -> tuple[object, ...]:
+def encode_run(run: Run) -> tuple[object, ...]:
     """Encode a run, one value per column."""
-    seen = {stage.value: dict(times) for stage, times in run.seen.items()}
-    leavings = [[leaving.kind, leaving.handle] for leaving in run.leavings]
-    texts = (_text(each) for each in (seen, list(run.aliases), leavings, list(run.due)))
+    stage_times = {stage.value: dict(times) for stage, times in run.stage_times.items()}
+    leftovers = [[leftover.kind, leftover.handle] for leftover in run.leftovers]
+    texts = (
+        _encode_json(column)
+        for column in (stage_times, list(run.aliases), leftovers, list(run.due_stages))
+    )
     return (
         run.id,
         run.probe,
@@ -54,12 +64,12 @@ def values(run: ProbeResult) -> tuple[object, ...]:
     )
 
 
-def _text(value: Mapping[str, object] | Sequence[object]) -> str:
+def _encode_json(value: Mapping[str, object] | Sequence[object]) -> str:
     """Encode a value as JSON; empty values, which are most, skip the encoder."""
     return json.dumps(value) if value else str(value)
 
 
-def result(  # noqa: PLR0913, PLR0917 - one argument per column
+def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
     run_id: str,
     probe: str,
     path: str,
@@ -71,22 +81,24 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
     leavings: str,
     due: str,
     trace_id: str | None,
-) -> ProbeResult | None:
+) -> Run | None:
     """Decode a row; None when a later version wrote values that this one does not know."""
     try:
-        return ProbeResult(
+        return Run(
             probe,
             path,
             run_id,
             Verdict(verdict),
             Reason(reason),
             {
-                Stage(stage): {Source(source): float(seconds) for source, seconds in times.items()}
+                Stage(stage): {
+                    StageSource(source): float(seconds) for source, seconds in times.items()
+                }
                 for stage, times in json.loads(seen).items()
             },
             intended_at,
             tuple(json.loads(aliases)),
-            tuple(Leaving(Leavings(kind), handle) for kind, handle in json.loads(leavings)),
+            tuple(Leftover(LeftoverKind(kind), handle) for kind, handle in json.loads(leavings)),
             tuple(Stage(stage) for stage in json.loads(due)),
             trace_id,
         )
@@ -94,7 +106,7 @@ def result(  # noqa: PLR0913, PLR0917 - one argument per column
         return None
 
 
-class State(StrEnum):
+class RunState(StrEnum):
     """State of a run in the journal."""
 
     PLANNED = "planned"
@@ -109,7 +121,7 @@ class State(StrEnum):
     """No leftovers remain."""
 
 
-_UNJUDGED = (State.PLANNED, State.SENT)
+_UNJUDGED = (RunState.PLANNED, RunState.SENT)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS runs (
     seq INTEGER PRIMARY KEY,
@@ -117,7 +129,7 @@ CREATE TABLE IF NOT EXISTS runs (
     probe TEXT NOT NULL,
     path TEXT NOT NULL,
     intended_at REAL NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ({", ".join(f"'{state}'" for state in State)})),
+    state TEXT NOT NULL CHECK (state IN ({", ".join(f"'{state}'" for state in RunState)})),
     verdict TEXT NOT NULL,
     reason TEXT NOT NULL,
     seen TEXT NOT NULL,
@@ -126,9 +138,9 @@ CREATE TABLE IF NOT EXISTS runs (
     due TEXT NOT NULL,
     trace_id TEXT
 )"""
-_INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{State.CLEANED}'"
+_INDEX = f"CREATE INDEX IF NOT EXISTS runs_open ON runs (id) WHERE state <> '{RunState.CLEANED}'"
 
-Row = tuple[State, ProbeResult]
+Row = tuple[RunState, Run]
 """A state and the run; an open run has the verdict that it gets when lost."""
 
 
@@ -140,7 +152,7 @@ class JournalInUseError(JournalError):
     """Another prober uses the journal."""
 
 
-class Store:
+class SqliteStore:
     """One SQLite file, locked by one process."""
 
     def __init__(self, path: Path, *, keep_runs: int) -> None:
@@ -148,7 +160,7 @@ class Store:
         self._keep_runs = keep_runs
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
-        self.set_aside: list[Path] = []
+        self.damaged_files: list[Path] = []
         """Files to which damaged journals were moved."""
 
     def claim(self) -> None:
@@ -163,16 +175,16 @@ class Store:
         try:
             lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in _DISK_FULL_ERRORS:
                 return
             raise JournalError(f"journal {self._path}: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(lock)
-            told = f"journal {self._path}: another slo-probe is using it"
-            raise JournalInUseError(told) from error
-        if is_text(os.pread(lock, _HEAD, 0)):
+            message = f"journal {self._path}: another slo-probe is using it"
+            raise JournalInUseError(message) from error
+        if is_text(os.pread(lock, _HEAD_BYTES, 0)):
             os.close(lock)
             raise JournalError(f"journal {self._path}: file is not a database; move it away")
         self._lock = lock
@@ -190,58 +202,58 @@ class Store:
         try:
             self._connection = self._connect()
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT_CODES:
                 raise
-            self._move_away()
+            self._move_damaged_file()
             self.claim()
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        check_files(self._path)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+        check_file_headers(self._path)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
-            self._prepare(connection)
+            self._prepare_schema(connection)
         except UnicodeDecodeError as error:  # SQLite's message quotes the invalid text
             connection.close()
-            raise damaged("a name in it is no text") from error
+            raise create_damage_error("a name in it is no text") from error
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _move_away(self) -> None:
+    def _move_damaged_file(self) -> None:
         """Rename a damaged file and the files that belong to it; never overwrite or delete one."""
-        number = next(n for n in itertools.count(1) if not self._aside(n).exists())
+        number = next(n for n in itertools.count(1) if not self._get_damaged_path(n).exists())
         try:
             for suffix in ("-wal", "-shm", ""):
                 part = self._path.with_name(self._path.name + suffix)
                 if part.exists():
-                    aside = self._aside(number)
+                    aside = self._get_damaged_path(number)
                     part.rename(aside.with_name(aside.name + suffix))
         except OSError as error:
             raise JournalError(
                 f"journal {self._path}: it is damaged and cannot be moved away: {error.strerror}"
             ) from error
-        self.set_aside.append(self._aside(number))
+        self.damaged_files.append(self._get_damaged_path(number))
         self.release()
 
-    def _aside(self, number: int) -> Path:
+    def _get_damaged_path(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.damaged-{number}")
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _prepare_schema(self, connection: sqlite3.Connection) -> None:
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables and owner != _APPLICATION:
+        if tables and owner != _APPLICATION_ID:
             raise JournalError(f"journal {self._path}: this database is not a journal of slo-probe")
         (written_as,) = connection.execute("PRAGMA user_version").fetchone()
-        if tables and written_as != _FORMAT:
+        if tables and written_as != _FORMAT_VERSION:
             raise JournalError(f"journal {self._path}: written by another version; move it away")
-        check(connection)
+        check_integrity(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {_FORMAT}")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
         connection.execute(_SCHEMA)
         connection.execute(_INDEX)
         connection.execute("COMMIT")
@@ -252,32 +264,36 @@ class Store:
         Returns:
             The number of runs.
         """
-        connection = self._connected()
+        connection = self._get_connection()
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(_UPSERT, [(*values(run), state) for state, run in changed])
+        connection.executemany(_UPSERT, [(*encode_run(run), state) for state, run in changed])
         connection.execute(_PRUNE, (self._keep_runs,))
         connection.execute("COMMIT")
         return len(changed)
 
-    def unjudged(self) -> list[ProbeResult]:
+    def list_unjudged(self) -> list[Run]:
         """List every run without a verdict, oldest first."""
-        return self._runs(f"WHERE state IN ({_marks(_UNJUDGED)}) ORDER BY seq", _UNJUDGED)
+        return self._select_runs(
+            f"WHERE state IN ({_format_placeholders(_UNJUDGED)}) ORDER BY seq", _UNJUDGED
+        )
 
-    def unfinished(self) -> list[Row]:
+    def list_unfinished(self) -> list[Row]:
         """List every run with a verdict that is not cleaned up, oldest first."""
-        wanted = (State.JUDGED, State.OBSERVED)
-        return self._select(f"WHERE state IN ({_marks(wanted)}) ORDER BY seq", wanted)
+        states = (RunState.JUDGED, RunState.OBSERVED)
+        return self._select(f"WHERE state IN ({_format_placeholders(states)}) ORDER BY seq", states)
 
-    def recent(self, limit: int) -> list[ProbeResult]:
+    def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
-        load = tuple(sorted(LOAD))
-        which = f"state NOT IN ({_marks(_UNJUDGED)}) AND probe NOT IN ({_marks(load)})"
-        return self._runs(f"WHERE {which} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit))
+        load = tuple(sorted(LOAD_PROBES))
+        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT IN ({_format_placeholders(load)})"
+        return self._select_runs(
+            f"WHERE {condition} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit)
+        )
 
-    def probe_of(self, run_id: str) -> str | None:
+    def find_probe(self, run_id: str) -> str | None:
         """Find the probe of a run, as far as the journal goes back."""
         query = "SELECT probe FROM runs WHERE id = ?"
-        with closing(self._connected().execute(query, (run_id,))) as cursor:
+        with closing(self._get_connection().execute(query, (run_id,))) as cursor:
             row = cursor.fetchone()
         return str(row[0]) if row else None
 
@@ -294,20 +310,20 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
-    def _runs(self, rest: str, values: Sequence[object]) -> list[ProbeResult]:
+    def _select_runs(self, rest: str, values: Sequence[object]) -> list[Run]:
         return [run for _, run in self._select(rest, values)]
 
     def _select(self, rest: str, values: Sequence[object]) -> list[Row]:
-        query = f"SELECT {COLUMNS}, state FROM runs {rest}"  # noqa: S608 - constant names
-        with closing(self._connected().execute(query, tuple(values))) as cursor:
-            found = [(State(state), result(*row)) for *row, state in cursor]
+        query = f"SELECT {RUN_COLUMNS}, state FROM runs {rest}"  # noqa: S608 - constant names
+        with closing(self._get_connection().execute(query, tuple(values))) as cursor:
+            found = [(RunState(state), decode_run(*row)) for *row, state in cursor]
         return [(state, run) for state, run in found if run is not None]
 
-    def _connected(self) -> sqlite3.Connection:
+    def _get_connection(self) -> sqlite3.Connection:
         if self._connection is None:
             raise sqlite3.OperationalError("not connected")
         return self._connection
 
 
-def _marks(values: Sequence[object]) -> str:
+def _format_placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)

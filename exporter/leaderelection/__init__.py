@@ -4,19 +4,19 @@ from typing import Literal, Protocol
 
 from pydantic import model_validator
 
-from exporter.fields import DnsLabel, Length, Section
+from exporter.fields import DnsLabel, DurationField, Section
 from slos.schema.units import Duration
 
 
-class LeaseError(Exception):
+class LockError(Exception):
     """Failed access to the lock: its holder is unknown. The text holds the reason."""
 
 
-class Lease(Protocol):
+class ResourceLock(Protocol):
     """Lock that one prober at a time can hold."""
 
     @property
-    def opens_at(self) -> float | None:
+    def expires_at(self) -> float | None:
         """Time at which another holder's claim ends, in monotonic seconds; None when unknown."""
 
     async def acquire_or_renew(self) -> bool:
@@ -37,7 +37,7 @@ class Lease(Protocol):
         """Close connections and files."""
 
 
-class LeaseSettings(Section):
+class LeaderElectionSettings(Section):
     """Settings of the leader election between several probers."""
 
     kind: Literal["auto", "kubernetes", "file", "none"] = "auto"
@@ -48,17 +48,17 @@ class LeaseSettings(Section):
     a name each. The locked file lies beside the journal and is named after it."""
     namespace: DnsLabel | None = None
     """Namespace of the Lease. Default: the namespace of the pod."""
-    duration: Length = Duration.of(seconds=15)
+    duration: DurationField = Duration.from_parts(seconds=15)
     """Time that the others wait for a holder that does not renew. Default 15s, as in Kubernetes'
     own components: with `retry` added, the longest gap when a holder dies."""
-    renew_deadline: Length = Duration.of(seconds=10)
+    renew_deadline: DurationField = Duration.from_parts(seconds=10)
     """Time for which a holder that cannot renew goes on sending. Default 10s: the difference to
     `duration` allows for events in flight and for clocks that run at different speeds."""
-    retry: Length = Duration.of(seconds=2)
+    retry: DurationField = Duration.from_parts(seconds=2)
     """Time between two attempts to acquire or renew. Default 2s."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> "LeaseSettings":
+    def _check_order(self) -> "LeaderElectionSettings":
         if not self.renew_deadline < self.duration:
             raise ValueError(
                 f"renew_deadline {self.renew_deadline} is not below duration {self.duration}, "

@@ -18,15 +18,15 @@ import aiohttp
 from kubernetes_asyncio.client import ApiClient, Configuration, CoordinationV1Api
 from kubernetes_asyncio.config import ConfigException, load_incluster_config
 
-from exporter.leaderelection import LeaseError
+from exporter.leaderelection import LockError
 from exporter.schedule.clock import Clock
 
-_TRIES = 2
+_MAX_ATTEMPTS = 2
 """Attempts within one step when others write in between."""
 Json = dict[str, Any]
 
 _API_VERSION = "coordination.k8s.io/v1"
-_DENIED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_FORBIDDEN_STATUSES = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class ConflictError(Exception):
@@ -57,7 +57,7 @@ class LeaseStore(Protocol):
         """Close connections."""
 
 
-class KubernetesLease:
+class LeaseLock:
     """Lock held by the identity in the Lease object, as long as that holder keeps changing it."""
 
     def __init__(self, store: LeaseStore, *, identity: str, duration: float, clock: Clock) -> None:
@@ -74,15 +74,15 @@ class KubernetesLease:
         self._identity = identity
         self._duration = duration
         self._clock = clock
-        self._seen: Mapping[str, Any] = {}
-        self._seen_at = -math.inf
+        self._observed: Mapping[str, Any] = {}
+        self._observed_at = -math.inf
 
     @property
-    def opens_at(self) -> float | None:
+    def expires_at(self) -> float | None:
         """Time at which the last observed claim runs out, unless it is renewed."""
-        if _holder(self._seen) in ("", self._identity):
+        if _get_holder(self._observed) in ("", self._identity):
             return None
-        return self._seen_at + max(self._duration, _duration(self._seen))
+        return self._observed_at + max(self._duration, _get_duration(self._observed))
 
     async def acquire_or_renew(self) -> bool:
         """Write this identity into the Lease, if that is allowed.
@@ -90,12 +90,12 @@ class KubernetesLease:
         Raises:
             LockError: the API server cannot be reached, or others keep writing.
         """
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                return await self._attempt()
+                return await self._try_acquire()
             except ConflictError:
                 continue
-        raise LeaseError("others keep writing the Lease")  # the holder is unknown
+        raise LockError("others keep writing the Lease")  # the holder is unknown
 
     async def release(self) -> None:
         """Remove this identity from the Lease.
@@ -103,75 +103,78 @@ class KubernetesLease:
         Raises:
             LockError: the API server cannot be reached.
         """
-        for _ in range(_TRIES):
-            found = await self._store.read()
-            if found is None or _holder(_spec(found)) != self._identity:
+        for _ in range(_MAX_ATTEMPTS):
+            lease = await self._store.read()
+            if lease is None or _get_holder(_get_spec(lease)) != self._identity:
                 return
-            free = self._claim(_spec(found)) | {"holderIdentity": "", "leaseDurationSeconds": 1}
+            released = self._build_claim(_get_spec(lease)) | {
+                "holderIdentity": "",
+                "leaseDurationSeconds": 1,
+            }
             with contextlib.suppress(ConflictError):
-                await self._store.replace(found | {"spec": free})
+                await self._store.replace(lease | {"spec": released})
                 return
 
     async def close(self) -> None:
         """Close the connections to the API server."""
         await self._store.close()
 
-    async def _attempt(self) -> bool:
-        found = await self._store.read()
-        if found is not None:
-            self._observe(_spec(found))
-        opens_at = self.opens_at
-        if opens_at is not None and self._clock.now() < opens_at:
+    async def _try_acquire(self) -> bool:
+        lease = await self._store.read()
+        if lease is not None:
+            self._observe(_get_spec(lease))
+        expires_at = self.expires_at
+        if expires_at is not None and self._clock.now() < expires_at:
             # This applies to a deleted Lease as well: its holder may not know that yet.
             return False
-        claim = self._claim(_spec(found or {}))
-        if found is None:
+        claim = self._build_claim(_get_spec(lease or {}))
+        if lease is None:
             await self._store.create(claim)
         else:
-            await self._store.replace(found | {"spec": claim})
+            await self._store.replace(lease | {"spec": claim})
         self._observe(claim)
         return True
 
     def _observe(self, spec: Mapping[str, Any]) -> None:
-        if spec != self._seen:
-            self._seen, self._seen_at = spec, self._clock.now()
+        if spec != self._observed:
+            self._observed, self._observed_at = spec, self._clock.now()
 
-    def _claim(self, spec: Mapping[str, Any]) -> Json:
+    def _build_claim(self, spec: Mapping[str, Any]) -> Json:
         """Build a spec with this holder; other keys of the spec stay."""
-        now = _micro_time(self._clock.wall())
+        now = _format_micro_time(self._clock.wall())
         renewed = {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": math.ceil(self._duration),
             "renewTime": now,
         }
-        if _holder(spec) == self._identity:
+        if _get_holder(spec) == self._identity:
             return {**spec, **renewed}
         return {
             **spec,
             **renewed,
             "acquireTime": now,
-            "leaseTransitions": _whole(spec.get("leaseTransitions")) + 1 if spec else 0,
+            "leaseTransitions": _to_int(spec.get("leaseTransitions")) + 1 if spec else 0,
         }
 
 
-def _spec(lease: Mapping[str, Any]) -> Mapping[str, Any]:
+def _get_spec(lease: Mapping[str, Any]) -> Mapping[str, Any]:
     return lease.get("spec") or {}
 
 
-def _holder(spec: Mapping[str, Any]) -> str:
+def _get_holder(spec: Mapping[str, Any]) -> str:
     return str(spec.get("holderIdentity") or "")
 
 
-def _duration(spec: Mapping[str, Any]) -> float:
+def _get_duration(spec: Mapping[str, Any]) -> float:
     """Return the seconds that the holder asks others to wait; its settings may differ from ours."""
-    return float(_whole(spec.get("leaseDurationSeconds")))
+    return float(_to_int(spec.get("leaseDurationSeconds")))
 
 
-def _whole(value: object) -> int:
+def _to_int(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _micro_time(wall: float) -> str:
+def _format_micro_time(wall: float) -> str:
     """Format a time for the API server, which requires six digits of a second."""
     return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
@@ -196,13 +199,13 @@ class ServiceAccount:
         except (OSError, ValueError):
             return None
 
-    def identity(self) -> str:
+    def make_identity(self) -> str:
         """Make an identity from the name of the pod or machine and a random part for each start."""
         name = self.environment.get("POD_NAME") or socket.gethostname()
         return f"{name}_{secrets.token_hex(4)}"
 
 
-class ApiServer:
+class ApiServerLeaseStore:
     """Lease store at the API server. It sets no time limits; the caller does."""
 
     def __init__(self, account: ServiceAccount, *, name: str, namespace: str) -> None:
@@ -226,7 +229,9 @@ class ApiServer:
             )
             self._client = ApiClient(settings)
         except (ConfigException, OSError) as error:
-            raise LeaseError(f"no service account to log in with: {_why(error)}") from error
+            raise LockError(
+                f"no service account to log in with: {_describe_error(error)}"
+            ) from error
         self._client.user_agent = "slo-probe"
         # Its return types are models; with _preload_content off it returns the bare response.
         self._leases: Any = CoordinationV1Api(self._client)
@@ -242,7 +247,7 @@ class ApiServer:
         call = self._leases.read_namespaced_lease(
             self._name, self._namespace, _preload_content=False
         )
-        status, lease = await self._answer(call, "get")
+        status, lease = await self._send(call, "get")
         return None if status == HTTPStatus.NOT_FOUND else lease
 
     async def create(self, spec: Json) -> None:
@@ -259,9 +264,9 @@ class ApiServer:
             "spec": spec,
         }
         call = self._leases.create_namespaced_lease(self._namespace, lease, _preload_content=False)
-        status, _ = await self._answer(call, "create")
+        status, _ = await self._send(call, "create")
         if status == HTTPStatus.NOT_FOUND:
-            raise LeaseError(f"there is no namespace {self._namespace} at the API server")
+            raise LockError(f"there is no namespace {self._namespace} at the API server")
 
     async def replace(self, lease: Json) -> None:
         """Replace the Lease.
@@ -273,7 +278,7 @@ class ApiServer:
         call = self._leases.replace_namespaced_lease(
             self._name, self._namespace, lease, _preload_content=False
         )
-        status, _ = await self._answer(call, "update")
+        status, _ = await self._send(call, "update")
         if status == HTTPStatus.NOT_FOUND:
             raise ConflictError
 
@@ -281,9 +286,9 @@ class ApiServer:
         """Close the connections."""
         await self._client.close()
 
-    async def _answer(self, call: Awaitable[aiohttp.ClientResponse], verb: str) -> tuple[int, Json]:
+    async def _send(self, call: Awaitable[aiohttp.ClientResponse], verb: str) -> tuple[int, Json]:
         """Send a request; return the status and the body, for 404 an empty body."""
-        what = f"{verb} of Lease {self._namespace}/{self._name}"
+        action = f"{verb} of Lease {self._namespace}/{self._name}"
         try:
             async with await call as response:
                 status, body = response.status, await response.read()
@@ -292,26 +297,26 @@ class ApiServer:
             if status == HTTPStatus.CONFLICT:
                 raise ConflictError
             if not response.ok:
-                raise LeaseError(f"{what}: {status} {response.reason}{_advice(status)}")
-            return status, _object(body)
+                raise LockError(f"{action}: {status} {response.reason}{_suggest_fix(status)}")
+            return status, _parse_object(body)
         except (ConfigException, aiohttp.ClientError, OSError, ValueError) as error:
-            raise LeaseError(f"{what}: {_why(error)}") from error
+            raise LockError(f"{action}: {_describe_error(error)}") from error
 
 
-def _object(body: bytes) -> Json:
-    found = json.loads(body)
-    if not isinstance(found, dict):
+def _parse_object(body: bytes) -> Json:
+    document = json.loads(body)
+    if not isinstance(document, dict):
         raise ValueError("no object")  # noqa: TRY004 - told apart from nothing else that is no JSON
-    return found
+    return document
 
 
-def _advice(status: int) -> str:
-    if status in _DENIED:
+def _suggest_fix(status: int) -> str:
+    if status in _FORBIDDEN_STATUSES:
         return "; let a Role allow get, create and update of leases"
     return ""
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Describe an error in a few words; the texts of some errors hold headers or addresses."""
     if isinstance(error, ConfigException):
         return str(error)

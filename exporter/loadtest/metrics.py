@@ -40,7 +40,7 @@ _FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScenarioSample:
     """One sample of one gauge; the label `scenario` is added to its labels."""
 
     metric: str
@@ -48,43 +48,43 @@ class Reading:
     labels: Mapping[str, str]
 
 
-class Readings(Collector):
+class ScenarioMetrics(Collector):
     """Collector of the gauges of all scenarios."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._shown: dict[Scenario, tuple[Reading, ...]] = {}
+        self._samples: dict[Scenario, tuple[ScenarioSample, ...]] = {}
         self.running: Scenario | None = None
         registry.register(self)
 
-    def show(self, scenario: Scenario, readings: Iterable[Reading]) -> None:
+    def set_samples(self, scenario: Scenario, samples: Iterable[ScenarioSample]) -> None:
         """Set the samples of a scenario, in place of the earlier ones."""
-        self._shown[scenario] = tuple(readings)
+        self._samples[scenario] = tuple(samples)
 
     def describe(self) -> Sequence[GaugeMetricFamily]:
         """List the metric families, which do not depend on the samples."""
-        return [*(_family(name) for name in _FAMILIES), _running(None)]
+        return [*(_create_family(name) for name in _FAMILIES), _create_running_family(None)]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Collect the samples for a scrape."""
         for name, (_, labels) in _FAMILIES.items():
-            family = _family(name)
-            for scenario in sorted(self._shown):
-                for reading in self._shown[scenario]:
-                    if reading.metric == name:
-                        values = {"scenario": scenario.value, **reading.labels}
-                        family.add_metric([values[label] for label in labels], reading.value)
+            family = _create_family(name)
+            for scenario in sorted(self._samples):
+                for sample in self._samples[scenario]:
+                    if sample.metric == name:
+                        values = {"scenario": scenario.value, **sample.labels}
+                        family.add_metric([values[label] for label in labels], sample.value)
             yield family
-        yield _running(self.running)
+        yield _create_running_family(self.running)
 
 
-def _family(name: str) -> GaugeMetricFamily:
+def _create_family(name: str) -> GaugeMetricFamily:
     text, labels = _FAMILIES[name]
     return GaugeMetricFamily(name, text, labels=labels)
 
 
-def _running(now: Scenario | None) -> GaugeMetricFamily:
+def _create_running_family(running: Scenario | None) -> GaugeMetricFamily:
     text = "1 while the scenario sends its load, or what it sent is on its way."
     family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
     for scenario in Scenario:
-        family.add_metric([scenario.value], float(scenario is now))
+        family.add_metric([scenario.value], float(scenario is running))
     return family

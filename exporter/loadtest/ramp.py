@@ -6,66 +6,70 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import Length, Share
-from exporter.loadtest.run import Trial
-from exporter.loadtest.settings import Load
-from exporter.loadtest.stats import Sent, highest, measured
+from exporter.fields import DurationField, Share
+from exporter.loadtest.run import ScenarioRun
+from exporter.loadtest.settings import LoadSettings
+from exporter.loadtest.stats import SentEvents, find_highest_rate, measure_step
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
-_FASTEST = 500
+_MAX_RATE = 500
 """Events a second; a prober can reliably send this many in time."""
 
 
-class Plateaus(Load):
+class RampingRate(LoadSettings):
     """Settings of a load whose rate rises in steps."""
 
     rates: list[int] = Field(default=[10], min_length=1)
     """Events a second, one step each, rising. What is above the promise shows whether it holds."""
-    hold: Length = Duration.of(seconds=10)
+    hold: DurationField = Duration.from_parts(seconds=10)
     """How long a step is sent. Default 10s: longer than a queue of the health check's 5 s hides
     that agent-sre falls behind."""
     share: Share = Decimal("0.99")
     """Share of a step's events that must be through in time for its rate to count. Default 99%."""
 
     @model_validator(mode="after")
-    def _rising(self) -> "Plateaus":
+    def _check_rising(self) -> "RampingRate":
         if (
             sorted(set(self.rates)) != self.rates
-            or not 1 <= min(self.rates) <= max(self.rates) <= _FASTEST
+            or not 1 <= min(self.rates) <= max(self.rates) <= _MAX_RATE
         ):
             raise ValueError(
-                f"rates {self.rates} must rise, from 1 to {_FASTEST}; like [10, 50, 110]"
+                f"rates {self.rates} must rise, from 1 to {_MAX_RATE}; like [10, 50, 110]"
             )
         return self
 
-    def most_events(self) -> int:
+    def count_max_events(self) -> int:
         """Count the events of all steps, and the one event before."""
-        return 1 + sum(len(self.offsets(rate)) for rate in self.rates)
+        return 1 + sum(len(self.list_offsets(rate)) for rate in self.rates)
 
-    def offsets(self, rate: int) -> list[float]:
+    def list_offsets(self, rate: int) -> list[float]:
         """List the offsets of the events of a step from its first, in seconds."""
         return [number / rate for number in range(max(round(rate * float(self.hold.seconds)), 1))]
 
 
 @dataclass(frozen=True, slots=True)
-class Climb:
+class RampResult:
     """Steps that were sent.
 
     Attributes:
         sent: the events of each step.
-        saturated: whether the last rate was more than the target could handle.
+        is_saturated: whether the last rate was more than the target could handle.
     """
 
-    sent: tuple[Sent, ...]
-    saturated: bool
+    sent: tuple[SentEvents, ...]
+    is_saturated: bool
 
-    def held(self, stage: Stage, limit: float, *, share: float) -> float:
+    def find_highest_rate(self, stage: Stage, limit: float, *, share: float) -> float:
         """Find the highest rate at which enough events completed a stage in time."""
-        return highest((measured(each, {stage: limit}) for each in self.sent), stage, share=share)
+        return find_highest_rate(
+            (measure_step(events, {stage: limit}) for events in self.sent), stage, share=share
+        )
 
 
-async def climb(trial: Trial, settings: Plateaus, within: Mapping[Stage, float]) -> Climb:
+async def ramp(
+    scenario_run: ScenarioRun, settings: RampingRate, limits: Mapping[Stage, float]
+) -> RampResult:
     """Send one step after the other, until a rate is too high for every stage.
 
     Each step starts when every event of the one before has its verdict, so that steps do not affect
@@ -74,16 +78,16 @@ async def climb(trial: Trial, settings: Plateaus, within: Mapping[Stage, float])
     Raises:
         StoppedError: the run was stopped before the end.
     """
-    sent: list[Sent] = []
+    sent: list[SentEvents] = []
     share = float(settings.share)
     for rate in settings.rates:
         if sent:
-            await trial.rest(settings.rest)
-        offsets = settings.offsets(rate)
-        runs = await trial.send(offsets)
-        sent.append(Sent(rate, offsets, runs, len(offsets) / rate))
-        step = measured(sent[-1], within)
-        trial.show(step)
-        if all(step.shares[stage.value] < share for stage in within):
-            return Climb(tuple(sent), saturated=True)
-    return Climb(tuple(sent), saturated=False)
+            await scenario_run.wait(settings.rest)
+        offsets = settings.list_offsets(rate)
+        runs = await scenario_run.send_events(offsets)
+        sent.append(SentEvents(rate, offsets, runs, len(offsets) / rate))
+        step = measure_step(sent[-1], limits)
+        scenario_run.add_step(step)
+        if all(step.shares[stage.value] < share for stage in limits):
+            return RampResult(tuple(sent), is_saturated=True)
+    return RampResult(tuple(sent), is_saturated=False)

@@ -12,14 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from exporter.loadtest.stop import Stop
-from exporter.model.run import timestamp
+from exporter.loadtest.stop import StopReason
+from exporter.model.run import format_timestamp
 from slos.schema.contract import Scenario
 
 _log = logging.getLogger(__name__)
 
 
-class State(StrEnum):
+class ScenarioState(StrEnum):
     """State of a scenario run."""
 
     RUNNING = "running"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LoadStep:
     """Result of one step of a load.
 
     Attributes:
@@ -63,7 +63,7 @@ class Measure:
     target: float | None = None
 
     @property
-    def met(self) -> bool | None:
+    def is_met(self) -> bool | None:
         """True if the target is met; None without a target."""
         if self.target is None:
             return None
@@ -71,7 +71,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ScenarioResult:
     """Result of one run of a scenario.
 
     Attributes:
@@ -91,83 +91,90 @@ class Result:
 
     id: str
     scenario: Scenario
-    state: State
+    state: ScenarioState
     started_at: float
     ended_at: float | None = None
-    reason: Stop | None = None
+    reason: StopReason | None = None
     events: int = 0
     unit: str = ""
-    steps: tuple[Step, ...] = ()
+    steps: tuple[LoadStep, ...] = ()
     measures: tuple[Measure, ...] = ()
     level: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
-    def met(self) -> bool | None:
+    def is_met(self) -> bool | None:
         """True if all targets were met; None when that is unknown."""
-        judged = [measure.met for measure in self.measures if measure.met is not None]
-        if self.state is not State.COMPLETED or not judged:
+        outcomes = [measure.is_met for measure in self.measures if measure.is_met is not None]
+        if self.state is not ScenarioState.COMPLETED or not outcomes:
             return None
-        return all(judged)
+        return all(outcomes)
 
-    def value(self, name: str) -> float | None:
+    def get_value(self, name: str) -> float | None:
         """Return the measured value of a name, if there is one."""
-        return next((each.value for each in self.measures if each.name == name), None)
+        return next((measure.value for measure in self.measures if measure.name == name), None)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the run as JSON, for pages and files; `parse_result` reads it back."""
-        told = dataclasses.asdict(self)
-        told["measures"] = [dataclasses.asdict(each) | {"met": each.met} for each in self.measures]
-        ended = None if self.ended_at is None else timestamp(self.ended_at)
-        return {**told, "met": self.met, "started": timestamp(self.started_at), "ended": ended}
+        document = dataclasses.asdict(self)
+        document["measures"] = [
+            dataclasses.asdict(measure) | {"met": measure.is_met} for measure in self.measures
+        ]
+        ended = None if self.ended_at is None else format_timestamp(self.ended_at)
+        return {
+            **document,
+            "met": self.is_met,
+            "started": format_timestamp(self.started_at),
+            "ended": ended,
+        }
 
 
-def read(told: Mapping[str, Any]) -> Result:
+def parse_result(document: Mapping[str, Any]) -> ScenarioResult:
     """Parse a run from its JSON.
 
     Raises:
         ValueError: it is no run, or of a version with other values.
     """
     try:
-        reason, level, ended = told["reason"], told["level"], told["ended_at"]
-        return Result(
-            id=str(told["id"]),
-            scenario=Scenario(told["scenario"]),
-            state=State(told["state"]),
-            started_at=float(told["started_at"]),
+        reason, level, ended = document["reason"], document["level"], document["ended_at"]
+        return ScenarioResult(
+            id=str(document["id"]),
+            scenario=Scenario(document["scenario"]),
+            state=ScenarioState(document["state"]),
+            started_at=float(document["started_at"]),
             ended_at=None if ended is None else float(ended),
-            reason=None if reason is None else Stop(reason),
-            events=int(told["events"]),
-            unit=str(told["unit"]),
-            steps=tuple(_step(each) for each in told["steps"]),
-            measures=tuple(_measure(each) for each in told["measures"]),
+            reason=None if reason is None else StopReason(reason),
+            events=int(document["events"]),
+            unit=str(document["unit"]),
+            steps=tuple(_parse_step(item) for item in document["steps"]),
+            measures=tuple(_parse_measure(item) for item in document["measures"]),
             level=None if level is None else int(level),
-            notes=tuple(str(note) for note in told["notes"]),
+            notes=tuple(str(note) for note in document["notes"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"this is no result of a scenario: {error!r}") from error
 
 
-def _step(told: Mapping[str, Any]) -> Step:
-    return Step(
-        float(told["load"]),
-        int(told["sent"]),
-        {str(name): int(count) for name, count in told["verdicts"].items()},
-        {str(name): float(share) for name, share in told["shares"].items()},
-        {str(name): float(rate) for name, rate in told["rates"].items()},
+def _parse_step(document: Mapping[str, Any]) -> LoadStep:
+    return LoadStep(
+        float(document["load"]),
+        int(document["sent"]),
+        {str(name): int(count) for name, count in document["verdicts"].items()},
+        {str(name): float(share) for name, share in document["shares"].items()},
+        {str(name): float(rate) for name, rate in document["rates"].items()},
     )
 
 
-def _measure(told: Mapping[str, Any]) -> Measure:
-    value, target = told["value"], told["target"]
+def _parse_measure(document: Mapping[str, Any]) -> Measure:
+    value, target = document["value"], document["target"]
     return Measure(
-        str(told["name"]),
+        str(document["name"]),
         None if value is None else float(value),
         None if target is None else float(target),
     )
 
 
-class Denial(StrEnum):
+class RefusalKind(StrEnum):
     """Kind of a refusal."""
 
     UNKNOWN = "unknown"
@@ -177,14 +184,14 @@ class Denial(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Denied:
+class Refusal:
     """A refusal: its kind and its text."""
 
-    why: Denial
+    kind: RefusalKind
     text: str
 
 
-class Archive:
+class ResultArchive:
     """Last results of each scenario, the newest first.
 
     Args:
@@ -195,33 +202,37 @@ class Archive:
     def __init__(self, path: Path, *, keep: int) -> None:
         self._path = path
         self.keep = keep
-        self._results: list[Result] = []
+        self._results: list[ScenarioResult] = []
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
         """Read the results of earlier processes; none when the file cannot be read."""
-        self._results = await asyncio.to_thread(self._read)
+        self._results = await asyncio.to_thread(self._read_file)
 
-    def of(self, scenario: Scenario) -> list[Result]:
+    def list_results(self, scenario: Scenario) -> list[ScenarioResult]:
         """List the runs of a scenario, the newest first."""
         return [result for result in self._results if result.scenario is scenario]
 
-    def completed(self, scenario: Scenario) -> list[Result]:
+    def list_completed(self, scenario: Scenario) -> list[ScenarioResult]:
         """List the runs of a scenario that completed, the newest first."""
-        return [result for result in self.of(scenario) if result.state is State.COMPLETED]
+        return [
+            result
+            for result in self.list_results(scenario)
+            if result.state is ScenarioState.COMPLETED
+        ]
 
-    async def put(self, result: Result) -> None:
+    async def write_result(self, result: ScenarioResult) -> None:
         """Write the state of a run."""
         others = [other for other in self._results if other.id != result.id]
-        self._results = kept([result, *others], keep=self.keep)
+        self._results = select_kept_results([result, *others], keep=self.keep)
         async with self._writing:
-            text = json.dumps([each.as_json() for each in self._results])
+            text = json.dumps([each.to_json() for each in self._results])
             try:
-                await asyncio.to_thread(self._write, text)
+                await asyncio.to_thread(self._write_file, text)
             except OSError as error:
                 _log.error("results of scenarios: cannot write %s: %s", self._path, error.strerror)
 
-    def _write(self, text: str) -> None:
+    def _write_file(self, text: str) -> None:
         new = self._path.with_name(f"{self._path.name}.new")
         with new.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -229,19 +240,19 @@ class Archive:
             os.fsync(file.fileno())
         new.replace(self._path)
 
-    def _read(self) -> list[Result]:
+    def _read_file(self) -> list[ScenarioResult]:
         try:
-            told = json.loads(self._path.read_bytes())
-            return [read(each) for each in told]
+            documents = json.loads(self._path.read_bytes())
+            return [parse_result(document) for document in documents]
         except FileNotFoundError:
             return []
         except OSError as error:
             _log.error("results of scenarios: cannot read %s: %s", self._path, error.strerror)
         except (ValueError, TypeError):
-            self._set_aside()
+            self._set_damaged_file_aside()
         return []
 
-    def _set_aside(self) -> None:
+    def _set_damaged_file_aside(self) -> None:
         names = (self._path.with_name(f"{self._path.name}.damaged-{n}") for n in itertools.count(1))
         aside = next(name for name in names if not name.exists())
         try:
@@ -252,17 +263,17 @@ class Archive:
             _log.error("results of scenarios: the file was damaged; set aside as %s", aside)
 
 
-def kept(results: Sequence[Result], *, keep: int) -> list[Result]:
+def select_kept_results(results: Sequence[ScenarioResult], *, keep: int) -> list[ScenarioResult]:
     """Select the results to keep: the last ones, and those that later ones are compared with."""
     counts: dict[Scenario, int] = {}
-    seen: set[tuple[Scenario, int | None]] = set()
-    found = []
+    seen_levels: set[tuple[Scenario, int | None]] = set()
+    selected = []
     for result in results:
         counts[result.scenario] = counts.get(result.scenario, 0) + 1
-        completed = result.state is State.COMPLETED
-        newest = completed and (result.scenario, result.level) not in seen
+        completed = result.state is ScenarioState.COMPLETED
+        newest = completed and (result.scenario, result.level) not in seen_levels
         if completed:
-            seen.add((result.scenario, result.level))
+            seen_levels.add((result.scenario, result.level))
         if counts[result.scenario] <= keep or newest:
-            found.append(result)
-    return found
+            selected.append(result)
+    return selected

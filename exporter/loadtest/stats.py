@@ -11,43 +11,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from exporter.loadtest.result import Step
-from exporter.model.run import ProbeResult
+from exporter.loadtest.result import LoadStep
+from exporter.model.run import Run
 from slos.schema.contract import IssueCount, Stage, Verdict
 from slos.schema.units import Duration
 
-_ONCE = frozenset({Verdict.OK, Verdict.LATE})
+_EXECUTED_ONCE = frozenset({Verdict.OK, Verdict.LATE})
 """Executed exactly once, with the right parameters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentEvents:
     """Events of a step, with the offset of each from the first."""
 
     load: float
     offsets: Sequence[float]
-    runs: Sequence[ProbeResult]
-    lasted: float
+    runs: Sequence[Run]
+    duration: float
     """Seconds in which they were sent."""
 
 
-def completed(run: ProbeResult, stage: Stage, within: float) -> float | None:
+def get_completion_time(run: Run, stage: Stage, limit: float) -> float | None:
     """Return the seconds from the intended send to the end of a stage; None if late.
 
     A reply alone proves nothing. So for the stages of agent-sre only events count that were
     executed exactly once. An issue counts by itself.
     """
-    if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict not in _ONCE:
+    if stage is not Stage.LINEAR_ISSUE_CREATION and run.verdict not in _EXECUTED_ONCE:
         return None
     took = run.stages.get(stage)
-    if took is None or took > within:
+    if took is None or took > limit:
         return None
     if stage is Stage.LAMBDA_EXECUTION:  # it starts at the first contact, not at the send
         return run.stages.get(Stage.END_TO_END, took)
     return took
 
 
-def measured(sent: Sent, within: Mapping[Stage, float]) -> Step:
+def measure_step(sent: SentEvents, limits: Mapping[Stage, float]) -> LoadStep:
     """Measure the shares and rates of some stages, each with its limit in seconds."""
     known = [
         (offset, run)
@@ -55,30 +55,30 @@ def measured(sent: Sent, within: Mapping[Stage, float]) -> Step:
         if run.verdict is not Verdict.UNKNOWN
     ]
     shares, rates = {}, {}
-    for stage, limit in within.items():
+    for stage, limit in limits.items():
         ends = [
             offset + took
             for offset, run in known
-            if (took := completed(run, stage, limit)) is not None
+            if (took := get_completion_time(run, stage, limit)) is not None
         ]
         shares[stage.value] = len(ends) / len(known) if known else 0.0
-        lasted = max([sent.lasted, *ends])
-        rates[stage.value] = len(ends) / lasted if lasted > 0 else 0.0
+        duration = max([sent.duration, *ends])
+        rates[stage.value] = len(ends) / duration if duration > 0 else 0.0
     verdicts = Counter(run.verdict.value for run in sent.runs)
-    return Step(sent.load, len(sent.runs), dict(verdicts), shares, rates)
+    return LoadStep(sent.load, len(sent.runs), dict(verdicts), shares, rates)
 
 
-def highest(steps: Iterable[Step], stage: Stage, *, share: float) -> float:
+def find_highest_rate(steps: Iterable[LoadStep], stage: Stage, *, share: float) -> float:
     """Find the highest rate of the steps at which enough events completed; 0 when there is none."""
-    held = (step.rates[stage.value] for step in steps if step.shares[stage.value] >= share)
-    return max(held, default=0.0)
+    rates = (step.rates[stage.value] for step in steps if step.shares[stage.value] >= share)
+    return max(rates, default=0.0)
 
 
-def told_of_issue(run: ProbeResult, issues: IssueCount | None) -> bool:
+def is_issue_known(run: Run, issues: IssueCount | None) -> bool:
     """Return whether the time of an event's issue is known, or that there is none."""
     return issues is IssueCount.NONE or Stage.LINEAR_ISSUE_CREATION in run.stages
 
 
-def within(targets: Mapping[Stage, Duration], stages: Iterable[Stage]) -> dict[Stage, float]:
+def list_limits(targets: Mapping[Stage, Duration], stages: Iterable[Stage]) -> dict[Stage, float]:
     """List the limit of each stage in seconds; infinite where no spec has a target."""
     return {stage: float(targets[stage].seconds) if stage in targets else inf for stage in stages}

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 
-class Stop(StrEnum):
+class StopReason(StrEnum):
     """Reason why a scenario run did not complete."""
 
     OPERATOR = "operator"
@@ -32,20 +32,20 @@ class StoppedError(Exception):
     """A scenario run was stopped; `StopSignal.reason` holds the reason."""
 
 
-class Brake:
+class StopSignal:
     """Stop signal of one run; the first request sets the reason."""
 
     def __init__(self) -> None:
-        self.reason: Stop | None = None
-        self.pulled = asyncio.Event()
+        self.reason: StopReason | None = None
+        self.requested = asyncio.Event()
 
-    def pull(self, reason: Stop) -> None:
+    def request(self, reason: StopReason) -> None:
         """Request the stop: nothing more is sent."""
         if self.reason is None:
             self.reason = reason
-            self.pulled.set()
+            self.requested.set()
 
-    def check(self) -> None:
+    def raise_if_requested(self) -> None:
         """Raise an error if the stop was requested.
 
         Raises:
@@ -54,11 +54,11 @@ class Brake:
         if self.reason is not None:
             raise StoppedError(self.reason)
 
-    def stop(self, reason: Stop) -> NoReturn:
+    def request_and_raise(self, reason: StopReason) -> NoReturn:
         """Request the stop from within the scenario, and end it.
 
         Raises:
             StoppedError: always.
         """
-        self.pull(reason)
+        self.request(reason)
         raise StoppedError(self.reason)

@@ -10,107 +10,114 @@ from collections.abc import Collection, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from slos.schema import contract
-from slos.schema.contract import Leavings, Source
+from slos.schema.contract import LeftoverKind, StageSource
 
 
 class Gauges:
     """Gauges of state, and a few counters that belong to it."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str) -> None:
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
+        def define_gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(name, text, labels, registry=registry)
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
+        def define_counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
-        info = gauge(contract.BUILD_INFO, "Always 1; the label says what runs.", "version")
+        info = define_gauge(contract.BUILD_INFO, "Always 1; the label says what runs.", "version")
         info.labels(version).set(1)
-        self.config_ok = gauge(
+        self.config_ok = define_gauge(
             contract.CONFIG_LAST_RELOAD_SUCCESSFUL,
             "1 when the last configuration that was read is in use.",
         )
         self.config_ok.set(1)
-        self.up = gauge(contract.UP, "1 when /health answers 200.", "target")
-        self.ready = gauge(contract.READY, "1 when /ready answers 200.", "target")
-        self.phase = gauge(
+        self.up = define_gauge(contract.UP, "1 when /health answers 200.", "target")
+        self.ready = define_gauge(contract.READY, "1 when /ready answers 200.", "target")
+        self.phase = define_gauge(
             contract.TARGET_PHASE,
             "Seconds of the last request to the target, by phase.",
             "target", "phase",
         )  # fmt: skip
-        self.tls_expiry = gauge(
+        self.tls_expiry = define_gauge(
             contract.TLS_EXPIRY, "When the target's certificate expires.", "target"
         )
-        self.cold_starts = counter(
+        self.cold_starts = define_counter(
             contract.COLD_STARTS, "Times the target was woken from zero replicas.", "target"
         )
-        self.orphans = gauge(
+        self.orphans = define_gauge(
             contract.ORPHANS, "Things left behind by runs and not yet cleaned up.", "kind"
         )
-        self.cleanup_failures = counter(
+        self.cleanup_failures = define_counter(
             contract.CLEANUP_FAILURES, "Attempts to clean up that failed.", "kind"
         )
-        self.observer_failures = counter(
+        self.observer_failures = define_counter(
             contract.OBSERVER_FAILURES, "Questions to a source that it did not answer.", "source"
         )
-        self.span_errors = counter(
+        self.span_errors = define_counter(
             contract.SPAN_ERRORS, "Traces of runs with an error in a span, by the span.", "span"
         )
-        self.clock_skew = gauge(
+        self.clock_skew = define_gauge(
             contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
         )
-        self.leak_slope = gauge(
+        self.leak_slope = define_gauge(
             contract.LEAK_SLOPE, "Growth of a signal's floor an hour.", "signal", "replica"
         )
-        self.leak_slope_low = gauge(
+        self.leak_slope_low = define_gauge(
             contract.LEAK_SLOPE_LOW, "The lower bound of that growth.", "signal", "replica"
         )
-        self.leak_slope_high = gauge(
+        self.leak_slope_high = define_gauge(
             contract.LEAK_SLOPE_HIGH, "The upper bound of that growth.", "signal", "replica"
         )
-        self.leak_samples = gauge(
+        self.leak_samples = define_gauge(
             contract.LEAK_SAMPLES, "Floors that the verdict rests on.", "signal", "replica"
         )
-        self.leak_epoch_age = gauge(
+        self.leak_epoch_age = define_gauge(
             contract.LEAK_EPOCH_AGE,
             "Seconds from the start of the process to its last sample.",
             "signal", "replica",
         )  # fmt: skip
-        self.leak_verdict = gauge(
+        self.leak_verdict = define_gauge(
             contract.LEAK_VERDICT,
             "-1 insufficient data, 0 pass, 1 suspect, 2 leak.",
             "signal", "replica",
         )  # fmt: skip
-        self.lease_held = gauge(contract.LEASE_HELD, "1 when this replica is the one that sends.")
-        self.journals_set_aside = gauge(
+        self.lease_held = define_gauge(
+            contract.LEASE_HELD, "1 when this replica is the one that sends."
+        )
+        self.journals_set_aside = define_gauge(
             contract.JOURNALS_SET_ASIDE, "Damaged journals that were set aside since the start."
         )
 
-    def keep_only(self, probes: Collection[str]) -> None:
+    def keep_probes(self, probes: Collection[str]) -> None:
         """Remove the series of probes that no longer run, because they would never change."""
-        for probe, told in {"availability": self._of_target, "leak": self._of_leaks}.items():
-            for each in told if probe not in probes else ():
-                each.clear()
+        for probe, gauges in {
+            "availability": self._target_gauges,
+            "leak": self._leak_gauges,
+        }.items():
+            for gauge in gauges if probe not in probes else ():
+                gauge.clear()
 
-    def off_duty(self) -> None:
+    def reset_to_standby(self) -> None:
         """Reset the series that only a leader updates; stale ones would keep alerts firing.
 
         Another prober exports them now.
         """
         self.lease_held.set(0)
         self.config_ok.set(1)  # a prober on standby reads no configuration
-        for each in (*self._of_target, *self._of_leaks, self.orphans, self.clock_skew):
-            each.clear()
+        for gauge in (*self._target_gauges, *self._leak_gauges, self.orphans, self.clock_skew):
+            gauge.clear()
 
     @property
-    def _of_target(self) -> tuple[Gauge, ...]:
+    def _target_gauges(self) -> tuple[Gauge, ...]:
         return self.up, self.ready, self.phase, self.tls_expiry
 
     @property
-    def _of_leaks(self) -> tuple[Gauge, ...]:
+    def _leak_gauges(self) -> tuple[Gauge, ...]:
         slopes = (self.leak_slope, self.leak_slope_low, self.leak_slope_high)
         return (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
 
-    def start_at_zero(self, *, kinds: Iterable[Leavings], sources: Iterable[Source]) -> None:
+    def start_at_zero(
+        self, *, kinds: Iterable[LeftoverKind], sources: Iterable[StageSource]
+    ) -> None:
         """Create the series of leftovers and failures before the first one happens."""
         for kind in kinds:
             self.orphans.labels(kind)

@@ -9,70 +9,86 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from exporter.model.run import ProbeResult
-from exporter.model.stages import Time, best, disagreeing, told_late
+from exporter.model.run import Run
+from exporter.model.stages import StageTime, find_disagreements, list_late_stages, select_times
 from slos.schema import contract
 from slos.schema.contract import (
     CanaryOutcome,
     CheckResult,
     Criterion,
+    DeliveryPath,
     IssueCount,
     JournalOperation,
-    Route,
-    Source,
     Stage,
+    StageSource,
     Verdict,
 )
 from slos.schema.units import Duration
 
-LADDER = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+STAGE_BUCKETS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    60.0,
+    120.0,
+)
 """Seconds: from the warm reply of agent-sre (10 ms) to beyond the longest run."""
-LAG_LADDER = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-DISAGREE = 1.0
+LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+DISAGREEMENT_TOLERANCE = 1.0
 """Seconds by which two sources of one stage may differ: a fifth of the tightest target (5 s)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LabelSet:
     """One pair of the labels `probe` and `path`, and the stages that can be observed there.
 
     Attributes:
-        visible: the sources that can observe each stage.
-        expected: stages that a run shows by itself; one that is missing was not reached.
+        sources_by_stage: the sources that can observe each stage.
+        expected_stages: stages that a run shows by itself; one that is missing was not reached.
     """
 
     probe: str
-    route: Route
-    visible: Mapping[Stage, Sequence[Source]]
-    expected: Sequence[Stage]
+    path: DeliveryPath
+    sources_by_stage: Mapping[Stage, Sequence[StageSource]]
+    expected_stages: Sequence[Stage]
 
 
-class Metrics:
+class RunMetrics:
     """Counters and histograms of runs."""
 
     def __init__(
         self,
         registry: CollectorRegistry,
         *,
-        lines: Iterable[Line],
+        label_sets: Iterable[LabelSet],
         targets: Mapping[Stage, Duration],
         criteria: Iterable[Criterion] = (),
     ) -> None:
         self._registry = registry
-        self._lines: dict[tuple[str, Route], Line] = {}
+        self._label_sets: dict[tuple[str, DeliveryPath], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
-        self._define(registry)
+        self._define_metrics(registry)
         self._stages = self._define_stages()
         for outcome in CanaryOutcome:
             self._canary_requests.labels(outcome)
         for operation in JournalOperation:
             self._journal_failures.labels(operation)
-        self.adopt(lines=lines, targets=targets, criteria=criteria)
+        self.configure(label_sets=label_sets, targets=targets, criteria=criteria)
 
-    def adopt(
+    def configure(
         self,
         *,
-        lines: Iterable[Line],
+        label_sets: Iterable[LabelSet],
         targets: Mapping[Stage, Duration],
         criteria: Iterable[Criterion] = (),
     ) -> None:
@@ -81,173 +97,183 @@ class Metrics:
         A histogram cannot get another bucket. If the targets ask for one, the histogram of the
         stages starts again at zero, as after a restart.
         """
-        buckets = self._buckets()
-        self._lines |= {(line.probe, line.route): line for line in lines}
+        buckets = self._list_buckets()
+        self._label_sets |= {(line.probe, line.path): line for line in label_sets}
         self._targets = {stage: float(target.seconds) for stage, target in targets.items()}
-        if self._buckets() != buckets:
+        if self._list_buckets() != buckets:
             self._registry.unregister(self._stages)
             self._stages = self._define_stages()
-        for line in self._lines.values():
-            self._start_at_zero(line)
-        for criterion in {Criterion.AVAILABILITY, *self._of_stages(), *criteria}:
-            for check in CheckResult:
-                self._checks.labels(criterion, check)
+        for label_set in self._label_sets.values():
+            self._start_at_zero(label_set)
+        for criterion in {Criterion.AVAILABILITY, *self._list_stage_criteria(), *criteria}:
+            for result in CheckResult:
+                self._checks.labels(criterion, result)
 
-    def _buckets(self) -> list[float]:
-        return sorted({*LADDER, *self._targets.values()})
+    def _list_buckets(self) -> list[float]:
+        return sorted({*STAGE_BUCKETS, *self._targets.values()})
 
     def _define_stages(self) -> Histogram:
         return Histogram(
             contract.STAGE_DURATION,
             "Seconds through a stage, of stages that were observed.",
             ["probe", "path", "stage", "source"],
-            buckets=self._buckets(),
+            buckets=self._list_buckets(),
             registry=self._registry,
         )
 
-    def _define(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
+    def _define_metrics(self, registry: CollectorRegistry) -> None:
+        def define_counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
-        self._runs = counter(
+        self._runs = define_counter(
             contract.PROBE_RUNS, "Synthetic events by what became of them.",
             "probe", "path", "verdict",
         )  # fmt: skip
-        self._checks = counter(
+        self._checks = define_counter(
             contract.CHECKS, "Checks of VAL-008 criteria by result.", "criterion", "result"
         )
         self._lag = Histogram(
             contract.SCHEDULE_LAG,
             "Seconds between the intended and the actual send.",
             ["probe"],
-            buckets=LAG_LADDER,
+            buckets=LAG_BUCKETS,
             registry=registry,
         )
-        self._missed = counter(
+        self._missed = define_counter(
             contract.MISSED_RUNS, "Slots of the plan that were not used.", "probe"
         )
         self._in_flight = Gauge(contract.IN_FLIGHT, "Runs under way.", ["probe"], registry=registry)
-        self._canary_requests = counter(
+        self._canary_requests = define_counter(
             contract.CANARY_REQUESTS, "Calls of the canary function by what they were.", "outcome"
         )
-        self._journal_failures = counter(
+        self._journal_failures = define_counter(
             contract.JOURNAL_FAILURES, "Failed operations of the journal.", "operation"
         )
-        self._disagreements = counter(
+        self._disagreements = define_counter(
             contract.SOURCE_DISAGREEMENTS, "Runs of which sources tell different times.", "stage"
         )
-        self._issues = counter(
+        self._issues = define_counter(
             contract.LINEAR_ISSUES, "Runs by how many Linear issues they opened.", "count"
         )
 
-    def _start_at_zero(self, line: Line) -> None:
+    def _start_at_zero(self, label_set: LabelSet) -> None:
         for verdict in Verdict:
-            self._runs.labels(line.probe, line.route, verdict)
-        for stage, sources in line.visible.items():
+            self._runs.labels(label_set.probe, label_set.path, verdict)
+        for stage, sources in label_set.sources_by_stage.items():
             for source in sources:
-                self._stages.labels(line.probe, line.route, stage, source)
+                self._stages.labels(label_set.probe, label_set.path, stage, source)
             if len(sources) > 1:
                 self._disagreements.labels(stage)
-            if Source.LINEAR in sources:
+            if StageSource.LINEAR in sources:
                 for count in IssueCount:
                     self._issues.labels(count)
-        self._lag.labels(line.probe)
-        self._missed.labels(line.probe)
-        self._in_flight.labels(line.probe)
+        self._lag.labels(label_set.probe)
+        self._missed.labels(label_set.probe)
+        self._in_flight.labels(label_set.probe)
 
-    def _of_stages(self) -> set[Criterion]:
-        seen = {stage for line in self._lines.values() for stage in line.visible}
-        return {Criterion.of_stage(stage) for stage in seen if stage in self._targets}
+    def _list_stage_criteria(self) -> set[Criterion]:
+        visible = {
+            stage for label_set in self._label_sets.values() for stage in label_set.sources_by_stage
+        }
+        return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
-    def due(self, probe: str, route: Route) -> tuple[Stage, ...]:
+    def list_due_stages(self, probe: str, path: DeliveryPath) -> tuple[Stage, ...]:
         """List the stages of a run for which a late source takes precedence."""
-        line = self._lines.get((probe, route))
-        return told_late(line.visible) if line else ()
+        label_set = self._label_sets.get((probe, path))
+        return list_late_stages(label_set.sources_by_stage) if label_set else ()
 
-    def judged(self, result: ProbeResult) -> None:
+    def count_judged(self, run: Run) -> None:
         """Count a run that has its verdict, and the stages that are known by then.
 
         An unknown run says nothing about the target. A run without a declared label set is no
         measurement: an attack that was refused as it should be is no loss.
         """
-        line = self.line_of(result)
-        if line is None:
+        label_set = self.find_label_set(run)
+        if label_set is None:
             return
-        self._runs.labels(result.probe, result.path, result.verdict).inc()
-        if result.verdict is Verdict.UNKNOWN:
+        self._runs.labels(run.probe, run.path, run.verdict).inc()
+        if run.verdict is Verdict.UNKNOWN:
             return
-        self.check(Criterion.AVAILABILITY, passed=result.verdict in (Verdict.OK, Verdict.LATE))
-        missing = set(line.expected) - set(result.seen) - set(result.due)
+        self.count_check(Criterion.AVAILABILITY, passed=run.verdict in (Verdict.OK, Verdict.LATE))
+        missing = set(label_set.expected_stages) - set(run.stage_times) - set(run.due_stages)
         known = {
-            stage: time for stage, time in best(result.seen).items() if stage not in result.due
+            stage: time
+            for stage, time in select_times(run.stage_times).items()
+            if stage not in run.due_stages
         }
-        self._count(result, known, missing)
+        self._count_stages(run, known, missing)
 
-    def observed(self, result: ProbeResult, issues: IssueCount | None = None) -> None:
+    def count_observed(self, run: Run, issues: IssueCount | None = None) -> None:
         """Count the due stages of a run, once nothing more can be learned of them.
 
         Args:
-            result: the run; the stages to count now are those due.
+            run: the run; the stages to count now are those due.
             issues: how many Linear issues it opened, where that is known.
         """
-        line = self.line_of(result)
-        if line is None:
+        label_set = self.find_label_set(run)
+        if label_set is None:
             return
-        told = Stage.LINEAR_ISSUE_CREATION in result.due
-        if issues is not None and told:
+        is_issue_due = Stage.LINEAR_ISSUE_CREATION in run.due_stages
+        if issues is not None and is_issue_due:
             self._issues.labels(issues).inc()
-        if result.verdict is Verdict.UNKNOWN:
+        if run.verdict is Verdict.UNKNOWN:
             return
-        missing = set(line.expected) & set(result.due) - set(result.seen)
-        if issues is IssueCount.NONE and told:
+        missing = set(label_set.expected_stages) & set(run.due_stages) - set(run.stage_times)
+        if issues is IssueCount.NONE and is_issue_due:
             missing.add(Stage.LINEAR_ISSUE_CREATION)
-        known = {stage: time for stage, time in best(result.seen).items() if stage in result.due}
-        self._count(result, known, missing)
-        for stage in disagreeing(result.seen, tolerance=DISAGREE):
-            if stage in result.due:
+        known = {
+            stage: time
+            for stage, time in select_times(run.stage_times).items()
+            if stage in run.due_stages
+        }
+        self._count_stages(run, known, missing)
+        for stage in find_disagreements(run.stage_times, tolerance=DISAGREEMENT_TOLERANCE):
+            if stage in run.due_stages:
                 self._disagreements.labels(stage).inc()
 
-    def _count(self, result: ProbeResult, known: Mapping[Stage, Time], missing: set[Stage]) -> None:
+    def _count_stages(
+        self, run: Run, known: Mapping[Stage, StageTime], missing: set[Stage]
+    ) -> None:
         """Count some stages, each against its target; one that was not reached missed it.
 
         A stage that only late sources can observe counts if they observed it. The Linear issue also
         counts if they are certain that there is none.
         """
         for stage, time in known.items():
-            self._stages.labels(result.probe, result.path, stage, time.source).observe(time.seconds)
-        took = {
+            self._stages.labels(run.probe, run.path, stage, time.source).observe(time.seconds)
+        seconds_by_stage = {
             **{stage: time.seconds for stage, time in known.items()},
             **dict.fromkeys(missing, float("inf")),
         }
         for stage in Stage:
-            if stage in took and stage in self._targets:
-                in_time = took[stage] <= self._targets[stage]
-                self.check(Criterion.of_stage(stage), passed=in_time)
+            if stage in seconds_by_stage and stage in self._targets:
+                is_in_time = seconds_by_stage[stage] <= self._targets[stage]
+                self.count_check(Criterion.from_stage(stage), passed=is_in_time)
 
-    def check(self, criterion: Criterion, *, passed: bool) -> None:
+    def count_check(self, criterion: Criterion, *, passed: bool) -> None:
         """Count the check of a criterion."""
         self._checks.labels(criterion, CheckResult.PASS if passed else CheckResult.FAIL).inc()
 
-    def lag(self, probe: str, seconds: float) -> None:
+    def observe_lag(self, probe: str, seconds: float) -> None:
         """Observe the send lag of an event, in seconds."""
         self._lag.labels(probe).observe(seconds)
 
-    def missed(self, probe: str) -> None:
+    def count_missed_slot(self, probe: str) -> None:
         """Count a slot that was not used."""
         self._missed.labels(probe).inc()
 
-    def in_flight(self, probe: str, count: int) -> None:
+    def set_in_flight(self, probe: str, count: int) -> None:
         """Set the number of runs under way."""
         self._in_flight.labels(probe).set(count)
 
-    def canary_request(self, outcome: CanaryOutcome) -> None:
+    def count_canary_request(self, outcome: CanaryOutcome) -> None:
         """Count a call of the canary by its outcome."""
         self._canary_requests.labels(outcome).inc()
 
-    def journal_failure(self, operation: JournalOperation) -> None:
+    def count_journal_failure(self, operation: JournalOperation) -> None:
         """Count a failed operation of the journal."""
         self._journal_failures.labels(operation).inc()
 
-    def line_of(self, result: ProbeResult) -> Line | None:
+    def find_label_set(self, run: Run) -> LabelSet | None:
         """Find the label set of a run; None for a run that is no measurement."""
-        return self._lines.get((result.probe, Route(result.path)))
+        return self._label_sets.get((run.probe, DeliveryPath(run.path)))

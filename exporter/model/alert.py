@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from exporter.model.run import timestamp
+from exporter.model.run import format_timestamp
 
 CONTENT_TYPE = "application/cloudevents+json"
 FIRED = "io.homelab.prometheus.alert.fired"
 RESOLVED = "io.homelab.prometheus.alert.resolved"
 ALERT_NAME = "SloProbeSynthetic"
-TOLD_BY = frozenset({"alertname", "severity", "synthetic", "probe", "lambda_function"})
+RESERVED_LABELS = frozenset({"alertname", "severity", "synthetic", "probe", "lambda_function"})
 """Labels that identify an alert, those of a synthetic alert included."""
 _SOURCE = "slo-probe"
 _GENERATOR = "https://slo-probe.invalid/"
@@ -36,17 +36,17 @@ class ForbiddenEventError(Exception):
     """An event that the guard forbids was about to be sent; a bug, not a user's mistake."""
 
 
-def new_id() -> str:
+def create_run_id() -> str:
     """Create a unique run id."""
     return f"slo-probe-{uuid.uuid4().hex}"
 
 
-def may_be_ours(run_id: object) -> TypeGuard[str]:
+def is_run_id(run_id: object) -> TypeGuard[str]:
     """Return whether a value from outside has the shape of a run id."""
     return isinstance(run_id, str) and _ID.fullmatch(run_id) is not None
 
 
-def parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:
+def build_parameters(run_id: str, canary: CanaryIdentity) -> dict[str, str]:
     """Build the parameters that the canary must receive unchanged."""
     return {
         "probe_id": run_id,
@@ -63,17 +63,17 @@ class Alert:
     Attributes:
         id: run id.
         probe: name of the probe.
-        sent: parameters for the canary.
+        parameters: parameters for the canary.
         canary: the one function that it names.
-        at: wall clock seconds of the intended send.
+        intended_at: wall clock seconds of the intended send.
         traceparent: W3C trace context of its trace, if there is one.
     """
 
     id: str
     probe: str
-    sent: Mapping[str, str]
+    parameters: Mapping[str, str]
     canary: CanaryIdentity
-    at: float
+    intended_at: float
     traceparent: str | None = None
 
     @property
@@ -93,32 +93,36 @@ class Alert:
             "summary": "Synthetic alert of slo-probe: nothing is wrong.",
             "description": f"Sent to measure the way of an alert through agent-sre ({self.id}).",
             "lambda_function": self.canary.name,
-            "lambda_parameters": json.dumps(dict(self.sent)),
+            "lambda_parameters": json.dumps(dict(self.parameters)),
         }
 
 
-def fired(alert: Alert) -> dict[str, Any]:
+def build_fired_event(alert: Alert) -> dict[str, Any]:
     """Build a firing alert as a CloudEvent in structured mode."""
-    return _event(alert, FIRED, alert.id, {"status": "firing", "endsAt": None}, at=alert.at)
+    return _build_event(
+        alert, FIRED, alert.id, {"status": "firing", "endsAt": None}, at=alert.intended_at
+    )
 
 
-def resolved(alert: Alert, *, at: float) -> dict[str, Any]:
+def build_resolved_event(alert: Alert, *, at: float) -> dict[str, Any]:
     """Build the end of an alert as a CloudEvent; its id names the alert that it ends.
 
     Args:
         alert: the alert that was fired.
         at: wall clock seconds of its end.
     """
-    ends = {"status": "resolved", "endsAt": timestamp(at)}
-    return _event(alert, RESOLVED, end_of(alert.id), ends, at=at)
+    status_fields = {"status": "resolved", "endsAt": format_timestamp(at)}
+    return _build_event(alert, RESOLVED, to_end_id(alert.id), status_fields, at=at)
 
 
-def end_of(run_id: str) -> str:
+def to_end_id(run_id: str) -> str:
     """Return the id of the event that ends the alert of a run."""
     return f"{run_id}-resolved"
 
 
-def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[str, Any]:
+def build_alertmanager_alert(
+    alert: Alert, *, label: str, ends_at: float | None = None
+) -> dict[str, Any]:
     """Build an alert for Alertmanager's API. Alertmanager sets the start time.
 
     A start time of this prober would be refused if its clock was ahead and has been set back since.
@@ -133,11 +137,11 @@ def posted(alert: Alert, *, label: str, ends_at: float | None = None) -> dict[st
         "annotations": alert.annotations,
         "generatorURL": _GENERATOR,
     }
-    guard(entry, alert.canary)
-    return entry if ends_at is None else {**entry, "endsAt": timestamp(ends_at)}
+    check_alert_is_harmless(entry, alert.canary)
+    return entry if ends_at is None else {**entry, "endsAt": format_timestamp(ends_at)}
 
 
-def guard(alert: Mapping[str, Any], canary: CanaryIdentity) -> None:
+def check_alert_is_harmless(alert: Mapping[str, Any], canary: CanaryIdentity) -> None:
     """Check that labels and annotations cannot start a real remediation or look like an incident.
 
     Raises:
@@ -150,36 +154,36 @@ def guard(alert: Mapping[str, Any], canary: CanaryIdentity) -> None:
         "only the canary is named": annotations.get("lambda_function") == canary.name,
         "no function but the canary": "lambda_function" not in labels,
     }
-    broken = [rule for rule, kept in rules.items() if not kept]
+    broken = [rule for rule, is_met in rules.items() if not is_met]
     if broken:
         raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
 
 
-def _event(
-    alert: Alert, kind: str, event_id: str, ends: Mapping[str, Any], *, at: float
+def _build_event(
+    alert: Alert, event_type: str, event_id: str, status_fields: Mapping[str, Any], *, at: float
 ) -> dict[str, Any]:
     data = {
         "labels": alert.labels,
         "annotations": alert.annotations,
-        "startsAt": timestamp(alert.at),
+        "startsAt": format_timestamp(alert.intended_at),
         "generatorURL": _GENERATOR,
         "fingerprint": alert.id[-16:],
-        **ends,
+        **status_fields,
     }
-    guard(data, alert.canary)
+    check_alert_is_harmless(data, alert.canary)
     trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
     return {
         "specversion": "1.0",
-        "type": kind,
+        "type": event_type,
         "source": _SOURCE,
         "id": event_id,
-        "time": timestamp(at),
+        "time": format_timestamp(at),
         "datacontenttype": "application/json",
         **trace,
         "data": data,
     }
 
 
-def ids_in(path: str) -> list[str]:
+def find_run_ids(path: str) -> list[str]:
     """Find the run ids in a URL path; only a hostile function name puts one there."""
     return _ID.findall(path)

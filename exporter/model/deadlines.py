@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.fields import Length
-from exporter.schedule.timetable import Rhythm
+from exporter.fields import DurationField
+from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
@@ -13,7 +13,7 @@ Targets = Mapping[Stage, Duration]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Deadlines:
     """Deadlines of a run, in seconds.
 
     Attributes:
@@ -29,7 +29,7 @@ class Patience:
     max_send_lag: float
 
 
-class Waiting(Protocol):
+class DeadlineSettings(Protocol):
     """Settings that hold deadlines."""
 
     @property
@@ -49,43 +49,45 @@ class Waiting(Protocol):
         """Send lag above which a run is unknown, since the prober is at fault."""
 
 
-def findings(waiting: Waiting, targets: Targets) -> Iterable[tuple[str, str, str]]:
+def find_deadline_problems(
+    settings: DeadlineSettings, targets: Targets
+) -> Iterable[tuple[str, str, str]]:
     """Find mistakes in deadlines that only show with the specs, as key, message and hint."""
-    late_after = waiting.late_after or targets.get(Stage.END_TO_END)
+    late_after = settings.late_after or targets.get(Stage.END_TO_END)
     if late_after is None:
         message = "late_after is not set and no spec has a target for end_to_end"
         yield "late_after", message, "list the spec under specs, or set late_after: 60s"
-    elif not late_after < waiting.timeout:
-        message = f"late_after {late_after} is not below timeout {waiting.timeout}"
+    elif not late_after < settings.timeout:
+        message = f"late_after {late_after} is not below timeout {settings.timeout}"
         yield "late_after", message, "raise timeout, or an execution can never be late"
 
 
-def patience(waiting: Waiting, targets: Targets) -> Patience:
+def to_deadlines(settings: DeadlineSettings, targets: Targets) -> Deadlines:
     """Return the deadlines in seconds."""
-    late_after = waiting.late_after or targets[Stage.END_TO_END]
-    return Patience(
-        timeout=float(waiting.timeout.seconds),
-        settle=float(waiting.settle.seconds),
+    late_after = settings.late_after or targets[Stage.END_TO_END]
+    return Deadlines(
+        timeout=float(settings.timeout.seconds),
+        settle=float(settings.settle.seconds),
         late_after=float(late_after.seconds),
-        max_send_lag=float(waiting.max_send_lag.seconds),
+        max_send_lag=float(settings.max_send_lag.seconds),
     )
 
 
-class Sending(Rhythm):
+class AlertProbeSettings(Schedule):
     """A schedule, and the deadlines of a run."""
 
-    settle: Length = Duration.of(seconds=5)
+    settle: DurationField = Duration.from_parts(seconds=5)
     """Time to wait for a second execution after reply and first execution. Default 5s: what
     agent-sre repeats comes within milliseconds, what a broker in front repeats within seconds.
     A call that comes later still is counted as `after_verdict`."""
-    late_after: Length | None = None
+    late_after: DurationField | None = None
     """End-to-end time above which an execution is late. Default: the end_to_end target of the
     specs, so that verdict and SLO agree."""
 
-    def findings(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
+    def find_problems(self, targets: Targets) -> Iterable[tuple[str, str, str]]:
         """Find mistakes that only show with the specs, as key, message and hint."""
-        return findings(self, targets)
+        return find_deadline_problems(self, targets)
 
-    def patience(self, targets: Targets) -> Patience:
+    def to_deadlines(self, targets: Targets) -> Deadlines:
         """Return the deadlines of a run in seconds."""
-        return patience(self, targets)
+        return to_deadlines(self, targets)

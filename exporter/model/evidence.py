@@ -37,7 +37,7 @@ class Call:
     """Every parameter that was sent came back with its value."""
     foreign_id: bool = False
     """The call carried the event id of another run."""
-    known_as: str | None = None
+    alias: str | None = None
     """The id that agent-sre gives the event, where it differs from the run id."""
 
     @property
@@ -52,28 +52,28 @@ class Evidence:
 
     intended: float
     """Intended time of the send."""
-    sent: float | None = None
+    sent_at: float | None = None
     replied_at: float | None = None
     status: int | None = None
     """HTTP status of the reply; set exactly when `replied_at` is."""
-    transport: TransportFault | None = None
+    transport_fault: TransportFault | None = None
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
-    started: float | None = None
+    started_at: float | None = None
     """Start of the clock of the latencies, if not the intended time."""
-    synchronous: bool = True
+    is_synchronous: bool = True
     """The reply came from agent-sre itself, after its work, and not from something in front of
     it."""
 
-    end_taken: bool | None = None
+    end_accepted: bool | None = None
     """True if the end of the alert was answered with 2xx; None when none was sent."""
 
     @property
-    def since(self) -> float:
+    def clock_start(self) -> float:
         """The time from which latencies count."""
-        return self.intended if self.started is None else self.started
+        return self.intended if self.started_at is None else self.started_at
 
     @property
-    def accepted(self) -> bool:
+    def is_accepted(self) -> bool:
         """The target answered 2xx."""
         return self.status is not None and 200 <= self.status <= 299  # noqa: PLR2004 - HTTP

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from exporter.model.stages import Seen, best
+from exporter.model.stages import StageTimes, select_times
 from exporter.model.verdict import Reason
-from slos.schema.contract import Leavings, Stage, Verdict
+from slos.schema.contract import LeftoverKind, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class Leftover:
     """A thing that a run left behind and that is to be cleaned up.
 
     Attributes:
@@ -17,12 +17,12 @@ class Leaving:
         handle: id by which its system finds it.
     """
 
-    kind: Leavings
+    kind: LeftoverKind
     handle: str
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeResult:
+class Run:
     """One run of a synthetic alert."""
 
     probe: str
@@ -31,15 +31,15 @@ class ProbeResult:
     id: str
     verdict: Verdict
     reason: Reason
-    seen: Seen = field(default_factory=dict)
+    stage_times: StageTimes = field(default_factory=dict)
     """Seconds per stage and source; a stage that no source observed is absent, never zero."""
     intended_at: float = 0.0
     """Wall clock seconds of the intended send."""
     aliases: tuple[str, ...] = ()
     """Other ids of the event: a converter on the path gives it a new one."""
-    leavings: tuple[Leaving, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     """Leftovers that are not cleaned up yet."""
-    due: tuple[Stage, ...] = ()
+    due_stages: tuple[Stage, ...] = ()
     """Stages that are counted only after late sources have observed them."""
     trace_id: str | None = None
     """Id of the prober's own trace, if there is one."""
@@ -47,9 +47,9 @@ class ProbeResult:
     @property
     def stages(self) -> dict[Stage, float]:
         """Seconds of every observed stage, from the source that takes precedence."""
-        return {stage: time.seconds for stage, time in best(self.seen).items()}
+        return {stage: time.seconds for stage, time in select_times(self.stage_times).items()}
 
-    def as_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, object]:
         """Return the run as `once --json` prints it."""
         return {
             "probe": self.probe,
@@ -58,15 +58,18 @@ class ProbeResult:
             "verdict": self.verdict.value,
             "reason": self.reason.value,
             "stages": {stage.value: round(seconds, 6) for stage, seconds in self.stages.items()},
-            "sources": {stage.value: time.source.value for stage, time in best(self.seen).items()},
+            "sources": {
+                stage.value: time.source.value
+                for stage, time in select_times(self.stage_times).items()
+            },
         }
 
-    def as_json_with_time(self) -> dict[str, object]:
+    def to_json_with_time(self) -> dict[str, object]:
         """Return the run as `/runs` shows it."""
-        return self.as_json() | {"intended_at": timestamp(self.intended_at)}
+        return self.to_json() | {"intended_at": format_timestamp(self.intended_at)}
 
 
-def timestamp(wall: float) -> str:
+def format_timestamp(wall: float) -> str:
     """Wall clock seconds as RFC 3339 in UTC, to the millisecond."""
     text = datetime.fromtimestamp(wall, tz=UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

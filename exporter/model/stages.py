@@ -8,77 +8,86 @@ Where they are rough, the spans of agent-sre come first.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from slos.schema.contract import Source, Stage
+from slos.schema.contract import Stage, StageSource
 
-Seen = Mapping[Stage, Mapping[Source, float]]
+StageTimes = Mapping[Stage, Mapping[StageSource, float]]
 """Seconds per stage and source."""
 
-BEST: Mapping[Stage, tuple[Source, ...]] = {
-    Stage.CLOUDEVENT_PROCESSING: (Source.REPLY, Source.TEMPO),
-    Stage.LINEAR_ISSUE_CREATION: (Source.LINEAR, Source.TEMPO),
+SOURCE_PRECEDENCE: Mapping[Stage, tuple[StageSource, ...]] = {
+    Stage.CLOUDEVENT_PROCESSING: (StageSource.REPLY, StageSource.TEMPO),
+    Stage.LINEAR_ISSUE_CREATION: (StageSource.LINEAR, StageSource.TEMPO),
     # The canary's first contact is an upper bound: it holds the Linear call.
-    Stage.REMEDIATION_SELECTION: (Source.TEMPO, Source.CANARY),
-    Stage.LAMBDA_EXECUTION: (Source.CANARY, Source.TEMPO),
-    Stage.VERIFICATION: (Source.TEMPO, Source.LINEAR),
-    Stage.END_TO_END: (Source.CANARY,),
+    Stage.REMEDIATION_SELECTION: (StageSource.TEMPO, StageSource.CANARY),
+    Stage.LAMBDA_EXECUTION: (StageSource.CANARY, StageSource.TEMPO),
+    Stage.VERIFICATION: (StageSource.TEMPO, StageSource.LINEAR),
+    Stage.END_TO_END: (StageSource.CANARY,),
 }
-_UPPER_BOUNDS = {(Stage.REMEDIATION_SELECTION, Source.CANARY)}
+_UPPER_BOUNDS = {(Stage.REMEDIATION_SELECTION, StageSource.CANARY)}
 
 
-LATE = frozenset({Source.LINEAR, Source.TEMPO})
+LATE_SOURCES = frozenset({StageSource.LINEAR, StageSource.TEMPO})
 """Sources that are asked after the run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class StageTime:
     """Seconds of a stage, and the source that measured them."""
 
     seconds: float
-    source: Source
+    source: StageSource
 
 
-def best(seen: Seen) -> dict[Stage, Time]:
+def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
     """Select the time of every observed stage by source precedence, in pipeline order."""
-    found = {}
+    selected = {}
     for stage in Stage:
-        times = seen.get(stage, {})
-        source = next((source for source in BEST[stage] if source in times), None)
+        times = stage_times.get(stage, {})
+        source = next((source for source in SOURCE_PRECEDENCE[stage] if source in times), None)
         if source is not None:
-            found[stage] = Time(times[source], source)
-    return found
+            selected[stage] = StageTime(times[source], source)
+    return selected
 
 
-def told_late(visible: Mapping[Stage, Collection[Source]]) -> tuple[Stage, ...]:
+def list_late_stages(visible: Mapping[Stage, Collection[StageSource]]) -> tuple[Stage, ...]:
     """List the stages whose best source, of those that can observe them, is asked after the run."""
     return tuple(
         stage
         for stage, sources in visible.items()
-        if next((source for source in BEST[stage] if source in sources), None) in LATE
+        if next((source for source in SOURCE_PRECEDENCE[stage] if source in sources), None)
+        in LATE_SOURCES
     )
 
 
-def merged(one: Seen, other: Seen) -> dict[Stage, dict[Source, float]]:
+def merge_stage_times(
+    first: StageTimes, second: StageTimes
+) -> dict[Stage, dict[StageSource, float]]:
     """Merge stage times; for the same stage and source the second argument wins."""
-    stages = [stage for stage in Stage if stage in one or stage in other]
-    return {stage: {**one.get(stage, {}), **other.get(stage, {})} for stage in stages}
+    stages = [stage for stage in Stage if stage in first or stage in second]
+    return {stage: {**first.get(stage, {}), **second.get(stage, {})} for stage in stages}
 
 
-def disagreeing(seen: Seen, *, tolerance: float) -> list[Stage]:
+def find_disagreements(stage_times: StageTimes, *, tolerance: float) -> list[Stage]:
     """Find stages for which a source's time differs from the selected time.
 
     Args:
-        seen: all times.
+        stage_times: all times.
         tolerance: seconds by which two sources may differ.
     """
     return [
         stage
-        for stage, time in best(seen).items()
+        for stage, time in select_times(stage_times).items()
         if any(
-            _differs(time.seconds, seconds, tolerance, bound=(stage, source) in _UPPER_BOUNDS)
-            for source, seconds in seen[stage].items()
+            _is_different(
+                time.seconds, seconds, tolerance, is_upper_bound=(stage, source) in _UPPER_BOUNDS
+            )
+            for source, seconds in stage_times[stage].items()
         )
     ]
 
 
-def _differs(counts: float, seconds: float, tolerance: float, *, bound: bool) -> bool:
-    return counts - seconds > tolerance or (not bound and seconds - counts > tolerance)
+def _is_different(
+    counted_seconds: float, seconds: float, tolerance: float, *, is_upper_bound: bool
+) -> bool:
+    return counted_seconds - seconds > tolerance or (
+        not is_upper_bound and seconds - counted_seconds > tolerance
+    )

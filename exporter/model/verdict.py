@@ -70,7 +70,7 @@ class Reason(StrEnum):
     SENT_LATE = "sent_late"
 
 
-def judge(
+def judge_evidence(
     evidence: Evidence, late_after: float, faults: Collection[ProberFault] = ()
 ) -> tuple[Verdict, Reason]:
     """Return the verdict of a run and its reason.
@@ -83,10 +83,14 @@ def judge(
     for fault in ProberFault:
         if fault in faults:
             return Verdict.UNKNOWN, Reason(fault.value)
-    return _of_calls(evidence) or _of_delivery(evidence) or _of_execution(evidence, late_after)
+    return (
+        _judge_calls(evidence)
+        or _judge_delivery(evidence)
+        or _judge_execution(evidence, late_after)
+    )
 
 
-def _of_calls(evidence: Evidence) -> tuple[Verdict, Reason] | None:
+def _judge_calls(evidence: Evidence) -> tuple[Verdict, Reason] | None:
     if any(not call.parameters_ok for call in evidence.calls):
         return Verdict.CORRUPTED, Reason.WRONG_PARAMETERS
     if any(call.foreign_id for call in evidence.calls):
@@ -96,33 +100,35 @@ def _of_calls(evidence: Evidence) -> tuple[Verdict, Reason] | None:
     return None
 
 
-def _of_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
+def _judge_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
     executed = bool(evidence.calls)
     if evidence.status is not None:
         return (
-            None if evidence.accepted else (Verdict.REJECTED, _refusal(evidence.status, executed))
+            None
+            if evidence.is_accepted
+            else (Verdict.REJECTED, _choose_rejection_reason(evidence.status, executed))
         )
     if executed:
         return Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED
-    if evidence.transport is not None:
-        return Verdict.UNREACHABLE, Reason(evidence.transport.value)
+    if evidence.transport_fault is not None:
+        return Verdict.UNREACHABLE, Reason(evidence.transport_fault.value)
     return Verdict.TIMEOUT, Reason.NO_REPLY
 
 
-def _of_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Reason]:
+def _judge_execution(evidence: Evidence, late_after: float) -> tuple[Verdict, Reason]:
     if not evidence.calls:
         return Verdict.LOST, Reason.NEVER_EXECUTED
     finished = evidence.calls[0].finished_at
     if finished is None:  # the deadline is after `late_after`, so it is late already
         return Verdict.LATE, Reason.EXECUTION_UNFINISHED
-    if finished - evidence.since > late_after:
+    if finished - evidence.clock_start > late_after:
         return Verdict.LATE, Reason.EXECUTED_LATE
-    if evidence.end_taken is False:
+    if evidence.end_accepted is False:
         return Verdict.REJECTED, Reason.END_REJECTED
     return Verdict.OK, Reason.EXECUTED_ONCE
 
 
-def _refusal(status: int, executed: bool) -> Reason:  # noqa: FBT001 - private, two call sites
-    if executed:
+def _choose_rejection_reason(status: int, was_executed: bool) -> Reason:  # noqa: FBT001 - private, two call sites
+    if was_executed:
         return Reason.REJECTED_BUT_EXECUTED
     return {3: Reason.REDIRECTED, 4: Reason.CLIENT_ERROR}.get(status // 100, Reason.SERVER_ERROR)

@@ -17,24 +17,24 @@ from typing import Protocol, cast
 
 from exporter.fields import Section
 from exporter.model.evidence import Evidence
-from exporter.model.run import Leaving
-from exporter.model.stages import Seen
-from exporter.plugins import modules
-from slos.schema.contract import IssueCount, Leavings, Route, Source, Stage
+from exporter.model.run import Leftover
+from exporter.model.stages import StageTimes
+from exporter.plugins import load_modules
+from slos.schema.contract import DeliveryPath, IssueCount, LeftoverKind, Stage, StageSource
 
 
-class Observer(Protocol):
+class EvidenceObserver(Protocol):
     """API of the file of an observer of evidence."""
 
-    SOURCE: Source
+    SOURCE: StageSource
     STAGES: frozenset[Stage]
-    ROUTES: frozenset[Route]
+    PATHS: frozenset[DeliveryPath]
     """Delivery paths on which it can measure the stages."""
-    stages: Callable[[Evidence], dict[Stage, float]]
+    measure_stages: Callable[[Evidence], dict[Stage, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RunQuery:
     """Query for a run about which more may become known.
 
     Attributes:
@@ -51,100 +51,121 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """Observation of a run by a late observer.
 
     Attributes:
         id: run id.
         stages: seconds of each stage that was measured.
-        leavings: leftovers of the run that must be cleaned up.
+        leftovers: leftovers of the run that must be cleaned up.
         issues: how many Linear issues it opened, where that is known.
-        final: whether another query would give nothing new.
+        is_final: whether another query would give nothing new.
     """
 
     id: str
     stages: Mapping[Stage, float] = field(default_factory=dict)
-    leavings: tuple[Leaving, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
     issues: IssueCount | None = None
-    final: bool = True
+    is_final: bool = True
 
 
 class LateObserver(Protocol):
     """Observer that queries another system after the run."""
 
-    every: float
+    interval: float
     """Seconds between two queries."""
-    usual: float
+    usual_delay: float
     """Seconds after a run within which its observation is normally final."""
-    patience: float
+    max_delay: float
     """Seconds after a run after which nothing more is expected."""
-    troubled: bool
+    is_failing: bool
     """The last query was not answered, or was refused."""
-    cleans: Leavings | None
+    leftover_kind: LeftoverKind | None
     """Kind of leftover that it can clean up."""
 
-    async def look(self, questions: Sequence[Question]) -> Sequence[Sighting]:
+    async def observe(self, queries: Sequence[RunQuery]) -> Sequence[Observation]:
         """Observe some runs; a run left out of the result is not known yet. Never raises."""
 
-    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
         """Clean up leftovers; return those that could not be cleaned up."""
 
-    async def sweep(self, before: float) -> Sequence[Leaving]:
+    async def find_orphans(self, sent_before: float) -> Sequence[Leftover]:
         """Find leftovers of all runs sent before a time, whether or not the journal knows them."""
 
 
-class LateModule(Protocol):
+class LateObserverModule(Protocol):
     """API of the file of a late observer."""
 
-    SOURCE: Source
+    SOURCE: StageSource
     STAGES: frozenset[Stage]
     Settings: type[Section]
-    observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
+    open_observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
     """Opens the observer; takes settings, and by name `folder`, `clock` and `gauges`."""
-    findings: Callable[[Section, Path], Iterable[tuple[str, str, str]]]
+    find_problems: Callable[[Section, Path], Iterable[tuple[str, str, str]]]
     """Finds mistakes in the files that settings name, as key, message and hint."""
 
 
 @cache
-def observers() -> list[Observer]:
+def load_evidence_observers() -> list[EvidenceObserver]:
     """Load all observers of evidence, by name."""
-    return [cast("Observer", module) for module in _all() if hasattr(module, "ROUTES")]
+    return [
+        cast("EvidenceObserver", module)
+        for module in _load_all_modules()
+        if hasattr(module, "PATHS")
+    ]
 
 
 @cache
-def late_modules() -> dict[str, LateModule]:
+def load_late_modules() -> dict[str, LateObserverModule]:
     """Load all late observers, by name."""
-    late = [module for module in _all() if hasattr(module, "observer")]
-    return {module.__name__.rpartition(".")[2]: cast("LateModule", module) for module in late}
+    late = [module for module in _load_all_modules() if hasattr(module, "open_observer")]
+    return {
+        module.__name__.rpartition(".")[2]: cast("LateObserverModule", module) for module in late
+    }
 
 
-def expected(route: Route) -> list[Stage]:
+def list_expected_stages(path: DeliveryPath) -> list[Stage]:
     """List the stages that a run must show by itself; one that is missing was not reached."""
-    found = {stage for each in observers() if route in each.ROUTES for stage in each.STAGES}
+    found = {
+        stage
+        for observer in load_evidence_observers()
+        if path in observer.PATHS
+        for stage in observer.STAGES
+    }
     return [stage for stage in Stage if stage in found]
 
 
-def visible(route: Route, late: Iterable[str] = ()) -> dict[Stage, list[Source]]:
+def list_visible_stages(
+    path: DeliveryPath, late_names: Iterable[str] = ()
+) -> dict[Stage, list[StageSource]]:
     """List the stages that can be observed on a path, with their sources, in pipeline order.
 
     Args:
-        route: delivery path.
-        late: names of the late observers in use.
+        path: delivery path.
+        late_names: names of the late observers in use.
     """
-    asked = [(each.SOURCE, each.STAGES) for each in observers() if route in each.ROUTES]
-    asked += [(late_modules()[name].SOURCE, late_modules()[name].STAGES) for name in late]
-    found = {stage: [source for source, stages in asked if stage in stages] for stage in Stage}
+    observers_used = [
+        (observer.SOURCE, observer.STAGES)
+        for observer in load_evidence_observers()
+        if path in observer.PATHS
+    ]
+    observers_used += [
+        (load_late_modules()[name].SOURCE, load_late_modules()[name].STAGES) for name in late_names
+    ]
+    found = {
+        stage: [source for source, stages in observers_used if stage in stages] for stage in Stage
+    }
     return {stage: sources for stage, sources in found.items() if sources}
 
 
-def observe(evidence: Evidence) -> Seen:
+def observe_evidence(evidence: Evidence) -> StageTimes:
     """Measure the seconds of every stage that the evidence shows."""
-    found: dict[Stage, dict[Source, float]] = {}
-    for observer in observers():
-        for stage, seconds in observer.stages(evidence).items():
+    found: dict[Stage, dict[StageSource, float]] = {}
+    for observer in load_evidence_observers():
+        for stage, seconds in observer.measure_stages(evidence).items():
             found.setdefault(stage, {})[observer.SOURCE] = seconds
     return {stage: found[stage] for stage in Stage if stage in found}
 
 
-def _all() -> list[ModuleType]:
-    return list(modules(sys.modules[__name__]).values())
+def _load_all_modules() -> list[ModuleType]:
+    return list(load_modules(sys.modules[__name__]).values())

@@ -1,14 +1,14 @@
 """Observer of the canary: when it was called, and when it was done."""
 
 from exporter.model.evidence import Evidence
-from slos.schema.contract import Route, Source, Stage
+from slos.schema.contract import DeliveryPath, Stage, StageSource
 
-SOURCE = Source.CANARY
+SOURCE = StageSource.CANARY
 STAGES = frozenset({Stage.REMEDIATION_SELECTION, Stage.LAMBDA_EXECUTION, Stage.END_TO_END})
-ROUTES = frozenset(Route)
+PATHS = frozenset(DeliveryPath)
 
 
-def stages(evidence: Evidence) -> dict[Stage, float]:
+def measure_stages(evidence: Evidence) -> dict[Stage, float]:
     """Measure the stages of the first call, counted from where the clock starts.
 
     - Remediation selection ends at the first contact. It is an upper bound: it holds the
@@ -20,8 +20,8 @@ def stages(evidence: Evidence) -> dict[Stage, float]:
     if not evidence.calls:
         return {}
     call = evidence.calls[0]
-    found = {Stage.REMEDIATION_SELECTION: call.contact_at - evidence.since}
+    found = {Stage.REMEDIATION_SELECTION: call.contact_at - evidence.clock_start}
     if call.finished_at is not None:
         found[Stage.LAMBDA_EXECUTION] = call.finished_at - call.contact_at
-        found[Stage.END_TO_END] = call.finished_at - evidence.since
+        found[Stage.END_TO_END] = call.finished_at - evidence.clock_start
     return found

@@ -12,18 +12,18 @@ from pydantic import AfterValidator
 
 from exporter.fields import LabelName, Section, Url
 from exporter.httpclient.client import Reply
-from exporter.model.alert import TOLD_BY, Alert, posted
-from exporter.model.run import Leaving
-from exporter.paths import Reach
-from slos.schema.contract import Leavings, Route
+from exporter.model.alert import RESERVED_LABELS, Alert, build_alertmanager_alert
+from exporter.model.run import Leftover
+from exporter.paths import PathContext
+from slos.schema.contract import DeliveryPath, LeftoverKind
 
 _JSON = "application/json"
 _ACCEPTED = range(200, 300)
 
 
-def _free(label: str) -> str:
+def _check_grouping_label(label: str) -> str:
     """Refuse a label that identifies an alert."""
-    if label in TOLD_BY:
+    if label in RESERVED_LABELS:
         raise ValueError(
             f"{label} says what a synthetic alert is, so it cannot have any value; "
             "group by another label as well, like service"
@@ -36,7 +36,7 @@ class Settings(Section):
 
     url: Url
     """Its address, with its path prefix if it has one. No default: nobody is alerted unasked."""
-    grouping_label: Annotated[LabelName, AfterValidator(_free)] = "service"
+    grouping_label: Annotated[LabelName, AfterValidator(_check_grouping_label)] = "service"
     """A label of the route's `group_by` that may have any value. Default service: one of the
     three this cluster groups by, and the one that names no alert. None that tells what the alert
     is, such as alertname or severity."""
@@ -46,44 +46,46 @@ class Settings(Section):
     is what a real alert waits."""
 
 
-class Way:
+class Path:
     """Posts an alert, and ends it when the run is over."""
 
-    ROUTE = Route.ALERTMANAGER
+    NAME = DeliveryPath.ALERTMANAGER
     SYNCHRONOUS = False
-    cleans: Leavings | None = Leavings.ALERT
+    leftover_kind: LeftoverKind | None = LeftoverKind.ALERT
 
-    def __init__(self, settings: Settings, reach: Reach) -> None:
+    def __init__(self, settings: Settings, path_context: PathContext) -> None:
         self._settings = settings
-        self._reach = reach
+        self._path_context = path_context
         self._url = f"{settings.url.rstrip('/')}/api/v2/alerts"
         self.clock_at_webhook = settings.clock == "webhook"
 
-    def leavings(self, alert: Alert) -> tuple[Leaving, ...]:
+    def list_leftovers(self, alert: Alert) -> tuple[Leftover, ...]:
         """List the alert itself, which goes on firing until it is ended."""
-        return (Leaving(Leavings.ALERT, f"{alert.probe} {alert.id} {alert.at!r}"),)
+        return (Leftover(LeftoverKind.ALERT, f"{alert.probe} {alert.id} {alert.intended_at!r}"),)
 
-    async def send(self, alert: Alert) -> Reply:
+    async def send_alert(self, alert: Alert) -> Reply:
         """Post a firing alert."""
-        return await self._post(alert, ends_at=None)
+        return await self._post_alert(alert, ends_at=None)
 
-    async def end(self, alert: Alert) -> Reply:
+    async def send_end(self, alert: Alert) -> Reply:
         """Post the end of an alert."""
-        return await self._post(alert, ends_at=self._reach.clock.wall())
+        return await self._post_alert(alert, ends_at=self._path_context.clock.wall())
 
-    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
         """End alerts that are still firing."""
         failed = []
-        for leaving in leavings:
-            reply = await self.end(self._alert(leaving))
+        for leftover in leftovers:
+            reply = await self.send_end(self._to_alert(leftover))
             if reply.status not in _ACCEPTED:
-                failed.append(leaving)
+                failed.append(leftover)
         return failed
 
-    def _alert(self, leaving: Leaving) -> Alert:
-        probe, run_id, at = leaving.handle.split(" ")
-        return Alert(run_id, probe, {}, self._reach.canary, float(at))
+    def _to_alert(self, leftover: Leftover) -> Alert:
+        probe, run_id, at = leftover.handle.split(" ")
+        return Alert(run_id, probe, {}, self._path_context.canary, float(at))
 
-    async def _post(self, alert: Alert, *, ends_at: float | None) -> Reply:
-        entry = posted(alert, label=self._settings.grouping_label, ends_at=ends_at)
-        return await self._reach.sender.post(self._url, [entry], content_type=_JSON)
+    async def _post_alert(self, alert: Alert, *, ends_at: float | None) -> Reply:
+        entry = build_alertmanager_alert(
+            alert, label=self._settings.grouping_label, ends_at=ends_at
+        )
+        return await self._path_context.sender.post(self._url, [entry], content_type=_JSON)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from exporter.fields import Section, Url
 from exporter.httpclient.client import Reply
-from exporter.model.alert import Alert, fired, resolved
-from exporter.model.run import Leaving
-from exporter.paths import Reach
-from slos.schema.contract import Leavings, Route
+from exporter.model.alert import Alert, build_fired_event, build_resolved_event
+from exporter.model.run import Leftover
+from exporter.paths import PathContext
+from slos.schema.contract import DeliveryPath, LeftoverKind
 
 
 class Settings(Section):
@@ -18,31 +18,31 @@ class Settings(Section):
     meant delivers to whoever subscribed."""
 
 
-class Way:
+class Path:
     """Sends a CloudEvent in structured mode; the broker replies before the event is delivered."""
 
-    ROUTE = Route.BROKER
+    NAME = DeliveryPath.BROKER
     SYNCHRONOUS = False
     clock_at_webhook = False
-    cleans: Leavings | None = None
+    leftover_kind: LeftoverKind | None = None
 
-    def __init__(self, settings: Settings, reach: Reach) -> None:
+    def __init__(self, settings: Settings, path_context: PathContext) -> None:
         self._url = settings.url
-        self._reach = reach
+        self._path_context = path_context
 
-    def leavings(self, _: Alert) -> tuple[Leaving, ...]:
+    def list_leftovers(self, _: Alert) -> tuple[Leftover, ...]:
         """Return no leftovers: the broker delivers or drops every event."""
         return ()
 
-    async def send(self, alert: Alert) -> Reply:
+    async def send_alert(self, alert: Alert) -> Reply:
         """Send a fired alert."""
-        return await self._reach.sender.post(self._url, fired(alert))
+        return await self._path_context.sender.post(self._url, build_fired_event(alert))
 
-    async def end(self, alert: Alert) -> Reply:
+    async def send_end(self, alert: Alert) -> Reply:
         """Send the end of an alert."""
-        end = resolved(alert, at=self._reach.clock.wall())
-        return await self._reach.sender.post(self._url, end)
+        end = build_resolved_event(alert, at=self._path_context.clock.wall())
+        return await self._path_context.sender.post(self._url, end)
 
-    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
         """Return all leftovers: this path has none to clean up."""
-        return leavings
+        return leftovers

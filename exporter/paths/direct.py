@@ -4,44 +4,48 @@ from collections.abc import Sequence
 
 from exporter.fields import Section
 from exporter.httpclient.client import Reply
-from exporter.model.alert import Alert, fired, resolved
-from exporter.model.run import Leaving
-from exporter.paths import Reach
-from slos.schema.contract import Leavings, Route
+from exporter.model.alert import Alert, build_fired_event, build_resolved_event
+from exporter.model.run import Leftover
+from exporter.paths import PathContext
+from slos.schema.contract import DeliveryPath, LeftoverKind
 
 
 class Settings(Section):
     """No settings: the section `target` has the endpoint of agent-sre."""
 
 
-class Way:
+class Path:
     """Sends a CloudEvent in structured mode; in binary mode agent-sre loses the data."""
 
-    ROUTE = Route.DIRECT
+    NAME = DeliveryPath.DIRECT
     SYNCHRONOUS = True
     clock_at_webhook = False
-    cleans: Leavings | None = None
+    leftover_kind: LeftoverKind | None = None
 
-    def __init__(self, _: Settings, reach: Reach) -> None:
-        self._reach = reach
+    def __init__(self, _: Settings, path_context: PathContext) -> None:
+        self._path_context = path_context
 
-    def leavings(self, _: Alert) -> tuple[Leaving, ...]:
+    def list_leftovers(self, _: Alert) -> tuple[Leftover, ...]:
         """Return no leftovers."""
         return ()
 
-    async def send(self, alert: Alert) -> Reply:
+    async def send_alert(self, alert: Alert) -> Reply:
         """Send a fired alert."""
-        return await self._post(alert, fired(alert))
+        return await self._post_event(alert, build_fired_event(alert))
 
-    async def end(self, alert: Alert) -> Reply:
+    async def send_end(self, alert: Alert) -> Reply:
         """Send the end of an alert."""
-        return await self._post(alert, resolved(alert, at=self._reach.clock.wall()))
+        return await self._post_event(
+            alert, build_resolved_event(alert, at=self._path_context.clock.wall())
+        )
 
-    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
         """Return all leftovers: this path has none to clean up."""
-        return leavings
+        return leftovers
 
-    async def _post(self, alert: Alert, event: object) -> Reply:
-        reach = self._reach
+    async def _post_event(self, alert: Alert, event: object) -> Reply:
+        path_context = self._path_context
         trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
-        return await reach.direct.post(reach.url, event, headers={**reach.headers(), **trace})
+        return await path_context.target_sender.post(
+            path_context.url, event, headers={**path_context.read_headers(), **trace}
+        )

@@ -7,11 +7,11 @@ from typing import Any
 
 from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
-from exporter.model.run import ProbeResult
-from exporter.paths import Reach, Way
-from exporter.prober.runner import Courier
-from exporter.prometheus import Prometheus
-from slos.schema.contract import Criterion, Route
+from exporter.model.run import Run
+from exporter.paths import Path, PathContext
+from exporter.prober.runner import AlertRunner
+from exporter.prometheus import PrometheusClient
+from slos.schema.contract import Criterion, DeliveryPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,51 +27,51 @@ class ProbeState:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def _always() -> bool:
+def _return_true() -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ProbeContext:
     """Components that a probe may use.
 
     Attributes:
-        courier: alert runner; its runs are recorded in the journal and judged.
-        reach: connection to agent-sre for requests that are no alerts.
-        ways: delivery paths by name.
+        alert_runner: alert runner; its runs are recorded in the journal and judged.
+        path_context: connection to agent-sre for requests that are no alerts.
+        paths: delivery paths by name.
         targets: latency targets of the specs.
         gauges: gauges of the prober.
         prometheus: client for the metrics of other processes, where one is configured.
         abort: set when nothing may wait any longer.
-        open_runs: counts the runs that are not finished, for the leak probe.
+        count_open_runs: counts the runs that are not finished, for the leak probe.
         state: what probes keep over a reload of the configuration.
         may_send: whether this prober, of several, holds the lease.
     """
 
-    courier: Courier
-    reach: Reach
-    ways: Mapping[Route, Way]
+    alert_runner: AlertRunner
+    path_context: PathContext
+    paths: Mapping[DeliveryPath, Path]
     targets: Targets
     gauges: Gauges
-    prometheus: Prometheus | None = None
+    prometheus: PrometheusClient | None = None
     abort: asyncio.Event = field(default_factory=asyncio.Event)
-    open_runs: Callable[[], int] | None = None
+    count_open_runs: Callable[[], int] | None = None
     state: ProbeState | None = None
-    may_send: Callable[[], bool] = _always
+    may_send: Callable[[], bool] = _return_true
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProbeOutcome:
     """Outcome of one slot of a probe.
 
     Attributes:
-        results: runs of the alerts that it sent.
+        runs: runs of the alerts that it sent.
         checks: criteria that it checked in addition, and whether each was met.
         notes: one line of text for each check that was not met.
         failed: whether nothing was measured, because the probe could not do its work.
     """
 
-    results: tuple[ProbeResult, ...] = ()
+    runs: tuple[Run, ...] = ()
     checks: tuple[tuple[Criterion, bool], ...] = ()
     notes: tuple[str, ...] = ()
     failed: bool = False

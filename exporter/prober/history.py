@@ -3,53 +3,53 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
-from exporter.model.run import ProbeResult
-from slos.schema.contract import LOAD, Verdict
+from exporter.model.run import Run
+from slos.schema.contract import LOAD_PROBES, Verdict
 
-KEPT = 100
+HISTORY_SIZE = 100
 """Runs kept for `/runs`."""
 
 
-def _nobody(_: ProbeResult) -> None:
+def _ignore_run(_: Run) -> None:
     """Ignore a run."""
 
 
-class Recent:
+class RunHistory:
     """Last runs by id, the newest first. An update of a run takes its place."""
 
-    def __init__(self, runs: Iterable[ProbeResult] = ()) -> None:
-        self._runs: dict[str, ProbeResult] = {}
-        self.hears: Callable[[ProbeResult], None] = _nobody
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs: dict[str, Run] = {}
+        self.on_add: Callable[[Run], None] = _ignore_run
         """Called with each run that is added."""
         for run in runs:
             self.add(run)
 
-    def __iter__(self) -> Iterator[ProbeResult]:
+    def __iter__(self) -> Iterator[Run]:
         return reversed(list(self._runs.values()))
 
-    def add(self, run: ProbeResult) -> None:
+    def add(self, run: Run) -> None:
         """Add a run, or replace it by its newest version."""
         self._runs[run.id] = run
-        if len(self._runs) > KEPT:
+        if len(self._runs) > HISTORY_SIZE:
             del self._runs[next(iter(self._runs))]
-        self.hears(run)
+        self.on_add(run)
 
-    def update(self, run: ProbeResult) -> None:
+    def update(self, run: Run) -> None:
         """Replace a run by its newest version, if it is still in the history."""
         if run.id in self._runs:
             self._runs[run.id] = run
 
 
-def level_of(run: ProbeResult) -> int:
+def choose_log_level(run: Run) -> int:
     """Choose the log level of a run; runs of a load are logged at debug."""
-    if run.probe in LOAD:
+    if run.probe in LOAD_PROBES:
         return logging.DEBUG
     return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
 
 
-def log_run(log: logging.Logger, run: ProbeResult) -> None:
+def log_run(log: logging.Logger, run: Run) -> None:
     """Log the verdict and the stage times of a run."""
-    level = level_of(run)
+    level = choose_log_level(run)
     if log.isEnabledFor(level):
         took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in run.stages.items())
         log.log(level, "%s: %s (%s) %s %s", run.probe, run.verdict, run.reason, run.id, took)

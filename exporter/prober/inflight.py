@@ -11,22 +11,22 @@ from math import inf
 
 from exporter.model.evidence import Call
 
-_CLOSED_KEPT = 10_000
+_MAX_CLOSED = 10_000
 """Closed ids kept in memory; older ones are looked up in the journal."""
 
 
-class Ticket:
+class InflightRun:
     """One run in flight, and the calls that came in for it."""
 
     def __init__(
-        self, run_id: str, parameters: Mapping[str, str], *, issued: float, load: bool = False
+        self, run_id: str, parameters: Mapping[str, str], *, opened_at: float, is_load: bool = False
     ) -> None:
         self.id = run_id
         self.parameters = dict(parameters)
-        self.issued = issued
-        self.load = load
+        self.opened_at = opened_at
+        self.is_load = is_load
         """True for a run of a load. Calls of a load are not counted with those of the probes."""
-        self.open = True
+        self.is_open = True
         self.executed = asyncio.Event()
         """Set when the answer to the first call was written."""
         self.repeated = asyncio.Event()
@@ -37,11 +37,11 @@ class Ticket:
         self._calls: list[Call] = []
 
     @classmethod
-    def closed(cls, run_id: str, *, load: bool = False) -> "Ticket":
+    def create_closed(cls, run_id: str, *, is_load: bool = False) -> "InflightRun":
         """Create a closed run, which no call can change."""
-        ticket = cls(run_id, {}, issued=inf, load=load)
-        ticket.open = False
-        return ticket
+        inflight_run = cls(run_id, {}, opened_at=inf, is_load=is_load)
+        inflight_run.is_open = False
+        return inflight_run
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -58,51 +58,53 @@ class Ticket:
             return None
         return min([self.notified_at, *(call.contact_at for call in self._calls[:1])])
 
-    def arrive(self, call: Call) -> int:
+    def add_call(self, call: Call) -> int:
         """Add a call; return the number that finishes it."""
         self._calls.append(call)
         if len(self._calls) > 1:
             self.repeated.set()
         return len(self._calls) - 1
 
-    def finish(self, number: int, at: float) -> None:
+    def finish_call(self, number: int, at: float) -> None:
         """Record that the answer to a call was written."""
-        if not self.open:
+        if not self.is_open:
             return
         self._calls[number] = dataclasses.replace(self._calls[number], finished_at=at)
         self.executed.set()
 
-    def matches(self, parameters: Mapping[str, object]) -> bool:
+    def has_parameters(self, parameters: Mapping[str, object]) -> bool:
         """Return whether every sent parameter is there with its value; more may be."""
         return all(parameters.get(key) == value for key, value in self.parameters.items())
 
 
-class Ledger:
+class InflightRuns:
     """Runs of this process, in flight and recently closed."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Ticket] = {}
+        self._open: dict[str, InflightRun] = {}
         self._closed: OrderedDict[str, bool] = OrderedDict()
         """Ids, and whether they were load. Ten thousand run objects would slow down garbage
         collection."""
 
-    def issue(
-        self, run_id: str, parameters: Mapping[str, str], *, now: float, load: bool = False
-    ) -> Ticket:
+    def open_run(
+        self, run_id: str, parameters: Mapping[str, str], *, now: float, is_load: bool = False
+    ) -> InflightRun:
         """Open a run before its event is sent."""
-        ticket = self._open[run_id] = Ticket(run_id, parameters, issued=now, load=load)
-        return ticket
+        inflight_run = self._open[run_id] = InflightRun(
+            run_id, parameters, opened_at=now, is_load=is_load
+        )
+        return inflight_run
 
-    def close(self, ticket: Ticket) -> None:
+    def close_run(self, inflight_run: InflightRun) -> None:
         """Close a run; later calls no longer count for it."""
-        ticket.open = False
-        self._open.pop(ticket.id, None)
-        self._closed[ticket.id] = ticket.load
-        if len(self._closed) > _CLOSED_KEPT:
+        inflight_run.is_open = False
+        self._open.pop(inflight_run.id, None)
+        self._closed[inflight_run.id] = inflight_run.is_load
+        if len(self._closed) > _MAX_CLOSED:
             self._closed.popitem(last=False)
 
-    def find(self, run_id: str) -> Ticket | None:
+    def find_run(self, run_id: str) -> InflightRun | None:
         """Find the run of an id. Of a closed run only its id and kind are known."""
         if run_id in self._closed:
-            return Ticket.closed(run_id, load=self._closed[run_id])
+            return InflightRun.create_closed(run_id, is_load=self._closed[run_id])
         return self._open.get(run_id)

@@ -5,94 +5,98 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.httpclient.retry import Backoff
-from exporter.model.run import Leaving, ProbeResult
-from exporter.model.stages import merged
-from exporter.observers import Question, Sighting
-from slos.schema.contract import IssueCount, Leavings, Source, Stage
+from exporter.model.run import Leftover, Run
+from exporter.model.stages import merge_stage_times
+from exporter.observers import Observation, RunQuery
+from slos.schema.contract import IssueCount, LeftoverKind, Stage, StageSource
 
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 
 
 @dataclass(slots=True)
-class Case:
+class PendingRun:
     """One run that is not finished.
 
     Attributes:
         run: the run as far as it is known.
-        since: monotonic seconds at which it was added.
-        looked_for: whether late observers may still learn something.
+        added_at: monotonic seconds at which it was added.
+        is_observed_late: whether late observers may still learn something.
         waiting: sources whose final observation is missing.
         issues: how many Linear issues it opened, once that is known.
         next_try: monotonic seconds before which nothing is cleaned up.
         backoff: pauses between two clean-up attempts.
-        failed: whether the last clean-up attempt left something.
+        has_failed: whether the last clean-up attempt left something.
     """
 
-    run: ProbeResult
-    since: float
-    looked_for: bool
-    waiting: set[Source] = field(default_factory=set)
+    run: Run
+    added_at: float
+    is_observed_late: bool
+    waiting: set[StageSource] = field(default_factory=set)
     issues: IssueCount | None = None
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
-    failed: bool = False
+    has_failed: bool = False
 
     @property
-    def question(self) -> Question:
+    def query(self) -> RunQuery:
         """The query that late observers get."""
         run = self.run
-        return Question(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
+        return RunQuery(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Nothing is left to observe or to clean up."""
-        return not self.looked_for and not self.run.leavings
+        return not self.is_observed_late and not self.run.leftovers
 
-    def learn(self, source: Source, sighting: Sighting) -> None:
+    def add_observation(self, source: StageSource, observation: Observation) -> None:
         """Add an observation of a source."""
-        seen = {stage: {source: seconds} for stage, seconds in sighting.stages.items()}
-        leavings = dict.fromkeys((*self.run.leavings, *sighting.leavings))
+        stage_times = {stage: {source: seconds} for stage, seconds in observation.stages.items()}
+        leftovers = dict.fromkeys((*self.run.leftovers, *observation.leftovers))
         self.run = dataclasses.replace(
-            self.run, seen=merged(self.run.seen, seen), leavings=tuple(leavings)
+            self.run,
+            stage_times=merge_stage_times(self.run.stage_times, stage_times),
+            leftovers=tuple(leftovers),
         )
-        self.issues = sighting.issues or self.issues
-        if sighting.final:
+        self.issues = observation.issues or self.issues
+        if observation.is_final:
             self.waiting.discard(source)
 
-    def settled(
-        self, able: Mapping[Source, Collection[Stage]], *, overdue: bool
+    def list_settled_stages(
+        self, stages_by_source: Mapping[StageSource, Collection[Stage]], *, is_overdue: bool
     ) -> tuple[Stage, ...]:
         """List the due stages that can be counted: no pending source can still measure them.
 
         Args:
-            able: the stages that each source can measure.
-            overdue: whether the sources waited for should have answered; then the time of
+            stages_by_source: the stages that each source can measure.
+            is_overdue: whether the sources waited for should have answered; then the time of
                 another source counts.
         """
         return tuple(
             stage
-            for stage in self.run.due
-            if not any(stage in able[source] for source in self.waiting)
-            or (overdue and stage in self.run.seen)
+            for stage in self.run.due_stages
+            if not any(stage in stages_by_source[source] for source in self.waiting)
+            or (is_overdue and stage in self.run.stage_times)
         )
 
-    def count(self, stages: Collection[Stage]) -> ProbeResult:
+    def take_stages(self, stages: Collection[Stage]) -> Run:
         """Remove stages from those that are due; return the run with only these due."""
-        left = tuple(stage for stage in self.run.due if stage not in stages)
-        counted = dataclasses.replace(self.run, due=tuple(stages))
-        self.run = dataclasses.replace(self.run, due=left)
+        left = tuple(stage for stage in self.run.due_stages if stage not in stages)
+        counted = dataclasses.replace(self.run, due_stages=tuple(stages))
+        self.run = dataclasses.replace(self.run, due_stages=left)
         return counted
 
-    def leavings(self, kind: Leavings) -> list[Leaving]:
+    def list_leftovers(self, kind: LeftoverKind) -> list[Leftover]:
         """List the leftovers of one kind."""
-        return [leaving for leaving in self.run.leavings if leaving.kind is kind]
+        return [leftover for leftover in self.run.leftovers if leftover.kind is kind]
 
-    def cleaned(self, done: Collection[Leaving], failed: Iterable[Leaving], now: float) -> bool:
+    def record_clean_up(
+        self, done: Collection[Leftover], failed: Iterable[Leftover], now: float
+    ) -> bool:
         """Record an attempt to clean up; return whether anything has changed."""
-        left = tuple(leaving for leaving in self.run.leavings if leaving not in done)
-        changed = left != self.run.leavings
-        self.run = dataclasses.replace(self.run, leavings=left)
-        self.failed = not set(failed).isdisjoint(left)
-        if self.failed:
-            self.next_try = now + self.backoff.failed()
+        left = tuple(leftover for leftover in self.run.leftovers if leftover not in done)
+        changed = left != self.run.leftovers
+        self.run = dataclasses.replace(self.run, leftovers=left)
+        self.has_failed = not set(failed).isdisjoint(left)
+        if self.has_failed:
+            self.next_try = now + self.backoff.record_failure()
         return changed

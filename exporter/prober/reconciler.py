@@ -9,115 +9,126 @@ from functools import cache
 from typing import Protocol
 
 from exporter.journal.journal import Journal
-from exporter.journal.sqlite import State
+from exporter.journal.sqlite import RunState
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import Metrics
-from exporter.model.run import Leaving, ProbeResult
-from exporter.observers import LateObserver, late_modules
-from exporter.prober.history import Recent
-from exporter.prober.pending import Case
+from exporter.metrics.runs import RunMetrics
+from exporter.model.run import Leftover, Run
+from exporter.observers import LateObserver, load_late_modules
+from exporter.prober.history import RunHistory
+from exporter.prober.pending import PendingRun
 from exporter.schedule.clock import Clock
-from slos.schema.contract import LOAD, IssueCount, Leavings, Route, Source, Stage
+from slos.schema.contract import (
+    LOAD_PROBES,
+    DeliveryPath,
+    IssueCount,
+    LeftoverKind,
+    Stage,
+    StageSource,
+)
 
-_EVERY = 600.0
-_OLDER_THAN = 3600.0
+_SWEEP_INTERVAL = 600.0
+_ORPHAN_AGE = 3600.0
 """Seconds; younger leftovers may still belong to a run that is pending."""
 _log = logging.getLogger(__name__)
 
-STEP = 2.0
+RECONCILE_INTERVAL = 2.0
 """Seconds between two reconcile steps."""
-_CLEANED_AT_ONCE = 20
+_MAX_CLEANED_PER_STEP = 20
 """Runs of one kind per step, so that a slow clean-up does not delay the other kinds."""
-_MOST = 20_000
+_MAX_RUNS = 20_000
 """Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
 
 
-class Sweep:
+class OrphanSweep:
     """Searches for orphans periodically, and tries again those that could not be cleaned up."""
 
     def __init__(self, *, gauges: Gauges, clock: Clock) -> None:
         self._gauges = gauges
         self._clock = clock
         self._swept_at = clock.now()
-        self.left: set[Leaving] = set()
+        self.uncleaned: set[Leftover] = set()
         """Orphans that were found and could not be cleaned up."""
 
-    async def step(
-        self, observers: Iterable[LateObserver], *, known: Callable[[], set[Leaving]]
+    async def sweep_if_due(
+        self, observers: Iterable[LateObserver], *, list_known: Callable[[], set[Leftover]]
     ) -> None:
         """Sweep, if the interval has passed.
 
         Args:
             observers: observers to search.
-            known: lists the leftovers that belong to pending runs.
+            list_known: lists the leftovers that belong to pending runs.
         """
-        if self._clock.now() - self._swept_at < _EVERY:
+        if self._clock.now() - self._swept_at < _SWEEP_INTERVAL:
             return
         self._swept_at = self._clock.now()
-        before = self._clock.steady() - _OLDER_THAN
+        sent_before = self._clock.steady() - _ORPHAN_AGE
         for observer in observers:
-            if observer.cleans is not None:
-                found = set(await observer.sweep(before)) - known()
-                await self._clean(observer, observer.cleans, found)
+            if observer.leftover_kind is not None:
+                orphans = set(await observer.find_orphans(sent_before)) - list_known()
+                await self._clean_up(observer, observer.leftover_kind, orphans)
 
-    async def _clean(self, observer: LateObserver, kind: Leavings, found: set[Leaving]) -> None:
+    async def _clean_up(
+        self, observer: LateObserver, kind: LeftoverKind, orphans: set[Leftover]
+    ) -> None:
         """Clean up the orphans found now and those that could not be cleaned up before."""
-        before = {leaving for leaving in self.left if leaving.kind is kind}
-        stray = sorted(found | before, key=lambda leaving: leaving.handle)
-        if not stray:
+        earlier = {leftover for leftover in self.uncleaned if leftover.kind is kind}
+        leftovers = sorted(orphans | earlier, key=lambda leftover: leftover.handle)
+        if not leftovers:
             return
-        _log.warning("%d things of earlier runs were left behind; cleaning up", len(stray))
-        failed = set(await observer.clean(stray))
+        _log.warning("%d things of earlier runs were left behind; cleaning up", len(leftovers))
+        failed = set(await observer.clean_up(leftovers))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
-        self.left = (self.left - set(stray)) | failed
+        self.uncleaned = (self.uncleaned - set(leftovers)) | failed
 
 
 class Cleaner(Protocol):
     """Cleans up one kind of leftover."""
 
-    cleans: Leavings | None
+    leftover_kind: LeftoverKind | None
 
-    async def clean(self, leavings: Sequence[Leaving]) -> Sequence[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
         """Clean up leftovers; return those that could not be cleaned up."""
 
 
-def _nobody(_: ProbeResult, __: IssueCount | None) -> None:
+def _ignore_observed_run(_: Run, __: IssueCount | None) -> None:
     """Ignore a run."""
 
 
-class Aftercare:
+class Reconciler:
     """Reconciler of all runs that have a verdict and are not finished."""
 
     def __init__(
         self,
         *,
         journal: Journal,
-        metrics: Metrics,
+        metrics: RunMetrics,
         gauges: Gauges,
         clock: Clock,
-        recent: Recent,
+        history: RunHistory,
     ) -> None:
         self._journal = journal
         self._metrics = metrics
         self._gauges = gauges
         self._clock = clock
-        self._recent = recent
-        self._observers: Mapping[Source, LateObserver] = {}
-        self._cleaners: Mapping[Leavings, Cleaner] = {}
-        self._cases: dict[str, Case] = {}
-        self._asked_at: dict[Source, float] = {}
-        self._sweep = Sweep(gauges=gauges, clock=clock)
-        self._kinds: set[Leavings] = set()
-        self._turn = asyncio.Lock()
-        self.hears: Callable[[ProbeResult, IssueCount | None], None] = _nobody
+        self._history = history
+        self._observers: Mapping[StageSource, LateObserver] = {}
+        self._cleaners: Mapping[LeftoverKind, Cleaner] = {}
+        self._pending: dict[str, PendingRun] = {}
+        self._asked_at: dict[StageSource, float] = {}
+        self._sweep = OrphanSweep(gauges=gauges, clock=clock)
+        self._shown_kinds: set[LeftoverKind] = set()
+        self._step_lock = asyncio.Lock()
+        self.on_observed: Callable[[Run, IssueCount | None], None] = _ignore_observed_run
         """Called with each run about which nothing more can be learned."""
 
     def __len__(self) -> int:
         """Number of runs that are not finished."""
-        return len(self._cases)
+        return len(self._pending)
 
-    def use(
-        self, observers: Mapping[Source, LateObserver], cleaners: Mapping[Leavings, Cleaner]
+    def configure(
+        self,
+        observers: Mapping[StageSource, LateObserver],
+        cleaners: Mapping[LeftoverKind, Cleaner],
     ) -> None:
         """Set the observers and cleaners; a run no longer waits for a removed observer.
 
@@ -126,148 +137,162 @@ class Aftercare:
         added = set(observers) - set(self._observers)
         self._observers = observers
         self._cleaners = cleaners
-        self._kinds |= set(cleaners)
-        for case in self._cases.values():
-            case.waiting &= set(observers)
-            case.waiting |= added & self._asked_about(case.run) if case.looked_for else set()
+        self._shown_kinds |= set(cleaners)
+        for pending in self._pending.values():
+            pending.waiting &= set(observers)
+            pending.waiting |= (
+                added & self._list_sources_for(pending.run) if pending.is_observed_late else set()
+            )
 
-    def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
+    def add_judged(self, run: Run, *, sent: bool) -> tuple[RunState, Run]:
         """Add a run with its verdict; return its state, and the run with its due stages."""
-        state = State.OBSERVED if result.leavings else State.CLEANED
+        state = RunState.OBSERVED if run.leftovers else RunState.CLEANED
         if sent and self._observers:
-            due = self._metrics.due(result.probe, Route(result.path))
-            state, result = State.JUDGED, dataclasses.replace(result, due=due)
-        self.adopt(state, result)
-        return state, result
+            due = self._metrics.list_due_stages(run.probe, DeliveryPath(run.path))
+            state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
+        self.restore(state, run)
+        return state, run
 
-    def adopt(self, state: State, run: ProbeResult) -> None:
+    def restore(self, state: RunState, run: Run) -> None:
         """Add a run, of this process or an earlier one, unless nothing is left to do."""
-        if state is State.CLEANED:
+        if state is RunState.CLEANED:
             return
-        case = Case(run, self._clock.now(), looked_for=state is State.JUDGED)
-        case.waiting = self._asked_about(run) if case.looked_for else set()
-        self._cases.setdefault(run.id, case)
-        if len(self._cases) > _MOST:
-            del self._cases[next(iter(self._cases))]
+        pending = PendingRun(run, self._clock.now(), is_observed_late=state is RunState.JUDGED)
+        pending.waiting = self._list_sources_for(run) if pending.is_observed_late else set()
+        self._pending.setdefault(run.id, pending)
+        if len(self._pending) > _MAX_RUNS:
+            del self._pending[next(iter(self._pending))]
 
-    async def step(self) -> None:
+    async def reconcile(self) -> None:
         """Ask the observers that are due, and clean up known leftovers."""
-        async with self._turn:
-            await self._step()
+        async with self._step_lock:
+            await self._reconcile()
 
-    async def between_steps(self) -> None:
+    async def wait_for_step(self) -> None:
         """Wait for the step under way; after it, replaced observers are no longer used."""
-        async with self._turn:
+        async with self._step_lock:
             return
 
-    async def _step(self) -> None:
-        await asyncio.gather(*(self._look(*due) for due in self._due()))
+    async def _reconcile(self) -> None:
+        await asyncio.gather(*(self._ask_observer(*query) for query in self._list_due_observers()))
         now = self._clock.now()
-        for case in self._cases.values():
-            self._give_up(case, now)
+        for pending in self._pending.values():
+            self._give_up(pending, now)
         # Concurrently, so that they are written as one batch: after a load there are thousands.
-        await asyncio.gather(*(self._settle(case, now) for case in list(self._cases.values())))
-        cases = [case for case in self._cases.values() if case.next_try <= now]
+        await asyncio.gather(
+            *(self._count_known_stages(case, now) for case in list(self._pending.values()))
+        )
+        due = [case for case in self._pending.values() if case.next_try <= now]
         for kind, cleaner in self._cleaners.items():
-            await self._clean(kind, cleaner, cases)
-        finished = [case.run for case in self._cases.values() if case.finished]
+            await self._clean_up_kind(kind, cleaner, due)
+        finished = [case.run for case in self._pending.values() if case.is_finished]
         for run in finished:
-            self._cases.pop(run.id, None)
-        await asyncio.gather(*(self._journal.put(State.CLEANED, run) for run in finished))
-        await self._sweep.step(self._observers.values(), known=self._leavings)
-        self._show()
+            self._pending.pop(run.id, None)
+        await asyncio.gather(*(self._journal.write_run(RunState.CLEANED, run) for run in finished))
+        await self._sweep.sweep_if_due(
+            self._observers.values(), list_known=self._list_known_leftovers
+        )
+        self._update_orphan_gauges()
 
-    def _asked_about(self, run: ProbeResult) -> set[Source]:
+    def _list_sources_for(self, run: Run) -> set[StageSource]:
         """List the sources to ask about a run; for a load, only those that clean up."""
         return {
             source
             for source, observer in self._observers.items()
-            if run.probe not in LOAD or observer.cleans is not None
+            if run.probe not in LOAD_PROBES or observer.leftover_kind is not None
         }
 
-    def _leavings(self) -> set[Leaving]:
-        return {leaving for case in self._cases.values() for leaving in case.run.leavings}
+    def _list_known_leftovers(self) -> set[Leftover]:
+        return {
+            leftover for pending in self._pending.values() for leftover in pending.run.leftovers
+        }
 
-    def _due(self) -> list[tuple[Source, LateObserver]]:
+    def _list_due_observers(self) -> list[tuple[StageSource, LateObserver]]:
         now = self._clock.now()
         due = [
             (source, observer)
             for source, observer in self._observers.items()
-            if now - self._asked_at.get(source, -observer.every) >= observer.every
-            and self._waiting(source)
+            if now - self._asked_at.get(source, -observer.interval) >= observer.interval
+            and self._list_waiting(source)
         ]
         self._asked_at |= {source: now for source, _ in due}
         return due
 
-    def _waiting(self, source: Source) -> list[Case]:
-        return [case for case in self._cases.values() if source in case.waiting]
+    def _list_waiting(self, source: StageSource) -> list[PendingRun]:
+        return [pending for pending in self._pending.values() if source in pending.waiting]
 
-    async def _look(self, source: Source, observer: LateObserver) -> None:
-        asked = [case.question for case in self._waiting(source)]
-        for sighting in await observer.look(asked):
-            case = self._cases.get(sighting.id)
-            if case is not None:
-                case.learn(source, sighting)
+    async def _ask_observer(self, source: StageSource, observer: LateObserver) -> None:
+        queries = [case.query for case in self._list_waiting(source)]
+        for observation in await observer.observe(queries):
+            pending = self._pending.get(observation.id)
+            if pending is not None:
+                pending.add_observation(source, observation)
 
-    def _give_up(self, case: Case, now: float) -> None:
+    def _give_up(self, pending: PendingRun, now: float) -> None:
         for source, observer in self._observers.items():
-            if now - case.since > observer.patience + observer.every:
-                case.waiting.discard(source)
+            if now - pending.added_at > observer.max_delay + observer.interval:
+                pending.waiting.discard(source)
 
-    async def _settle(self, case: Case, now: float) -> None:
+    async def _count_known_stages(self, pending: PendingRun, now: float) -> None:
         """Count the stages that are known; a late source does not hold back other times."""
-        usual = (self._observers[source].usual for source in case.waiting)
-        overdue = now - case.since > max(usual, default=0.0)
-        stages = case.settled(_able(), overdue=overdue)
-        over = case.looked_for and not case.waiting
-        case.looked_for = bool(case.waiting)
-        if not stages and not over:
+        delays = (self._observers[source].usual_delay for source in pending.waiting)
+        overdue = now - pending.added_at > max(delays, default=0.0)
+        stages = pending.list_settled_stages(_list_late_stages(), is_overdue=overdue)
+        is_observed = pending.is_observed_late and not pending.waiting
+        pending.is_observed_late = bool(pending.waiting)
+        if not stages and not is_observed:
             return
-        counted = case.count(stages)
-        await self._put(case)
-        self._metrics.observed(counted, case.issues)
-        self._recent.update(case.run)
-        if over:
-            self.hears(case.run, case.issues)
+        counted = pending.take_stages(stages)
+        await self._write_pending(pending)
+        self._metrics.count_observed(counted, pending.issues)
+        self._history.update(pending.run)
+        if is_observed:
+            self.on_observed(pending.run, pending.issues)
 
-    async def _put(self, case: Case) -> None:
-        await self._journal.put(State.JUDGED if case.looked_for else State.OBSERVED, case.run)
+    async def _write_pending(self, pending: PendingRun) -> None:
+        await self._journal.write_run(
+            RunState.JUDGED if pending.is_observed_late else RunState.OBSERVED, pending.run
+        )
 
-    async def _clean(self, kind: Leavings, cleaner: Cleaner, cases: Sequence[Case]) -> None:
+    async def _clean_up_kind(
+        self, kind: LeftoverKind, cleaner: Cleaner, candidates: Sequence[PendingRun]
+    ) -> None:
         """Clean up known leftovers, also of runs that are still observed."""
-        cases = [case for case in cases if case.leavings(kind)][:_CLEANED_AT_ONCE]
-        wanted = [leaving for case in cases for leaving in case.leavings(kind)]
+        due = [case for case in candidates if case.list_leftovers(kind)][:_MAX_CLEANED_PER_STEP]
+        wanted = [leftover for case in due for leftover in case.list_leftovers(kind)]
         if not wanted:
             return
-        failed = set(await cleaner.clean(wanted))
+        failed = set(await cleaner.clean_up(wanted))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
         done = set(wanted) - failed
-        for case in cases:
-            if case.cleaned(done, failed, self._clock.now()) and not case.finished:
-                await self._put(case)
+        for pending in due:
+            if pending.record_clean_up(done, failed, self._clock.now()) and not pending.is_finished:
+                await self._write_pending(pending)
 
-    def _show(self) -> None:
+    def _update_orphan_gauges(self) -> None:
         """Set the gauge of leftovers that exist longer than they should."""
-        late = Counter(
-            leaving.kind
-            for case in self._cases.values()
-            for leaving in case.run.leavings
-            if case.failed or leaving.kind not in self._cleaners
+        overdue = Counter(
+            leftover.kind
+            for pending in self._pending.values()
+            for leftover in pending.run.leftovers
+            if pending.has_failed or leftover.kind not in self._cleaners
         )
-        late.update(leaving.kind for leaving in self._sweep.left)
+        overdue.update(leftover.kind for leftover in self._sweep.uncleaned)
         for source, observer in self._observers.items():
-            if observer.cleans and observer.troubled:
-                late[observer.cleans] += self._overdue(source, observer)
-        for kind in self._kinds | set(late):
-            self._gauges.orphans.labels(kind).set(late[kind])
+            if observer.leftover_kind and observer.is_failing:
+                overdue[observer.leftover_kind] += self._count_overdue(source, observer)
+        for kind in self._shown_kinds | set(overdue):
+            self._gauges.orphans.labels(kind).set(overdue[kind])
 
-    def _overdue(self, source: Source, observer: LateObserver) -> int:
+    def _count_overdue(self, source: StageSource, observer: LateObserver) -> int:
         """Count the runs whose leftovers the observer should have found by now."""
         now = self._clock.now()
-        return sum(now - case.since > observer.usual for case in self._waiting(source))
+        return sum(
+            now - pending.added_at > observer.usual_delay for pending in self._list_waiting(source)
+        )
 
 
 @cache
-def _able() -> Mapping[Source, frozenset[Stage]]:
+def _list_late_stages() -> Mapping[StageSource, frozenset[Stage]]:
     """List the stages that each late observer can measure."""
-    return {module.SOURCE: module.STAGES for module in late_modules().values()}
+    return {module.SOURCE: module.STAGES for module in load_late_modules().values()}

@@ -9,55 +9,57 @@ from typing import Protocol
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
-from exporter.journal.journal import Journal, opened
-from exporter.journal.sqlite import State
-from exporter.metrics.runs import Metrics
-from exporter.model.alert import Alert, CanaryIdentity, end_of, new_id, parameters
-from exporter.model.deadlines import Patience
+from exporter.journal.journal import Journal, create_open_run
+from exporter.journal.sqlite import RunState
+from exporter.metrics.runs import RunMetrics
+from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
+from exporter.model.deadlines import Deadlines
 from exporter.model.evidence import NEVER_LEFT, Evidence
-from exporter.model.run import ProbeResult
-from exporter.model.verdict import ProberFault, judge
-from exporter.observers import observe
-from exporter.paths import Way
-from exporter.prober.history import Recent, level_of, log_run
-from exporter.prober.inflight import Ledger, Ticket
+from exporter.model.run import Run
+from exporter.model.verdict import ProberFault, judge_evidence
+from exporter.observers import observe_evidence
+from exporter.paths import Path
+from exporter.prober.history import RunHistory, choose_log_level, log_run
+from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
-from exporter.schedule.scheduler import Pulse
+from exporter.schedule.scheduler import Heartbeat
 from exporter.tracing import Tracer
-from slos.schema.contract import LOAD, Verdict
+from slos.schema.contract import LOAD_PROBES, Verdict
 
 _log = logging.getLogger(__name__)
 
 
-async def until(moment: float, clock: Clock) -> None:
+async def wait_until(moment: float, clock: Clock) -> None:
     """Wait until a time on the monotonic clock, unless it has passed."""
     wait = moment - clock.now()
     if wait > 0:
         await clock.sleep(wait)
 
 
-async def until_certain(
+async def wait_until_certain(
     posting: asyncio.Task[Reply],
-    ticket: Ticket,
+    inflight_run: InflightRun,
     *,
     settle: float,
     seconds: float,
     abort: asyncio.Event,
 ) -> None:
     """Wait until the run is concluded, aborted or out of time, whichever comes first."""
-    concluded = asyncio.create_task(_conclude(posting, ticket, settle))
-    aborted = asyncio.create_task(abort.wait())
+    conclude_task = asyncio.create_task(_wait_until_concluded(posting, inflight_run, settle))
+    abort_task = asyncio.create_task(abort.wait())
     try:
         await asyncio.wait(
-            {concluded, aborted},
+            {conclude_task, abort_task},
             timeout=max(seconds, 0.0),
             return_when=asyncio.FIRST_COMPLETED,
         )
     finally:
-        await ended(concluded, aborted)
+        await cancel_tasks(conclude_task, abort_task)
 
 
-async def _conclude(posting: asyncio.Task[Reply], ticket: Ticket, settle: float) -> None:
+async def _wait_until_concluded(
+    posting: asyncio.Task[Reply], inflight_run: InflightRun, settle: float
+) -> None:
     """Wait until the verdict can no longer change; `lost` only shows at the deadline.
 
     An event whose connection broke may have arrived and still be executed. So only a request that
@@ -67,25 +69,27 @@ async def _conclude(posting: asyncio.Task[Reply], ticket: Ticket, settle: float)
     if reply.fault in NEVER_LEFT:
         return
     if reply.status is None or 200 <= reply.status <= 299:  # noqa: PLR2004 - HTTP
-        await ticket.executed.wait()
+        await inflight_run.executed.wait()
     try:
         async with asyncio.timeout(settle):
-            await ticket.repeated.wait()
+            await inflight_run.repeated.wait()
     except TimeoutError:
         return
 
 
-async def ended(*tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool]) -> None:
+async def cancel_tasks(
+    *tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool],
+) -> None:
     """Cancel tasks, wait for them, and raise the error of one that failed."""
     for task in tasks:
         task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            raise outcome
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class SlotTimes:
     """Intended time of a slot, on both clocks."""
 
     intended: float
@@ -95,33 +99,33 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class AlertJob:
     """Settings by which the alerts of a probe are sent.
 
     Attributes:
         probe: the probe's name, a label value.
-        way: delivery path.
-        patience: deadlines of a run.
-        ends: whether the end of the alert is sent once it was executed.
+        path: delivery path.
+        deadlines: deadlines of a run.
+        sends_end: whether the end of the alert is sent once it was executed.
     """
 
     probe: str
-    way: Way
-    patience: Patience
-    ends: bool = False
+    path: Path
+    deadlines: Deadlines
+    sends_end: bool = False
 
 
-class After(Protocol):
+class PendingRuns(Protocol):
     """Takes over runs that have a verdict."""
 
-    def take(self, result: ProbeResult, *, sent: bool) -> tuple[State, ProbeResult]:
+    def add_judged(self, run: Run, *, sent: bool) -> tuple[RunState, Run]:
         """Add a run with its verdict; return its state, and the run with its due stages."""
 
-    def adopt(self, state: State, run: ProbeResult) -> None:
+    def restore(self, state: RunState, run: Run) -> None:
         """Add a run of an earlier process."""
 
 
-class Courier:
+class AlertRunner:
     """Runs synthetic alerts and keeps the last ones in the history."""
 
     def __init__(  # noqa: PLR0913 - one argument per component
@@ -129,47 +133,49 @@ class Courier:
         *,
         canary: CanaryIdentity,
         clock: Clock,
-        ledger: Ledger,
+        inflight_runs: InflightRuns,
         journal: Journal,
-        metrics: Metrics,
-        pulse: Pulse,
-        prober_faults: Callable[[], set[ProberFault]],
+        metrics: RunMetrics,
+        heartbeat: Heartbeat,
+        find_prober_faults: Callable[[], set[ProberFault]],
         may_send: Callable[[], bool],
         abort: asyncio.Event,
         tracer: Tracer,
-        after: After,
-        recent: Recent,
+        pending_runs: PendingRuns,
+        history: RunHistory,
     ) -> None:
         self._canary = canary
         self._clock = clock
-        self._ledger = ledger
+        self._inflight_runs = inflight_runs
         self._journal = journal
         self._metrics = metrics
-        self._pulse = pulse
-        self._prober_faults = prober_faults
+        self._heartbeat = heartbeat
+        self._find_prober_faults = find_prober_faults
         self._may_send = may_send
         self._abort = abort
         self._tracer = tracer
-        self._after = after
-        self._uncounted: list[ProbeResult] = []
-        self.recent = recent
+        self._pending_runs = pending_runs
+        self._uncounted: list[Run] = []
+        self.history = history
 
-    async def carry(self, errand: Errand, turn: Turn) -> ProbeResult:
+    async def run(self, job: AlertJob, slot: SlotTimes) -> Run:
         """Run one alert; return its run in every case."""
-        attributes = {"probe": errand.probe, "path": errand.way.ROUTE.value}
-        with self._tracer.span("slo-probe.run", attributes) as span:
-            alert = self._alert(errand, turn, span.traceparent)
-            leavings = errand.way.leavings(alert)
-            run = opened(errand.probe, errand.way.ROUTE, alert.id, turn.intended_at, leavings)
-            run = dataclasses.replace(run, trace_id=span.trace_id)
-            result = await self._carry(errand, alert, run, turn)
-            span.note("correlation_id", result.id)
-            span.note("verdict", result.verdict.value)
-            if result.verdict is not Verdict.OK:
-                span.fail(result.reason.value)
-        return result
+        attributes = {"probe": job.probe, "path": job.path.NAME.value}
+        with self._tracer.start_span("slo-probe.run", attributes) as span:
+            alert = self._build_alert(job, slot, span.traceparent)
+            leftovers = job.path.list_leftovers(alert)
+            open_run = create_open_run(
+                job.probe, job.path.NAME, alert.id, slot.intended_at, leftovers
+            )
+            open_run = dataclasses.replace(open_run, trace_id=span.trace_id)
+            run = await self._run_job(job, alert, open_run, slot)
+            span.set_attribute("correlation_id", run.id)
+            span.set_attribute("verdict", run.verdict.value)
+            if run.verdict is not Verdict.OK:
+                span.mark_failed(run.reason.value)
+        return run
 
-    def account(self, orphans: list[ProbeResult]) -> None:
+    def report_orphans(self, orphans: list[Run]) -> None:
         """Report runs that an earlier process left open. They are counted after the next scrape.
 
         `increase()` must see a counter before it rises. Were they counted at once, the counter of a
@@ -177,125 +183,139 @@ class Courier:
         """
         for orphan in orphans:
             _log.log(
-                level_of(orphan),
+                choose_log_level(orphan),
                 "%s: run %s was left open by an earlier start",
                 orphan.probe,
                 orphan.id,
             )
-            if orphan.probe not in LOAD:
-                self.recent.add(orphan)
-            self._after.adopt(State.JUDGED, orphan)
+            if orphan.probe not in LOAD_PROBES:
+                self.history.add(orphan)
+            self._pending_runs.restore(RunState.JUDGED, orphan)
         self._uncounted += orphans
 
-    def scraped(self) -> None:
+    def count_orphans(self) -> None:
         """Count the reported runs of earlier processes, now that the counters have been scraped."""
-        waiting, self._uncounted = self._uncounted, []
-        for orphan in waiting:
-            self._metrics.judged(orphan)
+        uncounted, self._uncounted = self._uncounted, []
+        for orphan in uncounted:
+            self._metrics.count_judged(orphan)
 
-    def _alert(self, errand: Errand, turn: Turn, traceparent: str | None) -> Alert:
-        run_id, to = new_id(), self._canary
+    def _build_alert(self, job: AlertJob, slot: SlotTimes, traceparent: str | None) -> Alert:
+        run_id, canary = create_run_id(), self._canary
         return Alert(
-            run_id, errand.probe, parameters(run_id, to), to, turn.intended_at, traceparent
+            run_id,
+            job.probe,
+            build_parameters(run_id, canary),
+            canary,
+            slot.intended_at,
+            traceparent,
         )
 
-    async def _carry(
-        self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn
-    ) -> ProbeResult:
-        await self._journal.put(State.PLANNED, run)
-        await until(turn.intended, self._clock)
-        faults = self._prober_faults() | (set() if self._may_send() else {ProberFault.LEASE_LOST})
-        evidence = Evidence(intended=turn.intended)
+    async def _run_job(self, job: AlertJob, alert: Alert, run: Run, slot: SlotTimes) -> Run:
+        await self._journal.write_run(RunState.PLANNED, run)
+        await wait_until(slot.intended, self._clock)
+        faults = self._find_prober_faults() | (
+            set() if self._may_send() else {ProberFault.LEASE_LOST}
+        )
+        evidence = Evidence(intended=slot.intended)
         if faults:  # a faulty prober's events prove nothing, so nothing is sent
-            run, sent = dataclasses.replace(run, leavings=()), False
+            run, sent = dataclasses.replace(run, leftovers=()), False
         else:
-            evidence = await self._send(errand, alert, run, turn, faults)
-            sent = evidence.transport not in NEVER_LEFT
-        faults |= self._prober_faults() | self._slips(errand.patience, evidence)
-        verdict, reason = judge(evidence, errand.patience.late_after, faults)
-        aliases = {call.known_as: None for call in evidence.calls if call.known_as}
-        result = dataclasses.replace(
+            evidence = await self._send(job, alert, run, slot, faults)
+            sent = evidence.transport_fault not in NEVER_LEFT
+        faults |= self._find_prober_faults() | self._find_timing_faults(job.deadlines, evidence)
+        verdict, reason = judge_evidence(evidence, job.deadlines.late_after, faults)
+        aliases = {call.alias: None for call in evidence.calls if call.alias}
+        judged = dataclasses.replace(
             run,
             verdict=verdict,
             reason=reason,
-            seen=observe(evidence),
-            aliases=(*aliases, *((end_of(run.id),) if evidence.end_taken else ())),
+            stage_times=observe_evidence(evidence),
+            aliases=(*aliases, *((to_end_id(run.id),) if evidence.end_accepted else ())),
         )
-        await self._close(evidence, result, sent=sent)
-        return result
+        await self._finish_run(evidence, judged, sent=sent)
+        return judged
 
     async def _send(
-        self, errand: Errand, alert: Alert, run: ProbeResult, turn: Turn, faults: set[ProberFault]
+        self, job: AlertJob, alert: Alert, run: Run, slot: SlotTimes, faults: set[ProberFault]
     ) -> Evidence:
-        sent = self._clock.now()
-        load = errand.probe in LOAD
-        ticket = self._ledger.issue(alert.id, alert.sent, now=sent, load=load)
-        posting = asyncio.create_task(errand.way.send(alert), name=f"send {alert.id}")
+        sent_at = self._clock.now()
+        is_load = job.probe in LOAD_PROBES
+        inflight_run = self._inflight_runs.open_run(
+            alert.id, alert.parameters, now=sent_at, is_load=is_load
+        )
+        posting = asyncio.create_task(job.path.send_alert(alert), name=f"send {alert.id}")
         try:
-            await self._journal.put(State.SENT, run)
-            await until_certain(
+            await self._journal.write_run(RunState.SENT, run)
+            await wait_until_certain(
                 posting,
-                ticket,
-                settle=errand.patience.settle,
-                seconds=turn.intended + errand.patience.timeout - self._clock.now(),
+                inflight_run,
+                settle=job.deadlines.settle,
+                seconds=slot.intended + job.deadlines.timeout - self._clock.now(),
                 abort=self._abort,
             )
-            evidence = _evidence(errand.way, turn, sent, posting, ticket)
-            return await self._end(errand, alert, evidence) if errand.ends else evidence
+            evidence = _build_evidence(job.path, slot, sent_at, posting, inflight_run)
+            return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
-            bug = not isinstance(error, CredentialsError)
-            _log.error("the way %s broke: %s", run.path, error, exc_info=bug)
+            is_bug = not isinstance(error, CredentialsError)
+            _log.error("the way %s broke: %s", run.path, error, exc_info=is_bug)
             faults.add(ProberFault.INTERNAL_ERROR)
-            return Evidence(intended=turn.intended)
+            return Evidence(intended=slot.intended)
         finally:
-            self._ledger.close(ticket)
+            self._inflight_runs.close_run(inflight_run)
             posting.cancel()
 
-    async def _end(self, errand: Errand, alert: Alert, evidence: Evidence) -> Evidence:
+    async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:
         """Send the end of an alert that was executed, and note whether it was accepted."""
         if not any(call.finished_at is not None for call in evidence.calls):
             return evidence
         try:
-            async with asyncio.timeout(errand.patience.timeout):
-                reply = await errand.way.end(alert)
+            async with asyncio.timeout(job.deadlines.timeout):
+                reply = await job.path.send_end(alert)
         except TimeoutError:
-            return dataclasses.replace(evidence, end_taken=False)
-        taken = reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
-        return dataclasses.replace(evidence, end_taken=taken)
+            return dataclasses.replace(evidence, end_accepted=False)
+        is_accepted = reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
+        return dataclasses.replace(evidence, end_accepted=is_accepted)
 
-    async def _close(self, evidence: Evidence, result: ProbeResult, *, sent: bool) -> None:
-        state, result = self._after.take(result, sent=sent)
-        await self._journal.put(state, result)
-        self.account(self._journal.take_orphans())
-        if result.probe not in LOAD:  # runs of a load are reported by its scenario
-            if evidence.sent is not None:
-                self._metrics.lag(result.probe, max(0.0, evidence.sent - evidence.intended))
-            self._metrics.judged(result)
-            self.recent.add(result)
-        log_run(_log, result)
+    async def _finish_run(self, evidence: Evidence, run: Run, *, sent: bool) -> None:
+        state, run = self._pending_runs.add_judged(run, sent=sent)
+        await self._journal.write_run(state, run)
+        self.report_orphans(self._journal.take_orphans())
+        if run.probe not in LOAD_PROBES:  # runs of a load are reported by its scenario
+            if evidence.sent_at is not None:
+                self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
+            self._metrics.count_judged(run)
+            self.history.add(run)
+        log_run(_log, run)
 
-    def _slips(self, patience: Patience, evidence: Evidence) -> set[ProberFault]:
+    def _find_timing_faults(self, deadlines: Deadlines, evidence: Evidence) -> set[ProberFault]:
         """Find timing faults of the prober during a run: sent late, or stalled."""
-        if evidence.sent is None:
+        if evidence.sent_at is None:
             return set()
-        late = evidence.sent - evidence.intended > patience.max_send_lag
-        stalled = self._pulse.stall(evidence.intended, self._clock.now()) > patience.max_send_lag
-        slips = {ProberFault.SENT_LATE: late, ProberFault.PROBER_STALLED: stalled}
-        return {fault for fault, is_so in slips.items() if is_so}
+        sent_late = evidence.sent_at - evidence.intended > deadlines.max_send_lag
+        stalled = (
+            self._heartbeat.measure_stall(evidence.intended, self._clock.now())
+            > deadlines.max_send_lag
+        )
+        conditions = {ProberFault.SENT_LATE: sent_late, ProberFault.PROBER_STALLED: stalled}
+        return {fault for fault, is_so in conditions.items() if is_so}
 
 
-def _evidence(
-    way: Way, turn: Turn, sent: float, posting: asyncio.Task[Reply], ticket: Ticket
+def _build_evidence(
+    path: Path,
+    slot: SlotTimes,
+    sent: float,
+    posting: asyncio.Task[Reply],
+    inflight_run: InflightRun,
 ) -> Evidence:
     reply = posting.result() if posting.done() else None
-    answered = reply is not None and reply.status is not None
+    has_status = reply is not None and reply.status is not None
     return Evidence(
-        intended=turn.intended,
-        sent=sent,
-        replied_at=reply.at if reply and answered else None,
+        intended=slot.intended,
+        sent_at=sent,
+        replied_at=reply.at if reply and has_status else None,
         status=reply.status if reply else None,
-        transport=reply.fault if reply else None,
-        calls=ticket.calls,
-        started=ticket.left_alertmanager_at if way.clock_at_webhook else None,
-        synchronous=way.SYNCHRONOUS,
+        transport_fault=reply.fault if reply else None,
+        calls=inflight_run.calls,
+        started_at=inflight_run.left_alertmanager_at if path.clock_at_webhook else None,
+        is_synchronous=path.SYNCHRONOUS,
     )

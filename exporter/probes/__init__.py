@@ -8,16 +8,16 @@ from typing import Protocol, cast
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
-from exporter.metrics.runs import Metrics
-from exporter.plugins import installed, modules, told
-from exporter.prober.context import Means, Outcome
-from exporter.prober.runner import Courier, Errand, Turn
+from exporter.metrics.runs import RunMetrics
+from exporter.plugins import describe_error, load_entry_points, load_modules
+from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.runner import AlertJob, AlertRunner, SlotTimes
 from exporter.schedule.scheduler import Slot
-from exporter.schedule.timetable import Rhythm
-from slos.schema.contract import Criterion, Route
+from exporter.schedule.timetable import Schedule
+from slos.schema.contract import Criterion, DeliveryPath
 
-GROUP = "slo_probe.probes"
-_MEMBERS = ("Settings", "CRITERIA", "lines", "probes")
+ENTRY_POINT_GROUP = "slo_probe.probes"
+_REQUIRED_MEMBERS = ("Settings", "CRITERIA", "list_label_pairs", "build_probes")
 
 _log = logging.getLogger(__name__)
 
@@ -27,97 +27,101 @@ class Probe(Protocol):
 
     key: str
     """Unique name of its timetable; a label value."""
-    rhythm: Rhythm
+    schedule: Schedule
 
-    async def ask(self, turn: Turn) -> Outcome:
+    async def run(self, slot: SlotTimes) -> ProbeOutcome:
         """Run one slot; return when nothing can change the outcome any more."""
 
 
 class ProbeModule(Protocol):
     """API of a file in this folder."""
 
-    Settings: type[Rhythm]
+    Settings: type[Schedule]
     CRITERIA: frozenset[Criterion]
 
-    def lines(self, settings: Rhythm) -> Sequence[tuple[str, Route]]:
+    def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, DeliveryPath]]:
         """List the pairs of the labels `probe` and `path` that it uses."""
 
-    def probes(self, settings: Rhythm, means: Means) -> Sequence[Probe]:
+    def build_probes(self, settings: Schedule, context: ProbeContext) -> Sequence[Probe]:
         """Build one probe for each timetable."""
 
 
 @cache
-def probe_modules() -> Mapping[str, ProbeModule]:
+def load_probe_modules() -> Mapping[str, ProbeModule]:
     """Load all probes by name, with those of other distributions; this package wins."""
-    ours = modules(sys.modules[__name__])
-    found = {**of_others()[0], **ours}
+    ours = load_modules(sys.modules[__name__])
+    found = {**load_installed_probes()[0], **ours}
     return {name: cast("ProbeModule", module) for name, module in found.items()}
 
 
-def broken_modules() -> Mapping[str, str]:
+def list_broken_modules() -> Mapping[str, str]:
     """List probes of other distributions that cannot be used, and why.
 
     One is an error only in a configuration that names it.
     """
-    ours = modules(sys.modules[__name__])
-    return {name: why for name, why in of_others()[1].items() if name not in ours}
+    ours = load_modules(sys.modules[__name__])
+    return {name: why for name, why in load_installed_probes()[1].items() if name not in ours}
 
 
 @cache
-def of_others() -> tuple[dict[str, object], dict[str, str]]:
+def load_installed_probes() -> tuple[dict[str, object], dict[str, str]]:
     """Load the probes of other distributions; return the good ones, and why others are broken."""
-    return installed(GROUP, flaw=_flaw)
+    return load_entry_points(ENTRY_POINT_GROUP, find_flaw=find_flaw)
 
 
-def _flaw(module: object) -> str | None:
+def find_flaw(module: object) -> str | None:
     """Find the defect that keeps an object from being a probe module."""
-    missing = [name for name in _MEMBERS if not hasattr(module, name)]
+    missing = [name for name in _REQUIRED_MEMBERS if not hasattr(module, name)]
     if missing:
         return f"it has no {' and no '.join(missing)}"
     settings = module.Settings  # type: ignore[attr-defined]  # checked above
-    if not (isinstance(settings, type) and issubclass(settings, Rhythm)):
-        return "its Settings are no exporter.rhythm.Rhythm"
+    if not (isinstance(settings, type) and issubclass(settings, Schedule)):
+        return "its Settings are no exporter.schedule.timetable.Schedule"
     return None
 
 
-def key_of(name: str, route: Route) -> str:
+def build_key(name: str, path: DeliveryPath) -> str:
     """Build the key of a timetable; only a path other than direct is named in it."""
-    return name if route is Route.DIRECT else f"{name}_{route}"
+    return name if path is DeliveryPath.DIRECT else f"{name}_{path}"
 
 
-class Single:
+class SingleAlertProbe:
     """Probe that sends one alert per slot."""
 
-    def __init__(self, key: str, rhythm: Rhythm, errand: Errand, courier: Courier) -> None:
+    def __init__(
+        self, key: str, schedule: Schedule, job: AlertJob, alert_runner: AlertRunner
+    ) -> None:
         self.key = key
-        self.rhythm = rhythm
-        self._errand = errand
-        self._courier = courier
+        self.schedule = schedule
+        self._job = job
+        self._alert_runner = alert_runner
 
-    async def ask(self, turn: Turn) -> Outcome:
+    async def run(self, slot: SlotTimes) -> ProbeOutcome:
         """Run one alert; return when its verdict is certain or the deadline has passed."""
-        return Outcome(results=(await self._courier.carry(self._errand, turn),))
+        return ProbeOutcome(runs=(await self._alert_runner.run(self._job, slot),))
 
 
-class Runner:
+class ProbeRunner:
     """Runs the probes of a generation."""
 
-    def __init__(self, probes: Iterable[Probe], metrics: Metrics) -> None:
+    def __init__(self, probes: Iterable[Probe], metrics: RunMetrics) -> None:
         self.probes = {probe.key: probe for probe in probes}
         self._metrics = metrics
 
-    async def run(self, slot: Slot) -> Outcome:
+    async def run_slot(self, slot: Slot) -> ProbeOutcome:
         """Run one slot. An exception of the probe is logged and becomes a failed outcome."""
         probe = self.probes[slot.probe]
         try:
-            outcome = await probe.ask(Turn(slot.intended, slot.intended_at))
+            outcome = await probe.run(SlotTimes(slot.intended, slot.intended_at))
             for criterion, passed in outcome.checks:
-                self._metrics.check(criterion, passed=passed)
+                self._metrics.count_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
-            outcome = Outcome(notes=(f"nothing was asked: {error}",), failed=True)
+            outcome = ProbeOutcome(notes=(f"nothing was asked: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
             _log.exception("%s: the probe broke", slot.probe)
-            return Outcome(notes=(f"{slot.probe} broke: {told(error)}",), failed=True)
+            return ProbeOutcome(
+                notes=(f"{slot.probe} broke: {describe_error(error)}",), failed=True
+            )
         for note in outcome.notes:
             _log.warning("%s: %s", slot.probe, note)
         return outcome

@@ -4,58 +4,62 @@ from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from exporter.fields import Length, RouteName, Section
-from exporter.model.deadlines import Sending
-from exporter.prober.context import Means
-from exporter.prober.runner import Errand
-from exporter.probes import Probe, Single, key_of
-from slos.schema.contract import Criterion, Route
+from exporter.fields import DurationField, PathField, Section
+from exporter.model.deadlines import AlertProbeSettings
+from exporter.prober.context import ProbeContext
+from exporter.prober.runner import AlertJob
+from exporter.probes import Probe, SingleAlertProbe, build_key
+from slos.schema.contract import Criterion, DeliveryPath
 
 CRITERIA: frozenset[Criterion] = frozenset()
 _NAME = "remediation"
 
 
-class Override(Section):
+class PathOverride(Section):
     """Settings that differ on one path."""
 
-    interval: Length | None = None
+    interval: DurationField | None = None
     """Time between two events on this way. Default: the probe's."""
-    timeout: Length | None = None
+    timeout: DurationField | None = None
     """Time from the intended send to the verdict on this way. Default: the probe's."""
-    late_after: Length | None = None
+    late_after: DurationField | None = None
     """End-to-end time above which an execution is late on this way. Default: the probe's."""
 
 
-class Settings(Sending):
+class Settings(AlertProbeSettings):
     """Settings of the remediation probe."""
 
-    paths: dict[RouteName, Override] = Field(default={Route.DIRECT: Override()}, min_length=1)
+    paths: dict[PathField, PathOverride] = Field(
+        default={DeliveryPath.DIRECT: PathOverride()}, min_length=1
+    )
     """The ways to take, each on a plan of its own: direct, broker, alertmanager. Default direct
     alone. The other two need a section under `paths` of the whole configuration."""
 
     @model_validator(mode="after")
-    def _sane_on_each_way(self) -> "Settings":
-        for route in self.paths:
-            self.on(route)
+    def _check_each_path(self) -> "Settings":
+        for path in self.paths:
+            self.resolve_settings(path)
         return self
 
-    def on(self, route: Route) -> Sending:
+    def resolve_settings(self, path: DeliveryPath) -> AlertProbeSettings:
         """Resolve the settings of one path."""
-        own = {name: value for name, value in self.paths[route] if value is not None}
-        common = {name: getattr(self, name) for name in Sending.model_fields}
-        return Sending.model_validate({**common, **own})
+        overrides = {name: value for name, value in self.paths[path] if value is not None}
+        common = {name: getattr(self, name) for name in AlertProbeSettings.model_fields}
+        return AlertProbeSettings.model_validate({**common, **overrides})
 
 
-def lines(settings: Settings) -> Sequence[tuple[str, Route]]:
+def list_label_pairs(settings: Settings) -> Sequence[tuple[str, DeliveryPath]]:
     """List a label pair with the same name for each path."""
-    return [(_NAME, route) for route in settings.paths]
+    return [(_NAME, path) for path in settings.paths]
 
 
-def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build a probe for each path."""
-    found = []
-    for route in settings.paths:
-        own = settings.on(route)
-        errand = Errand(_NAME, means.ways[route], own.patience(means.targets))
-        found.append(Single(key_of(_NAME, route), own, errand, means.courier))
-    return found
+    built = []
+    for path in settings.paths:
+        path_settings = settings.resolve_settings(path)
+        job = AlertJob(_NAME, context.paths[path], path_settings.to_deadlines(context.targets))
+        built.append(
+            SingleAlertProbe(build_key(_NAME, path), path_settings, job, context.alert_runner)
+        )
+    return built

@@ -6,31 +6,35 @@ stage stays absent.
 
 from collections.abc import Sequence
 
-from exporter.fields import Length
-from exporter.model.deadlines import Sending
-from exporter.prober.context import Means
-from exporter.prober.runner import Errand
-from exporter.probes import Probe, Single
-from slos.schema.contract import Criterion, Route
+from exporter.fields import DurationField
+from exporter.model.deadlines import AlertProbeSettings
+from exporter.prober.context import ProbeContext
+from exporter.prober.runner import AlertJob
+from exporter.probes import Probe, SingleAlertProbe
+from slos.schema.contract import Criterion, DeliveryPath
 from slos.schema.units import Duration
 
 CRITERIA: frozenset[Criterion] = frozenset()
 _NAME = "resolved"
 
 
-class Settings(Sending):
+class Settings(AlertProbeSettings):
     """Settings of the resolved probe."""
 
-    interval: Length = Duration.of(minutes=10)
+    interval: DurationField = Duration.from_parts(minutes=10)
     """Time between two alerts. Default 10m: above the target of verification, 5 minutes."""
 
 
-def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
     """List the direct path."""
-    return [(_NAME, Route.DIRECT)]
+    return [(_NAME, DeliveryPath.DIRECT)]
 
 
-def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build the one probe."""
-    way, patience = means.ways[Route.DIRECT], settings.patience(means.targets)
-    return [Single(_NAME, settings, Errand(_NAME, way, patience, ends=True), means.courier)]
+    path, deadlines = context.paths[DeliveryPath.DIRECT], settings.to_deadlines(context.targets)
+    return [
+        SingleAlertProbe(
+            _NAME, settings, AlertJob(_NAME, path, deadlines, sends_end=True), context.alert_runner
+        )
+    ]

@@ -4,33 +4,35 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from exporter.fields import Length
-from exporter.model.deadlines import Sending
-from exporter.prober.context import Means
-from exporter.prober.runner import Errand
-from exporter.probes import Probe, Single
-from slos.schema.contract import Criterion, Route
+from exporter.fields import DurationField
+from exporter.model.deadlines import AlertProbeSettings
+from exporter.prober.context import ProbeContext
+from exporter.prober.runner import AlertJob
+from exporter.probes import Probe, SingleAlertProbe
+from slos.schema.contract import Criterion, DeliveryPath
 from slos.schema.units import Duration
 
 CRITERIA: frozenset[Criterion] = frozenset()
 _NAME = "sustained"
 
 
-class Settings(Sending):
+class Settings(AlertProbeSettings):
     """Settings of the sustained probe."""
 
-    interval: Length = Duration.of(seconds=3.5)
+    interval: DurationField = Duration.from_parts(seconds=3.5)
     """Time between two events. Default 3500ms: 1,028 an hour, a little above VAL-008's 1,000."""
     max_in_flight: int = Field(default=25, ge=1, le=10_000)
     """Runs under way at once. Default 25: what a timeout of 70s holds at most, and a reserve."""
 
 
-def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
     """List the direct path."""
-    return [(_NAME, Route.DIRECT)]
+    return [(_NAME, DeliveryPath.DIRECT)]
 
 
-def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build the one probe."""
-    errand = Errand(_NAME, means.ways[Route.DIRECT], settings.patience(means.targets))
-    return [Single(_NAME, settings, errand, means.courier)]
+    job = AlertJob(
+        _NAME, context.paths[DeliveryPath.DIRECT], settings.to_deadlines(context.targets)
+    )
+    return [SingleAlertProbe(_NAME, settings, job, context.alert_runner)]

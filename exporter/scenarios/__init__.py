@@ -11,34 +11,34 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Protocol, cast
 
-from exporter.loadtest.metrics import Reading
-from exporter.loadtest.result import Result
-from exporter.loadtest.run import Trial
-from exporter.loadtest.settings import Load
-from exporter.plugins import modules
+from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.result import ScenarioResult
+from exporter.loadtest.run import ScenarioRun
+from exporter.loadtest.settings import LoadSettings
+from exporter.plugins import load_modules
 from slos.schema.contract import Scenario
 
 
 class ScenarioModule(Protocol):
     """API of a file in this folder."""
 
-    Settings: type[Load]
+    Settings: type[LoadSettings]
     UNIT: str
     """Unit of the load of its steps, for a reader."""
 
-    async def run(self, settings: Load, trial: Trial) -> None:
+    async def run_scenario(self, settings: LoadSettings, scenario_run: ScenarioRun) -> None:
         """Send the load, and record the result in the run.
 
         Raises:
             StoppedError: it was stopped before its end.
         """
 
-    readings: Callable[[Sequence[Result]], Iterable[Reading]]
+    list_samples: Callable[[Sequence[ScenarioResult]], Iterable[ScenarioSample]]
     """Lists the samples of the gauges after these completed runs, the newest first."""
 
 
 @cache
-def scenario_modules() -> dict[Scenario, ScenarioModule]:
+def load_scenario_modules() -> dict[Scenario, ScenarioModule]:
     """Load all scenarios, by the value of the label `scenario`."""
-    found = modules(sys.modules[__name__])
+    found = load_modules(sys.modules[__name__])
     return {Scenario(name): cast("ScenarioModule", module) for name, module in found.items()}

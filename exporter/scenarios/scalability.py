@@ -18,24 +18,24 @@ from decimal import Decimal
 from pydantic import Field
 
 from exporter.fields import Share
-from exporter.httpclient.errors import SourceError
-from exporter.loadtest.metrics import Reading
-from exporter.loadtest.ramp import Plateaus, climb
-from exporter.loadtest.result import Measure, Result, State
-from exporter.loadtest.run import Trial
-from exporter.loadtest.stats import within
-from exporter.loadtest.stop import Stop
+from exporter.httpclient.errors import RequestError
+from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.ramp import RampingRate, ramp
+from exporter.loadtest.result import Measure, ScenarioResult, ScenarioState
+from exporter.loadtest.run import ScenarioRun
+from exporter.loadtest.stats import list_limits
+from exporter.loadtest.stop import StopReason
 from slos.schema.contract import SCALING_EFFICIENCY, THROUGHPUT, Stage
 
 UNIT = "events a second"
 EFFICIENCY = "efficiency"
-_REPLICAS = (
+_REPLICAS_QUERY = (
     "sum(max by (deployment) (kube_deployment_status_replicas_ready"
     '{namespace="ai",deployment=~"agent-sre(-[0-9]+-deployment)?"}))'
 )
 
 
-class Settings(Plateaus):
+class Settings(RampingRate):
     """Settings of the scenario scalability."""
 
     rates: list[int] = Field(default=[10, 20, 30, 40, 60, 80, 110, 150], min_length=1)
@@ -43,75 +43,82 @@ class Settings(Plateaus):
     them 135 when they scale linearly."""
     least: Share = Decimal("0.7")
     """The least efficiency. Default 70%, below which the alert on scaling fires."""
-    replicas: str = Field(default=_REPLICAS, min_length=1)
+    replicas: str = Field(default=_REPLICAS_QUERY, min_length=1)
     """The query that tells how many replicas are ready. Default: those of the Deployments of
     agent-sre in the namespace ai, a Deployment of its own or one of a Knative revision."""
 
 
-async def run(settings: Settings, trial: Trial) -> None:
+async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Ramp the rate with the current replicas, and compare the throughput with that of one."""
-    level = await _replicas(settings, trial)
-    trial.tell(level=level)
-    limits = within(trial.means.targets, [Stage.END_TO_END])
-    climbed = await climb(trial, settings, limits)
-    after = await _replicas(settings, trial)
-    if after != level:
-        trial.tell(notes=(f"{level} replicas before, {after} after",))
-        trial.brake.stop(Stop.REPLICAS_CHANGED)
-    held = climbed.held(Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share))
-    alone = held if level == 1 else _newest(trial.history).get(1)
-    notes = (
-        [] if climbed.saturated else ["the load ended before agent-sre did: rates may be higher"]
+    replicas = await _count_replicas(settings, scenario_run)
+    scenario_run.update(level=replicas)
+    limits = list_limits(scenario_run.context.targets, [Stage.END_TO_END])
+    ramped = await ramp(scenario_run, settings, limits)
+    replicas_after = await _count_replicas(settings, scenario_run)
+    if replicas_after != replicas:
+        scenario_run.update(notes=(f"{replicas} replicas before, {replicas_after} after",))
+        scenario_run.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
+    rate = ramped.find_highest_rate(
+        Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share)
     )
-    if not alone and level > 1:
+    single_replica_rate = rate if replicas == 1 else _list_newest_rates(scenario_run.history).get(1)
+    notes = (
+        [] if ramped.is_saturated else ["the load ended before agent-sre did: rates may be higher"]
+    )
+    if not single_replica_rate and replicas > 1:
         notes.append("there is no run with 1 replica to compare with: scale to 1, run, scale back")
-    trial.tell(measures=tuple(_measures(settings, level, held, alone)), notes=tuple(notes))
+    scenario_run.update(
+        measures=tuple(_list_measures(settings, replicas, rate, single_replica_rate)),
+        notes=tuple(notes),
+    )
 
 
-def readings(results: Sequence[Result]) -> Iterable[Reading]:
+def list_samples(results: Sequence[ScenarioResult]) -> Iterable[ScenarioSample]:
     """List the newest efficiency for each number of replicas, and the last throughput."""
-    newest = _newest(results)
-    for level, held in sorted(newest.items()):
+    newest = _list_newest_rates(results)
+    for replicas, rate in sorted(newest.items()):
         if newest.get(1):
-            yield Reading(SCALING_EFFICIENCY, held / newest[1] / level, {"level": str(level)})
-    last = results[0].value(Stage.END_TO_END)
+            yield ScenarioSample(
+                SCALING_EFFICIENCY, rate / newest[1] / replicas, {"level": str(replicas)}
+            )
+    last = results[0].get_value(Stage.END_TO_END)
     if last is not None:
-        yield Reading(THROUGHPUT, last, {"stage": Stage.END_TO_END.value})
+        yield ScenarioSample(THROUGHPUT, last, {"stage": Stage.END_TO_END.value})
 
 
-def _newest(results: Sequence[Result]) -> dict[int, float]:
+def _list_newest_rates(results: Sequence[ScenarioResult]) -> dict[int, float]:
     """List the throughput of the newest completed run for each number of replicas."""
     found: dict[int, float] = {}
     for result in reversed(results):
-        held = result.value(Stage.END_TO_END)
-        if result.state is State.COMPLETED and result.level and held is not None:
-            found[result.level] = held
+        rate = result.get_value(Stage.END_TO_END)
+        if result.state is ScenarioState.COMPLETED and result.level and rate is not None:
+            found[result.level] = rate
     return found
 
 
-def _measures(
-    settings: Settings, level: int, held: float, alone: float | None
+def _list_measures(
+    settings: Settings, replicas: int, rate: float, single_replica_rate: float | None
 ) -> Iterable[Measure]:
-    yield Measure(Stage.END_TO_END.value, held)
-    judged = bool(alone) or level == 1
-    efficiency = held / alone / level if alone else None
-    yield Measure(EFFICIENCY, efficiency, float(settings.least) if judged else None)
+    yield Measure(Stage.END_TO_END.value, rate)
+    is_judged = bool(single_replica_rate) or replicas == 1
+    efficiency = rate / single_replica_rate / replicas if single_replica_rate else None
+    yield Measure(EFFICIENCY, efficiency, float(settings.least) if is_judged else None)
 
 
-async def _replicas(settings: Settings, trial: Trial) -> int:
+async def _count_replicas(settings: Settings, scenario_run: ScenarioRun) -> int:
     """Count the ready replicas.
 
     Raises:
         StoppedError: their number is unknown or zero.
     """
-    prometheus = trial.means.prometheus
+    prometheus = scenario_run.context.prometheus
     try:
-        found = await prometheus.instant(settings.replicas) if prometheus else []
-    except SourceError as error:
+        found = await prometheus.query(settings.replicas) if prometheus else []
+    except RequestError as error:
         found, why = [], str(error)
     else:
         why = f"the query for replicas gave {[sample.value for sample in found]}"
     if len(found) != 1 or not found[0].value >= 1:
-        trial.tell(notes=(why,))
-        trial.brake.stop(Stop.REPLICAS_UNKNOWN)
+        scenario_run.update(notes=(why,))
+        scenario_run.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
     return round(found[0].value)

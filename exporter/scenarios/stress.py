@@ -15,12 +15,12 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import Length, Share
-from exporter.loadtest.metrics import Reading
-from exporter.loadtest.result import Measure, Result, Step
-from exporter.loadtest.run import Trial
-from exporter.loadtest.settings import Load
-from exporter.loadtest.stats import Sent, measured, within
+from exporter.fields import DurationField, Share
+from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.result import LoadStep, Measure, ScenarioResult
+from exporter.loadtest.run import ScenarioRun
+from exporter.loadtest.settings import LoadSettings
+from exporter.loadtest.stats import SentEvents, list_limits, measure_step
 from slos.schema.contract import (
     BREAKING_POINT,
     BREAKING_POINT_LEVEL,
@@ -32,14 +32,18 @@ from slos.schema.contract import (
 from slos.schema.units import Duration
 
 UNIT = "events at once"
-HELD, BROKE, BROKE_RATE = "held_level", "breaking_level", "breaking_events_per_second"
+HELD_LEVEL, BREAKING_LEVEL, BREAKING_RATE = (
+    "held_level",
+    "breaking_level",
+    "breaking_events_per_second",
+)
 RECOVERED = "recovered"
-_MOST = 1000
+_MAX_LEVEL = 1000
 _LOWEST_WATCHED, _HIGHEST_WATCHED = 101, 199
 """The alert on concurrency looks at the levels between."""
 
 
-class Settings(Load):
+class Settings(LoadSettings):
     """Settings of the scenario stress."""
 
     levels: list[int] = Field(default=[50, 100, 150, 200, 300, 500, 750, 1000], min_length=1)
@@ -48,17 +52,21 @@ class Settings(Load):
     least: Share = Decimal("0.995")
     """Share of a level's events that must be executed exactly once. Default 99.5%, the objective of
     availability; below is the breaking point."""
-    promised: int = Field(default=_LOWEST_WATCHED, ge=1, le=_MOST)
+    promised: int = Field(default=_LOWEST_WATCHED, ge=1, le=_MAX_LEVEL)
     """Events at once that must be executed. Default 101: VAL-008 promises more than 100."""
-    recover_within: Length = Duration.of(minutes=5)
+    recover_within: DurationField = Duration.from_parts(minutes=5)
     """Time in which agent-sre must be itself again after the breaking point. Default 5m."""
 
     @model_validator(mode="after")
-    def _rising(self) -> "Settings":
+    def _check_levels(self) -> "Settings":
         levels = self.levels
-        if sorted(set(levels)) != levels or not 1 <= min(levels) <= max(levels) <= _MOST:
-            raise ValueError(f"levels {levels} must rise, from 1 to {_MOST}; like [50, 100, 150]")
-        upto = _HIGHEST_WATCHED if _LOWEST_WATCHED <= self.promised <= _HIGHEST_WATCHED else _MOST
+        if sorted(set(levels)) != levels or not 1 <= min(levels) <= max(levels) <= _MAX_LEVEL:
+            raise ValueError(
+                f"levels {levels} must rise, from 1 to {_MAX_LEVEL}; like [50, 100, 150]"
+            )
+        upto = (
+            _HIGHEST_WATCHED if _LOWEST_WATCHED <= self.promised <= _HIGHEST_WATCHED else _MAX_LEVEL
+        )
         if not any(self.promised <= level <= upto for level in levels):
             raise ValueError(
                 f"levels {levels} do not show whether {self.promised} are executed; "
@@ -66,68 +74,74 @@ class Settings(Load):
             )
         return self
 
-    def most_events(self) -> int:
+    def count_max_events(self) -> int:
         """Count the events of all levels, of the one before, and of the recovery check."""
         return 1 + sum(self.levels) + self.recover_within.ms // self.rest.ms + 1
 
 
-async def run(settings: Settings, trial: Trial) -> None:
+async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Raise the level up to the breaking point, then wait for recovery."""
-    limits = within({}, [Stage.END_TO_END])
-    held, broke = 0.0, None
+    limits = list_limits({}, [Stage.END_TO_END])
+    held_level, breaking_step = 0.0, None
     for level in settings.levels:
-        if held:
-            await trial.rest(settings.rest)
-        at_once = [0.0] * level
-        step = measured(Sent(level, at_once, await trial.send(at_once), 0.0), limits)
-        trial.show(step)
+        if held_level:
+            await scenario_run.wait(settings.rest)
+        offsets = [0.0] * level
+        step = measure_step(
+            SentEvents(level, offsets, await scenario_run.send_events(offsets), 0.0), limits
+        )
+        scenario_run.add_step(step)
         if step.shares[Stage.END_TO_END] < float(settings.least):
-            broke = step
+            breaking_step = step
             break
-        held = step.load
-    trial.tell(measures=tuple(_measures(settings, held, broke)))
-    if broke:
-        recovered = float(await _recovered(settings, trial))
-        trial.tell(measures=(*trial.result.measures, Measure(RECOVERED, recovered, 1.0)))
+        held_level = step.load
+    scenario_run.update(measures=tuple(_list_measures(settings, held_level, breaking_step)))
+    if breaking_step:
+        has_recovered = float(await _wait_for_recovery(settings, scenario_run))
+        scenario_run.update(
+            measures=(*scenario_run.result.measures, Measure(RECOVERED, has_recovered, 1.0))
+        )
     else:
-        trial.tell(notes=("no level broke it: there may be higher ones",))
+        scenario_run.update(notes=("no level broke it: there may be higher ones",))
 
 
-def readings(results: Sequence[Result]) -> Iterable[Reading]:
+def list_samples(results: Sequence[ScenarioResult]) -> Iterable[ScenarioSample]:
     """List the samples of the last run: its levels, its breaking point and its highest rate."""
     last = results[0]
     for step in last.steps:
         share = step.shares[Stage.END_TO_END]
-        yield Reading(CONCURRENCY_COMPLETED, share, {"level": f"{step.load:.0f}"})
-    for metric, name in ((BREAKING_POINT_LEVEL, BROKE), (BREAKING_POINT, BROKE_RATE)):
-        value = last.value(name)
+        yield ScenarioSample(CONCURRENCY_COMPLETED, share, {"level": f"{step.load:.0f}"})
+    for metric, name in ((BREAKING_POINT_LEVEL, BREAKING_LEVEL), (BREAKING_POINT, BREAKING_RATE)):
+        value = last.get_value(name)
         if value is not None:
-            yield Reading(metric, value, {})
-    most = max(step.rates[Stage.END_TO_END] for step in last.steps)
-    yield Reading(THROUGHPUT, most, {"stage": Stage.END_TO_END.value})
+            yield ScenarioSample(metric, value, {})
+    highest_rate = max(step.rates[Stage.END_TO_END] for step in last.steps)
+    yield ScenarioSample(THROUGHPUT, highest_rate, {"stage": Stage.END_TO_END.value})
 
 
-def _measures(settings: Settings, held: float, broke: Step | None) -> Iterable[Measure]:
-    yield Measure(HELD, held, float(settings.promised))
-    yield Measure(BROKE, broke.load if broke else None)
-    yield Measure(BROKE_RATE, broke.rates[Stage.END_TO_END] if broke else None)
+def _list_measures(
+    settings: Settings, held_level: float, breaking_step: LoadStep | None
+) -> Iterable[Measure]:
+    yield Measure(HELD_LEVEL, held_level, float(settings.promised))
+    yield Measure(BREAKING_LEVEL, breaking_step.load if breaking_step else None)
+    yield Measure(BREAKING_RATE, breaking_step.rates[Stage.END_TO_END] if breaking_step else None)
 
 
-async def _recovered(settings: Settings, trial: Trial) -> bool:
+async def _wait_for_recovery(settings: Settings, scenario_run: ScenarioRun) -> bool:
     """Wait until single events and the normal probes succeed again; return whether they did.
 
     Raises:
         StoppedError: the run was stopped meanwhile.
     """
-    clock = trial.means.reach.clock
-    over, deadline = clock.wall(), clock.now() + float(settings.recover_within.seconds)
-    trial.normal.load_is_over(over)
-    alone = False
+    clock = scenario_run.context.path_context.clock
+    load_ended_at, deadline = clock.wall(), clock.now() + float(settings.recover_within.seconds)
+    scenario_run.baseline.end_load(load_ended_at)
+    is_single_ok = False
     while clock.now() < deadline:
-        if not alone:
-            (one,) = await trial.send([0.0])
-            alone = one.verdict is Verdict.OK
-        if alone and trial.normal.available_after(over):
+        if not is_single_ok:
+            (run,) = await scenario_run.send_events([0.0])
+            is_single_ok = run.verdict is Verdict.OK
+        if is_single_ok and scenario_run.baseline.is_available_after(load_ended_at):
             return True
-        await trial.rest(settings.rest)
-    return alone and trial.normal.available_after(over) is not False
+        await scenario_run.wait(settings.rest)
+    return is_single_ok and scenario_run.baseline.is_available_after(load_ended_at) is not False

@@ -19,15 +19,15 @@ from typing import Annotated
 
 from pydantic import Field, PlainValidator
 
-from exporter.loadtest.metrics import Reading
-from exporter.loadtest.ramp import Climb, Plateaus, climb
-from exporter.loadtest.result import Measure, Result
-from exporter.loadtest.run import Trial
-from exporter.loadtest.stats import within
+from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.ramp import RampingRate, RampResult, ramp
+from exporter.loadtest.result import Measure, ScenarioResult
+from exporter.loadtest.run import ScenarioRun
+from exporter.loadtest.stats import list_limits
 from slos.schema.contract import THROUGHPUT, Stage
 
 UNIT = "events a second"
-_PROMISED = {
+_PROMISED_RATES = {
     Stage.CLOUDEVENT_PROCESSING: 100.0,
     Stage.LINEAR_ISSUE_CREATION: 50.0,
     Stage.REMEDIATION_SELECTION: 50.0,
@@ -35,57 +35,64 @@ _PROMISED = {
 }
 
 
-def _stage(value: object) -> Stage:
-    if value in _PROMISED:
+def _parse_stage(value: object) -> Stage:
+    if value in _PROMISED_RATES:
         return Stage(str(value))
-    raise ValueError(f"{value!r} is no stage with a throughput; there are {', '.join(_PROMISED)}")
+    raise ValueError(
+        f"{value!r} is no stage with a throughput; there are {', '.join(_PROMISED_RATES)}"
+    )
 
 
-class Settings(Plateaus):
+class Settings(RampingRate):
     """Settings of the scenario throughput."""
 
     rates: list[int] = Field(default=[10, 20, 25, 55, 80, 110], min_length=1)
     """Events a second, one step each, rising. Default 10 to 110: a tenth above each promise, for
     what ends a moment after its step is a little slower."""
-    targets: dict[Annotated[Stage, PlainValidator(_stage)], float] = Field(
-        default=_PROMISED, min_length=1
+    targets: dict[Annotated[Stage, PlainValidator(_parse_stage)], float] = Field(
+        default=_PROMISED_RATES, min_length=1
     )
     """What each stage must reach, in events a second. Default what AC2 promises: 100 CloudEvents,
     50 issues, 50 selections, 20 calls. A stage that nobody can observe is never met: leave it out
     where it is not meant to be."""
 
 
-async def run(settings: Settings, trial: Trial) -> None:
+async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     """Ramp the rate; then wait for the observations of Linear."""
-    limits = within(trial.means.targets, _PROMISED)
-    seen_at_once = dict(limits)
-    del seen_at_once[Stage.LINEAR_ISSUE_CREATION]
-    climbed = await climb(trial, settings, seen_at_once)
+    limits = list_limits(scenario_run.context.targets, _PROMISED_RATES)
+    limits_without_issues = dict(limits)
+    del limits_without_issues[Stage.LINEAR_ISSUE_CREATION]
+    ramped = await ramp(scenario_run, settings, limits_without_issues)
     notes = (
-        [] if climbed.saturated else ["the load ended before agent-sre did: rates may be higher"]
+        [] if ramped.is_saturated else ["the load ended before agent-sre did: rates may be higher"]
     )
-    if trial.sees_issues and await trial.late.all_heard(trial):
+    if scenario_run.can_see_issues and await scenario_run.late_results.wait_for_all(scenario_run):
         learned = (
-            replace(each, runs=[*map(trial.late.known_of, each.runs)]) for each in climbed.sent
+            replace(step, runs=[*map(scenario_run.late_results.get_latest, step.runs)])
+            for step in ramped.sent
         )
-        climbed = replace(climbed, sent=tuple(learned))
+        ramped = replace(ramped, sent=tuple(learned))
     else:
-        limits = seen_at_once
+        limits = limits_without_issues
         notes.append("Linear did not tell enough: nothing is known of the issues")
-    trial.tell(measures=tuple(_measures(settings, climbed, limits)), notes=tuple(notes))
+    scenario_run.update(
+        measures=tuple(_list_measures(settings, ramped, limits)), notes=tuple(notes)
+    )
 
 
-def readings(results: Sequence[Result]) -> Iterable[Reading]:
+def list_samples(results: Sequence[ScenarioResult]) -> Iterable[ScenarioSample]:
     """List a sample for each stage that the last run measured."""
     for measure in results[0].measures:
         if measure.value is not None:
-            yield Reading(THROUGHPUT, measure.value, {"stage": measure.name})
+            yield ScenarioSample(THROUGHPUT, measure.value, {"stage": measure.name})
 
 
-def _measures(settings: Settings, climbed: Climb, limits: dict[Stage, float]) -> Iterable[Measure]:
+def _list_measures(
+    settings: Settings, ramped: RampResult, limits: dict[Stage, float]
+) -> Iterable[Measure]:
     share = float(settings.share)
-    for stage in _PROMISED:
+    for stage in _PROMISED_RATES:
         limit = limits.get(stage)
-        held = None if limit is None else climbed.held(stage, limit, share=share)
-        if held is not None or stage in settings.targets:
-            yield Measure(stage.value, held, settings.targets.get(stage))
+        rate = None if limit is None else ramped.find_highest_rate(stage, limit, share=share)
+        if rate is not None or stage in settings.targets:
+            yield Measure(stage.value, rate, settings.targets.get(stage))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from exporter.fields import Length, Section, Share
+from exporter.fields import DurationField, Section, Share
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 
@@ -18,12 +18,12 @@ _SLACK_FOR_START = 0.1
 """Share of the time between timeout and next slot by which a run may be started early."""
 
 
-class Rhythm(Section):
+class Schedule(Section):
     """Schedule settings of a probe. The settings of each probe extend these."""
 
-    interval: Length = Duration.of(seconds=75)
+    interval: DurationField = Duration.from_parts(seconds=75)
     """Time between two events. Default 75s: 48 an hour, and longer than the timeout."""
-    timeout: Length = Duration.of(seconds=70)
+    timeout: DurationField = Duration.from_parts(seconds=70)
     """Time from the intended send to the verdict. Default 70s: agent-sre itself gives up after
     65 s (5 s health check and 60 s function), and an execution after the end-to-end target of
     60 s shall still be seen, as `late`."""
@@ -34,16 +34,16 @@ class Rhythm(Section):
     max_in_flight: int = Field(default=1, ge=1, le=1000)
     """Runs under way at once. Default 1: more would be a load test. A slot that finds no room
     is counted as missed and never waits."""
-    max_send_lag: Length = Duration.of(seconds=1)
+    max_send_lag: DurationField = Duration.from_parts(seconds=1)
     """Delay between intended and actual send, or a standstill of the prober, above which a run
     is `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
 
-    def findings(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for overrides that use them
+    def find_problems(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for overrides that use them
         """Find mistakes that only show with the targets of the specs, as key, message and hint."""
         return ()
 
     @model_validator(mode="after")
-    def _leaves_room(self) -> "Rhythm":
+    def _check_timeout_below_interval(self) -> "Schedule":
         room = self.interval * self.max_in_flight
         if self.timeout < self.interval or self.timeout < room:
             return self
@@ -56,44 +56,44 @@ class Rhythm(Section):
         )
 
 
-class Plan:
+class Timetable:
     """Times of the slots of one probe on the wall clock, without end.
 
     Slot k lies at phase + k * interval + jitter(k). Phase and jitter come from hashes of the
     probe's name. So a restart continues with the same slots, and probes do not all start at once.
     """
 
-    def __init__(self, probe: str, rhythm: Rhythm) -> None:
+    def __init__(self, probe: str, schedule: Schedule) -> None:
         self.probe = probe
-        self.interval = float(rhythm.interval.seconds)
-        self.max_in_flight = rhythm.max_in_flight
-        self.phase = _fraction(probe) * self.interval
-        self.spread = _spread(rhythm)
-        room = self.interval * rhythm.max_in_flight - float(rhythm.timeout.seconds)
+        self.interval = float(schedule.interval.seconds)
+        self.max_in_flight = schedule.max_in_flight
+        self.phase = _hash_to_fraction(probe) * self.interval
+        self.max_jitter = _limit_jitter(schedule)
+        room = self.interval * schedule.max_in_flight - float(schedule.timeout.seconds)
         self.slack = room * _SLACK_FOR_START
         """Seconds by which a run may be started early without overlapping another."""
 
-    def intended(self, slot: int) -> float:
+    def get_slot_time(self, slot: int) -> float:
         """Return the wall clock seconds of a slot."""
-        jitter = _fraction(f"{self.probe}/{slot}") * self.spread
+        jitter = _hash_to_fraction(f"{self.probe}/{slot}") * self.max_jitter
         return self.phase + slot * self.interval + jitter
 
-    def first_after(self, wall: float) -> int:
+    def find_slot_after(self, wall: float) -> int:
         """Find the first slot after a wall clock time."""
-        slot = math.floor((wall - self.phase - self.spread) / self.interval)
-        while self.intended(slot) <= wall:
+        slot = math.floor((wall - self.phase - self.max_jitter) / self.interval)
+        while self.get_slot_time(slot) <= wall:
             slot += 1
         return slot
 
 
-def _spread(rhythm: Rhythm) -> float:
-    wanted = float(rhythm.jitter * rhythm.interval.seconds)
-    if rhythm.max_in_flight > 1:
+def _limit_jitter(schedule: Schedule) -> float:
+    wanted = float(schedule.jitter * schedule.interval.seconds)
+    if schedule.max_in_flight > 1:
         return wanted
-    room = float(rhythm.interval.seconds - rhythm.timeout.seconds) * _SLACK_FOR_JITTER
+    room = float(schedule.interval.seconds - schedule.timeout.seconds) * _SLACK_FOR_JITTER
     return min(wanted, room)
 
 
-def _fraction(text: str) -> float:
+def _hash_to_fraction(text: str) -> float:
     """Hash a text to a number from 0 up to 1."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48

@@ -7,21 +7,21 @@ from typing import Protocol
 from aiohttp import web
 
 _HTTP_BAD = 400
-PATH = "/fault"
+FAULT_PATH = "/fault"
 
 
-class Active(Protocol):
+class FaultSet(Protocol):
     """Set of active faults."""
 
-    def texts(self) -> Sequence[str]:
+    def to_texts(self) -> Sequence[str]:
         """Return the faults as texts, in the input format."""
 
 
-class Faults(Protocol):
+class FaultControl(Protocol):
     """Faults of a simulator."""
 
     @property
-    def active(self) -> Active:
+    def active(self) -> FaultSet:
         """Active faults."""
 
     def set(self, *texts: str) -> None:
@@ -36,32 +36,32 @@ class FaultPage:
         valid: list of the valid faults, for error messages.
     """
 
-    def __init__(self, faults: Faults, *, valid: str) -> None:
+    def __init__(self, faults: FaultControl, *, valid: str) -> None:
         self._faults = faults
         self._valid = valid
 
     def add_to(self, app: web.Application) -> None:
         """Add the page to an application."""
-        app.router.add_get(PATH, self._show)
-        app.router.add_post(PATH, self._set)
+        app.router.add_get(FAULT_PATH, self._show)
+        app.router.add_post(FAULT_PATH, self._replace)
 
     async def _show(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": self._faults.active.texts()})
+        return web.json_response({"faults": self._faults.active.to_texts()})
 
-    async def _set(self, request: web.Request) -> web.Response:
+    async def _replace(self, request: web.Request) -> web.Response:
         try:
-            self._faults.set(*self._texts(await request.read()))
+            self._faults.set(*self._parse_texts(await request.read()))
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=_HTTP_BAD)
         return await self._show(request)
 
-    def _texts(self, body: bytes) -> list[str]:
+    def _parse_texts(self, body: bytes) -> list[str]:
         """Parse plain text, or JSON `{"faults": [...]}`; raises ValueError for neither."""
         text = body.decode().strip()
         if not text.startswith(("{", "[", '"')):
             return [text]
-        asked = json.loads(text)
-        faults = asked.get("faults") if isinstance(asked, dict) else None
+        document = json.loads(text)
+        faults = document.get("faults") if isinstance(document, dict) else None
         if not isinstance(faults, list) or not all(isinstance(fault, str) for fault in faults):
             raise ValueError(
                 f'expected {{"faults": ["<fault>", ...]}}; valid faults: {self._valid}'

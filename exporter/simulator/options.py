@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from exporter.simulator.agent_sre.faults import Faults
+from exporter.simulator.agent_sre.faults import AgentFaults
 from exporter.simulator.agent_sre.settings import Settings
 
 MAX_PORT = 65_535
@@ -36,7 +36,7 @@ class OneLineErrors(click.Command):
             raise click.UsageError(error.format_message()) from error
 
 
-def address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, int]:
+def parse_address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[str, int]:
     """Parse HOST:PORT as a pair; IPv6 hosts are in brackets."""
     host, colon, port = text.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
@@ -44,44 +44,46 @@ def address(_ctx: click.Context, _param: click.Parameter, text: str) -> tuple[st
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+def check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     """Check an http or https URL."""
     try:
         parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and bool(parts.netloc)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.netloc)
     except ValueError:
-        sound = False
-    if not sound:
+        is_valid = False
+    if not is_valid:
         raise click.BadParameter(f"{text!r} is not an http:// or https:// URL")
     return text
 
 
-def template(ctx: click.Context, param: click.Parameter, text: str) -> str:
+def check_template(ctx: click.Context, param: click.Parameter, text: str) -> str:
     """Check a URL template; the only placeholders are {name} and {namespace}."""
     try:
-        url(ctx, param, Settings(function_url=text).function_base("function"))
+        check_url(ctx, param, Settings(function_url=text).build_function_url("function"))
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         hint = "only {name} and {namespace} are filled in"
         raise click.BadParameter(f"{text!r} is no URL template; {hint}") from error
     return text
 
 
-def rate(_ctx: click.Context, _param: click.Parameter, events_per_second: float) -> float:
+def check_rate(_ctx: click.Context, _param: click.Parameter, events_per_second: float) -> float:
     """Check a finite rate; 0 means no limit."""
     if not (math.isfinite(events_per_second) and events_per_second >= 0):
         raise click.BadParameter("events per second must be 0 (unlimited) or more")
     return events_per_second
 
 
-def faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> Faults:
+def parse_faults_option(
+    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
+) -> AgentFaults:
     """Parse faults from their texts."""
     try:
-        return Faults(texts)
+        return AgentFaults(texts)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
-def key(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str | None:
+def read_key_option(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str | None:
     """Read the API key from a file; the key never appears in a message."""
     if path is None:
         return None
@@ -94,7 +96,7 @@ def key(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str 
     return text
 
 
-class Served(Protocol):
+class RunningServer(Protocol):
     """Running simulator."""
 
     @property
@@ -102,8 +104,10 @@ class Served(Protocol):
         """URL of the simulator."""
 
 
-def serve(
-    running: Callable[[], AbstractAsyncContextManager[Served]], *, listen: tuple[str, int]
+def serve_until_signal(
+    open_server: Callable[[], AbstractAsyncContextManager[RunningServer]],
+    *,
+    listen: tuple[str, int],
 ) -> None:
     """Serve until SIGTERM or SIGINT, and print the address.
 
@@ -115,17 +119,19 @@ def serve(
         click.ClickException: the address cannot be listened on.
     """
     try:
-        asyncio.run(_until_told(running))
+        asyncio.run(_run_until_signal(open_server))
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         host, port = listen
         raise click.ClickException(f"cannot listen on {host}:{port}: {reason}") from error
 
 
-async def _until_told(running: Callable[[], AbstractAsyncContextManager[Served]]) -> None:
+async def _run_until_signal(
+    open_server: Callable[[], AbstractAsyncContextManager[RunningServer]],
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running() as served:
-        click.echo(f"listening on {served.url}")
+    async with open_server() as server:
+        click.echo(f"listening on {server.url}")
         await stop.wait()

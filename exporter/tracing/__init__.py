@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Value = str | bool | int | float
+AttributeValue = str | bool | int | float
 """Types of an attribute's value."""
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_SPOKEN = "http/protobuf"
+_ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOL_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_SUPPORTED_PROTOCOL = "http/protobuf"
 _log = logging.getLogger(__name__)
 
 
@@ -30,20 +30,20 @@ class Span(Protocol):
     def traceparent(self) -> str | None:
         """W3C traceparent that an event carries to take part in the trace; None without a trace."""
 
-    def note(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: AttributeValue) -> None:
         """Set an attribute."""
 
-    def fail(self, why: str) -> None:
+    def mark_failed(self, reason: str) -> None:
         """Mark the span as failed; `reason` comes from a closed set, like a verdict."""
 
 
 class Tracer(Protocol):
     """Tracer that starts spans; a span within another becomes its child."""
 
-    def span(
+    def start_span(
         self,
         name: str,
-        attributes: Mapping[str, Value] | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
         *,
         start: float | None = None,
     ) -> AbstractContextManager[Span]:
@@ -53,70 +53,76 @@ class Tracer(Protocol):
         """Export the remaining spans, within a time limit."""
 
 
-class NoSpan:
+class NoopSpan:
     """Span that is not recorded."""
 
     trace_id: str | None = None
     traceparent: str | None = None
 
-    def note(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: AttributeValue) -> None:
         """Do nothing."""
 
-    def fail(self, why: str) -> None:
+    def mark_failed(self, reason: str) -> None:
         """Do nothing."""
 
 
-class NoTracer:
+class NoopTracer:
     """Tracer that records nothing."""
 
     @contextmanager
-    def span(
+    def start_span(
         self,
         name: str,  # noqa: ARG002 - the protocol's
-        attributes: Mapping[str, Value] | None = None,  # noqa: ARG002 - likewise
+        attributes: Mapping[str, AttributeValue] | None = None,  # noqa: ARG002 - likewise
         *,
         start: float | None = None,  # noqa: ARG002 - likewise
     ) -> Iterator[Span]:
         """Yield a span that is not recorded."""
-        yield NoSpan()
+        yield NoopSpan()
 
     async def close(self) -> None:
         """Do nothing."""
 
 
-def switched_on(environ: Mapping[str, str]) -> bool:
+def is_enabled(environ: Mapping[str, str]) -> bool:
     """Return True if the standard variables ask for spans.
 
     An endpoint is set then, and nothing disables the export.
     """
-    exporters = _names(environ.get("OTEL_TRACES_EXPORTER", ""))
+    exporters = _split_names(environ.get("OTEL_TRACES_EXPORTER", ""))
     return (
-        any(environ.get(name, "").strip() for name in _ENDPOINTS)
+        any(environ.get(name, "").strip() for name in _ENDPOINT_VARIABLES)
         and environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
         and (not exporters or "otlp" in exporters)
     )
 
 
-def tracer() -> Tracer:
+def build_tracer() -> Tracer:
     """Build the tracer that the environment asks for.
 
     Errors are logged, not raised, as probing works without spans.
     """
     environ = os.environ
-    if not switched_on(environ):
-        return NoTracer()
-    protocol = next((environ[name] for name in _PROTOCOLS if environ.get(name)), _SPOKEN)
-    if protocol.strip().lower() != _SPOKEN:
-        _log.warning("spans are not exported: only %s is spoken, set %s", _SPOKEN, _PROTOCOLS[0])
-        return NoTracer()
+    if not is_enabled(environ):
+        return NoopTracer()
+    protocol = next(
+        (environ[name] for name in _PROTOCOL_VARIABLES if environ.get(name)), _SUPPORTED_PROTOCOL
+    )
+    if protocol.strip().lower() != _SUPPORTED_PROTOCOL:
+        _log.warning(
+            "spans are not exported: only %s is spoken, set %s",
+            _SUPPORTED_PROTOCOL,
+            _PROTOCOL_VARIABLES[0],
+        )
+        return NoopTracer()
     try:
         from exporter.tracing.otlp import OtlpTracer  # noqa: PLC0415 - loaded only when it is on
 
         return OtlpTracer()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a variable must not end the probing
         _log.warning("spans are not exported: an OTEL_ variable is wrong: %s", type(error).__name__)
-        return NoTracer()
+        return NoopTracer()
 
 
-def _names(text: str) -> set[str]:
+def _split_names(text: str) -> set[str]:
     return {name.strip().lower() for name in text.split(",") if name.strip()}

@@ -13,14 +13,14 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider, export
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from exporter import version
-from exporter.tracing import NoSpan, Span, Value
+from exporter import read_version
+from exporter.tracing import AttributeValue, NoopSpan, Span
 
 _NAME = "slo-probe"
-_LAST_SPANS = 2.0
+_SHUTDOWN_TIMEOUT = 2.0
 """Seconds for the export of the last spans at shutdown: below what Kubernetes leaves after the
 runs."""
-_CHATTY = (trace_exporter.__name__, "opentelemetry.sdk._shared_internal")
+_NOISY_LOGGERS = (trace_exporter.__name__, "opentelemetry.sdk._shared_internal")
 """Loggers that report every failed batch; `_LoggingExporter` reports the first."""
 _log = logging.getLogger(__name__)
 
@@ -29,20 +29,20 @@ class OtlpTracer:
     """Tracer that exports spans from a thread of its own."""
 
     def __init__(self) -> None:
-        self._exporter = _Watched(OTLPSpanExporter())
-        logging.getLogger(export.__name__).addFilter(_brief)
-        self._provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        self._exporter = _LoggingExporter(OTLPSpanExporter())
+        logging.getLogger(export.__name__).addFilter(_one_line_filter)
+        self._provider = TracerProvider(resource=_build_resource(), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
-        self._tracer = self._provider.get_tracer(_NAME, version())
+        self._tracer = self._provider.get_tracer(_NAME, read_version())
         self._closed = False
-        for name in _CHATTY:
-            logging.getLogger(name).addFilter(_silent)
+        for name in _NOISY_LOGGERS:
+            logging.getLogger(name).addFilter(_drop_filter)
 
     @contextlib.contextmanager
-    def span(
+    def start_span(
         self,
         name: str,
-        attributes: Mapping[str, Value] | None = None,
+        attributes: Mapping[str, AttributeValue] | None = None,
         *,
         start: float | None = None,
     ) -> Iterator[Span]:
@@ -51,7 +51,7 @@ class OtlpTracer:
         An exception that leaves the block marks the span as failed, by its type.
         """
         if self._closed:
-            yield NoSpan()
+            yield NoopSpan()
             return
         with self._tracer.start_as_current_span(
             name,
@@ -61,11 +61,11 @@ class OtlpTracer:
             record_exception=False,  # its text may hold anything
             set_status_on_exception=False,
         ) as inner:
-            span = _Open(inner)
+            span = _OtlpSpan(inner)
             try:
                 yield span
             except Exception as error:
-                span.fail(type(error).__name__)
+                span.mark_failed(type(error).__name__)
                 raise
 
     async def close(self) -> None:
@@ -82,14 +82,14 @@ class OtlpTracer:
         # A daemon thread, unlike one of the pool, does not hold up the end of the program.
         threading.Thread(target=shut_down, name="last spans", daemon=True).start()
         try:
-            async with asyncio.timeout(_LAST_SPANS):
+            async with asyncio.timeout(_SHUTDOWN_TIMEOUT):
                 await done.wait()
         except TimeoutError:
-            _log.warning("the last spans were not exported in %g s", _LAST_SPANS)
+            _log.warning("the last spans were not exported in %g s", _SHUTDOWN_TIMEOUT)
             self._exporter.shutdown()
 
 
-class _Open:
+class _OtlpSpan:
     """Span of opentelemetry behind the `Span` protocol."""
 
     def __init__(self, inner: trace.Span) -> None:
@@ -107,36 +107,36 @@ class _Open:
         sampled = context.trace_flags & trace.TraceFlags.SAMPLED  # all that version 00 knows
         return f"00-{self.trace_id}-{context.span_id:016x}-{sampled:02x}"
 
-    def note(self, name: str, value: Value) -> None:
+    def set_attribute(self, name: str, value: AttributeValue) -> None:
         """Set an attribute."""
         self._inner.set_attribute(name, value)
 
-    def fail(self, why: str) -> None:
+    def mark_failed(self, reason: str) -> None:
         """Mark the span as failed."""
-        self._inner.set_status(trace.Status(trace.StatusCode.ERROR, why))
+        self._inner.set_status(trace.Status(trace.StatusCode.ERROR, reason))
 
 
-class _Watched(SpanExporter):
+class _LoggingExporter(SpanExporter):
     """Exporter that logs when export stops working and when it works again, not every failure."""
 
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
-        self._works = True
+        self._is_working = True
         self._shut_down = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export a batch; a batch that fails is lost."""
         try:
-            outcome = self._inner.export(spans)
+            result = self._inner.export(spans)
         except Exception:  # noqa: BLE001 - whatever it is, the next batch may fare better
-            outcome = SpanExportResult.FAILURE
-        works = outcome is SpanExportResult.SUCCESS
-        if works and not self._works:
+            result = SpanExportResult.FAILURE
+        is_working = result is SpanExportResult.SUCCESS
+        if is_working and not self._is_working:
             _log.info("spans are exported again")
-        if self._works and not works:
+        if self._is_working and not is_working:
             _log.warning("spans cannot be exported; they are dropped until it works again")
-        self._works = works
-        return outcome
+        self._is_working = is_working
+        return result
 
     def shutdown(self) -> None:
         """Shut down, and end a pause before a retry."""
@@ -149,22 +149,22 @@ class _Watched(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
 
-class _Silent(logging.Filter):
+class _DropFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - whatever it is
         return False
 
 
-class _Brief(logging.Filter):
+class _OneLineFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Drop the traceback: an invalid variable is a configuration error, not a bug."""
         record.exc_info = record.exc_text = None
         return True
 
 
-_silent, _brief = _Silent(), _Brief()
+_drop_filter, _one_line_filter = _DropFilter(), _OneLineFilter()
 
 
-def _resource() -> Resource:
+def _build_resource() -> Resource:
     """Build the resource of this process; the OTEL_ variables take precedence."""
-    ours = {"service.name": _NAME, "service.version": version()}
-    return Resource.create(ours | dict(OTELResourceDetector().detect().attributes))
+    defaults = {"service.name": _NAME, "service.version": read_version()}
+    return Resource.create(defaults | dict(OTELResourceDetector().detect().attributes))

@@ -10,50 +10,55 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from exporter.config.web import WebConfig
-from exporter.loadtest.result import Denial, Denied
-from exporter.loadtest.stop import Stop
-from exporter.metrics.exposition import exposition
-from exporter.model.run import ProbeResult, timestamp
-from exporter.reload import Outcome
-from exporter.status import Face
-from exporter.web.auth import Gate
+from exporter.loadtest.result import Refusal, RefusalKind
+from exporter.loadtest.stop import StopReason
+from exporter.metrics.exposition import render_exposition
+from exporter.model.run import Run, format_timestamp
+from exporter.reload import ReloadOutcome
+from exporter.status import Status
+from exporter.web.auth import AuthMiddleware
 from slos.schema.contract import Stage, Verdict
 
 if TYPE_CHECKING:
-    from exporter.app.load_controller import Desk
+    from exporter.app.load_controller import LoadController
 
 
 _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
 
-_STATUS = {Denial.UNKNOWN: 404, Denial.STANDBY: 503, Denial.BUSY: 409, Denial.REFUSED: 403}
+_STATUS = {
+    RefusalKind.UNKNOWN: 404,
+    RefusalKind.STANDBY: 503,
+    RefusalKind.BUSY: 409,
+    RefusalKind.REFUSED: 403,
+}
 
-STUCK_AFTER = 10.0
+STALL_TIMEOUT = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
-Hears = Callable[[], None]
-Reloads = Callable[[], Awaitable[Outcome]]
+ScrapeCallback = Callable[[], None]
+ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
-def page(state: str, runs: Iterable[ProbeResult]) -> str:
+def render_page(state: str, runs: Iterable[Run]) -> str:
     """Render the page as HTML; all values are escaped.
 
     Args:
         state: state of the prober in a few words.
         runs: runs, newest first.
     """
-    shown = [_row(run) for run in runs]
-    counts = Counter(str(row["verdict"]) for row in shown)
-    return _template().render(
+    rows = [_build_row(run) for run in runs]
+    counts = Counter(str(row["verdict"]) for row in rows)
+    return _load_template().render(
         state=state,
-        runs=shown,
+        runs=rows,
         stages=list(Stage),
         counts={verdict: counts[verdict] for verdict in Verdict if counts[verdict]},
     )
 
 
-def _row(run: ProbeResult) -> dict[str, object]:
+def _build_row(run: Run) -> dict[str, object]:
     return {
-        "at": timestamp(run.intended_at).replace("T", " "),
+        "at": format_timestamp(run.intended_at).replace("T", " "),
         "probe": run.probe,
         "path": run.path,
         "verdict": run.verdict,
@@ -64,7 +69,7 @@ def _row(run: ProbeResult) -> dict[str, object]:
 
 
 @cache
-def _template() -> jinja2.Template:
+def _load_template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("exporter.web", "."),
         autoescape=True,
@@ -79,7 +84,7 @@ class ScenarioPages:
     """Pages of the load controller, once there is one."""
 
     def __init__(self) -> None:
-        self.desk: Desk | None = None
+        self.load_controller: LoadController | None = None
         """None while another prober leads."""
 
     @property
@@ -92,118 +97,118 @@ class ScenarioPages:
         )
 
     async def _start(self, request: web.Request) -> web.Response:
-        if self.desk is None:
-            return _standby()
-        begun = await self.desk.start(request.match_info["name"])
-        if isinstance(begun, Denied):
-            return web.Response(status=_STATUS[begun.why], text=f"{begun.text}\n")
-        return web.json_response(begun.as_json(), status=202)
+        if self.load_controller is None:
+            return _respond_standby()
+        result = await self.load_controller.start(request.match_info["name"])
+        if isinstance(result, Refusal):
+            return web.Response(status=_STATUS[result.kind], text=f"{result.text}\n")
+        return web.json_response(result.to_json(), status=202)
 
     async def _stop(self, _: web.Request) -> web.Response:
-        if self.desk is None:
-            return _standby()
-        if not self.desk.stop(Stop.OPERATOR):
+        if self.load_controller is None:
+            return _respond_standby()
+        if not self.load_controller.stop(StopReason.OPERATOR):
             return web.Response(status=404, text="no scenario is running\n")
         return web.Response(status=202, text="stopping; what is on its way gets its verdict\n")
 
     async def _show(self, _: web.Request) -> web.Response:
-        if self.desk is None:
-            return _standby()
-        return web.json_response(self.desk.as_json())
+        if self.load_controller is None:
+            return _respond_standby()
+        return web.json_response(self.load_controller.to_json())
 
 
-def _standby() -> web.Response:
+def _respond_standby() -> web.Response:
     return web.Response(status=503, text="standing by; another prober sends\n")
 
 
-def _nobody() -> None:
+def _ignore() -> None:
     """Do nothing."""
 
 
-class Site:
+class WebPages:
     """Pages over a live status; the application sets what changes."""
 
-    def __init__(self, shown: Face, protection: WebConfig) -> None:
-        self._shown = shown
-        self._gate = Gate(protection)
+    def __init__(self, status: Status, web_config: WebConfig) -> None:
+        self._status = status
+        self._auth = AuthMiddleware(web_config)
         self.ready = False
-        self._ending = False
-        self.scraped: Hears = _nobody
+        self._draining = False
+        self.on_scrape: ScrapeCallback = _ignore
         """Called after the counters were read."""
-        self._do_reload: Reloads | None = None
+        self._reload_config: ReloadFunction | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
-        self._gate.guard(self.app)
+        self._auth.install(self.app)
         self.app.add_routes(
             [
-                web.get("/", self._index),
-                web.get("/metrics", self._metrics),
-                web.get("/-/healthy", self._healthy),
-                web.get("/-/ready", self._ready),
-                web.get("/runs", self._runs),
-                web.post("/-/reload", self._reload),
+                web.get("/", self._serve_index),
+                web.get("/metrics", self._serve_metrics),
+                web.get("/-/healthy", self._serve_health),
+                web.get("/-/ready", self._serve_readiness),
+                web.get("/runs", self._serve_runs),
+                web.post("/-/reload", self._serve_reload),
                 *self.scenarios.routes,
             ]
         )
 
-    def on_duty(self, *, reload: Reloads, desk: "Desk") -> None:
+    def start_leading(self, *, reload: ReloadFunction, load_controller: "LoadController") -> None:
         """Enable reload and scenarios, as this prober leads now."""
-        self._do_reload, self._ending = reload, False
-        self.scenarios.desk = desk
+        self._reload_config, self._draining = reload, False
+        self.scenarios.load_controller = load_controller
 
-    def show_ready(self, *, is_: bool) -> None:
+    def set_ready(self, *, ready: bool) -> None:
         """Set the readiness; while draining the prober is never ready."""
-        self.ready = is_ and not self._ending
+        self.ready = ready and not self._draining
 
-    def end_duty(self) -> None:
+    def start_draining(self) -> None:
         """Report not ready, as nothing more is sent; runs in flight go on for a while."""
-        self.ready, self._ending = False, True
+        self.ready, self._draining = False, True
 
-    def off_duty(self) -> None:
+    def stop_leading(self) -> None:
         """Disable reload and scenarios, as this prober does not lead any more."""
-        self.end_duty()
-        self.scraped, self._do_reload, self.scenarios.desk = _nobody, None, None
+        self.start_draining()
+        self.on_scrape, self._reload_config, self.scenarios.load_controller = _ignore, None, None
 
-    def adopt(self, protection: WebConfig) -> None:
+    def update_config(self, web_config: WebConfig) -> None:
         """Apply another protection of the pages."""
-        self._gate.adopt(protection)
+        self._auth.update_config(web_config)
 
-    async def _index(self, _: web.Request) -> web.Response:
-        text = page(self._state(), self._shown.recent)
+    async def _serve_index(self, _: web.Request) -> web.Response:
+        text = render_page(self._describe_state(), self._status.history)
         return web.Response(text=text, content_type="text/html")
 
-    def _state(self) -> str:
-        if self._stuck_for() > STUCK_AFTER:
+    def _describe_state(self) -> str:
+        if self._measure_stall() > STALL_TIMEOUT:
             return "stuck: nothing is sent"
-        if self._do_reload is None:
+        if self._reload_config is None:
             return "standing by"
         return "sending" if self.ready else "stopping"
 
-    def _stuck_for(self) -> float:
+    def _measure_stall(self) -> float:
         """Measure the seconds since the scheduler's last heartbeat."""
-        return self._shown.pulse.age(self._shown.clock.now())
+        return self._status.heartbeat.get_age(self._status.clock.now())
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    async def _serve_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        body = exposition(self._shown.registry)
-        self.scraped()
+        body = render_exposition(self._status.registry)
+        self.on_scrape()
         return web.Response(body=body, headers=headers)
 
-    async def _healthy(self, _: web.Request) -> web.Response:
-        if (age := self._stuck_for()) > STUCK_AFTER:
+    async def _serve_health(self, _: web.Request) -> web.Response:
+        if (age := self._measure_stall()) > STALL_TIMEOUT:
             return web.Response(status=503, text=f"the scheduler is stuck for {age:.0f} s\n")
         return web.Response(text="healthy\n")
 
-    async def _ready(self, _: web.Request) -> web.Response:
+    async def _serve_readiness(self, _: web.Request) -> web.Response:
         if not self.ready:
             return web.Response(status=503, text="not ready\n")
         return web.Response(text="ready\n")
 
-    async def _runs(self, _: web.Request) -> web.Response:
-        return web.json_response([result.as_json_with_time() for result in self._shown.recent])
+    async def _serve_runs(self, _: web.Request) -> web.Response:
+        return web.json_response([result.to_json_with_time() for result in self._status.history])
 
-    async def _reload(self, _: web.Request) -> web.Response:
-        if self._do_reload is None:
+    async def _serve_reload(self, _: web.Request) -> web.Response:
+        if self._reload_config is None:
             return web.Response(status=503, text="standing by; nothing to reload\n")
-        outcome = await self._do_reload()
-        return web.Response(status=200 if outcome.successful else 500, text=f"{outcome}\n")
+        outcome = await self._reload_config()
+        return web.Response(status=200 if outcome.is_successful else 500, text=f"{outcome}\n")

@@ -7,29 +7,29 @@ from difflib import get_close_matches as close
 import promql_parser as ast
 
 from generator import names
-from generator.model import SLO, Firing
+from generator.model import SLO, AlertMeta
 from slos.schema import promql
 from slos.schema.spec import Spec
-from slos.schema.standalone import Inhibits
+from slos.schema.standalone import InhibitionSpec
 
-Watched = tuple[Spec | None, Sequence[SLO]]
+SpecWithSLOs = tuple[Spec | None, Sequence[SLO]]
 """A spec, or None if it has no standalone rules, and its resolved SLOs."""
 
-LESS = ("info", "warning")
+SEVERITIES_BELOW_PAGE = ("info", "warning")
 """The severities below a page, the lowest first. Any other severity may be a page."""
 
 # Prefixes of the series that the rules of every SLO record.
-_OF_SLOS = ("slo:", names.INFO)
+_SLO_PREFIXES = ("slo:", names.INFO)
 
 # Names of one service resemble each other. A misspelt name is more similar than that.
-_NEAR = 0.85
-_SHOWN = 3
+_SIMILARITY = 0.85
+_MAX_SHOWN = 3
 
-Reads = Mapping[tuple[str, ...], frozenset[str]]
+MetricsByQueries = Mapping[tuple[str, ...], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertNode:
     """An alert before Prometheus adds labels to it.
 
     Attributes:
@@ -44,90 +44,98 @@ class Alert:
     severity: str
     queries: tuple[str, ...]
     slo: str = ""
-    burns: bool = False
+    is_error_alert: bool = False
     heartbeat: bool = False
-    inhibits: Inhibits | None = None
-    path: tuple[int, int] | None = None
+    inhibits: InhibitionSpec | None = None
+    position: tuple[int, int] | None = None
 
     @property
     def rank(self) -> int:
         """Urgency as a number. An unknown severity ranks highest, since it may be a page."""
-        return LESS.index(self.severity) if self.severity in LESS else len(LESS)
-
-
-def alerts(watched: Sequence[Watched]) -> tuple[Alert, ...]:
-    """List every alert of a run."""
-    return tuple(alert for number, each in enumerate(watched) for alert in _alerts(number, *each))
-
-
-def _alerts(number: int, spec: Spec | None, slos: Sequence[SLO]) -> Iterator[Alert]:
-    for slo in slos:
-        for firing in slo.firings:
-            yield _of_slo(slo, firing)
-    for index, plain in enumerate(spec.alerts if spec else ()):
-        yield Alert(
-            name=plain.name,
-            severity=plain.labels.get(names.SEVERITY, plain.severity),
-            queries=(plain.query,),
-            heartbeat=plain.heartbeat,
-            inhibits=plain.inhibits,
-            path=(number, index),
+        return (
+            SEVERITIES_BELOW_PAGE.index(self.severity)
+            if self.severity in SEVERITIES_BELOW_PAGE
+            else len(SEVERITIES_BELOW_PAGE)
         )
 
 
-def _of_slo(slo: SLO, firing: Firing) -> Alert:
-    return Alert(
-        name=firing.name,
-        severity=firing.labels.get(names.SEVERITY, ""),
-        queries=(slo.signal.total, slo.signal.errors),
-        slo=slo.id,
-        burns=firing is not slo.absent_alert,
+def list_alerts(specs: Sequence[SpecWithSLOs]) -> tuple[AlertNode, ...]:
+    """List every alert of a run."""
+    return tuple(
+        alert for number, each in enumerate(specs) for alert in _list_spec_alerts(number, *each)
     )
 
 
-class Sources:
+def _list_spec_alerts(number: int, spec: Spec | None, slos: Sequence[SLO]) -> Iterator[AlertNode]:
+    for slo in slos:
+        for meta in slo.alert_metas:
+            yield _build_slo_alert(slo, meta)
+    for index, alert in enumerate(spec.alerts if spec else ()):
+        yield AlertNode(
+            name=alert.name,
+            severity=alert.labels.get(names.SEVERITY, alert.severity),
+            queries=(alert.query,),
+            heartbeat=alert.heartbeat,
+            inhibits=alert.inhibits,
+            position=(number, index),
+        )
+
+
+def _build_slo_alert(slo: SLO, meta: AlertMeta) -> AlertNode:
+    return AlertNode(
+        name=meta.name,
+        severity=meta.labels.get(names.SEVERITY, ""),
+        queries=(slo.signal.total, slo.signal.errors),
+        slo=slo.id,
+        is_error_alert=meta is not slo.absent_alert,
+    )
+
+
+class MetricSources:
     """Metrics behind queries, across the recording rules of a run."""
 
-    def __init__(self, watched: Sequence[Watched]) -> None:
+    def __init__(self, specs: Sequence[SpecWithSLOs]) -> None:
         self._recorded: dict[str, list[tuple[dict[str, str], tuple[str, ...]]]] = {}
-        for spec, _ in watched:
+        for spec, _ in specs:
             for each in spec.recordings if spec else ():
-                made = (dict(each.labels), (each.query,))
-                self._recorded.setdefault(each.record, []).append(made)
-        self._of_slos = [
-            (names.identity(slo), (slo.signal.total, slo.signal.errors))
-            for _, slos in watched
+                recording = (dict(each.labels), (each.query,))
+                self._recorded.setdefault(each.record, []).append(recording)
+        self._slo_series = [
+            (names.build_identity_labels(slo), (slo.signal.total, slo.signal.errors))
+            for _, slos in specs
             for slo in slos
         ]
 
-    def of(self, queries: Iterable[str]) -> frozenset[str]:
+    def find_metrics(self, queries: Iterable[str]) -> frozenset[str]:
         """Find the names of the metrics behind queries that no rule of this run records."""
-        found: set[str] = set()
+        metrics: set[str] = set()
         seen: set[str] = set()
-        waiting = list(queries)
-        while waiting:
-            query = waiting.pop()
+        pending = list(queries)
+        while pending:
+            query = pending.pop()
             if query not in seen:
                 seen.add(query)
-                for metric, behind in self._read(query):
-                    found |= set() if behind else {metric}
-                    waiting += behind
-        return frozenset(found)
+                for metric, recording_queries in self._read_selectors(query):
+                    metrics |= set() if recording_queries else {metric}
+                    pending += recording_queries
+        return frozenset(metrics)
 
-    def _read(self, query: str) -> Iterator[tuple[str, list[str]]]:
+    def _read_selectors(self, query: str) -> Iterator[tuple[str, list[str]]]:
         """Yield the metrics that a query reads, each with the queries that record it."""
-        for node in promql.walk(promql.parse_template(query)):
+        for node in promql.walk_nodes(promql.parse_template(query)):
             if isinstance(node, ast.VectorSelector) and node.name:
-                yield node.name, list(self._behind(node.name, node))
+                yield node.name, list(self._list_recording_queries(node.name, node))
 
-    def _behind(self, metric: str, node: ast.VectorSelector) -> Iterator[str]:
-        made = self._of_slos if metric.startswith(_OF_SLOS) else self._recorded.get(metric, [])
-        for labels, queries in made:
-            if _may_have(node, labels):
+    def _list_recording_queries(self, metric: str, node: ast.VectorSelector) -> Iterator[str]:
+        recordings = (
+            self._slo_series if metric.startswith(_SLO_PREFIXES) else self._recorded.get(metric, [])
+        )
+        for labels, queries in recordings:
+            if _can_match(node, labels):
                 yield from queries
 
 
-def _may_have(node: ast.VectorSelector, labels: dict[str, str]) -> bool:
+def _can_match(node: ast.VectorSelector, labels: dict[str, str]) -> bool:
     """Check that no equality matcher of a selector asks for another value of these labels."""
     return all(
         labels.get(matcher.name, matcher.value) == matcher.value
@@ -137,7 +145,7 @@ def _may_have(node: ast.VectorSelector, labels: dict[str, str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class CauseWithSymptoms:
     """A cause and its symptoms, by name.
 
     Attributes:
@@ -146,8 +154,8 @@ class Explained:
             `alerts` before it.
     """
 
-    cause: Alert
-    symptoms: tuple[Alert, ...]
+    cause: AlertNode
+    symptoms: tuple[AlertNode, ...]
     missing: tuple[tuple[str, str], ...]
 
     @property
@@ -157,136 +165,148 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class InhibitionProblem:
     """A problem of an inhibition; `fatal` if an important alert would not be notified."""
 
-    cause: Alert
+    cause: AlertNode
     message: str
     hint: str
     fatal: bool = True
 
 
-def explained(watched: Sequence[Watched]) -> tuple[Explained, ...]:
+def find_causes(specs: Sequence[SpecWithSLOs]) -> tuple[CauseWithSymptoms, ...]:
     """Find every cause of a run and its symptoms, sorted by name."""
-    every = sorted(alerts(watched), key=lambda alert: alert.name)
-    causes = [alert for alert in every if alert.inhibits]
+    all_alerts = sorted(list_alerts(specs), key=lambda alert: alert.name)
+    causes = [alert for alert in all_alerts if alert.inhibits]
     if not causes:
         return ()
-    sources = Sources(watched)
-    reads = {alert.queries: sources.of(alert.queries) for alert in every}
-    return tuple(_explained(cause, every, reads) for cause in causes)
+    sources = MetricSources(specs)
+    reads = {alert.queries: sources.find_metrics(alert.queries) for alert in all_alerts}
+    return tuple(_find_symptoms(cause, all_alerts, reads) for cause in causes)
 
 
-def _explained(cause: Alert, every: Sequence[Alert], reads: Reads) -> Explained:
+def _find_symptoms(
+    cause: AlertNode, all_alerts: Sequence[AlertNode], reads: MetricsByQueries
+) -> CauseWithSymptoms:
     missing, symptoms = [], []
-    for kind, name in _named(cause):
-        found = [alert for alert in every if _fits(alert, kind, name, reads)]
-        if not found:
+    for kind, name in _list_inhibited(cause):
+        matching = [alert for alert in all_alerts if _is_named(alert, kind, name, reads)]
+        if not matching:
             missing.append((kind, name))
         # A metric selects every alert that reads it, except the cause itself and heartbeats.
-        spared = kind == "metrics"
-        symptoms += [a for a in found if not (spared and (a is cause or a.heartbeat))]
-    ordered = tuple(alert for alert in every if any(alert is each for each in symptoms))
-    return Explained(cause, ordered, tuple(missing))
+        by_metric = kind == "metrics"
+        symptoms += [a for a in matching if not (by_metric and (a is cause or a.heartbeat))]
+    ordered = tuple(alert for alert in all_alerts if any(alert is each for each in symptoms))
+    return CauseWithSymptoms(cause, ordered, tuple(missing))
 
 
-def _named(cause: Alert) -> Iterator[tuple[str, str]]:
-    said = cause.inhibits
-    if said:
-        yield from (("metrics", start) for start in said.metrics)
-        yield from (("slos", slo) for slo in said.slos)
-        yield from (("alerts", name) for name in said.alerts)
+def _list_inhibited(cause: AlertNode) -> Iterator[tuple[str, str]]:
+    inhibits = cause.inhibits
+    if inhibits:
+        yield from (("metrics", prefix) for prefix in inhibits.metrics)
+        yield from (("slos", slo) for slo in inhibits.slos)
+        yield from (("alerts", name) for name in inhibits.alerts)
 
 
-def _fits(alert: Alert, kind: str, name: str, reads: Reads) -> bool:
+def _is_named(alert: AlertNode, kind: str, name: str, reads: MetricsByQueries) -> bool:
     if kind == "metrics":
         return any(metric.startswith(name) for metric in reads[alert.queries])
     if kind == "slos":
-        return alert.burns and alert.slo == name
+        return alert.is_error_alert and alert.slo == name
     return alert.name == name
 
 
-def doubts(watched: Sequence[Watched]) -> Iterator[Doubt]:
+def find_inhibition_problems(specs: Sequence[SpecWithSLOs]) -> Iterator[InhibitionProblem]:
     """Find inhibitions after which an important alert would not be notified."""
-    every = explained(watched)
-    if not every:
+    causes = find_causes(specs)
+    if not causes:
         return
-    hides = {each.cause.name: each.names for each in every}
-    sources = Sources(watched)
-    for each in every:
+    inhibited = {each.cause.name: each.names for each in causes}
+    sources = MetricSources(specs)
+    for each in causes:
         cause = each.cause
-        yield from _missing(each, watched)
-        if not sources.of(cause.queries):
+        yield from _check_missing_names(each, specs)
+        if not sources.find_metrics(cause.queries):
             hint = "let it read what it is about"
-            yield Doubt(cause, f"{cause.name!r} reads no series and would always inhibit", hint)
-        yield from _silent_hearts(each)
-        yield from _namesakes(each, watched)
-        louder = [alert.name for alert in each.symptoms if alert.rank > cause.rank]
-        if louder:
-            yield Doubt(
+            yield InhibitionProblem(
+                cause, f"{cause.name!r} reads no series and would always inhibit", hint
+            )
+        yield from _check_heartbeats(each)
+        yield from _check_shared_names(each, specs)
+        more_severe = [alert.name for alert in each.symptoms if alert.rank > cause.rank]
+        if more_severe:
+            yield InhibitionProblem(
                 cause,
-                f"{cause.name!r} is less severe than what it inhibits: {', '.join(louder)}",
+                f"{cause.name!r} is less severe than what it inhibits: {', '.join(more_severe)}",
                 "nobody would be woken; make it as severe, or inhibit less",
             )
-        if circle := _circle(cause.name, hides):
-            yield Doubt(
+        if cycle := _find_cycle(cause.name, inhibited):
+            yield InhibitionProblem(
                 cause,
-                f"{' inhibits '.join(circle)}: with all of them firing, nobody hears of any",
+                f"{' inhibits '.join(cycle)}: with all of them firing, nobody hears of any",
                 "let the cause inhibit the symptom, and not the other way round",
             )
 
 
-def _silent_hearts(each: Explained) -> Iterator[Doubt]:
+def _check_heartbeats(each: CauseWithSymptoms) -> Iterator[InhibitionProblem]:
     for alert in each.symptoms:
         if alert.heartbeat:
             message = f"{alert.name!r} is a heartbeat, and its silence is an alarm"
-            yield Doubt(each.cause, message, "take it out of inhibits")
+            yield InhibitionProblem(each.cause, message, "take it out of inhibits")
 
 
-def _namesakes(each: Explained, watched: Sequence[Watched]) -> Iterator[Doubt]:
+def _check_shared_names(
+    each: CauseWithSymptoms, specs: Sequence[SpecWithSLOs]
+) -> Iterator[InhibitionProblem]:
     """Find symptoms that share a name with another alert, which would be inhibited as well."""
-    others = {alert.name for alert in alerts(watched) if alert not in each.symptoms}
+    others = {alert.name for alert in list_alerts(specs) if alert not in each.symptoms}
     for name in each.names:
         if name in others and name != each.cause.name:
             message = (
                 f"{each.cause.name!r} inhibits {name!r}, which is the name of another alert too"
             )
-            yield Doubt(each.cause, message, "give each alert a name of its own")
+            yield InhibitionProblem(each.cause, message, "give each alert a name of its own")
 
 
-def _circle(start: str, hides: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _find_cycle(start: str, inhibited: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Find a path of inhibitions from an alert back to itself; empty if there is none."""
-    ways = [[start]]
+    paths = [[start]]
     seen = {start}
-    while ways:
-        way = ways.pop(0)
-        for name in hides.get(way[-1], ()):
+    while paths:
+        path = paths.pop(0)
+        for name in inhibited.get(path[-1], ()):
             if name == start:
-                return [*way, name]
+                return [*path, name]
             if name not in seen:
                 seen.add(name)
-                ways.append([*way, name])
+                paths.append([*path, name])
     return []
 
 
-def _missing(each: Explained, watched: Sequence[Watched]) -> Iterator[Doubt]:
+def _check_missing_names(
+    each: CauseWithSymptoms, specs: Sequence[SpecWithSLOs]
+) -> Iterator[InhibitionProblem]:
     """Warn of names that match nothing in this run.
 
     This is not fatal: other specs, built at another time, may define them.
     """
     if not each.missing:
         return
-    known = {
+    known_names = {
         "metrics": [],
-        "slos": [slo.id for _, slos in watched for slo in slos],
-        "alerts": [alert.name for alert in alerts(watched)],
+        "slos": [slo.id for _, slos in specs for slo in slos],
+        "alerts": [alert.name for alert in list_alerts(specs)],
     }
-    near = [found for kind, name in each.missing for found in close(name, known[kind], 1, _NEAR)]
-    named = ", ".join(f"{name} ({kind})" for kind, name in each.missing[:_SHOWN])
-    more = f" and {len(each.missing) - _SHOWN} more" if len(each.missing) > _SHOWN else ""
-    yield Doubt(
+    similar = [
+        found
+        for kind, name in each.missing
+        for found in close(name, known_names[kind], 1, _SIMILARITY)
+    ]
+    named = ", ".join(f"{name} ({kind})" for kind, name in each.missing[:_MAX_SHOWN])
+    suffix = f" and {len(each.missing) - _MAX_SHOWN} more" if len(each.missing) > _MAX_SHOWN else ""
+    yield InhibitionProblem(
         each.cause,
-        f"{each.cause.name!r} inhibits what is in no spec of this run: {named}{more}",
-        f"{f'did you mean {near[0]!r}? ' if near else ''}build all specs together",
+        f"{each.cause.name!r} inhibits what is in no spec of this run: {named}{suffix}",
+        f"{f'did you mean {similar[0]!r}? ' if similar else ''}build all specs together",
         fatal=False,
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 UTC = "UTC"
 ALWAYS = "always"
-_SHAPE = re.compile(r"(\w+)(?::(\w+))?\s+([\d:]+)-([\d:]+)(?:\s+(\S+))?")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+_HOURS_PATTERN = re.compile(r"(\w+)(?::(\w+))?\s+([\d:]+)-([\d:]+)(?:\s+(\S+))?")
+_TIME_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class OfficeHours:
     """Office hours.
 
     Attributes:
@@ -34,7 +34,7 @@ class Hours:
         return tuple(day for day in DAYS if day not in self.days)
 
 
-def parse(text: str) -> Hours | None:
+def parse_office_hours(text: str) -> OfficeHours | None:
     """Parse office hours such as `monday:friday 08:00-18:00 Europe/Berlin`; None for `always`.
 
     The caller checks that the time zone exists.
@@ -44,7 +44,7 @@ def parse(text: str) -> Hours | None:
     """
     if text == ALWAYS:
         return None
-    shape = _SHAPE.fullmatch(text.strip())
+    shape = _HOURS_PATTERN.fullmatch(text.strip())
     if not shape:
         raise ValueError(
             f"{text!r} are no office hours; write them like monday:friday 08:00-18:00 "
@@ -52,14 +52,14 @@ def parse(text: str) -> Hours | None:
         )
     first, last, start, end, zone = shape.groups()
     for time in (start, end):
-        if not _TIME.fullmatch(time):
+        if not _TIME_PATTERN.fullmatch(time):
             raise ValueError(f"{time!r} is not a time; write it like 08:00")
     if start >= end:
         raise ValueError(f"{start}-{end} ends before it begins; hours lie within one day")
-    return Hours(_week(first.lower(), (last or first).lower()), start, end, zone or UTC)
+    return OfficeHours(_list_days(first.lower(), (last or first).lower()), start, end, zone or UTC)
 
 
-def _week(first: str, last: str) -> tuple[str, ...]:
+def _list_days(first: str, last: str) -> tuple[str, ...]:
     """List the days from one to another, across the end of the week if necessary."""
     for day in (first, last):
         if day not in DAYS:
@@ -70,7 +70,7 @@ def _week(first: str, last: str) -> tuple[str, ...]:
     return DAYS[: end + 1] + DAYS[begin:]
 
 
-def ranges(days: Sequence[str]) -> list[str]:
+def format_day_ranges(days: Sequence[str]) -> list[str]:
     """Format days as ranges of Alertmanager, such as `monday:friday`."""
     runs: list[list[str]] = []
     for day in days:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from generator.alerting.hours import Hours
-from slos.schema.promql import quoted
+from generator.alerting.hours import OfficeHours
+from slos.schema.promql import quote_string
 
 # Characters with a meaning in Go's regular expressions.
-_SPECIAL = frozenset("\\.+*?()|[]{}^$")
+_REGEX_SPECIAL = frozenset("\\.+*?()|[]{}^$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,50 +19,50 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.label}{self.op}{quoted(self.value)}"
+        return f"{self.label}{self.op}{quote_string(self.value)}"
 
 
-def one_of(label: str, values: Iterable[str]) -> Matcher:
+def match_any(label: str, values: Iterable[str]) -> Matcher:
     """Match alerts whose label has one of these values."""
-    return _matching(label, values, ops=("=", "=~"))
+    return _build_matcher(label, values, operators=("=", "=~"))
 
 
-def none_of(label: str, values: Iterable[str]) -> Matcher:
+def match_none(label: str, values: Iterable[str]) -> Matcher:
     """Match alerts whose label has none of these values."""
-    return _matching(label, values, ops=("!=", "!~"))
+    return _build_matcher(label, values, operators=("!=", "!~"))
 
 
-def present(label: str) -> Matcher:
+def match_present(label: str) -> Matcher:
     """Match alerts that have the label. A regular expression, since operators drop empty values."""
     return Matcher(label, "=~", ".+")
 
 
-def _matching(label: str, values: Iterable[str], *, ops: tuple[str, str]) -> Matcher:
-    each = sorted(set(values))
-    if len(each) == 1:
-        return Matcher(label, ops[0], each[0])
-    return Matcher(label, ops[1], "|".join(map(_literally, each)))
+def _build_matcher(label: str, values: Iterable[str], *, operators: tuple[str, str]) -> Matcher:
+    unique_values = sorted(set(values))
+    if len(unique_values) == 1:
+        return Matcher(label, operators[0], unique_values[0])
+    return Matcher(label, operators[1], "|".join(map(_escape_regex, unique_values)))
 
 
-def _literally(value: str) -> str:
-    return "".join(f"\\{char}" if char in _SPECIAL else char for char in value)
+def _escape_regex(value: str) -> str:
+    return "".join(f"\\{char}" if char in _REGEX_SPECIAL else char for char in value)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class GroupTiming:
     """Timing of a route: `group_wait`, `group_interval` and `repeat_interval` of Alertmanager."""
 
-    wait: str
-    interval: str
-    repeat: str
+    group_wait: str
+    group_interval: str
+    repeat_interval: str
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class TimeInterval:
     """A named time interval: the office hours on `days`, or the whole of these days."""
 
     name: str
-    hours: Hours
+    hours: OfficeHours
     days: tuple[str, ...]
     all_day: bool = False
 
@@ -81,9 +81,9 @@ class Route:
     matchers: tuple[Matcher, ...]
     receiver: str
     group_by: tuple[str, ...]
-    pace: Pace | None = None
-    active: tuple[str, ...] = ()
-    muted: tuple[str, ...] = ()
+    timing: GroupTiming | None = None
+    active_time_intervals: tuple[str, ...] = ()
+    mute_time_intervals: tuple[str, ...] = ()
     routes: tuple["Route", ...] = ()
 
     @property
@@ -117,14 +117,14 @@ class Routing:
             that no alert of this run reaches the route.
     """
 
-    ours: Route
-    about: tuple[Route, ...]
+    own_route: Route
+    other_routes: tuple[Route, ...]
     inhibitions: tuple[Inhibition, ...]
-    intervals: tuple[Interval, ...]
-    not_ours: Matcher
+    intervals: tuple[TimeInterval, ...]
+    others_matcher: Matcher
 
     @property
     def receivers(self) -> tuple[str, ...]:
         """Names of all receivers, in the order of the tree, without duplicates."""
-        routes = (self.ours, *self.about)
+        routes = (self.own_route, *self.other_routes)
         return tuple(dict.fromkeys(name for route in routes for name in route.receivers))

@@ -6,45 +6,50 @@ from dataclasses import dataclass, replace
 import promql_parser as ast
 
 from generator import names
-from generator.alerting.graph import LESS, Watched, alerts, explained
-from generator.alerting.hours import Hours
+from generator.alerting.graph import SEVERITIES_BELOW_PAGE, SpecWithSLOs, find_causes, list_alerts
+from generator.alerting.hours import OfficeHours
 from generator.alerting.model import (
+    GroupTiming,
     Inhibition,
-    Interval,
     Matcher,
-    Pace,
     Route,
     Routing,
-    none_of,
-    one_of,
-    present,
+    TimeInterval,
+    match_any,
+    match_none,
+    match_present,
 )
-from generator.model import SLO, AlertingRule, Part, Plan, RecordingRule, Rule, Severity
+from generator.model import SLO, AlertingRule, AlertSeverity, Plan, RecordingRule, Rule, SpecPlan
 from slos.schema import promql
-from slos.schema.query_analysis import Grouping, grouping_of
+from slos.schema.query_analysis import Grouping, find_grouping
 
-PAGE, TICKET, INFO, WATCHDOG = "slo-page", "slo-ticket", "slo-info", "slo-watchdog"
-OFFICE_HOURS, WEEKENDS = "slo-office-hours", "slo-weekends"
-ALERT = "alertname"
+PAGE_RECEIVER, TICKET_RECEIVER, INFO_RECEIVER, WATCHDOG_RECEIVER = (
+    "slo-page",
+    "slo-ticket",
+    "slo-info",
+    "slo-watchdog",
+)
+OFFICE_HOURS_INTERVAL, WEEKENDS_INTERVAL = "slo-office-hours", "slo-weekends"
+ALERTNAME = "alertname"
 
 # Alertmanager remembers notifications for five days; every repeat interval is shorter.
-_PAGE = Pace(wait="10s", interval="5m", repeat="4h")
-_TICKET = Pace(wait="1m", interval="15m", repeat="1d")
-_INFO = Pace(wait="5m", interval="1h", repeat="3d")
+_PAGE_TIMING = GroupTiming(group_wait="10s", group_interval="5m", repeat_interval="4h")
+_TICKET_TIMING = GroupTiming(group_wait="1m", group_interval="15m", repeat_interval="1d")
+_INFO_TIMING = GroupTiming(group_wait="5m", group_interval="1h", repeat_interval="3d")
 # The repeat interval is below the group interval, or every other heartbeat would be skipped.
-_HEARTBEAT = Pace(wait="0s", interval="1m", repeat="50s")
+_HEARTBEAT_TIMING = GroupTiming(group_wait="0s", group_interval="1m", repeat_interval="50s")
 
-_RATIO = "slo:sli_error:ratio_rate"
+_ERROR_RATIO_PREFIX = "slo:sli_error:ratio_rate"
 
 Groupings = Mapping[str, Grouping | None]
 """Grouping of each SLO by its id; None if its query does not tell the labels."""
 
 # An alert with the severity of a page whose labels lower it inhibits nothing.
-_STILL_A_PAGE = none_of(names.SEVERITY, LESS)
+_NOT_BELOW_PAGE = match_none(names.SEVERITY, SEVERITIES_BELOW_PAGE)
 
 # An external label of Prometheus (`external_labels`). An Alertmanager for several clusters tells
 # them apart by it.
-_OF_PROMETHEUS = "cluster"
+_CLUSTER_LABEL = "cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +57,25 @@ class _Urgency:
     """Receiver and timing of the alerts of one urgency."""
 
     receiver: str
-    pace: Pace
-    active: tuple[str, ...] = ()
-    muted: tuple[str, ...] = ()
+    timing: GroupTiming
+    active_time_intervals: tuple[str, ...] = ()
+    mute_time_intervals: tuple[str, ...] = ()
 
 
-def intervals(hours: Hours | None) -> tuple[Interval, ...]:
+def build_intervals(hours: OfficeHours | None) -> tuple[TimeInterval, ...]:
     """Build the time intervals of tickets and of informational alerts."""
     if hours is None:
         return ()
-    office = Interval(OFFICE_HOURS, hours, hours.days)
-    weekends = Interval(WEEKENDS, hours, hours.other_days, all_day=True)
+    office = TimeInterval(OFFICE_HOURS_INTERVAL, hours, hours.days)
+    weekends = TimeInterval(WEEKENDS_INTERVAL, hours, hours.other_days, all_day=True)
     return (office, weekends) if hours.other_days else (office,)
 
 
 def build_own_route(
-    matcher: Matcher, heartbeats: Sequence[str], grouped: Sequence[str], times: Sequence[Interval]
+    matcher: Matcher,
+    heartbeats: Sequence[str],
+    common_labels: Sequence[str],
+    intervals: Sequence[TimeInterval],
 ) -> Route:
     """Build the route of all alerts of this run; one of unknown urgency is a ticket at any hour.
 
@@ -77,83 +85,109 @@ def build_own_route(
         common_labels: labels that all alerts of a run have.
         intervals: the time intervals that exist.
     """
-    by_service = (*grouped, names.SERVICE)
-    by_alert = (*by_service, ALERT)
-    branches = tuple(
-        replace(route, routes=(_of_slos(route, (*by_service, names.ID)),))
-        for route in (_route(each, by_alert, urgency) for each, urgency in _urgencies(times))
+    by_service = (*common_labels, names.SERVICE)
+    by_alert = (*by_service, ALERTNAME)
+    urgency_routes = tuple(
+        replace(route, routes=(_group_by_slo(route, (*by_service, names.ID)),))
+        for route in (
+            _build_route(each, by_alert, urgency) for each, urgency in _list_urgencies(intervals)
+        )
     )
-    pulse = Route((one_of(ALERT, heartbeats),), WATCHDOG, (*grouped, ALERT), _HEARTBEAT)
-    routes = (*([pulse] if heartbeats else ()), *branches)
-    return Route((matcher,), TICKET, by_alert, _TICKET, routes=routes)
+    heartbeat_route = Route(
+        (match_any(ALERTNAME, heartbeats),),
+        WATCHDOG_RECEIVER,
+        (*common_labels, ALERTNAME),
+        _HEARTBEAT_TIMING,
+    )
+    routes = (*([heartbeat_route] if heartbeats else ()), *urgency_routes)
+    return Route((matcher,), TICKET_RECEIVER, by_alert, _TICKET_TIMING, routes=routes)
 
 
-def _of_slos(route: Route, group_by: tuple[str, ...]) -> Route:
+def _group_by_slo(route: Route, group_by: tuple[str, ...]) -> Route:
     """Group all alerts of one SLO. A child route inherits everything but time intervals."""
-    return replace(route, matchers=(present(names.ID),), group_by=group_by, pace=None)
+    return replace(route, matchers=(match_present(names.ID),), group_by=group_by, timing=None)
 
 
-def about(selector: str, grouped: Sequence[str], times: Sequence[Interval]) -> Route:
+def build_other_route(
+    selector: str, common_labels: Sequence[str], intervals: Sequence[TimeInterval]
+) -> Route:
     """Build the route of other alerts about the same service, by the labels they have."""
-    by_alert = (*grouped, "namespace", ALERT)
+    by_alert = (*common_labels, "namespace", ALERTNAME)
     routes = [
-        _route(each, by_alert, urgency)
-        for each, urgency in _urgencies(times)
+        _build_route(each, by_alert, urgency)
+        for each, urgency in _list_urgencies(intervals)
         if each.label == names.SEVERITY
     ]
-    return Route(tuple(_matchers(selector)), TICKET, by_alert, _TICKET, routes=tuple(routes))
-
-
-def _urgencies(times: Sequence[Interval]) -> Iterator[tuple[Matcher, _Urgency]]:
-    """Yield matchers and urgencies: first by the cluster's severity label, then by Sloth's."""
-    known = {interval.name for interval in times}
-    page = _Urgency(PAGE, _PAGE)
-    ticket = _Urgency(TICKET, _TICKET, active=tuple(known & {OFFICE_HOURS}))
-    info = _Urgency(INFO, _INFO, muted=tuple(known & {WEEKENDS}))
-    for value, urgency in (("critical", page), ("warning", ticket), ("info", info)):
-        yield one_of(names.SEVERITY, [value]), urgency
-    for severity, urgency in ((Severity.PAGE, page), (Severity.TICKET, ticket)):
-        yield one_of(names.SLOTH_SEVERITY, [severity]), urgency
-
-
-def _route(matcher: Matcher, group_by: tuple[str, ...], urgency: _Urgency) -> Route:
     return Route(
-        (matcher,), urgency.receiver, group_by, urgency.pace, urgency.active, urgency.muted
+        tuple(_parse_matchers(selector)),
+        TICKET_RECEIVER,
+        by_alert,
+        _TICKET_TIMING,
+        routes=tuple(routes),
     )
 
 
-def _matchers(selector: str) -> Iterator[Matcher]:
-    node = promql.parse(f"up{{{selector}}}")
+def _list_urgencies(intervals: Sequence[TimeInterval]) -> Iterator[tuple[Matcher, _Urgency]]:
+    """Yield matchers and urgencies: first by the cluster's severity label, then by Sloth's."""
+    interval_names = {interval.name for interval in intervals}
+    page = _Urgency(PAGE_RECEIVER, _PAGE_TIMING)
+    ticket = _Urgency(
+        TICKET_RECEIVER,
+        _TICKET_TIMING,
+        active_time_intervals=tuple(interval_names & {OFFICE_HOURS_INTERVAL}),
+    )
+    info = _Urgency(
+        INFO_RECEIVER, _INFO_TIMING, mute_time_intervals=tuple(interval_names & {WEEKENDS_INTERVAL})
+    )
+    for value, urgency in (("critical", page), ("warning", ticket), ("info", info)):
+        yield match_any(names.SEVERITY, [value]), urgency
+    for severity, urgency in ((AlertSeverity.PAGE, page), (AlertSeverity.TICKET, ticket)):
+        yield match_any(names.SLOTH_SEVERITY, [severity]), urgency
+
+
+def _build_route(matcher: Matcher, group_by: tuple[str, ...], urgency: _Urgency) -> Route:
+    return Route(
+        (matcher,),
+        urgency.receiver,
+        group_by,
+        urgency.timing,
+        urgency.active_time_intervals,
+        urgency.mute_time_intervals,
+    )
+
+
+def _parse_matchers(selector: str) -> Iterator[Matcher]:
+    node = promql.parse_query(f"up{{{selector}}}")
     if isinstance(node, ast.VectorSelector):
         for matcher in node.matchers.matchers:
-            yield Matcher(matcher.name, promql.operator(matcher), matcher.value)
+            yield Matcher(matcher.name, promql.format_operator(matcher), matcher.value)
 
 
-def groupings(plans: Sequence[Plan]) -> Groupings:
+def collect_groupings(plans: Sequence[Plan]) -> Groupings:
     """Collect the groupings of all SLOs of a run."""
-    found: dict[str, Grouping | None] = {}
+    grouping_by_slo: dict[str, Grouping | None] = {}
     for plan in plans:
-        for part in plan.parts:
-            for slo, query in _ratios(part):
-                if slo not in found:
-                    found[slo] = grouping_of(query)
-    return found
+        for spec_plan in plan.spec_plans:
+            for slo, query in _list_ratios(spec_plan):
+                if slo not in grouping_by_slo:
+                    grouping_by_slo[slo] = find_grouping(query)
+    return grouping_by_slo
 
 
-def _ratios(part: Part) -> Iterator[tuple[str, str]]:
+def _list_ratios(spec_plan: SpecPlan) -> Iterator[tuple[str, str]]:
     """List SLO ids, each with a query whose labels split the SLO.
 
     The sloth profile has rules and no SLOs. There the labels of the recorded ratio split the SLO.
     """
-    yield from ((slo.id, slo.signal.total) for slo in part.slos)
-    for group in () if part.slos else part.groups:
+    yield from ((slo.id, slo.signal.total) for slo in spec_plan.slos)
+    for group in () if spec_plan.slos else spec_plan.groups:
         for rule in group.rules:
-            if isinstance(rule, RecordingRule) and rule.record.startswith(_RATIO):
+            if isinstance(rule, RecordingRule) and rule.record.startswith(_ERROR_RATIO_PREFIX):
                 yield rule.labels.get(names.ID, ""), rule.expr
 
 
-def of_pages(
-    slos: Sequence[SLO], ours: Matcher, groupings: Groupings, of_all: Sequence[str]
+def build_page_inhibitions(
+    slos: Sequence[SLO], own_matcher: Matcher, groupings: Groupings, common_labels: Sequence[str]
 ) -> Iterator[Inhibition]:
     """Build the inhibitions by pages: of tickets and threshold alerts of the same SLO.
 
@@ -166,76 +200,90 @@ def of_pages(
         groupings: labels by which each SLO is split.
         common_labels: labels that all alerts of a run have.
     """
-    told = {slo: each for slo, each in groupings.items() if each and not each.without}
-    untold = [slo for slo in groupings if slo not in told]
-    split = sorted({label for each in told.values() for label in each.labels})
-    equal = tuple(dict.fromkeys((*names.IDENTITY, *of_all, *split)))
-    both = (ours, *((none_of(names.ID, untold),) if untold else ()))
-    page = (*both, one_of(names.SLOTH_SEVERITY, [Severity.PAGE]), _STILL_A_PAGE)
-    if told:
-        yield Inhibition(page, (*both, one_of(names.SLOTH_SEVERITY, [Severity.TICKET])), equal)
+    known = {slo: each for slo, each in groupings.items() if each and not each.without}
+    unknown = [slo for slo in groupings if slo not in known]
+    split = sorted({label for each in known.values() for label in each.labels})
+    equal = tuple(dict.fromkeys((*names.IDENTITY, *common_labels, *split)))
+    matchers = (own_matcher, *((match_none(names.ID, unknown),) if unknown else ()))
+    page = (*matchers, match_any(names.SLOTH_SEVERITY, [AlertSeverity.PAGE]), _NOT_BELOW_PAGE)
+    if known:
+        yield Inhibition(
+            page, (*matchers, match_any(names.SLOTH_SEVERITY, [AlertSeverity.TICKET])), equal
+        )
     limits = [
-        alert.firing.name
+        alert.meta.name
         for slo in slos
         for alert in slo.threshold_alerts
-        if slo.id in told and alert.firing.labels.get(names.SEVERITY) in LESS
+        if slo.id in known and alert.meta.labels.get(names.SEVERITY) in SEVERITIES_BELOW_PAGE
     ]
     if limits:
-        yield Inhibition(page, (*both, one_of(ALERT, limits)), equal)
+        yield Inhibition(page, (*matchers, match_any(ALERTNAME, limits)), equal)
 
 
-def of_causes(watched: Sequence[Watched], of_all: Sequence[str]) -> Iterator[Inhibition]:
+def build_cause_inhibitions(
+    specs: Sequence[SpecWithSLOs], common_labels: Sequence[str]
+) -> Iterator[Inhibition]:
     """Build the inhibitions that specs declare, by the names of alerts.
 
     Alertmanager does not see queries, and a label for this would be in the history of every
     alert. So the matchers use names.
     """
-    for each in explained(watched):
+    for each in find_causes(specs):
         if each.symptoms:
-            source, target = one_of(ALERT, [each.cause.name]), one_of(ALERT, each.names)
-            yield Inhibition((source,), (target,), tuple(of_all))
+            source, target = (
+                match_any(ALERTNAME, [each.cause.name]),
+                match_any(ALERTNAME, each.names),
+            )
+            yield Inhibition((source,), (target,), tuple(common_labels))
 
 
-def routing(plans: Sequence[Plan], hours: Hours | None) -> Routing | None:
+def build_routing(plans: Sequence[Plan], hours: OfficeHours | None) -> Routing | None:
     """Build the routing of all alerts of these plans; None if they have no alert."""
-    if not any(isinstance(rule, AlertingRule) for rule in _rules(plans)):
+    if not any(isinstance(rule, AlertingRule) for rule in _list_rules(plans)):
         return None
-    watched: list[Watched] = [(part.spec, part.slos) for plan in plans for part in plan.parts]
-    slos = [slo for _, each in watched for slo in each]
-    of_run = {name for slo in slos for name in slo.run_labels} - set(names.RESERVED)
-    of_all = tuple(dict.fromkeys((_OF_PROMETHEUS, *sorted(of_run))))
-    services = set(_services(plans, watched))
-    ours = one_of(names.SERVICE, services) if services else present(names.SERVICE)
-    heartbeats = [alert.name for alert in alerts(watched) if alert.heartbeat]
-    times = intervals(hours)
-    pages = of_pages(slos, ours, groupings(plans), of_all)
+    specs: list[SpecWithSLOs] = [
+        (spec_plan.spec, spec_plan.slos) for plan in plans for spec_plan in plan.spec_plans
+    ]
+    slos = [slo for _, each in specs for slo in each]
+    run_labels = {name for slo in slos for name in slo.run_labels} - set(names.RESERVED)
+    common_labels = tuple(dict.fromkeys((_CLUSTER_LABEL, *sorted(run_labels))))
+    services = set(_list_services(plans, specs))
+    own_matcher = match_any(names.SERVICE, services) if services else match_present(names.SERVICE)
+    heartbeats = [alert.name for alert in list_alerts(specs) if alert.heartbeat]
+    intervals = build_intervals(hours)
+    page_inhibitions = build_page_inhibitions(
+        slos, own_matcher, collect_groupings(plans), common_labels
+    )
     return Routing(
-        ours=build_own_route(ours, heartbeats, of_all, times),
-        about=tuple(about(each, of_all, times) for each in _about(watched)),
-        inhibitions=(*pages, *of_causes(watched, of_all)),
-        intervals=times,
-        not_ours=_not_ours(services),
+        own_route=build_own_route(own_matcher, heartbeats, common_labels, intervals),
+        other_routes=tuple(
+            build_other_route(each, common_labels, intervals)
+            for each in _list_other_selectors(specs)
+        ),
+        inhibitions=(*page_inhibitions, *build_cause_inhibitions(specs, common_labels)),
+        intervals=intervals,
+        others_matcher=_match_others(services),
     )
 
 
-def _rules(plans: Sequence[Plan]) -> Iterator[Rule]:
+def _list_rules(plans: Sequence[Plan]) -> Iterator[Rule]:
     for plan in plans:
         for group in plan.groups:
             yield from group.rules
 
 
-def _services(plans: Sequence[Plan], watched: Sequence[Watched]) -> Iterator[str]:
+def _list_services(plans: Sequence[Plan], specs: Sequence[SpecWithSLOs]) -> Iterator[str]:
     """List every value of the service label, of series and of alerts."""
-    yield from (slo.service for _, slos in watched for slo in slos)
-    for rule in _rules(plans):
+    yield from (slo.service for _, slos in specs for slo in slos)
+    for rule in _list_rules(plans):
         if names.SERVICE in rule.labels:
             yield rule.labels[names.SERVICE]
 
 
-def _about(watched: Sequence[Watched]) -> list[str]:
+def _list_other_selectors(specs: Sequence[SpecWithSLOs]) -> list[str]:
     """List the selectors of alerts that are not built here, without duplicates."""
-    return sorted({selector for spec, _ in watched if spec for selector in spec.also_about})
+    return sorted({selector for spec, _ in specs if spec for selector in spec.also_about})
 
 
-def _not_ours(services: set[str]) -> Matcher:
-    return none_of(names.SERVICE, services) if services else Matcher(names.SERVICE, "=", "")
+def _match_others(services: set[str]) -> Matcher:
+    return match_none(names.SERVICE, services) if services else Matcher(names.SERVICE, "=", "")

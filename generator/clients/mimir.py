@@ -21,11 +21,11 @@ Namespaces = Mapping[str, Mapping[str, Group]]
 """Rule groups by namespace and name."""
 
 _DURATIONS = ("interval", "for", "keep_firing_for")
-_NOTHING: tuple[object, ...] = (None, "", {}, [], 0, "0s")
+_EMPTY_VALUES: tuple[object, ...] = (None, "", {}, [], 0, "0s")
 
 _TIMEOUT = 30
 # Characters of an error message; a proxy may answer with a whole page.
-_LONGEST = 300
+_MAX_MESSAGE_LENGTH = 300
 _HINTS = {
     401: "it wants credentials: set MIMIR_API_KEY and MIMIR_API_USER, or MIMIR_AUTH_TOKEN",
     403: "these credentials may not do this; look at tenant and role",
@@ -34,7 +34,7 @@ _HINTS = {
 }
 
 
-class Act(StrEnum):
+class ChangeAction(StrEnum):
     """Action of a change; the value is part of the JSON output."""
 
     ADD = "add"
@@ -43,7 +43,7 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class GroupChange:
     """Change of one rule group in the ruler.
 
     Attributes:
@@ -53,23 +53,25 @@ class Change:
         group: new content; None to remove the group.
     """
 
-    act: Act
+    action: ChangeAction
     namespace: str
     name: str
     group: Group | None = None
 
 
-def wanted(artifacts: Iterable[Artifact]) -> Namespaces:
+def read_namespaces(artifacts: Iterable[Artifact]) -> Namespaces:
     """Read the rule groups of files in mimirtool's layout."""
-    found: dict[str, dict[str, Group]] = {}
+    namespaces: dict[str, dict[str, Group]] = {}
     for artifact in artifacts:
         document = yaml.load(artifact.text, Loader=yaml.CSafeLoader)
-        groups = found.setdefault(document["namespace"], {})
+        groups = namespaces.setdefault(document["namespace"], {})
         groups.update({group["name"]: group for group in document["groups"]})
-    return found
+    return namespaces
 
 
-def changes(present: Namespaces, should: Namespaces, *, prune: bool) -> Iterator[Change]:
+def diff_namespaces(
+    existing: Namespaces, desired: Namespaces, *, prune: bool
+) -> Iterator[GroupChange]:
     """Changes from the existing to the desired groups, removals last, so that no rule is missing.
 
     Args:
@@ -78,37 +80,39 @@ def changes(present: Namespaces, should: Namespaces, *, prune: bool) -> Iterator
         prune: also remove namespaces `slo-*` that are not desired. Groups that are gone from a
             desired namespace are removed in any case.
     """
-    for namespace, groups in sorted(should.items()):
-        there = present.get(namespace, {})
+    for namespace, groups in sorted(desired.items()):
+        existing_groups = existing.get(namespace, {})
         for name, group in groups.items():
-            if name not in there:
-                yield Change(Act.ADD, namespace, name, group)
-            elif _comparable(there[name]) != _comparable(group):
-                yield Change(Act.CHANGE, namespace, name, group)
-    for namespace, groups in sorted(present.items()):
-        ours = namespace in should or (prune and namespace.startswith("slo-"))
-        for name in groups if ours else ():
-            if name not in should.get(namespace, {}):
-                yield Change(Act.REMOVE, namespace, name)
+            if name not in existing_groups:
+                yield GroupChange(ChangeAction.ADD, namespace, name, group)
+            elif _normalize_group(existing_groups[name]) != _normalize_group(group):
+                yield GroupChange(ChangeAction.CHANGE, namespace, name, group)
+    for namespace, groups in sorted(existing.items()):
+        is_managed = namespace in desired or (prune and namespace.startswith("slo-"))
+        for name in groups if is_managed else ():
+            if name not in desired.get(namespace, {}):
+                yield GroupChange(ChangeAction.REMOVE, namespace, name)
 
 
-def _comparable(group: Group) -> dict[str, Any]:
+def _normalize_group(group: Group) -> dict[str, Any]:
     """Normalize a group, so that groups with the same meaning are equal."""
-    rules = [_plain(rule) for rule in group.get("rules", ())]
-    return {**_plain(group), "rules": rules}
+    rules = [_normalize_mapping(rule) for rule in group.get("rules", ())]
+    return {**_normalize_mapping(group), "rules": rules}
 
 
-def _plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
+def _normalize_mapping(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Normalize a mapping: durations in milliseconds, and no empty values."""
-    kept = {key: _trimmed(value) for key, value in mapping.items() if value not in _NOTHING}
+    values = {
+        key: _trim_value(value) for key, value in mapping.items() if value not in _EMPTY_VALUES
+    }
     for key in _DURATIONS:
         # A missing key or another kind of duration stays unchanged.
         with suppress(KeyError, ValueError):
-            kept[key] = Duration.parse(str(kept[key])).ms
-    return kept
+            values[key] = Duration.parse(str(values[key])).ms
+    return values
 
 
-def _trimmed(value: object) -> object:
+def _trim_value(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
@@ -117,7 +121,7 @@ class RulerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class RulerCredentials:
     """Credentials of requests; the repr does not show the secrets.
 
     Attributes:
@@ -152,26 +156,26 @@ class Ruler:
     """
 
     address: str
-    credentials: Credentials
+    credentials: RulerCredentials
     prefix: str = "/prometheus"
 
-    def rules(self) -> Namespaces:
+    def read_groups(self) -> Namespaces:
         """Read all rule groups of the tenant.
 
         Raises:
             RulerError: when the request fails or the response holds no rules.
         """
-        answer = self._ask("GET", "")
+        response = self._send_request("GET", "")
         # Mimir answers 404 for a tenant without rules.
-        if answer.status_code == requests.codes.not_found and "no rule groups" in answer.text:
+        if response.status_code == requests.codes.not_found and "no rule groups" in response.text:
             return {}
         try:
             # Bytes, as the response names no charset and a guessed one may be wrong.
-            return _namespaces(yaml.safe_load(self._fine(answer).content) or {})
+            return _parse_namespaces(yaml.safe_load(self._check_response(response).content) or {})
         except (yaml.YAMLError, RecursionError, AttributeError, KeyError, TypeError) as error:
             raise RulerError(f"{self.address} answers with something else than rules") from error
 
-    def apply(self, change: Change) -> None:
+    def apply_change(self, change: GroupChange) -> None:
         """Write or remove one group.
 
         Raises:
@@ -182,75 +186,87 @@ class Ruler:
             # In a URL these would address the namespace, or all namespaces.
             raise RulerError("no address can name it; remove it with mimirtool")
         if change.group is None:
-            self._fine(self._ask("DELETE", f"{path}/{quote(change.name, safe='')}"))
+            self._check_response(
+                self._send_request("DELETE", f"{path}/{quote(change.name, safe='')}")
+            )
         else:
             body = yaml.safe_dump(dict(change.group), allow_unicode=True, sort_keys=False)
-            self._fine(self._ask("POST", path, data=body.encode()))
+            self._check_response(self._send_request("POST", path, data=body.encode()))
 
-    def _ask(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
+    def _send_request(self, method: str, path: str, **arguments: Any) -> requests.Response:  # noqa: ANN401
         base = "/".join(part.strip("/") for part in (self.address, self.prefix) if part.strip("/"))
         try:
             # A redirected POST would become a GET and seem to succeed.
             return requests.request(
                 method,
                 f"{base}/config/v1/rules{path}",
-                auth=self._signed,
+                auth=self._add_headers,
                 timeout=_TIMEOUT,
                 allow_redirects=False,
-                **more,
+                **arguments,
             )
         except (requests.RequestException, ValueError) as error:
-            raise RulerError(f"cannot reach {self.address}: {_cause(error)}") from error
+            raise RulerError(f"cannot reach {self.address}: {_find_root_cause(error)}") from error
 
-    def _signed(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def _add_headers(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add all headers to a request, last, so that ~/.netrc does not override them."""
-        given = self.credentials
+        credentials = self.credentials
         request.headers["Content-Type"] = "application/yaml"
-        if given.tenant:
-            request.headers["X-Scope-OrgID"] = given.tenant
-        if given.token:
-            request.headers["Authorization"] = f"Bearer {given.token}"
-        elif given.key:
-            pair = f"{given.user or given.tenant}:{given.key}"
+        if credentials.tenant:
+            request.headers["X-Scope-OrgID"] = credentials.tenant
+        if credentials.token:
+            request.headers["Authorization"] = f"Bearer {credentials.token}"
+        elif credentials.key:
+            pair = f"{credentials.user or credentials.tenant}:{credentials.key}"
             request.headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         return request
 
-    def _fine(self, answer: requests.Response) -> requests.Response:
-        if answer.is_redirect:
-            raise RulerError(f"{self.address} leads to {answer.headers['Location']}; give that one")
-        if answer.status_code < requests.codes.multiple_choices:
-            return answer
-        said = _printable(" ".join(answer.text.split()))[:_LONGEST] or answer.reason
-        hint = _HINTS.get(answer.status_code, "")
-        if "rule group" in said and "limit" in said:
+    def _check_response(self, response: requests.Response) -> requests.Response:
+        if response.is_redirect:
+            raise RulerError(
+                f"{self.address} leads to {response.headers['Location']}; give that one"
+            )
+        if response.status_code < requests.codes.multiple_choices:
+            return response
+        message = (
+            _replace_unprintable(" ".join(response.text.split()))[:_MAX_MESSAGE_LENGTH]
+            or response.reason
+        )
+        hint = _HINTS.get(response.status_code, "")
+        if "rule group" in message and "limit" in message:
             hint = "raise the tenant's limits -ruler.max-rule-groups-per-tenant or "
             hint += "-ruler.max-rules-per-rule-group"
-        raise RulerError(f"{self.address} answered {answer.status_code}: {said}" + _tail(hint))
+        raise RulerError(
+            f"{self.address} answered {response.status_code}: {message}" + _format_hint(hint)
+        )
 
 
-def _namespaces(answer: Any) -> Namespaces:  # noqa: ANN401 - whatever YAML may say
-    found = {
+def _parse_namespaces(document: Any) -> Namespaces:  # noqa: ANN401 - whatever YAML may say
+    namespaces = {
         str(namespace): {str(group["name"]): group for group in groups}
-        for namespace, groups in answer.items()
+        for namespace, groups in document.items()
     }
     rules = [
-        rule for groups in found.values() for group in groups.values() for rule in group["rules"]
+        rule
+        for groups in namespaces.values()
+        for group in groups.values()
+        for rule in group["rules"]
     ]
     if not all(isinstance(rule, Mapping) for rule in rules):
         raise TypeError("a rule is a mapping")
-    return found
+    return namespaces
 
 
-def _printable(text: str) -> str:
+def _replace_unprintable(text: str) -> str:
     """Replace unprintable characters, which would control a terminal, by `?`."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def _tail(hint: str) -> str:
+def _format_hint(hint: str) -> str:
     return f"\n    hint: {hint}" if hint else ""
 
 
-def _cause(error: BaseException) -> str:
+def _find_root_cause(error: BaseException) -> str:
     """Text of the innermost error; requests wraps it several times."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from generator.build import Reading
+from generator.build import ReadSettings
 from generator.commands import _values
-from generator.files.sources import STDOUT, Selection
-from generator.outputs import OutputSettings, formats
-from generator.pipeline import Settings
-from generator.profiles import profiles
-from generator.settings import Defaults
+from generator.files.sources import STDOUT, FileFilter
+from generator.outputs import OutputSettings, load_formats
+from generator.pipeline import BuildSettings
+from generator.profiles import load_profiles
+from generator.settings import RunSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,15 +40,15 @@ class Request:
     out: str
     to_file: bool
     format_: str | None
-    settings: Settings
-    reading: Reading
+    settings: BuildSettings
+    read_settings: ReadSettings
 
 
 spec_argument = click.argument(
     "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
 )
 # Options of reading specs.
-_READING = (
+_READ_OPTIONS = (
     click.option(
         "-i",
         "--input",
@@ -74,7 +74,7 @@ _READING = (
         "-l",
         "--extra-labels",
         multiple=True,
-        callback=_values.labels,
+        callback=_values.parse_labels,
         metavar="KEY=VALUE",
         help="A label on recorded series, above those of the specs; in the exact profile other "
         "labels begin a new history. Repeatable.",
@@ -89,7 +89,7 @@ _READING = (
     click.option(
         "--default-slo-period",
         type=_values.DurationType(),
-        default=Defaults().period,
+        default=RunSettings().period,
         show_default=True,
         help="The period of SLOs that name none.",
     ),
@@ -107,13 +107,13 @@ _READING = (
     click.option(
         "--scrape-interval",
         type=_values.DurationType(),
-        default=Defaults().scrape_interval,
+        default=RunSettings().scrape_interval,
         show_default=True,
         help="How often metrics are scraped, where the spec does not say.",
     ),
 )
 # Options of building.
-_MAKING = (
+_BUILD_OPTIONS = (
     click.option(
         "-o",
         "--out",
@@ -124,13 +124,13 @@ _MAKING = (
     click.option(
         "--format",
         "format_",
-        type=click.Choice(sorted(formats())),
+        type=click.Choice(sorted(load_formats())),
         help="Only this format, straight into DIR; without it each usual format has a folder in "
         "DIR. In the sloth profile specs become rules and objects become objects.",
     ),
     click.option(
         "--profile",
-        type=click.Choice(sorted(profiles())),
+        type=click.Choice(sorted(load_profiles())),
         default="exact",
         show_default=True,
         help="How budgets are computed.",
@@ -141,7 +141,7 @@ _MAKING = (
         "-s",
         "--slo-plugins",
         multiple=True,
-        callback=_values.plugin_uses,
+        callback=_values.parse_plugin_uses,
         metavar="JSON",
         help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
     ),
@@ -149,14 +149,14 @@ _MAKING = (
         "--namespace",
         default=OutputSettings().namespace,
         show_default=True,
-        callback=_values.namespace,
+        callback=_values.check_namespace,
         help="Namespace of Kubernetes objects.",
     ),
     click.option(
         "--object-label",
         "object_labels",
         multiple=True,
-        callback=_values.object_labels,
+        callback=_values.parse_object_labels,
         metavar="KEY=VALUE",
         help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
     ),
@@ -170,61 +170,61 @@ _MAKING = (
 )
 
 
-def spec_options(command: Command) -> Command:
+def add_spec_options(command: Command) -> Command:
     """Add the options of reading specs and building from them to a command."""
-    for option in reversed((spec_argument, *_READING, *_MAKING)):
+    for option in reversed((spec_argument, *_READ_OPTIONS, *_BUILD_OPTIONS)):
         command = option(command)
     return command
 
 
-def reading_options(command: Command) -> Command:
+def add_read_options(command: Command) -> Command:
     """Add the options of reading specs to a command that builds nothing."""
-    for option in reversed(_READING):
+    for option in reversed(_READ_OPTIONS):
         command = option(command)
     return command
 
 
-def request_of(options: dict[str, Any]) -> Request:
+def parse_request(options: dict[str, Any]) -> Request:
     """Request of the options.
 
     Raises:
         click.UsageError: for a format of many files with a file or stdout as output.
     """
-    as_written = profiles()[options["profile"]].AS_WRITTEN
-    inputs = inputs_of(options)
+    as_written = load_profiles()[options["profile"]].AS_WRITTEN
+    inputs = parse_inputs(options)
     out = options["out"] or (STDOUT if as_written else _RULES)
     # Sloth writes a file for a file and a folder for a folder; the name does not matter.
     is_yaml = Path(out).suffix.lower() in {".yaml", ".yml"}
     to_file = not any(map(_is_folder, inputs)) if as_written else is_yaml
     to_file = to_file and not _is_folder(Path(out))
     format_ = options["format_"]
-    if format_ and not formats()[format_].ONE_FILE and (to_file or out == STDOUT):
+    if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
         raise click.UsageError(f"--format {format_} needs a folder: it makes many files")
     return Request(
         inputs=inputs,
         out=out,
         to_file=to_file,
         format_=format_,
-        settings=_settings(options),
-        reading=reading_of(options),
+        settings=_parse_build_settings(options),
+        read_settings=parse_read_settings(options),
     )
 
 
-def inputs_of(options: dict[str, Any]) -> tuple[Path, ...]:
+def parse_inputs(options: dict[str, Any]) -> tuple[Path, ...]:
     """Spec files and folders of the options, or the default folder."""
-    given = (*options.get("specs", ()), *([options["input_"]] if options["input_"] else []))
-    return given or (_SPECS,)
+    inputs = (*options.get("specs", ()), *([options["input_"]] if options["input_"] else []))
+    return inputs or (_SPECS,)
 
 
-def reading_of(options: dict[str, Any]) -> Reading:
+def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
     """Settings of reading, from the options."""
-    selection = Selection(options["fs_include"], options["fs_exclude"])
-    return Reading(selection, options["windows_path"], options["plugins"])
+    file_filter = FileFilter(options["fs_include"], options["fs_exclude"])
+    return ReadSettings(file_filter, options["windows_path"], options["plugins"])
 
 
-def defaults_of(options: dict[str, Any]) -> Defaults:
+def parse_run_settings(options: dict[str, Any]) -> RunSettings:
     """Settings of the run, from the options."""
-    return Defaults(
+    return RunSettings(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
         extra_labels=options["extra_labels"],
@@ -232,13 +232,13 @@ def defaults_of(options: dict[str, Any]) -> Defaults:
     )
 
 
-def _settings(options: dict[str, Any]) -> Settings:
-    return Settings(
+def _parse_build_settings(options: dict[str, Any]) -> BuildSettings:
+    return BuildSettings(
         profile=options["profile"],
         lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
-        defaults=defaults_of(options),
+        run_settings=parse_run_settings(options),
         output=OutputSettings(
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),

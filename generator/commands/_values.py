@@ -11,9 +11,9 @@ import click
 from pydantic import TypeAdapter, ValidationError
 
 from generator.alerting import hours
-from generator.alerting.hours import Hours
+from generator.alerting.hours import OfficeHours
 from slos.schema.fields import Labels
-from slos.schema.golang import Pattern, PatternError
+from slos.schema.golang import Re2Error, Re2Pattern
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 
@@ -45,34 +45,34 @@ class DurationType(click.ParamType[Duration]):
             self.fail(str(error), param, ctx)
 
 
-class PatternType(click.ParamType[Pattern]):
+class PatternType(click.ParamType[Re2Pattern]):
     """Regular-expression option in Go's syntax; it matches anywhere in a text."""
 
     name = "regex"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Pattern:
+    ) -> Re2Pattern:
         """Parse a pattern; fail with a usage error that gives the reason."""
-        if isinstance(value, Pattern):
+        if isinstance(value, Re2Pattern):
             return value
         try:
-            return Pattern(str(value))
-        except PatternError as error:
+            return Re2Pattern(str(value))
+        except Re2Error as error:
             self.fail(f"{value!r} is not a regular expression: {error}", param, ctx)
 
 
-class HoursType(click.ParamType[Hours | None]):
+class HoursType(click.ParamType[OfficeHours | None]):
     """Office-hours option, such as `monday:friday 08:00-18:00 Europe/Berlin`, or `always`."""
 
     name = "hours"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Hours | None:
+    ) -> OfficeHours | None:
         """Parse office hours; fail with a usage error that shows the syntax."""
         try:
-            found = hours.parse(str(value))
+            found = hours.parse_office_hours(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
         if found and found.zone != hours.UTC:
@@ -85,23 +85,25 @@ class HoursType(click.ParamType[Hours | None]):
         return found
 
 
-def web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def check_web_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Check an HTTP URL; it may not contain credentials, as error messages show it."""
     if value is None:
         return None
     try:
         parts = urlsplit(value)
-        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+        is_complete = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
     except ValueError:
-        whole = False
-    if not whole or parts.query or parts.fragment:
+        is_complete = False
+    if not is_complete or parts.query or parts.fragment:
         raise click.BadParameter("write it like http://localhost:9090")
     if "@" in parts.netloc:
         raise click.BadParameter("write it without user and password, like http://localhost:9090")
     return value
 
 
-def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+def parse_pairs(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str] | None:
     """Parse repeated `key=value`; None when none was given."""
     split = [value.partition("=") for value in values]
     if not all(key and equals for key, equals, _ in split):
@@ -109,27 +111,31 @@ def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
     return {key: value for key, _, value in split} or None
 
 
-def namespace(_: click.Context, __: click.Parameter, value: str) -> str:
+def check_namespace(_: click.Context, __: click.Parameter, value: str) -> str:
     """Check a Kubernetes namespace; with an empty one, `kubectl apply` chooses."""
     if value and not _DNS_LABEL.fullmatch(value):
         raise click.BadParameter("a namespace is up to 63 of a-z, 0-9 and -, like prometheus")
     return value
 
 
-def object_labels(
+def parse_object_labels(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> dict[str, str] | None:
     """Parse repeated `key=value` as Kubernetes labels; None when none was given."""
-    found = pairs(context, parameter, values)
-    for key, value in (found or {}).items():
+    labels = parse_pairs(context, parameter, values)
+    for key, value in (labels or {}).items():
         prefix, slash, name = key.rpartition("/")
-        known = not slash or (len(prefix) <= _LONGEST_PREFIX and _DNS_NAME.fullmatch(prefix))
-        if not (known and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")):
+        is_valid_prefix = not slash or (
+            len(prefix) <= _LONGEST_PREFIX and _DNS_NAME.fullmatch(prefix)
+        )
+        if not (
+            is_valid_prefix and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")
+        ):
             raise click.BadParameter(f"Kubernetes takes no label {key}={value}")
-    return found
+    return labels
 
 
-def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def parse_labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Parse repeated `key=value` or `key:value` as Prometheus labels."""
     split = [re.split("[:=]", value, maxsplit=1) for value in values]
     if not all(len(pair) == 2 for pair in split):  # noqa: PLR2004 - a key and its value
@@ -137,19 +143,19 @@ def labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     try:
         return _LABELS.validate_python(dict(split))
     except ValidationError as error:
-        raise click.BadParameter(_said(error)) from error
+        raise click.BadParameter(_describe_validation_error(error)) from error
 
 
-def plugin_uses(
+def parse_plugin_uses(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> tuple[PluginUse, ...]:
     """Parse repeated JSON of a plugin as Sloth has it: `{"id", "priority", "config"}`."""
     uses = []
     for value in values:
         try:
-            uses.append(PluginUse.model_validate(_plugin_use(value)))
+            uses.append(PluginUse.model_validate(_parse_plugin_use(value)))
         except ValidationError as error:
-            raise click.BadParameter(f"{value}: {_said(error)}") from error
+            raise click.BadParameter(f"{value}: {_describe_validation_error(error)}") from error
         except (ValueError, TypeError, AttributeError) as error:
             raise click.BadParameter(
                 f'{value!r} is not a plugin; write it as {{"id": "...", "config": {{}}}}'
@@ -157,15 +163,15 @@ def plugin_uses(
     return tuple(uses)
 
 
-def _plugin_use(text: str) -> dict[str, Any]:
+def _parse_plugin_use(text: str) -> dict[str, Any]:
     """Fields of a plugin: keys in any case, and a configuration that may be JSON in a string."""
-    read = {key.lower(): item for key, item in json.loads(text, parse_float=Decimal).items()}
-    if isinstance(read.get("config"), str):
-        read["config"] = json.loads(read["config"] or "null", parse_float=Decimal)
-    return {key: read[key] for key in PluginUse.model_fields if key in read}
+    fields = {key.lower(): item for key, item in json.loads(text, parse_float=Decimal).items()}
+    if isinstance(fields.get("config"), str):
+        fields["config"] = json.loads(fields["config"] or "null", parse_float=Decimal)
+    return {key: fields[key] for key in PluginUse.model_fields if key in fields}
 
 
-def _said(error: ValidationError) -> str:
+def _describe_validation_error(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     reason = first.get("ctx", {}).get("error") or first["msg"]
     return f"{reason}".partition("; ")[0]

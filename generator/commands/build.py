@@ -8,14 +8,14 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import request_of, spec_options
+from generator.commands._options import add_spec_options, parse_request
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 
 
 @click.command("build")
-@spec_options
+@add_spec_options
 def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs, all or nothing.
 
@@ -30,28 +30,32 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
       slo-rules build specs -o out --format operator && kubectl apply -k out
       slo-rules build --profile sloth -i specs -o out        what `sloth generate` gives
     """
-    request = request_of(options)
+    request = parse_request(options)
     settings, out = request.settings, request.out
-    plans = build.plan_inputs(request.inputs, settings, out=out, reading=request.reading)
-    _report.problems(plans.problems)
-    if plans.broken:
+    build_plan = build.plan_inputs(
+        request.inputs, settings, out=out, read_settings=request.read_settings
+    )
+    _report.print_problems(build_plan.problems)
+    if build_plan.has_errors:
         click.echo("nothing was written", err=True)
         sys.exit(1)
     try:
         if out == STDOUT:
-            artifact = build.file_artifact(plans, request.format_, settings, name="rules.yaml")
+            artifact = build.render_file_artifact(
+                build_plan, request.format_, settings, name="rules.yaml"
+            )
             click.echo(artifact.text, nl=False)
         elif request.to_file:
             name = Path(out).name
-            artifact = build.file_artifact(plans, request.format_, settings, name=name)
+            artifact = build.render_file_artifact(build_plan, request.format_, settings, name=name)
             output.write_file(artifact, Path(out))
             click.echo(f"wrote {out}", err=True)
         else:
-            artifacts = build.folder_artifacts(plans, request.format_, settings)
+            artifacts = build.render_folder_artifacts(build_plan, request.format_, settings)
             changes = output.write_folder(artifacts, Path(out))
-            _report.written(changes, out)
-            _report.problems(output.left_behind(changes, Path(out)))
+            _report.print_changes(changes, out)
+            _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
     except CannotWriteError as error:
-        _report.problems(error.problems)
+        _report.print_problems(error.problems)
         click.echo("nothing was written" if error.problems else f"error: {error}", err=True)
         sys.exit(1)

@@ -9,25 +9,25 @@ from typing import Any
 import click
 
 from generator import build
-from generator.clients.prometheus import CannotAskError, Prometheus
+from generator.clients.prometheus import MetricFactsClient, PrometheusError
 from generator.commands import _report, _values
-from generator.commands._options import Request, request_of, spec_options
+from generator.commands._options import Request, add_spec_options, parse_request
 from generator.files import output
 from generator.files.output import Changes
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from generator.model import SLO, Facts
-from generator.pipeline import Plans, Settings
-from generator.reports import Told, reports
+from generator.model import SLO, MetricFacts
+from generator.pipeline import BuildPlan, BuildSettings
+from generator.reports import Report, load_reports
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 
 
 @click.command("check")
-@spec_options
+@add_spec_options
 @click.option(
     "--output",
-    type=click.Choice(["text", *reports()]),
+    type=click.Choice(["text", *load_reports()]),
     default="text",
     show_default=True,
     help="How to tell: for people, programs, GitHub Actions, or code scanning (SARIF).",
@@ -42,7 +42,7 @@ from slos.schema.units import Duration
     "--prometheus",
     "url",
     metavar="URL",
-    callback=_values.web_address,
+    callback=_values.check_web_address,
     help="A running Prometheus: do the metrics exist, are they counters, what will it cost?",
 )
 def command(
@@ -64,34 +64,34 @@ def command(
       slo-rules check new.yaml -o -
       slo-rules check -o - --prometheus http://localhost:9090
     """
-    request = request_of(options)
-    prometheus = Remembering(Prometheus(url)) if url else None
+    request = parse_request(options)
+    recorder = FactsRecorder(MetricFactsClient(url)) if url else None
     try:
-        plans = build.plan_inputs(
+        build_plan = build.plan_inputs(
             request.inputs,
-            _reviewing(request.settings, retention, prometheus),
+            _build_check_settings(request.settings, retention, recorder),
             out=request.out,
-            reading=request.reading,
+            read_settings=request.read_settings,
         )
-    except CannotAskError as error:
+    except PrometheusError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    plans, changes = _compared(plans, request)
-    chosen = "json" if as_json else output
+    build_plan, changes = _compare_output(build_plan, request)
+    report_format = "json" if as_json else output
     out = str(Path(request.out).parent) if request.to_file else request.out
     drift = asdict(changes) if changes else None
-    told = Told(plans.problems, drift, out, prometheus.shown() if prometheus else None)
-    if chosen == "text":
-        _tell(plans, changes, request.out)
-        for each in told.facts or ():
-            click.echo(_line(each), err=True)
+    check_report = Report(build_plan.problems, drift, out, recorder.to_json() if recorder else None)
+    if report_format == "text":
+        _print_text_report(build_plan, changes, request.out)
+        for facts in check_report.facts or ():
+            click.echo(_format_facts(facts), err=True)
     else:
-        click.echo(reports()[chosen].text(told))
-    sys.exit(1 if plans.broken or changes else 0)
+        click.echo(load_reports()[report_format].render_report(check_report))
+    sys.exit(1 if build_plan.has_errors or changes else 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembering:
+class FactsRecorder:
     """Metrics source that records the facts of each SLO.
 
     Attributes:
@@ -99,19 +99,19 @@ class Remembering:
         facts_by_slo: facts read so far, by the id of the SLO.
     """
 
-    prometheus: Prometheus
-    said: dict[str, Facts] = field(default_factory=dict)
+    client: MetricFactsClient
+    facts_by_slo: dict[str, MetricFacts] = field(default_factory=dict)
 
-    def of_slo(self, slo: SLO) -> Facts:
+    def read_slo_facts(self, slo: SLO) -> MetricFacts:
         """Read and record the facts of an SLO's metrics."""
-        self.said[slo.id] = facts = self.prometheus.of_slo(slo)
+        self.facts_by_slo[slo.id] = facts = self.client.read_slo_facts(slo)
         return facts
 
-    def of_query(self, query: str) -> Facts:
+    def read_query_facts(self, query: str) -> MetricFacts:
         """Read the facts of the metrics of another query."""
-        return self.prometheus.of_query(query)
+        return self.client.read_query_facts(query)
 
-    def shown(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[dict[str, Any]]:
         """Facts of each SLO as JSON objects."""
         return [
             {
@@ -121,54 +121,56 @@ class Remembering:
                 "types": dict(facts.types),
                 "events": facts.events,
             }
-            for slo, facts in self.said.items()
+            for slo, facts in self.facts_by_slo.items()
         ]
 
 
-def _line(facts: Mapping[str, Any]) -> str:
+def _format_facts(facts: Mapping[str, Any]) -> str:
     """Facts of an SLO as a line of text."""
     series = sum(facts["series"].values())
     types = ", ".join(f"{metric} is a {kind}" for metric, kind in facts["types"].items())
-    read = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples an evaluation"
-    return f"{read}; {types or 'no metric with a known type'}"
+    summary = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples an evaluation"
+    return f"{summary}; {types or 'no metric with a known type'}"
 
 
-def _reviewing(
-    settings: Settings, retention: Duration | None, prometheus: Remembering | None
-) -> Settings:
+def _build_check_settings(
+    settings: BuildSettings, retention: Duration | None, recorder: FactsRecorder | None
+) -> BuildSettings:
     """Settings with all checks enabled, and live checks where a Prometheus is given."""
-    defaults = replace(
-        settings.defaults,
+    run_settings = replace(
+        settings.run_settings,
         review=True,
-        retention=retention or (prometheus.prometheus.retention() if prometheus else None),
-        facts=prometheus,
+        retention=retention or (recorder.client.read_retention() if recorder else None),
+        metrics_source=recorder,
     )
-    return replace(settings, defaults=defaults)
+    return replace(settings, run_settings=run_settings)
 
 
-def _compared(plans: Plans, request: Request) -> tuple[Plans, Changes | None]:
+def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan, Changes | None]:
     """Compare the built files with the output folder, unless the plan has errors or no folder."""
     out = request.out
-    if plans.broken or out == STDOUT:
-        return plans, None
+    if build_plan.has_errors or out == STDOUT:
+        return build_plan, None
     try:
         if request.to_file:
             name = Path(out).name
-            artifact = build.file_artifact(plans, request.format_, request.settings, name=name)
-            return plans, output.changes_of_file(artifact, Path(out))
-        artifacts = build.folder_artifacts(plans, request.format_, request.settings)
-        changes = output.changes(artifacts, Path(out))
+            artifact = build.render_file_artifact(
+                build_plan, request.format_, request.settings, name=name
+            )
+            return build_plan, output.compare_file(artifact, Path(out))
+        artifacts = build.render_folder_artifacts(build_plan, request.format_, request.settings)
+        changes = output.compare_folder(artifacts, Path(out))
     except CannotWriteError as error:
-        in_the_way = error.problems or (Problem(Position(out), str(error)),)
-        return replace(plans, problems=(*plans.problems, *in_the_way)), None
-    left = output.left_behind(changes, Path(out))
-    return replace(plans, problems=(*plans.problems, *left)), changes
+        write_problems = error.problems or (Problem(Position(out), str(error)),)
+        return replace(build_plan, problems=(*build_plan.problems, *write_problems)), None
+    warnings = output.warn_of_kept_pages(changes, Path(out))
+    return replace(build_plan, problems=(*build_plan.problems, *warnings)), changes
 
 
-def _tell(plans: Plans, changes: Changes | None, out: str) -> None:
-    _report.problems(plans.problems, excerpts=True)
+def _print_text_report(build_plan: BuildPlan, changes: Changes | None, out: str) -> None:
+    _report.print_problems(build_plan.problems, excerpts=True)
     if changes:
-        _report.drift(changes, out)
-    elif not plans.broken:
-        rules = sum(len(group.rules) for plan in plans.plans for group in plan.groups)
-        click.echo(f"{len(plans.slos)} SLOs, {rules} rules: fine", err=True)
+        _report.print_drift(changes, out)
+    elif not build_plan.has_errors:
+        rules = sum(len(group.rules) for plan in build_plan.plans for group in plan.groups)
+        click.echo(f"{len(build_plan.slos)} SLOs, {rules} rules: fine", err=True)

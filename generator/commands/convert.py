@@ -12,7 +12,7 @@ from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import convert
-from slos.schema.problem import errors
+from slos.schema.problem import filter_errors
 
 
 @click.command("convert")
@@ -43,10 +43,10 @@ def command(
     _ = to  # there is only one dialect
     inputs = specs or (Path("slos"),)
     located, problems = build.read_specs(inputs, lenient=lenient, out=out, plugins=plugins)
-    text, found = convert.to_sloth(located)
-    problems = [*problems, *found]
-    _report.problems(problems)
-    if errors(problems):
+    text, conversion_problems = convert.to_sloth(located)
+    problems = [*problems, *conversion_problems]
+    _report.print_problems(problems)
+    if filter_errors(problems):
         click.echo("nothing was written", err=True)
         sys.exit(1)
     if out == STDOUT:

@@ -7,16 +7,21 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import defaults_of, inputs_of, reading_of, reading_options
+from generator.commands._options import (
+    add_read_options,
+    parse_inputs,
+    parse_read_settings,
+    parse_run_settings,
+)
 from generator.files.sources import STDOUT
 from generator.model import SLO
-from generator.pipeline import Settings
+from generator.pipeline import BuildSettings
 from generator.reference import explain
 
 
 @click.command("explain")
 @click.argument("slos", nargs=-1, metavar="[SLO]...")
-@reading_options
+@add_read_options
 def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by options
     """Explain SLOs: the promise, its budget, what wakes whom and when, and what it costs.
 
@@ -27,16 +32,18 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
       slo-rules explain end-to-end-latency
       slo-rules explain -i api.yaml
     """
-    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
-    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
-    _report.problems(plans.problems)
-    if plans.broken:
+    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    build_plan = build.plan_inputs(
+        parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
+    )
+    _report.print_problems(build_plan.problems)
+    if build_plan.has_errors:
         sys.exit(1)
-    known = [slo for slo in plans.slos if isinstance(slo, SLO)]
+    known = [slo for slo in build_plan.slos if isinstance(slo, SLO)]
     chosen = [slo for slo in known if not slos or {slo.id, slo.name} & set(slos)]
     for wanted in slos:
         if not any(wanted in (slo.id, slo.name) for slo in chosen):
             names = ", ".join(slo.id for slo in known)
             click.echo(f"error: no SLO is called {wanted!r}; there are {names}", err=True)
             sys.exit(1)
-    click.echo("\n\n".join(explain.text(slo) for slo in chosen), nl=False)
+    click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)

@@ -9,27 +9,31 @@ import click
 
 from generator import build, pipeline
 from generator.clients.mimir import (
-    Act,
-    Change,
-    Credentials,
+    ChangeAction,
+    GroupChange,
     Namespaces,
     Ruler,
+    RulerCredentials,
     RulerError,
-    changes,
-    wanted,
+    diff_namespaces,
+    read_namespaces,
 )
 from generator.commands import _report, _values
 from generator.commands._options import (
-    defaults_of,
-    inputs_of,
-    reading_of,
-    reading_options,
+    add_read_options,
+    parse_inputs,
+    parse_read_settings,
+    parse_run_settings,
     spec_argument,
 )
 from generator.files.sources import STDOUT
-from generator.pipeline import Settings
+from generator.pipeline import BuildSettings
 
-_DONE = {Act.ADD: "added", Act.CHANGE: "changed", Act.REMOVE: "removed"}
+_PAST_TENSE = {
+    ChangeAction.ADD: "added",
+    ChangeAction.CHANGE: "changed",
+    ChangeAction.REMOVE: "removed",
+}
 
 
 @click.group("push")
@@ -39,13 +43,13 @@ def command() -> None:
 
 @command.command("mimir")
 @spec_argument
-@reading_options
+@add_read_options
 @click.option(
     "--address",
     envvar="MIMIR_ADDRESS",
     required=True,
     metavar="URL",
-    callback=_values.web_address,
+    callback=_values.check_web_address,
     show_envvar=True,
     help="Of Mimir.",
 )
@@ -70,7 +74,7 @@ def command() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would change; exit 1 if anything.")
 @click.option("--json", "as_json", is_flag=True, help="The changes as JSON on stdout.")
-def mimir(
+def push_mimir(
     *,
     address: str,
     tenant: str,
@@ -91,71 +95,75 @@ def mimir(
       slo-rules push mimir --address http://mimir:8080 --id team-a --dry-run
       slo-rules push mimir specs --address http://mimir:8080 --id team-a
     """
-    _assert_whole(options, prune=prune)
-    wanted = _wanted(options)
+    _check_prune(options, prune=prune)
+    namespaces = _build_namespaces(options)
     try:
-        ruler = Ruler(address, _credentials(tenant), prefix)
-        todo = list(changes(ruler.rules(), wanted, prune=prune))
+        ruler = Ruler(address, _read_credentials(tenant), prefix)
+        pending = list(diff_namespaces(ruler.read_groups(), namespaces, prune=prune))
     except RulerError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    failed = _told(todo) if dry_run else _applied(ruler, todo)
+    stopped_at = _print_changes(pending) if dry_run else _apply_changes(ruler, pending)
     if as_json:
-        click.echo(json.dumps([_shown(each) for each in todo[:failed]], indent=2))
-    sys.exit(1 if failed is not None else 0)
+        click.echo(json.dumps([_to_json(change) for change in pending[:stopped_at]], indent=2))
+    sys.exit(1 if stopped_at is not None else 0)
 
 
-def _assert_whole(options: dict[str, Any], *, prune: bool) -> None:
+def _check_prune(options: dict[str, Any], *, prune: bool) -> None:
     """Reject `--prune` for a part of the specs, as it would remove the rules of the others.
 
     Raises:
         click.UsageError: when inputs are files, or filtered.
     """
-    some = options["fs_include"] or options["fs_exclude"]
-    if prune and (some or not all(path.is_dir() for path in inputs_of(options))):
+    has_filter = options["fs_include"] or options["fs_exclude"]
+    if prune and (has_filter or not all(path.is_dir() for path in parse_inputs(options))):
         raise click.UsageError("--prune takes folders of all the specs, not some of the files")
 
 
-def _wanted(options: dict[str, Any]) -> Namespaces:
+def _build_namespaces(options: dict[str, Any]) -> Namespaces:
     """Build the rule groups of the specs by namespace; exit where the specs have errors."""
-    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
-    plans = build.plan_inputs(inputs_of(options), settings, out=STDOUT, reading=reading_of(options))
-    _report.problems(plans.problems)
-    if plans.broken:
+    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    build_plan = build.plan_inputs(
+        parse_inputs(options), settings, out=STDOUT, read_settings=parse_read_settings(options)
+    )
+    _report.print_problems(build_plan.problems)
+    if build_plan.has_errors:
         click.echo("nothing was sent", err=True)
         sys.exit(1)
-    return wanted(pipeline.render_folder(plans.plans, "mimir", settings))
+    return read_namespaces(pipeline.render_folder(build_plan.plans, "mimir", settings))
 
 
-def _credentials(tenant: str) -> Credentials:
+def _read_credentials(tenant: str) -> RulerCredentials:
     variables = ("MIMIR_API_USER", "MIMIR_API_KEY", "MIMIR_AUTH_TOKEN")
     # A secret that was read from a file often ends in a line break.
-    return Credentials(tenant, *(os.environ.get(name, "").strip() for name in variables))
+    return RulerCredentials(tenant, *(os.environ.get(name, "").strip() for name in variables))
 
 
-def _told(todo: list[Change]) -> int | None:
+def _print_changes(pending: list[GroupChange]) -> int | None:
     """Print the changes of a dry run; return their number, or None for no changes."""
-    for each in todo:
-        click.echo(f"would {each.act} {each.namespace}/{each.name}", err=True)
-    if not todo:
+    for change in pending:
+        click.echo(f"would {change.action} {change.namespace}/{change.name}", err=True)
+    if not pending:
         click.echo("nothing to change", err=True)
-    return len(todo) or None
+    return len(pending) or None
 
 
-def _applied(ruler: Ruler, todo: list[Change]) -> int | None:
+def _apply_changes(ruler: Ruler, pending: list[GroupChange]) -> int | None:
     """Apply and print changes; return the number applied before a failure, or None for success."""
-    for number, each in enumerate(todo):
+    for number, change in enumerate(pending):
         try:
-            ruler.apply(each)
+            ruler.apply_change(change)
         except RulerError as error:
-            click.echo(f"error: {each.act} {each.namespace}/{each.name}: {error}", err=True)
-            click.echo(f"{number} of {len(todo)} changes are made; run again", err=True)
+            click.echo(
+                f"error: {change.action} {change.namespace}/{change.name}: {error}", err=True
+            )
+            click.echo(f"{number} of {len(pending)} changes are made; run again", err=True)
             return number
-        click.echo(f"{_DONE[each.act]} {each.namespace}/{each.name}", err=True)
-    if not todo:
+        click.echo(f"{_PAST_TENSE[change.action]} {change.namespace}/{change.name}", err=True)
+    if not pending:
         click.echo("nothing to change", err=True)
     return None
 
 
-def _shown(change: Change) -> dict[str, str]:
-    return {"act": change.act, "namespace": change.namespace, "group": change.name}
+def _to_json(change: GroupChange) -> dict[str, str]:
+    return {"act": change.action, "namespace": change.namespace, "group": change.name}

@@ -11,7 +11,7 @@ from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.reference import pages
-from generator.reference.schema import json_schema
+from generator.reference.schema import build_json_schema
 
 
 @click.command("schema")
@@ -26,8 +26,10 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
       slo-rules schema > spec.schema.json
       slo-rules schema --markdown -o docs/spec-reference.md
     """
-    schema = json_schema()
-    content = pages.page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
+    schema = build_json_schema()
+    content = (
+        pages.render_reference_page(schema) if markdown else json.dumps(schema, indent=1) + "\n"
+    )
     if out == STDOUT:
         click.echo(content, nl=False)
         return
@@ -35,7 +37,7 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
     try:
         if not check:
             output.write_file(artifact, Path(out))
-        elif output.changes_of_file(artifact, Path(out)):
+        elif output.compare_file(artifact, Path(out)):
             click.echo(f"{out} is not what the schema says; run: make rules", err=True)
             sys.exit(1)
     except CannotWriteError as error:

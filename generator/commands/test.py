@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from generator.clients import promtool
-from generator.clients.promtool import Ran
+from generator.clients.promtool import UnitTestResult
 
 
 @click.command("test")
@@ -42,50 +42,56 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
       slo-rules test
       slo-rules test rules/tests/agent-sre/agent-sre-availability-quick.yaml
     """
-    found = _program(program)
-    if not found:
+    promtool_path = _find_program(program)
+    if not promtool_path:
         click.echo(
             f"error: there is no {program!r}; install Prometheus (Debian: apt install prometheus), "
             "or name one with --promtool",
             err=True,
         )
         sys.exit(1)
-    paths = list(_files(tests or (Path("rules/tests"),)))
+    paths = list(_list_test_files(tests or (Path("rules/tests"),)))
     if not paths:
         click.echo("error: there are no tests; run: slo-rules build", err=True)
         sys.exit(1)
     try:
-        ran = list(_told(promtool.run(paths, found, jobs=jobs), len(paths), quiet=as_json))
+        results = list(
+            _print_results(
+                promtool.run_tests(paths, promtool_path, jobs=jobs), len(paths), quiet=as_json
+            )
+        )
     except promtool.CannotTestError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    failed = [each for each in ran if each.failed]
+    failures = [result for result in results if result.failed]
     if as_json:
-        listed = [{"file": str(each.path), "failed": each.failed} for each in ran]
+        listed = [{"file": str(result.path), "failed": result.failed} for result in results]
         click.echo(json.dumps({"tests": listed}, indent=2))
     else:
-        click.echo(f"{len(ran)} test files, {len(failed)} failed", err=True)
-    sys.exit(1 if failed else 0)
+        click.echo(f"{len(results)} test files, {len(failures)} failed", err=True)
+    sys.exit(1 if failures else 0)
 
 
-def _program(name: str) -> str | None:
+def _find_program(name: str) -> str | None:
     """Absolute path of a program, as it runs in another folder; None where there is none."""
     found = shutil.which(name)
     return str(Path(found).absolute()) if found else None
 
 
-def _files(places: Iterable[Path]) -> Iterator[Path]:
+def _list_test_files(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
-        yield from promtool.found_below(place) if place.is_dir() else [place]
+        yield from promtool.list_test_files(place) if place.is_dir() else [place]
 
 
-def _told(ran: Iterable[Ran], count: int, *, quiet: bool) -> Iterator[Ran]:
+def _print_results(
+    results: Iterable[UnitTestResult], count: int, *, quiet: bool
+) -> Iterator[UnitTestResult]:
     """Print failures as they come, and the progress on a terminal; pass the results on."""
     on_terminal = sys.stderr.isatty() and not quiet
-    for number, each in enumerate(ran, 1):
+    for number, result in enumerate(results, 1):
         if on_terminal:
             click.echo(f"\r{number} of {count}", nl=number == count, err=True)
-        if each.failed and not quiet:
+        if result.failed and not quiet:
             failed = click.style("failed", fg="red", bold=True)
-            click.echo(f"{each.path}: {failed}\n{each.failed}", err=True)
-        yield each
+            click.echo(f"{result.path}: {failed}\n{result.failed}", err=True)
+        yield result

@@ -8,17 +8,22 @@ import click
 
 from generator import build
 from generator.commands import _report
-from generator.commands._options import defaults_of, inputs_of, reading_of, reading_options
+from generator.commands._options import (
+    add_read_options,
+    parse_inputs,
+    parse_read_settings,
+    parse_run_settings,
+)
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.pipeline import Settings
+from generator.pipeline import BuildSettings
 from generator.reference import traceability
 
 
 @click.command("trace")
-@reading_options
+@add_read_options
 @click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is another.")
 def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
@@ -32,21 +37,23 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
       slo-rules trace
       slo-rules trace -o docs/traceability.md
     """
-    settings = Settings(lenient=options["lenient"], defaults=defaults_of(options))
-    inputs, reading = inputs_of(options), reading_of(options)
-    plans = build.plan_inputs(inputs, settings, out=STDOUT, reading=reading)
-    _report.problems(plans.problems)
-    if plans.broken:
+    settings = BuildSettings(lenient=options["lenient"], run_settings=parse_run_settings(options))
+    inputs, read_settings = parse_inputs(options), parse_read_settings(options)
+    build_plan = build.plan_inputs(inputs, settings, out=STDOUT, read_settings=read_settings)
+    _report.print_problems(build_plan.problems)
+    if build_plan.has_errors:
         sys.exit(1)
-    specs = [source for plan in plans.plans for source in plan.sources]
-    page = traceability.page(plans.coverage, plans.coverage.sources, specs)
+    specs = [source for plan in build_plan.plans for source in plan.sources]
+    page = traceability.render_traceability_page(
+        build_plan.coverage, build_plan.coverage.sources, specs
+    )
     if out == STDOUT:
         click.echo(page, nl=False)
         return
     artifact = Artifact(PurePosixPath(Path(out).name), page)
     try:
         if check:
-            if output.changes_of_file(artifact, Path(out)):
+            if output.compare_file(artifact, Path(out)):
                 click.echo(
                     f"{out} is not what the specs give; run: slo-rules trace -o {out}", err=True
                 )

@@ -10,19 +10,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from generator.sli_plugins import SliPlugin, aside, told
+from generator.sli_plugins import SliPlugin, describe_plugin_error, redirect_output
 from slos.schema.problem import Position, Problem
 
-GROUP = "slo_rules.sli_plugins"
-_OURS = "slo_rules_plugin_"
-_ID, _FUNCTION = "SLI_PLUGIN_ID", "sli_plugin"
+ENTRY_POINT_GROUP = "slo_rules.sli_plugins"
+_MODULE_PREFIX = "slo_rules_plugin_"
+_ID_ATTRIBUTE, _FUNCTION_ATTRIBUTE = "SLI_PLUGIN_ID", "sli_plugin"
 
 
 def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], list[Problem]]:
     """Load installed plugins and those below folders; an id used twice is a problem."""
     plugins: dict[str, SliPlugin] = {}
     problems: list[Problem] = []
-    for found in [*_installed(), *(each for folder in folders for each in _below(folder))]:
+    for found in [
+        *_load_installed_plugins(),
+        *(each for folder in folders for each in _load_folder_plugins(folder)),
+    ]:
         if isinstance(found, Problem):
             problems.append(found)
         elif plugins.setdefault(found.id, found) is not found:
@@ -33,38 +36,40 @@ def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], l
     return plugins, problems
 
 
-def _installed() -> Iterator[SliPlugin | Problem]:
+def _load_installed_plugins() -> Iterator[SliPlugin | Problem]:
     """Load plugins of entry points: a module with both names, or a function named by its id."""
-    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda e: e.name):
+    for entry in sorted(
+        importlib.metadata.entry_points(group=ENTRY_POINT_GROUP), key=lambda e: e.name
+    ):
         try:
-            with aside():
-                offered = entry.load()
+            with redirect_output():
+                loaded = entry.load()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
-            yield told(error, entry.value)
+            yield describe_plugin_error(error, entry.value)
         else:
-            if isinstance(offered, ModuleType):
-                yield from _of_module(offered, entry.value)
+            if isinstance(loaded, ModuleType):
+                yield from _extract_plugins(loaded, entry.value)
             else:
-                yield SliPlugin(entry.name, entry.value, offered)
+                yield SliPlugin(entry.name, entry.value, loaded)
 
 
-def _below(folder: Path) -> Iterator[SliPlugin | Problem]:
+def _load_folder_plugins(folder: Path) -> Iterator[SliPlugin | Problem]:
     for path in sorted(folder.rglob("*.py")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         try:
-            with aside(), _siblings_of(path):
-                module = _loaded(path)
+            with redirect_output(), _import_path(path):
+                module = _import_file(path)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
-            yield told(error, str(path))
+            yield describe_plugin_error(error, str(path))
         else:
-            yield from _of_module(module, str(path))
+            yield from _extract_plugins(module, str(path))
 
 
-def _loaded(path: Path) -> ModuleType:
+def _import_file(path: Path) -> ModuleType:
     """Import a file as a module under a name that is unique to its path."""
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()
-    name = _OURS + digest[:16]
+    name = _MODULE_PREFIX + digest[:16]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("this is no Python file")
@@ -78,12 +83,12 @@ def _loaded(path: Path) -> ModuleType:
 
 
 @contextmanager
-def _siblings_of(path: Path) -> Iterator[None]:
+def _import_path(path: Path) -> Iterator[None]:
     """Let a plugin import the files next to it while it loads; forget these modules afterwards.
 
     Two folders may each have a `common.py`.
     """
-    folder, known = str(path.parent.resolve()), set(sys.modules)
+    folder, known_modules = str(path.parent.resolve()), set(sys.modules)
     sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
@@ -91,19 +96,19 @@ def _siblings_of(path: Path) -> Iterator[None]:
     finally:
         if folder in sys.path:
             sys.path.remove(folder)
-        for name in set(sys.modules) - known:
+        for name in set(sys.modules) - known_modules:
             file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).is_relative_to(folder) and not name.startswith(_OURS):
+            if file and Path(file).is_relative_to(folder) and not name.startswith(_MODULE_PREFIX):
                 del sys.modules[name]
 
 
-def _of_module(module: ModuleType, file: str) -> Iterator[SliPlugin | Problem]:
+def _extract_plugins(module: ModuleType, file: str) -> Iterator[SliPlugin | Problem]:
     """Plugin of a module; none without an id, a problem for an id without the function."""
-    id_, write = getattr(module, _ID, None), getattr(module, _FUNCTION, None)
+    id_, write = getattr(module, _ID_ATTRIBUTE, None), getattr(module, _FUNCTION_ATTRIBUTE, None)
     if id_ is None:
         return
     if not isinstance(id_, str) or not callable(write):
-        hint = f"write {_ID} = '...' and def {_FUNCTION}(meta, labels, options): ..."
+        hint = f"write {_ID_ATTRIBUTE} = '...' and def {_FUNCTION_ATTRIBUTE}(meta, labels, options): ..."
         yield Problem(Position(file), "this is half a plugin", hint)
     else:
         yield SliPlugin(id_, file, write)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from generator.model import Source, Windows
+from generator.model import SpecFile, Windows
 from generator.slo import burn_rate
-from slos.schema.golang import Pattern
-from slos.schema.loader import already_known, parse_windows
+from slos.schema.golang import Re2Pattern
+from slos.schema.loader import describe_duplicate_period, parse_windows
 from slos.schema.problem import Position, Problem
 from slos.schema.units import Duration
 
@@ -17,7 +17,7 @@ _SUFFIXES = {".yaml", ".yml"}
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class FileFilter:
     """Filter of the files below folders; patterns match anywhere in the path.
 
     Attributes:
@@ -25,21 +25,21 @@ class Selection:
         exclude: pattern of files not to read; it wins over `include`.
     """
 
-    include: Pattern | None = None
-    exclude: Pattern | None = None
+    include: Re2Pattern | None = None
+    exclude: Re2Pattern | None = None
 
-    def takes(self, path: Path) -> bool:
+    def matches(self, path: Path) -> bool:
         """Tell whether a file is to be read."""
-        shown = path.as_posix()
-        if self.exclude and self.exclude.is_in(shown):
+        text = path.as_posix()
+        if self.exclude and self.exclude.matches(text):
             return False
-        return not self.include or self.include.is_in(shown)
+        return not self.include or self.include.matches(text)
 
 
 def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
     """Read every file of alert windows below a folder."""
-    found: dict[Duration, Windows] = {}
-    files = _below(folder)
+    windows_by_period: dict[Duration, Windows] = {}
+    files = _list_yaml_files(folder)
     problems = []
     if not files:
         hint = "name a folder with *.yaml files of kind AlertWindows"
@@ -48,62 +48,66 @@ def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
         try:
             data = path.read_bytes()
         except OSError as error:
-            problems.append(_unreadable(path, error))
+            problems.append(_build_read_problem(path, error))
             continue
-        read, wrong = parse_windows(data, str(path))
-        problems += wrong
-        for period, spec in read.items():
-            windows = burn_rate.own_windows(spec)
-            if found.setdefault(period, windows) != windows:
-                problems.append(already_known(Position(str(path)), period))
-    return found, problems
+        parsed, parse_problems = parse_windows(data, str(path))
+        problems += parse_problems
+        for period, spec in parsed.items():
+            windows = burn_rate.to_windows(spec)
+            if windows_by_period.setdefault(period, windows) != windows:
+                problems.append(describe_duplicate_period(Position(str(path)), period))
+    return windows_by_period, problems
 
 
 def read_sources(
-    inputs: Sequence[Path], selection: Selection | None = None
-) -> tuple[list[Source], list[Problem]]:
+    inputs: Sequence[Path], file_filter: FileFilter | None = None
+) -> tuple[list[SpecFile], list[Problem]]:
     """Read spec files, and every spec file below folders, in a stable order.
 
     Hidden files and folders are ignored. That includes `..data` of a mounted ConfigMap, whose
     files would be found twice.
     """
-    takes = (selection or Selection()).takes
+    matches = (file_filter or FileFilter()).matches
     sources, problems = [], []
-    for given in inputs:
-        is_folder = _is_folder(given)
-        found = list(filter(takes, _below(given))) if is_folder else [given]
+    for input_path in inputs:
+        is_folder = _is_folder(input_path)
+        found = list(filter(matches, _list_yaml_files(input_path))) if is_folder else [input_path]
         if not found:
             hint = "put *.yaml files there, or name the files"
-            problems.append(Problem(Position(str(given)), "no spec files in this folder", hint))
+            problems.append(
+                Problem(Position(str(input_path)), "no spec files in this folder", hint)
+            )
         for path in found:
-            name = path.relative_to(given) if is_folder else Path(path.name)
+            name = path.relative_to(input_path) if is_folder else Path(path.name)
             try:
                 data = path.read_bytes()
             except OSError as error:
-                problems.append(_unreadable(path, error))
+                problems.append(_build_read_problem(path, error))
             else:
-                sources.append(Source(str(path), PurePosixPath(name.as_posix()), data))
-    return _each_once(sources), problems
+                sources.append(SpecFile(str(path), PurePosixPath(name.as_posix()), data))
+    return _remove_duplicates(sources), problems
 
 
-def in_each_others_way(
-    inputs: Sequence[Path], sources: Sequence[Source], out: str
+def find_output_conflicts(
+    inputs: Sequence[Path], sources: Sequence[SpecFile], out: str
 ) -> list[Problem]:
     """Find an output that would overwrite a spec, or that the next build would read as one."""
-    target = _resolved(out)
+    target = _resolve_path(out)
     if out == STDOUT or target is None:
         return []
-    at, hint = Position(out), "choose another output"
+    position, hint = Position(out), "choose another output"
     # Resolving the path of each spec takes time; no spec is a folder.
-    if not _is_folder(target) and any(_resolved(source.shown) == target for source in sources):
-        return [Problem(at, "the output is one of the specs", hint)]
+    if not _is_folder(target) and any(
+        _resolve_path(source.display_name) == target for source in sources
+    ):
+        return [Problem(position, "the output is one of the specs", hint)]
     folders = filter(_is_folder, inputs)
     if any(target.is_relative_to(folder.resolve()) for folder in folders):
-        return [Problem(at, "the output lies in the folder the specs are read from", hint)]
+        return [Problem(position, "the output lies in the folder the specs are read from", hint)]
     return []
 
 
-def _resolved(path: str) -> Path | None:
+def _resolve_path(path: str) -> Path | None:
     try:
         return Path(path).resolve()
     except (OSError, ValueError, RuntimeError):  # reading or writing it reports the error
@@ -117,7 +121,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _below(folder: Path) -> list[Path]:
+def _list_yaml_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -127,18 +131,18 @@ def _below(folder: Path) -> list[Path]:
     ]
 
 
-def _each_once(sources: Iterable[Source]) -> list[Source]:
+def _remove_duplicates(sources: Iterable[SpecFile]) -> list[SpecFile]:
     """Remove duplicates: a file may be given by its own path and by its folder."""
-    seen: dict[Path, Source] = {}
+    seen: dict[Path, SpecFile] = {}
     resolved = cache(Path.resolve)  # of folders, which many files share
     for source in sources:
-        path = Path(source.shown)
+        path = Path(source.display_name)
         real = path.resolve() if path.is_symlink() else resolved(path.parent) / path.name
         seen.setdefault(real, source)
     return list(seen.values())
 
 
-def _unreadable(path: Path, error: OSError) -> Problem:
+def _build_read_problem(path: Path, error: OSError) -> Problem:
     hints = {FileNotFoundError: "check the path", PermissionError: "check its permissions"}
     message = f"cannot be read: {error.strerror or error}"
     return Problem(Position(str(path)), message, hints.get(type(error), ""))

@@ -23,13 +23,13 @@ class CannotWriteError(Exception):
         self.problems = tuple(problems)
 
 
-def cannot(verb: str, error: OSError) -> CannotWriteError:
+def to_write_error(verb: str, error: OSError) -> CannotWriteError:
     """Convert an error of the operating system."""
     return CannotWriteError(f"cannot {verb} {error.filename}: {error.strerror or error}")
 
 
 @dataclass(slots=True)
-class Swap:
+class Transaction:
     """Transaction that stages new files next to the old ones, then replaces, and undoes on error.
 
     Attributes:
@@ -40,76 +40,76 @@ class Swap:
     """
 
     folder: Path
-    made: list[Path] = field(default_factory=list)
-    staged: dict[Path, Path] = field(default_factory=dict)
-    before: dict[Path, bytes | None] = field(default_factory=dict)
+    created_folders: list[Path] = field(default_factory=list)
+    staged_files: dict[Path, Path] = field(default_factory=dict)
+    previous_contents: dict[Path, bytes | None] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if error:
-            self._undo()
+            self._roll_back()
         if isinstance(error, OSError):
-            raise cannot("write", error) from error
+            raise to_write_error("write", error) from error
 
     def stage(self, name: str, text: str) -> None:
         """Write a new text to a temporary file next to its target."""
         target = self.folder / name
-        for path in _missing_folders(target.parent):
+        for path in _list_missing_folders(target.parent):
             path.mkdir()
-            self.made.append(path)
-        self.staged[target] = _stage(target, text)
+            self.created_folders.append(path)
+        self.staged_files[target] = _write_temporary_file(target, text)
 
     def commit(self, removed: Sequence[str]) -> None:
         """Replace all targets by their staged files, and remove files."""
-        for target, temporary in self.staged.items():
-            self.before[target] = target.read_bytes() if target.exists() else None
+        for target, temporary in self.staged_files.items():
+            self.previous_contents[target] = target.read_bytes() if target.exists() else None
             temporary.replace(target)
         for name in removed:
             path = self.folder / name
-            self.before[path] = path.read_bytes()
+            self.previous_contents[path] = path.read_bytes()
             path.unlink()
         for name in removed:
             with suppress(OSError):  # an empty folder may stay
                 _remove_empty_folders((self.folder / name).parent, self.folder)
 
-    def _undo(self) -> None:
+    def _roll_back(self) -> None:
         with suppress(OSError):
-            for target, content in self.before.items():
+            for target, content in self.previous_contents.items():
                 if content is None:
                     target.unlink(missing_ok=True)
                 else:
                     target.write_bytes(content)
-        for temporary in self.staged.values():
+        for temporary in self.staged_files.values():
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        for path in reversed(self.made):
+        for path in reversed(self.created_folders):
             with suppress(OSError):
                 path.rmdir()
 
 
-def _stage(target: Path, text: str) -> Path:
+def _write_temporary_file(target: Path, text: str) -> Path:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    staged = Path(name)
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        staged.chmod(_mode_of_new_files())
+        temporary.chmod(_compute_file_mode())
     except OSError:
-        staged.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-    return staged
+    return temporary
 
 
-def _mode_of_new_files() -> int:
+def _compute_file_mode() -> int:
     """Mode that `open` would give; mkstemp makes files private."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
 
 
-def _missing_folders(folder: Path) -> list[Path]:
+def _list_missing_folders(folder: Path) -> list[Path]:
     """Folders to create, outermost first."""
     missing = []
     while not folder.exists():

@@ -14,67 +14,80 @@ from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
-from generator.lint._subject import Finding, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
-from generator.model import Facts
+from generator.lint._subject import (
+    AlertSubject,
+    LintFinding,
+    QuerySubject,
+    RunSubject,
+    SloSubject,
+    SpecSubject,
+)
+from generator.model import MetricFacts
 
 
 @cache
-def checks() -> dict[str, ModuleType]:
+def load_checks() -> dict[str, ModuleType]:
     """Checks in this folder by id."""
-    found = [
+    modules = [
         importlib.import_module(module.name)
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
         if not module.name.rpartition(".")[2].startswith("_")
     ]
-    return {module.ID: module for module in sorted(found, key=lambda module: str(module.ID))}
+    return {module.ID: module for module in sorted(modules, key=lambda module: str(module.ID))}
 
 
-def of_slo(subject: OfSlo, *, review: bool) -> Iterator[tuple[str, Finding]]:
+def run_slo_checks(subject: SloSubject, *, review: bool) -> Iterator[tuple[str, LintFinding]]:
     """Run the checks of an SLO; yield each finding with the id of its check."""
-    for name, module in _with("of_slo", review=review):
-        yield from ((name, finding) for finding in module.of_slo(subject))
+    for name, module in _select_checks("check_slo", review=review):
+        yield from ((name, finding) for finding in module.check_slo(subject))
 
 
-def of_alert(subject: OfAlert, *, review: bool) -> Iterator[tuple[str, Finding]]:
+def run_alert_checks(subject: AlertSubject, *, review: bool) -> Iterator[tuple[str, LintFinding]]:
     """Run the checks of a standalone alert; yield each finding with the id of its check."""
-    for name, module in _with("of_alert", review=review):
-        yield from ((name, finding) for finding in module.of_alert(subject))
+    for name, module in _select_checks("check_alert", review=review):
+        yield from ((name, finding) for finding in module.check_alert(subject))
 
 
-def of_spec(subject: OfSpec, *, review: bool) -> Iterator[tuple[str, Finding]]:
+def run_spec_checks(subject: SpecSubject, *, review: bool) -> Iterator[tuple[str, LintFinding]]:
     """Run the checks of a whole spec; yield each finding with the id of its check."""
-    for name, module in _with("of_spec", review=review):
-        yield from ((name, finding) for finding in module.of_spec(subject))
+    for name, module in _select_checks("check_spec", review=review):
+        yield from ((name, finding) for finding in module.check_spec(subject))
 
 
-def of_query(subject: OfQuery, *, review: bool) -> Iterator[tuple[str, Finding]]:
+def run_query_checks(subject: QuerySubject, *, review: bool) -> Iterator[tuple[str, LintFinding]]:
     """Run the checks of a standalone query; yield each finding with the id of its check."""
-    for name, module in _with("of_query", review=review):
-        yield from ((name, finding) for finding in module.of_query(subject))
+    for name, module in _select_checks("check_query", review=review):
+        yield from ((name, finding) for finding in module.check_query(subject))
 
 
-def of_run(subject: OfRun, *, review: bool) -> Iterator[tuple[int, str, Finding]]:
+def run_cross_spec_checks(
+    subject: RunSubject, *, review: bool
+) -> Iterator[tuple[int, str, LintFinding]]:
     """Run the checks across specs; yield the index of the spec, the check's id and the finding."""
-    for name, module in _with("of_run", review=review):
-        yield from ((spec, name, finding) for spec, finding in module.of_run(subject))
+    for name, module in _select_checks("check_run", review=review):
+        yield from ((spec, name, finding) for spec, finding in module.check_run(subject))
 
 
-def live_query(subject: OfQuery, facts: Facts) -> Iterator[tuple[str, Finding]]:
+def run_live_query_checks(
+    subject: QuerySubject, facts: MetricFacts
+) -> Iterator[tuple[str, LintFinding]]:
     """Run the live checks of a standalone query; yield each finding with the id of its check."""
-    for name, module in _with("live_query", review=True):
-        yield from ((name, finding) for finding in module.live_query(subject, facts))
+    for name, module in _select_checks("check_live_query", review=True):
+        yield from ((name, finding) for finding in module.check_live_query(subject, facts))
 
 
-def live(subject: OfSlo, facts: Facts) -> Iterator[tuple[str, Finding]]:
+def run_live_slo_checks(
+    subject: SloSubject, facts: MetricFacts
+) -> Iterator[tuple[str, LintFinding]]:
     """Run the live checks of an SLO; yield each finding with the id of its check."""
-    for name, module in _with("live", review=True):
-        yield from ((name, finding) for finding in module.live(subject, facts))
+    for name, module in _select_checks("check_live_slo", review=True):
+        yield from ((name, finding) for finding in module.check_live_slo(subject, facts))
 
 
 @cache
-def _with(function: str, *, review: bool) -> list[tuple[str, ModuleType]]:
+def _select_checks(function: str, *, review: bool) -> list[tuple[str, ModuleType]]:
     return [
         (name, module)
-        for name, module in checks().items()
+        for name, module in load_checks().items()
         if hasattr(module, function) and (review or module.ALWAYS)
     ]

@@ -5,21 +5,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from generator import lint
-from generator.lint._subject import Finding, Named, OfAlert, OfQuery, OfRun, OfSlo, OfSpec
+from generator.lint._subject import (
+    AlertSubject,
+    LintFinding,
+    NamedAlert,
+    QuerySubject,
+    RunSubject,
+    SloSubject,
+    SpecSubject,
+)
 from generator.model import SLO
-from generator.settings import Defaults
-from generator.slo.annotations import plain_firing
+from generator.settings import RunSettings
+from generator.slo.annotations import build_standalone_alert_meta
 from slos.schema.alerting import Silence
-from slos.schema.problem import Problem, Severity
+from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Spec
 from slos.schema.yaml.document import Location
 
-UNUSED = "unused-silence"
+UNUSED_SILENCE = "unused-silence"
 """Id of the check of unused silences."""
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class SpecInRun:
     """Spec of a run, for checks across specs.
 
     Attributes:
@@ -32,135 +40,153 @@ class Beside:
 
     spec: Spec
     slos: Sequence[SLO]
-    alerts: tuple[Named, ...]
-    again: Callable[[], LocatedSpec]
+    alerts: tuple[NamedAlert, ...]
+    read_again: Callable[[], LocatedSpec]
 
 
-def of_planned(located: LocatedSpec, slos: Sequence[SLO], defaults: Defaults) -> Iterator[Problem]:
+def of_planned(
+    located: LocatedSpec, slos: Sequence[SLO], defaults: RunSettings
+) -> Iterator[Problem]:
     """Run the checks on a spec and on those of its SLOs that could be resolved."""
     left = list(slos)
     for index, written in enumerate(located.spec.slos):
         if left and left[0].name == written.name:
-            yield from of_slo(located, index, left.pop(0), defaults)
-    yield from of_alerts(located, defaults)
-    yield from of_recordings(located, defaults)
-    yield from of_spec(located, defaults)
+            yield from lint_slo(located, index, left.pop(0), defaults)
+    yield from lint_alerts(located, defaults)
+    yield from lint_recordings(located, defaults)
+    yield from lint_spec(located, defaults)
 
 
-def of_slo(located: LocatedSpec, index: int, slo: SLO, defaults: Defaults) -> Iterator[Problem]:
+def lint_slo(
+    located: LocatedSpec, index: int, slo: SLO, run_settings: RunSettings
+) -> Iterator[Problem]:
     """Problems that checks find in an SLO, resolved and as written."""
-    written = located.spec.slos[index]
-    subject = OfSlo(slo, written, defaults.retention, defaults.recorded)
-    found = list(lint.of_slo(subject, review=defaults.review))
-    if defaults.facts:
-        found += lint.live(subject, defaults.facts.of_slo(slo))
-    yield from _told(located, ("slos", index), written.silence, found, defaults)
+    slo_spec = located.spec.slos[index]
+    subject = SloSubject(slo, slo_spec, run_settings.retention, run_settings.recorded_metrics)
+    found = list(lint.run_slo_checks(subject, review=run_settings.review))
+    if run_settings.metrics_source:
+        found += lint.run_live_slo_checks(subject, run_settings.metrics_source.read_slo_facts(slo))
+    yield from _apply_silences(located, ("slos", index), slo_spec.silence, found, run_settings)
 
 
-def of_alerts(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+def lint_alerts(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find in standalone alerts."""
     for index, alert in enumerate(located.spec.alerts):
-        firing = plain_firing(located.spec, alert)
-        subject = OfAlert(firing, alert.query, located.spec)
-        found = list(lint.of_alert(subject, review=defaults.review))
-        found += _of_query(located.spec, alert.query, defaults)
-        yield from _told(located, ("alerts", index), alert.silence, found, defaults)
+        meta = build_standalone_alert_meta(located.spec, alert)
+        subject = AlertSubject(meta, alert.query, located.spec)
+        found = list(lint.run_alert_checks(subject, review=run_settings.review))
+        found += _lint_query(located.spec, alert.query, run_settings)
+        yield from _apply_silences(located, ("alerts", index), alert.silence, found, run_settings)
 
 
-def of_recordings(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+def lint_recordings(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find in standalone recordings."""
     for index, recording in enumerate(located.spec.recordings):
-        found = _of_query(located.spec, recording.query, defaults)
-        yield from _told(located, ("recordings", index), (), found, defaults)
+        found = _lint_query(located.spec, recording.query, run_settings)
+        yield from _apply_silences(located, ("recordings", index), (), found, run_settings)
 
 
-def of_spec(located: LocatedSpec, defaults: Defaults) -> Iterator[Problem]:
+def lint_spec(located: LocatedSpec, run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find in a spec as a whole, and silences of unknown checks."""
-    found = list(lint.of_spec(OfSpec(located.spec), review=defaults.review))
-    yield from _told(located, (), (), found, defaults)
-    yield from _unknown(located, (), located.spec.silence)
+    found = list(lint.run_spec_checks(SpecSubject(located.spec), review=run_settings.review))
+    yield from _apply_silences(located, (), (), found, run_settings)
+    yield from _find_unknown_silences(located, (), located.spec.silence)
 
 
-def beside(
-    number: int, located: LocatedSpec, slos: Sequence[SLO], again: Callable[[], LocatedSpec]
-) -> Beside:
+def build_spec_in_run(
+    number: int, located: LocatedSpec, slos: Sequence[SLO], read_again: Callable[[], LocatedSpec]
+) -> SpecInRun:
     """Collect the parts of a spec that checks across specs need."""
-    return Beside(located.spec, slos, tuple(_alerts(number, located, slos)), again)
+    return SpecInRun(
+        located.spec, slos, tuple(_list_named_alerts(number, located, slos)), read_again
+    )
 
 
-def of_run(specs: Sequence[Beside], defaults: Defaults) -> Iterator[Problem]:
+def lint_run(specs: Sequence[SpecInRun], run_settings: RunSettings) -> Iterator[Problem]:
     """Problems that checks find across all specs of a run."""
-    named = (alert for each in specs for alert in each.alerts)
-    subject = OfRun(tuple(named), tuple((each.spec, each.slos) for each in specs))
-    for number, check, finding in lint.of_run(subject, review=defaults.review):
-        yield from _told(specs[number].again(), (), (), [(check, finding)], defaults)
+    alerts = (alert for each in specs for alert in each.alerts)
+    subject = RunSubject(tuple(alerts), tuple((each.spec, each.slos) for each in specs))
+    for number, check, finding in lint.run_cross_spec_checks(subject, review=run_settings.review):
+        yield from _apply_silences(
+            specs[number].read_again(), (), (), [(check, finding)], run_settings
+        )
 
 
-def _of_query(spec: Spec, query: str, defaults: Defaults) -> list[tuple[str, Finding]]:
-    subject = OfQuery(query, spec.scrape_interval or defaults.scrape_interval, defaults.recorded)
-    found = list(lint.of_query(subject, review=defaults.review))
-    if defaults.facts:
-        found += lint.live_query(subject, defaults.facts.of_query(query))
+def _lint_query(spec: Spec, query: str, run_settings: RunSettings) -> list[tuple[str, LintFinding]]:
+    subject = QuerySubject(
+        query, spec.scrape_interval or run_settings.scrape_interval, run_settings.recorded_metrics
+    )
+    found = list(lint.run_query_checks(subject, review=run_settings.review))
+    if run_settings.metrics_source:
+        found += lint.run_live_query_checks(
+            subject, run_settings.metrics_source.read_query_facts(query)
+        )
     return found
 
 
-def _alerts(number: int, located: LocatedSpec, slos: Sequence[SLO]) -> Iterator[Named]:
+def _list_named_alerts(
+    number: int, located: LocatedSpec, slos: Sequence[SLO]
+) -> Iterator[NamedAlert]:
     """Alerts of a spec; an SLO that could not be resolved has none."""
     resolved = {slo.name: slo for slo in slos}
-    for index, written in enumerate(located.spec.slos):
-        slo, path = resolved.get(written.name), ("slos", index, "alerting")
+    for index, slo_spec in enumerate(located.spec.slos):
+        slo, path = resolved.get(slo_spec.name), ("slos", index, "alerting")
         if slo:
-            owner, place = f"the SLO {slo.id!r}", str(located.at(path))
-            yield from (Named(number, path, owner, each.name, place) for each in slo.firings)
+            owner, place = f"the SLO {slo.id!r}", str(located.find_position(path))
+            yield from (
+                NamedAlert(number, path, owner, each.name, place) for each in slo.alert_metas
+            )
     for index, alert in enumerate(located.spec.alerts):
-        at = ("alerts", index, "name")
-        yield Named(number, at, "the plain alerts", alert.name, str(located.at(at)))
+        position = ("alerts", index, "name")
+        yield NamedAlert(
+            number, position, "the plain alerts", alert.name, str(located.find_position(position))
+        )
 
 
-def _told(
+def _apply_silences(
     located: LocatedSpec,
     path: Location,
     silences: Sequence[Silence],
-    found: Iterable[tuple[str, Finding]],
-    defaults: Defaults,
+    findings: Iterable[tuple[str, LintFinding]],
+    run_settings: RunSettings,
 ) -> Iterator[Problem]:
     silenced = {silence.check for silence in (*silences, *located.spec.silence)}
     used = set()
-    for check, finding in found:
+    for check, finding in findings:
         # An error means wrong rules, so it cannot be silenced.
-        if check in silenced and finding.severity is Severity.WARNING:
+        if check in silenced and finding.severity is ProblemSeverity.WARNING:
             used.add(check)
         else:
-            at = located.at((*path, *finding.path))
-            yield Problem(at, finding.message, finding.hint, finding.severity, check)
-    yield from _unknown(located, path, silences)
-    if defaults.review:
-        yield from _unused(located, path, silences, used)
+            position = located.find_position((*path, *finding.path))
+            yield Problem(position, finding.message, finding.hint, finding.severity, check)
+    yield from _find_unknown_silences(located, path, silences)
+    if run_settings.review:
+        yield from _find_unused_silences(located, path, silences, used)
 
 
-def _unknown(
+def _find_unknown_silences(
     located: LocatedSpec, path: Location, silences: Sequence[Silence]
 ) -> Iterator[Problem]:
-    known = list(lint.checks())
+    known = list(lint.load_checks())
     for index, silence in enumerate(silences):
         if silence.check not in known:
             near = difflib.get_close_matches(silence.check, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            at = located.at((*path, "silence", index, "check"))
-            yield Problem(at, f"there is no check {silence.check!r}", hint)
+            position = located.find_position((*path, "silence", index, "check"))
+            yield Problem(position, f"there is no check {silence.check!r}", hint)
 
 
-def _unused(
+def _find_unused_silences(
     located: LocatedSpec, path: Location, silences: Sequence[Silence], used: set[str]
 ) -> Iterator[Problem]:
     for index, silence in enumerate(silences):
-        module = lint.checks().get(silence.check)
+        module = lint.load_checks().get(silence.check)
         # A silence of a live check is used only in runs with a Prometheus.
-        if module and silence.check not in used and not hasattr(module, "live"):
+        if module and silence.check not in used and not hasattr(module, "check_live_slo"):
             yield Problem(
-                located.at((*path, "silence", index, "check")),
+                located.find_position((*path, "silence", index, "check")),
                 f"{silence.check!r} finds nothing here, so there is nothing to silence",
                 "remove it",
-                Severity.WARNING,
-                UNUSED,
+                ProblemSeverity.WARNING,
+                UNUSED_SILENCE,
             )

@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generator.model import SLO, Firing
-from slos.schema.problem import Severity
+from generator.model import SLO, AlertMeta
+from slos.schema.problem import ProblemSeverity
 from slos.schema.spec import SloSpec, Spec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import Location
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """Finding of a check; the path leads from the SLO, alert or spec to the key."""
 
     path: Location
     message: str
     hint: str = ""
-    severity: Severity = Severity.WARNING
+    severity: ProblemSeverity = ProblemSeverity.WARNING
 
 
 @dataclass(frozen=True, slots=True)
-class OfSlo:
+class SloSubject:
     """SLO as the subject of a check.
 
     Attributes:
@@ -32,9 +32,9 @@ class OfSlo:
     """
 
     slo: SLO
-    written: SloSpec
+    slo_spec: SloSpec
     retention: Duration | None = None
-    recorded: frozenset[str] = frozenset()
+    recorded_metrics: frozenset[str] = frozenset()
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class OfSlo:
 
 
 @dataclass(frozen=True, slots=True)
-class OfAlert:
+class AlertSubject:
     """Standalone alert as the subject of a check.
 
     Attributes:
@@ -52,13 +52,13 @@ class OfAlert:
         spec: spec of the alert.
     """
 
-    firing: Firing
+    meta: AlertMeta
     query: str
     spec: Spec
 
 
 @dataclass(frozen=True, slots=True)
-class OfQuery:
+class QuerySubject:
     """Query of a standalone alert or recording as the subject of a check.
 
     Attributes:
@@ -69,7 +69,7 @@ class OfQuery:
 
     query: str
     scrape: Duration
-    recorded: frozenset[str] = frozenset()
+    recorded_metrics: frozenset[str] = frozenset()
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class OfQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class OfSpec:
+class SpecSubject:
     """Whole spec as the subject of a check.
 
     Attributes:
@@ -89,7 +89,7 @@ class OfSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedAlert:
     """Name of an alert with its owner and position.
 
     Attributes:
@@ -100,15 +100,15 @@ class Named:
         position: position of the alert as text.
     """
 
-    spec: int
+    spec_index: int
     path: Location
     owner: str
     name: str
-    at: str
+    position: str
 
 
 @dataclass(frozen=True, slots=True)
-class OfRun:
+class RunSubject:
     """All specs of a run as the subject of a check.
 
     Attributes:
@@ -116,5 +116,5 @@ class OfRun:
         specs: specs as written, each with its resolved SLOs.
     """
 
-    alerts: tuple[Named, ...]
+    alerts: tuple[NamedAlert, ...]
     specs: tuple[tuple[Spec, Sequence[SLO]], ...] = ()

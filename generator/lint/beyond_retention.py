@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfSlo
+from generator.lint._subject import LintFinding, SloSubject
 
 ID = "beyond-retention"
 ALWAYS = False
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Period of an SLO, where the retention is known from --retention or a live Prometheus."""
-    kept, period = subject.retention, subject.slo.period
-    if kept and kept < period:
-        yield Finding(
+    retention, period = subject.retention, subject.slo.period
+    if retention and retention < period:
+        yield LintFinding(
             ("period",),
-            f"the period {period} is longer than Prometheus keeps samples, {kept}: the budget "
+            f"the period {period} is longer than Prometheus keeps samples, {retention}: the budget "
             "would forget what is older",
             "shorten the period, or keep samples longer",
         )

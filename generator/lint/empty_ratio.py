@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import promql_parser as ast
 
-from generator.lint._subject import Finding, OfSlo
+from generator.lint._subject import LintFinding, SloSubject
 from slos.schema import promql
 from slos.schema.sli.raw import RawSli
 from slos.schema.sli.threshold import ThresholdSli
@@ -15,24 +15,24 @@ ALWAYS = False
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Queries with a division, at any depth: without traffic they give 0/0, which is left out."""
-    sli = subject.written.sli.chosen()
+    sli = subject.slo_spec.sli.get_type()
     if isinstance(sli, RawSli):
         query = sli.error_ratio_query
     elif isinstance(sli, ThresholdSli):
         query = sli.query
     else:
         return
-    if any(_divides(node) for node in promql.walk(promql.parse_template(query))):
-        yield Finding(
+    if any(_is_division(node) for node in promql.walk_nodes(promql.parse_template(query))):
+        yield LintFinding(
             ("sli", sli.KEY),
             "without traffic the query is 0/0, and such time counts neither as good nor as bad",
             "write its two sides as 'events', so that each event weighs the same",
         )
 
 
-def _divides(node: ast.Expr) -> bool:
+def _is_division(node: ast.Expr) -> bool:
     """Tell whether an expression is a division by a series that may be zero."""
     if not isinstance(node, ast.BinaryExpr) or str(node.op) != "/":
         return False
@@ -41,5 +41,5 @@ def _divides(node: ast.Expr) -> bool:
         divisor = divisor.expr
     # `a / (b > 0)` has no value without traffic, on purpose.
     drops_zeros = isinstance(divisor, ast.BinaryExpr) and str(divisor.op) in _COMPARISONS
-    reads = any(isinstance(inner, ast.VectorSelector) for inner in promql.walk(divisor))
+    reads = any(isinstance(inner, ast.VectorSelector) for inner in promql.walk_nodes(divisor))
     return reads and not drops_zeros

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from generator.alerting.graph import doubts
-from generator.lint._subject import Finding, OfRun
-from slos.schema.problem import Severity
+from generator.alerting.graph import find_inhibition_problems
+from generator.lint._subject import LintFinding, RunSubject
+from slos.schema.problem import ProblemSeverity
 
 ID = "inhibits"
 ALWAYS = True
 
 
-def of_run(subject: OfRun) -> Iterator[tuple[int, Finding]]:
+def check_run(subject: RunSubject) -> Iterator[tuple[int, LintFinding]]:
     """Inhibitions of alerts, also of alerts in other files."""
-    for doubt in doubts(subject.specs):
-        if doubt.cause.path:
-            spec, alert = doubt.cause.path
-            severity = Severity.ERROR if doubt.fatal else Severity.WARNING
+    for problem in find_inhibition_problems(subject.specs):
+        if problem.cause.position:
+            spec, alert = problem.cause.position
+            severity = ProblemSeverity.ERROR if problem.fatal else ProblemSeverity.WARNING
             path = ("alerts", alert, "inhibits")
-            yield spec, Finding(path, doubt.message, doubt.hint, severity)
+            yield spec, LintFinding(path, problem.message, problem.hint, severity)

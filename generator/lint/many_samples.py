@@ -2,30 +2,30 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfQuery, OfSlo
-from generator.model import Facts
+from generator.lint._subject import LintFinding, QuerySubject, SloSubject
+from generator.model import MetricFacts
 
 ID = "many-samples"
 ALWAYS = False
 
-_MANY = 1_000_000
+_MAX_SAMPLES = 1_000_000
 
 
-def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
+def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Samples that the raw queries of an SLO read every fine step."""
-    if facts.samples > _MANY:
-        yield _found(("sli",), facts.samples, f"every {subject.slo.steps.fine}")
+    if facts.samples > _MAX_SAMPLES:
+        yield _build_finding(("sli",), facts.samples, f"every {subject.slo.steps.fine}")
 
 
-def live_query(_: OfQuery, facts: Facts) -> Iterator[Finding]:
+def check_live_query(_: QuerySubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Samples that a standalone alert or recording reads."""
-    if facts.samples > _MANY:
-        yield _found(("query",), facts.samples, "every minute")
+    if facts.samples > _MAX_SAMPLES:
+        yield _build_finding(("query",), facts.samples, "every minute")
 
 
-def _found(path: tuple[str, ...], samples: int, when: str) -> Finding:
-    return Finding(
+def _build_finding(path: tuple[str, ...], samples: int, frequency: str) -> LintFinding:
+    return LintFinding(
         path,
-        f"one evaluation reads {samples:,} samples, {when}",
+        f"one evaluation reads {samples:,} samples, {frequency}",
         "select fewer series, or record a sum and read that",
     )

@@ -2,28 +2,28 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfSlo
-from generator.model import Facts
+from generator.lint._subject import LintFinding, SloSubject
+from generator.model import MetricFacts
 from slos.schema import promql
 
 ID = "missing-bucket"
 ALWAYS = False
 
 
-def live(_: OfSlo, facts: Facts) -> Iterator[Finding]:
+def check_live_slo(_: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Bucket selectors that match no series although the metric exists."""
     for selector, count in facts.series.items():
         if (
             not count
-            and promql.matches_label(selector, "le")
-            and facts.types.get(_metric(selector))
+            and promql.has_label_matcher(selector, "le")
+            and facts.types.get(_extract_metric(selector))
         ):
-            yield Finding(
+            yield LintFinding(
                 ("sli",),
                 f"the histogram has no bucket {selector}",
                 "give it a bucket exactly there, or move the threshold to one it has",
             )
 
 
-def _metric(selector: str) -> str:
+def _extract_metric(selector: str) -> str:
     return selector.partition("{")[0]

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfAlert, OfSlo
+from generator.lint._subject import AlertSubject, LintFinding, SloSubject
 
 ID = "no-runbook"
 ALWAYS = False
 
-_KEY = "runbook_url"
+_RUNBOOK_ANNOTATION = "runbook_url"
 _HINT = "set runbook_url_prefix in the spec, or the annotation runbook_url"
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Alerts of an SLO without a runbook."""
-    for firing in subject.slo.firings:
-        if not firing.annotations.get(_KEY):
-            yield Finding(("alerting",), f"the alert {firing.name!r} has no runbook", _HINT)
+    for meta in subject.slo.alert_metas:
+        if not meta.annotations.get(_RUNBOOK_ANNOTATION):
+            yield LintFinding(("alerting",), f"the alert {meta.name!r} has no runbook", _HINT)
 
 
-def of_alert(subject: OfAlert) -> Iterator[Finding]:
+def check_alert(subject: AlertSubject) -> Iterator[LintFinding]:
     """Standalone alerts without a runbook."""
-    if not subject.firing.annotations.get(_KEY):
-        yield Finding(("name",), f"the alert {subject.firing.name!r} has no runbook", _HINT)
+    if not subject.meta.annotations.get(_RUNBOOK_ANNOTATION):
+        yield LintFinding(("name",), f"the alert {subject.meta.name!r} has no runbook", _HINT)

@@ -4,61 +4,67 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.lint._subject import Finding, OfQuery, OfSlo
-from generator.model import Facts
+from generator.lint._subject import LintFinding, QuerySubject, SloSubject
+from generator.model import MetricFacts
 from slos.schema import promql
 
 ID = "no-such-metric"
 ALWAYS = False
 
 # Prefixes of the metrics that the rules of every SLO record.
-_OURS = ("slo:", "sloth_")
+_OWN_PREFIXES = ("slo:", "sloth_")
 
 
-def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
+def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Metrics of an SLI that do not exist, and selectors of its total that match no series.
 
     Errors may have no series yet. The buckets of a histogram have a check of their own.
     """
-    missing = list(_missing(subject.queries, subject.recorded, facts))
-    yield from (_found(("sli",), metric) for metric in missing)
+    missing = list(_find_missing_metrics(subject.queries, subject.recorded_metrics, facts))
+    yield from (_build_finding(("sli",), metric) for metric in missing)
     for selector in subject.slo.signal.sources:
         metric = selector.partition("{")[0]
-        told = metric in missing or _is_recorded(metric, subject.recorded)
-        if not told and not facts.series.get(selector) and not promql.matches_label(selector, "le"):
-            yield Finding(
+        is_known = metric in missing or _is_recorded(metric, subject.recorded_metrics)
+        if (
+            not is_known
+            and not facts.series.get(selector)
+            and not promql.has_label_matcher(selector, "le")
+        ):
+            yield LintFinding(
                 ("sli",),
                 f"Prometheus has no series {selector}",
                 "the metric is there, its labels are others; compare with /metrics of the service",
             )
 
 
-def live_query(subject: OfQuery, facts: Facts) -> Iterator[Finding]:
+def check_live_query(subject: QuerySubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Metrics of a standalone alert or recording that do not exist."""
-    for metric in _missing(subject.queries, subject.recorded, facts):
-        yield _found(("query",), metric)
+    for metric in _find_missing_metrics(subject.queries, subject.recorded_metrics, facts):
+        yield _build_finding(("query",), metric)
 
 
-def _missing(queries: Sequence[str], recorded: frozenset[str], facts: Facts) -> Iterator[str]:
+def _find_missing_metrics(
+    queries: Sequence[str], recorded_metrics: frozenset[str], facts: MetricFacts
+) -> Iterator[str]:
     metrics = {
         node.name: None
         for query in queries
-        for node in promql.walk(promql.parse_template(query))
+        for node in promql.walk_nodes(promql.parse_template(query))
         if isinstance(node, ast.VectorSelector) and node.name
     }
     for metric in metrics:
-        there = facts.types.get(metric) or facts.metrics.get(metric)
-        if not there and not _is_recorded(metric, recorded):
+        exists = facts.types.get(metric) or facts.metrics.get(metric)
+        if not exists and not _is_recorded(metric, recorded_metrics):
             yield metric
 
 
-def _is_recorded(metric: str, recorded: frozenset[str]) -> bool:
+def _is_recorded(metric: str, recorded_metrics: frozenset[str]) -> bool:
     """Tell whether rules record a metric; it does not exist before they first run."""
-    return metric in recorded or metric.startswith(_OURS)
+    return metric in recorded_metrics or metric.startswith(_OWN_PREFIXES)
 
 
-def _found(path: tuple[str, ...], metric: str) -> Finding:
-    return Finding(
+def _build_finding(path: tuple[str, ...], metric: str) -> LintFinding:
+    return LintFinding(
         path,
         f"Prometheus has no metric {metric}",
         "nobody exports it, or its name is another; compare with /metrics of the service",

@@ -4,39 +4,41 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
-from generator.lint._subject import Finding, OfQuery, OfSlo
-from generator.model import Facts
+from generator.lint._subject import LintFinding, QuerySubject, SloSubject
+from generator.model import MetricFacts
 from slos.schema import promql
 
 ID = "not-a-counter"
 ALWAYS = False
 
-_RATES = ("rate", "irate", "increase")
-_RISING = {"counter", "histogram", "summary", "unknown"}
+_COUNTER_FUNCTIONS = ("rate", "irate", "increase")
+_COUNTER_TYPES = {"counter", "histogram", "summary", "unknown"}
 
 
-def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
+def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Rates in an SLI, by the type that the exporter declares."""
-    yield from _found(subject.queries, facts, ("sli",))
+    yield from _find_wrong_types(subject.queries, facts, ("sli",))
 
 
-def live_query(subject: OfQuery, facts: Facts) -> Iterator[Finding]:
+def check_live_query(subject: QuerySubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Rates in a standalone alert or recording, by the type that the exporter declares."""
-    yield from _found(subject.queries, facts, ("query",))
+    yield from _find_wrong_types(subject.queries, facts, ("query",))
 
 
-def _found(queries: Sequence[str], facts: Facts, path: tuple[str, ...]) -> Iterator[Finding]:
-    rated = {
+def _find_wrong_types(
+    queries: Sequence[str], facts: MetricFacts, path: tuple[str, ...]
+) -> Iterator[LintFinding]:
+    metrics = {
         inner.name
         for query in queries
-        for node in promql.walk(promql.parse_template(query))
-        if isinstance(node, ast.Call) and node.func.name in _RATES
-        for inner in promql.walk(node)
+        for node in promql.walk_nodes(promql.parse_template(query))
+        if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS
+        for inner in promql.walk_nodes(node)
         if isinstance(inner, ast.VectorSelector) and inner.name
     }
-    for metric in sorted(rated):
-        if facts.types.get(metric, "unknown") not in _RISING:
-            yield Finding(
+    for metric in sorted(metrics):
+        if facts.types.get(metric, "unknown") not in _COUNTER_TYPES:
+            yield LintFinding(
                 path,
                 f"{metric} is a {facts.types[metric]}, and its rate means nothing",
                 "read a counter; in an SLI, use 'gauge' or 'threshold'",

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfSlo
+from generator.lint._subject import LintFinding, SloSubject
 
 ID = "not-summable"
 ALWAYS = True
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Approximations of the SLI, each with how to avoid it."""
     if subject.slo.signal.note:
         message, _, hint = subject.slo.signal.note.partition("; ")
-        yield Finding(("sli",), message, hint)
+        yield LintFinding(("sli",), message, hint)

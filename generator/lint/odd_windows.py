@@ -2,32 +2,32 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfSlo
-from generator.model import Severity as AlertSeverity
-from slos.schema.problem import Severity
-from slos.schema.units import plain
+from generator.lint._subject import LintFinding, SloSubject
+from generator.model import AlertSeverity
+from slos.schema.problem import ProblemSeverity
+from slos.schema.units import format_decimal
 
 ID = "odd-windows"
 ALWAYS = True
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Windows longer than the period, and pages that fire while the objective is met."""
     slo = subject.slo
     for alert in slo.burn_alerts:
         for condition in alert.conditions:
             if condition.long > slo.period:
-                yield Finding(
+                yield LintFinding(
                     ("alerting", "windows"),
                     f"the {alert.severity} window {condition.long} is longer than the period "
                     f"{slo.period}",
                     "shorten it, or lengthen the period",
-                    Severity.ERROR,
+                    ProblemSeverity.ERROR,
                 )
-            elif alert.severity is AlertSeverity.PAGE and condition.wanted < 1:
-                yield Finding(
+            elif alert.severity is AlertSeverity.PAGE and condition.configured_factor < 1:
+                yield LintFinding(
                     ("alerting", "windows"),
-                    f"the page over {condition.long} fires at {plain(condition.wanted, 4)} times "
+                    f"the page over {condition.long} fires at {format_decimal(condition.configured_factor, 4)} times "
                     "the allowed rate, while the objective is met",
                     "raise error_budget_percent, or shorten the long window",
                 )

@@ -6,8 +6,8 @@ here are about agent-sre or its monitoring, whatever service a spec names.
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfAlert, OfSlo
-from slos.schema.problem import Severity
+from generator.lint._subject import AlertSubject, LintFinding, SloSubject
+from slos.schema.problem import ProblemSeverity
 
 ID = "remediation-loop"
 ALWAYS = True
@@ -15,24 +15,26 @@ ALWAYS = True
 _REMEDIATION = "lambda_function"
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Alerts of an SLO that name a remediation function."""
-    named = (each.name for each in subject.slo.firings if _REMEDIATION in each.annotations)
-    first = next(named, None)
+    alert_names = (
+        each.name for each in subject.slo.alert_metas if _REMEDIATION in each.annotations
+    )
+    first = next(alert_names, None)
     if first is not None:
-        yield _found(("alerting",), first)
+        yield _build_finding(("alerting",), first)
 
 
-def of_alert(subject: OfAlert) -> Iterator[Finding]:
+def check_alert(subject: AlertSubject) -> Iterator[LintFinding]:
     """Standalone alerts that name a remediation function."""
-    if _REMEDIATION in subject.firing.annotations:
-        yield _found(("annotations",), subject.firing.name)
+    if _REMEDIATION in subject.meta.annotations:
+        yield _build_finding(("annotations",), subject.meta.name)
 
 
-def _found(path: tuple[str, ...], name: str) -> Finding:
-    return Finding(
+def _build_finding(path: tuple[str, ...], name: str) -> LintFinding:
+    return LintFinding(
         path,
         f"the alert {name!r} names a {_REMEDIATION}, and no alert may start a remediation here",
         "remove the annotation: a failing agent would call it again and again",
-        Severity.ERROR,
+        ProblemSeverity.ERROR,
     )

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 
 from generator import names
-from generator.lint._subject import Finding, OfSlo
+from generator.lint._subject import LintFinding, SloSubject
 
 ID = "reserved-labels"
 ALWAYS = True
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Reserved labels in the spec, which are ignored."""
-    alerting = subject.written.alerting
-    given = {*subject.slo.labels, *alerting.labels}
+    alerting = subject.slo_spec.alerting
+    labels = {*subject.slo.labels, *alerting.labels}
     for alert in (alerting.page_alert, alerting.ticket_alert, alerting.absent_alert):
-        given |= set(alert.labels)
-    for label in sorted(given & set(names.RESERVED)):
-        yield Finding(
+        labels |= set(alert.labels)
+    for label in sorted(labels & set(names.RESERVED)):
+        yield LintFinding(
             ("labels",),
             f"the label {label!r} tells SLOs apart and cannot be set",
             "choose another name; this one is passed over",

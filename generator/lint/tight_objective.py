@@ -3,32 +3,34 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from generator.lint._subject import Finding, OfSlo
-from generator.model import Facts
-from slos.schema.units import plain
+from generator.lint._subject import LintFinding, SloSubject
+from generator.model import MetricFacts
+from slos.schema.units import format_decimal
 
 ID = "tight-objective"
 ALWAYS = False
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Objective of an SLO, by the events that the spec expects in a period."""
-    if subject.written.expected_events is not None:
-        yield from _found(subject, Decimal(subject.written.expected_events), "are expected")
+    if subject.slo_spec.expected_events is not None:
+        yield from _compare_with_budget(
+            subject, Decimal(subject.slo_spec.expected_events), "are expected"
+        )
 
 
-def live(subject: OfSlo, facts: Facts) -> Iterator[Finding]:
+def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Objective of an SLO, by the events counted in the last period."""
     if facts.events:
-        yield from _found(subject, Decimal(round(facts.events)), "were counted")
+        yield from _compare_with_budget(subject, Decimal(round(facts.events)), "were counted")
 
 
-def _found(subject: OfSlo, events: Decimal, how: str) -> Iterator[Finding]:
+def _compare_with_budget(subject: SloSubject, events: Decimal, verb: str) -> Iterator[LintFinding]:
     budget = subject.slo.budget
     if budget and events * budget < 1:
-        yield Finding(
+        yield LintFinding(
             ("objective",),
-            f"{plain(events)} events {how} in {subject.slo.period}, and {plain(100 * budget)} % of "
+            f"{format_decimal(events)} events {verb} in {subject.slo.period}, and {format_decimal(100 * budget)} % of "
             "them is less than one: a single failure is more than the whole budget",
             "lower the objective, lengthen the period, or send more probes",
         )

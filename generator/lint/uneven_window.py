@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from generator.lint._subject import Finding, OfSlo
+from generator.lint._subject import LintFinding, SloSubject
 from generator.rules import tiers
 from slos.schema.units import Duration
 
@@ -11,19 +11,19 @@ ID = "uneven-window"
 ALWAYS = True
 
 # More than the excess of any window over coarse steps, and too little to matter.
-_MATTERS = Decimal("0.03")
+_MAX_EXCESS = Decimal("0.03")
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Windows of an SLO whose last step changes their length noticeably."""
     slo = subject.slo
     for window in slo.windows:
-        step = tiers.step_of(slo, window)
-        seen = Duration(-(-window.ms // step.ms) * step.ms)
-        if seen.ms - window.ms > _MATTERS * window.ms:
-            yield Finding(
+        step = tiers.choose_step(slo, window)
+        covered = Duration(-(-window.ms // step.ms) * step.ms)
+        if covered.ms - window.ms > _MAX_EXCESS * window.ms:
+            yield LintFinding(
                 ("alerting",),
                 f"the window {window} is no whole number of steps of {step}, so its alerts look "
-                f"at {seen}",
+                f"at {covered}",
                 "make all windows multiples of the shortest, or the shortest one longer",
             )

@@ -2,24 +2,24 @@
 
 from collections.abc import Iterator
 
-from generator.lint._subject import Finding, OfSlo
-from slos.schema.units import plain
+from generator.lint._subject import LintFinding, SloSubject
+from slos.schema.units import format_decimal
 
 ID = "unreachable-burn-rate"
 ALWAYS = True
 
 
-def of_slo(subject: OfSlo) -> Iterator[Finding]:
+def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Burn-rate conditions whose threshold is 100 % errors or more."""
     slo = subject.slo
     for alert in slo.burn_alerts:
         for condition in alert.conditions:
-            if condition.factor != condition.wanted:
-                yield Finding(
+            if condition.factor != condition.configured_factor:
+                yield LintFinding(
                     ("objective",),
                     f"the {alert.severity} condition over {condition.long} could never fire: "
-                    f"burn rate {plain(condition.wanted, 4)} times a budget of "
-                    f"{plain(slo.budget)} is 100 % errors or more; it was moved to "
-                    f"{plain(condition.factor)}, the highest that can",
+                    f"burn rate {format_decimal(condition.configured_factor, 4)} times a budget of "
+                    f"{format_decimal(slo.budget)} is 100 % errors or more; it was moved to "
+                    f"{format_decimal(condition.factor)}, the highest that can",
                     "raise the objective, or set 'windows' of your own",
                 )

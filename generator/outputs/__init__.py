@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol, cast
 
-from generator.alerting.hours import Hours
+from generator.alerting.hours import OfficeHours
 from generator.model import Artifact, Plan
 
 # Labels by which kube-prometheus-stack selects objects. Clusters with others set them.
-_STACK = {
+_STACK_LABELS = {
     "prometheus": "kube-prometheus-stack",
     "release": "kube-prometheus-stack",
     "role": "alert-rules",
@@ -35,15 +35,15 @@ class OutputSettings:
 
     namespace: str = "prometheus"
     object_labels: Mapping[str, str] | None = None
-    office_hours: Hours | None = field(default_factory=Hours)
+    office_hours: OfficeHours | None = field(default_factory=OfficeHours)
 
     @property
     def stack_labels(self) -> Mapping[str, str]:
         """Labels of the objects that kube-prometheus-stack selects."""
-        return _STACK if self.object_labels is None else self.object_labels
+        return _STACK_LABELS if self.object_labels is None else self.object_labels
 
 
-class Format(Protocol):
+class OutputFormat(Protocol):
     """API of an output format: the names that each file of this folder defines."""
 
     NAME: str
@@ -52,21 +52,21 @@ class Format(Protocol):
     ON_REQUEST: bool
     """True if the format is only built when it is named."""
 
-    def render(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
+    def render_plan(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
         """Render the files of one plan."""
         ...
 
-    def of_run(self, plans: Sequence[Plan], settings: OutputSettings, /) -> Iterator[Artifact]:
+    def render_run(self, plans: Sequence[Plan], settings: OutputSettings, /) -> Iterator[Artifact]:
         """Render the files that are about all plans of a run."""
         ...
 
 
 @cache
-def formats() -> dict[str, Format]:
+def load_formats() -> dict[str, OutputFormat]:
     """Import every output format of this folder, by its name."""
-    found = [
-        cast("Format", importlib.import_module(module.name))
+    modules = [
+        cast("OutputFormat", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
         if not module.name.rpartition(".")[2].startswith("_")
     ]
-    return {format_.NAME: format_ for format_ in sorted(found, key=lambda f: f.NAME)}
+    return {format_.NAME: format_ for format_ in sorted(modules, key=lambda f: f.NAME)}

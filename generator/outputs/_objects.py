@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from generator.model import Artifact, Part, Plan, RuleObject
+from generator.model import Artifact, Plan, RuleObjectMeta, SpecPlan
 from generator.text import yaml_writer
 
 # Kubernetes allows 253 characters; this leaves room for prefix and hash.
@@ -30,21 +30,23 @@ class ObjectKind:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def render(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
+def render_objects(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
     """Artifact with one object, and one more for each spec that was an object."""
-    documents = [list(_object(plan.path, part, kind)) for part in _parts(plan)]
+    documents = [list(_render_object(plan.path, part, kind)) for part in _merge_spec_plans(plan)]
     first, *others = documents or [[]]
     lines = [*first, *(line for lines in others for line in ("---", *lines))]
-    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
+    yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 
-def kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
+def build_kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
     """Artifact of the kustomization that lists the objects."""
-    document = yaml_writer.document(["the specs of this folder"], yaml_writer.kustomization(paths))
+    document = yaml_writer.render_document(
+        ["the specs of this folder"], yaml_writer.render_kustomization(paths)
+    )
     return Artifact(PurePosixPath("kustomization.yaml"), document)
 
 
-def name_of(path: PurePosixPath) -> str:
+def name_object(path: PurePosixPath) -> str:
     """Name of an object from the path of its file: `slo-api` for `api.yaml`.
 
     A path that is no DNS label gets a piece of its hash, so that `my_api`, `my/api` and `my-api`
@@ -57,26 +59,33 @@ def name_of(path: PurePosixPath) -> str:
     return f"slo-{label.strip('-')}"
 
 
-def _parts(plan: Plan) -> list[Part]:
+def _merge_spec_plans(plan: Plan) -> list[SpecPlan]:
     """Merge the plans of specs without object metadata; those with metadata follow unchanged."""
-    groups = tuple(group for part in plan.parts if not part.named for group in part.groups)
-    named = [part for part in plan.parts if part.named]
-    return [Part(groups), *named] if groups or not named else named
+    groups = tuple(
+        group
+        for spec_plan in plan.spec_plans
+        if not spec_plan.object_meta
+        for group in spec_plan.groups
+    )
+    named_plans = [spec_plan for spec_plan in plan.spec_plans if spec_plan.object_meta]
+    return [SpecPlan(groups), *named_plans] if groups or not named_plans else named_plans
 
 
-def _object(path: PurePosixPath, part: Part, kind: ObjectKind) -> Iterator[str]:
-    named = part.named or RuleObject(name_of(path), kind.namespace, {}, {})
-    namespace, labels = named.namespace, named.labels
-    if not named.complete:
+def _render_object(path: PurePosixPath, spec_plan: SpecPlan, kind: ObjectKind) -> Iterator[str]:
+    meta = spec_plan.object_meta or RuleObjectMeta(name_object(path), kind.namespace, {}, {})
+    namespace, labels = meta.namespace, meta.labels
+    if not meta.complete:
         namespace = namespace or kind.namespace
         labels = {**kind.labels, **labels}
     yield f"apiVersion: {kind.api_version}"
     yield f"kind: {kind.kind}"
     yield "metadata:"
-    yield f"  name: {yaml_writer.scalar(named.name)}"
+    yield f"  name: {yaml_writer.format_scalar(meta.name)}"
     if namespace:
-        yield f"  namespace: {yaml_writer.scalar(namespace)}"
-    yield from yaml_writer.indented(yaml_writer.mapping("labels", labels), 2)
-    yield from yaml_writer.indented(yaml_writer.mapping("annotations", named.annotations), 2)
+        yield f"  namespace: {yaml_writer.format_scalar(namespace)}"
+    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("labels", labels), 2)
+    yield from yaml_writer.indent_lines(
+        yaml_writer.render_mapping("annotations", meta.annotations), 2
+    )
     yield "spec:"
-    yield from yaml_writer.indented(yaml_writer.groups(part.groups), 2)
+    yield from yaml_writer.indent_lines(yaml_writer.render_groups(spec_plan.groups), 2)

@@ -14,15 +14,15 @@ ONE_FILE = True
 ON_REQUEST = True
 
 
-def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
+def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render one file for `mimirtool rules load` and `mimirtool rules sync`."""
     lines = [
-        f"namespace: {yaml_writer.name(_objects.name_of(plan.path))}",
-        *yaml_writer.groups(plan.groups),
+        f"namespace: {yaml_writer.format_name(_objects.name_object(plan.path))}",
+        *yaml_writer.render_groups(plan.groups),
     ]
-    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
+    yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 
-def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: mimirtool takes a list of files."""
     yield from ()

@@ -10,14 +10,14 @@ ONE_FILE = True
 ON_REQUEST = False
 
 
-def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
+def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """Render one PrometheusRule, and one more for each spec that is a Kubernetes object itself."""
     kind = _objects.ObjectKind(
         "monitoring.coreos.com/v1", "PrometheusRule", settings.namespace, settings.stack_labels
     )
-    return _objects.render(plan, kind)
+    return _objects.render_objects(plan, kind)
 
 
-def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
+def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render the kustomization that lists the objects."""
-    yield _objects.kustomization([plan.path for plan in plans])
+    yield _objects.build_kustomization([plan.path for plan in plans])

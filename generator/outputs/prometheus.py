@@ -11,11 +11,13 @@ ONE_FILE = True
 ON_REQUEST = False
 
 
-def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
+def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `rule_files:` of Prometheus."""
-    yield Artifact(plan.path, yaml_writer.document(plan.sources, yaml_writer.groups(plan.groups)))
+    yield Artifact(
+        plan.path, yaml_writer.render_document(plan.sources, yaml_writer.render_groups(plan.groups))
+    )
 
 
-def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: Prometheus takes a glob."""
     yield from ()

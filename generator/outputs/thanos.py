@@ -16,15 +16,15 @@ NAME = "thanos"
 ONE_FILE = True
 ON_REQUEST = True
 
-_WHOLE_ANSWERS = {"partial_response_strategy": "abort"}
+_ABORT_ON_PARTIAL_RESPONSE = {"partial_response_strategy": "abort"}
 
 
-def render(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
+def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `--rule-file` of Thanos Ruler."""
-    lines = yaml_writer.groups(plan.groups, also=_WHOLE_ANSWERS)
-    yield Artifact(plan.path, yaml_writer.document(plan.sources, lines))
+    lines = yaml_writer.render_groups(plan.groups, extra_keys=_ABORT_ON_PARTIAL_RESPONSE)
+    yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 
-def of_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
+def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: Ruler takes a glob."""
     yield from ()

@@ -14,7 +14,7 @@ ONE_FILE = True
 ON_REQUEST = True
 
 
-def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
+def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
     """Render one VMRule, and one more for each spec that is a Kubernetes object itself."""
     kind = _objects.ObjectKind(
         "operator.victoriametrics.com/v1beta1",
@@ -22,9 +22,9 @@ def render(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:
         settings.namespace,
         settings.object_labels or {},
     )
-    return _objects.render(plan, kind)
+    return _objects.render_objects(plan, kind)
 
 
-def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
+def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render the kustomization that lists the objects."""
-    yield _objects.kustomization([plan.path for plan in plans])
+    yield _objects.build_kustomization([plan.path for plan in plans])

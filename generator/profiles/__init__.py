@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
-from generator.model import Part
-from generator.settings import Defaults
+from generator.model import SpecPlan
+from generator.settings import RunSettings
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
@@ -26,11 +26,11 @@ class ResolvedSLO(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class ProfileResult:
     """Result of planning one spec with a profile."""
 
     slos: tuple[ResolvedSLO, ...]
-    part: Part
+    spec_plan: SpecPlan
     problems: tuple[Problem, ...]
 
 
@@ -43,16 +43,16 @@ class Profile(Protocol):
     CHECKED: bool
     """Whether the checks apply to the SLOs of this profile."""
 
-    def plan(self, located: LocatedSpec, defaults: Defaults, /) -> Planned:
+    def plan_spec(self, located: LocatedSpec, run_settings: RunSettings, /) -> ProfileResult:
         """Plan the rule groups of one spec."""
         ...
 
 
 @cache
-def profiles() -> dict[str, Profile]:
+def load_profiles() -> dict[str, Profile]:
     """Profiles in this folder by name."""
-    found = [
+    modules = [
         cast("Profile", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
     ]
-    return {profile.NAME: profile for profile in sorted(found, key=lambda p: p.NAME)}
+    return {profile.NAME: profile for profile in sorted(modules, key=lambda p: p.NAME)}

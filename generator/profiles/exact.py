@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from generator.model import Part, RuleObject
-from generator.profiles import Planned
+from generator.model import RuleObjectMeta, SpecPlan
+from generator.profiles import ProfileResult
 from generator.rules import standalone
-from generator.rules.groups import groups_of
-from generator.settings import Defaults
-from generator.slo.resolve import resolve
-from slos.schema.problem import Position, Problem, Severity
+from generator.rules.groups import load_groups
+from generator.settings import RunSettings
+from generator.slo.resolve import resolve_slos
+from slos.schema.problem import Position, Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Spec
 
 NAME = "exact"
@@ -16,42 +16,42 @@ AS_WRITTEN = False
 CHECKED = True
 
 
-def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
+def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the fine, coarse and period group of each SLO, and the standalone groups."""
-    slos, problems = resolve(located, defaults)
-    of_slos = (module.group(slo) for slo in slos for module in groups_of(NAME))
-    spec = _of_run(located.spec, defaults)
-    groups = (*of_slos, *standalone.groups(spec))
-    found = (*problems, *_plugins_passed_over(defaults))
-    part = Part(groups, _named(located), tuple(slos), spec)
-    return Planned(part.slos, part, found)
+    slos, problems = resolve_slos(located, run_settings)
+    slo_groups = (module.build_group(slo) for slo in slos for module in load_groups(NAME))
+    spec = _add_run_labels(located.spec, run_settings)
+    groups = (*slo_groups, *standalone.build_standalone_groups(spec))
+    all_problems = (*problems, *_warn_of_ignored_plugins(run_settings))
+    spec_plan = SpecPlan(groups, _build_object_meta(located), tuple(slos), spec)
+    return ProfileResult(spec_plan.slos, spec_plan, all_problems)
 
 
-def _of_run(spec: Spec, defaults: Defaults) -> Spec:
+def _add_run_labels(spec: Spec, run_settings: RunSettings) -> Spec:
     """Add the labels of the run to a spec and its recordings, so that runs do not collide."""
-    if not defaults.extra_labels:
+    if not run_settings.extra_labels:
         return spec
-    labels = {**spec.labels, **defaults.extra_labels}
+    labels = {**spec.labels, **run_settings.extra_labels}
     recordings = [
-        each.model_copy(update={"labels": {**each.labels, **defaults.extra_labels}})
+        each.model_copy(update={"labels": {**each.labels, **run_settings.extra_labels}})
         for each in spec.recordings
     ]
     return spec.model_copy(update={"labels": labels, "recordings": recordings})
 
 
-def _named(located: LocatedSpec) -> RuleObject | None:
+def _build_object_meta(located: LocatedSpec) -> RuleObjectMeta | None:
     meta = located.origin.meta
     if not meta:
         return None
-    return RuleObject(meta.name, meta.namespace, meta.labels, meta.annotations)
+    return RuleObjectMeta(meta.name, meta.namespace, meta.labels, meta.annotations)
 
 
-def _plugins_passed_over(defaults: Defaults) -> Iterator[Problem]:
+def _warn_of_ignored_plugins(run_settings: RunSettings) -> Iterator[Problem]:
     """Warn of SLO plugins on the command line; the check `slo-plugins` covers those in specs."""
-    if defaults.slo_plugins:
+    if run_settings.slo_plugins:
         yield Problem(
             Position("--slo-plugins"),
             "Sloth's SLO plugins are passed over",
             "the exact profile has its own rules; --profile sloth has them",
-            Severity.WARNING,
+            ProblemSeverity.WARNING,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator.reference.schema import Schema
 from generator.text import yaml_writer
 
-Kinds = Mapping[str, Schema]
+Definitions = Mapping[str, Schema]
 """Definitions of a schema by name."""
 
 _PREFIX = "#/$defs/"
@@ -31,69 +31,75 @@ and `slo-rules schema` prints it. A key in **bold** must be there.
 """
 
 
-def page(schema: Schema) -> str:
+def render_reference_page(schema: Schema) -> str:
     """Reference page as Markdown; each definition has one section, in reading order."""
-    kinds = schema["$defs"]
+    definitions = schema["$defs"]
     lines = [*_INTRODUCTION.strip().splitlines(), ""]
-    lines += _section("A document", [], schema, kinds)
-    for name, found in _places(schema).items():
-        if "properties" in kinds[name]:
-            lines += _section(f"`{found[0]}`", found[1:], kinds[name], kinds)
-    head = yaml_writer.document([_SOURCE], [], again="run slo-rules schema").strip()
+    lines += _render_section("A document", [], schema, definitions)
+    for name, places in _find_places(schema).items():
+        if "properties" in definitions[name]:
+            lines += _render_section(f"`{places[0]}`", places[1:], definitions[name], definitions)
+    head = yaml_writer.render_document([_SOURCE], [], command="run slo-rules schema").strip()
     return "\n".join([f"<!-- {head.removeprefix('# ')} -->", "", *lines]).rstrip() + "\n"
 
 
-def _section(title: str, also_at: Sequence[str], definition: Schema, kinds: Kinds) -> Iterator[str]:
+def _render_section(
+    title: str, other_places: Sequence[str], definition: Schema, definitions: Definitions
+) -> Iterator[str]:
     yield from (f"## {title}", "", definition.get("description", ""))
-    if also_at:
-        yield from ("", f"The same at {', '.join(f'`{place}`' for place in also_at)}.")
+    if other_places:
+        yield from ("", f"The same at {', '.join(f'`{place}`' for place in other_places)}.")
     yield from ("", "| key | value | default | what it says |", "|---|---|---|---|")
-    needed = definition.get("required", ())
+    required_keys = definition.get("required", ())
     for key, value in definition["properties"].items():
-        named = f"**`{key}`**" if key in needed else f"`{key}`"
-        said = value.get("description", "").replace("|", "\\|")
-        said = said.replace("Ours: ", "**ours**: ", 1)
-        yield f"| {named} | {_kind(value, kinds)} | {_default(value)} | {said} |"
+        formatted_key = f"**`{key}`**" if key in required_keys else f"`{key}`"
+        description = value.get("description", "").replace("|", "\\|")
+        description = description.replace("Ours: ", "**ours**: ", 1)
+        yield f"| {formatted_key} | {_describe_type(value, definitions)} | {_format_default(value)} | {description} |"
     yield ""
 
 
-def _places(schema: Schema) -> Mapping[str, list[str]]:
+def _find_places(schema: Schema) -> Mapping[str, list[str]]:
     """Places of each definition in a document, in reading order."""
-    found: dict[str, list[str]] = {}
-    waiting: list[tuple[str, Schema]] = [("", schema)]
-    while waiting:
-        path, definition = waiting.pop(0)
+    places: dict[str, list[str]] = {}
+    queue: list[tuple[str, Schema]] = [("", schema)]
+    while queue:
+        path, definition = queue.pop(0)
         for key, value in definition.get("properties", {}).items():
-            for name, many in _named(value):
-                place = f"{path}{key}{'[]' if many else ''}"
-                if name not in found and "properties" in schema["$defs"][name]:
-                    waiting.append((f"{place}.", schema["$defs"][name]))
-                found.setdefault(name, []).append(place)
-    return found
+            for name, is_list in _list_references(value):
+                place = f"{path}{key}{'[]' if is_list else ''}"
+                if name not in places and "properties" in schema["$defs"][name]:
+                    queue.append((f"{place}.", schema["$defs"][name]))
+                places.setdefault(name, []).append(place)
+    return places
 
 
-def _named(value: Schema) -> Iterator[tuple[str, bool]]:
+def _list_references(value: Schema) -> Iterator[tuple[str, bool]]:
     """Definitions that a value refers to, each with whether it is a list of them."""
-    for each in _options(value):
+    for each in _list_options(value):
         if "$ref" in each:
             yield each["$ref"].removeprefix(_PREFIX), False
-        for inner in _options(each.get("items", {})):
+        for inner in _list_options(each.get("items", {})):
             if "$ref" in inner:
                 yield inner["$ref"].removeprefix(_PREFIX), True
 
 
-def _options(value: Schema) -> Sequence[Schema]:
+def _list_options(value: Schema) -> Sequence[Schema]:
     return [option for option in value.get("anyOf", [value]) if option.get("type") != "null"]
 
 
-def _kind(value: Schema, kinds: Kinds) -> str:
-    return " or ".join(dict.fromkeys(_kind_of(option, kinds) for option in _options(value)))
+def _describe_type(value: Schema, definitions: Definitions) -> str:
+    return " or ".join(
+        dict.fromkeys(_describe_option(option, definitions) for option in _list_options(value))
+    )
 
 
-def _kind_of(value: Schema, kinds: Kinds) -> str:
+def _describe_option(value: Schema, definitions: Definitions) -> str:
     if "$ref" in value:
-        kind = kinds[value["$ref"].removeprefix(_PREFIX)]
-        return "mapping" if "properties" in kind else _kind_of(kind, kinds)
+        definition = definitions[value["$ref"].removeprefix(_PREFIX)]
+        return (
+            "mapping" if "properties" in definition else _describe_option(definition, definitions)
+        )
     if "enum" in value:
         return ", ".join(f"`{each}`" for each in value["enum"])
     if "const" in value:
@@ -101,12 +107,12 @@ def _kind_of(value: Schema, kinds: Kinds) -> str:
     if "examples" in value:
         return "like " + ", ".join(f"`{each}`" for each in value["examples"])
     if value.get("type") == "array":
-        return f"list of {_kind(value['items'], kinds)}"
+        return f"list of {_describe_type(value['items'], definitions)}"
     types: str | list[str] = value.get("type", "anything")
-    named: list[str] = types if isinstance(types, list) else [types]
-    return " or ".join(_TYPES.get(each, each) for each in named if each != "null")
+    type_names: list[str] = types if isinstance(types, list) else [types]
+    return " or ".join(_TYPES.get(each, each) for each in type_names if each != "null")
 
 
-def _default(value: Schema) -> str:
+def _format_default(value: Schema) -> str:
     default = value.get("default")
     return "" if default in (None, "", [], {}) else f"`{str(default).lower()}`"

@@ -12,8 +12,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slos.schema.fields import Wire
-from slos.schema.sli import sli_types
+from slos.schema.fields import SpecModel
+from slos.schema.sli import load_sli_types
 from slos.schema.spec import Spec
 
 Schema = dict[str, Any]
@@ -24,68 +24,68 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n(?: {6,}.*|))*)", re.MULTILINE)
 _KEYS = {"for_": "for", "is_": "is", "while_": "while", "override_previous": "overridePrevious"}
 
 
-def json_schema() -> Schema:
+def build_json_schema() -> Schema:
     """JSON Schema of a `prometheus/v1` document."""
-    found = Spec.model_json_schema(by_alias=True)
-    models = _models(Spec)
-    for name, definition in found["$defs"].items():
-        _describe(definition, models.get(name))
-    _describe(found, Spec)
-    return {"$schema": _DRAFT, **found, "title": "SLO spec"}
+    schema = Spec.model_json_schema(by_alias=True)
+    models = _collect_models(Spec)
+    for name, definition in schema["$defs"].items():
+        _add_descriptions(definition, models.get(name))
+    _add_descriptions(schema, Spec)
+    return {"$schema": _DRAFT, **schema, "title": "SLO spec"}
 
 
-def _describe(definition: Schema, model: type[Wire] | None) -> None:
+def _add_descriptions(definition: Schema, model: type[SpecModel] | None) -> None:
     """Add the docstrings of a type to its keys, and remove the generated titles."""
     definition.pop("title", None)
-    words = dict(_documented(model)) if model else {}
+    descriptions = dict(_read_descriptions(model)) if model else {}
     if model:
-        definition["description"] = summary(model)
+        definition["description"] = summarize_model(model)
     for key, value in definition.get("properties", {}).items():
         value.pop("title", None)
-        if key in words:
-            value["description"] = words[key]
+        if key in descriptions:
+            value["description"] = descriptions[key]
 
 
-def summary(model: type[Wire]) -> str:
+def summarize_model(model: type[SpecModel]) -> str:
     """Docstring of a type without its attributes, on one line."""
     text = inspect.getdoc(model) or ""
-    return _joined(text.partition("Attributes:")[0])
+    return _join_lines(text.partition("Attributes:")[0])
 
 
-def _documented(model: type[Wire]) -> Iterator[tuple[str, str]]:
+def _read_descriptions(model: type[SpecModel]) -> Iterator[tuple[str, str]]:
     """Description of each key, from the docstrings of a type and its base types."""
     for kind in reversed(model.__mro__):
-        if not issubclass(kind, Wire) or kind is Wire:
+        if not issubclass(kind, SpecModel) or kind is SpecModel:
             continue
         if kind.__name__ == "Sli":
-            yield from ((key, summary(sli)) for key, sli in sli_types().items())
+            yield from ((key, summarize_model(sli)) for key, sli in load_sli_types().items())
             continue
         attributes = (inspect.getdoc(kind) or "").partition("Attributes:")[2]
         for name, text in _ATTRIBUTE.findall(attributes):
-            words = _joined(text)
+            words = _join_lines(text)
             yield _KEYS.get(name, name), words[0].upper() + words[1:]
-        yield from _below_fields(kind)
+        yield from _read_field_docstrings(kind)
 
 
-def _below_fields(kind: type[Wire]) -> Iterator[tuple[str, str]]:
+def _read_field_docstrings(kind: type[SpecModel]) -> Iterator[tuple[str, str]]:
     """Docstrings below fields, read from the source, as Python does not keep them."""
-    (defined,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    body = defined.body if isinstance(defined, ast.ClassDef) else []
-    for field, below in itertools.pairwise(body):
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    for field, docstring in itertools.pairwise(body):
         if (
             isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
+            and isinstance(docstring, ast.Expr)
+            and isinstance(docstring.value, ast.Constant)
         ):
             name = field.target.id
-            yield _KEYS.get(name, name), _joined(str(below.value.value))
+            yield _KEYS.get(name, name), _join_lines(str(docstring.value.value))
 
 
-def _models(root: type[Wire]) -> Mapping[str, type[Wire]]:
+def _collect_models(root: type[SpecModel]) -> Mapping[str, type[SpecModel]]:
     """Types of a document by name."""
-    found: dict[str, type[Wire]] = {}
-    kinds = [Wire]
+    found: dict[str, type[SpecModel]] = {}
+    kinds = [SpecModel]
     while kinds:
         kind = kinds.pop()
         kinds += kind.__subclasses__()
@@ -93,5 +93,5 @@ def _models(root: type[Wire]) -> Mapping[str, type[Wire]]:
     return found | {root.__name__: root}
 
 
-def _joined(text: str) -> str:
+def _join_lines(text: str) -> str:
     return " ".join(text.split())

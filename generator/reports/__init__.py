@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from slos.schema.problem import Problem
 
-HAPPENED = {
+DRIFT_MESSAGES = {
     "added": "missing",
     "changed": "differs from its spec",
     "removed": "no spec makes it",
@@ -22,7 +22,7 @@ HAPPENED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Report:
     """Results of a check.
 
     Attributes:
@@ -37,28 +37,28 @@ class Told:
     folder: str = ""
     facts: Sequence[Mapping[str, Any]] | None = None
 
-    def files(self) -> Iterator[tuple[str, str]]:
+    def list_drifted_files(self) -> Iterator[tuple[str, str]]:
         """Files that differ, as the user would name them, each with a message."""
-        for verb, said in HAPPENED.items():
+        for verb, message in DRIFT_MESSAGES.items():
             for name in (self.drift or {}).get(verb, ()):
-                yield str(PurePath(self.folder, name)), f"{said}; run: slo-rules build"
+                yield str(PurePath(self.folder, name)), f"{message}; run: slo-rules build"
 
 
-class Report(Protocol):
+class ReportFormat(Protocol):
     """API of a report module."""
 
     NAME: str
 
-    def text(self, told: Told, /) -> str:
+    def render_report(self, report: Report, /) -> str:
         """Render all results."""
         ...
 
 
 @cache
-def reports() -> dict[str, Report]:
+def load_reports() -> dict[str, ReportFormat]:
     """Report formats in this folder by name."""
-    found = [
-        cast("Report", importlib.import_module(module.name))
+    modules = [
+        cast("ReportFormat", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
     ]
-    return {report.NAME: report for report in sorted(found, key=lambda report: report.NAME)}
+    return {report.NAME: report for report in sorted(modules, key=lambda report: report.NAME)}

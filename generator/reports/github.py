@@ -5,7 +5,7 @@ Format: workflow commands of GitHub Actions, `::warning file=,line=,col=,title=:
 
 from collections.abc import Mapping
 
-from generator.reports import Told
+from generator.reports import Report
 from slos.schema.problem import Problem
 
 NAME = "github"
@@ -14,25 +14,30 @@ _IN_MESSAGE = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 _IN_PROPERTY = {**_IN_MESSAGE, ":": "%3A", ",": "%2C"}
 
 
-def text(told: Told) -> str:
+def render_report(report: Report) -> str:
     """Render a line for each problem and each file that differs."""
-    drifted = (_command("error", {"file": file}, said) for file, said in told.files())
-    return "\n".join([*map(_annotation, told.problems), *drifted])
+    drift_lines = (
+        _render_command("error", {"file": file}, message)
+        for file, message in report.list_drifted_files()
+    )
+    return "\n".join([*map(_render_annotation, report.problems), *drift_lines])
 
 
-def _annotation(problem: Problem) -> str:
-    place = {"file": problem.at.file}
-    if problem.at.line:
-        place |= {"line": str(problem.at.line), "col": str(problem.at.column)}
+def _render_annotation(problem: Problem) -> str:
+    place = {"file": problem.position.file}
+    if problem.position.line:
+        place |= {"line": str(problem.position.line), "col": str(problem.position.column)}
     title = {"title": problem.check} if problem.check else {}
-    said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
-    return _command(str(problem.severity), {**place, **title}, said)
+    message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    return _render_command(str(problem.severity), {**place, **title}, message)
 
 
-def _command(kind: str, properties: Mapping[str, str], message: str) -> str:
-    listed = ",".join(f"{key}={_escaped(value, _IN_PROPERTY)}" for key, value in properties.items())
-    return f"::{kind} {listed}::{_escaped(message, _IN_MESSAGE)}"
+def _render_command(kind: str, properties: Mapping[str, str], message: str) -> str:
+    listed = ",".join(
+        f"{key}={_escape_text(value, _IN_PROPERTY)}" for key, value in properties.items()
+    )
+    return f"::{kind} {listed}::{_escape_text(message, _IN_MESSAGE)}"
 
 
-def _escaped(value: str, escapes: Mapping[str, str]) -> str:
+def _escape_text(value: str, escapes: Mapping[str, str]) -> str:
     return "".join(escapes.get(character, character) for character in value)

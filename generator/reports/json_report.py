@@ -3,26 +3,26 @@
 import json
 from typing import Any
 
-from generator.reports import Told
+from generator.reports import Report
 
 NAME = "json"
 
 
-def text(told: Told) -> str:
+def render_report(report: Report) -> str:
     """Render problems and drift, and metric facts where a Prometheus was given."""
     problems = [
         {
-            "file": problem.at.file,
-            "line": problem.at.line,
-            "column": problem.at.column,
+            "file": problem.position.file,
+            "line": problem.position.line,
+            "column": problem.position.column,
             "severity": problem.severity,
             "message": problem.message,
             "hint": problem.hint,
             "check": problem.check,
         }
-        for problem in told.problems
+        for problem in report.problems
     ]
-    whole: dict[str, Any] = {"problems": problems, "drift": told.drift}
-    if told.facts is not None:
-        whole["facts"] = list(told.facts)
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    document: dict[str, Any] = {"problems": problems, "drift": report.drift}
+    if report.facts is not None:
+        document["facts"] = list(report.facts)
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -10,7 +10,7 @@ from generator.model import SLO, AlertingRule, RecordingRule, RuleGroup
 from slos.schema import promql
 from slos.schema.units import Duration
 
-_HOUR = Duration.of(hours=1)
+_HOUR = Duration.from_parts(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,45 +32,48 @@ class Cost:
         return Cost(self.raw * factor, self.recorded * factor)
 
 
-def of_group(slo: SLO, group: RuleGroup) -> Cost:
+def compute_group_cost(slo: SLO, group: RuleGroup) -> Cost:
     """Cost of one evaluation of all rules of a group."""
-    return sum((of_rule(slo, rule) for rule in group.rules), Cost())
+    return sum((compute_rule_cost(slo, rule) for rule in group.rules), Cost())
 
 
-def an_hour(group: RuleGroup) -> int:
+def count_hourly_evaluations(group: RuleGroup) -> int:
     """Number of evaluations of a group in an hour; all generated groups have an interval."""
     return _HOUR.ms // (group.interval or _HOUR).ms
 
 
-def of_rule(slo: SLO, rule: RecordingRule | AlertingRule) -> Cost:
+def compute_rule_cost(slo: SLO, rule: RecordingRule | AlertingRule) -> Cost:
     """Cost of one evaluation of a rule: a range reads its length over the series' interval."""
     return sum(
-        (_read(slo, metric, range_ms) for metric, range_ms in _readings(promql.parse(rule.expr))),
+        (
+            _compute_read_cost(slo, metric, range_ms)
+            for metric, range_ms in _list_reads(promql.parse_query(rule.expr))
+        ),
         Cost(),
     )
 
 
-def _readings(node: ast.Expr) -> Iterator[tuple[str, int]]:
+def _list_reads(node: ast.Expr) -> Iterator[tuple[str, int]]:
     """Metrics that an expression reads, each with its range in milliseconds, 0 for no range."""
     if isinstance(node, ast.MatrixSelector):
         yield node.vector_selector.name or "", round(1000 * node.range.total_seconds())
     elif isinstance(node, ast.VectorSelector):
         yield node.name or "", 0
     else:
-        for child in promql.children(node):
-            yield from _readings(child)
+        for child in promql.list_children(node):
+            yield from _list_reads(child)
 
 
-def _read(slo: SLO, metric: str, range_ms: int) -> Cost:
-    step = _step_of(slo, metric)
+def _compute_read_cost(slo: SLO, metric: str, range_ms: int) -> Cost:
+    step = _find_step(slo, metric)
     # Generated ranges over tiers are one millisecond shorter than a whole number of steps.
     samples = max(1, -(-range_ms // (step or slo.steps.scrape).ms))
     return Cost(recorded=samples) if step else Cost(raw=samples)
 
 
-def _step_of(slo: SLO, metric: str) -> Duration | None:
+def _find_step(slo: SLO, metric: str) -> Duration | None:
     """Interval of the samples of a recorded series; None for a metric of the user."""
     for step in (slo.steps.fine, slo.steps.coarse):
-        if metric in (names.total(step), names.errors(step)):
+        if metric in (names.name_total(step), names.name_errors(step)):
             return step
     return slo.steps.fine if metric.startswith("slo:") else None

@@ -5,42 +5,43 @@ from collections.abc import Iterator
 from generator import names
 from generator.model import AlertingRule, RecordingRule, RuleGroup
 from generator.rules import alert_rules
-from generator.slo.annotations import plain_firing
-from slos.schema.golang import escape
-from slos.schema.promql import wrapped
+from generator.slo.annotations import build_standalone_alert_meta
+from slos.schema.golang import escape_template
+from slos.schema.promql import wrap_query
 from slos.schema.spec import Spec
-from slos.schema.standalone import PlainAlert, Recording
-from slos.schema.units import Duration, plain
+from slos.schema.standalone import StandaloneAlert, StandaloneRecording
+from slos.schema.units import Duration, format_decimal
 
-INTERVAL = Duration.of(minutes=1)
+INTERVAL = Duration.from_parts(minutes=1)
 
 
-def groups(spec: Spec) -> Iterator[RuleGroup]:
+def build_standalone_groups(spec: Spec) -> Iterator[RuleGroup]:
     """Rule groups of a spec: one for each recorded name and each alert, so that they fail alone."""
     for record in dict.fromkeys(recording.record for recording in spec.recordings):
-        rules = [_recording(each) for each in spec.recordings if each.record == record]
-        yield RuleGroup(names.recording_group(record), INTERVAL, tuple(rules))
+        rules = [_build_recording_rule(each) for each in spec.recordings if each.record == record]
+        yield RuleGroup(names.name_recording_group(record), INTERVAL, tuple(rules))
     for alert in spec.alerts:
-        about = alert_rules.of_plain(plain_firing(spec, alert))
-        both = (about, _alert(spec, alert))
-        yield RuleGroup(names.alert_group(alert.name), INTERVAL, both)
+        info = alert_rules.build_standalone_alert_info(build_standalone_alert_meta(spec, alert))
+        rules_of_alerts = (info, _build_standalone_alert_rule(spec, alert))
+        yield RuleGroup(names.name_alert_group(alert.name), INTERVAL, rules_of_alerts)
 
 
-def _recording(recording: Recording) -> RecordingRule:
+def _build_recording_rule(recording: StandaloneRecording) -> RecordingRule:
     return RecordingRule(recording.record, recording.query.strip(), recording.labels)
 
 
-def _alert(spec: Spec, alert: PlainAlert) -> AlertingRule:
-    firing = plain_firing(spec, alert)
+def _build_standalone_alert_rule(spec: Spec, alert: StandaloneAlert) -> AlertingRule:
+    meta = build_standalone_alert_meta(spec, alert)
     comparison = ">" if alert.above is not None else "<"
-    fires = f"{wrapped(alert.query)} {comparison} {plain(alert.threshold)}"
+    condition = f"{wrap_query(alert.query)} {comparison} {format_decimal(alert.threshold)}"
     return AlertingRule(
-        alert=firing.name,
+        alert=meta.name,
         # People read the value, so it is rounded: not "9.000000000000002 failed".
-        expr=f"round({fires}, {plain(alert.rounded_to)})",
+        expr=f"round({condition}, {format_decimal(alert.display_precision)})",
         # Labels of the spec are text, those of an alert are templates.
-        labels={key: escape(value) for key, value in firing.labels.items()} | dict(alert.labels),
-        annotations=firing.annotations,
-        for_=firing.for_,
-        keep_firing_for=firing.keep_firing_for,
+        labels={key: escape_template(value) for key, value in meta.labels.items()}
+        | dict(alert.labels),
+        annotations=meta.annotations,
+        for_=meta.for_,
+        keep_firing_for=meta.keep_firing_for,
     )

@@ -5,26 +5,34 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from generator import names
-from generator.model import BurnCondition, Firing, Severity
-from generator.slo.links import BURN_RATES, EVENTS, SLI, Place, of_query, url, variable
-from slos.schema.alerting import Alerting, BurnAlert, GuardedFiring, ThresholdAlert
-from slos.schema.alerting import Firing as FiringSpec
-from slos.schema.golang import escape
+from generator.model import AlertMeta, AlertSeverity, BurnCondition
+from generator.slo.links import (
+    BURN_RATES_PANEL,
+    EVENTS_PANEL,
+    SLI_PANEL,
+    PanelRef,
+    build_dashboard_url,
+    find_panel,
+    name_variable,
+)
+from slos.schema.alerting import Alerting, BurnAlertSpec, EventAlertOptions, ThresholdAlertSpec
+from slos.schema.alerting import AlertOptions as FiringSpec
+from slos.schema.golang import escape_template
 from slos.schema.runbook import Runbook
 from slos.schema.sli_signal import Weight
 from slos.schema.spec import Spec
-from slos.schema.standalone import PlainAlert
-from slos.schema.units import Duration, plain
+from slos.schema.standalone import StandaloneAlert
+from slos.schema.units import Duration, format_decimal
 
-_SEVERITIES = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
+_SEVERITIES = {AlertSeverity.PAGE: "critical", AlertSeverity.TICKET: "warning"}
 _WARNING = {names.SEVERITY: "warning"}
 
-_MINUTE = Duration.of(minutes=1)
-BAD = {Weight.EVENTS: "of events are bad", Weight.TIME: "of the time is bad"}
+_MINUTE = Duration.from_parts(minutes=1)
+BAD_PHRASES = {Weight.EVENTS: "of events are bad", Weight.TIME: "of the time is bad"}
 
 
 @dataclass(frozen=True, slots=True)
-class AlertWriter:
+class AlertMetaBuilder:
     """Builder of alert metadata; it merges a spec with our defaults, and the more specific wins.
 
     The common annotations of `alerting` describe the burn of the budget, so they do not replace
@@ -41,35 +49,41 @@ class AlertWriter:
     spec: Spec
     slo_id: str
     alerting: Alerting
-    by: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
     run_labels: Mapping[str, str] = field(default_factory=dict)
 
-    def burn(self, severity: Severity, spec: BurnAlert, texts: Mapping[str, str]) -> Firing:
+    def build_burn_alert_meta(
+        self, severity: AlertSeverity, spec: BurnAlertSpec, texts: Mapping[str, str]
+    ) -> AlertMeta:
         """Metadata of a burn-rate alert; a page has the given name, a ticket adds `Ticket`."""
-        name = self.alerting.name + ("" if severity is Severity.PAGE else "Ticket")
+        name = self.alerting.name + ("" if severity is AlertSeverity.PAGE else "Ticket")
         labels = {names.SLOTH_SEVERITY: str(severity), names.SEVERITY: _SEVERITIES[severity]}
-        links = self._links(name, BURN_RATES, self.by)
+        links = self._build_links(name, BURN_RATES_PANEL, self.group_by)
         annotations = {**texts, **links, **self.alerting.annotations}
-        return self._firing(name, spec, labels, annotations)
+        return self._build_meta(name, spec, labels, annotations)
 
-    def threshold(self, spec: ThresholdAlert, texts: Mapping[str, str]) -> Firing:
+    def build_threshold_alert_meta(
+        self, spec: ThresholdAlertSpec, texts: Mapping[str, str]
+    ) -> AlertMeta:
         """Metadata of a threshold alert, under its own name."""
-        links = self._links(spec.name, SLI, self.by)
+        links = self._build_links(spec.name, SLI_PANEL, self.group_by)
         annotations = {**links, **self.alerting.annotations, **texts}
-        return self._firing(spec.name, spec, _WARNING, annotations)
+        return self._build_meta(spec.name, spec, _WARNING, annotations)
 
-    def absent(self, texts: Mapping[str, str], *, default_for: Duration) -> Firing:
+    def build_absent_alert_meta(
+        self, texts: Mapping[str, str], *, default_for: Duration
+    ) -> AlertMeta:
         """Metadata of the alert for missing data; its name ends in `NoData`."""
         name = f"{self.alerting.name}NoData"
-        links = self._links(name, EVENTS)
+        links = self._build_links(name, EVENTS_PANEL)
         annotations = {**links, **self.alerting.annotations, **texts}
         spec = self.alerting.absent_alert
-        firing = self._firing(name, spec, _WARNING, annotations, default_for=default_for)
+        meta = self._build_meta(name, spec, _WARNING, annotations, default_for=default_for)
         # The runbook of a burning budget does not help with missing data; the escalation may.
         common = Runbook(escalate=self.alerting.runbook.escalate)
-        return replace(firing, runbook=spec.runbook.over(common))
+        return replace(meta, runbook=spec.runbook.merge_defaults(common))
 
-    def _firing(
+    def _build_meta(
         self,
         name: str,
         spec: FiringSpec,
@@ -77,56 +91,58 @@ class AlertWriter:
         annotations: Mapping[str, str],
         *,
         default_for: Duration | None = None,
-    ) -> Firing:
+    ) -> AlertMeta:
         merged = {**labels, **self.alerting.labels, **spec.labels}
-        return Firing(
+        return AlertMeta(
             name=name,
             labels={key: value for key, value in merged.items() if key not in names.RESERVED},
             annotations={**annotations, **spec.annotations},
-            for_=_any(spec.for_ or default_for),
-            keep_firing_for=_any(spec.keep_firing_for),
-            min_events=spec.min_events if isinstance(spec, GuardedFiring) else None,
-            runbook=spec.runbook.over(self.alerting.runbook),
+            for_=_omit_zero(spec.for_ or default_for),
+            keep_firing_for=_omit_zero(spec.keep_firing_for),
+            min_events=spec.min_events if isinstance(spec, EventAlertOptions) else None,
+            runbook=spec.runbook.merge_defaults(self.alerting.runbook),
         )
 
-    def _links(self, alert: str, place: Place, by: Iterable[str] = ()) -> dict[str, str]:
+    def _build_links(
+        self, alert: str, panel: PanelRef, group_by: Iterable[str] = ()
+    ) -> dict[str, str]:
         """Links with the SLO selected, and its group as well on a generated dashboard."""
-        groups = {label: f"{{{{ $labels.{label} }}}}" for label in by}
-        labels = {variable(key): value for key, value in {**self.run_labels, **groups}.items()}
-        return _links(self.spec, alert, place, {"slo": self.slo_id}, labels)
+        groups = {label: f"{{{{ $labels.{label} }}}}" for label in group_by}
+        labels = {name_variable(key): value for key, value in {**self.run_labels, **groups}.items()}
+        return _build_alert_links(self.spec, alert, panel, {"slo": self.slo_id}, labels)
 
 
-def plain_firing(spec: Spec, alert: PlainAlert) -> Firing:
+def build_standalone_alert_meta(spec: Spec, alert: StandaloneAlert) -> AlertMeta:
     """Metadata of a standalone alert; the service is a label, so that routes match it."""
     labels = {**spec.labels, names.SERVICE: spec.service, names.SEVERITY: alert.severity}
     side = "above" if alert.above is not None else "below"
     texts = {
         "summary": alert.summary,
         "description": alert.description,
-        "value": f"{{{{ $value }}}}, fires {side} {plain(alert.threshold)}",
+        "value": f"{{{{ $value }}}}, fires {side} {format_decimal(alert.threshold)}",
     }
-    links = _links(spec, alert.name, of_query(alert.query), {"service": spec.service})
-    return Firing(
+    links = _build_alert_links(spec, alert.name, find_panel(alert.query), {"service": spec.service})
+    return AlertMeta(
         name=alert.name,
         labels={**labels, **alert.labels},
         annotations={**texts, **links, **alert.annotations},
-        for_=_any(alert.for_),
-        keep_firing_for=_any(alert.keep_firing_for),
+        for_=_omit_zero(alert.for_),
+        keep_firing_for=_omit_zero(alert.keep_firing_for),
         runbook=alert.runbook,
     )
 
 
-def _any(length: Duration | None) -> Duration | None:
+def _omit_zero(length: Duration | None) -> Duration | None:
     """Replace `0s` by None: it overrides a default and is not written."""
     return length if length and length.ms else None
 
 
-def _links(
+def _build_alert_links(
     spec: Spec,
     alert: str,
-    place: Place,
-    about: Mapping[str, str],
-    within: Mapping[str, str] | None = None,
+    panel: PanelRef,
+    common_variables: Mapping[str, str],
+    board_variables: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Links to the runbook and to the dashboard, with the variables of the alert set.
 
@@ -139,14 +155,16 @@ def _links(
     """
     links = {}
     if prefix := spec.runbook_url_prefix:
-        links["runbook_url"] = f"{prefix.rstrip('/')}/{names.page_file(alert)}"
+        links["runbook_url"] = f"{prefix.rstrip('/')}/{names.name_runbook_page(alert)}"
     if dashboard := spec.dashboard_url:
-        links["dashboard_url"] = url(dashboard, place, about, within or {})
+        links["dashboard_url"] = build_dashboard_url(
+            dashboard, panel, common_variables, board_variables or {}
+        )
     return links
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class AnnotationContext:
     """Values of an SLO that its alert annotations are written with.
 
     Attributes:
@@ -160,53 +178,55 @@ class Promise:
     description: str
     objective: Decimal
     period: Duration
-    by: tuple[str, ...]
-    bad: str
+    group_by: tuple[str, ...]
+    bad_phrase: str
 
     @property
     def subject(self) -> str:
         """Name of the SLO that an alert is about, with its group."""
-        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.by)
+        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.group_by)
         return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
     def __str__(self) -> str:
         return (
-            escape(self.description)
-            or f"The objective is {plain(self.objective)} % over {span(self.period)}."
+            escape_template(self.description)
+            or f"The objective is {format_decimal(self.objective)} % over {format_period(self.period)}."
         )
 
 
-def burn(
-    promise: Promise, severity: Severity, conditions: Sequence[BurnCondition]
+def describe_burn_alert(
+    context: AnnotationContext, severity: AlertSeverity, conditions: Sequence[BurnCondition]
 ) -> dict[str, str]:
     """Annotations of a burn-rate alert."""
-    speeds = " or ".join(_speed(promise, condition) for condition in conditions)
-    allowed = plain(100 - promise.objective)
+    burn_rates = " or ".join(_describe_burn_rate(context, condition) for condition in conditions)
+    allowed = format_decimal(100 - context.objective)
     return {
-        **_numbers(promise, conditions),
-        "value": f"{{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
-        "title": f"({severity}) {promise.service} {promise.slo}: error budget burns too fast",
-        "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad}, {allowed} % allowed",
-        "description": f"{promise} Over the short window {{{{ $value }}}} % {promise.bad}; the "
-        f"error budget is {allowed} % over {span(promise.period)}. This {severity} fires at a burn "
-        f"rate of {speeds}. First check the remaining error budget and what changed.",
+        **_format_burn_rate_values(context, conditions),
+        "value": f"{{{{ $value }}}} % {context.bad_phrase}, {allowed} % allowed",
+        "title": f"({severity}) {context.service} {context.slo}: error budget burns too fast",
+        "summary": f"{context.subject}: {{{{ $value }}}} % {context.bad_phrase}, {allowed} % allowed",
+        "description": f"{context} Over the short window {{{{ $value }}}} % {context.bad_phrase}; the "
+        f"error budget is {allowed} % over {format_period(context.period)}. This {severity} fires at a burn "
+        f"rate of {burn_rates}. First check the remaining error budget and what changed.",
     }
 
 
-def _speed(promise: Promise, condition: BurnCondition) -> str:
+def _describe_burn_rate(context: AnnotationContext, condition: BurnCondition) -> str:
     """Burn rate in words: the budget spent over the window, and the time to exhaustion."""
     return (
-        f"{plain(condition.factor, 2)} over {condition.long} "
-        f"({_gone(promise, condition)} % of the error budget spent in {condition.long}, "
-        f"all of it in {_left(promise, condition)})"
+        f"{format_decimal(condition.factor, 2)} over {condition.long} "
+        f"({_format_budget_gone(context, condition)} % of the error budget spent in {condition.long}, "
+        f"all of it in {_compute_time_to_exhaustion(context, condition)})"
     )
 
 
-def _numbers(promise: Promise, conditions: Sequence[BurnCondition]) -> dict[str, str]:
+def _format_burn_rate_values(
+    context: AnnotationContext, conditions: Sequence[BurnCondition]
+) -> dict[str, str]:
     """Burn rate, spent budget and time to exhaustion, for notifications that begin with them."""
-    rates = (f"{plain(each.factor, 2)} times over {each.long}" for each in conditions)
-    gone = (f"{_gone(promise, each)} % in {each.long}" for each in conditions)
-    left = (str(_left(promise, each)) for each in conditions)
+    rates = (f"{format_decimal(each.factor, 2)} times over {each.long}" for each in conditions)
+    gone = (f"{_format_budget_gone(context, each)} % in {each.long}" for each in conditions)
+    left = (str(_compute_time_to_exhaustion(context, each)) for each in conditions)
     return {
         "burn_rate": f"at least {' or '.join(rates)}",
         "budget_gone": f"at least {' or '.join(gone)}",
@@ -214,41 +234,43 @@ def _numbers(promise: Promise, conditions: Sequence[BurnCondition]) -> dict[str,
     }
 
 
-def _gone(promise: Promise, condition: BurnCondition) -> str:
+def _format_budget_gone(context: AnnotationContext, condition: BurnCondition) -> str:
     """Percentage of the budget that is spent over the long window at this rate."""
-    return plain(100 * condition.factor * condition.long.ms / promise.period.ms, 1)
+    return format_decimal(100 * condition.factor * condition.long.ms / context.period.ms, 1)
 
 
-def _left(promise: Promise, condition: BurnCondition) -> Duration:
+def _compute_time_to_exhaustion(context: AnnotationContext, condition: BurnCondition) -> Duration:
     """Time in which this rate spends the whole budget, in whole minutes."""
-    return Duration(int(promise.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
+    return Duration(int(context.period.ms / condition.factor) // _MINUTE.ms * _MINUTE.ms)
 
 
-def threshold(promise: Promise, above: Decimal, over: Duration) -> dict[str, str]:
+def describe_threshold_alert(
+    context: AnnotationContext, above: Decimal, over: Duration
+) -> dict[str, str]:
     """Annotations of a threshold alert."""
-    limit = plain(above * 100)
+    limit = format_decimal(above * 100)
     return {
-        "value": f"{{{{ $value }}}} % {promise.bad} over {over}, the limit is {limit} %",
-        "title": f"{promise.service} {promise.slo}: above {limit} % over {over}",
-        "summary": f"{promise.subject}: {{{{ $value }}}} % {promise.bad} over {over}, "
+        "value": f"{{{{ $value }}}} % {context.bad_phrase} over {over}, the limit is {limit} %",
+        "title": f"{context.service} {context.slo}: above {limit} % over {over}",
+        "summary": f"{context.subject}: {{{{ $value }}}} % {context.bad_phrase} over {over}, "
         f"the limit is {limit} %",
-        "description": f"{promise} Over {over} {{{{ $value }}}} % {promise.bad}; "
+        "description": f"{context} Over {over} {{{{ $value }}}} % {context.bad_phrase}; "
         f"this alert fires above {limit} %. First check what changed.",
     }
 
 
-def absent(promise: Promise, sources: Sequence[str]) -> dict[str, str]:
+def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) -> dict[str, str]:
     """Annotations of an absent alert; `sources` are the series the SLO is counted from."""
-    read = escape(" and ".join(sources) or "its query")
+    listed_sources = escape_template(" and ".join(sources) or "its query")
     return {
-        "title": f"{promise.service} {promise.slo}: no data",
-        "summary": f"{promise.service} {promise.slo}: no events are counted",
-        "description": f"{promise} No events are counted, so neither a page nor a ticket can fire. "
-        f"First check {read}: it is not exported, was never observed, or is scraped less often "
+        "title": f"{context.service} {context.slo}: no data",
+        "summary": f"{context.service} {context.slo}: no events are counted",
+        "description": f"{context} No events are counted, so neither a page nor a ticket can fire. "
+        f"First check {listed_sources}: it is not exported, was never observed, or is scraped less often "
         "than the scrape_interval of the spec.",
     }
 
 
-def span(period: Duration) -> str:
+def format_period(period: Duration) -> str:
     """Period in words: `7 days` rather than `1w`."""
-    return f"{plain(period.days)} days" if period.days == int(period.days) else str(period)
+    return f"{format_decimal(period.days)} days" if period.days == int(period.days) else str(period)

@@ -19,39 +19,39 @@ class Board(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PanelRef:
     """Reference to one panel of a dashboard."""
 
     board: Board
-    panel: int
+    panel_id: int
 
 
-FIRING = Place(Board.OVERVIEW, 10)
-SLI = Place(Board.DETAIL, 20)
-BURN_RATES = Place(Board.DETAIL, 21)
-EVENTS = Place(Board.DETAIL, 23)
+FIRING_PANEL = PanelRef(Board.OVERVIEW, 10)
+SLI_PANEL = PanelRef(Board.DETAIL, 20)
+BURN_RATES_PANEL = PanelRef(Board.DETAIL, 21)
+EVENTS_PANEL = PanelRef(Board.DETAIL, 23)
 
-VERDICTS = Place(Board.PROBER, 10)
-CHECKS = Place(Board.PROBER, 11)
-STAGES = Place(Board.PROBER, 12)
-MISSED = Place(Board.PROBER, 21)
-CANARY = Place(Board.PROBER, 23)
-ORPHANS = Place(Board.PROBER, 30)
-CLEANUP = Place(Board.PROBER, 31)
-LEAKS = Place(Board.PROBER, 40)
-TARGET = Place(Board.PROBER, 60)
-SKEW = Place(Board.PROBER, 52)
-JOURNAL = Place(Board.PROBER, 64)
-STATE = Place(Board.PROBER, 65)
+VERDICTS_PANEL = PanelRef(Board.PROBER, 10)
+CHECKS_PANEL = PanelRef(Board.PROBER, 11)
+STAGES_PANEL = PanelRef(Board.PROBER, 12)
+MISSED_RUNS_PANEL = PanelRef(Board.PROBER, 21)
+CANARY_PANEL = PanelRef(Board.PROBER, 23)
+ORPHANS_PANEL = PanelRef(Board.PROBER, 30)
+CLEANUP_PANEL = PanelRef(Board.PROBER, 31)
+LEAKS_PANEL = PanelRef(Board.PROBER, 40)
+TARGET_PANEL = PanelRef(Board.PROBER, 60)
+CLOCK_SKEW_PANEL = PanelRef(Board.PROBER, 52)
+JOURNAL_PANEL = PanelRef(Board.PROBER, 64)
+STATE_PANEL = PanelRef(Board.PROBER, 65)
 
-THROUGHPUT = Place(Board.SCENARIOS, 10)
-COMPLETED = Place(Board.SCENARIOS, 30)
-EFFICIENCY = Place(Board.SCENARIOS, 20)
-AGE = Place(Board.SCENARIOS, 1)
+THROUGHPUT_PANEL = PanelRef(Board.SCENARIOS, 10)
+COMPLETED_PANEL = PanelRef(Board.SCENARIOS, 30)
+EFFICIENCY_PANEL = PanelRef(Board.SCENARIOS, 20)
+RESULT_AGE_PANEL = PanelRef(Board.SCENARIOS, 1)
 
 # Metrics that specs of this repository record in addition to the contract.
-MEANWHILE: Mapping[str, Place] = {
-    f"{contract.PREFIX}{name}": Place(Board.SCENARIOS, 40 + number)
+RECORDED_METRIC_PANELS: Mapping[str, PanelRef] = {
+    f"{contract.PREFIX}{name}": PanelRef(Board.SCENARIOS, 40 + number)
     for number, name in enumerate(
         (
             "resource_utilization_ratio",
@@ -64,52 +64,57 @@ MEANWHILE: Mapping[str, Place] = {
 }
 
 # Panel of each metric that alerts read; of several metrics, the first in this order decides.
-_DRAWN: Mapping[str, Place] = {
-    contract.CANARY_REQUESTS: CANARY,
-    contract.THROUGHPUT: THROUGHPUT,
-    contract.CONCURRENCY_COMPLETED: COMPLETED,
-    contract.SCALING_EFFICIENCY: EFFICIENCY,
-    contract.SCENARIO_COMPLETED: AGE,
-    contract.LEAK_VERDICT: LEAKS,
-    contract.CLEANUP_FAILURES: CLEANUP,
-    contract.ORPHANS: ORPHANS,
-    contract.CLOCK_SKEW: SKEW,
-    contract.JOURNAL_FAILURES: JOURNAL,
-    contract.CONFIG_LAST_RELOAD_SUCCESSFUL: STATE,
-    contract.MISSED_RUNS: MISSED,
-    contract.UP: TARGET,
-    contract.CHECKS: CHECKS,
-    contract.STAGE_DURATION: STAGES,
-    contract.PROBE_RUNS: VERDICTS,
-    **MEANWHILE,
+_PANEL_BY_METRIC: Mapping[str, PanelRef] = {
+    contract.CANARY_REQUESTS: CANARY_PANEL,
+    contract.THROUGHPUT: THROUGHPUT_PANEL,
+    contract.CONCURRENCY_COMPLETED: COMPLETED_PANEL,
+    contract.SCALING_EFFICIENCY: EFFICIENCY_PANEL,
+    contract.SCENARIO_COMPLETED: RESULT_AGE_PANEL,
+    contract.LEAK_VERDICT: LEAKS_PANEL,
+    contract.CLEANUP_FAILURES: CLEANUP_PANEL,
+    contract.ORPHANS: ORPHANS_PANEL,
+    contract.CLOCK_SKEW: CLOCK_SKEW_PANEL,
+    contract.JOURNAL_FAILURES: JOURNAL_PANEL,
+    contract.CONFIG_LAST_RELOAD_SUCCESSFUL: STATE_PANEL,
+    contract.MISSED_RUNS: MISSED_RUNS_PANEL,
+    contract.UP: TARGET_PANEL,
+    contract.CHECKS: CHECKS_PANEL,
+    contract.STAGE_DURATION: STAGES_PANEL,
+    contract.PROBE_RUNS: VERDICTS_PANEL,
+    **RECORDED_METRIC_PANELS,
 }
-_OF_OURS = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
+_OWN_DASHBOARD_URL = re.compile(rf"(.*/d/)(?:{'|'.join(Board)})(?:/[^?]*)?(\?.*)?")
 # Variables that every dashboard has; a label of the same name needs another one.
-_TAKEN = {"datasource", "service", "slo"}
+_RESERVED_VARIABLES = {"datasource", "service", "slo"}
 
 
-def of_query(query: str) -> Place:
+def find_panel(query: str) -> PanelRef:
     """Panel that a standalone alert links to: that of its metric, else the firing alerts."""
     names = set(re.findall(r"[a-zA-Z_:][\w:]*", query))
-    known = {re.sub("_(bucket|count|sum)$", "", name) for name in names} | names
-    return next((place for metric, place in _DRAWN.items() if metric in known), FIRING)
+    metrics = {re.sub("_(bucket|count|sum)$", "", name) for name in names} | names
+    return next(
+        (panel for metric, panel in _PANEL_BY_METRIC.items() if metric in metrics), FIRING_PANEL
+    )
 
 
-def variable(label: str) -> str:
+def name_variable(label: str) -> str:
     """Dashboard variable that selects a value of a label."""
-    return f"label_{label}" if label in _TAKEN else label
+    return f"label_{label}" if label in _RESERVED_VARIABLES else label
 
 
-def _chosen(labels: Mapping[str, str]) -> str:
+def _format_variables(labels: Mapping[str, str]) -> str:
     """URL query that sets variables; template expressions in values are not quoted."""
-    each = (
+    assignments = (
         f"var-{name}={value if '{{' in value else quote(value)}" for name, value in labels.items()
     )
-    return "&".join(each)
+    return "&".join(assignments)
 
 
-def url(
-    dashboard_url: str, place: Place, about: Mapping[str, str], within: Mapping[str, str]
+def build_dashboard_url(
+    dashboard_url: str,
+    panel: PanelRef,
+    common_variables: Mapping[str, str],
+    board_variables: Mapping[str, str],
 ) -> str:
     """Link to a dashboard with its variables set.
 
@@ -122,11 +127,11 @@ def url(
         common_variables: variables that any dashboard may have.
         board_variables: variables that generated dashboards have.
     """
-    ours = _OF_OURS.fullmatch(dashboard_url)
-    if ours:
-        asked = ours[2] or ""
-        joint = "&" if asked else "?"
-        base = f"{ours[1]}{place.board}{asked}"
-        return f"{base}{joint}{_chosen({**about, **within})}&viewPanel={place.panel}"
-    joint = "&" if "?" in dashboard_url else "?"
-    return f"{dashboard_url}{joint}{_chosen(about)}"
+    own_url = _OWN_DASHBOARD_URL.fullmatch(dashboard_url)
+    if own_url:
+        query = own_url[2] or ""
+        separator = "&" if query else "?"
+        base = f"{own_url[1]}{panel.board}{query}"
+        return f"{base}{separator}{_format_variables({**common_variables, **board_variables})}&viewPanel={panel.panel_id}"
+    separator = "&" if "?" in dashboard_url else "?"
+    return f"{dashboard_url}{separator}{_format_variables(common_variables)}"

@@ -8,153 +8,159 @@ from dataclasses import dataclass
 
 from generator.model import (
     SLO,
+    AlertMeta,
+    AlertSeverity,
     BurnAlert,
     BurnCondition,
-    Firing,
-    Severity,
     ThresholdAlert,
     Window,
     Windows,
 )
-from generator.settings import Defaults
+from generator.settings import RunSettings
 from generator.slo import annotations, burn_rate
-from generator.slo.annotations import AlertWriter
-from slos.schema.alerting import BurnAlert as BurnAlertSpec
+from generator.slo.annotations import AlertMetaBuilder
+from slos.schema.alerting import BurnAlertSpec
 from slos.schema.problem import Problem
-from slos.schema.query_analysis import NotSummable
-from slos.schema.sli_signal import Signal
+from slos.schema.query_analysis import NotSummableError
+from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
 
-_ABSENT_FOR = Duration.of(minutes=10)
+_ABSENT_FOR = Duration.from_parts(minutes=10)
 
 
-def resolve(located: LocatedSpec, defaults: Defaults) -> tuple[list[SLO], list[Problem]]:
+def resolve_slos(
+    located: LocatedSpec, run_settings: RunSettings
+) -> tuple[list[SLO], list[Problem]]:
     """Resolve the SLOs of one spec; an SLO that cannot be resolved is among the problems."""
     slos, problems = [], []
     for index, spec in enumerate(located.spec.slos):
         try:
-            signal = spec.sli.chosen().signal()
-        except NotSummable as error:
+            signal = spec.sli.get_type().build_signal()
+        except NotSummableError as error:
             message, _, hint = str(error).partition("; ")
-            at = located.at(("slos", index, "sli", spec.sli.chosen().KEY))
-            problems.append(Problem(at, message, hint, check="not-summable"))
+            position = located.find_position(("slos", index, "sli", spec.sli.get_type().KEY))
+            problems.append(Problem(position, message, hint, check="not-summable"))
         else:
-            slos.append(_Resolving(located, spec, defaults, signal).slo())
+            slos.append(_SloResolver(located, spec, run_settings, signal).build_slo())
     return slos, problems
 
 
 @dataclass(frozen=True, slots=True)
-class _Resolving:
+class _SloResolver:
     """Resolver of one SLO."""
 
     located: LocatedSpec
     spec: SloSpec
-    defaults: Defaults
-    signal: Signal
+    run_settings: RunSettings
+    signal: SliSignal
 
-    def slo(self) -> SLO:
-        steps = burn_rate.steps(self.scrape, self._lengths())
+    def build_slo(self) -> SLO:
+        steps = burn_rate.choose_steps(self.scrape, self._collect_window_lengths())
         return SLO(
             service=self.located.spec.service,
             name=self.spec.name,
-            description=self.promise.description,
+            description=self.annotation_context.description,
             objective=self.spec.objective,
             period=self.period,
             steps=steps,
-            windows=tuple(sorted(self._lengths())),
+            windows=tuple(sorted(self._collect_window_lengths())),
             labels={
                 **self.located.spec.labels,
                 **self.spec.labels,
-                **self.defaults.extra_labels,
+                **self.run_settings.extra_labels,
             },
-            run_labels=self.defaults.extra_labels,
+            run_labels=self.run_settings.extra_labels,
             signal=self.signal,
-            burn_alerts=tuple(self._burn_alerts()),
-            threshold_alerts=tuple(self._threshold_alerts()),
-            absent_alert=self._absent_alert(),
+            burn_alerts=tuple(self._build_burn_alerts()),
+            threshold_alerts=tuple(self._build_threshold_alerts()),
+            absent_alert=self._build_absent_alert(),
             expected_events=self.spec.expected_events,
         )
 
     @property
     def period(self) -> Duration:
-        return self.spec.period or self.located.spec.period or self.defaults.period
+        return self.spec.period or self.located.spec.period or self.run_settings.period
 
     @property
     def scrape(self) -> Duration:
-        return self.located.spec.scrape_interval or self.defaults.scrape_interval
+        return self.located.spec.scrape_interval or self.run_settings.scrape_interval
 
     @property
     def windows(self) -> Windows:
-        if own := self.spec.alerting.windows:
-            return burn_rate.own_windows(own)
-        from_files = (self.defaults.windows or {}).get(self.period)
-        ours = burn_rate.windows_for(self.period, self.scrape)
-        return from_files or burn_rate.rounded(ours, self.scrape)
+        if custom := self.spec.alerting.windows:
+            return burn_rate.to_windows(custom)
+        from_files = (self.run_settings.windows or {}).get(self.period)
+        builtin = burn_rate.choose_windows(self.period, self.scrape)
+        return from_files or burn_rate.round_windows(builtin, self.scrape)
 
     @property
-    def promise(self) -> annotations.Promise:
-        return annotations.Promise(
+    def annotation_context(self) -> annotations.AnnotationContext:
+        return annotations.AnnotationContext(
             service=self.located.spec.service,
             slo=self.spec.name,
             description=" ".join(self.spec.description.split()),
             objective=self.spec.objective,
             period=self.period,
-            by=self.signal.by,
-            bad=annotations.BAD[self.signal.weight],
+            group_by=self.signal.group_by,
+            bad_phrase=annotations.BAD_PHRASES[self.signal.weight],
         )
 
     @property
-    def writer(self) -> AlertWriter:
+    def meta_builder(self) -> AlertMetaBuilder:
         slo_id = f"{self.located.spec.service}-{self.spec.name}"
-        return AlertWriter(
+        return AlertMetaBuilder(
             spec=self.located.spec,
             slo_id=slo_id,
             alerting=self.spec.alerting,
-            by=self.signal.by,
-            run_labels=self.defaults.extra_labels,
+            group_by=self.signal.group_by,
+            run_labels=self.run_settings.extra_labels,
         )
 
-    def _lengths(self) -> set[Duration]:
+    def _collect_window_lengths(self) -> set[Duration]:
         windows = (*self.windows.page, *self.windows.ticket)
         overs = {alert.over for alert in self.spec.alerting.threshold_alerts}
         return {w.short for w in windows} | {w.long for w in windows} | overs
 
-    def _burn_alerts(self) -> Iterator[BurnAlert]:
+    def _build_burn_alerts(self) -> Iterator[BurnAlert]:
         alerting, windows = self.spec.alerting, self.windows
         for severity, spec, pair in (
-            (Severity.PAGE, alerting.page_alert, windows.page),
-            (Severity.TICKET, alerting.ticket_alert, windows.ticket),
+            (AlertSeverity.PAGE, alerting.page_alert, windows.page),
+            (AlertSeverity.TICKET, alerting.ticket_alert, windows.ticket),
         ):
             if not spec.disable:
-                yield self._burn_alert(severity, spec, pair)
+                yield self._build_burn_alert(severity, spec, pair)
 
-    def _burn_alert(
-        self, severity: Severity, spec: BurnAlertSpec, pair: tuple[Window, Window]
+    def _build_burn_alert(
+        self, severity: AlertSeverity, spec: BurnAlertSpec, pair: tuple[Window, Window]
     ) -> BurnAlert:
-        conditions = tuple(self._condition(window) for window in pair)
-        texts = annotations.burn(self.promise, severity, conditions)
-        return BurnAlert(severity, conditions, self.writer.burn(severity, spec, texts))
+        conditions = tuple(self._build_condition(window) for window in pair)
+        texts = annotations.describe_burn_alert(self.annotation_context, severity, conditions)
+        return BurnAlert(
+            severity, conditions, self.meta_builder.build_burn_alert_meta(severity, spec, texts)
+        )
 
-    def _condition(self, window: Window) -> BurnCondition:
-        wanted = burn_rate.factor(window, self.period)
+    def _build_condition(self, window: Window) -> BurnCondition:
+        configured_factor = burn_rate.compute_burn_factor(window, self.period)
         budget = (100 - self.spec.objective) / 100
         return BurnCondition(
-            factor=burn_rate.reachable(wanted, budget),
-            wanted=wanted,
+            factor=burn_rate.limit_burn_factor(configured_factor, budget),
+            configured_factor=configured_factor,
             short=window.short,
             long=window.long,
         )
 
-    def _threshold_alerts(self) -> Iterator[ThresholdAlert]:
+    def _build_threshold_alerts(self) -> Iterator[ThresholdAlert]:
         for alert in self.spec.alerting.threshold_alerts:
-            texts = annotations.threshold(self.promise, alert.above, alert.over)
-            firing = self.writer.threshold(alert, texts)
-            yield ThresholdAlert(above=alert.above, over=alert.over, firing=firing)
+            texts = annotations.describe_threshold_alert(
+                self.annotation_context, alert.above, alert.over
+            )
+            meta = self.meta_builder.build_threshold_alert_meta(alert, texts)
+            yield ThresholdAlert(above=alert.above, over=alert.over, meta=meta)
 
-    def _absent_alert(self) -> Firing | None:
+    def _build_absent_alert(self) -> AlertMeta | None:
         alerting = self.spec.alerting
         if alerting.absent_alert.disable or not alerting.name:
             return None
-        texts = annotations.absent(self.promise, self.signal.sources)
-        return self.writer.absent(texts, default_for=_ABSENT_FOR)
+        texts = annotations.describe_absent_alert(self.annotation_context, self.signal.sources)
+        return self.meta_builder.build_absent_alert_meta(texts, default_for=_ABSENT_FOR)

@@ -26,35 +26,35 @@ class BrokenNotesError(Exception):
     hint: str
 
 
-def kept(text: str, present: str | None) -> str:
+def preserve_notes(text: str, existing: str | None) -> str:
     """Generated page with the notes of the existing page.
 
     Raises:
         BrokenNotesError: when the markers of the existing page do not delimit the notes.
     """
-    notes = of(present or "")
+    notes = extract_notes(existing or "")
     return text.replace(f"\n{BEGIN}\n", f"\n{BEGIN}\n{notes}", 1)
 
 
-def of(page: str) -> str:
+def extract_notes(page: str) -> str:
     """Notes of a page, whole lines; an empty string for a page without the section.
 
     Raises:
         BrokenNotesError: when the markers of the page do not delimit the notes.
     """
     lines = page.split("\n")
-    begins, ends = _at(lines, BEGIN), _at(lines, END)
+    begins, ends = _find_marker_lines(lines, BEGIN), _find_marker_lines(lines, END)
     if not begins and not ends:
         return ""
-    _check(begins, ends)
-    noted = lines[begins[0] : ends[0] - 1]
-    for number, line in enumerate(noted, begins[0] + 1):
+    _check_markers(begins, ends)
+    note_lines = lines[begins[0] : ends[0] - 1]
+    for number, line in enumerate(note_lines, begins[0] + 1):
         if _UNREADABLE in line:
             raise BrokenNotesError(number, "the team notes are not UTF-8", "save the file as UTF-8")
-    return "".join(f"{line}\n" for line in noted)
+    return "".join(f"{line}\n" for line in note_lines)
 
 
-def _at(lines: list[str], marker: str) -> list[int]:
+def _find_marker_lines(lines: list[str], marker: str) -> list[int]:
     """Numbers of the lines that are a marker, counted from 1."""
     found = []
     for number, line in enumerate(lines, 1):
@@ -66,7 +66,7 @@ def _at(lines: list[str], marker: str) -> list[int]:
     return found
 
 
-def _check(begins: list[int], ends: list[int]) -> None:
+def _check_markers(begins: list[int], ends: list[int]) -> None:
     for marker, found in ((BEGIN, begins), (END, ends)):
         if len(found) > 1:
             hint = f"the first is on line {found[0]}; leave one of each"

@@ -5,11 +5,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
-from slos.schema.fields import AlertLabels, Annotations, DurationField, HoldField, Name, Ratio, Wire
-from slos.schema.runbook import Runbook, nothing_known
+from slos.schema.fields import (
+    AlertLabels,
+    Annotations,
+    DurationField,
+    HoldField,
+    Name,
+    Ratio,
+    SpecModel,
+)
+from slos.schema.runbook import Runbook, get_empty_runbook
 
 
-def _said(reason: str) -> str:
+def _check_reason(reason: str) -> str:
     """Return the reason of a silence.
 
     Raises:
@@ -20,16 +28,16 @@ def _said(reason: str) -> str:
     return reason
 
 
-class Silence(Wire):
+class Silence(SpecModel):
     """A check that is not to speak up, and why."""
 
     check: Name
     """Its id, as the report shows it."""
-    reason: Annotated[str, AfterValidator(_said)]
+    reason: Annotated[str, AfterValidator(_check_reason)]
     """Why the check is wrong here."""
 
 
-class Firing(Wire):
+class AlertOptions(SpecModel):
     """Sloth's labels and annotations, and our timing."""
 
     labels: AlertLabels = Field(default_factory=dict)
@@ -40,20 +48,20 @@ class Firing(Wire):
     """Ours: fire only when the condition held this long."""
     keep_firing_for: HoldField | None = None
     """Ours: keep firing this long after the condition ended."""
-    runbook: Runbook = Field(default_factory=nothing_known)
+    runbook: Runbook = Field(default_factory=get_empty_runbook)
     """Ours: what people know of it, for its page."""
 
 
-def _mapping(value: Any) -> Any:  # noqa: ANN401
+def _replace_null(value: Any) -> Any:  # noqa: ANN401
     return {} if value is None else value
 
 
-def _or_nothing(kind: type[Wire]) -> BeforeValidator:
+def _allow_null(model: type[SpecModel]) -> BeforeValidator:
     """Build a validator that reads `key:` without a value as the defaults, as Sloth does."""
-    return BeforeValidator(_mapping, json_schema_input_type=kind | None)
+    return BeforeValidator(_replace_null, json_schema_input_type=model | None)
 
 
-class BurnWindow(Wire):
+class BurnWindow(SpecModel):
     """One burn-rate condition: this share of the budget gone within the long window."""
 
     error_budget_percent: Annotated[Decimal, Field(gt=0, le=100)]
@@ -64,7 +72,7 @@ class BurnWindow(Wire):
     """Tells a trend from a blip."""
 
     @model_validator(mode="after")
-    def _short_is_shorter(self) -> Self:
+    def _check_window_order(self) -> Self:
         if not self.short_window < self.long_window:
             raise ValueError(
                 f"short_window {self.short_window} is not shorter than "
@@ -73,7 +81,7 @@ class BurnWindow(Wire):
         return self
 
 
-class SpeedWindows(Wire):
+class SpeedWindows(SpecModel):
     """A quick and a slow condition; either fires the alert."""
 
     quick: BurnWindow
@@ -82,7 +90,7 @@ class SpeedWindows(Wire):
     """For one that is gone in days."""
 
 
-class AlertWindows(Wire):
+class AlertWindows(SpecModel):
     """Windows of both burn-rate alerts; the keys of Sloth's AlertWindows in snake case."""
 
     page: SpeedWindows
@@ -91,21 +99,21 @@ class AlertWindows(Wire):
     """What can wait until morning."""
 
 
-class GuardedFiring(Firing):
+class EventAlertOptions(AlertOptions):
     """An alert over counted events, which can wait until there are enough of them."""
 
     min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
     """Ours: stay silent below this many events in the window the alert looks at."""
 
 
-class BurnAlert(GuardedFiring):
+class BurnAlertSpec(EventAlertOptions):
     """Sloth's `page_alert` and `ticket_alert`."""
 
     disable: StrictBool = False
     """Leave this alert out."""
 
 
-class ThresholdAlert(GuardedFiring):
+class ThresholdAlertSpec(EventAlertOptions):
     """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
 
     name: Name
@@ -116,14 +124,14 @@ class ThresholdAlert(GuardedFiring):
     """The window the share is taken over."""
 
 
-class AbsentAlert(Firing):
+class AbsentAlertSpec(AlertOptions):
     """Ours: what to do when the metrics behind an SLO are gone."""
 
     disable: StrictBool = False
     """Leave this alert out."""
 
 
-class Alerting(Wire):
+class Alerting(SpecModel):
     """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
 
     name: str = ""
@@ -132,23 +140,27 @@ class Alerting(Wire):
     """Added to every alert of the SLO."""
     annotations: Annotations = Field(default_factory=dict)
     """Added to every alert of the SLO."""
-    page_alert: Annotated[BurnAlert, _or_nothing(BurnAlert)] = Field(default_factory=BurnAlert)
+    page_alert: Annotated[BurnAlertSpec, _allow_null(BurnAlertSpec)] = Field(
+        default_factory=BurnAlertSpec
+    )
     """Wakes somebody."""
-    ticket_alert: Annotated[BurnAlert, _or_nothing(BurnAlert)] = Field(default_factory=BurnAlert)
+    ticket_alert: Annotated[BurnAlertSpec, _allow_null(BurnAlertSpec)] = Field(
+        default_factory=BurnAlertSpec
+    )
     """Can wait until morning."""
-    absent_alert: Annotated[AbsentAlert, _or_nothing(AbsentAlert)] = Field(
-        default_factory=AbsentAlert
+    absent_alert: Annotated[AbsentAlertSpec, _allow_null(AbsentAlertSpec)] = Field(
+        default_factory=AbsentAlertSpec
     )
     """Ours: nothing is counted any more."""
-    threshold_alerts: list[ThresholdAlert] = Field(default_factory=list)
+    threshold_alerts: list[ThresholdAlertSpec] = Field(default_factory=list)
     """Ours: plain alerts on the share of errors."""
     windows: AlertWindows | None = None
     """Ours: other windows than those of the period."""
-    runbook: Runbook = Field(default_factory=nothing_known)
+    runbook: Runbook = Field(default_factory=get_empty_runbook)
     """Ours: what people know of the alerts, but for that of missing data."""
 
     @model_validator(mode="after")
-    def _named_when_needed(self) -> Self:
+    def _check_name(self) -> Self:
         if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
             raise ValueError(
                 "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
@@ -156,10 +168,14 @@ class Alerting(Wire):
         return self
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _check_unique_names(self) -> Self:
         """Refuse two alerts of one name; silences, runbooks and panels cannot tell them apart."""
-        ends = (("", self.page_alert), ("Ticket", self.ticket_alert), ("NoData", self.absent_alert))
-        names = [f"{self.name}{end}" for end, alert in ends if not alert.disable]
+        suffixes = (
+            ("", self.page_alert),
+            ("Ticket", self.ticket_alert),
+            ("NoData", self.absent_alert),
+        )
+        names = [f"{self.name}{suffix}" for suffix, alert in suffixes if not alert.disable]
         for alert in self.threshold_alerts:
             if alert.name in names:
                 raise ValueError(f"two alerts are called {alert.name!r}; rename one of them")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import promql_parser as ast
 
-from slos.schema.golang import Pattern, PatternError
+from slos.schema.golang import Re2Error, Re2Pattern
 
 # The classic rule, which Prometheus 2.x requires; only 3.x accepts any UTF-8.
 _LABEL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -18,40 +18,40 @@ _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|`[^`]*`')
 _COMMENT = re.compile(r"#[^\n]*")
 _QUOTED_NAME = re.compile(r'\{(?:[^{}]*,)?\s*""')
 _QUOTED_GROUPING = re.compile(r'\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*""')
-_REGEX = {"Re", "NotRe"}
+_REGEX_OPERATORS = {"Re", "NotRe"}
 _NUMBER = r"(?:0[xX][0-9a-fA-F_]+|[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9]+)?)"
-_BARE_LENGTH = re.compile(
+_UNITLESS_DURATION = re.compile(
     rf"\[\s*{_NUMBER}\s*[\]:]|:\s*{_NUMBER}\s*\]|\boffset\s+-?\s*{_NUMBER}(?![\w.])",
     re.IGNORECASE,
 )
 
-_BEHIND_A_FLAG = "the flag promql-experimental-functions"
+_EXPERIMENTAL_FUNCTIONS_FLAG = "the flag promql-experimental-functions"
 _DURATION_EXPRESSIONS = "Prometheus 3 and the flag promql-duration-expr"
-NEEDS = {
-    "double_exponential_smoothing": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+REQUIRED_VERSIONS = {
+    "double_exponential_smoothing": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
     "end": _DURATION_EXPRESSIONS,
-    "first_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "first_over_time": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
     "histogram_avg": "Prometheus 2.50",
     "histogram_stddev": "Prometheus 2.48",
     "histogram_stdvar": "Prometheus 2.48",
-    "info": f"Prometheus 3 and {_BEHIND_A_FLAG}",
-    "limit_ratio": f"Prometheus 2.54 and {_BEHIND_A_FLAG}",
-    "limitk": f"Prometheus 2.54 and {_BEHIND_A_FLAG}",
-    "mad_over_time": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
+    "info": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "limit_ratio": f"Prometheus 2.54 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "limitk": f"Prometheus 2.54 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "mad_over_time": f"Prometheus 2.49 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
     "range": _DURATION_EXPRESSIONS,
-    "sort_by_label": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
-    "sort_by_label_desc": f"Prometheus 2.49 and {_BEHIND_A_FLAG}",
+    "sort_by_label": f"Prometheus 2.49 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "sort_by_label_desc": f"Prometheus 2.49 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
     "start": _DURATION_EXPRESSIONS,
     "step": _DURATION_EXPRESSIONS,
-    "ts_of_first_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
-    "ts_of_last_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
-    "ts_of_max_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
-    "ts_of_min_over_time": f"Prometheus 3 and {_BEHIND_A_FLAG}",
+    "ts_of_first_over_time": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "ts_of_last_over_time": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "ts_of_max_over_time": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
+    "ts_of_min_over_time": f"Prometheus 3 and {_EXPERIMENTAL_FUNCTIONS_FLAG}",
 }
 """Functions and aggregations that Prometheus 2.42 lacks, with the version or flag they need."""
 
 
-def check_portable(nodes: Iterable[ast.Expr], query: str) -> None:
+def check_compatibility(nodes: Iterable[ast.Expr], query: str) -> None:
     """Check that Prometheus 2.42 can parse a query.
 
     Args:
@@ -61,31 +61,31 @@ def check_portable(nodes: Iterable[ast.Expr], query: str) -> None:
     Raises:
         ValueError: it cannot; the message has the version needed, and a hint after a semicolon.
     """
-    _check_spelling(_COMMENT.sub("", _STRING.sub('""', query)))
+    _check_syntax(_COMMENT.sub("", _STRING.sub('""', query)))
     for node in nodes:
         match node:
             case ast.Call():
-                _check_name(node.func.name)
+                _check_function(node.func.name)
             case ast.AggregateExpr():
-                _check_name(str(node.op))
+                _check_function(str(node.op))
             case ast.VectorSelector():
                 _check_selector(node)
 
 
-def _check_spelling(bare: str) -> None:
-    if _QUOTED_NAME.search(bare):
+def _check_syntax(query: str) -> None:
+    if _QUOTED_NAME.search(query):
         raise ValueError("quoted names in braces need Prometheus 3; use classic names")
-    if _QUOTED_GROUPING.search(bare):
+    if _QUOTED_GROUPING.search(query):
         raise ValueError("quoted names of labels need Prometheus 3; write them without quotes")
-    length = _BARE_LENGTH.search(bare)
-    if length:
-        raise ValueError(f"{length.group()} needs Prometheus 3; give it a unit, like 5m or 300s")
+    duration = _UNITLESS_DURATION.search(query)
+    if duration:
+        raise ValueError(f"{duration.group()} needs Prometheus 3; give it a unit, like 5m or 300s")
 
 
-def _check_name(name: str) -> None:
-    if name in NEEDS:
+def _check_function(name: str) -> None:
+    if name in REQUIRED_VERSIONS:
         raise ValueError(
-            f"{name}() needs {NEEDS[name]}, and others refuse the whole file; do without it"
+            f"{name}() needs {REQUIRED_VERSIONS[name]}, and others refuse the whole file; do without it"
         )
 
 
@@ -97,15 +97,15 @@ def _check_selector(node: ast.VectorSelector) -> None:
             raise ValueError(
                 f"the label name {matcher.name!r} needs Prometheus 3; use a classic name"
             )
-        if str(matcher.op).removeprefix("MatchOp.") in _REGEX:
+        if str(matcher.op).removeprefix("MatchOp.") in _REGEX_OPERATORS:
             _check_regex(matcher.value)
 
 
 def _check_regex(pattern: str) -> None:
     """Check a regular expression by RE2; our PromQL parser uses another engine than Prometheus."""
     try:
-        Pattern(pattern)
-    except PatternError as error:
+        Re2Pattern(pattern)
+    except Re2Error as error:
         raise ValueError(
             f"{pattern!r} is no regular expression: {error}; write one as RE2 has them"
         ) from error

@@ -59,7 +59,7 @@ class Stage(StrEnum):
     END_TO_END = "end_to_end"
 
 
-class Route(StrEnum):
+class DeliveryPath(StrEnum):
     """The delivery path of a synthetic alert; the label `path`."""
 
     DIRECT = "direct"
@@ -80,11 +80,11 @@ class Scenario(StrEnum):
         return f"scenario_{self}"
 
 
-LOAD = frozenset(scenario.probe for scenario in Scenario)
+LOAD_PROBES = frozenset(scenario.probe for scenario in Scenario)
 """The label values `probe` of load, which measures no scheduled probe."""
 
 
-class Source(StrEnum):
+class StageSource(StrEnum):
     """The source of a stage duration; the label `source`."""
 
     REPLY = "reply"
@@ -102,7 +102,7 @@ class Phase(StrEnum):
     REPLY = "reply"
 
 
-class Leavings(StrEnum):
+class LeftoverKind(StrEnum):
     """The kind of a leftover, which a probe run leaves until it is cleaned up."""
 
     LINEAR_ISSUE = "linear_issue"
@@ -159,7 +159,7 @@ class Criterion(StrEnum):
     INPUT_VALIDATION = "security.input_validation"
 
     @classmethod
-    def of_stage(cls, stage: Stage) -> "Criterion":
+    def from_stage(cls, stage: Stage) -> "Criterion":
         """Return the latency criterion of a stage."""
         return cls[stage.name]
 

@@ -9,21 +9,21 @@ from typing import Annotated, Literal, Self
 import promql_parser as ast
 from pydantic import AfterValidator, Field, model_validator
 
-from slos.schema.fields import DurationField, Labels, Wire
-from slos.schema.promql import parse
+from slos.schema.fields import DurationField, Labels, SpecModel
+from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 
-_RUN = re.compile(
+_SAMPLE_RUN = re.compile(
     r"(?P<first>-?\d+(?:\.\d+)?)(?:(?P<by>[+-]\d+(?:\.\d+)?)?x(?P<more>\d+))?"
     r"|_(?:x(?P<missing>\d+))?"
 )
 # A month of samples at an interval of 30 s.
-_MOST = 100_000
+_MAX_SAMPLES = 100_000
 
 _COURSES = ("times", "is", "rate", "rises", "ago", "climbs", "grows", "samples")
 
-_SCRAPE = Duration.of(seconds=30)
-_MINUTE = Duration.of(minutes=1)
+_SCRAPE_INTERVAL = Duration.from_parts(seconds=30)
+_MINUTE = Duration.from_parts(minutes=1)
 
 
 def parse_samples(text: str) -> list[Decimal | None]:
@@ -34,21 +34,25 @@ def parse_samples(text: str) -> list[Decimal | None]:
     """
     samples: list[Decimal | None] = []
     for run in text.split():
-        found = _RUN.fullmatch(run)
-        if not found:
+        match = _SAMPLE_RUN.fullmatch(run)
+        if not match:
             raise ValueError(
                 f"{run!r} is not a run of samples; write it like 5, 5x30, 0+2x30 or _x3"
             )
-        times = _times(found)
-        if len(samples) + times > _MOST:
-            raise ValueError(f"{text!r} is more than {_MOST} samples; put them further apart")
-        samples += repeat(None, times) if found["first"] is None else _rising(found, times)
+        count = _count_samples(match)
+        if len(samples) + count > _MAX_SAMPLES:
+            raise ValueError(
+                f"{text!r} is more than {_MAX_SAMPLES} samples; put them further apart"
+            )
+        samples += (
+            repeat(None, count) if match["first"] is None else _build_rising_samples(match, count)
+        )
     if not samples:
         raise ValueError("there is no sample; write them like 5x30 _x3 0+2x30")
     return samples
 
 
-def one_text(text: str) -> str:
+def check_samples(text: str) -> str:
     """Return the notation of samples when it is valid.
 
     Raises:
@@ -58,25 +62,25 @@ def one_text(text: str) -> str:
     return text
 
 
-def _times(found: re.Match[str]) -> int:
+def _count_samples(run: re.Match[str]) -> int:
     """Count the samples of a run: `5x2` is three, the first and two more; `_x2` is two."""
-    if found["first"] is None:
-        return int(found["missing"] or 1)
-    return 1 + int(found["more"] or 0)
+    if run["first"] is None:
+        return int(run["missing"] or 1)
+    return 1 + int(run["more"] or 0)
 
 
-def _rising(found: re.Match[str], times: int) -> list[Decimal | None]:
-    first, by = Decimal(found["first"]), Decimal(found["by"] or 0)
-    return [first + by * number for number in range(times)]
+def _build_rising_samples(run: re.Match[str], count: int) -> list[Decimal | None]:
+    first, increment = Decimal(run["first"]), Decimal(run["by"] or 0)
+    return [first + increment * number for number in range(count)]
 
 
-def _one_series(text: str) -> str:
+def _check_single_series(text: str) -> str:
     """Return a series: a metric name and labels, each with one value.
 
     Raises:
         ValueError: it is not the selector of one series.
     """
-    node = parse(text)
+    node = parse_query(text)
     if (
         isinstance(node, ast.VectorSelector)
         and node.name
@@ -87,7 +91,7 @@ def _one_series(text: str) -> str:
     raise ValueError(f'{text!r} is not one series; write it like requests_total{{job="api"}}')
 
 
-class ExampleSeries(Wire):
+class ExampleSeries(SpecModel):
     """One series: it follows the value of the query, or goes its own way all along.
 
     Attributes:
@@ -105,7 +109,7 @@ class ExampleSeries(Wire):
         while_: only while the alert is to be quiet, or only while it is to fire, is it there.
     """
 
-    series: Annotated[str, AfterValidator(_one_series)]
+    series: Annotated[str, AfterValidator(_check_single_series)]
     times: Decimal | None = None
     is_: Annotated[Decimal | None, Field(alias="is")] = None
     rate: Annotated[Decimal | None, Field(ge=0)] = None
@@ -113,49 +117,49 @@ class ExampleSeries(Wire):
     ago: Annotated[Decimal | None, Field(gt=0)] = None
     climbs: Annotated[Decimal | None, Field(gt=0)] = None
     grows: Annotated[Decimal | None, Field(gt=0)] = None
-    samples: Annotated[str, AfterValidator(one_text)] | None = None
+    samples: Annotated[str, AfterValidator(check_samples)] | None = None
     of: Annotated[Decimal, Field(gt=0)] = Decimal(1)
     while_: Annotated[Literal["quiet", "firing"] | None, Field(alias="while")] = None
 
     @model_validator(mode="after")
-    def _one_course(self) -> Self:
-        if sum(course is not None for course in self._courses()) != 1:
+    def _check_single_course(self) -> Self:
+        if sum(course is not None for course in self._list_courses()) != 1:
             raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
         return self
 
-    def _courses(self) -> tuple[Decimal | str | None, ...]:
+    def _list_courses(self) -> tuple[Decimal | str | None, ...]:
         return (
             *(self.times, self.is_, self.rate, self.rises),
             *(self.ago, self.climbs, self.grows, self.samples),
         )
 
-    def values(
-        self, parts: Iterable[tuple[Decimal, str, int]], every: Decimal
+    def compute_samples(
+        self, phases: Iterable[tuple[Decimal, str, int]], interval: Decimal
     ) -> list[Decimal | None]:
         """Compute the samples of the series from time 0; None is a missing sample.
 
         Args:
-            parts: the phases of the test: the value of the query, its state `quiet` or `firing`,
+            phases: the phases of the test: the value of the query, its state `quiet` or `firing`,
                 and its number of samples.
-            every: the seconds between two samples.
+            interval: the seconds between two samples.
         """
         if self.samples is not None:
-            given = parse_samples(self.samples)
-            return [None if each is None else each * self.of for each in given]
+            written_samples = parse_samples(self.samples)
+            return [None if each is None else each * self.of for each in written_samples]
         samples: list[Decimal | None] = []
-        counter, grown = Decimal(0), Decimal(1)
-        for value, state, length in parts:
+        counter, growth = Decimal(0), Decimal(1)
+        for value, state, length in phases:
             for _ in range(length):
                 factor = self.rate or self.climbs or Decimal(0)
-                counter += every * (factor * value + (self.rises or 0))
-                grown *= 1 + every * (self.grows or 0) * value
-                there = self.while_ in (None, state)
-                now = every * len(samples)
-                course = counter if self.grows is None else grown
-                samples.append(self._sample(value, course, now) if there else None)
+                counter += interval * (factor * value + (self.rises or 0))
+                growth *= 1 + interval * (self.grows or 0) * value
+                is_present = self.while_ in (None, state)
+                now = interval * len(samples)
+                course = counter if self.grows is None else growth
+                samples.append(self._compute_sample(value, course, now) if is_present else None)
         return samples
 
-    def _sample(self, value: Decimal, course: Decimal, now: Decimal) -> Decimal:
+    def _compute_sample(self, value: Decimal, course: Decimal, now: Decimal) -> Decimal:
         if self.ago is not None:
             return now - value * self.ago * self.of
         if self.times is not None:
@@ -163,16 +167,16 @@ class ExampleSeries(Wire):
         return (self.is_ if self.is_ is not None else course) * self.of
 
 
-def _whole_minutes(value: Duration) -> Duration:
+def _check_whole_minutes(value: Duration) -> Duration:
     if value.ms % _MINUTE.ms:
         raise ValueError(f"rules are evaluated once a minute; {value} is no whole number of them")
     return value
 
 
-Moment = Annotated[DurationField, AfterValidator(_whole_minutes)]
+Moment = Annotated[DurationField, AfterValidator(_check_whole_minutes)]
 
 
-def only_in_cases(example: list[ExampleSeries]) -> list[ExampleSeries]:
+def check_no_samples(example: list[ExampleSeries]) -> list[ExampleSeries]:
     """Return an `example` when none of its series has `samples`.
 
     Raises:
@@ -185,7 +189,7 @@ def only_in_cases(example: list[ExampleSeries]) -> list[ExampleSeries]:
     return example
 
 
-class _Case(Wire):
+class _ExampleCase(SpecModel):
     """What both kinds of cases have.
 
     Attributes:
@@ -202,17 +206,17 @@ class _Case(Wire):
     every: DurationField | None = None
 
     @property
-    def scrape(self) -> Duration:
+    def scrape_interval(self) -> Duration:
         """The interval between two samples."""
-        return self.every or _SCRAPE
+        return self.every or _SCRAPE_INTERVAL
 
-    def _check_series(self, *, told: bool) -> None:
+    def _check_series(self, *, has_expectations: bool) -> None:
         """Refuse `samples` in a case without `then`, which has no expectation for them."""
-        if not told:
-            only_in_cases(self.series)
+        if not has_expectations:
+            check_no_samples(self.series)
 
 
-class AlertCase(_Case):
+class AlertCase(_ExampleCase):
     """A case of its own for an alert.
 
     Attributes:
@@ -224,12 +228,12 @@ class AlertCase(_Case):
     then: dict[Moment, Literal["silent", "firing"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
-        self._check_series(told=bool(self.then))
+    def _check_case(self) -> Self:
+        self._check_series(has_expectations=bool(self.then))
         return self
 
 
-class RecordingCase(_Case):
+class RecordingCase(_ExampleCase):
     """A case of its own for a recording.
 
     Attributes:
@@ -242,6 +246,6 @@ class RecordingCase(_Case):
     then: dict[Moment, Decimal | Literal["nothing"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _told(self) -> Self:
-        self._check_series(told=bool(self.then))
+    def _check_case(self) -> Self:
+        self._check_series(has_expectations=bool(self.then))
         return self

@@ -7,13 +7,13 @@ from pydantic import Field
 from slos.schema.alerting import AlertWindows
 from slos.schema.contract import Stage
 from slos.schema.dialects import read_spec
-from slos.schema.fields import DurationField, Wire
+from slos.schema.fields import DurationField, SpecModel
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.probe import ProbeSli
 from slos.schema.spec import LocatedSpec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import read_documents
-from slos.schema.yaml.validation import camel, validate
+from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
@@ -35,14 +35,14 @@ def parse_specs(
         problems = [Problem(Position(file), "the file holds no spec", hint)]
     specs = []
     for document in documents:
-        located, found = read_spec(document, lenient=lenient)
-        problems += found
+        located, spec_problems = read_spec(document, lenient=lenient)
+        problems += spec_problems
         if located:
             specs.append(located)
     return specs, problems
 
 
-def load_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Problem]]:
+def parse_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Problem]]:
     """Parse a spec file and return the `below` of every `probe` SLI with a stage, by stage.
 
     Where several SLOs have the same stage, the strictest target counts.
@@ -51,7 +51,7 @@ def load_targets(data: bytes, file: str) -> tuple[dict[Stage, Duration], list[Pr
     specs, problems = parse_specs(data, file)
     for located in specs:
         for slo in located.spec.slos:
-            sli = slo.sli.chosen()
+            sli = slo.sli.get_type()
             if isinstance(sli, ProbeSli) and sli.stage and sli.below:
                 targets[sli.stage] = min(sli.below, targets.get(sli.stage, sli.below))
     return targets, problems
@@ -63,7 +63,7 @@ class _PeriodWindows(AlertWindows):
     slo_period: DurationField
 
 
-class _WindowsFile(Wire):
+class _WindowsFile(SpecModel):
     """An `AlertWindows` object; the keys are Sloth's."""
 
     api_version: Annotated[Literal["sloth.slok.dev/v1"], Field(alias="apiVersion")]
@@ -76,19 +76,21 @@ def parse_windows(data: bytes, file: str) -> tuple[dict[Duration, AlertWindows],
     documents, problems = read_documents(data, file)
     if not documents and not problems:
         problems = [Problem(Position(file), "the file holds no windows", "write an AlertWindows")]
-    found: dict[Duration, AlertWindows] = {}
+    windows_by_period: dict[Duration, AlertWindows] = {}
     for document in documents:
-        windows, wrong = validate(document, camel(_WindowsFile), lenient=True)
-        problems += wrong
+        windows, window_problems = validate_document(
+            document, build_camel_model(_WindowsFile), lenient=True
+        )
+        problems += window_problems
         if windows:
             period = windows.spec.slo_period
-            if found.setdefault(period, windows.spec) != windows.spec:
-                at = document.at(("spec", "sloPeriod"))
-                problems.append(already_known(at, period))
-    return found, problems
+            if windows_by_period.setdefault(period, windows.spec) != windows.spec:
+                position = document.find_position(("spec", "sloPeriod"))
+                problems.append(describe_duplicate_period(position, period))
+    return windows_by_period, problems
 
 
-def already_known(at: Position, period: Duration) -> Problem:
+def describe_duplicate_period(position: Position, period: Duration) -> Problem:
     """Describe two different sets of windows for one period as a problem."""
     hint = "remove one of the two, or give it another sloPeriod"
-    return Problem(at, f"the period {period} has other windows already", hint)
+    return Problem(position, f"the period {period} has other windows already", hint)

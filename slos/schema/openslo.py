@@ -5,9 +5,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from slos.schema.problem import Problem
-from slos.schema.spec import LocatedSpec, Origin, Spec
+from slos.schema.spec import LocatedSpec, Spec, SpecOrigin
 from slos.schema.yaml.document import Document
-from slos.schema.yaml.validation import explain
+from slos.schema.yaml.validation import explain_error
 
 Window = TypeVar("Window")
 
@@ -15,7 +15,7 @@ NO_ALERTS = {"page_alert": {"disable": True}, "ticket_alert": {"disable": True}}
 """Alerting without burn-rate alerts: OpenSLO's alert policies are not mapped to them."""
 
 
-class OpenSlo(BaseModel):
+class OpenSloModel(BaseModel):
     """Base model of a mapping in an OpenSLO document.
 
     Keys of OpenSLO that change no rule are fields of type `Any`, so that any other key is an
@@ -25,7 +25,7 @@ class OpenSlo(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class Meta(OpenSlo):
+class OpenSloMetadata(OpenSloModel):
     """The `metadata` of an OpenSLO document; it names the SLO."""
 
     name: str
@@ -34,15 +34,15 @@ class Meta(OpenSlo):
     annotations: Any = None
 
 
-class Envelope(OpenSlo):
+class OpenSloEnvelope(OpenSloModel):
     """The top-level keys of an OpenSLO document."""
 
     api_version: Annotated[str, Field(alias="apiVersion")]
     kind: str
-    metadata: Meta
+    metadata: OpenSloMetadata
 
 
-def one_window(windows: list[Window]) -> list[Window]:
+def check_single_window(windows: list[Window]) -> list[Window]:
     """Return the time windows when there is at most one; both versions have a list for it.
 
     Raises:
@@ -53,8 +53,8 @@ def one_window(windows: list[Window]) -> list[Window]:
     return windows
 
 
-def mapped(
-    document: Document, value: dict[str, Any], origin: Origin
+def build_located_spec(
+    document: Document, value: dict[str, Any], origin: SpecOrigin
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Validate mapped content as a `Spec`; problems point at the keys of the document."""
     try:
@@ -62,8 +62,10 @@ def mapped(
     except ValidationError as error:
         details = error.errors(include_url=False)
         return None, [
-            Problem(document.at(where), *explain({**detail, "loc": where}, Spec))
+            Problem(
+                document.find_position(location), *explain_error({**detail, "loc": location}, Spec)
+            )
             for detail in details
-            for where in [origin.where(detail["loc"])]
+            for location in [origin.to_source_location(detail["loc"])]
         ]
     return LocatedSpec(spec, document, origin), []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Severity(StrEnum):
+class ProblemSeverity(StrEnum):
     """The severity of a problem: an error stops the build, a warning does not."""
 
     ERROR = "error"
@@ -44,22 +44,25 @@ class Problem:
         check: the id of the check that found it, for those that can be silenced or looked up.
     """
 
-    at: Position
+    position: Position
     message: str
     hint: str = ""
-    severity: Severity = Severity.ERROR
+    severity: ProblemSeverity = ProblemSeverity.ERROR
     check: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.at}: {self.severity}: {self.message}"
+        text = f"{self.position}: {self.severity}: {self.message}"
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 
 
-def errors(problems: Iterable[Problem]) -> list[Problem]:
+def filter_errors(problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems that stop a build."""
-    return [problem for problem in problems if problem.severity is Severity.ERROR]
+    return [problem for problem in problems if problem.severity is ProblemSeverity.ERROR]
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
+def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
     """Sort problems by file and position; duplicates are dropped."""
-    return sorted(set(problems), key=lambda p: (p.at.file, p.at.line, p.at.column, p.message))
+    return sorted(
+        set(problems),
+        key=lambda p: (p.position.file, p.position.line, p.position.column, p.message),
+    )

@@ -9,27 +9,27 @@ from functools import lru_cache
 
 import promql_parser as ast
 
-from slos.schema.compatibility import check_portable
+from slos.schema.compatibility import check_compatibility
 
-_VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
+_WINDOW_VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 # The window that templates are parsed with. No query has this range itself, so fixed ranges
 # differ from the window. It is the same everywhere, so that each query is parsed once.
-ANY_WINDOW = "7919s"
-ANY_WINDOW_SECONDS = 7919
-_ANY_WINDOW_PARSED = "2h11m59s"
+PLACEHOLDER_WINDOW = "7919s"
+PLACEHOLDER_WINDOW_SECONDS = 7919
+_PLACEHOLDER_WINDOW_PARSED = "2h11m59s"
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 
 
-def render(template: str, window: str) -> str:
+def render_template(template: str, window: str) -> str:
     """Fill the window into a template; `{{- .window -}}` trims white space around it, as in Go."""
 
-    def fill(match: re.Match[str]) -> str:
+    def fill_window(match: re.Match[str]) -> str:
         before, after = match.groups()
         return f"{chr(0) if before else ''}{window}{chr(0) if after else ''}"
 
-    return re.sub(r"\s*\x00\s*", "", _VARIABLE.sub(fill, template))
+    return re.sub(r"\s*\x00\s*", "", _WINDOW_VARIABLE.sub(fill_window, template))
 
 
 def check_template(template: str) -> str:
@@ -41,24 +41,24 @@ def check_template(template: str) -> str:
     """
     if not template.strip():
         raise ValueError("the query is empty; write a PromQL expression")
-    filled = render(template, ANY_WINDOW)
-    unknown = _ANY_ACTION.search(filled)
-    if unknown:
+    query = render_template(template, PLACEHOLDER_WINDOW)
+    unknown_action = _ANY_ACTION.search(query)
+    if unknown_action:
         raise ValueError(
-            f"cannot fill in {unknown.group()}; only {{{{.window}}}} and names "
+            f"cannot fill in {unknown_action.group()}; only {{{{.window}}}} and names "
             "under 'settings' are known here"
         )
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
-        _check_is_vector(filled)
-    check_portable(walk(tree), filled)
+        _check_vector_type(query)
+    check_compatibility(walk_nodes(tree), query)
     return template
 
 
-def _check_is_vector(query: str) -> None:
+def _check_vector_type(query: str) -> None:
     """Check that a query is an instant vector; the parser accepts only those in sum()."""
     try:
-        parse(f"sum{wrapped(query)}")
+        parse_query(f"sum{wrap_query(query)}")
     except ValueError as error:
         if "got scalar" not in str(error):
             raise
@@ -72,7 +72,7 @@ def check_windowed_template(template: str) -> str:
     Raises:
         ValueError: as `check_template`, or `{{.window}}` is missing.
     """
-    if template.strip() and not _VARIABLE.search(template):
+    if template.strip() and not _WINDOW_VARIABLE.search(template):
         raise ValueError(
             "the query has no {{.window}}; write the range as a variable, like rate(m[{{.window}}])"
         )
@@ -87,7 +87,7 @@ def check_selector(matchers: str) -> str:
     """
     inner = matchers.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
     query = f"up{{{inner}}}"
-    if not isinstance(parse(query), ast.VectorSelector):
+    if not isinstance(parse_query(query), ast.VectorSelector):
         raise ValueError(  # noqa: TRY004 - pydantic takes ValueError for a finding
             f'{matchers!r} is not a selector; write matchers like job="api"'
         )
@@ -95,16 +95,16 @@ def check_selector(matchers: str) -> str:
     return inner
 
 
-def is_metric(name: str) -> bool:
+def is_metric_name(name: str) -> bool:
     """Return whether PromQL parses a name as a metric; `bool` and `on` are keywords."""
     try:
-        return isinstance(parse(name), ast.VectorSelector)
+        return isinstance(parse_query(name), ast.VectorSelector)
     except ValueError:
         return False
 
 
 @lru_cache(maxsize=256)
-def parse(query: str) -> ast.Expr:
+def parse_query(query: str) -> ast.Expr:
     """Parse a query into its syntax tree.
 
     Raises:
@@ -113,7 +113,7 @@ def parse(query: str) -> ast.Expr:
     try:
         return ast.parse(query)
     except ValueError as error:
-        raise ValueError(f"not PromQL: {error}; in the query {shown(query)}") from error
+        raise ValueError(f"not PromQL: {error}; in the query {format_query(query)}") from error
 
 
 @lru_cache(maxsize=256)
@@ -123,16 +123,16 @@ def parse_template(template: str) -> ast.Expr:
     Raises:
         ValueError: as `parse_query`.
     """
-    return parse(render(template, ANY_WINDOW))
+    return parse_query(render_template(template, PLACEHOLDER_WINDOW))
 
 
-def wrapped(query: str) -> str:
+def wrap_query(query: str) -> str:
     """Put a query in parentheses, on lines of their own where the query may end in a comment."""
     query = query.strip()
     return f"(\n{query}\n)" if "\n" in query or "#" in query else f"({query})"
 
 
-def is_filter(template: str) -> bool:
+def is_filter_query(template: str) -> bool:
     """Return whether the outermost operator is a comparison that drops samples."""
     tree = parse_template(template)
     while isinstance(tree, ast.ParenExpr):
@@ -142,44 +142,46 @@ def is_filter(template: str) -> bool:
     return tree.modifier is None or not tree.modifier.return_bool
 
 
-def selectors(template: str) -> tuple[str, ...]:
+def list_selectors(template: str) -> tuple[str, ...]:
     """List the distinct series selectors of a query as PromQL text, from left to right."""
     found: dict[str, None] = {}
-    for node in walk(parse_template(template)):
+    for node in walk_nodes(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
-            found.setdefault(_selector_text(node))
+            found.setdefault(_format_selector(node))
     return tuple(found)
 
 
-def matches_label(query: str, label: str) -> bool:
+def has_label_matcher(query: str, label: str) -> bool:
     """Return whether any selector of a query has a matcher for a label."""
     return any(
         matcher.name == label
-        for node in walk(parse(query))
+        for node in walk_nodes(parse_query(query))
         if isinstance(node, ast.VectorSelector)
         for matcher in node.matchers.matchers
     )
 
 
-def reach_ms(query: str) -> int:
+def compute_lookback_ms(query: str) -> int:
     """Compute the lookback of a query in milliseconds: nested ranges and offsets, summed."""
-    return _reach_ms(parse_template(query))
+    return _compute_node_lookback_ms(parse_template(query))
 
 
-def _reach_ms(node: ast.Expr) -> int:
-    lengths = (getattr(node, "range", None), getattr(node, "offset", None))
-    own: float = sum(abs(each.total_seconds()) for each in lengths if each is not None)
-    return round(1000 * own) + max(map(_reach_ms, children(node)), default=0)
+def _compute_node_lookback_ms(node: ast.Expr) -> int:
+    durations = (getattr(node, "range", None), getattr(node, "offset", None))
+    node_seconds: float = sum(abs(each.total_seconds()) for each in durations if each is not None)
+    return round(1000 * node_seconds) + max(
+        map(_compute_node_lookback_ms, list_children(node)), default=0
+    )
 
 
-def walk(node: ast.Expr) -> Iterator[ast.Expr]:
+def walk_nodes(node: ast.Expr) -> Iterator[ast.Expr]:
     """Iterate over the nodes of a syntax tree, parents first."""
     yield node
-    for child in children(node):
-        yield from walk(child)
+    for child in list_children(node):
+        yield from walk_nodes(child)
 
 
-def children(node: ast.Expr) -> list[ast.Expr]:
+def list_children(node: ast.Expr) -> list[ast.Expr]:
     """List the direct sub-expressions of a node, from left to right."""
     if isinstance(node, ast.BinaryExpr):
         return [node.lhs, node.rhs]
@@ -193,30 +195,32 @@ def children(node: ast.Expr) -> list[ast.Expr]:
     return [] if inner is None else [inner]
 
 
-def quoted(value: str) -> str:
+def quote_string(value: str) -> str:
     """Quote a text as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 
 
-def label_set(labels: Mapping[str, str]) -> str:
+def format_label_set(labels: Mapping[str, str]) -> str:
     """Format labels as `{a="1", b="2"}`, sorted by name."""
-    return "{" + ", ".join(f"{name}={quoted(labels[name])}" for name in sorted(labels)) + "}"
+    return "{" + ", ".join(f"{name}={quote_string(labels[name])}" for name in sorted(labels)) + "}"
 
 
-def operator(matcher: ast.Matcher) -> str:
+def format_operator(matcher: ast.Matcher) -> str:
     """Format the operator of a matcher as PromQL and Alertmanager do: `=`, `!=`, `=~` or `!~`."""
     return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
 
 
-def _selector_text(node: ast.VectorSelector) -> str:
-    matchers = ", ".join(f"{m.name}{operator(m)}{quoted(m.value)}" for m in node.matchers.matchers)
+def _format_selector(node: ast.VectorSelector) -> str:
+    matchers = ", ".join(
+        f"{m.name}{format_operator(m)}{quote_string(m.value)}" for m in node.matchers.matchers
+    )
     return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
 
 
-def shown(query: str) -> str:
+def format_query(query: str) -> str:
     """Format a query on one line, the placeholder as `{{.window}}` again."""
     line = " ".join(query.split())
-    for spelling in (ANY_WINDOW, _ANY_WINDOW_PARSED):
+    for spelling in (PLACEHOLDER_WINDOW, _PLACEHOLDER_WINDOW_PARSED):
         line = line.replace(spelling, "{{.window}}")
     return line

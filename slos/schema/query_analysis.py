@@ -5,12 +5,12 @@ from enum import Enum
 
 import promql_parser as ast
 
-from slos.schema.promql import ANY_WINDOW_SECONDS, parse_template, shown, walk
+from slos.schema.promql import PLACEHOLDER_WINDOW_SECONDS, format_query, parse_template, walk_nodes
 
 # Functions that keep sums: they change labels or order only.
-_TRANSPARENT = {"label_replace", "label_join", "sort", "sort_desc"}
+_SUM_KEEPING_FUNCTIONS = {"label_replace", "label_join", "sort", "sort_desc"}
 
-_LEAVE_LABELS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
+_LABEL_KEEPING_FUNCTIONS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
 
 
 class Counting(Enum):
@@ -21,7 +21,7 @@ class Counting(Enum):
     PER_SAMPLE = "samples in the range"
 
 
-class NotSummable(ValueError):  # noqa: N818 - reads as what it says of the query
+class NotSummableError(ValueError):  # noqa: N818 - reads as what it says of the query
     """A query cannot be summed over time; the message has a reason and, after `; `, a hint."""
 
 
@@ -33,117 +33,123 @@ _RANGE_FUNCTIONS = {
 }
 
 
-def counting_of(template: str) -> Counting:
+def detect_counting(template: str) -> Counting:
     """Detect the unit that a summable query counts in.
 
     Raises:
         NotSummableError: the query cannot be summed over time.
     """
-    kinds = _kinds(parse_template(template))
-    if not kinds:
-        raise NotSummable(
+    countings = _find_countings(parse_template(template))
+    if not countings:
+        raise NotSummableError(
             "the query reads no counter over {{.window}}; use rate(...[{{.window}}]), "
             "or a 'raw' SLI, which is weighted by time"
         )
-    if len(kinds) > 1:
-        names = " and ".join(sorted(kind.value for kind in kinds))
-        raise NotSummable(f"the query mixes {names}; use rate or increase throughout")
-    return kinds.pop()
+    if len(countings) > 1:
+        names = " and ".join(sorted(counting.value for counting in countings))
+        raise NotSummableError(f"the query mixes {names}; use rate or increase throughout")
+    return countings.pop()
 
 
-def _kinds(node: ast.Expr) -> set[Counting]:
+def _find_countings(node: ast.Expr) -> set[Counting]:
     match node:
         case ast.ParenExpr() | ast.UnaryExpr():
-            return _kinds(node.expr)
+            return _find_countings(node.expr)
         case ast.Call():
-            return _kinds_of_call(node)
+            return _find_call_countings(node)
         case ast.AggregateExpr():
-            return _kinds_of_aggregate(node)
+            return _find_aggregate_countings(node)
         case ast.BinaryExpr():
-            return _kinds_of_binary(node)
+            return _find_binary_countings(node)
     if _is_zero(node):
         return set()
-    raise NotSummable(
-        f"{_short(node)} is added without a range function; "
+    raise NotSummableError(
+        f"{_shorten_query(node)} is added without a range function; "
         "wrap counters in rate(...[{{.window}}]), or use a 'raw' SLI, which is weighted by time"
     )
 
 
-def _kinds_of_call(node: ast.Call) -> set[Counting]:
+def _find_call_countings(node: ast.Call) -> set[Counting]:
     name = node.func.name
-    if name in _TRANSPARENT or (name == "clamp_min" and _is_zero(node.args[1])):
-        return _kinds(node.args[0])
+    if name in _SUM_KEEPING_FUNCTIONS or (name == "clamp_min" and _is_zero(node.args[1])):
+        return _find_countings(node.args[0])
     if name == "vector" and _is_zero(node.args[0]):
         return set()
     counting = _RANGE_FUNCTIONS.get(name)
     if counting is None:
-        raise NotSummable(
-            f"{name}() cannot be added up over time, as in {_short(node)}; "
+        raise NotSummableError(
+            f"{name}() cannot be added up over time, as in {_shorten_query(node)}; "
             f"use one of {', '.join(_RANGE_FUNCTIONS)}, or a 'raw' SLI, which is weighted by time"
         )
     _check_range(node.args[0], name)
     return {counting}
 
 
-def _check_range(argument: ast.Expr, function: str) -> None:
+def _check_range(argument: ast.Expr, function_name: str) -> None:
     if isinstance(argument, ast.ParenExpr):
-        raise NotSummable(f"{function}() reads a range in brackets; remove the brackets around it")
+        raise NotSummableError(
+            f"{function_name}() reads a range in brackets; remove the brackets around it"
+        )
     if not isinstance(argument, ast.MatrixSelector):
-        raise NotSummable(f"{function}() over a subquery cannot be added up; read the counter")
-    if argument.range.total_seconds() != ANY_WINDOW_SECONDS:
-        raise NotSummable(
-            f"{function}() reads a fixed range; write [{{{{.window}}}}] so that it can follow"
+        raise NotSummableError(
+            f"{function_name}() over a subquery cannot be added up; read the counter"
+        )
+    if argument.range.total_seconds() != PLACEHOLDER_WINDOW_SECONDS:
+        raise NotSummableError(
+            f"{function_name}() reads a fixed range; write [{{{{.window}}}}] so that it can follow"
         )
     selector = argument.vector_selector
     if selector.offset is not None or selector.at is not None:
-        raise NotSummable(
-            f"{_short(selector)} is shifted in time; remove 'offset' and '@' from the query"
+        raise NotSummableError(
+            f"{_shorten_query(selector)} is shifted in time; remove 'offset' and '@' from the query"
         )
 
 
-def _kinds_of_aggregate(node: ast.AggregateExpr) -> set[Counting]:
+def _find_aggregate_countings(node: ast.AggregateExpr) -> set[Counting]:
     if str(node.op) != "sum":
-        raise NotSummable(
+        raise NotSummableError(
             f"{node.op}() over series cannot be added up over time; use sum(), "
             "or a 'raw' SLI, which is weighted by time"
         )
-    return _kinds(node.expr)
+    return _find_countings(node.expr)
 
 
-def _kinds_of_binary(node: ast.BinaryExpr) -> set[Counting]:
+def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     operator = str(node.op)
     if operator in ("+", "-", "or"):
-        return _kinds(node.lhs) | _kinds(node.rhs)
+        return _find_countings(node.lhs) | _find_countings(node.rhs)
     if operator == "*" and not _reads_range(node.lhs):
-        return _kinds(node.rhs)
+        return _find_countings(node.rhs)
     if operator in ("*", "/") and not _reads_range(node.rhs):
-        return _kinds(node.lhs)
+        return _find_countings(node.lhs)
     # A counter that is counted only where another series exists is still a counter.
     if operator == "and" and _reads_range(node.rhs):
-        return _kinds(node.lhs) | _kinds(node.rhs)
+        return _find_countings(node.lhs) | _find_countings(node.rhs)
     # `> 0` drops only minutes that add nothing; `> bool 0` turns counts into 0 and 1.
-    if operator in (">", "!=") and _is_zero(node.rhs) and not _gives_flags(node):
-        return _kinds(node.lhs)
-    raise NotSummable(
+    if operator in (">", "!=") and _is_zero(node.rhs) and not _returns_bool(node):
+        return _find_countings(node.lhs)
+    raise NotSummableError(
         f"'{operator}' between counts cannot be added up over time; "
         "give errors and total apart, or use a 'raw' SLI, which is weighted by time"
     )
 
 
-def _gives_flags(node: ast.BinaryExpr) -> bool:
+def _returns_bool(node: ast.BinaryExpr) -> bool:
     return node.modifier is not None and node.modifier.return_bool
 
 
 def _reads_range(node: ast.Expr) -> bool:
-    return any(isinstance(inner, ast.MatrixSelector | ast.SubqueryExpr) for inner in walk(node))
+    return any(
+        isinstance(inner, ast.MatrixSelector | ast.SubqueryExpr) for inner in walk_nodes(node)
+    )
 
 
 def _is_zero(node: ast.Expr) -> bool:
     return isinstance(node, ast.NumberLiteral) and node.val == 0
 
 
-def _short(node: ast.Expr) -> str:
-    text = shown(str(node))
+def _shorten_query(node: ast.Expr) -> str:
+    text = format_query(str(node))
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - one terminal line
 
 
@@ -165,43 +171,43 @@ class Grouping:
         return f"sum {'without' if self.without else 'by'} ({', '.join(self.labels)}) (...)"
 
 
-def grouping_of(template: str) -> Grouping | None:
+def find_grouping(template: str) -> Grouping | None:
     """Find the grouping of a query; None where only its data decides it."""
-    return _grouping(parse_template(template))
+    return _find_node_grouping(parse_template(template))
 
 
-def labels_of(template: str) -> tuple[str, ...]:
+def list_grouping_labels(template: str) -> tuple[str, ...]:
     """List the labels that a query groups by; empty where it has no `by`."""
-    grouping = grouping_of(template)
+    grouping = find_grouping(template)
     return grouping.labels if grouping and not grouping.without else ()
 
 
-def _grouping(node: ast.Expr) -> Grouping | None:
+def _find_node_grouping(node: ast.Expr) -> Grouping | None:
     match node:
         case ast.AggregateExpr():
-            return _of_aggregate(node)
+            return _find_aggregate_grouping(node)
         case ast.ParenExpr() | ast.UnaryExpr():
-            return _grouping(node.expr)
-        case ast.Call() if node.func.name in _LEAVE_LABELS:
-            return _grouping(node.args[0])
+            return _find_node_grouping(node.expr)
+        case ast.Call() if node.func.name in _LABEL_KEEPING_FUNCTIONS:
+            return _find_node_grouping(node.args[0])
         case ast.BinaryExpr():
-            return _of_binary(node)
+            return _find_binary_grouping(node)
     return None
 
 
-def _of_aggregate(node: ast.AggregateExpr) -> Grouping:
+def _find_aggregate_grouping(node: ast.AggregateExpr) -> Grouping:
     if node.modifier is None:
         return Grouping()
     labels = tuple(sorted(node.modifier.labels))
     return Grouping(labels, without=node.modifier.type == ast.AggModifierType.Without)
 
 
-def _of_binary(node: ast.BinaryExpr) -> Grouping | None:
+def _find_binary_grouping(node: ast.BinaryExpr) -> Grouping | None:
     """Find the grouping of a binary operation: scalars and `vector(0)` do not change labels."""
     if _is_scalar(node.lhs):
-        return _grouping(node.rhs)
-    left = _grouping(node.lhs)
-    if _is_scalar(node.rhs) or left == _grouping(node.rhs):
+        return _find_node_grouping(node.rhs)
+    left = _find_node_grouping(node.lhs)
+    if _is_scalar(node.rhs) or left == _find_node_grouping(node.rhs):
         return left
     return None
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from slos.schema.contract import Criterion, Stage, Verdict
-from slos.schema.fields import Wire
+from slos.schema.fields import SpecModel
 from slos.schema.promql import check_template
 
-_ADDRESS = re.compile(r"https?://[^\s<>()\"'`]+")
+_URL = re.compile(r"https?://[^\s<>()\"'`]+")
 
 
-def _paragraph(text: str) -> str:
+def _normalize_paragraph(text: str) -> str:
     """Join a paragraph to one line; pages wrap it themselves.
 
     Raises:
@@ -27,7 +27,7 @@ def _paragraph(text: str) -> str:
     return line
 
 
-def _query(query: str) -> str:
+def _check_plain_query(query: str) -> str:
     """Return a query that is PromQL without a template.
 
     Raises:
@@ -38,26 +38,26 @@ def _query(query: str) -> str:
     return check_template(query)
 
 
-def _address(url: str) -> str:
+def _check_url(url: str) -> str:
     """Return a URL that links can start with, without a trailing slash.
 
     Raises:
         ValueError: it is not a URL.
     """
-    if not _ADDRESS.fullmatch(url):
+    if not _URL.fullmatch(url):
         raise ValueError(f"{url!r} is no address; write it like http://localhost:9090")
     return url.rstrip("/")
 
 
-def _step(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _convert_text_to_step(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return {"say": value} if isinstance(value, str) else value
 
 
-Paragraph = Annotated[str, AfterValidator(_paragraph)]
-Address = Annotated[str, AfterValidator(_address)]
+Paragraph = Annotated[str, AfterValidator(_normalize_paragraph)]
+UrlField = Annotated[str, AfterValidator(_check_url)]
 
 
-class Step(Wire):
+class RunbookStep(SpecModel):
     """Something to look at, or to do; a text alone is one as well.
 
     Attributes:
@@ -68,10 +68,10 @@ class Step(Wire):
 
     say: Paragraph
     run: str = ""
-    query: Annotated[str, AfterValidator(_query)] | None = None
+    query: Annotated[str, AfterValidator(_check_plain_query)] | None = None
 
 
-class Cause(Step):
+class RunbookCause(RunbookStep):
     """What may lie behind an alert.
 
     Attributes:
@@ -81,11 +81,13 @@ class Cause(Step):
     when: Paragraph
 
 
-Hint = Annotated[Step, BeforeValidator(_step, json_schema_input_type=str | Step)]
-Steps = list[Hint]
+StepField = Annotated[
+    RunbookStep, BeforeValidator(_convert_text_to_step, json_schema_input_type=str | RunbookStep)
+]
+Steps = list[StepField]
 
 
-class Runbook(Wire):
+class Runbook(SpecModel):
     """What is known of one alert, or of all alerts of an SLO.
 
     Attributes:
@@ -100,27 +102,27 @@ class Runbook(Wire):
     meaning: Paragraph | None = None
     impact: Paragraph | None = None
     checks: Steps = Field(default_factory=list)
-    causes: list[Cause] = Field(default_factory=list)
+    causes: list[RunbookCause] = Field(default_factory=list)
     mitigation: Steps = Field(default_factory=list)
     escalate: Paragraph | None = None
 
-    def over(self, common: "Runbook") -> "Runbook":
+    def merge_defaults(self, defaults: "Runbook") -> "Runbook":
         """Return this runbook, with the defaults of several alerts for keys that are not set."""
         if not self.model_fields_set:
-            return common
-        written = {name: getattr(self, name) for name in self.model_fields_set}
-        return common.model_copy(update=written)
+            return defaults
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        return defaults.model_copy(update=fields)
 
 
-def nothing_known() -> Runbook:
+def get_empty_runbook() -> Runbook:
     """Return the empty runbook; alerts share one object, because it never changes."""
-    return _NOTHING_KNOWN
+    return _EMPTY_RUNBOOK
 
 
-_NOTHING_KNOWN = Runbook()
+_EMPTY_RUNBOOK = Runbook()
 
 
-class ServiceRunbook(Wire):
+class ServiceRunbook(SpecModel):
     """What is known of the service of a spec, for the pages of all its alerts.
 
     Attributes:
@@ -133,10 +135,10 @@ class ServiceRunbook(Wire):
         criteria: likewise, a failed check.
     """
 
-    prometheus_url: Address = "http://localhost:9090"
-    alertmanager_url: Address = "http://localhost:9093"
+    prometheus_url: UrlField = "http://localhost:9090"
+    alertmanager_url: UrlField = "http://localhost:9093"
     access: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
     escalate: Paragraph | None = None
-    verdicts: dict[Verdict, Hint] = Field(default_factory=dict)
-    stages: dict[Stage, Hint] = Field(default_factory=dict)
-    criteria: dict[Criterion, Hint] = Field(default_factory=dict)
+    verdicts: dict[Verdict, StepField] = Field(default_factory=dict)
+    stages: dict[Stage, StepField] = Field(default_factory=dict)
+    criteria: dict[Criterion, StepField] = Field(default_factory=dict)

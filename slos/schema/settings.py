@@ -12,16 +12,18 @@ from functools import partial
 from typing import Any
 
 from slos.schema.problem import Problem
-from slos.schema.units import plain
+from slos.schema.units import format_decimal
 from slos.schema.yaml.document import Document, Location
 
-_USE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
+_REFERENCE = re.compile(r"\{\{\s*\.([a-z][a-z0-9_]*)\s*\}\}")
 _WINDOW = "window"
 # The sections that may use settings; labels, names and requirements may not.
-_USED_IN = ("slos", "recordings", "alerts", "runbook")
+_SECTIONS = ("slos", "recordings", "alerts", "runbook")
 
 
-def filled(document: Document, *, within: Location = ()) -> tuple[Document, list[Problem]]:
+def fill_settings(
+    document: Document, *, spec_location: Location = ()
+) -> tuple[Document, list[Problem]]:
     """Fill the settings into the texts of a document; a reference to an unknown one is a problem.
 
     A document without settings is returned unchanged. Invalid settings are found when the spec
@@ -29,33 +31,40 @@ def filled(document: Document, *, within: Location = ()) -> tuple[Document, list
 
     Args:
         document: as read.
-        within: the location of the spec in the document.
+        spec_location: the location of the spec in the document.
     """
     spec = document.value
-    for step in within:
+    for step in spec_location:
         spec = spec.get(step) if isinstance(spec, dict) else None
-    numbers = _numbers(spec)
+    numbers = _read_settings(spec)
     if not numbers:
         return document, []
     problems = [
-        Problem(document.at((*within, *where)), *_unknown(name, numbers))
-        for where, text in _texts({key: spec[key] for key in _USED_IN if key in spec}, ())
-        for name in _USE.findall(text)
+        Problem(
+            document.find_position((*spec_location, *location)),
+            *_describe_unknown_setting(name, numbers),
+        )
+        for location, text in _iterate_texts(
+            {key: spec[key] for key in _SECTIONS if key in spec}, ()
+        )
+        for name in _REFERENCE.findall(text)
         if name != _WINDOW and name not in numbers
     ]
-    fill = partial(_filled, numbers=numbers)
-    done = {key: fill(value) if key in _USED_IN else value for key, value in spec.items()}
-    value = {**document.value, within[0]: done} if within else done
+    fill_section = partial(_fill_value, numbers=numbers)
+    filled_spec = {
+        key: fill_section(value) if key in _SECTIONS else value for key, value in spec.items()
+    }
+    value = {**document.value, spec_location[0]: filled_spec} if spec_location else filled_spec
     return replace(document, value=value), problems
 
 
-def setting_name(value: str) -> str:
+def check_setting_name(value: str) -> str:
     """Return the name of a setting when queries can refer to it.
 
     Raises:
         ValueError: they cannot.
     """
-    if value == _WINDOW or not _USE.fullmatch(f"{{{{.{value}}}}}"):
+    if value == _WINDOW or not _REFERENCE.fullmatch(f"{{{{.{value}}}}}"):
         raise ValueError(
             f"{value!r} is not a setting's name; use small letters, digits and '_', begin with a "
             "letter, and leave 'window' to the range of queries"
@@ -63,41 +72,41 @@ def setting_name(value: str) -> str:
     return value
 
 
-def _numbers(spec: Any) -> dict[str, str]:  # noqa: ANN401 - whatever YAML holds
+def _read_settings(spec: Any) -> dict[str, str]:  # noqa: ANN401 - whatever YAML holds
     settings = spec.get("settings") if isinstance(spec, dict) else None
     if not isinstance(settings, dict):
         return {}
     return {
-        str(name): plain(Decimal(number))
+        str(name): format_decimal(Decimal(number))
         for name, number in settings.items()
         if isinstance(number, int | Decimal) and not isinstance(number, bool)
     }
 
 
-def _texts(value: Any, at: Location) -> Iterator[tuple[Location, str]]:  # noqa: ANN401
+def _iterate_texts(value: Any, location: Location) -> Iterator[tuple[Location, str]]:  # noqa: ANN401
     if isinstance(value, str):
-        yield at, value
+        yield location, value
     elif isinstance(value, dict | list):
         for step, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _texts(item, (*at, step))
+            yield from _iterate_texts(item, (*location, step))
 
 
-def _filled(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN401
+def _fill_value(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN401
     """Copy a value with settings filled in; an unknown one is 1, so that the rest is checked."""
     if isinstance(value, dict):
-        return {key: _filled(item, numbers=numbers) for key, item in value.items()}
+        return {key: _fill_value(item, numbers=numbers) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, numbers=numbers) for item in value]
+        return [_fill_value(item, numbers=numbers) for item in value]
     if not isinstance(value, str):
         return value
 
-    def fill(use: re.Match[str]) -> str:
+    def replace_reference(use: re.Match[str]) -> str:
         return use.group() if use[1] == _WINDOW else numbers.get(use[1], "1")
 
-    return _USE.sub(fill, value)
+    return _REFERENCE.sub(replace_reference, value)
 
 
-def _unknown(name: str, numbers: Mapping[str, str]) -> tuple[str, str]:
-    (near, *_) = [*difflib.get_close_matches(name, numbers, 1), ""]
-    hint = f"did you mean {near!r}?" if near else "add it to 'settings'"
+def _describe_unknown_setting(name: str, numbers: Mapping[str, str]) -> tuple[str, str]:
+    (suggestion, *_) = [*difflib.get_close_matches(name, numbers, 1), ""]
+    hint = f"did you mean {suggestion!r}?" if suggestion else "add it to 'settings'"
     return f"there is no setting {name!r}", hint

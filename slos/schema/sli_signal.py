@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import ClassVar
 
-from slos.schema.fields import Wire
-from slos.schema.promql import quoted, selectors
-from slos.schema.query_analysis import Counting, labels_of
-from slos.schema.units import plain
+from slos.schema.fields import SpecModel
+from slos.schema.promql import list_selectors, quote_string
+from slos.schema.query_analysis import Counting, list_grouping_labels
+from slos.schema.units import format_decimal
 
 # Powers of ten between which Go's shortest format needs no exponent.
 _SMALLEST_PLAIN, _FIRST_EXPONENT = -4, 6
@@ -35,11 +35,11 @@ class Histogram:
 
     buckets: str
     target: Decimal
-    by: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Signal:
+class SliSignal:
     """An SLI as the rules need it; all queries are templates over `{{.window}}`.
 
     Attributes:
@@ -61,16 +61,16 @@ class Signal:
     counting: Counting | None
     weight: Weight
     errors_may_be_absent: bool
-    by: tuple[str, ...]
+    group_by: tuple[str, ...]
     sources: tuple[str, ...]
     histogram: Histogram | None = None
     note: str = ""
 
     @property
-    def counts_events(self) -> bool:
+    def is_event_count(self) -> bool:
         """True when the total sums to a number of events, not of samples or slices of time."""
-        of_events = self.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
-        return self.weight is Weight.EVENTS and of_events
+        is_counter = self.counting in (Counting.PER_SECOND, Counting.PER_RANGE)
+        return self.weight is Weight.EVENTS and is_counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,13 @@ class RatioQuery:
     ratio: str
 
 
-class SliType(Wire):
+class SliType(SpecModel):
     """Base class of SLI types; each file in `slos/schema/sli/` defines a subclass."""
 
     KEY: ClassVar[str]
     """The key of the type under `sli:`."""
 
-    def signal(self) -> Signal:
+    def build_signal(self) -> SliSignal:
         """Build the queries that the rules need.
 
         Raises:
@@ -102,86 +102,89 @@ class SliType(Wire):
         """
         raise NotImplementedError
 
-    def queries(self) -> EventQueries | RatioQuery:
+    def build_queries(self) -> EventQueries | RatioQuery:
         """Build the queries over any window that Sloth would have.
 
         Unless a type overrides this, they are those of the signal.
         """
-        signal = self.signal()
+        signal = self.build_signal()
         return EventQueries(signal.errors, signal.total)
 
 
-def le_pattern(threshold: Decimal) -> str:
+def build_le_pattern(threshold: Decimal) -> str:
     """Build a regular expression that matches every spelling of a bucket's `le`.
 
     The Python client writes `5.0`, the Go client `5`. Very small numbers and, in Go, large ones
     have an exponent: `1e-05`, `1.048576e+06`.
     """
-    spellings = {plain(threshold), repr(float(threshold))}
+    spellings = {format_decimal(threshold), repr(float(threshold))}
     if not _SMALLEST_PLAIN <= threshold.adjusted() < _FIRST_EXPONENT:
-        spellings.add(_with_exponent(threshold))
+        spellings.add(_format_with_exponent(threshold))
     return "|".join(re.escape(spelling) for spelling in sorted(spellings))
 
 
-def above_threshold(
-    metric: str, selector: str, *, threshold: Decimal, by: Sequence[str] = ()
-) -> Signal:
+def build_threshold_signal(
+    metric: str, selector: str, *, threshold: Decimal, group_by: Sequence[str] = ()
+) -> SliSignal:
     """Build a signal: errors are observations above `threshold` (in the metric's unit).
 
     Only series that have the bucket of the threshold are counted, for errors and for the total.
     Where no series has it there is no data and the absent alert fires, instead of an SLO that
     looks perfect. Single instances without the bucket do not count as broken.
     """
-    good = f"{metric}_bucket{{{_join(selector, f'le=~{quoted(le_pattern(threshold))}')}}}"
-    every = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
+    good_series = f"{metric}_bucket{{{_join_matchers(selector, f'le=~{quote_string(build_le_pattern(threshold))}')}}}"
+    total_series = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
     buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
-    fast, seen = f"rate({good}[{{{{.window}}}}])", f"rate({every}[{{{{.window}}}}])"
-    return Signal(
+    good_rate, total_rate = (
+        f"rate({good_series}[{{{{.window}}}}])",
+        f"rate({total_series}[{{{{.window}}}}])",
+    )
+    return SliSignal(
         # rate() extrapolates each series by itself: a difference can be slightly below zero.
-        errors=f"{_sum(by)} (clamp_min({seen} - ignoring (le) {fast}, 0))",
-        total=f"{_sum(by)} ({seen} and ignoring (le) {fast})",
+        errors=f"{_format_sum(group_by)} (clamp_min({total_rate} - ignoring (le) {good_rate}, 0))",
+        total=f"{_format_sum(group_by)} ({total_rate} and ignoring (le) {good_rate})",
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=False,
-        by=tuple(by),
-        sources=(good,),
-        histogram=Histogram(buckets=buckets, target=threshold, by=tuple(by)),
+        group_by=tuple(group_by),
+        sources=(good_series,),
+        histogram=Histogram(buckets=buckets, target=threshold, group_by=tuple(group_by)),
     )
 
 
-def _with_exponent(number: Decimal) -> str:
+def _format_with_exponent(number: Decimal) -> str:
     """Format a decimal with an exponent of at least two digits."""
     exponent = number.adjusted()
-    digits = plain(number.scaleb(-exponent))
+    digits = format_decimal(number.scaleb(-exponent))
     return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
-def _sum(by: Sequence[str]) -> str:
-    return f"sum by ({', '.join(by)})" if by else "sum"
+def _format_sum(group_by: Sequence[str]) -> str:
+    return f"sum by ({', '.join(group_by)})" if group_by else "sum"
 
 
-def _join(*matchers: str) -> str:
+def _join_matchers(*matchers: str) -> str:
     return ", ".join(matcher for matcher in matchers if matcher)
 
 
-def of_ratio(ratio: str, *, read_from: str, why: str = "") -> Signal:
+def build_ratio_signal(ratio: str, *, query: str, reason: str = "") -> SliSignal:
     """Build a signal in which a ratio gives the errors of each slice of time.
 
     Args:
         ratio: a query template that gives the ratio of errors, 0 to 1.
-        read_from: the query whose labels and series are those of the SLO.
-        why: the reason why events are not counted and, after a semicolon, the remedy.
+        query: the query whose labels and series are those of the SLO.
+        reason: the reason why events are not counted and, after a semicolon, the remedy.
     """
     # The comparison drops NaN, which a ratio without traffic gives. Separate rates may differ
     # slightly more than they should, so the ratio is clamped to 0 and 1.
     measured = f"({ratio} >= -Inf)"
-    return Signal(
+    return SliSignal(
         errors=f"clamp({measured}, 0, 1)",
         total=f"{measured} ^ 0",
         counting=None,
         weight=Weight.TIME,
         errors_may_be_absent=False,
-        by=labels_of(read_from),
-        sources=selectors(read_from),
-        note=f"the budget is weighted by time, not by events: {why}" if why else "",
+        group_by=list_grouping_labels(query),
+        sources=list_selectors(query),
+        note=f"the budget is weighted by time, not by events: {reason}" if reason else "",
     )

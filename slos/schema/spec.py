@@ -23,20 +23,20 @@ from slos.schema.fields import (
     Name,
     Selector,
     SettingName,
-    Wire,
+    SpecModel,
 )
 from slos.schema.problem import Position
 from slos.schema.runbook import ServiceRunbook
-from slos.schema.sli import sli_types
+from slos.schema.sli import load_sli_types
 from slos.schema.sli_signal import SliType
-from slos.schema.standalone import PlainAlert, Recording
+from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 from slos.schema.yaml.document import Document, Location
 
 
-def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
+def _parse_objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        written = repr(value) if isinstance(value, str) else "this"
-        raise ValueError(f"{written} is not an objective; write a percentage like 99.9")  # noqa: TRY004 - pydantic takes ValueError for a finding
+        text = repr(value) if isinstance(value, str) else "this"
+        raise ValueError(f"{text} is not an objective; write a percentage like 99.9")  # noqa: TRY004 - pydantic takes ValueError for a finding
     objective = Decimal(value)
     if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
         raise ValueError(
@@ -46,34 +46,36 @@ def _objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
     return objective
 
 
-class _SliKey(Wire):
+class _SliModel(SpecModel):
     """Exactly one SLI type under `sli:`."""
 
     @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        given = [key for key in sli_types() if getattr(self, key) is not None]
-        if len(given) != 1:
+    def _check_single_type(self) -> Self:
+        keys = [key for key in load_sli_types() if getattr(self, key) is not None]
+        if len(keys) != 1:
             raise ValueError(
-                f"an SLI has exactly one type, here it has {' and '.join(given) or 'none'}; "
-                f"known here: {', '.join(sli_types())}"
+                f"an SLI has exactly one type, here it has {' and '.join(keys) or 'none'}; "
+                f"known here: {', '.join(load_sli_types())}"
             )
         return self
 
-    def chosen(self) -> SliType:
+    def get_type(self) -> SliType:
         """Return the SLI type that is set."""
-        kinds: list[SliType | None] = [getattr(self, key) for key in sli_types()]
-        return next(kind for kind in kinds if kind is not None)
+        sli_values: list[SliType | None] = [getattr(self, key) for key in load_sli_types()]
+        return next(sli_type for sli_type in sli_values if sli_type is not None)
 
 
 if TYPE_CHECKING:
-    Sli = _SliKey
+    Sli = _SliModel
 else:
     Sli = create_model(
-        "Sli", __base__=_SliKey, **{key: (kind | None, None) for key, kind in sli_types().items()}
+        "Sli",
+        __base__=_SliModel,
+        **{key: (kind | None, None) for key, kind in load_sli_types().items()},
     )
 
 
-class PluginUse(Wire):
+class PluginUse(SpecModel):
     """One entry of Sloth's plugin chain."""
 
     id: str
@@ -84,7 +86,7 @@ class PluginUse(Wire):
     """Lower ones come first."""
 
 
-class PluginChain(Wire):
+class PluginChain(SpecModel):
     """Sloth's `slo_plugins`; the odd spelling of `overridePrevious` is Sloth's."""
 
     override_previous: Annotated[StrictBool, Field(alias="overridePrevious")] = False
@@ -93,7 +95,7 @@ class PluginChain(Wire):
     """The plugins, in order within a priority."""
 
 
-class SloSpec(Wire):
+class SloSpec(SpecModel):
     """One SLO as written."""
 
     name: Name
@@ -102,7 +104,7 @@ class SloSpec(Wire):
     """The promise in words; alerts quote it."""
     objective: Annotated[
         Decimal,
-        BeforeValidator(_objective),
+        BeforeValidator(_parse_objective),
         WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
     ]
     """How many percent of the events must be good."""
@@ -124,7 +126,7 @@ class SloSpec(Wire):
     """Who is told when."""
 
 
-class Requirement(Wire):
+class Requirement(SpecModel):
     """Ours: one line of what was asked for; SLOs and alerts say which lines they cover.
 
     Attributes:
@@ -138,7 +140,7 @@ class Requirement(Wire):
     validated_by: str = ""
 
 
-class Spec(Wire):
+class Spec(SpecModel):
     """One document: the SLOs of one service, and what else is watched."""
 
     version: Literal["prometheus/v1"]
@@ -163,9 +165,9 @@ class Spec(Wire):
     """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
     """The promises."""
-    recordings: list[Recording] = Field(default_factory=list)
+    recordings: list[StandaloneRecording] = Field(default_factory=list)
     """Ours: series that are recorded for SLOs, alerts and people."""
-    alerts: list[PlainAlert] = Field(default_factory=list)
+    alerts: list[StandaloneAlert] = Field(default_factory=list)
     """Ours: alerts on anything that is no promise with a budget."""
     requirements: list[Requirement] = Field(default_factory=list)
     """Ours: what was asked for, line by line."""
@@ -177,7 +179,7 @@ class Spec(Wire):
     """Ours: checks that are not to speak up about anything in this spec, with the reason."""
 
     @model_validator(mode="after")
-    def _watches_something(self) -> Self:
+    def _check_not_empty(self) -> Self:
         if not (self.slos or self.recordings or self.alerts or self.requirements):
             raise ValueError(
                 "the spec watches nothing: 'slos' is missing or empty; write at least one SLO"
@@ -195,27 +197,27 @@ class ObjectMeta:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-def _as_written(location: Location) -> Location:
+def _keep_location(location: Location) -> Location:
     return location
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class SpecOrigin:
     """The dialect that a spec was written in.
 
     Attributes:
         dialect: the value of Sloth's label `sloth_spec`.
         mode: the value of Sloth's label `sloth_mode`, without the mode of the command.
         meta: the metadata of the Kubernetes object, if it was one.
-        where: converts the location of a key in our spec to its location in the document.
-        in_shares: the objective was written as a ratio, not as a percentage.
+        to_source_location: converts the location of a key in our spec to its location in the document.
+        has_ratio_objective: the objective was written as a ratio, not as a percentage.
     """
 
     dialect: str = "prometheus/v1"
     mode: str = "prom"
     meta: ObjectMeta | None = None
-    where: Callable[[Location], Location] = _as_written
-    in_shares: bool = False
+    to_source_location: Callable[[Location], Location] = _keep_location
+    has_ratio_objective: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +226,8 @@ class LocatedSpec:
 
     spec: Spec
     document: Document
-    origin: Origin = Origin()
+    origin: SpecOrigin = SpecOrigin()
 
-    def at(self, location: Location) -> Position:
+    def find_position(self, location: Location) -> Position:
         """Find the position in the file of a key of our spec."""
-        return self.document.at(self.origin.where(location))
+        return self.document.find_position(self.origin.to_source_location(location))

@@ -5,17 +5,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, model_validator
 
-from slos.schema.alerting import Firing, Silence
-from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, only_in_cases
-from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, Query, Wire
-from slos.schema.promql import is_filter
-from slos.schema.units import plain
+from slos.schema.alerting import AlertOptions, Silence
+from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, check_no_samples
+from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, Query, SpecModel
+from slos.schema.promql import is_filter_query
+from slos.schema.units import format_decimal
 
-_NEARLY = Decimal("0.98")
-_Example = Annotated[list[ExampleSeries], AfterValidator(only_in_cases)]
+_THRESHOLD_MARGIN = Decimal("0.98")
+_Example = Annotated[list[ExampleSeries], AfterValidator(check_no_samples)]
 
 
-class Inhibits(Wire):
+class InhibitionSpec(SpecModel):
     """The symptoms of an alert: while it fires, they are not notified.
 
     Attributes:
@@ -29,13 +29,13 @@ class Inhibits(Wire):
     alerts: list[Name] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _something(self) -> Self:
+    def _check_not_empty(self) -> Self:
         if not (self.metrics or self.slos or self.alerts):
             raise ValueError("this inhibits nothing; name metrics, slos or alerts, or leave it out")
         return self
 
 
-class Recording(Wire):
+class StandaloneRecording(SpecModel):
     """A series made of others, under the name and labels that SLOs, alerts and people read.
 
     Attributes:
@@ -61,7 +61,7 @@ class Recording(Wire):
     covers: Covers = Field(default_factory=list)
 
 
-class PlainAlert(Firing):
+class StandaloneAlert(AlertOptions):
     """Fires while the value of a query is above, or below, a threshold.
 
     Attributes:
@@ -99,28 +99,28 @@ class PlainAlert(Firing):
     firing: Decimal | None = None
     no_data: Literal["silent", "firing"] = "silent"
     heartbeat: StrictBool = False
-    inhibits: Inhibits | None = None
+    inhibits: InhibitionSpec | None = None
     covers: Covers = Field(default_factory=list)
     silence: list[Silence] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _one_threshold(self) -> Self:
+    def _check_threshold(self) -> Self:
         if (self.above is None) == (self.below is None):
             raise ValueError("an alert has exactly one threshold; write either above or below")
-        if is_filter(self.query):
+        if is_filter_query(self.query):
             raise ValueError(
                 "the query drops values by a comparison of its own; leave that to above or below"
             )
-        if self.fires_at(self.quiet_value) or not self.fires_at(self.firing_value):
+        if self.is_firing_at(self.quiet_value) or not self.is_firing_at(self.firing_value):
             raise ValueError(
-                f"at {plain(self.quiet_value)} it should be silent and at "
-                f"{plain(self.firing_value)} it should fire, by its threshold "
-                f"{plain(self.threshold)} it does not; set quiet and firing"
+                f"at {format_decimal(self.quiet_value)} it should be silent and at "
+                f"{format_decimal(self.firing_value)} it should fire, by its threshold "
+                f"{format_decimal(self.threshold)} it does not; set quiet and firing"
             )
         return self
 
     @model_validator(mode="after")
-    def _hides_nothing_for_ever(self) -> Self:
+    def _check_heartbeat(self) -> Self:
         if self.heartbeat and self.inhibits:
             raise ValueError("a heartbeat always fires and would hide its symptoms for ever")
         return self
@@ -131,7 +131,7 @@ class PlainAlert(Firing):
         return next(limit for limit in (self.above, self.below) if limit is not None)
 
     @property
-    def rounded_to(self) -> Decimal:
+    def display_precision(self) -> Decimal:
         """The unit that displayed values are rounded to: two digits finer than the threshold."""
         return Decimal(1).scaleb(min(-2, self.threshold.adjusted() - 2 if self.threshold else 0))
 
@@ -152,16 +152,16 @@ class PlainAlert(Firing):
         return self.threshold / 2
 
     @property
-    def around_threshold(self) -> tuple[Decimal, Decimal]:
+    def boundary_values(self) -> tuple[Decimal, Decimal]:
         """The values just on the silent and just on the firing side of the threshold.
 
         An alert with `quiet` or `firing` of its own has those two values.
         """
         if self.quiet is not None or self.firing is not None or not self.threshold:
             return self.quiet_value, self.firing_value
-        less, more = self.threshold * _NEARLY, self.threshold * (2 - _NEARLY)
-        return (less, more) if self.above is not None else (more, less)
+        below, above = self.threshold * _THRESHOLD_MARGIN, self.threshold * (2 - _THRESHOLD_MARGIN)
+        return (below, above) if self.above is not None else (above, below)
 
-    def fires_at(self, value: Decimal) -> bool:
+    def is_firing_at(self, value: Decimal) -> bool:
         """Return whether the condition of the alert holds at a value."""
         return value > self.threshold if self.above is not None else value < self.threshold

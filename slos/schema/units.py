@@ -21,9 +21,9 @@ _UNITS_MS = {
     "ms": 1,
 }
 _DURATION = re.compile("".join(f"(?:([0-9]+){unit}(?![a-z]))?" for unit in _UNITS_MS))
-_WIDE = Context(prec=60)
+_WIDE_CONTEXT = Context(prec=60)
 # Years and weeks are written only when nothing remains: 90d reads better than 12w6d.
-_ONLY_WHEN_EXACT = ("y", "w")
+_EXACT_ONLY_UNITS = ("y", "w")
 
 
 @total_ordering
@@ -61,7 +61,9 @@ class Duration:
         return cls(ms)
 
     @classmethod
-    def of(cls, *, seconds: float = 0, minutes: int = 0, hours: int = 0, days: int = 0) -> Self:
+    def from_parts(
+        cls, *, seconds: float = 0, minutes: int = 0, hours: int = 0, days: int = 0
+    ) -> Self:
         """Build a duration from seconds, minutes, hours and days."""
         return cls(round(seconds * 1000) + minutes * 60_000 + hours * 3_600_000 + days * 86_400_000)
 
@@ -76,7 +78,7 @@ class Duration:
         return Decimal(self.ms) / 86_400_000
 
     def __str__(self) -> str:
-        return _written(self.ms)
+        return _format_duration(self.ms)
 
     def __lt__(self, other: "Duration") -> bool:
         return self.ms < other.ms
@@ -89,13 +91,13 @@ class Duration:
 
 
 @lru_cache(maxsize=1024)
-def _written(rest: int) -> str:
+def _format_duration(ms: int) -> str:
     """Format milliseconds as Prometheus does; cached, because every rule has the same few."""
     text = ""
     for unit, length in _UNITS_MS.items():
-        if unit in _ONLY_WHEN_EXACT and rest % length:
+        if unit in _EXACT_ONLY_UNITS and ms % length:
             continue
-        count, rest = divmod(rest, length)
+        count, ms = divmod(ms, length)
         if count:
             text += f"{count}{unit}"
     return text or "0s"
@@ -118,7 +120,7 @@ def parse_ratio(value: str | int | Decimal) -> Decimal:
 
 
 @lru_cache(maxsize=1024)
-def plain(number: Decimal, digits: int | None = None) -> str:
+def format_decimal(number: Decimal, digits: int | None = None) -> str:
     """Format a decimal without exponent and trailing zeros: 0.0010 as `0.001`, 1E+2 as `100`.
 
     Args:
@@ -126,6 +128,6 @@ def plain(number: Decimal, digits: int | None = None) -> str:
         digits: decimal places to round to; exact without it.
     """
     if digits is not None:
-        number = _WIDE.quantize(number, Decimal(1).scaleb(-digits))
+        number = _WIDE_CONTEXT.quantize(number, Decimal(1).scaleb(-digits))
     text = format(number, "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) if number else "0"

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from tests.benchmarks.report import of_results, table
-from tests.benchmarks.targets import Result
+from tests.benchmarks.report import render_results, render_table
+from tests.benchmarks.targets import TargetResult
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks-build.md"
 _COUNTS = (1_000, 10_000)
@@ -47,7 +47,7 @@ slos:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BuildRun:
     """One call of the program.
 
     Attributes:
@@ -61,7 +61,7 @@ class Run:
     megabytes: float
 
 
-def build(count: int) -> Run:
+def measure_build(count: int) -> BuildRun:
     """Build a rule file from each of `count` spec files, and see that all are there."""
     with TemporaryDirectory() as folder:
         specs, rules = Path(folder, "specs"), Path(folder, "rules")
@@ -69,14 +69,14 @@ def build(count: int) -> Run:
         for number in range(count):
             text = _SPEC.format(number=number, team=number % 17, objective=1 + number % 9)
             (specs / f"service-{number}.yaml").write_text(text)
-        run = _called("build", str(specs), "-o", str(rules), "--format", "prometheus")
-        made = len(list(rules.glob("*.yaml")))
-        if made != count:
-            raise click.ClickException(f"{made} rule files from {count} specs")
+        run = _run_slo_rules("build", str(specs), "-o", str(rules), "--format", "prometheus")
+        rule_files = len(list(rules.glob("*.yaml")))
+        if rule_files != count:
+            raise click.ClickException(f"{rule_files} rule files from {count} specs")
         return run
 
 
-def _called(*arguments: str) -> Run:
+def _run_slo_rules(*arguments: str) -> BuildRun:
     program = Path(sysconfig.get_path("scripts"), "slo-rules")
     started = time.monotonic()
     process = subprocess.Popen(
@@ -87,7 +87,7 @@ def _called(*arguments: str) -> Run:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise click.ClickException(f"slo-rules {arguments[0]} ended with {process.returncode}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return BuildRun(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 @click.command()
@@ -95,49 +95,53 @@ def _called(*arguments: str) -> Run:
 @click.option("--specs", "counts", multiple=True, type=int, help="Only so many; repeatable.")
 def main(*, check: bool, counts: tuple[int, ...]) -> None:
     """Measure the generator; the documentation is written by a whole run only."""
-    best: dict[int, Run] = {}
+    best: dict[int, BuildRun] = {}
     for count in counts or _COUNTS:
         runs = []
         for number in range(_RUNS):
             click.echo(f"{count} specs, run {number + 1} of {_RUNS}", err=True)
-            runs.append(build(count))
+            runs.append(measure_build(count))
         best[count] = min(runs, key=lambda run: run.seconds)
-    starts = sorted(_called("--version").seconds for _ in range(_STARTS))
-    reached = list(results(best, starts))
-    text = "\n".join([_of_runs(best), _of_starts(starts), of_results(reached)])
+    starts = sorted(_run_slo_rules("--version").seconds for _ in range(_STARTS))
+    target_results = list(check_targets(best, starts))
+    text = "\n".join([_render_runs(best), _render_starts(starts), render_results(target_results)])
     click.echo(text)
     if not counts:
         _PAGE.write_text(f"{_HEAD}\n{text}")
         click.echo(f"wrote {_PAGE.name}", err=True)
-    if check and not all(result.met for result in reached):
+    if check and not all(result.met for result in target_results):
         sys.exit(1)
 
 
-def results(best: dict[int, Run], starts: list[float]) -> list[Result]:
+def check_targets(best: dict[int, BuildRun], starts: list[float]) -> list[TargetResult]:
     """Which targets were reached; `starts` are sorted seconds."""
     found = []
-    thousand, many = (best.get(count) for count in _COUNTS)
-    if thousand:
+    small_run, large_run = (best.get(count) for count in _COUNTS)
+    if small_run:
         target = f"1,000 specs: under {_SECONDS_AT_MOST} s"
-        reached = f"{thousand.seconds:.2f} s"
-        found.append(Result(target, reached, thousand.seconds < _SECONDS_AT_MOST))
-    if many:
+        reached = f"{small_run.seconds:.2f} s"
+        found.append(TargetResult(target, reached, small_run.seconds < _SECONDS_AT_MOST))
+    if large_run:
         target = f"10,000 specs: under {_MEGABYTES_AT_MOST} MB"
         found.append(
-            Result(target, f"{many.megabytes:.0f} MB", many.megabytes < _MEGABYTES_AT_MOST)
+            TargetResult(
+                target, f"{large_run.megabytes:.0f} MB", large_run.megabytes < _MEGABYTES_AT_MOST
+            )
         )
-    if thousand and many:
-        growth = many.seconds / thousand.seconds / 10
+    if small_run and large_run:
+        growth = large_run.seconds / small_run.seconds / 10
         found.append(
-            Result("10,000 specs: in linear time", f"{10 * growth:.1f} times", growth <= _LINEAR)
+            TargetResult(
+                "10,000 specs: in linear time", f"{10 * growth:.1f} times", growth <= _LINEAR
+            )
         )
     start = starts[len(starts) // 2]
     target = f"--version: under {_START_AT_MOST * 1000:.0f} ms"
-    found.append(Result(target, f"{start * 1000:.0f} ms", start < _START_AT_MOST))
+    found.append(TargetResult(target, f"{start * 1000:.0f} ms", start < _START_AT_MOST))
     return found
 
 
-def _of_runs(best: dict[int, Run]) -> str:
+def _render_runs(best: dict[int, BuildRun]) -> str:
     rows = [
         (
             f"{count:,}",
@@ -148,12 +152,12 @@ def _of_runs(best: dict[int, Run]) -> str:
         )
         for count, run in best.items()
     ]
-    return table(("spec files", "seconds", "CPU seconds", "ms a spec", "MB"), rows)
+    return render_table(("spec files", "seconds", "CPU seconds", "ms a spec", "MB"), rows)
 
 
-def _of_starts(starts: list[float]) -> str:
+def _render_starts(starts: list[float]) -> str:
     row = (f"{1000 * starts[0]:.0f}", f"{1000 * starts[len(starts) // 2]:.0f}")
-    return table(("--version, best (ms)", "median (ms)"), [row])
+    return render_table(("--version, best (ms)", "median (ms)"), [row])
 
 
 _HEAD = f"""\

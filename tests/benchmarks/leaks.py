@@ -13,28 +13,29 @@ _SERIES = 150
 _SEED = 0
 
 
-def table(series: int, seed: int) -> Iterator[str]:
+def render_table(series: int, seed: int) -> Iterator[str]:
     """The lines of the table, in Markdown."""
     yield f"Shares of {series} simulated series (seed {seed}); in brackets those of the reference."
     yield ""
-    yield _line("detector", *SHAPES)
+    yield _format_row("detector", *SHAPES)
     yield "|---" * (1 + len(SHAPES)) + "|"
     for row in ROWS:
-        yield _line(
-            row.name, *(_text(cell(row, shape, series=series, seed=seed)) for shape in SHAPES)
+        yield _format_row(
+            row.name,
+            *(_format_cell(cell(row, shape, series=series, seed=seed)) for shape in SHAPES),
         )
 
 
-def _text(found: Cell) -> str:
-    mark = "" if found.agrees else " *"
-    return f"{found.share:.2f} ({found.reference:.2f}){mark}"
+def _format_cell(cell: Cell) -> str:
+    mark = "" if cell.agrees else " *"
+    return f"{cell.share:.2f} ({cell.reference:.2f}){mark}"
 
 
-def _line(*fields: str) -> str:
+def _format_row(*fields: str) -> str:
     return f"| {' | '.join(fields)} |"
 
 
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
-    for line in table(*(*numbers, *(_SERIES, _SEED)[len(numbers) :])):
+    for line in render_table(*(*numbers, *(_SERIES, _SEED)[len(numbers) :])):
         sys.stdout.write(line + "\n")

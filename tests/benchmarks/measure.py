@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 from generator.model import RecordingRule, Rule, RuleGroup
 from tests.benchmarks import counters, prometheus, recording, tsdb
-from tests.benchmarks.methods import Method, Target, ours, pyrra, sloth
-from tests.benchmarks.shapes import MINUTES, Shape
-from tests.benchmarks.timeline import END, HOUR, PERIOD, START, beat
+from tests.benchmarks.methods import BenchmarkTarget, Method, ours, pyrra, sloth
+from tests.benchmarks.shapes import MINUTES, TrafficShape
+from tests.benchmarks.timeline import END, HOUR, PERIOD, START, find_evaluation
 
 # A cold cache or a busy neighbour is no property of a rule: the best of some runs counts.
 _RUNS = 3
@@ -28,12 +28,12 @@ class RuleCost:
     name: str
     group: str
     samples: int
-    an_hour: float
+    samples_per_hour: float
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MethodMeasurement:
     """One method under one shape with a number of instances.
 
     Attributes:
@@ -41,7 +41,7 @@ class Row:
         truth: what really happened in the period.
         samples: read by one evaluation of the period's rules.
         seconds: that this takes.
-        samples_an_hour: read by all rules of the SLO.
+        samples_per_hour: read by all rules of the SLO.
         costs: the rules one by one.
         tolerance: the relative error that a right method may show; None where none is promised.
     """
@@ -53,7 +53,7 @@ class Row:
     truth: float
     samples: int
     seconds: float
-    samples_an_hour: float
+    samples_per_hour: float
     costs: tuple[RuleCost, ...]
     tolerance: float | None
 
@@ -63,82 +63,89 @@ class Row:
         return math.inf if math.isnan(self.ratio) else self.ratio / self.truth - 1
 
 
-def methods(target: Target) -> list[Method]:
+def list_methods(target: BenchmarkTarget) -> list[Method]:
     """All that are compared, ours first."""
     return [
-        ours.method(target),
-        sloth.default(target),
-        sloth.raw(target),
-        pyrra.default(target),
-        pyrra.performance(target),
+        ours.build_method(target),
+        sloth.build_default(target),
+        sloth.build_raw(target),
+        pyrra.build_default(target),
+        pyrra.build_performance(target),
     ]
 
 
-def measure(
-    shape: Shape,
+def measure_methods(
+    shape: TrafficShape,
     instances: int,
     *,
     minutes: int = MINUTES,
     end: int = END,
-    compared: Sequence[Method] | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> list[Row]:
+    compared_methods: Sequence[Method] | None = None,
+    print_line: Callable[[str], None] = lambda _: None,
+) -> list[MethodMeasurement]:
     """Build the data, run the rules over it, and evaluate each once more at the end."""
-    compared = methods(Target()) if compared is None else compared
+    compared_methods = (
+        list_methods(BenchmarkTarget()) if compared_methods is None else compared_methods
+    )
     with TemporaryDirectory(prefix="bench-rules-") as temporary:
         folder = Path(temporary)
-        say("building the counters")
-        history = counters.service(shape, instances, minutes)
+        print_line("building the counters")
+        history = counters.build_service_counters(shape, instances, minutes)
         tsdb.write_counters(history, folder)
-        tasks = [task for method in compared for task in recording.tasks_of(method, end)]
-        recording.record(tasks, folder, end=end, say=say)
-        truth = counters.truth(history, max(end - PERIOD, START), end)
+        tasks = [task for method in compared_methods for task in recording.build_tasks(method, end)]
+        recording.record_series(tasks, folder, end=end, print_line=print_line)
+        truth = counters.compute_error_ratio(history, max(end - PERIOD, START), end)
         del history
-        say("evaluating the rules")
-        with prometheus.running(folder) as server:
+        print_line("evaluating the rules")
+        with prometheus.run_prometheus(folder) as server:
             rows = [
-                _row(shape, instances, method, truth, server=server, end=end) for method in compared
+                _measure_method(shape, instances, method, truth, server=server, end=end)
+                for method in compared_methods
             ]
-    say("done")
+    print_line("done")
     return rows
 
 
-def _row(
-    shape: Shape,
+def _measure_method(
+    shape: TrafficShape,
     instances: int,
     method: Method,
     truth: float,
     *,
-    server: prometheus.Prometheus,
+    server: prometheus.BenchmarkPrometheus,
     end: int,
-) -> Row:
+) -> MethodMeasurement:
     costs = tuple(
-        _cost(rule, group, server, end) for group in method.groups for rule in group.rules
+        _measure_rule(rule, group, server, end) for group in method.groups for rule in group.rules
     )
-    names = {name for record in method.period for name in recording.together_with(record, method)}
+    names = {
+        name for record in method.period for name in recording.find_instant_inputs(record, method)
+    }
     period = [cost for cost in costs if cost.name in names]
-    return Row(
+    return MethodMeasurement(
         shape=shape.name,
         instances=instances,
         method=method.name,
-        ratio=server.at(method.ratio, end).value,
+        ratio=server.evaluate(method.ratio, end).value,
         truth=truth,
         samples=sum(cost.samples for cost in period),
         seconds=sum(cost.seconds for cost in period),
-        samples_an_hour=sum(cost.an_hour for cost in costs),
+        samples_per_hour=sum(cost.samples_per_hour for cost in costs),
         costs=costs,
         tolerance=shape.tolerance,
     )
 
 
-def _cost(rule: Rule, group: RuleGroup, server: prometheus.Prometheus, end: int) -> RuleCost:
-    at = beat(recording.phase_of(group), recording.interval_of(group), until=end)
-    answers = [server.at(rule.expr, at) for _ in range(_RUNS)]
+def _measure_rule(
+    rule: Rule, group: RuleGroup, server: prometheus.BenchmarkPrometheus, end: int
+) -> RuleCost:
+    time = find_evaluation(recording.compute_phase(group), recording.get_interval(group), end=end)
+    answers = [server.evaluate(rule.expr, time) for _ in range(_RUNS)]
     samples = answers[0].samples
     return RuleCost(
         name=rule.record if isinstance(rule, RecordingRule) else rule.alert,
         group=group.name,
         samples=samples,
-        an_hour=samples * HOUR / recording.interval_of(group),
+        samples_per_hour=samples * HOUR / recording.get_interval(group),
         seconds=min(answer.seconds for answer in answers),
     )

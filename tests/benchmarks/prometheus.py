@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from exporter.devstack import stack
-from tests.benchmarks.tsdb import tool
+from tests.benchmarks.tsdb import find_tool
 
 # What Prometheus returns at most for a series.
 _POINTS = 11_000
@@ -18,7 +18,7 @@ _QUERY_LIMIT = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EvaluationResult:
     """The outcome of one evaluation.
 
     Attributes:
@@ -33,7 +33,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class RangeSeries:
     """A series of a range query, values as Prometheus wrote them."""
 
     labels: dict[str, str]
@@ -41,29 +41,29 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Prometheus:
+class BenchmarkPrometheus:
     """A running one."""
 
     url: str
     session: requests.Session
 
-    def at(self, query: str, at: int) -> Answer:
+    def evaluate(self, query: str, time: int) -> EvaluationResult:
         """Evaluate once, as a rule does."""
-        data = self._ask("query", query=query, time=f"{at / 1000:.3f}", stats="all")
+        data = self._request("query", query=query, time=f"{time / 1000:.3f}", stats="all")
         stats, result = data["stats"], data["result"]
         value = float(result[0]["value"][1]) if len(result) == 1 else math.nan
-        return Answer(
+        return EvaluationResult(
             value,
             int(stats["samples"]["totalQueryableSamples"]),
             float(stats["timings"]["execTotalTime"]),
         )
 
-    def over(self, query: str, start: int, end: int, step: int) -> list[Series]:
+    def evaluate_range(self, query: str, start: int, end: int, step: int) -> list[RangeSeries]:
         """Evaluate at every step, both ends included."""
         found: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
         for first in range(start, end + 1, step * _POINTS):
             last = min(first + step * (_POINTS - 1), end)
-            data = self._ask(
+            data = self._request(
                 "query_range",
                 query=query,
                 start=f"{first / 1000:.3f}",
@@ -73,10 +73,10 @@ class Prometheus:
             for series in data["result"]:
                 labels = {k: v for k, v in series["metric"].items() if k != "__name__"}
                 samples = found.setdefault(tuple(sorted(labels.items())), [])
-                samples += [(round(at * 1000), value) for at, value in series["values"]]
-        return [Series(dict(labels), samples) for labels, samples in found.items()]
+                samples += [(round(time * 1000), value) for time, value in series["values"]]
+        return [RangeSeries(dict(labels), samples) for labels, samples in found.items()]
 
-    def _ask(self, endpoint: str, **params: str) -> Any:  # noqa: ANN401 - JSON
+    def _request(self, endpoint: str, **params: str) -> Any:  # noqa: ANN401 - JSON
         response = self.session.post(
             f"{self.url}/api/v1/{endpoint}", data=params, timeout=_QUERY_LIMIT
         )
@@ -87,15 +87,15 @@ class Prometheus:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Prometheus]:
+def run_prometheus(folder: Path) -> Iterator[BenchmarkPrometheus]:
     """Prometheus over `data` in a folder; it scrapes nothing and knows no rules."""
-    config, port = folder / "prometheus.yml", stack.free_port()
+    config, port = folder / "prometheus.yml", stack.find_free_port()
     config.write_text("global: {}\n")
     url = f"http://127.0.0.1:{port}"
-    child = stack.start(
+    child = stack.start_process(
         "prometheus",
         [
-            tool("prometheus"),
+            find_tool("prometheus"),
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'data'}",
             "--storage.tsdb.retention.time=3650d",
@@ -108,6 +108,6 @@ def running(folder: Path) -> Iterator[Prometheus]:
     try:
         with requests.Session() as session:
             child.wait_for(lambda: session.get(f"{url}/-/ready", timeout=5).ok)
-            yield Prometheus(url, session)
+            yield BenchmarkPrometheus(url, session)
     finally:
         child.stop()

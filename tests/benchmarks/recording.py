@@ -16,154 +16,170 @@ from generator.model import AlertingRule, RecordingRule, Rule, RuleGroup
 from slos.schema import promql
 from tests.benchmarks import prometheus, tsdb
 from tests.benchmarks.methods import Method
-from tests.benchmarks.timeline import MINUTE, SECOND, START, beat
+from tests.benchmarks.timeline import MINUTE, SECOND, START, find_evaluation
 
 _LOOKBACK = 5 * MINUTE
 _EVALUATION_INTERVAL = 30 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RecordingTask:
     """A rule to be run over the past.
 
     Attributes:
         level: rules of a level read only rules of lower ones.
-        since: the moment from which on others read it.
+        read_from: the moment from which on others read it.
         phase: of its group's beats.
     """
 
     rule: RecordingRule
     group: RuleGroup
     level: int
-    since: float
+    read_from: float
     phase: int
 
-    def beats(self, end: int) -> range:
+    def compute_times(self, end: int) -> range:
         """When it is evaluated; at the end at least."""
-        interval, phase = interval_of(self.group), self.phase
-        last = beat(phase, interval, until=end)
-        first = min(last, beat(phase, interval, until=int(max(self.since, START))) + interval)
+        interval, phase = get_interval(self.group), self.phase
+        last = find_evaluation(phase, interval, end=end)
+        first = min(
+            last, find_evaluation(phase, interval, end=int(max(self.read_from, START))) + interval
+        )
         return range(first, last + 1, interval)
 
 
-def interval_of(group: RuleGroup) -> int:
+def get_interval(group: RuleGroup) -> int:
     """Of a group's beats; one without an interval has Prometheus' evaluation interval."""
     return group.interval.ms if group.interval else _EVALUATION_INTERVAL
 
 
-def phase_of(group: RuleGroup) -> int:
+def compute_phase(group: RuleGroup) -> int:
     """Prometheus spreads groups over their interval by a hash of their name; so do we."""
-    return zlib.crc32(group.name.encode()) % interval_of(group)
+    return zlib.crc32(group.name.encode()) % get_interval(group)
 
 
-def tasks_of(method: Method, end: int) -> list[Task]:
+def build_tasks(method: Method, end: int) -> list[RecordingTask]:
     """The recording rules of a method, each as far back as later rules read it."""
-    placed = _placed(method)
-    since = _since(placed, end)
+    placed = _list_rules(method)
+    read_starts = _compute_read_starts(placed, end)
     return [
-        Task(rule, group, level, since.get(rule.record, end), phase_of(group))
-        for rule, group, level in _recorded(placed)
+        RecordingTask(rule, group, level, read_starts.get(rule.record, end), compute_phase(group))
+        for rule, group, level in _list_recording_rules(placed)
     ]
 
 
-def whole_tasks_of(method: Method, phase: Callable[[RuleGroup], int]) -> list[Task]:
+def build_full_tasks(
+    method: Method, compute_phase: Callable[[RuleGroup], int]
+) -> list[RecordingTask]:
     """The recording rules of a method, over all the data there is."""
     return [
-        Task(rule, group, level, START, phase(group))
-        for rule, group, level in _recorded(_placed(method))
+        RecordingTask(rule, group, level, START, compute_phase(group))
+        for rule, group, level in _list_recording_rules(_list_rules(method))
     ]
 
 
-def record(
-    tasks: Sequence[Task], folder: Path, *, end: int, say: Callable[[str], None] = lambda _: None
+def record_series(
+    tasks: Sequence[RecordingTask],
+    folder: Path,
+    *,
+    end: int,
+    print_line: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Run recording rules and write what they give, level by level."""
     for level in sorted({task.level for task in tasks}):
-        chosen = [task for task in tasks if task.level == level]
-        points = sum(len(task.beats(end)) for task in chosen)
-        say(f"level {level}: {len(chosen)} rules, {points} evaluations")
-        with prometheus.running(folder) as server:
-            texts = [text for task in chosen for text in _run(task, server, end)]
+        level_tasks = [task for task in tasks if task.level == level]
+        points = sum(len(task.compute_times(end)) for task in level_tasks)
+        print_line(f"level {level}: {len(level_tasks)} rules, {points} evaluations")
+        with prometheus.run_prometheus(folder) as server:
+            texts = [text for task in level_tasks for text in _run_task(task, server, end)]
         tsdb.write_series(texts, folder)
 
 
-def _run(task: Task, server: prometheus.Prometheus, end: int) -> Iterator[str]:
+def _run_task(
+    task: RecordingTask, server: prometheus.BenchmarkPrometheus, end: int
+) -> Iterator[str]:
     """The rule's series as text; what becomes one series by the rule's labels is one."""
-    beats = task.beats(end)
+    times = task.compute_times(end)
     merged: dict[tuple[tuple[str, str], ...], list[tuple[int, str]]] = {}
-    for series in server.over(task.rule.expr, beats[0], beats[-1], beats.step):
+    for series in server.evaluate_range(task.rule.expr, times[0], times[-1], times.step):
         labels = {**series.labels, **task.rule.labels}
         merged.setdefault(tuple(sorted(labels.items())), []).extend(series.samples)
     for key, samples in merged.items():
-        yield tsdb.lines(task.rule.record, dict(key), sorted(samples))
+        yield tsdb.format_series(task.rule.record, dict(key), sorted(samples))
 
 
-def together_with(record: str, method: Method) -> set[str]:
+def find_instant_inputs(record: str, method: Method) -> set[str]:
     """A recorded series and those it is computed from at the same moment, not over a range."""
-    reads = {rule.record: _reads(rule) for rule, _, _ in _recorded(_placed(method))}
+    reads = {
+        rule.record: _list_reads(rule) for rule, _, _ in _list_recording_rules(_list_rules(method))
+    }
     found, new = set[str](), {record}
     while new:
         found |= new
         new = {
             name
             for each in new
-            for name, back in reads[each]
-            if name in reads and back == _LOOKBACK
+            for name, lookback in reads[each]
+            if name in reads and lookback == _LOOKBACK
         } - found
     return found
 
 
-def _placed(method: Method) -> list[tuple[Rule, RuleGroup]]:
+def _list_rules(method: Method) -> list[tuple[Rule, RuleGroup]]:
     return [(rule, group) for group in method.groups for rule in group.rules]
 
 
-def _recorded(
-    placed: Sequence[tuple[Rule, RuleGroup]],
+def _list_recording_rules(
+    rules: Sequence[tuple[Rule, RuleGroup]],
 ) -> Iterator[tuple[RecordingRule, RuleGroup, int]]:
-    found = [(rule, group) for rule, group in placed if isinstance(rule, RecordingRule)]
-    levels = _levels([rule for rule, _ in found])
+    found = [(rule, group) for rule, group in rules if isinstance(rule, RecordingRule)]
+    levels = _compute_levels([rule for rule, _ in found])
     for rule, group in found:
         yield rule, group, levels[rule.record]
 
 
-def _levels(rules: Sequence[RecordingRule]) -> dict[str, int]:
+def _compute_levels(rules: Sequence[RecordingRule]) -> dict[str, int]:
     """One more than that of the highest rule it reads."""
     levels = {rule.record: 1 for rule in rules}
     for _ in rules:
         for rule in rules:
-            below = [levels[name] for name, _ in _reads(rule) if name in levels]
+            below = [levels[name] for name, _ in _list_reads(rule) if name in levels]
             levels[rule.record] = max([levels[rule.record], *(level + 1 for level in below)])
     return levels
 
 
-def _since(placed: Sequence[tuple[Rule, RuleGroup]], end: int) -> dict[str, float]:
+def _compute_read_starts(rules: Sequence[tuple[Rule, RuleGroup]], end: int) -> dict[str, float]:
     """From when on each series is read; a rule that is read early reads even earlier itself."""
-    since: dict[str, float] = {}
-    for _ in placed:
-        for rule, group in placed:
-            own = end if isinstance(rule, AlertingRule) else since.get(rule.record, end)
-            for name, back in _reads(rule):
-                since[name] = min(since.get(name, math.inf), own - interval_of(group) - back)
-    return since
+    read_starts: dict[str, float] = {}
+    for _ in rules:
+        for rule, group in rules:
+            rule_start = (
+                end if isinstance(rule, AlertingRule) else read_starts.get(rule.record, end)
+            )
+            for name, lookback in _list_reads(rule):
+                read_starts[name] = min(
+                    read_starts.get(name, math.inf), rule_start - get_interval(group) - lookback
+                )
+    return read_starts
 
 
-def _reads(rule: Rule) -> list[tuple[str, int]]:
+def _list_reads(rule: Rule) -> list[tuple[str, int]]:
     """The series of a rule by name, and how far back it reads them."""
-    return list(_reads_of(promql.parse(rule.expr), 0))
+    return list(_list_node_reads(promql.parse_query(rule.expr), 0))
 
 
-def _reads_of(node: ast.Expr, back: int) -> Iterator[tuple[str, int]]:
+def _list_node_reads(node: ast.Expr, lookback: int) -> Iterator[tuple[str, int]]:
     match node:
         case ast.MatrixSelector():
-            yield node.vector_selector.name or "", back + _ms(node)
+            yield node.vector_selector.name or "", lookback + _get_range_ms(node)
         case ast.VectorSelector():
-            yield node.name or "", back + _LOOKBACK
+            yield node.name or "", lookback + _LOOKBACK
         case _:
-            more = _ms(node) if isinstance(node, ast.SubqueryExpr) else 0
-            for child in promql.children(node):
-                yield from _reads_of(child, back + more)
+            range_ms = _get_range_ms(node) if isinstance(node, ast.SubqueryExpr) else 0
+            for child in promql.list_children(node):
+                yield from _list_node_reads(child, lookback + range_ms)
 
 
-def _ms(node: ast.MatrixSelector | ast.SubqueryExpr) -> int:
+def _get_range_ms(node: ast.MatrixSelector | ast.SubqueryExpr) -> int:
     assert node.range is not None, "a range without a range"
     return round(node.range.total_seconds() * 1000)

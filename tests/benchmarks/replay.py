@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 from generator.model import AlertingRule, RuleGroup
 from tests.benchmarks import incidents, prometheus, recording, tsdb
-from tests.benchmarks.incidents import BEFORE, INCIDENTS, LENGTH, STEP
-from tests.benchmarks.methods import Method, Target, ours, sloth
-from tests.benchmarks.timeline import SECOND, START, beat
+from tests.benchmarks.incidents import CALM_BEFORE, INCIDENTS, LENGTH, STEP
+from tests.benchmarks.methods import BenchmarkTarget, Method, ours, sloth
+from tests.benchmarks.timeline import SECOND, START, find_evaluation
 
 _PHASES = tuple(seconds * SECOND for seconds in range(0, 60, 15))
 _END = START + LENGTH - STEP
@@ -19,61 +19,61 @@ Firings = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class IncidentReplay:
     """How one incident went; moments are milliseconds since its trouble began.
 
     When in its interval a group is evaluated is luck, so several phases are tried.
 
     Attributes:
         job: its name.
-        says: what happens.
+        description: what happens.
         rate: events a second.
-        deserved: when the exact ratios were worth a page.
+        page_times: when the exact ratios were worth a page.
         ours: when our page was firing.
-        sloths: when Sloth's was, at the same phases.
+        sloth: when Sloth's was, at the same phases.
     """
 
     job: str
-    says: str
+    description: str
     rate: float
-    deserved: tuple[int, ...]
+    page_times: tuple[int, ...]
     ours: Firings
-    sloths: Firings
+    sloth: Firings
 
     @property
     def delays(self) -> list[int]:
         """How much later ours fired first than Sloth's, for each phase; LENGTH for never."""
         return [
             (our[0] if our else LENGTH) - their[0]
-            for our, their in zip(self.ours, self.sloths, strict=True)
+            for our, their in zip(self.ours, self.sloth, strict=True)
             if their
         ]
 
     @property
-    def undeserved(self) -> int:
+    def early_by(self) -> int:
         """By how much ours fired before it was deserved; LENGTH when it never was."""
         firsts = [our[0] for our in self.ours if our]
         if not firsts:
             return 0
-        return max(0, self.deserved[0] - min(firsts)) if self.deserved else LENGTH
+        return max(0, self.page_times[0] - min(firsts)) if self.page_times else LENGTH
 
 
-def replay(say: Callable[[str], None] = lambda _: None) -> list[Page]:
+def replay_incidents(print_line: Callable[[str], None] = lambda _: None) -> list[IncidentReplay]:
     """Run the rules of both over every incident, at every phase."""
-    histories = [incidents.counters_of(incident) for incident in INCIDENTS]
+    histories = [incidents.build_counters(incident) for incident in INCIDENTS]
     firings = []
     for phase in _PHASES:
-        say(f"rules at phase {phase // SECOND} s")
+        print_line(f"rules at phase {phase // SECOND} s")
         with TemporaryDirectory(prefix="bench-rules-") as temporary:
             folder = Path(temporary)
             tsdb.write_counters([c for history in histories for c in history], folder)
-            firings.append(_at_phase(phase, folder))
+            firings.append(_replay_phase(phase, folder))
     return [
-        Page(
+        IncidentReplay(
             incident.job,
-            incident.says,
+            incident.description,
             incident.rate,
-            tuple(at - BEFORE for at in incidents.deserved(histories[number])),
+            tuple(time - CALM_BEFORE for time in incidents.find_page_times(histories[number])),
             tuple(phase[number][0] for phase in firings),
             tuple(phase[number][1] for phase in firings),
         )
@@ -81,41 +81,46 @@ def replay(say: Callable[[str], None] = lambda _: None) -> list[Page]:
     ]
 
 
-def _at_phase(phase: int, folder: Path) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+def _replay_phase(phase: int, folder: Path) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """The firing moments of ours and of Sloth's, for every incident."""
 
-    def phase_of(group: RuleGroup) -> int:
-        return phase % recording.interval_of(group)
+    def compute_phase(group: RuleGroup) -> int:
+        return phase % recording.get_interval(group)
 
-    targets = [Target(incident.job) for incident in INCIDENTS]
-    pairs = [(ours.method(target), sloth.default(target)) for target in targets]
+    targets = [BenchmarkTarget(incident.job) for incident in INCIDENTS]
+    pairs = [(ours.build_method(target), sloth.build_default(target)) for target in targets]
     tasks = [
         task
         for pair in pairs
         for method in pair
-        for task in recording.whole_tasks_of(method, phase_of)
+        for task in recording.build_full_tasks(method, compute_phase)
     ]
-    recording.record(tasks, folder, end=_END)
-    with prometheus.running(folder) as server:
+    recording.record_series(tasks, folder, end=_END)
+    with prometheus.run_prometheus(folder) as server:
         return [
-            (_firing(our, phase_of, server), _firing(their, phase_of, server))
+            (
+                _find_firing_times(our, compute_phase, server),
+                _find_firing_times(their, compute_phase, server),
+            )
             for our, their in pairs
         ]
 
 
-def _firing(
-    method: Method, phase_of: Callable[[RuleGroup], int], server: prometheus.Prometheus
+def _find_firing_times(
+    method: Method,
+    compute_phase: Callable[[RuleGroup], int],
+    server: prometheus.BenchmarkPrometheus,
 ) -> tuple[int, ...]:
     moments: set[int] = set()
-    for rule, group in _pages(method):
-        interval = recording.interval_of(group)
-        first = beat(phase_of(group), interval, until=START) + interval
-        for series in server.over(rule.expr, first, _END, interval):
-            moments.update(at - START - BEFORE for at, _ in series.samples)
+    for rule, group in _list_page_rules(method):
+        interval = recording.get_interval(group)
+        first = find_evaluation(compute_phase(group), interval, end=START) + interval
+        for series in server.evaluate_range(rule.expr, first, _END, interval):
+            moments.update(time - START - CALM_BEFORE for time, _ in series.samples)
     return tuple(sorted(moments))
 
 
-def _pages(method: Method) -> Iterator[tuple[AlertingRule, RuleGroup]]:
+def _list_page_rules(method: Method) -> Iterator[tuple[AlertingRule, RuleGroup]]:
     for group in method.groups:
         for rule in group.rules:
             if isinstance(rule, AlertingRule) and rule.alert == method.page:

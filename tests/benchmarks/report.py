@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from tests.benchmarks.measure import Row
+from tests.benchmarks.measure import MethodMeasurement
 from tests.benchmarks.methods import ours
-from tests.benchmarks.replay import Page
+from tests.benchmarks.replay import IncidentReplay
 from tests.benchmarks.shapes import SHAPES
-from tests.benchmarks.targets import Result
+from tests.benchmarks.targets import TargetResult
 from tests.benchmarks.timeline import SECOND
 
 _COLUMNS = ("series", "method", "period ratio", "relative error", "samples read", "an hour")
@@ -15,7 +15,7 @@ _USUAL = 20
 _PAGE_COLUMNS = ("incident", "events a second", "deserved after", "ours", "Sloth", "later by")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def render_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table that reads well as it is."""
     cells = [list(columns), *map(list, rows)]
     widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
@@ -27,159 +27,171 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def of_shape(rows: Sequence[Row], *, timed: bool) -> str:
+def render_shape(rows: Sequence[MethodMeasurement], *, with_times: bool) -> str:
     """All methods under one shape; times belong to one machine and are left out of the docs."""
-    columns = (*_COLUMNS, "ms") if timed else _COLUMNS
+    columns = (*_COLUMNS, "ms") if with_times else _COLUMNS
     cells = []
     for row in rows:
         cell = [
             str(row.instances),
             row.method,
-            _ratio(row.ratio),
-            _error(row.error),
+            _format_ratio(row.ratio),
+            _format_error(row.error),
             f"{row.samples:,}",
-            f"{row.samples_an_hour:,.0f}",
+            f"{row.samples_per_hour:,.0f}",
         ]
-        cells.append([*cell, f"{row.seconds * 1000:.1f}"] if timed else cell)
+        cells.append([*cell, f"{row.seconds * 1000:.1f}"] if with_times else cell)
     truths = {row.instances: row.truth for row in rows}
     truth = ", ".join(f"{ratio:.8f} ({count} series)" for count, ratio in truths.items())
-    return f"Truth: {truth}\n\n{table(columns, cells)}"
+    return f"Truth: {truth}\n\n{render_table(columns, cells)}"
 
 
-def of_pages(pages: Iterable[Page]) -> str:
+def render_pages(pages: Iterable[IncidentReplay]) -> str:
     """The replay; a span where the phase matters."""
-    return table(
+    return render_table(
         _PAGE_COLUMNS,
         [
             (
-                page.says,
+                page.description,
                 f"{page.rate:g}",
-                _span([page.deserved[0]] if page.deserved else []),
-                _span([times[0] for times in page.ours if times]),
-                _span([times[0] for times in page.sloths if times]),
-                _span(page.delays),
+                _format_span([page.page_times[0]] if page.page_times else []),
+                _format_span([times[0] for times in page.ours if times]),
+                _format_span([times[0] for times in page.sloth if times]),
+                _format_span(page.delays),
             )
             for page in pages
         ],
     )
 
 
-def of_results(results: Iterable[Result]) -> str:
+def render_results(results: Iterable[TargetResult]) -> str:
     """Targets and what was reached."""
     rows = [(r.target, r.reached, "yes" if r.met else "**no**") for r in results]
-    return table(("target", "reached", "met"), rows)
+    return render_table(("target", "reached", "met"), rows)
 
 
-def of_accuracy(rows: Sequence[Row]) -> str:
+def render_accuracy(rows: Sequence[MethodMeasurement]) -> str:
     """The worst relative error of each method under each shape, over all numbers of series."""
-    methods = _methods(rows)
+    methods = _list_methods(rows)
     cells = []
-    for shape in _shapes(rows):
+    for shape in _list_shapes(rows):
         worst = [
             max((r.error for r in rows if (r.shape, r.method) == (shape, method)), key=abs)
             for method in methods
         ]
-        cells.append([shape, *map(_error, worst)])
-    return table(["traffic", *methods], cells)
+        cells.append([shape, *map(_format_error, worst)])
+    return render_table(["traffic", *methods], cells)
 
 
-def of_cost(rows: Sequence[Row]) -> str:
+def render_cost(rows: Sequence[MethodMeasurement]) -> str:
     """Samples read in an hour, by number of series; also as a multiple of ours."""
-    counts = _counts(rows)
+    counts = _list_counts(rows)
 
-    def cell(method: str, count: int) -> str:
-        own, least = _most(rows, method, count), _most(rows, ours.NAME, count)
+    def format_cell(method: str, count: int) -> str:
+        own, least = (
+            _find_highest_cost(rows, method, count),
+            _find_highest_cost(rows, ours.NAME, count),
+        )
         return f"{own:,.0f} ({own / least:,.0f}x)"
 
-    return table(
+    return render_table(
         ["method", *(f"{count} series" for count in counts)],
-        [[method, *(cell(method, count) for count in counts)] for method in _methods(rows)],
+        [
+            [method, *(format_cell(method, count) for count in counts)]
+            for method in _list_methods(rows)
+        ],
     )
 
 
-def of_rules(rows: Sequence[Row]) -> str:
+def render_rules(rows: Sequence[MethodMeasurement]) -> str:
     """Where our samples go: every rule that reads any, dearest first."""
-    (first, *_) = [row for row in _usual(rows) if row.method == ours.NAME]
-    costs = sorted((cost for cost in first.costs if cost.samples), key=lambda c: -c.an_hour)
-    return f"With {first.instances} series:\n\n" + table(
+    (first, *_) = [row for row in _select_usual(rows) if row.method == ours.NAME]
+    costs = sorted(
+        (cost for cost in first.costs if cost.samples), key=lambda c: -c.samples_per_hour
+    )
+    return f"With {first.instances} series:\n\n" + render_table(
         ("rule", "samples", "an hour"),
-        [(cost.name, f"{cost.samples:,}", f"{cost.an_hour:,.0f}") for cost in costs],
+        [(cost.name, f"{cost.samples:,}", f"{cost.samples_per_hour:,.0f}") for cost in costs],
     )
 
 
-def of_times(rows: Sequence[Row]) -> str:
+def render_times(rows: Sequence[MethodMeasurement]) -> str:
     """Milliseconds of one evaluation of the period's rules, the slowest of all shapes."""
-    counts = _counts(rows)
+    counts = _list_counts(rows)
     cells = []
-    for method in _methods(rows):
+    for method in _list_methods(rows):
         times = [
             max((r.seconds for r in rows if (r.method, r.instances) == (method, n)), default=0)
             for n in counts
         ]
         cells.append([method, *(f"{time * 1000:.1f}" for time in times)])
-    return table(["method", *(f"{count} series" for count in counts)], cells)
+    return render_table(["method", *(f"{count} series" for count in counts)], cells)
 
 
-def document(rows: Sequence[Row], pages: Sequence[Page], results: Sequence[Result]) -> str:
+def render_document(
+    rows: Sequence[MethodMeasurement],
+    pages: Sequence[IncidentReplay],
+    results: Sequence[TargetResult],
+) -> str:
     """The page of the documentation."""
-    says = {shape.name: shape.says for shape in SHAPES}
+    descriptions = {shape.name: shape.description for shape in SHAPES}
     parts = [
         _HEAD,
-        of_results(results),
+        render_results(results),
         _RIGHT,
-        of_accuracy(rows),
+        render_accuracy(rows),
         _CHEAP,
-        of_cost(rows),
-        of_rules(rows),
+        render_cost(rows),
+        render_rules(rows),
         _PAGES,
-        of_pages(pages),
+        render_pages(pages),
         _ALL,
     ]
-    for shape in _shapes(rows):
-        chosen = [row for row in _usual(rows) if row.shape == shape]
-        parts.append(f"### {shape.capitalize()}\n\n{says.get(shape, '')}\n")
-        parts.append(of_shape(chosen, timed=False))
+    for shape in _list_shapes(rows):
+        shape_rows = [row for row in _select_usual(rows) if row.shape == shape]
+        parts.append(f"### {shape.capitalize()}\n\n{descriptions.get(shape, '')}\n")
+        parts.append(render_shape(shape_rows, with_times=False))
     parts.append(_TIMES)
-    parts.append(of_times(rows))
+    parts.append(render_times(rows))
     return "\n".join(parts)
 
 
-def _usual(rows: Sequence[Row]) -> list[Row]:
+def _select_usual(rows: Sequence[MethodMeasurement]) -> list[MethodMeasurement]:
     """Those with the usual number of series; where there are none, with the fewest."""
-    counts = _counts(rows)
+    counts = _list_counts(rows)
     count = _USUAL if _USUAL in counts else counts[0]
     return [row for row in rows if row.instances == count]
 
 
-def _most(rows: Sequence[Row], method: str, count: int) -> float:
-    chosen = [row for row in rows if (row.method, row.instances) == (method, count)]
-    return max((row.samples_an_hour for row in chosen), default=math.nan)
+def _find_highest_cost(rows: Sequence[MethodMeasurement], method: str, count: int) -> float:
+    matching_rows = [row for row in rows if (row.method, row.instances) == (method, count)]
+    return max((row.samples_per_hour for row in matching_rows), default=math.nan)
 
 
-def _counts(rows: Sequence[Row]) -> list[int]:
+def _list_counts(rows: Sequence[MethodMeasurement]) -> list[int]:
     return sorted({row.instances for row in rows})
 
 
-def _methods(rows: Sequence[Row]) -> list[str]:
+def _list_methods(rows: Sequence[MethodMeasurement]) -> list[str]:
     return list(dict.fromkeys(row.method for row in rows))
 
 
-def _shapes(rows: Sequence[Row]) -> list[str]:
+def _list_shapes(rows: Sequence[MethodMeasurement]) -> list[str]:
     return list(dict.fromkeys(row.shape for row in rows))
 
 
-def _ratio(value: float) -> str:
+def _format_ratio(value: float) -> str:
     return "no value" if math.isnan(value) else f"{value:.8f}"
 
 
-def _error(value: float) -> str:
+def _format_error(value: float) -> str:
     if math.isinf(value):
         return "no value"
     percent = 100 * value
     return f"{percent:+.1f} %" if abs(percent) >= 1 else f"{percent:+.4f} %"
 
 
-def _span(moments: Sequence[int]) -> str:
+def _format_span(moments: Sequence[int]) -> str:
     """`90 s`, or `75 to 120 s`; a dash for never."""
     if not moments:
         return "-"

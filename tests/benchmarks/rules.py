@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 
 from tests.benchmarks import report, targets
-from tests.benchmarks.measure import Row, measure
-from tests.benchmarks.replay import Page, replay
+from tests.benchmarks.measure import MethodMeasurement, measure_methods
+from tests.benchmarks.replay import IncidentReplay, replay_incidents
 from tests.benchmarks.shapes import SHAPES
-from tests.benchmarks.tsdb import MissingToolError, tool
+from tests.benchmarks.tsdb import MissingToolError, find_tool
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 _COUNTS = (1, 20, 200)
@@ -38,14 +38,14 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
     """Measure the rules; the documentation is written by a whole run only."""
     try:
         for name in ("prometheus", "promtool"):
-            tool(name)
+            find_tool(name)
     except MissingToolError as error:
         raise click.ClickException(str(error)) from error
-    rows, pages = _run(shapes or _NAMES, counts or _COUNTS, jobs)
-    results = targets.results(rows, pages)
-    _print(rows, pages, results)
+    rows, pages = _run_benchmark(shapes or _NAMES, counts or _COUNTS, jobs)
+    results = targets.check_targets(rows, pages)
+    _print_report(rows, pages, results)
     if not shapes and not counts:
-        _PAGE.write_text(report.document(rows, pages, results))
+        _PAGE.write_text(report.render_document(rows, pages, results))
         click.echo(f"wrote {_PAGE.name}", err=True)
     missed = [result for result in results if not result.met]
     if check and missed:
@@ -53,44 +53,50 @@ def main(*, check: bool, shapes: tuple[str, ...], counts: tuple[int, ...], jobs:
         sys.exit(1)
 
 
-def _run(
+def _run_benchmark(
     shapes: tuple[str, ...], counts: tuple[int, ...], jobs: int
-) -> tuple[list[Row], list[Page]]:
+) -> tuple[list[MethodMeasurement], list[IncidentReplay]]:
     """All measurements, the long ones first."""
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         runs = {
-            (shape, count): pool.submit(_measure, shape, count)
+            (shape, count): pool.submit(_measure_shape, shape, count)
             for count in sorted(counts, reverse=True)
             for shape in shapes
         }
-        replayed = pool.submit(_replay)
+        replayed = pool.submit(_replay_incidents)
         rows = [row for shape in shapes for count in counts for row in runs[shape, count].result()]
         return rows, replayed.result()
 
 
-def _measure(name: str, count: int) -> list[Row]:
+def _measure_shape(name: str, count: int) -> list[MethodMeasurement]:
     (shape,) = [shape for shape in SHAPES if shape.name == name]
-    return measure(shape, count, say=_progress(f"{name}, {count} series"))
+    return measure_methods(
+        shape, count, print_line=_build_progress_printer(f"{name}, {count} series")
+    )
 
 
-def _replay() -> list[Page]:
-    return replay(_progress("incidents"))
+def _replay_incidents() -> list[IncidentReplay]:
+    return replay_incidents(_build_progress_printer("incidents"))
 
 
-def _progress(what: str) -> Callable[[str], None]:
+def _build_progress_printer(title: str) -> Callable[[str], None]:
     started = time.monotonic()
 
-    def say(text: str) -> None:
-        click.echo(f"{what}: {text} ({time.monotonic() - started:.0f} s)", err=True)
+    def print_line(text: str) -> None:
+        click.echo(f"{title}: {text} ({time.monotonic() - started:.0f} s)", err=True)
 
-    return say
+    return print_line
 
 
-def _print(rows: list[Row], pages: list[Page], results: list[targets.Result]) -> None:
+def _print_report(
+    rows: list[MethodMeasurement], pages: list[IncidentReplay], results: list[targets.TargetResult]
+) -> None:
     for shape in dict.fromkeys(row.shape for row in rows):
-        chosen = [row for row in rows if row.shape == shape]
-        click.echo(f"\n{shape}\n\n{report.of_shape(chosen, timed=True)}")
-    click.echo(f"\n{report.of_rules(rows)}\n{report.of_pages(pages)}\n{report.of_results(results)}")
+        shape_rows = [row for row in rows if row.shape == shape]
+        click.echo(f"\n{shape}\n\n{report.render_shape(shape_rows, with_times=True)}")
+    click.echo(
+        f"\n{report.render_rules(rows)}\n{report.render_pages(pages)}\n{report.render_results(results)}"
+    )
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ START = 330 * BLOCK
 END = START + LEAD + PERIOD
 
 
-def beat(phase: int, interval: int, *, until: int) -> int:
+def find_evaluation(phase: int, interval: int, *, end: int) -> int:
     """The last evaluation of a group at or before a moment."""
-    return until - (until - phase) % interval
+    return end - (end - phase) % interval
 
 
-def of_day(minute: int) -> float:
+def get_hour_of_day(minute: int) -> float:
     """Hours since midnight, UTC, of a minute counted from the start."""
     return (START // HOUR + minute / 60) % 24

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from exporter.devstack.stack import find
-from tests.benchmarks.counters import Counter
+from exporter.devstack.stack import find_binary
+from tests.benchmarks.counters import SyntheticCounter
 from tests.benchmarks.timeline import BLOCK, HOUR
 
 
@@ -17,28 +17,32 @@ class MissingToolError(Exception):
     """Prometheus or promtool is not here."""
 
 
-def tool(name: str) -> Path:
+def find_tool(name: str) -> Path:
     """The path of a program.
 
     Raises:
         MissingToolError: when it is neither on PATH nor in `.tools`.
     """
-    found = find(name)
+    found = find_binary(name)
     if not found:
         raise MissingToolError(f"{name} is missing; run 'make tools'")
     return found
 
 
-def lines(metric: str, labels: dict[str, str], samples: Iterable[tuple[int, object]]) -> str:
+def format_series(
+    metric: str, labels: dict[str, str], samples: Iterable[tuple[int, object]]
+) -> str:
     """One series as OpenMetrics text; times come in milliseconds."""
     text = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
     head = f"{metric}{{{text}}} "
-    return "".join([f"{head}{value} {at // 1000}.{at % 1000:03}\n" for at, value in samples])
+    return "".join([f"{head}{value} {time // 1000}.{time % 1000:03}\n" for time, value in samples])
 
 
-def write_counters(counters: Iterable[Counter], folder: Path) -> None:
+def write_counters(counters: Iterable[SyntheticCounter], folder: Path) -> None:
     """Everything that was scraped, as one block."""
-    write_series((lines(c.metric, c.labels, c.samples()) for c in counters), folder)
+    write_series(
+        (format_series(c.metric, c.labels, c.generate_samples()) for c in counters), folder
+    )
 
 
 def write_series(series: Iterable[str], folder: Path) -> None:
@@ -52,7 +56,7 @@ def write_series(series: Iterable[str], folder: Path) -> None:
         file.write("# EOF\n")
     if not empty:
         subprocess.run(
-            [tool("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet",
+            [find_tool("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--quiet",
              f"--max-block-duration={BLOCK // HOUR}h", path, folder / "data"],
             check=True,
         )  # fmt: skip

@@ -14,13 +14,13 @@ from typing import Any
 import requests
 
 from exporter.devstack import stack
-from exporter.devstack.stack import Child, free_port, start
+from exporter.devstack.stack import ChildProcess, find_free_port, start_process
 
 Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Alertmanager:
+class AlertmanagerServer:
     """One that runs.
 
     Attributes:
@@ -29,24 +29,26 @@ class Alertmanager:
     """
 
     url: str
-    child: Child
+    child: ChildProcess
 
-    def post(self, *alerts: Labels, annotations: Labels | None = None, over: bool = False) -> None:
+    def post_alerts(
+        self, *alerts: Labels, annotations: Labels | None = None, is_resolved: bool = False
+    ) -> None:
         """Let alerts fire, or end."""
-        times = {"endsAt": datetime.now(UTC).isoformat()} if over else {}
+        times = {"endsAt": datetime.now(UTC).isoformat()} if is_resolved else {}
         body = [{"labels": each, "annotations": annotations or {}, **times} for each in alerts]
         requests.post(f"{self.url}/api/v2/alerts", json=body, timeout=10).raise_for_status()
 
-    def inhibited(self, **labels: str) -> dict[str, bool]:
+    def list_inhibited(self, **labels: str) -> dict[str, bool]:
         """The names of the alerts with these labels, and whether another explains them."""
-        wanted = [f'{name}="{value}"' for name, value in labels.items()]
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": wanted}, timeout=10)
+        filters = [f'{name}="{value}"' for name, value in labels.items()]
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=10)
         return {
             each["labels"]["alertname"]: bool(each["status"]["inhibitedBy"])
             for each in answer.json()
         }
 
-    def silence(self, **labels: str) -> None:
+    def add_silence(self, **labels: str) -> None:
         """Silence what has these labels, for an hour."""
         now = datetime.now(UTC)
         matchers = [
@@ -57,18 +59,18 @@ class Alertmanager:
         body = {"matchers": matchers, "createdBy": "a test", "comment": "a test", **times}
         requests.post(f"{self.url}/api/v2/silences", json=body, timeout=10).raise_for_status()
 
-    def log(self) -> str:
+    def read_log(self) -> str:
         """What it said until now."""
         return self.child.log.read_text(errors="replace")
 
 
 @contextmanager
-def running(config: Path, folder: Path) -> Iterator[Alertmanager]:
+def run_alertmanager(config: Path, folder: Path) -> Iterator[AlertmanagerServer]:
     """Start it, and stop it by its process id."""
-    binary = stack.find("alertmanager")
+    binary = stack.find_binary("alertmanager")
     assert binary, "alertmanager is missing; make test brings it"
-    address = f"127.0.0.1:{free_port()}"
-    child = start(
+    address = f"127.0.0.1:{find_free_port()}"
+    child = start_process(
         "alertmanager",
         [
             binary, f"--config.file={config}", f"--storage.path={folder / 'data'}",
@@ -79,13 +81,13 @@ def running(config: Path, folder: Path) -> Iterator[Alertmanager]:
     try:
         ready = f"http://{address}/-/ready"
         child.wait_for(lambda: requests.get(ready, timeout=1).ok)
-        yield Alertmanager(f"http://{address}", child)
+        yield AlertmanagerServer(f"http://{address}", child)
     finally:
         child.stop()
 
 
 @contextmanager
-def inbox() -> Iterator[tuple[str, "queue.Queue[tuple[str, dict[str, Any]]]"]]:
+def run_webhook_receiver() -> Iterator[tuple[str, "queue.Queue[tuple[str, dict[str, Any]]]"]]:
     """Somebody who is notified: the address, and what came as the path and the message."""
     received: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
 

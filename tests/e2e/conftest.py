@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter.devstack.stack import Child, announced, free_port, start
+from exporter.devstack.stack import ChildProcess, find_free_port, start_process, wait_for_line
 
 BIN = Path(sys.executable).parent
 QUICK_SPEC = Path(__file__).parent / "quick.yaml"
@@ -31,7 +31,7 @@ class Loop:
     folder: Path
     agent: str
     canary: int
-    start: Callable[..., Child]
+    start: Callable[..., ChildProcess]
 
     def config(self, **remediation: object) -> Path:
         """A probe configuration with short times; `remediation` overrides settings."""
@@ -70,18 +70,18 @@ def loop(tmp_path: Path) -> Iterator[Callable[..., Loop]]:
     """Start a simulator with faults; gives what a test needs to probe it."""
     with ExitStack() as children:
 
-        def start_child(name: str, *command: str | Path) -> Child:
-            child = start(name, command, folder=tmp_path)
+        def start_child(name: str, *command: str | Path) -> ChildProcess:
+            child = start_process(name, command, folder=tmp_path)
             children.callback(child.stop)
             return child
 
         def make(*faults: str) -> Loop:
-            canary = free_port()
+            canary = find_free_port()
             flags = [part for fault in faults for part in ("--fault", fault)]
             simulator = start_child(
                 "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
                 "--function-url", f"http://127.0.0.1:{canary}/", *flags,
             )  # fmt: skip
-            return Loop(tmp_path, announced(simulator, "listening on "), canary, start_child)
+            return Loop(tmp_path, wait_for_line(simulator, "listening on "), canary, start_child)
 
         yield make

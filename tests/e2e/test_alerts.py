@@ -13,16 +13,16 @@ import requests
 import yaml
 
 from exporter.devstack import stack
-from generator.alerting.hours import DAYS, Hours
+from generator.alerting.hours import DAYS, OfficeHours
 from generator.outputs import OutputSettings
-from generator.pipeline import Settings
-from tests.e2e.alertmanager import Alertmanager, inbox, running
+from generator.pipeline import BuildSettings
+from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager, run_webhook_receiver
 from tests.e2e.conftest import QUICK_SPEC
-from tests.generator.amtool import BUILT, fragment, real_alerts
-from tests.generator.routed import counted, files
-from tests.schema.specs import slo, spec
+from tests.generator.amtool import BUILT, read_expected_alerts, read_fragment
+from tests.generator.routed import build_counter_sli, render_files
+from tests.schema.specs import build_slo, build_spec
 
-ALERTS = real_alerts()
+ALERTS = read_expected_alerts()
 # What nobody needs the prober for: containers, replicas, the rules themselves.
 OF_OTHERS = {
     *(f"AgentSRE{what}Budget{kind}" for what in ("CPU", "Memory", "Network", "Disk")
@@ -46,39 +46,45 @@ SYMPTOMS = {
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
-    with running(BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")) as found:
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertmanagerServer]:
+    with run_alertmanager(
+        BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")
+    ) as found:
         yield found
 
 
 def fire(
-    alertmanager: Alertmanager, cluster: str, names: Iterable[str], *, over: bool = False
+    alertmanager: AlertmanagerServer, cluster: str, names: Iterable[str], *, over: bool = False
 ) -> None:
     """Each test has a cluster of its own, so that none silences another's."""
-    alertmanager.post(*({**ALERTS[name], "cluster": cluster} for name in names), over=over)
+    alertmanager.post_alerts(
+        *({**ALERTS[name], "cluster": cluster} for name in names), is_resolved=over
+    )
 
 
-def silent(alertmanager: Alertmanager, cluster: str, *, of: int) -> set[str]:
+def silent(alertmanager: AlertmanagerServer, cluster: str, *, of: int) -> set[str]:
     """The alerts that another explains, once all have come in."""
 
     def all_in() -> dict[str, bool] | None:
-        found = alertmanager.inhibited(cluster=cluster)
+        found = alertmanager.list_inhibited(cluster=cluster)
         return found if len(found) == of else None
 
     found = alertmanager.child.wait_for(all_in)
     return {name for name, inhibited in found.items() if inhibited}
 
 
-def becomes(alertmanager: Alertmanager, cluster: str, wanted: set[str], *, of: int) -> None:
+def becomes(alertmanager: AlertmanagerServer, cluster: str, wanted: set[str], *, of: int) -> None:
     """Sources are known to the inhibition a moment after the API has taken them."""
 
     def is_so() -> bool:
         return silent(alertmanager, cluster, of=of) == wanted
 
-    alertmanager.child.wait_for(is_so, within=20)
+    alertmanager.child.wait_for(is_so, timeout=20)
 
 
-def test_a_page_silences_tickets_and_limits_of_its_own_slo(alertmanager: Alertmanager) -> None:
+def test_a_page_silences_tickets_and_limits_of_its_own_slo(
+    alertmanager: AlertmanagerServer,
+) -> None:
     names = ["AgentSREEndToEndSlow", "AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"]
     others = [
         "AgentSREUnavailableTicket",
@@ -89,17 +95,17 @@ def test_a_page_silences_tickets_and_limits_of_its_own_slo(alertmanager: Alertma
     becomes(alertmanager, "pages", set(names[1:]), of=6)
 
 
-def test_a_ticket_alone_is_heard(alertmanager: Alertmanager) -> None:
+def test_a_ticket_alone_is_heard(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "tickets", ["AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"])
     assert silent(alertmanager, "tickets", of=2) == set()
 
 
-def test_a_prober_down_silences_its_alerts(alertmanager: Alertmanager) -> None:
+def test_a_prober_down_silences_its_alerts(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "prober", ALERTS)
     becomes(alertmanager, "prober", set(ALERTS) - OF_OTHERS, of=len(ALERTS))
 
 
-def test_a_target_down_silences_symptoms(alertmanager: Alertmanager) -> None:
+def test_a_target_down_silences_symptoms(alertmanager: AlertmanagerServer) -> None:
     names = set(ALERTS) - {"SLOProbeDown"}
     fire(alertmanager, "target", names)
     found: set[str] = set()
@@ -108,26 +114,26 @@ def test_a_target_down_silences_symptoms(alertmanager: Alertmanager) -> None:
         found.update(silent(alertmanager, "target", of=len(names)))
         return found >= SYMPTOMS
 
-    alertmanager.child.wait_for(quiet, within=20)
+    alertmanager.child.wait_for(quiet, timeout=20)
     assert not found & (STILL_HEARD | OF_OTHERS)
 
 
-def test_clusters_do_not_silence_each_other(alertmanager: Alertmanager) -> None:
+def test_clusters_do_not_silence_each_other(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "here", ["SLOProbeDown", "AgentSREUnavailable"])
     fire(alertmanager, "there", ["AgentSREUnavailable"])
     becomes(alertmanager, "here", {"AgentSREUnavailable"}, of=2)
     assert silent(alertmanager, "there", of=1) == set()
 
 
-def test_a_symptom_that_outlives_its_cause_is_heard_again(alertmanager: Alertmanager) -> None:
+def test_a_symptom_that_outlives_its_cause_is_heard_again(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "after", ["SLOProbeTargetDown", "AgentSREUnavailable"])
     becomes(alertmanager, "after", {"AgentSREUnavailable"}, of=2)
     fire(alertmanager, "after", ["SLOProbeTargetDown"], over=True)
     becomes(alertmanager, "after", set(), of=1)
 
 
-def test_a_silenced_cause_still_inhibits(alertmanager: Alertmanager) -> None:
-    alertmanager.silence(alertname="SLOProbeTargetDown", cluster="silenced")
+def test_a_silenced_cause_still_inhibits(alertmanager: AlertmanagerServer) -> None:
+    alertmanager.add_silence(alertname="SLOProbeTargetDown", cluster="silenced")
     fire(alertmanager, "silenced", ["SLOProbeTargetDown", "AgentSREUnavailable"])
     becomes(alertmanager, "silenced", {"AgentSREUnavailable"}, of=2)
 
@@ -156,11 +162,11 @@ def hurried(routes: list[dict[str, Any]], pace: dict[str, str]) -> None:
 @contextmanager
 def notifying(
     folder: Path, config: dict[str, Any], **pace: str
-) -> Iterator[tuple[Alertmanager, Received]]:
+) -> Iterator[tuple[AlertmanagerServer, Received]]:
     """Alertmanager with a receiver behind each role, who tells what came under which role."""
     shutil.copytree(BUILT / "templates", folder / "templates")
     quick = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h", **pace}
-    with inbox() as (address, received):
+    with run_webhook_receiver() as (address, received):
         hurried(config["route"]["routes"], quick)
         for receiver in config["receivers"]:
             receiver["slack_configs"] = [
@@ -174,7 +180,7 @@ def notifying(
             ]
         path = folder / "alertmanager.yml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
-        with running(path, folder) as alertmanager:
+        with run_alertmanager(path, folder) as alertmanager:
             yield alertmanager, received
 
 
@@ -185,18 +191,18 @@ def message(received: Received) -> tuple[str, str, list[str]]:
     return role, attachment["title"], attachment["text"].split("\n")
 
 
-def built(hours: Hours | None, *documents: object) -> dict[str, Any]:
+def built(hours: OfficeHours | None, *documents: object) -> dict[str, Any]:
     """The configuration of specs, with other hours."""
     output = OutputSettings(office_hours=hours)
-    config = files(*documents, settings=Settings(output=output))["alertmanager.yml"]
+    config = render_files(*documents, settings=BuildSettings(output=output))["alertmanager.yml"]
     assert isinstance(config, dict)
     return config
 
 
 def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Path) -> None:
-    with notifying(tmp_path, fragment()) as (alertmanager, received):
+    with notifying(tmp_path, read_fragment()) as (alertmanager, received):
         page = ALERTS["AgentSREUnavailable"]
-        alertmanager.post(page, annotations=NUMBERS)
+        alertmanager.post_alerts(page, annotations=NUMBERS)
         role, title, lines = message(received)
         assert role == "slo-page"
         assert title == f"{NUMBERS['value']} · AgentSREUnavailable · agent-sre availability"
@@ -212,15 +218,17 @@ def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Pa
         assert f"dashboard: {NUMBERS['dashboard_url']}" in lines
         assert not any("<no value>" in line for line in (title, *lines))
 
-        alertmanager.post(page, annotations=NUMBERS, over=True)
+        alertmanager.post_alerts(page, annotations=NUMBERS, is_resolved=True)
         _, title, lines = message(received)
         assert title.startswith("resolved: ")
         assert lines[0].startswith("resolved: AgentSREUnavailable ")
 
 
-SPLIT = spec(
-    slo(name="runs", sli=counted("runs_total", by="path"), alerting={"name": "Runs"}),
-    slo(name="other", sli=counted("other_total"), alerting={"name": "Other"}),
+SPLIT = build_spec(
+    build_slo(
+        name="runs", sli=build_counter_sli("runs_total", group_by="path"), alerting={"name": "Runs"}
+    ),
+    build_slo(name="other", sli=build_counter_sli("other_total"), alerting={"name": "Other"}),
 )
 
 
@@ -234,40 +242,42 @@ def test_all_parts_of_an_slo_come_in_one_message_and_another_slo_in_its_own(tmp_
     with notifying(tmp_path, config, group_wait="2s") as (alertmanager, received):
         parts = [of_shop("Runs", "critical", path=path) for path in ("direct", "broker")]
         other = {**of_shop("Other", "critical"), "sloth_id": "shop-other", "sloth_slo": "other"}
-        alertmanager.post(*parts, other)
+        alertmanager.post_alerts(*parts, other)
         titles = sorted(message(received)[1] for _ in range(2))
         assert titles == ["Other · shop other", "Runs · shop runs · 2 alerts"]
 
 
-def hours_not_now() -> Hours:
+def hours_not_now() -> OfficeHours:
     """Days that are neither today nor beside it, whatever the clock says by then."""
     today = datetime.now(UTC).weekday() + 1
     beside = {DAYS[(today + step) % 7] for step in (-1, 0, 1)}
-    return Hours(days=tuple(day for day in DAYS if day not in beside), start="00:00", end="24:00")
+    return OfficeHours(
+        days=tuple(day for day in DAYS if day not in beside), start="00:00", end="24:00"
+    )
 
 
 def test_out_of_hours_a_page_comes_and_a_ticket_and_an_info_wait(tmp_path: Path) -> None:
     config = built(hours_not_now(), SPLIT)
     with notifying(tmp_path, config) as (alertmanager, received):
         waiting = [of_shop("RunsTicket", "warning", path="a"), of_shop("Runs", "info", path="b")]
-        alertmanager.post(*waiting)
+        alertmanager.post_alerts(*waiting)
         said = ("route is not within active time", "route is within mute time")
-        alertmanager.child.wait_for(lambda: all(words in alertmanager.log() for words in said))
-        alertmanager.post(of_shop("Runs", "critical", path="c"))
+        alertmanager.child.wait_for(lambda: all(words in alertmanager.read_log() for words in said))
+        alertmanager.post_alerts(of_shop("Runs", "critical", path="c"))
         assert message(received)[0] == "slo-page"
         assert received.empty()
 
 
 def test_at_any_hour_a_ticket_comes_when_that_is_asked_for(tmp_path: Path) -> None:
     with notifying(tmp_path, built(None, SPLIT)) as (alertmanager, received):
-        alertmanager.post(of_shop("RunsTicket", "warning"), of_shop("Runs", "info"))
+        alertmanager.post_alerts(of_shop("RunsTicket", "warning"), of_shop("Runs", "info"))
         assert {message(received)[0] for _ in range(2)} == {"slo-ticket", "slo-info"}
 
 
 def test_a_heartbeat_is_heard_again_and_again(tmp_path: Path) -> None:
     pace = {"group_interval": "1s", "repeat_interval": "900ms"}
-    with notifying(tmp_path, fragment(), **pace) as (alertmanager, received):
-        alertmanager.post(ALERTS["AgentSREValidationWatchdog"])
+    with notifying(tmp_path, read_fragment(), **pace) as (alertmanager, received):
+        alertmanager.post_alerts(ALERTS["AgentSREValidationWatchdog"])
         assert [message(received)[0] for _ in range(3)] == ["slo-watchdog"] * 3
 
 
@@ -286,9 +296,9 @@ def _next(received: Received, status: str) -> dict[str, Any]:
 def test_a_lost_event_becomes_an_alert_and_resolves(tmp_path: Path) -> None:
     missing: list[str] = []
     with (
-        inbox() as (webhook, received),
-        stack.running(
-            tmp_path, specs=QUICK_SPEC, faults=["lost"], webhook=webhook, say=missing.append
+        run_webhook_receiver() as (webhook, received),
+        stack.run_stack(
+            tmp_path, specs=QUICK_SPEC, faults=["lost"], webhook=webhook, print_line=missing.append
         ) as running,
     ):
         assert not missing

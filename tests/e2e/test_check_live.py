@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from tests.exporter.program import running_prometheus
-from tests.generator.command_line import call
-from tests.schema.specs import EVENTS, as_yaml, slo, spec
+from tests.generator.command_line import run_slo_rules
+from tests.schema.specs import EVENTS, build_slo, build_spec, dump_yaml
 from tests.schema.test_plain_alerts import alert
 
 
@@ -42,18 +42,18 @@ def prometheus(service: int, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def checked(folder: Path, url: str, document: dict[str, Any]) -> str:
     path = folder / "shop.yaml"
-    path.write_bytes(as_yaml(document))
-    return call("check", path, "-o", "-", "--prometheus", url).stderr
+    path.write_bytes(dump_yaml(document))
+    return run_slo_rules("check", path, "-o", "-", "--prometheus", url).stderr
 
 
 def latency(threshold: str) -> dict[str, Any]:
-    return slo(sli={"latency": {"metric": "wait_seconds", "threshold": threshold}})
+    return build_slo(sli={"latency": {"metric": "wait_seconds", "threshold": threshold}})
 
 
 def rated(metric: str) -> dict[str, Any]:
     query = f"sum(rate({metric}[{{{{.window}}}}]))"
     errors = query.replace("[", '{code="500"}[')
-    return slo(sli={"events": {"error_query": errors, "total_query": query}})
+    return build_slo(sli={"events": {"error_query": errors, "total_query": query}})
 
 
 def errors_of(metric: str) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def errors_of(metric: str) -> dict[str, Any]:
 GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
 
 
-@pytest.mark.parametrize("one", [slo(sli=EVENTS), latency("500ms"), latency("1s")])
+@pytest.mark.parametrize("one", [build_slo(sli=EVENTS), latency("500ms"), latency("1s")])
 def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[str, Any]) -> None:
-    assert "1 SLO" in checked(tmp_path, prometheus, spec(one, **GOOD))
-    assert "warning" not in checked(tmp_path, prometheus, spec(one, **GOOD))
+    assert "1 SLO" in checked(tmp_path, prometheus, build_spec(one, **GOOD))
+    assert "warning" not in checked(tmp_path, prometheus, build_spec(one, **GOOD))
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[
     ],
 )
 def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], check: str) -> None:
-    told = checked(tmp_path, prometheus, spec(one, **GOOD))
+    told = checked(tmp_path, prometheus, build_spec(one, **GOOD))
     found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
     assert found == {f"{check}]"}
 
 
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
-    told = checked(tmp_path, prometheus, spec(**{**GOOD, "period": "30d"}))
+    told = checked(tmp_path, prometheus, build_spec(**{**GOOD, "period": "30d"}))
     assert "longer than Prometheus keeps samples, 15d" in told
 
 
 def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:
-    told = checked(tmp_path, prometheus, spec(**GOOD))
+    told = checked(tmp_path, prometheus, build_spec(**GOOD))
     (line,) = [line for line in told.splitlines() if line.startswith("shop-requests: ")]
     assert "http_requests_total is a counter" in line
     assert "4 series, " in line  # three of the total, one of the errors
     path = tmp_path / "shop.yaml"
-    result = call("check", path, "-o", "-", "--prometheus", prometheus, "--json")
+    result = run_slo_rules("check", path, "-o", "-", "--prometheus", prometheus, "--json")
     (facts,) = json.loads(result.stdout)["facts"]
     assert facts["slo"] == "shop-requests"
     assert facts["types"] == {"http_requests_total": "counter"}
@@ -109,7 +109,7 @@ def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:
 
 def test_alerts_beside_slos_are_asked_about(tmp_path: Path, prometheus: str) -> None:
     plain = alert(query="min(nobody_exports_this)")
-    told = checked(tmp_path, prometheus, spec(alerts=[plain], **GOOD))
+    told = checked(tmp_path, prometheus, build_spec(alerts=[plain], **GOOD))
     assert "Prometheus has no metric nobody_exports_this [no-such-metric]" in told
     fine = alert(query='min(up{job="shop"})')
-    assert "warning" not in checked(tmp_path, prometheus, spec(alerts=[fine], **GOOD))
+    assert "warning" not in checked(tmp_path, prometheus, build_spec(alerts=[fine], **GOOD))

@@ -16,18 +16,24 @@ import requests
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from exporter.devstack import stack
-from exporter.devstack.stack import Child, NotReadyError, announced, find, free_port
+from exporter.devstack.stack import (
+    ChildProcess,
+    NotReadyError,
+    find_binary,
+    find_free_port,
+    wait_for_line,
+)
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import Line, Metrics
+from exporter.metrics.runs import LabelSet, RunMetrics
 from generator import names
-from generator.pipeline import Settings, render_one
+from generator.pipeline import BuildSettings, render_file
 from slos.schema import contract
-from slos.schema.contract import Route, Source, Stage, Verdict
+from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.loader import parse_specs
 from tests.e2e.conftest import BIN
 from tests.generator import boards
-from tests.generator.boards import Query
-from tests.generator.resolved import planned
+from tests.generator.boards import PanelQuery
+from tests.generator.resolved import build_plans
 
 _LEAKS = ("leak_slope", "leak_slope_low", "leak_slope_high", "leak_samples", "leak_epoch_age")
 # By the labels of each, see the alerts about them in slos/.
@@ -91,13 +97,13 @@ def _of_the_prober(registry: CollectorRegistry) -> None:
     gauges = Gauges(registry, version="seldom")
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
-    gauges.clock_skew.labels(Source.LINEAR).set(0.1)
+    gauges.clock_skew.labels(StageSource.LINEAR).set(0.1)
     gauges.span_errors.labels("cloudevent.handle").inc()
     gauges.tls_expiry.labels(contract.SERVICE).set(2_000_000_000)
-    gauges.start_at_zero(kinds=contract.Leavings, sources=Source)
-    seen = {Stage.LINEAR_ISSUE_CREATION: [Source.LINEAR, Source.TEMPO]}
-    line = Line("remediation", Route.DIRECT, seen, [])
-    Metrics(registry, lines=[line], targets={})
+    gauges.start_at_zero(kinds=contract.LeftoverKind, sources=StageSource)
+    seen = {Stage.LINEAR_ISSUE_CREATION: [StageSource.LINEAR, StageSource.TEMPO]}
+    line = LabelSet("remediation", DeliveryPath.DIRECT, seen, [])
+    RunMetrics(registry, label_sets=[line], targets={})
 
 
 def _recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -119,12 +125,15 @@ def _gauges(
 
 SPEC = Path(__file__).parent / "dashboards.yaml"
 LATENCY, GROUPED = "agent-sre-end-to-end-latency", "agent-sre-checks"
-QUICK = boards.of(SPEC.read_bytes())
+QUICK = boards.build_spec_dashboards(SPEC.read_bytes())
 # The prober's are those of this repository; the others read what the quick spec records.
-BOARDS = {**boards.ours(), **{name: QUICK[name] for name in ("slo-overview", "slo-detail")}}
+BOARDS = {
+    **boards.build_repository_dashboards(),
+    **{name: QUICK[name] for name in ("slo-overview", "slo-detail")},
+}
 CASES = [
-    *((query, LATENCY) for board in BOARDS.values() for query in boards.queries(board)),
-    *((query, GROUPED) for query in boards.queries(BOARDS["slo-detail"]) if query.panel != 24),
+    *((query, LATENCY) for board in BOARDS.values() for query in boards.list_queries(board)),
+    *((query, GROUPED) for query in boards.list_queries(BOARDS["slo-detail"]) if query.panel != 24),
 ]
 Rows = list[dict[str, Any]]
 
@@ -134,12 +143,12 @@ class Shown:
     """A Prometheus behind the dashboards."""
 
     url: str
-    process: Child
+    process: ChildProcess
 
-    def rows(self, query: Query, slo: str) -> Rows:
+    def rows(self, query: PanelQuery, slo: str) -> Rows:
         """The series of a query as Grafana would ask for it now; without those of no number."""
         now = time.time()
-        expr = boards.filled(query.expr, BOARDS[query.board], {"slo": slo}, now)
+        expr = boards.fill_variables(query.expr, BOARDS[query.board], {"slo": slo}, now)
         if query.instant:
             found = self.ask("query", query=expr, time=now)
         else:
@@ -153,7 +162,7 @@ class Shown:
         return result
 
     def until(self, look: Callable[[], Rows | bool]) -> Any:  # noqa: ANN401 - what it found
-        return self.process.wait_for(look, within=60)
+        return self.process.wait_for(look, timeout=60)
 
 
 def _numbers(row: dict[str, Any]) -> list[float]:
@@ -167,16 +176,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("dashboards")
     with ExitStack() as opened:
 
-        def up(name: str, *command: str | Path) -> Child:
-            child = stack.start(name, command, folder=folder)
+        def up(name: str, *command: str | Path) -> ChildProcess:
+            child = stack.start_process(name, command, folder=folder)
             opened.callback(child.stop)
             return child
 
         probe = _probe(up, folder)
         beside = opened.enter_context(served(boards.SLOS))
-        port = free_port()
+        port = find_free_port()
         config = prometheus_config(folder, [probe, beside], _rules())
-        program = find("prometheus")
+        program = find_binary("prometheus")
         assert program, "Prometheus is missing; run: make tools"
         child = up(
             "prometheus", program, f"--config.file={config}",
@@ -189,20 +198,20 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
 
 
 def _rules() -> str:
-    plans = planned(SPEC.read_bytes()).plans
-    return render_one(plans, "prometheus", Settings(), path=plans[0].path).text
+    plans = build_plans(SPEC.read_bytes()).plans
+    return render_file(plans, "prometheus", BuildSettings(), path=plans[0].path).text
 
 
-def _probe(up: Callable[..., Child], folder: Path) -> str:
+def _probe(up: Callable[..., ChildProcess], folder: Path) -> str:
     """The address of a prober that sends to a simulated agent-sre once a second."""
-    canary = free_port()
+    canary = find_free_port()
     agent = up(
         "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
         "--function-url", f"http://127.0.0.1:{canary}/",
     )  # fmt: skip
-    config = probe_config(folder, announced(agent, "listening on "), canary, SPEC)
+    config = probe_config(folder, wait_for_line(agent, "listening on "), canary, SPEC)
     child = up("slo-probe", BIN / "slo-probe", "run", "--config", config)
-    return announced(child, "web listening on ").removeprefix("http://")
+    return wait_for_line(child, "web listening on ").removeprefix("http://")
 
 
 def _firing(shown: Shown) -> Rows:
@@ -214,7 +223,7 @@ def _firing(shown: Shown) -> Rows:
 
 
 @pytest.mark.parametrize(("query", "slo"), CASES, ids=[f"{q}-{slo}" for q, slo in CASES])
-def test_a_query_has_data_and_labels(shown: Shown, query: Query, slo: str) -> None:
+def test_a_query_has_data_and_labels(shown: Shown, query: PanelQuery, slo: str) -> None:
     try:
         rows = shown.until(lambda: shown.rows(query, slo))
     except NotReadyError:
@@ -228,9 +237,11 @@ def test_a_query_has_data_and_labels(shown: Shown, query: Query, slo: str) -> No
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
 def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> None:
-    tables = [panel for panel in boards.panels(board) if panel["type"] in ("table", "barchart")]
+    tables = [
+        panel for panel in boards.list_panels(board) if panel["type"] in ("table", "barchart")
+    ]
     for panel in tables:
-        of_panel = [query for query in boards.queries(board) if query.panel == panel["id"]]
+        of_panel = [query for query in boards.list_queries(board) if query.panel == panel["id"]]
         seen = {
             label
             for query in of_panel
@@ -248,7 +259,9 @@ def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> 
 
 def _cell(shown: Shown, board: str, panel: int, ref: str) -> Rows:
     (query,) = [
-        each for each in boards.queries(BOARDS[board]) if (each.panel, each.ref) == (panel, ref)
+        each
+        for each in boards.list_queries(BOARDS[board])
+        if (each.panel, each.ref) == (panel, ref)
     ]
     rows: Rows = shown.until(lambda: shown.rows(query, LATENCY))
     return rows
@@ -317,5 +330,5 @@ def test_the_links_of_alerts_lead_to_panels_that_are_there(shown: Shown) -> None
         )
         assert found, url
         assert found[2] == alert["labels"]["sloth_id"]
-        assert int(found[4]) in {panel["id"] for panel in boards.panels(BOARDS[found[1]])}
+        assert int(found[4]) in {panel["id"] for panel in boards.list_panels(BOARDS[found[1]])}
         assert bool(found[3]) == ("criterion" in alert["labels"])

@@ -16,9 +16,16 @@ from aiohttp import web
 from aiohttp.test_utils import BaseTestServer, TestServer
 
 from exporter.model.alert import CONTENT_TYPE, FIRED, RESOLVED
-from tests.e2e.alertmanager import running
-from tests.exporter.house import SELDOM, House, Prober, house, remediation, until
-from tests.exporter.journal_desk import rows
+from tests.e2e.alertmanager import run_alertmanager
+from tests.exporter.house import (
+    RARE_REMEDIATION,
+    ProberEnvironment,
+    ProberProcess,
+    build_remediation,
+    run_environment,
+    wait_until,
+)
+from tests.exporter.journal_desk import read_rows
 
 
 @dataclass
@@ -109,46 +116,48 @@ class Router:
 class Long:
     """A house at the end of a longer way."""
 
-    at: House
+    at: ProberEnvironment
     conveyor: Conveyor
     router: Router | None = None
 
-    async def runs(self, prober: Prober, *, number: int = 3) -> list[dict[str, Any]]:
+    async def runs(self, prober: ProberProcess, *, number: int = 3) -> list[dict[str, Any]]:
         """The first runs that have their verdict."""
-        await until(lambda: self.judged() >= number)
-        found = json.loads((await prober.get("/runs"))[1])
+        await wait_until(lambda: self.judged() >= number)
+        found = json.loads((await prober.get_page("/runs"))[1])
         return [run for run in found if run["verdict"] != "unknown"]
 
     def judged(self) -> int:
-        states = self.at.states()
+        states = self.at.count_states()
         return states.total() - states["planned"] - states["sent"]
 
 
 @contextlib.asynccontextmanager
 async def broker(folder: Path, *, copies: int = 1) -> AsyncIterator[Long]:
-    async with house(folder) as at:
+    async with run_environment(folder) as at:
         conveyor = Conveyor(f"{at.agent.url}/", delay=0.3, copies=copies)
         async with TestServer(conveyor.app()) as server:
             at.settings["paths"] = {"broker": {"url": str(server.make_url("/broker"))}}
-            at.settings["probes"] = remediation("700ms", settle="500ms", paths={"broker": {}})
+            at.settings["probes"] = build_remediation("700ms", settle="500ms", paths={"broker": {}})
             yield Long(at, conveyor)
 
 
 @contextlib.asynccontextmanager
 async def whole_way(folder: Path, clock: str = "posting") -> AsyncIterator[Long]:
-    async with house(folder) as at:
+    async with run_environment(folder) as at:
         conveyor = Conveyor(f"{at.agent.url}/", delay=0.2)
         async with (
             TestServer(conveyor.app()) as server,
             _alertmanager(folder, server, at) as router,
         ):
             at.settings["paths"] = {"alertmanager": {"url": router.url, "clock": clock}}
-            at.settings["probes"] = remediation("900ms", paths={"alertmanager": {}})
+            at.settings["probes"] = build_remediation("900ms", paths={"alertmanager": {}})
             yield Long(at, conveyor, router)
 
 
 @contextlib.asynccontextmanager
-async def _alertmanager(folder: Path, server: BaseTestServer, at: House) -> AsyncIterator[Router]:
+async def _alertmanager(
+    folder: Path, server: BaseTestServer, at: ProberEnvironment
+) -> AsyncIterator[Router]:
     """Alertmanager, which notifies of each `service` by itself."""
     hooks = [str(server.make_url("/webhook")), f"http://127.0.0.1:{at.canary}/alertmanager"]
     route = {"group_by": ["service"], "group_wait": "500ms", "group_interval": "1s"}
@@ -159,12 +168,12 @@ async def _alertmanager(folder: Path, server: BaseTestServer, at: House) -> Asyn
     config = {"route": {"receiver": "all", **route}, "receivers": [receiver]}
     file = folder / "alertmanager.yml"
     await asyncio.to_thread(file.write_text, json.dumps(config))
-    with running(file, folder) as found:
+    with run_alertmanager(file, folder) as found:
         yield Router(found.url)
 
 
 async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: Path) -> None:
-    async with broker(tmp_path) as way, way.at.prober() as prober:
+    async with broker(tmp_path) as way, way.at.run_prober() as prober:
         for run in await way.runs(prober):
             assert (run["path"], run["verdict"]) == ("broker", "ok")
             assert 0.3 <= run["stages"]["end_to_end"] < 2
@@ -173,14 +182,14 @@ async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: P
 
 
 async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None:
-    async with broker(tmp_path, copies=2) as way, way.at.prober() as prober:
+    async with broker(tmp_path, copies=2) as way, way.at.run_prober() as prober:
         assert {run["verdict"] for run in await way.runs(prober)} == {"duplicated"}
         await prober.stop()
 
 
 @pytest.mark.parametrize("clock", ["posting", "webhook"])
 async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
-    async with whole_way(tmp_path, clock) as way, way.at.prober() as prober:
+    async with whole_way(tmp_path, clock) as way, way.at.run_prober() as prober:
         assert way.router is not None
         runs = await way.runs(prober)
         assert {run["verdict"] for run in runs} == {"ok"}
@@ -190,10 +199,12 @@ async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
             assert (took >= 0.7) if clock == "posting" else (0 <= took < 0.7), took
             assert run["stages"]["remediation_selection"] >= 0
         assert (await prober.stop()).code == 0
-        async with way.at.prober(way.at.write(probes=SELDOM)) as again:
-            await again.url("web")
+        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as again:
+            await again.wait_for_url("web")
             await way.router.firing(lambda active: not active)
-            await until(lambda: set(way.at.states()) == {"cleaned"} and not way.at.left())
+            await wait_until(
+                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+            )
             await again.stop()
         assert way.conveyor.ended >= {run["id"] for run in runs}
         given = {run_id: event_id for event_id, run_id in way.conveyor.given.items()}
@@ -205,17 +216,19 @@ async def test_after_a_kill_the_next_start_ends_the_alerts(tmp_path: Path) -> No
     async with whole_way(tmp_path) as way:
         assert way.router is not None
         way.at.agent.faults.set("lost")
-        async with way.at.prober() as first:
-            await until(lambda: way.at.states()["sent"] >= 2)
+        async with way.at.run_prober() as first:
+            await wait_until(lambda: way.at.count_states()["sent"] >= 2)
             await way.router.firing(lambda active: len(active) >= 2)
             await first.kill()
-        cut_off = {row[0] for row in rows(way.at.journal)}
+        cut_off = {row[0] for row in read_rows(way.at.journal)}
         assert await way.router.active() <= cut_off
-        async with way.at.prober(way.at.write(probes=SELDOM)) as second:
-            await second.url("web")
+        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as second:
+            await second.wait_for_url("web")
             await way.router.firing(lambda active: not active)
-            await until(lambda: set(way.at.states()) == {"cleaned"} and not way.at.left())
-            assert (await second.counts("orphans")).total() == 0
+            await wait_until(
+                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+            )
+            assert (await second.read_counter("orphans")).total() == 0
             await second.stop()
 
 

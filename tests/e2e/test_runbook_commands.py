@@ -11,29 +11,31 @@ import pytest
 import requests
 
 from exporter.devstack import stack
-from generator.pipeline import Settings, render_folder
-from tests.e2e.alertmanager import Alertmanager, running
+from generator.pipeline import BuildSettings, render_folder
+from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager
 from tests.exporter.program import running_prometheus
-from tests.generator.amtool import BUILT, real_alerts
-from tests.generator.markdown_page import Page, read, silencing
-from tests.generator.resolved import planned
-from tests.schema.specs import slo, spec
+from tests.generator.amtool import BUILT, read_expected_alerts
+from tests.generator.markdown_page import MarkdownPage, find_silence_command, parse_page
+from tests.generator.resolved import build_plans
+from tests.schema.specs import build_slo, build_spec
 
 RUNBOOKS = Path(__file__).parents[2] / "rules" / "runbooks"
 HOURS = {"2h": 2, "1d": 24}
-ALERTS = real_alerts()
+ALERTS = read_expected_alerts()
 
 
 @pytest.fixture(scope="module")
-def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
+def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertmanagerServer]:
     """A real one with the configuration that is built beside the pages."""
-    with running(BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")) as found:
+    with run_alertmanager(
+        BUILT / "alertmanager.yml", tmp_path_factory.mktemp("alertmanager")
+    ) as found:
         yield found
 
 
-def typed(command: str, alertmanager: Alertmanager) -> str:
+def typed(command: str, alertmanager: AlertmanagerServer) -> str:
     """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
-    program = stack.find("amtool")
+    program = stack.find_binary("amtool")
     assert program, "amtool is missing; make test brings it"
     place = f"{program.parent}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -48,7 +50,7 @@ def typed(command: str, alertmanager: Alertmanager) -> str:
     return done.stdout
 
 
-def silenced(alertmanager: Alertmanager, ids: set[str]) -> set[str]:
+def silenced(alertmanager: AlertmanagerServer, ids: set[str]) -> set[str]:
     """The names of alerts that one of these silences hides."""
     found = requests.get(f"{alertmanager.url}/api/v2/alerts", timeout=5).json()
     return {
@@ -56,7 +58,7 @@ def silenced(alertmanager: Alertmanager, ids: set[str]) -> set[str]:
     }
 
 
-def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
+def silence(alertmanager: AlertmanagerServer, id_: str) -> dict[str, Any]:
     address = f"{alertmanager.url}/api/v2/silence/{id_.strip()}"
     found: dict[str, Any] = requests.get(address, timeout=5).json()
     return found
@@ -71,10 +73,12 @@ def silence(alertmanager: Alertmanager, id_: str) -> dict[str, Any]:
         ("slo-probe-down", "SLOProbeDown", "SLOProbeStuck"),
     ],
 )
-def test_page_silences(alertmanager: Alertmanager, file: str, alert: str, beside: str) -> None:
-    page = read((RUNBOOKS / f"{file}.md").read_text())
-    alertmanager.post(ALERTS[alert], ALERTS[beside])
-    id_ = typed(silencing(page), alertmanager).strip()
+def test_page_silences(
+    alertmanager: AlertmanagerServer, file: str, alert: str, beside: str
+) -> None:
+    page = parse_page((RUNBOOKS / f"{file}.md").read_text())
+    alertmanager.post_alerts(ALERTS[alert], ALERTS[beside])
+    id_ = typed(find_silence_command(page), alertmanager).strip()
     made = silence(alertmanager, id_)
     assert made["status"]["state"] == "active"
     assert made["createdBy"] == "kim"
@@ -82,7 +86,7 @@ def test_page_silences(alertmanager: Alertmanager, file: str, alert: str, beside
     lengths = [timedelta(hours=hours) for hours in HOURS.values()]
     assert any(abs(ends - length) < timedelta(minutes=5) for length in lengths)
     assert silenced(alertmanager, {id_}) == {alert}
-    (expire,) = [text for text in page.code("sh") if text.startswith("amtool silence expire")]
+    (expire,) = [text for text in page.list_code("sh") if text.startswith("amtool silence expire")]
     typed(expire, alertmanager)
     assert silence(alertmanager, id_)["status"]["state"] == "expired"
 
@@ -90,40 +94,42 @@ def test_page_silences(alertmanager: Alertmanager, file: str, alert: str, beside
 @pytest.mark.parametrize(
     "name", ["""It's "down" \\ `reboot` $(reboot) {{ x }} =~ é\n#""", "a.b\r\u2028(c)\t'0'"]
 )
-def test_hostile_names_are_silenced(alertmanager: Alertmanager, name: str) -> None:
-    alertmanager.post({"alertname": name, "sloth_id": "shop-requests"})
+def test_hostile_names_are_silenced(alertmanager: AlertmanagerServer, name: str) -> None:
+    alertmanager.post_alerts({"alertname": name, "sloth_id": "shop-requests"})
     ids = {
-        typed(silencing(page), alertmanager).strip()
-        for page in rendered(spec(slo(alerting={"name": name})))
+        typed(find_silence_command(page), alertmanager).strip()
+        for page in rendered(build_spec(build_slo(alerting={"name": name})))
     }
     assert len(ids) == 3
     assert silenced(alertmanager, ids) == {name}
 
 
-def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(alertmanager: Alertmanager) -> None:
+def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
+    alertmanager: AlertmanagerServer,
+) -> None:
     text = (RUNBOOKS / "agent-sre-end-to-end-slow.md").read_text()
     assert "**Still inhibits** the ticket" in text
     page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
-    alertmanager.post(page, ticket)
-    id_ = typed(silencing(read(text)), alertmanager).strip()
+    alertmanager.post_alerts(page, ticket)
+    id_ = typed(find_silence_command(parse_page(text)), alertmanager).strip()
     identity = {"sloth_id": ticket["sloth_id"]}
     alertmanager.child.wait_for(
-        lambda: alertmanager.inhibited(**identity).get("AgentSREEndToEndSlowTicket")
+        lambda: alertmanager.list_inhibited(**identity).get("AgentSREEndToEndSlowTicket")
     )
     assert silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
 
 
-def rendered(document: dict[str, Any]) -> list[Page]:
+def rendered(document: dict[str, Any]) -> list[MarkdownPage]:
     """The pages of alerts of a spec."""
-    plans = planned(document)
-    assert not plans.broken
-    artifacts = render_folder(plans.plans, "runbooks", Settings())
-    return [read(each.text) for each in artifacts if each.keeps_notes]
+    plans = build_plans(document)
+    assert not plans.has_errors
+    artifacts = render_folder(plans.plans, "runbooks", BuildSettings())
+    return [parse_page(each.text) for each in artifacts if each.keeps_notes]
 
 
 def test_prometheus_takes_every_query_of_every_page(tmp_path: Path) -> None:
-    pages = [read(path.read_text()) for path in RUNBOOKS.glob("*.md")]
-    queries = {query for page in pages for query in (*page.queries, *page.graphs)}
+    pages = [parse_page(path.read_text()) for path in RUNBOOKS.glob("*.md")]
+    queries = {query for page in pages for query in (*page.queries, *page.graph_queries)}
     assert len(queries) > 100
     with running_prometheus(tmp_path, "itself") as url, requests.Session() as asked:
         for query in sorted(queries):

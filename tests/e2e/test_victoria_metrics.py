@@ -16,10 +16,10 @@ from exporter.devstack import stack
 from generator.model import RecordingRule, RuleGroup
 from generator.text import yaml_writer
 from tests.benchmarks import counters, prometheus, recording, tsdb
-from tests.benchmarks.counters import ERRORS, TOTAL, Counter, Run
-from tests.benchmarks.methods import Method, Target, ours
+from tests.benchmarks.counters import ERRORS, TOTAL, ProcessRun, SyntheticCounter
+from tests.benchmarks.methods import BenchmarkTarget, Method, ours
 from tests.benchmarks.timeline import HOUR, MINUTE, SCRAPE, SECOND, START
-from tests.benchmarks.tsdb import tool
+from tests.benchmarks.tsdb import find_tool
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -31,11 +31,13 @@ class Victoria:
     url: str
     folder: Path
 
-    def load(self, counters: Iterable[Counter]) -> None:
+    def load(self, counters: Iterable[SyntheticCounter]) -> None:
         """Take in all samples of some counters."""
         for each in counters:
             labels = ",".join(f'{name}="{value}"' for name, value in each.labels.items())
-            lines = (f"{each.metric}{{{labels}}} {value} {at}\n" for at, value in each.samples())
+            lines = (
+                f"{each.metric}{{{labels}}} {value} {at}\n" for at, value in each.generate_samples()
+            )
             self._post("/api/v1/import/prometheus", "".join(lines))
         self.settle()
 
@@ -46,10 +48,10 @@ class Victoria:
     def replay(self, groups: Sequence[RuleGroup], start: int, end: int) -> None:
         """Have vmalert evaluate rules over a span of the past; times in milliseconds."""
         rules = self.folder / "rules.yaml"
-        rules.write_text("\n".join(yaml_writer.groups(groups)))
+        rules.write_text("\n".join(yaml_writer.render_groups(groups)))
         done = subprocess.run(
             [
-                tool("vmalert"),
+                find_tool("vmalert"),
                 f"-rule={rules}",
                 f"-datasource.url={self.url}",
                 f"-remoteWrite.url={self.url}",
@@ -87,12 +89,12 @@ class Victoria:
 @contextmanager
 def victoria_running(folder: Path) -> Iterator[Victoria]:
     """VictoriaMetrics over an empty folder."""
-    port = stack.free_port()
+    port = stack.find_free_port()
     url = f"http://127.0.0.1:{port}"
-    child = stack.start(
+    child = stack.start_process(
         "victoria-metrics",
         [
-            tool("victoria-metrics"),
+            find_tool("victoria-metrics"),
             f"-storageDataPath={folder / 'victoria'}",
             f"-httpListenAddr=127.0.0.1:{port}",
             "-retentionPeriod=100y",
@@ -127,7 +129,7 @@ class Both:
 
     prometheus: Values
     victoria: Values
-    counters: tuple[Counter, ...]
+    counters: tuple[SyntheticCounter, ...]
 
     def last(self, name: str) -> tuple[float, float]:
         """The newest value of the only series of a name, on each."""
@@ -135,15 +137,18 @@ class Both:
         return ours[max(ours)], theirs[max(theirs)]
 
 
-def _history() -> tuple[Counter, ...]:
+def _history() -> tuple[SyntheticCounter, ...]:
     """Three instances with a wave of traffic, half an hour of trouble, and one restart.
 
     Nothing happens at first: of a counter's first events only VictoriaMetrics knows.
     """
     made = []
     for number in range(3):
-        whole = Run(0, _HOURS * HOUR)
-        restarted = (Run(0, _DOWN.start * MINUTE), Run(_DOWN.stop * MINUTE, _HOURS * HOUR))
+        whole = ProcessRun(0, _HOURS * HOUR)
+        restarted = (
+            ProcessRun(0, _DOWN.start * MINUTE),
+            ProcessRun(_DOWN.stop * MINUTE, _HOURS * HOUR),
+        )
         runs = restarted if number == 1 else (whole,)
         total, errors = [0], [0]
         for minute in range(_HOURS * 60 + 1):
@@ -153,13 +158,13 @@ def _history() -> tuple[Counter, ...]:
             errors.append(errors[-1] + (0 if down else bad))
         labels = {"job": "shop", "instance": f"shop-{number}"}
         for metric, counts in ((TOTAL, total), (ERRORS, errors)):
-            made.append(Counter(metric, labels, counts, runs, phase=number * 7 * SECOND))
+            made.append(SyntheticCounter(metric, labels, counts, runs, phase=number * 7 * SECOND))
     return tuple(made)
 
 
 @pytest.fixture(scope="module")
 def both() -> Both:
-    history, method = _history(), ours.method(Target())
+    history, method = _history(), ours.build_method(BenchmarkTarget())
     with TemporaryDirectory(prefix="engines-") as temporary:
         folder = Path(temporary)
         return Both(
@@ -167,22 +172,24 @@ def both() -> Both:
         )
 
 
-def _on_prometheus(history: tuple[Counter, ...], method: Method, folder: Path) -> Values:
+def _on_prometheus(history: tuple[SyntheticCounter, ...], method: Method, folder: Path) -> Values:
     tsdb.write_counters(history, folder)
-    recording.record(recording.whole_tasks_of(method, _at_zero), folder, end=_END)
-    with prometheus.running(folder) as server:
+    recording.record_series(recording.build_full_tasks(method, _at_zero), folder, end=_END)
+    with prometheus.run_prometheus(folder) as server:
         return {
             name: {
                 tuple(sorted(series.labels.items())): {at: float(v) for at, v in series.samples}
-                for series in server.over(f"last_over_time({name}[59s])", START, _END, MINUTE)
+                for series in server.evaluate_range(
+                    f"last_over_time({name}[59s])", START, _END, MINUTE
+                )
             }
             for name in _recorded(method)
         }
 
 
-def _on_victoria(history: tuple[Counter, ...], method: Method, folder: Path) -> Values:
+def _on_victoria(history: tuple[SyntheticCounter, ...], method: Method, folder: Path) -> Values:
     """Level by level: what a replayed rule wrote is not at once there for the next."""
-    tasks = recording.whole_tasks_of(method, _at_zero)
+    tasks = recording.build_full_tasks(method, _at_zero)
     with victoria_running(folder) as server:
         server.load(history)
         for level in sorted({task.level for task in tasks}):
@@ -208,7 +215,7 @@ def test_vmalert_takes_every_rule_of_this_repository() -> None:
     rules = Path(__file__).parents[2] / "rules" / "prometheus"
     assert len(list(rules.glob("*.yaml"))) > 3
     done = subprocess.run(
-        [tool("vmalert"), "-dryRun", f"-rule={rules}/*.yaml"],
+        [find_tool("vmalert"), "-dryRun", f"-rule={rules}/*.yaml"],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.splitlines()[-1]
@@ -225,7 +232,7 @@ def test_the_error_ratio_of_the_period_is_the_same_and_the_true_one(both: Both) 
     prometheus_says, victoria_says = both.last("slo:sli_error:ratio_rate30d")
     assert victoria_says == pytest.approx(prometheus_says, rel=1e-3)
     (coarse,) = both.prometheus["slo:sli_total:sum10m"].values()
-    truth = counters.truth(both.counters, START, max(coarse) - SCRAPE)
+    truth = counters.compute_error_ratio(both.counters, START, max(coarse) - SCRAPE)
     assert prometheus_says == pytest.approx(truth, rel=2e-3)
     assert victoria_says == pytest.approx(truth, rel=2e-3)
 

@@ -4,131 +4,154 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
-from exporter.httpclient.client import Sender, session
+from exporter.httpclient.client import Sender, create_session
 from exporter.journal.journal import Journal
-from exporter.listener import bind, serve, url
+from exporter.listener import bind_socket, format_url, serve_app
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import Line, Metrics
+from exporter.metrics.runs import LabelSet, RunMetrics
 from exporter.model.alert import CanaryIdentity
-from exporter.model.run import ProbeResult
+from exporter.model.run import Run
 from exporter.model.verdict import ProberFault
-from exporter.observers import expected, visible
-from exporter.paths import Reach, Way, direct
+from exporter.observers import list_expected_stages, list_visible_stages
+from exporter.paths import Path, PathContext, direct
 from exporter.prober.canary import Canary
-from exporter.prober.context import Means
-from exporter.prober.history import Recent
-from exporter.prober.inflight import Ledger
-from exporter.prober.reconciler import Aftercare
-from exporter.prober.runner import Courier, Errand, Turn
+from exporter.prober.context import ProbeContext
+from exporter.prober.history import RunHistory
+from exporter.prober.inflight import InflightRuns
+from exporter.prober.reconciler import Reconciler
+from exporter.prober.runner import AlertJob, AlertRunner, SlotTimes
 from exporter.probes.remediation import Settings
 from exporter.schedule.clock import SystemClock
-from exporter.schedule.scheduler import Pulse
-from exporter.tracing import tracer
-from slos.schema.contract import Route, Stage
+from exporter.schedule.scheduler import Heartbeat
+from exporter.tracing import build_tracer
+from slos.schema.contract import DeliveryPath, Stage
 from slos.schema.units import Duration
 
-PATIENT = Settings(
-    interval=Duration.of(seconds=30),
-    timeout=Duration.of(seconds=20),
+PATIENT_SETTINGS = Settings(
+    interval=Duration.from_parts(seconds=30),
+    timeout=Duration.from_parts(seconds=20),
     settle=Duration(100),
-    late_after=Duration.of(seconds=15),
-    max_send_lag=Duration.of(seconds=5),
+    late_after=Duration.from_parts(seconds=15),
+    max_send_lag=Duration.from_parts(seconds=5),
 )
 """For what concludes by itself: a busy machine changes no verdict."""
-SHORT = PATIENT.model_copy(update={"timeout": Duration(1000), "late_after": Duration(800)})
+SHORT_SETTINGS = PATIENT_SETTINGS.model_copy(
+    update={"timeout": Duration(1000), "late_after": Duration(800)}
+)
 """For what only shows at the deadline."""
-STRICT = PATIENT.model_copy(update={"late_after": Duration(100)})
+STRICT_SETTINGS = PATIENT_SETTINGS.model_copy(update={"late_after": Duration(100)})
 """For what is late."""
 TARGETS = {stage: Duration(60_000) for stage in Stage}
-LINES = [Line("remediation", route, visible(route), expected(route)) for route in Route]
+LABEL_SETS = [
+    LabelSet("remediation", route, list_visible_stages(route), list_expected_stages(route))
+    for route in DeliveryPath
+]
 
 
 @dataclass
-class Bench:
+class InProcessProber:
     """The parts a test looks at."""
 
-    courier: Courier
+    alert_runner: AlertRunner
     registry: CollectorRegistry
-    metrics: Metrics
+    metrics: RunMetrics
     gauges: Gauges
     journal: Journal
-    ledger: Ledger
-    aftercare: Aftercare
-    pulse: Pulse
+    inflight_runs: InflightRuns
+    reconciler: Reconciler
+    heartbeat: Heartbeat
     abort: asyncio.Event
     faults: set[ProberFault]
     canary_url: str
-    reach: Reach
+    path_context: PathContext
     settings: Settings
-    ways: Mapping[Route, Way]
+    paths: Mapping[DeliveryPath, Path]
 
     @property
-    def means(self) -> Means:
-        return Means(self.courier, self.reach, self.ways, TARGETS, self.gauges, abort=self.abort)
+    def context(self) -> ProbeContext:
+        return ProbeContext(
+            self.alert_runner, self.path_context, self.paths, TARGETS, self.gauges, abort=self.abort
+        )
 
-    def use(self, settings: Settings) -> None:
+    def use_settings(self, settings: Settings) -> None:
         """Ask with other settings from now on."""
         self.settings = settings
 
-    async def run(
-        self, *, late_by: float = 0.0, way: Way | None = None, ends: bool = False
-    ) -> ProbeResult:
+    async def run_alert(
+        self, *, late_by: float = 0.0, path: Path | None = None, sends_end: bool = False
+    ) -> Run:
         clock = SystemClock()
-        patience = self.settings.patience(TARGETS)
-        errand = Errand("remediation", way or self.ways[Route.DIRECT], patience, ends)
-        return await self.courier.carry(errand, Turn(clock.now() - late_by, clock.wall()))
+        deadlines = self.settings.to_deadlines(TARGETS)
+        job = AlertJob("remediation", path or self.paths[DeliveryPath.DIRECT], deadlines, sends_end)
+        return await self.alert_runner.run(job, SlotTimes(clock.now() - late_by, clock.wall()))
 
-    def sample(self, name: str, **labels: str) -> float | None:
+    def read_sample(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"agent_sre_validation_{name}", labels)
 
 
 @contextlib.asynccontextmanager
-async def prober(path: Path, target: str, settings: Settings = PATIENT) -> AsyncIterator[Bench]:
+async def run_prober(
+    path: pathlib.Path, target: str, settings: Settings = PATIENT_SETTINGS
+) -> AsyncIterator[InProcessProber]:
     """Everything but the plan and the pages."""
-    clock, registry, ledger, recent = SystemClock(), CollectorRegistry(), Ledger(), Recent()
-    metrics = Metrics(registry, lines=LINES, targets=TARGETS)
-    gauges = Gauges(registry, version="test")
-    journal = Journal(path, keep_runs=100, failed=metrics.journal_failure, clock=clock)
-    orphans = await journal.start()
-    canary = Canary(ledger, clock=clock, probe_of=journal.probe_of, count=metrics.canary_request)
-    aftercare = Aftercare(
-        journal=journal, metrics=metrics, gauges=gauges, clock=clock, recent=recent
+    clock, registry, inflight_runs, history = (
+        SystemClock(),
+        CollectorRegistry(),
+        InflightRuns(),
+        RunHistory(),
     )
-    listener = bind("canary", Address("127.0.0.1", 0))
-    canary_url = url(listener)
+    metrics = RunMetrics(registry, label_sets=LABEL_SETS, targets=TARGETS)
+    gauges = Gauges(registry, version="test")
+    journal = Journal(path, keep_runs=100, on_failure=metrics.count_journal_failure, clock=clock)
+    orphans = await journal.start()
+    canary = Canary(
+        inflight_runs,
+        clock=clock,
+        find_probe=journal.find_probe,
+        count_call=metrics.count_canary_request,
+    )
+    reconciler = Reconciler(
+        journal=journal, metrics=metrics, gauges=gauges, clock=clock, history=history
+    )
+    listener = bind_socket("canary", Address("127.0.0.1", 0))
+    canary_url = format_url(listener)
     abort, faults = asyncio.Event(), set[ProberFault]()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(journal.close)
-        stack.push_async_callback((await serve(canary.app, listener)).cleanup)
-        client = await stack.enter_async_context(session())
-        identity, pulse = CanaryIdentity("agent-sre-canary", "ai"), Pulse(clock.now(), period=60.0)
-        courier = Courier(
+        stack.push_async_callback((await serve_app(canary.app, listener)).cleanup)
+        client = await stack.enter_async_context(create_session())
+        identity, heartbeat = (
+            CanaryIdentity("agent-sre-canary", "ai"),
+            Heartbeat(clock.now(), period=60.0),
+        )
+        alert_runner = AlertRunner(
             canary=identity,
             clock=clock,
-            ledger=ledger,
+            inflight_runs=inflight_runs,
             journal=journal,
             metrics=metrics,
-            pulse=pulse,
-            prober_faults=lambda: set(faults),
+            heartbeat=heartbeat,
+            find_prober_faults=lambda: set(faults),
             may_send=lambda: True,
             abort=abort,
-            tracer=tracer(),
-            after=aftercare,
-            recent=recent,
+            tracer=build_tracer(),
+            pending_runs=reconciler,
+            history=history,
         )
-        for state, run in await journal.unfinished():
-            aftercare.adopt(state, run)
-        courier.account(orphans)
-        courier.scraped()
+        for state, run in await journal.list_unfinished():
+            reconciler.restore(state, run)
+        alert_runner.report_orphans(orphans)
+        alert_runner.count_orphans()
         sender = Sender(client, clock)
-        reach = Reach(target, identity, sender, sender, clock)
-        ways: dict[Route, Way] = {Route.DIRECT: direct.Way(direct.Settings(), reach)}
-        yield Bench(
-            courier, registry, metrics, gauges, journal, ledger, aftercare, pulse, abort, faults,
-            canary_url, reach, settings, ways,
+        path_context = PathContext(target, identity, sender, sender, clock)
+        paths: dict[DeliveryPath, Path] = {
+            DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)
+        }
+        yield InProcessProber(
+            alert_runner, registry, metrics, gauges, journal, inflight_runs, reconciler, heartbeat, abort, faults,
+            canary_url, path_context, settings, paths,
         )  # fmt: skip

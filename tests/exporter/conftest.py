@@ -11,11 +11,11 @@ from hypothesis import settings
 from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
-from exporter.listener import bind, serve, url
-from tests.exporter.bench import Bench, prober
+from exporter.listener import bind_socket, format_url, serve_app
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.house import House, house
+from tests.exporter.house import ProberEnvironment, run_environment
 
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")
@@ -46,9 +46,9 @@ async def serving() -> AsyncIterator[Serve]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(app: web.Application) -> str:
-            listener = bind("test", Address("127.0.0.1", 0))
-            address = url(listener)
-            runner = await serve(app, listener)
+            listener = bind_socket("test", Address("127.0.0.1", 0))
+            address = format_url(listener)
+            runner = await serve_app(app, listener)
             stack.push_async_callback(runner.cleanup)
             return address
 
@@ -58,14 +58,14 @@ async def serving() -> AsyncIterator[Serve]:
 @pytest.fixture
 async def agent(serving: Serve) -> FakeAgent:
     fake = FakeAgent()
-    fake.url = await serving(fake.app())
+    fake.url = await serving(fake.build_app())
     return fake
 
 
 @pytest.fixture
-async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[Bench]:
+async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[InProcessProber]:
     """A prober in the test's own process, against the fake agent."""
-    async with prober(path, agent.url) as made:
+    async with run_prober(path, agent.url) as made:
         agent.canary = made.canary_url
         yield made
 
@@ -77,7 +77,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[House]:
+async def at(tmp_path: Path) -> AsyncIterator[ProberEnvironment]:
     """Stand-ins for agent-sre and Linear, between which the program is started."""
-    async with house(tmp_path) as made:
+    async with run_environment(tmp_path) as made:
         yield made

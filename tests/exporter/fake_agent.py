@@ -20,69 +20,69 @@ class FakeAgent:
     """Base URL of the canary; set once it listens."""
     status: int = 200
     executions: int = 1
-    edits: dict[str, object] = field(default_factory=dict)
+    parameter_overrides: dict[str, object] = field(default_factory=dict)
     """Parameters to overwrite on the way."""
     event_id: str | None = None
     """The ce-id to send instead of the event's own."""
-    drops_probe_id: bool = False
-    asks_health: bool = True
-    call_after: float = 0.0
+    omits_probe_id: bool = False
+    checks_health: bool = True
+    call_delay: float = 0.0
     """Seconds between health check and call."""
     replies: bool = True
-    cuts_connection: bool = False
+    aborts_connection: bool = False
     events: list[dict[str, object]] = field(default_factory=list)
     canary_statuses: list[int] = field(default_factory=list)
-    received: asyncio.Event = field(default_factory=asyncio.Event)
-    called: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    event_received: asyncio.Event = field(default_factory=asyncio.Event)
+    canary_called: asyncio.Event = field(default_factory=asyncio.Event)
+    shutdown: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         application = web.Application()
-        application.router.add_post("/", self._take)
-        application.on_shutdown.append(self._let_go)
+        application.router.add_post("/", self._take_event)
+        application.on_shutdown.append(self._release_requests)
         return application
 
-    async def _let_go(self, _: web.Application) -> None:
-        self.over.set()
+    async def _release_requests(self, _: web.Application) -> None:
+        self.shutdown.set()
 
-    async def _take(self, request: web.Request) -> web.Response:
+    async def _take_event(self, request: web.Request) -> web.Response:
         event = json.loads(await request.read())
         assert request.headers["Content-Type"] == "application/cloudevents+json"
         self.events.append(event)
-        self.received.set()
+        self.event_received.set()
         for _ in range(self.executions):
-            await self._call(event)
-        if self.cuts_connection:
+            await self._call_canary(event)
+        if self.aborts_connection:
             assert request.transport is not None
             request.transport.abort()
         if not self.replies:
-            await self.over.wait()
+            await self.shutdown.wait()
         return web.json_response({"status": "processed"}, status=self.status)
 
-    async def _call(self, event: dict[str, object]) -> None:
+    async def _call_canary(self, event: dict[str, object]) -> None:
         data = event["data"]
         assert isinstance(data, dict)
-        parameters = json.loads(data["annotations"]["lambda_parameters"]) | self.edits
-        if self.drops_probe_id:
+        parameters = json.loads(data["annotations"]["lambda_parameters"]) | self.parameter_overrides
+        if self.omits_probe_id:
             del parameters["probe_id"]
         async with aiohttp.ClientSession() as client:
-            if self.asks_health:
+            if self.checks_health:
                 async with client.get(f"{self.canary}/health") as reply:
                     assert (await reply.json()) == {"status": "ok"}
-            await asyncio.sleep(self.call_after)
+            await asyncio.sleep(self.call_delay)
             run_id = self.event_id or str(event["id"])
             async with client.post(
                 self.canary,
                 data=json.dumps(parameters).encode(),
-                headers=call_headers(run_id),
+                headers=build_call_headers(run_id),
                 skip_auto_headers=["Content-Type"],
             ) as reply:
                 self.canary_statuses.append(reply.status)
-                self.called.set()
+                self.canary_called.set()
 
 
-def call_headers(run_id: str) -> dict[str, str]:
+def build_call_headers(run_id: str) -> dict[str, str]:
     """The headers agent-sre sends to a function."""
     return {
         "ce-specversion": "1.0",
@@ -143,7 +143,7 @@ class StrictAgent:
             client.post(
                 self.canary,
                 data=parameters.encode(),
-                headers=call_headers(run_id),
+                headers=build_call_headers(run_id),
                 skip_auto_headers=["Content-Type"],
             ) as reply,
         ):

@@ -14,7 +14,7 @@ TOKEN = "planted-token"  # noqa: S105 - planted, to look for it in logs
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-class Leases:
+class FakeLeases:
     """One Lease object and the rules for writing it."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Leases:
         assert self.lease is not None
         return str(self.lease["metadata"]["resourceVersion"])
 
-    def touch(self) -> None:
+    def touch_lease(self) -> None:
         """Change something that is not the spec."""
         assert self.lease is not None
         self._write(self.lease)
@@ -64,10 +64,10 @@ class Leases:
         self.writes.append(spec)
 
 
-class Direct:
+class DirectLeaseStore:
     """A `LeaseStore` without a network."""
 
-    def __init__(self, leases: Leases) -> None:
+    def __init__(self, leases: FakeLeases) -> None:
         self._leases = leases
 
     async def read(self) -> Json | None:
@@ -94,48 +94,48 @@ class FakeApiServer:
         allows: Callable[[str, str | None], bool] = lambda _verb, _name: True,
     ) -> None:
         self.namespace, self.allows = namespace, allows
-        self.leases = Leases()
-        self.answers: list[web.Response] = []
+        self.leases = FakeLeases()
+        self.responses: list[web.Response] = []
         """Answers to give first, whatever is asked."""
-        self.hanging = False
+        self.hangs = False
         self.asked: list[tuple[str, str | None]] = []
         """Verbs, and the names of Leases."""
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         app = web.Application()
         path = f"/apis/coordination.k8s.io/v1/namespaces/{self.namespace}/leases"
-        app.router.add_post(path, self._handle)
-        app.router.add_route("*", path + "/{name}", self._handle)
+        app.router.add_post(path, self._handle_request)
+        app.router.add_route("*", path + "/{name}", self._handle_request)
         return app
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle_request(self, request: web.Request) -> web.Response:
         asked = _VERBS[request.method], request.match_info.get("name")
         self.asked.append(asked)
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
-            return _status(401)
-        if self.answers:
-            return self.answers.pop(0)
-        if self.hanging:
+            return _build_status(401)
+        if self.responses:
+            return self.responses.pop(0)
+        if self.hangs:
             await asyncio.Event().wait()
         if not self.allows(*asked):
-            return _status(403)
+            return _build_status(403)
         try:
-            return await self._do(request)
+            return await self._execute_request(request)
         except ConflictError:
-            return _status(409)
+            return _build_status(409)
 
-    async def _do(self, request: web.Request) -> web.Response:
+    async def _execute_request(self, request: web.Request) -> web.Response:
         if request.method == "POST":
             body = await request.json()
             assert body["kind"] == "Lease"
             self.leases.create(body["spec"])
             return web.json_response(self.leases.read(), status=201)
         if self.leases.lease is None:
-            return _status(404)
+            return _build_status(404)
         if request.method == "PUT":
             self.leases.replace(await request.json())
         return web.json_response(self.leases.read())
 
 
-def _status(code: int, **more: Any) -> web.Response:  # noqa: ANN401 - JSON
+def _build_status(code: int, **more: Any) -> web.Response:  # noqa: ANN401 - JSON
     return web.json_response({"kind": "Status", "code": code, **more}, status=code)

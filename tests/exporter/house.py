@@ -14,12 +14,12 @@ from typing import Any
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
-from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings as ApiSettings
-from tests.exporter.journal_desk import rows
-from tests.exporter.program import Ended, ended, free_port, start
+from tests.exporter.journal_desk import read_rows
+from tests.exporter.program import ProcessResult, find_free_port, start_program, wait_for_end
 
 KEY = "lin_api_planted5ecret"
 _PREFIX = "agent_sre_validation_"
@@ -27,36 +27,36 @@ Settings = dict[str, Any]
 
 
 @dataclass
-class Prober:
+class ProberProcess:
     """`slo-probe run` that was started."""
 
     process: asyncio.subprocess.Process
-    said: list[str] = field(default_factory=list)
+    output_lines: list[str] = field(default_factory=list)
 
-    async def url(self, name: str) -> str:
+    async def wait_for_url(self, name: str) -> str:
         """Where it serves, as soon as it says so."""
         assert self.process.stdout is not None
         async with asyncio.timeout(30):
             while True:
-                for line in self.said:
+                for line in self.output_lines:
                     if line.startswith(f"{name} listening on "):
                         return line.partition(" listening on ")[2].partition(",")[0]
-                read = await self.process.stdout.readline()
-                if not read:
-                    raise AssertionError(await ended(self.process))
-                self.said.append(read.decode().strip())
+                line_bytes = await self.process.stdout.readline()
+                if not line_bytes:
+                    raise AssertionError(await wait_for_end(self.process))
+                self.output_lines.append(line_bytes.decode().strip())
 
-    async def get(self, page: str, login: str | None = None) -> tuple[int, str]:
-        url = await self.url("web")
+    async def get_page(self, page: str, login: str | None = None) -> tuple[int, str]:
+        url = await self.wait_for_url("web")
         async with (
-            aiohttp.ClientSession(headers=authorized(login)) as client,
+            aiohttp.ClientSession(headers=build_auth_headers(login)) as client,
             client.get(f"{url}{page}") as reply,
         ):
             return reply.status, await reply.text()
 
-    async def counts(self, name: str, label: str | None = None) -> Counter[str]:
+    async def read_counter(self, name: str, label: str | None = None) -> Counter[str]:
         """The samples of a metric that are not zero, by the value of a label."""
-        _, text = await self.get("/metrics")
+        _, text = await self.get_page("/metrics")
         found: Counter[str] = Counter()
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
@@ -64,20 +64,20 @@ class Prober:
                     found[sample.labels[label] if label else ""] += int(sample.value)
         return found
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
     async def kill(self) -> None:
         self.process.kill()
         await self.process.communicate()
 
-    async def stop(self) -> Ended:
-        self.signal(signal.SIGTERM)
-        return await ended(self.process)
+    async def stop(self) -> ProcessResult:
+        self.send_signal(signal.SIGTERM)
+        return await wait_for_end(self.process)
 
 
 @dataclass
-class House:
+class ProberEnvironment:
     """The stand-ins, and the folder in which the prober lives."""
 
     folder: Path
@@ -90,31 +90,33 @@ class House:
     def journal(self) -> Path:
         return self.folder / "journal.sqlite"
 
-    def states(self) -> Counter[str]:
+    def count_states(self) -> Counter[str]:
         """How many runs are in which state, as far as can be seen from outside."""
         try:
             return (
-                Counter(row[1] for row in rows(self.journal))
+                Counter(row[1] for row in read_rows(self.journal))
                 if self.journal.exists()
                 else Counter()
             )
         except sqlite3.OperationalError:  # it has no table yet
             return Counter()
 
-    def left(self) -> list[str]:
+    def list_open_issues(self) -> list[str]:
         """Titles of the issues that are open."""
-        return [each["title"] for each in self.linear.issues() if each["archivedAt"] is None]
+        return [each["title"] for each in self.linear.list_issues() if each["archivedAt"] is None]
 
-    def write(self, name: str = "probe.yaml", /, **changes: object) -> Path:
+    def write_config(self, name: str = "probe.yaml", /, **changes: object) -> Path:
         """Write the configuration, with other values for some sections."""
         file = self.folder / name
         file.write_text(json.dumps({**self.settings, **changes}))
         return file
 
     @contextlib.asynccontextmanager
-    async def prober(self, file: Path | None = None) -> AsyncIterator[Prober]:
+    async def run_prober(self, file: Path | None = None) -> AsyncIterator[ProberProcess]:
         """The program; whatever happens, it is gone afterwards."""
-        prober = Prober(await start("run", "--config", str(file or self.write())))
+        prober = ProberProcess(
+            await start_program("run", "--config", str(file or self.write_config()))
+        )
         try:
             yield prober
         finally:
@@ -122,23 +124,23 @@ class House:
                 await prober.kill()
 
 
-def authorized(login: str | None) -> dict[str, str]:
+def build_auth_headers(login: str | None) -> dict[str, str]:
     """The header of a log-in, which is base64 already."""
     return {"Authorization": f"Basic {login}"} if login else {}
 
 
-def remediation(interval: str, **more: object) -> Settings:
+def build_remediation(interval: str, **more: object) -> Settings:
     times = {"timeout": "10s", "late_after": "9s", "settle": "50ms", "max_send_lag": "8s"}
     return {"remediation": {"interval": interval, "max_in_flight": 900, **times, **more}}
 
 
-SELDOM = remediation("1000h", max_in_flight=1)
+RARE_REMEDIATION = build_remediation("1000h", max_in_flight=1)
 
 
 @contextlib.asynccontextmanager
-async def house(
+async def run_environment(
     folder: Path, *, agent: Settings | None = None, **observer: object
-) -> AsyncIterator[House]:
+) -> AsyncIterator[ProberEnvironment]:
     """Everything but the prober. Times are short, and Linear may be asked often.
 
     Args:
@@ -146,11 +148,11 @@ async def house(
         agent: other settings of the stand-in for agent-sre; without, it is infinitely fast.
         observer: other settings of the observer of Linear.
     """
-    canary = free_port()
+    canary = find_free_port()
     (folder / "key").write_text(KEY)
     async with (
-        running_linear_api(ApiSettings(key=KEY)) as linear,
-        running_simulator(
+        serve_linear_api(ApiSettings(key=KEY)) as linear,
+        serve_simulator(
             AgentSettings(
                 function_url=f"http://127.0.0.1:{canary}/",
                 linear_url=linear.url,
@@ -168,29 +170,31 @@ async def house(
             "shutdown_grace": "1s",
             "lease": {"kind": "file", "retry": "200ms", "renew_deadline": "2s", "duration": "3s"},
             "observers": {"linear": {"url": linear.url, "key_file": "key", **often, **observer}},
-            "probes": remediation("100ms"),
+            "probes": build_remediation("100ms"),
         }
-        yield House(folder, simulator, linear, canary, settings)
+        yield ProberEnvironment(folder, simulator, linear, canary, settings)
 
 
-async def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> None:
+async def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
     """Wait until something holds; ask again and again, but not for ever."""
     async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - another process sets no event here
+        while not condition():  # noqa: ASYNC110 - another process sets no event here
             await asyncio.sleep(0.005)
 
 
-async def stopped_when(prober: Prober, holds: Callable[[], bool], *, seconds: float = 40.0) -> None:
+async def stop_when(
+    prober: ProberProcess, condition: Callable[[], bool], *, seconds: float = 40.0
+) -> None:
     """Stop the process at a moment at which something holds, as a debugger would."""
     async with asyncio.timeout(seconds):
         while True:
-            prober.signal(signal.SIGSTOP)
-            await until(lambda: _status(prober.process.pid) == "T")
-            if holds():
+            prober.send_signal(signal.SIGSTOP)
+            await wait_until(lambda: _read_process_state(prober.process.pid) == "T")
+            if condition():
                 return
-            prober.signal(signal.SIGCONT)
+            prober.send_signal(signal.SIGCONT)
             await asyncio.sleep(0.007)
 
 
-def _status(pid: int) -> str:
+def _read_process_state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

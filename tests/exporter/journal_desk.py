@@ -4,35 +4,37 @@ import dataclasses
 import sqlite3
 from pathlib import Path
 
-from exporter.journal.journal import Journal, opened
-from exporter.model.run import ProbeResult
+from exporter.journal.journal import Journal, create_open_run
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from slos.schema.contract import JournalOperation, Source, Stage, Verdict
+from slos.schema.contract import JournalOperation, Stage, StageSource, Verdict
 from tests.exporter.fake_clock import FakeClock
 
 
-class Desk:
+class JournalHarness:
     """A journal and what it complained about."""
 
     def __init__(self, path: Path, clock: FakeClock, *, keep_runs: int = 1000) -> None:
         self.failures: list[JournalOperation] = []
-        self.journal = Journal(path, keep_runs=keep_runs, failed=self.failures.append, clock=clock)
+        self.journal = Journal(
+            path, keep_runs=keep_runs, on_failure=self.failures.append, clock=clock
+        )
 
 
-def run(run_id: str, at: float = 1.7e9) -> ProbeResult:
-    return opened("remediation", "direct", run_id, at)
+def build_open_run(run_id: str, intended_at: float = 1.7e9) -> Run:
+    return create_open_run("remediation", "direct", run_id, intended_at)
 
 
-def done(run_id: str, verdict: Verdict = Verdict.OK) -> ProbeResult:
+def build_judged_run(run_id: str, verdict: Verdict = Verdict.OK) -> Run:
     return dataclasses.replace(
-        run(run_id),
+        build_open_run(run_id),
         verdict=verdict,
         reason=Reason.EXECUTED_ONCE,
-        seen={Stage.END_TO_END: {Source.CANARY: 0.125}},
+        stage_times={Stage.END_TO_END: {StageSource.CANARY: 0.125}},
     )
 
 
-def rows(path: Path) -> list[tuple[str, str, str]]:
+def read_rows(path: Path) -> list[tuple[str, str, str]]:
     connection = sqlite3.connect(path)
     try:
         return connection.execute("SELECT id, state, verdict FROM runs ORDER BY seq").fetchall()
@@ -40,14 +42,14 @@ def rows(path: Path) -> list[tuple[str, str, str]]:
         connection.close()
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir()}
 
 
-async def reopened(path: Path, clock: FakeClock) -> tuple[list[ProbeResult], list[ProbeResult]]:
+async def reopen_journal(path: Path, clock: FakeClock) -> tuple[list[Run], list[Run]]:
     """What the next start finds: orphans, and all finished runs, newest first."""
-    desk = Desk(path, clock)
-    orphans = await desk.journal.start()
-    recent = await desk.journal.recent(1000)
-    await desk.journal.close()
+    harness = JournalHarness(path, clock)
+    orphans = await harness.journal.start()
+    recent = await harness.journal.list_recent(1000)
+    await harness.journal.close()
     return orphans, recent

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from exporter.leaderelection.elector import LeaseKeeper
-from exporter.leaderelection.file import FileLease
+from exporter.leaderelection.elector import LeaderElector
+from exporter.leaderelection.file import FileLock
 from exporter.schedule.clock import SystemClock
 
 RETRY = 0.05
@@ -15,19 +15,19 @@ RENEW_DEADLINE = 30.0
 """Long: that a process took over early then is no accident."""
 
 
-async def keep(file: Path) -> None:
+async def run_elector(file: Path) -> None:
     clock = SystemClock()
-    lease = FileLease(file, identity="test")
-    keeper = LeaseKeeper(lease, clock=clock, renew_deadline=RENEW_DEADLINE, retry=RETRY)
+    lease = FileLock(file, identity="test")
+    elector = LeaderElector(lease, clock=clock, renew_deadline=RENEW_DEADLINE, retry=RETRY)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     while not stop.is_set():
-        await keeper.step()
-        print(f"{time.monotonic()} {keeper.holding}", flush=True)  # noqa: T201 - the test reads it
+        await elector.step()
+        print(f"{time.monotonic()} {elector.is_leader}", flush=True)  # noqa: T201 - the test reads it
         await clock.sleep(RETRY)
-    await keeper.release()
+    await elector.release()
     await lease.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(keep(Path(sys.argv[1])))
+    asyncio.run(run_elector(Path(sys.argv[1])))

@@ -14,13 +14,13 @@ from pathlib import Path
 import requests
 
 from exporter.devstack import stack
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 
 ROOT = Path(__file__).parents[2]
 
 
 @dataclass
-class Ended:
+class ProcessResult:
     """What a program left behind."""
 
     code: int
@@ -28,7 +28,7 @@ class Ended:
     err: str
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start_program(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -40,36 +40,36 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
     )
 
 
-async def ended(process: asyncio.subprocess.Process) -> Ended:
+async def wait_for_end(process: asyncio.subprocess.Process) -> ProcessResult:
     async with asyncio.timeout(30):
         out, err = await process.communicate()
     assert process.returncode is not None
     assert b"Traceback" not in err, err.decode()
-    return Ended(process.returncode, out.decode(), err.decode())
+    return ProcessResult(process.returncode, out.decode(), err.decode())
 
 
-async def call(*arguments: str) -> Ended:
+async def run_program(*arguments: str) -> ProcessResult:
     """Run it to the end."""
-    return await ended(await start(*arguments))
+    return await wait_for_end(await start_program(*arguments))
 
 
 @dataclass
-class Running:
+class RunningProber:
     """`slo-probe run` that serves."""
 
     process: asyncio.subprocess.Process
     canary: str
     web: str
 
-    async def stop(self) -> Ended:
+    async def stop(self) -> ProcessResult:
         self.process.send_signal(signal.SIGTERM)
-        return await ended(self.process)
+        return await wait_for_end(self.process)
 
 
 @contextlib.asynccontextmanager
-async def running(config: Path) -> AsyncIterator[Running]:
+async def run_prober(config: Path) -> AsyncIterator[RunningProber]:
     """Start `run` and wait until it serves; whatever happens, it is gone afterwards."""
-    process = await start("run", "--config", str(config))
+    process = await start_program("run", "--config", str(config))
     try:
         assert process.stdout is not None
         urls: dict[str, str] = {}
@@ -78,21 +78,23 @@ async def running(config: Path) -> AsyncIterator[Running]:
                 name, _, url = line.decode().strip().partition(" listening on ")
                 urls[name] = url
         if len(urls) < 2:
-            raise AssertionError(await ended(process))
-        yield Running(process, urls["canary"], urls["web"])
+            raise AssertionError(await wait_for_end(process))
+        yield RunningProber(process, urls["canary"], urls["web"])
     finally:
         if process.returncode is None:
             process.kill()
             await process.communicate()
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
-def config(folder: Path, target: str, *, canary: int = 0, probe: str = "", rest: str = "") -> Path:
+def write_config(
+    folder: Path, target: str, *, canary: int = 0, probe: str = "", sections: str = ""
+) -> Path:
     """A configuration for a test: loopback, free ports, short times."""
     file = folder / "probe.yaml"
     times = "interval: 300ms, timeout: 250ms, settle: 20ms, late_after: 200ms, max_send_lag: 5s"
@@ -104,13 +106,13 @@ web: {{listen: "127.0.0.1:0"}}
 journal: {{path: journal.sqlite}}
 probes:
   remediation: {{{probe or times}}}
-{rest}
+{sections}
 """
     )
     return file
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
     """Wait until something holds; ask again and again, but not for ever."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - another process sets no event here
@@ -129,12 +131,12 @@ def running_prometheus(
         target: host and port; without, it scrapes itself.
         holds: a query that has a result before the body begins.
     """
-    program, address = find("prometheus"), f"127.0.0.1:{stack.free_port()}"
+    program, address = find_binary("prometheus"), f"127.0.0.1:{stack.find_free_port()}"
     assert program, "Prometheus is missing; run: make tools"
     scraped = {"job_name": job, "static_configs": [{"targets": [target or address]}]}
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [scraped]}
     (folder / "prometheus.yml").write_text(json.dumps(config))
-    child = stack.start(
+    child = stack.start_process(
         "prometheus",
         [program, f"--config.file={folder / 'prometheus.yml'}",
          f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"],

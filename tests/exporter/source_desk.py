@@ -11,43 +11,43 @@ from pathlib import Path
 import trustme
 from aiohttp import web
 
-from exporter.httpclient.client import HttpSource
-from exporter.httpclient.settings import SourceSettings
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.settings import HttpClientSettings
 from exporter.schedule.clock import SystemClock
 
 NO_FOLDER = Path("/nonexistent")
 
 
-class QuickClock(SystemClock):
+class InstantSleepClock(SystemClock):
     """Notes how long it was asked to sleep, and does not."""
 
     def __init__(self) -> None:
-        self.slept: list[float] = []
+        self.sleeps: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.sleeps.append(seconds)
 
 
-class NoSpread(random.Random):
+class NoJitterRandom(random.Random):
     def random(self) -> float:
         return 0.0
 
 
 @dataclass
-class Play:
+class ScriptedReply:
     """One answer of the script."""
 
     status: int = 200
     body: bytes = b"{}"
     headers: Mapping[str, str] = field(default_factory=dict)
-    cut: bool = False
+    aborts: bool = False
     """Break the connection off instead."""
-    hang: bool = False
+    hangs: bool = False
     """Do not answer until the test is over."""
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     """A request that came in."""
 
     method: str
@@ -56,60 +56,70 @@ class Asked:
     form: Mapping[str, str]
 
 
-class Script:
+class ScriptedServer:
     """Answers one after the other; the last one again and again."""
 
-    def __init__(self, *plays: Play) -> None:
-        self.plays = list(plays) or [Play()]
-        self.asked: list[Asked] = []
-        self._over = asyncio.Event()
+    def __init__(self, *replies: ScriptedReply) -> None:
+        self.replies = list(replies) or [ScriptedReply()]
+        self.requests: list[ReceivedRequest] = []
+        self._shutdown = asyncio.Event()
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         app = web.Application()
-        app.router.add_route("*", "/{any:.*}", self._answer)
-        app.on_shutdown.append(self._end)
+        app.router.add_route("*", "/{any:.*}", self._send_reply)
+        app.on_shutdown.append(self._release_requests)
         return app
 
-    async def _end(self, _: web.Application) -> None:
-        self._over.set()
+    async def _release_requests(self, _: web.Application) -> None:
+        self._shutdown.set()
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _send_reply(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        self.asked.append(Asked(request.method, request.path_qs, request.headers, form))
-        play = self.plays.pop(0) if len(self.plays) > 1 else self.plays[0]
-        if play.hang:
-            await self._over.wait()
-        if play.cut:
+        self.requests.append(
+            ReceivedRequest(request.method, request.path_qs, request.headers, form)
+        )
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if reply.hangs:
+            await self._shutdown.wait()
+        if reply.aborts:
             assert request.transport is not None
             request.transport.abort()
-        return web.Response(status=play.status, body=play.body, headers=play.headers)
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
 
-def source_settings(url: str, **rest: object) -> SourceSettings:
-    return SourceSettings.model_validate({"url": url, **rest})
+def build_settings(url: str, **rest: object) -> HttpClientSettings:
+    return HttpClientSettings.model_validate({"url": url, **rest})
 
 
 @contextlib.asynccontextmanager
-async def opened(
-    settings: SourceSettings, *, folder: Path = NO_FOLDER, clock: QuickClock | None = None
-) -> AsyncIterator[HttpSource]:
-    async with HttpSource(
-        "tempo", settings, folder=folder, clock=clock or QuickClock(), spread=NoSpread()
+async def open_client(
+    settings: HttpClientSettings,
+    *,
+    folder: Path = NO_FOLDER,
+    clock: InstantSleepClock | None = None,
+) -> AsyncIterator[HttpClient]:
+    async with HttpClient(
+        "tempo", settings, folder=folder, clock=clock or InstantSleepClock(), rng=NoJitterRandom()
     ) as source:
         yield source
 
 
 @contextlib.asynccontextmanager
-async def secure(
-    certificate: trustme.LeafCert, *, trusts: trustme.CA | None = None, script: Script | None = None
+async def serve_tls(
+    certificate: trustme.LeafCert,
+    *,
+    client_authority: trustme.CA | None = None,
+    server: ScriptedServer | None = None,
 ) -> AsyncIterator[str]:
     """A server that speaks TLS, and asks for certificates if it knows whom to trust."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(context)
-    if trusts:
-        trusts.configure_trust(context)
+    if client_authority:
+        client_authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
-    runner = web.AppRunner((script or Script()).app(), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        (server or ScriptedServer()).build_app(), access_log=None, shutdown_timeout=1.0
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     try:

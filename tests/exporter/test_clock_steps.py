@@ -5,11 +5,11 @@ import time
 import pytest
 
 from exporter.model.evidence import Call, Evidence
-from exporter.observers import observe
-from exporter.prober.runner import Errand, Turn
+from exporter.observers import observe_evidence
+from exporter.prober.runner import AlertJob, SlotTimes
 from exporter.schedule.clock import SystemClock
-from slos.schema.contract import Route, Verdict
-from tests.exporter.bench import PATIENT, TARGETS, Bench
+from slos.schema.contract import DeliveryPath, Verdict
+from tests.exporter.bench import PATIENT_SETTINGS, TARGETS, InProcessProber
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.test_probe_schedule import TEN_SECONDS
@@ -50,21 +50,23 @@ async def test_a_suspend_is_not_caught_up(clock: FakeClock, *, monotonic_too: bo
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
 async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
-    bench: Bench, agent: FakeAgent, step: float, monkeypatch: pytest.MonkeyPatch
+    bench: InProcessProber, agent: FakeAgent, step: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time
-    agent.call_after = 0.3
+    agent.call_delay = 0.3
     clock = SystemClock()
-    turn = Turn(clock.now(), clock.wall())
+    turn = SlotTimes(clock.now(), clock.wall())
     monkeypatch.setattr(time, "time", lambda: real() + step)
-    errand = Errand("remediation", bench.ways[Route.DIRECT], PATIENT.patience(TARGETS))
-    result = await bench.courier.carry(errand, turn)
+    errand = AlertJob(
+        "remediation", bench.paths[DeliveryPath.DIRECT], PATIENT_SETTINGS.to_deadlines(TARGETS)
+    )
+    result = await bench.alert_runner.run(errand, turn)
     assert result.verdict is Verdict.OK
     assert all(0 <= seconds < 10 for seconds in result.stages.values())
 
 
 def test_a_notification_that_is_told_late_makes_no_time_negative() -> None:
     call = Call(health_at=4.0, arrived_at=4.1, finished_at=4.5)
-    evidence = Evidence(1.0, 1.0, calls=(call,), started=4.0, synchronous=False, status=200)
-    for times in observe(evidence).values():
+    evidence = Evidence(1.0, 1.0, calls=(call,), started_at=4.0, is_synchronous=False, status=200)
+    for times in observe_evidence(evidence).values():
         assert all(seconds >= 0 for seconds in times.values())

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.leaderelection import LeaseError
-from exporter.leaderelection.file import FileLease
+from exporter.leaderelection import LockError
+from exporter.leaderelection.file import FileLock
 from tests.exporter.program import ROOT
 
 
@@ -22,8 +22,8 @@ def file(tmp_path: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def leases(file: Path, *names: str) -> AsyncIterator[list[FileLease]]:
-    made = [FileLease(file, identity=name) for name in names]
+async def leases(file: Path, *names: str) -> AsyncIterator[list[FileLock]]:
+    made = [FileLock(file, identity=name) for name in names]
     try:
         yield made
     finally:
@@ -53,7 +53,7 @@ async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: P
         assert await b.acquire_or_renew()
         assert not await a.acquire_or_renew()
         assert signature(file) == "b\n"
-        assert a.opens_at is b.opens_at is None
+        assert a.expires_at is b.expires_at is None
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -70,7 +70,7 @@ async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None
 
 async def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     async with leases(tmp_path / "gone" / "lease", "a") as (lease,):
-        with pytest.raises(LeaseError, match="gone/lease: No such file or directory"):
+        with pytest.raises(LockError, match="gone/lease: No such file or directory"):
             await lease.acquire_or_renew()
         (tmp_path / "gone").mkdir()
         assert await lease.acquire_or_renew()

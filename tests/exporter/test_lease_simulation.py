@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.leaderelection.elector import LeaseKeeper
-from exporter.leaderelection.kubernetes import Json, KubernetesLease
+from exporter.leaderelection.elector import LeaderElector
+from exporter.leaderelection.kubernetes import Json, LeaseLock
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.fake_leases import Leases
+from tests.exporter.fake_leases import FakeLeases
 
 DURATION, RENEW_DEADLINE, RETRY = 15.0, 10.0, 2.0
 Given = TypeVar("Given")
@@ -34,7 +34,9 @@ class WatchedClock(FakeClock):
 class Node:
     """One machine: a process that may hang, a clock that runs its own way, and a network."""
 
-    def __init__(self, base: FakeClock, leases: Leases, chance: random.Random, rate: float) -> None:
+    def __init__(
+        self, base: FakeClock, leases: FakeLeases, chance: random.Random, rate: float
+    ) -> None:
         self.base = base
         self.leases = leases
         self.chance = chance
@@ -51,8 +53,8 @@ class Node:
     def start(self) -> None:
         """Start the process, under a name of its own."""
         name = f"{self.chance.random()}"
-        lease = KubernetesLease(self, identity=name, duration=DURATION, clock=self)
-        self.keeper = LeaseKeeper(lease, clock=self, renew_deadline=RENEW_DEADLINE, retry=RETRY)
+        lease = LeaseLock(self, identity=name, duration=DURATION, clock=self)
+        self.keeper = LeaderElector(lease, clock=self, renew_deadline=RENEW_DEADLINE, retry=RETRY)
         self.running = asyncio.create_task(self.keeper.run())
         self.alive = True
 
@@ -124,7 +126,7 @@ class World:
     def __init__(self, count: int, seed: int, rates: list[float] | None = None) -> None:
         chance = random.Random(seed)
         self.clock = WatchedClock()
-        self.leases = Leases()
+        self.leases = FakeLeases()
         self.nodes = [
             Node(self.clock, self.leases, chance, rate) for rate in (rates or [1.0] * count)[:count]
         ]
@@ -132,7 +134,7 @@ class World:
 
     @property
     def holders(self) -> list[Node]:
-        return [node for node in self.nodes if node.keeper.holding and node.alive]
+        return [node for node in self.nodes if node.keeper.is_leader and node.alive]
 
     def check(self) -> None:
         assert len(self.holders) <= 1, [node.now() for node in self.holders]
@@ -202,7 +204,7 @@ async def act(world: World, action: str, node: Node) -> None:
             node.wall_shift += node.chance.uniform(-100, 100)
         case "touch":
             if world.leases.lease is not None:
-                world.leases.touch()
+                world.leases.touch_lease()
 
 
 @settings(max_examples=150, deadline=None)

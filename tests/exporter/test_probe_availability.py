@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
-from exporter.listener import bind, url
+from exporter.listener import bind_socket, format_url
 from exporter.model.evidence import TransportFault
-from exporter.model.run import ProbeResult
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.prober.context import Outcome
-from exporter.prober.runner import Turn
-from exporter.probes import Runner, availability
-from exporter.probes.availability.request import expiry
+from exporter.prober.context import ProbeOutcome
+from exporter.prober.runner import SlotTimes
+from exporter.probes import ProbeRunner, availability
+from exporter.probes.availability.request import parse_expiry
 from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.scheduler import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import Bench, prober
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import MovedClock
 from tests.exporter.tls_files import TlsFiles
@@ -70,34 +70,36 @@ def pages() -> Pages:
 
 
 @pytest.fixture
-async def bench(path: Path, serving: Serve, pages: Pages) -> AsyncIterator[Bench]:
-    async with prober(path, f"{await serving(pages.app())}/events") as made:
+async def bench(path: Path, serving: Serve, pages: Pages) -> AsyncIterator[InProcessProber]:
+    async with run_prober(path, f"{await serving(pages.app())}/events") as made:
         yield made
 
 
 def asking(
-    bench: Bench, *, clock: Clock | None = None, **reach: object
-) -> availability.Availability:
-    changed = replace(bench.reach, clock=clock or SystemClock(), **reach)  # type: ignore[arg-type]
-    settings = availability.Settings(timeout=Duration.of(seconds=20))
-    return availability.Availability(settings, replace(bench.means, reach=changed))
+    bench: InProcessProber, *, clock: Clock | None = None, **reach: object
+) -> availability.AvailabilityProbe:
+    changed = replace(bench.path_context, clock=clock or SystemClock(), **reach)  # type: ignore[arg-type]
+    settings = availability.Settings(timeout=Duration.from_parts(seconds=20))
+    return availability.AvailabilityProbe(settings, replace(bench.context, path_context=changed))
 
 
-async def ask(probe: availability.Availability) -> Outcome:
-    return await probe.ask(Turn(0.0, 0.0))
+async def ask(probe: availability.AvailabilityProbe) -> ProbeOutcome:
+    return await probe.run(SlotTimes(0.0, 0.0))
 
 
-def phases(bench: Bench) -> set[str]:
+def phases(bench: InProcessProber) -> set[str]:
     names = ("dns", "connect", "tls", "reply")
-    return {n for n in names if bench.sample("target_phase_seconds", **TARGET, phase=n) is not None}
+    return {
+        n for n in names if bench.read_sample("target_phase_seconds", **TARGET, phase=n) is not None
+    }
 
 
-async def test_an_answering_target_is_up(bench: Bench, pages: Pages) -> None:
+async def test_an_answering_target_is_up(bench: InProcessProber, pages: Pages) -> None:
     outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
-    assert outcome == Outcome(checks=(UP,))
-    assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 1
+    assert outcome == ProbeOutcome(checks=(UP,))
+    assert bench.read_sample("up", **TARGET) == bench.read_sample("ready", **TARGET) == 1
     assert phases(bench) == {"dns", "connect", "reply"}
-    assert bench.sample("cold_starts_total", **TARGET) == 0
+    assert bench.read_sample("cold_starts_total", **TARGET) == 0
     assert pages.asked == ["/health", "/ready"]  # at the origin, whatever the path of events
     assert pages.headers == ["Bearer planted"]
 
@@ -107,16 +109,18 @@ async def test_an_answering_target_is_up(bench: Bench, pages: Pages) -> None:
     [(503, 200, 0, "/health: answered 503"), (200, 503, 1, "/ready: answered 503")],
 )
 async def test_a_page_that_does_not_answer_200_fails_the_check(
-    bench: Bench, pages: Pages, health: int, ready: int, up: int, note: str
+    bench: InProcessProber, pages: Pages, health: int, ready: int, up: int, note: str
 ) -> None:
     pages.health, pages.ready = [health], ready
     outcome = await ask(asking(bench))
-    assert outcome == Outcome(checks=(DOWN,), notes=(note,))
-    assert bench.sample("up", **TARGET) == up
-    assert bench.sample("ready", **TARGET) == (ready == 200)
+    assert outcome == ProbeOutcome(checks=(DOWN,), notes=(note,))
+    assert bench.read_sample("up", **TARGET) == up
+    assert bench.read_sample("ready", **TARGET) == (ready == 200)
 
 
-async def test_unasked_is_not_shown(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unasked_is_not_shown(
+    bench: InProcessProber, caplog: pytest.LogCaptureFixture
+) -> None:
     """The last answer would pass for one of now."""
     gone = False
 
@@ -126,38 +130,38 @@ async def test_unasked_is_not_shown(bench: Bench, caplog: pytest.LogCaptureFixtu
         return {}
 
     probe = asking(bench, headers=headers)
-    runner, slot = Runner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
-    assert not (await runner.run(slot)).failed
-    assert bench.sample("up", **TARGET) == 1
+    runner, slot = ProbeRunner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
+    assert not (await runner.run_slot(slot)).failed
+    assert bench.read_sample("up", **TARGET) == 1
     gone = True
-    assert (await runner.run(slot)).failed
-    assert bench.sample("up", **TARGET) is bench.sample("ready", **TARGET) is None
+    assert (await runner.run_slot(slot)).failed
+    assert bench.read_sample("up", **TARGET) is bench.read_sample("ready", **TARGET) is None
     told = "availability: nothing was asked: bearer_auth.token_file: cannot read token"
     assert (caplog.messages[-1], caplog.records[-1].exc_info) == (told, None)
 
 
-async def test_phases_that_were_not_reached_are_absent_again(bench: Bench) -> None:
+async def test_phases_that_were_not_reached_are_absent_again(bench: InProcessProber) -> None:
     await ask(asking(bench))
-    with bind("test", Address("127.0.0.1", 0)) as listener:
-        nobody = url(listener)
+    with bind_socket("test", Address("127.0.0.1", 0)) as listener:
+        nobody = format_url(listener)
     outcome = await ask(asking(bench, url=nobody))
     assert outcome.checks == (DOWN,)
     assert outcome.notes[0] == "/health: connection_refused"
     assert phases(bench) == {"dns"}
-    assert bench.sample("up", **TARGET) == bench.sample("ready", **TARGET) == 0
+    assert bench.read_sample("up", **TARGET) == bench.read_sample("ready", **TARGET) == 0
 
 
-async def test_a_name_without_address_is_down(bench: Bench) -> None:
+async def test_a_name_without_address_is_down(bench: InProcessProber) -> None:
     outcome = await ask(asking(bench, url="http://agent-sre.invalid/"))
     assert outcome.notes[0] == "/health: dns_failed"
     assert phases(bench) == set()
 
 
-Idle = tuple[availability.Availability, MovedClock]
+Idle = tuple[availability.AvailabilityProbe, MovedClock]
 
 
 @pytest.fixture
-async def idle(bench: Bench) -> Idle:
+async def idle(bench: InProcessProber) -> Idle:
     """A target that was asked two minutes ago."""
     clock = MovedClock()
     probe = asking(bench, clock=clock)
@@ -166,52 +170,54 @@ async def idle(bench: Bench) -> Idle:
     return probe, clock
 
 
-async def test_a_cold_start_is_counted(bench: Bench, pages: Pages, idle: Idle) -> None:
+async def test_a_cold_start_is_counted(bench: InProcessProber, pages: Pages, idle: Idle) -> None:
     probe, clock = idle
     delays = iter([8.0])
     pages.before = lambda: clock.move(next(delays, 0.0))
     assert (await ask(probe)).checks == (UP,)
-    assert bench.sample("cold_starts_total", **TARGET) == 1
-    assert bench.sample("target_phase_seconds", **TARGET, phase="reply") == 0
+    assert bench.read_sample("cold_starts_total", **TARGET) == 1
+    assert bench.read_sample("target_phase_seconds", **TARGET, phase="reply") == 0
 
 
 @pytest.mark.parametrize(("ago", "cold"), [(5, 0), (120, 1)])
 @pytest.mark.parametrize("step", [-3600.0, 0.0, 3600.0])
 async def test_use_and_no_clock_step_keeps_a_target_warm(
-    bench: Bench, pages: Pages, idle: Idle, *, step: float, ago: int, cold: int
+    bench: InProcessProber, pages: Pages, idle: Idle, *, step: float, ago: int, cold: int
 ) -> None:
     probe, clock = idle
     clock.move(80)
-    run = ProbeResult("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
-    bench.courier.recent.add(replace(run, intended_at=clock.steady() - ago))
+    run = Run("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
+    bench.alert_runner.history.add(replace(run, intended_at=clock.steady() - ago))
     clock.step(step)
     pages.before = lambda: clock.move(8)
     await ask(probe)
-    assert bench.sample("cold_starts_total", **TARGET) == cold
-    assert cold or bench.sample("target_phase_seconds", **TARGET, phase="reply") == 8
+    assert bench.read_sample("cold_starts_total", **TARGET) == cold
+    assert cold or bench.read_sample("target_phase_seconds", **TARGET, phase="reply") == 8
 
 
 @pytest.mark.parametrize(("health", "check", "cold"), [([503, 503, 200], UP, 1), ([503], DOWN, 0)])
 async def test_an_idle_target_gets_time_to_wake_up(
-    bench: Bench, pages: Pages, idle: Idle, *, health: list[int], check: object, cold: int
+    bench: InProcessProber, pages: Pages, idle: Idle, *, health: list[int], check: object, cold: int
 ) -> None:
     probe, clock = idle
     pages.health = health
     assert (await ask(probe)).checks == (check,)
-    assert bench.sample("cold_starts_total", **TARGET) == cold
+    assert bench.read_sample("cold_starts_total", **TARGET) == cold
     clock.move(30)
     pages.health = [503, 200]
     assert (await ask(probe)).checks == (DOWN,)  # nobody sleeps after 30 s
 
 
-async def test_a_target_that_is_always_slow_does_not_start_cold(bench: Bench, pages: Pages) -> None:
+async def test_a_target_that_is_always_slow_does_not_start_cold(
+    bench: InProcessProber, pages: Pages
+) -> None:
     clock = MovedClock()
     probe = asking(bench, clock=clock)
     pages.before = lambda: clock.move(2)
     for _ in range(3):
         await ask(probe)
         clock.move(120)
-    assert bench.sample("cold_starts_total", **TARGET) == 0
+    assert bench.read_sample("cold_starts_total", **TARGET) == 0
 
 
 @pytest.fixture
@@ -226,35 +232,41 @@ async def secured(tmp_path: Path, pages: Pages) -> AsyncIterator[tuple[TlsFiles,
     await runner.cleanup()
 
 
-async def test_handshake_and_expiry_of_tls(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
+async def test_handshake_and_expiry_of_tls(
+    bench: InProcessProber, secured: tuple[TlsFiles, str]
+) -> None:
     files, address = secured
-    trusting = replace(bench.reach.direct, tls=files.client)
+    trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
     outcome = await ask(asking(bench, url=address, direct=trusting))
     assert outcome.checks == (UP,)
     assert phases(bench) == {"dns", "connect", "tls", "reply"}
-    expiry = bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
+    expiry = bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
     assert expiry is not None
     assert expiry > SystemClock().wall()
 
 
-async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: Bench) -> None:
+async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: InProcessProber) -> None:
     bench.gauges.tls_expiry.labels("agent-sre").set(1.7e9)
     await ask(asking(bench))
-    assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
+    assert bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
 
 
-async def test_trust_comes_from_settings(bench: Bench, secured: tuple[TlsFiles, str]) -> None:
+async def test_trust_comes_from_settings(
+    bench: InProcessProber, secured: tuple[TlsFiles, str]
+) -> None:
     files, address = secured
-    trusting = replace(bench.reach.direct, tls=files.client)
+    trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
     assert (await trusting.post(address, {})).status is not None
-    assert (await bench.reach.sender.post(address, {})).fault is TransportFault.TLS
+    assert (await bench.path_context.sender.post(address, {})).fault is TransportFault.TLS
 
 
-async def test_untrusted_cert(bench: Bench, secured: tuple[TlsFiles, str], pages: Pages) -> None:
+async def test_untrusted_cert(
+    bench: InProcessProber, secured: tuple[TlsFiles, str], pages: Pages
+) -> None:
     _, address = secured
     outcome = await ask(asking(bench, url=address))
     assert outcome.notes[0] == "/health: tls_failed"
-    assert bench.sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is not None
+    assert bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is not None
     assert pages.asked == []
     assert phases(bench) == {"dns", "connect"}
 
@@ -270,7 +282,7 @@ def der(until: datetime) -> bytes:
 @pytest.mark.parametrize("year", [2020, 2049, 2050, 2090])
 def test_the_expiry_is_the_one_written_in_either_format(year: int) -> None:
     until = datetime(year, 3, 1, 12, 30, 15, tzinfo=UTC)
-    assert expiry(der(until)) == until.timestamp()
+    assert parse_expiry(der(until)) == until.timestamp()
 
 
 def test_it_is_what_the_standard_library_says_of_a_certificate_it_trusts(tmp_path: Path) -> None:
@@ -280,17 +292,17 @@ def test_it_is_what_the_standard_library_says_of_a_certificate_it_trusts(tmp_pat
     context.load_verify_locations(file)
     (told,) = context.get_ca_certs()
     written = ssl.PEM_cert_to_DER_cert(AUTHORITY.cert_pem.bytes().decode())
-    assert expiry(written) == ssl.cert_time_to_seconds(str(told["notAfter"]))
+    assert parse_expiry(written) == ssl.cert_time_to_seconds(str(told["notAfter"]))
 
 
 @given(st.binary(max_size=200))
 def test_other_bytes_are_no_certificate(noise: bytes) -> None:
     with pytest.raises(ValueError):
-        expiry(noise)
+        parse_expiry(noise)
 
 
 @given(st.data())
 def test_a_certificate_cut_short_is_none(data: st.DataObject) -> None:
     whole = der(datetime(2040, 1, 1, tzinfo=UTC))
     with pytest.raises(ValueError):
-        expiry(whole[: data.draw(st.integers(0, 100))])
+        parse_expiry(whole[: data.draw(st.integers(0, 100))])

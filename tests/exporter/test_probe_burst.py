@@ -8,23 +8,23 @@ from typing import Any
 
 import pytest
 
-from exporter.journal.journal import opened
+from exporter.journal.journal import create_open_run
 from exporter.model.verdict import ProberFault
-from exporter.prober.context import Outcome
-from exporter.prober.runner import Turn
+from exporter.prober.context import ProbeOutcome
+from exporter.prober.runner import SlotTimes
 from exporter.probes import burst
 from exporter.schedule.clock import SystemClock
-from slos.schema.contract import Criterion, Route, Source, Stage, Verdict
+from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import Bench, prober
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import FakeAgent
 
 SETTINGS = burst.Settings(
-    timeout=Duration.of(seconds=2),
+    timeout=Duration.from_parts(seconds=2),
     settle=Duration(100),
     late_after=Duration(1500),
-    max_send_lag=Duration.of(seconds=1),
+    max_send_lag=Duration.from_parts(seconds=1),
     sizes=[10],
 )
 RACE, DEADLOCK = Criterion.NO_RACE, Criterion.NO_DEADLOCK
@@ -33,27 +33,27 @@ RACE, DEADLOCK = Criterion.NO_RACE, Criterion.NO_DEADLOCK
 class Mixed(FakeAgent):
     """Takes the parameters of one event for those of another, once ten are there."""
 
-    async def _call(self, event: dict[str, object]) -> None:
+    async def _call_canary(self, event: dict[str, object]) -> None:
         async with asyncio.timeout(10):
             while len(self.events) < 10:  # noqa: ASYNC110 - ten requests set no event
                 await asyncio.sleep(0.01)
         place = self.events.index(event)
         if place < 2:
             event = {**event, "data": self.events[1 - place]["data"]}
-        await super()._call(event)
+        await super()._call_canary(event)
 
 
-async def burst_of(bench: Bench) -> Outcome:
-    (probe,) = burst.probes(SETTINGS, bench.means)
+async def burst_of(bench: InProcessProber) -> ProbeOutcome:
+    (probe,) = burst.build_probes(SETTINGS, bench.context)
     clock = SystemClock()
-    return await probe.ask(Turn(clock.now(), clock.wall()))
+    return await probe.run(SlotTimes(clock.now(), clock.wall()))
 
 
-def verdicts(outcome: Outcome) -> Counter[Verdict]:
-    return Counter(result.verdict for result in outcome.results)
+def verdicts(outcome: ProbeOutcome) -> Counter[Verdict]:
+    return Counter(result.verdict for result in outcome.runs)
 
 
-async def test_a_whole_burst_is_executed_once(bench: Bench, agent: FakeAgent) -> None:
+async def test_a_whole_burst_is_executed_once(bench: InProcessProber, agent: FakeAgent) -> None:
     outcome = await burst_of(bench)
     assert verdicts(outcome) == {Verdict.OK: 10}
     assert len({event["id"] for event in agent.events}) == 10
@@ -61,13 +61,13 @@ async def test_a_whole_burst_is_executed_once(bench: Bench, agent: FakeAgent) ->
 
 
 def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
-    run = opened("burst_100", Route.DIRECT, "run", 0.0)
-    seen = [{Stage.END_TO_END: {Source.CANARY: (number + 1) / 100}} for number in range(100)]
-    results = [replace(run, verdict=Verdict.OK, seen=each) for each in seen]
+    run = create_open_run("burst_100", DeliveryPath.DIRECT, "run", 0.0)
+    seen = [{Stage.END_TO_END: {StageSource.CANARY: (number + 1) / 100}} for number in range(100)]
+    results = [replace(run, verdict=Verdict.OK, stage_times=each) for each in seen]
     lost = replace(run, verdict=Verdict.LOST)
     line = "100 of 101 ok, to the function p50 0.505s, p95 0.951s, p99 0.990s"
-    assert burst.told([*results, lost]) == line
-    assert burst.told([results[0], lost]) == "1 of 2 ok"
+    assert burst.summarize_burst([*results, lost]) == line
+    assert burst.summarize_burst([results[0], lost]) == "1 of 2 ok"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
 )
 async def test_only_what_was_shown_is_a_check(
-    bench: Bench,
+    bench: InProcessProber,
     agent: FakeAgent,
     knobs: dict[str, Any],
     verdict: Verdict,
@@ -101,14 +101,14 @@ async def test_two_events_whose_parameters_are_mixed_up_are_a_race(
     path: Path, serving: Serve
 ) -> None:
     mixed = Mixed()
-    async with prober(path, await serving(mixed.app())) as bench:
+    async with run_prober(path, await serving(mixed.build_app())) as bench:
         mixed.canary = bench.canary_url
         outcome = await burst_of(bench)
     assert verdicts(outcome) == {Verdict.OK: 8, Verdict.CORRUPTED: 2}
     assert dict(outcome.checks) == {RACE: False, DEADLOCK: True}
 
 
-async def test_a_prober_at_fault_shows_nothing(bench: Bench, agent: FakeAgent) -> None:
+async def test_a_prober_at_fault_shows_nothing(bench: InProcessProber, agent: FakeAgent) -> None:
     bench.faults.add(ProberFault.CANARY_DOWN)
     outcome = await burst_of(bench)
     assert verdicts(outcome) == {Verdict.UNKNOWN: 10}
@@ -116,5 +116,5 @@ async def test_a_prober_at_fault_shows_nothing(bench: Bench, agent: FakeAgent) -
 
 
 def test_each_size_has_a_plan_and_a_name_of_its_own() -> None:
-    names = [name for name, _ in burst.lines(burst.Settings())]
+    names = [name for name, _ in burst.list_label_pairs(burst.Settings())]
     assert names == ["burst_10", "burst_50", "burst_100"]

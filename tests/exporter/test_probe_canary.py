@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model.alert import new_id
+from exporter.model.alert import create_run_id
 from exporter.model.evidence import Call
 from exporter.prober.canary import Canary
-from exporter.prober.inflight import Ledger, Ticket
+from exporter.prober.inflight import InflightRun, InflightRuns
 from slos.schema.contract import CanaryOutcome
-from tests.exporter.bench import Bench, prober
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
-from tests.exporter.fake_agent import call_headers
+from tests.exporter.fake_agent import build_call_headers
 from tests.exporter.fake_clock import FakeClock
 
 RUN_1 = f"slo-probe-{1:032x}"
@@ -31,19 +31,19 @@ class Stand:
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.ledger = Ledger()
+        self.ledger = InflightRuns()
         self.outcomes: list[CanaryOutcome] = []
         self.journalled: set[str] = set()
         self.url = ""
         self.canary = Canary(
-            self.ledger, clock=clock, probe_of=self._probe_of, count=self.outcomes.append
+            self.ledger, clock=clock, find_probe=self._probe_of, count_call=self.outcomes.append
         )
 
     async def _probe_of(self, run_id: str) -> str | None:
         return "remediation" if run_id in self.journalled else None
 
-    def issue(self, run_id: str = RUN_1) -> Ticket:
-        return self.ledger.issue(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
+    def issue(self, run_id: str = RUN_1) -> InflightRun:
+        return self.ledger.open_run(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ async def call(
     headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], dict[str, str]]:
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
-    chosen = call_headers(RUN_1) if headers is None else headers
+    chosen = build_call_headers(RUN_1) if headers is None else headers
     async with client.post(stand.url, data=data, headers=chosen) as reply:
         return reply.status, await reply.json(), dict(reply.headers)
 
@@ -99,7 +99,7 @@ async def test_a_call_of_a_run_that_is_not_open(
         stand.journalled.add(RUN_1)
     if run == "closed":
         ticket = stand.issue()
-        stand.ledger.close(ticket)
+        stand.ledger.close_run(ticket)
     answered, body, _ = await call(client, stand, SENT)
     assert (answered, stand.outcomes, other.calls) == (status, [outcome], ())
     assert (body["status"] == "success") <= (status == 200)
@@ -109,11 +109,11 @@ async def test_a_call_of_a_run_that_is_not_open(
 @pytest.mark.parametrize(
     ("body", "headers", "first", "second"),
     [
-        (SENT, call_headers(RUN_2), [(True, True)], []),
-        *((body, call_headers(RUN_1), [(False, False)], []) for body in (
+        (SENT, build_call_headers(RUN_2), [(True, True)], []),
+        *((body, build_call_headers(RUN_1), [(False, False)], []) for body in (
             {"probe_id": 7}, {"probe_id": "gone"}, {}, b"{"
         )),
-        ({}, call_headers("converted") | {"ce-correlationid": RUN_1}, [(False, False)], []),
+        ({}, build_call_headers("converted") | {"ce-correlationid": RUN_1}, [(False, False)], []),
     ],
 )  # fmt: skip
 async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
@@ -135,7 +135,7 @@ async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
 @pytest.mark.parametrize(
     ("body", "headers"),
     [
-        *((body, call_headers("nobody")) for body in (
+        *((body, build_call_headers("nobody")) for body in (
             b"", b"{", b"[1]", b'"text"', b"null", b"\xff\xfe\x00", b"[" * 100_000, b"x" * 3_000_000
         )),
         (SENT, {}),
@@ -155,7 +155,7 @@ async def test_an_id_of_another_shape_is_never_looked_up(
     stand: Stand, client: aiohttp.ClientSession, stranger: str
 ) -> None:
     stand.journalled.add(stranger)
-    headers = call_headers("somebody")
+    headers = build_call_headers("somebody")
     status, _, _ = await call(client, stand, SENT | {"probe_id": stranger}, headers=headers)
     assert (status, stand.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
 
@@ -210,19 +210,19 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.li
 
 @given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
 def test_parameters_match_exactly(extra: dict[str, object], changed: str, value: object) -> None:
-    ticket = Ticket(RUN_1, SENT, issued=0.0)
-    assert ticket.matches(extra | SENT)
-    assert ticket.matches(SENT | {changed: value}) == (value == SENT[changed])
-    assert not ticket.matches({key: SENT[key] for key in SENT if key != changed})
+    ticket = InflightRun(RUN_1, SENT, opened_at=0.0)
+    assert ticket.has_parameters(extra | SENT)
+    assert ticket.has_parameters(SENT | {changed: value}) == (value == SENT[changed])
+    assert not ticket.has_parameters({key: SENT[key] for key in SENT if key != changed})
 
 
 def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.prober.inflight._CLOSED_KEPT", 2)
-    ledger = Ledger()
-    ledger.issue("open", SENT, now=0.0)
+    monkeypatch.setattr("exporter.prober.inflight._MAX_CLOSED", 2)
+    ledger = InflightRuns()
+    ledger.open_run("open", SENT, now=0.0)
     for run_id in ("a", "b", "c"):
-        ledger.close(ledger.issue(run_id, SENT, now=0.0))
-    kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find(run_id)]
+        ledger.close_run(ledger.open_run(run_id, SENT, now=0.0))
+    kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find_run(run_id)]
     assert kept == ["open", "b", "c"]
 
 
@@ -230,8 +230,8 @@ Json = dict[str, object]
 
 
 @pytest.fixture
-async def bench(path: Path) -> AsyncIterator[Bench]:
-    async with prober(path, "http://127.0.0.1:9/") as made:
+async def bench(path: Path) -> AsyncIterator[InProcessProber]:
+    async with run_prober(path, "http://127.0.0.1:9/") as made:
         yield made
 
 
@@ -241,14 +241,16 @@ def notification(*run_ids: str, status: str = "firing") -> Json:
     return {"version": "4", "status": status, "receiver": "all", "alerts": alerts}
 
 
-async def tell(bench: Bench, client: aiohttp.ClientSession, body: object) -> int:
+async def tell(bench: InProcessProber, client: aiohttp.ClientSession, body: object) -> int:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     async with client.post(f"{bench.canary_url}/alertmanager", data=data) as reply:
         return reply.status
 
 
-async def test_first_notification_is_noted(bench: Bench, client: aiohttp.ClientSession) -> None:
-    tickets = [bench.ledger.issue(new_id(), {}, now=1.0) for _ in range(3)]
+async def test_first_notification_is_noted(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
+    tickets = [bench.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)]
     assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
     first = [ticket.notified_at for ticket in tickets]
     assert first[0] is not None
@@ -258,11 +260,13 @@ async def test_first_notification_is_noted(bench: Bench, client: aiohttp.ClientS
     assert tickets[0].notified_at == first[0]
 
 
-async def test_resolved_or_closed_is_ignored(bench: Bench, client: aiohttp.ClientSession) -> None:
-    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+async def test_resolved_or_closed_is_ignored(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
+    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
     assert ticket.notified_at is None
-    bench.ledger.close(ticket)
+    bench.inflight_runs.close_run(ticket)
     assert await tell(bench, client, notification(ticket.id)) == 200
     assert ticket.notified_at is None
 
@@ -279,32 +283,36 @@ async def test_resolved_or_closed_is_ignored(bench: Bench, client: aiohttp.Clien
         {"alerts": 1},
         {"alerts": [1, None, {"status": "firing"}, {"status": "firing", "labels": [1]}]},
         {"alerts": [{"status": "firing", "labels": {"service": ["slo-probe"], "a": 5}}]},
-        notification("slo-probe-1", "../etc", new_id()),
+        notification("slo-probe-1", "../etc", create_run_id()),
     ],
     ids=lambda body: str(body)[:20],
 )
-async def test_strange_bodies(bench: Bench, client: aiohttp.ClientSession, body: object) -> None:
-    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+async def test_strange_bodies(
+    bench: InProcessProber, client: aiohttp.ClientSession, body: object
+) -> None:
+    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, body) == 200
     assert ticket.notified_at is None
-    assert bench.sample("canary_requests_total", outcome="unknown_id") == 0
+    assert bench.read_sample("canary_requests_total", outcome="unknown_id") == 0
 
 
 async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
-    ticket = Ticket("a", {}, issued=1.0)
+    ticket = InflightRun("a", {}, opened_at=1.0)
     assert ticket.left_alertmanager_at is None
     ticket.notified_at = 5.0
     assert ticket.left_alertmanager_at == 5.0
-    ticket.arrive(Call(health_at=4.0, arrived_at=6.0, finished_at=None))
+    ticket.add_call(Call(health_at=4.0, arrived_at=6.0, finished_at=None))
     assert ticket.left_alertmanager_at == 4.0
 
 
-async def test_a_slow_body_holds_up_nobody(bench: Bench, client: aiohttp.ClientSession) -> None:
+async def test_a_slow_body_holds_up_nobody(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
     host, port = bench.canary_url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     await writer.drain()
-    ticket = bench.ledger.issue(new_id(), {}, now=1.0)
+    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, notification(ticket.id)) == 200
     assert ticket.notified_at is not None
     writer.close()
@@ -323,12 +331,12 @@ async def test_a_slow_body_holds_up_nobody(bench: Bench, client: aiohttp.ClientS
     ],
 )
 async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
-    bench: Bench, client: aiohttp.ClientSession, place: str, method: str, counted: int
+    bench: InProcessProber, client: aiohttp.ClientSession, place: str, method: str, counted: int
 ) -> None:
-    run_id = new_id()
-    ticket = bench.ledger.issue(run_id, {"probe_id": run_id}, now=0.0)
+    run_id = create_run_id()
+    ticket = bench.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
     if method == "after the verdict":
-        bench.ledger.close(ticket)
+        bench.inflight_runs.close_run(ticket)
         method = "GET"
     async with client.request(method, bench.canary_url + place.format(run_id)) as reply:
         assert reply.status == 404

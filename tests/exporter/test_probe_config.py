@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from exporter.config.loader import Config, load
-from exporter.config.web import WebFile
+from exporter.config.loader import Config, load_config
+from exporter.config.web import WebConfigFile
 from slos.schema.contract import Stage
 from slos.schema.units import Duration
 from tests.exporter.program import ROOT
@@ -21,7 +21,7 @@ probes:
 def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
     file = tmp_path / "probe.yaml"
     file.write_text(FINE)
-    loaded, found = load(file)
+    loaded, found = load_config(file)
     assert found == []
     assert loaded is not None
     config = loaded.config
@@ -29,7 +29,7 @@ def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
     assert (config.canary.name, config.canary.namespace) == ("agent-sre-canary", "ai")
     assert str(config.web.listen) == "0.0.0.0:9108"
     assert loaded.journal_path == Path("/var/lib/slo-probe/journal.sqlite")
-    assert config.shutdown_grace == Duration.of(seconds=25)
+    assert config.shutdown_grace == Duration.from_parts(seconds=25)
     rhythm = loaded.probes["remediation"]
     times = (rhythm.interval, rhythm.timeout, rhythm.max_send_lag)
     assert [str(each) for each in times] == ["1m15s", "1m10s", "1s"]
@@ -37,7 +37,7 @@ def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
 
 
 def test_every_setting_says_what_it_means() -> None:
-    pending: list[Any] = [Config, WebFile]
+    pending: list[Any] = [Config, WebConfigFile]
     while pending:
         for name, field in pending.pop().model_fields.items():
             types = (field.annotation, *getattr(field.annotation, "__args__", ()))
@@ -54,7 +54,7 @@ def test_the_house_configuration_of_the_specs_is_fine(tmp_path: Path) -> None:
         "probes": {"remediation": {}},
     }
     file.write_text(yaml.safe_dump(text))
-    loaded, found = load(file)
+    loaded, found = load_config(file)
     assert found == []
     assert loaded is not None
-    assert loaded.targets[Stage.END_TO_END] == Duration.of(minutes=1)
+    assert loaded.targets[Stage.END_TO_END] == Duration.from_parts(minutes=1)

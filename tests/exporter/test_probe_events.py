@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.alert import (
-    TOLD_BY,
+    RESERVED_LABELS,
     Alert,
     CanaryIdentity,
     ForbiddenEventError,
-    fired,
-    guard,
-    new_id,
-    parameters,
+    build_fired_event,
+    build_parameters,
+    check_alert_is_harmless,
+    create_run_id,
 )
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
 
 
 def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
-    sent = parameters(run_id, CANARY)
-    return fired(Alert(run_id, "remediation", sent, CANARY, at))
+    sent = build_parameters(run_id, CANARY)
+    return build_fired_event(Alert(run_id, "remediation", sent, CANARY, at))
 
 
 def test_the_event_has_the_shape_agent_sre_reads() -> None:
@@ -42,7 +42,7 @@ def test_the_event_has_the_shape_agent_sre_reads() -> None:
     parts = "annotations endsAt fingerprint generatorURL labels startsAt status"
     assert " ".join(sorted(data)) == parts
     assert (data["status"], data["endsAt"]) == ("firing", None)
-    assert set(data["labels"]) < TOLD_BY
+    assert set(data["labels"]) < RESERVED_LABELS
     sent = json.loads(data["annotations"]["lambda_parameters"])
     assert sent.pop("nonce")
     names = {"name": "agent-sre-canary", "namespace": "ai"}
@@ -50,7 +50,7 @@ def test_the_event_has_the_shape_agent_sre_reads() -> None:
 
 
 def test_ids_are_told_apart() -> None:
-    ids = {new_id() for _ in range(1000)}
+    ids = {create_run_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(run_id.startswith("slo-probe-") and len(run_id) == 42 for run_id in ids)
 
@@ -81,4 +81,4 @@ def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:
     spoiled = copy.deepcopy(event())
     spoil(spoiled["data"])
     with pytest.raises(ForbiddenEventError, match=rule):
-        guard(spoiled["data"], CANARY)
+        check_alert_is_harmless(spoiled["data"], CANARY)

@@ -17,58 +17,67 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.journal.integrity import has_lost
-from exporter.journal.sqlite import JournalError, Row, State
-from exporter.model.run import Leaving
+from exporter.journal.integrity import has_lost_frames
+from exporter.journal.sqlite import JournalError, Row, RunState
+from exporter.model.run import Leftover
 from exporter.model.verdict import Reason
-from slos.schema.contract import JournalOperation, Leavings, Verdict
+from slos.schema.contract import JournalOperation, LeftoverKind, Verdict
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.house import Prober
-from tests.exporter.journal_desk import Desk, done, files, reopened, rows, run
-from tests.exporter.program import ROOT, config, start, until
+from tests.exporter.house import ProberProcess
+from tests.exporter.journal_desk import (
+    JournalHarness,
+    build_judged_run,
+    build_open_run,
+    read_files,
+    read_rows,
+    reopen_journal,
+)
+from tests.exporter.program import ROOT, start_program, wait_until, write_config
 
 
 @pytest.fixture
-async def desk(path: Path, clock: FakeClock) -> AsyncIterator[Desk]:
-    made = Desk(path, clock)
+async def desk(path: Path, clock: FakeClock) -> AsyncIterator[JournalHarness]:
+    made = JournalHarness(path, clock)
     await made.journal.start()
     yield made
     await made.journal.close()
 
 
-async def test_a_run_is_on_disk_before_its_event_can_be_sent(desk: Desk, path: Path) -> None:
-    await desk.journal.put(State.PLANNED, run("a"))
-    assert rows(path) == [("a", "planned", "unknown")]
-    await desk.journal.put(State.SENT, run("a"))
-    assert rows(path) == [("a", "sent", "unknown")]
-    await desk.journal.put(State.CLEANED, done("a"))
-    assert rows(path) == [("a", "cleaned", "ok")]
-    assert await desk.journal.recent(10) == [done("a")]
+async def test_a_run_is_on_disk_before_its_event_can_be_sent(
+    desk: JournalHarness, path: Path
+) -> None:
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
+    assert read_rows(path) == [("a", "planned", "unknown")]
+    await desk.journal.write_run(RunState.SENT, build_open_run("a"))
+    assert read_rows(path) == [("a", "sent", "unknown")]
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("a"))
+    assert read_rows(path) == [("a", "cleaned", "ok")]
+    assert await desk.journal.list_recent(10) == [build_judged_run("a")]
 
 
-async def test_the_journal_knows_what_it_issued(desk: Desk) -> None:
-    await desk.journal.put(State.PLANNED, run("a"))
-    assert await desk.journal.probe_of("a") == "remediation"
-    assert await desk.journal.probe_of("b") is None
+async def test_the_journal_knows_what_it_issued(desk: JournalHarness) -> None:
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
+    assert await desk.journal.find_probe("a") == "remediation"
+    assert await desk.journal.find_probe("b") is None
 
 
 async def test_orphans_are_closed_once(path: Path, clock: FakeClock) -> None:
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     await desk.journal.start()
-    await desk.journal.put(State.PLANNED, run("a"))
-    await desk.journal.put(State.PLANNED, run("b"))
-    await desk.journal.put(State.SENT, run("b"))
-    await desk.journal.put(State.CLEANED, done("c"))
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    await desk.journal.write_run(RunState.SENT, build_open_run("b"))
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("c"))
     await desk.journal.close()
 
-    orphans, recent = await reopened(path, clock)
+    orphans, recent = await reopen_journal(path, clock)
     assert [(each.id, each.verdict, each.reason) for each in orphans] == [
         ("a", Verdict.UNKNOWN, Reason.PROBER_RESTARTED),
         ("b", Verdict.UNKNOWN, Reason.PROBER_RESTARTED),
     ]
     assert [each.id for each in recent] == ["c", "b", "a"]
-    assert (await reopened(path, clock))[0] == []
+    assert (await reopen_journal(path, clock))[0] == []
 
 
 CRASHING = """
@@ -96,11 +105,13 @@ async def test_a_kill_in_flight_loses_no_run(path: Path, clock: FakeClock) -> No
         subprocess.run, [sys.executable, "-c", program], check=False, timeout=30
     )
     assert ended.returncode == -signal.SIGKILL
-    orphans, _ = await reopened(path, clock)
+    orphans, _ = await reopen_journal(path, clock)
     assert [each.id for each in orphans] == [f"run-{number}" for number in range(5)]
 
 
-async def test_changes_are_written_in_batches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changes_are_written_in_batches(
+    desk: JournalHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batches: list[int] = []
     write = desk.journal._store.write
 
@@ -109,21 +120,24 @@ async def test_changes_are_written_in_batches(desk: Desk, monkeypatch: pytest.Mo
         return write(changed)
 
     monkeypatch.setattr(desk.journal._store, "write", counted)
-    puts = [desk.journal.put(State.PLANNED, run(f"slo-probe-{n}")) for n in range(200)]
+    puts = [
+        desk.journal.write_run(RunState.PLANNED, build_open_run(f"slo-probe-{n}"))
+        for n in range(200)
+    ]
     await asyncio.gather(*puts)
     assert sum(batches) == 200
     assert len(batches) <= 3
 
 
 async def test_open_runs_are_never_dropped(path: Path, clock: FakeClock) -> None:
-    desk = Desk(path, clock, keep_runs=3)
+    desk = JournalHarness(path, clock, keep_runs=3)
     await desk.journal.start()
-    await desk.journal.put(State.PLANNED, run("open"))
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("open"))
     for number in range(10):
-        await desk.journal.put(State.PLANNED, run(f"{number}"))
-        await desk.journal.put(State.CLEANED, done(f"{number}"))
+        await desk.journal.write_run(RunState.PLANNED, build_open_run(f"{number}"))
+        await desk.journal.write_run(RunState.CLEANED, build_judged_run(f"{number}"))
     await desk.journal.close()
-    assert [row[0] for row in rows(path)] == ["open", "7", "8", "9"]
+    assert [row[0] for row in read_rows(path)] == ["open", "7", "8", "9"]
 
 
 def _sql(path: Path, statement: str) -> None:
@@ -147,23 +161,23 @@ async def test_what_is_no_journal_of_ours_stops_the_start_and_is_untouched(
     path: Path, clock: FakeClock, content: str, why: str
 ) -> None:
     if content.startswith("PRAGMA"):
-        await reopened(path, clock)
+        await reopen_journal(path, clock)
     if content.startswith(("PRAGMA", "CREATE")):
         _sql(path, content)
     else:
         await asyncio.to_thread(path.write_text, content)
-    before = files(path.parent)
+    before = read_files(path.parent)
     with pytest.raises(JournalError, match=why):
-        await Desk(path, clock).journal.start()
-    assert files(path.parent)[path.name] == before[path.name]
+        await JournalHarness(path, clock).journal.start()
+    assert read_files(path.parent)[path.name] == before[path.name]
 
 
-async def test_the_journal_is_locked(desk: Desk, path: Path, clock: FakeClock) -> None:
-    await desk.journal.put(State.PLANNED, run("a"))
+async def test_the_journal_is_locked(desk: JournalHarness, path: Path, clock: FakeClock) -> None:
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
     with pytest.raises(JournalError, match="another slo-probe"):
-        await Desk(path, clock).journal.start()
-    await desk.journal.put(State.CLEANED, done("a"))
-    assert rows(path) == [("a", "cleaned", "ok")]
+        await JournalHarness(path, clock).journal.start()
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("a"))
+    assert read_rows(path) == [("a", "cleaned", "ok")]
 
 
 @pytest.mark.parametrize(
@@ -171,14 +185,16 @@ async def test_the_journal_is_locked(desk: Desk, path: Path, clock: FakeClock) -
 )
 async def test_unusable_place(tmp_path: Path, clock: FakeClock, where: str, why: str) -> None:
     with pytest.raises(JournalError, match=why):
-        await Desk(tmp_path / where, clock).journal.start()
+        await JournalHarness(tmp_path / where, clock).journal.start()
 
 
-async def test_a_row_with_values_of_a_later_version_is_passed_over(desk: Desk, path: Path) -> None:
-    await desk.journal.put(State.CLEANED, done("a"))
-    await desk.journal.put(State.CLEANED, done("b"))
+async def test_a_row_with_values_of_a_later_version_is_passed_over(
+    desk: JournalHarness, path: Path
+) -> None:
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("a"))
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("b"))
     _sql(path, "UPDATE runs SET reason = 'of the future' WHERE id = 'b'")
-    assert await desk.journal.recent(10) == [done("a")]
+    assert await desk.journal.list_recent(10) == [build_judged_run("a")]
 
 
 FULL_DISK = """
@@ -224,7 +240,7 @@ async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
     )
     assert ended.stdout.split() == ["6", "6"]
     assert ended.stderr.count("probing goes on") == 1
-    orphans, recent = await reopened(path, clock)
+    orphans, recent = await reopen_journal(path, clock)
     assert [each.id for each in orphans] == ["before"]
     assert {each.id for each in recent} == {"before", "during-0", "during-1", "during-2", "after"}
 
@@ -232,33 +248,33 @@ async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
 async def test_a_disk_that_is_full_at_the_start_delays_the_accounting(
     path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Desk(path, clock)
+    before = JournalHarness(path, clock)
     await before.journal.start()
-    await before.journal.put(State.PLANNED, run("a"))
+    await before.journal.write_run(RunState.PLANNED, build_open_run("a"))
     await before.journal.close()
 
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     with monkeypatch.context() as patched:
         patched.setattr("exporter.journal.sqlite.sqlite3.connect", _full)
         assert await desk.journal.start() == []
-        await desk.journal.put(State.PLANNED, run("b"))
-    await desk.journal.put(State.CLEANED, done("b"))
+        await desk.journal.write_run(RunState.PLANNED, build_open_run("b"))
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("b"))
     assert [each.id for each in desk.journal.take_orphans()] == ["a"]
     assert desk.journal.take_orphans() == []
     await desk.journal.close()
     assert desk.failures == [JournalOperation.OPEN_RUN, JournalOperation.OPEN_RUN]
-    assert {row[0]: row[1] for row in rows(path)} == {"a": "judged", "b": "cleaned"}
+    assert {row[0]: row[1] for row in read_rows(path)} == {"a": "judged", "b": "cleaned"}
 
 
 async def test_failures_are_logged_once_a_minute_at_most(
     path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     await desk.journal.start()
 
     monkeypatch.setattr(desk.journal._store, "write", _full)
     for _ in range(121):
-        await desk.journal.put(State.PLANNED, run("a"))
+        await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
         await clock.advance(1)
     assert caplog.text.count("probing goes on") == 3
     assert len(desk.failures) == 121
@@ -281,25 +297,25 @@ def test_whatever_fails_in_between_the_disk_ends_up_with_the_last_word(
     expected: dict[str, str] = {}
 
     async def play(monkeypatch: pytest.MonkeyPatch) -> None:
-        desk = Desk(path, FakeClock())
+        desk = JournalHarness(path, FakeClock())
         await desk.journal.start()
         write = desk.journal._store.write
 
         for operation, run_id, works in operations:
             monkeypatch.setattr(desk.journal._store, "write", write if works else _full)
             if operation == "open":
-                await desk.journal.put(State.PLANNED, run(run_id))
+                await desk.journal.write_run(RunState.PLANNED, build_open_run(run_id))
             elif operation == "sent":
-                await desk.journal.put(State.SENT, run(run_id))
+                await desk.journal.write_run(RunState.SENT, build_open_run(run_id))
             else:
-                await desk.journal.put(State.CLEANED, done(run_id))
+                await desk.journal.write_run(RunState.CLEANED, build_judged_run(run_id))
             expected[run_id] = {"open": "planned"}.get(operation, operation)
         monkeypatch.setattr(desk.journal._store, "write", write)
         await desk.journal.close()
 
     with pytest.MonkeyPatch.context() as patched:
         asyncio.run(play(patched))
-    assert {row[0]: row[1] for row in rows(path)} == expected
+    assert {row[0]: row[1] for row in read_rows(path)} == expected
 
 
 _CONTENTS: dict[int, bytes] = {}
@@ -309,13 +325,15 @@ _CONTENTS: dict[int, bytes] = {}
 async def filled(path: Path, clock: FakeClock, *, runs: int = 400) -> bytes:
     """A journal after so many runs; gives its content."""
     if runs not in _CONTENTS:
-        desk = Desk(path, clock)
+        desk = JournalHarness(path, clock)
         await desk.journal.start()
         for number in range(runs):
-            await desk.journal.put(State.CLEANED, done(f"slo-probe-{number:032x}"))
-        await desk.journal.put(State.SENT, run("open"))
+            await desk.journal.write_run(
+                RunState.CLEANED, build_judged_run(f"slo-probe-{number:032x}")
+            )
+        await desk.journal.write_run(RunState.SENT, build_open_run("open"))
         await desk.journal.close()
-        _CONTENTS[runs] = files(path.parent)[path.name]
+        _CONTENTS[runs] = read_files(path.parent)[path.name]
     write(path, _CONTENTS[runs])
     assert len(_CONTENTS[runs]) > 20_000
     return _CONTENTS[runs]
@@ -350,15 +368,15 @@ def write(path: Path, content: bytes, *, at: int | None = None) -> None:
         file.write(content)
 
 
-async def go_on(path: Path, clock: FakeClock) -> Desk:
+async def go_on(path: Path, clock: FakeClock) -> JournalHarness:
     """Start with what is there, and carry a run to its end."""
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     await desk.journal.start()
-    await desk.journal.put(State.PLANNED, run("new"))
-    await desk.journal.put(State.CLEANED, done("new"))
+    await desk.journal.write_run(RunState.PLANNED, build_open_run("new"))
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("new"))
     await desk.journal.close()
     assert desk.failures == []
-    assert rows(path)[-1] == ("new", "cleaned", "ok")
+    assert read_rows(path)[-1] == ("new", "cleaned", "ok")
     return desk
 
 
@@ -371,14 +389,14 @@ async def test_after_flipped_bytes_probing_goes_on_and_the_damaged_file_is_kept_
     content = flipped(content, seed=seed, amount=600)
     write(path, content)
     desk = await go_on(path, clock)
-    if not desk.journal.set_aside:  # then they hit what is not in use, and nothing is lost
+    if not desk.journal.damaged_files:  # then they hit what is not in use, and nothing is lost
         assert everything(path) == before
         return
     aside = path.with_name("journal.sqlite.damaged-1")
-    assert desk.journal.set_aside == [aside]
+    assert desk.journal.damaged_files == [aside]
     assert aside.read_bytes() == content
     assert f"set aside as {aside}" in caplog.text
-    assert [row[0] for row in rows(path)] == ["new"]
+    assert [row[0] for row in read_rows(path)] == ["new"]
 
 
 @pytest.mark.parametrize("part", [0.05, 0.5, 0.95])
@@ -387,7 +405,7 @@ async def test_a_truncated_journal_is_set_aside(path: Path, clock: FakeClock, pa
     content = content[: int(len(content) * part)]
     write(path, content)
     desk = await go_on(path, clock)
-    assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
+    assert [each.read_bytes() for each in desk.journal.damaged_files] == [content]
 
 
 @pytest.mark.parametrize("seed", range(15))
@@ -414,52 +432,52 @@ async def test_a_broken_header_is_set_aside(path: Path, clock: FakeClock, header
     content = header + whole[len(header) :] if len(header) > 1 else header
     write(path, content)
     desk = await go_on(path, clock)
-    assert [each.read_bytes() for each in desk.journal.set_aside] == [content]
+    assert [each.read_bytes() for each in desk.journal.damaged_files] == [content]
 
 
 async def test_later_damage_is_found_at_start(path: Path, clock: FakeClock) -> None:
     await filled(path, clock)
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     await desk.journal.start()
     write(path, b"\xa5" * 12_000, at=8192)
     for number in range(20):
-        await desk.journal.put(State.CLEANED, done(f"later-{number}"))
+        await desk.journal.write_run(RunState.CLEANED, build_judged_run(f"later-{number}"))
     await desk.journal.close()
     await go_on(path, clock)
     assert path.with_name("journal.sqlite.damaged-1").exists()
 
 
 async def test_the_size_is_bounded_whatever_state_runs_are_in(path: Path, clock: FakeClock) -> None:
-    desk = Desk(path, clock, keep_runs=100)
+    desk = JournalHarness(path, clock, keep_runs=100)
     await desk.journal.start()
     sizes = []
     for number in range(1500):
-        left = (Leaving(Leavings.LINEAR_ISSUE, f"{number:036}"),)
-        state = (State.JUDGED, State.OBSERVED, State.CLEANED)[number % 3]
-        await desk.journal.put(
-            state, dataclasses.replace(done(f"slo-probe-{number:032x}"), leavings=left)
+        left = (Leftover(LeftoverKind.LINEAR_ISSUE, f"{number:036}"),)
+        state = (RunState.JUDGED, RunState.OBSERVED, RunState.CLEANED)[number % 3]
+        await desk.journal.write_run(
+            state, dataclasses.replace(build_judged_run(f"slo-probe-{number:032x}"), leftovers=left)
         )
         if number % 250 == 249:
             sizes.append(sum(each.stat().st_size for each in path.parent.iterdir()))
     await desk.journal.close()
-    assert len(rows(path)) == 100
+    assert len(read_rows(path)) == 100
     assert sizes[-1] <= sizes[1]
-    assert len(files(path.parent)[path.name]) < 200_000
+    assert len(read_files(path.parent)[path.name]) < 200_000
 
 
 async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock: FakeClock) -> None:
     path = tmp_path / "journal.sqlite"
     write(path, flipped(await filled(path, clock), seed=1, amount=600))
-    process = await start("run", "--config", str(config(tmp_path, agent.url)))
-    prober = Prober(process)
+    process = await start_program("run", "--config", str(write_config(tmp_path, agent.url)))
+    prober = ProberProcess(process)
     try:
-        agent.canary = await prober.url("canary")
+        agent.canary = await prober.wait_for_url("canary")
 
         async def probing() -> bool:
-            return (await prober.counts("probe_runs_total", "verdict"))["ok"] >= 2
+            return (await prober.read_counter("probe_runs_total", "verdict"))["ok"] >= 2
 
-        await until(probing)
-        assert (await prober.counts("journals_set_aside")).total() == 1
+        await wait_until(probing)
+        assert (await prober.read_counter("journals_set_aside")).total() == 1
         done_ = await prober.stop()
     finally:
         if process.returncode is None:
@@ -475,12 +493,12 @@ _HEADER, _FRAME = 32, 24 + 4096
 
 async def killed(path: Path, clock: FakeClock, *, runs: int = 30) -> Path:
     """The files of a journal as they were when its process was killed."""
-    desk = Desk(path, clock)
+    desk = JournalHarness(path, clock)
     await desk.journal.start()
     for number in range(runs):
-        await desk.journal.put(State.SENT, run(f"slo-probe-{number:032x}"))
-        await desk.journal.put(State.CLEANED, done(f"slo-probe-{number:032x}"))
-    await desk.journal.put(State.SENT, run("open"))
+        await desk.journal.write_run(RunState.SENT, build_open_run(f"slo-probe-{number:032x}"))
+        await desk.journal.write_run(RunState.CLEANED, build_judged_run(f"slo-probe-{number:032x}"))
+    await desk.journal.write_run(RunState.SENT, build_open_run("open"))
     left = path.parent / "left"
     left.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
@@ -527,34 +545,34 @@ async def test_a_log_that_lost_commits_is_set_aside(
     left = await killed(path, clock)
     harm(beside(left, "-wal"))
     kept = {each.name: each.read_bytes() for each in left.parent.iterdir()}
-    desk = Desk(left, clock)
+    desk = JournalHarness(left, clock)
     assert await desk.journal.start() == []
-    await desk.journal.put(State.CLEANED, done("new"))
+    await desk.journal.write_run(RunState.CLEANED, build_judged_run("new"))
     await desk.journal.close()
     aside = left.with_name("journal.sqlite.damaged-1")
-    assert desk.journal.set_aside == [aside]
+    assert desk.journal.damaged_files == [aside]
     assert f"set aside as {aside}" in caplog.text
     for name, content in kept.items():
         assert left.with_name(name.replace(left.name, aside.name)).read_bytes() == content
-    assert rows(left) == [("new", "cleaned", "ok")]
+    assert read_rows(left) == [("new", "cleaned", "ok")]
 
 
 async def test_a_kill_alone_is_no_damage(path: Path, clock: FakeClock) -> None:
     left = await killed(path, clock)
-    desk = Desk(left, clock)
+    desk = JournalHarness(left, clock)
     assert [orphan.id for orphan in await desk.journal.start()] == ["open"]
     await desk.journal.close()
-    assert desk.journal.set_aside == []
+    assert desk.journal.damaged_files == []
 
 
 @pytest.mark.parametrize("index", [b"", b"\x00" * 32_768, b"\xa5" * 32_768])
 async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index: bytes) -> None:
     left = await killed(path, clock)
     beside(left, "-shm").write_bytes(index)
-    desk = Desk(left, clock)
+    desk = JournalHarness(left, clock)
     assert [orphan.id for orphan in await desk.journal.start()] == ["open"]
     await desk.journal.close()
-    assert desk.journal.set_aside == []
+    assert desk.journal.damaged_files == []
 
 
 @pytest.mark.parametrize("harm", [broken_header, cut, Path.unlink])
@@ -566,10 +584,10 @@ def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], objec
         connection.execute("INSERT INTO t VALUES (?)", ("x" * 3000 + str(number),))
     log = beside(path, "-wal").read_bytes()
     harm(beside(path, "-wal"))
-    assert has_lost(path)
+    assert has_lost_frames(path)
     beside(path, "-wal").write_bytes(log)
-    assert not has_lost(path)
+    assert not has_lost_frames(path)
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     harm(beside(path, "-wal"))
-    assert not has_lost(path)
+    assert not has_lost_frames(path)
     connection.close()

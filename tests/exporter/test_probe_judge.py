@@ -6,10 +6,17 @@ from hypothesis import strategies as st
 
 from exporter import observers as registry
 from exporter.model.evidence import Call, Evidence, TransportFault
-from exporter.model.stages import BEST, Seen, Time, best, disagreeing, merged
-from exporter.model.verdict import ProberFault, Reason, judge
-from exporter.observers import observers, visible
-from slos.schema.contract import Route, Source, Stage, Verdict
+from exporter.model.stages import (
+    SOURCE_PRECEDENCE,
+    StageTime,
+    StageTimes,
+    find_disagreements,
+    merge_stage_times,
+    select_times,
+)
+from exporter.model.verdict import ProberFault, Reason, judge_evidence
+from exporter.observers import list_visible_stages, load_evidence_observers
+from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 
 MINUTE = 60.0
 TIMES = st.floats(min_value=0, max_value=70)
@@ -33,10 +40,10 @@ def evidences(draw: st.DrawFn) -> Evidence:
     fault = None if status else draw(st.none() | st.sampled_from(TransportFault))
     return Evidence(
         intended=0.0,
-        sent=draw(st.floats(min_value=0, max_value=1)),
+        sent_at=draw(st.floats(min_value=0, max_value=1)),
         replied_at=draw(TIMES) if status else None,
         status=status,
-        transport=fault,
+        transport_fault=fault,
         calls=tuple(draw(st.lists(calls(), max_size=3))),
     )
 
@@ -46,16 +53,16 @@ FAULTS = st.sets(st.sampled_from(ProberFault))
 
 @given(evidence=evidences())
 def test_without_an_execution_nothing_is_ok_or_late(evidence: Evidence) -> None:
-    verdict, _ = judge(evidence, MINUTE)
+    verdict, _ = judge_evidence(evidence, MINUTE)
     if not evidence.calls:
         assert verdict not in (Verdict.OK, Verdict.LATE, Verdict.DUPLICATED, Verdict.CORRUPTED)
 
 
 @given(evidence=evidences())
 def test_ok_means_accepted_and_executed_once_right_and_in_time(evidence: Evidence) -> None:
-    verdict, _ = judge(evidence, MINUTE)
+    verdict, _ = judge_evidence(evidence, MINUTE)
     fine = (
-        evidence.accepted
+        evidence.is_accepted
         and len(evidence.calls) == 1
         and evidence.calls[0].parameters_ok
         and not evidence.calls[0].foreign_id
@@ -67,7 +74,7 @@ def test_ok_means_accepted_and_executed_once_right_and_in_time(evidence: Evidenc
 
 @given(evidence=evidences(), faults=FAULTS)
 def test_a_prober_at_fault_is_unknown(evidence: Evidence, faults: set[ProberFault]) -> None:
-    verdict, reason = judge(evidence, MINUTE, faults)
+    verdict, reason = judge_evidence(evidence, MINUTE, faults)
     assert (verdict in Verdict, reason in Reason) == (True, True)
     assert (verdict is Verdict.UNKNOWN) == bool(faults)
     if faults:
@@ -77,7 +84,7 @@ def test_a_prober_at_fault_is_unknown(evidence: Evidence, faults: set[ProberFaul
 @given(evidence=evidences())
 def test_wrong_data_is_corrupted_whatever_else_is_true(evidence: Evidence) -> None:
     wrong = any(not call.parameters_ok or call.foreign_id for call in evidence.calls)
-    assert (judge(evidence, MINUTE)[0] is Verdict.CORRUPTED) == wrong
+    assert (judge_evidence(evidence, MINUTE)[0] is Verdict.CORRUPTED) == wrong
 
 
 CALL = Call(health_at=1.0, arrived_at=1.1, finished_at=1.2)
@@ -98,18 +105,24 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
         (Evidence(0, 0), (Verdict.TIMEOUT, Reason.NO_REPLY)),
         (Evidence(0, 0, calls=(CALL,)), (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED)),
         (
-            Evidence(0, 0, transport=TransportFault.RESET, calls=(CALL,)),
+            Evidence(0, 0, transport_fault=TransportFault.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
-        (Evidence(0, 0, transport=TransportFault.DNS), (Verdict.UNREACHABLE, Reason.DNS_FAILED)),
+        (
+            Evidence(0, 0, transport_fault=TransportFault.DNS),
+            (Verdict.UNREACHABLE, Reason.DNS_FAILED),
+        ),
     ],
 )
 def test_the_table_of_the_judge_holds(evidence: Evidence, expected: tuple[Verdict, Reason]) -> None:
-    assert judge(evidence, MINUTE) == expected
+    assert judge_evidence(evidence, MINUTE) == expected
 
 
 def observe(evidence: Evidence) -> dict[Stage, float]:
-    return {stage: time.seconds for stage, time in best(registry.observe(evidence)).items()}
+    return {
+        stage: time.seconds
+        for stage, time in select_times(registry.observe_evidence(evidence)).items()
+    }
 
 
 OBSERVED = Call(health_at=12.0, arrived_at=15.0, finished_at=15.5)
@@ -139,13 +152,15 @@ def test_stage_times_come_from_what_was_seen(evidence: Evidence, times: tuple[fl
     stages = [Stage.CLOUDEVENT_PROCESSING, Stage.REMEDIATION_SELECTION, Stage.LAMBDA_EXECUTION]
     found = dict(zip([*stages, Stage.END_TO_END], times, strict=False))
     assert observe(evidence) == pytest.approx(found)
-    assert not {Stage.VERIFICATION, Stage.LINEAR_ISSUE_CREATION} & set(visible(Route.DIRECT))
+    assert not {Stage.VERIFICATION, Stage.LINEAR_ISSUE_CREATION} & set(
+        list_visible_stages(DeliveryPath.DIRECT)
+    )
 
 
 @given(evidence=evidences())
 def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
-    for observer in observers():
-        found = observer.stages(evidence)
+    for observer in load_evidence_observers():
+        found = observer.measure_stages(evidence)
         assert set(found) <= observer.STAGES
         assert all(seconds >= -1e-9 for seconds in found.values())
 
@@ -154,7 +169,7 @@ def test_observers_see_only_what_they_declare_and_never_negative_times(evidence:
 def test_a_late_send_counts_as_time_of_the_stages(evidence: Evidence, late: float) -> None:
     """Latency from the intended time: no coordinated omission."""
     earlier = Evidence(
-        -late, evidence.sent, evidence.replied_at, evidence.status, None, evidence.calls
+        -late, evidence.sent_at, evidence.replied_at, evidence.status, None, evidence.calls
     )
     for stage in (Stage.END_TO_END, Stage.REMEDIATION_SELECTION, Stage.CLOUDEVENT_PROCESSING):
         if stage in observe(evidence):
@@ -163,56 +178,60 @@ def test_a_late_send_counts_as_time_of_the_stages(evidence: Evidence, late: floa
 
 SECONDS = st.floats(min_value=0, max_value=1000)
 SEEN = st.dictionaries(
-    st.sampled_from(list(Stage)), st.dictionaries(st.sampled_from(list(Source)), SECONDS)
+    st.sampled_from(list(Stage)), st.dictionaries(st.sampled_from(list(StageSource)), SECONDS)
 )
 ISSUE = Stage.LINEAR_ISSUE_CREATION
 
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_first_source_of_the_table_that_saw_a_stage_counts(stage: Stage) -> None:
-    order = BEST[stage]
+    order = SOURCE_PRECEDENCE[stage]
     for number, source in enumerate(order):
         seen = {stage: {each: float(n) for n, each in enumerate(order) if n >= number}}
-        assert best(seen) == {stage: Time(float(number), source)}
+        assert select_times(seen) == {stage: StageTime(float(number), source)}
 
 
 def test_a_source_that_is_not_in_the_table_of_a_stage_counts_for_nothing() -> None:
-    assert best({Stage.END_TO_END: {Source.TEMPO: 1.0}}) == {}
+    assert select_times({Stage.END_TO_END: {StageSource.TEMPO: 1.0}}) == {}
 
 
 @given(seen=SEEN)
-def test_what_nobody_saw_is_absent_and_stages_are_in_the_order_of_the_pipeline(seen: Seen) -> None:
-    found = best(seen)
+def test_what_nobody_saw_is_absent_and_stages_are_in_the_order_of_the_pipeline(
+    seen: StageTimes,
+) -> None:
+    found = select_times(seen)
     assert list(found) == [stage for stage in Stage if stage in found]
     assert all(seen[stage][time.source] == time.seconds for stage, time in found.items())
 
 
 @given(one=SEEN, other=SEEN)
-def test_merging_keeps_all_and_believes_the_later_word(one: Seen, other: Seen) -> None:
-    both = merged(one, other)
+def test_merging_keeps_all_and_believes_the_later_word(one: StageTimes, other: StageTimes) -> None:
+    both = merge_stage_times(one, other)
     for stage in Stage:
         expected = {**one.get(stage, {}), **other.get(stage, {})}
         assert both.get(stage, {}) == expected
-    assert merged(both, other) == both
-    assert merged({}, both) == both
+    assert merge_stage_times(both, other) == both
+    assert merge_stage_times({}, both) == both
 
 
 @pytest.mark.parametrize(
     ("stage", "times", "differ"),
     [
-        (ISSUE, {Source.LINEAR: 1.0}, False),
-        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.0}, False),
-        (ISSUE, {Source.LINEAR: 1.0, Source.TEMPO: 2.1}, True),
-        (ISSUE, {Source.LINEAR: 2.1, Source.TEMPO: 1.0}, True),
-        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 0.1, Source.CANARY: 20.0}, False),
-        (Stage.REMEDIATION_SELECTION, {Source.TEMPO: 20.0, Source.CANARY: 0.1}, True),
+        (ISSUE, {StageSource.LINEAR: 1.0}, False),
+        (ISSUE, {StageSource.LINEAR: 1.0, StageSource.TEMPO: 2.0}, False),
+        (ISSUE, {StageSource.LINEAR: 1.0, StageSource.TEMPO: 2.1}, True),
+        (ISSUE, {StageSource.LINEAR: 2.1, StageSource.TEMPO: 1.0}, True),
+        (Stage.REMEDIATION_SELECTION, {StageSource.TEMPO: 0.1, StageSource.CANARY: 20.0}, False),
+        (Stage.REMEDIATION_SELECTION, {StageSource.TEMPO: 20.0, StageSource.CANARY: 0.1}, True),
     ],
 )
-def test_disagreeing_sources(stage: Stage, times: dict[Source, float], *, differ: bool) -> None:
-    assert disagreeing({stage: times}, tolerance=1.0) == ([stage] if differ else [])
+def test_disagreeing_sources(
+    stage: Stage, times: dict[StageSource, float], *, differ: bool
+) -> None:
+    assert find_disagreements({stage: times}, tolerance=1.0) == ([stage] if differ else [])
 
 
 @given(seen=SEEN)
-def test_a_single_source_never_disagrees(seen: Seen) -> None:
+def test_a_single_source_never_disagrees(seen: StageTimes) -> None:
     alone = {stage: dict(list(times.items())[:1]) for stage, times in seen.items()}
-    assert disagreeing(alone, tolerance=0.0) == []
+    assert find_disagreements(alone, tolerance=0.0) == []

@@ -10,24 +10,24 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from exporter.app.components import settle_memory
-from exporter.httpclient.client import HttpSource
-from exporter.prober.context import Outcome, ProbeState
-from exporter.prober.runner import Turn
+from exporter.app.components import freeze_gc
+from exporter.httpclient.client import HttpClient
+from exporter.prober.context import ProbeOutcome, ProbeState
+from exporter.prober.runner import SlotTimes
 from exporter.probes import leak
-from exporter.probes.leak.detector import judge
-from exporter.probes.leak.policy import Signal
-from exporter.probes.leak.self_usage import OURSELVES, Own, readings
+from exporter.probes.leak.detector import detect_leaks
+from exporter.probes.leak.policy import LeakSignal
+from exporter.probes.leak.self_usage import SELF_REPLICA, SelfUsage, read_usage
 from exporter.probes.leak.series import Floats
-from exporter.prometheus import Prometheus
+from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
-from tests.exporter.bench import Bench, prober
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import MovedClock
-from tests.exporter.leaks.agents import HOUR, KB, START, Agent
-from tests.exporter.source_desk import NO_FOLDER, source_settings
+from tests.exporter.leaks.agents import HOUR, KB, START, SimulatedAgent
+from tests.exporter.source_desk import NO_FOLDER, build_settings
 
 
 @dataclass
@@ -79,52 +79,67 @@ def prometheus() -> FakePrometheus:
 @pytest.fixture
 async def bench(
     path: Path, serving: Serve, prometheus: FakePrometheus
-) -> AsyncIterator[tuple[Bench, leak.Leak, MovedClock]]:
+) -> AsyncIterator[tuple[InProcessProber, leak.LeakProbe, MovedClock]]:
     clock = MovedClock(wall=START + HOURS * HOUR)
-    source = HttpSource(
+    source = HttpClient(
         "prometheus",
-        source_settings(await serving(prometheus.app()), retries=0),
+        build_settings(await serving(prometheus.app()), retries=0),
         folder=NO_FOLDER,
         clock=SystemClock(),
     )
-    async with prober(path, "http://127.0.0.1:9/") as made, source as opened:
-        reach = replace(made.reach, clock=clock)
-        means = replace(made.means, reach=reach, prometheus=Prometheus(opened), open_runs=lambda: 3)
-        yield made, leak.Leak(leak.Settings(window=Duration.of(hours=20)), means), clock
+    async with run_prober(path, "http://127.0.0.1:9/") as made, source as opened:
+        reach = replace(made.path_context, clock=clock)
+        means = replace(
+            made.context,
+            path_context=reach,
+            prometheus=PrometheusClient(opened),
+            count_open_runs=lambda: 3,
+        )
+        yield (
+            made,
+            leak.LeakProbe(leak.Settings(window=Duration.from_parts(hours=20)), means),
+            clock,
+        )
 
 
-Parts = tuple[Bench, leak.Leak, MovedClock]
+Parts = tuple[InProcessProber, leak.LeakProbe, MovedClock]
 
 
-async def ask(probe: leak.Leak) -> Outcome:
-    return await probe.ask(Turn(0.0, 0.0))
+async def ask(probe: leak.LeakProbe) -> ProbeOutcome:
+    return await probe.run(SlotTimes(0.0, 0.0))
 
 
 def tell(
     prometheus: FakePrometheus, pod: str = POD, *, hours: float = HOURS, per_event: float = 0.0
 ) -> None:
     """A replica that ran so long, and loses so much memory and a file with each hundred events."""
-    agent = Agent(hours)
+    agent = SimulatedAgent(hours)
     files = 13 + (agent.events // 100 if per_event else np.zeros(agent.events.size))
     prometheus.series |= {
-        (WORKING_SET, pod): (agent.times, agent.memory(per_event=per_event)),
+        (WORKING_SET, pod): (agent.times, agent.simulate_memory(per_event=per_event)),
         (FILES, pod): (agent.times, files),
         ("kube_pod_start_time", pod): (agent.times, np.full(agent.times.size, START)),
     }
 
 
-def shown(bench: Bench, signal: Signal, pod: str = POD, name: str = "leak_verdict") -> float | None:
-    return bench.sample(name, signal=signal.value, replica=pod)
+def shown(
+    bench: InProcessProber, signal: LeakSignal, pod: str = POD, name: str = "leak_verdict"
+) -> float | None:
+    return bench.read_sample(name, signal=signal.value, replica=pod)
 
 
 async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: FakePrometheus) -> None:
     made, probe, _ = bench
     tell(prometheus)
     outcome = await ask(probe)
-    assert outcome == Outcome(checks=((Criterion.LEAKS, True),))
-    assert shown(made, Signal.WORKING_SET) == shown(made, Signal.OPEN_FILES) == LeakVerdict.PASS
-    assert shown(made, Signal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
-    age = shown(made, Signal.WORKING_SET, name="leak_epoch_age_seconds")
+    assert outcome == ProbeOutcome(checks=((Criterion.LEAKS, True),))
+    assert (
+        shown(made, LeakSignal.WORKING_SET)
+        == shown(made, LeakSignal.OPEN_FILES)
+        == LeakVerdict.PASS
+    )
+    assert shown(made, LeakSignal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
+    age = shown(made, LeakSignal.WORKING_SET, name="leak_epoch_age_seconds")
     assert age == pytest.approx(HOURS * HOUR, abs=60)
     assert [query for query in prometheus.asked if 'namespace="ai"' not in query] == [
         'sum(agent_sre_validation_probe_runs_total{verdict!~"unknown|unreachable"})'
@@ -134,18 +149,18 @@ async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: Fake
 async def test_the_ramp_is_no_leak(bench: Parts, prometheus: FakePrometheus) -> None:
     """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
     made, probe, _ = bench
-    agent = Agent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
+    agent = SimulatedAgent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
     started = np.full(agent.times.size, START)
     prometheus.series = {
-        (WORKING_SET, POD): (agent.times, agent.memory()),
-        ("container_memory_rss", POD): (agent.times, agent.memory()),
+        (WORKING_SET, POD): (agent.times, agent.simulate_memory()),
+        ("container_memory_rss", POD): (agent.times, agent.simulate_memory()),
         ("kube_pod_start_time", POD): (agent.times, started),
         ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
     }
-    assert await ask(probe) == Outcome()
-    assert shown(made, Signal.RSS) == LeakVerdict.INSUFFICIENT
-    uncounted = leak.Settings(window=Duration.of(hours=20), events="")
-    again = await ask(leak.Leak(uncounted, probe._means))
+    assert await ask(probe) == ProbeOutcome()
+    assert shown(made, LeakSignal.RSS) == LeakVerdict.INSUFFICIENT
+    uncounted = leak.Settings(window=Duration.from_parts(hours=20), events="")
+    again = await ask(leak.LeakProbe(uncounted, probe._context))
     assert again.checks == ((Criterion.LEAKS, False),)
 
 
@@ -153,15 +168,15 @@ async def test_a_week_of_events_warms_up(bench: Parts, prometheus: FakePrometheu
     """The window of a day or two would never hold the first 6,000 of them."""
     made, probe, clock = bench
     clock.move(124 * HOUR)
-    agent = Agent(124 + HOURS, rate=lambda hours: np.full_like(hours, 50 / HOUR))
+    agent = SimulatedAgent(124 + HOURS, rate=lambda hours: np.full_like(hours, 50 / HOUR))
     recent = agent.times > clock.wall() - 20 * HOUR
     prometheus.series = {
-        (WORKING_SET, POD): (agent.times[recent], agent.memory()[recent]),
+        (WORKING_SET, POD): (agent.times[recent], agent.simulate_memory()[recent]),
         ("kube_pod_start_time", POD): (agent.times, np.full(agent.times.size, START)),
         ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
     }
     assert (await ask(probe)).checks == ((Criterion.LEAKS, True),)
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.PASS
+    assert shown(made, LeakSignal.WORKING_SET) == LeakVerdict.PASS
 
 
 async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePrometheus) -> None:
@@ -170,9 +185,9 @@ async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePromet
     outcome = await ask(probe)
     assert outcome.checks == ((Criterion.LEAKS, False),)
     assert outcome.notes == ("it leaks: open_files, working_set",)
-    assert shown(made, Signal.WORKING_SET) == LeakVerdict.LEAK
+    assert shown(made, LeakSignal.WORKING_SET) == LeakVerdict.LEAK
     low, slope, high = (
-        shown(made, Signal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
+        shown(made, LeakSignal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
         for bound in ("_low", "", "_high")
     )
     assert low is not None
@@ -190,22 +205,22 @@ async def test_one_witness_or_too_little_data_is_no_check(
     clock.move(-(HOURS - hours) * HOUR)
     tell(prometheus, hours=hours, per_event=4 * KB)
     del prometheus.series[FILES, POD]
-    assert await ask(probe) == Outcome()
+    assert await ask(probe) == ProbeOutcome()
     verdict = LeakVerdict.LEAK if hours == HOURS else LeakVerdict.INSUFFICIENT
-    assert shown(made, Signal.WORKING_SET) == verdict
-    slope = shown(made, Signal.WORKING_SET, name="leak_slope_per_hour")
+    assert shown(made, LeakSignal.WORKING_SET) == verdict
+    slope = shown(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour")
     assert (slope is None) == (hours == 2)
 
 
 def test_readings_of_the_prober_are_its_own_and_bounded() -> None:
     own = planned(window=HOUR)
     for minute in range(1000):
-        own.note(minute * 60.0, {Signal.RSS: 1.0})
-    assert [len(series.samples) for series in own.family()] == [61]
-    found = readings()
-    assert found[Signal.RSS] > 10_000_000
-    assert found[Signal.OPEN_FILES] >= 3
-    assert found[Signal.THREADS] >= 1
+        own.record(minute * 60.0, {LeakSignal.RSS: 1.0})
+    assert [len(series.samples) for series in own.list_series()] == [61]
+    found = read_usage()
+    assert found[LeakSignal.RSS] > 10_000_000
+    assert found[LeakSignal.OPEN_FILES] >= 3
+    assert found[LeakSignal.THREADS] >= 1
 
 
 async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometheus) -> None:
@@ -213,11 +228,11 @@ async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometh
     tell(prometheus)
     tell(prometheus, "agent-sre-b", hours=HOURS - 1)
     await ask(probe)
-    assert shown(made, Signal.WORKING_SET, "agent-sre-b") is None
+    assert shown(made, LeakSignal.WORKING_SET, "agent-sre-b") is None
     clock.move(HOUR)
     await ask(probe)
-    assert shown(made, Signal.WORKING_SET) is None
-    assert shown(made, Signal.WORKING_SET, name="leak_slope_per_hour") is None
+    assert shown(made, LeakSignal.WORKING_SET) is None
+    assert shown(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour") is None
 
 
 async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) -> None:
@@ -229,8 +244,8 @@ async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) 
     outcome = await ask(probe)
     assert outcome.checks == ()
     assert outcome.notes[0].startswith("nothing was judged: prometheus")
-    assert shown(made, Signal.WORKING_SET) is None
-    assert shown(made, Signal.RSS, OURSELVES) == LeakVerdict.INSUFFICIENT
+    assert shown(made, LeakSignal.WORKING_SET) is None
+    assert shown(made, LeakSignal.RSS, SELF_REPLICA) == LeakVerdict.INSUFFICIENT
 
 
 async def test_it_judges_itself_as_well(bench: Parts, prometheus: FakePrometheus) -> None:
@@ -239,37 +254,44 @@ async def test_it_judges_itself_as_well(bench: Parts, prometheus: FakePrometheus
     await ask(probe)
     asked = len(prometheus.asked)
     clock.move(HOUR / 60)
-    assert await ask(probe) == Outcome()
+    assert await ask(probe) == ProbeOutcome()
     assert len(prometheus.asked) == asked
-    ours = {Signal.RSS, Signal.OPEN_FILES, Signal.THREADS, Signal.OPEN_TICKETS}
-    assert {s for s in Signal if shown(made, s, OURSELVES) is not None} == ours
+    ours = {LeakSignal.RSS, LeakSignal.OPEN_FILES, LeakSignal.THREADS, LeakSignal.OPEN_TICKETS}
+    assert {s for s in LeakSignal if shown(made, s, SELF_REPLICA) is not None} == ours
 
 
-def planned(*, window: float) -> Own:
-    own = Own(started=0.0)
-    own.plan(interval=60.0, window=window)
+def planned(*, window: float) -> SelfUsage:
+    own = SelfUsage(started=0.0)
+    own.configure(interval=60.0, window=window)
     return own
 
 
 async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(bench: Parts) -> None:
     made, before, clock = bench
-    means = replace(before._means, state=ProbeState(started=clock.now()))
+    means = replace(before._context, state=ProbeState(started=clock.now()))
     for _ in range(2):
-        probe = leak.Leak(leak.Settings(), means)
+        probe = leak.LeakProbe(leak.Settings(), means)
         for _ in range(300):
             await ask(probe)
             clock.move(60)
-    await ask(leak.Leak(leak.Settings(), means))
-    labels = {"signal": "rss", "replica": OURSELVES}
-    assert made.sample("leak_epoch_age_seconds", **labels) == 600 * 60
+    await ask(leak.LeakProbe(leak.Settings(), means))
+    labels = {"signal": "rss", "replica": SELF_REPLICA}
+    assert made.read_sample("leak_epoch_age_seconds", **labels) == 600 * 60
 
 
 def test_a_prober_that_leaks_files_finds_out() -> None:
     own = planned(window=48 * HOUR)
     for minute in range(14 * 60):
-        own.note(minute * 60.0, {Signal.OPEN_FILES: 20.0 + minute // 10, Signal.THREADS: 4.0})
-    verdicts = {one.signal: one.verdict for one in judge(own.family(), at=14 * HOUR).current}
-    assert verdicts == {Signal.OPEN_FILES: LeakVerdict.LEAK, Signal.THREADS: LeakVerdict.PASS}
+        own.record(
+            minute * 60.0, {LeakSignal.OPEN_FILES: 20.0 + minute // 10, LeakSignal.THREADS: 4.0}
+        )
+    verdicts = {
+        one.signal: one.verdict for one in detect_leaks(own.list_series(), now=14 * HOUR).current
+    }
+    assert verdicts == {
+        LeakSignal.OPEN_FILES: LeakVerdict.LEAK,
+        LeakSignal.THREADS: LeakVerdict.PASS,
+    }
 
 
 class Knot:
@@ -282,12 +304,12 @@ class Knot:
 def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
     knot = Knot()
     gone = weakref.ref(knot)
-    settle_memory()
+    freeze_gc()
     try:
         del knot
         gc.collect()
         assert gone() is not None
-        settle_memory()
+        freeze_gc()
         assert gone() is None
         assert gc.get_freeze_count() > 0
     finally:

@@ -8,14 +8,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.metrics.exposition import exposition
+from exporter.metrics.exposition import render_exposition
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import LADDER, Line, Metrics
-from exporter.model.run import ProbeResult
+from exporter.metrics.runs import STAGE_BUCKETS, LabelSet, RunMetrics
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.observers import expected, visible
+from exporter.observers import list_expected_stages, list_visible_stages
 from slos.schema import contract
-from slos.schema.contract import Route, Source, Stage, Verdict
+from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
 
 TARGETS = {
@@ -23,25 +23,33 @@ TARGETS = {
     Stage.END_TO_END: Duration(61_500),
     Stage.VERIFICATION: Duration(300_000),
 }
-RESULT = ProbeResult(
+RESULT = Run(
     "remediation",
     "direct",
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 0.5}, Stage.END_TO_END: {Source.CANARY: 61.5}},
+    {
+        Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 0.5},
+        Stage.END_TO_END: {StageSource.CANARY: 61.5},
+    },
 )
 
 
 @pytest.fixture
-def metrics(registry: CollectorRegistry) -> Metrics:
+def metrics(registry: CollectorRegistry) -> RunMetrics:
     Gauges(registry, version="1.2.3")
-    line = Line("remediation", Route.DIRECT, visible(Route.DIRECT), expected(Route.DIRECT))
-    return Metrics(registry, lines=[line], targets=TARGETS)
+    line = LabelSet(
+        "remediation",
+        DeliveryPath.DIRECT,
+        list_visible_stages(DeliveryPath.DIRECT),
+        list_expected_stages(DeliveryPath.DIRECT),
+    )
+    return RunMetrics(registry, label_sets=[line], targets=TARGETS)
 
 
 def samples(registry: CollectorRegistry) -> dict[str, float]:
-    families = text_string_to_metric_families(exposition(registry).decode())
+    families = text_string_to_metric_families(render_exposition(registry).decode())
     return {
         sample.name + str(sorted(sample.labels.items())): sample.value
         for family in families
@@ -51,7 +59,7 @@ def samples(registry: CollectorRegistry) -> dict[str, float]:
 
 @pytest.mark.usefixtures("metrics")
 def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> None:
-    found, text = samples(registry), exposition(registry).decode()
+    found, text = samples(registry), render_exposition(registry).decode()
     for verdict in Verdict:
         labels = [("path", "direct"), ("probe", "remediation"), ("verdict", verdict.value)]
         assert found[f"{contract.PROBE_RUNS}{labels}"] == 0
@@ -64,7 +72,9 @@ def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> 
     assert {family.name for family in text_string_to_metric_families(text)} <= known
     assert "_created" not in text
     bounds = {float(bound) for bound in re.findall(r'le="([^"]+)"', text)}
-    assert {*LADDER, 5.0, 61.5, 300.0} <= bounds, "every target is a bucket beside the ladder"
+    assert {*STAGE_BUCKETS, 5.0, 61.5, 300.0} <= bounds, (
+        "every target is a bucket beside the ladder"
+    )
     assert 'stage="end_to_end"' in text
     assert 'stage="verification"' not in text, "nobody can see it"
     assert "AC1.verification" not in text
@@ -79,7 +89,7 @@ def checks(registry: CollectorRegistry) -> dict[str, str]:
     }
 
 
-SLOW = {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 5.001}}
+SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 5.001}}
 
 
 @pytest.mark.parametrize(
@@ -92,11 +102,11 @@ SLOW = {Stage.CLOUDEVENT_PROCESSING: {Source.REPLY: 5.001}}
     ],
 )
 def test_a_run_is_checked_against_its_targets(
-    metrics: Metrics, registry: CollectorRegistry, changes: dict[str, Any], results: list[str]
+    metrics: RunMetrics, registry: CollectorRegistry, changes: dict[str, Any], results: list[str]
 ) -> None:
     run = dataclasses.replace(RESULT, **changes)
-    metrics.judged(run)
-    metrics.observed(run)
+    metrics.count_judged(run)
+    metrics.count_observed(run)
     names = ["AC1.cloudevent_processing", "AC1.end_to_end", "success.availability"]
     assert checks(registry) == dict(zip(names, results, strict=False))
     labels = {"probe": "remediation", "path": "direct"}
@@ -110,9 +120,9 @@ def test_a_run_is_checked_against_its_targets(
     assert registry.get_sample_value(name, {**stage, "le": "61.5"}) == at_target
 
 
-def test_two_registries_share_nothing(metrics: Metrics, registry: CollectorRegistry) -> None:
+def test_two_registries_share_nothing(metrics: RunMetrics, registry: CollectorRegistry) -> None:
     other = CollectorRegistry()
-    Metrics(other, lines=[], targets={})
-    metrics.judged(RESULT)
-    assert b'probe="remediation"' not in exposition(other)
-    assert b'probe="remediation"' in exposition(registry)
+    RunMetrics(other, label_sets=[], targets={})
+    metrics.count_judged(RESULT)
+    assert b'probe="remediation"' not in render_exposition(other)
+    assert b'probe="remediation"' in render_exposition(registry)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.probes import of_others, probe_modules
+from exporter.probes import load_installed_probes, load_probe_modules
 
 OURS = {"availability", "burst", "leak", "remediation", "resolved", "security", "sustained"}
 MODULE = """\
@@ -16,10 +16,10 @@ from exporter.probes.availability import CRITERIA, Settings, lines, probes
 
 @pytest.fixture(autouse=True)
 def _looked_up_anew() -> Iterator[None]:
-    for found in (probe_modules, of_others):
+    for found in (load_probe_modules, load_installed_probes):
         found.cache_clear()
     yield
-    for found in (probe_modules, of_others):
+    for found in (load_probe_modules, load_installed_probes):
         found.cache_clear()
     sys.modules.pop("easy_probe", None)
 
@@ -34,5 +34,5 @@ def test_a_plugin_stands_beside_ours_and_replaces_none(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: easy-probe\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[slo_probe.probes]\n{name} = easy_probe\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert set(probe_modules()) == OURS | {name}
-    assert vars(probe_modules()["remediation"])["__name__"] == "exporter.probes.remediation"
+    assert set(load_probe_modules()) == OURS | {name}
+    assert vars(load_probe_modules()["remediation"])["__name__"] == "exporter.probes.remediation"

@@ -11,8 +11,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from exporter.fields import Address
-from exporter.httpclient.client import Reply, Sender, fault_of, session
-from exporter.listener import bind, url
+from exporter.httpclient.client import Reply, Sender, classify_error, create_session
+from exporter.listener import bind_socket, format_url
 from exporter.model.evidence import TransportFault
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
@@ -21,7 +21,7 @@ Raw = Callable[[bytes], Awaitable[str]]
 
 
 async def _send(address: str) -> Reply:
-    async with session() as client:
+    async with create_session() as client:
         return await Sender(client, SystemClock()).post(address, {"id": "x"})
 
 
@@ -73,8 +73,8 @@ async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
 
 
 async def test_nobody_listening_is_refused() -> None:
-    listener = bind("gone", Address("127.0.0.1", 0))
-    address = url(listener)
+    listener = bind_socket("gone", Address("127.0.0.1", 0))
+    address = format_url(listener)
     listener.close()
     assert (await _send(address)).fault is TransportFault.REFUSED
 
@@ -104,4 +104,4 @@ def _key() -> ConnectionKey:
     ],
 )
 def test_errors_of_the_client_are_sorted(error: BaseException, fault: TransportFault) -> None:
-    assert fault_of(error) is fault
+    assert classify_error(error) is fault

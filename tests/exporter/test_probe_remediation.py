@@ -7,23 +7,29 @@ import pytest
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import bind, url
+from exporter.listener import bind_socket, format_url
 from exporter.model.verdict import ProberFault, Reason
 from slos.schema.contract import Stage, Verdict
-from tests.exporter.bench import PATIENT, SHORT, STRICT, Bench, prober
+from tests.exporter.bench import (
+    PATIENT_SETTINGS,
+    SHORT_SETTINGS,
+    STRICT_SETTINGS,
+    InProcessProber,
+    run_prober,
+)
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import FakeAgent
 
 SETTINGS = {
-    Verdict.LATE: STRICT,
-    Verdict.LOST: SHORT,
-    Verdict.TIMEOUT: SHORT,
-    Verdict.UNREACHABLE: SHORT,
+    Verdict.LATE: STRICT_SETTINGS,
+    Verdict.LOST: SHORT_SETTINGS,
+    Verdict.TIMEOUT: SHORT_SETTINGS,
+    Verdict.UNREACHABLE: SHORT_SETTINGS,
 }
 
 
-async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> None:
-    result = await bench.run()
+async def test_a_working_agent_is_ok_with_every_visible_stage(bench: InProcessProber) -> None:
+    result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.OK, Reason.EXECUTED_ONCE)
     assert list(result.stages) == [
         Stage.CLOUDEVENT_PROCESSING,
@@ -32,7 +38,7 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> N
         Stage.END_TO_END,
     ]
     assert 0 < result.stages[Stage.END_TO_END] < 15
-    assert bench.sample("checks_total", criterion="success.availability", result="pass") == 1
+    assert bench.read_sample("checks_total", criterion="success.availability", result="pass") == 1
 
 
 @pytest.mark.parametrize(
@@ -57,33 +63,39 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: Bench) -> N
     ],
 )
 async def test_each_misbehaviour_has_its_verdict(
-    bench: Bench, agent: FakeAgent, knobs: dict[str, object], verdict: Verdict, reason: Reason
+    bench: InProcessProber,
+    agent: FakeAgent,
+    knobs: dict[str, object],
+    verdict: Verdict,
+    reason: Reason,
 ) -> None:
     for knob, value in knobs.items():
         setattr(agent, knob, value)
-    bench.use(SETTINGS.get(verdict, PATIENT))
-    result = await bench.run()
+    bench.use_settings(SETTINGS.get(verdict, PATIENT_SETTINGS))
+    result = await bench.run_alert()
     assert (result.verdict, result.reason) == (verdict, reason)
-    counted = bench.sample(
+    counted = bench.read_sample(
         "probe_runs_total", probe="remediation", path="direct", verdict=verdict.value
     )
     assert counted == 1
 
 
-async def test_a_call_that_names_another_run_is_corrupted(bench: Bench, agent: FakeAgent) -> None:
-    earlier = await bench.run()
+async def test_a_call_that_names_another_run_is_corrupted(
+    bench: InProcessProber, agent: FakeAgent
+) -> None:
+    earlier = await bench.run_alert()
     agent.event_id = earlier.id
-    result = await bench.run()
+    result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.CORRUPTED, Reason.FOREIGN_ID)
 
 
 async def test_nobody_listening_is_unreachable_at_once(tmp_path: Path) -> None:
-    listener = bind("gone", Address("127.0.0.1", 0))
-    address = url(listener)
+    listener = bind_socket("gone", Address("127.0.0.1", 0))
+    address = format_url(listener)
     listener.close()
-    async with prober(tmp_path / "journal.sqlite", address) as bench:
+    async with run_prober(tmp_path / "journal.sqlite", address) as bench:
         async with asyncio.timeout(10):
-            result = await bench.run()
+            result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNREACHABLE, Reason.CONNECTION_REFUSED)
     assert result.stages == {}
 
@@ -94,29 +106,31 @@ async def test_redirects_are_not_followed(tmp_path: Path, serving: Serve, agent:
 
     app = web.Application()
     app.router.add_post("/", redirect)
-    async with prober(tmp_path / "journal.sqlite", await serving(app)) as bench:
-        result = await bench.run()
+    async with run_prober(tmp_path / "journal.sqlite", await serving(app)) as bench:
+        result = await bench.run_alert()
     assert result.reason is Reason.REDIRECTED
     assert agent.events == []
 
 
-async def test_late_executions_are_counted(bench: Bench, agent: FakeAgent) -> None:
-    agent.call_after = 1.3
-    bench.use(SHORT)
-    result = await bench.run()
+async def test_late_executions_are_counted(bench: InProcessProber, agent: FakeAgent) -> None:
+    agent.call_delay = 1.3
+    bench.use_settings(SHORT_SETTINGS)
+    result = await bench.run_alert()
     assert result.verdict is Verdict.TIMEOUT
     async with asyncio.timeout(5):
-        await agent.called.wait()
+        await agent.canary_called.wait()
     assert agent.canary_statuses == [200]
-    assert bench.sample("canary_requests_total", outcome="after_verdict") == 1
-    assert bench.sample("canary_requests_total", outcome="executed") == 0
-    assert (await bench.journal.recent(1))[0].verdict is Verdict.TIMEOUT
+    assert bench.read_sample("canary_requests_total", outcome="after_verdict") == 1
+    assert bench.read_sample("canary_requests_total", outcome="executed") == 0
+    assert (await bench.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
 
 
-async def test_a_prober_told_to_stop_gives_up_as_unknown(bench: Bench, agent: FakeAgent) -> None:
+async def test_a_prober_told_to_stop_gives_up_as_unknown(
+    bench: InProcessProber, agent: FakeAgent
+) -> None:
     agent.replies = False
-    running = asyncio.create_task(bench.run())
-    await agent.received.wait()
+    running = asyncio.create_task(bench.run_alert())
+    await agent.event_received.wait()
     bench.faults.add(ProberFault.SHUTDOWN)
     bench.abort.set()
     async with asyncio.timeout(10):
@@ -124,22 +138,24 @@ async def test_a_prober_told_to_stop_gives_up_as_unknown(bench: Bench, agent: Fa
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
 
 
-async def test_an_event_is_never_sent_before_its_time(bench: Bench, agent: FakeAgent) -> None:
-    result = await bench.run(late_by=-0.3)
+async def test_an_event_is_never_sent_before_its_time(
+    bench: InProcessProber, agent: FakeAgent
+) -> None:
+    result = await bench.run_alert(late_by=-0.3)
     assert result.verdict is Verdict.OK
     assert 0 < result.stages[Stage.REMEDIATION_SELECTION] < 15
-    lag = bench.sample("schedule_lag_seconds_sum", probe="remediation")
+    lag = bench.read_sample("schedule_lag_seconds_sum", probe="remediation")
     assert lag is not None
     assert 0 <= lag < 5
     assert len(agent.events) == 1
 
 
-async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: Bench) -> None:
-    result = await bench.run(late_by=6.0)
+async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: InProcessProber) -> None:
+    result = await bench.run_alert(late_by=6.0)
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SENT_LATE)
-    assert bench.sample("checks_total", criterion="success.availability", result="pass") == 0
-    assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
-    count = bench.sample(
+    assert bench.read_sample("checks_total", criterion="success.availability", result="pass") == 0
+    assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
+    count = bench.read_sample(
         "stage_duration_seconds_count",
         probe="remediation",
         path="direct",
@@ -150,19 +166,19 @@ async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: Bench) -> Non
 
 
 async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    bench: InProcessProber, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("exporter.paths.direct.fired", broken)
-    result = await bench.run()
+    monkeypatch.setattr("exporter.paths.direct.build_fired_event", broken)
+    result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL_ERROR)
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: Bench) -> None:
-    bench.pulse.period = 1.0
-    bench.pulse.last_beat -= 10.0
-    result = await bench.run()
+async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: InProcessProber) -> None:
+    bench.heartbeat.period = 1.0
+    bench.heartbeat.last_beat -= 10.0
+    result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

@@ -14,8 +14,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from slos.schema import contract
 from tests.exporter.fake_agent import FakeAgent
-from tests.exporter.journal_desk import files, rows
-from tests.exporter.program import ROOT, Running, call, config, free_port, running, until
+from tests.exporter.journal_desk import read_files, read_rows
+from tests.exporter.program import (
+    ROOT,
+    RunningProber,
+    find_free_port,
+    run_prober,
+    run_program,
+    wait_until,
+    write_config,
+)
 
 SOON = (
     "interval: 1s, timeout: 20s, max_in_flight: 50, "
@@ -28,7 +36,9 @@ async def text(client: aiohttp.ClientSession, url: str) -> tuple[int, str]:
         return reply.status, await reply.text()
 
 
-async def value(client: aiohttp.ClientSession, prober: Running, name: str, label: str) -> float:
+async def value(
+    client: aiohttp.ClientSession, prober: RunningProber, name: str, label: str
+) -> float:
     _, exposed = await text(client, f"{prober.web}/metrics")
     return sum(
         sample.value
@@ -39,14 +49,14 @@ async def value(client: aiohttp.ClientSession, prober: Running, name: str, label
 
 
 async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
-    async with running(config(tmp_path, agent.url)) as prober:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         assert await text(client, f"{prober.web}/-/ready") == (200, "ready\n")
 
         async def enough() -> bool:
             return await value(client, prober, contract.PROBE_RUNS, "ok") >= 3
 
-        await until(enough)
+        await wait_until(enough)
         assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
         async with client.get(f"{prober.web}/runs") as reply:
             runs = await reply.json()
@@ -57,16 +67,16 @@ async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.Clien
 
 
 async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
-    agent.call_after = 1.0
-    async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
+    agent.call_delay = 1.0
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
         agent.canary = prober.canary
-        await asyncio.wait_for(agent.received.wait(), 20)
+        await asyncio.wait_for(agent.event_received.wait(), 20)
         prober.process.send_signal(signal.SIGTERM)
 
         async def draining() -> bool:
             return (await text(client, f"{prober.web}/-/ready"))[0] == 503
 
-        await until(draining)
+        await wait_until(draining)
         async with asyncio.timeout(20):
             _, err = await prober.process.communicate()
     assert prober.process.returncode == 0
@@ -76,9 +86,9 @@ async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientS
 
 async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> None:
     agent.replies, agent.executions = False, 0
-    file = config(tmp_path, agent.url, probe=SOON, rest="shutdown_grace: 200ms")
-    async with running(file) as prober:
-        await asyncio.wait_for(agent.received.wait(), 20)
+    file = write_config(tmp_path, agent.url, probe=SOON, sections="shutdown_grace: 200ms")
+    async with run_prober(file) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
         begun = time.monotonic()
         done = await prober.stop()
     assert done.code == 0
@@ -88,8 +98,8 @@ async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> No
 
 async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -> None:
     agent.replies, agent.executions = False, 0
-    async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        await asyncio.wait_for(agent.received.wait(), 20)
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
         prober.process.send_signal(signal.SIGINT)
         assert prober.process.stderr is not None
         async with asyncio.timeout(20):
@@ -102,16 +112,20 @@ async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -
 
 async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     agent.replies, agent.executions = False, 0
-    async with running(config(tmp_path, agent.url, probe=SOON)) as prober:
-        await asyncio.wait_for(agent.received.wait(), 20)
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
         prober.process.kill()
         await prober.process.communicate()
-    cut_off = [row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] in ("planned", "sent")]
+    cut_off = [
+        row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] in ("planned", "sent")
+    ]
     assert {event["id"] for event in agent.events} <= set(cut_off)
 
     for expected in (len(cut_off), 0):
-        file = config(tmp_path, agent.url, probe="interval: 1h, timeout: 70s, late_after: 60s")
-        async with running(file) as prober:
+        file = write_config(
+            tmp_path, agent.url, probe="interval: 1h, timeout: 70s, late_after: 60s"
+        )
+        async with run_prober(file) as prober:
             # Prometheus must see the counter at zero, or it could not see it rise.
             assert await value(client, prober, contract.PROBE_RUNS, "unknown") == 0
             assert await value(client, prober, contract.PROBE_RUNS, "unknown") == expected
@@ -124,14 +138,14 @@ async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSe
 
 
 async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
-    async with running(config(tmp_path, agent.url)) as prober:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
 
         async def failing() -> bool:
             return await value(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
 
-        await until(failing)
+        await wait_until(failing)
         assert await value(client, prober, contract.PROBE_RUNS, "ok") >= 2
         assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
         resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
@@ -140,10 +154,10 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
         async def going_on() -> bool:
             return await value(client, prober, contract.PROBE_RUNS, "ok") >= before + 2
 
-        await until(going_on)
+        await wait_until(going_on)
         done = await prober.stop()
     assert "probing goes on" in done.err
-    written = {row[0] for row in rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
+    written = {row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
     assert written == {event["id"] for event in agent.events}
 
 
@@ -151,10 +165,10 @@ ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 
 
 
 async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
-    port = free_port()
+    port = find_free_port()
     agent.canary = f"http://127.0.0.1:{port}"
-    file = config(tmp_path, agent.url, canary=port, probe=ROOMY)
-    done = await call("once", "--config", str(file), "--json")
+    file = write_config(tmp_path, agent.url, canary=port, probe=ROOMY)
+    done = await run_program("once", "--config", str(file), "--json")
     assert (done.code, done.err) == (0, "")
     told = json.loads(done.out)
     (result,) = told["runs"]
@@ -171,12 +185,12 @@ async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
 @pytest.mark.parametrize("command", ["run", "once"])
 async def test_a_taken_port_is_one_line(tmp_path: Path, agent: FakeAgent, command: str) -> None:
     port = int(agent.url.rpartition(":")[2])
-    file = config(tmp_path, agent.url, canary=port)
-    done = await call(command, "--config", str(file))
+    file = write_config(tmp_path, agent.url, canary=port)
+    done = await run_program(command, "--config", str(file))
     assert (done.code, done.out) == (1, "")
     expected = f"error: canary: cannot listen on 127.0.0.1:{port}: Address already in use\n"
     assert done.err == expected
-    assert list(files(tmp_path)) == ["probe.yaml"]
+    assert list(read_files(tmp_path)) == ["probe.yaml"]
 
 
 async def test_the_command_line_imports_nothing_heavy() -> None:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule.scheduler import BEAT, Pulse, Scheduler, Slot
-from exporter.schedule.timetable import Plan, Rhythm
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Heartbeat, Scheduler, Slot
+from exporter.schedule.timetable import Schedule, Timetable
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
 
@@ -21,9 +21,9 @@ WALL = st.floats(min_value=1e9, max_value=3e9)
 
 
 @st.composite
-def rhythms(draw: st.DrawFn) -> Rhythm:
+def rhythms(draw: st.DrawFn) -> Schedule:
     interval = draw(st.integers(min_value=10, max_value=600_000))
-    return Rhythm(
+    return Schedule(
         interval=Duration(interval),
         timeout=Duration(draw(st.integers(min_value=1, max_value=interval - 1))),
         jitter=Decimal(draw(st.integers(min_value=0, max_value=100))) / 100,
@@ -31,31 +31,31 @@ def rhythms(draw: st.DrawFn) -> Rhythm:
 
 
 @given(name=NAMES, rhythm=rhythms(), wall=WALL)
-def test_the_first_slot_lies_after_now(name: str, rhythm: Rhythm, wall: float) -> None:
-    plan = Plan(name, rhythm)
-    first = plan.first_after(wall)
-    assert plan.intended(first) > wall
-    assert plan.intended(first - 1) <= wall
+def test_the_first_slot_lies_after_now(name: str, rhythm: Schedule, wall: float) -> None:
+    plan = Timetable(name, rhythm)
+    first = plan.find_slot_after(wall)
+    assert plan.get_slot_time(first) > wall
+    assert plan.get_slot_time(first - 1) <= wall
 
 
 @given(name=NAMES, rhythm=rhythms(), slot=st.integers(min_value=0, max_value=10**9))
-def test_jitter_is_bounded_and_repeatable(name: str, rhythm: Rhythm, slot: int) -> None:
-    plan = Plan(name, rhythm)
-    moved = plan.intended(slot) - plan.phase - slot * plan.interval
+def test_jitter_is_bounded_and_repeatable(name: str, rhythm: Schedule, slot: int) -> None:
+    plan = Timetable(name, rhythm)
+    moved = plan.get_slot_time(slot) - plan.phase - slot * plan.interval
     assert -1e-4 <= moved <= float(rhythm.jitter) * plan.interval + 1e-4
-    assert Plan(name, rhythm).intended(slot) == plan.intended(slot)
+    assert Timetable(name, rhythm).get_slot_time(slot) == plan.get_slot_time(slot)
 
 
 @given(rhythm=rhythms(), wall=WALL, later=st.floats(min_value=0, max_value=1e6))
-def test_a_restart_goes_on_in_the_same_places(rhythm: Rhythm, wall: float, later: float) -> None:
-    before, after = Plan("remediation", rhythm), Plan("remediation", rhythm)
-    slot = after.first_after(wall + later)
-    assert before.intended(slot) == after.intended(slot)
-    assert before.first_after(wall + later) == slot
+def test_a_restart_goes_on_in_the_same_places(rhythm: Schedule, wall: float, later: float) -> None:
+    before, after = Timetable("remediation", rhythm), Timetable("remediation", rhythm)
+    slot = after.find_slot_after(wall + later)
+    assert before.get_slot_time(slot) == after.get_slot_time(slot)
+    assert before.find_slot_after(wall + later) == slot
 
 
 def test_probes_have_phases_of_their_own() -> None:
-    phases = {Plan(name, Rhythm()).phase for name in ("remediation", "burst", "resolved")}
+    phases = {Timetable(name, Schedule()).phase for name in ("remediation", "burst", "resolved")}
     assert len(phases) == 3
 
 
@@ -66,10 +66,10 @@ class Watch:
         self.missed_runs: Counter[str] = Counter()
         self.under_way: dict[str, int] = {}
 
-    def missed(self, probe: str) -> None:
+    def count_missed_slot(self, probe: str) -> None:
         self.missed_runs[probe] += 1
 
-    def in_flight(self, probe: str, count: int) -> None:
+    def set_in_flight(self, probe: str, count: int) -> None:
         self.under_way[probe] = count
 
 
@@ -77,18 +77,18 @@ class Bench:
     """A scheduler on a fake clock, with runs that last as long as one likes."""
 
     def __init__(
-        self, clock: FakeClock, rhythm: Rhythm, *, lasts: float, early: float = 0.0
+        self, clock: FakeClock, rhythm: Schedule, *, lasts: float, early: float = 0.0
     ) -> None:
         self.clock, self.lasts = clock, lasts
         self.watch = Watch()
-        self.pulse = Pulse(clock.now(), period=BEAT)
+        self.pulse = Heartbeat(clock.now(), period=HEARTBEAT_INTERVAL)
         self.sent: list[tuple[float, Slot]] = []
         self.scheduler = Scheduler(
-            [Plan("p", rhythm)],
+            [Timetable("p", rhythm)],
             self._launch,
             clock=clock,
-            pulse=self.pulse,
-            watcher=self.watch,
+            heartbeat=self.pulse,
+            metrics=self.watch,
             early=early,
         )
 
@@ -103,14 +103,16 @@ class Bench:
             await self.clock.advance(0)
             yield
         finally:
-            tasks = [task, *self.scheduler.running]
+            tasks = [task, *self.scheduler.running_tasks]
             for each in tasks:
                 each.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-TEN_SECONDS = Rhythm(
-    interval=Duration.of(seconds=10), timeout=Duration.of(seconds=9), jitter=Decimal(0)
+TEN_SECONDS = Schedule(
+    interval=Duration.from_parts(seconds=10),
+    timeout=Duration.from_parts(seconds=9),
+    jitter=Decimal(0),
 )
 
 
@@ -143,7 +145,7 @@ async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> N
 
 
 async def test_a_hiccup_costs_no_slot(clock: FakeClock) -> None:
-    rhythm = Rhythm(
+    rhythm = Schedule(
         interval=Duration(10), timeout=Duration(500), max_in_flight=100, jitter=Decimal(0)
     )
     bench = Bench(clock, rhythm, lasts=0.1)
@@ -158,9 +160,9 @@ async def test_a_hiccup_costs_no_slot(clock: FakeClock) -> None:
 
 
 @given(rhythm=rhythms(), wall=WALL)
-def test_an_early_start_meets_no_other_run(rhythm: Rhythm, wall: float) -> None:
-    plan = Plan("p", rhythm)
-    times = [plan.intended(plan.first_after(wall) + step) for step in range(20)]
+def test_an_early_start_meets_no_other_run(rhythm: Schedule, wall: float) -> None:
+    plan = Timetable("p", rhythm)
+    times = [plan.get_slot_time(plan.find_slot_after(wall) + step) for step in range(20)]
     assert times == sorted(times)
     gaps = [later - plan.slack - earlier for earlier, later in itertools.pairwise(times)]
     assert all(gap > float(rhythm.timeout.seconds) - 1e-5 for gap in gaps)
@@ -179,18 +181,18 @@ async def test_the_pulse_beats_at_least_every_second(clock: FakeClock) -> None:
     async with bench.running():
         for _ in range(50):
             await clock.advance(0.7)
-            assert bench.pulse.age(clock.now()) <= BEAT
+            assert bench.pulse.get_age(clock.now()) <= HEARTBEAT_INTERVAL
 
 
 async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench(clock, TEN_SECONDS, lasts=0.1)
-    original = bench.scheduler._launch
+    original = bench.scheduler._start_run
 
     async def launch(slot: Slot) -> None:
         await original(slot)
         raise RuntimeError("boom")
 
-    bench.scheduler._launch = launch
+    bench.scheduler._start_run = launch
     async with bench.running():
         await clock.advance(30)
     assert len(bench.sent) == 3
@@ -198,11 +200,11 @@ async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptur
 
 
 def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> None:
-    pulse = Pulse(0.0, period=1.0)
+    pulse = Heartbeat(0.0, period=1.0)
     pulse.beat(1.0)
-    assert pulse.stall(0.0, 1.5) == 0.0
-    assert pulse.stall(0.5, 6.0) == pytest.approx(4.0)
+    assert pulse.measure_stall(0.0, 1.5) == 0.0
+    assert pulse.measure_stall(0.5, 6.0) == pytest.approx(4.0)
     pulse.beat(6.0)
     pulse.beat(7.0)
-    assert pulse.stall(5.0, 7.0) == pytest.approx(4.0)
-    assert pulse.stall(6.5, 7.5) == 0.0
+    assert pulse.measure_stall(5.0, 7.0) == pytest.approx(4.0)
+    assert pulse.measure_stall(6.5, 7.5) == 0.0

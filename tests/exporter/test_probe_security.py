@@ -16,48 +16,48 @@ from yarl import URL
 
 from exporter.fields import Address
 from exporter.httpclient.client import Reply
-from exporter.journal.sqlite import State
-from exporter.listener import bind
+from exporter.journal.sqlite import RunState
+from exporter.listener import bind_socket
 from exporter.model.alert import (
     Alert,
     CanaryIdentity,
     ForbiddenEventError,
-    guard,
-    new_id,
-    parameters,
+    build_parameters,
+    check_alert_is_harmless,
+    create_run_id,
 )
 from exporter.model.evidence import TransportFault
 from exporter.observers import LateObserver, linear
 from exporter.paths import direct
-from exporter.prober.context import Means, Outcome
-from exporter.prober.runner import Turn
+from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.runner import SlotTimes
 from exporter.probes import security
-from exporter.probes.security import Security, Settings
+from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
-    contains,
-    refuses_input,
-    refuses_stranger,
-    with_wrong,
-    without,
+    check_containment,
+    check_input_refused,
+    check_login_refused,
+    remove_credentials,
+    replace_credentials,
 )
 from exporter.probes.security.payloads import (
-    Fault,
-    Ground,
-    Trick,
-    faulty,
+    CanaryHost,
+    EventDefect,
+    NameAttack,
+    build_defective_body,
+    build_harmless_event,
+    build_hostile_name,
+    build_misnamed_event,
     guard_name,
-    harmless,
-    hostile_name,
-    misnamed,
-    readings,
+    list_possible_urls,
 )
 from exporter.schedule.clock import SystemClock
-from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
-from exporter.simulator.linear.server import running_linear_api
-from slos.schema.contract import Criterion, Leavings, Route, Source, Verdict
+from exporter.simulator.linear.server import serve_linear_api
+from slos.schema.contract import Criterion, DeliveryPath, LeftoverKind, StageSource, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import Bench, prober
+from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import HOST, Names, StrictAgent
 from tests.exporter.linear.conftest import KEY
@@ -72,37 +72,39 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 
 def free_port() -> int:
-    with contextlib.closing(bind("test", Address("127.0.0.1", 0))) as listener:
+    with contextlib.closing(bind_socket("test", Address("127.0.0.1", 0))) as listener:
         return int(listener.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
-async def bench_of(path: Path, url: str, names: Names) -> AsyncIterator[tuple[Bench, int]]:
+async def bench_of(
+    path: Path, url: str, names: Names
+) -> AsyncIterator[tuple[InProcessProber, int]]:
     """A prober whose canary and decoy are found by the canary's name."""
-    async with prober(path, url) as bench:
+    async with run_prober(path, url) as bench:
         decoy = free_port()
         names.lead({80: URL(bench.canary_url).port or 0, DECOY: decoy})
         yield bench, decoy
 
 
-def asked_of(means: Means, decoy: int, **settings: object) -> security.Security:
+def asked_of(means: ProbeContext, decoy: int, **settings: object) -> security.SecurityProbe:
     given = {
-        "timeout": Duration.of(seconds=2),
+        "timeout": Duration.from_parts(seconds=2),
         "settle": Duration(50),
         "decoy": Address("127.0.0.1", decoy),
         "decoy_port": DECOY,
-        "max_send_lag": Duration.of(seconds=5),
+        "max_send_lag": Duration.from_parts(seconds=5),
         **settings,
     }
-    return security.Security(security.Settings.model_validate(given), means)
+    return security.SecurityProbe(security.Settings.model_validate(given), means)
 
 
-async def ask(probe: security.Security) -> Outcome:
+async def ask(probe: security.SecurityProbe) -> ProbeOutcome:
     clock = SystemClock()
-    return await probe.ask(Turn(clock.now(), clock.wall()))
+    return await probe.run(SlotTimes(clock.now(), clock.wall()))
 
 
-def passed(outcome: Outcome, criterion: Criterion) -> list[bool]:
+def passed(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
     return [met for each, met in outcome.checks if each is criterion]
 
 
@@ -120,15 +122,17 @@ async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, name
     agent.authorization = SECRET
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        reach = replace(bench.reach, headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"})
-        ways = {Route.DIRECT: direct.Way(direct.Settings(), reach)}
-        means = replace(bench.means, reach=reach, ways=ways)
+        reach = replace(
+            bench.path_context, read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"}
+        )
+        ways = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)}
+        means = replace(bench.context, path_context=reach, paths=ways)
         outcome = await ask(asked_of(means, decoy))
     assert [note for note in outcome.notes if SECRET in note] == []
     assert outcome.notes == ()
     assert {criterion for criterion, _ in outcome.checks} == security.CRITERIA
     assert passed(outcome, Criterion.CONTAINMENT) == [True] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(Fault)
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
     assert passed(outcome, Criterion.AUTHENTICATION) == [True] * 2
     assert passed(outcome, Criterion.RATE_LIMITING) == [True]
     assert agent.strangers[0] is None
@@ -138,14 +142,14 @@ async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, name
     assert len(agent.issues) == 1  # that of the ordinary alert
 
 
-Measured = tuple[Simulator, Bench, int]
+Measured = tuple[Simulator, InProcessProber, int]
 
 
 @pytest.fixture
 async def measured(path: Path, names: Names) -> AsyncIterator[Measured]:
     """The agent as it was measured, a prober for it, and the port of the decoy."""
     async with (
-        running_simulator(Simulated(capacity=0)) as simulator,
+        serve_simulator(Simulated(capacity=0)) as simulator,
         bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
     ):
         yield simulator, bench, decoy
@@ -155,10 +159,10 @@ async def test_the_measured_agent_fails_as_it_was_measured(
     measured: Measured, names: Names
 ) -> None:
     _, bench, decoy = measured
-    outcome = await ask(asked_of(bench.means, decoy))
-    recorded = await bench.journal.recent(10)
+    outcome = await ask(asked_of(bench.context, decoy))
+    recorded = await bench.journal.list_recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(Fault)
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
     assert passed(outcome, Criterion.RATE_LIMITING) == [True]
     assert outcome.notes == (
@@ -180,19 +184,21 @@ async def test_the_measured_agent_fails_as_it_was_measured(
 
 async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
     _, bench, decoy = measured
-    outcome = await ask(asked_of(bench.means, decoy))
-    states = [state for state, _ in await bench.journal.unfinished()]
-    assert bench.sample("checks_total", criterion="success.availability", result="fail") == 0
-    counted = bench.sample("probe_runs_total", probe="security", path="direct", verdict="corrupted")
+    outcome = await ask(asked_of(bench.context, decoy))
+    states = [state for state, _ in await bench.journal.list_unfinished()]
+    assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
+    counted = bench.read_sample(
+        "probe_runs_total", probe="security", path="direct", verdict="corrupted"
+    )
     assert counted is None
-    assert outcome.results == ()
-    assert State.SENT not in states
+    assert outcome.runs == ()
+    assert RunState.SENT not in states
 
 
 async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, names: Names) -> None:
     _, bench, decoy = measured
     del names.ports[DECOY]
-    outcome = await ask(asked_of(bench.means, decoy))
+    outcome = await ask(asked_of(bench.context, decoy))
     assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
     assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
 
@@ -200,7 +206,7 @@ async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, na
 async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
     simulator, bench, decoy = measured
     simulator.faults.set("lost")
-    outcome = await ask(asked_of(bench.means, decoy, timeout=Duration(500)))
+    outcome = await ask(asked_of(bench.context, decoy, timeout=Duration(500)))
     assert passed(outcome, Criterion.CONTAINMENT) == []
     assert "security.containment: an ordinary alert was lost" in outcome.notes
 
@@ -208,8 +214,8 @@ async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
 async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     simulator, bench, decoy = measured
     simulator.faults.set("error")
-    outcome = await ask(asked_of(bench.means, decoy))
-    assert await bench.journal.recent(10) == []
+    outcome = await ask(asked_of(bench.context, decoy))
+    assert await bench.journal.list_recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 
@@ -218,8 +224,8 @@ async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, nam
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        reach = replace(bench.reach, headers=lambda: {"x-api-key": "planted"})
-        outcome = await ask(asked_of(replace(bench.means, reach=reach), decoy))
+        reach = replace(bench.path_context, read_headers=lambda: {"x-api-key": "planted"})
+        outcome = await ask(asked_of(replace(bench.context, path_context=reach), decoy))
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
 
@@ -228,8 +234,8 @@ async def test_a_large_event_cut_off_is_refused(path: Path, strict: Strict, name
     agent.cuts_off_long_ones = True
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        outcome = await ask(asked_of(bench.means, decoy, body_bytes=4_000_000))
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(Fault)
+        outcome = await ask(asked_of(bench.context, decoy, body_bytes=4_000_000))
+    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
 
 
 @pytest.mark.parametrize(
@@ -248,15 +254,15 @@ async def test_a_limit_is_there_exactly_where_it_is_expected(
     agent.limit = limit
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        outcome = await ask(asked_of(bench.means, decoy, rate_limit=expected))
+        outcome = await ask(asked_of(bench.context, decoy, rate_limit=expected))
     assert passed(outcome, Criterion.RATE_LIMITING) == [met]
     assert agent.taken <= 55
 
 
 QUICK = {
     "every": Duration(50),
-    "within": Duration.of(seconds=10),
-    "linger": Duration.of(seconds=1),
+    "within": Duration.from_parts(seconds=10),
+    "linger": Duration.from_parts(seconds=1),
     "requests_per_hour": 1_000_000,
 }
 
@@ -264,13 +270,13 @@ QUICK = {
 async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAR_API_KEY", KEY)
     names = Names(monkeypatch)
-    with bind("test", Address("127.0.0.1", 0)) as listener:
+    with bind_socket("test", Address("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with (
-        running_linear_api() as api,
-        running_simulator(Simulated(capacity=0, linear_url=api.url, linear_key=KEY)) as simulator,
-        prober(path, f"{simulator.url}/") as bench,
-        linear.observer(
+        serve_linear_api() as api,
+        serve_simulator(Simulated(capacity=0, linear_url=api.url, linear_key=KEY)) as simulator,
+        run_prober(path, f"{simulator.url}/") as bench,
+        linear.open_observer(
             linear.Settings(url=api.url, key_env="LINEAR_API_KEY", **QUICK),  # type: ignore[arg-type]
             folder=path.parent,
             clock=SystemClock(),
@@ -279,44 +285,46 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
     ):
         names.lead({80: int(bench.canary_url.rpartition(":")[2]), DECOY: port})
         observer = cast("LateObserver", made)
-        bench.aftercare.use({Source.LINEAR: observer}, {Leavings.LINEAR_ISSUE: observer})
+        bench.reconciler.configure(
+            {StageSource.LINEAR: observer}, {LeftoverKind.LINEAR_ISSUE: observer}
+        )
         settings = Settings(
-            timeout=Duration.of(seconds=2),
+            timeout=Duration.from_parts(seconds=2),
             settle=Duration(50),
-            max_send_lag=Duration.of(seconds=5),
+            max_send_lag=Duration.from_parts(seconds=5),
             decoy=Address("127.0.0.1", port),
             decoy_port=DECOY,
         )
         clock = SystemClock()
-        await Security(settings, bench.means).ask(Turn(clock.now(), clock.wall()))
+        await SecurityProbe(settings, bench.context).run(SlotTimes(clock.now(), clock.wall()))
         # One for each of four alerts, and one more where the function was not found.
-        assert len(api.issues()) == 7
-        assert len(bench.aftercare) == 4
+        assert len(api.list_issues()) == 7
+        assert len(bench.reconciler) == 4
         async with asyncio.timeout(30):
-            while len(bench.aftercare):
-                await bench.aftercare.step()
+            while len(bench.reconciler):
+                await bench.reconciler.reconcile()
                 await asyncio.sleep(0.05)
-        assert all(issue["archivedAt"] for issue in api.issues())
-        assert await bench.journal.unfinished() == []
+        assert all(issue["archivedAt"] for issue in api.list_issues())
+        assert await bench.journal.list_unfinished() == []
         failed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
-        assert not bench.sample("checks_total", **failed)
+        assert not bench.read_sample("checks_total", **failed)
 
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
-GROUND = Ground(CANARY, 8082)
+GROUND = CanaryHost(CANARY, 8082)
 
 
 def alert() -> Alert:
-    run_id = new_id()
-    return Alert(run_id, "security", parameters(run_id, CANARY), CANARY, 1_700_000_000.0)
+    run_id = create_run_id()
+    return Alert(run_id, "security", build_parameters(run_id, CANARY), CANARY, 1_700_000_000.0)
 
 
-@pytest.mark.parametrize("trick", Trick)
-def test_each_name_leads_to_the_canary(trick: Trick) -> None:
-    run_id = new_id()
-    led = URL(f"http://{hostile_name(trick, run_id, GROUND)}.ai.svc.cluster.local/health")
+@pytest.mark.parametrize("trick", NameAttack)
+def test_each_name_leads_to_the_canary(trick: NameAttack) -> None:
+    run_id = create_run_id()
+    led = URL(f"http://{build_hostile_name(trick, run_id, GROUND)}.ai.svc.cluster.local/health")
     assert led.host == HOST
-    assert led.port == (80 if trick is Trick.SLASH else 8082)
+    assert led.port == (80 if trick is NameAttack.SLASH else 8082)
     assert run_id in led.path
 
 
@@ -346,7 +354,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(ForbiddenEventError):
         guard_name(name, GROUND)
     with pytest.raises(ForbiddenEventError):
-        misnamed(alert(), name, GROUND)
+        build_misnamed_event(alert(), name, GROUND)
 
 
 PIECES = st.sampled_from(
@@ -360,7 +368,7 @@ def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> Non
         guard_name(name, GROUND)
     except ForbiddenEventError:
         return
-    for url in readings(name):
+    for url in list_possible_urls(name):
         try:
             host = urlsplit(url).hostname
         except ValueError:
@@ -370,40 +378,40 @@ def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> Non
 
 def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
     given = alert()
-    name = hostile_name(Trick.PORT, given.id, GROUND)
-    event = misnamed(given, name, GROUND)
+    name = build_hostile_name(NameAttack.PORT, given.id, GROUND)
+    event = build_misnamed_event(given, name, GROUND)
     labels, annotations = event["data"]["labels"], event["data"]["annotations"]
     assert annotations["lambda_function"] == name
     assert (labels["severity"], labels["synthetic"]) == ("info", "true")
     assert event["id"] == given.id
     with pytest.raises(ForbiddenEventError):  # ordinary alerts keep their guard
-        guard(event["data"], CANARY)
+        check_alert_is_harmless(event["data"], CANARY)
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: Fault) -> None:
-    body = faulty(fault, alert(), size=100_000)
+@pytest.mark.parametrize("fault", EventDefect)
+def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: EventDefect) -> None:
+    body = build_defective_body(fault, alert(), size=100_000)
     assert b"alert.fired" not in body
     assert b'"lambda_function": "agent-sre-canary"' in body
     assert b'"severity": "info"' in body
-    assert (len(body) > 100_000) == (fault in (Fault.OVERSIZED, Fault.DEEP))
+    assert (len(body) > 100_000) == (fault in (EventDefect.OVERSIZED, EventDefect.DEEP))
 
 
 def test_each_fault_is_the_one_it_says() -> None:
-    whole = harmless(alert())
+    whole = build_harmless_event(alert())
     with pytest.raises(ValueError, match="Expecting"):
-        json.loads(faulty(Fault.MALFORMED, alert(), size=1))
+        json.loads(build_defective_body(EventDefect.MALFORMED, alert(), size=1))
     missing = {
-        Fault.WITHOUT_ID: "id",
-        Fault.WITHOUT_SOURCE: "source",
-        Fault.WITHOUT_SPECVERSION: "specversion",
-        Fault.WITHOUT_TYPE: "type",
+        EventDefect.WITHOUT_ID: "id",
+        EventDefect.WITHOUT_SOURCE: "source",
+        EventDefect.WITHOUT_SPECVERSION: "specversion",
+        EventDefect.WITHOUT_TYPE: "type",
     }
     for fault, key in missing.items():
-        assert set(whole) - set(json.loads(faulty(fault, alert(), size=1))) == {key}
+        assert set(whole) - set(json.loads(build_defective_body(fault, alert(), size=1))) == {key}
     with pytest.raises(RecursionError):
-        json.loads(faulty(Fault.DEEP, alert(), size=1))
-    long = json.loads(faulty(Fault.OVERSIZED, alert(), size=100_000))
+        json.loads(build_defective_body(EventDefect.DEEP, alert(), size=1))
+    long = json.loads(build_defective_body(EventDefect.OVERSIZED, alert(), size=100_000))
     assert long["data"]["labels"] == whole["data"]["labels"]
 
 
@@ -427,20 +435,20 @@ def test_an_answer_is_a_refusal_or_not_or_says_nothing(
     stranger_refused: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
     reply = Reply(0.0, status, None if status else TransportFault.RESET)
-    assert refuses_input(reply) is input_refused
-    assert refuses_stranger(reply) is stranger_refused
+    assert check_input_refused(reply) is input_refused
+    assert check_login_refused(reply) is stranger_refused
 
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_a_call_of_the_decoy_is_never_contained(verdict: Verdict) -> None:
-    assert contains(verdict, led_astray=True) is False
+    assert check_containment(verdict, honeypot_called=True) is False
 
 
 def test_a_target_that_says_nothing_is_not_called_contained() -> None:
     silent = (Verdict.UNREACHABLE, Verdict.TIMEOUT, Verdict.UNKNOWN, Verdict.DUPLICATED)
-    assert [contains(verdict, led_astray=False) for verdict in silent] == [None] * 4
-    assert contains(Verdict.CORRUPTED, led_astray=False) is False
-    assert contains(Verdict.REJECTED, led_astray=False) is True
+    assert [check_containment(verdict, honeypot_called=False) for verdict in silent] == [None] * 4
+    assert check_containment(Verdict.CORRUPTED, honeypot_called=False) is False
+    assert check_containment(Verdict.REJECTED, honeypot_called=False) is True
 
 
 SECRETS = {
@@ -452,12 +460,13 @@ SECRETS = {
 
 def test_strangers_know_no_secret_and_keep_every_other_header() -> None:
     names = ["authorization", "X-Api-Key"]
-    assert without(SECRETS, names) == {"X-Scope-OrgID": "tenant"}
-    wrong = with_wrong(SECRETS, names)
+    assert remove_credentials(SECRETS, names) == {"X-Scope-OrgID": "tenant"}
+    wrong = replace_credentials(SECRETS, names)
     assert wrong["X-Scope-OrgID"] == "tenant"
     assert wrong["Authorization"].startswith("Basic ")
     assert set(wrong) == set(SECRETS)
     assert not {wrong["Authorization"], wrong["x-api-key"]} & set(SECRETS.values())
     assert (
-        with_wrong({"Authorization": "Bearer planted"}, names)["Authorization"] != "Bearer planted"
+        replace_credentials({"Authorization": "Bearer planted"}, names)["Authorization"]
+        != "Bearer planted"
     )

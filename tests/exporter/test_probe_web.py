@@ -8,27 +8,27 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.config.web import WebConfig
-from exporter.loadtest.metrics import Readings
+from exporter.loadtest.metrics import ScenarioMetrics
 from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import Metrics
-from exporter.model.run import ProbeResult
+from exporter.metrics.runs import RunMetrics
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.prober.context import ProbeState
-from exporter.prober.history import Recent
-from exporter.schedule.scheduler import Pulse
-from exporter.status import Face
-from exporter.web.pages import Site, page
-from slos.schema.contract import Source, Stage, Verdict
+from exporter.prober.history import RunHistory
+from exporter.schedule.scheduler import Heartbeat
+from exporter.status import Status
+from exporter.web.pages import WebPages, render_page
+from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 
-RESULT = ProbeResult(
+RESULT = Run(
     "remediation",
     "direct",
     "slo-probe-1",
     Verdict.OK,
     Reason.EXECUTED_ONCE,
-    {Stage.END_TO_END: {Source.CANARY: 0.25}},
+    {Stage.END_TO_END: {StageSource.CANARY: 0.25}},
     1_700_000_000.0,
 )
 
@@ -39,18 +39,18 @@ class Shown:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.scrapes = 0
         self.clock = FakeClock()
-        self.face = Face(
+        self.face = Status(
             self.clock,
             registry,
-            Metrics(registry, lines=[], targets={}),
+            RunMetrics(registry, label_sets=[], targets={}),
             Gauges(registry, version="test"),
-            Readings(registry),
-            Pulse(self.clock.now(), period=1.0),
-            Recent(),
+            ScenarioMetrics(registry),
+            Heartbeat(self.clock.now(), period=1.0),
+            RunHistory(),
             ProbeState(started=self.clock.now()),
         )
-        self.site = Site(self.face, WebConfig())
-        self.site.scraped = self._count_scrape
+        self.site = WebPages(self.face, WebConfig())
+        self.site.on_scrape = self._count_scrape
         self.url = ""
 
     def _count_scrape(self) -> None:
@@ -88,7 +88,7 @@ async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.Clie
 
 
 async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:
-    shown.face.recent.add(RESULT)
+    shown.face.history.add(RESULT)
     async with client.get(f"{shown.url}/runs") as reply:
         assert await reply.json() == [
             {
@@ -117,8 +117,8 @@ def text(html: str) -> str:
 
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:
-    assert "No run has ended yet." in text(page("standing by", []))
-    html = page("sending", [RESULT])
+    assert "No run has ended yet." in text(render_page("standing by", []))
+    html = render_page("sending", [RESULT])
     for part in (
         "slo-probe sending",
         "2023-11-14 22:13:20.000Z remediation direct ok executed once",
@@ -129,21 +129,23 @@ def test_the_page_shows_the_state_and_the_last_runs() -> None:
     times = re.findall(r'<td class="n">([^<\n]*)', html)
     assert len(times) == len(Stage)
     assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
-    slow = replace(RESULT, seen={Stage.VERIFICATION: {Source.TEMPO: 299.5}})
-    assert "299.500 s" in page("sending", [slow])
+    slow = replace(RESULT, stage_times={Stage.VERIFICATION: {StageSource.TEMPO: 299.5}})
+    assert "299.500 s" in render_page("sending", [slow])
 
 
 def test_verdicts_are_counted_the_good_ones_first() -> None:
     runs = [replace(RESULT, verdict=verdict) for verdict in (Verdict.LOST, Verdict.OK, Verdict.OK)]
-    shown = page("sending", runs)
+    shown = render_page("sending", runs)
     assert "The last 3 runs: ok 2 , lost 1" in text(shown)
     assert '<span class="bad">lost 1' in shown
-    assert 'class="odd">unknown' in page("sending", [replace(RESULT, verdict=Verdict.UNKNOWN)])
+    assert 'class="odd">unknown' in render_page(
+        "sending", [replace(RESULT, verdict=Verdict.UNKNOWN)]
+    )
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}"])
 def test_what_a_run_is_called_is_text(hostile: str) -> None:
-    html = page("sending", [replace(RESULT, id=hostile, path=hostile)])
+    html = render_page("sending", [replace(RESULT, id=hostile, path=hostile)])
     assert "<script>" not in html
     assert "<img" not in html
     assert "49" not in text(html)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.reload import Reloader, Source
+from exporter.reload import Reloader, ReloadSource
 from slos.schema.problem import Position, Problem
 from tests.exporter.fake_clock import FakeClock
 
@@ -32,7 +32,7 @@ class Files:
         value, _ = self.load()
         assert value is not None
         self.loads = 0
-        source = Source(load=self.load, files=self.files, apply=self.apply)
+        source = ReloadSource(load=self.load, files=self.files, apply=self.apply)
         self.reloader = Reloader(source, value, clock=clock, interval=INTERVAL)
 
     def write(self, name: str, text: str) -> None:
@@ -74,7 +74,7 @@ class Files:
 
 @contextlib.asynccontextmanager
 async def watching(files: Files) -> AsyncIterator[None]:
-    task = asyncio.create_task(files.reloader.watch())
+    task = asyncio.create_task(files.reloader.watch_files())
     await files.sleeping()
     try:
         yield
@@ -92,13 +92,13 @@ async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
 
 async def test_a_request_applies_what_is_there_now(files: Files, clock: FakeClock) -> None:
     started = clock.wall()
-    assert (await files.reloader.request()).successful
+    assert (await files.reloader.request()).is_successful
     assert files.applied == [{"main": "one"}], "even what did not change"
     await clock.advance(100)
     files.write("main", "two")
     files.reloader.request_soon()
     outcome = await files.reloader.request()
-    assert (outcome.successful, str(outcome)) == (True, "the configuration was reloaded")
+    assert (outcome.is_successful, str(outcome)) == (True, "the configuration was reloaded")
     assert files.applied[1:] == [{"main": "two"}]
     assert files.reloader.current == {"main": "two"}
     assert files.reloader.last_success_at == started + 100
@@ -106,18 +106,18 @@ async def test_a_request_applies_what_is_there_now(files: Files, clock: FakeCloc
 
 async def test_a_bad_configuration_is_refused(files: Files, clock: FakeClock) -> None:
     started = files.reloader.last_success_at
-    assert files.reloader.last_successful
+    assert files.reloader.is_last_successful
     await clock.advance(100)
     files.write("main", "bad")
     outcome = await files.reloader.request()
-    assert not outcome.successful
+    assert not outcome.is_successful
     assert str(outcome).endswith("the one before stays\nmain: error: this is bad")
     assert files.reloader.current == {"main": "one"}
-    assert (files.applied, files.reloader.last_successful) == ([], False)
+    assert (files.applied, files.reloader.is_last_successful) == ([], False)
     assert files.reloader.last_success_at == started
     files.write("main", "three")
-    assert (await files.reloader.request()).successful
-    assert files.reloader.last_successful
+    assert (await files.reloader.request()).is_successful
+    assert files.reloader.is_last_successful
 
 
 @pytest.mark.parametrize("when", ["on_load", "on_apply"])
@@ -127,12 +127,12 @@ async def test_a_reload_breaks(files: Files, when: str, caplog: pytest.LogCaptur
 
     setattr(files, when, breaks)
     outcome = await files.reloader.request()
-    assert not outcome.successful
+    assert not outcome.is_successful
     assert "the log says why" in str(outcome)
     assert "broken part" in caplog.text
-    assert not files.reloader.last_successful
+    assert not files.reloader.is_last_successful
     setattr(files, when, lambda: None)
-    assert (await files.reloader.request()).successful
+    assert (await files.reloader.request()).is_successful
 
 
 async def test_requests_during_a_reload_share_the_next_one(files: Files) -> None:
@@ -150,8 +150,8 @@ async def test_requests_during_a_reload_share_the_next_one(files: Files) -> None
     later = [asyncio.create_task(files.reloader.request()) for _ in range(5)]
     await asyncio.sleep(0)
     go.set()
-    assert not (await first).successful
-    assert all([(await each).successful for each in later])
+    assert not (await first).is_successful
+    assert all([(await each).is_successful for each in later])
     assert files.loads == 2
 
 
@@ -233,19 +233,19 @@ async def test_a_bad_change_is_logged_once(files: Files, caplog: pytest.LogCaptu
     async with watching(files):
         files.write("main", "bad")
         await files.look(6)
-        assert not files.reloader.last_successful
+        assert not files.reloader.is_last_successful
         assert caplog.text.count("this is bad") == 1
         files.write("main", "two")
         await files.look(3)
     assert files.applied == [{"main": "two"}]
-    assert files.reloader.last_successful
+    assert files.reloader.is_last_successful
 
 
 async def test_a_file_that_comes_after_its_name_is_found(files: Files) -> None:
     async with watching(files):
         files.write("main", "one spec")
         await files.look(4)
-        assert not files.reloader.last_successful
+        assert not files.reloader.is_last_successful
         files.write("spec", "a")
         await files.look(2)
     assert files.applied == [{"main": "one spec", "spec": "a"}]
@@ -285,7 +285,7 @@ async def test_a_watch_outlives_what_breaks_under_it(
 ) -> None:
     async with watching(files):
         with monkeypatch.context() as patched:
-            patched.setattr("exporter.reload._digests", _no_thread)
+            patched.setattr("exporter.reload._read_digests", _no_thread)
             await files.look(2)
         files.write("main", "two")
         await files.look(3)

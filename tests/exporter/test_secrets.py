@@ -8,9 +8,16 @@ import aiohttp
 import bcrypt
 import pytest
 
-from tests.exporter.house import KEY, House, Prober, authorized, remediation, until
-from tests.exporter.journal_desk import files
-from tests.exporter.program import ROOT, ended
+from tests.exporter.house import (
+    KEY,
+    ProberEnvironment,
+    ProberProcess,
+    build_auth_headers,
+    build_remediation,
+    wait_until,
+)
+from tests.exporter.journal_desk import read_files
+from tests.exporter.program import ROOT, wait_for_end
 
 TOKEN, PASSWORD, HEADER = "t0ken-planted-a1", "pa55word-planted-b2", "tenant-planted-c3"
 WEB_USER, WEB_PASSWORD, WRONG = "operator-planted-d4", "web-planted-e5", "wr0ng-planted-f6"
@@ -34,7 +41,7 @@ def found(text: str | bytes) -> list[str]:
     return [secret for secret in PLANTED if secret.encode() in raw]
 
 
-def plant(at: House) -> Path:
+def plant(at: ProberEnvironment) -> Path:
     """A configuration with every kind of secret, most of them in files of their own."""
     files = {"token": TOKEN, "password": PASSWORD, "header": HEADER}
     for name, secret in files.items():
@@ -50,15 +57,15 @@ def plant(at: House) -> Path:
     }
     at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
     at.settings["log_level"] = "debug"
-    at.settings["probes"] = remediation("100ms")
-    return at.write()
+    at.settings["probes"] = build_remediation("100ms")
+    return at.write_config()
 
 
-async def pages(prober: Prober) -> str:
+async def pages(prober: ProberProcess) -> str:
     """All that can be read, with the right login, a wrong one and none."""
     logins = [LOGIN, basic(WEB_USER, WRONG), None]
     read = [
-        await prober.get(page, login)
+        await prober.get_page(page, login)
         for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy", "/nothing")
         for login in logins
     ]
@@ -67,18 +74,18 @@ async def pages(prober: Prober) -> str:
 
 
 @pytest.mark.parametrize("fault", ["none", "unauthorized", "down", "garbage"])
-async def test_secrets_are_shown_nowhere(at: House, tmp_path: Path, fault: str) -> None:
+async def test_secrets_are_shown_nowhere(at: ProberEnvironment, tmp_path: Path, fault: str) -> None:
     at.linear.faults.set(fault)
-    async with at.prober(plant(at)) as prober:
-        await prober.url("web")
-        await until(lambda: at.linear.served.requests > at.agent.executed.received > 3)
+    async with at.run_prober(plant(at)) as prober:
+        await prober.wait_for_url("web")
+        await wait_until(lambda: at.linear.counters.requests > at.agent.counters.received > 3)
         told = await pages(prober)
         (tmp_path / "key").write_text(NEW_KEY)  # which Linear refuses
         at.agent.faults.set("error")
-        at.write(probes={"remediation": {"interval": TOKEN[:4]}})
-        url = await prober.url("web")
+        at.write_config(probes={"remediation": {"interval": TOKEN[:4]}})
+        url = await prober.wait_for_url("web")
         async with (
-            aiohttp.ClientSession(headers=authorized(LOGIN)) as client,
+            aiohttp.ClientSession(headers=build_auth_headers(LOGIN)) as client,
             client.post(f"{url}/-/reload") as reply,
         ):
             assert reply.status == 500
@@ -86,11 +93,11 @@ async def test_secrets_are_shown_nowhere(at: House, tmp_path: Path, fault: str) 
         (tmp_path / "token").unlink()
         told += await pages(prober)
         prober.process.terminate()
-        done = await ended(prober.process)
+        done = await wait_for_end(prober.process)
     assert done.code == 0
-    journals = {name: raw for name, raw in files(tmp_path).items() if "sqlite" in name}
+    journals = {name: raw for name, raw in read_files(tmp_path).items() if "sqlite" in name}
     assert journals
-    places = {"pages": told, "out": "".join(prober.said) + done.out, "log": done.err}
+    places = {"pages": told, "out": "".join(prober.output_lines) + done.out, "log": done.err}
     assert "DEBUG" in done.err
     assert {name: found(text) for name, text in places.items() if found(text)} == {}
     assert [name for name, raw in journals.items() if found(raw)] == []

@@ -12,7 +12,7 @@ import trustme
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import ServerTls, Tls, bind
+from exporter.listener import ListenerTls, ServerTlsContext, bind_socket
 from tests.exporter.tls_files import TlsFiles
 
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -21,10 +21,10 @@ _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 class Secured:
     """A server with TLS on loopback."""
 
-    def __init__(self, files: TlsFiles, tls: Tls) -> None:
+    def __init__(self, files: TlsFiles, tls: ListenerTls) -> None:
         self.files = files
         self.tls = tls
-        self.server = ServerTls(tls)
+        self.server = ServerTlsContext(tls)
         self.port = 0
 
     async def ask(self, context: ssl.SSLContext, *, name: str = "127.0.0.1") -> str:
@@ -57,10 +57,10 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
         return web.Response(text="fine")
 
     files = TlsFiles(tmp_path)
-    made = Secured(files, Tls(files.cert, files.key))
+    made = Secured(files, ListenerTls(files.cert, files.key))
     app = web.Application()
     app.add_routes([web.get("/", page)])
-    listener = bind("test", Address("127.0.0.1", 0))
+    listener = bind_socket("test", Address("127.0.0.1", 0))
     made.port = listener.getsockname()[1]
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -69,7 +69,7 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
     await runner.cleanup()
 
 
-def demanding(secured: Secured) -> Tls:
+def demanding(secured: Secured) -> ListenerTls:
     return replace(secured.tls, client_ca=secured.files.client_ca, verify=ssl.CERT_REQUIRED)
 
 
@@ -80,17 +80,17 @@ BOTH = {_TLS_12, _TLS_13}
 async def test_only_the_chosen_versions_are_spoken(
     secured: Secured, versions: set[ssl.TLSVersion]
 ) -> None:
-    chosen = replace(secured.tls, minimum=min(versions), maximum=max(versions))
-    secured.server.adopt(chosen)
+    chosen = replace(secured.tls, min_version=min(versions), max_version=max(versions))
+    secured.server.update(chosen)
     for version in BOTH:
-        refused = await secured.refuses(secured.files.client(only=version))
+        refused = await secured.refuses(secured.files.build_client_context(tls_version=version))
         assert refused == (version not in versions)
 
 
 async def test_only_the_chosen_suites_are_spoken(secured: Secured) -> None:
     suite = "ECDHE-ECDSA-AES256-GCM-SHA384"
-    secured.server.adopt(replace(secured.tls, ciphers=(suite,), server_chooses=False))
-    client = secured.files.client(only=_TLS_12)
+    secured.server.update(replace(secured.tls, ciphers=(suite,), prefer_server_ciphers=False))
+    client = secured.files.build_client_context(tls_version=_TLS_12)
     client.set_ciphers(suite)
     assert await secured.ask(client)
     client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
@@ -99,25 +99,25 @@ async def test_only_the_chosen_suites_are_spoken(secured: Secured) -> None:
 
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
 async def test_clients_need_a_certificate(secured: Secured, version: ssl.TLSVersion) -> None:
-    secured.server.adopt(demanding(secured))
+    secured.server.update(demanding(secured))
     files = secured.files
-    assert await secured.ask(files.client(files.clients, only=version))
-    assert await secured.refuses(files.client(trustme.CA(), only=version))
-    assert await secured.refuses(files.client(only=version))
+    assert await secured.ask(files.build_client_context(files.clients, tls_version=version))
+    assert await secured.refuses(files.build_client_context(trustme.CA(), tls_version=version))
+    assert await secured.refuses(files.build_client_context(tls_version=version))
 
 
 async def test_a_client_without_a_certificate_may_be_let_in(secured: Secured) -> None:
-    secured.server.adopt(replace(demanding(secured), verify=ssl.CERT_OPTIONAL))
-    assert await secured.ask(secured.files.client())
-    assert await secured.refuses(secured.files.client(trustme.CA()))
+    secured.server.update(replace(demanding(secured), verify=ssl.CERT_OPTIONAL))
+    assert await secured.ask(secured.files.build_client_context())
+    assert await secured.refuses(secured.files.build_client_context(trustme.CA()))
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # without and with SNI
 async def test_a_renewed_certificate_is_shown(secured: Secured, name: str) -> None:
-    client = secured.files.client()
+    client = secured.files.build_client_context()
     first = await secured.ask(client, name=name)
     assert await secured.ask(client, name=name) == first
-    secured.files.renew()
+    secured.files.write_certificate()
     second = await secured.ask(client, name=name)
     assert second != first
     assert await secured.ask(client, name=name) == second
@@ -126,19 +126,22 @@ async def test_a_renewed_certificate_is_shown(secured: Secured, name: str) -> No
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
 async def test_a_changed_authority_counts(secured: Secured, version: ssl.TLSVersion) -> None:
     files, other = secured.files, trustme.CA()
-    secured.server.adopt(demanding(secured))
-    old, new = files.client(files.clients, only=version), files.client(other, only=version)
+    secured.server.update(demanding(secured))
+    old, new = (
+        files.build_client_context(files.clients, tls_version=version),
+        files.build_client_context(other, tls_version=version),
+    )
     assert await secured.ask(old)
-    files.trust_clients_of(other)
+    files.trust_clients(other)
     assert await secured.refuses(old)
     assert await secured.ask(new)
 
 
 async def test_half_a_renewal(secured: Secured, caplog: pytest.LogCaptureFixture) -> None:
-    client, files = secured.files.client(), secured.files
+    client, files = secured.files.build_client_context(), secured.files
     first = await secured.ask(client)
     old_key = files.key.read_bytes()
-    files.renew()
+    files.write_certificate()
     new_key = files.key.read_bytes()
     files.key.write_bytes(old_key)
     with caplog.at_level(logging.INFO):
@@ -150,7 +153,7 @@ async def test_half_a_renewal(secured: Secured, caplog: pytest.LogCaptureFixture
 
 
 async def test_files_that_are_gone_change_nothing(secured: Secured) -> None:
-    client = secured.files.client()
+    client = secured.files.build_client_context()
     first = await secured.ask(client)
     secured.files.key.unlink()
     assert await secured.ask(client) == first
@@ -162,11 +165,11 @@ async def test_a_swapped_secret_is_loaded(secured: Secured, tmp_path: Path) -> N
     (mount / "..data").symlink_to(first_files.folder)
     for name in ("tls.crt", "tls.key"):
         (mount / name).symlink_to(f"..data/{name}")
-    secured.server.adopt(Tls(mount / "tls.crt", mount / "tls.key"))
-    assert await secured.ask(first_files.client())
+    secured.server.update(ListenerTls(mount / "tls.crt", mount / "tls.key"))
+    assert await secured.ask(first_files.build_client_context())
     (mount / "..tmp").symlink_to(second_files.folder)
     (mount / "..tmp").rename(mount / "..data")
-    assert await secured.ask(second_files.client())
+    assert await secured.ask(second_files.build_client_context())
 
 
 def _made(folder: Path) -> Path:
@@ -176,5 +179,5 @@ def _made(folder: Path) -> Path:
 
 async def test_settings_that_cannot_be_used_leave_the_old_ones(secured: Secured) -> None:
     with pytest.raises(OSError, match="No such file"):
-        secured.server.adopt(replace(demanding(secured), key=Path("/nowhere/tls.key")))
-    assert await secured.ask(secured.files.client())
+        secured.server.update(replace(demanding(secured), key=Path("/nowhere/tls.key")))
+    assert await secured.ask(secured.files.build_client_context())

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from exporter.config.web import WebConfig, WebFile, read_web_config
-from exporter.listener import Tls
+from exporter.config.web import WebConfig, WebConfigFile, read_web_config
+from exporter.listener import ListenerTls
 from tests.exporter.tls_files import TlsFiles
 
 HASH = "$2y$10$mDwo.lAisC94iLAyP81MCesa29IzH37oigHC/42V2pdJlUprsJPze"
@@ -55,13 +55,13 @@ basic_auth_users:
   alice: {HASH}
 """
     config = good(files.folder, text)
-    assert config.tls == Tls(
+    assert config.tls == ListenerTls(
         files.cert,
         files.key,
         files.client_ca,
         verify=ssl.CERT_REQUIRED,
         ciphers=("ECDHE-ECDSA-AES256-GCM-SHA384",),
-        server_chooses=False,
+        prefer_server_ciphers=False,
     )
     assert config.headers == {"X-Frame-Options": "deny", "X-Content-Type-Options": "nosniff"}
     assert config.users == {"alice": HASH}
@@ -104,7 +104,7 @@ def test_all_broken_files_come_at_once(files: TlsFiles) -> None:
 
 def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -> None:
     key = files.key.read_bytes()
-    files.renew()
+    files.write_certificate()
     files.key.write_bytes(key)
     _, told = read(files.folder, TLS)
     assert "web.yml:3:3: error: tls_server_config.key_file: the key does not belong to" in told
@@ -128,4 +128,4 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles)
 def test_hashes_are_no_part_of_a_representation(tmp_path: Path) -> None:
     text = f"basic_auth_users: {{alice: '{HASH}'}}\n"
     assert HASH not in repr(good(tmp_path, text))
-    assert HASH not in repr(WebFile.model_validate({"basic_auth_users": {"alice": HASH}}))
+    assert HASH not in repr(WebConfigFile.model_validate({"basic_auth_users": {"alice": HASH}}))

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from exporter.config.web import WebConfig
 from exporter.web import auth
-from exporter.web.auth import Credentials, Gate, Passwords, TooManyGuessesError, credentials
+from exporter.web.auth import (
+    AuthMiddleware,
+    BasicAuth,
+    BasicCredentials,
+    TooManyLoginsError,
+    parse_authorization,
+)
 from tests.exporter.conftest import Serve
 
 
@@ -21,7 +27,7 @@ def hashed(password: str, cost: int = 4) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
 
 
-ALICE = Credentials(b"alice", b"s3cret")
+ALICE = BasicCredentials(b"alice", b"s3cret")
 USERS = {"alice": hashed("s3cret"), "jürgen": hashed("pässword")}
 
 
@@ -41,13 +47,15 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 @given(st.text() | st.none())
 def test_any_header_is_read_without_an_error(header: str | None) -> None:
-    assert credentials(header) is None or header
+    assert parse_authorization(header) is None or header
 
 
 @given(st.binary())
 def test_any_bytes_behind_the_scheme_are_read_without_an_error(data: bytes) -> None:
     header = "Basic " + data.decode("utf-8", "surrogateescape")
-    assert credentials(header) is None or isinstance(credentials(header), Credentials)
+    assert parse_authorization(header) is None or isinstance(
+        parse_authorization(header), BasicCredentials
+    )
 
 
 @given(
@@ -57,7 +65,7 @@ def test_any_bytes_behind_the_scheme_are_read_without_an_error(data: bytes) -> N
 )
 def test_what_a_client_encodes_is_what_is_read(user: bytes, password: bytes, scheme: str) -> None:
     header = scheme + base64.b64encode(user + b":" + password).decode()
-    assert credentials(header) == Credentials(user, password)
+    assert parse_authorization(header) == BasicCredentials(user, password)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_what_a_client_encodes_is_what_is_read(user: bytes, password: bytes, sch
     [None, "", "Basic", "Basic ", "Basic YQ==", "Bearer YTpi", "YTpi", "Basic YTpi=x", "Basic é"],
 )
 def test_what_is_no_basic_authentication_is_nobody(header: str | None) -> None:
-    assert credentials(header) is None
+    assert parse_authorization(header) is None
 
 
 def test_a_password_is_no_part_of_a_representation() -> None:
@@ -73,46 +81,46 @@ def test_a_password_is_no_part_of_a_representation() -> None:
 
 
 async def test_only_right_credentials_are_remembered(checked: list[bytes]) -> None:
-    passwords = Passwords(USERS)
-    assert [await passwords.admit(ALICE) for _ in range(5)] == [True] * 5
-    assert await passwords.admit(Credentials("jürgen".encode(), "pässword".encode()))
+    passwords = BasicAuth(USERS)
+    assert [await passwords.check_password(ALICE) for _ in range(5)] == [True] * 5
+    assert await passwords.check_password(BasicCredentials("jürgen".encode(), "pässword".encode()))
     assert len(checked) == 2
     for _ in range(3):
-        assert not await passwords.admit(Credentials(b"alice", b"guess"))
-        assert not await passwords.admit(Credentials(b"mallory", b"s3cret"))
+        assert not await passwords.check_password(BasicCredentials(b"alice", b"guess"))
+        assert not await passwords.check_password(BasicCredentials(b"mallory", b"s3cret"))
     assert len(checked) == 8
 
 
 async def test_an_unknown_user_costs_what_some_known_user_does(checked: list[bytes]) -> None:
-    passwords = Passwords({"alice": hashed("a", cost=4), "bob": hashed("b", cost=5)})
+    passwords = BasicAuth({"alice": hashed("a", cost=4), "bob": hashed("b", cost=5)})
     for number in range(40):
-        await passwords.admit(Credentials(b"guess%d" % number, b"x"))
+        await passwords.check_password(BasicCredentials(b"guess%d" % number, b"x"))
     assert {hashed[:7] for hashed in checked} == {b"$2b$04$", b"$2b$05$"}
     before = len(checked)
     for _ in range(2):
-        await passwords.admit(Credentials(b"mallory", b"x"))
+        await passwords.check_password(BasicCredentials(b"mallory", b"x"))
     assert checked[before] == checked[before + 1], "always the same one"
 
 
 async def test_the_cache_is_bounded(checked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "_REMEMBERED", 2)
-    everyone = [Credentials(name.encode(), b"x") for name in "abc"]
-    passwords = Passwords(dict.fromkeys("abc", hashed("x")))
+    monkeypatch.setattr(auth, "_MAX_VERIFIED", 2)
+    everyone = [BasicCredentials(name.encode(), b"x") for name in "abc"]
+    passwords = BasicAuth(dict.fromkeys("abc", hashed("x")))
     for someone in (*everyone, everyone[2], everyone[1], everyone[0]):
-        assert await passwords.admit(someone)
+        assert await passwords.check_password(someone)
     assert len(checked) == 4  # only a, the oldest, was forgotten
 
 
 async def test_a_long_password_and_odd_bytes_are_checked_like_elsewhere() -> None:
-    passwords = Passwords({"alice": hashed("x" * 100)})
-    assert await passwords.admit(Credentials(b"alice", b"x" * 100))
-    assert not await passwords.admit(Credentials(b"alice", b"\0\xff" * 100))
-    assert not await passwords.admit(Credentials(b"\0", b""))
+    passwords = BasicAuth({"alice": hashed("x" * 100)})
+    assert await passwords.check_password(BasicCredentials(b"alice", b"x" * 100))
+    assert not await passwords.check_password(BasicCredentials(b"alice", b"\0\xff" * 100))
+    assert not await passwords.check_password(BasicCredentials(b"\0", b""))
 
 
 async def test_the_loop_goes_on_during_a_check() -> None:
-    passwords = Passwords({"alice": hashed("s3cret", cost=10)})
-    checking = asyncio.create_task(passwords.admit(ALICE))
+    passwords = BasicAuth({"alice": hashed("s3cret", cost=10)})
+    checking = asyncio.create_task(passwords.check_password(ALICE))
     rounds = 0
     while not checking.done():
         await asyncio.sleep(0.001)
@@ -121,12 +129,14 @@ async def test_the_loop_goes_on_during_a_check() -> None:
 
 
 async def test_a_guesser_cannot_pile_up_checks(checked: list[bytes]) -> None:
-    passwords = Passwords(USERS)
-    assert await passwords.admit(ALICE)
-    guesses = [passwords.admit(Credentials(b"alice", b"guess%d" % n)) for n in range(100)]
-    known = passwords.admit(ALICE)
+    passwords = BasicAuth(USERS)
+    assert await passwords.check_password(ALICE)
+    guesses = [
+        passwords.check_password(BasicCredentials(b"alice", b"guess%d" % n)) for n in range(100)
+    ]
+    known = passwords.check_password(ALICE)
     *outcomes, still = await asyncio.gather(*guesses, known, return_exceptions=True)
-    assert sum(isinstance(outcome, TooManyGuessesError) for outcome in outcomes) == 84
+    assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 84
     assert len(checked) == 17
     assert still is True
 
@@ -147,8 +157,8 @@ class Guarded:
 
         self.app = web.Application()
         self.app.add_routes([web.get("/", page), web.post("/-/reload", page)])
-        self.gate = Gate(config)
-        self.gate.guard(self.app)
+        self.gate = AuthMiddleware(config)
+        self.gate.install(self.app)
         self.url = ""
         self._client = client
 
@@ -193,7 +203,7 @@ async def test_wrong_login(guarded: Guarded, auth: str, caplog: pytest.LogCaptur
 
 async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await guarded.ask("/", LOGIN)).status == 200
-    monkeypatch.setattr(auth, "_WAITING", 0)
+    monkeypatch.setattr(auth, "_MAX_WAITING", 0)
     turned_away, came_in = await asyncio.gather(
         guarded.ask("/", who("alice", "guess")), guarded.ask("/", LOGIN)
     )
@@ -202,18 +212,18 @@ async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.Mon
 
 
 async def test_without_users_everyone_comes_in(guarded: Guarded) -> None:
-    guarded.gate.adopt(WebConfig())
+    guarded.gate.update_config(WebConfig())
     assert (await guarded.ask()).status == 200
 
 
 async def test_a_changed_password_counts_at_once(guarded: Guarded) -> None:
     assert (await guarded.ask("/", LOGIN)).status == 200
-    guarded.gate.adopt(WebConfig(users={"alice": hashed("changed")}))
+    guarded.gate.update_config(WebConfig(users={"alice": hashed("changed")}))
     assert (await guarded.ask("/", LOGIN)).status == 401
     assert (await guarded.ask("/", who("alice", "changed"))).status == 200
 
 
 async def test_headers_are_on_every_answer(guarded: Guarded) -> None:
-    guarded.gate.adopt(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
+    guarded.gate.update_config(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
     for reply in (await guarded.ask(), await guarded.ask("/", LOGIN), await guarded.ask("/x")):
         assert reply.headers["X-Frame-Options"] == "deny"

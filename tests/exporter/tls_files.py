@@ -15,26 +15,29 @@ class TlsFiles:
         self.clients = trustme.CA()
         self.cert, self.key = folder / "tls.crt", folder / "tls.key"
         self.client_ca = folder / "clients.pem"
-        self.renew()
-        self.trust_clients_of(self.clients)
+        self.write_certificate()
+        self.trust_clients(self.clients)
 
-    def renew(self) -> None:
+    def write_certificate(self) -> None:
         """Write another certificate and key over the old ones."""
-        made = self.authority.issue_cert("127.0.0.1", "localhost")
-        self.cert.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-        self.key.write_bytes(made.private_key_pem.bytes())
+        certificate = self.authority.issue_cert("127.0.0.1", "localhost")
+        self.cert.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        self.key.write_bytes(certificate.private_key_pem.bytes())
 
-    def trust_clients_of(self, authority: trustme.CA) -> None:
+    def trust_clients(self, authority: trustme.CA) -> None:
         self.client_ca.write_bytes(authority.cert_pem.bytes())
 
-    def client(
-        self, of: trustme.CA | None = None, *, only: ssl.TLSVersion | None = None
+    def build_client_context(
+        self,
+        client_authority: trustme.CA | None = None,
+        *,
+        tls_version: ssl.TLSVersion | None = None,
     ) -> ssl.SSLContext:
         """What a client uses that trusts the server; with a certificate of its own, if given."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
-        if of:
-            of.issue_cert("scraper.example").configure_cert(context)
-        if only:
-            context.minimum_version = context.maximum_version = only
+        if client_authority:
+            client_authority.issue_cert("scraper.example").configure_cert(context)
+        if tls_version:
+            context.minimum_version = context.maximum_version = tls_version
         return context

@@ -8,7 +8,7 @@ from typing import Any
 
 from generator.model import Plan
 from generator.outputs import grafana
-from tests.generator.resolved import planned
+from tests.generator.resolved import build_plans
 
 SLOS = Path(__file__).parents[2] / "slos"
 Board = dict[str, Any]
@@ -17,7 +17,7 @@ _RANGE = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class PanelQuery:
     """A query of a panel, as it stands in the dashboard."""
 
     board: str
@@ -36,31 +36,31 @@ class Query:
         return set(re.findall(r"\{\{(\w+)\}\}", self.legend))
 
 
-def of_plans(plans: Sequence[Plan]) -> dict[str, Board]:
-    return {str(board): built for board, built in grafana.of(plans)}
+def build_dashboards(plans: Sequence[Plan]) -> dict[str, Board]:
+    return {str(board): dashboard for board, dashboard in grafana.build_dashboards(plans)}
 
 
-def of(*documents: object) -> dict[str, Board]:
-    found = planned(*documents)
-    assert not found.broken, found.problems
-    return of_plans(found.plans)
+def build_spec_dashboards(*documents: object) -> dict[str, Board]:
+    found = build_plans(*documents)
+    assert not found.has_errors, found.problems
+    return build_dashboards(found.plans)
 
 
-def ours() -> dict[str, Board]:
+def build_repository_dashboards() -> dict[str, Board]:
     """Those of the specs of this repository."""
-    return of(*(path.read_bytes() for path in sorted(SLOS.glob("*.yaml"))))
+    return build_spec_dashboards(*(path.read_bytes() for path in sorted(SLOS.glob("*.yaml"))))
 
 
-def panels(board: Board) -> list[dict[str, Any]]:
+def list_panels(board: Board) -> list[dict[str, Any]]:
     """All panels but rows; rows here never hold panels folded away."""
     assert not any(panel.get("panels") for panel in board["panels"])
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
-def queries(board: Board) -> Iterator[Query]:
-    for panel in panels(board):
+def list_queries(board: Board) -> Iterator[PanelQuery]:
+    for panel in list_panels(board):
         for target in panel["targets"]:
-            yield Query(
+            yield PanelQuery(
                 board["uid"],
                 panel["id"],
                 target["refId"],
@@ -70,11 +70,13 @@ def queries(board: Board) -> Iterator[Query]:
             )
 
 
-def filled(expr: str, board: Board, chosen: Mapping[str, str | list[str]], now: float) -> str:
+def fill_variables(
+    expr: str, board: Board, values: Mapping[str, str | list[str]], now: float
+) -> str:
     """The query that Grafana would send, the last minute being shown."""
     variables = {each["name"]: each for each in board["templating"]["list"]}
 
-    def value(found: re.Match[str]) -> str:
+    def replace_variable(found: re.Match[str]) -> str:
         name, form = found[1] or found[2], found[3]
         built_in = {
             "__rate_interval": "10s",
@@ -85,12 +87,12 @@ def filled(expr: str, board: Board, chosen: Mapping[str, str | list[str]], now: 
         if name in built_in:
             assert built_in[name], found[0]
             return str(built_in[name])
-        return _chosen(variables[name], chosen.get(name))
+        return _format_value(variables[name], values.get(name))
 
-    return _VARIABLE.sub(value, expr)
+    return _VARIABLE.sub(replace_variable, expr)
 
 
-def _chosen(variable: Mapping[str, Any], value: str | list[str] | None) -> str:
+def _format_value(variable: Mapping[str, Any], value: str | list[str] | None) -> str:
     """As Grafana's Prometheus data source writes values into a query."""
     if value is None:
         assert variable.get("includeAll"), f"nothing is chosen for {variable['name']}"
@@ -98,6 +100,6 @@ def _chosen(variable: Mapping[str, Any], value: str | list[str] | None) -> str:
     if not variable.get("multi"):
         assert isinstance(value, str)
         return value.replace("\\", "\\\\").replace('"', '\\"')
-    several = [value] if isinstance(value, str) else value
-    escaped = [re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\\\1", each) for each in several]
+    values = [value] if isinstance(value, str) else value
+    escaped = [re.sub(r"([.^$*+?()\[\]{}|\\])", r"\\\\\1", each) for each in values]
     return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"

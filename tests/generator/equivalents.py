@@ -5,7 +5,7 @@ A pattern is matched against the name of the rule and what is changed in it.
 
 import re
 
-EQUIVALENT = {
+EQUIVALENT_MUTATIONS = {
     r"^[A-Z]\w+(?<!NoData): without sloth_id": "the other side of `and` has it, "
     "and sides match by all labels",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
@@ -31,6 +31,13 @@ EQUIVALENT = {
 }
 
 
-def reason(what: str) -> str:
+def find_reason(description: str) -> str:
     """Why a mutant may live; empty where it may not."""
-    return next((why for pattern, why in EQUIVALENT.items() if re.search(pattern, what)), "")
+    return next(
+        (
+            explanation
+            for pattern, explanation in EQUIVALENT_MUTATIONS.items()
+            if re.search(pattern, description)
+        ),
+        "",
+    )

@@ -8,13 +8,13 @@ from typing import Any
 
 import yaml
 
-from exporter.devstack.stack import find
-from generator.pipeline import Settings, render_folder
-from tests.generator.resolved import planned
+from exporter.devstack.stack import find_binary
+from generator.pipeline import BuildSettings, render_folder
+from tests.generator.resolved import build_plans
 
 
 @dataclass
-class Evaluation:
+class PromtoolEvaluation:
     """One run of `promtool test rules`.
 
     Attributes:
@@ -28,26 +28,28 @@ class Evaluation:
     interval: str = "30s"
     checks: list[dict[str, Any]] = field(default_factory=list)
 
-    def value(self, at: str, expr: str, value: float) -> "Evaluation":
+    def expect_value(self, time: str, expr: str, value: float) -> "PromtoolEvaluation":
         """Expect one sample without labels."""
         sample = {"labels": "{}", "value": value}
-        self.checks.append({"expr": expr, "eval_time": at, "exp_samples": [sample]})
+        self.checks.append({"expr": expr, "eval_time": time, "exp_samples": [sample]})
         return self
 
-    def nothing(self, at: str, expr: str) -> "Evaluation":
+    def expect_nothing(self, time: str, expr: str) -> "PromtoolEvaluation":
         """Expect no sample."""
-        self.checks.append({"expr": expr, "eval_time": at, "exp_samples": []})
+        self.checks.append({"expr": expr, "eval_time": time, "exp_samples": []})
         return self
 
-    def run(self, folder: Path) -> None:
+    def run_promtool(self, folder: Path) -> None:
         """Fail with promtool's words where something differs, or a rule cannot be evaluated."""
-        (artifact, *_) = render_folder(planned(self.document).plans, "prometheus", Settings())
+        (artifact, *_) = render_folder(
+            build_plans(self.document).plans, "prometheus", BuildSettings()
+        )
         (folder / "rules.yaml").write_text(artifact.text)
         series = [{"series": s, "values": v} for s, v in self.series.items()]
-        promtool_runs(folder, series, self.checks, interval=self.interval)
+        check_rules_on_series(folder, series, self.checks, interval=self.interval)
 
 
-def promtool_runs(
+def check_rules_on_series(
     folder: Path,
     series: list[dict[str, str]],
     checks: list[dict[str, Any]],
@@ -57,16 +59,16 @@ def promtool_runs(
 ) -> None:
     """Check the rules of a folder on series."""
     test = {"interval": interval, "input_series": series, "promql_expr_test": checks}
-    whole = {"rule_files": list(rule_files), "evaluation_interval": "1m", "tests": [test]}
-    (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(whole))))
-    program = find("promtool")
+    test_file = {"rule_files": list(rule_files), "evaluation_interval": "1m", "tests": [test]}
+    (folder / "test.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(test_file))))
+    program = find_binary("promtool")
     assert program, "promtool is missing; run 'make tools'"
-    done = subprocess.run(
+    process = subprocess.run(
         [program, "test", "rules", "test.yaml"],
         capture_output=True,
         text=True,
         cwd=folder,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "error evaluating rule" not in done.stdout + done.stderr
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "error evaluating rule" not in process.stdout + process.stderr

@@ -19,66 +19,71 @@ class FakeRuler:
 
     Attributes:
         groups: of each tenant, by namespace and name, as they came.
-        most: how many groups a tenant may have.
-        wants: the Authorization header it insists on.
-        moved: where it sends everybody.
+        max_groups: how many groups a tenant may have.
+        required_authorization: the Authorization header it insists on.
+        redirect_url: where it sends everybody.
     """
 
     groups: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
-    most: int = 1000
-    wants: str = ""
-    moved: str = ""
-    asked: list[str] = field(default_factory=list)
+    max_groups: int = 1000
+    required_authorization: str = ""
+    redirect_url: str = ""
+    requests: list[str] = field(default_factory=list)
     url: str = ""
 
-    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str]:  # noqa: ANN401 - a message
+    def handle_request(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str]:  # noqa: ANN401 - a message
         """Status and text, as Mimir gives them."""
-        self.asked.append(f"{method} {path}")
-        if self.wants and headers.get("Authorization") != self.wants:
+        self.requests.append(f"{method} {path}")
+        if (
+            self.required_authorization
+            and headers.get("Authorization") != self.required_authorization
+        ):
             return 401, "unauthorized"
         if not path.startswith(_BASE):
             return 404, "404 page not found"
-        of_tenant = self.groups.setdefault(headers.get("X-Scope-OrgID", "anonymous"), {})
-        named = [unquote(part) for part in path.removeprefix(_BASE).split("/")[1:]]
+        tenant_groups = self.groups.setdefault(headers.get("X-Scope-OrgID", "anonymous"), {})
+        path_parts = [unquote(part) for part in path.removeprefix(_BASE).split("/")[1:]]
         if method == "GET":
-            return self._all(of_tenant)
+            return self._list_groups(tenant_groups)
         if method == "POST":
-            return self._put(of_tenant.setdefault(named[0], {}), yaml.safe_load(body), of_tenant)
-        namespace, name = named
-        if of_tenant.get(namespace, {}).pop(name, None) is None:
+            return self._put_group(
+                tenant_groups.setdefault(path_parts[0], {}), yaml.safe_load(body), tenant_groups
+            )
+        namespace, name = path_parts
+        if tenant_groups.get(namespace, {}).pop(name, None) is None:
             return 404, "group does not exist"
-        if not of_tenant[namespace]:
-            del of_tenant[namespace]
+        if not tenant_groups[namespace]:
+            del tenant_groups[namespace]
         return 202, '{"status":"success"}'
 
-    def _all(self, of_tenant: dict[str, dict[str, Any]]) -> tuple[int, str]:
-        found = {name: list(groups.values()) for name, groups in of_tenant.items() if groups}
+    def _list_groups(self, tenant_groups: dict[str, dict[str, Any]]) -> tuple[int, str]:
+        found = {name: list(groups.values()) for name, groups in tenant_groups.items() if groups}
         return (200, yaml.safe_dump(found)) if found else (404, "no rule groups found")
 
-    def _put(
-        self, namespace: dict[str, Any], group: dict[str, Any], of_tenant: dict[str, Any]
+    def _put_group(
+        self, namespace: dict[str, Any], group: dict[str, Any], tenant_groups: dict[str, Any]
     ) -> tuple[int, str]:
-        others = sum(len(groups) for groups in of_tenant.values())
-        if group["name"] not in namespace and others >= self.most:
-            return 400, f"per-user rule groups limit (limit: {self.most}) exceeded"
+        others = sum(len(groups) for groups in tenant_groups.values())
+        if group["name"] not in namespace and others >= self.max_groups:
+            return 400, f"per-user rule groups limit (limit: {self.max_groups}) exceeded"
         namespace[group["name"]] = group
         return 202, '{"status":"success"}'
 
 
 @contextmanager
-def running(ruler: FakeRuler) -> Iterator[FakeRuler]:
+def serve_ruler(ruler: FakeRuler) -> Iterator[FakeRuler]:
     """Serve it on a free loopback port."""
 
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if ruler.moved:
+            if ruler.redirect_url:
                 status, text = 308, ""
             else:
-                status, text = ruler.answer(self.command, self.path, self.headers, body)
+                status, text = ruler.handle_request(self.command, self.path, self.headers, body)
             self.send_response(status)
-            if ruler.moved:
-                self.send_header("Location", ruler.moved)
+            if ruler.redirect_url:
+                self.send_header("Location", ruler.redirect_url)
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             # Whoever needs no body, as of a 304, may be gone: no news for another test's stderr.

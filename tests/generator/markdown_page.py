@@ -10,7 +10,7 @@ _LINK = re.compile(r"(?<!\\)\[((?:[^\]\\]|\\.)*)\]\(([^)]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class CodeBlock:
     """A fenced block of code, without its margin."""
 
     language: str
@@ -18,7 +18,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class MarkdownPage:
     """What a page holds.
 
     Attributes:
@@ -27,7 +27,7 @@ class Page:
     """
 
     lines: tuple[str, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[CodeBlock, ...]
 
     @property
     def headings(self) -> list[str]:
@@ -40,43 +40,45 @@ class Page:
         return [target for line in self.lines for _, target in _LINK.findall(line)]
 
     @property
-    def graphs(self) -> list[str]:
+    def graph_queries(self) -> list[str]:
         """The queries that links ask."""
-        asked = [parse_qs(urlsplit(link).query) for link in self.links]
-        return [query["g0.expr"][0] for query in asked if "g0.expr" in query]
+        link_parameters = [parse_qs(urlsplit(link).query) for link in self.links]
+        return [query["g0.expr"][0] for query in link_parameters if "g0.expr" in query]
 
     @property
     def queries(self) -> list[str]:
         """PromQL that is shown."""
-        return self.code("promql")
+        return self.list_code("promql")
 
-    def code(self, language: str) -> list[str]:
+    def list_code(self, language: str) -> list[str]:
         """The blocks in a language."""
         return [block.text for block in self.blocks if block.language == language]
 
 
-def read(text: str) -> Page:
+def parse_page(text: str) -> MarkdownPage:
     """A page; a block that never ends is a mistake of the page."""
     lines: list[str] = []
-    blocks: list[Block] = []
-    opened: tuple[str, str, int] | None = None
-    inside: list[str] = []
+    blocks: list[CodeBlock] = []
+    open_fence: tuple[str, str, int] | None = None
+    block_lines: list[str] = []
     for line in text.split("\n"):
         fence = _FENCE.match(line)
-        if opened and fence and len(fence[1]) >= len(opened[0]) and not fence[2]:
-            blocks.append(Block(opened[1], "\n".join(each[opened[2] :] for each in inside)))
-            opened, inside = None, []
-        elif opened:
-            inside.append(line)
+        if open_fence and fence and len(fence[1]) >= len(open_fence[0]) and not fence[2]:
+            blocks.append(
+                CodeBlock(open_fence[1], "\n".join(each[open_fence[2] :] for each in block_lines))
+            )
+            open_fence, block_lines = None, []
+        elif open_fence:
+            block_lines.append(line)
         elif fence:
-            opened = fence[1], fence[2], len(line) - len(line.lstrip())
+            open_fence = fence[1], fence[2], len(line) - len(line.lstrip())
         else:
             lines.append(_SPAN.sub("", line))
-    assert opened is None, f"a block of {opened} never ends"
-    return Page(tuple(lines), tuple(blocks))
+    assert open_fence is None, f"a block of {open_fence} never ends"
+    return MarkdownPage(tuple(lines), tuple(blocks))
 
 
-def silencing(page: Page) -> str:
+def find_silence_command(page: MarkdownPage) -> str:
     """The command that silences the alert of a page."""
-    (found,) = [text for text in page.code("sh") if text.startswith("amtool silence add")]
+    (found,) = [text for text in page.list_code("sh") if text.startswith("amtool silence add")]
     return found

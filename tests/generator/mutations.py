@@ -11,10 +11,17 @@ Rule = dict[str, Any]
 _NUMBER = re.compile(r"(?<![\w\".])(?!0(?![.\d]))(\d+(?:\.\d+)?)(?![\w\"])")
 _RANGE = re.compile(r"(?<=\[)(\w+)(?=[\]:])|(?<=offset )(\w+)")
 _COMPARISON = re.compile(r"(?<=\s)(>=|<=|==|!=|>|<)(?=\s)")
-_TURNED: dict[str, str] = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
+_OPPOSITE_COMPARISONS: dict[str, str] = {
+    ">": "<",
+    "<": ">",
+    ">=": "<",
+    "<=": ">",
+    "==": "!=",
+    "!=": "==",
+}
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)("(?:\\.|[^"\\])*")')
-_OPPOSITE = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
+_OPPOSITE_OPERATORS = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +31,23 @@ class Mutation:
     Attributes:
         group: the name of its group.
         rule: as it was.
-        what: its name and what is changed.
-        changed: as it is then.
+        description: its name and what is changed.
+        mutated_rule: as it is then.
     """
 
     group: str
     rule: Rule
-    what: str
-    changed: Rule
+    description: str
+    mutated_rule: Rule
 
 
-def mutations(groups: list[dict[str, Any]]) -> Iterator[Mutation]:
+def generate_mutations(groups: list[dict[str, Any]]) -> Iterator[Mutation]:
     """All changes to all rules of some groups, one at a time."""
     for group in groups:
         for rule in group["rules"]:
             name = rule.get("record") or rule.get("alert")
-            for what, changed in _of_rule(rule):
-                yield Mutation(group["name"], rule, f"{name}: {what}", changed)
+            for description, mutated_rule in _mutate_rule(rule):
+                yield Mutation(group["name"], rule, f"{name}: {description}", mutated_rule)
 
 
 def counts_raw_series(rule: Rule) -> bool:
@@ -49,34 +56,37 @@ def counts_raw_series(rule: Rule) -> bool:
     return counts and "rate(" in rule["expr"]
 
 
-def _of_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
+def _mutate_rule(rule: Rule) -> Iterator[tuple[str, Rule]]:
     everywhere = counts_raw_series(rule)
-    for what, expr in _of_expression(rule["expr"], everywhere=everywhere):
-        yield what, {**rule, "expr": expr}
+    for description, expr in _mutate_expression(rule["expr"], everywhere=everywhere):
+        yield description, {**rule, "expr": expr}
     for label, value in rule.get("labels", {}).items():
         labels = {**rule["labels"], label: f"{value}x"}
         yield f"label {label}", {**rule, "labels": labels}
     for hold in [key for key in ("for", "keep_firing_for") if key in rule]:
-        yield f"a longer {hold}", {**rule, hold: _longer(rule[hold])}
-        yield f"a shorter {hold}", {**rule, hold: _shorter(rule[hold])}
+        yield f"a longer {hold}", {**rule, hold: _lengthen_duration(rule[hold])}
+        yield f"a shorter {hold}", {**rule, hold: _shorten_duration(rule[hold])}
         yield f"no {hold}", {key: value for key, value in rule.items() if key != hold}
 
 
-def _of_expression(expr: str, *, everywhere: bool) -> Iterator[tuple[str, str]]:
+def _mutate_expression(expr: str, *, everywhere: bool) -> Iterator[tuple[str, str]]:
     """Each change in each place where it can be made, or in all its places at once."""
     places: dict[tuple[str, str, int | None], list[tuple[int, int]]] = {}
-    for start, end, new in (*_of_numbers(expr), *_of_matchers(expr)):
-        alone = None if everywhere else start
-        places.setdefault((expr[start:end], new, alone), []).append((start, end))
-    for (old, new, alone), spans in places.items():
+    for start, end, new in (*_mutate_numbers(expr), *_mutate_matchers(expr)):
+        position = None if everywhere else start
+        places.setdefault((expr[start:end], new, position), []).append((start, end))
+    for (old, new, position), spans in places.items():
         changed = expr
         for start, end in reversed(spans):
             changed = changed[:start] + new + changed[end:]
-        what = f"{old} becomes {new}" if new else f"without {old}"
-        yield what if alone is None else f"{what} at {alone}", _tidy(changed)
+        description = f"{old} becomes {new}" if new else f"without {old}"
+        yield (
+            description if position is None else f"{description} at {position}",
+            _remove_dangling_commas(changed),
+        )
 
 
-def _of_numbers(expr: str) -> Iterator[tuple[int, int, str]]:
+def _mutate_numbers(expr: str) -> Iterator[tuple[int, int, str]]:
     """Numbers, ranges and comparisons: where they stand, and another for each."""
     strings = [found.span() for found in _STRING.finditer(expr)]
     for pattern, change in _CHANGES:
@@ -85,43 +95,48 @@ def _of_numbers(expr: str) -> Iterator[tuple[int, int, str]]:
                 yield *found.span(), change(found.group(0))
 
 
-def _of_matchers(expr: str) -> Iterator[tuple[int, int, str]]:
+def _mutate_matchers(expr: str) -> Iterator[tuple[int, int, str]]:
     """Each matcher is left out, and is turned."""
     for found in _MATCHER.finditer(expr):
         yield *found.span(), ""
-        yield *found.span(), f"{found[1]}{_OPPOSITE[found[2]]}{found[3]}"
+        yield *found.span(), f"{found[1]}{_OPPOSITE_OPERATORS[found[2]]}{found[3]}"
 
 
-def _tidy(expr: str) -> str:
+def _remove_dangling_commas(expr: str) -> str:
     """Without the comma that a matcher leaves behind."""
     return re.sub(r",\s*}", "}", re.sub(r"{\s*,\s*", "{", re.sub(r",\s*,", ",", expr)))
 
 
-def _longer(length: str) -> str:
+def _lengthen_duration(length: str) -> str:
     """A length half as long again."""
-    return f"{_ms(length) * 3 // 2}ms"
+    return f"{_parse_ms(length) * 3 // 2}ms"
 
 
-def _shorter(length: str) -> str:
+def _shorten_duration(length: str) -> str:
     """A length that is the other one's share of it."""
-    return f"{_ms(length) * 2 // 3}ms"
+    return f"{_parse_ms(length) * 2 // 3}ms"
 
 
-def _ms(length: str) -> int:
+def _parse_ms(length: str) -> int:
     units = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
     parts = re.findall(r"(\d+)(ms|[wdhms])", length)
     return sum(int(number) * units[unit] for number, unit in parts)
 
 
-def _more(text: str) -> str:
+def _increase_number(text: str) -> str:
     return str(float(text) * 1.5)
 
 
-def _less(text: str) -> str:
+def _decrease_number(text: str) -> str:
     return str(float(text) / 1.5)
 
 
 _CHANGES = (
-    *((_NUMBER, _more), (_NUMBER, _less), (_RANGE, _longer), (_RANGE, _shorter)),
-    (_COMPARISON, _TURNED.__getitem__),
+    *(
+        (_NUMBER, _increase_number),
+        (_NUMBER, _decrease_number),
+        (_RANGE, _lengthen_duration),
+        (_RANGE, _shorten_duration),
+    ),
+    (_COMPARISON, _OPPOSITE_COMPARISONS.__getitem__),
 )

@@ -8,13 +8,15 @@ namespace.
 from typing import Any
 
 
-def as_operator(owner: dict[str, Any], config: dict[str, Any], *, strategy: str) -> dict[str, Any]:
+def merge_as_operator(
+    owner: dict[str, Any], config: dict[str, Any], *, strategy: str
+) -> dict[str, Any]:
     """The owner's configuration with an object in it."""
     name, namespace = (config["metadata"][key] for key in ("name", "namespace"))
     prefix = f"{namespace}/{name}/"
     enforced = [] if strategy == "None" else [f'namespace="{namespace}"']
     spec = config["spec"]
-    route = _route(spec["route"], prefix)
+    route = _convert_route(spec["route"], prefix)
     route = {**route, "matchers": [*enforced, *route["matchers"]], "continue": True}
     return {
         **owner,
@@ -25,18 +27,20 @@ def as_operator(owner: dict[str, Any], config: dict[str, Any], *, strategy: str)
         ],
         "inhibit_rules": [
             {
-                "source_matchers": [*enforced, *_matchers(rule["sourceMatch"])],
-                "target_matchers": [*enforced, *_matchers(rule["targetMatch"])],
+                "source_matchers": [*enforced, *_convert_matchers(rule["sourceMatch"])],
+                "target_matchers": [*enforced, *_convert_matchers(rule["targetMatch"])],
                 "equal": rule["equal"],
             }
             for rule in spec["inhibitRules"]
         ],
-        "time_intervals": [_interval(each, prefix) for each in spec.get("muteTimeIntervals", [])],
+        "time_intervals": [
+            _convert_interval(each, prefix) for each in spec.get("muteTimeIntervals", [])
+        ],
     }
 
 
-def _route(route: dict[str, Any], prefix: str) -> dict[str, Any]:
-    plain = {
+def _convert_route(route: dict[str, Any], prefix: str) -> dict[str, Any]:
+    fields = {
         "group_by": route["groupBy"],
         "group_wait": route.get("groupWait"),
         "group_interval": route.get("groupInterval"),
@@ -45,18 +49,18 @@ def _route(route: dict[str, Any], prefix: str) -> dict[str, Any]:
         "mute_time_intervals": [prefix + each for each in route.get("muteTimeIntervals", [])],
     }
     return {
-        "matchers": _matchers(route["matchers"]),
+        "matchers": _convert_matchers(route["matchers"]),
         "receiver": prefix + route["receiver"],
-        **{key: value for key, value in plain.items() if value},
-        "routes": [_route(each, prefix) for each in route.get("routes", [])],
+        **{key: value for key, value in fields.items() if value},
+        "routes": [_convert_route(each, prefix) for each in route.get("routes", [])],
     }
 
 
-def _matchers(matchers: list[dict[str, str]]) -> list[str]:
+def _convert_matchers(matchers: list[dict[str, str]]) -> list[str]:
     return [f'{each["name"]}{each["matchType"]}"{each["value"]}"' for each in matchers]
 
 
-def _interval(interval: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _convert_interval(interval: dict[str, Any], prefix: str) -> dict[str, Any]:
     return {
         "name": prefix + interval["name"],
         "time_intervals": [

@@ -3,25 +3,25 @@
 import subprocess
 from pathlib import Path
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 
 
 def check_rules(*files: Path) -> str:
     """What promtool says about files that it accepts."""
-    return _said("check", *files)
+    return _run_promtool("check", *files)
 
 
-def tested(*files: Path) -> str:
+def run_rule_tests(*files: Path) -> str:
     """What promtool says about unit tests that pass."""
-    return _said("test", *files)
+    return _run_promtool("test", *files)
 
 
-def _said(verb: str, *files: Path) -> str:
-    promtool = find("promtool")
+def _run_promtool(command: str, *files: Path) -> str:
+    promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
-    done = subprocess.run(
-        [promtool, verb, "rules", *files], capture_output=True, text=True, check=False
+    process = subprocess.run(
+        [promtool, command, "rules", *files], capture_output=True, text=True, check=False
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    return said
+    output = process.stdout + process.stderr
+    assert process.returncode == 0, output
+    return output

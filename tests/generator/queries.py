@@ -9,14 +9,14 @@ WINDOWS = st.sampled_from(["[{{.window}}]", "[{{ .window }}]", "[{{- .window -}}
 RANGES = WINDOWS | st.sampled_from(["[5m]", "[1h30m]", "[300]", "[0x10]", "[5m:1m]", "[5m:]"])
 OFFSETS = st.sampled_from(["", "", "", " offset 5m", " offset -1h", " @ start()", " offset 5"])
 COMMENTS = st.sampled_from(["", "", "", " # all", "\n# {all}\n"])
-OVER_RANGE = st.sampled_from(
+RANGE_FUNCTIONS = st.sampled_from(
     [
         *("rate", "rate", "increase", "count_over_time", "sum_over_time", "avg_over_time", "delta"),
         *("irate", "changes", "last_over_time", "stddev_over_time", "absent_over_time"),
         *("mad_over_time", "first_over_time", "ts_of_max_over_time"),
     ]
 )
-OF_VECTOR = st.sampled_from(
+VECTOR_EXPRESSIONS = st.sampled_from(
     [
         *("abs(%s)", "clamp_min(%s, 0)", "round(%s, 5)", "-%s", "(%s)", "sort(%s)", "absent(%s)"),
         *("scalar(%s)", "vector(scalar(%s))", "(%s) > 0", "(%s) > bool 0", "%s and on() up"),
@@ -39,16 +39,16 @@ def matchers(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def counted(draw: st.DrawFn) -> str:
+def range_calls(draw: st.DrawFn) -> str:
     """A function over a range."""
     series = draw(METRICS) + draw(matchers()) + draw(RANGES) + draw(OFFSETS)
     if draw(st.integers(0, 9)) == 0:
         series = f"({series})"
-    return f"{draw(OVER_RANGE)}({series})"
+    return f"{draw(RANGE_FUNCTIONS)}({series})"
 
 
 @st.composite
-def aggregated(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+def aggregations(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
     kind, query = draw(AGGREGATIONS), draw(inner)
     if "%s" in kind:
         return kind.replace("%s", query)
@@ -57,11 +57,11 @@ def aggregated(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
     return f"{kind}{grouping} ({query}{draw(COMMENTS)}\n)"
 
 
-def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+def _extend_query(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     pairs = st.tuples(inner, OPERATORS, inner | st.just("5")).map(" ".join)
-    called = st.tuples(OF_VECTOR, inner).map(lambda pair: pair[0].replace("%s", pair[1]))
-    return aggregated(inner) | called | pairs
+    calls = st.tuples(VECTOR_EXPRESSIONS, inner).map(lambda pair: pair[0].replace("%s", pair[1]))
+    return aggregations(inner) | calls | pairs
 
 
-QUERIES = st.recursive(counted(), _larger, max_leaves=3)
+QUERIES = st.recursive(range_calls(), _extend_query, max_leaves=3)
 """Any query; many hold no window, and some are not PromQL."""

@@ -14,57 +14,59 @@ from slos.schema import promql
 
 Sample = tuple[int, float]
 # extrapolatedRate in promql/functions.go: beyond this many distances, half of one is added.
-_NEAR = 1.1
+_EXTRAPOLATION_LIMIT = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class ModelSeries:
     """The one series there is.
 
     Attributes:
         samples: milliseconds and values, oldest first.
-        late: how long after its time a sample can be read.
-        with_start: whether a range includes its start, as in Prometheus 2.
+        scrape_delay: how long after its time a sample can be read.
+        includes_start: whether a range includes its start, as in Prometheus 2.
     """
 
     samples: Sequence[Sample]
-    late: int = 0
-    with_start: bool = True
+    scrape_delay: int = 0
+    includes_start: bool = True
 
-    def of(self, expr: str, now: int) -> float | None:
+    def evaluate(self, expr: str, now: int) -> float | None:
         """The value of an expression at a time; None for no sample."""
-        return self._value(promql.parse(expr), now)
+        return self._evaluate_node(promql.parse_query(expr), now)
 
-    def _value(self, node: ast.Expr, now: int) -> float | None:
+    def _evaluate_node(self, node: ast.Expr, now: int) -> float | None:
         match node:
             case ast.ParenExpr() | ast.AggregateExpr():
-                return self._value(node.expr, now)
+                return self._evaluate_node(node.expr, now)
             case ast.NumberLiteral():
                 return float(node.val)
             case ast.Call():
-                return self._call(node, now)
+                return self._evaluate_call(node, now)
             case ast.BinaryExpr():
-                left, right = (self._value(side, now) for side in (node.lhs, node.rhs))
-                return _binary(node, left, right)
+                left, right = (self._evaluate_node(side, now) for side in (node.lhs, node.rhs))
+                return _evaluate_binary(node, left, right)
         raise AssertionError(f"the model does not know {type(node).__name__}")
 
-    def _call(self, node: ast.Call, now: int) -> float | None:
+    def _evaluate_call(self, node: ast.Call, now: int) -> float | None:
         selector, name = node.args[0], node.func.name
         if not isinstance(selector, ast.MatrixSelector):
             assert name == "clamp_min"
-            value = self._value(selector, now)
+            value = self._evaluate_node(selector, now)
             return None if value is None else max(value, 0.0)
         offset = selector.vector_selector.offset
         end = now - (round(1000 * offset.total_seconds()) if offset else 0)
         start = end - round(1000 * selector.range.total_seconds())
-        first = start if self.with_start else start + 1
-        read = [s for s in self.samples if first <= s[0] <= end and s[0] + self.late <= now]
+        first = start if self.includes_start else start + 1
+        samples = [
+            s for s in self.samples if first <= s[0] <= end and s[0] + self.scrape_delay <= now
+        ]
         if name in ("rate", "delta"):
-            return _extrapolated(read, start, end, counter=name == "rate")
-        return _OVER_TIME[name]([value for _, value in read]) if read else None
+            return _extrapolate(samples, start, end, is_counter=name == "rate")
+        return _OVER_TIME[name]([value for _, value in samples]) if samples else None
 
 
-def _resets(values: Sequence[float]) -> float:
+def _count_resets(values: Sequence[float]) -> float:
     return float(sum(b < a for a, b in pairwise(values)))
 
 
@@ -73,28 +75,32 @@ _OVER_TIME: dict[str, Callable[[Sequence[float]], float]] = {
     "min_over_time": min,
     "sum_over_time": sum,
     "count_over_time": len,
-    "resets": _resets,
+    "resets": _count_resets,
 }
 
 
-def _extrapolated(read: Sequence[Sample], start: int, end: int, *, counter: bool) -> float | None:
-    if len(read) < 2:
+def _extrapolate(
+    samples: Sequence[Sample], start: int, end: int, *, is_counter: bool
+) -> float | None:
+    if len(samples) < 2:
         return None
-    values = [value for _, value in read]
+    values = [value for _, value in samples]
     gained = float(values[-1] - values[0])
-    if counter:
+    if is_counter:
         gained += sum(float(a) for a, b in pairwise(values) if b < a)
-    span = float(read[-1][0] - read[0][0])
-    between = span / (len(read) - 1)
-    before, after = float(read[0][0] - start), float(end - read[-1][0])
-    if counter and gained > 0 and values[0] >= 0:
+    span = float(samples[-1][0] - samples[0][0])
+    between = span / (len(samples) - 1)
+    before, after = float(samples[0][0] - start), float(end - samples[-1][0])
+    if is_counter and gained > 0 and values[0] >= 0:
         before = min(before, span * values[0] / gained)
-    whole = span + sum(gap if gap < _NEAR * between else between / 2 for gap in (before, after))
-    gained *= whole / span
-    return gained * 1000 / (end - start) if counter else gained
+    full_span = span + sum(
+        gap if gap < _EXTRAPOLATION_LIMIT * between else between / 2 for gap in (before, after)
+    )
+    gained *= full_span / span
+    return gained * 1000 / (end - start) if is_counter else gained
 
 
-def _binary(node: ast.BinaryExpr, left: float | None, right: float | None) -> float | None:
+def _evaluate_binary(node: ast.BinaryExpr, left: float | None, right: float | None) -> float | None:
     operator = str(node.op)
     if operator == "or":
         return right if left is None else left

@@ -28,7 +28,7 @@ ALERT_LABELS = st.dictionaries(LABEL_NAMES, TEMPLATES | st.integers(0, 9), max_s
 SHORT = st.sampled_from(["1m", "5m", "90s", "10m"])
 LONG = st.sampled_from(["30m", "1h", "7h", "1d", "1d12h"])
 SELECTORS = st.sampled_from(["", 'job="x"', '{job=~"a|b", env!=""}', 'path="a\\"b"'])
-BY = st.lists(st.sampled_from(["cluster", "pod"]), unique=True, max_size=2)
+GROUP_LABELS = st.lists(st.sampled_from(["cluster", "pod"]), unique=True, max_size=2)
 COUNTERS = [
     "sum(rate(%s[{{.window}}]))",
     "sum(increase(%s[{{ .window }}])) # all",
@@ -50,7 +50,7 @@ def raw() -> st.SearchStrategy[Json]:
 
 def latency() -> st.SearchStrategy[Json]:
     thresholds = st.sampled_from(["500ms", "5s", 5, 0.25, "1m", 1.0e-5, 1000000])
-    parts = {"threshold": thresholds, "selector": SELECTORS, "by": BY}
+    parts = {"threshold": thresholds, "selector": SELECTORS, "by": GROUP_LABELS}
     return st.fixed_dictionaries(
         {"latency": st.fixed_dictionaries({"metric": st.sampled_from(["m", "a:b_c"]), **parts})}
     )
@@ -68,37 +68,39 @@ def threshold() -> st.SearchStrategy[Json]:
 
 
 def gauge() -> st.SearchStrategy[Json]:
-    parts = {"metric": st.just("up"), "selector": SELECTORS, "by": BY}
+    parts = {"metric": st.just("up"), "selector": SELECTORS, "by": GROUP_LABELS}
     return st.fixed_dictionaries({"gauge": st.fixed_dictionaries(parts)})
 
 
 def probe() -> st.SearchStrategy[Json]:
-    def listed(values: type[Verdict] | type[Criterion]) -> st.SearchStrategy[list[str]]:
+    def draw_list(values: type[Verdict] | type[Criterion]) -> st.SearchStrategy[list[str]]:
         return st.lists(st.sampled_from([each.value for each in values]), min_size=1, unique=True)
 
     stages = st.sampled_from([stage.value for stage in Stage])
     promise = (
         st.fixed_dictionaries({"stage": stages, "below": SHORT})
-        | st.fixed_dictionaries({"verdict": listed(Verdict)})
-        | st.fixed_dictionaries({"criterion": st.just("all") | listed(Criterion)})
+        | st.fixed_dictionaries({"verdict": draw_list(Verdict)})
+        | st.fixed_dictionaries({"criterion": st.just("all") | draw_list(Criterion)})
     )
     return st.fixed_dictionaries({"probe": promise})
 
 
-FIRING: dict[str, st.SearchStrategy[Any]] = {
+ALERT_OPTIONS: dict[str, st.SearchStrategy[Any]] = {
     "labels": ALERT_LABELS,
     "annotations": st.dictionaries(st.sampled_from(["summary", "dashboard"]), TEMPLATES),
     "for": SHORT,
     "keep_firing_for": LONG,
 }
-GUARDED = {**FIRING, "min_events": st.integers(1, 1000)}
-SWITCHED = {"disable": st.booleans()}
+EVENT_ALERT_OPTIONS = {**ALERT_OPTIONS, "min_events": st.integers(1, 1000)}
+DISABLE_OPTION = {"disable": st.booleans()}
 THRESHOLD: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(["T1", "T2"]),
     "above": st.sampled_from(["5%", "0.1%", 0.25]),
     "over": SHORT | LONG,
 }
-THRESHOLD_ALERTS = st.lists(st.fixed_dictionaries(THRESHOLD, optional=GUARDED), max_size=2)
+THRESHOLD_ALERTS = st.lists(
+    st.fixed_dictionaries(THRESHOLD, optional=EVENT_ALERT_OPTIONS), max_size=2
+)
 
 
 def windows() -> st.SearchStrategy[Json]:
@@ -114,9 +116,15 @@ def windows() -> st.SearchStrategy[Json]:
 
 
 def runbook() -> st.SearchStrategy[Json]:
-    said = TEXTS.filter(str.strip)
-    step = st.fixed_dictionaries({"say": said}, optional={"run": TEXTS, "query": st.just("up")})
-    parts = {"meaning": said, "impact": said, "checks": st.lists(said | step, max_size=2)}
+    paragraphs = TEXTS.filter(str.strip)
+    step = st.fixed_dictionaries(
+        {"say": paragraphs}, optional={"run": TEXTS, "query": st.just("up")}
+    )
+    parts = {
+        "meaning": paragraphs,
+        "impact": paragraphs,
+        "checks": st.lists(paragraphs | step, max_size=2),
+    }
     return st.fixed_dictionaries({}, optional=parts)
 
 
@@ -124,9 +132,11 @@ def alerting() -> st.SearchStrategy[Json]:
     parts: dict[str, st.SearchStrategy[Any]] = {
         "runbook": runbook(),
         "labels": ALERT_LABELS,
-        "page_alert": st.fixed_dictionaries({}, optional={**GUARDED, **SWITCHED}),
-        "ticket_alert": st.fixed_dictionaries({}, optional={**GUARDED, **SWITCHED}),
-        "absent_alert": st.fixed_dictionaries({}, optional={**FIRING, **SWITCHED}),
+        "page_alert": st.fixed_dictionaries({}, optional={**EVENT_ALERT_OPTIONS, **DISABLE_OPTION}),
+        "ticket_alert": st.fixed_dictionaries(
+            {}, optional={**EVENT_ALERT_OPTIONS, **DISABLE_OPTION}
+        ),
+        "absent_alert": st.fixed_dictionaries({}, optional={**ALERT_OPTIONS, **DISABLE_OPTION}),
         "threshold_alerts": THRESHOLD_ALERTS,
         "windows": windows(),
     }
@@ -149,7 +159,7 @@ def slos() -> st.SearchStrategy[Json]:
     )
 
 
-def _with_names_of_their_own(spec: Json) -> Json:
+def _make_names_unique(spec: Json) -> Json:
     """Alerts of one name and the same labels are a finding of promtool's linter."""
     for number, slo in enumerate(spec["slos"]):
         alerting = slo["alerting"]
@@ -165,9 +175,9 @@ def specs() -> st.SearchStrategy[Json]:
         "service": NAMES,
         "slos": st.lists(slos(), min_size=1, max_size=3, unique_by=lambda slo: slo["name"]),
     }
-    more: dict[str, st.SearchStrategy[Any]] = {
+    optional_parts: dict[str, st.SearchStrategy[Any]] = {
         "labels": LABELS,
         "scrape_interval": st.sampled_from(["5s", "15s", "30s"]),
         "runbook_url_prefix": st.just("https://runbooks.example/slo"),
     }
-    return st.fixed_dictionaries(parts, optional=more).map(_with_names_of_their_own)
+    return st.fixed_dictionaries(parts, optional=optional_parts).map(_make_names_unique)

@@ -4,32 +4,38 @@ import json
 import re
 
 from generator.model import AlertingRule
-from generator.pipeline import Settings
-from generator.slo.links import _DRAWN, BURN_RATES, EVENTS, FIRING, SLI
+from generator.pipeline import BuildSettings
+from generator.slo.links import (
+    _PANEL_BY_METRIC,
+    BURN_RATES_PANEL,
+    EVENTS_PANEL,
+    FIRING_PANEL,
+    SLI_PANEL,
+)
 from tests.generator import boards
-from tests.generator.resolved import planned
+from tests.generator.resolved import build_plans
 
-BOARDS = boards.ours()
+BOARDS = boards.build_repository_dashboards()
 
 
-def links(document: object, settings: Settings | None = None) -> dict[str, str]:
-    plans = planned(document, settings=settings)
-    assert not plans.broken, plans.problems
+def links(document: object, settings: BuildSettings | None = None) -> dict[str, str]:
+    plans = build_plans(document, settings=settings)
+    assert not plans.has_errors, plans.problems
     rules = [rule for plan in plans.plans for group in plan.groups for rule in group.rules]
     found = [rule for rule in rules if isinstance(rule, AlertingRule)]
     return {rule.alert: rule.annotations["dashboard_url"] for rule in found}
 
 
 def test_every_place_is_a_panel_and_draws_what_leads_there() -> None:
-    for metric, place in _DRAWN.items():
+    for metric, place in _PANEL_BY_METRIC.items():
         drawn = [
             query.expr
-            for query in boards.queries(BOARDS[place.board])
-            if query.panel == place.panel
+            for query in boards.list_queries(BOARDS[place.board])
+            if query.panel == place.panel_id
         ]
         assert any(metric in expr for expr in drawn), (metric, place)
-    for place in (FIRING, SLI, BURN_RATES, EVENTS):
-        assert place.panel in {panel["id"] for panel in boards.panels(BOARDS[place.board])}
+    for place in (FIRING_PANEL, SLI_PANEL, BURN_RATES_PANEL, EVENTS_PANEL):
+        assert place.panel_id in {panel["id"] for panel in boards.list_panels(BOARDS[place.board])}
 
 
 def test_every_alert_of_this_repository_leads_to_a_panel_that_is_there() -> None:
@@ -37,7 +43,7 @@ def test_every_alert_of_this_repository_leads_to_a_panel_that_is_there() -> None
         for name, url in links(path.read_bytes()).items():
             found = re.fullmatch(r"https://[\w.]+/d/([\w-]+)\?var-.*&viewPanel=(\d+)", url)
             assert found, (name, url)
-            assert int(found[2]) in {panel["id"] for panel in boards.panels(BOARDS[found[1]])}
+            assert int(found[2]) in {panel["id"] for panel in boards.list_panels(BOARDS[found[1]])}
 
 
 def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
@@ -48,7 +54,7 @@ def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
     ]
     assert found
     for uid, panel in found:
-        ids = {str(each["id"]) for each in boards.panels(BOARDS[uid])}
+        ids = {str(each["id"]) for each in boards.list_panels(BOARDS[uid])}
         assert not panel or panel in ids
 
 

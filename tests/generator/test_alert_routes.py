@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.model.alert import Alert, CanaryIdentity, posted
+from exporter.model.alert import Alert, CanaryIdentity, build_alertmanager_alert
 from tests.generator.amtool import (
     BUILT,
     ROOT,
-    amtool,
-    checked,
-    fragment,
-    merged,
-    owners,
-    real_alerts,
-    receivers,
+    build_owner_config,
+    check_config,
+    find_receivers,
+    merge_configs,
+    read_expected_alerts,
+    read_fragment,
+    run_amtool,
 )
-from tests.generator.operator_merge import as_operator
+from tests.generator.operator_merge import merge_as_operator
 
-ALERTS = real_alerts()
+ALERTS = read_expected_alerts()
 ROLES = {"critical": "slo-page", "warning": "slo-ticket", "info": "slo-info"}
 ACTS = "prometheus-events"
 Write = Callable[[dict[str, Any]], Path]
@@ -33,7 +33,7 @@ def write(tmp_path: Path) -> Write:
     def written(config: dict[str, Any]) -> Path:
         path = tmp_path / "alertmanager.yml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
-        checked(path)
+        check_config(path)
         return path
 
     return written
@@ -51,7 +51,7 @@ def test_labels_are_known_of_every_alert_there_is() -> None:
 
 
 def test_amtool_accepts_what_is_built_with_its_template() -> None:
-    said = checked(BUILT / "alertmanager.yml")
+    said = check_config(BUILT / "alertmanager.yml")
     assert "1 templates" in said
     assert "4 inhibit rules" in said
 
@@ -60,25 +60,25 @@ def test_amtool_accepts_what_is_built_with_its_template() -> None:
 def test_every_alert_goes_to_the_one_role_that_its_severity_asks_for(
     labels: dict[str, str],
 ) -> None:
-    assert receivers(BUILT / "alertmanager.yml", labels) == [role(labels)]
+    assert find_receivers(BUILT / "alertmanager.yml", labels) == [role(labels)]
 
 
 @pytest.mark.parametrize("root", ["null", ACTS])
 def test_no_alert_of_ours_reaches_what_acts_on_alerts(write: Write, root: str) -> None:
-    config = write(merged(owners(root=root), fragment()))
+    config = write(merge_configs(build_owner_config(root=root), read_fragment()))
     for labels in ALERTS.values():
-        assert receivers(config, labels) == [role(labels)]
+        assert find_receivers(config, labels) == [role(labels)]
 
 
 def test_without_our_route_every_alert_of_ours_would_be_acted_on(write: Write) -> None:
-    config = write(owners())
-    assert ACTS in receivers(config, ALERTS["AgentSREUnavailable"])
+    config = write(build_owner_config())
+    assert ACTS in find_receivers(config, ALERTS["AgentSREUnavailable"])
 
 
 def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
-    config = merged(owners(), fragment())
+    config = merge_configs(build_owner_config(), read_fragment())
     config["route"]["routes"].reverse()
-    assert ACTS in receivers(write(config), ALERTS["AgentSREUnavailable"])
+    assert ACTS in find_receivers(write(config), ALERTS["AgentSREUnavailable"])
 
 
 @pytest.mark.parametrize(
@@ -100,22 +100,24 @@ def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
 def test_nor_do_alerts_of_others_about_agent_sre(
     write: Write, labels: dict[str, str], severity: str
 ) -> None:
-    config = write(merged(owners(), fragment()))
-    assert receivers(config, {**labels, "severity": severity}) == [ROLES[severity]]
+    config = write(merge_configs(build_owner_config(), read_fragment()))
+    assert find_receivers(config, {**labels, "severity": severity}) == [ROLES[severity]]
 
 
 @pytest.mark.parametrize("root", ["null", ACTS])
 def test_all_other_alerts_still_do(write: Write, root: str) -> None:
-    config = write(merged(owners(root=root), fragment()))
+    config = write(merge_configs(build_owner_config(root=root), read_fragment()))
     other = {"alertname": "KubePodCrashLooping", "namespace": "ai", "pod": "shop-1"}
-    assert receivers(config, {**other, "severity": "warning"}) == [ACTS]
+    assert find_receivers(config, {**other, "severity": "warning"}) == [ACTS]
 
 
 def test_and_so_does_the_synthetic_alert_whose_way_is_measured(write: Write) -> None:
     canary = CanaryIdentity("agent-sre-canary", "ai")
     alert = Alert("slo-probe-0123456789abcdef", "remediation", {}, canary, 1.0)
-    config = write(merged(owners(), fragment()))
-    assert receivers(config, posted(alert, label="service")["labels"]) == [ACTS]
+    config = write(merge_configs(build_owner_config(), read_fragment()))
+    assert find_receivers(config, build_alertmanager_alert(alert, label="service")["labels"]) == [
+        ACTS
+    ]
 
 
 def built_object() -> dict[str, Any]:
@@ -125,36 +127,38 @@ def built_object() -> dict[str, Any]:
 
 
 def test_the_operator_lets_our_alerts_go_on_unless_the_owner_keeps_them_out(write: Write) -> None:
-    owner = owners()
-    config = write(as_operator(owner, built_object(), strategy="None"))
+    owner = build_owner_config()
+    config = write(merge_as_operator(owner, built_object(), strategy="None"))
     page = ALERTS["AgentSREUnavailable"]
     prefix = "prometheus/slo-routing"
-    assert receivers(config, page) == [f"{prefix}/slo-page", "pagerduty", ACTS]
+    assert find_receivers(config, page) == [f"{prefix}/slo-page", "pagerduty", ACTS]
 
     said = re.search(r"^#   (\S+)$", (BUILT / "alertmanagerconfig.yaml").read_text(), re.MULTILINE)
     assert said
     for route in owner["route"]["routes"]:
         route["matchers"] = [*route.get("matchers", []), said.group(1)]
-    config = write(as_operator(owner, built_object(), strategy="None"))
+    config = write(merge_as_operator(owner, built_object(), strategy="None"))
     for labels in ALERTS.values():
-        assert receivers(config, labels) == [f"{prefix}/{role(labels)}"]
-    assert receivers(config, {"alertname": "Other"}) == [ACTS]
+        assert find_receivers(config, labels) == [f"{prefix}/{role(labels)}"]
+    assert find_receivers(config, {"alertname": "Other"}) == [ACTS]
 
 
 def test_a_root_receiver_hears_of_nothing_that_the_operators_route_took(write: Write) -> None:
-    owner = owners(root=ACTS)
+    owner = build_owner_config(root=ACTS)
     owner["route"]["routes"] = []
-    config = write(as_operator(owner, built_object(), strategy="None"))
-    assert receivers(config, ALERTS["AgentSREUnavailable"]) == ["prometheus/slo-routing/slo-page"]
-    assert receivers(config, {"alertname": "Other"}) == [ACTS]
+    config = write(merge_as_operator(owner, built_object(), strategy="None"))
+    assert find_receivers(config, ALERTS["AgentSREUnavailable"]) == [
+        "prometheus/slo-routing/slo-page"
+    ]
+    assert find_receivers(config, {"alertname": "Other"}) == [ACTS]
 
 
 def test_the_operators_usual_strategy_takes_alerts_of_the_namespace_alone(write: Write) -> None:
-    config = write(as_operator(owners(), built_object(), strategy="OnNamespace"))
+    config = write(merge_as_operator(build_owner_config(), built_object(), strategy="OnNamespace"))
     page = ALERTS["AgentSREUnavailable"]
-    assert receivers(config, page) == ["pagerduty", ACTS]
+    assert find_receivers(config, page) == ["pagerduty", ACTS]
     inside = {**page, "namespace": "prometheus"}
-    assert receivers(config, inside) == ["prometheus/slo-routing/slo-page", "pagerduty", ACTS]
+    assert find_receivers(config, inside) == ["prometheus/slo-routing/slo-page", "pagerduty", ACTS]
 
 
 def test_the_kustomization_names_what_is_there() -> None:
@@ -167,6 +171,6 @@ def test_the_kustomization_names_what_is_there() -> None:
 def test_amtool_renders_the_template() -> None:
     asked = '{{ template "slo.title" . }}|{{ template "slo.text" . }}'
     glob = f"--template.glob={BUILT / 'templates' / '*.tmpl'}"
-    result = amtool("template", "render", glob, f"--template.text={asked}")
+    result = run_amtool("template", "render", glob, f"--template.text={asked}")
     assert result.returncode == 0, result.stderr
     assert "2 alerts" in result.stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 from tests.schema.test_go_template import BAD, GOOD
 
 # Prometheus 2.42 reads this; we would rather not.
@@ -21,7 +21,7 @@ def test_promtool_agrees_on_every_template(tmp_path: Path) -> None:
     ]
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]}), encoding="utf-8")
-    promtool = find("promtool")
+    promtool = find_binary("promtool")
     assert promtool
     done = subprocess.run(
         [promtool, "check", "rules", path], capture_output=True, text=True, check=False

@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.generator.amtool import BUILT, ROOT, amtool, checked, fragment, real_alerts, receivers
+from tests.generator.amtool import (
+    BUILT,
+    ROOT,
+    check_config,
+    find_receivers,
+    read_expected_alerts,
+    read_fragment,
+    run_amtool,
+)
 
 PAGE = (ROOT / "docs" / "alertmanager.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -23,7 +31,7 @@ def block(start: str) -> Any:  # noqa: ANN401 - YAML
 def merged(tmp_path: Path) -> Path:
     path = tmp_path / "alertmanager.yml"
     path.write_text(yaml.safe_dump(block("templates:")))
-    checked(path)
+    check_config(path)
     return path
 
 
@@ -34,22 +42,22 @@ def test_every_block_is_tried_here() -> None:
 def test_the_merged_configuration_keeps_alerts_of_ours_from_what_acts_on_them(
     merged: Path,
 ) -> None:
-    for labels in real_alerts().values():
-        assert "prometheus-events" not in receivers(merged, labels)
+    for labels in read_expected_alerts().values():
+        assert "prometheus-events" not in find_receivers(merged, labels)
     critical = {"alertname": "Other", "severity": "critical"}
-    assert receivers(merged, critical) == ["pagerduty", "prometheus-events"]
+    assert find_receivers(merged, critical) == ["pagerduty", "prometheus-events"]
 
 
 def test_its_receivers_are_the_roles_there_are_but_the_one_it_leaves_out(merged: Path) -> None:
     named = {each["name"] for each in yaml.safe_load(merged.read_text())["receivers"]}
-    roles = {each["name"] for each in fragment()["receivers"]}
+    roles = {each["name"] for each in read_fragment()["receivers"]}
     assert roles - named == {"slo-others"}
 
 
 def test_the_commands_do_what_they_say(merged: Path) -> None:
     (command,) = re.findall(r"^    amtool (.+)$", PAGE, re.MULTILINE)
     arguments = [each.replace("alertmanager.yml", str(merged)) for each in shlex.split(command)]
-    assert amtool(*arguments).stdout.strip() == "slo-page"
+    assert run_amtool(*arguments).stdout.strip() == "slo-page"
     (folder,) = re.findall(r"^    kubectl apply -k (.+)$", PAGE, re.MULTILINE)
     assert (ROOT / folder / "kustomization.yaml").exists()
 
@@ -72,7 +80,7 @@ def test_every_file_of_the_folder_has_its_row() -> None:
 
 
 def test_the_pace_of_each_role_is_that_of_the_tree() -> None:
-    tree = fragment()["route"]["routes"][0]["routes"]
+    tree = read_fragment()["route"]["routes"][0]["routes"]
     pace = {each["receiver"]: (each["group_wait"], each["repeat_interval"]) for each in tree}
     rows = re.findall(r"^\| `severity: \w+` \| `([\w-]+)` \| (\w+) \| (\w+) \|", PAGE, re.MULTILINE)
     assert {receiver: (wait, repeat) for receiver, wait, repeat in rows} == {

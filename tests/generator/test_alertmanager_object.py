@@ -8,13 +8,13 @@ import jsonschema
 import pytest
 import yaml
 
-from generator.alerting.hours import Hours
+from generator.alerting.hours import OfficeHours
 from generator.outputs import OutputSettings
-from generator.pipeline import Settings
-from tests.generator.amtool import BUILT, checked, fragment
-from tests.generator.operator_merge import as_operator
-from tests.generator.routed import CAUSE, counted, files, probed
-from tests.schema.specs import slo, spec
+from generator.pipeline import BuildSettings
+from tests.generator.amtool import BUILT, check_config, read_fragment
+from tests.generator.operator_merge import merge_as_operator
+from tests.generator.routed import CAUSE_ALERT, build_counter_sli, build_probe_slo, render_files
+from tests.schema.specs import build_slo, build_spec
 
 _SCHEMAS = Path(__file__).parents[1] / "k8s" / "schemas"
 SCHEMA = json.loads(
@@ -24,7 +24,11 @@ EMPTY: dict[str, Any] = {
     "route": {"receiver": "null", "routes": []},
     "receivers": [{"name": "null"}],
 }
-SPEC = spec(probed(sli=counted("probe_runs_total", by="path")), slo(), alerts=[CAUSE])
+SPEC = build_spec(
+    build_probe_slo(sli=build_counter_sli("probe_runs_total", group_by="path")),
+    build_slo(),
+    alerts=[CAUSE_ALERT],
+)
 
 
 def validated(config: dict[str, Any]) -> dict[str, Any]:
@@ -37,8 +41,8 @@ def committed() -> dict[str, Any]:
 
 
 def built(*documents: object, **output: Any) -> dict[str, Any]:  # noqa: ANN401 - settings
-    settings = Settings(output=OutputSettings(**output))
-    return validated(files(*documents, settings=settings)["alertmanagerconfig.yaml"])
+    settings = BuildSettings(output=OutputSettings(**output))
+    return validated(render_files(*documents, settings=settings)["alertmanagerconfig.yaml"])
 
 
 def test_the_schema_is_one_and_refuses_what_does_not_exist() -> None:
@@ -69,8 +73,8 @@ def unprefixed(value: Any) -> Any:  # noqa: ANN401 - any part of a configuration
 
 
 def test_it_is_the_same_tree_with_the_same_inhibition_and_times() -> None:
-    merged = unprefixed(as_operator(EMPTY, committed(), strategy="None"))
-    ours = fragment()
+    merged = unprefixed(merge_as_operator(EMPTY, committed(), strategy="None"))
+    ours = read_fragment()
     (route,) = merged["route"]["routes"]
     assert route.pop("continue") is True
     assert without_empty(route) == without_empty(ours["route"]["routes"][0])
@@ -89,23 +93,25 @@ def without_empty(value: Any) -> Any:  # noqa: ANN401 - likewise
 
 def test_what_the_operator_makes_of_it_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(as_operator(EMPTY, committed(), strategy="OnNamespace")))
-    assert "4 inhibit rules" in checked(path)
+    path.write_text(yaml.safe_dump(merge_as_operator(EMPTY, committed(), strategy="OnNamespace")))
+    assert "4 inhibit rules" in check_config(path)
 
 
 def test_it_knows_no_time_zones_and_sends_tickets_at_any_hour_rather_than_at_wrong_ones() -> None:
-    config = built(SPEC, office_hours=Hours(zone="Europe/Berlin"))
+    config = built(SPEC, office_hours=OfficeHours(zone="Europe/Berlin"))
     assert "muteTimeIntervals" not in config["spec"]
     assert "TimeIntervals" not in yaml.safe_dump(config["spec"]["route"])
 
 
-@pytest.mark.parametrize("hours", [None, Hours(), Hours(days=("saturday", "sunday"), end="24:00")])
+@pytest.mark.parametrize(
+    "hours", [None, OfficeHours(), OfficeHours(days=("saturday", "sunday"), end="24:00")]
+)
 def test_any_hours_give_a_valid_object_and_a_valid_configuration(
-    hours: Hours | None, tmp_path: Path
+    hours: OfficeHours | None, tmp_path: Path
 ) -> None:
     built(SPEC, office_hours=hours)
-    settings = Settings(output=OutputSettings(office_hours=hours))
+    settings = BuildSettings(output=OutputSettings(office_hours=hours))
     path = tmp_path / "alertmanager.yml"
-    config = files(SPEC, settings=settings)["alertmanager.yml"]
+    config = render_files(SPEC, settings=settings)["alertmanager.yml"]
     path.write_text(yaml.safe_dump({**config, "templates": []}))
-    checked(path)
+    check_config(path)

@@ -6,8 +6,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.generator.evaluated import Evaluation
-from tests.schema.specs import slo, spec
+from tests.generator.evaluated import PromtoolEvaluation
+from tests.schema.specs import build_slo, build_spec
 
 MINUTES = 40
 SCRAPES = MINUTES * 2
@@ -31,9 +31,9 @@ def events(by: str = "") -> dict[str, object]:
 
 
 TIERS = ("slo:sli_total:sum1m", "slo:sli_errors:sum1m", "slo:sli_total:sum10m")
-SPEC = spec(
-    slo(name="whole", objective=50, period="7d", sli=events()),
-    slo(name="split", objective=50, period="7d", sli=events("by (cluster)")),
+SPEC = build_spec(
+    build_slo(name="whole", objective=50, period="7d", sli=events()),
+    build_slo(name="split", objective=50, period="7d", sli=events("by (cluster)")),
 )
 
 
@@ -72,14 +72,14 @@ def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
         for (cluster, code), steps in zip(names, histories, strict=True)
     }
     ratio = '{__name__=~"slo:sli_error:ratio_rate.*"}'
-    evaluation = Evaluation(SPEC, series)
+    evaluation = PromtoolEvaluation(SPEC, series)
     for minute in range(2, MINUTES, 3):
         # Sums in another order differ in the last bits.
-        evaluation.nothing(f"{minute}m", f"count({ratio} < 0 or {ratio} > 1 + 1e-9)")
+        evaluation.expect_nothing(f"{minute}m", f"count({ratio} < 0 or {ratio} > 1 + 1e-9)")
         for tier in TIERS:
             apart = f"{_sum(tier, 'whole')} - {_sum(tier, 'split')}"
-            evaluation.nothing(f"{minute}m", f"count(abs({apart}) > 1e-6)")
-    evaluation.run(tmp_path)
+            evaluation.expect_nothing(f"{minute}m", f"count(abs({apart}) > 1e-6)")
+    evaluation.run_promtool(tmp_path)
 
 
 def _longest_gap(history: list[object]) -> int:
@@ -105,9 +105,11 @@ def test_whatever_scrapes_fail_ten_minute_counts_lose_no_event_unless_a_counter_
     # A step in which a series has no sample at all cannot count it.
     assume(_longest_gap(history) < SCRAPES_IN_STEP)
     samples = counter(history)
-    evaluation = Evaluation(SPEC, {'hits{code="200"}': samples})
+    evaluation = PromtoolEvaluation(SPEC, {'hits{code="200"}': samples})
     for minute in (20, 30, 40):
         # Up to half a minute before, when all samples are surely in.
         counted = _last(samples, minute * 2 - 1) - _last(samples, minute * 2 - 21)
-        evaluation.value(f"{minute}m", 'sum(slo:sli_total:sum10m{sloth_slo="whole"})', counted)
-    evaluation.run(tmp_path)
+        evaluation.expect_value(
+            f"{minute}m", 'sum(slo:sli_total:sum10m{sloth_slo="whole"})', counted
+        )
+    evaluation.run_promtool(tmp_path)

@@ -15,7 +15,7 @@ UNIT_TESTS = sorted((ROOT / "tests" / "promtool").glob("*.yaml"))
 
 
 def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    program = stack.find("promtool")
+    program = stack.find_binary("promtool")
     assert program, "promtool is missing; make test brings it"
     command = [program, *arguments]
     return subprocess.run(command, capture_output=True, check=False, text=True, cwd=folder)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 from generator.outputs.tests import standalone
-from generator.outputs.tests.promtool_file import Case
-from tests.generator.command_line import call
-from tests.schema.specs import as_yaml, parsed, spec
+from generator.outputs.tests.promtool_file import UnitTestCase
+from tests.generator.command_line import run_slo_rules
+from tests.schema.specs import build_spec, dump_yaml, parse_single_spec
 from tests.schema.test_plain_alerts import RECORDING, alert
 
 FALLEN = {
@@ -28,20 +28,20 @@ GAP = {
 }
 
 
-def cases(**document: Any) -> list[Case]:  # noqa: ANN401 - YAML
+def cases(**document: Any) -> list[UnitTestCase]:  # noqa: ANN401 - YAML
     return [
         case
-        for _, found in standalone.build_standalone_files(parsed(spec(**document)))
+        for _, found in standalone.build_standalone_files(parse_single_spec(build_spec(**document)))
         for case in found
     ]
 
 
 def passes(document: dict[str, Any], folder: Path) -> bool:
-    promtool = find("promtool")
+    promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
-    (folder / "shop.yaml").write_bytes(as_yaml({**document, "slos": []}))
-    assert call("build", folder / "shop.yaml", "-o", folder / "out").exit_code == 0
-    return call("test", folder / "out" / "tests", "--promtool", promtool).exit_code == 0
+    (folder / "shop.yaml").write_bytes(dump_yaml({**document, "slos": []}))
+    assert run_slo_rules("build", folder / "shop.yaml", "-o", folder / "out").exit_code == 0
+    return run_slo_rules("test", folder / "out" / "tests", "--promtool", promtool).exit_code == 0
 
 
 def test_each_case_is_a_unit_test_that_says_what_it_is_about() -> None:
@@ -50,12 +50,12 @@ def test_each_case_is_a_unit_test_that_says_what_it_is_about() -> None:
     assert "Down: another target: quiet, firing, quiet" in names
     every = cases(recordings=[{**RECORDING, "examples": [GAP]}])
     (gap,) = [case for case in every if case.name.endswith("limits not scraped")]
-    assert [len(check.gives) for check in gap.checks] == [1, 0]  # type: ignore[union-attr]
+    assert [len(check.expected_samples) for check in gap.checks] == [1, 0]  # type: ignore[union-attr]
 
 
 def test_what_a_spec_tells_of_its_cases_is_tried(tmp_path: Path) -> None:
     told = {**OTHER, "labels": {"job": "b"}}
-    document = spec(
+    document = build_spec(
         alerts=[alert(examples=[FALLEN, told])],
         recordings=[{**RECORDING, "examples": [GAP]}],
     )
@@ -69,10 +69,10 @@ def test_what_a_spec_tells_of_its_cases_is_tried(tmp_path: Path) -> None:
 def test_an_alert_that_does_otherwise_fails(
     case: dict[str, Any], then: dict[str, str], tmp_path: Path
 ) -> None:
-    assert not passes(spec(alerts=[alert(examples=[{**case, "then": then}])]), tmp_path)
+    assert not passes(build_spec(alerts=[alert(examples=[{**case, "then": then}])]), tmp_path)
 
 
 @pytest.mark.parametrize("then", [{"10m": 3}, {"10m": "nothing"}, {"16m": 2}])
 def test_a_recording_that_gives_otherwise_fails(then: dict[str, Any], tmp_path: Path) -> None:
     recording = {**RECORDING, "examples": [{**GAP, "then": then}]}
-    assert not passes(spec(recordings=[recording]), tmp_path)
+    assert not passes(build_spec(recordings=[recording]), tmp_path)

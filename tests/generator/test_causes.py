@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from generator.alerting.graph import alerts, explained
-from tests.generator.routed import CAUSE, counted, probed, symptoms_of
-from tests.schema.specs import slo, spec
+from generator.alerting.graph import find_causes, list_alerts
+from tests.generator.routed import CAUSE_ALERT, build_counter_sli, build_probe_slo, list_symptoms
+from tests.schema.specs import build_slo, build_spec
 from tests.schema.test_plain_alerts import RECORDING, alert
 
 ALL_OF_RUNS = {"Runs", "RunsTicket", "RunsNoData"}
@@ -17,8 +17,8 @@ def reading(query: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAM
 
 
 def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others() -> None:
-    document = spec(probed(), slo(), alerts=[CAUSE])
-    assert symptoms_of("ProberDown", document) == ALL_OF_RUNS
+    document = build_spec(build_probe_slo(), build_slo(), alerts=[CAUSE_ALERT])
+    assert list_symptoms("ProberDown", document) == ALL_OF_RUNS
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others()
 def test_a_plain_alert_is_one_when_any_part_of_its_query_reads_it(
     query: str, *, derived: bool
 ) -> None:
-    document = spec(probed(), slo(), alerts=[CAUSE, reading(query)])
-    assert ("Reading" in symptoms_of("ProberDown", document)) is derived
+    document = build_spec(build_probe_slo(), build_slo(), alerts=[CAUSE_ALERT, reading(query)])
+    assert ("Reading" in list_symptoms("ProberDown", document)) is derived
 
 
 def test_recorded_series_are_followed_to_what_they_are_made_of() -> None:
@@ -60,44 +60,49 @@ def test_recorded_series_are_followed_to_what_they_are_made_of() -> None:
         "OfBoth": "mixed",
     }
     readers = [reading(query, name=name) for name, query in queries.items()]
-    document = spec(recordings=recordings, alerts=[CAUSE, *readers], slos=[slo()])
-    assert symptoms_of("ProberDown", document) == {"ByTwo", "OfBoth"}
+    document = build_spec(recordings=recordings, alerts=[CAUSE_ALERT, *readers], slos=[build_slo()])
+    assert list_symptoms("ProberDown", document) == {"ByTwo", "OfBoth"}
 
 
 def test_recordings_that_read_each_other_end_somewhere() -> None:
     loop = [
         {**RECORDING, "record": name, "query": other} for name, other in (("a", "b"), ("b", "a"))
     ]
-    document = spec(recordings=loop, alerts=[CAUSE, reading("a"), reading("probe_up", name="X")])
-    assert symptoms_of("ProberDown", document) == {"X"}
+    document = build_spec(
+        recordings=loop, alerts=[CAUSE_ALERT, reading("a"), reading("probe_up", name="X")]
+    )
+    assert list_symptoms("ProberDown", document) == {"X"}
 
 
 def test_a_symptom_may_stand_in_another_file() -> None:
-    other = spec(probed(), service="agent")
-    assert symptoms_of("ProberDown", spec(alerts=[CAUSE]), other) == ALL_OF_RUNS
+    other = build_spec(build_probe_slo(), service="agent")
+    assert list_symptoms("ProberDown", build_spec(alerts=[CAUSE_ALERT]), other) == ALL_OF_RUNS
 
 
 def test_a_named_slo_means_what_burns_and_not_that_its_data_is_gone() -> None:
     limit = {"name": "RunsHigh", "above": "5%", "over": "5m"}
-    runs = probed(alerting={"name": "Runs", "threshold_alerts": [limit]})
+    runs = build_probe_slo(alerting={"name": "Runs", "threshold_alerts": [limit]})
     cause = alert(name="Down", inhibits={"slos": ["shop-runs"], "alerts": ["Reading"]})
-    document = spec(runs, slo(), alerts=[cause, reading("up")])
-    assert symptoms_of("Down", document) == {"Runs", "RunsTicket", "RunsHigh", "Reading"}
+    document = build_spec(runs, build_slo(), alerts=[cause, reading("up")])
+    assert list_symptoms("Down", document) == {"Runs", "RunsTicket", "RunsHigh", "Reading"}
 
 
 def test_neither_the_cause_nor_a_heartbeat_is_silent_for_reading_the_metric() -> None:
     cause = alert(name="Down", query="probe_up", inhibits={"metrics": ["probe_"]})
     heart = reading("probe_up", name="Heart", heartbeat=True)
-    document = spec(probed(), alerts=[cause, heart])
-    assert symptoms_of("Down", document) == ALL_OF_RUNS
+    document = build_spec(build_probe_slo(), alerts=[cause, heart])
+    assert list_symptoms("Down", document) == ALL_OF_RUNS
 
 
 def test_without_a_cause_no_query_is_looked_at() -> None:
     (located,) = [(None, ())]
-    assert explained([located]) == ()
-    assert alerts([located]) == ()
+    assert find_causes([located]) == ()
+    assert list_alerts([located]) == ()
 
 
 def test_an_slo_split_by_labels_is_a_symptom_like_any_other() -> None:
-    document = spec(probed(sli=counted("probe_runs_total", by="path")), alerts=[CAUSE])
-    assert symptoms_of("ProberDown", document) == ALL_OF_RUNS
+    document = build_spec(
+        build_probe_slo(sli=build_counter_sli("probe_runs_total", group_by="path")),
+        alerts=[CAUSE_ALERT],
+    )
+    assert list_symptoms("ProberDown", document) == ALL_OF_RUNS

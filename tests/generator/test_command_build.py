@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.generator.command_line import call
+from tests.generator.command_line import run_slo_rules
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
@@ -18,7 +18,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 @given(st.binary(max_size=80) | WORDS.map(str.encode))
 def test_garbage_is_refused_and_never_a_traceback(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / "garbage.yaml").write_bytes(garbage)
-    result = call("build", tmp_path / "garbage.yaml", "-o", "-")
+    result = run_slo_rules("build", tmp_path / "garbage.yaml", "-o", "-")
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "error: " in result.stderr

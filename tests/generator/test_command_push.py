@@ -8,9 +8,9 @@ import pytest
 import yaml
 from click.testing import Result
 
-from tests.generator.command_line import call
-from tests.generator.fake_ruler import FakeRuler, running
-from tests.schema.specs import as_yaml, slo, spec
+from tests.generator.command_line import run_slo_rules
+from tests.generator.fake_ruler import FakeRuler, serve_ruler
+from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 NAMESPACE = "slo-shop"
 
@@ -19,7 +19,7 @@ NAMESPACE = "slo-shop"
 def specs(tmp_path: Path) -> Path:
     folder = tmp_path / "slos"
     folder.mkdir()
-    (folder / "shop.yaml").write_bytes(as_yaml(spec()))
+    (folder / "shop.yaml").write_bytes(dump_yaml(build_spec()))
     return folder
 
 
@@ -27,12 +27,12 @@ def specs(tmp_path: Path) -> Path:
 def ruler(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRuler]:
     for name in ("ADDRESS", "TENANT_ID", "API_USER", "API_KEY", "AUTH_TOKEN"):
         monkeypatch.delenv(f"MIMIR_{name}", raising=False)
-    with running(FakeRuler()) as found:
+    with serve_ruler(FakeRuler()) as found:
         yield found
 
 
 def push(ruler: FakeRuler, specs: Path, *more: str) -> Result:
-    return call("push", "mimir", specs, "--address", ruler.url, "--id", "team", *more)
+    return run_slo_rules("push", "mimir", specs, "--address", ruler.url, "--id", "team", *more)
 
 
 def test_the_ruler_has_then_exactly_what_the_file_of_that_format_says(
@@ -40,7 +40,7 @@ def test_the_ruler_has_then_exactly_what_the_file_of_that_format_says(
 ) -> None:
     pushed = push(ruler, specs)
     assert pushed.exit_code == 0, pushed.output
-    call("build", specs / "shop.yaml", "--format", "mimir", "-o", specs.parent / "out")
+    run_slo_rules("build", specs / "shop.yaml", "--format", "mimir", "-o", specs.parent / "out")
     document = yaml.safe_load((specs.parent / "out" / "shop.yaml").read_text())
     assert document["namespace"] == NAMESPACE
     assert list(ruler.groups["team"][NAMESPACE].values()) == document["groups"]
@@ -48,10 +48,10 @@ def test_the_ruler_has_then_exactly_what_the_file_of_that_format_says(
 
 def test_a_second_push_changes_nothing(ruler: FakeRuler, specs: Path) -> None:
     push(ruler, specs)
-    ruler.asked.clear()
+    ruler.requests.clear()
     again = push(ruler, specs)
     assert (again.exit_code, "nothing to change" in again.output) == (0, True)
-    assert [each.split()[0] for each in ruler.asked] == ["GET"]
+    assert [each.split()[0] for each in ruler.requests] == ["GET"]
 
 
 def test_what_the_ruler_writes_differently_is_no_change(ruler: FakeRuler, specs: Path) -> None:
@@ -76,7 +76,7 @@ def test_only_the_groups_that_changed_are_sent(ruler: FakeRuler, specs: Path) ->
 
 def test_groups_that_no_spec_makes_any_more_are_removed_last(ruler: FakeRuler, specs: Path) -> None:
     push(ruler, specs)
-    (specs / "shop.yaml").write_bytes(as_yaml(spec(slo(name="other"))))
+    (specs / "shop.yaml").write_bytes(dump_yaml(build_spec(build_slo(name="other"))))
     lines = push(ruler, specs).output.splitlines()
     acts = [line.split()[0] for line in lines]
     assert acts == sorted(acts), "added before removed"
@@ -102,7 +102,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_do(ruler: FakeRuler, spe
     assert told.exit_code == 1
     changes = json.loads(told.stdout)
     assert {(each["act"], each["namespace"]) for each in changes} == {("add", NAMESPACE)}
-    assert {each.split()[0] for each in ruler.asked} == {"GET"}
+    assert {each.split()[0] for each in ruler.requests} == {"GET"}
     push(ruler, specs)
     assert push(ruler, specs, "--dry-run").exit_code == 0
 
@@ -110,21 +110,21 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_do(ruler: FakeRuler, spe
 def test_a_refusal_half_way_says_how_far_it_came_and_what_to_do(
     ruler: FakeRuler, specs: Path
 ) -> None:
-    ruler.most = 2
+    ruler.max_groups = 2
     told = push(ruler, specs, "--json")
     assert told.exit_code == 1
     assert "per-user rule groups limit" in told.output
     assert "hint: raise the tenant's limits" in told.output
     assert "2 of " in told.output
     assert len(json.loads(told.stdout)) == len(ruler.groups["team"][NAMESPACE]) == 2
-    ruler.most = 1000
+    ruler.max_groups = 1000
     assert push(ruler, specs).exit_code == 0
 
 
 def test_a_broken_spec_sends_nothing(ruler: FakeRuler, specs: Path) -> None:
-    (specs / "shop.yaml").write_bytes(as_yaml(spec(slo(objective=200))))
+    (specs / "shop.yaml").write_bytes(dump_yaml(build_spec(build_slo(objective=200))))
     told = push(ruler, specs)
-    assert (told.exit_code, ruler.asked) == (1, [])
+    assert (told.exit_code, ruler.requests) == (1, [])
     assert "nothing was sent" in told.output
 
 
@@ -143,7 +143,7 @@ def test_credentials_come_from_the_environment_and_are_never_shown(
     variables: dict[str, str],
     header: str,
 ) -> None:
-    ruler.wants = header
+    ruler.required_authorization = header
     refused = push(ruler, specs)
     assert refused.exit_code == 1
     assert "hint: it wants credentials" in refused.output
@@ -157,11 +157,11 @@ def test_credentials_come_from_the_environment_and_are_never_shown(
 def test_nobody_there_a_wrong_path_and_a_redirect_are_told_apart(
     ruler: FakeRuler, specs: Path
 ) -> None:
-    nobody = call("push", "mimir", specs, "--address", "http://127.0.0.1:1")
+    nobody = run_slo_rules("push", "mimir", specs, "--address", "http://127.0.0.1:1")
     assert (nobody.exit_code, "Connection refused" in nobody.output) == (1, True)
     elsewhere = push(ruler, specs, "--prefix", "/api/prom")
     assert (elsewhere.exit_code, "--prefix" in elsewhere.output) == (1, True)
-    ruler.moved = "https://mimir.example/"
+    ruler.redirect_url = "https://mimir.example/"
     moved = push(ruler, specs)
     assert (moved.exit_code, "leads to https://mimir.example/" in moved.output) == (1, True)
     assert not ruler.groups

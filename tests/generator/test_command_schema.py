@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from generator.reference import pages, schema
-from tests.generator.command_line import call
-from tests.schema.specs import slo, spec
+from tests.generator.command_line import run_slo_rules
+from tests.schema.specs import build_slo, build_spec
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = schema.json_schema()
+SCHEMA = schema.build_json_schema()
 EDITOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
@@ -29,7 +29,7 @@ def documents() -> Iterator[Any]:
 
 def test_it_is_a_json_schema_of_the_draft_it_names() -> None:
     EDITOR.check_schema(SCHEMA)
-    printed = call("schema")
+    printed = run_slo_rules("schema")
     assert (printed.exit_code, json.loads(printed.stdout)) == (0, SCHEMA)
 
 
@@ -70,10 +70,10 @@ def _closed(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_what_an_editor_refuses_is_refused_by_check_too(
     change: dict[str, Any], tmp_path: Path
 ) -> None:
-    document = spec(slo(**change))
+    document = build_spec(build_slo(**change))
     assert not EDITOR.is_valid(document)
     (tmp_path / "shop.yaml").write_text(yaml.safe_dump(document))
-    assert call("check", tmp_path / "shop.yaml", "-o", "-").exit_code == 1
+    assert run_slo_rules("check", tmp_path / "shop.yaml", "-o", "-").exit_code == 1
 
 
 def test_every_key_says_what_it_is() -> None:
@@ -87,7 +87,7 @@ def test_every_key_says_what_it_is() -> None:
 
 
 def test_the_page_for_people_has_every_kind_of_mapping_once() -> None:
-    page = pages.page(SCHEMA)
+    page = pages.render_reference_page(SCHEMA)
     headings = [line for line in page.splitlines() if line.startswith("## ")]
     kinds = [name for name, found in SCHEMA["$defs"].items() if "properties" in found]
     assert len(headings) == len(set(headings)) == len(kinds) + 1

@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 
 from tests.generator import boards
-from tests.generator.evaluated import promtool_runs
-from tests.schema.specs import EVENTS, slo, spec
+from tests.generator.evaluated import check_rules_on_series
+from tests.schema.specs import EVENTS, build_slo, build_spec
 from tests.schema.test_plain_alerts import alert
 
-BOARDS = boards.of(spec(slo(sli=EVENTS)))
+BOARDS = boards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS)))
 ID = 'sloth_id="shop-requests"'
 IDENTITY = 'sloth_id="{0}", sloth_service="shop", sloth_slo="{0}"'
 
 
 def query(board: str, panel: int, ref: str) -> str:
     (found,) = [
-        each for each in boards.queries(BOARDS[board]) if (each.panel, each.ref) == (panel, ref)
+        each
+        for each in boards.list_queries(BOARDS[board])
+        if (each.panel, each.ref) == (panel, ref)
     ]
     return found.expr
 
@@ -26,7 +28,7 @@ def query(board: str, panel: int, ref: str) -> str:
 def evaluated(folder: Path, series: dict[str, str], *checks: dict[str, Any]) -> None:
     (folder / "rules.yaml").write_text("groups: []\n")
     fed = [{"series": name, "values": values} for name, values in series.items()]
-    promtool_runs(folder, fed, list(checks), interval="1m")
+    check_rules_on_series(folder, fed, list(checks), interval="1m")
 
 
 def burned(ref: str, since: int) -> str:
@@ -126,12 +128,12 @@ OTHERS = (
 
 
 def test_who_is_woken_is_counted_as_routing_has_it_and_no_heartbeat_is(tmp_path: Path) -> None:
-    found = boards.of(spec(slo(sli=EVENTS), alerts=[HEARTBEAT]))
+    found = boards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS), alerts=[HEARTBEAT]))
     series = dict.fromkeys((*PAGES, *OTHERS, firing("Alive", "critical")), "1x9")
     counts = {4: len(PAGES), 5: len(OTHERS)}
     asked = {
         each.panel: each.expr.replace("$service", ".*")
-        for each in boards.queries(found["slo-overview"])
+        for each in boards.list_queries(found["slo-overview"])
         if each.panel in counts
     }
     checks = [

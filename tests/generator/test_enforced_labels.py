@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from generator.pipeline import Settings, render_folder
+from generator.pipeline import BuildSettings, render_folder
 from slos.schema import promql
-from tests.generator.evaluated import promtool_runs
-from tests.generator.resolved import planned
-from tests.schema.specs import slo, spec
+from tests.generator.evaluated import check_rules_on_series
+from tests.generator.resolved import build_plans
+from tests.schema.specs import build_slo, build_spec
 
 HITS = {
     "hits_total": {"code": ["200", "500"], "cluster": ["a", "b"]},
@@ -50,17 +50,17 @@ SLIS: dict[str, dict[str, Any]] = {
 
 def enforced(expr: str) -> str:
     """The expression with the label in every selector."""
-    names = {selector.partition("{")[0] for selector in promql.selectors(expr)}
+    names = {selector.partition("{")[0] for selector in promql.list_selectors(expr)}
     for name in names:
         plain = rf"(?<![\w:]){re.escape(name)}(?![\w:{{(])"
         expr = re.sub(rf"(?<![\w:]){re.escape(name)}\{{", f'{name}{{namespace="x", ', expr)
         expr = re.sub(plain, f'{name}{{namespace="x"}}', expr)
-    promql.parse(expr)
+    promql.parse_query(expr)
     return expr
 
 
 def of_tenant(document: object) -> dict[str, Any]:
-    (artifact, *_) = render_folder(planned(document).plans, "prometheus", Settings())
+    (artifact, *_) = render_folder(build_plans(document).plans, "prometheus", BuildSettings())
     rules: dict[str, Any] = yaml.safe_load(artifact.text)
     for group in rules["groups"]:
         for rule in group["rules"]:
@@ -80,7 +80,7 @@ def series() -> list[dict[str, str]]:
                     continue
                 own = {first: one, **({more[0]: two} if more else {}), "namespace": "x"}
                 values = "1x240" if metric == "up" else "0+99x240"
-                found.append({"series": metric + promql.label_set(own), "values": values})
+                found.append({"series": metric + promql.format_label_set(own), "values": values})
     return found
 
 
@@ -90,7 +90,9 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
 ) -> None:
     labels = {"owner": "shop"}
     alerting = {"name": "A", "page_alert": {"min_events": 5}}
-    document = spec(slo(name="one", sli=SLIS[kind], objective=90, alerting=alerting, labels=labels))
+    document = build_spec(
+        build_slo(name="one", sli=SLIS[kind], objective=90, alerting=alerting, labels=labels)
+    )
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(of_tenant(document)))
     groups = 1 if kind in ("all", "max") else 2
     recorded = ["slo:sli_errors:sum1m", "slo:sli_error:ratio_rate5m", "slo:sli_errors:sum10m"]
@@ -102,4 +104,4 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
         }
         for name in recorded
     ]
-    promtool_runs(tmp_path, series(), checks)
+    check_rules_on_series(tmp_path, series(), checks)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.generator.command_line import call, write_specs
+from tests.generator.command_line import run_slo_rules, write_specs
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def specs(tmp_path: Path) -> Path:
 
 def built(specs: Path, format_: str, *more: str) -> dict[str, Any]:
     out = specs.parent / format_
-    result = call("build", specs, "--format", format_, "-o", out, *more)
+    result = run_slo_rules("build", specs, "--format", format_, "-o", out, *more)
     assert result.exit_code == 0, result.output
     return {
         str(path.relative_to(out)): yaml.safe_load(path.read_text())
@@ -80,7 +80,7 @@ def test_mimir_needs_no_higher_limit_than_its_page_says() -> None:
 
 def test_engines_are_built_on_request_only(specs: Path) -> None:
     out = specs.parent / "rules"
-    assert call("build", specs, "-o", out).exit_code == 0
+    assert run_slo_rules("build", specs, "-o", out).exit_code == 0
     made = {path.name for path in out.iterdir()}
     assert {"operator", "prometheus", "tests"} <= made
     assert not made & {"vmrule", "thanos", "mimir"}

@@ -5,19 +5,24 @@ from decimal import Decimal
 import pytest
 
 from generator.outputs.tests import decoys, guards, standalone
-from generator.outputs.tests.promtool_file import Case, Rising, Series, render_test_file
+from generator.outputs.tests.promtool_file import (
+    InputSeries,
+    RisingSeries,
+    UnitTestCase,
+    render_test_file,
+)
 from slos.schema.examples import ExampleSeries
-from slos.schema.promql import parse
-from slos.schema.standalone import PlainAlert
+from slos.schema.promql import parse_query
+from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
-from tests.schema.specs import parsed, spec
+from tests.schema.specs import build_spec, parse_single_spec
 from tests.schema.test_plain_alerts import alert
 
-SCRAPE = Duration.of(seconds=30)
+SCRAPE = Duration.from_parts(seconds=30)
 
 
-def the_alert(**changes: object) -> PlainAlert:
-    (found,) = parsed(spec(alerts=[alert(**changes)])).alerts
+def the_alert(**changes: object) -> StandaloneAlert:
+    (found,) = parse_single_spec(build_spec(alerts=[alert(**changes)])).alerts
     return found
 
 
@@ -34,20 +39,20 @@ def test_an_alert_is_tried_on_either_side_of_its_threshold(
     changes: dict[str, object], expected: tuple[str, str]
 ) -> None:
     found = the_alert(**changes)
-    silent, loud = standalone.around_threshold(found)
+    silent, loud = standalone.find_threshold_values(found)
     assert (silent, loud) == tuple(map(Decimal, expected))
-    assert not found.fires_at(silent)
-    assert found.fires_at(loud)
+    assert not found.is_firing_at(silent)
+    assert found.is_firing_at(loud)
 
 
 def test_an_example_that_cannot_follow_keeps_its_own_values() -> None:
     found = the_alert(example=[{"series": "up", "is": 1, "while": "quiet"}])
-    assert standalone.around_threshold(found) == (Decimal(1), Decimal(0))
+    assert standalone.find_threshold_values(found) == (Decimal(1), Decimal(0))
 
 
-def names_of(query: str, *examples: dict[str, object]) -> dict[str, Series | Rising]:
+def names_of(query: str, *examples: dict[str, object]) -> dict[str, InputSeries | RisingSeries]:
     given = [ExampleSeries.model_validate(each) for each in examples]
-    found = decoys.of_query(query, given, SCRAPE, 10)
+    found = decoys.build_decoys(query, given, SCRAPE, 10)
     assert len({each.name for each in found}) == len(found)
     return {each.name: each for each in found}
 
@@ -64,15 +69,15 @@ def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
         'a_total{x="1", y="other"}',
         'd{z="1"}',
     }
-    for selector in decoys.selectors_of(query):
+    for selector in decoys.list_selectors(query):
         for name in found:
-            metric, labels = decoys.read(name)
-            assert not decoys.takes(selector, metric, labels)
+            metric, labels = decoys.parse_series(name)
+            assert not decoys.selects_series(selector, metric, labels)
 
 
 def test_a_gauge_has_decoys_for_maxima_and_for_minima() -> None:
     found = names_of('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
-    values = [each.values[0] or 0 for each in found.values() if isinstance(each, Series)]
+    values = [each.values[0] or 0 for each in found.values() if isinstance(each, InputSeries)]
     assert len(values) == 2
     assert min(values) < 0 < max(values)
 
@@ -93,14 +98,14 @@ def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
         {"series": 'a_bucket{x="1",le="1"}', "rises": 1},
         {"series": 'a_bucket{x="1",le="+Inf"}', "rises": 1},
     )
-    by = {name: each.by for name, each in found.items() if isinstance(each, Rising)}
+    by = {name: each.increment for name, each in found.items() if isinstance(each, RisingSeries)}
     assert by['a_bucket{le="1", x="other"}'] == 0
     assert by['a_bucket{le="+Inf", x="other"}'] > 0
 
 
-def found_guards(query: str, *examples: dict[str, object]) -> list[guards.Guarded]:
+def found_guards(query: str, *examples: dict[str, object]) -> list[guards.GuardCase]:
     given = [ExampleSeries.model_validate(each) for each in examples]
-    return list(guards.of_query(query, given, Decimal(2), SCRAPE))
+    return list(guards.list_guard_cases(query, given, Decimal(2), SCRAPE))
 
 
 def test_a_guard_is_missed_and_met_by_little() -> None:
@@ -109,7 +114,7 @@ def test_a_guard_is_missed_and_met_by_little() -> None:
         {"series": "a", "times": 1},
         {"series": "b_total", "rises": 10},
     )
-    assert [each.holds for each in (missed, met)] == [False, True]
+    assert [each.is_met for each in (missed, met)] == [False, True]
     rises = [each.examples[1].rises for each in (missed, met)]
     assert [round(float(rate or 0) * 3600) for rate in rises] == [980, 1020]
 
@@ -121,20 +126,20 @@ def test_a_guard_that_counts_is_missed_by_one() -> None:
         {"series": 'b{x="1"}', "is": 1},
         {"series": 'b{x="2"}', "is": 1},
     )
-    assert not missed.holds
+    assert not missed.is_met
     assert len(missed.examples) == 2
 
 
 @pytest.mark.parametrize("query", ["max(a)", "a and b", "a or (b > 1)", "a and (deriv(b[5m]) > 1)"])
 def test_what_is_no_guard_or_not_understood_is_left_alone(query: str) -> None:
     assert found_guards(query, {"series": "a", "times": 1}, {"series": "b", "is": 1}) == []
-    assert parse(query)
+    assert parse_query(query)
 
 
 def test_a_series_that_ends_is_gone_at_once() -> None:
-    gone = Series("a", [Decimal(1), Decimal(1), None, None, Decimal(2), None], ends=True)
-    missed = Series("b", [Decimal(1), None])
-    case = Case("c", SCRAPE, SCRAPE, (gone, missed), ())
+    gone = InputSeries("a", [Decimal(1), Decimal(1), None, None, Decimal(2), None], ends=True)
+    missed = InputSeries("b", [Decimal(1), None])
+    case = UnitTestCase("c", SCRAPE, SCRAPE, (gone, missed), ())
     written = [
         line.strip() for line in render_test_file("r.yaml", [], SCRAPE, [case]) if "values" in line
     ]

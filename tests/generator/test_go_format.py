@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.text.go import number, number32, quoted, shortest
+from generator.text.go import format_number, format_number32, format_without_exponent, quote_string
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -36,7 +36,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
     ],
 )
 def test_a_number_reads_as_sloth_prints_it(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -52,40 +52,40 @@ def test_a_number_reads_as_sloth_prints_it(value: float, text: str) -> None:
     ],
 )
 def test_a_number_of_32_bits_has_the_digits_it_needs(value: float, text: str) -> None:
-    assert number32(value) == text
+    assert format_number32(value) == text
 
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_number_of_32_bits_reads_back_as_itself(value: float) -> None:
-    text = number32(value)
+    text = format_number32(value)
     assert struct.unpack("f", struct.pack("f", float(text)))[0] == value
-    assert len(text) <= len(number(value))
+    assert len(text) <= len(format_number(value))
 
 
 @given(FINITE)
 def test_a_number_reads_back_as_itself(value: float) -> None:
-    assert float(number(value)) == value
-    assert float(shortest(value)) == value
+    assert float(format_number(value)) == value
+    assert float(format_without_exponent(value)) == value
 
 
 @given(FINITE)
 def test_a_number_has_an_exponent_outside_its_bounds_only(value: float) -> None:
     small = value and abs(value) < 1e-4
-    assert ("e" in number(value)) == bool(small or abs(value) >= 1e6)
-    assert "e" not in shortest(value)
+    assert ("e" in format_number(value)) == bool(small or abs(value) >= 1e6)
+    assert "e" not in format_without_exponent(value)
 
 
 @given(FINITE)
 def test_a_number_has_no_digit_too_many(value: float) -> None:
     """No closer neighbour has as few digits: Python's own shortest text has the same digits."""
-    digits = number(value).lstrip("-").split("e")[0].replace(".", "").strip("0")
+    digits = format_number(value).lstrip("-").split("e")[0].replace(".", "").strip("0")
     expected = repr(value).lstrip("-").split("e")[0].replace(".", "").strip("0")
     assert digits == expected
 
 
 @given(FINITE)
 def test_an_exponent_has_a_sign_and_two_digits_at_least(value: float) -> None:
-    mantissa, _, exponent = number(value).partition("e")
+    mantissa, _, exponent = format_number(value).partition("e")
     if exponent:
         assert exponent[0] in "+-"
         assert len(exponent) >= 3
@@ -105,9 +105,9 @@ def test_an_exponent_has_a_sign_and_two_digits_at_least(value: float) -> None:
     ],
 )
 def test_a_string_is_quoted_as_in_go(text: str, literal: str) -> None:
-    assert quoted(text) == literal
+    assert quote_string(text) == literal
 
 
 @given(st.text(st.characters(categories=["L", "N", "P"])))
 def test_printable_text_is_quoted_as_json_does(text: str) -> None:
-    assert quoted(text) == json.dumps(text, ensure_ascii=False)
+    assert quote_string(text) == json.dumps(text, ensure_ascii=False)

@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from generator.model import Source
-from generator.pipeline import Settings, plan, render_folder, render_one
+from generator.model import SpecFile
+from generator.pipeline import BuildSettings, plan_build, render_file, render_folder
 from slos.schema.problem import Problem
-from slos.schema.promql import parse
+from slos.schema.promql import parse_query
 from tests.generator.promtool import check_rules
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -25,10 +25,10 @@ BOARDS_OF = "grouped"
 
 def built(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
     path = PurePosixPath(f"{case}.yaml")
-    source = Source(path.name, path, (GOLDEN / path).read_bytes())
-    plans = plan([source], Settings())
-    assert not plans.broken, plans.problems
-    return render_one(plans.plans, format_, Settings(), path=path).text, plans.problems
+    source = SpecFile(path.name, path, (GOLDEN / path).read_bytes())
+    plans = plan_build([source], BuildSettings())
+    assert not plans.has_errors, plans.problems
+    return render_file(plans.plans, format_, BuildSettings(), path=path).text, plans.problems
 
 
 def expected(case: str, format_: str) -> Path:
@@ -38,10 +38,12 @@ def expected(case: str, format_: str) -> Path:
 def built_boards() -> dict[str, str]:
     """The dashboards of a case, by the names of their golden files."""
     path = PurePosixPath(f"{BOARDS_OF}.yaml")
-    plans = plan([Source(path.name, path, (GOLDEN / path).read_bytes())], Settings()).plans
+    plans = plan_build(
+        [SpecFile(path.name, path, (GOLDEN / path).read_bytes())], BuildSettings()
+    ).plans
     return {
         f"{BOARDS_OF}.{artifact.path}": artifact.text
-        for artifact in render_folder(plans, "grafana", Settings())
+        for artifact in render_folder(plans, "grafana", BuildSettings())
         if artifact.path.suffix == ".json"
     }
 
@@ -98,7 +100,7 @@ def test_our_own_parser_accepts_every_expression_as_well(case: str) -> None:
     rules = yaml.safe_load(expected(case, "prometheus").read_text())
     for group in rules["groups"]:
         for rule in group["rules"]:
-            parse(rule["expr"])
+            parse_query(rule["expr"])
 
 
 def test_only_the_case_with_low_objectives_warns() -> None:

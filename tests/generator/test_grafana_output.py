@@ -11,19 +11,19 @@ import yaml
 from generator.files.output import MANIFEST, write_folder
 from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
-from generator.outputs import OutputSettings, formats
-from generator.text.yaml_writer import MARK, json_document
+from generator.outputs import OutputSettings, load_formats
+from generator.text.yaml_writer import GENERATED_MARK, render_json_document
 from tests.generator import boards
-from tests.generator.resolved import planned
+from tests.generator.resolved import build_plans
 
-PLANS = planned(*(path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml")))).plans
+PLANS = build_plans(*(path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml")))).plans
 NAMES = ("slo-detail", "slo-overview", "slo-prober", "slo-scenarios")
 # What kubectl can keep as an annotation when it applies an object.
 _APPLIED_AT_MOST = 262_144
 
 
 def written(settings: OutputSettings | None = None) -> dict[str, str]:
-    made = formats()["grafana"].of_run(PLANS, settings or OutputSettings())
+    made = load_formats()["grafana"].render_run(PLANS, settings or OutputSettings())
     return {str(artifact.path): artifact.text for artifact in made}
 
 
@@ -67,19 +67,19 @@ def test_the_namespace_is_a_setting() -> None:
 
 
 def test_a_dashboard_says_whose_it_is_where_nobody_keeps_a_list(tmp_path: Path) -> None:
-    old = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "old"}))
-    new = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "new"}))
+    old = Artifact(PurePosixPath("slo.json"), render_json_document(["a.yaml"], {"title": "old"}))
+    new = Artifact(PurePosixPath("slo.json"), render_json_document(["a.yaml"], {"title": "new"}))
     write_folder([old], tmp_path)
     (tmp_path / MANIFEST).unlink()
     write_folder([new], tmp_path)
     assert json.loads((tmp_path / "slo.json").read_text())["title"] == "new"
-    assert json.loads(old.text)["description"].startswith(MARK.removeprefix("# "))
+    assert json.loads(old.text)["description"].startswith(GENERATED_MARK.removeprefix("# "))
 
 
 @pytest.mark.parametrize("text", ['{"title": "mine"}', '{\n  "description": "Mine."\n}\n'])
 def test_a_dashboard_of_others_is_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "slo.json").write_text(text)
-    made = Artifact(PurePosixPath("slo.json"), json_document(["a.yaml"], {"title": "new"}))
+    made = Artifact(PurePosixPath("slo.json"), render_json_document(["a.yaml"], {"title": "new"}))
     with pytest.raises(CannotWriteError):
         write_folder([made], tmp_path)
     assert (tmp_path / "slo.json").read_text() == text

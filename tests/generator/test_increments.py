@@ -5,7 +5,7 @@ from collections.abc import Callable
 import promql_parser
 import pytest
 
-from generator.rules.tiers import at_once, settled
+from generator.rules.tiers import render_delayed_increase, render_estimated_increase
 from slos.schema import promql
 from slos.schema.units import Duration
 
@@ -15,15 +15,21 @@ _GREATER = "(rate(m[1m15s]) > delta(m[1m15s]) / 75 or delta(m[1m15s]) / 75) * 60
 
 
 def test_at_once_the_rate_over_one_scrape_more_than_the_step_is_scaled_back_to_the_step() -> None:
-    assert at_once("sum(rate(m[{{.window}}]))", _MINUTE, _SCRAPE) == f"sum({_GREATER})"
+    assert (
+        render_estimated_increase("sum(rate(m[{{.window}}]))", _MINUTE, _SCRAPE)
+        == f"sum({_GREATER})"
+    )
 
 
 def test_an_increase_counts_as_the_rate_does() -> None:
-    assert at_once("sum(increase(m[{{.window}}]))", _MINUTE, _SCRAPE) == f"sum({_GREATER})"
+    assert (
+        render_estimated_increase("sum(increase(m[{{.window}}]))", _MINUTE, _SCRAPE)
+        == f"sum({_GREATER})"
+    )
 
 
 def test_settled_is_the_counter_a_scrape_ago_less_the_counter_a_step_before() -> None:
-    written = settled("sum(rate(m[{{.window}}]))", _TEN, _SCRAPE)
+    written = render_delayed_increase("sum(rate(m[{{.window}}]))", _TEN, _SCRAPE)
     assert " ".join(written.split()) == (
         "sum( last_over_time(m[10m15s] offset 15s)"
         " - last_over_time(m[10m15s] offset 10m15s)"
@@ -35,10 +41,10 @@ def test_settled_is_the_counter_a_scrape_ago_less_the_counter_a_step_before() ->
 
 def test_beside_other_operands_it_is_put_in_parentheses() -> None:
     query = "2 * rate(m[{{.window}}]) - rate(m[{{.window}}])"
-    assert at_once(query, _MINUTE, _SCRAPE) == f"2 * ({_GREATER}) - ({_GREATER})"
+    assert render_estimated_increase(query, _MINUTE, _SCRAPE) == f"2 * ({_GREATER}) - ({_GREATER})"
 
 
-@pytest.mark.parametrize("counted", [at_once, settled])
+@pytest.mark.parametrize("counted", [render_estimated_increase, render_delayed_increase])
 @pytest.mark.parametrize(
     "query",
     [
@@ -53,7 +59,7 @@ def test_what_only_looks_like_a_call_stays(
     assert counted(query, _MINUTE, _SCRAPE) == query
 
 
-@pytest.mark.parametrize("counted", [at_once, settled])
+@pytest.mark.parametrize("counted", [render_estimated_increase, render_delayed_increase])
 @pytest.mark.parametrize(
     ("query", "calls"),
     [
@@ -68,8 +74,8 @@ def test_what_only_looks_like_a_call_stays(
 def test_whatever_is_written_around_a_call_it_stays_promql_and_is_replaced(
     counted: Callable[[str, Duration, Duration], str], query: str, calls: int
 ) -> None:
-    tree = promql.parse(counted(query, _MINUTE, _SCRAPE))
-    nodes = [node for node in promql.walk(tree) if isinstance(node, promql_parser.Call)]
+    tree = promql.parse_query(counted(query, _MINUTE, _SCRAPE))
+    nodes = [node for node in promql.walk_nodes(tree) if isinstance(node, promql_parser.Call)]
     names = [node.func.name for node in nodes]
     assert names.count("rate") == calls
     assert names.count("delta") + names.count("last_over_time") in (2 * calls, 3 * calls)

@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.alerting.model import Inhibition, Matcher, none_of, one_of
-from generator.pipeline import Settings
-from generator.settings import Defaults
-from tests.generator.resolved import planned
-from tests.generator.routed import CAUSE, counted, files, matches, probed, routed
-from tests.schema.specs import slo, spec
+from generator.alerting.model import Inhibition, Matcher, match_any, match_none
+from generator.pipeline import BuildSettings
+from generator.settings import RunSettings
+from tests.generator.resolved import build_plans
+from tests.generator.routed import (
+    CAUSE_ALERT,
+    build_counter_sli,
+    build_probe_slo,
+    is_matched,
+    render_files,
+    route_documents,
+)
+from tests.schema.specs import build_slo, build_spec
 from tests.schema.test_plain_alerts import alert
 
 LIMIT = {"name": "RunsHigh", "above": "5%", "over": "5m"}
@@ -21,13 +28,13 @@ NAMES = st.text(st.sampled_from(r"""aA0._-+*|()[]{}^$\" ü"""), min_size=1, max_
 def of_pages(*documents: object, **labels: str) -> list[Inhibition]:
     return [
         each
-        for each in routed(*documents, **labels).inhibitions
+        for each in route_documents(*documents, **labels).inhibitions
         if any(matcher.label == "sloth_severity" for matcher in each.source)
     ]
 
 
 def holds(matchers: tuple[Matcher, ...], labels: dict[str, str]) -> bool:
-    return all(matches(matcher, labels.get(matcher.label, "")) for matcher in matchers)
+    return all(is_matched(matcher, labels.get(matcher.label, "")) for matcher in matchers)
 
 
 def inhibits(rule: Inhibition, source: dict[str, str], target: dict[str, str]) -> bool:
@@ -59,27 +66,35 @@ PAGE, TICKET = labelled("page"), labelled("ticket")
 def test_a_page_silences_the_ticket_of_its_slo_and_nothing_else(
     target: dict[str, str], *, silent: bool
 ) -> None:
-    (rule,) = of_pages(spec(probed(), slo(sli=counted("requests_total", by="path"))))
+    (rule,) = of_pages(
+        build_spec(
+            build_probe_slo(), build_slo(sli=build_counter_sli("requests_total", group_by="path"))
+        )
+    )
     assert inhibits(rule, PAGE, target) is silent
 
 
 def test_of_a_split_budget_only_the_same_part_is_meant() -> None:
-    (rule,) = of_pages(spec(probed(sli=counted("runs_total", by="path, region"))))
+    (rule,) = of_pages(
+        build_spec(build_probe_slo(sli=build_counter_sli("runs_total", group_by="path, region")))
+    )
     direct = {"path": "direct", "region": "eu"}
     assert inhibits(rule, {**PAGE, **direct}, {**TICKET, **direct})
     assert not inhibits(rule, {**PAGE, **direct}, {**TICKET, **direct, "region": "us"})
 
 
 def test_of_two_runs_only_the_same_is_meant_by_pages_and_by_causes() -> None:
-    routing = routed(spec(probed(), alerts=[CAUSE]), cluster="a", stage="test")
+    routing = route_documents(
+        build_spec(build_probe_slo(), alerts=[CAUSE_ALERT]), cluster="a", stage="test"
+    )
     assert len(routing.inhibitions) == 2
     for rule in routing.inhibitions:
         assert {"cluster", "stage"} <= set(rule.equal)
 
 
 def test_a_plain_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause() -> None:
-    settings = Settings(defaults=Defaults(extra_labels={"stage": "test"}))
-    plans = planned(spec(alerts=[alert()]), settings=settings)
+    settings = BuildSettings(run_settings=RunSettings(extra_labels={"stage": "test"}))
+    plans = build_plans(build_spec(alerts=[alert()]), settings=settings)
     rule = plans.plans[0].groups[-1].rules[0]
     assert rule.labels["stage"] == "test"
 
@@ -89,18 +104,18 @@ def test_a_plain_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause()
 )
 def test_where_nobody_can_tell_what_splits_a_budget_page_and_ticket_both_come(total: str) -> None:
     queries = {"error_query": total.replace("r[", "failed[", 1), "total_query": total}
-    untold = slo(name="untold", sli={"events": queries})
-    (rule,) = of_pages(spec(untold, probed()))
+    untold = build_slo(name="untold", sli={"events": queries})
+    (rule,) = of_pages(build_spec(untold, build_probe_slo()))
     other = {"sloth_id": "shop-untold", "sloth_slo": "untold"}
     assert not inhibits(rule, {**PAGE, **other}, {**TICKET, **other})
     assert inhibits(rule, PAGE, TICKET)
-    assert of_pages(spec(untold)) == []
+    assert of_pages(build_spec(untold)) == []
 
 
 def test_a_limit_is_silent_beside_the_page_unless_it_pages_itself() -> None:
     def limits(**labels: str) -> list[Inhibition]:
         alerting = {"name": "Runs", "threshold_alerts": [{**LIMIT, "labels": labels}]}
-        return of_pages(spec(probed(alerting=alerting)))
+        return of_pages(build_spec(build_probe_slo(alerting=alerting)))
 
     _, rule = limits()
     identity = {
@@ -113,7 +128,7 @@ def test_a_limit_is_silent_beside_the_page_unless_it_pages_itself() -> None:
 
 
 def test_a_page_that_was_made_less_than_one_silences_nothing() -> None:
-    (rule,) = of_pages(spec(probed()))
+    (rule,) = of_pages(build_spec(build_probe_slo()))
     assert not inhibits(rule, {**PAGE, "severity": "info"}, TICKET)
     assert inhibits(rule, {**PAGE, "severity": "urgent"}, TICKET)
 
@@ -121,18 +136,18 @@ def test_a_page_that_was_made_less_than_one_silences_nothing() -> None:
 @given(NAMES, NAMES, NAMES)
 def test_names_are_matched_to_the_letter_whatever_they_hold(a: str, b: str, other: str) -> None:
     meant = {a, b}
-    assert all(matches(one_of("alertname", meant), name) for name in meant)
-    assert matches(one_of("alertname", meant), other) is (other in meant)
-    assert matches(none_of("alertname", meant), other) is (other not in meant)
+    assert all(is_matched(match_any("alertname", meant), name) for name in meant)
+    assert is_matched(match_any("alertname", meant), other) is (other in meant)
+    assert is_matched(match_none("alertname", meant), other) is (other not in meant)
 
 
 def of_sloth(document: dict[str, Any]) -> dict[str, Any]:
-    return files(document, settings=Settings(profile="sloth"))
+    return render_files(document, settings=BuildSettings(profile="sloth"))
 
 
 def test_rules_of_the_sloth_profile_are_routed_by_sloths_own_labels() -> None:
     alerting = {"name": "Runs", "page_alert": {"labels": {"severity": "pageteam"}}}
-    config = of_sloth(spec(probed(alerting=alerting)))["alertmanager.yml"]
+    config = of_sloth(build_spec(build_probe_slo(alerting=alerting)))["alertmanager.yml"]
     (ours,) = config["route"]["routes"]
     assert ours["matchers"] == ['sloth_service="shop"']
     first = {
@@ -149,5 +164,7 @@ def test_rules_of_the_sloth_profile_are_routed_by_sloths_own_labels() -> None:
 
 
 def test_and_what_splits_them_is_read_from_the_rules() -> None:
-    config = of_sloth(spec(probed(sli=counted("runs_total", by="path"))))["alertmanager.yml"]
+    config = of_sloth(
+        build_spec(build_probe_slo(sli=build_counter_sli("runs_total", group_by="path")))
+    )["alertmanager.yml"]
     assert "path" in config["inhibit_rules"][0]["equal"]

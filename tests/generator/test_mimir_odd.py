@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from generator.clients.mimir import Act, Change, Credentials, Ruler, RulerError
-from tests.generator.command_line import call
-from tests.generator.fake_ruler import FakeRuler, running
-from tests.schema.specs import as_yaml, spec
+from generator.clients.mimir import ChangeAction, GroupChange, Ruler, RulerCredentials, RulerError
+from tests.generator.command_line import run_slo_rules
+from tests.generator.fake_ruler import FakeRuler, serve_ruler
+from tests.schema.specs import build_spec, dump_yaml
 
 FINE = "slo-fine-shop-requests"
 
@@ -20,15 +20,15 @@ class Saying(FakeRuler):
 
     says: tuple[int, str] = (200, "{}")
 
-    def answer(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str]:  # noqa: ANN401 - a message
-        return self.says if method == "GET" else super().answer(method, path, headers, body)
+    def handle_request(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str]:  # noqa: ANN401 - a message
+        return self.says if method == "GET" else super().handle_request(method, path, headers, body)
 
 
 @pytest.fixture
 def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ADDRESS", "TENANT_ID", "API_USER", "API_KEY", "AUTH_TOKEN"):
         monkeypatch.delenv(f"MIMIR_{name}", raising=False)
-    (tmp_path / "shop.yaml").write_bytes(as_yaml(spec()))
+    (tmp_path / "shop.yaml").write_bytes(dump_yaml(build_spec()))
     return tmp_path / "shop.yaml"
 
 
@@ -45,8 +45,8 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, text: str) -> None:
-    with running(Saying(says=(200, text))) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url)
+    with serve_ruler(Saying(says=(200, text))) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert told.exit_code == 1
     assert told.output == f"error: {ruler.url} answers with something else than rules\n"
     assert not ruler.groups
@@ -54,35 +54,37 @@ def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, tex
 
 def test_a_duration_that_is_not_ours_is_a_change(specs: Path) -> None:
     text = f"slo-shop: [{{name: {FINE}, interval: 1.5m, rules: []}}]"
-    with running(Saying(says=(200, text))) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url, "--dry-run")
+    with serve_ruler(Saying(says=(200, text))) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url, "--dry-run")
     assert f"would change slo-shop/{FINE}" in told.output
 
 
 @pytest.mark.parametrize("status", [302, 304, 500])
 def test_whatever_is_no_success_is_a_failure_and_moves_no_cursor(specs: Path, status: int) -> None:
-    with running(Saying(says=(status, "gone \x1b[2J away"))) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url)
+    with serve_ruler(Saying(says=(status, "gone \x1b[2J away"))) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert (told.exit_code, f"answered {status}" in told.output) == (1, True)
     assert "\x1b" not in told.output
 
 
 def test_a_limit_on_requests_is_not_taken_for_one_on_rules(specs: Path) -> None:
-    with running(Saying(says=(429, "rate limit exceeded"))) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url)
+    with serve_ruler(Saying(says=(429, "rate limit exceeded"))) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert (told.exit_code, "fewer requests" in told.output) == (1, True)
 
 
 @pytest.mark.parametrize("address", ["http://a..b", "http://nowhere.invalid"])
 def test_a_host_that_cannot_be_looked_up_is_no_crash(specs: Path, address: str) -> None:
-    told = call("push", "mimir", specs, "--address", address)
+    told = run_slo_rules("push", "mimir", specs, "--address", address)
     assert (told.exit_code, f"cannot reach {address}: " in told.output) == (1, True)
 
 
 @pytest.mark.parametrize("prefix", ["prometheus", "/prometheus/", "/prometheus"])
 def test_slashes_around_the_prefix_do_not_matter(specs: Path, prefix: str) -> None:
-    with running(FakeRuler()) as ruler:
-        told = call("push", "mimir", specs, "--address", f"{ruler.url}/", "--prefix", prefix)
+    with serve_ruler(FakeRuler()) as ruler:
+        told = run_slo_rules(
+            "push", "mimir", specs, "--address", f"{ruler.url}/", "--prefix", prefix
+        )
     assert (told.exit_code, bool(ruler.groups)) == (0, True), told.output
 
 
@@ -92,11 +94,11 @@ def test_what_no_header_can_hold_is_refused_and_not_shown(
     specs: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with running(FakeRuler()) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url)
+    with serve_ruler(FakeRuler()) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert (told.exit_code, "printable ASCII" in told.output) == (1, True)
     assert value[:3] not in told.output
-    assert not ruler.asked
+    assert not ruler.requests
 
 
 @pytest.mark.parametrize(
@@ -114,22 +116,26 @@ def test_secrets_are_sent_as_they_are_meant_whatever_netrc_says(
     monkeypatch.setenv("NETRC", str(netrc))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    with running(FakeRuler(wants=header)) as ruler:
-        told = call("push", "mimir", specs, "--address", ruler.url)
+    with serve_ruler(FakeRuler(required_authorization=header)) as ruler:
+        told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert told.exit_code == 0, told.output
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_group_is_not_removed_when_its_address_would_be_that_of_more(name: str) -> None:
-    with running(FakeRuler()) as ruler:
-        client = Ruler(ruler.url, Credentials())
+    with serve_ruler(FakeRuler()) as ruler:
+        client = Ruler(ruler.url, RulerCredentials())
         with pytest.raises(RulerError, match="mimirtool"):
-            client.apply(Change(Act.REMOVE, "slo-shop", name))
-    assert not ruler.asked
+            client.apply_change(GroupChange(ChangeAction.REMOVE, "slo-shop", name))
+    assert not ruler.requests
 
 
 def test_a_hostile_group_of_others_is_asked_for_by_its_own_name() -> None:
     name = "a/b?c#d%2e ü"
-    with running(FakeRuler(groups={"anonymous": {"slo-shop": {name: {"name": name}}}})) as ruler:
-        Ruler(ruler.url, Credentials()).apply(Change(Act.REMOVE, "slo-shop", name))
+    with serve_ruler(
+        FakeRuler(groups={"anonymous": {"slo-shop": {name: {"name": name}}}})
+    ) as ruler:
+        Ruler(ruler.url, RulerCredentials()).apply_change(
+            GroupChange(ChangeAction.REMOVE, "slo-shop", name)
+        )
     assert ruler.groups == {"anonymous": {}}

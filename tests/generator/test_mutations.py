@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 from generator.clients import promtool
 from tests.generator import tribunal
-from tests.generator.command_line import call
-from tests.generator.equivalents import EQUIVALENT, reason
-from tests.generator.mutations import Mutation, mutations
+from tests.generator.command_line import run_slo_rules
+from tests.generator.equivalents import EQUIVALENT_MUTATIONS, find_reason
+from tests.generator.mutations import Mutation, generate_mutations
 
 RULES = Path(__file__).parents[2] / "rules"
 EVERY = os.environ.get("MUTATIONS") == "all"
@@ -30,14 +30,14 @@ _BESIDE = ("slo-alert-", "slo-recording-")
 
 @pytest.fixture(scope="module")
 def program() -> str:
-    found = find("promtool")
+    found = find_binary("promtool")
     assert found, "promtool is missing; run 'make tools'"
     return str(found)
 
 
 def every_mutation() -> Iterator[Mutation]:
     for path in sorted((RULES / "prometheus").glob("*.yaml")):
-        yield from mutations(list(promtool.groups_of(path).values()))
+        yield from generate_mutations(list(promtool.read_groups(path).values()))
 
 
 def rule_of(mutation: Mutation) -> str:
@@ -58,7 +58,7 @@ def how_many(mutation: Mutation) -> int:
 def sample(every: list[Mutation]) -> Iterator[Mutation]:
     """The same ones each time: as they come when shuffled by a checksum."""
     shuffled = sorted(
-        every, key=lambda one: (rule_of(one), zlib.crc32(f"{one.group} {one.what}".encode()))
+        every, key=lambda one: (rule_of(one), zlib.crc32(f"{one.group} {one.description}".encode()))
     )
     for _, of_rule in groupby(shuffled, key=rule_of):
         some = list(of_rule)
@@ -67,26 +67,28 @@ def sample(every: list[Mutation]) -> Iterator[Mutation]:
 
 @pytest.mark.timeout(900)
 def test_the_rules_as_built_pass_their_tests(program: str) -> None:
-    result = call("test", RULES / "tests", "--promtool", program)
+    result = run_slo_rules("test", RULES / "tests", "--promtool", program)
     assert result.exit_code == 0, result.output
     assert "0 failed" in result.output
 
 
 @pytest.mark.timeout(7200 if EVERY else 900)
 def test_a_broken_rule_fails_a_test(program: str, tmp_path: Path) -> None:
-    tried = list(sample([one for one in every_mutation() if not reason(one.what)]))
+    tried = list(sample([one for one in every_mutation() if not find_reason(one.description)]))
     assert len(tried) > 150
-    found = tribunal.survivors(tried, tribunal.trials(RULES / "tests"), program, tmp_path)
-    told = [f"{each.group}: {each.what}" for each in found]
+    found = tribunal.find_survivors(tried, tribunal.read_tests(RULES / "tests"), program, tmp_path)
+    told = [f"{each.group}: {each.description}" for each in found]
     assert not told, "\n".join(told)
 
 
 def test_every_alert_and_recording_is_tried_or_excused() -> None:
     every = list(every_mutation())
-    tried = {rule_of(one) for one in every if not reason(one.what)}
+    tried = {rule_of(one) for one in every if not find_reason(one.description)}
     assert {rule_of(one) for one in every} == tried
 
 
-@pytest.mark.parametrize("pattern", [*EQUIVALENT])
+@pytest.mark.parametrize("pattern", [*EQUIVALENT_MUTATIONS])
 def test_every_excuse_is_for_some_mutant(pattern: str) -> None:
-    assert any(reason(one.what) == EQUIVALENT[pattern] for one in every_mutation())
+    assert any(
+        find_reason(one.description) == EQUIVALENT_MUTATIONS[pattern] for one in every_mutation()
+    )

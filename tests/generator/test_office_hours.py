@@ -2,26 +2,29 @@
 
 import pytest
 
-from generator.alerting.hours import DAYS, Hours, parse, ranges
+from generator.alerting.hours import DAYS, OfficeHours, format_day_ranges, parse_office_hours
 from generator.commands._values import OFFICE_HOURS
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (OFFICE_HOURS, Hours()),
-        ("Monday:Friday 08:00-18:00", Hours()),
+        (OFFICE_HOURS, OfficeHours()),
+        ("Monday:Friday 08:00-18:00", OfficeHours()),
         (
             "sunday:thursday  09:30-24:00  Asia/Riyadh",
-            Hours(DAYS[:5], "09:30", "24:00", "Asia/Riyadh"),
+            OfficeHours(DAYS[:5], "09:30", "24:00", "Asia/Riyadh"),
         ),
-        ("saturday:monday 00:00-06:00", Hours(("sunday", "monday", "saturday"), "00:00", "06:00")),
-        ("tuesday 08:00-18:00", Hours(("tuesday",))),
+        (
+            "saturday:monday 00:00-06:00",
+            OfficeHours(("sunday", "monday", "saturday"), "00:00", "06:00"),
+        ),
+        ("tuesday 08:00-18:00", OfficeHours(("tuesday",))),
         ("always", None),
     ],
 )
-def test_hours_are_read_as_they_are_meant(text: str, expected: Hours | None) -> None:
-    assert parse(text) == expected
+def test_hours_are_read_as_they_are_meant(text: str, expected: OfficeHours | None) -> None:
+    assert parse_office_hours(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -37,4 +40,4 @@ def test_hours_are_read_as_they_are_meant(text: str, expected: Hours | None) -> 
 def test_days_become_the_ranges_that_alertmanager_takes(
     days: tuple[str, ...], expected: list[str]
 ) -> None:
-    assert ranges(days) == expected
+    assert format_day_ranges(days) == expected

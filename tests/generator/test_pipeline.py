@@ -12,10 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.model import RecordingRule
-from generator.pipeline import Settings, plan, render_folder
-from slos.schema.promql import parse, walk
-from tests.generator.resolved import alert, planned, recorded, rules_of, source
-from tests.schema.specs import as_yaml, slo, spec
+from generator.pipeline import BuildSettings, plan_build, render_folder
+from slos.schema.promql import parse_query, walk_nodes
+from tests.generator.resolved import (
+    build_plans,
+    build_rules,
+    build_source,
+    find_alerting_rule,
+    find_recording_rule,
+)
+from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = {"sloth_id": "shop-requests", "sloth_service": "shop", "sloth_slo": "requests"}
@@ -43,13 +49,13 @@ def literals(expr: str) -> set[Decimal]:
 def test_objective_and_budget_are_exact_to_the_last_character(
     objective: float, ratio: str, budget: str
 ) -> None:
-    document = spec(slo(objective=objective))
-    assert recorded(document, "slo:objective:ratio").expr == f"vector({ratio})"
-    assert recorded(document, "slo:error_budget:ratio").expr == f"vector({budget})"
-    burn = recorded(document, "slo:current_burn_rate:ratio").expr
+    document = build_spec(build_slo(objective=objective))
+    assert find_recording_rule(document, "slo:objective:ratio").expr == f"vector({ratio})"
+    assert find_recording_rule(document, "slo:error_budget:ratio").expr == f"vector({budget})"
+    burn = find_recording_rule(document, "slo:current_burn_rate:ratio").expr
     assert burn == f'slo:sli_error:ratio_rate5m{{sloth_id="shop-requests"}} / {budget}'
-    assert f"(14.4 * {budget})" in alert(document, "TooManyErrors").expr
-    info = recorded(document, "sloth_slo_info").labels
+    assert f"(14.4 * {budget})" in find_alerting_rule(document, "TooManyErrors").expr
+    info = find_recording_rule(document, "sloth_slo_info").labels
     assert info["sloth_objective"] == f"{objective:g}"
 
 
@@ -64,25 +70,25 @@ PERIODS = {"7d": ("13.44", "3.5", "1.4", "0.98"), "30d": ("14.4", "6", "3", "1")
 def test_no_number_in_any_rule_is_other_than_what_was_promised(
     objective: Decimal, period: str
 ) -> None:
-    data = as_yaml(spec(slo(objective=0, period=period))).replace(
+    data = dump_yaml(build_spec(build_slo(objective=0, period=period))).replace(
         b"objective: 0", f"objective: {objective:f}".encode()
     )
     ratio = objective / 100
     known = {ratio, 1 - ratio, *map(Decimal, PERIODS[period]), Decimal(period.rstrip("d"))}
     known |= {Decimal(each) for each in ("0", "1", "60", "90", "100", "600")}
     known |= {Decimal(1).scaleb(-digits) for digits in range(2, 8)}  # what percentages round to
-    for rule in rules_of(data):
+    for rule in build_rules(data):
         assert literals(rule.expr) <= known
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.decimals(min_value="0.001", max_value="99.999", places=3))
 def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
-    data = as_yaml(spec(slo(objective=0))).replace(
+    data = dump_yaml(build_spec(build_slo(objective=0))).replace(
         b"objective: 0", f"objective: {objective:f}".encode()
     )
-    for rule in rules_of(data):
-        for node in walk(parse(rule.expr)):
+    for rule in build_rules(data):
+        for node in walk_nodes(parse_query(rule.expr)):
             if isinstance(node, promql_parser.NumberLiteral):
                 assert round(node.val, 9) == node.val
         for number in literals(rule.expr):
@@ -90,8 +96,8 @@ def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
 
 
 def test_tiers_carry_identity_labels_only_and_people_read_the_users() -> None:
-    document = spec(slo(labels={"owner": "a"}), labels={"team": "b"})
-    for rule in rules_of(document):
+    document = build_spec(build_slo(labels={"owner": "a"}), labels={"team": "b"})
+    for rule in build_rules(document):
         if not isinstance(rule, RecordingRule):
             continue
         if rule.record.startswith(TIERS):
@@ -101,7 +107,7 @@ def test_tiers_carry_identity_labels_only_and_people_read_the_users() -> None:
 
 
 def test_the_names_that_sloth_dashboards_read_are_there() -> None:
-    names = {rule.record for rule in rules_of(spec()) if isinstance(rule, RecordingRule)}
+    names = {rule.record for rule in build_rules(build_spec()) if isinstance(rule, RecordingRule)}
     windows = ("5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d")
     assert names >= {f"slo:sli_error:ratio_rate{window}" for window in windows}
     assert names >= {
@@ -116,19 +122,19 @@ def test_the_names_that_sloth_dashboards_read_are_there() -> None:
 
 
 def test_raw_series_are_read_in_the_two_tiers_only() -> None:
-    for rule in rules_of(spec()):
+    for rule in build_rules(build_spec()):
         tier = isinstance(rule, RecordingRule) and rule.record.startswith(TIERS)
         assert ("http_requests_total" in rule.expr) == tier
 
 
 def test_rules_stand_after_those_they_read_in_their_group() -> None:
-    (found,) = planned(spec()).plans
+    (found,) = build_plans(build_spec()).plans
     for group in found.groups:
         recorded_later = {r.record for r in group.rules if isinstance(r, RecordingRule)}
         for rule in group.rules:
             if isinstance(rule, RecordingRule):
                 recorded_later -= {rule.record}
-            for node in walk(parse(rule.expr)):
+            for node in walk_nodes(parse_query(rule.expr)):
                 if isinstance(node, promql_parser.VectorSelector):
                     assert node.name not in recorded_later
 
@@ -154,9 +160,12 @@ def test_the_same_specs_give_the_same_bytes_in_any_process() -> None:
 
 
 def test_each_file_of_a_folder_depends_on_its_own_spec_only() -> None:
-    one, two = source(spec(service="a"), "a.yaml"), source(spec(service="b"), "b.yaml")
-    run = Settings()
-    alone = next(render_folder(plan([one], run).plans, "prometheus", run))
+    one, two = (
+        build_source(build_spec(service="a"), "a.yaml"),
+        build_source(build_spec(service="b"), "b.yaml"),
+    )
+    run = BuildSettings()
+    alone = next(render_folder(plan_build([one], run).plans, "prometheus", run))
     for order in ([one, two], [two, one]):
-        rendered = render_folder(plan(order, run).plans, "prometheus", run)
+        rendered = render_folder(plan_build(order, run).plans, "prometheus", run)
         assert {each.path: each.text for each in rendered}[alone.path] == alone.text

@@ -10,18 +10,26 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from generator.rules.tiers import at_once, fine, reach, sampled, settled
+from generator.rules.tiers import (
+    compute_range,
+    render_delayed_increase,
+    render_estimated_increase,
+    render_fine_count,
+    render_sample_count,
+)
 from generator.slo import burn_rate
 from slos.schema.units import Duration
-from tests.generator.range_model import Series
-from tests.generator.resolved import one_slo
+from tests.generator.range_model import ModelSeries
+from tests.generator.resolved import resolve_single_slo
 
 COUNTER, COUNT = "sum(rate(m[{{.window}}]))", "sum(count_over_time(m[{{.window}}]))"
 UP = "sum(clamp_min(count_over_time(m[{{.window}}]) - sum_over_time(m[{{.window}}]), 0))"
 STEPS = 8
 MODELLED = settings(deadline=None, max_examples=50)
 
-SCRAPES = st.sampled_from([5, 10, 15, 30, 45, 60, 120]).map(lambda s: Duration.of(seconds=s))
+SCRAPES = st.sampled_from([5, 10, 15, 30, 45, 60, 120]).map(
+    lambda s: Duration.from_parts(seconds=s)
+)
 EVENTS = st.lists(st.integers(0, 50), min_size=20, max_size=60)
 # Where in its interval a target is scraped, and which part of the interval the answer takes.
 SHARES = st.floats(0, 1, exclude_max=True)
@@ -29,7 +37,7 @@ SHARES = st.floats(0, 1, exclude_max=True)
 
 def step_over(scrape: Duration, shortest: int) -> Duration:
     """The fine step where the shortest window holds so many scrapes."""
-    return burn_rate.steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
+    return burn_rate.choose_steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
 
 
 def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
@@ -38,8 +46,8 @@ def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, 
     return [(phase + n * scrape.ms, float(value)) for n, value in enumerate(values)]
 
 
-def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[Series, Series]:
-    return Series(samples, late), Series(samples, late, with_start=False)
+def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[ModelSeries, ModelSeries]:
+    return ModelSeries(samples, late), ModelSeries(samples, late, includes_start=False)
 
 
 @MODELLED
@@ -51,8 +59,10 @@ def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
     samples = counter([1] * 100, scrape, int(phase * scrape.ms))
     for series in both(samples, int(late * scrape.ms)):
         for n in range(1, STEPS):
-            now = reach(step, scrape).ms + scrape.ms + n * step.ms
-            assert series.of(at_once(COUNTER, step, scrape), now) is not None
+            now = compute_range(step, scrape).ms + scrape.ms + n * step.ms
+            assert (
+                series.evaluate(render_estimated_increase(COUNTER, step, scrape), now) is not None
+            )
 
 
 @MODELLED
@@ -62,9 +72,9 @@ def test_fine_counts_add_up_to_all_events_in_both_versions(
 ) -> None:
     step, at = step_over(scrape, shortest), int(phase * scrape.ms)
     samples = counter([0] * 60 + events + [0] * 60, scrape, at)
-    steps = range(reach(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
-    expr = at_once(COUNTER, step, scrape)
-    in_2, in_3 = (sum(series.of(expr, now) or 0 for now in steps) for series in both(samples))
+    steps = range(compute_range(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
+    expr = render_estimated_increase(COUNTER, step, scrape)
+    in_2, in_3 = (sum(series.evaluate(expr, now) or 0 for now in steps) for series in both(samples))
     if step.ms % scrape.ms == 0:
         assert in_3 == pytest.approx(sum(events), rel=1e-9, abs=1e-6)
         # On the beat, Prometheus 2 has one scrape more in a range: a third of it counts twice.
@@ -82,8 +92,9 @@ def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
     for phase in (0, 1, scrape.ms // 2):
         for series in both(counter([each] * 100, scrape, phase)):
             for n in range(1, STEPS):
-                counted = series.of(
-                    at_once(COUNTER, step, scrape), reach(step, scrape).ms + scrape.ms + n * step.ms
+                counted = series.evaluate(
+                    render_estimated_increase(COUNTER, step, scrape),
+                    compute_range(step, scrape).ms + scrape.ms + n * step.ms,
                 )
                 assert counted == pytest.approx(each * step.ms / scrape.ms)
 
@@ -96,9 +107,11 @@ def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
     step = step_over(scrape, 10) * 10
     per_step = step.ms // scrape.ms
     samples = counter([0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000))
-    expr = settled(COUNTER, step, scrape)
+    expr = render_delayed_increase(COUNTER, step, scrape)
     steps = range(step.ms * 2 + scrape.ms, samples[-1][0] + 1, step.ms)
-    in_2, in_3 = ([s.of(expr, n) for n in steps] for s in both(samples, int(late * scrape.ms)))
+    in_2, in_3 = (
+        [s.evaluate(expr, n) for n in steps] for s in both(samples, int(late * scrape.ms))
+    )
     assert in_2 == in_3
     assert sum(value or 0 for value in in_2) == sum(events)
 
@@ -116,18 +129,22 @@ def test_each_sample_counts_once_however_late_it_comes(
     steps = range(0, samples[-1][0] + 2 * step.ms + 2 * scrape.ms, step.ms)
     for series in both(samples, int(late * scrape.ms)):
         counted = [
-            sum(series.of(sampled(query, step, scrape), now) or 0 for now in steps)
+            sum(
+                series.evaluate(render_sample_count(query, step, scrape), now) or 0 for now in steps
+            )
             for query in (COUNT, UP)
         ]
         assert counted == [len(up), up.count(0)]
 
 
 def test_samples_are_counted_when_all_of_a_step_are_in() -> None:
-    one = one_slo(sli={"gauge": {"metric": "up"}})
-    assert fine(one, one.signal.total) == "sum (count_over_time(up[59s999ms] offset 30s))"
+    one = resolve_single_slo(sli={"gauge": {"metric": "up"}})
+    assert (
+        render_fine_count(one, one.signal.total) == "sum (count_over_time(up[59s999ms] offset 30s))"
+    )
 
 
 def test_a_ratio_of_each_slice_reads_three_scrapes_too() -> None:
     sli = {"raw": {"error_ratio_query": "1 - rate(a[{{.window}}])"}}
-    one = one_slo({"scrape_interval": "1m"}, sli=sli)
-    assert "rate(a[3m])" in fine(one, one.signal.errors)
+    one = resolve_single_slo({"scrape_interval": "1m"}, sli=sli)
+    assert "rate(a[3m])" in render_fine_count(one, one.signal.errors)

@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from generator import lint
-from generator.reports import Told, reports, sarif
-from slos.schema.problem import Position, Problem, Severity
+from generator.reports import Report, load_reports, sarif
+from slos.schema.problem import Position, Problem, ProblemSeverity
 
 LEVELS = {"none", "note", "warning", "error"}
 
@@ -68,11 +68,11 @@ def check_result(result: dict[str, Any], known: list[str]) -> None:
 def test_sarif_is_as_its_schema_says_whatever_was_found() -> None:
     every = [
         Problem(Position("slos/ü b%.yaml", 3, 0), "odd", "mend it", severity, check)
-        for check in [*lint.checks(), "unused-silence", ""]
-        for severity in Severity
+        for check in [*lint.load_checks(), "unused-silence", ""]
+        for severity in ProblemSeverity
     ]
     drift = {"added": ["a b.yaml"], "changed": ["b#1.yaml"], "removed": [], "same": 3}
-    document = json.loads(sarif.text(Told(every, drift, "rules")))
+    document = json.loads(sarif.render_report(Report(every, drift, "rules")))
     check_sarif(document)
     uris = [
         unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
@@ -81,9 +81,9 @@ def test_sarif_is_as_its_schema_says_whatever_was_found() -> None:
     assert {*uris} == {"slos/ü b%.yaml", "rules/a b.yaml", "rules/b#1.yaml"}
 
 
-@pytest.mark.parametrize("check", lint.checks())
+@pytest.mark.parametrize("check", lint.load_checks())
 def test_every_check_describes_itself(check: str) -> None:
-    told = sarif.text(Told([Problem(Position("a", 1, 1), "odd", check=check)]))
+    told = sarif.render_report(Report([Problem(Position("a", 1, 1), "odd", check=check)]))
     (rule,) = json.loads(told)["runs"][0]["tool"]["driver"]["rules"]
     assert rule["shortDescription"]["text"] != rule["fullDescription"]["text"]
     assert rule["helpUri"].endswith(f"/docs/checks/{check}.md")
@@ -91,6 +91,6 @@ def test_every_check_describes_itself(check: str) -> None:
 
 def test_json_has_facts_only_where_a_prometheus_was_asked() -> None:
     facts = [{"slo": "a", "series": {"up": 1}, "samples": 3, "types": {"up": "gauge"}}]
-    text = reports()["json"].text
-    assert "facts" not in json.loads(text(Told([])))
-    assert json.loads(text(Told([], facts=facts)))["facts"] == facts
+    text = load_reports()["json"].render_report
+    assert "facts" not in json.loads(text(Report([])))
+    assert json.loads(text(Report([], facts=facts)))["facts"] == facts

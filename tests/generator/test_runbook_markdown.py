@@ -5,7 +5,7 @@ import re
 import pytest
 
 from generator.outputs.runbooks import markdown
-from tests.generator.markdown_page import read
+from tests.generator.markdown_page import parse_page
 
 _SPAN = re.compile(r"(`+)[^`](?:.*[^`])?\1")
 
@@ -28,7 +28,7 @@ _SPAN = re.compile(r"(`+)[^`](?:.*[^`])?\1")
     ],
 )
 def test_a_paragraph_of_a_spec_stays_a_paragraph(text: str, expected: str) -> None:
-    assert markdown.inline(text) == expected
+    assert markdown.render_inline(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def test_a_paragraph_of_a_spec_stays_a_paragraph(text: str, expected: str) -> No
     ],
 )
 def test_a_text_of_a_spec_is_only_text(text: str, expected: str) -> None:
-    assert markdown.prose(text) == expected
+    assert markdown.escape_text(text) == expected
 
 
 def test_a_template_of_an_alert_is_read_as_the_names_of_its_values() -> None:
-    said = markdown.said('{{ $value }} % of {{$labels.job}} {{ "{{" }} bad')
+    said = markdown.render_alert_text('{{ $value }} % of {{$labels.job}} {{ "{{" }} bad')
     assert said == "*value* % of *job* {{ bad"
 
 
 @pytest.mark.parametrize("text", ["", "`", "``a```b", "a\n```\nb", "``````"])
 def test_code_is_whole_whatever_it_holds(text: str) -> None:
-    (block,) = read(markdown.fence(text, "sh")).blocks
+    (block,) = parse_page(markdown.render_fence(text, "sh")).blocks
     assert block.text == text
-    assert _SPAN.fullmatch(markdown.code(text))
+    assert _SPAN.fullmatch(markdown.render_code(text))

@@ -9,7 +9,7 @@ import yaml
 
 from generator import names
 from slos.schema import contract, promql
-from tests.generator.markdown_page import Page, read
+from tests.generator.markdown_page import MarkdownPage, parse_page
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "rules" / "runbooks"
@@ -21,7 +21,7 @@ RULES = [
 ]
 ALERTS = [rule for rule in RULES if "alert" in rule]
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
-PAGES = {path.name: read(path.read_text()) for path in sorted(FOLDER.glob("*.md"))}
+PAGES = {path.name: parse_page(path.read_text()) for path in sorted(FOLDER.glob("*.md"))}
 OF_ALERTS = {name: page for name, page in PAGES.items() if name != "README.md"}
 EXPORTED = {
     value
@@ -54,7 +54,7 @@ CHECKS_OF_ANY_SERVICE = (
 
 def test_every_alert_has_a_page_and_every_page_an_alert() -> None:
     assert ALERTS
-    assert {names.page_file(rule["alert"]) for rule in ALERTS} == set(OF_ALERTS)
+    assert {names.name_runbook_page(rule["alert"]) for rule in ALERTS} == set(OF_ALERTS)
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: rule["alert"])
@@ -67,7 +67,7 @@ def test_the_runbook_of_an_alert_leads_to_its_page(rule: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_a_page_has_every_section_and_none_is_empty(page: Page) -> None:
+def test_a_page_has_every_section_and_none_is_empty(page: MarkdownPage) -> None:
     assert page.headings[1:] == SECTIONS
     for before, after in zip(SECTIONS, [*SECTIONS[1:], None], strict=True):
         start = page.lines.index(before) + 1
@@ -76,7 +76,7 @@ def test_a_page_has_every_section_and_none_is_empty(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_links_lead_to_files_that_exist_or_out_of_the_folder(page: Page) -> None:
+def test_links_lead_to_files_that_exist_or_out_of_the_folder(page: MarkdownPage) -> None:
     for link in page.links:
         if "://" not in link:
             target, _, anchor = link.partition("#")
@@ -85,11 +85,11 @@ def test_links_lead_to_files_that_exist_or_out_of_the_folder(page: Page) -> None
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_every_query_of_a_page_reads_what_is_there(page: Page) -> None:
+def test_every_query_of_a_page_reads_what_is_there(page: MarkdownPage) -> None:
     assert page.queries
-    assert page.graphs
-    for query in [*page.queries, *page.graphs]:
-        for selector in promql.selectors(query):
+    assert page.graph_queries
+    for query in [*page.queries, *page.graph_queries]:
+        for selector in promql.list_selectors(query):
             for metric in re.findall(r"^[A-Za-z_:][\w:]*", selector):
                 assert _is_there(metric), f"{metric} in {query}"
 
@@ -100,22 +100,24 @@ def _is_there(metric: str) -> bool:
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_every_graph_of_how_bad_asks_what_is_shown_beside_it(page: Page) -> None:
+def test_every_graph_of_how_bad_asks_what_is_shown_beside_it(page: MarkdownPage) -> None:
     shown = [" ".join(query.split()) for query in page.queries]
-    for query in page.graphs:
+    for query in page.graph_queries:
         assert " ".join(query.split()) in shown
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_no_command_has_a_hole(page: Page) -> None:
-    for command in page.code("sh"):
+def test_no_command_has_a_hole(page: MarkdownPage) -> None:
+    for command in page.list_code("sh"):
         assert "{{" not in command
         assert command.strip() == command
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_who_changes_what_flux_applies_is_told_that_it_takes_that_back(page: Page) -> None:
-    changing = [text for text in page.code("sh") if re.search(r" patch ksvc | scale deploy", text)]
+def test_who_changes_what_flux_applies_is_told_that_it_takes_that_back(page: MarkdownPage) -> None:
+    changing = [
+        text for text in page.list_code("sh") if re.search(r" patch ksvc | scale deploy", text)
+    ]
     assert not changing or any("Flux" in line for line in page.lines)
 
 
@@ -129,7 +131,7 @@ def test_every_page_has_a_check_of_its_spec() -> None:
     assert bare == []
 
 
-def _checks_of_spec(page: Page) -> list[str]:
+def _checks_of_spec(page: MarkdownPage) -> list[str]:
     start, end = page.lines.index("## Triage"), page.lines.index("## Causes")
     steps = [line for line in page.lines[start:end] if line.startswith("1. ")]
     return [step for step in steps if not step.startswith(CHECKS_OF_ANY_SERVICE)]
@@ -140,7 +142,7 @@ def test_the_index_names_every_page_once() -> None:
 
 
 @pytest.mark.parametrize("page", OF_ALERTS.values(), ids=OF_ALERTS)
-def test_alerts_that_a_page_names_exist(page: Page) -> None:
+def test_alerts_that_a_page_names_exist(page: MarkdownPage) -> None:
     known = {rule["alert"] for rule in ALERTS}
-    text = "\n".join([*page.lines, *page.code("sh")])
+    text = "\n".join([*page.lines, *page.list_code("sh")])
     assert set(re.findall(r"\b(?:AgentSRE|SLOProbe|SLORules)\w+", text)) <= known

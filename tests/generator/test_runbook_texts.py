@@ -10,35 +10,35 @@ from hypothesis import HealthCheck, given, settings
 
 from generator import names
 from generator.model import AlertingRule
-from generator.pipeline import Settings, render_folder
+from generator.pipeline import BuildSettings, render_folder
 from generator.slo import burn_rate
 from slos.schema import promql
 from tests.generator import promtool
-from tests.generator.markdown_page import Page, read
-from tests.generator.resolved import one_slo, planned
+from tests.generator.markdown_page import MarkdownPage, parse_page
+from tests.generator.resolved import build_plans, resolve_single_slo
 from tests.generator.strategies import specs
-from tests.schema.specs import as_quoted_yaml, slo, spec
+from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
 from tests.schema.test_plain_alerts import alert
 
 HOSTILE = "| `x` ``` <!-- team notes: begin --> <b>&amp; {{ 7*7 }} {% endif %} [a](b) # $x$ *y* \\"
 
 
-def pages(*documents: object, given: Settings | None = None) -> dict[str, str]:
-    plans = planned(*documents, settings=given)
-    assert not plans.broken, plans.problems
+def pages(*documents: object, given: BuildSettings | None = None) -> dict[str, str]:
+    plans = build_plans(*documents, settings=given)
+    assert not plans.has_errors, plans.problems
     return {
         str(each.path): each.text
-        for each in render_folder(plans.plans, "runbooks", given or Settings())
+        for each in render_folder(plans.plans, "runbooks", given or BuildSettings())
     }
 
 
-def page(document: object, file: str) -> Page:
-    return read(pages(document)[file])
+def page(document: object, file: str) -> MarkdownPage:
+    return parse_page(pages(document)[file])
 
 
 def test_the_numbers_are_those_of_the_arithmetic() -> None:
-    one = one_slo(top={"period": "7d"}, objective=99.5, expected_events=20_000)
-    text = pages(spec(slo(objective=99.5, expected_events=20_000), period="7d"))[
+    one = resolve_single_slo(spec_changes={"period": "7d"}, objective=99.5, expected_events=20_000)
+    text = pages(build_spec(build_slo(objective=99.5, expected_events=20_000), period="7d"))[
         "too-many-errors.md"
     ]
     rows = [line for line in text.split("\n") if re.match(r"\| [\d.]+x \|", line)]
@@ -47,16 +47,20 @@ def test_the_numbers_are_those_of_the_arithmetic() -> None:
     for row, condition in zip(rows, burn.conditions, strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[2] == f"{condition.long} and {condition.short}"
-        assert float(cells[3].split()[0]) == round(float(100 * burn_rate.spent(one, condition)), 1)
-        assert cells[4] == str(burn_rate.gone_after(one, condition.factor))
-        assert cells[5] == str(burn_rate.after(one, condition, burn_rate.SHARES[0], None))
+        assert float(cells[3].split()[0]) == round(
+            float(100 * burn_rate.compute_budget_spent(one, condition)), 1
+        )
+        assert cells[4] == str(burn_rate.compute_exhaustion_time(one, condition.factor))
+        assert cells[5] == str(
+            burn_rate.compute_alert_delay(one, condition, burn_rate.ERROR_SHARES[0], None)
+        )
     assert "**50m24s** in which everything fails" in text
     assert "**100 of the 20,000 events expected in a period**" in text
 
 
 def test_the_hours_that_are_left_are_what_prometheus_makes_of_them(tmp_path: Path) -> None:
     """At a burn rate of 4, three quarters of a budget of 7 days last 31.5 hours."""
-    found = page(spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
+    found = page(build_spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
     (hours,) = [query for query in found.queries if query.startswith("168 * ")]
     labels = 'owner="web", sloth_id="shop-requests"'
     case = {
@@ -73,19 +77,19 @@ def test_the_hours_that_are_left_are_what_prometheus_makes_of_them(tmp_path: Pat
         ],
     }
     (tmp_path / "test.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [case]}))
-    assert "SUCCESS" in promtool.tested(tmp_path / "test.yaml")
+    assert "SUCCESS" in promtool.run_rule_tests(tmp_path / "test.yaml")
 
 
 @pytest.mark.parametrize("name", ["README", "é", "x" * 400, "a/b", "..", "C:\\x", "a\nb"])
 def test_a_page_has_a_name_that_any_file_system_takes(name: str) -> None:
-    file = names.page_file(name)
+    file = names.name_runbook_page(name)
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,210}\.md", file)
     assert file != "readme.md"
 
 
 def test_hostile_text_is_shown_and_means_nothing() -> None:
-    document = spec(
-        slo(
+    document = build_spec(
+        build_slo(
             description=HOSTILE,
             alerting={"name": HOSTILE, "runbook": {"impact": HOSTILE, "checks": [HOSTILE]}},
         ),
@@ -93,7 +97,7 @@ def test_hostile_text_is_shown_and_means_nothing() -> None:
         runbook={"access": [HOSTILE]},
     )
     for name, text in pages(document).items():
-        found = read(text)
+        found = parse_page(text)
         assert text.count("<!--") == (1 if name == "README.md" else 3)
         assert "49" not in text.replace("localhost", "")
         assert "<b>" not in "\n".join(found.lines)
@@ -109,14 +113,16 @@ def test_hostile_text_is_shown_and_means_nothing() -> None:
 )
 @given(specs())
 def test_every_valid_spec_has_a_readable_page_for_each_alert(document: dict[str, Any]) -> None:
-    plans = planned(as_quoted_yaml(document))
-    assert not plans.broken, plans.problems
-    artifacts = list(render_folder(plans.plans, "runbooks", Settings()))
+    plans = build_plans(dump_quoted_yaml(document))
+    assert not plans.has_errors, plans.problems
+    artifacts = list(render_folder(plans.plans, "runbooks", BuildSettings()))
     rules = [rule for plan in plans.plans for group in plan.groups for rule in group.rules]
-    wanted = {names.page_file(rule.alert) for rule in rules if isinstance(rule, AlertingRule)}
+    wanted = {
+        names.name_runbook_page(rule.alert) for rule in rules if isinstance(rule, AlertingRule)
+    }
     assert {str(each.path) for each in artifacts} == {*wanted, "README.md"}
     for each in artifacts:
-        found = read(each.text)
-        for query in [*found.queries, *found.graphs]:
-            assert promql.parse(query)
+        found = parse_page(each.text)
+        for query in [*found.queries, *found.graph_queries]:
+            assert promql.parse_query(query)
         assert each.text.count("<!--") == (3 if each.keeps_notes else 1)

@@ -6,16 +6,16 @@ from typing import Any
 import promql_parser as ast
 import pytest
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 from generator import names
 from generator.model import RecordingRule
-from generator.pipeline import Settings, render_folder
-from generator.settings import Defaults
+from generator.pipeline import BuildSettings, render_folder
+from generator.settings import RunSettings
 from slos.schema import promql
-from tests.generator.command_line import call
-from tests.generator.evaluated import promtool_runs
-from tests.generator.resolved import planned
-from tests.schema.specs import as_yaml, slo, spec
+from tests.generator.command_line import run_slo_rules
+from tests.generator.evaluated import check_rules_on_series
+from tests.generator.resolved import build_plans
+from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 ALERTING = {
     "name": "Failing",
@@ -33,22 +33,22 @@ RECORDING = {
     "labels": {"resource": "memory"},
     "example": [{"series": "memory_used_bytes", "times": 1}],
 }
-SPEC = spec(
-    slo(objective=90, alerting=ALERTING),
-    slo(name="latency", objective=90, sli=LATENCY),
-    slo(name="gauge", objective=90, sli=GAUGE),
+SPEC = build_spec(
+    build_slo(objective=90, alerting=ALERTING),
+    build_slo(name="latency", objective=90, sli=LATENCY),
+    build_slo(name="gauge", objective=90, sli=GAUGE),
     labels={"owner": "web"},
 )
 
 
-def run(cluster: str) -> Settings:
-    return Settings(defaults=Defaults(extra_labels={"cluster": cluster}))
+def run(cluster: str) -> BuildSettings:
+    return BuildSettings(run_settings=RunSettings(extra_labels={"cluster": cluster}))
 
 
-def rules(document: object, settings: Settings) -> list[Any]:
+def rules(document: object, settings: BuildSettings) -> list[Any]:
     return [
         rule
-        for plan in planned(document, settings=settings).plans
+        for plan in build_plans(document, settings=settings).plans
         for group in plan.groups
         for rule in group.rules
     ]
@@ -65,7 +65,7 @@ def test_every_recorded_series_has_the_labels_of_the_run_and_no_tier_those_of_th
 
 def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> None:
     for rule in rules(SPEC, run("a")):
-        for node in promql.walk(promql.parse(rule.expr)):
+        for node in promql.walk_nodes(promql.parse_query(rule.expr)):
             if isinstance(node, ast.VectorSelector) and (node.name or "").startswith("slo:"):
                 asked = {matcher.name: matcher.value for matcher in node.matchers.matchers}
                 assert asked["cluster"] == "a"
@@ -74,7 +74,7 @@ def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> N
 
 def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:
     for cluster in ("a", "b"):
-        plans = planned(SPEC, settings=run(cluster)).plans
+        plans = build_plans(SPEC, settings=run(cluster)).plans
         (artifact, *_) = render_folder(plans, "prometheus", run(cluster))
         (tmp_path / f"{cluster}.yaml").write_text(artifact.text)
     series = [
@@ -98,7 +98,7 @@ def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:
     ]
     fires = {"expr": 'count(ALERTS{alertname="Failing", cluster=~"a|b"})', "eval_time": "65m"}
     checks.append({**fires, "exp_samples": [{"labels": "{}", "value": 2}]})
-    promtool_runs(tmp_path, series, checks, rule_files=("a.yaml", "b.yaml"))
+    check_rules_on_series(tmp_path, series, checks, rule_files=("a.yaml", "b.yaml"))
 
 
 @pytest.mark.parametrize("sli", [GAUGE, LATENCY])
@@ -106,11 +106,17 @@ def test_the_tests_that_come_with_the_rules_know_the_labels_of_the_run(
     sli: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "shop.yaml").write_bytes(
-        as_yaml(spec(slo(sli=sli, alerting=FEW), recordings=[RECORDING], labels={"owner": "web"}))
+        dump_yaml(
+            build_spec(
+                build_slo(sli=sli, alerting=FEW), recordings=[RECORDING], labels={"owner": "web"}
+            )
+        )
     )
-    built = call("build", tmp_path / "shop.yaml", "-l", "cluster=a", "-o", tmp_path / "rules")
+    built = run_slo_rules(
+        "build", tmp_path / "shop.yaml", "-l", "cluster=a", "-o", tmp_path / "rules"
+    )
     assert built.exit_code == 0, built.output
-    program = find("promtool")
+    program = find_binary("promtool")
     assert program, "promtool is missing; run 'make tools'"
-    result = call("test", tmp_path / "rules" / "tests", "--promtool", program)
+    result = run_slo_rules("test", tmp_path / "rules" / "tests", "--promtool", program)
     assert result.exit_code == 0, result.output

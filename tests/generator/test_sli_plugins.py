@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from tests.generator.command_line import call
-from tests.schema.specs import as_yaml, slo, spec
+from tests.generator.command_line import run_slo_rules
+from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 PLUGIN = """
 SLI_PLUGIN_ID = "acme"
@@ -21,7 +21,7 @@ def sli_plugin(meta, labels, options):
 @pytest.fixture
 def spec_file(tmp_path: Path) -> Path:
     path = tmp_path / "spec.yaml"
-    path.write_bytes(as_yaml(spec(slo(sli={"plugin": {"id": "acme"}}))))
+    path.write_bytes(dump_yaml(build_spec(build_slo(sli={"plugin": {"id": "acme"}}))))
     return path
 
 
@@ -35,7 +35,7 @@ def test_installed_packages_offer_plugins(
     monkeypatch.setattr(importlib.metadata.EntryPoint, "load", lambda _: offered)
     entry = importlib.metadata.EntryPoint("acme", "acme_plugin", "slo_rules.sli_plugins")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: (entry,))
-    assert call("build", spec_file, "-o", "-").exit_code == 0
+    assert run_slo_rules("build", spec_file, "-o", "-").exit_code == 0
 
 
 def test_files_beside_a_plugin_are_imported_for_it_alone(spec_file: Path, tmp_path: Path) -> None:
@@ -43,6 +43,9 @@ def test_files_beside_a_plugin_are_imported_for_it_alone(spec_file: Path, tmp_pa
     (tmp_path / "plugins" / "acme.py").write_text(f"import common_parts\n{PLUGIN}")
     (tmp_path / "plugins" / "common_parts.py").write_text("")
     path = list(sys.path)
-    assert call("build", spec_file, "-o", "-", "--plugins", tmp_path / "plugins").exit_code == 0
+    assert (
+        run_slo_rules("build", spec_file, "-o", "-", "--plugins", tmp_path / "plugins").exit_code
+        == 0
+    )
     assert sys.path == path
     assert "common_parts" not in sys.modules

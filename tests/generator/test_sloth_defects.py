@@ -11,10 +11,10 @@ import yaml
 
 from generator import names
 from generator.model import AlertingRule, RecordingRule
-from generator.pipeline import Settings, render_one
-from tests.generator.evaluated import Evaluation
-from tests.generator.resolved import only_plan, planned, rules_of
-from tests.schema.specs import EVENTS, slo, spec
+from generator.pipeline import BuildSettings, render_file
+from tests.generator.evaluated import PromtoolEvaluation
+from tests.generator.resolved import build_plans, build_rules, build_single_plan
+from tests.schema.specs import EVENTS, build_slo, build_spec
 
 WINDOWS: dict[str, Any] = {
     "page": {
@@ -33,7 +33,7 @@ FINE = 'http_requests_total{code="200"}'
 def a_day(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever YAML holds
     """An SLO over one day, so that a whole period can be played."""
     alerting = {"name": "TooManyErrors", "windows": WINDOWS}
-    return spec(slo(**{"period": "1d", "alerting": alerting, **changes}))
+    return build_spec(build_slo(**{"period": "1d", "alerting": alerting, **changes}))
 
 
 def close_to(series: str, value: float) -> str:
@@ -52,7 +52,7 @@ def test_1_the_period_weighs_events_and_not_minutes(tmp_path: Path) -> None:
     }
     truth = (0.3 * 1440) / (3000 * 1440 + 3 * 1440)
     checked = close_to("slo:sli_error:ratio_rate1d", truth)
-    Evaluation(a_day(), series).value("24h", checked, 1).run(tmp_path)
+    PromtoolEvaluation(a_day(), series).expect_value("24h", checked, 1).run_promtool(tmp_path)
 
 
 def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
@@ -61,12 +61,12 @@ def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
         FINE: "0+99x120 11880x30 11979+99x600",
         ERRORS: "0+1x120 120x30 121+1x600",
     }
-    evaluation = Evaluation(a_day(), series)
-    evaluation.value("5h", close_to("slo:sli_error:ratio_rate1d", 0.01), 1)
-    evaluation.nothing("74m", "slo:sli_error:ratio_rate5m")
+    evaluation = PromtoolEvaluation(a_day(), series)
+    evaluation.expect_value("5h", close_to("slo:sli_error:ratio_rate1d", 0.01), 1)
+    evaluation.expect_nothing("74m", "slo:sli_error:ratio_rate5m")
     for record in ("slo:sli_error:ratio_rate5m", "slo:period_burn_rate:ratio"):
-        evaluation.nothing("5h", f"count_over_time(({record} != {record})[5h:1m])")
-    evaluation.run(tmp_path)
+        evaluation.expect_nothing("5h", f"count_over_time(({record} != {record})[5h:1m])")
+    evaluation.run_promtool(tmp_path)
 
 
 def test_4_a_changed_label_touches_no_history() -> None:
@@ -74,7 +74,7 @@ def test_4_a_changed_label_touches_no_history() -> None:
     before, after = (
         [
             rule
-            for rule in rules_of(spec(labels={"owner": owner}))
+            for rule in build_rules(build_spec(labels={"owner": owner}))
             if isinstance(rule, RecordingRule)
         ]
         for owner in ("me", "you")
@@ -98,39 +98,41 @@ def test_5_one_id_in_several_clusters_and_namespaces_can_be_divided(tmp_path: Pa
         f'{names.ERROR_BUDGET}{{sloth_id="shop-requests", namespace="x"}}': "0.1x600",
         f'{names.ERROR_BUDGET}{{sloth_id="shop-requests", namespace="y"}}': "0.2x600",
     }
-    evaluation = Evaluation(a_day(sli=grouped), series)
-    evaluation.value("4h", close_to('slo:period_burn_rate:ratio{cluster="a"}', 10), 1)
-    evaluation.value("4h", close_to('slo:period_burn_rate:ratio{cluster="b"}', 20), 1)
-    evaluation.value("4h", "count(slo:current_burn_rate:ratio)", 2)
-    evaluation.run(tmp_path)
+    evaluation = PromtoolEvaluation(a_day(sli=grouped), series)
+    evaluation.expect_value("4h", close_to('slo:period_burn_rate:ratio{cluster="a"}', 10), 1)
+    evaluation.expect_value("4h", close_to('slo:period_burn_rate:ratio{cluster="b"}', 20), 1)
+    evaluation.expect_value("4h", "count(slo:current_burn_rate:ratio)", 2)
+    evaluation.run_promtool(tmp_path)
 
 
 def test_6_a_page_can_fire_at_a_low_objective(tmp_path: Path) -> None:
     """Two hours of nothing but errors at an objective of 90; and the build says what it did."""
-    document = spec(slo(objective=90))
-    assert any("could never fire" in problem.message for problem in planned(document).problems)
+    document = build_spec(build_slo(objective=90))
+    assert any("could never fire" in problem.message for problem in build_plans(document).problems)
     series = {FINE: "0x300", ERRORS: "0+10x300"}
     firing = 'ALERTS{alertname="TooManyErrors", alertstate="firing", sloth_severity="page"}'
-    Evaluation(document, series).value("2h", f"count({firing})", 1).run(tmp_path)
+    PromtoolEvaluation(document, series).expect_value("2h", f"count({firing})", 1).run_promtool(
+        tmp_path
+    )
 
 
 def test_8_data_that_is_gone_is_told_and_missing_errors_are_no_errors(tmp_path: Path) -> None:
     series = {FINE: "0+100x120 _x120"}
     gone = 'ALERTS{alertname="TooManyErrorsNoData", alertstate="firing"}'
-    evaluation = Evaluation(a_day(), series)
-    evaluation.value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
-    evaluation.nothing("30m", gone)
-    evaluation.value("110m", f"count({gone})", 1)
-    evaluation.run(tmp_path)
+    evaluation = PromtoolEvaluation(a_day(), series)
+    evaluation.expect_value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
+    evaluation.expect_nothing("30m", gone)
+    evaluation.expect_value("110m", f"count({gone})", 1)
+    evaluation.run_promtool(tmp_path)
 
 
 @pytest.mark.parametrize("format_", ["prometheus", "operator"])
 def test_9_alerts_wait_as_long_as_they_are_told_in_every_format(format_: str) -> None:
     told = {"for": "3m", "keep_firing_for": "7m"}
-    document = spec(slo(alerting={"name": "Slow", "page_alert": told}))
-    plans = planned(document).plans
+    document = build_spec(build_slo(alerting={"name": "Slow", "page_alert": told}))
+    plans = build_plans(document).plans
     built = yaml.safe_load(
-        render_one(plans, format_, Settings(), path=plans[0].path).text,
+        render_file(plans, format_, BuildSettings(), path=plans[0].path).text,
     )
     groups = built.get("spec", built)["groups"]
     (page,) = [rule for group in groups for rule in group["rules"] if rule.get("alert") == "Slow"]
@@ -139,7 +141,9 @@ def test_9_alerts_wait_as_long_as_they_are_told_in_every_format(format_: str) ->
 
 @pytest.mark.parametrize("profile", ["exact", "sloth"])
 def test_10_every_group_has_a_name_of_its_own(profile: str) -> None:
-    plans = planned(spec(slo(), slo(name="other")), settings=Settings(profile=profile)).plans
+    plans = build_plans(
+        build_spec(build_slo(), build_slo(name="other")), settings=BuildSettings(profile=profile)
+    ).plans
     found = [group.name for plan in plans for group in plan.groups]
     assert all(found)
     assert len(set(found)) == len(found)
@@ -148,11 +152,11 @@ def test_10_every_group_has_a_name_of_its_own(profile: str) -> None:
 def test_14_a_vanished_metric_is_neither_health_nor_a_count(tmp_path: Path) -> None:
     """Without error series the ratio is 0; without any series there is none."""
     series = {FINE: "0+100x120 _x120"}
-    evaluation = Evaluation(a_day(), series)
-    evaluation.value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
-    evaluation.nothing("100m", "slo:sli_error:ratio_rate5m")
-    evaluation.nothing("100m", "slo:current_burn_rate:ratio")
-    evaluation.run(tmp_path)
+    evaluation = PromtoolEvaluation(a_day(), series)
+    evaluation.expect_value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
+    evaluation.expect_nothing("100m", "slo:sli_error:ratio_rate5m")
+    evaluation.expect_nothing("100m", "slo:current_burn_rate:ratio")
+    evaluation.run_promtool(tmp_path)
 
 
 @pytest.mark.parametrize("sli", [EVENTS, {"latency": {"metric": "m", "threshold": "1s"}}])
@@ -166,7 +170,7 @@ def test_16_burn_rates_stand_behind_the_series_they_read_in_the_same_group(
     }
     groups = [
         [rule.alert if isinstance(rule, AlertingRule) else rule.record for rule in group.rules]
-        for group in only_plan(spec(slo(sli=sli))).groups
+        for group in build_single_plan(build_spec(build_slo(sli=sli))).groups
     ]
     for reader, read in read_by.items():
         (group,) = [records for records in groups if reader in records]

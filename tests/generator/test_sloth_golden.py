@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.generator.command_line import call
+from tests.generator.command_line import run_slo_rules
 from tests.generator.promtool import check_rules
 
 GOLDEN = Path(__file__).parents[1] / "golden_sloth"
@@ -30,7 +30,7 @@ CASES = sorted(path.name.removesuffix(".rules.yaml") for path in GOLDEN.glob("*.
 
 
 def built(name: str, *arguments: str) -> str:
-    result = call("build", "--profile", "sloth", "-i", GOLDEN / f"{name}.yaml", *arguments)
+    result = run_slo_rules("build", "--profile", "sloth", "-i", GOLDEN / f"{name}.yaml", *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 

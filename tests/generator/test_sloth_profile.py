@@ -4,18 +4,18 @@ import pytest
 import yaml
 from hypothesis import given, settings
 
-from generator.pipeline import Plans, Settings, render_one
-from slos.schema.problem import errors
+from generator.pipeline import BuildPlan, BuildSettings, render_file
+from slos.schema.problem import filter_errors
 from tests.generator.promtool import check_rules
-from tests.generator.resolved import planned
+from tests.generator.resolved import build_plans
 from tests.generator.strategies import Json, specs
-from tests.schema.specs import as_quoted_yaml
+from tests.schema.specs import dump_quoted_yaml
 
-SLOTH = Settings(profile="sloth")
+SLOTH = BuildSettings(profile="sloth")
 
 
-def text_of(plans: Plans) -> str:
-    return render_one(plans.plans, "prometheus", SLOTH, path=plans.plans[0].path).text
+def text_of(plans: BuildPlan) -> str:
+    return render_file(plans.plans, "prometheus", SLOTH, path=plans.plans[0].path).text
 
 
 @settings(max_examples=20, deadline=None)
@@ -23,8 +23,8 @@ def text_of(plans: Plans) -> str:
 def test_whatever_passes_validation_gives_rules_that_promtool_loads(
     tmp_path_factory: pytest.TempPathFactory, document: Json
 ) -> None:
-    plans = planned(as_quoted_yaml(document), settings=SLOTH)
-    assert errors(plans.problems) == []
+    plans = build_plans(dump_quoted_yaml(document), settings=SLOTH)
+    assert filter_errors(plans.problems) == []
     file = tmp_path_factory.mktemp("sloth") / "rules.yaml"
     text = text_of(plans)
     file.write_text(text)

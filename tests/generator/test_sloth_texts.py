@@ -5,7 +5,7 @@ The table is what sigs.k8s.io/yaml 1.4, which Sloth reads specs with, gives for 
 
 import pytest
 
-from generator.profiles.sloth.resolve import scalar
+from generator.profiles.sloth.resolve import convert_scalar
 
 AS_SLOTH = """
 22:30=22:30 1:2:3=1:2:3 190:20:30.15=190:20:30.15 1e3=1000 1E3=1000 1e+3=1000 y=true n=false
@@ -23,4 +23,4 @@ Y=true yes=true No=false on=true True=true TRUE=true tRUE=tRUE .inf=+Inf -.inf=-
 @pytest.mark.parametrize("case", AS_SLOTH.split())
 def test_a_plain_scalar_is_the_text_that_sloth_makes_of_it(case: str) -> None:
     written, text = case.split("=")
-    assert scalar(written) == text
+    assert convert_scalar(written) == text

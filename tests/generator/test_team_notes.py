@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from generator.text.notes import END
-from tests.generator.command_line import call, write_specs
-from tests.generator.folders import snapshot
+from tests.generator.command_line import run_slo_rules, write_specs
+from tests.generator.folders import snapshot_folder
 from tests.generator.test_write import failing_at
-from tests.schema.specs import as_yaml, slo, spec
+from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 PAGE = "rules/runbooks/too-many-errors.md"
 
@@ -32,16 +32,16 @@ def test_notes_are_where_they_were_after_trouble_with_the_disk(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_specs(tmp_path / "slos")
-    assert call("build").exit_code == 0
+    assert run_slo_rules("build").exit_code == 0
     page = (tmp_path / PAGE).read_text()
     (tmp_path / PAGE).write_text(page.replace(END, f"- Kim knows the cache.\n{END}"))
-    renamed = spec(slo(alerting={"name": "CheckoutFails"}))
-    (tmp_path / "slos" / "shop.yaml").write_bytes(as_yaml(renamed))
-    before = snapshot(tmp_path)
+    renamed = build_spec(build_slo(alerting={"name": "CheckoutFails"}))
+    (tmp_path / "slos" / "shop.yaml").write_bytes(dump_yaml(renamed))
+    before = snapshot_folder(tmp_path)
     with monkeypatch.context() as patch:
         real = getattr(owner, function.rpartition(".")[2])
         patch.setattr(function, failing_at(number, real))
-        result = call("build")
+        result = run_slo_rules("build")
     assert result.exit_code == 1
     assert "No space left" in result.stderr
-    assert snapshot(tmp_path) == before
+    assert snapshot_folder(tmp_path) == before

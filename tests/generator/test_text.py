@@ -73,7 +73,7 @@ def plain_rule(rule: RecordingRule | AlertingRule) -> dict[str, Any]:
 @settings(deadline=None, max_examples=120)
 @given(GROUPS)
 def test_groups_read_back_exactly_as_they_were(groups: list[RuleGroup]) -> None:
-    document = yaml_writer.document(["a.yaml"], yaml_writer.groups(groups))
+    document = yaml_writer.render_document(["a.yaml"], yaml_writer.render_groups(groups))
     (loaded,) = yaml.safe_load_all(document)
     assert (loaded["groups"] or []) == [
         {
@@ -88,14 +88,14 @@ def test_groups_read_back_exactly_as_they_were(groups: list[RuleGroup]) -> None:
 @settings(deadline=None, max_examples=150)
 @given(WORDS)
 def test_a_scalar_and_a_name_read_back_as_the_text_they_were(value: str) -> None:
-    assert yaml.safe_load(yaml_writer.scalar(value)) == value
-    assert yaml.safe_load(yaml_writer.name(value)) == value
+    assert yaml.safe_load(yaml_writer.format_scalar(value)) == value
+    assert yaml.safe_load(yaml_writer.format_name(value)) == value
 
 
 def test_an_expression_with_quotes_or_lines_is_a_block_that_people_can_read() -> None:
     rule = RecordingRule("slo:a:b", 'sum(a{b="c"})\n/\nsum(d)', {})
     group = RuleGroup("g", Duration.parse("1m"), (rule,))
-    lines = list(yaml_writer.groups([group]))
+    lines = list(yaml_writer.render_groups([group]))
     assert lines[lines.index("        expr: |-") + 1 :] == [
         '          sum(a{b="c"})',
         "          /",
@@ -108,25 +108,27 @@ def test_an_expression_with_quotes_or_lines_is_a_block_that_people_can_read() ->
 )
 def test_an_expression_keeps_its_spaces_and_lines(expr: str) -> None:
     group = RuleGroup("g", Duration.parse("1m"), (RecordingRule("slo:a:b", expr, {}),))
-    loaded = yaml.safe_load(yaml_writer.document(["a.yaml"], yaml_writer.groups([group])))
+    loaded = yaml.safe_load(
+        yaml_writer.render_document(["a.yaml"], yaml_writer.render_groups([group]))
+    )
     assert loaded["groups"][0]["rules"][0]["expr"] == expr
 
 
 @pytest.mark.parametrize("word", ["y", "N", "yes", "No", "on", "OFF", "true", "null", "1e3", ""])
 def test_a_word_that_some_yaml_reads_as_no_text_is_quoted(word: str) -> None:
-    assert yaml_writer.name(word) == f'"{word}"'
+    assert yaml_writer.format_name(word) == f'"{word}"'
 
 
 def test_labels_are_sorted_whatever_order_they_came_in() -> None:
-    assert list(yaml_writer.mapping("labels", {"b": "2", "a": "1"})) == list(
-        yaml_writer.mapping("labels", {"a": "1", "b": "2"})
+    assert list(yaml_writer.render_mapping("labels", {"b": "2", "a": "1"})) == list(
+        yaml_writer.render_mapping("labels", {"a": "1", "b": "2"})
     )
 
 
 def test_a_generated_file_is_one_document_that_says_so_and_ends_with_a_line() -> None:
-    document = yaml_writer.document(["a.yaml", "b.yaml"], yaml_writer.groups([]))
+    document = yaml_writer.render_document(["a.yaml", "b.yaml"], yaml_writer.render_groups([]))
     first, _ = document.split("\n", 1)
-    assert first.startswith(yaml_writer.MARK)
+    assert first.startswith(yaml_writer.GENERATED_MARK)
     assert "a.yaml, b.yaml" in first
     assert "Do not edit" in first
     assert document.endswith("\n")

@@ -4,32 +4,32 @@ import pytest
 
 from generator.rules import tiers
 from slos.schema.units import Duration
-from tests.generator.resolved import one_slo
+from tests.generator.resolved import resolve_single_slo
 
 
 @pytest.mark.parametrize(("window", "steps"), [("5m", 5), ("1h", 60), ("6h", 360)])
 def test_a_window_holds_as_many_steps_as_fit_though_prometheus_2_includes_both_ends(
     window: str, steps: int
 ) -> None:
-    written = tiers.summed("m", Duration.parse(window))
+    written = tiers.render_tier_sum("m", Duration.parse(window))
     length = Duration.parse(written.removeprefix("sum_over_time(m[").removesuffix("])"))
     step = Duration.parse("1m")
     assert length.ms // step.ms + 1 == steps
 
 
 def test_short_windows_are_added_up_from_fine_counts_and_long_ones_from_coarse() -> None:
-    slo = one_slo()
+    slo = resolve_single_slo()
     for window in ("5m", "30m", "1h"):
-        assert str(tiers.step_of(slo, Duration.parse(window))) == "1m"
+        assert str(tiers.choose_step(slo, Duration.parse(window))) == "1m"
     for window in ("1d", "3d", "30d"):
-        assert str(tiers.step_of(slo, Duration.parse(window))) == "10m"
+        assert str(tiers.choose_step(slo, Duration.parse(window))) == "10m"
 
 
 def test_a_ratio_of_no_events_has_no_value() -> None:
-    assert tiers.ratio_in(one_slo(), Duration.parse("5m")).endswith("> 0)")
+    assert tiers.render_error_ratio(resolve_single_slo(), Duration.parse("5m")).endswith("> 0)")
 
 
 def test_a_comment_in_a_query_does_not_swallow_what_follows() -> None:
-    slo, query = one_slo(), "rate(m[{{.window}}]) # all"
-    for written in (tiers.fine(slo, query), tiers.coarse(slo, query)):
+    slo, query = resolve_single_slo(), "rate(m[{{.window}}]) # all"
+    for written in (tiers.render_fine_count(slo, query), tiers.render_coarse_count(slo, query)):
         assert written.endswith(") # all")

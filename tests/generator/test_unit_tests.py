@@ -7,26 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.devstack.stack import find
-from generator.model import Firing
+from exporter.devstack.stack import find_binary
+from generator.model import AlertMeta
 from generator.outputs.tests import evaluator, promtool_file
-from generator.outputs.tests.alert_timing import Condition, timeline
-from generator.outputs.tests.evaluator import Evaluation, NotKnownError, Steady
-from slos.schema.promql import parse
+from generator.outputs.tests.alert_timing import Condition, compute_timeline
+from generator.outputs.tests.evaluator import Evaluator, SteadySeries, UnsupportedQueryError
+from slos.schema.promql import parse_query
 from slos.schema.units import Duration
-from tests.generator.command_line import call
+from tests.generator.command_line import run_slo_rules
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-MINUTE = Duration.of(minutes=1)
-HOUR = Duration.of(hours=1)
+MINUTE = Duration.from_parts(minutes=1)
+HOUR = Duration.from_parts(hours=1)
 
 
 @pytest.mark.parametrize("case", ["events", "grouped", "raw", "types", "windows"])
 def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Path) -> None:
-    promtool = find("promtool")
+    promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
-    assert call("build", GOLDEN / f"{case}.yaml", "-o", tmp_path).exit_code == 0
-    result = call("test", tmp_path / "tests", "--promtool", promtool)
+    assert run_slo_rules("build", GOLDEN / f"{case}.yaml", "-o", tmp_path).exit_code == 0
+    result = run_slo_rules("test", tmp_path / "tests", "--promtool", promtool)
     assert result.exit_code == 0, result.output
     assert "0 failed" in result.output
 
@@ -39,31 +39,31 @@ def test_the_rules_of_every_golden_spec_pass_their_tests(case: str, tmp_path: Pa
 def test_a_window_that_fills_up_has_the_mean_of_before_and_since(
     quiet: Decimal, much: Decimal, after: int
 ) -> None:
-    run = evaluator.of(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
+    run = evaluator.build_course(MINUTE, Decimal(10), [(quiet, 61), (much, after)])
     expected = (quiet * (60 - after) + much * after) / 60
-    assert run.ratio(HOUR, run.last) == pytest.approx(expected)
-    assert run.ratio(MINUTE, run.last) == much
-    assert run.counted(HOUR, run.last) == 600
+    assert run.compute_ratio(HOUR, run.last_step) == pytest.approx(expected)
+    assert run.compute_ratio(MINUTE, run.last_step) == much
+    assert run.count_events(HOUR, run.last_step) == 600
 
 
 def test_a_window_counts_what_there_is_before_it_is_full() -> None:
-    run = evaluator.of(MINUTE, Decimal(10), [(Decimal(1), 5)])
-    assert run.counted(HOUR, run.last) == 50
-    assert run.ratio(HOUR, run.last) == 1
+    run = evaluator.build_course(MINUTE, Decimal(10), [(Decimal(1), 5)])
+    assert run.count_events(HOUR, run.last_step) == 50
+    assert run.compute_ratio(HOUR, run.last_step) == 1
 
 
 def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> None:
-    run = evaluator.of(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
-    five = Duration.of(minutes=5)
+    run = evaluator.build_course(MINUTE, Decimal(1), [(Decimal(0), 61), (Decimal(1), 10)])
+    five = Duration.from_parts(minutes=5)
     above = Condition(Decimal("0.1"), five, HOUR, None)
-    assert [above.holds(run, run.last - n) for n in (0, 3, 4)] == [True, True, False]
-    assert above.is_near(run, run.last - 4)
-    assert not Condition(Decimal("0.1"), five, HOUR, 61).holds(run, run.last)
-    assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last)
+    assert [above.holds(run, run.last_step - n) for n in (0, 3, 4)] == [True, True, False]
+    assert above.is_near(run, run.last_step - 4)
+    assert not Condition(Decimal("0.1"), five, HOUR, 61).holds(run, run.last_step)
+    assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last_step)
 
 
-def firing(for_: int = 0, keep: int = 0) -> Firing:
-    return Firing("A", {}, {}, MINUTE * for_ or None, MINUTE * keep or None)
+def firing(for_: int = 0, keep: int = 0) -> AlertMeta:
+    return AlertMeta("A", {}, {}, MINUTE * for_ or None, MINUTE * keep or None)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def firing(for_: int = 0, keep: int = 0) -> Firing:
 )
 def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -> None:
     holds = "..###...#."
-    run = evaluator.of(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
-    alert = Firing("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
-    fires = timeline(alert, run, lambda step: holds[step] == "#")
+    run = evaluator.build_course(MINUTE, Decimal(1), [(Decimal(0), len(holds))])
+    alert = AlertMeta("A", {}, {}, MINUTE * for_ if for_ else None, MINUTE * keep if keep else None)
+    fires = compute_timeline(alert, run, lambda step: holds[step] == "#")
     assert "".join(".#"[each] for each in fires) == expected
 
 
@@ -93,16 +93,16 @@ def test_an_alert_waits_and_stays_as_told(for_: int, keep: int, expected: str) -
     ],
 )
 def test_texts_are_filled_in_as_prometheus_does(text: str, expected: str | None) -> None:
-    filled = promtool_file.expanded({"a": text}, {"pod": "a"}, Decimal("1.5"))
+    filled = promtool_file.expand_annotations({"a": text}, {"pod": "a"}, Decimal("1.5"))
     assert filled == (None if expected is None else {"a": expected})
 
 
 SERIES = [
-    Steady("hits", {"code": "500", "pod": "a"}, Decimal(1)),
-    Steady("hits", {"code": "200", "pod": "a"}, Decimal(2)),
-    Steady("hits", {"code": "200", "pod": "b"}, Decimal(4)),
-    Steady("up", {"pod": "a"}, Decimal(0)),
-    Steady("up", {"pod": "b"}, Decimal(1)),
+    SteadySeries("hits", {"code": "500", "pod": "a"}, Decimal(1)),
+    SteadySeries("hits", {"code": "200", "pod": "a"}, Decimal(2)),
+    SteadySeries("hits", {"code": "200", "pod": "b"}, Decimal(4)),
+    SteadySeries("up", {"pod": "a"}, Decimal(0)),
+    SteadySeries("up", {"pod": "b"}, Decimal(1)),
 ]
 
 
@@ -125,8 +125,11 @@ SERIES = [
     ],
 )
 def test_a_query_over_steady_series_has_this_value(query: str, expected: dict[str, int]) -> None:
-    run = Evaluation(SERIES, MINUTE, Duration.of(seconds=30))
-    found = {dict(labels).get("pod", ""): value for labels, value in run.of(parse(query)).items()}
+    run = Evaluator(SERIES, MINUTE, Duration.from_parts(seconds=30))
+    found = {
+        dict(labels).get("pod", ""): value
+        for labels, value in run.evaluate(parse_query(query)).items()
+    }
     assert found == expected
 
 
@@ -135,5 +138,5 @@ def test_a_query_over_steady_series_has_this_value(query: str, expected: dict[st
     ["deriv(hits[1m])", "up offset 5m", "topk(1, up)", "up * on (pod) group_right hits", "up % 2"],
 )
 def test_what_is_not_understood_is_said(query: str) -> None:
-    with pytest.raises(NotKnownError):
-        Evaluation(SERIES, MINUTE, MINUTE).of(parse(query))
+    with pytest.raises(UnsupportedQueryError):
+        Evaluator(SERIES, MINUTE, MINUTE).evaluate(parse_query(query))

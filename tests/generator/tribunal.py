@@ -19,15 +19,15 @@ from typing import Any
 from generator.clients import promtool
 from tests.generator.mutations import Mutation, Rule
 
-_AT_ONCE = 16
+_BATCH_SIZE = 16
 # Mutants that are tried before anything is learned from them.
-_CHUNK = 64
-_ITS_OWN = re.compile(r' at \d+|"[^"]*"')
+_CHUNK_SIZE = 64
+_SLO_SPECIFIC = re.compile(r' at \d+|"[^"]*"')
 _PASSED = re.compile(r"^Unit Testing: +(\S+)/test.yaml\n  SUCCESS$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class MutationTest:
     """A test, and the rules it needs.
 
     Attributes:
@@ -40,18 +40,18 @@ class Trial:
     groups: list[dict[str, Any]]
     cost: int
 
-    def reads(self, mutation: Mutation) -> bool:
+    def reads_mutated_rule(self, mutation: Mutation) -> bool:
         """Whether the rule that was changed is one of its rules."""
         return any(
             group["name"] == mutation.group and mutation.rule in group["rules"]
             for group in self.groups
         )
 
-    def write(self, folder: Path, mutation: Mutation) -> None:
+    def write_mutant(self, folder: Path, mutation: Mutation) -> None:
         """The test beside changed rules; JSON is YAML, and quickly written."""
         folder.mkdir(parents=True)
         groups = [
-            {**group, "rules": [_changed(rule, mutation) for rule in group["rules"]]}
+            {**group, "rules": [_apply_mutation(rule, mutation) for rule in group["rules"]]}
             if group["name"] == mutation.group
             else group
             for group in self.groups
@@ -60,65 +60,74 @@ class Trial:
         (folder / "test.yaml").write_text(json.dumps(self.test))
 
 
-def trials(folder: Path) -> list[Trial]:
+def read_tests(folder: Path) -> list[MutationTest]:
     """All tests of a folder, by case, so that a mutant meets only the cases it is about."""
-    groups = cache(promtool.groups_of)
+    groups = cache(promtool.read_groups)
     return [
-        Trial(f"{path.stem.rpartition('-')[2]} {number}", test, kept, _cost(test, kept))
-        for path in promtool.found_below(folder)
-        for number, (test, kept) in enumerate(promtool.by_case(path, groups))
+        MutationTest(
+            f"{path.stem.rpartition('-')[2]} {number}",
+            test,
+            test_groups,
+            _estimate_cost(test, test_groups),
+        )
+        for path in promtool.list_test_files(folder)
+        for number, (test, test_groups) in enumerate(promtool.split_cases(path, groups))
     ]
 
 
-def survivors(
-    every: Sequence[Mutation], before: Sequence[Trial], program: str, folder: Path
+def find_survivors(
+    mutations: Sequence[Mutation], tests: Sequence[MutationTest], program: str, folder: Path
 ) -> list[Mutation]:
     """The mutants that pass all tests; of each, the likeliest to fail and the cheapest first."""
-    convicted: dict[str, Counter[str]] = defaultdict(Counter)
+    failures: dict[str, Counter[str]] = defaultdict(Counter)
     found = []
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
-        found += _of_chunk(chunk, before, convicted, lambda calls: _passed(folder, calls, program))
+    for start in range(0, len(mutations), _CHUNK_SIZE):
+        chunk = mutations[start : start + _CHUNK_SIZE]
+        found += _find_chunk_survivors(
+            chunk, tests, failures, lambda calls: _run_tests(folder, calls, program)
+        )
     return found
 
 
-def _of_chunk(
+def _find_chunk_survivors(
     chunk: Sequence[Mutation],
-    before: Sequence[Trial],
-    convicted: dict[str, Counter[str]],
-    passed: Callable[[Mapping[int, tuple[Trial, Mutation]]], set[int]],
+    tests: Sequence[MutationTest],
+    failures: dict[str, Counter[str]],
+    run_tests: Callable[[Mapping[int, tuple[MutationTest, Mutation]]], set[int]],
 ) -> list[Mutation]:
-    """The survivors of some mutants; `convicted` learns which tests failed for what."""
+    """The survivors of some mutants; `failures` learns which tests failed for what."""
     waiting = {}
-    for number, one in enumerate(chunk):
-        known = convicted[_like(one)]
-        queue = [trial for trial in before if trial.reads(one)]
-        waiting[number] = sorted(queue, key=lambda each: (known[each.kind], -each.cost))
-    acquitted = []
+    for number, mutation in enumerate(chunk):
+        known_failures = failures[_describe_mutation_kind(mutation)]
+        queue = [trial for trial in tests if trial.reads_mutated_rule(mutation)]
+        waiting[number] = sorted(queue, key=lambda each: (known_failures[each.kind], -each.cost))
+    survivors = []
     while waiting:
-        acquitted += [chunk[number] for number, queue in waiting.items() if not queue]
+        survivors += [chunk[number] for number, queue in waiting.items() if not queue]
         calls = {number: (queue.pop(), chunk[number]) for number, queue in waiting.items() if queue}
-        still = passed(calls)
-        for number, (trial, one) in calls.items():
-            convicted[_like(one)][trial.kind] += number not in still
-        waiting = {number: waiting[number] for number in still}
-    return acquitted
+        passed_numbers = run_tests(calls)
+        for number, (test, mutation) in calls.items():
+            failures[_describe_mutation_kind(mutation)][test.kind] += number not in passed_numbers
+        waiting = {number: waiting[number] for number in passed_numbers}
+    return survivors
 
 
-def _like(mutation: Mutation) -> str:
+def _describe_mutation_kind(mutation: Mutation) -> str:
     """A mutant as it is for every SLO."""
-    change = mutation.what.partition(": ")[2]
-    return f"{mutation.rule.get('record', 'alert')} {_ITS_OWN.sub('', change)}"
+    change = mutation.description.partition(": ")[2]
+    return f"{mutation.rule.get('record', 'alert')} {_SLO_SPECIFIC.sub('', change)}"
 
 
-def _passed(folder: Path, calls: Mapping[int, tuple[Trial, Mutation]], program: str) -> set[int]:
+def _run_tests(
+    folder: Path, calls: Mapping[int, tuple[MutationTest, Mutation]], program: str
+) -> set[int]:
     """Those of some calls, by number, of which the test succeeds."""
 
-    def run(some: Sequence[int]) -> list[int]:
+    def run_batch(some: Sequence[int]) -> list[int]:
         with TemporaryDirectory(dir=folder) as place:
             for number in some:
                 trial, mutation = calls[number]
-                trial.write(Path(place, str(number)), mutation)
+                trial.write_mutant(Path(place, str(number)), mutation)
             done = subprocess.run(
                 [program, "test", "rules", *(f"{number}/test.yaml" for number in some)],
                 cwd=place,
@@ -130,16 +139,16 @@ def _passed(folder: Path, calls: Mapping[int, tuple[Trial, Mutation]], program: 
         return [int(number) for number in _PASSED.findall(done.stdout)]
 
     numbers = list(calls)
-    parts = [numbers[start : start + _AT_ONCE] for start in range(0, len(numbers), _AT_ONCE)]
+    parts = [numbers[start : start + _BATCH_SIZE] for start in range(0, len(numbers), _BATCH_SIZE)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return {number for found in pool.map(run, parts) for number in found}
+        return {number for found in pool.map(run_batch, parts) for number in found}
 
 
-def _changed(rule: Rule, mutation: Mutation) -> Rule:
-    return mutation.changed if rule == mutation.rule else rule
+def _apply_mutation(rule: Rule, mutation: Mutation) -> Rule:
+    return mutation.mutated_rule if rule == mutation.rule else rule
 
 
-def _cost(test: dict[str, Any], groups: list[dict[str, Any]]) -> int:
+def _estimate_cost(test: dict[str, Any], groups: list[dict[str, Any]]) -> int:
     """Rules times the samples of a series, near enough."""
     rules = sum(len(group["rules"]) for group in groups)
     written = [series["values"] for case in test["tests"] for series in case["input_series"]]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.k8s.manifests import OVERLAYS, Manifests, overlay
+from tests.k8s.manifests import OVERLAYS, Manifests, build_overlay
 
 
 @pytest.fixture(params=OVERLAYS)
 def built(request: pytest.FixtureRequest) -> Manifests:
-    return overlay(request.param)
+    return build_overlay(request.param)

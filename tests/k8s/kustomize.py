@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from exporter.devstack.stack import find
+from exporter.devstack.stack import find_binary
 
 
 class _Loader(yaml.CSafeLoader):
@@ -86,100 +86,107 @@ class UnknownFieldError(Exception):
     """A kustomization asks for what is not known here."""
 
 
-def build(folder: Path) -> list[Json]:
+def build_kustomization(folder: Path) -> list[Json]:
     """All objects of a kustomization."""
-    return _apply(folder, [], kind="Kustomization")
+    return _apply_kustomization(folder, [], kind="Kustomization")
 
 
-def _apply(folder: Path, objects: list[Json], *, kind: str) -> list[Json]:
+def _apply_kustomization(folder: Path, objects: list[Json], *, kind: str) -> list[Json]:
     """Add what a kustomization lists, then change all there is, in kustomize's order."""
-    asked = yaml.safe_load((folder / "kustomization.yaml").read_text())
-    _only(asked, _FIELDS)
-    if (asked["kind"], asked["apiVersion"].rpartition("/")[2]) != (kind, _KINDS[kind]):
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    _check_fields(kustomization, _FIELDS)
+    if (kustomization["kind"], kustomization["apiVersion"].rpartition("/")[2]) != (
+        kind,
+        _KINDS[kind],
+    ):
         raise UnknownFieldError(f"{folder}: no {kind}")
     found = [*objects]
-    for name in asked.get("resources", []):
-        found += _resource(folder, name)
-    found += [_config_map(folder, each) for each in asked.get("configMapGenerator", [])]
-    for name in asked.get("components", []):
-        found = _apply((folder / name).resolve(), found, kind="Component")
-    for patch in asked.get("patches", []):
-        _patch(found, patch)
-    for labels in asked.get("labels", []):
-        _label(found, labels)
-    for image in asked.get("images", []):
-        _pin(found, image)
-    _distinct(found)
+    for name in kustomization.get("resources", []):
+        found += _load_resource(folder, name)
+    found += [
+        _build_config_map(folder, each) for each in kustomization.get("configMapGenerator", [])
+    ]
+    for name in kustomization.get("components", []):
+        found = _apply_kustomization((folder / name).resolve(), found, kind="Component")
+    for patch in kustomization.get("patches", []):
+        _apply_patch(found, patch)
+    for labels in kustomization.get("labels", []):
+        _add_labels(found, labels)
+    for image in kustomization.get("images", []):
+        _pin_image(found, image)
+    _check_distinct(found)
     return found
 
 
-def _resource(folder: Path, name: str) -> Iterable[Json]:
-    place = (folder / name).resolve()
-    if place.is_dir():
-        return build(place)
-    if not place.is_relative_to(folder.resolve()):
+def _load_resource(folder: Path, name: str) -> Iterable[Json]:
+    resource_path = (folder / name).resolve()
+    if resource_path.is_dir():
+        return build_kustomization(resource_path)
+    if not resource_path.is_relative_to(folder.resolve()):
         raise UnknownFieldError(f"{name} lies above the root {folder}")
-    return documents(place.read_text())
+    return documents(resource_path.read_text())
 
 
-def _config_map(folder: Path, asked: Json) -> Json:
-    _only(asked, {"name", "namespace", "files", "options"})
-    _only(asked["options"], {"disableNameSuffixHash", "labels", "annotations"})
-    if asked["options"].get("disableNameSuffixHash") is not True:
+def _build_config_map(folder: Path, generator: Json) -> Json:
+    _check_fields(generator, {"name", "namespace", "files", "options"})
+    _check_fields(generator["options"], {"disableNameSuffixHash", "labels", "annotations"})
+    if generator["options"].get("disableNameSuffixHash") is not True:
         raise UnknownFieldError("names with a hash are not known here")
-    texts = {key: dict(each) for key, each in asked["options"].items() if isinstance(each, dict)}
+    texts = {
+        key: dict(each) for key, each in generator["options"].items() if isinstance(each, dict)
+    }
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": asked["name"], "namespace": asked["namespace"], **texts},
-        "data": {Path(file).name: (folder / file).read_text() for file in asked["files"]},
+        "metadata": {"name": generator["name"], "namespace": generator["namespace"], **texts},
+        "data": {Path(file).name: (folder / file).read_text() for file in generator["files"]},
     }
 
 
-def _patch(objects: list[Json], asked: Json) -> None:
-    _only(asked, {"target", "patch"})
-    _only(asked["target"], {"kind", "name"})
-    operations = yaml.safe_load(asked["patch"])
+def _apply_patch(objects: list[Json], patch: Json) -> None:
+    _check_fields(patch, {"target", "patch"})
+    _check_fields(patch["target"], {"kind", "name"})
+    operations = yaml.safe_load(patch["patch"])
     if not isinstance(operations, list):
         raise UnknownFieldError("only lists of operations are known here")
     for each in objects:
-        name = asked["target"].get("name")
-        if each["kind"] == asked["target"]["kind"] and name in (None, each["metadata"]["name"]):
+        name = patch["target"].get("name")
+        if each["kind"] == patch["target"]["kind"] and name in (None, each["metadata"]["name"]):
             apply(each, copy.deepcopy(operations))
 
 
-def _label(objects: list[Json], asked: Json) -> None:
-    _only(asked, {"pairs", "includeTemplates"})
+def _add_labels(objects: list[Json], labels: Json) -> None:
+    _check_fields(labels, {"pairs", "includeTemplates"})
     for each in objects:
-        labelled = [each, *(_templates(each) if asked["includeTemplates"] else ())]
-        for one in labelled:
-            one.setdefault("metadata", {}).setdefault("labels", {}).update(asked["pairs"])
+        labelled = [each, *(_list_templates(each) if labels["includeTemplates"] else ())]
+        for target in labelled:
+            target.setdefault("metadata", {}).setdefault("labels", {}).update(labels["pairs"])
 
 
-def _templates(found: Json) -> list[Json]:
-    if found["kind"] == "CronJob":
-        job = found["spec"]["jobTemplate"]
+def _list_templates(manifest: Json) -> list[Json]:
+    if manifest["kind"] == "CronJob":
+        job = manifest["spec"]["jobTemplate"]
         return [job, job["spec"]["template"]]
-    return [found["spec"]["template"]] if found["kind"] == "Deployment" else []
+    return [manifest["spec"]["template"]] if manifest["kind"] == "Deployment" else []
 
 
-def _pin(objects: list[Json], asked: Json) -> None:
-    _only(asked, {"name", "newName", "digest"})
+def _pin_image(objects: list[Json], image: Json) -> None:
+    _check_fields(image, {"name", "newName", "digest"})
     for each in objects:
-        for template in _templates(each)[-1:]:
+        for template in _list_templates(each)[-1:]:
             for container in template["spec"]["containers"]:
-                if re.split("[:@]", container["image"])[0] == asked["name"]:
-                    container["image"] = f"{asked['newName']}@{asked['digest']}"
+                if re.split("[:@]", container["image"])[0] == image["name"]:
+                    container["image"] = f"{image['newName']}@{image['digest']}"
 
 
-def _distinct(objects: list[Json]) -> None:
+def _check_distinct(objects: list[Json]) -> None:
     ids = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in objects]
     if len(set(ids)) < len(ids):
         raise UnknownFieldError("one object is there twice")
 
 
-def _only(asked: Json, known: set[str]) -> None:
-    if unknown := set(asked) - known:
+def _check_fields(section: Json, known_fields: set[str]) -> None:
+    if unknown := set(section) - known_fields:
         raise UnknownFieldError(f"not known here: {', '.join(sorted(unknown))}")
 
 
@@ -191,7 +198,7 @@ of templates."""
 @cache
 def kubectl() -> Path | None:
     """The program, when it is there and can build what is asked of it."""
-    found = find("kubectl")
+    found = find_binary("kubectl")
     if found is None:
         return None
     told = subprocess.run(

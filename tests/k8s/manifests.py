@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.k8s.kustomize import build, kubectl, kustomized
+from tests.k8s.kustomize import build_kustomization, kubectl, kustomized
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
@@ -24,15 +24,15 @@ class Manifests:
     name: str
     objects: Sequence[Json]
 
-    def all(self, kind: str) -> list[Json]:
+    def list_objects(self, kind: str) -> list[Json]:
         """Every object of a kind."""
         return [each for each in self.objects if each["kind"] == kind]
 
-    def one(self, kind: str, name: str = "slo-probe", namespace: str = "prometheus") -> Json:
+    def get_object(self, kind: str, name: str = "slo-probe", namespace: str = "prometheus") -> Json:
         """The object of that name."""
         found = [
             each
-            for each in self.all(kind)
+            for each in self.list_objects(kind)
             if (each["metadata"]["name"], each["metadata"]["namespace"]) == (name, namespace)
         ]
         assert len(found) == 1, f"{len(found)} {kind} {namespace}/{name} in {self.name}"
@@ -41,7 +41,7 @@ class Manifests:
     @property
     def prober(self) -> Json:
         """The pod of the prober."""
-        template: Json = self.one("Deployment")["spec"]["template"]
+        template: Json = self.get_object("Deployment")["spec"]["template"]
         return template
 
     @property
@@ -54,59 +54,59 @@ class Manifests:
     @property
     def config(self) -> Json:
         """What the prober reads."""
-        (text,) = self.one("ConfigMap", "slo-probe-config")["data"].values()
+        (text,) = self.get_object("ConfigMap", "slo-probe-config")["data"].values()
         loaded: Json = yaml.safe_load(text)
         return loaded
 
-    def pods(self) -> Iterator[tuple[str, Json]]:
+    def list_pods(self) -> Iterator[tuple[str, Json]]:
         """Every pod that comes of it, by the name of what makes it."""
-        for each in self.all("Deployment"):
+        for each in self.list_objects("Deployment"):
             yield each["metadata"]["name"], each["spec"]["template"]
-        for each in self.all("CronJob"):
+        for each in self.list_objects("CronJob"):
             yield each["metadata"]["name"], each["spec"]["jobTemplate"]["spec"]["template"]
 
 
-def built(folder: Path) -> list[Json]:
+def build_objects(folder: Path) -> list[Json]:
     """What `kubectl kustomize` makes of a folder, or our part of it where there is no kubectl."""
     program = kubectl()
-    return kustomized(program, folder) if program else build(folder)
+    return kustomized(program, folder) if program else build_kustomization(folder)
 
 
 @cache
-def overlay(name: str) -> Manifests:
+def build_overlay(name: str) -> Manifests:
     """One of the overlays; whoever reads it leaves it as it is."""
-    return Manifests(name, built(K8S / "overlays" / name))
+    return Manifests(name, build_objects(K8S / "overlays" / name))
 
 
-def with_component(name: str, folder: Path, *, of: str = "dev") -> Manifests:
+def build_with_component(name: str, folder: Path, *, overlay_name: str = "dev") -> Manifests:
     """An overlay and one more component, as a user would write it."""
-    up = "../" * len(folder.resolve().relative_to("/").parts) + str(K8S).lstrip("/")
+    relative_root = "../" * len(folder.resolve().relative_to("/").parts) + str(K8S).lstrip("/")
     lines = [
         "apiVersion: kustomize.config.k8s.io/v1beta1",
         "kind: Kustomization",
-        f"resources: [{up}/overlays/{of}]",
-        f"components: [{up}/components/{name}]",
+        f"resources: [{relative_root}/overlays/{overlay_name}]",
+        f"components: [{relative_root}/components/{name}]",
     ]
     (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
-    return Manifests(f"{of} with {name}", built(folder))
+    return Manifests(f"{overlay_name} with {name}", build_objects(folder))
 
 
-def sections() -> Json:
+def read_sections() -> Json:
     """What a configuration says where a stand-in serves Linear."""
     text = (K8S / "components" / "linear-stand-in" / "sections.yaml").read_text()
     loaded: Json = yaml.safe_load(text)
     return loaded
 
 
-def selects(selector: Json, labels: Json) -> bool:
+def matches_selector(selector: Json, labels: Json) -> bool:
     """Whether a label selector takes these labels; an empty one takes all."""
     assert set(selector) <= {"matchLabels", "matchExpressions"}
-    wanted: Json = selector.get("matchLabels", {})
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        _expression(each, labels) for each in selector.get("matchExpressions", [])
+    match_labels: Json = selector.get("matchLabels", {})
+    return all(labels.get(key) == value for key, value in match_labels.items()) and all(
+        _matches_expression(each, labels) for each in selector.get("matchExpressions", [])
     )
 
 
-def _expression(expression: Json, labels: Json) -> bool:
+def _matches_expression(expression: Json, labels: Json) -> bool:
     assert expression["operator"] == "In", "no other is used"
     return labels.get(expression["key"]) in expression["values"]

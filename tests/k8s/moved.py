@@ -8,16 +8,16 @@ from typing import Any
 import yaml
 
 from exporter.config.loader import Config
-from tests.exporter.program import free_port
+from tests.exporter.program import find_free_port
 from tests.k8s.manifests import ROOT, Json, Manifests
 
 IN_THE_IMAGE = "/usr/share/slo-probe/slos"
 _HOST = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
-_NOBODY = "http://127.0.0.1:9"
+_CLOSED_PORT_URL = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class LoopbackConfig:
     """Where everything went.
 
     Attributes:
@@ -29,7 +29,7 @@ class Moved:
     ports: dict[int, int]
 
 
-def listening(manifests: Manifests) -> dict[str, int]:
+def list_ports(manifests: Manifests) -> dict[str, int]:
     """The ports of the configuration by what they are for, defaults of the program included."""
     settings: Any = Config.model_validate(manifests.config)
     security = settings.probes.security
@@ -41,26 +41,26 @@ def listening(manifests: Manifests) -> dict[str, int]:
     }
 
 
-def moved(manifests: Manifests, folder: Path) -> Moved:
+def write_loopback_config(manifests: Manifests, folder: Path) -> LoopbackConfig:
     """Write the configuration, changed as little as it can be."""
-    ports = {port: free_port() for port in listening(manifests).values()}
-    at = {name: f"127.0.0.1:{ports[port]}" for name, port in listening(manifests).items()}
-    config: Json = _elsewhere(manifests.config)
+    ports = {port: find_free_port() for port in list_ports(manifests).values()}
+    addresses = {name: f"127.0.0.1:{ports[port]}" for name, port in list_ports(manifests).items()}
+    config: Json = _replace_hosts(manifests.config)
     (folder / "key").write_text("planted")
     if "linear" in config.get("observers", {}):
-        config["observers"]["linear"] |= {"key_file": "key", "url": _NOBODY}
-    config["canary"]["listen"], config["web"]["listen"] = at["canary"], at["web"]
-    config["probes"]["security"] = {**config["probes"]["security"], "decoy": at["decoy"]}
+        config["observers"]["linear"] |= {"key_file": "key", "url": _CLOSED_PORT_URL}
+    config["canary"]["listen"], config["web"]["listen"] = addresses["canary"], addresses["web"]
+    config["probes"]["security"] = {**config["probes"]["security"], "decoy": addresses["decoy"]}
     config["journal"]["path"] = "journal.sqlite"
     config["lease"]["kind"] = "file"
     config["specs"] = [spec.replace(IN_THE_IMAGE, str(ROOT / "slos")) for spec in config["specs"]]
     file = folder / "slo-probe.yaml"
     file.write_text(yaml.safe_dump(config))
-    return Moved(file, ports)
+    return LoopbackConfig(file, ports)
 
 
-def _elsewhere(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _replace_hosts(value: Any) -> Any:  # noqa: ANN401 - JSON
     """The same with every host replaced by one where nobody listens."""
     if isinstance(value, dict):
-        return {key: _elsewhere(each) for key, each in value.items()}
-    return _HOST.sub(_NOBODY, value) if isinstance(value, str) else value
+        return {key: _replace_hosts(each) for key, each in value.items()}
+    return _HOST.sub(_CLOSED_PORT_URL, value) if isinstance(value, str) else value

@@ -17,7 +17,15 @@ import pytest
 import yaml
 
 from tests.k8s.kustomize import kubectl
-from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, built, overlay, with_component
+from tests.k8s.manifests import (
+    COMPONENTS,
+    K8S,
+    OVERLAYS,
+    ROOT,
+    build_objects,
+    build_overlay,
+    build_with_component,
+)
 from tests.k8s.moved import IN_THE_IMAGE
 from tests.k8s.test_k8s_overlays import VERSIONS
 
@@ -144,20 +152,20 @@ def test_the_image_runs_as_the_number_that_the_pods_name() -> None:
         index for index, (name, _) in enumerate(FINAL.steps) if name in ("RUN", "COPY")
     )
     for name in OVERLAYS:
-        for _, pod in overlay(name).pods():
+        for _, pod in build_overlay(name).list_pods():
             context = pod["spec"]["securityContext"]
             assert user == f"{context['runAsUser']}:{context['runAsGroup']}"
 
 
 def test_the_image_says_which_ports_the_pod_has() -> None:
     exposed = {int(port) for text in FINAL.every("EXPOSE") for port in text.split()}
-    assert exposed == {port["containerPort"] for port in overlay("studio").container["ports"]}
+    assert exposed == {port["containerPort"] for port in build_overlay("studio").container["ports"]}
 
 
 def test_the_targets_lie_where_every_configuration_looks() -> None:
     assert f"slos/*.yaml {IN_THE_IMAGE}/" in FINAL.every("COPY")
     for name in OVERLAYS:
-        for spec in overlay(name).config["specs"]:
+        for spec in build_overlay(name).config["specs"]:
             assert (ROOT / "slos" / spec.removeprefix(f"{IN_THE_IMAGE}/")).is_file()
 
 
@@ -239,7 +247,7 @@ def _first_cells() -> str:
 
 def test_the_page_names_every_object_that_is_applied() -> None:
     named = re.findall(r"\b([A-Z][A-Za-z]+) `([^`]+)`", _first_cells())
-    for each in overlay("studio").objects:
+    for each in build_overlay("studio").objects:
         kind, name = each["kind"], each["metadata"]["name"]
         assert any(kind == other and fnmatch.fnmatch(name, pattern) for other, pattern in named), (
             f"{kind} {name}"
@@ -260,7 +268,7 @@ def test_what_the_page_applies_is_an_overlay() -> None:
     folders = [words[-1] for words in COMMANDS if words[0] == "kubectl" and words[1] != "create"]
     assert folders
     for folder in folders:
-        assert built(ROOT / folder)
+        assert build_objects(ROOT / folder)
 
 
 def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: Path) -> None:
@@ -275,7 +283,9 @@ def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: 
     )  # fmt: skip
     secret = yaml.safe_load(made.stdout)
     for name in ("pro", "studio"):
-        (wanted,) = [v["secret"] for v in overlay(name).prober["spec"]["volumes"] if "secret" in v]
+        (wanted,) = [
+            v["secret"] for v in build_overlay(name).prober["spec"]["volumes"] if "secret" in v
+        ]
         assert secret["metadata"] == {
             "name": wanted["secretName"],
             "namespace": "prometheus",
@@ -285,7 +295,7 @@ def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: 
 
 
 def test_the_certificate_of_the_page_is_used(tmp_path: Path) -> None:
-    pod = dict(with_component("linear-stand-in", tmp_path).pods())["linear-stand-in"]
+    pod = dict(build_with_component("linear-stand-in", tmp_path).list_pods())["linear-stand-in"]
     (volume,) = pod["spec"]["volumes"]
     assert f"create secret tls {volume['secret']['secretName']} -n prometheus" in PAGE
 
@@ -294,7 +304,7 @@ def test_the_jobs_that_the_page_begins_by_hand_are_there() -> None:
     jobs = [word for words in COMMANDS for word in words if word.startswith("--from=cronjob/")]
     assert jobs
     for each in jobs:
-        assert overlay("dev").one("CronJob", each.partition("/")[2])
+        assert build_overlay("dev").get_object("CronJob", each.partition("/")[2])
 
 
 def test_the_image_is_built_by_the_files_and_the_argument_there_are() -> None:

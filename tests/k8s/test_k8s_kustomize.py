@@ -8,12 +8,12 @@ from tests.k8s.kustomize import (
     PatchError,
     UnknownFieldError,
     apply,
-    build,
+    build_kustomization,
     documents,
     kubectl,
     kustomized,
 )
-from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, with_component
+from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, build_with_component
 
 
 def test_a_bare_equals_sign_is_a_text() -> None:
@@ -34,13 +34,13 @@ def _program() -> Path:
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_kubectl_builds_every_overlay_as_our_builder_does(name: str) -> None:
     folder = K8S / "overlays" / name
-    assert _sorted(kustomized(_program(), folder)) == _sorted(build(folder))
+    assert _sorted(kustomized(_program(), folder)) == _sorted(build_kustomization(folder))
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_kubectl_builds_every_component_as_our_builder_does(component: str, tmp_path: Path) -> None:
-    with_component(component, tmp_path)
-    assert _sorted(kustomized(_program(), tmp_path)) == _sorted(build(tmp_path))
+    build_with_component(component, tmp_path)
+    assert _sorted(kustomized(_program(), tmp_path)) == _sorted(build_kustomization(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_our_builder_refuses_what_it_does_not_know(line: str, tmp_path: Path) ->
     head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     (tmp_path / "here" / "kustomization.yaml").write_text(head + line)
     with pytest.raises(UnknownFieldError):
-        build(tmp_path / "here")
+        build_kustomization(tmp_path / "here")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.exporter.house import SELDOM, House, Prober, house
+from tests.exporter.house import RARE_REMEDIATION, ProberEnvironment, ProberProcess, run_environment
 from tests.exporter.load.test_load_program import QUICK, by_probe, over
-from tests.exporter.program import Ended, ended, free_port, start
+from tests.exporter.program import ProcessResult, find_free_port, start_program, wait_for_end
 from tests.exporter.tls_files import TlsFiles
-from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
+from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
 
 SOON: Json = {"within": "1s", "linger": "200ms"}
 """When the last is known of an issue."""
@@ -21,56 +21,58 @@ SMALL: Json = {
 }
 
 
-def _allow(at: House, section: Json) -> None:
+def _allow(at: ProberEnvironment, section: Json) -> None:
     """Let the prober send what an overlay allows, with short waits, and where need be less."""
     own: Json = {key: each for key, each in section.items() if key != "scalability"}
     for name in SMALL.keys() & own.keys():
         own[name] = {**own[name], **QUICK, **SMALL[name]}
-    at.settings["scenarios"], at.settings["probes"] = own, SELDOM
+    at.settings["scenarios"], at.settings["probes"] = own, RARE_REMEDIATION
 
 
-async def _job(built: Manifests, scenario: str, prober: Prober) -> Ended:
+async def _job(built: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
     """What a CronJob's pod runs, to its end; only the prober is elsewhere."""
-    pod: Any = dict(built.pods())[f"slo-probe-{scenario}"]
+    pod: Any = dict(built.list_pods())[f"slo-probe-{scenario}"]
     (container,) = pod["spec"]["containers"]
     *words, _ = container["args"]
-    return await ended(await start(*words, await prober.url("web")))
+    return await wait_for_end(await start_program(*words, await prober.wait_for_url("web")))
 
 
 @pytest.mark.parametrize("name", ["dev", "pro"])
 async def test_the_weekly_job_ends_well(name: str, tmp_path: Path) -> None:
-    async with house(tmp_path, **SOON) as at:
-        _allow(at, overlay(name).config["scenarios"])
-        async with at.prober() as prober:
-            done = await _job(overlay(name), "stress", prober)
+    async with run_environment(tmp_path, **SOON) as at:
+        _allow(at, build_overlay(name).config["scenarios"])
+        async with at.run_prober() as prober:
+            done = await _job(build_overlay(name), "stress", prober)
             assert (done.code, "stress: met" in done.out) == (0, True), done
-            levels = overlay(name).config["scenarios"]["stress"]["levels"]
+            levels = build_overlay(name).config["scenarios"]["stress"]["levels"]
             assert by_probe(at)["scenario_stress"] == 1 + sum(levels)
 
 
 def test_both_clusters_with_linear_itself_send_the_same() -> None:
-    assert overlay("studio").config["scenarios"] == overlay("pro").config["scenarios"]
+    assert build_overlay("studio").config["scenarios"] == build_overlay("pro").config["scenarios"]
 
 
 async def test_the_nightly_job_ends_well_beside_a_stand_in(tmp_path: Path) -> None:
-    built = with_component("linear-stand-in", tmp_path, of="pro")
-    async with house(tmp_path, **SOON) as at:
-        _allow(at, sections()["scenarios"])
-        async with at.prober() as prober:
+    built = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
+    async with run_environment(tmp_path, **SOON) as at:
+        _allow(at, read_sections()["scenarios"])
+        async with at.run_prober() as prober:
             done = await _job(built, "throughput", prober)
             assert (done.code, "throughput: met" in done.out) == (0, True), done
 
 
 async def test_the_stand_in_serves_where_its_pod_says_and_agent_sre_calls(tmp_path: Path) -> None:
-    pod: Any = dict(with_component("linear-stand-in", tmp_path, of="pro").pods())["linear-stand-in"]
+    pod: Any = dict(
+        build_with_component("linear-stand-in", tmp_path, overlay_name="pro").list_pods()
+    )["linear-stand-in"]
     (container,) = pod["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     (mount,) = container["volumeMounts"]
-    files, moved = TlsFiles(tmp_path), {number: free_port() for number in ports.values()}
+    files, moved = TlsFiles(tmp_path), {number: find_free_port() for number in ports.values()}
     text = " ".join(container["args"]).replace(mount["mountPath"], str(tmp_path))
     for number, other in moved.items():
         text = text.replace(f"0.0.0.0:{number}", f"127.0.0.1:{other}")
-    process = await start(*text.split())
+    process = await start_program(*text.split())
     try:
         assert process.stdout
         async with asyncio.timeout(30):
@@ -82,29 +84,31 @@ async def test_the_stand_in_serves_where_its_pod_says_and_agent_sre_calls(tmp_pa
                 async with session.get(url) as reply:
                     assert reply.status == 200
             url = f"https://127.0.0.1:{moved[ports['https']]}/graphql"
-            async with session.post(url, json={}, ssl=files.client()) as reply:
+            async with session.post(url, json={}, ssl=files.build_client_context()) as reply:
                 assert reply.status == 401, "Linear asks for a key"
     finally:
         process.terminate()
-        await ended(process)
+        await wait_for_end(process)
 
 
 async def test_a_job_does_not_fail_because_agent_sre_does(tmp_path: Path) -> None:
     """The alerts tell that; a Job that fails every night would only be another one."""
-    async with house(tmp_path, **SOON) as at:
-        _allow(at, overlay("pro").config["scenarios"] | {"throughput": {}})
+    async with run_environment(tmp_path, **SOON) as at:
+        _allow(at, build_overlay("pro").config["scenarios"] | {"throughput": {}})
         at.settings["scenarios"]["throughput"]["targets"] = {"lambda_execution": 500}
-        async with at.prober() as prober:
-            done = await _job(overlay("pro"), "throughput", prober)
+        async with at.run_prober() as prober:
+            done = await _job(build_overlay("pro"), "throughput", prober)
             assert (done.code, "throughput: NOT MET" in done.out) == (0, True), done
             assert (await over(prober, "throughput"))["met"] is False
 
 
 async def test_a_job_fails_when_there_is_no_result(tmp_path: Path) -> None:
-    async with house(tmp_path, **SOON) as at:
-        _allow(at, overlay("pro").config["scenarios"])
-        async with at.prober() as prober:
-            assert (await _job(overlay("pro"), "throughput", prober)).code == 2, "not configured"
+    async with run_environment(tmp_path, **SOON) as at:
+        _allow(at, build_overlay("pro").config["scenarios"])
+        async with at.run_prober() as prober:
+            assert (await _job(build_overlay("pro"), "throughput", prober)).code == 2, (
+                "not configured"
+            )
             at.agent.faults.set("error")
-            stopped = await _job(overlay("pro"), "stress", prober)
+            stopped = await _job(build_overlay("pro"), "stress", prober)
             assert (stopped.code, "target_not_ok" in stopped.out) == (2, True), stopped

@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.k8s.manifests import Json, Manifests, sections, selects, with_component
+from tests.k8s.manifests import (
+    Json,
+    Manifests,
+    build_with_component,
+    matches_selector,
+    read_sections,
+)
 
 NAMESPACE = "kubernetes.io/metadata.name"
 
@@ -43,13 +49,13 @@ def _passes(
 
 
 def _selecting(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]:
-    for policy in manifests.all("NetworkPolicy"):
+    for policy in manifests.list_objects("NetworkPolicy"):
         spec = policy["spec"]
         here = policy["metadata"]["namespace"] == pod.namespace
         if (
             here
             and direction in spec["policyTypes"]
-            and selects(spec["podSelector"], dict(pod.labels))
+            and matches_selector(spec["podSelector"], dict(pod.labels))
         ):
             yield policy
 
@@ -78,8 +84,8 @@ def _peer(rule: Json, other: Pod, policy: Json) -> bool:
     if there is None:
         in_place = other.namespace == policy["metadata"]["namespace"]
     else:
-        in_place = selects(there, {NAMESPACE: other.namespace})
-    return in_place and selects(rule.get("podSelector", {}), dict(other.labels))
+        in_place = matches_selector(there, {NAMESPACE: other.namespace})
+    return in_place and matches_selector(rule.get("podSelector", {}), dict(other.labels))
 
 
 NAME = "app.kubernetes.io/name"
@@ -101,7 +107,7 @@ def _prober(built: Manifests) -> Pod:
 
 
 def _scenario(built: Manifests, name: str) -> Pod:
-    return Pod("prometheus", dict(built.pods())[name]["metadata"]["labels"])
+    return Pod("prometheus", dict(built.list_pods())[name]["metadata"]["labels"])
 
 
 def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
@@ -116,7 +122,7 @@ def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
 def test_the_pages_are_for_prometheus_and_scenarios(built: Manifests) -> None:
     prober = _prober(built)
     assert allowed(built, PROMETHEUS, prober, prober.ports["web"])
-    for job in built.all("CronJob"):
+    for job in built.list_objects("CronJob"):
         source = _scenario(built, job["metadata"]["name"])
         assert allowed(built, source, prober, prober.ports["web"])
         assert not allowed(built, source, prober, prober.ports["canary"])
@@ -125,7 +131,7 @@ def test_the_pages_are_for_prometheus_and_scenarios(built: Manifests) -> None:
 
 
 def test_alertmanager_reaches_the_canary_where_its_webhook_is_wanted(tmp_path: Path) -> None:
-    built = with_component("alertmanager-webhook", tmp_path)
+    built = build_with_component("alertmanager-webhook", tmp_path)
     prober = _prober(built)
     assert allowed(built, ALERTMANAGER, prober, prober.ports["canary"])
     assert allowed(built, AGENT, prober, prober.ports["canary"])
@@ -134,8 +140,8 @@ def test_alertmanager_reaches_the_canary_where_its_webhook_is_wanted(tmp_path: P
 
 
 def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) -> None:
-    built = with_component("lambda-canary", tmp_path)
-    (function,) = built.all("LambdaFunction")
+    built = build_with_component("lambda-canary", tmp_path)
+    (function,) = built.list_objects("LambdaFunction")
     pods = Pod("prometheus", {"serving.knative.dev/service": function["metadata"]["name"]})
     prober = _prober(built)
     assert allowed(built, pods, prober, prober.ports["canary"])
@@ -143,9 +149,9 @@ def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) ->
 
 
 def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
-    built = with_component("linear-stand-in", tmp_path, of="pro")
-    labels = dict(built.pods())["linear-stand-in"]["metadata"]["labels"]
-    pod = dict(built.pods())["linear-stand-in"]["spec"]["containers"][0]
+    built = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
+    labels = dict(built.list_pods())["linear-stand-in"]["metadata"]["labels"]
+    pod = dict(built.list_pods())["linear-stand-in"]["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in pod["ports"]}
     stand_in = Pod("prometheus", labels, ports=ports)
     assert allowed(built, AGENT, stand_in, ports["https"])
@@ -157,12 +163,12 @@ def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     # What the prober hears and calls is as before.
     assert allowed(built, _prober(built), AGENT, 8080)
     assert not allowed(built, stand_in, _prober(built), 9108)
-    service = built.one("Service", "linear-stand-in")
-    asked = urlsplit(sections()["observers"]["linear"]["url"])
+    service = built.get_object("Service", "linear-stand-in")
+    asked = urlsplit(read_sections()["observers"]["linear"]["url"])
     assert asked.hostname == "linear-stand-in.prometheus.svc.cluster.local"
     (port,) = [each for each in service["spec"]["ports"] if each["port"] == (asked.port or 80)]
     assert port["targetPort"] == "http"
-    assert selects({"matchLabels": service["spec"]["selector"]}, labels)
+    assert matches_selector({"matchLabels": service["spec"]["selector"]}, labels)
 
 
 def test_the_prober_reaches_all_that_its_configuration_names(built: Manifests) -> None:

@@ -20,9 +20,9 @@ from tests.k8s.manifests import (
     OVERLAYS,
     Json,
     Manifests,
-    overlay,
-    selects,
-    with_component,
+    build_overlay,
+    build_with_component,
+    matches_selector,
 )
 
 VERSIONS = ("1.30", "1.37")
@@ -77,13 +77,13 @@ def test_every_object_of_an_overlay_is_valid(built: Manifests, version: str) -> 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_an_overlay_takes_each_component_and_stays_valid(component: str, tmp_path: Path) -> None:
-    built = with_component(component, tmp_path)
+    built = build_with_component(component, tmp_path)
     _valid(built, VERSIONS[0])
-    assert built.objects != overlay("dev").objects
+    assert built.objects != build_overlay("dev").objects
 
 
 def test_nobody_but_the_owner_chooses_a_function_in_place_of_the_canary_service() -> None:
-    assert [name for name in OVERLAYS if overlay(name).all("LambdaFunction")] == []
+    assert [name for name in OVERLAYS if build_overlay(name).list_objects("LambdaFunction")] == []
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_nobody_but_the_owner_chooses_a_function_in_place_of_the_canary_service(
     [("Deployment", "spec"), ("ServiceMonitor", "spec"), ("PrometheusRule", "spec")],
 )
 def test_a_misspelt_field_is_refused(kind: str, field: str) -> None:
-    broken = copy.deepcopy(overlay("studio").all(kind)[0])
+    broken = copy.deepcopy(build_overlay("studio").list_objects(kind)[0])
     broken[field]["replicsa"] = 1
     with pytest.raises(jsonschema.ValidationError):
         validate(broken, VERSIONS[0])
@@ -116,20 +116,20 @@ def test_every_object_says_where_it_goes_and_to_what_it_belongs(built: Manifests
 
 def test_every_overlay_applies_the_generated_rules(built: Manifests) -> None:
     listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
-    applied = {each["metadata"]["name"] for each in built.all("PrometheusRule")}
+    applied = {each["metadata"]["name"] for each in built.list_objects("PrometheusRule")}
     assert applied == {f"slo-{stem}" for stem in listed - {"kustomization"}}
 
 
 def test_every_overlay_applies_the_generated_dashboards_and_the_routing(built: Manifests) -> None:
     dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
-    maps = {each["metadata"]["name"]: each for each in built.all("ConfigMap")}
+    maps = {each["metadata"]["name"]: each for each in built.list_objects("ConfigMap")}
     assert dashboards
     for each in dashboards:
         shown = maps[f"grafana-dashboard-{each}"]
         assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert list(shown["data"]) == [f"{each}.json"]
     assert "slo-alertmanager-templates" in maps
-    assert built.one("AlertmanagerConfig", "slo-routing")
+    assert built.get_object("AlertmanagerConfig", "slo-routing")
 
 
 def test_kubectl_can_remember_every_object_it_applied(built: Manifests) -> None:
@@ -139,16 +139,16 @@ def test_kubectl_can_remember_every_object_it_applied(built: Manifests) -> None:
 
 
 def test_every_image_is_one_and_the_same_and_pinned_by_digest(built: Manifests) -> None:
-    images = {c["image"] for _, pod in built.pods() for c in pod["spec"]["containers"]}
+    images = {c["image"] for _, pod in built.list_pods() for c in pod["spec"]["containers"]}
     assert len(images) == 1
     assert all(DIGEST.fullmatch(image) for image in images)
 
 
 def test_what_pods_refer_to_is_there(built: Manifests) -> None:
-    accounts = {each["metadata"]["name"] for each in built.all("ServiceAccount")}
-    maps = {each["metadata"]["name"] for each in built.all("ConfigMap")}
-    claims = {each["metadata"]["name"] for each in built.all("PersistentVolumeClaim")}
-    for _, pod in built.pods():
+    accounts = {each["metadata"]["name"] for each in built.list_objects("ServiceAccount")}
+    maps = {each["metadata"]["name"] for each in built.list_objects("ConfigMap")}
+    claims = {each["metadata"]["name"] for each in built.list_objects("PersistentVolumeClaim")}
+    for _, pod in built.list_pods():
         assert pod["spec"]["serviceAccountName"] in accounts
         for volume in pod["spec"].get("volumes", []):
             if "configMap" in volume:
@@ -162,7 +162,7 @@ def test_what_pods_refer_to_is_there(built: Manifests) -> None:
 
 def test_only_where_linear_is_asked_does_a_pod_need_a_secret() -> None:
     for name in OVERLAYS:
-        built = overlay(name)
+        built = build_overlay(name)
         secrets = [v["secret"] for v in built.prober["spec"]["volumes"] if "secret" in v]
         observers = built.config.get("observers", {})
         assert bool(secrets) == ("linear" in observers), name
@@ -175,7 +175,7 @@ def test_only_where_linear_is_asked_does_a_pod_need_a_secret() -> None:
 
 def test_a_journal_on_a_volume_outlives_the_prune_of_flux() -> None:
     for name in ("pro", "studio"):
-        claim = overlay(name).one("PersistentVolumeClaim", "slo-probe-journal")
+        claim = build_overlay(name).get_object("PersistentVolumeClaim", "slo-probe-journal")
         assert claim["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 
 
@@ -207,21 +207,21 @@ def _finishes(strategy: Json, replicas: int) -> bool:
 
 
 def test_the_budget_is_about_the_pods_of_the_prober(built: Manifests) -> None:
-    selector = built.one("PodDisruptionBudget")["spec"]["selector"]
-    labels = [pod["metadata"]["labels"] for _, pod in built.pods()]
-    assert [selects(selector, each) for each in labels] == [True, False, False, False]
+    selector = built.get_object("PodDisruptionBudget")["spec"]["selector"]
+    labels = [pod["metadata"]["labels"] for _, pod in built.list_pods()]
+    assert [matches_selector(selector, each) for each in labels] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("ready", [True, False])
 def test_a_drain_never_waits_for_the_prober(built: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
-    assert built.one("Deployment")["spec"]["replicas"] == 1
-    assert _evictable(built.one("PodDisruptionBudget")["spec"], [ready], 0)
+    assert built.get_object("Deployment")["spec"]["replicas"] == 1
+    assert _evictable(built.get_object("PodDisruptionBudget")["spec"], [ready], 0)
 
 
 def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
-    built = with_component("standby", tmp_path)
-    budget = built.one("PodDisruptionBudget")["spec"]
-    assert built.one("Deployment")["spec"]["replicas"] == 2
+    built = build_with_component("standby", tmp_path)
+    budget = built.get_object("PodDisruptionBudget")["spec"]
+    assert built.get_object("Deployment")["spec"]["replicas"] == 2
     for holder in (0, 1):
         ready = [holder == 0, holder == 1]
         assert _evictable(budget, ready, 0)
@@ -231,18 +231,18 @@ def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
 
 
 def test_a_rollout_does_not_wait_for_the_old_pod(built: Manifests) -> None:
-    spec = built.one("Deployment")["spec"]
+    spec = built.get_object("Deployment")["spec"]
     assert _finishes(spec["strategy"], spec["replicas"])
     assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
 
 
 def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Path) -> None:
-    built = with_component("standby", tmp_path)
-    spec = built.one("Deployment")["spec"]
+    built = build_with_component("standby", tmp_path)
+    spec = built.get_object("Deployment")["spec"]
     assert _finishes(spec["strategy"], spec["replicas"])
-    assert not built.all("PersistentVolumeClaim"), "two pods on two nodes cannot share one"
+    assert not built.list_objects("PersistentVolumeClaim"), "two pods on two nodes cannot share one"
     (spread,) = built.prober["spec"]["topologySpreadConstraints"]
-    assert selects(spread["labelSelector"], built.prober["metadata"]["labels"])
+    assert matches_selector(spread["labelSelector"], built.prober["metadata"]["labels"])
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway", "a cluster may have one node only"
 
 
@@ -269,7 +269,7 @@ def test_a_prober_that_ends_is_still_called_about_runs_under_way(built: Manifest
 
 
 def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path: Path) -> None:
-    built = with_component("standby", tmp_path)
+    built = build_with_component("standby", tmp_path)
     settings = Config.model_validate(built.config).lease
     probe = built.container["readinessProbe"]
     spare = settings.duration.seconds - settings.renew_deadline.seconds

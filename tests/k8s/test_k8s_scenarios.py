@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from exporter.config.loader import Config, load
-from exporter.config.scenarios import configured, refusal
-from exporter.httpclient.settings import SourceSettings
+from exporter.config.loader import Config, load_config
+from exporter.config.scenarios import explain_refusal, list_configured
+from exporter.httpclient.settings import HttpClientSettings
 from slos.schema.contract import Scenario
-from tests.k8s.manifests import Json, Manifests, overlay, sections, with_component
-from tests.k8s.moved import moved
+from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
+from tests.k8s.moved import write_loopback_config
 
 ISSUES_ARE_KNOWN = 280
 """Seconds after which nothing more is expected of Linear, as the prober asks it by default."""
@@ -37,7 +37,7 @@ def _minutes(schedule: str) -> list[int]:
 
 
 def _jobs(built: Manifests) -> dict[str, Json]:
-    return {each["metadata"]["name"]: each["spec"] for each in built.all("CronJob")}
+    return {each["metadata"]["name"]: each["spec"] for each in built.list_objects("CronJob")}
 
 
 def test_scenarios_run_every_night_or_week(built: Manifests) -> None:
@@ -57,8 +57,8 @@ def test_a_scenario_has_ended_before_another_may_begin(built: Manifests) -> None
 
 
 def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(built: Manifests) -> None:
-    service = built.one("Service")
-    for job, pod in built.pods():
+    service = built.get_object("Service")
+    for job, pod in built.list_pods():
         if job == "slo-probe":
             continue
         (container,) = pod["spec"]["containers"]
@@ -88,19 +88,21 @@ def _awake(built: Manifests) -> set[str]:
     """The scenarios that are run by themselves."""
     return {
         each["metadata"]["name"].removeprefix("slo-probe-")
-        for each in built.all("CronJob")
+        for each in built.list_objects("CronJob")
         if not each["spec"].get("suspend", False)
     }
 
 
 def test_a_small_cluster_is_loaded_only_when_somebody_asks_for_it() -> None:
-    assert _awake(overlay("dev")) == set()
+    assert _awake(build_overlay("dev")) == set()
 
 
 def test_no_job_is_due_whose_scenario_the_prober_would_refuse(built: Manifests) -> None:
     section = Config.model_validate(built.config).scenarios
     allowed = {
-        scenario for scenario, each in configured(section).items() if not refusal(section, each)
+        scenario
+        for scenario, each in list_configured(section).items()
+        if not explain_refusal(section, each)
     }
     assert allowed, "something can be asked for by hand"
     assert _awake(built) <= allowed
@@ -110,26 +112,34 @@ def test_no_job_is_due_whose_scenario_the_prober_would_refuse(built: Manifests) 
 
 @pytest.mark.parametrize("name", ["pro", "studio"])
 def test_a_stand_in_wakes_every_scenario(name: str, tmp_path: Path) -> None:
-    built = with_component("linear-stand-in", tmp_path, of=name)
+    built = build_with_component("linear-stand-in", tmp_path, overlay_name=name)
     assert _awake(built) == {"throughput", "stress"}
-    section = Config.model_validate(built.config | sections()).scenarios
-    assert set(configured(section)) == set(Scenario)
-    assert [refusal(section, each) for each in configured(section).values()] == [None] * 3
+    section = Config.model_validate(built.config | read_sections()).scenarios
+    assert set(list_configured(section)) == set(Scenario)
+    assert [explain_refusal(section, each) for each in list_configured(section).values()] == [
+        None
+    ] * 3
 
 
 @pytest.mark.parametrize("name", ["pro", "studio"])
 def test_the_sections_of_the_stand_in_fit_into_an_overlay(name: str, tmp_path: Path) -> None:
-    built = overlay(name)
-    there = copy.deepcopy(built.one("ConfigMap", "slo-probe-config"))
+    built = build_overlay(name)
+    there = copy.deepcopy(built.get_object("ConfigMap", "slo-probe-config"))
     (file,) = there["data"]
-    there["data"][file] = yaml.safe_dump(built.config | sections())
-    loaded, problems = load(moved(Manifests(name, [there, built.one("Deployment")]), tmp_path).file)
+    there["data"][file] = yaml.safe_dump(built.config | read_sections())
+    loaded, problems = load_config(
+        write_loopback_config(
+            Manifests(name, [there, built.get_object("Deployment")]), tmp_path
+        ).file
+    )
     assert loaded
     assert problems == []
 
 
 def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(built: Manifests) -> None:
-    settings = configured(Config.model_validate(overlay("pro").config | sections()).scenarios)
+    settings = list_configured(
+        Config.model_validate(build_overlay("pro").config | read_sections()).scenarios
+    )
     for job, spec in _jobs(built).items():
         load: Any = settings[Scenario(job.removeprefix("slo-probe-"))]
         verdict = float((load.timeout + load.settle).seconds)
@@ -142,7 +152,7 @@ def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(built: M
 
 
 def test_a_job_that_is_ended_has_time_to_stop_the_load(built: Manifests) -> None:
-    one_request = SourceSettings(url="http://prober").timeout.seconds
-    for job, pod in built.pods():
+    one_request = HttpClientSettings(url="http://prober").timeout.seconds
+    for job, pod in built.list_pods():
         if job != "slo-probe":
             assert pod["spec"]["terminationGracePeriodSeconds"] > 2 * one_request

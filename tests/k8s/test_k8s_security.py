@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from exporter.config.loader import Config
-from exporter.leaderelection import LeaseError
+from exporter.leaderelection import LockError
 from tests.exporter.fake_leases import FakeApiServer
 from tests.exporter.test_lease_api_server import Cluster
-from tests.k8s.manifests import COMPONENTS, Json, Manifests, overlay, with_component
+from tests.k8s.manifests import COMPONENTS, Json, Manifests, build_overlay, build_with_component
 
 
 def allows(role: Json, verb: str, name: str | None) -> bool:
@@ -57,7 +57,7 @@ def _restricted(pod: Json) -> None:
 
 
 def test_every_pod_meets_the_restricted_standard(built: Manifests) -> None:
-    pods = list(built.pods())
+    pods = list(built.list_pods())
     assert len(pods) == 4
     for _, pod in pods:
         _restricted(pod)
@@ -65,7 +65,7 @@ def test_every_pod_meets_the_restricted_standard(built: Manifests) -> None:
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_no_component_loosens_that(component: str, tmp_path: Path) -> None:
-    for _, pod in with_component(component, tmp_path).pods():
+    for _, pod in build_with_component(component, tmp_path).list_pods():
         _restricted(pod)
 
 
@@ -79,25 +79,31 @@ def test_a_volume_is_all_that_can_be_written(built: Manifests) -> None:
 
 
 def test_only_the_pod_that_keeps_the_lease_has_a_token(built: Manifests) -> None:
-    for account in built.all("ServiceAccount"):
+    for account in built.list_objects("ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
-    mounted = {each for each, pod in built.pods() if pod["spec"]["automountServiceAccountToken"]}
+    mounted = {
+        each for each, pod in built.list_pods() if pod["spec"]["automountServiceAccountToken"]
+    }
     assert mounted == {"slo-probe"}
-    (binding,) = built.all("RoleBinding")
+    (binding,) = built.list_objects("RoleBinding")
     (subject,) = binding["subjects"]
     assert subject == {
         "kind": "ServiceAccount",
         "name": built.prober["spec"]["serviceAccountName"],
         "namespace": "prometheus",
     }
-    (role,) = built.all("Role")
+    (role,) = built.list_objects("Role")
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 
 
 def test_no_secret_stands_in_an_overlay(built: Manifests) -> None:
-    for each in (*built.all("ConfigMap"), *built.all("Deployment"), *built.all("CronJob")):
+    for each in (
+        *built.list_objects("ConfigMap"),
+        *built.list_objects("Deployment"),
+        *built.list_objects("CronJob"),
+    ):
         assert not _KEY.search(str(each))
-    for _, pod in built.pods():
+    for _, pod in built.list_pods():
         for container in pod["spec"]["containers"]:
             assert all("value" not in variable for variable in container.get("env", []))
 
@@ -112,8 +118,8 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
     await runner.cleanup()
 
 
-(ROLE,) = overlay("studio").all("Role")
-LEASE = Config.model_validate(overlay("studio").config).lease
+(ROLE,) = build_overlay("studio").list_objects("Role")
+LEASE = Config.model_validate(build_overlay("studio").config).lease
 
 
 async def test_these_rights_are_enough_to_hold_the_lease_and_give_it_up(cluster: Cluster) -> None:
@@ -138,11 +144,11 @@ async def test_none_of_these_rights_is_too_many(cluster: Cluster, verb: str) -> 
     rules = [{**r, "verbs": [v for v in r["verbs"] if v != verb]} for r in ROLE["rules"]]
     cluster.server.allows = partial(allows, {**ROLE, "rules": rules})
     lease = cluster.lease(LEASE)
-    with pytest.raises(LeaseError, match=f"{verb} of Lease .*403"):  # noqa: PT012 - which of both
+    with pytest.raises(LockError, match=f"{verb} of Lease .*403"):  # noqa: PT012 - which of both
         await lease.acquire_or_renew()
         await lease.acquire_or_renew()
 
 
 async def test_another_lease_may_not_be_touched(cluster: Cluster) -> None:
-    with pytest.raises(LeaseError, match="403"):
+    with pytest.raises(LockError, match="403"):
         await cluster.lease(LEASE.model_copy(update={"name": "other"})).acquire_or_renew()

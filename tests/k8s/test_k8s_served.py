@@ -6,10 +6,10 @@ from typing import Any
 
 import aiohttp
 
-from exporter.config.loader import Config, load
-from tests.exporter.program import running, until
-from tests.k8s.manifests import ROOT, Json, Manifests, selects
-from tests.k8s.moved import IN_THE_IMAGE, listening, moved
+from exporter.config.loader import Config, load_config
+from tests.exporter.program import run_prober, wait_until
+from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector
+from tests.k8s.moved import IN_THE_IMAGE, list_ports, write_loopback_config
 
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 
@@ -22,7 +22,7 @@ def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
         for each in manifests.container["ports"]
         if found["targetPort"] in (each["name"], each["containerPort"])
     ]
-    assert selects(
+    assert matches_selector(
         {"matchLabels": service["spec"]["selector"]}, manifests.prober["metadata"]["labels"]
     )
     assert isinstance(behind, int)
@@ -31,17 +31,17 @@ def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
 
 def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(built: Manifests) -> None:
     named = {port["name"]: port["containerPort"] for port in built.container["ports"]}
-    assert named == listening(built)
+    assert named == list_ports(built)
 
 
 def test_the_configuration_is_in_its_place(built: Manifests, tmp_path: Path) -> None:
-    loaded, problems = load(moved(built, tmp_path).file)
+    loaded, problems = load_config(write_loopback_config(built, tmp_path).file)
     assert problems == []
     assert loaded
     command, option, path = built.container["args"]
     assert (command, option) == ("run", "--config")
     place = PurePosixPath(path)
-    assert place.name in built.one("ConfigMap", "slo-probe-config")["data"]
+    assert place.name in built.get_object("ConfigMap", "slo-probe-config")["data"]
     mounts = {mount["name"]: mount for mount in built.container["volumeMounts"]}
     assert mounts["config"]["mountPath"] == str(place.parent)
     # A file mounted by subPath is never changed, and the prober reads changes itself.
@@ -52,8 +52,8 @@ def test_the_configuration_is_in_its_place(built: Manifests, tmp_path: Path) -> 
 
 
 async def test_the_program_answers_them_all(built: Manifests, tmp_path: Path) -> None:
-    place = moved(built, tmp_path)
-    async with running(place.file), aiohttp.ClientSession() as session:
+    place = write_loopback_config(built, tmp_path)
+    async with run_prober(place.file), aiohttp.ClientSession() as session:
 
         async def get(port: int, path: str) -> tuple[int, str]:
             async with session.get(f"http://127.0.0.1:{place.ports[port]}{path}") as response:
@@ -61,7 +61,7 @@ async def test_the_program_answers_them_all(built: Manifests, tmp_path: Path) ->
 
         await _kubelet_finds_it_well(built, get)
         await _prometheus_finds_metrics(built, get)
-        service = built.one("Service")
+        service = built.get_object("Service")
         assert (await get(_target_port(built, service, 80), "/health"))[0] == 200
         # Scenarios are asked for at the pages of the prober.
         assert (await get(_target_port(built, service, 9108), "/runs"))[0] == 200
@@ -75,19 +75,19 @@ async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
         async def fine(asked: dict[str, Any] = asked) -> bool:
             return (await get(ports[asked["port"]], asked["path"]))[0] == 200
 
-        await until(fine)
+        await wait_until(fine)
     # An answer to anything would say nothing.
     assert (await get(ports["web"], "/-/nothing"))[0] == 404
 
 
 async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
-    monitor = built.one("ServiceMonitor")["spec"]
+    monitor = built.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     (service,) = [
         each
-        for each in built.all("Service")
+        for each in built.list_objects("Service")
         if each["metadata"]["namespace"] in monitor["namespaceSelector"]["matchNames"]
-        and selects(monitor["selector"], each["metadata"]["labels"])
+        and matches_selector(monitor["selector"], each["metadata"]["labels"])
     ]
     assert service["spec"]["publishNotReadyAddresses"], "whoever stands by is scraped as well"
     status, text = await get(_target_port(built, service, endpoint["port"]), endpoint["path"])
@@ -97,11 +97,11 @@ async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
 
 def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(built: Manifests) -> None:
     settings: Any = Config.model_validate(built.config)
-    canary = built.one("Service", settings.canary.name, settings.canary.namespace)
+    canary = built.get_object("Service", settings.canary.name, settings.canary.namespace)
     assert canary["spec"]["type"] == "ExternalName"
     assert "selector" not in canary["spec"]
     # agent-sre calls http://<name>.<namespace>.svc.cluster.local/; a CNAME changes no port.
-    service = built.one("Service")
+    service = built.get_object("Service")
     meta = service["metadata"]
     assert canary["spec"]["externalName"] == (
         f"{meta['name']}.{meta['namespace']}.svc.cluster.local"
@@ -114,11 +114,13 @@ def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(built: Manif
 
 
 def test_the_scrapes_are_those_the_rules_are_made_for(built: Manifests) -> None:
-    monitor = built.one("ServiceMonitor")["spec"]
+    monitor = built.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     assert endpoint["interval"] == "30s"
     specs = (ROOT / "slos").glob("agent-sre*.yaml")
     told = {line for each in specs for line in each.read_text().splitlines()}
     assert {line for line in told if line.startswith("scrape_interval")} == {"scrape_interval: 30s"}
-    job = built.one("Service", "slo-probe-metrics")["metadata"]["labels"][monitor["jobLabel"]]
+    job = built.get_object("Service", "slo-probe-metrics")["metadata"]["labels"][
+        monitor["jobLabel"]
+    ]
     assert job == "slo-probe", "the rules ask for up of this job"

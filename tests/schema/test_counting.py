@@ -2,7 +2,7 @@
 
 import pytest
 
-from slos.schema.query_analysis import Counting, NotSummable, counting_of
+from slos.schema.query_analysis import Counting, NotSummableError, detect_counting
 
 W = "[{{.window}}]"
 RATE = f"rate(m{W})"
@@ -36,7 +36,7 @@ RATE = f"rate(m{W})"
     ],
 )
 def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counting) -> None:
-    assert counting_of(query) is counting
+    assert detect_counting(query) is counting
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_query_linear_in_counters_can_be_added_up(query: str, counting: Counti
 def test_any_other_query_is_refused_with_reason_and_hint(
     query: str, reason: str, hint: str
 ) -> None:
-    with pytest.raises(NotSummable) as refused:
-        counting_of(query)
+    with pytest.raises(NotSummableError) as refused:
+        detect_counting(query)
     message, semicolon, advice = str(refused.value).partition("; ")
     assert semicolon
     assert reason in message
@@ -96,5 +96,5 @@ def test_any_other_query_is_refused_with_reason_and_hint(
 
 
 def test_a_window_that_is_only_shifted_inside_an_aggregation_is_found_too() -> None:
-    with pytest.raises(NotSummable, match="shifted in time"):
-        counting_of(f"sum by (a) (label_replace(rate(m{W} offset 1m), 'a', 'b', 'c', 'd'))")
+    with pytest.raises(NotSummableError, match="shifted in time"):
+        detect_counting(f"sum by (a) (label_replace(rate(m{W} offset 1m), 'a', 'b', 'c', 'd'))")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slos.schema.golang import check_alert_text, escape
+from slos.schema.golang import check_alert_text, escape_template
 from slos.schema.golang.template_lexer import TemplateError
-from slos.schema.golang.template_parser import check
+from slos.schema.golang.template_parser import check_go_template
 
 GOOD = [
     "plain } text }}",
@@ -78,13 +78,13 @@ def test_a_template_that_go_reads_is_fine(text: str) -> None:
 @pytest.mark.parametrize("text", BAD)
 def test_a_template_that_go_does_not_read_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(TemplateError) as found:
-        check(text)
+        check_go_template(text)
     assert BAD[text] in str(found.value)
 
 
 @given(st.text(st.sampled_from("{}a \"`\n$.|()-/*'\\é")))
 def test_every_text_is_a_template_once_it_is_escaped(text: str) -> None:
-    check(escape(text))
+    check_go_template(escape_template(text))
 
 
 PIECES = ["{{", "}}", "-", " ", "if ", "end", "$x", ":=", "(", ")", '"', "|"]
@@ -93,4 +93,4 @@ PIECES = ["{{", "}}", "-", " ", "if ", "end", "$x", ":=", "(", ")", '"', "|"]
 @given(st.lists(st.sampled_from(PIECES)).map("".join))
 def test_whatever_is_read_is_taken_or_refused(text: str) -> None:
     with suppress(TemplateError):
-        check(text)
+        check_go_template(text)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from slos.schema.loader import parse_specs
 from slos.schema.spec import Spec
-from tests.schema.specs import as_yaml, spec
+from tests.schema.specs import build_spec, dump_yaml
 
 # Shaped like the file Sloth's documentation starts with.
 SLOTH_FILE = b"""\
@@ -63,7 +63,7 @@ def test_a_plain_sloth_file_is_a_valid_spec() -> None:
 
 
 def test_a_good_document_is_returned_beside_the_problems_of_a_bad_one() -> None:
-    data = as_yaml(spec(service="a")) + b"---\nversion: prometheus/v1\nservice: b\n"
+    data = dump_yaml(build_spec(service="a")) + b"---\nversion: prometheus/v1\nservice: b\n"
     specs, problems = parse_specs(data, "a.yaml")
     assert [located.spec.service for located in specs] == ["a"]
     assert ["'slos'" in problem.message for problem in problems] == [True]
@@ -97,11 +97,11 @@ PLACES = (
 def test_any_value_in_any_place_is_taken_or_reported(
     place: tuple[str | int, ...], value: object
 ) -> None:
-    document: object = copy.deepcopy(spec())
+    document: object = copy.deepcopy(build_spec())
     parent = document
     for step in place[:-1]:
         parent = parent[step]  # type: ignore[index]
     parent[place[-1]] = value  # type: ignore[index]
-    specs, problems = parse_specs(as_yaml(document), "a.yaml")
+    specs, problems = parse_specs(dump_yaml(document), "a.yaml")
     assert bool(specs) != bool(problems)
-    assert all(problem.at.line >= 1 and problem.message for problem in problems)
+    assert all(problem.position.line >= 1 and problem.message for problem in problems)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from slos.schema.examples import parse_samples
-from tests.schema.specs import parsed, spec
+from tests.schema.specs import build_spec, parse_single_spec
 
 DOWN = {
     "name": "Down",
@@ -33,11 +33,11 @@ def alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
 
 
 def test_a_spec_may_watch_something_without_any_slo() -> None:
-    document = spec(alerts=[alert()], recordings=[RECORDING])
-    found = parsed({**document, "slos": []})
+    document = build_spec(alerts=[alert()], recordings=[RECORDING])
+    found = parse_single_spec({**document, "slos": []})
     assert found.slos == []
-    assert found.alerts[0].fires_at(Decimal(0))
-    assert not found.alerts[0].fires_at(Decimal(1))
+    assert found.alerts[0].is_firing_at(Decimal(0))
+    assert not found.alerts[0].is_firing_at(Decimal(1))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_spec_may_watch_something_without_any_slo() -> None:
 def test_an_alert_is_tried_at_half_and_at_twice_its_threshold(
     changes: dict[str, Any], quiet: int, firing: int
 ) -> None:
-    (found,) = parsed(spec(alerts=[alert(**changes)])).alerts
+    (found,) = parse_single_spec(build_spec(alerts=[alert(**changes)])).alerts
     assert [found.quiet_value, found.firing_value] == [quiet, firing]
 
 
@@ -66,9 +66,9 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         {"series": "g", "grows": "0.001"},
         {"series": "h_total", "rises": 3, "of": 10},
     ]
-    (found,) = parsed(spec(alerts=[alert(example=courses)])).alerts
+    (found,) = parse_single_spec(build_spec(alerts=[alert(example=courses)])).alerts
     parts = [(Decimal(10), "quiet", 2), (Decimal(1), "firing", 1)]
-    assert [each.values(parts, Decimal(30)) for each in found.example] == [
+    assert [each.compute_samples(parts, Decimal(30)) for each in found.example] == [
         [20, 20, 2],
         [7, 7, 7],
         [150, 300, 315],
@@ -101,7 +101,7 @@ def test_a_recording_gives_numbers_or_nothing() -> None:
         "series": [{"series": "up", "samples": "1x3"}],
         "then": {"5m": 2, "9m": "nothing"},
     }
-    (found,) = parsed(
-        spec(recordings=[{**RECORDING, "examples": [{"says": "x", **case}]}])
+    (found,) = parse_single_spec(
+        build_spec(recordings=[{**RECORDING, "examples": [{"says": "x", **case}]}])
     ).recordings
     assert list(found.examples[0].then.values()) == [Decimal(2), "nothing"]

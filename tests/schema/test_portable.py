@@ -7,10 +7,10 @@ import promql_parser
 import pytest
 import yaml
 
-from exporter.devstack.stack import find
-from slos.schema.compatibility import NEEDS
-from slos.schema.promql import check_template, is_metric
-from slos.schema.query_analysis import NotSummable, counting_of
+from exporter.devstack.stack import find_binary
+from slos.schema.compatibility import REQUIRED_VERSIONS
+from slos.schema.promql import check_template, is_metric_name
+from slos.schema.query_analysis import NotSummableError, detect_counting
 
 ARGUMENTS = ["up", "up[5m]", "", '"a", up', 'up, "a"', "1, up", "up[5m], 0.5, 0.5"]
 TAKEN = [
@@ -24,7 +24,7 @@ TAKEN = [
 ]
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize("name", REQUIRED_VERSIONS)
 def test_a_function_that_prometheus_2_lacks_is_refused_with_what_it_needs(name: str) -> None:
     refused = 0
     for argument in ARGUMENTS:
@@ -33,7 +33,7 @@ def test_a_function_that_prometheus_2_lacks_is_refused_with_what_it_needs(name: 
             promql_parser.parse(query)
             check_template(query)
         except ValueError as error:
-            refused += f"needs {NEEDS[name]}" in str(error)
+            refused += f"needs {REQUIRED_VERSIONS[name]}" in str(error)
         else:
             pytest.fail(f"{query} was taken")
     assert refused or name in ("start", "end", "step", "range")
@@ -49,12 +49,12 @@ def test_promtool_agrees_on_which_words_are_names_of_metrics(tmp_path: Path, nam
     rule = {"record": "x", "expr": f"count_over_time({name}[5m])"}
     path = tmp_path / "rules.yaml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [rule]}]}))
-    promtool = find("promtool")
+    promtool = find_binary("promtool")
     assert promtool
     done = subprocess.run([promtool, "check", "rules", path], capture_output=True, check=False)
-    assert is_metric(name) == (done.returncode == 0)
+    assert is_metric_name(name) == (done.returncode == 0)
 
 
 def test_a_range_in_brackets_is_not_called_a_subquery() -> None:
-    with pytest.raises(NotSummable, match="remove the brackets"):
-        counting_of("sum(rate((h[{{.window}}])))")
+    with pytest.raises(NotSummableError, match="remove the brackets"):
+        detect_counting("sum(rate((h[{{.window}}])))")

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from slos.schema.yaml.scalars import Written
-from tests.schema.specs import value_of
+from slos.schema.yaml.scalars import WrittenMapping
+from tests.schema.specs import parse_value
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ from tests.schema.specs import value_of
     ],
 )
 def test_a_scalar_is_the_number_that_yaml_1_2_and_sloth_see(text: str, value: object) -> None:
-    found = value_of(f"- {text}")
+    found = parse_value(f"- {text}")
     assert found == [value]
 
 
 def test_merged_labels_are_as_they_were_written_and_the_nearer_wins() -> None:
-    found = value_of("base: &b {x: 1.10, y: 2}\nuse:\n  <<: *b\n  y: 3.0\n")
+    found = parse_value("base: &b {x: 1.10, y: 2}\nuse:\n  <<: *b\n  y: 3.0\n")
     assert isinstance(found, dict)
     use = found["use"]
-    assert isinstance(use, Written)
+    assert isinstance(use, WrittenMapping)
     assert dict(use.texts.values()) == {"x": "1.10", "y": "3.0"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slos.schema.units import Duration, parse_ratio, plain
+from slos.schema.units import Duration, format_decimal, parse_ratio
 
 DAY = 86_400_000
 
@@ -131,15 +131,15 @@ def test_percent_and_share_are_the_same_to_the_last_digit(percent: Decimal) -> N
     ],
 )
 def test_numbers_print_short_and_without_exponent(number: str, printed: str) -> None:
-    assert plain(Decimal(number)) == printed
+    assert format_decimal(Decimal(number)) == printed
 
 
 def test_a_number_is_rounded_only_where_it_was_told_to() -> None:
-    assert plain(Decimal(14) / 15, 6) == "0.933333"
-    assert plain(Decimal("0.000123456789")) == "0.000123456789"
+    assert format_decimal(Decimal(14) / 15, 6) == "0.933333"
+    assert format_decimal(Decimal("0.000123456789")) == "0.000123456789"
 
 
 @settings(deadline=None, max_examples=200)
 @given(st.decimals(min_value=-(10**6), max_value=10**6, places=9))
 def test_a_printed_number_is_the_same_number(number: Decimal) -> None:
-    assert Decimal(plain(number)) == number
+    assert Decimal(format_decimal(number)) == number

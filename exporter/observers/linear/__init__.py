@@ -6,43 +6,43 @@ from functools import partial
 from math import isfinite
 from pathlib import Path
 
-from exporter.fields import Length
+from exporter.fields import DurationField
 from exporter.metrics.gauges import Gauges
-from exporter.model.run import Leaving
-from exporter.observers import Question, Sighting
+from exporter.model.run import Leftover
+from exporter.observers import Observation, RunQuery
 from exporter.observers.linear import poller
-from exporter.observers.linear.client import LinearClient, linear_client
+from exporter.observers.linear.client import LinearClient, open_linear_client
 from exporter.observers.linear.issue import Issue
 from exporter.observers.linear.response import LinearError
 from exporter.observers.linear.settings import LinearKeyError, LinearSettings, read_key
 from exporter.schedule.clock import Clock
-from slos.schema.contract import IssueCount, Leavings, Source, Stage
+from slos.schema.contract import IssueCount, LeftoverKind, Stage, StageSource
 from slos.schema.units import Duration
 
-SOURCE = Source.LINEAR
+SOURCE = StageSource.LINEAR
 STAGES = frozenset({Stage.LINEAR_ISSUE_CREATION})
-_TOO_UNSURE = 1.0
+_MAX_UNCERTAINTY = 1.0
 """Seconds of uncertainty above which a time is not used: a tenth of the target."""
 
 
 class Settings(LinearSettings):
     """Endpoint of Linear, and the time to wait for an issue."""
 
-    every: Length = Duration.of(seconds=30)
+    every: DurationField = Duration.from_parts(seconds=30)
     """Time between two searches; each finds the issues of all runs. Default 30s: 120 requests
     an hour of the 600 that are allowed. Archiving takes as many, or one for ten issues."""
-    within: Length = Duration.of(minutes=2)
+    within: DurationField = Duration.from_parts(minutes=2)
     """Time after which an issue that is not there was never opened. Default 2m: twelve times the
     target, for an issue shows in a search only some time after it was created."""
-    linger: Length = Duration.of(seconds=70)
+    linger: DurationField = Duration.from_parts(seconds=70)
     """Time to wait for a second issue after the first. Default 70s: agent-sre gives a function 65
     s, and opens another issue when it failed."""
-    patience: Length = Duration.of(hours=2)
+    patience: DurationField = Duration.from_parts(hours=2)
     """Time to go on asking while Linear does not answer. Default 2h; what is found later is
     archived all the same, but counts for no run."""
 
 
-def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
+def find_problems(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
     """Check that the key can be read, and that the rate limit leaves room for archiving."""
     searches = 3600 / float(settings.every.seconds)
     if searches > settings.requests_per_hour / 2:
@@ -56,84 +56,84 @@ def findings(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]
         yield key, str(error), "mount the secret, or correct the name"
 
 
-class Observer:
+class LinearObserver:
     """Queries the issues of all runs at once, and archives those it finds."""
 
-    cleans: Leavings | None = Leavings.LINEAR_ISSUE
+    leftover_kind: LeftoverKind | None = LeftoverKind.LINEAR_ISSUE
 
     def __init__(self, settings: Settings, client: LinearClient, gauges: Gauges) -> None:
-        self.every = float(settings.every.seconds)
-        self.usual = float((settings.within + settings.linger).seconds) + 2 * self.every
-        self.patience = float(settings.patience.seconds) + self.usual
+        self.interval = float(settings.every.seconds)
+        self.usual_delay = float((settings.within + settings.linger).seconds) + 2 * self.interval
+        self.max_delay = float(settings.patience.seconds) + self.usual_delay
         self._within = float(settings.within.seconds)
         self._client = client
         self._gauges = gauges
-        self._watch = poller.Watch(
+        self._poller = poller.IssuePoller(
             client,
             linger=float(settings.linger.seconds),
             patience=float(settings.patience.seconds),
         )
 
     @property
-    def troubled(self) -> bool:
+    def is_failing(self) -> bool:
         """True if Linear did not answer the last request."""
-        return self._client.fault is not None
+        return self._client.error_kind is not None
 
-    async def look(self, questions: Sequence[Question]) -> list[Sighting]:
+    async def observe(self, queries: Sequence[RunQuery]) -> list[Observation]:
         """Observe every run whose issues are certain by now."""
-        for question in questions:
-            sent = question.intended_at
-            self._watch.ask(poller.Question(question.id, sent, sent + self._within))
-        return [self._sighting(finding) for finding in await self._watch.poll()]
+        for query in queries:
+            sent = query.intended_at
+            self._poller.add_query(poller.IssueQuery(query.id, sent, sent + self._within))
+        return [self._to_observation(finding) for finding in await self._poller.poll()]
 
-    async def clean(self, leavings: Sequence[Leaving]) -> list[Leaving]:
+    async def clean_up(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
         """Archive issues."""
-        failed = set(await self._client.archive(leaving.handle for leaving in leavings))
-        return [leaving for leaving in leavings if leaving.handle in failed]
+        failed = set(await self._client.archive_issues(leftover.handle for leftover in leftovers))
+        return [leftover for leftover in leftovers if leftover.handle in failed]
 
-    async def sweep(self, before: float) -> list[Leaving]:
+    async def find_orphans(self, sent_before: float) -> list[Leftover]:
         """Find open issues of any run, of this journal or another."""
         try:
-            return list(_leavings(await self._client.orphans(before)))
+            return list(_list_leftovers(await self._client.list_orphans(sent_before)))
         except LinearError:
             return []
 
-    def _sighting(self, finding: poller.Finding) -> Sighting:
-        if isinstance(finding, poller.NotFound):
-            return Sighting(finding.run_id, issues=IssueCount.NONE)
-        if isinstance(finding, poller.Unknown):
-            return Sighting(finding.run_id)
-        self._note_skew(finding.issues)
+    def _to_observation(self, finding: poller.IssueOutcome) -> Observation:
+        if isinstance(finding, poller.IssueNotFound):
+            return Observation(finding.run_id, issues=IssueCount.NONE)
+        if isinstance(finding, poller.IssueUnknown):
+            return Observation(finding.run_id)
+        self._record_skew(finding.issues)
         stages = {}
-        if finding.seconds is not None and finding.uncertainty <= _TOO_UNSURE:
+        if finding.seconds is not None and finding.uncertainty <= _MAX_UNCERTAINTY:
             stages = {Stage.LINEAR_ISSUE_CREATION: finding.seconds}
         count = IssueCount.SEVERAL if finding.duplicates else IssueCount.ONE
-        return Sighting(finding.run_id, stages, tuple(_leavings(finding.issues)), count)
+        return Observation(finding.run_id, stages, tuple(_list_leftovers(finding.issues)), count)
 
-    def _note_skew(self, issues: Sequence[Issue]) -> None:
+    def _record_skew(self, issues: Sequence[Issue]) -> None:
         skew = issues[-1].skew
         if isfinite(skew.uncertainty):
             self._gauges.clock_skew.labels(SOURCE).set(skew.offset)
 
 
-def _leavings(issues: Iterable[Issue]) -> Iterable[Leaving]:
-    return (Leaving(Leavings.LINEAR_ISSUE, each.id) for each in issues if not each.archived)
+def _list_leftovers(issues: Iterable[Issue]) -> Iterable[Leftover]:
+    return (Leftover(LeftoverKind.LINEAR_ISSUE, issue.id) for issue in issues if not issue.archived)
 
 
 @asynccontextmanager
-async def observer(
+async def open_observer(
     settings: Settings, *, folder: Path, clock: Clock, gauges: Gauges
-) -> AsyncIterator[Observer]:
+) -> AsyncIterator[LinearObserver]:
     """Open the observer for as long as the block runs.
 
     Raises:
         LinearKeyError: there is no key.
     """
     failures = gauges.observer_failures.labels(SOURCE)
-    async with linear_client(
+    async with open_linear_client(
         settings,
         read_key=partial(read_key, settings, folder=folder),
         clock=clock,
-        failed=lambda _: failures.inc(),
+        on_error=lambda _: failures.inc(),
     ) as client:
-        yield Observer(settings, client, gauges)
+        yield LinearObserver(settings, client, gauges)

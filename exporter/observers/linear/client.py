@@ -12,25 +12,32 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
-from exporter.httpclient.retry import Backoff, Gate, Pace
+from exporter.httpclient.retry import Backoff, CircuitBreaker, RateLimiter
 from exporter.observers.linear import response
-from exporter.observers.linear.issue import MARKER, Issue, Page, Skew, SkewEstimate, read_page
-from exporter.observers.linear.response import Answer, LinearError, LinearFault
+from exporter.observers.linear.issue import (
+    MARKER,
+    ClockSkew,
+    ClockSkewEstimator,
+    Issue,
+    IssuePage,
+    parse_page,
+)
+from exporter.observers.linear.response import LinearError, LinearErrorKind, LinearResponse
 from exporter.observers.linear.settings import LinearKeyError, LinearSettings
 from exporter.schedule.clock import Clock
 
-_LARGEST = 32 * 1024 * 1024
+_MAX_BODY_BYTES = 32 * 1024 * 1024
 """Bytes of a response that are read: 250 issues of the longest kind are a tenth of it."""
-_BLOCK = 65_536
+_BLOCK_BYTES = 65_536
 
-ISSUES = """
+ISSUES_QUERY = """
 query SloProbeIssues($filter: IssueFilter!, $first: Int!, $after: String, $archived: Boolean!) {
   issues(filter: $filter, first: $first, after: $after, includeArchived: $archived) {
     nodes { id title description createdAt archivedAt }
     pageInfo { hasNextPage endCursor }
   }
 }"""
-ARCHIVED_AT_ONCE = 10
+ARCHIVE_BATCH = 10
 """Issues in one request: archiving an issue costs Linear up to half a second, one after the other,
 and all of them must be done within the timeout of a request."""
 
@@ -42,11 +49,11 @@ out soon enough that somebody did."""
 _MARGIN = 60.0
 """Seconds before the oldest run that are searched as well, so that a small difference of two clocks
 does not require a second search."""
-_MOST_PAGES = 200
+_MAX_PAGES = 200
 """Maximum pages of one search; at 250 issues each that is more than a workspace should hold."""
 
 
-def session() -> aiohttp.ClientSession:
+def create_session() -> aiohttp.ClientSession:
     """Open an HTTP session for Linear alone.
 
     It keeps its connection, but neither cookies nor the key.
@@ -59,13 +66,13 @@ def session() -> aiohttp.ClientSession:
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
+class _RawResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-class Transport:
+class LinearTransport:
     """HTTP transport; every error is part of the returned response."""
 
     def __init__(
@@ -88,10 +95,10 @@ class Transport:
         self._http = http
         self._clock = clock
         self._offset = clock.steady() - clock.now()
-        self._skew = SkewEstimate()
+        self._skew = ClockSkewEstimator()
 
     @property
-    def skew(self) -> Skew:
+    def skew(self) -> ClockSkew:
         """Estimated skew of Linear's clock."""
         return self._skew.current
 
@@ -102,27 +109,31 @@ class Transport:
         """
         return self._clock.now() + self._offset
 
-    async def send(self, query: str, variables: Mapping[str, Any]) -> Answer:
+    async def send(self, query: str, variables: Mapping[str, Any]) -> LinearResponse:
         """Send one request. The key is read again after it was refused."""
         if self._key is None:
             try:
                 self._key = self._read_key()
             except LinearKeyError:
-                return Answer(fault=LinearFault.UNAUTHORIZED, reason="the key cannot be read")
+                return LinearResponse(
+                    error_kind=LinearErrorKind.UNAUTHORIZED, reason="the key cannot be read"
+                )
         sent = self.wall()
-        raw = await self._exchange(self._key, {"query": query, "variables": dict(variables)})
-        if isinstance(raw, str):
-            return Answer(fault=LinearFault.UNREACHABLE, reason=raw)
+        raw_response = await self._post(self._key, {"query": query, "variables": dict(variables)})
+        if isinstance(raw_response, str):
+            return LinearResponse(error_kind=LinearErrorKind.UNREACHABLE, reason=raw_response)
         received = self.wall()
-        date = response.date(raw.headers)
+        date = response.parse_date_header(raw_response.headers)
         if date is not None:
             self._skew.add(date, sent=sent, received=received)
-        said = response.read(raw.status, raw.headers, raw.body, wall=received)
-        if said.fault is LinearFault.UNAUTHORIZED:
+        http_response = response.parse_response(
+            raw_response.status, raw_response.headers, raw_response.body, wall=received
+        )
+        if http_response.error_kind is LinearErrorKind.UNAUTHORIZED:
             self._key = None
-        return said
+        return http_response
 
-    async def _exchange(self, key: SecretStr, question: dict[str, Any]) -> _Raw | str:
+    async def _post(self, key: SecretStr, body: dict[str, Any]) -> _RawResponse | str:
         """Post a request; return the response, or the reason for its absence in a few words.
 
         Exceptions of the HTTP library end here: some of them hold the headers of the request.
@@ -133,48 +144,52 @@ class Transport:
             async with (
                 asyncio.timeout(self._timeout),
                 self._http.post(
-                    self._url, json=question, headers=headers, allow_redirects=False
-                ) as reply,
+                    self._url, json=body, headers=headers, allow_redirects=False
+                ) as http_response,
             ):
-                return _Raw(reply.status, reply.headers.copy(), await _body(reply))
+                return _RawResponse(
+                    http_response.status,
+                    http_response.headers.copy(),
+                    await _read_body(http_response),
+                )
         except TimeoutError:
             return f"no reply within {self._timeout:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return f"no reply ({type(error).__name__})"
 
 
-async def _body(reply: aiohttp.ClientResponse) -> bytes:
+async def _read_body(http_response: aiohttp.ClientResponse) -> bytes:
     """Read the body; return an empty one when it is too long."""
     body = bytearray()
-    async for block in reply.content.iter_chunked(_BLOCK):
+    async for block in http_response.content.iter_chunked(_BLOCK_BYTES):
         body += block
-        if len(body) > _LARGEST:
+        if len(body) > _MAX_BODY_BYTES:
             return b""
     return bytes(body)
 
 
-def ours(*, since: float | None = None) -> dict[str, Any]:
+def build_issue_filter(*, since: float | None = None) -> dict[str, Any]:
     """Build the `IssueFilter` for issues that hold the marker.
 
     Args:
         since: earliest time of creation, in seconds since 1970 on Linear's clock.
     """
-    wanted: dict[str, Any] = {"description": {"contains": MARKER}}
+    issue_filter: dict[str, Any] = {"description": {"contains": MARKER}}
     if since is not None:
         text = datetime.fromtimestamp(since, tz=UTC).isoformat(timespec="milliseconds")
-        wanted["createdAt"] = {"gte": text.replace("+00:00", "Z")}
-    return wanted
+        issue_filter["createdAt"] = {"gte": text.replace("+00:00", "Z")}
+    return issue_filter
 
 
-def archiving(names: Iterable[str]) -> str:
+def build_archive_mutation(aliases: Iterable[str]) -> str:
     """Build the mutation that archives issues, each under an alias of its own.
 
     Args:
         aliases: names of the results, and of the variables that hold the issue ids.
     """
-    names = list(names)
-    variables = ", ".join(f"${name}: String!" for name in names)
-    calls = " ".join(f"{name}: issueArchive(id: ${name}) {{ success }}" for name in names)
+    aliases = list(aliases)
+    variables = ", ".join(f"${alias}: String!" for alias in aliases)
+    calls = " ".join(f"{alias}: issueArchive(id: ${alias}) {{ success }}" for alias in aliases)
     return f"mutation SloProbeArchive({variables}) {{ {calls} }}"
 
 
@@ -182,23 +197,28 @@ class LinearClient:
     """Client of one workspace, with one key."""
 
     def __init__(
-        self, transport: Transport, *, gate: Gate[LinearFault], pace: Pace, page_size: int
+        self,
+        transport: LinearTransport,
+        *,
+        breaker: CircuitBreaker[LinearErrorKind],
+        rate_limiter: RateLimiter,
+        page_size: int,
     ) -> None:
         self._transport = transport
-        self._gate = gate
-        self._pace = pace
+        self._breaker = breaker
+        self._rate_limiter = rate_limiter
         self._page_size = page_size
 
     @property
-    def fault(self) -> LinearFault | None:
+    def error_kind(self) -> LinearErrorKind | None:
         """Error kind of the last request; None when it succeeded."""
-        return self._gate.fault
+        return self._breaker.error_kind
 
     def wall(self) -> float:
         """Return seconds since 1970 on the clock that slots are counted on."""
         return self._transport.wall()
 
-    async def find(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
         """Find the issues of runs, oldest first and archived ones included.
 
         Runs without issues are absent.
@@ -214,20 +234,20 @@ class LinearClient:
         if not wanted:
             return {}
         # Without a `Date` in a response Linear's clock counts as right.
-        asked = since + self._transport.skew.offset - _MARGIN
-        issues = await self._search(ours(since=asked), archived=True)
+        search_since = since + self._transport.skew.offset - _MARGIN
+        issues = await self._search_issues(build_issue_filter(since=search_since), archived=True)
         skew = self._transport.skew
         earliest = since + skew.offset - skew.uncertainty
-        if math.isfinite(earliest) and earliest < asked:
+        if math.isfinite(earliest) and earliest < search_since:
             # Linear's clock is further behind than was known: issues may be missing.
-            issues = await self._search(ours(since=earliest), archived=True)
+            issues = await self._search_issues(build_issue_filter(since=earliest), archived=True)
         found: dict[str, list[Issue]] = {}
         for issue in sorted(issues, key=lambda issue: (issue.created_at, issue.id)):
             if issue.run_id in wanted:
                 found.setdefault(issue.run_id, []).append(issue)
         return found
 
-    async def archive(self, ids: Iterable[str]) -> list[str]:
+    async def archive_issues(self, ids: Iterable[str]) -> list[str]:
         """Archive issues, several in one request; return those that may still be open.
 
         An issue that is archived already, or does not exist, counts as archived. An error does not
@@ -235,37 +255,43 @@ class LinearClient:
         fails at once.
         """
         wanted, failed = list(dict.fromkeys(ids)), list[str]()
-        for first in range(0, len(wanted), ARCHIVED_AT_ONCE):
-            failed += await self._archive(wanted[first : first + ARCHIVED_AT_ONCE])
+        for first in range(0, len(wanted), ARCHIVE_BATCH):
+            failed += await self._archive_batch(wanted[first : first + ARCHIVE_BATCH])
         return failed
 
-    async def _archive(self, ids: Sequence[str]) -> Sequence[str]:
+    async def _archive_batch(self, ids: Sequence[str]) -> Sequence[str]:
         """Archive issues in one request.
 
         If one of them is refused all fail, so the others are sent again.
         """
         if not ids:
             return ids
-        named = {f"issue{number}": each for number, each in enumerate(ids)}
+        issues_by_alias = {f"issue{number}": each for number, each in enumerate(ids)}
         try:
-            answer = await self._ask(archiving(named), named)
+            response = await self._send_query(
+                build_archive_mutation(issues_by_alias), issues_by_alias
+            )
         except LinearError:
             return ids
-        if answer.fault is None:
-            failed = [each for name, each in named.items() if not _succeeded(answer.data, name)]
+        if response.error_kind is None:
+            failed = [
+                each
+                for name, each in issues_by_alias.items()
+                if not _is_success(response.data, name)
+            ]
             for _ in failed:
-                self._gate.refused(LinearFault.BAD_ANSWER)
+                self._breaker.record_refusal(LinearErrorKind.BAD_RESPONSE)
             return failed
-        refused = named.get(answer.about, ids[0] if len(ids) == 1 else None)
+        refused = issues_by_alias.get(response.subject, ids[0] if len(ids) == 1 else None)
         if refused is None:  # the refused issue is unknown, so each is sent by itself
-            return [left for each in ids for left in await self._archive([each])]
-        rest = await self._archive([each for each in ids if each != refused])
-        if answer.not_found:
+            return [failed_id for each in ids for failed_id in await self._archive_batch([each])]
+        rest = await self._archive_batch([each for each in ids if each != refused])
+        if response.not_found:
             return rest
-        self._gate.refused(answer.fault)
+        self._breaker.record_refusal(response.error_kind)
         return [refused, *rest]
 
-    async def orphans(self, older_than: float) -> list[Issue]:
+    async def list_orphans(self, older_than: float) -> list[Issue]:
         """List the open issues of any synthetic run, oldest first.
 
         Args:
@@ -275,64 +301,70 @@ class LinearClient:
             LinearError: the search failed or is incomplete.
         """
         # Linear's clock may only be known after the reply, so the age is judged here.
-        issues = await self._search(ours(), archived=False)
-        left = [issue for issue in issues if issue.created_here < older_than and not issue.archived]
-        return sorted(left, key=lambda issue: (issue.created_at, issue.id))
+        issues = await self._search_issues(build_issue_filter(), archived=False)
+        open_issues = [
+            issue for issue in issues if issue.created_at_local < older_than and not issue.archived
+        ]
+        return sorted(open_issues, key=lambda issue: (issue.created_at, issue.id))
 
-    async def _search(self, wanted: Mapping[str, Any], *, archived: bool) -> list[Issue]:
+    async def _search_issues(
+        self, issue_filter: Mapping[str, Any], *, archived: bool
+    ) -> list[Issue]:
         """Fetch all pages of a search; an issue on two pages is returned once."""
         found: dict[str, Issue] = {}
         cursor: str | None = None
-        for _ in range(_MOST_PAGES):
-            variables = {"filter": wanted, "first": self._page_size, "archived": archived}
-            page = await self._page(variables | ({"after": cursor} if cursor else {}))
+        for _ in range(_MAX_PAGES):
+            variables = {"filter": issue_filter, "first": self._page_size, "archived": archived}
+            page = await self._fetch_page(variables | ({"after": cursor} if cursor else {}))
             found |= {issue.id: issue for issue in page.issues}
-            if page.following is None:
+            if page.next_cursor is None:
                 return list(found.values())
-            if page.following == cursor:
+            if page.next_cursor == cursor:
                 break
-            cursor = page.following
-        raise self._gate.shut(LinearFault.BAD_ANSWER, "pages without an end")
+            cursor = page.next_cursor
+        raise self._breaker.record_failure(LinearErrorKind.BAD_RESPONSE, "pages without an end")
 
-    async def _page(self, variables: Mapping[str, Any]) -> Page:
-        answer = await self._ask(ISSUES, variables)
-        if answer.fault is not None:
-            raise self._gate.shut(answer.fault, answer.reason)
+    async def _fetch_page(self, variables: Mapping[str, Any]) -> IssuePage:
+        response = await self._send_query(ISSUES_QUERY, variables)
+        if response.error_kind is not None:
+            raise self._breaker.record_failure(response.error_kind, response.reason)
         try:
-            return read_page(answer.data, self._transport.skew)
+            return parse_page(response.data, self._transport.skew)
         except ValueError:
             reason = "a page that cannot be read"
-        raise self._gate.shut(LinearFault.BAD_ANSWER, reason)
+        raise self._breaker.record_failure(LinearErrorKind.BAD_RESPONSE, reason)
 
-    async def _ask(self, query: str, variables: Mapping[str, Any]) -> Answer:
+    async def _send_query(self, query: str, variables: Mapping[str, Any]) -> LinearResponse:
         """Send a query; the response may refuse this one request.
 
         Raises:
             LinearError: any other error.
         """
-        self._gate.enter()
-        await self._pace.turn()
-        self._gate.enter()  # it may have opened meanwhile
-        answer = await self._transport.send(query, variables)
-        if answer.fault is not None and not answer.refused:
-            raise self._gate.shut(answer.fault, answer.reason, wait=answer.wait)
-        if answer.fault is None:
-            self._gate.opened()
-        return answer
+        self._breaker.raise_if_open()
+        await self._rate_limiter.wait()
+        self._breaker.raise_if_open()  # it may have opened meanwhile
+        response = await self._transport.send(query, variables)
+        if response.error_kind is not None and not response.refused:
+            raise self._breaker.record_failure(
+                response.error_kind, response.reason, retry_after=response.retry_after
+            )
+        if response.error_kind is None:
+            self._breaker.record_success()
+        return response
 
 
-def _succeeded(data: Mapping[str, Any], name: str) -> bool:
+def _is_success(data: Mapping[str, Any], name: str) -> bool:
     payload = data.get(name)
     return isinstance(payload, dict) and payload.get("success") is True
 
 
 @contextlib.asynccontextmanager
-async def linear_client(
+async def open_linear_client(
     settings: LinearSettings,
     *,
     read_key: Callable[[], SecretStr],
     clock: Clock,
-    failed: Callable[[LinearFault], None],
+    on_error: Callable[[LinearErrorKind], None],
     jitter: Callable[[], float] = random.random,
 ) -> AsyncIterator[LinearClient]:
     """Open a client for the time of a block.
@@ -347,15 +379,17 @@ async def linear_client(
     Raises:
         LinearKeyError: there is no key.
     """
-    gate = Gate(
+    breaker = CircuitBreaker(
         Backoff(first=_FIRST_WAIT, cap=_LONGEST_WAIT, random=jitter),
         clock=clock,
         peer="Linear",
         error=LinearError,
-        waits={LinearFault.UNAUTHORIZED: _UNAUTHORIZED_WAIT},
-        failed=failed,
+        waits={LinearErrorKind.UNAUTHORIZED: _UNAUTHORIZED_WAIT},
+        on_error=on_error,
     )
-    pace = Pace(settings.requests_per_hour, clock=clock)
-    async with session() as http:
-        transport = Transport(settings, read_key=read_key, http=http, clock=clock)
-        yield LinearClient(transport, gate=gate, pace=pace, page_size=settings.page_size)
+    rate_limiter = RateLimiter(settings.requests_per_hour, clock=clock)
+    async with create_session() as http:
+        transport = LinearTransport(settings, read_key=read_key, http=http, clock=clock)
+        yield LinearClient(
+            transport, breaker=breaker, rate_limiter=rate_limiter, page_size=settings.page_size
+        )

@@ -12,10 +12,10 @@ from typing import Any
 from exporter.model.alert import ALERT_NAME
 
 _RESOLUTION = 1.0
-_REMEMBERED = 20
+_MAX_RESPONSES = 20
 _DRIFT = 1e-4
 """Seconds per second that two clocks may drift apart; ten times the drift of a bad quartz."""
-_FLOOR = 0.05
+_MIN_UNCERTAINTY = 0.05
 """Seconds: the writer of `Date` (the edge of Linear's network) and the writer of `createdAt` (its
 database) need not agree better, for any number of responses."""
 
@@ -26,7 +26,7 @@ _LINE = re.compile(rf"Correlation ID[^\w\n]*({_ID.pattern})")
 
 
 @dataclass(frozen=True, slots=True)
-class Skew:
+class ClockSkew:
     """Estimated clock skew, in seconds."""
 
     offset: float
@@ -35,7 +35,7 @@ class Skew:
     """The offset is correct within plus and minus this; infinite while nothing is known."""
 
 
-UNKNOWN = Skew(0.0, math.inf)
+UNKNOWN_SKEW = ClockSkew(0.0, math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,18 @@ class _Bounds:
     high: float
     at: float
 
-    def widened(self, now: float) -> "_Bounds":
+    def widen(self, now: float) -> "_Bounds":
         """Widen the bounds by the possible clock drift since they were measured."""
         drift = _DRIFT * abs(now - self.at)
         return _Bounds(self.low - drift, self.high + drift, now)
 
 
-class SkewEstimate:
+class ClockSkewEstimator:
     """Estimate of the clock skew from the last responses."""
 
     def __init__(self) -> None:
-        self._known: deque[_Bounds] = deque(maxlen=_REMEMBERED)
-        self.current = UNKNOWN
+        self._bounds: deque[_Bounds] = deque(maxlen=_MAX_RESPONSES)
+        self.current = UNKNOWN_SKEW
 
     def add(self, date: float, *, sent: float, received: float) -> None:
         """Add one response.
@@ -65,14 +65,14 @@ class SkewEstimate:
             sent: time at which the request was sent, on our clock.
             received: time at which the response was received, on our clock.
         """
-        self._known.append(_Bounds(date - received, date + _RESOLUTION - sent, received))
-        low, high = self._agreed(received)
+        self._bounds.append(_Bounds(date - received, date + _RESOLUTION - sent, received))
+        low, high = self._intersect_bounds(received)
         half = (high - low) / 2
-        self.current = Skew(low + half, max(half, _FLOOR))
+        self.current = ClockSkew(low + half, max(half, _MIN_UNCERTAINTY))
 
-    def _agreed(self, now: float) -> tuple[float, float]:
+    def _intersect_bounds(self, now: float) -> tuple[float, float]:
         """Intersect the bounds of the newest responses, up to the first that contradicts them."""
-        newest, *older = (known.widened(now) for known in reversed(self._known))
+        newest, *older = (entry.widen(now) for entry in reversed(self._bounds))
         low, high = newest.low, newest.high
         for bounds in older:
             if bounds.low > high or bounds.high < low:
@@ -81,7 +81,7 @@ class SkewEstimate:
         return low, high
 
 
-class Kind(StrEnum):
+class IssueKind(StrEnum):
     """Kinds of issues, recognised by their title."""
 
     ALERT = "alert"
@@ -90,7 +90,7 @@ class Kind(StrEnum):
     """Opened when the function reported an error or failed."""
 
 
-_PREFIXES = {"[Alert] ": Kind.ALERT, "[Remediation Failed] ": Kind.REMEDIATION_FAILED}
+_PREFIXES = {"[Alert] ": IssueKind.ALERT, "[Remediation Failed] ": IssueKind.REMEDIATION_FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +99,31 @@ class Issue:
 
     id: str
     run_id: str
-    kind: Kind
+    kind: IssueKind
     title: str
     created_at: float
     """Seconds since 1970 on Linear's clock."""
     archived: bool
-    skew: Skew
+    skew: ClockSkew
     """Offset of Linear's clock against ours, as known when the issue was read."""
 
     @property
-    def created_here(self) -> float:
+    def created_at_local(self) -> float:
         """Time of creation, on our clock."""
         return self.created_at - self.skew.offset
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class IssuePage:
     """One page of a search."""
 
     issues: list[Issue]
     """Issues of synthetic runs."""
-    following: str | None
+    next_cursor: str | None
     """Cursor of the next page, if there is one."""
 
 
-def read_page(data: Mapping[str, Any], skew: Skew) -> Page:
+def parse_page(data: Mapping[str, Any], skew: ClockSkew) -> IssuePage:
     """Parse the page in the data of a response.
 
     Raises:
@@ -132,34 +132,34 @@ def read_page(data: Mapping[str, Any], skew: Skew) -> Page:
     """
     try:
         page = data["issues"]
-        issues = [issue for node in page["nodes"] if (issue := read_issue(node, skew))]
+        issues = [issue for node in page["nodes"] if (issue := parse_issue(node, skew))]
         if not page["pageInfo"]["hasNextPage"]:
-            return Page(issues, None)
-        return Page(issues, _text(page["pageInfo"], "endCursor"))
+            return IssuePage(issues, None)
+        return IssuePage(issues, _get_text(page["pageInfo"], "endCursor"))
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("no page of issues") from error
 
 
-def read_issue(node: dict[str, Any], skew: Skew) -> Issue | None:
+def parse_issue(node: dict[str, Any], skew: ClockSkew) -> Issue | None:
     """Parse the issue of a node; None when agent-sre did not open it for a synthetic run.
 
     Raises:
         ValueError: the node is not an issue with the queried fields.
     """
-    title = _text(node, "title")
-    created = datetime.fromisoformat(_text(node, "createdAt"))
+    title = _get_text(node, "title")
+    created = datetime.fromisoformat(_get_text(node, "createdAt"))
     if created.tzinfo is None:
         raise ValueError("a time without its zone")
-    issue_id = _text(node, "id")
+    issue_id = _get_text(node, "id")
     kind = next((kind for prefix, kind in _PREFIXES.items() if title.startswith(prefix)), None)
-    run_id = run_of(title, str(node.get("description") or ""))
+    run_id = find_run_id(title, str(node.get("description") or ""))
     if kind is None or run_id is None:
         return None
     archived = node.get("archivedAt") is not None
     return Issue(issue_id, run_id, kind, title, created.timestamp(), archived, skew)
 
 
-def run_of(title: str, description: str) -> str | None:
+def find_run_id(title: str, description: str) -> str | None:
     """Find the run that an issue belongs to; None when that is not certain.
 
     The correlation line decides, and of several the last one, as agent-sre writes it last. A
@@ -170,11 +170,11 @@ def run_of(title: str, description: str) -> str | None:
     lines: list[str] = _LINE.findall(description)
     if lines:
         return lines[-1]
-    named = set(_ID.findall(description)) if ALERT_NAME in title else set()
-    return named.pop() if len(named) == 1 else None
+    run_ids = set(_ID.findall(description)) if ALERT_NAME in title else set()
+    return run_ids.pop() if len(run_ids) == 1 else None
 
 
-def _text(node: dict[str, Any], key: str) -> str:
+def _get_text(node: dict[str, Any], key: str) -> str:
     value = node.get(key)
     if not isinstance(value, str) or not value:
         raise ValueError(f"no {key}")

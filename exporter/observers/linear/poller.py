@@ -8,23 +8,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from exporter.observers.linear.issue import Issue, Kind
-from exporter.observers.linear.response import LinearError, LinearFault
+from exporter.observers.linear.issue import Issue, IssueKind
+from exporter.observers.linear.response import LinearError, LinearErrorKind
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class IssueQuery:
     """Query for the issues of one run."""
 
     run_id: str
-    sent: float
+    sent_at: float
     """Intended send time of the event, in seconds since 1970 on our clock."""
     deadline: float
     """Time from which a missing issue counts as never opened, on the same clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IssueFound:
     """One or more issues of a run."""
 
     run_id: str
@@ -42,50 +42,52 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class NotFound:
+class IssueNotFound:
     """A complete search after the deadline found no issue."""
 
     run_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class IssueUnknown:
     """Linear could not be searched after the deadline, which proves nothing."""
 
     run_id: str
-    fault: LinearFault | None
+    error_kind: LinearErrorKind | None
     """Kind of the error; None when too many queries were open at once."""
 
 
-Finding = Found | NotFound | Unknown
+IssueOutcome = IssueFound | IssueNotFound | IssueUnknown
 
 
-class Source(Protocol):
+class IssueSource(Protocol):
     """Source of issues; `LinearClient` is one."""
 
     def wall(self) -> float:
         """Return seconds since 1970 on our clock."""
 
-    async def find(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
         """Find the issues of runs; raises LinearError when the result is incomplete."""
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenQuery:
     """Open query and the issues seen so far."""
 
-    question: Question
+    query: IssueQuery
     issues: dict[str, Issue] = field(default_factory=dict)
     alert_seen_at: float | None = None
 
-    def learn(self, issues: Iterable[Issue], *, now: float) -> None:
+    def add_issues(self, issues: Iterable[Issue], *, now: float) -> None:
         """Add the issues of one search."""
         self.issues |= {issue.id: issue for issue in issues}
-        if self.alert_seen_at is None and any(i.kind is Kind.ALERT for i in self.issues.values()):
+        if self.alert_seen_at is None and any(
+            each.kind is IssueKind.ALERT for each in self.issues.values()
+        ):
             self.alert_seen_at = now
 
 
-class Watch:
+class IssuePoller:
     """Poller of open queries.
 
     Args:
@@ -98,85 +100,101 @@ class Watch:
     """
 
     def __init__(
-        self, source: Source, *, linger: float = 0.0, patience: float = 0.0, limit: int = 10_000
+        self,
+        source: IssueSource,
+        *,
+        linger: float = 0.0,
+        patience: float = 0.0,
+        limit: int = 10_000,
     ) -> None:
         self._source = source
         self._linger = linger
         self._patience = patience
         self._limit = limit
-        self._open: dict[str, _Open] = {}
-        self._pushed_out: list[Finding] = []
+        self._open: dict[str, _OpenQuery] = {}
+        self._evicted: list[IssueOutcome] = []
 
     def __len__(self) -> int:
         """Number of open queries."""
         return len(self._open)
 
-    def ask(self, question: Question) -> None:
+    def add_query(self, query: IssueQuery) -> None:
         """Open a query; a run that has one keeps it."""
-        self._open.setdefault(question.run_id, _Open(question))
+        self._open.setdefault(query.run_id, _OpenQuery(query))
         if len(self._open) > self._limit:
             oldest = next(iter(self._open))
             del self._open[oldest]
-            self._pushed_out.append(Unknown(oldest, None))
+            self._evicted.append(IssueUnknown(oldest, None))
 
-    async def poll(self) -> list[Finding]:
+    async def poll(self) -> list[IssueOutcome]:
         """Search once; return the outcomes that are decided, and close their queries."""
-        findings, self._pushed_out = self._pushed_out, []
-        asked = list(self._open.values())
-        if not asked:
-            return findings
+        outcomes, self._evicted = self._evicted, []
+        open_queries = list(self._open.values())
+        if not open_queries:
+            return outcomes
         asked_at = self._source.wall()
-        fault = await self._ask(asked, asked_at)
+        error_kind = await self._query_source(open_queries, asked_at)
         now = self._source.wall()
-        for known in asked:
-            finding = self._finding(known, fault, asked_at=asked_at, now=now)
-            if finding is not None and self._open.pop(known.question.run_id, None) is known:
-                findings.append(finding)
-        return findings
+        for open_query in open_queries:
+            outcome = self._decide_outcome(open_query, error_kind, asked_at=asked_at, now=now)
+            if outcome is not None and self._open.pop(open_query.query.run_id, None) is open_query:
+                outcomes.append(outcome)
+        return outcomes
 
-    async def _ask(self, asked: list[_Open], asked_at: float) -> LinearFault | None:
+    async def _query_source(
+        self, open_queries: list[_OpenQuery], asked_at: float
+    ) -> LinearErrorKind | None:
         """Search for all open queries and add what was found; return the error kind, if any."""
-        ids = [known.question.run_id for known in asked]
+        ids = [known.query.run_id for known in open_queries]
         try:
-            found = await self._source.find(ids, since=min(k.question.sent for k in asked))
+            found = await self._source.find_issues(
+                ids, since=min(each.query.sent_at for each in open_queries)
+            )
         except LinearError as error:
-            return error.fault
-        for known in asked:
-            known.learn(found.get(known.question.run_id, ()), now=asked_at)
+            return error.kind
+        for open_query in open_queries:
+            open_query.add_issues(found.get(open_query.query.run_id, ()), now=asked_at)
         return None
 
-    def _finding(
-        self, known: _Open, fault: LinearFault | None, *, asked_at: float, now: float
-    ) -> Finding | None:
+    def _decide_outcome(
+        self,
+        open_query: _OpenQuery,
+        error_kind: LinearErrorKind | None,
+        *,
+        asked_at: float,
+        now: float,
+    ) -> IssueOutcome | None:
         """Decide the outcome of a query after a search; None while it stays open."""
-        question = known.question
-        found = _found(known)
-        if known.alert_seen_at is not None:
-            return found if now >= known.alert_seen_at + self._linger else None
-        if fault is not None:
-            given_up = now >= question.deadline + self._patience
-            return (found or Unknown(question.run_id, fault)) if given_up else None
-        if asked_at < question.deadline:
+        query = open_query.query
+        found = _build_found(open_query)
+        if open_query.alert_seen_at is not None:
+            return found if now >= open_query.alert_seen_at + self._linger else None
+        if error_kind is not None:
+            is_expired = now >= query.deadline + self._patience
+            return (found or IssueUnknown(query.run_id, error_kind)) if is_expired else None
+        if asked_at < query.deadline:
             return None
-        return found or NotFound(question.run_id)
+        return found or IssueNotFound(query.run_id)
 
 
-def _found(known: _Open) -> Found | None:
+def _build_found(open_query: _OpenQuery) -> IssueFound | None:
     """Build the outcome from the issues seen so far; None if there are none."""
-    question = known.question
-    issues = tuple(sorted(known.issues.values(), key=lambda issue: (issue.created_at, issue.id)))
-    alerts = [issue for issue in issues if issue.kind is Kind.ALERT]
+    query = open_query.query
+    issues = tuple(
+        sorted(open_query.issues.values(), key=lambda issue: (issue.created_at, issue.id))
+    )
+    alerts = [issue for issue in issues if issue.kind is IssueKind.ALERT]
     if not issues:
         return None
     if not alerts:
-        return Found(question.run_id, issues, None, float("inf"), clamped=False, duplicates=0)
-    took = alerts[0].created_here - question.sent
-    uncertainty = max(alerts[0].skew.uncertainty, -took)
-    return Found(
-        question.run_id,
+        return IssueFound(query.run_id, issues, None, float("inf"), clamped=False, duplicates=0)
+    seconds = alerts[0].created_at_local - query.sent_at
+    uncertainty = max(alerts[0].skew.uncertainty, -seconds)
+    return IssueFound(
+        query.run_id,
         issues,
-        max(took, 0.0),
+        max(seconds, 0.0),
         uncertainty,
-        clamped=took < 0,
+        clamped=seconds < 0,
         duplicates=len(alerts) - 1,
     )

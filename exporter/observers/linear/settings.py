@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
-from exporter.fields import Length, Section, Url
+from exporter.fields import DurationField, Section, Url
 from slos.schema.units import Duration
 
 MAX_PAGE_SIZE = 250
@@ -22,14 +22,14 @@ class LinearKeyError(Exception):
     """Missing or unusable API key; the text never holds the content of its place."""
 
 
-def _no_key(value: str) -> str:
+def _refuse_key(value: str) -> str:
     """Refuse a key in the place of its file or variable, without repeating it."""
     if value.startswith(_KEY_PREFIX):
         raise ValueError("this looks like a key itself; name the file or variable that holds it")
     return value
 
 
-def _variable(value: str) -> str:
+def _check_variable_name(value: str) -> str:
     if not _VARIABLE.fullmatch(value):  # not shown: it may be a key in the wrong place
         raise ValueError("this is no environment variable's name; write it like LINEAR_API_KEY")
     return value
@@ -42,16 +42,16 @@ class LinearSettings(Section):
 
     url: Url = "https://api.linear.app/graphql"
     """The GraphQL endpoint. Default https://api.linear.app/graphql."""
-    key_file: Annotated[str, AfterValidator(_no_key)] | None = Field(default=None, min_length=1)
+    key_file: Annotated[str, AfterValidator(_refuse_key)] | None = Field(default=None, min_length=1)
     """The file with the API key, relative to the configuration. Exactly one of this and `key_env`
     is set. It is read again when Linear refuses the key, so that a rotated key takes effect."""
-    key_env: Annotated[str, AfterValidator(_variable)] | None = None
+    key_env: Annotated[str, AfterValidator(_check_variable_name)] | None = None
     """The environment variable with the API key."""
     requests_per_hour: int = Field(default=600, ge=10, le=1_000_000)
     """Maximum requests in any hour, over all uses. Default 600: Linear allows 2,500 an hour (fewer
     in small workspaces) and counts all keys of one user together; agent-sre, which may share that
     user, must never be refused an issue because of the prober. It is one every 6 s."""
-    timeout: Length = Duration.of(seconds=10)
+    timeout: DurationField = Duration.from_parts(seconds=10)
     """Time for one request. Default 10s."""
     page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     """Issues per request. Default 250, the maximum at Linear: the number of requests is the scarce
@@ -60,14 +60,14 @@ class LinearSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _is_a_mapping(cls, value: object) -> object:
+    def _require_mapping(cls, value: object) -> object:
         """Refuse a key in the place of the section, without repeating it."""
         if isinstance(value, str):
             raise ValueError("expected keys like key_file, not text; name the file of the key")  # noqa: TRY004 - pydantic takes a ValueError
         return value
 
     @model_validator(mode="after")
-    def _one_key(self) -> "LinearSettings":
+    def _check_single_key(self) -> "LinearSettings":
         if (self.key_file is None) == (self.key_env is None):
             raise ValueError(
                 "the key comes from exactly one place; set either key_file or key_env, "
@@ -90,24 +90,24 @@ def read_key(
         LinearKeyError: there is no key, or none that can be sent.
     """
     if settings.key_env is not None:
-        where = f"environment variable {settings.key_env}"
+        location = f"environment variable {settings.key_env}"
         text = (os.environ if environ is None else environ).get(settings.key_env)
         if text is None:
-            raise LinearKeyError(f"linear: {where} is not set")
+            raise LinearKeyError(f"linear: {location} is not set")
     else:
-        where = f"key file {settings.key_file}"
-        text = _content(folder / str(settings.key_file), where)
+        location = f"key file {settings.key_file}"
+        text = _read_key_file(folder / str(settings.key_file), location)
     key = text.strip()
     if not key:
-        raise LinearKeyError(f"linear: {where} is empty")
+        raise LinearKeyError(f"linear: {location} is empty")
     if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST_KEY):
-        raise LinearKeyError(f"linear: {where} does not hold a key on one line")
+        raise LinearKeyError(f"linear: {location} does not hold a key on one line")
     return SecretStr(key)
 
 
-def _content(path: Path, where: str) -> str:
+def _read_key_file(path: Path, location: str) -> str:
     try:
         with path.open("rb") as file:
             return file.read(_LONGEST_KEY + 2).decode("latin-1")
     except OSError as error:
-        raise LinearKeyError(f"linear: cannot read {where}: {error.strerror}") from error
+        raise LinearKeyError(f"linear: cannot read {location}: {error.strerror}") from error

@@ -4,13 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from exporter.httpclient.settings import SourceSettings
-from exporter.observers.tempo.stages import Rules
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.observers.tempo.stages import SpanRules
 
 _VERIFICATION = ["verification", "remediation.verify", "alert.verify"]
 
 
-class TempoSettings(SourceSettings):
+class TempoSettings(HttpClientSettings):
     """Settings of the Tempo client, and the rules that identify agent-sre's spans."""
 
     service: str = Field(default="agent-sre", min_length=1)
@@ -27,9 +27,9 @@ class TempoSettings(SourceSettings):
     which returns a part of a trace that is too large instead of an error. Default v1."""
 
     @property
-    def rules(self) -> Rules:
+    def rules(self) -> SpanRules:
         """Rules that identify the spans of agent-sre."""
-        return Rules(
+        return SpanRules(
             service=self.service,
             verification=frozenset(self.verification_spans),
             linear_hosts=frozenset(host.lower() for host in self.linear_hosts),

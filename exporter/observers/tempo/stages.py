@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from exporter.observers.tempo.trace import Span, Trace, mentions
+from exporter.observers.tempo.trace import Trace, TraceSpan, mentions_event
 from slos.schema.contract import Stage
 
-_URLS = ("url.full", "http.url")
-_HOSTS = ("server.address", "net.peer.name", "http.host")
+_URL_ATTRIBUTES = ("url.full", "http.url")
+_HOST_ATTRIBUTES = ("server.address", "net.peer.name", "http.host")
 
 
-class Part(StrEnum):
+class SpanRole(StrEnum):
     """Roles of spans."""
 
     HANDLE = "cloudevent.handle"
@@ -27,17 +27,19 @@ class Part(StrEnum):
     VERIFICATION = "verification"
 
 
-_NAMED = {str(part): part for part in (Part.HANDLE, Part.ALERT, Part.EXECUTE, Part.CALL)}
-_REQUESTS = {
-    "GET": Part.HEALTH_REQUEST,
-    "HTTP GET": Part.HEALTH_REQUEST,
-    "POST": Part.CALL_REQUEST,
-    "HTTP POST": Part.CALL_REQUEST,
+_ROLES_BY_NAME = {
+    str(part): part for part in (SpanRole.HANDLE, SpanRole.ALERT, SpanRole.EXECUTE, SpanRole.CALL)
+}
+_ROLES_BY_METHOD = {
+    "GET": SpanRole.HEALTH_REQUEST,
+    "HTTP GET": SpanRole.HEALTH_REQUEST,
+    "POST": SpanRole.CALL_REQUEST,
+    "HTTP POST": SpanRole.CALL_REQUEST,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SpanRules:
     """Rules that identify the spans of agent-sre."""
 
     service: str = "agent-sre"
@@ -45,7 +47,9 @@ class Rules:
     linear_hosts: frozenset[str] = frozenset({"api.linear.app"})
 
 
-def part_of(span: Span, spans: Mapping[str, Span], rules: Rules) -> Part | None:
+def classify_span(
+    span: TraceSpan, spans: Mapping[str, TraceSpan], rules: SpanRules
+) -> SpanRole | None:
     """Classify a span; None when it has no role.
 
     Args:
@@ -53,51 +57,51 @@ def part_of(span: Span, spans: Mapping[str, Span], rules: Rules) -> Part | None:
         spans: all spans of the trace by id.
         rules: rules that identify spans.
     """
-    if span.name in _NAMED:
-        return _NAMED[span.name]
+    if span.name in _ROLES_BY_NAME:
+        return _ROLES_BY_NAME[span.name]
     if span.name in rules.verification:
-        return Part.VERIFICATION
+        return SpanRole.VERIFICATION
     if span.kind not in ("client", ""):
         return None
-    if host(span) in rules.linear_hosts:
-        return Part.LINEAR
+    if get_host(span) in rules.linear_hosts:
+        return SpanRole.LINEAR
     parent = spans.get(span.parent)
-    if parent is not None and parent.name == Part.CALL:
-        return _REQUESTS.get(span.name)
+    if parent is not None and parent.name == SpanRole.CALL:
+        return _ROLES_BY_METHOD.get(span.name)
     return None
 
 
-def host(span: Span) -> str:
+def get_host(span: TraceSpan) -> str:
     """Return the host of a request, by old and new attribute conventions; empty if unknown."""
-    for key in _URLS:
+    for key in _URL_ATTRIBUTES:
         try:
-            found = urlsplit(str(span.attributes.get(key, ""))).hostname
+            host_name = urlsplit(str(span.attributes.get(key, ""))).hostname
         except ValueError:
             continue
-        if found:
-            return found
-    for key in _HOSTS:
-        found = str(span.attributes.get(key, ""))
-        if found:
-            return found.partition(":")[0].lower()
+        if host_name:
+            return host_name
+    for key in _HOST_ATTRIBUTES:
+        host_name = str(span.attributes.get(key, ""))
+        if host_name:
+            return host_name.partition(":")[0].lower()
     return ""
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class EventSpans:
     """Spans of one event in a trace."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[TraceSpan, ...]
     """Spans of agent-sre, by start."""
-    by_id: Mapping[str, Span]
+    by_id: Mapping[str, TraceSpan]
     """All spans of the trace, those of other services included: they may be parents."""
     repeated: int
     """Number of further times the event was handled."""
-    whole: bool
+    is_complete: bool
     """True if the event was handled to its end and no span in between is missing."""
 
 
-def scope(trace: Trace, *, correlation_id: str | None, rules: Rules) -> Scope:
+def select_event_spans(trace: Trace, *, correlation_id: str | None, rules: SpanRules) -> EventSpans:
     """Select the spans of one event; of an event that was handled more than once, the first time.
 
     Args:
@@ -107,55 +111,67 @@ def scope(trace: Trace, *, correlation_id: str | None, rules: Rules) -> Scope:
         rules: rules that identify spans.
     """
     by_id = {span.id: span for span in trace.spans if span.id}
-    ours = sorted(
+    service_spans = sorted(
         (span for span in trace.spans if span.service in ("", rules.service)),
         key=lambda span: (span.start, span.end),
     )
-    handles = [span for span in ours if span.name == Part.HANDLE]
+    handles = [span for span in service_spans if span.name == SpanRole.HANDLE]
     if not handles:
-        return Scope(tuple(ours), by_id, 0, whole=False)
-    owners = {id(span): _owner(span, by_id, handles) for span in ours}
-    asked = {
-        id(owners[id(span)]) for span in ours if correlation_id and mentions(span, correlation_id)
+        return EventSpans(tuple(service_spans), by_id, 0, is_complete=False)
+    handle_by_span = {id(span): _find_handle(span, by_id, handles) for span in service_spans}
+    matching_handles = {
+        id(handle_by_span[id(span)])
+        for span in service_spans
+        if correlation_id and mentions_event(span, correlation_id)
     }
-    mine = [handle for handle in handles if id(handle) in asked] or handles
-    found = tuple(span for span in ours if owners[id(span)] is mine[0])
-    whole = not _holes(found, mine[0], by_id) and not trace.partial and not trace.unreadable
-    return Scope(found, by_id, len(mine) - 1, whole)
+    event_handles = [handle for handle in handles if id(handle) in matching_handles] or handles
+    selected = tuple(span for span in service_spans if handle_by_span[id(span)] is event_handles[0])
+    is_complete = (
+        not _has_missing_parent(selected, event_handles[0], by_id)
+        and not trace.partial
+        and not trace.unreadable
+    )
+    return EventSpans(selected, by_id, len(event_handles) - 1, is_complete)
 
 
-def _holes(found: tuple[Span, ...], handle: Span, by_id: Mapping[str, Span]) -> bool:
+def _has_missing_parent(
+    spans: tuple[TraceSpan, ...], handle: TraceSpan, by_id: Mapping[str, TraceSpan]
+) -> bool:
     """Return True if a parent is missing below the handling span.
 
     Above it, a parent may be any service's.
     """
-    above = {id(span) for span in _upwards(handle, by_id)}
-    return any(span.parent and span.parent not in by_id for span in found if id(span) not in above)
+    ancestors = {id(span) for span in _iter_ancestors(handle, by_id)}
+    return any(
+        span.parent and span.parent not in by_id for span in spans if id(span) not in ancestors
+    )
 
 
-def _owner(span: Span, by_id: Mapping[str, Span], handles: list[Span]) -> Span:
+def _find_handle(
+    span: TraceSpan, by_id: Mapping[str, TraceSpan], handles: list[TraceSpan]
+) -> TraceSpan:
     """Find the handling span of a span.
 
     It is among its ancestors, or else the last one started before it.
     """
-    for above in _upwards(span, by_id):
-        if any(above is handle for handle in handles):
-            return above
-    before = [handle for handle in handles if handle.start <= span.start]
-    return before[-1] if before else handles[0]
+    for ancestor in _iter_ancestors(span, by_id):
+        if any(ancestor is handle for handle in handles):
+            return ancestor
+    started_before = [handle for handle in handles if handle.start <= span.start]
+    return started_before[-1] if started_before else handles[0]
 
 
-def _upwards(span: Span, by_id: Mapping[str, Span]) -> Iterator[Span]:
+def _iter_ancestors(span: TraceSpan, by_id: Mapping[str, TraceSpan]) -> Iterator[TraceSpan]:
     """Iterate over a span and its ancestors; a circle ends the iteration."""
-    seen: set[str] = set()
-    above: Span | None = span
-    while above is not None:
-        yield above
-        seen.add(above.id)
-        above = None if above.parent in seen else by_id.get(above.parent)
+    seen_ids: set[str] = set()
+    ancestor: TraceSpan | None = span
+    while ancestor is not None:
+        yield ancestor
+        seen_ids.add(ancestor.id)
+        ancestor = None if ancestor.parent in seen_ids else by_id.get(ancestor.parent)
 
 
-_Groups = Mapping[Part, Sequence[Span]]
+_SpanGroups = Mapping[SpanRole, Sequence[TraceSpan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +179,23 @@ class TraceTimes:
     """Times of one event, in seconds."""
 
     stages: Mapping[Stage, float]
-    durations: Mapping[Part, float]
+    durations: Mapping[SpanRole, float]
     """Duration of the first span of each role; of the calls to Linear, all before the function
     call."""
-    failed: frozenset[Part]
+    failed: frozenset[SpanRole]
     """Roles of which a span has an error."""
-    repeated: Mapping[Part, int]
+    repeated: Mapping[SpanRole, int]
     """Roles that ran more than once, with the number of repetitions. Never calls to Linear:
     agent-sre makes several for one issue."""
     dropped: int
     """Number of spans and stages dropped because they end before they begin."""
-    whole: bool
+    is_complete: bool
     """True if the event was handled to its end and no span is missing; another search is not
     needed."""
 
 
-def stages(
-    trace: Trace, *, correlation_id: str | None = None, rules: Rules | None = None
+def compute_stage_times(
+    trace: Trace, *, correlation_id: str | None = None, rules: SpanRules | None = None
 ) -> TraceTimes:
     """Compute the stage times of one event.
 
@@ -188,80 +204,88 @@ def stages(
         correlation_id: correlation id of the event, when the trace may hold others.
         rules: rules that identify spans.
     """
-    rules = rules or Rules()
-    found = scope(trace, correlation_id=correlation_id, rules=rules)
-    groups = _groups(found, rules)
-    derived = _derived(groups, whole=found.whole)
-    dropped = sum(span.end < span.start for span in found.spans)
+    rules = rules or SpanRules()
+    event_spans = select_event_spans(trace, correlation_id=correlation_id, rules=rules)
+    groups = _group_spans(event_spans, rules)
+    stage_times = _derive_stages(groups, is_complete=event_spans.is_complete)
+    dropped = sum(span.end < span.start for span in event_spans.spans)
     return TraceTimes(
-        stages={stage: derived[stage] for stage in Stage if derived.get(stage, -1.0) >= 0},
-        durations=_durations(groups),
-        failed=frozenset(part for part, spans in groups.items() if any(s.failed for s in spans)),
-        repeated=_repeated(groups, found.repeated),
-        dropped=dropped + sum(seconds < 0 for seconds in derived.values()),
-        whole=found.whole,
+        stages={stage: stage_times[stage] for stage in Stage if stage_times.get(stage, -1.0) >= 0},
+        durations=_compute_durations(groups),
+        failed=frozenset(
+            part for part, spans in groups.items() if any(each.failed for each in spans)
+        ),
+        repeated=_count_repetitions(groups, event_spans.repeated),
+        dropped=dropped + sum(seconds < 0 for seconds in stage_times.values()),
+        is_complete=event_spans.is_complete,
     )
 
 
-def _groups(found: Scope, rules: Rules) -> _Groups:
+def _group_spans(event_spans: EventSpans, rules: SpanRules) -> _SpanGroups:
     """Group spans by role, by start, without those that end before they begin."""
-    groups: dict[Part, list[Span]] = defaultdict(list)
-    for span in found.spans:
-        part = part_of(span, found.by_id, rules)
-        if part is not None and span.end >= span.start:
-            groups[part].append(span)
+    groups: dict[SpanRole, list[TraceSpan]] = defaultdict(list)
+    for span in event_spans.spans:
+        role = classify_span(span, event_spans.by_id, rules)
+        if role is not None and span.end >= span.start:
+            groups[role].append(span)
     return dict(groups)
 
 
-def _durations(groups: _Groups) -> dict[Part, float]:
-    found = {part: spans[0].seconds for part, spans in groups.items()}
-    if Part.LINEAR in groups:
-        found[Part.LINEAR] = _covered(_linear(groups))
-    return found
+def _compute_durations(groups: _SpanGroups) -> dict[SpanRole, float]:
+    durations = {role: spans[0].seconds for role, spans in groups.items()}
+    if SpanRole.LINEAR in groups:
+        durations[SpanRole.LINEAR] = _sum_covered_seconds(_select_linear_calls(groups))
+    return durations
 
 
-def _repeated(groups: _Groups, handled: int) -> dict[Part, int]:
-    more = {part: len(spans) - 1 for part, spans in groups.items()} | {Part.HANDLE: handled}
-    return {part: count for part, count in more.items() if count and part is not Part.LINEAR}
+def _count_repetitions(groups: _SpanGroups, repeated_handles: int) -> dict[SpanRole, int]:
+    counts = {role: len(spans) - 1 for role, spans in groups.items()} | {
+        SpanRole.HANDLE: repeated_handles
+    }
+    return {role: count for role, count in counts.items() if count and role is not SpanRole.LINEAR}
 
 
-def _derived(groups: _Groups, *, whole: bool) -> dict[Stage, float]:
+def _derive_stages(groups: _SpanGroups, *, is_complete: bool) -> dict[Stage, float]:
     """Derive all known stage times; negative when clocks contradict each other."""
-    found: dict[Stage, float] = {}
+    stage_times: dict[Stage, float] = {}
     handle, alert, call, verification = (
         next(iter(groups.get(part, ())), None)
-        for part in (Part.HANDLE, Part.ALERT, Part.CALL, Part.VERIFICATION)
+        for part in (SpanRole.HANDLE, SpanRole.ALERT, SpanRole.CALL, SpanRole.VERIFICATION)
     )
-    linear = _linear(groups)
+    linear = _select_linear_calls(groups)
     # In an incomplete trace without a call, the call itself may be missing.
-    if handle and (call or whole):
-        found[Stage.CLOUDEVENT_PROCESSING] = handle.seconds - _covered(
-            groups.get(Part.CALL, ()), within=(handle.start, handle.end)
+    if handle and (call or is_complete):
+        stage_times[Stage.CLOUDEVENT_PROCESSING] = handle.seconds - _sum_covered_seconds(
+            groups.get(SpanRole.CALL, ()), within=(handle.start, handle.end)
         )
     if linear and not linear[-1].failed:
-        found[Stage.LINEAR_ISSUE_CREATION] = _covered(linear)
+        stage_times[Stage.LINEAR_ISSUE_CREATION] = _sum_covered_seconds(linear)
     if alert and call:
         window = (alert.start, call.start)
-        found[Stage.REMEDIATION_SELECTION] = _seconds(window) - _covered(linear, within=window)
+        stage_times[Stage.REMEDIATION_SELECTION] = _to_seconds(window) - _sum_covered_seconds(
+            linear, within=window
+        )
     if call and not call.failed:
-        found[Stage.LAMBDA_EXECUTION] = call.seconds
+        stage_times[Stage.LAMBDA_EXECUTION] = call.seconds
     if verification and not verification.failed:
-        found[Stage.VERIFICATION] = verification.seconds
-    return found
+        stage_times[Stage.VERIFICATION] = verification.seconds
+    return stage_times
 
 
-def _linear(groups: _Groups) -> Sequence[Span]:
+def _select_linear_calls(groups: _SpanGroups) -> Sequence[TraceSpan]:
     """Select the calls to Linear that open the issue: those before the function call.
 
     There may be two, the look-up of the team and the issue; a call after a failed function call
     opens another issue.
     """
-    spans = groups.get(Part.LINEAR, ())
-    calls = groups.get(Part.CALL, ())
+    spans = groups.get(SpanRole.LINEAR, ())
+    calls = groups.get(SpanRole.CALL, ())
     return [span for span in spans if not calls or span.start < calls[0].start]
 
 
-def _covered(spans: Iterable[Span], within: tuple[int, int] | None = None) -> float:
+def _sum_covered_seconds(
+    spans: Iterable[TraceSpan], within: tuple[int, int] | None = None
+) -> float:
     """Sum the seconds in which at least one of the spans ran; the spans are sorted by start."""
     total, covered_to = 0, within[0] if within else 0
     for span in spans:
@@ -271,5 +295,5 @@ def _covered(spans: Iterable[Span], within: tuple[int, int] | None = None) -> fl
     return total / 1e9
 
 
-def _seconds(window: tuple[int, int]) -> float:
+def _to_seconds(window: tuple[int, int]) -> float:
     return (window[1] - window[0]) / 1e9

@@ -11,38 +11,38 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exporter.fields import LabelName, Length
-from exporter.httpclient.errors import SourceError
+from exporter.fields import DurationField, LabelName
+from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
-from exporter.prober.context import Means, Outcome
-from exporter.prober.runner import Turn
+from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.runner import SlotTimes
 from exporter.probes import Probe
-from exporter.probes.leak.detector import Finding, Findings, judge
-from exporter.probes.leak.policy import Signal
-from exporter.probes.leak.queries import Queries, read_family
-from exporter.probes.leak.self_usage import Own, readings
-from exporter.probes.leak.series import Series
-from exporter.prometheus import Prometheus
-from exporter.schedule.timetable import Rhythm
+from exporter.probes.leak.detector import LeakFinding, LeakFindings, detect_leaks
+from exporter.probes.leak.policy import LeakSignal
+from exporter.probes.leak.queries import LeakQueries, fetch_series
+from exporter.probes.leak.self_usage import SelfUsage, read_usage
+from exporter.probes.leak.series import SignalSeries
+from exporter.prometheus import PrometheusClient
+from exporter.schedule.timetable import Schedule
 from slos.schema import contract
-from slos.schema.contract import Criterion, LeakVerdict, Route
+from slos.schema.contract import Criterion, DeliveryPath, LeakVerdict
 from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.LEAKS})
 _NAME = "leak"
-_OF_THE_POD = 'namespace="ai",pod=~"agent-sre-.*"'
-_OF_THE_CONTAINER = f'{_OF_THE_POD},container=~"user-container|agent-sre"'
-_METRICS = {
-    Signal.WORKING_SET: "container_memory_working_set_bytes",
-    Signal.RSS: "container_memory_rss",
-    Signal.OPEN_FILES: "container_file_descriptors",
-    Signal.THREADS: "container_threads",
+_POD_SELECTOR = 'namespace="ai",pod=~"agent-sre-.*"'
+_CONTAINER_SELECTOR = f'{_POD_SELECTOR},container=~"user-container|agent-sre"'
+_SIGNAL_METRICS = {
+    LeakSignal.WORKING_SET: "container_memory_working_set_bytes",
+    LeakSignal.RSS: "container_memory_rss",
+    LeakSignal.OPEN_FILES: "container_file_descriptors",
+    LeakSignal.THREADS: "container_threads",
 }
-_GONE = 600.0
+_STALE_AFTER = 600.0
 """Seconds without a sample; twice what Prometheus bridges."""
 
 
-class Shown:
+class LeakGauges:
     """Gauges of one set of findings."""
 
     def __init__(self, gauges: Gauges) -> None:
@@ -51,60 +51,62 @@ class Shown:
         self._slopes = (gauges.leak_slope, gauges.leak_slope_low, gauges.leak_slope_high)
         self._labels: set[tuple[str, str]] = set()
 
-    def show(self, findings: Iterable[Finding]) -> None:
+    def update(self, findings: Iterable[LeakFinding]) -> None:
         """Set the gauges to these findings and remove all others."""
-        now = {(finding.signal.value, finding.instance): finding for finding in findings}
-        for gone in self._labels - now.keys():
+        by_labels = {(finding.signal.value, finding.instance): finding for finding in findings}
+        for removed in self._labels - by_labels.keys():
             for gauge in (self._verdict, self._age, self._samples, *self._slopes):
-                gauge.remove(*gone)
-        self._labels = set(now)
-        for labels, finding in now.items():
-            self._one(labels, finding)
+                gauge.remove(*removed)
+        self._labels = set(by_labels)
+        for labels, finding in by_labels.items():
+            self._set_gauges(labels, finding)
 
-    def _one(self, labels: tuple[str, str], finding: Finding) -> None:
-        measured = finding.measured
+    def _set_gauges(self, labels: tuple[str, str], finding: LeakFinding) -> None:
+        measurement = finding.measurement
         self._verdict.labels(*labels).set(finding.verdict)
         self._age.labels(*labels).set(finding.age)
-        self._samples.labels(*labels).set(measured.trend.n if measured else 0)
-        for slope in self._slopes if measured is None else ():
+        self._samples.labels(*labels).set(measurement.trend.n if measurement else 0)
+        for slope in self._slopes if measurement is None else ():
             slope.remove(*labels)  # absent, as no slope of zero was measured
-        if measured:
-            trend = measured.trend
+        if measurement:
+            trend = measurement.trend
             for gauge, value in zip(
                 self._slopes, (trend.slope, trend.low, trend.high), strict=True
             ):
                 gauge.labels(*labels).set(value)
 
 
-def _of_container(metric: str) -> str:
-    return f"max by (pod) ({metric}{{{_OF_THE_CONTAINER}}})"
+def _build_container_query(metric: str) -> str:
+    return f"max by (pod) ({metric}{{{_CONTAINER_SELECTOR}}})"
 
 
-class Settings(Rhythm):
+class Settings(Schedule):
     """Settings of the leak probe."""
 
-    interval: Length = Duration.of(minutes=1)
+    interval: DurationField = Duration.from_parts(minutes=1)
     """Time between two readings of this process. Default 1m: a quarter of an hour needs five."""
-    timeout: Length = Duration.of(seconds=50)
+    timeout: DurationField = Duration.from_parts(seconds=50)
     """Time for one turn, with all questions to Prometheus. Default 50s."""
-    judged_every: Length = Duration.of(minutes=15)
+    judged_every: DurationField = Duration.from_parts(minutes=15)
     """Time between two judgements. Default 15m: as long as the shortest floor."""
-    window: Length = Duration.of(hours=48)
+    window: DurationField = Duration.from_parts(hours=48)
     """How far to look back. Default 48h: what a daily rhythm hides in one day shows in two."""
-    step: Length = Duration.of(minutes=1)
+    step: DurationField = Duration.from_parts(minutes=1)
     """Time between two readings of the target. Default 1m."""
-    signals: dict[Annotated[Signal, Field(strict=False)], str] = Field(
-        default={signal: _of_container(metric) for signal, metric in _METRICS.items()}
+    signals: dict[Annotated[LeakSignal, Field(strict=False)], str] = Field(
+        default={
+            signal: _build_container_query(metric) for signal, metric in _SIGNAL_METRICS.items()
+        }
     )
     """A query for each signal, with a series for each replica: working_set, rss, open_files,
     threads, close_wait, queue_depth, open_tickets. Default: what cAdvisor tells of the containers
     of agent-sre; what is not there is not judged."""
     replica_label: LabelName = "pod"
     """The label that tells replicas apart. Default pod."""
-    starts: str = f"max by (pod) (kube_pod_start_time{{{_OF_THE_POD}}})"
+    starts: str = f"max by (pod) (kube_pod_start_time{{{_POD_SELECTOR}}})"
     """A query for the time each replica began, for no trend goes across that. Default: that of
     kube-state-metrics; empty asks nothing."""
-    restarts: str = _of_container("kube_pod_container_status_restarts_total")
+    restarts: str = _build_container_query("kube_pod_container_status_restarts_total")
     """A query for the count of restarts, likewise."""
     events: str = f'sum({contract.PROBE_RUNS}{{verdict!~"unknown|unreachable"}})'
     """A query for a counter of the events a replica had to do, of the last seven days; a series
@@ -113,105 +115,116 @@ class Settings(Rhythm):
     64 bytes with each. Empty asks nothing: then only two hours pass as a warm-up."""
 
     @model_validator(mode="after")
-    def _enough(self) -> "Settings":
+    def _check_window(self) -> "Settings":
         if self.window < self.step * 10:
             raise ValueError(f"window {self.window} has not ten steps of {self.step}; like 48h")
         return self
 
     @property
-    def queries(self) -> Queries:
+    def queries(self) -> LeakQueries:
         """Queries for Prometheus."""
-        return Queries(
+        return LeakQueries(
             signals=self.signals,
-            started=self.starts,
-            restarts=self.restarts,
+            start_times=self.starts,
+            restart_counts=self.restarts,
             events=self.events,
-            label=self.replica_label,
+            replica_label=self.replica_label,
             window=float(self.window.seconds),
             step=float(self.step.seconds),
         )
 
 
-def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
     """List no label pairs: no alert is sent."""
     return ()
 
 
-def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build the one probe."""
-    return [Leak(settings, means)]
+    return [LeakProbe(settings, context)]
 
 
-class Leak:
+class LeakProbe:
     """Probe that takes samples in every slot, and judges them periodically."""
 
     key = _NAME
-    rhythm: Rhythm
+    schedule: Schedule
 
-    def __init__(self, settings: Settings, means: Means) -> None:
-        self.rhythm = settings
+    def __init__(self, settings: Settings, context: ProbeContext) -> None:
+        self.schedule = settings
         self._settings = settings
-        self._means = means
-        self._clock = means.reach.clock
-        self._own = _own_usage(means)
-        self._own.plan(
+        self._context = context
+        self._clock = context.path_context.clock
+        self._self_usage = _own_usage(context)
+        self._self_usage.configure(
             interval=float(settings.interval.seconds), window=float(settings.window.seconds)
         )
-        self._shown_own, self._shown = Shown(means.gauges), Shown(means.gauges)
+        self._self_gauges, self._target_gauges = (
+            LeakGauges(context.gauges),
+            LeakGauges(context.gauges),
+        )
         self._judged_at: float | None = None
 
-    async def ask(self, _: Turn) -> Outcome:
+    async def run(self, _: SlotTimes) -> ProbeOutcome:
         """Take a sample, and judge the series if the interval has passed."""
         now = self._clock.now()
-        self._own.note(now, await asyncio.to_thread(readings))
-        if self._means.open_runs is not None:
-            self._own.note(now, {Signal.OPEN_TICKETS: float(self._means.open_runs())})
-        every = float(self._settings.judged_every.seconds)
-        if self._judged_at is not None and now - self._judged_at < every:
-            return Outcome()
+        self._self_usage.record(now, await asyncio.to_thread(read_usage))
+        if self._context.count_open_runs is not None:
+            self._self_usage.record(
+                now, {LeakSignal.OPEN_TICKETS: float(self._context.count_open_runs())}
+            )
+        interval = float(self._settings.judged_every.seconds)
+        if self._judged_at is not None and now - self._judged_at < interval:
+            return ProbeOutcome()
         self._judged_at = now
-        self._shown_own.show((await _judged(self._own.family(), now)).current)
-        if self._means.prometheus is None:
-            return Outcome()
-        return await self._of_target(self._means.prometheus)
+        self._self_gauges.update((await _judge_series(self._self_usage.list_series(), now)).current)
+        if self._context.prometheus is None:
+            return ProbeOutcome()
+        return await self._judge_target(self._context.prometheus)
 
-    async def _of_target(self, prometheus: Prometheus) -> Outcome:
+    async def _judge_target(self, prometheus: PrometheusClient) -> ProbeOutcome:
         now = self._clock.wall()
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
-                family = await read_family(prometheus, self._settings.queries, now=now)
-        except (SourceError, TimeoutError) as error:
-            self._shown.show(())  # an old verdict would look current
+                family = await fetch_series(prometheus, self._settings.queries, now=now)
+        except (RequestError, TimeoutError) as error:
+            self._target_gauges.update(())  # an old verdict would look current
             why = str(error) or "Prometheus took too long"
-            return Outcome(notes=(f"nothing was judged: {why}",), failed=True)
-        found = await _judged(family, now)
-        there = {
-            (one.signal, one.instance)
-            for one in family
-            if len(one.samples) and now - one.samples.times[-1] <= _GONE
+            return ProbeOutcome(notes=(f"nothing was judged: {why}",), failed=True)
+        findings = await _judge_series(family, now)
+        present = {
+            (series.signal, series.instance)
+            for series in family
+            if len(series.samples) and now - series.samples.times[-1] <= _STALE_AFTER
         }
-        current = [each for each in found.current if (each.signal, each.instance) in there]
-        self._shown.show(current)
-        return _outcome(found, current)
+        current = [
+            finding for finding in findings.current if (finding.signal, finding.instance) in present
+        ]
+        self._target_gauges.update(current)
+        return _to_outcome(findings, current)
 
 
-def _own_usage(means: Means) -> Own:
+def _own_usage(means: ProbeContext) -> SelfUsage:
     """Resource usage of this process, kept over reloads."""
     if means.state is None:
-        return Own(started=means.reach.clock.now())
-    own: Own = means.state.values.setdefault(_NAME, Own(started=means.state.started))
+        return SelfUsage(started=means.path_context.clock.now())
+    own: SelfUsage = means.state.values.setdefault(_NAME, SelfUsage(started=means.state.started))
     return own
 
 
-async def _judged(family: list[Series], now: float) -> Findings:
+async def _judge_series(series: list[SignalSeries], now: float) -> LeakFindings:
     """Judge series on a thread, because the first call imports SciPy, which takes half a second."""
-    return await asyncio.to_thread(judge, family, at=now)
+    return await asyncio.to_thread(detect_leaks, series, now=now)
 
 
-def _outcome(found: Findings, current: list[Finding]) -> Outcome:
+def _to_outcome(findings: LeakFindings, current: list[LeakFinding]) -> ProbeOutcome:
     """Return the outcome: a leak shown by two signals fails, passes alone pass."""
-    if found.pages:
-        leaks = sorted({each.signal for each in current if each.verdict is LeakVerdict.LEAK})
-        return Outcome(checks=((Criterion.LEAKS, False),), notes=(f"it leaks: {', '.join(leaks)}",))
-    verdicts = {each.verdict for each in current} - {LeakVerdict.INSUFFICIENT}
-    return Outcome(checks=((Criterion.LEAKS, True),) if verdicts == {LeakVerdict.PASS} else ())
+    if findings.needs_page:
+        leaks = sorted(
+            {finding.signal for finding in current if finding.verdict is LeakVerdict.LEAK}
+        )
+        return ProbeOutcome(
+            checks=((Criterion.LEAKS, False),), notes=(f"it leaks: {', '.join(leaks)}",)
+        )
+    verdicts = {finding.verdict for finding in current} - {LeakVerdict.INSUFFICIENT}
+    return ProbeOutcome(checks=((Criterion.LEAKS, True),) if verdicts == {LeakVerdict.PASS} else ())

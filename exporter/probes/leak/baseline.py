@@ -10,22 +10,22 @@ from statistics import median
 
 import numpy as np
 
-from exporter.probes.leak.policy import HOUR, Reason, Tier
-from exporter.probes.leak.series import Epoch, Floats, Samples, counted
+from exporter.probes.leak.policy import HOUR, LeakPolicy, LeakReason
+from exporter.probes.leak.series import Epoch, Floats, Samples, count_events_since
 
-_FILLED = 0.5
+_MIN_FILLED = 0.5
 """Minimum share of its expected samples that a bucket needs."""
-_FEWEST = 5
+_MIN_SAMPLES = 5
 """Minimum number of samples of a bucket, for any interval."""
-_COVERED = 0.75
+_MIN_COVERAGE = 0.75
 """Minimum share of the buckets that must have a value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Floor:
+class Baseline:
     """Baseline of an epoch under one policy: one low value per bucket."""
 
-    begins: Floats
+    starts: Floats
     """Start of each bucket."""
     values: Floats
     bucket: float
@@ -34,7 +34,7 @@ class Floor:
     @property
     def hours(self) -> Floats:
         """Middle of each bucket, in hours since the start of the first."""
-        hours: Floats = (self.begins - self.begins[0] + self.bucket / 2) / HOUR
+        hours: Floats = (self.starts - self.starts[0] + self.bucket / 2) / HOUR
         return hours
 
     @property
@@ -45,62 +45,66 @@ class Floor:
     @property
     def end(self) -> float:
         """End of the last bucket."""
-        return float(self.begins[-1]) + self.bucket
+        return float(self.starts[-1]) + self.bucket
 
-    def parts(self, count: int) -> tuple[slice, slice]:
+    def split(self, count: int) -> tuple[slice, slice]:
         """Return the slices of the first and the last of `count` equal parts."""
         size = math.ceil(len(self) / count)
         return slice(None, size), slice(-size, None)
 
-    def rise(self) -> float:
+    def compute_rise(self) -> float:
         """Compute the median of the last third minus the median of the first third."""
-        first, last = self.parts(3)
+        first, last = self.split(3)
         return float(np.median(self.values[last]) - np.median(self.values[first]))
 
     def __len__(self) -> int:
-        return int(self.begins.size)
+        return int(self.starts.size)
 
 
-def floor(epoch: Epoch, tier: Tier) -> Floor | Reason:
+def compute_baseline(epoch: Epoch, policy: LeakPolicy) -> Baseline | LeakReason:
     """Compute the baseline of an epoch, or the reason why there is none."""
     if not len(epoch.samples):
-        return Reason.NO_SAMPLES
-    warm = warm_since(epoch, tier)
+        return LeakReason.NO_SAMPLES
+    warm_at = find_warm_time(epoch, policy)
     end = float(epoch.samples.times[-1])
-    if warm > end:
-        return Reason.WARMING_UP
-    watched = max(float(epoch.samples.times[0]), end - tier.window)
-    begin = warm + max(math.ceil((watched - warm) / tier.bucket), 0) * tier.bucket
-    if end - begin < (tier.buckets - 1) * tier.bucket:
-        return Reason.TOO_FEW_BUCKETS
-    samples = epoch.samples.between(begin, math.inf)
-    return _floor(samples, begin, tier=tier, interval=epoch.series.interval)
+    if warm_at > end:
+        return LeakReason.WARMING_UP
+    window_start = max(float(epoch.samples.times[0]), end - policy.window)
+    start = warm_at + max(math.ceil((window_start - warm_at) / policy.bucket), 0) * policy.bucket
+    if end - start < (policy.min_buckets - 1) * policy.bucket:
+        return LeakReason.TOO_FEW_BUCKETS
+    samples = epoch.samples.select_range(start, math.inf)
+    return _build_baseline(samples, start, policy=policy, interval=epoch.series.interval)
 
 
-def warm_since(epoch: Epoch, tier: Tier) -> float:
+def find_warm_time(epoch: Epoch, policy: LeakPolicy) -> float:
     """Find the time at which the epoch was warm; infinity while it is not."""
-    warm = epoch.started + tier.warm_up
+    warm_at = epoch.started + policy.warm_up
     events = epoch.series.life.events
     if events is None:
-        return warm
-    count = counted(events, epoch.started)
-    enough = np.flatnonzero(count.values >= tier.warm_up_events)
-    return max(warm, float(count.times[enough[0]])) if enough.size else math.inf
+        return warm_at
+    count = count_events_since(events, epoch.started)
+    enough = np.flatnonzero(count.values >= policy.warm_up_events)
+    return max(warm_at, float(count.times[enough[0]])) if enough.size else math.inf
 
 
-def _floor(samples: Samples, begin: float, *, tier: Tier, interval: float | None) -> Floor | Reason:
-    bucket = ((samples.times - begin) // tier.bucket).astype(np.int64)
+def _build_baseline(
+    samples: Samples, start: float, *, policy: LeakPolicy, interval: float | None
+) -> Baseline | LeakReason:
+    bucket = ((samples.times - start) // policy.bucket).astype(np.int64)
     order = np.lexsort((samples.values, bucket))
     numbers, firsts, counts = np.unique(bucket, return_index=True, return_counts=True)
-    floors = samples.values[order][firsts + (tier.quantile * (counts - 1)).astype(np.int64)]
-    full = counts >= max(_FEWEST, _FILLED * tier.bucket / _step(samples, interval))
+    minima = samples.values[order][firsts + (policy.quantile * (counts - 1)).astype(np.int64)]
+    full = counts >= max(
+        _MIN_SAMPLES, _MIN_FILLED * policy.bucket / _estimate_interval(samples, interval)
+    )
     span = int(numbers[-1]) + int(full[-1])  # the last bucket may have just begun
-    if full.sum() < max(tier.buckets, _COVERED * span):
-        return Reason.SCRAPE_GAPS if span >= tier.buckets else Reason.TOO_FEW_BUCKETS
-    begins: Floats = (begin + numbers[full] * tier.bucket).astype(np.float64)
-    return Floor(begins, floors[full], tier.bucket)
+    if full.sum() < max(policy.min_buckets, _MIN_COVERAGE * span):
+        return LeakReason.SCRAPE_GAPS if span >= policy.min_buckets else LeakReason.TOO_FEW_BUCKETS
+    starts: Floats = (start + numbers[full] * policy.bucket).astype(np.float64)
+    return Baseline(starts, minima[full], policy.bucket)
 
 
-def _step(samples: Samples, interval: float | None) -> float:
+def _estimate_interval(samples: Samples, interval: float | None) -> float:
     """Estimate the seconds between two samples: the known interval, or the median."""
     return interval or median(np.diff(samples.times).tolist() or [math.inf])

@@ -3,31 +3,39 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from exporter.probes.leak.baseline import Floor, floor
+from exporter.probes.leak.baseline import Baseline, compute_baseline
 from exporter.probes.leak.policy import (
-    BYTES_PER_EVENT,
-    FAST,
-    LEVEL,
-    RISE,
-    SLOW,
-    Grade,
-    Kind,
-    Reason,
-    Signal,
-    Tier,
-    TierName,
+    FAST_POLICY,
+    MIN_BYTES_PER_EVENT,
+    MIN_RISE,
+    SIGNIFICANCE_LEVEL,
+    SLOW_POLICY,
+    LeakCriteria,
+    LeakPolicy,
+    LeakReason,
+    LeakSignal,
+    PolicyName,
+    SignalUnit,
 )
-from exporter.probes.leak.series import Epoch, Series, cut
-from exporter.probes.leak.statistics import Growth, Trend, adjusted, growth, load, slope, trend
+from exporter.probes.leak.series import Epoch, SignalSeries, split_epochs
+from exporter.probes.leak.statistics import (
+    GrowthCause,
+    Trend,
+    adjust_p_values,
+    attribute_growth,
+    compute_slope,
+    fit_trend,
+    measure_event_load,
+)
 from slos.schema.contract import LeakVerdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class GrowthEvidence:
     """Growth of an epoch, as the criteria read it."""
 
-    series: Series
-    floor: Floor
+    series: SignalSeries
+    baseline: Baseline
     trend: Trend
     p: float
     """p-value of the trend, adjusted for the number of tests."""
@@ -37,44 +45,45 @@ class Evidence:
     @property
     def relative(self) -> float:
         """Growth per hour, as a share of the epoch's baseline."""
-        return self.trend.slope / self.floor.lowest
+        return self.trend.slope / self.baseline.lowest
 
 
-def closed_gate(evidence: Evidence, grade: Grade) -> Reason | None:
+def find_failed_criterion(evidence: GrowthEvidence, criteria: LeakCriteria) -> LeakReason | None:
     """Find the first criterion that the growth does not meet; None when it meets all."""
-    kind = evidence.series.signal.kind
-    if evidence.p >= LEVEL or evidence.trend.low <= 0:
-        return Reason.NO_TREND
-    if evidence.relative < grade.size:
-        return Reason.TOO_SLOW
-    if kind is Kind.COUNT and evidence.floor.rise() < RISE:
-        return Reason.TOO_FEW_MORE
-    if kind is Kind.BYTES and _is_little(evidence.per_event):
-        return Reason.TOO_LITTLE_PER_EVENT
-    return None if _goes_on(evidence.floor, grade) else Reason.SLOWED_DOWN
+    unit = evidence.series.signal.unit
+    if evidence.p >= SIGNIFICANCE_LEVEL or evidence.trend.low <= 0:
+        return LeakReason.NO_TREND
+    if evidence.relative < criteria.min_growth:
+        return LeakReason.TOO_SLOW
+    if unit is SignalUnit.COUNT and evidence.baseline.compute_rise() < MIN_RISE:
+        return LeakReason.TOO_SMALL_RISE
+    if unit is SignalUnit.BYTES and _is_little(evidence.per_event):
+        return LeakReason.TOO_LITTLE_PER_EVENT
+    return None if _is_sustained(evidence.baseline, criteria) else LeakReason.SLOWED_DOWN
 
 
 def _is_little(per_event: float | None) -> bool:
-    return per_event is not None and per_event <= BYTES_PER_EVENT
+    return per_event is not None and per_event <= MIN_BYTES_PER_EVENT
 
 
-def _goes_on(floor: Floor, grade: Grade) -> bool:
+def _is_sustained(baseline: Baseline, criteria: LeakCriteria) -> bool:
     """Return True if the last part grows like the first.
 
     If the first part is flat, any growth is enough by comparison. So the last part must also be
     large enough by itself, or a step between two plateaus could pass by chance.
     """
     first, last = (
-        slope(floor.hours[part], floor.values[part]) for part in floor.parts(grade.parts)
+        compute_slope(baseline.hours[part], baseline.values[part])
+        for part in baseline.split(criteria.parts)
     )
-    return last >= max(grade.kept * first, grade.size * floor.lowest)
+    return last >= max(criteria.min_slope_ratio * first, criteria.min_growth * baseline.lowest)
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Measurement:
     """Measured growth that a verdict is based on."""
 
-    tier: TierName
+    policy: PolicyName
     trend: Trend
     p: float
     """p-value of the trend, adjusted for the number of tests."""
@@ -82,15 +91,15 @@ class Measured:
     """Growth per hour, as a share of the epoch's baseline."""
     per_event: float | None
     """Growth per event; None when there were no events or they were not counted."""
-    growth: Growth | None
+    growth: GrowthCause | None
     """Cause of the growth; None where there is no significant growth."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LeakFinding:
     """Verdict on one epoch of one signal."""
 
-    signal: Signal
+    signal: LeakSignal
     instance: str
     started: float
     """Start of the epoch."""
@@ -99,42 +108,48 @@ class Finding:
     current: bool
     """True for the epoch of the running process."""
     verdict: LeakVerdict
-    reason: Reason
-    measured: Measured | None
+    reason: LeakReason
+    measurement: Measurement | None
     """None when there was not enough data to measure."""
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class LeakFindings:
     """Findings of all signals and instances of one workload."""
 
-    all: tuple[Finding, ...]
+    all: tuple[LeakFinding, ...]
     """In the order of the series, then of time."""
 
     @property
-    def current(self) -> tuple[Finding, ...]:
+    def current(self) -> tuple[LeakFinding, ...]:
         """Findings of the current epochs, one for each series."""
         return tuple(finding for finding in self.all if finding.current)
 
     @property
-    def pages(self) -> bool:
+    def needs_page(self) -> bool:
         """True if a signal leaks now and a second, independent leak confirms it.
 
         The confirmation is another signal that leaks now, or another epoch (an earlier life, or
         another instance) in which the same signal leaked. One leak alone is a ticket.
         """
         leaks = [finding for finding in self.all if finding.verdict is LeakVerdict.LEAK]
-        now = {finding.signal for finding in leaks if finding.current}
-        return bool(now) and (len(now) > 1 or sum(leak.signal in now for leak in leaks) > 1)
+        current_signals = {finding.signal for finding in leaks if finding.current}
+        return bool(current_signals) and (
+            len(current_signals) > 1 or sum(leak.signal in current_signals for leak in leaks) > 1
+        )
 
 
-_Look = Evidence | Reason
+_Assessment = GrowthEvidence | LeakReason
 """Epoch under one policy: its evidence, or the reason why there is none."""
 
 
-def judge(
-    family: Iterable[Series], *, at: float | None = None, slow: Tier = SLOW, fast: Tier = FAST
-) -> Findings:
+def detect_leaks(
+    family: Iterable[SignalSeries],
+    *,
+    now: float | None = None,
+    slow_policy: LeakPolicy = SLOW_POLICY,
+    fast_policy: LeakPolicy = FAST_POLICY,
+) -> LeakFindings:
     """Find leaks in every epoch of every series.
 
     Args:
@@ -145,33 +160,53 @@ def judge(
         slow_policy: policy that decides between pass, suspect and leak.
         fast_policy: policy that may report a leak earlier, and nothing else.
     """
-    epochs = [epoch for series in family for epoch in cut(series)]
-    looks = [_look(epoch, tier, at=at) for epoch in epochs for tier in (slow, fast)]
-    fair = iter(adjusted([look.p for look in looks if isinstance(look, Evidence)]))
-    looks = [replace(look, p=next(fair)) if isinstance(look, Evidence) else look for look in looks]
-    return Findings(
+    epochs = [epoch for series in family for epoch in split_epochs(series)]
+    assessments = [
+        _assess(epoch, policy, now=now) for epoch in epochs for policy in (slow_policy, fast_policy)
+    ]
+    p_values = iter(
+        adjust_p_values(
+            [assessment.p for assessment in assessments if isinstance(assessment, GrowthEvidence)]
+        )
+    )
+    assessments = [
+        replace(assessment, p=next(p_values))
+        if isinstance(assessment, GrowthEvidence)
+        else assessment
+        for assessment in assessments
+    ]
+    return LeakFindings(
         tuple(
-            _of_two(_finding(epoch, slow, calm), _finding(epoch, fast, hasty))
-            for epoch, calm, hasty in zip(epochs, looks[::2], looks[1::2], strict=True)
+            _select_finding(
+                _build_finding(epoch, slow_policy, slow_assessment),
+                _build_finding(epoch, fast_policy, fast_assessment),
+            )
+            for epoch, slow_assessment, fast_assessment in zip(
+                epochs, assessments[::2], assessments[1::2], strict=True
+            )
         )
     )
 
 
-def _look(epoch: Epoch, tier: Tier, *, at: float | None) -> _Look:
-    floors = floor(epoch, tier)
-    if isinstance(floors, Reason):
-        return floors
-    if at is not None and epoch.current and at - epoch.samples.times[-1] > tier.bucket:
-        return Reason.STALE
-    found = trend(floors.hours, floors.values, level=LEVEL)
-    seen = load(floors, epoch.series)
-    per_event = found.slope / seen.per_hour if seen and seen.per_hour else None
-    return Evidence(epoch.series, floors, found, p=found.p, per_event=per_event)
+def _assess(epoch: Epoch, policy: LeakPolicy, *, now: float | None) -> _Assessment:
+    baseline = compute_baseline(epoch, policy)
+    if isinstance(baseline, LeakReason):
+        return baseline
+    if now is not None and epoch.current and now - epoch.samples.times[-1] > policy.bucket:
+        return LeakReason.STALE
+    baseline_trend = fit_trend(baseline.hours, baseline.values, level=SIGNIFICANCE_LEVEL)
+    event_load = measure_event_load(baseline, epoch.series)
+    per_event = (
+        baseline_trend.slope / event_load.per_hour if event_load and event_load.per_hour else None
+    )
+    return GrowthEvidence(
+        epoch.series, baseline, baseline_trend, p=baseline_trend.p, per_event=per_event
+    )
 
 
-def _finding(epoch: Epoch, tier: Tier, look: _Look) -> Finding:
-    verdict, reason = _judged(tier, look)
-    return Finding(
+def _build_finding(epoch: Epoch, policy: LeakPolicy, assessment: _Assessment) -> LeakFinding:
+    verdict, reason = _decide_verdict(policy, assessment)
+    return LeakFinding(
         signal=epoch.series.signal,
         instance=epoch.series.instance,
         started=epoch.started,
@@ -179,35 +214,41 @@ def _finding(epoch: Epoch, tier: Tier, look: _Look) -> Finding:
         current=epoch.current,
         verdict=verdict,
         reason=reason,
-        measured=_measured(tier, look, verdict) if isinstance(look, Evidence) else None,
+        measurement=_build_measurement(policy, assessment, verdict)
+        if isinstance(assessment, GrowthEvidence)
+        else None,
     )
 
 
-def _judged(tier: Tier, look: _Look) -> tuple[LeakVerdict, Reason]:
+def _decide_verdict(policy: LeakPolicy, assessment: _Assessment) -> tuple[LeakVerdict, LeakReason]:
     """Return the verdict of the strictest criteria that are met, and the next failed criterion."""
-    if isinstance(look, Reason):
-        return LeakVerdict.INSUFFICIENT, look
+    if isinstance(assessment, LeakReason):
+        return LeakVerdict.INSUFFICIENT, assessment
     verdict = LeakVerdict.PASS
-    for grade in tier.grades:
-        closed = closed_gate(look, grade)
-        if closed:
-            return verdict, closed
-        verdict = grade.verdict
-    return verdict, tier.proof
+    for criteria in policy.criteria:
+        failed = find_failed_criterion(assessment, criteria)
+        if failed:
+            return verdict, failed
+        verdict = criteria.verdict
+    return verdict, policy.leak_reason
 
 
-def _measured(tier: Tier, look: Evidence, verdict: LeakVerdict) -> Measured:
-    return Measured(
-        tier=tier.name,
-        trend=look.trend,
-        p=look.p,
-        relative=look.relative,
-        per_event=look.per_event,
-        growth=growth(look.floor, look.series) if verdict > LeakVerdict.PASS else None,
+def _build_measurement(
+    policy: LeakPolicy, evidence: GrowthEvidence, verdict: LeakVerdict
+) -> Measurement:
+    return Measurement(
+        policy=policy.name,
+        trend=evidence.trend,
+        p=evidence.p,
+        relative=evidence.relative,
+        per_event=evidence.per_event,
+        growth=attribute_growth(evidence.baseline, evidence.series)
+        if verdict > LeakVerdict.PASS
+        else None,
     )
 
 
-def _of_two(slow: Finding, fast: Finding) -> Finding:
+def _select_finding(slow: LeakFinding, fast: LeakFinding) -> LeakFinding:
     """Select the slow policy's finding, unless only the fast policy finds a leak."""
     if fast.verdict is LeakVerdict.LEAK and slow.verdict is not LeakVerdict.LEAK:
         return fast

@@ -7,16 +7,16 @@ from slos.schema.contract import LeakVerdict
 
 HOUR = 3600.0
 
-LEVEL = 0.01
+SIGNIFICANCE_LEVEL = 0.01
 """Maximum probability that a series without growth passes the trend test, over all tests."""
 
-BYTES_PER_EVENT = 64
+MIN_BYTES_PER_EVENT = 64
 """Minimum loss of a memory leak per event in bytes, where events are counted."""
-RISE = 5
+MIN_RISE = 5
 """Minimum rise of a count between the first and the last third."""
 
 
-class Reason(StrEnum):
+class LeakReason(StrEnum):
     """Reason of a leak verdict: missing data, the criterion that failed, or the proof of a leak."""
 
     NO_SAMPLES = "no_samples"
@@ -36,34 +36,34 @@ class Reason(StrEnum):
     """Rises by too small a share of the baseline per hour."""
     TOO_LITTLE_PER_EVENT = "too_little_per_event"
     """Rises by too few bytes per event."""
-    TOO_FEW_MORE = "too_few_more"
+    TOO_SMALL_RISE = "too_few_more"
     """Count that rises by too few items."""
     SLOWED_DOWN = "slowed_down"
     """Rises, but the last part is slower than the first, or flat: a warm-up, a high-water mark or a
     step."""
 
-    ALL_GATES = "all_gates"
+    ALL_CRITERIA_MET = "all_gates"
     """All criteria of a leak are met."""
-    STEEP = "steep"
+    STEEP_GROWTH = "steep"
     """Steep growth within the last hours meets all criteria of the fast policy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grade:
+class LeakCriteria:
     """Criteria of one verdict."""
 
     verdict: LeakVerdict
-    size: float
+    min_growth: float
     """Minimum growth per hour, as a share of the epoch's baseline, of the whole and of its last
     part."""
     parts: int
     """Number of equal parts; the first and the last are compared."""
-    kept: float
+    min_slope_ratio: float
     """Minimum slope of the last part, as a share of the first part's slope: a warm-up and a
     high-water mark slow down, a leak does not."""
 
 
-class TierName(StrEnum):
+class PolicyName(StrEnum):
     """Names of the policies; a closed set."""
 
     SLOW = "slow"
@@ -71,19 +71,19 @@ class TierName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class LeakPolicy:
     """Policy of one detection: window, buckets and criteria."""
 
-    name: TierName
+    name: PolicyName
     bucket: float
     """Length of a bucket in seconds; each bucket gives one value of the baseline."""
     warm_up: float
     """Seconds after the start that are ignored."""
     window: float
     """Seconds at the end that are examined; for the slow policy only a bound on the work."""
-    grades: tuple[Grade, ...]
+    criteria: tuple[LeakCriteria, ...]
     """Criteria in rising order of strictness."""
-    proof: Reason
+    leak_reason: LeakReason
     """Reason of the verdict when all criteria are met."""
     quantile: float = 0.1
     """Quantile of a bucket that is its baseline value. A minimum would follow a single low
@@ -91,33 +91,35 @@ class Tier:
     warm_up_events: float = 6_000
     """Minimum number of events of the warm-up, where events are counted: capped lists fill by
     events."""
-    buckets: int = 8
+    min_buckets: int = 8
     """Minimum number of buckets with a value."""
 
 
-SUSPECT = Grade(LeakVerdict.SUSPECT, size=0.0015, parts=2, kept=0.4)
-CONFIRMED = Grade(LeakVerdict.LEAK, size=0.0025, parts=3, kept=0.7)
-STEEP = Grade(LeakVerdict.LEAK, size=0.02, parts=3, kept=0.7)
+SUSPECT_CRITERIA = LeakCriteria(
+    LeakVerdict.SUSPECT, min_growth=0.0015, parts=2, min_slope_ratio=0.4
+)
+CONFIRMED_CRITERIA = LeakCriteria(LeakVerdict.LEAK, min_growth=0.0025, parts=3, min_slope_ratio=0.7)
+STEEP_CRITERIA = LeakCriteria(LeakVerdict.LEAK, min_growth=0.02, parts=3, min_slope_ratio=0.7)
 
-SLOW = Tier(
-    TierName.SLOW,
+SLOW_POLICY = LeakPolicy(
+    PolicyName.SLOW,
     bucket=HOUR / 2,
     warm_up=2 * HOUR,
     window=7 * 24 * HOUR,
-    grades=(SUSPECT, CONFIRMED),
-    proof=Reason.ALL_GATES,
+    criteria=(SUSPECT_CRITERIA, CONFIRMED_CRITERIA),
+    leak_reason=LeakReason.ALL_CRITERIA_MET,
 )
-FAST = Tier(
-    TierName.FAST,
+FAST_POLICY = LeakPolicy(
+    PolicyName.FAST,
     bucket=HOUR / 4,
     warm_up=HOUR,
     window=6 * HOUR,
-    grades=(STEEP,),
-    proof=Reason.STEEP,
+    criteria=(STEEP_CRITERIA,),
+    leak_reason=LeakReason.STEEP_GROWTH,
 )
 
 
-class Kind(StrEnum):
+class SignalUnit(StrEnum):
     """Units of a signal."""
 
     BYTES = "bytes"
@@ -125,7 +127,7 @@ class Kind(StrEnum):
     """Whole items: ties are common, and a rise by one or two is no evidence."""
 
 
-class Signal(StrEnum):
+class LeakSignal(StrEnum):
     """Resources that a process holds and should release."""
 
     WORKING_SET = "working_set"
@@ -137,9 +139,9 @@ class Signal(StrEnum):
     OPEN_TICKETS = "open_tickets"
 
     @property
-    def kind(self) -> Kind:
+    def unit(self) -> SignalUnit:
         """Unit of the signal."""
-        return Kind.BYTES if self in _BYTES else Kind.COUNT
+        return SignalUnit.BYTES if self in _BYTES else SignalUnit.COUNT
 
 
-_BYTES = frozenset({Signal.WORKING_SET, Signal.RSS})
+_BYTES = frozenset({LeakSignal.WORKING_SET, LeakSignal.RSS})

@@ -4,20 +4,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.probes.leak import series
-from exporter.probes.leak.policy import Signal
-from exporter.probes.leak.series import Life, Samples, Series
-from exporter.prometheus import Prometheus, SeriesOf
+from exporter.probes.leak.policy import LeakSignal
+from exporter.probes.leak.series import ProcessLife, Samples, SignalSeries
+from exporter.prometheus import PrometheusClient, SampleStream
 
-_MOST = 50
+_MAX_REPLICAS = 50
 """Replicas that are examined, the last seen first; a target that scales to zero leaves many."""
-_EVERYONE = ""
-_EVENTS_SINCE = 7 * 24 * 3600.0
+_ALL_REPLICAS = ""
+_EVENTS_WINDOW = 7 * 24 * 3600.0
 _EVENTS_STEP = 300.0
 """Seconds: a replica with few events takes days to warm up, longer than the window."""
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
+class LeakQueries:
     """PromQL queries of the leak probe.
 
     Attributes:
@@ -31,62 +31,84 @@ class Queries:
         step: seconds between two samples.
     """
 
-    signals: Mapping[Signal, str]
-    started: str
-    restarts: str
+    signals: Mapping[LeakSignal, str]
+    start_times: str
+    restart_counts: str
     events: str
-    label: str
+    replica_label: str
     window: float
     step: float
 
 
-async def read_family(prometheus: Prometheus, queries: Queries, *, now: float) -> list[Series]:
+async def fetch_series(
+    prometheus: PrometheusClient, queries: LeakQueries, *, now: float
+) -> list[SignalSeries]:
     """Fetch the series of every signal of every replica seen in the window.
 
     Raises:
         RequestError: a query has no result.
     """
 
-    async def asked(
+    async def query_by_replica(
         query: str, window: float = queries.window, step: float = queries.step
-    ) -> dict[str, SeriesOf]:
+    ) -> dict[str, SampleStream]:
         if not query:
             return {}
-        found = await prometheus.range(query, start=now - window, end=now, step=step)
-        return _by_replica(found, queries.label)
+        found = await prometheus.query_range(query, start=now - window, end=now, step=step)
+        return _index_by_replica(found, queries.replica_label)
 
-    begun, restarted = await asked(queries.started), await asked(queries.restarts)
-    events = await asked(queries.events, max(queries.window, _EVENTS_SINCE), _EVENTS_STEP)
-    signals = {signal: await asked(query) for signal, query in queries.signals.items()}
+    start_times, restart_counts = (
+        await query_by_replica(queries.start_times),
+        await query_by_replica(queries.restart_counts),
+    )
+    events = await query_by_replica(
+        queries.events, max(queries.window, _EVENTS_WINDOW), _EVENTS_STEP
+    )
+    signals = {signal: await query_by_replica(query) for signal, query in queries.signals.items()}
     return [
-        Series(
+        SignalSeries(
             signal,
             replica,
-            Samples.of(one.times, one.values),
-            _life(begun.get(replica), restarted.get(replica), _own_or_common(events, replica)),
+            Samples.from_readings(series.times, series.values),
+            _build_life(
+                start_times.get(replica),
+                restart_counts.get(replica),
+                _select_events(events, replica),
+            ),
             queries.step,
         )
         for signal, replicas in signals.items()
-        for replica, one in _last_seen(replicas)
+        for replica, series in _sort_by_last_seen(replicas)
     ]
 
 
-def _by_replica(found: Iterable[SeriesOf], label: str) -> dict[str, SeriesOf]:
-    return {one.labels.get(label, _EVERYONE): one for one in found if one.times}
+def _index_by_replica(result: Iterable[SampleStream], label: str) -> dict[str, SampleStream]:
+    return {series.labels.get(label, _ALL_REPLICAS): series for series in result if series.times}
 
 
-def _last_seen(replicas: Mapping[str, SeriesOf]) -> list[tuple[str, SeriesOf]]:
-    named = [(replica, one) for replica, one in replicas.items() if replica != _EVERYONE]
-    return sorted(named, key=lambda each: (-each[1].times[-1], each[0]))[:_MOST]
+def _sort_by_last_seen(replicas: Mapping[str, SampleStream]) -> list[tuple[str, SampleStream]]:
+    named = [(replica, series) for replica, series in replicas.items() if replica != _ALL_REPLICAS]
+    return sorted(named, key=lambda each: (-each[1].times[-1], each[0]))[:_MAX_REPLICAS]
 
 
-def _own_or_common(events: Mapping[str, SeriesOf], replica: str) -> SeriesOf | None:
-    return events.get(replica) or events.get(_EVERYONE)
+def _select_events(events: Mapping[str, SampleStream], replica: str) -> SampleStream | None:
+    return events.get(replica) or events.get(_ALL_REPLICAS)
 
 
-def _life(begun: SeriesOf | None, restarted: SeriesOf | None, events: SeriesOf | None) -> Life:
+def _build_life(
+    start_times: SampleStream | None,
+    restart_counts: SampleStream | None,
+    events: SampleStream | None,
+) -> ProcessLife:
     """Build the known facts of a replica's process: its starts and its events."""
-    known = series.of_start_times(Samples.of(begun.times, begun.values)) if begun else []
-    if restarted:
-        known += series.of_changes(restarted.times, restarted.values)
-    return Life(starts=known, events=Samples.of(events.times, events.values) if events else None)
+    starts_at = (
+        series.list_start_times(Samples.from_readings(start_times.times, start_times.values))
+        if start_times
+        else []
+    )
+    if restart_counts:
+        starts_at += series.find_change_times(restart_counts.times, restart_counts.values)
+    return ProcessLife(
+        starts=starts_at,
+        events=Samples.from_readings(events.times, events.values) if events else None,
+    )

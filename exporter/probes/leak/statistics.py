@@ -8,19 +8,19 @@ from math import isfinite, sqrt
 
 import numpy as np
 
-from exporter.probes.leak.baseline import Floor
-from exporter.probes.leak.policy import HOUR, LEVEL, Signal
-from exporter.probes.leak.series import Floats, Samples, Series, counted
+from exporter.probes.leak.baseline import Baseline
+from exporter.probes.leak.policy import HOUR, SIGNIFICANCE_LEVEL, LeakSignal
+from exporter.probes.leak.series import Floats, Samples, SignalSeries, count_events_since
 
-_EXACT = 1e-9
+_NUMERIC_NOISE = 1e-9
 """Residuals below this share of the range are rounding, which has no correlation."""
 
-_FEWEST = 3
+_MIN_VALUES = 3
 """Minimum number of values for the variance; fewer prove no trend."""
 
-_CLEARLY = 0.7
+_MAX_MISFIT_RATIO = 0.7
 """A line explains growth clearly better than another if its misfit is at most this share."""
-_COVERED = 0.75
+_MIN_COVERAGE = 0.75
 """Minimum share of the buckets in which events, or work in flight, must have been read."""
 
 
@@ -39,7 +39,7 @@ class Trend:
     """Number of values."""
 
 
-def trend(hours: Floats, values: Floats, *, level: float) -> Trend:
+def fit_trend(hours: Floats, values: Floats, *, level: float) -> Trend:
     """Fit the Theil-Sen slope and run the Mann-Kendall test with the variance of Hamed and Rao.
 
     Neighbouring values are correlated, which makes chance look like a trend. The variance of Hamed
@@ -50,65 +50,65 @@ def trend(hours: Floats, values: Floats, *, level: float) -> Trend:
     from scipy import stats  # noqa: PLC0415 - lazy, see above
 
     n = int(values.size)
-    if n < _FEWEST or np.ptp(values) == 0:
+    if n < _MIN_VALUES or np.ptp(values) == 0:
         return Trend(0.0, 0.0, 0.0, p=1.0, n=n)
-    z, inflation = _mann_kendall(values)
+    z, inflation = _run_mann_kendall(values)
     bound = float(stats.norm.sf(stats.norm.isf(level) * sqrt(inflation)))
-    line = stats.theilslopes(values, hours, alpha=2 * max(bound, sys.float_info.min))
+    theil_sen = stats.theilslopes(values, hours, alpha=2 * max(bound, sys.float_info.min))
     return Trend(
-        float(line.slope),
-        float(line.low_slope),
-        float(line.high_slope),
+        float(theil_sen.slope),
+        float(theil_sen.low_slope),
+        float(theil_sen.high_slope),
         p=float(stats.norm.sf(z / sqrt(inflation))),
         n=n,
     )
 
 
-def slope(x: Floats, y: Floats) -> float:
+def compute_slope(x: Floats, y: Floats) -> float:
     """Compute the Theil-Sen slope."""
     from scipy import stats  # noqa: PLC0415 - lazy, see above
 
     return float(stats.theilslopes(y, x).slope)
 
 
-def misfit(x: Floats, y: Floats) -> float:
+def compute_misfit(x: Floats, y: Floats) -> float:
     """Compute the mean distance of `y` from its straight line over `x`."""
-    rest = y - slope(x, y) * x
-    return float(np.abs(rest - np.median(rest)).mean())
+    residuals = y - compute_slope(x, y) * x
+    return float(np.abs(residuals - np.median(residuals)).mean())
 
 
-def _mann_kendall(values: Floats) -> tuple[float, float]:
+def _run_mann_kendall(values: Floats) -> tuple[float, float]:
     """Return the plain z-score and the factor by which the corrected variance is larger."""
     import pymannkendall  # type: ignore[import-untyped]  # noqa: PLC0415 - lazy, see above
 
     with np.errstate(invalid="ignore", divide="ignore"):  # its variance may come out negative
         plain = pymannkendall.original_test(values)
-        wide = pymannkendall.hamed_rao_modification_test(values)
-    rest = values - np.arange(values.size) * wide.slope
-    inflation = float(wide.var_s / plain.var_s)
-    if not isfinite(inflation) or np.ptp(rest) <= _EXACT * np.ptp(values):
+        corrected = pymannkendall.hamed_rao_modification_test(values)
+    residuals = values - np.arange(values.size) * corrected.slope
+    inflation = float(corrected.var_s / plain.var_s)
+    if not isfinite(inflation) or np.ptp(residuals) <= _NUMERIC_NOISE * np.ptp(values):
         return float(plain.z), 1.0
     return float(plain.z), max(inflation, 1.0)
 
 
-def adjusted(ps: Sequence[float]) -> list[float]:
+def adjust_p_values(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values by Holm's step-down method.
 
     A level then bounds the probability of any false positive among all tests. It holds for
     dependent tests, and the signals of one process are dependent.
     """
-    raised = [0.0] * len(ps)
+    adjusted = [0.0] * len(p_values)
     highest = 0.0
-    for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
-        raised[index] = highest
-    return raised
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = highest
+    return adjusted
 
 
 """A misfit below this share of the range is rounding."""
 
 
-class Growth(StrEnum):
+class GrowthCause(StrEnum):
     """Causes of growth; a closed set."""
 
     PER_EVENT = "per_event"
@@ -119,7 +119,7 @@ class Growth(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Load:
+class EventLoad:
     """Events during the time of a baseline."""
 
     counts: Floats
@@ -128,53 +128,66 @@ class Load:
     """Events per hour, over all buckets."""
 
 
-def load(floor: Floor, series: Series) -> Load | None:
+def measure_event_load(baseline: Baseline, series: SignalSeries) -> EventLoad | None:
     """Measure the events during a baseline; None when they were not counted all the time."""
     events = series.life.events
-    begin = float(floor.begins[0])
-    if events is None or not _covers(events, floor):
+    start = float(baseline.starts[0])
+    if events is None or not _covers_baseline(events, baseline):
         return None
-    count = counted(events, begin)
-    at = np.array([begin, *(floor.begins + floor.bucket / 2), floor.end])
-    counts = np.interp(at, count.times, count.values)
-    return Load(counts[1:-1], float(counts[-1] - counts[0]) * HOUR / (floor.end - begin))
+    count = count_events_since(events, start)
+    times = np.array([start, *(baseline.starts + baseline.bucket / 2), baseline.end])
+    counts = np.interp(times, count.times, count.values)
+    return EventLoad(counts[1:-1], float(counts[-1] - counts[0]) * HOUR / (baseline.end - start))
 
 
-def growth(floor: Floor, series: Series) -> Growth:
+def attribute_growth(baseline: Baseline, series: SignalSeries) -> GrowthCause:
     """Attribute the growth of a baseline to its cause."""
-    if series.signal is Signal.QUEUE_DEPTH or _more_in_flight(floor, series.life.in_flight):
-        return Growth.QUEUE
-    seen = load(floor, series)
-    if seen is None:
-        return Growth.UNDETERMINED
-    if seen.per_hour == 0:
-        return Growth.TIME
-    if np.ptp(seen.counts) == 0:  # all of them at one end
-        return Growth.UNDETERMINED
-    by_events, by_clock = misfit(seen.counts, floor.values), misfit(floor.hours, floor.values)
-    rounding = _EXACT * np.ptp(floor.values)
-    if by_events + rounding <= _CLEARLY * by_clock:
-        return Growth.PER_EVENT
-    return Growth.TIME if by_clock + rounding <= _CLEARLY * by_events else Growth.UNDETERMINED
+    if series.signal is LeakSignal.QUEUE_DEPTH or _has_rising_in_flight(
+        baseline, series.life.in_flight
+    ):
+        return GrowthCause.QUEUE
+    event_load = measure_event_load(baseline, series)
+    if event_load is None:
+        return GrowthCause.UNDETERMINED
+    if event_load.per_hour == 0:
+        return GrowthCause.TIME
+    if np.ptp(event_load.counts) == 0:  # all of them at one end
+        return GrowthCause.UNDETERMINED
+    event_misfit, time_misfit = (
+        compute_misfit(event_load.counts, baseline.values),
+        compute_misfit(baseline.hours, baseline.values),
+    )
+    rounding = _NUMERIC_NOISE * np.ptp(baseline.values)
+    if event_misfit + rounding <= _MAX_MISFIT_RATIO * time_misfit:
+        return GrowthCause.PER_EVENT
+    return (
+        GrowthCause.TIME
+        if time_misfit + rounding <= _MAX_MISFIT_RATIO * event_misfit
+        else GrowthCause.UNDETERMINED
+    )
 
 
-def _covers(samples: Samples, floor: Floor) -> bool:
+def _covers_baseline(samples: Samples, baseline: Baseline) -> bool:
     """Return True if there are samples in the first bucket, in the last, and in most in between."""
-    first, behind = np.searchsorted(samples.times, [floor.begins, floor.begins + floor.bucket])
-    seen = behind > first
-    return bool(seen[0] and seen[-1] and seen.mean() >= _COVERED)
+    first, ends = np.searchsorted(
+        samples.times, [baseline.starts, baseline.starts + baseline.bucket]
+    )
+    covered = ends > first
+    return bool(covered[0] and covered[-1] and covered.mean() >= _MIN_COVERAGE)
 
 
-def _more_in_flight(floor: Floor, in_flight: Samples | None) -> bool:
+def _has_rising_in_flight(baseline: Baseline, in_flight: Samples | None) -> bool:
     """Return True if the work in flight rose significantly during the baseline."""
-    if in_flight is None or not _covers(in_flight, floor):
+    if in_flight is None or not _covers_baseline(in_flight, baseline):
         return False
-    buckets = (in_flight.between(begin, begin + floor.bucket).values for begin in floor.begins)
-    seen = [
+    buckets = (
+        in_flight.select_range(begin, begin + baseline.bucket).values for begin in baseline.starts
+    )
+    medians = [
         (hour, float(np.median(work)))
-        for hour, work in zip(floor.hours, buckets, strict=True)
+        for hour, work in zip(baseline.hours, buckets, strict=True)
         if work.size
     ]
-    hours, work = np.array(seen).T
-    found = trend(hours, work, level=LEVEL)
-    return found.p < LEVEL and found.low > 0
+    hours, work = np.array(medians).T
+    in_flight_trend = fit_trend(hours, work, level=SIGNIFICANCE_LEVEL)
+    return in_flight_trend.p < SIGNIFICANCE_LEVEL and in_flight_trend.low > 0

@@ -12,26 +12,26 @@ from typing import Literal
 
 from pydantic import Field
 
-from exporter.fields import Address, Length, Listen
+from exporter.fields import Address, AddressField, DurationField
 from exporter.httpclient.settings import HeaderName
-from exporter.listener import ListenError, bind, serve
-from exporter.model.alert import new_id
-from exporter.model.deadlines import Patience
-from exporter.prober.context import Means, Outcome
-from exporter.prober.runner import Errand, Turn
+from exporter.listener import ListenError, bind_socket, serve_app
+from exporter.model.alert import create_run_id
+from exporter.model.deadlines import Deadlines
+from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.runner import AlertJob, SlotTimes
 from exporter.probes import Probe
 from exporter.probes.security.attempts import (
-    Attempt,
-    Attempts,
-    Decoy,
-    HostileWay,
-    accepted,
-    contains,
-    told,
+    Honeypot,
+    HostileCheck,
+    HostilePath,
+    HostileRequests,
+    check_containment,
+    describe_reply,
+    is_accepted,
 )
-from exporter.probes.security.payloads import Ground, Trick
-from exporter.schedule.timetable import Rhythm
-from slos.schema.contract import Criterion, Route, Verdict
+from exporter.probes.security.payloads import CanaryHost, NameAttack
+from exporter.schedule.timetable import Schedule
+from slos.schema.contract import Criterion, DeliveryPath, Verdict
 from slos.schema.units import Duration
 
 CRITERIA = frozenset(
@@ -43,23 +43,23 @@ CRITERIA = frozenset(
     }
 )
 _NAME = "security"
-_REACHED_WITHIN = 5.0
+_REACH_TIMEOUT = 5.0
 
 
-class Settings(Rhythm):
+class Settings(Schedule):
     """Settings of the security probe."""
 
-    interval: Length = Duration.of(hours=1)
+    interval: DurationField = Duration.from_parts(hours=1)
     """Time between two rounds. Default 1h: what is checked changes with a release only."""
-    timeout: Length = Duration.of(seconds=30)
+    timeout: DurationField = Duration.from_parts(seconds=30)
     """Time for an alert with a hostile name to lead somewhere. Default 30s: agent-sre asks for a
     function's health at once, and gives that 5 s."""
-    settle: Length = Duration.of(seconds=1)
+    settle: DurationField = Duration.from_parts(seconds=1)
     """Time to wait for more calls after an answer. Default 1s."""
     body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
     """Bytes of the oversized event. Default 1 MiB: hundreds of times an alert, and no harm to a
     target that reads it all."""
-    decoy: Listen = Address("0.0.0.0", 8082)  # noqa: S104 - other pods are to reach it
+    decoy: AddressField = Address("0.0.0.0", 8082)  # noqa: S104 - other pods are to reach it
     """Where the decoy listens while a round goes on, host:port. Default 0.0.0.0:8082. The canary's
     Service needs this port too; without it, names with a port or a scheme are not tried."""
     decoy_port: int | None = Field(default=None, ge=1, le=65_535)
@@ -75,111 +75,119 @@ class Settings(Rhythm):
     """Requests of the burst that a limit must cut short. Default 50; it ends with the first 429."""
 
 
-def lines(_: Settings) -> Sequence[tuple[str, Route]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
     """List no label pairs: an attack that is refused as it should be is no failed run."""
     return ()
 
 
-def probes(settings: Settings, means: Means) -> Sequence[Probe]:
+def build_probes(settings: Settings, context: ProbeContext) -> Sequence[Probe]:
     """Build the one probe."""
-    return [Security(settings, means)]
+    return [SecurityProbe(settings, context)]
 
 
-class Security:
+class SecurityProbe:
     """Probe that makes every attempt once per slot."""
 
     key = _NAME
-    rhythm: Rhythm
+    schedule: Schedule
 
-    def __init__(self, settings: Settings, means: Means) -> None:
-        self.rhythm = settings
+    def __init__(self, settings: Settings, context: ProbeContext) -> None:
+        self.schedule = settings
         self._settings = settings
-        self._means = means
-        self._attempts = Attempts(means.reach, _NAME)
+        self._context = context
+        self._attempts = HostileRequests(context.path_context, _NAME)
         timeout = float(settings.timeout.seconds)
-        self._patience = Patience(
+        self._deadlines = Deadlines(
             timeout=timeout,
             settle=float(settings.settle.seconds),
             late_after=timeout,
             max_send_lag=float(settings.max_send_lag.seconds),
         )
 
-    async def ask(self, _: Turn) -> Outcome:
+    async def run(self, _: SlotTimes) -> ProbeOutcome:
         """Make all attempts, if the target accepts a valid event."""
-        baseline = await self._attempts.baseline()
-        if not accepted(baseline):
-            why = f"nothing was tried: an event in order: {told(baseline)}"
-            return Outcome(notes=(why,), failed=True)
-        tried = [attempt async for attempt in self._all()]
-        return Outcome(
-            checks=tuple((criterion, met) for criterion, met, _ in tried if met is not None),
-            notes=tuple(f"{criterion}: {seen}" for criterion, met, seen in tried if not met),
+        baseline = await self._attempts.send_baseline()
+        if not is_accepted(baseline):
+            why = f"nothing was tried: an event in order: {describe_reply(baseline)}"
+            return ProbeOutcome(notes=(why,), failed=True)
+        attempts = [attempt async for attempt in self._run_attempts()]
+        return ProbeOutcome(
+            checks=tuple(
+                (criterion, is_met) for criterion, is_met, _ in attempts if is_met is not None
+            ),
+            notes=tuple(
+                f"{criterion}: {description}"
+                for criterion, is_met, description in attempts
+                if not is_met
+            ),
         )
 
-    async def _all(self) -> AsyncIterator[Attempt]:
+    async def _run_attempts(self) -> AsyncIterator[HostileCheck]:
         settings, attempts = self._settings, self._attempts
-        limited = settings.rate_limit == "expected"
-        for some in (
-            attempts.broken_events(size=settings.body_bytes),
-            attempts.strangers(settings.credentials),
-            self._hostile_names(),
-            attempts.burst(
-                settings.rate_limit_requests, limited=limited
+        expects_limit = settings.rate_limit == "expected"
+        for group in (
+            attempts.send_defective_events(size=settings.body_bytes),
+            attempts.send_unauthenticated_events(settings.credentials),
+            self._try_hostile_names(),
+            attempts.send_burst(
+                settings.rate_limit_requests, limit_expected=expects_limit
             ),  # last: the target may block this prober afterwards
         ):
-            async for attempt in some:
+            async for attempt in group:
                 yield attempt
-                if not self._means.may_send():
+                if not self._context.may_send():
                     return
 
-    async def _hostile_names(self) -> AsyncIterator[Attempt]:
+    async def _try_hostile_names(self) -> AsyncIterator[HostileCheck]:
         """Try hostile names, if the target executes an ordinary alert at the same time.
 
         If a target executes nothing, the absence of calls at canary and honeypot proves nothing.
         """
-        async with self._decoy() as (decoy, port):
-            tricks = [trick for trick in Trick if port or trick is Trick.SLASH]
-            ways = [HostileWay(trick, self._means.reach, port=port or 0) for trick in tricks]
-            plain = Errand(_NAME, self._means.ways[Route.DIRECT], self._patience)
-            errands = [plain, *(Errand(_NAME, way, self._patience) for way in ways)]
-            carry, turn = self._means.courier.carry, self._now()
-            control, *results = await asyncio.gather(*(carry(each, turn) for each in errands))
-            astray = [decoy.was_called_for(result.id) for result in results]
-        if control.verdict not in (Verdict.OK, Verdict.LATE):
-            yield Criterion.CONTAINMENT, None, f"an ordinary alert was {control.verdict}"
+        async with self._open_honeypot() as (honeypot, port):
+            tricks = [trick for trick in NameAttack if port or trick is NameAttack.SLASH]
+            paths = [
+                HostilePath(trick, self._context.path_context, port=port or 0) for trick in tricks
+            ]
+            control_job = AlertJob(_NAME, self._context.paths[DeliveryPath.DIRECT], self._deadlines)
+            jobs = [control_job, *(AlertJob(_NAME, path, self._deadlines) for path in paths)]
+            run_job, slot = self._context.alert_runner.run, self._create_slot()
+            control_run, *runs = await asyncio.gather(*(run_job(job, slot) for job in jobs))
+            was_honeypot_called = [honeypot.was_called_for(result.id) for result in runs]
+        if control_run.verdict not in (Verdict.OK, Verdict.LATE):
+            yield Criterion.CONTAINMENT, None, f"an ordinary alert was {control_run.verdict}"
             return
         if not port:
             yield Criterion.CONTAINMENT, None, "the decoy is not reached, so no port was tried"
-        for trick, result, led in zip(tricks, results, astray, strict=True):
-            where = "led to the decoy" if led else result.verdict.value
-            met = contains(result.verdict, led_astray=led)
-            yield Criterion.CONTAINMENT, met, f"a name with a {trick}: {where}"
+        for trick, run, is_astray in zip(tricks, runs, was_honeypot_called, strict=True):
+            destination = "led to the decoy" if is_astray else run.verdict.value
+            is_met = check_containment(run.verdict, honeypot_called=is_astray)
+            yield Criterion.CONTAINMENT, is_met, f"a name with a {trick}: {destination}"
 
     @contextlib.asynccontextmanager
-    async def _decoy(self) -> AsyncIterator[tuple[Decoy, int | None]]:
+    async def _open_honeypot(self) -> AsyncIterator[tuple[Honeypot, int | None]]:
         """Open a honeypot; yield it, and its port on the canary's host if reachable."""
-        decoy = Decoy()
+        honeypot = Honeypot()
         try:
-            listener = bind("security.decoy", self._settings.decoy)
+            listener = bind_socket("security.decoy", self._settings.decoy)
         except ListenError:
-            yield decoy, None
+            yield honeypot, None
             return
         port = self._settings.decoy_port or listener.getsockname()[1]
-        serving = await serve(decoy.app, listener)
+        server = await serve_app(honeypot.app, listener)
         try:
-            yield decoy, port if await self._reaches(decoy, port) else None
+            yield honeypot, port if await self._is_honeypot_reachable(honeypot, port) else None
         finally:
-            await serving.cleanup()
+            await server.cleanup()
 
-    async def _reaches(self, decoy: Decoy, port: int) -> bool:
+    async def _is_honeypot_reachable(self, honeypot: Honeypot, port: int) -> bool:
         """Return whether a request to the canary's Service ends at the honeypot, by a unique id."""
-        reach, run_id = self._means.reach, new_id()
-        url = f"http://{Ground(reach.canary, port).host}:{port}/{run_id}"
+        path_context, run_id = self._context.path_context, create_run_id()
+        url = f"http://{CanaryHost(path_context.canary, port).name}:{port}/{run_id}"
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_REACHED_WITHIN):
-                await reach.sender.post(url, b"")
-        return decoy.was_called_for(run_id)
+            async with asyncio.timeout(_REACH_TIMEOUT):
+                await path_context.sender.post(url, b"")
+        return honeypot.was_called_for(run_id)
 
-    def _now(self) -> Turn:
-        clock = self._means.reach.clock
-        return Turn(clock.now(), clock.steady())
+    def _create_slot(self) -> SlotTimes:
+        clock = self._context.path_context.clock
+        return SlotTimes(clock.now(), clock.steady())

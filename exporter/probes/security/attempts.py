@@ -8,56 +8,56 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from aiohttp import web
 
 from exporter.httpclient.client import Reply
-from exporter.model.alert import Alert, ids_in, new_id, parameters
+from exporter.model.alert import Alert, build_parameters, create_run_id, find_run_ids
 from exporter.model.evidence import TransportFault
-from exporter.paths import Reach, direct
+from exporter.paths import PathContext, direct
 from exporter.probes.security.payloads import (
-    Fault,
-    Ground,
-    Trick,
-    faulty,
-    harmless,
-    hostile_name,
-    misnamed,
+    CanaryHost,
+    EventDefect,
+    NameAttack,
+    build_defective_body,
+    build_harmless_event,
+    build_hostile_name,
+    build_misnamed_event,
 )
 from slos.schema.contract import Criterion, Verdict
 
-_TOO_MANY = 429
-_REFUSALS = frozenset({401, 403})
+_TOO_MANY_REQUESTS = 429
+_LOGIN_REFUSED = frozenset({401, 403})
 
-_NOBODY = "slo-probe-nobody"
+_UNKNOWN_USER = "slo-probe-nobody"
 """A user that does not exist: wrong passwords of a real user could lock that user out."""
 
-Attempt = tuple[Criterion, bool | None, str]
+HostileCheck = tuple[Criterion, bool | None, str]
 
-_PATIENCE = 10.0
+_REPLY_TIMEOUT = 10.0
 """Seconds to wait for a reply to an event that has no effect."""
-_AT_ONCE = 10
+_BATCH_SIZE = 10
 
-_KEPT = 1_000
-_NOT_FOUND = 404
+_MAX_CALLED = 1_000
+_NOT_FOUND_STATUS = 404
 
 
-def refuses_input(reply: Reply) -> bool | None:
+def check_input_refused(reply: Reply) -> bool | None:
     """Check that a defective event was refused as a mistake of the sender.
 
     A 5xx is no refusal: a broker retries a delivery that was answered with it.
     """
     status = reply.status
-    if status is None or status == _TOO_MANY:
+    if status is None or status == _TOO_MANY_REQUESTS:
         return None
     return 400 <= status <= 499  # noqa: PLR2004 - HTTP
 
 
-def refuses_stranger(reply: Reply) -> bool | None:
+def check_login_refused(reply: Reply) -> bool | None:
     """Check that a sender without the right credentials was refused."""
     status = reply.status
-    if status is None or status == _TOO_MANY or status >= 500:  # noqa: PLR2004 - HTTP
+    if status is None or status == _TOO_MANY_REQUESTS or status >= 500:  # noqa: PLR2004 - HTTP
         return None
-    return status in _REFUSALS
+    return status in _LOGIN_REFUSED
 
 
-def contains(verdict: Verdict, *, led_astray: bool) -> bool | None:
+def check_containment(verdict: Verdict, *, honeypot_called: bool) -> bool | None:
     """Check that a hostile function name caused no call to another host.
 
     Args:
@@ -66,50 +66,52 @@ def contains(verdict: Verdict, *, led_astray: bool) -> bool | None:
 
     A target that took the name for the canary's and called the canary stayed within its host.
     """
-    if led_astray or verdict is Verdict.CORRUPTED:
+    if honeypot_called or verdict is Verdict.CORRUPTED:
         return False
     if verdict in (Verdict.OK, Verdict.LATE, Verdict.LOST, Verdict.REJECTED):
         return True
     return None
 
 
-def told(reply: Reply) -> str:
+def describe_reply(reply: Reply) -> str:
     """Describe a reply in a few words."""
     if reply.status is not None:
         return f"answered {reply.status}"
     return reply.fault.value if reply.fault else "no reply in time"
 
 
-def known(headers: Mapping[str, str], names: Collection[str]) -> set[str]:
+def find_credential_headers(headers: Mapping[str, str], names: Collection[str]) -> set[str]:
     """Find the headers that hold credentials, in the case in which they are written."""
-    lower = {name.lower() for name in names}
-    return {name for name in headers if name.lower() in lower}
+    lower_names = {name.lower() for name in names}
+    return {name for name in headers if name.lower() in lower_names}
 
 
-def without(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+def remove_credentials(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     """Return the headers without credentials."""
-    left_out = known(headers, names)
-    return {name: value for name, value in headers.items() if name not in left_out}
+    removed = find_credential_headers(headers, names)
+    return {name: value for name, value in headers.items() if name not in removed}
 
 
-def with_wrong(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+def replace_credentials(headers: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     """Return the headers with credentials of the same scheme that were never valid."""
-    wrong = {name: _wrong(headers[name]) for name in known(headers, names)}
-    return {**headers, **wrong}
+    replaced = {
+        name: _build_wrong_value(headers[name]) for name in find_credential_headers(headers, names)
+    }
+    return {**headers, **replaced}
 
 
-def _wrong(value: str) -> str:
+def _build_wrong_value(value: str) -> str:
     """Build a value of the same authentication scheme; it contains nothing of the secret."""
-    made_up = secrets.token_hex(16)
+    random_value = secrets.token_hex(16)
     scheme, space, _ = value.partition(" ")
     if not space:
-        return made_up
+        return random_value
     if scheme.lower() == "basic":
-        return f"{scheme} {base64.b64encode(f'{_NOBODY}:{made_up}'.encode()).decode()}"
-    return f"{scheme} {made_up}"
+        return f"{scheme} {base64.b64encode(f'{_UNKNOWN_USER}:{random_value}'.encode()).decode()}"
+    return f"{scheme} {random_value}"
 
 
-class Attempts:
+class HostileRequests:
     """Hostile requests that cause no alert.
 
     Args:
@@ -117,104 +119,123 @@ class Attempts:
         probe: name of the probe that sends them.
     """
 
-    def __init__(self, reach: Reach, probe: str) -> None:
-        self._reach = reach
+    def __init__(self, path_context: PathContext, probe: str) -> None:
+        self._path_context = path_context
         self._probe = probe
 
-    async def baseline(self) -> Reply:
+    async def send_baseline(self) -> Reply:
         """Send a valid event. Without a good reply to it, no other reply proves anything."""
-        return await self._post(harmless(self._alert()), await self._headers())
+        return await self._post(
+            build_harmless_event(self._build_alert()), await self._read_headers()
+        )
 
-    async def broken_events(self, *, size: int) -> AsyncIterator[Attempt]:
+    async def send_defective_events(self, *, size: int) -> AsyncIterator[HostileCheck]:
         """Send one event for each defect; each must be refused."""
-        headers = await self._headers()
-        for fault in Fault:
-            body = await asyncio.to_thread(faulty, fault, self._alert(), size=size)
+        headers = await self._read_headers()
+        for defect in EventDefect:
+            body = await asyncio.to_thread(
+                build_defective_body, defect, self._build_alert(), size=size
+            )
             reply = await self._post(body, headers)
-            refused = refuses_input(reply)
-            if fault is Fault.OVERSIZED and reply.fault is TransportFault.RESET:
-                refused = accepted(await self.baseline())  # reset while reading, but still running
-            yield Criterion.INPUT_VALIDATION, refused, f"{fault.value}: {told(reply)}"
+            is_refused = check_input_refused(reply)
+            if defect is EventDefect.OVERSIZED and reply.fault is TransportFault.RESET:
+                is_refused = is_accepted(
+                    await self.send_baseline()
+                )  # reset while reading, but still running
+            yield Criterion.INPUT_VALIDATION, is_refused, f"{defect.value}: {describe_reply(reply)}"
 
-    async def strangers(self, names: Collection[str]) -> AsyncIterator[Attempt]:
+    async def send_unauthenticated_events(
+        self, credential_names: Collection[str]
+    ) -> AsyncIterator[HostileCheck]:
         """Send a valid event without credentials and one with wrong credentials.
 
         Nothing is sent when no credentials are configured.
         """
-        headers = await self._headers()
-        if not known(headers, names):
+        headers = await self._read_headers()
+        if not find_credential_headers(headers, credential_names):
             return
-        kinds = {"no credentials": without, "wrong credentials": with_wrong}
-        for kind, made in kinds.items():
-            reply = await self._post(harmless(self._alert()), made(headers, names))
-            yield Criterion.AUTHENTICATION, refuses_stranger(reply), f"{kind}: {told(reply)}"
+        variants = {"no credentials": remove_credentials, "wrong credentials": replace_credentials}
+        for kind, change_headers in variants.items():
+            reply = await self._post(
+                build_harmless_event(self._build_alert()), change_headers(headers, credential_names)
+            )
+            yield (
+                Criterion.AUTHENTICATION,
+                check_login_refused(reply),
+                f"{kind}: {describe_reply(reply)}",
+            )
 
-    async def burst(self, count: int, *, limited: bool) -> AsyncIterator[Attempt]:
+    async def send_burst(self, count: int, *, limit_expected: bool) -> AsyncIterator[HostileCheck]:
         """Send valid events in batches of ten until one is rejected with 429 or all were sent."""
-        headers = await self._headers()
+        headers = await self._read_headers()
         answered = 0
-        for first in range(0, count, _AT_ONCE):
-            events = [harmless(self._alert()) for _ in range(min(_AT_ONCE, count - first))]
+        for first in range(0, count, _BATCH_SIZE):
+            events = [
+                build_harmless_event(self._build_alert())
+                for _ in range(min(_BATCH_SIZE, count - first))
+            ]
             replies = await asyncio.gather(*(self._post(event, headers) for event in events))
             answered += sum(reply.status is not None for reply in replies)
-            if any(reply.status == _TOO_MANY for reply in replies):
-                seen = f"turned away within {first + len(events)} requests"
-                yield Criterion.RATE_LIMITING, limited, seen
+            if any(reply.status == _TOO_MANY_REQUESTS for reply in replies):
+                note = f"turned away within {first + len(events)} requests"
+                yield Criterion.RATE_LIMITING, limit_expected, note
                 return
-        shown = not limited if answered == count else None
-        yield Criterion.RATE_LIMITING, shown, f"{answered} of {count} answered, none turned away"
+        is_met = not limit_expected if answered == count else None
+        yield Criterion.RATE_LIMITING, is_met, f"{answered} of {count} answered, none turned away"
 
-    def _alert(self) -> Alert:
-        run_id, canary = new_id(), self._reach.canary
-        at = self._reach.clock.wall()
-        return Alert(run_id, self._probe, parameters(run_id, canary), canary, at)
+    def _build_alert(self) -> Alert:
+        run_id, canary = create_run_id(), self._path_context.canary
+        sent_at = self._path_context.clock.wall()
+        return Alert(run_id, self._probe, build_parameters(run_id, canary), canary, sent_at)
 
-    async def _headers(self) -> Mapping[str, str]:
-        return await asyncio.to_thread(self._reach.headers)
+    async def _read_headers(self) -> Mapping[str, str]:
+        return await asyncio.to_thread(self._path_context.read_headers)
 
     async def _post(self, body: object, headers: Mapping[str, str]) -> Reply:
-        reach = self._reach
+        path_context = self._path_context
         try:
-            async with asyncio.timeout(_PATIENCE):
-                return await reach.direct.post(reach.url, body, headers=headers)
+            async with asyncio.timeout(_REPLY_TIMEOUT):
+                return await path_context.target_sender.post(
+                    path_context.url, body, headers=headers
+                )
         except TimeoutError:
-            return Reply(reach.clock.now())
+            return Reply(path_context.clock.now())
 
 
-def accepted(reply: Reply) -> bool:
+def is_accepted(reply: Reply) -> bool:
     """Return True if a valid event was accepted."""
     return reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
 
 
-class HostileWay(direct.Way):
+class HostilePath(direct.Path):
     """Delivery path that sends the alert of a run under a hostile function name."""
 
-    def __init__(self, trick: Trick, reach: Reach, *, port: int) -> None:
-        super().__init__(direct.Settings(), reach)
-        self._trick = trick
-        self._ground = Ground(reach.canary, port)
+    def __init__(self, attack: NameAttack, path_context: PathContext, *, port: int) -> None:
+        super().__init__(direct.Settings(), path_context)
+        self._attack = attack
+        self._canary_host = CanaryHost(path_context.canary, port)
 
-    async def send(self, alert: Alert) -> Reply:
+    async def send_alert(self, alert: Alert) -> Reply:
         """Send a fired alert whose function name is hostile and holds the run's id."""
-        name = hostile_name(self._trick, alert.id, self._ground)
-        return await self._post(alert, misnamed(alert, name, self._ground))
+        name = build_hostile_name(self._attack, alert.id, self._canary_host)
+        return await self._post_event(alert, build_misnamed_event(alert, name, self._canary_host))
 
 
-class Decoy:
+class Honeypot:
     """Listener that records the run ids in the paths of its calls."""
 
     def __init__(self) -> None:
         self._called: dict[str, None] = {}
         self.app = web.Application(client_max_size=0)
-        self.app.router.add_route("*", "/{path:.*}", self._note)
+        self.app.router.add_route("*", "/{path:.*}", self._handle_call)
 
     def was_called_for(self, run_id: str) -> bool:
         """Return whether the honeypot was called with the id of a run in the path."""
         return run_id in self._called
 
-    async def _note(self, request: web.Request) -> web.Response:
-        for run_id in ids_in(request.path):
+    async def _handle_call(self, request: web.Request) -> web.Response:
+        for run_id in find_run_ids(request.path):
             self._called[run_id] = None
-            if len(self._called) > _KEPT:
+            if len(self._called) > _MAX_CALLED:
                 del self._called[next(iter(self._called))]
-        return web.Response(status=_NOT_FOUND)
+        return web.Response(status=_NOT_FOUND_STATUS)

@@ -11,24 +11,24 @@ from exporter.model.alert import (
     Alert,
     CanaryIdentity,
     ForbiddenEventError,
-    fired,
-    may_be_ours,
-    resolved,
+    build_fired_event,
+    build_resolved_event,
+    is_run_id,
 )
 
 _ALPHABET = re.compile(r"[a-z0-9.:/@-]+")
 """No percent sign, backslash, question mark, hash or space: URL parsers differ on those."""
 _SEPARATORS = re.compile(r"[:/@]+")
-_SCHEME, _UP = "http", ".."
-_USUAL_PORT = 80
+_SCHEME, _PARENT = "http", ".."
+_DEFAULT_PORT = 80
 
-_DEEP = 50_000
+_NESTING_DEPTH = 50_000
 """Levels of nesting; the JSON parser of agent-sre gives up at a few thousand."""
-_LEVEL = "deep"
-_WITHOUT = "no "
+_ANNOTATION = "deep"
+_MISSING_PREFIX = "no "
 
 
-class Trick(StrEnum):
+class NameAttack(StrEnum):
     """Kinds of hostile names."""
 
     SLASH = "slash"
@@ -37,7 +37,7 @@ class Trick(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class CanaryHost:
     """Host that hostile names may lead to.
 
     Attributes:
@@ -49,12 +49,12 @@ class Ground:
     port: int
 
     @property
-    def host(self) -> str:
+    def name(self) -> str:
         """Full DNS name of the canary's Service."""
         return f"{self.canary.name}.{self.canary.namespace}.svc.cluster.local"
 
 
-def hostile_name(trick: Trick, run_id: str, ground: Ground) -> str:
+def build_hostile_name(attack: NameAttack, run_id: str, canary_host: CanaryHost) -> str:
     """Build a hostile name that holds the run's id.
 
     A target without input validation is led to the canary's host by it.
@@ -62,38 +62,42 @@ def hostile_name(trick: Trick, run_id: str, ground: Ground) -> str:
     Raises:
         ForbiddenEventError: the name could lead to another host; this is a bug.
     """
-    host = ground.host
+    host = canary_host.name
     names = {
-        Trick.SLASH: f"{host}/../{run_id}",
-        Trick.PORT: f"{host}:{ground.port}/{run_id}",
-        Trick.SCHEME: f"{_SCHEME}:{ground.canary.name}@{host}:{ground.port}/{run_id}",
+        NameAttack.SLASH: f"{host}/../{run_id}",
+        NameAttack.PORT: f"{host}:{canary_host.port}/{run_id}",
+        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{host}:{canary_host.port}/{run_id}",
     }
-    guard_name(names[trick], ground)
-    return names[trick]
+    guard_name(names[attack], canary_host)
+    return names[attack]
 
 
-def guard_name(name: str, ground: Ground) -> None:
+def guard_name(name: str, canary_host: CanaryHost) -> None:
     """Refuse a name that may be a real function's, or may lead to another host than the canary's.
 
     Raises:
         ForbiddenEventError: naming the broken rules.
     """
-    host = ground.host
-    known = {"", _UP, _SCHEME, host, ground.canary.name, str(ground.port)}
+    host = canary_host.name
+    allowed = {"", _PARENT, _SCHEME, host, canary_host.canary.name, str(canary_host.port)}
     words = _SEPARATORS.split(name)
     rules = {
         "nothing but plain characters": _ALPHABET.fullmatch(name) is not None,
         "the canary's host is named": host in words,
         "no function can be called so": "/" in name,
-        "no word but those of the canary": all(w in known or may_be_ours(w) for w in words),
-        "every reading leads to the canary": all(_leads_home(u, ground) for u in readings(name)),
+        "no word but those of the canary": all(
+            word in allowed or is_run_id(word) for word in words
+        ),
+        "every reading leads to the canary": all(
+            _stays_on_host(url, canary_host) for url in list_possible_urls(name)
+        ),
     }
-    broken = [rule for rule, kept in rules.items() if not kept]
+    broken = [rule for rule, is_met in rules.items() if not is_met]
     if broken:
         raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
 
 
-def readings(name: str) -> list[str]:
+def list_possible_urls(name: str) -> list[str]:
     """List the URLs that a target without input validation may build from a name."""
     return [
         f"http://{name}.namespace.svc.cluster.local/",
@@ -106,17 +110,17 @@ def readings(name: str) -> list[str]:
     ]
 
 
-def _leads_home(url: str, ground: Ground) -> bool:
+def _stays_on_host(url: str, canary_host: CanaryHost) -> bool:
     """Return True if a URL has no host, or only the canary's."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         return True  # no client can follow it
-    return host in (None, ground.host) and port in (None, _USUAL_PORT, ground.port)
+    return host in (None, canary_host.name) and port in (None, _DEFAULT_PORT, canary_host.port)
 
 
-class Fault(StrEnum):
+class EventDefect(StrEnum):
     """Defects of an event."""
 
     MALFORMED = "malformed JSON"
@@ -128,12 +132,12 @@ class Fault(StrEnum):
     OVERSIZED = "an oversized body"
 
 
-def harmless(alert: Alert) -> dict[str, Any]:
+def build_harmless_event(alert: Alert) -> dict[str, Any]:
     """Build a resolved event of an alert that never fired: a valid event without any effect."""
-    return resolved(alert, at=alert.at)
+    return build_resolved_event(alert, at=alert.intended_at)
 
 
-def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
+def build_defective_body(defect: EventDefect, alert: Alert, *, size: int) -> bytes:
     """Build the body of an event with one defect.
 
     Args:
@@ -141,34 +145,38 @@ def faulty(fault: Fault, alert: Alert, *, size: int) -> bytes:
         alert: the alert whose resolved event is used.
         size: minimum size of an oversized body in bytes.
     """
-    event = harmless(alert)
-    match fault:
-        case Fault.MALFORMED:
+    event = build_harmless_event(alert)
+    match defect:
+        case EventDefect.MALFORMED:
             return json.dumps(event).encode()[:-1]
-        case Fault.DEEP:
-            return _with(event, f"{'[' * _DEEP}{']' * _DEEP}")
-        case Fault.OVERSIZED:
-            return _with(event, json.dumps("x" * size))
+        case EventDefect.DEEP:
+            return _add_raw_annotation(event, f"{'[' * _NESTING_DEPTH}{']' * _NESTING_DEPTH}")
+        case EventDefect.OVERSIZED:
+            return _add_raw_annotation(event, json.dumps("x" * size))
         case _:
-            event.pop(fault.removeprefix(_WITHOUT))
+            event.pop(defect.removeprefix(_MISSING_PREFIX))
             return json.dumps(event).encode()
 
 
-def misnamed(alert: Alert, name: str, ground: Ground) -> dict[str, Any]:
+def build_misnamed_event(alert: Alert, name: str, canary_host: CanaryHost) -> dict[str, Any]:
     """Build a fired event with a hostile function name that is valid otherwise.
 
     Raises:
         ForbiddenEventError: the name could lead to another host than the canary's.
     """
-    guard_name(name, ground)
-    event = fired(alert)
+    guard_name(name, canary_host)
+    event = build_fired_event(alert)
     annotations = event["data"]["annotations"] | {"lambda_function": name}
     return event | {"data": event["data"] | {"annotations": annotations}}
 
 
-def _with(event: dict[str, Any], text: str) -> bytes:
+def _add_raw_annotation(event: dict[str, Any], raw_json: str) -> bytes:
     """Add an annotation whose value is given as JSON text."""
-    annotations = event["data"]["annotations"] | {_LEVEL: _LEVEL}
-    whole = event | {"data": event["data"] | {"annotations": annotations}}
-    mark = f'"{_LEVEL}": '
-    return json.dumps(whole).replace(f'{mark}"{_LEVEL}"', f"{mark}{text}", 1).encode()
+    annotations = event["data"]["annotations"] | {_ANNOTATION: _ANNOTATION}
+    extended = event | {"data": event["data"] | {"annotations": annotations}}
+    placeholder = f'"{_ANNOTATION}": '
+    return (
+        json.dumps(extended)
+        .replace(f'{placeholder}"{_ANNOTATION}"', f"{placeholder}{raw_json}", 1)
+        .encode()
+    )

@@ -5,15 +5,15 @@ from pathlib import Path
 import click
 
 from exporter.simulator import options
-from exporter.simulator.agent_sre.faults import Faults
-from exporter.simulator.agent_sre.server import running_simulator
+from exporter.simulator.agent_sre.faults import AgentFaults
+from exporter.simulator.agent_sre.server import serve_simulator
 from exporter.simulator.agent_sre.settings import (
     DEFAULT_CAPACITY,
     DEFAULT_FUNCTION_URL,
     DEFAULT_LINEAR_URL,
     Settings,
 )
-from exporter.simulator.options import serve
+from exporter.simulator.options import serve_until_signal
 
 EPILOG = """
 \b
@@ -52,7 +52,7 @@ Examples:
     metavar="HOST:PORT",
     default="127.0.0.1:8000",
     show_default=True,
-    callback=options.address,
+    callback=options.parse_address,
     help="Address to serve on; port 0 picks a free one.",
 )
 @click.option(
@@ -60,7 +60,7 @@ Examples:
     metavar="TEMPLATE",
     default=DEFAULT_FUNCTION_URL,
     show_default=True,
-    callback=options.template,
+    callback=options.check_template,
     help="Where functions live; locally e.g. http://127.0.0.1:8081/.",
 )
 @click.option(
@@ -68,14 +68,14 @@ Examples:
     metavar="URL",
     default=DEFAULT_LINEAR_URL,
     show_default=True,
-    callback=options.url,
+    callback=options.check_url,
     help="GraphQL endpoint of Linear; only called with a key.",
 )
 @click.option(
     "--linear-key-file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    callback=options.key,
+    callback=options.read_key_option,
     help="File with the Linear API key; without it no issue is opened.",
 )
 @click.option(
@@ -84,7 +84,7 @@ Examples:
     type=float,
     default=DEFAULT_CAPACITY,
     show_default=True,
-    callback=options.rate,
+    callback=options.check_rate,
     help="What the one virtual CPU sustains; 0 is unlimited.",
 )
 @click.option(
@@ -92,7 +92,7 @@ Examples:
     "faults",
     metavar="FAULT",
     multiple=True,
-    callback=options.faults,
+    callback=options.parse_faults_option,
     help="A fault to start with, repeatable or separated by commas.",
 )
 def simulate(
@@ -102,7 +102,7 @@ def simulate(
     linear_url: str,
     linear_key_file: str | None,
     capacity: float,
-    faults: Faults,
+    faults: AgentFaults,
 ) -> None:
     """Serve a simulated agent-sre, as it was measured, quirks included.
 
@@ -116,4 +116,6 @@ def simulate(
         capacity=capacity,
     )
     host, port = listen
-    serve(lambda: running_simulator(settings, faults, host=host, port=port), listen=listen)
+    serve_until_signal(
+        lambda: serve_simulator(settings, faults, host=host, port=port), listen=listen
+    )

@@ -25,13 +25,13 @@ class AlertEvent:
     @property
     def labels(self) -> Mapping[str, Any]:
         """Labels of the alert, empty when there are none."""
-        return _mapping(self.data.get("labels"))
+        return _to_mapping(self.data.get("labels"))
 
     @property
     def annotations(self) -> Mapping[str, Any]:
         """Annotations of the alert, which take precedence over those of its group."""
-        common = _mapping(self.data.get("commonAnnotations"))
-        return {**common, **_mapping(self.data.get("annotations"))}
+        common = _to_mapping(self.data.get("commonAnnotations"))
+        return {**common, **_to_mapping(self.data.get("annotations"))}
 
     @property
     def alertname(self) -> str:
@@ -51,24 +51,24 @@ def parse_event(headers: Mapping[str, str], body: bytes) -> AlertEvent:
     if not missing:
         return AlertEvent(id=headers["ce-id"], type=headers["ce-type"], data={})
     if headers.get("content-type", "").lower().startswith("application/cloudevents"):
-        return _structured(body)
+        return _parse_structured(body)
     raise MalformedEventError("missing CloudEvent headers: " + ", ".join(missing))
 
 
-def _structured(body: bytes) -> AlertEvent:
-    fields = read_object(body)
-    missing = [name for name in ("specversion", "type", "source") if not fields.get(name)]
+def _parse_structured(body: bytes) -> AlertEvent:
+    attributes = parse_object(body)
+    missing = [name for name in ("specversion", "type", "source") if not attributes.get(name)]
     if missing:
         raise MalformedEventError("missing CloudEvent attributes: " + ", ".join(missing))
-    event_id = fields.get("id")
+    event_id = attributes.get("id")
     return AlertEvent(
         id=None if event_id is None else str(event_id),
-        type=str(fields["type"]),
-        data=_mapping(fields.get("data")),
+        type=str(attributes["type"]),
+        data=_to_mapping(attributes.get("data")),
     )
 
 
-def read_object(text: str | bytes) -> dict[str, Any]:
+def parse_object(text: str | bytes) -> dict[str, Any]:
     """Parse a JSON object.
 
     Raises:
@@ -85,5 +85,5 @@ def read_object(text: str | bytes) -> dict[str, Any]:
     return value
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _to_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}

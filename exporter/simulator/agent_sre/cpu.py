@@ -26,7 +26,7 @@ BURST_SPEED = 3.7
 """Speed factor of work on credit: 37 ms under load against 10 ms alone."""
 
 
-class Step(Enum):
+class CpuStep(Enum):
     """CPU steps of every fired event."""
 
     PARSE = auto()
@@ -35,8 +35,8 @@ class Step(Enum):
     REPLY = auto()
 
 
-SHARES: Mapping[Step, float] = MappingProxyType(
-    {Step.PARSE: 0.35, Step.HEALTH: 0.2, Step.CALL: 0.25, Step.REPLY: 0.2}
+STEP_SHARES: Mapping[CpuStep, float] = MappingProxyType(
+    {CpuStep.PARSE: 0.35, CpuStep.HEALTH: 0.2, CpuStep.CALL: 0.25, CpuStep.REPLY: 0.2}
 )
 """Share of an event's CPU work per step; with these, 100 events/s lose what was measured."""
 
@@ -50,46 +50,46 @@ class Cpu:
         self._burst = burst
         self._credit = burst
         self._free_at = 0.0
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def run(self, share: float) -> None:
         """Wait for the CPU, then use `share` of one event's CPU work."""
         if not self._capacity:
             return
         clock = asyncio.get_running_loop().time
-        asked = clock()
-        async with self._turn:
-            wait = self._spend(share / self._capacity, asked) - clock()
+        requested_at = clock()
+        async with self._lock:
+            wait = self._book(share / self._capacity, requested_at) - clock()
             if wait > 0:
                 await asyncio.sleep(wait)
 
-    def _spend(self, work: float, asked: float) -> float:
+    def _book(self, work: float, requested_at: float) -> float:
         """Book `work` seconds requested at a time; return the time at which they are done."""
-        start = max(asked, self._free_at)
-        self._earn(start - self._free_at)
-        took = work / BURST_SPEED if self._credit >= work else work
+        start = max(requested_at, self._free_at)
+        self._add_credit(start - self._free_at)
+        seconds = work / BURST_SPEED if self._credit >= work else work
         self._credit -= work
-        self._earn(took)
-        self._free_at = start + took
+        self._add_credit(seconds)
+        self._free_at = start + seconds
         return self._free_at
 
-    def _earn(self, seconds: float) -> None:
+    def _add_credit(self, seconds: float) -> None:
         self._credit = min(self._burst, self._credit + seconds)
 
 
-class Work:
+class EventWork:
     """CPU work of one event: every step is paid once, skipped steps at the end."""
 
     def __init__(self, cpu: Cpu) -> None:
         self._cpu = cpu
-        self._left = dict(SHARES)
+        self._remaining = dict(STEP_SHARES)
 
-    async def do(self, step: Step) -> None:
+    async def run_step(self, step: CpuStep) -> None:
         """Wait for the CPU and run one step; a cancelled step remains to be paid."""
-        await self._cpu.run(SHARES[step])
-        self._left.pop(step, None)
+        await self._cpu.run(STEP_SHARES[step])
+        self._remaining.pop(step, None)
 
     async def finish(self) -> None:
         """Run all remaining steps."""
-        await self._cpu.run(sum(self._left.values()))
-        self._left.clear()
+        await self._cpu.run(sum(self._remaining.values()))
+        self._remaining.clear()

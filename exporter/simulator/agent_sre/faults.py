@@ -12,7 +12,7 @@ from types import MappingProxyType
 from slos.schema.contract import Stage
 
 
-class Flag(StrEnum):
+class AgentFaultFlag(StrEnum):
     """Faults without a value."""
 
     LOST = "lost"
@@ -24,96 +24,96 @@ class Flag(StrEnum):
 
 
 SLOW_STAGES = tuple(stage for stage in Stage if stage is not Stage.END_TO_END)
-VALID = (
-    f"none, {', '.join(Flag)}, slow:<stage>:<seconds>, leak:<bytes per event>; "
+VALID_FAULTS = (
+    f"none, {', '.join(AgentFaultFlag)}, slow:<stage>:<seconds>, leak:<bytes per event>; "
     f"stages: {', '.join(SLOW_STAGES)}"
 )
-LONGEST_SLOW = 86_400.0
+MAX_DELAY = 86_400.0
 """Maximum of a delay in seconds: a day is longer than any timeout, and keeps timers in range."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Active:
+class AgentFaultSet:
     """Immutable set of faults; an event keeps the set it started with."""
 
-    flags: frozenset[Flag] = frozenset()
+    flags: frozenset[AgentFaultFlag] = frozenset()
     slow: Mapping[Stage, float] = field(default_factory=lambda: MappingProxyType({}))
     """Extra seconds per stage."""
 
     leak: int = 0
     """Bytes that are never freed, per event."""
 
-    def delay(self, stage: Stage) -> float:
+    def get_delay(self, stage: Stage) -> float:
         """Return the extra seconds of a stage, 0 when it is not slow."""
         return self.slow.get(stage, 0.0)
 
-    def texts(self) -> list[str]:
+    def to_texts(self) -> list[str]:
         """Return the faults as texts; `parse_faults(self.to_texts())` gives `self`."""
-        flags = [flag.value for flag in Flag if flag in self.flags]
+        flags = [flag.value for flag in AgentFaultFlag if flag in self.flags]
         slow = [f"slow:{stage}:{seconds:.15g}" for stage, seconds in sorted(self.slow.items())]
         return [*flags, *slow, *([f"leak:{self.leak}"] if self.leak else [])]
 
 
-def parse(texts: Iterable[str]) -> Active:
+def parse_faults(texts: Iterable[str]) -> AgentFaultSet:
     """Parse faults, each text one or several separated by commas; `none` clears those before it.
 
     Raises:
         ValueError: a fault is unknown or its value invalid; the text lists the valid ones.
     """
-    active = Active()
+    faults = AgentFaultSet()
     for text in texts:
-        for word in text.split(","):
-            active = _with(active, word.strip())
-    return active
+        for item in text.split(","):
+            faults = _add_fault(faults, item.strip())
+    return faults
 
 
-def _with(active: Active, word: str) -> Active:
-    kind, _, rest = word.partition(":")
-    if word == "none":
-        return Active()
-    if word in set(Flag):
-        return replace(active, flags=active.flags | {Flag(word)})
+def _add_fault(faults: AgentFaultSet, item: str) -> AgentFaultSet:
+    kind, _, rest = item.partition(":")
+    if item == "none":
+        return AgentFaultSet()
+    if item in set(AgentFaultFlag):
+        return replace(faults, flags=faults.flags | {AgentFaultFlag(item)})
     if kind == "slow" and rest:
-        return replace(active, slow=_slower(active.slow, rest, word=word))
+        return replace(faults, slow=_add_delay(faults.slow, rest, item=item))
     if kind == "leak" and rest:
-        return replace(active, leak=_leak(rest, word=word))
-    raise ValueError(f"unknown fault {word!r}; valid faults: {VALID}")
+        return replace(faults, leak=_parse_leak(rest, item=item))
+    raise ValueError(f"unknown fault {item!r}; valid faults: {VALID_FAULTS}")
 
 
-def _slower(slow: Mapping[Stage, float], rest: str, *, word: str) -> Mapping[Stage, float]:
+def _add_delay(delays: Mapping[Stage, float], rest: str, *, item: str) -> Mapping[Stage, float]:
     stage, _, seconds = rest.partition(":")
     if stage not in SLOW_STAGES:
-        raise ValueError(f"unknown stage in fault {word!r}; valid faults: {VALID}")
-    return MappingProxyType({**slow, Stage(stage): _seconds(seconds, word=word)})
+        raise ValueError(f"unknown stage in fault {item!r}; valid faults: {VALID_FAULTS}")
+    return MappingProxyType({**delays, Stage(stage): _parse_seconds(seconds, item=item)})
 
 
-def _seconds(text: str, *, word: str) -> float:
+def _parse_seconds(text: str, *, item: str) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    if not 0 < seconds <= LONGEST_SLOW:
+    if not 0 < seconds <= MAX_DELAY:
         raise ValueError(
-            f"fault {word!r} needs seconds above 0 and up to {LONGEST_SLOW:.0f}, "
-            f"for example slow:{Stage.LAMBDA_EXECUTION}:2.5; valid faults: {VALID}"
+            f"fault {item!r} needs seconds above 0 and up to {MAX_DELAY:.0f}, "
+            f"for example slow:{Stage.LAMBDA_EXECUTION}:2.5; valid faults: {VALID_FAULTS}"
         )
     return seconds
 
 
-def _leak(text: str, *, word: str) -> int:
+def _parse_leak(text: str, *, item: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text)):  # noqa: PLR2004 - a terabyte is plenty
         raise ValueError(
-            f"fault {word!r} needs a whole number of bytes above 0, "
-            f"for example leak:100000; valid faults: {VALID}"
+            f"fault {item!r} needs a whole number of bytes above 0, "
+            f"for example leak:100000; valid faults: {VALID_FAULTS}"
         )
     return int(text)
 
 
-class Faults:
+class AgentFaults:
     """Faults of a running simulator; they can be replaced at any time."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self.active = parse(texts)
+        self.active = parse_faults(texts)
 
     def set(self, *texts: str) -> None:
         """Replace all faults; no text, or `none`, clears them.
@@ -121,4 +121,4 @@ class Faults:
         Raises:
             ValueError: as `parse_faults`.
         """
-        self.active = parse(texts)
+        self.active = parse_faults(texts)

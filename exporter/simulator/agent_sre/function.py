@@ -17,11 +17,11 @@ from exporter.simulator.agent_sre.cloudevent import (
     REQUIRED_HEADERS,
     AlertEvent,
     MalformedEventError,
-    read_object,
+    parse_object,
 )
-from exporter.simulator.agent_sre.cpu import Step, Work
-from exporter.simulator.agent_sre.faults import Active, Flag
-from exporter.simulator.agent_sre.settings import Executed, Settings
+from exporter.simulator.agent_sre.cpu import CpuStep, EventWork
+from exporter.simulator.agent_sre.faults import AgentFaultFlag, AgentFaultSet
+from exporter.simulator.agent_sre.settings import AgentCounters, Settings
 from slos.schema.contract import Stage
 
 PROBE_ID = "probe_id"
@@ -43,14 +43,14 @@ class Remediation:
     function: str
     parameters: Mapping[str, Any]
 
-    def corrupted(self) -> "Remediation":
+    def with_corruption(self) -> "Remediation":
         """Return the same call with one changed parameter other than the probe id."""
-        victim = next(key for key in self.parameters if key != PROBE_ID)
-        altered = {**self.parameters, victim: _altered(self.parameters[victim])}
+        name = next(key for key in self.parameters if key != PROBE_ID)
+        altered = {**self.parameters, name: _alter_value(self.parameters[name])}
         return Remediation(self.function, altered)
 
 
-def select(event: AlertEvent) -> Remediation | None:
+def select_remediation(event: AlertEvent) -> Remediation | None:
     """Select the remediation named in the annotations; None without one.
 
     Raises:
@@ -59,14 +59,18 @@ def select(event: AlertEvent) -> Remediation | None:
     function = event.annotations.get("lambda_function")
     if not function:
         return None
-    given = event.annotations.get("lambda_parameters", "{}")
-    parameters = dict(given) if isinstance(given, dict) else read_object(str(given))
+    raw_parameters = event.annotations.get("lambda_parameters", "{}")
+    parameters = (
+        dict(raw_parameters)
+        if isinstance(raw_parameters, dict)
+        else parse_object(str(raw_parameters))
+    )
     for name in ("name", "namespace"):
         parameters.setdefault(name, event.labels.get(name) or event.labels.get(f"resource_{name}"))
     return Remediation(str(function), parameters)
 
 
-def _altered(value: object) -> object:
+def _alter_value(value: object) -> object:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -75,7 +79,7 @@ def _altered(value: object) -> object:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FunctionResult:
     """Result of a remediation, as the service understood it."""
 
     status: Status
@@ -85,34 +89,41 @@ class Outcome:
 class FunctionCaller:
     """Caller of functions, as agent-sre does it: one connection per event, no retry."""
 
-    def __init__(self, settings: Settings, executed: Executed) -> None:
+    def __init__(self, settings: Settings, counters: AgentCounters) -> None:
         self._settings = settings
-        self._executed = executed
+        self._counters = counters
 
     async def call(
-        self, remediation: Remediation, *, event_id: str | None, work: Work, active: Active
-    ) -> Outcome:
+        self,
+        remediation: Remediation,
+        *,
+        event_id: str | None,
+        work: EventWork,
+        faults: AgentFaultSet,
+    ) -> FunctionResult:
         """Check the function's health, then call it; never raises for a failing function."""
-        headers = request_headers(event_id or str(uuid.uuid4()))
+        headers = build_function_headers(event_id or str(uuid.uuid4()))
         body = json.dumps(remediation.parameters).encode()
         # The service sends no content-type; aiohttp adds one unless told not to.
         async with aiohttp.ClientSession(skip_auto_headers=["Content-Type"]) as session:
             try:
-                base = self._settings.function_base(remediation.function)
-                await self._check_health(session, base, work=work)
+                base_url = self._settings.build_function_url(remediation.function)
+                await self._check_health(session, base_url, work=work)
             except FAILURES as error:
-                self._executed.unhealthy += 1
-                return Outcome("error", f"health check failed: {error!r}")
-            await asyncio.sleep(active.delay(Stage.LAMBDA_EXECUTION))
-            for _ in range(2 if Flag.DUPLICATED in active.flags else 1):
-                outcome = await self._post(session, f"{base}/", headers, body=body, work=work)
-        return outcome
+                self._counters.unhealthy += 1
+                return FunctionResult("error", f"health check failed: {error!r}")
+            await asyncio.sleep(faults.get_delay(Stage.LAMBDA_EXECUTION))
+            for _ in range(2 if AgentFaultFlag.DUPLICATED in faults.flags else 1):
+                result = await self._post(session, f"{base_url}/", headers, body=body, work=work)
+        return result
 
-    async def _check_health(self, session: aiohttp.ClientSession, base: str, *, work: Work) -> None:
+    async def _check_health(
+        self, session: aiohttp.ClientSession, base_url: str, *, work: EventWork
+    ) -> None:
         """Check `/health`; raises one of FAILURES for anything but a 200 in time."""
         async with asyncio.timeout(self._settings.health_timeout):
-            await work.do(Step.HEALTH)
-            async with session.get(f"{base}/health", allow_redirects=False) as response:
+            await work.run_step(CpuStep.HEALTH)
+            async with session.get(f"{base_url}/health", allow_redirects=False) as response:
                 await response.read()
         if response.status != 200:  # noqa: PLR2004 - the service compares with 200, not with 2xx
             raise ValueError(f"health check answered {response.status}")
@@ -124,31 +135,31 @@ class FunctionCaller:
         headers: Mapping[str, str],
         *,
         body: bytes,
-        work: Work,
-    ) -> Outcome:
+        work: EventWork,
+    ) -> FunctionResult:
         try:
             async with asyncio.timeout(self._settings.call_timeout):
-                await work.do(Step.CALL)
-                self._executed.calls += 1
-                outcome = await _request(session, url, headers, body=body)
+                await work.run_step(CpuStep.CALL)
+                self._counters.calls += 1
+                result = await _send_request(session, url, headers, body=body)
         except FAILURES as error:
-            return Outcome("error", f"call failed: {error!r}")
-        self._executed.succeeded += outcome.status == "success"
-        return outcome
+            return FunctionResult("error", f"call failed: {error!r}")
+        self._counters.succeeded += result.status == "success"
+        return result
 
 
-async def _request(
+async def _send_request(
     session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], *, body: bytes
-) -> Outcome:
+) -> FunctionResult:
     data = io.BytesIO(body)  # plain bytes over 1 MB make aiohttp warn
     async with session.post(url, data=data, headers=headers, allow_redirects=False) as response:
         content = await response.read()
     if not response.ok or response.status >= 300:  # noqa: PLR2004 - redirects are not followed
-        return Outcome("error", f"the function answered {response.status}")
-    return read_reply(response.headers, content)
+        return FunctionResult("error", f"the function answered {response.status}")
+    return parse_function_reply(response.headers, content)
 
 
-def request_headers(correlation_id: str) -> dict[str, str]:
+def build_function_headers(correlation_id: str) -> dict[str, str]:
     """Build the headers of a function request; the correlation id is that of the incoming event."""
     return {
         "ce-specversion": "1.0",
@@ -162,13 +173,15 @@ def request_headers(correlation_id: str) -> dict[str, str]:
     }
 
 
-def read_reply(headers: Mapping[str, str], content: bytes) -> Outcome:
+def parse_function_reply(headers: Mapping[str, str], content: bytes) -> FunctionResult:
     """Parse a function's reply: a binary CloudEvent with flat data; anything else is an error."""
     missing = [name for name in REQUIRED_HEADERS if name not in headers]
     if missing:
-        return Outcome("error", "reply lacks CloudEvent headers: " + ", ".join(missing))
+        return FunctionResult("error", "reply lacks CloudEvent headers: " + ", ".join(missing))
     try:
-        data = read_object(content or b"{}")
+        data = parse_object(content or b"{}")
     except MalformedEventError as error:
-        return Outcome("error", f"reply {error}")
-    return Outcome(STATUSES.get(str(data.get("status")), "unknown"), str(data.get("message", "")))
+        return FunctionResult("error", f"reply {error}")
+    return FunctionResult(
+        STATUSES.get(str(data.get("status")), "unknown"), str(data.get("message", ""))
+    )

@@ -12,23 +12,25 @@ from exporter.simulator.agent_sre.function import Remediation
 from exporter.simulator.agent_sre.settings import Settings
 
 PRIORITIES = {"critical": 1, "warning": 2, "info": 3}
-OTHER_PRIORITY = 3
+DEFAULT_PRIORITY = 3
 FAILURES = (aiohttp.ClientError, OSError, ValueError, KeyError, IndexError, TypeError)
 """All exceptions of a call and of the parsing of its response."""
 
-TEAMS = "query Teams($key: String!) { teams(filter: {key: {eq: $key}}) { nodes { id key name } } }"
-ISSUE_CREATE = (
+TEAMS_QUERY = (
+    "query Teams($key: String!) { teams(filter: {key: {eq: $key}}) { nodes { id key name } } }"
+)
+ISSUE_CREATE_MUTATION = (
     "mutation IssueCreate($input: IssueCreateInput!) { issueCreate(input: $input) "
     "{ success issue { id identifier url } } }"
 )
 
 
-class LinearError(Exception):
+class IssueCreationError(Exception):
     """Linear refused, failed or did not answer; the remediation goes on."""
 
 
 @dataclass(frozen=True)
-class Issue:
+class IssueInput:
     """Issue to open; field names are those of Linear's `IssueCreateInput`."""
 
     title: str
@@ -36,56 +38,56 @@ class Issue:
     priority: int
 
 
-def alert_issue(event: AlertEvent) -> Issue:
+def build_alert_issue(event: AlertEvent) -> IssueInput:
     """Build the issue of a fired event; its last line holds the correlation id."""
     severity = str(event.labels.get("severity", "warning"))
     texts = [event.annotations.get(name, "") for name in ("summary", "description")]
     description = "\n\n".join([*map(str, texts), f"**Correlation ID**: `{event.id}`"])
-    priority = PRIORITIES.get(severity.lower(), OTHER_PRIORITY)
-    return Issue(f"[Alert] {event.alertname}", description, priority)
+    priority = PRIORITIES.get(severity.lower(), DEFAULT_PRIORITY)
+    return IssueInput(f"[Alert] {event.alertname}", description, priority)
 
 
-def failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) -> Issue:
+def build_failure_issue(event: AlertEvent, remediation: Remediation, *, message: str) -> IssueInput:
     """Build the second issue, opened when the function reported an error or failed."""
     description = (
         f"Function `{remediation.function}` failed: {message}\n\n**Correlation ID**: `{event.id}`"
     )
-    return Issue(f"[Remediation Failed] {event.alertname}", description, 1)
+    return IssueInput(f"[Remediation Failed] {event.alertname}", description, 1)
 
 
-class Linear:
+class LinearIssueClient:
     """Client of a Linear workspace with one key; the team is looked up once."""
 
     def __init__(self, settings: Settings, *, key: str) -> None:
         self._settings = settings
         self._headers = {"Authorization": key}
         self._team: str | None = None
-        self._looking_up = asyncio.Lock()
+        self._team_lock = asyncio.Lock()
 
-    async def open(self, issue: Issue) -> None:
+    async def open_issue(self, issue: IssueInput) -> None:
         """Open one issue. Raises IssueCreationError, also after `linear_timeout` seconds."""
         try:
             async with asyncio.timeout(self._settings.linear_timeout):
-                fields = {**asdict(issue), "teamId": await self._team_id()}
-                created = await self._ask(ISSUE_CREATE, {"input": fields})
+                fields = {**asdict(issue), "teamId": await self._get_team_id()}
+                created = await self._send_query(ISSUE_CREATE_MUTATION, {"input": fields})
                 if not created["issueCreate"]["success"]:
-                    raise LinearError("Linear did not create the issue")
+                    raise IssueCreationError("Linear did not create the issue")
         except FAILURES as error:
             # Without its text: an error of the HTTP library may show the request, and so the key.
-            raise LinearError(f"Linear failed: {type(error).__name__}") from None
+            raise IssueCreationError(f"Linear failed: {type(error).__name__}") from None
 
-    async def _team_id(self) -> str:
-        async with self._looking_up:
+    async def _get_team_id(self) -> str:
+        async with self._team_lock:
             if self._team is None:
-                found = await self._ask(TEAMS, {"key": self._settings.linear_team})
-                self._team = str(found["teams"]["nodes"][0]["id"])
+                data = await self._send_query(TEAMS_QUERY, {"key": self._settings.linear_team})
+                self._team = str(data["teams"]["nodes"][0]["id"])
             return self._team
 
-    async def _ask(self, query: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a foreign API's JSON
-        question = {"query": query, "variables": variables}
+    async def _send_query(self, query: str, variables: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a foreign API's JSON
+        body = {"query": query, "variables": variables}
         async with (
             aiohttp.ClientSession(headers=self._headers) as session,
-            session.post(self._settings.linear_url, json=question) as response,
+            session.post(self._settings.linear_url, json=body) as response,
         ):
             response.raise_for_status()
             return (await response.json(content_type=None))["data"]

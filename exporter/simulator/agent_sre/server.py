@@ -7,69 +7,69 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from exporter.simulator.agent_sre.agent import Agent, Reply
-from exporter.simulator.agent_sre.faults import VALID, Faults, Flag
-from exporter.simulator.agent_sre.settings import Executed, Settings
-from exporter.simulator.control import PATH, FaultPage
+from exporter.simulator.agent_sre.agent import Agent, AgentReply
+from exporter.simulator.agent_sre.faults import VALID_FAULTS, AgentFaultFlag, AgentFaults
+from exporter.simulator.agent_sre.settings import AgentCounters, Settings
+from exporter.simulator.control import FAULT_PATH, FaultPage
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-METRICS = "# metrics are exported over OTLP\n"
+METRICS_TEXT = "# metrics are exported over OTLP\n"
 
 SHUTDOWN_GRACE = 0.5
 """Seconds for replies in flight at shutdown; hung requests are released at once."""
 
 
-class Face:
+class AgentHandlers:
     """Request handlers of one agent; events go on when their sender has disconnected."""
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._closing = asyncio.Event()
-        self._running: set[asyncio.Task[Reply]] = set()
+        self._running: set[asyncio.Task[AgentReply]] = set()
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         """Build the application: bodies of any size, and no handler that blocks the shutdown."""
-        app = web.Application(client_max_size=0, middlewares=[self._cut_off])
-        app.router.add_get("/health", _health)
-        app.router.add_get("/ready", self._ready)
-        app.router.add_get("/metrics", _metrics)
-        app.router.add_post("/", self._receive)
-        FaultPage(self._agent.faults, valid=VALID).add_to(app)
-        app.on_shutdown.append(self._release)
-        app.cleanup_ctx.append(self._abandon)
+        app = web.Application(client_max_size=0, middlewares=[self._drop_when_down])
+        app.router.add_get("/health", _serve_health)
+        app.router.add_get("/ready", self._serve_readiness)
+        app.router.add_get("/metrics", _serve_metrics)
+        app.router.add_post("/", self._serve_event)
+        FaultPage(self._agent.faults, valid=VALID_FAULTS).add_to(app)
+        app.on_shutdown.append(self._release_hung)
+        app.cleanup_ctx.append(self._cancel_running)
         return app
 
     @web.middleware
-    async def _cut_off(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _drop_when_down(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Drop the connection of every request under `down`, except those to `/fault`."""
-        if Flag.DOWN not in self._agent.faults.active.flags or request.path == PATH:
+        if AgentFaultFlag.DOWN not in self._agent.faults.active.flags or request.path == FAULT_PATH:
             return await handler(request)
-        return _dropped(request)
+        return _drop_connection(request)
 
-    async def _receive(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_event(self, request: web.Request) -> web.StreamResponse:
         flags = self._agent.faults.active.flags
         body = await request.read()
-        if Flag.HANG in flags:
+        if AgentFaultFlag.HANG in flags:
             await self._closing.wait()
-            return _dropped(request)
-        if Flag.ERROR in flags:
+            return _drop_connection(request)
+        if AgentFaultFlag.ERROR in flags:
             return web.json_response({"error": "simulated fault: error"}, status=500)
-        task = asyncio.create_task(self._agent.process(request.headers, body))
+        task = asyncio.create_task(self._agent.process_event(request.headers, body))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         reply = await asyncio.shield(task)
         return web.json_response(reply.body, status=reply.status)
 
-    async def _ready(self, _request: web.Request) -> web.Response:
+    async def _serve_readiness(self, _request: web.Request) -> web.Response:
         if self._agent.ready:
             return web.json_response({"status": "ready"})
         return web.json_response({"status": "not ready"}, status=503)
 
-    async def _release(self, _app: web.Application) -> None:
+    async def _release_hung(self, _app: web.Application) -> None:
         """Release hung requests, so that the shutdown does not wait for them."""
         self._closing.set()
 
-    async def _abandon(self, _app: web.Application) -> AsyncIterator[None]:
+    async def _cancel_running(self, _app: web.Application) -> AsyncIterator[None]:
         """Cancel the events in flight at the end."""
         yield
         for task in self._running:
@@ -77,24 +77,24 @@ class Face:
         await asyncio.gather(*self._running, return_exceptions=True)
 
 
-async def _health(_request: web.Request) -> web.Response:
+async def _serve_health(_request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
-async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(text=METRICS)
+async def _serve_metrics(_request: web.Request) -> web.Response:
+    return web.Response(text=METRICS_TEXT)
 
 
-def _dropped(request: web.Request) -> web.Response:
+def _drop_connection(request: web.Request) -> web.Response:
     """Drop the connection; the response is not sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
 
 
-def application(agent: Agent) -> web.Application:
+def build_agent_app(agent: Agent) -> web.Application:
     """Build the web application of one agent; call it inside the event loop that serves it."""
-    return Face(agent).app()
+    return AgentHandlers(agent).build_app()
 
 
 @dataclass(frozen=True)
@@ -107,20 +107,20 @@ class Simulator:
     agent: Agent
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> AgentFaults:
         """The active faults: `simulator.faults.set("lost")`."""
         return self.agent.faults
 
     @property
-    def executed(self) -> Executed:
+    def counters(self) -> AgentCounters:
         """Counts of what the simulator did so far."""
-        return self.agent.executed
+        return self.agent.counters
 
 
 @asynccontextmanager
-async def running_simulator(
+async def serve_simulator(
     settings: Settings | None = None,
-    faults: Faults | None = None,
+    faults: AgentFaults | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -130,9 +130,9 @@ async def running_simulator(
     Raises:
         OSError: the address cannot be listened on.
     """
-    agent = Agent(settings or Settings(), faults or Faults())
+    agent = Agent(settings or Settings(), faults or AgentFaults())
     runner = web.AppRunner(
-        application(agent),
+        build_agent_app(agent),
         access_log=None,
         handler_cancellation=True,
         shutdown_timeout=SHUTDOWN_GRACE,
@@ -141,10 +141,10 @@ async def running_simulator(
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
         agent.ready = True
-        yield Simulator(_url(host, runner.addresses[0][1]), agent)
+        yield Simulator(_format_url(host, runner.addresses[0][1]), agent)
     finally:
         await runner.cleanup()
 
 
-def _url(host: str, port: int) -> str:
+def _format_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -45,13 +45,13 @@ class Settings:
     model_seconds: float = 3.1
     """Seconds of a selection without annotation, as no model answers."""
 
-    def function_base(self, name: str) -> str:
+    def build_function_url(self, name: str) -> str:
         """Build the base URL of a function, without a trailing slash; the name is not checked."""
         return self.function_url.format(name=name, namespace=self.namespace).rstrip("/")
 
 
 @dataclass
-class Executed:
+class AgentCounters:
     """Counts since the start; an event counts once, for any number of function calls."""
 
     received: int = 0

@@ -6,10 +6,10 @@ import click
 
 from exporter.fields import Address
 from exporter.simulator import options
-from exporter.simulator.linear.faults import Faults
-from exporter.simulator.linear.server import running_linear_api
-from exporter.simulator.linear.settings import Https, Settings
-from exporter.simulator.options import serve
+from exporter.simulator.linear.faults import LinearFaults
+from exporter.simulator.linear.server import serve_linear_api
+from exporter.simulator.linear.settings import HttpsSettings, Settings
+from exporter.simulator.options import serve_until_signal
 
 EPILOG = """
 \b
@@ -43,21 +43,23 @@ Examples:
 """Text below the options; `\\b` is click's mark for text it must not wrap."""
 
 
-def _faults(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> Faults:
+def _parse_faults_option(
+    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
+) -> LinearFaults:
     """Parse faults from their texts."""
     try:
-        return Faults(texts)
+        return LinearFaults(texts)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
-def _optional_address(
+def _parse_optional_address(
     ctx: click.Context, param: click.Parameter, text: str | None
 ) -> Address | None:
-    return None if text is None else Address(*options.address(ctx, param, text))
+    return None if text is None else Address(*options.parse_address(ctx, param, text))
 
 
-def _https(listen: Address | None, folder: Path | None) -> Https | None:
+def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings | None:
     """Build the HTTPS settings from both options, or None from neither.
 
     Raises:
@@ -67,13 +69,13 @@ def _https(listen: Address | None, folder: Path | None) -> Https | None:
         return None
     if listen is None or folder is None:
         raise click.UsageError("--https-listen and --https-from belong together")
-    found = Https(listen, folder)
+    https = HttpsSettings(listen, folder)
     try:
-        found.context()
+        https.build_context()
     except OSError as error:
         hint = "it needs tls.crt and tls.key, PEM, that belong together"
         raise click.UsageError(f"--https-from: no certificate in {folder}; {hint}") from error
-    return found
+    return https
 
 
 @click.command(name="simulate-linear", cls=options.OneLineErrors, epilog=EPILOG)
@@ -82,13 +84,13 @@ def _https(listen: Address | None, folder: Path | None) -> Https | None:
     metavar="HOST:PORT",
     default="127.0.0.1:8001",
     show_default=True,
-    callback=options.address,
+    callback=options.parse_address,
     help="Address to serve on; port 0 picks a free one.",
 )
 @click.option(
     "--https-listen",
     metavar="HOST:PORT",
-    callback=_optional_address,
+    callback=_parse_optional_address,
     help="Address to serve on over TLS as well, as Linear does.",
 )
 @click.option(
@@ -102,7 +104,7 @@ def _https(listen: Address | None, folder: Path | None) -> Https | None:
     "key",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    callback=options.key,
+    callback=options.read_key_option,
     help="File with the only key that is accepted; without it any is.",
 )
 @click.option(
@@ -134,7 +136,7 @@ def _https(listen: Address | None, folder: Path | None) -> Https | None:
     "faults",
     metavar="FAULT",
     multiple=True,
-    callback=_faults,
+    callback=_parse_faults_option,
     help="A fault to start with, repeatable or separated by commas.",
 )
 def simulate_linear(  # noqa: PLR0913 - an option each
@@ -146,7 +148,7 @@ def simulate_linear(  # noqa: PLR0913 - an option each
     requests_per_hour: int,
     complexity_per_hour: int,
     keep_issues: int,
-    faults: Faults,
+    faults: LinearFaults,
 ) -> None:
     """Serve a stand-in for Linear's GraphQL API.
 
@@ -155,10 +157,12 @@ def simulate_linear(  # noqa: PLR0913 - an option each
     """
     settings = Settings(
         key=key,
-        https=_https(https_listen, https_from),
+        https=_build_https(https_listen, https_from),
         requests_per_hour=requests_per_hour,
         complexity_per_hour=complexity_per_hour,
         keep_issues=keep_issues,
     )
     host, port = listen
-    serve(lambda: running_linear_api(settings, faults, host=host, port=port), listen=listen)
+    serve_until_signal(
+        lambda: serve_linear_api(settings, faults, host=host, port=port), listen=listen
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class Flag(StrEnum):
+class LinearFaultFlag(StrEnum):
     """Faults without a value."""
 
     DOWN = "down"
@@ -21,86 +21,88 @@ class Flag(StrEnum):
     """The key may read, but not archive."""
 
 
-_AMOUNTS = ("ratelimited", "slow", "lag", "skew")
-VALID = (
-    f"none, {', '.join(Flag)}, ratelimited:<seconds of Retry-After>, slow:<seconds>, "
+_VALUE_NAMES = ("ratelimited", "slow", "lag", "skew")
+VALID_FAULTS = (
+    f"none, {', '.join(LinearFaultFlag)}, ratelimited:<seconds of Retry-After>, slow:<seconds>, "
     "lag:<seconds until a search sees an issue>, skew:<seconds its clock is ahead>"
 )
-_MOST = 86_400.0
+_MAX_SECONDS = 86_400.0
 """Maximum of a value in seconds: a day is longer than any timeout or clock skew."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Active:
+class LinearFaultSet:
     """Immutable set of faults; a request keeps the set it started with."""
 
-    flags: frozenset[Flag] = frozenset()
+    flags: frozenset[LinearFaultFlag] = frozenset()
     ratelimited: float | None = None
     """Seconds of `Retry-After` in the 429 of every request; None without this fault."""
     slow: float = 0.0
     lag: float = 0.0
     skew: float = 0.0
 
-    def texts(self) -> list[str]:
+    def to_texts(self) -> list[str]:
         """Return the faults as texts; `parse_faults(self.to_texts())` gives `self`."""
-        flags = [flag.value for flag in Flag if flag in self.flags]
-        amounts = {name: getattr(self, name) for name in _AMOUNTS}
-        limited = self.ratelimited is not None
-        named = [name for name in _AMOUNTS if amounts[name] or (name == "ratelimited" and limited)]
-        return flags + [f"{name}:{amounts[name]:.15g}" for name in named]
+        flags = [flag.value for flag in LinearFaultFlag if flag in self.flags]
+        amounts = {name: getattr(self, name) for name in _VALUE_NAMES}
+        is_limited = self.ratelimited is not None
+        shown_names = [
+            name for name in _VALUE_NAMES if amounts[name] or (name == "ratelimited" and is_limited)
+        ]
+        return flags + [f"{name}:{amounts[name]:.15g}" for name in shown_names]
 
 
-def parse(texts: Iterable[str]) -> Active:
+def parse_faults(texts: Iterable[str]) -> LinearFaultSet:
     """Parse faults, each text one or several separated by commas; `none` clears those before it.
 
     Raises:
         ValueError: a fault is unknown or its value invalid; the text lists the valid ones.
     """
-    active = Active()
+    faults = LinearFaultSet()
     for text in texts:
-        for word in text.split(","):
-            active = _with(active, word.strip())
-    return active
+        for item in text.split(","):
+            faults = _add_fault(faults, item.strip())
+    return faults
 
 
-def _with(active: Active, word: str) -> Active:
-    if word == "none":
-        return Active()
-    if word in set(Flag):
-        return replace(active, flags=active.flags | {Flag(word)})
-    kind, colon, rest = word.partition(":")
-    if kind not in _AMOUNTS or not colon:
-        raise ValueError(f"unknown fault {word!r}; valid faults: {VALID}")
-    seconds = _seconds(rest, word=word, negative=kind == "skew")
+def _add_fault(faults: LinearFaultSet, item: str) -> LinearFaultSet:
+    if item == "none":
+        return LinearFaultSet()
+    if item in set(LinearFaultFlag):
+        return replace(faults, flags=faults.flags | {LinearFaultFlag(item)})
+    kind, colon, rest = item.partition(":")
+    if kind not in _VALUE_NAMES or not colon:
+        raise ValueError(f"unknown fault {item!r}; valid faults: {VALID_FAULTS}")
+    seconds = _parse_seconds(rest, item=item, may_be_negative=kind == "skew")
     match kind:
         case "ratelimited":
-            return replace(active, ratelimited=seconds)
+            return replace(faults, ratelimited=seconds)
         case "slow":
-            return replace(active, slow=seconds)
+            return replace(faults, slow=seconds)
         case "lag":
-            return replace(active, lag=seconds)
+            return replace(faults, lag=seconds)
         case _:
-            return replace(active, skew=seconds)
+            return replace(faults, skew=seconds)
 
 
-def _seconds(text: str, *, word: str, negative: bool) -> float:
+def _parse_seconds(text: str, *, item: str, may_be_negative: bool) -> float:
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.nan
-    least = -_MOST if negative else 0.0
-    if not least <= seconds <= _MOST:
+    least = -_MAX_SECONDS if may_be_negative else 0.0
+    if not least <= seconds <= _MAX_SECONDS:
         raise ValueError(
-            f"fault {word!r} needs seconds from {least:.0f} to {_MOST:.0f}; valid faults: {VALID}"
+            f"fault {item!r} needs seconds from {least:.0f} to {_MAX_SECONDS:.0f}; valid faults: {VALID_FAULTS}"
         )
     return seconds
 
 
-class Faults:
+class LinearFaults:
     """Faults of a running simulator; they can be replaced at any time."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self.active = parse(texts)
+        self.active = parse_faults(texts)
 
     def set(self, *texts: str) -> None:
         """Replace all faults; no text, or `none`, clears them.
@@ -108,4 +110,4 @@ class Faults:
         Raises:
             ValueError: as `parse_faults`.
         """
-        self.active = parse(texts)
+        self.active = parse_faults(texts)

@@ -25,8 +25,8 @@ from graphql import (
 )
 
 from exporter.simulator.linear import responses
-from exporter.simulator.linear.faults import Active, Flag
-from exporter.simulator.linear.responses import Errors
+from exporter.simulator.linear.faults import LinearFaultFlag, LinearFaultSet
+from exporter.simulator.linear.responses import ErrorBody
 from exporter.simulator.linear.workspace import Workspace
 
 _TYPES = """
@@ -89,7 +89,7 @@ input IssueFilter {
 }
 input IssueCreateInput { teamId: String! title: String description: String priority: Int }
 """
-_ROOTS = """
+_ROOT_TYPES = """
 type Query {
   teams(filter: TeamFilter, first: Int, after: String, includeArchived: Boolean): TeamConnection!
   issues(
@@ -104,69 +104,74 @@ type Mutation {
 }
 """
 
-HIGHEST = 10_000
+MAX_COMPLEXITY = 10_000
 """Maximum points of a single query."""
 _DEFAULT_PAGE = 50
-_PROPERTY = 0.1
-_OBJECT = 1.0
+_PROPERTY_POINTS = 0.1
+_OBJECT_POINTS = 1.0
 
-_LONGEST_QUERY = 20_000
-_REMEMBERED = 64
+_MAX_QUERY = 20_000
+_MAX_CACHED = 64
 
 
 @cache
-def schema() -> GraphQLSchema:
+def load_schema() -> GraphQLSchema:
     """Build the schema once."""
-    return build_schema(_TYPES + _INPUTS + _ROOTS)
+    return build_schema(_TYPES + _INPUTS + _ROOT_TYPES)
 
 
-def complexity(document: DocumentNode, variables: Mapping[str, Any]) -> int:
+def compute_complexity(document: DocumentNode, variables: Mapping[str, Any]) -> int:
     """Compute the points of a validated document, all operations together."""
-    parts = {
-        part.name.value: part.selection_set
-        for part in document.definitions
-        if isinstance(part, FragmentDefinitionNode)
+    fragments = {
+        definition.name.value: definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
     }
     points = sum(
-        _points(part.selection_set, parts, variables)
-        for part in document.definitions
-        if isinstance(part, OperationDefinitionNode)
+        _count_points(definition.selection_set, fragments, variables)
+        for definition in document.definitions
+        if isinstance(definition, OperationDefinitionNode)
     )
     return math.ceil(round(points, 6))
 
 
-def _points(
-    selected: SelectionSetNode, parts: Mapping[str, SelectionSetNode], variables: Mapping[str, Any]
+def _count_points(
+    selected: SelectionSetNode,
+    fragments: Mapping[str, SelectionSetNode],
+    variables: Mapping[str, Any],
 ) -> float:
     points = 0.0
     for node in selected.selections:
         if isinstance(node, FieldNode) and node.selection_set is None:
-            points += _PROPERTY
+            points += _PROPERTY_POINTS
         elif isinstance(node, FieldNode) and node.selection_set is not None:
-            inside = _points(node.selection_set, parts, variables)
-            points += _OBJECT + inside * _times(node, variables)
+            inside = _count_points(node.selection_set, fragments, variables)
+            points += _OBJECT_POINTS + inside * _count_elements(node, variables)
         elif isinstance(node, InlineFragmentNode):
-            points += _points(node.selection_set, parts, variables)
+            points += _count_points(node.selection_set, fragments, variables)
         elif isinstance(node, FragmentSpreadNode):
-            points += _points(parts[node.name.value], parts, variables)
+            points += _count_points(fragments[node.name.value], fragments, variables)
     return points
 
 
-def _times(node: FieldNode, variables: Mapping[str, Any]) -> int:
+def _count_elements(node: FieldNode, variables: Mapping[str, Any]) -> int:
     """Count the elements of a field: one, or the page size of a connection."""
     selected = node.selection_set.selections if node.selection_set else ()
     names = {inner.name.value for inner in selected if isinstance(inner, FieldNode)}
     if not names & {"nodes", "edges"}:
         return 1
-    first = next((a.value for a in node.arguments or () if a.name.value == "first"), None)
+    first = next(
+        (argument.value for argument in node.arguments or () if argument.name.value == "first"),
+        None,
+    )
     if isinstance(first, IntValueNode):
         return int(first.value)
-    given = variables.get(first.name.value) if isinstance(first, VariableNode) else None
-    return given if isinstance(given, int) else _DEFAULT_PAGE
+    value = variables.get(first.name.value) if isinstance(first, VariableNode) else None
+    return value if isinstance(value, int) else _DEFAULT_PAGE
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GraphqlRequest:
     """Request that can be executed."""
 
     document: DocumentNode
@@ -175,73 +180,87 @@ class Question:
     points: int
 
 
-def question(asked: object) -> Question | Errors:
+def parse_request(content: object) -> GraphqlRequest | ErrorBody:
     """Parse the JSON of a request; for an invalid query return the errors to send instead."""
-    if not isinstance(asked, dict) or not isinstance(asked.get("query"), str):
-        told = "the body must be a JSON object with a query"
-        return responses.of_request(told, "BAD_REQUEST", "graphql error", status=400)
-    variables, operation = asked.get("variables"), asked.get("operationName")
+    if not isinstance(content, dict) or not isinstance(content.get("query"), str):
+        error_message = "the body must be a JSON object with a query"
+        return responses.build_request_error(
+            error_message, "BAD_REQUEST", "graphql error", status=400
+        )
+    variables, operation = content.get("variables"), content.get("operationName")
     variables = {} if variables is None else variables
     if not isinstance(variables, dict) or not isinstance(operation, (str, type(None))):
-        told = "variables must be an object, operationName a text"
-        return responses.of_request(told, "BAD_REQUEST", "graphql error", status=400)
-    checked = _checked(asked["query"][: _LONGEST_QUERY + 1])
-    if not isinstance(checked, DocumentNode):
-        return checked
-    points = complexity(checked, variables)
-    if points > HIGHEST:
-        told = f"Complexity: {points}. Maximum allowed: {HIGHEST}"
+        error_message = "variables must be an object, operationName a text"
+        return responses.build_request_error(
+            error_message, "BAD_REQUEST", "graphql error", status=400
+        )
+    document = _parse_query(content["query"][: _MAX_QUERY + 1])
+    if not isinstance(document, DocumentNode):
+        return document
+    points = compute_complexity(document, variables)
+    if points > MAX_COMPLEXITY:
+        error_message = f"Complexity: {points}. Maximum allowed: {MAX_COMPLEXITY}"
         message, kind = "Query too complex", "invalid input"
-        return responses.of_request(message, "INPUT_ERROR", kind, status=400, told=told)
-    return Question(checked, variables, operation, points)
+        return responses.build_request_error(
+            message, "INPUT_ERROR", kind, status=400, user_message=error_message
+        )
+    return GraphqlRequest(document, variables, operation, points)
 
 
-def run(asked: Question, workspace: Workspace, active: Active) -> tuple[int, dict[str, Any]]:
+def execute_request(
+    graphql_request: GraphqlRequest, workspace: Workspace, faults: LinearFaultSet
+) -> tuple[int, dict[str, Any]]:
     """Execute a request; return the HTTP status and the body.
 
     As at Linear, an error during execution is still a 200, without any data.
     """
     result = execute_sync(
-        schema(),
-        asked.document,
-        root_value=_roots(workspace, active),
-        variable_values=asked.variables,
-        operation_name=asked.operation,
+        load_schema(),
+        graphql_request.document,
+        root_value=_build_roots(workspace, faults),
+        variable_values=graphql_request.variables,
+        operation_name=graphql_request.operation,
     )
     if result.errors and result.data is None and all(e.path is None for e in result.errors):
-        return 400, responses.refused(result.errors, "BAD_USER_INPUT")
+        return 400, responses.build_query_errors(result.errors, "BAD_USER_INPUT")
     return 200, dict(result.formatted)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _checked(query: str) -> DocumentNode | Errors:
+@lru_cache(maxsize=_MAX_CACHED)
+def _parse_query(query: str) -> DocumentNode | ErrorBody:
     """Parse and validate a query; return its document, or the errors to send instead."""
-    if len(query) > _LONGEST_QUERY:
-        told = "the query is too long"
-        return responses.of_request(told, "BAD_REQUEST", "graphql error", status=400)
+    if len(query) > _MAX_QUERY:
+        message = "the query is too long"
+        return responses.build_request_error(message, "BAD_REQUEST", "graphql error", status=400)
     try:
         document = parse(query)
     except GraphQLError as error:
-        return responses.refused([error], "GRAPHQL_PARSE_FAILED")
-    found = validate(schema(), document)
-    return responses.refused(found, "GRAPHQL_VALIDATION_FAILED") if found else document
+        return responses.build_query_errors([error], "GRAPHQL_PARSE_FAILED")
+    query_errors = validate(load_schema(), document)
+    return (
+        responses.build_query_errors(query_errors, "GRAPHQL_VALIDATION_FAILED")
+        if query_errors
+        else document
+    )
 
 
-def _roots(workspace: Workspace, active: Active) -> Mapping[str, Callable[..., Any]]:
+def _build_roots(workspace: Workspace, faults: LinearFaultSet) -> Mapping[str, Callable[..., Any]]:
     """Build the fields of `Query` and `Mutation`."""
 
-    def done(entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def build_payload(entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {"success": True, "lastSyncId": 1.0, entity: fields}
 
     def archive(_info: object, **args: Any) -> dict[str, Any]:  # noqa: ANN401 - GraphQL arguments
-        if Flag.FORBIDDEN in active.flags:
-            raise responses.forbidden()
-        return done("entity", workspace.archive(args["id"], active))
+        if LinearFaultFlag.FORBIDDEN in faults.flags:
+            raise responses.build_forbidden()
+        return build_payload("entity", workspace.archive_issue(args["id"], faults))
 
     return {
-        "teams": lambda _info, **args: workspace.teams(args),
-        "issues": lambda _info, **args: workspace.search(args, active),
-        "issue": lambda _info, **args: workspace.get(args["id"]),
-        "issueCreate": lambda _info, **args: done("issue", workspace.create(args["input"], active)),
+        "teams": lambda _info, **args: workspace.search_teams(args),
+        "issues": lambda _info, **args: workspace.search_issues(args, faults),
+        "issue": lambda _info, **args: workspace.get_issue(args["id"]),
+        "issueCreate": lambda _info, **args: build_payload(
+            "issue", workspace.create_issue(args["input"], faults)
+        ),
         "issueArchive": archive,
     }

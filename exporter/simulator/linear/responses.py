@@ -4,12 +4,12 @@ from typing import Any
 
 from graphql import GraphQLError
 
-Errors = dict[str, Any]
+ErrorBody = dict[str, Any]
 
 _HOUR = 3600.0
 
 
-def extensions(code: str, kind: str, status: int, *, told: str) -> dict[str, Any]:
+def build_extensions(code: str, kind: str, status: int, *, user_message: str) -> dict[str, Any]:
     """Build the `extensions` of an error.
 
     Args:
@@ -23,85 +23,91 @@ def extensions(code: str, kind: str, status: int, *, told: str) -> dict[str, Any
         "code": code,
         "statusCode": status,
         "userError": True,
-        "userPresentableMessage": told,
+        "userPresentableMessage": user_message,
     }
 
 
-def not_found(what: str) -> GraphQLError:
+def build_not_found(entity: str) -> GraphQLError:
     """Build the error for an entity that does not exist."""
-    told = f"Could not find referenced {what}."
+    user_message = f"Could not find referenced {entity}."
     return GraphQLError(
-        f"Entity not found: {what}",
-        extensions=extensions("INPUT_ERROR", "invalid input", 400, told=told),
+        f"Entity not found: {entity}",
+        extensions=build_extensions("INPUT_ERROR", "invalid input", 400, user_message=user_message),
     )
 
 
-def invalid(told: str) -> GraphQLError:
+def build_invalid_argument(user_message: str) -> GraphQLError:
     """Build the error for an argument of the right type with an invalid value."""
     return GraphQLError(
         "Argument Validation Error",
-        extensions=extensions("INVALID_INPUT", "invalid input", 400, told=told),
+        extensions=build_extensions(
+            "INVALID_INPUT", "invalid input", 400, user_message=user_message
+        ),
     )
 
 
-def forbidden() -> GraphQLError:
+def build_forbidden() -> GraphQLError:
     """Build the error for a missing permission."""
-    told = "You don't have permission to perform this action."
+    user_message = "You don't have permission to perform this action."
     return GraphQLError(
-        "Forbidden", extensions=extensions("FORBIDDEN", "forbidden", 403, told=told)
+        "Forbidden",
+        extensions=build_extensions("FORBIDDEN", "forbidden", 403, user_message=user_message),
     )
 
 
-def of_request(message: str, code: str, kind: str, *, status: int, told: str = "") -> Errors:
+def build_request_error(
+    message: str, code: str, kind: str, *, status: int, user_message: str = ""
+) -> ErrorBody:
     """Build a whole body for an error before the query runs."""
-    described = extensions(code, kind, status, told=told or message)
-    return {"errors": [{"message": message, "extensions": described}]}
+    error_extensions = build_extensions(code, kind, status, user_message=user_message or message)
+    return {"errors": [{"message": message, "extensions": error_extensions}]}
 
 
-def unauthenticated() -> Errors:
+def build_unauthenticated() -> ErrorBody:
     """Build the body for a missing or wrong key."""
-    return of_request(
+    return build_request_error(
         "Authentication required, not authenticated",
         "AUTHENTICATION_ERROR",
         "authentication error",
         status=401,
-        told="You need to authenticate to access this operation.",
+        user_message="You need to authenticate to access this operation.",
     )
 
 
-def rate_limited() -> Errors:
+def build_rate_limited() -> ErrorBody:
     """Build the body for an exhausted limit."""
-    return of_request("Rate limit exceeded", "RATELIMITED", "ratelimited", status=429)
+    return build_request_error("Rate limit exceeded", "RATELIMITED", "ratelimited", status=429)
 
 
-def refused(errors: list[GraphQLError], code: str) -> Errors:
+def build_query_errors(errors: list[GraphQLError], code: str) -> ErrorBody:
     """Build the body for a query with errors in its syntax, fields or variables."""
-    described = [
-        error.formatted | {"extensions": extensions(code, "graphql error", 400, told=error.message)}
+    formatted_errors = [
+        error.formatted
+        | {"extensions": build_extensions(code, "graphql error", 400, user_message=error.message)}
         for error in errors
     ]
-    return {"errors": described}
+    return {"errors": formatted_errors}
 
 
-class Bucket:
+class LeakyBucket:
     """Leaky bucket with the amount of one hour; it refills evenly."""
 
     def __init__(self, per_hour: int, *, now: float) -> None:
         self._size = per_hour
-        self._left = float(per_hour)
-        self._at = now
+        self._remaining = float(per_hour)
+        self._filled_at = now
 
     def take(self, cost: int, *, now: float) -> bool:
         """Take a cost, or nothing when less than the cost is left."""
-        self._fill(now)
+        self._refill(now)
         if not self._size:
             return True
-        if cost > self._left:
+        if cost > self._remaining:
             return False
-        self._left -= cost
+        self._remaining -= cost
         return True
 
-    def headers(self, name: str, *, now: float, wall: float) -> dict[str, str]:
+    def build_headers(self, name: str, *, now: float, wall: float) -> dict[str, str]:
         """Build the rate limit headers of a response; empty when there is no limit.
 
         Args:
@@ -109,16 +115,18 @@ class Bucket:
             now: monotonic seconds.
             wall: seconds since 1970 on the server's clock.
         """
-        self._fill(now)
+        self._refill(now)
         if not self._size:
             return {}
-        full_in = (self._size - self._left) / self._size * _HOUR
+        full_in = (self._size - self._remaining) / self._size * _HOUR
         return {
             f"X-RateLimit-{name}-Limit": str(self._size),
-            f"X-RateLimit-{name}-Remaining": str(int(self._left)),
+            f"X-RateLimit-{name}-Remaining": str(int(self._remaining)),
             f"X-RateLimit-{name}-Reset": str(round((wall + full_in) * 1000)),
         }
 
-    def _fill(self, now: float) -> None:
-        self._left = min(self._size, self._left + (now - self._at) * self._size / _HOUR)
-        self._at = now
+    def _refill(self, now: float) -> None:
+        self._remaining = min(
+            self._size, self._remaining + (now - self._filled_at) * self._size / _HOUR
+        )
+        self._filled_at = now

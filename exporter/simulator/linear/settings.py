@@ -8,7 +8,7 @@ from exporter.fields import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Https:
+class HttpsSettings:
     """Address and certificate of the endpoint over TLS, which agent-sre uses.
 
     Attributes:
@@ -19,7 +19,7 @@ class Https:
     listen: Address
     folder: Path
 
-    def context(self) -> ssl.SSLContext:
+    def build_context(self) -> ssl.SSLContext:
         """Build the TLS context with the certificate.
 
         Raises:
@@ -47,7 +47,7 @@ class Settings:
     complexity_per_hour: int = 0
     """Points that queries may cost, likewise; 0 is no limit. Linear: 3,000,000."""
 
-    https: Https | None = None
+    https: HttpsSettings | None = None
     """Endpoint over TLS; None is none."""
 
     keep_issues: int = 20_000
@@ -57,7 +57,7 @@ class Settings:
 
 
 @dataclass
-class Served:
+class LinearCounters:
     """Counts since the start."""
 
     requests: int = 0

@@ -3,49 +3,51 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from generator.alerting.tree import routing
+from generator.alerting.tree import build_routing
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.alertmanager import operator, templates
-from generator.outputs.alertmanager.config import TEMPLATE, configuration
+from generator.outputs.alertmanager.config import TEMPLATE_PATH, render_config
 from generator.text import yaml_writer
 
 NAME = "alertmanager"
 ONE_FILE = False
 ON_REQUEST = False
-_OBJECT = "alertmanagerconfig.yaml"
-_TEMPLATES = "slo-alertmanager-templates"
+_OBJECT_FILE = "alertmanagerconfig.yaml"
+_TEMPLATES_CONFIG_MAP = "slo-alertmanager-templates"
 
 
-def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: the routing tree is about all specs of a run."""
     yield from ()
 
 
-def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
+def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
     """Render the configuration, the AlertmanagerConfig, the templates and the kustomization.
 
     Without an alert nothing is rendered.
     """
-    found = routing(plans, settings.office_hours)
-    if found is None:
+    routing_tree = build_routing(plans, settings.office_hours)
+    if routing_tree is None:
         return
-    yield _file("alertmanager.yml", configuration(found))
-    yield _file(TEMPLATE, templates.TEXT.strip("\n").split("\n"))
-    config = operator.config(found, settings.namespace, settings.stack_labels)
-    yield _file(_OBJECT, config)
-    yield _file("kustomization.yaml", _kustomization(settings.namespace))
+    yield _build_file("alertmanager.yml", render_config(routing_tree))
+    yield _build_file(TEMPLATE_PATH, templates.TEMPLATE_TEXT.strip("\n").split("\n"))
+    config = operator.render_alertmanager_config(
+        routing_tree, settings.namespace, settings.stack_labels
+    )
+    yield _build_file(_OBJECT_FILE, config)
+    yield _build_file("kustomization.yaml", _render_kustomization(settings.namespace))
 
 
-def _kustomization(namespace: str) -> Iterator[str]:
-    yield from yaml_writer.kustomization([PurePosixPath(_OBJECT)])
+def _render_kustomization(namespace: str) -> Iterator[str]:
+    yield from yaml_writer.render_kustomization([PurePosixPath(_OBJECT_FILE)])
     yield "configMapGenerator:"
-    yield f"  - name: {_TEMPLATES}"
-    yield f"    namespace: {yaml_writer.scalar(namespace)}"
-    yield f"    files: [{yaml_writer.scalar(TEMPLATE)}]"
+    yield f"  - name: {_TEMPLATES_CONFIG_MAP}"
+    yield f"    namespace: {yaml_writer.format_scalar(namespace)}"
+    yield f"    files: [{yaml_writer.format_scalar(TEMPLATE_PATH)}]"
     # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
     yield "    options: {disableNameSuffixHash: true}"
 
 
-def _file(name: str, lines: Iterable[str]) -> Artifact:
-    return Artifact(PurePosixPath(name), yaml_writer.document(["all specs"], lines))
+def _build_file(name: str, lines: Iterable[str]) -> Artifact:
+    return Artifact(PurePosixPath(name), yaml_writer.render_document(["all specs"], lines))

@@ -2,66 +2,68 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from generator.alerting.hours import ranges
-from generator.alerting.model import Inhibition, Interval, Matcher, Route, Routing
+from generator.alerting.hours import format_day_ranges
+from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
 from generator.text import yaml_writer
 
-OTHERS = "slo-others"
-TEMPLATE = "templates/slo.tmpl"
+OTHERS_RECEIVER = "slo-others"
+TEMPLATE_PATH = "templates/slo.tmpl"
 
 
-def configuration(routing: Routing) -> Iterator[str]:
+def render_config(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
     yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
-    yield from yaml_writer.render_nested_mapping({"templates": [TEMPLATE]})
+    yield from yaml_writer.render_nested_mapping({"templates": [TEMPLATE_PATH]})
     yield "# All of `routes` come before yours, in this order: what they take goes no further, and"
     yield "# nothing that acts on alerts, such as prometheus-events, hears of it."
-    routes = [_route(route) for route in (routing.ours, *routing.about)]
-    yield from yaml_writer.render_nested_mapping({"route": {"receiver": OTHERS, "routes": routes}})
+    routes = [_map_route(route) for route in (routing.own_route, *routing.other_routes)]
+    yield from yaml_writer.render_nested_mapping(
+        {"route": {"receiver": OTHERS_RECEIVER, "routes": routes}}
+    )
     yield "# Roles without addresses: until you give them some, they tell nobody."
-    names = (*routing.receivers, OTHERS)
+    names = (*routing.receivers, OTHERS_RECEIVER)
     yield from yaml_writer.render_nested_mapping({"receivers": [{"name": name} for name in names]})
     yield from yaml_writer.render_nested_mapping(
-        {"inhibit_rules": [_inhibition(each) for each in routing.inhibitions]}
+        {"inhibit_rules": [_map_inhibition(each) for each in routing.inhibitions]}
     )
     yield from yaml_writer.render_nested_mapping(
-        {"time_intervals": [_interval(each) for each in routing.intervals]}
+        {"time_intervals": [_map_interval(each) for each in routing.intervals]}
     )
 
 
-def _route(route: Route) -> Mapping[str, yaml_writer.Value]:
-    pace = route.pace
+def _map_route(route: Route) -> Mapping[str, yaml_writer.YamlValue]:
+    timing = route.timing
     return {
-        "matchers": _texts(route.matchers),
+        "matchers": _format_matchers(route.matchers),
         "receiver": route.receiver,
         "group_by": route.group_by,
-        "group_wait": pace.wait if pace else "",
-        "group_interval": pace.interval if pace else "",
-        "repeat_interval": pace.repeat if pace else "",
-        "active_time_intervals": route.active,
-        "mute_time_intervals": route.muted,
-        "routes": [_route(each) for each in route.routes],
+        "group_wait": timing.group_wait if timing else "",
+        "group_interval": timing.group_interval if timing else "",
+        "repeat_interval": timing.repeat_interval if timing else "",
+        "active_time_intervals": route.active_time_intervals,
+        "mute_time_intervals": route.mute_time_intervals,
+        "routes": [_map_route(each) for each in route.routes],
     }
 
 
-def _inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.Value]:
+def _map_inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.YamlValue]:
     return {
-        "source_matchers": _texts(inhibition.source),
-        "target_matchers": _texts(inhibition.target),
+        "source_matchers": _format_matchers(inhibition.source),
+        "target_matchers": _format_matchers(inhibition.target),
         "equal": inhibition.equal,
     }
 
 
-def _interval(interval: Interval) -> Mapping[str, yaml_writer.Value]:
+def _map_interval(interval: TimeInterval) -> Mapping[str, yaml_writer.YamlValue]:
     hours = interval.hours
     times = [] if interval.all_day else [{"start_time": hours.start, "end_time": hours.end}]
-    one: Mapping[str, yaml_writer.Value] = {
+    time_interval: Mapping[str, yaml_writer.YamlValue] = {
         "times": times,
-        "weekdays": ranges(interval.days),
+        "weekdays": format_day_ranges(interval.days),
         "location": hours.zone,
     }
-    return {"name": interval.name, "time_intervals": [one]}
+    return {"name": interval.name, "time_intervals": [time_interval]}
 
 
-def _texts(matchers: Sequence[Matcher]) -> list[str]:
+def _format_matchers(matchers: Sequence[Matcher]) -> list[str]:
     return [str(matcher) for matcher in matchers]

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from generator.alerting.hours import UTC, ranges
-from generator.alerting.model import Inhibition, Interval, Matcher, Route, Routing
+from generator.alerting.hours import UTC, format_day_ranges
+from generator.alerting.model import Inhibition, Matcher, Route, Routing, TimeInterval
 from generator.text import yaml_writer
 
-NAME = "slo-routing"
+OBJECT_NAME = "slo-routing"
 
 
-def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Iterator[str]:
+def render_alertmanager_config(
+    routing: Routing, namespace: str, labels: Mapping[str, str]
+) -> Iterator[str]:
     """Render an AlertmanagerConfig.
 
     The object has one route, so routes of other alerts are left out. It has no time zones, so
@@ -17,17 +19,17 @@ def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Itera
     """
     yield "# The operator puts this route before yours, and lets what it takes go on. Of yours,"
     yield "# each that acts on alerts, such as prometheus-events, needs the matcher"
-    yield f"#   {routing.not_ours}"
+    yield f"#   {routing.others_matcher}"
     yield "# docs/alertmanager.md says why, and what alertmanagerConfigMatcherStrategy has to be."
     intervals = [each for each in routing.intervals if each.hours.zone == UTC]
-    spec: Mapping[str, yaml_writer.Value] = {
-        "route": _route(routing.ours, {each.name for each in intervals}),
-        "receivers": [{"name": name} for name in dict.fromkeys(routing.ours.receivers)],
-        "inhibitRules": [_inhibition(each) for each in routing.inhibitions],
-        "muteTimeIntervals": [_interval(each) for each in intervals],
+    spec: Mapping[str, yaml_writer.YamlValue] = {
+        "route": _map_route(routing.own_route, {each.name for each in intervals}),
+        "receivers": [{"name": name} for name in dict.fromkeys(routing.own_route.receivers)],
+        "inhibitRules": [_map_inhibition(each) for each in routing.inhibitions],
+        "muteTimeIntervals": [_map_interval(each) for each in intervals],
     }
-    metadata: Mapping[str, yaml_writer.Value] = {
-        "name": NAME,
+    metadata: Mapping[str, yaml_writer.YamlValue] = {
+        "name": OBJECT_NAME,
         "namespace": namespace,
         "labels": dict(sorted(labels.items())),
     }
@@ -35,37 +37,39 @@ def config(routing: Routing, namespace: str, labels: Mapping[str, str]) -> Itera
     yield from yaml_writer.render_nested_mapping({**kind, "metadata": metadata, "spec": spec})
 
 
-def _route(route: Route, known: set[str]) -> Mapping[str, yaml_writer.Value]:
-    pace = route.pace
+def _map_route(route: Route, interval_names: set[str]) -> Mapping[str, yaml_writer.YamlValue]:
+    timing = route.timing
     return {
-        "matchers": _matchers(route.matchers),
+        "matchers": _map_matchers(route.matchers),
         "receiver": route.receiver,
         "groupBy": route.group_by,
-        "groupWait": pace.wait if pace else "",
-        "groupInterval": pace.interval if pace else "",
-        "repeatInterval": pace.repeat if pace else "",
-        "activeTimeIntervals": [name for name in route.active if name in known],
-        "muteTimeIntervals": [name for name in route.muted if name in known],
-        "routes": [_route(each, known) for each in route.routes],
+        "groupWait": timing.group_wait if timing else "",
+        "groupInterval": timing.group_interval if timing else "",
+        "repeatInterval": timing.repeat_interval if timing else "",
+        "activeTimeIntervals": [
+            name for name in route.active_time_intervals if name in interval_names
+        ],
+        "muteTimeIntervals": [name for name in route.mute_time_intervals if name in interval_names],
+        "routes": [_map_route(each, interval_names) for each in route.routes],
     }
 
 
-def _inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.Value]:
+def _map_inhibition(inhibition: Inhibition) -> Mapping[str, yaml_writer.YamlValue]:
     return {
-        "sourceMatch": _matchers(inhibition.source),
-        "targetMatch": _matchers(inhibition.target),
+        "sourceMatch": _map_matchers(inhibition.source),
+        "targetMatch": _map_matchers(inhibition.target),
         "equal": inhibition.equal,
     }
 
 
-def _interval(interval: Interval) -> Mapping[str, yaml_writer.Value]:
+def _map_interval(interval: TimeInterval) -> Mapping[str, yaml_writer.YamlValue]:
     hours = interval.hours
     times = [] if interval.all_day else [{"startTime": hours.start, "endTime": hours.end}]
     return {
         "name": interval.name,
-        "timeIntervals": [{"times": times, "weekdays": ranges(interval.days)}],
+        "timeIntervals": [{"times": times, "weekdays": format_day_ranges(interval.days)}],
     }
 
 
-def _matchers(matchers: Sequence[Matcher]) -> list[Mapping[str, yaml_writer.Value]]:
+def _map_matchers(matchers: Sequence[Matcher]) -> list[Mapping[str, yaml_writer.YamlValue]]:
     return [{"name": m.label, "matchType": m.op, "value": m.value} for m in matchers]

@@ -4,7 +4,7 @@ The text is the same for every run. The numbers come from annotations of the ale
 are not built here have no such annotations, and only the rest is shown.
 """
 
-TEXT = r"""
+TEMPLATE_TEXT = r"""
 {{- /* One line, for titles and subjects: the number, the alert, whom it is about. */ -}}
 {{ define "slo.title" -}}
 {{ if eq .Status "resolved" }}resolved: {{ end -}}

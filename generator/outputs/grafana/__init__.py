@@ -20,46 +20,48 @@ _SOURCES = ("the specs of this folder",)
 _LABELS = {"grafana_dashboard": "1"}
 _ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}
 
-_ALWAYS = (overview, detail)
-_OF_THE_PROBE = (prober, scenarios)
+_BASE_BOARDS = (overview, detail)
+_PROBE_BOARDS = (prober, scenarios)
 
 
-def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: dashboards are about all specs of a run."""
     yield from ()
 
 
-def of_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
+def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
     """Render each dashboard as JSON and as a ConfigMap, and the kustomization of the ConfigMaps."""
     manifests = []
-    for board, built in of(plans):
-        document = yaml_writer.json_document(_SOURCES, built)
+    for board, content in build_dashboards(plans):
+        document = yaml_writer.render_json_document(_SOURCES, content)
         yield Artifact(PurePosixPath(f"{board}.json"), document)
         manifest = PurePosixPath(f"{board}.configmap.yaml")
-        lines = _config_map(board, document, settings.namespace)
-        yield Artifact(manifest, yaml_writer.document(_SOURCES, lines))
+        lines = _render_config_map(board, document, settings.namespace)
+        yield Artifact(manifest, yaml_writer.render_document(_SOURCES, lines))
         manifests.append(manifest)
-    lines = yaml_writer.kustomization(manifests)
-    yield Artifact(PurePosixPath("kustomization.yaml"), yaml_writer.document(_SOURCES, lines))
+    lines = yaml_writer.render_kustomization(manifests)
+    yield Artifact(
+        PurePosixPath("kustomization.yaml"), yaml_writer.render_document(_SOURCES, lines)
+    )
 
 
-def _config_map(name: str, document: str, namespace: str) -> Iterator[str]:
+def _render_config_map(name: str, document: str, namespace: str) -> Iterator[str]:
     yield "apiVersion: v1"
     yield "kind: ConfigMap"
     yield "metadata:"
-    yield f"  name: {yaml_writer.scalar(f'grafana-dashboard-{name}')}"
-    yield f"  namespace: {yaml_writer.scalar(namespace)}"
-    yield from yaml_writer.indented(yaml_writer.mapping("labels", _LABELS), 2)
-    yield from yaml_writer.indented(yaml_writer.mapping("annotations", _ANNOTATIONS), 2)
+    yield f"  name: {yaml_writer.format_scalar(f'grafana-dashboard-{name}')}"
+    yield f"  namespace: {yaml_writer.format_scalar(namespace)}"
+    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("labels", _LABELS), 2)
+    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("annotations", _ANNOTATIONS), 2)
     yield "data:"
-    yield from yaml_writer.indented(yaml_writer.block(f"{name}.json", document), 2)
+    yield from yaml_writer.indent_lines(yaml_writer.render_block(f"{name}.json", document), 2)
 
 
-def of(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:
+def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:
     """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
-    known = queries.of(plans)
-    every = (*_ALWAYS, *_OF_THE_PROBE) if known.probe else _ALWAYS
-    boards = [module.BOARD for module in every]
-    for module in every:
-        built = module.built(known, boards).build()
-        yield module.BOARD, json.loads(json.dumps(built, cls=JSONEncoder, sort_keys=True))
+    inventory = queries.collect_inventory(plans)
+    modules = (*_BASE_BOARDS, *_PROBE_BOARDS) if inventory.reads_probe else _BASE_BOARDS
+    boards = [module.BOARD for module in modules]
+    for module in modules:
+        content = module.build_dashboard(inventory, boards).build()
+        yield module.BOARD, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))

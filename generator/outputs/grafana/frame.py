@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from generator import names
 from generator.outputs.grafana.panels import RED, SOURCE
-from generator.outputs.grafana.queries import Facts
+from generator.outputs.grafana.queries import RunInventory
 from generator.slo import links
 from generator.slo.links import Board
 
@@ -26,10 +26,10 @@ _TITLES = {
 }
 _REFRESH = "30s"
 
-_UID = "prometheus"
-_ALL = VariableOption(selected=True, text="All", value="$__all")
+_DEFAULT_UID = "prometheus"
+_ALL_OPTION = VariableOption(selected=True, text="All", value="$__all")
 # Matches series without the label as well.
-_ANY = ".*"
+_ANY_VALUE = ".*"
 
 
 class AlertAnnotation(models.AnnotationQuery):
@@ -49,7 +49,7 @@ class AlertAnnotation(models.AnnotationQuery):
         }
 
 
-class _Alerts(dashboard.AnnotationQuery):
+class _AlertAnnotationBuilder(dashboard.AnnotationQuery):
     """Builder of an `AlertAnnotation`."""
 
     def __init__(self) -> None:
@@ -57,7 +57,9 @@ class _Alerts(dashboard.AnnotationQuery):
         self._internal = AlertAnnotation()
 
 
-def begun(board: Board, says: str, *, span: str, others: Iterable[Board]) -> dashboard.Dashboard:
+def create_dashboard(
+    board: Board, description: str, *, span: str, others: Iterable[Board]
+) -> dashboard.Dashboard:
     """Create a dashboard without panels.
 
     Args:
@@ -66,84 +68,94 @@ def begun(board: Board, says: str, *, span: str, others: Iterable[Board]) -> das
         span: the time range at first, back from now.
         others: the dashboards that it links to.
     """
-    built = dashboard.Dashboard(_TITLES[board]).uid(board).description(says).tags([TAG])
-    built.refresh(_REFRESH).time(f"now-{span}", "now").timezone("browser").editable()
-    built.tooltip(models.DashboardCursorSync.CROSSHAIR)
+    builder = dashboard.Dashboard(_TITLES[board]).uid(board).description(description).tags([TAG])
+    builder.refresh(_REFRESH).time(f"now-{span}", "now").timezone("browser").editable()
+    builder.tooltip(models.DashboardCursorSync.CROSSHAIR)
     for other in others:
         if other != board:
-            built.link(_to(other))
-    return built
+            builder.link(_build_board_link(other))
+    return builder
 
 
-def mark_alerts(built: dashboard.Dashboard, expr: str, *, title: str = "Alerts") -> None:
+def mark_alerts(builder: dashboard.Dashboard, expr: str, *, title: str = "Alerts") -> None:
     """Mark the times at which alerts fired in all graphs."""
-    built.annotation(_Alerts().name(title).datasource(SOURCE).expr(expr).icon_color(RED))
+    builder.annotation(
+        _AlertAnnotationBuilder().name(title).datasource(SOURCE).expr(expr).icon_color(RED)
+    )
 
 
-def row(
-    built: dashboard.Dashboard, id_: int, title: str, every: Sequence[Builder[models.Panel]]
+def add_row(
+    builder: dashboard.Dashboard, id_: int, title: str, panels: Sequence[Builder[models.Panel]]
 ) -> None:
     """Add a row with a title and its panels."""
-    built.with_row(dashboard.Row(title).id(id_))
-    for panel in every:
-        built.with_panel(panel)
+    builder.with_row(dashboard.Row(title).id(id_))
+    for panel in panels:
+        builder.with_panel(panel)
 
 
-def _to(board: Board) -> dashboard.DashboardLink:
+def _build_board_link(board: Board) -> dashboard.DashboardLink:
     link = dashboard.DashboardLink(_TITLES[board]).type(models.DashboardLinkType.LINK)
     return link.url(f"/d/{board}").include_vars(include_vars=True).keep_time(keep_time=True)
 
 
-def source() -> dashboard.DatasourceVariable:
+def build_source_variable() -> dashboard.DatasourceVariable:
     """Build the variable of the Prometheus data source.
 
     The default is the usual uid of the cluster.
     """
-    current = VariableOption(selected=True, text=_UID, value=_UID)
+    current = VariableOption(selected=True, text=_DEFAULT_UID, value=_DEFAULT_UID)
     variable = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
     return variable.current(current)
 
 
-def service() -> dashboard.QueryVariable:
+def build_service_variable() -> dashboard.QueryVariable:
     """Build the variable of services with SLOs or standalone alerts; several may be selected."""
     # The rules of the sloth profile record only the first of these metrics.
-    either = f'{{__name__=~"{names.OBJECTIVE}|{names.ALERT_INFO}"}}'
-    return several("service", f"label_values({either}, {names.SERVICE})")
+    series = f'{{__name__=~"{names.OBJECTIVE}|{names.ALERT_INFO}"}}'
+    return build_multi_value_variable("service", f"label_values({series}, {names.SERVICE})")
 
 
-def service_with_slos() -> dashboard.QueryVariable:
+def build_slo_service_variable() -> dashboard.QueryVariable:
     """Build the variable of services that have SLOs; several may be selected."""
-    return several("service", f"label_values({names.OBJECTIVE}, {names.SERVICE})")
+    return build_multi_value_variable(
+        "service", f"label_values({names.OBJECTIVE}, {names.SERVICE})"
+    )
 
 
-def slo() -> dashboard.QueryVariable:
+def build_slo_variable() -> dashboard.QueryVariable:
     """Build the variable of one SLO of the services."""
     series = f'{names.OBJECTIVE}{{{names.SERVICE}=~"$service"}}'
-    return _query("slo", f"label_values({series}, {names.ID})").label("SLO")
+    return _build_query_variable("slo", f"label_values({series}, {names.ID})").label("SLO")
 
 
-def run_labels(facts: Facts, *, one: bool) -> Iterator[dashboard.QueryVariable]:
+def build_run_label_variables(
+    inventory: RunInventory, *, single: bool
+) -> Iterator[dashboard.QueryVariable]:
     """Build a variable for each label of the run, of a single value or of several."""
-    for label in facts.run_labels:
-        name, query = links.variable(label), f"label_values({names.OBJECTIVE}, {label})"
-        yield (_query(name, query) if one else several(name, query)).label(label)
+    for label in inventory.run_labels:
+        name, query = links.name_variable(label), f"label_values({names.OBJECTIVE}, {label})"
+        yield (
+            _build_query_variable(name, query)
+            if single
+            else build_multi_value_variable(name, query)
+        ).label(label)
 
 
-def grouping(facts: Facts) -> Iterator[dashboard.QueryVariable]:
+def build_grouping_variables(inventory: RunInventory) -> Iterator[dashboard.QueryVariable]:
     """Build a variable for each label that splits SLOs; it is empty for an SLO without them."""
-    for label in facts.grouping:
+    for label in inventory.grouping:
         series = f'{names.CURRENT_BURN_RATE}{{{names.ID}="$slo"}}'
-        name = links.variable(label)
-        yield several(name, f"label_values({series}, {label})").label(label)
+        name = links.name_variable(label)
+        yield build_multi_value_variable(name, f"label_values({series}, {label})").label(label)
 
 
-def several(name: str, query: str) -> dashboard.QueryVariable:
+def build_multi_value_variable(name: str, query: str) -> dashboard.QueryVariable:
     """Build a variable with several values, at first all."""
-    variable = _query(name, query).multi(multi=True).include_all(include_all=True)
-    return variable.all_value(_ANY).current(_ALL)
+    variable = _build_query_variable(name, query).multi(multi=True).include_all(include_all=True)
+    return variable.all_value(_ANY_VALUE).current(_ALL_OPTION)
 
 
-def add(
+def add_variables(
     board: dashboard.Dashboard,
     variables: Iterable[dashboard.QueryVariable | dashboard.DatasourceVariable],
 ) -> None:
@@ -152,7 +164,7 @@ def add(
         board.with_variable(variable)
 
 
-def _query(name: str, query: str) -> dashboard.QueryVariable:
+def _build_query_variable(name: str, query: str) -> dashboard.QueryVariable:
     variable = dashboard.QueryVariable(name).label(name.capitalize()).query(query)
     variable.datasource(SOURCE).refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
     return variable.sort(VariableSort.ALPHABETICAL_ASC)

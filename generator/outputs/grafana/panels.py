@@ -43,13 +43,13 @@ Panel = TypeVar(
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
-BURN = "suffix: x"
+BURN_UNIT = "suffix: x"
 
-_VALUE = "Value"
+_VALUE_FIELD = "Value"
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PanelOptions:
     """Options of a panel: id, title, description and size.
 
     Attributes:
@@ -62,138 +62,166 @@ class Frame:
 
     id: int
     title: str
-    says: str
+    description: str
     width: int = 12
     height: int = 8
 
 
-def over_time(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
+def query_range(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
     """Build a range query, for a graph."""
     return prometheus.Dataquery().expr(expr).legend_format(legend).range()
 
 
-def now(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
+def query_instant(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
     """Build an instant query, for the present value."""
     return prometheus.Dataquery().expr(expr).legend_format(legend).instant()
 
 
-def rows(expr: str) -> prometheus.Dataquery:
+def query_table(expr: str) -> prometheus.Dataquery:
     """Build an instant query whose series are the rows of a table."""
     return prometheus.Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
 
 
-def graph(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
+def build_timeseries(
+    options: PanelOptions, *queries: prometheus.Dataquery, unit: str
+) -> timeseries.Panel:
     """Build a time series panel: lines, with the last and the highest value in the legend."""
     legend = looks.VizLegendOptions().display_mode(common.LegendDisplayMode.TABLE)
     legend.placement(common.LegendPlacement.BOTTOM).show_legend(show_legend=True)
     tooltip = looks.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI)
-    panel = _begun(timeseries.Panel(), frame, queries).unit(unit).axis_soft_min(0)
+    panel = _configure_panel(timeseries.Panel(), options, queries).unit(unit).axis_soft_min(0)
     panel.legend(legend.calcs(["lastNotNull", "max"])).line_width(2).fill_opacity(0)
     return panel.tooltip(tooltip.sort(common.SortOrder.DESCENDING))
 
 
-def bars(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> timeseries.Panel:
+def build_stacked_bars(
+    options: PanelOptions, *queries: prometheus.Dataquery, unit: str
+) -> timeseries.Panel:
     """Build a time series panel of counts as stacked bars."""
     stacking = looks.StackingConfig().mode(common.StackingMode.NORMAL)
-    panel = graph(frame, *queries, unit=unit).draw_style(common.GraphDrawStyle.BARS)
+    panel = build_timeseries(options, *queries, unit=unit).draw_style(common.GraphDrawStyle.BARS)
     return panel.stacking(stacking).fill_opacity(80).line_width(0)
 
 
-def figure(
-    frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
+def build_stat(
+    options: PanelOptions, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
 ) -> stat.Panel:
     """Build a stat panel: one number with a colour by thresholds."""
-    panel = _begun(stat.Panel(), frame, queries).unit(unit).thresholds(limits(*steps))
+    panel = (
+        _configure_panel(stat.Panel(), options, queries)
+        .unit(unit)
+        .thresholds(build_thresholds(*steps))
+    )
     panel.graph_mode(common.BigValueGraphMode.NONE)
-    return panel.color_mode(common.BigValueColorMode.BACKGROUND).reduce_options(_last())
+    return panel.color_mode(common.BigValueColorMode.BACKGROUND).reduce_options(_reduce_to_last())
 
 
-def levels(
-    frame: Frame, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
+def build_bar_gauge(
+    options: PanelOptions, *queries: prometheus.Dataquery, unit: str, steps: Sequence[Threshold]
 ) -> bargauge.Panel:
     """Build a bar gauge: a few present values side by side."""
-    panel = _begun(bargauge.Panel(), frame, queries).unit(unit).thresholds(limits(*steps)).min(0)
-    panel.orientation(common.VizOrientation.HORIZONTAL).reduce_options(_last())
+    panel = (
+        _configure_panel(bargauge.Panel(), options, queries)
+        .unit(unit)
+        .thresholds(build_thresholds(*steps))
+        .min(0)
+    )
+    panel.orientation(common.VizOrientation.HORIZONTAL).reduce_options(_reduce_to_last())
     return panel.display_mode(common.BarGaugeDisplayMode.GRADIENT)
 
 
-def states(frame: Frame, *queries: prometheus.Dataquery) -> statetimeline.Panel:
+def build_state_timeline(
+    options: PanelOptions, *queries: prometheus.Dataquery
+) -> statetimeline.Panel:
     """Build a state timeline: on and off over time."""
-    panel = _begun(statetimeline.Panel(), frame, queries)
-    panel.thresholds(limits(below(RED), at(1, GREEN)))
+    panel = _configure_panel(statetimeline.Panel(), options, queries)
+    panel.thresholds(build_thresholds(color_base(RED), color_from(1, GREEN)))
     color = dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
     return panel.color_scheme(color).show_value(common.VisibilityMode.NEVER)
 
 
-def chart(frame: Frame, *queries: prometheus.Dataquery, unit: str) -> barchart.Panel:
+def build_bar_chart(
+    options: PanelOptions, *queries: prometheus.Dataquery, unit: str
+) -> barchart.Panel:
     """Build a bar chart: horizontal stacked bars with names."""
-    panel = _begun(barchart.Panel(), frame, queries).unit(unit)
+    panel = _configure_panel(barchart.Panel(), options, queries).unit(unit)
     panel.orientation(common.VizOrientation.HORIZONTAL).stacking(common.StackingMode.NORMAL)
     return panel.legend(looks.VizLegendOptions().show_legend(show_legend=False))
 
 
-def listing(frame: Frame, *queries: prometheus.Dataquery) -> table.Panel:
+def build_table(options: PanelOptions, *queries: prometheus.Dataquery) -> table.Panel:
     """Build a table; `set_columns` sets its columns."""
-    return _begun(table.Panel(), frame, queries)
+    return _configure_panel(table.Panel(), options, queries)
 
 
-def below(color: str) -> Threshold:
+def color_base(color: str) -> Threshold:
     """Colour values below all limits."""
     return Threshold(value=None, color=color)
 
 
-def at(value: float, color: str) -> Threshold:
+def color_from(value: float, color: str) -> Threshold:
     """Colour values from a limit on."""
     return Threshold(value=value, color=color)
 
 
 # Colours of the budget left (a share) and of the burn rate.
-BUDGET = (below(RED), at(0, ORANGE), at(0.25, YELLOW), at(0.5, GREEN))
-BURNING = (below(GREEN), at(1, YELLOW), at(3, ORANGE), at(10, RED))
+BUDGET_COLORS = (
+    color_base(RED),
+    color_from(0, ORANGE),
+    color_from(0.25, YELLOW),
+    color_from(0.5, GREEN),
+)
+BURN_COLORS = (color_base(GREEN), color_from(1, YELLOW), color_from(3, ORANGE), color_from(10, RED))
 
 
-def limits(*steps: Threshold) -> dashboard.ThresholdsConfig:
+def build_thresholds(*steps: Threshold) -> dashboard.ThresholdsConfig:
     """Build thresholds of absolute values, the lowest first."""
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(list(steps))
 
 
-def dashed(color: str) -> list[DynamicConfigValue]:
+def style_dashed(color: str) -> list[DynamicConfigValue]:
     """Style a line that is a limit and not a measurement."""
     style = common.LineStyle(fill="dash", dash=[10, 10])
-    return [shown("custom.lineStyle", style), shown("custom.lineWidth", 1), *painted(color)]
+    return [
+        override_property("custom.lineStyle", style),
+        override_property("custom.lineWidth", 1),
+        *style_color(color),
+    ]
 
 
-def painted(color: str) -> list[DynamicConfigValue]:
+def style_color(color: str) -> list[DynamicConfigValue]:
     """Set a fixed colour in place of the palette."""
-    return [shown("color", {"mode": "fixed", "fixedColor": color})]
+    return [override_property("color", {"mode": "fixed", "fixedColor": color})]
 
 
-def shown(what: str, value: object) -> DynamicConfigValue:
+def override_property(property_id: str, value: object) -> DynamicConfigValue:
     """Override one property of a field."""
-    return DynamicConfigValue(id_val=what, value=value)
+    return DynamicConfigValue(id_val=property_id, value=value)
 
 
-def lined(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
+def draw_thresholds(panel: timeseries.Panel, *steps: Threshold) -> timeseries.Panel:
     """Draw the thresholds of a graph as dashed lines."""
     style = looks.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
-    return panel.thresholds(limits(*steps)).thresholds_style(style)
+    return panel.thresholds(build_thresholds(*steps)).thresholds_style(style)
 
 
-def link(title: str, url: str, *, leaves: bool = False) -> dashboard.DashboardLink:
+def build_link(title: str, url: str, *, opens_new_tab: bool = False) -> dashboard.DashboardLink:
     """Build a link of a panel or a value; `opens_new_tab` is for links out of Grafana."""
-    built = dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
-    return built.target_blank(leaves)
+    dashboard_link = dashboard.DashboardLink(title).type(DashboardLinkType.LINK).url(url)
+    return dashboard_link.target_blank(opens_new_tab)
 
 
-def _begun(panel: Panel, frame: Frame, queries: Iterable[prometheus.Dataquery]) -> Panel:
-    panel.id(frame.id).title(frame.title).description(frame.says).datasource(SOURCE)
-    panel.span(frame.width).height(frame.height)
+def _configure_panel(
+    panel: Panel, options: PanelOptions, queries: Iterable[prometheus.Dataquery]
+) -> Panel:
+    panel.id(options.id).title(options.title).description(options.description).datasource(SOURCE)
+    panel.span(options.width).height(options.height)
     for ref, query in zip("ABCDEFGHIJ", queries, strict=False):
         panel.with_target(query.ref_id(ref).datasource(SOURCE))
     return panel
 
 
-def _last() -> looks.ReduceDataOptions:
+def _reduce_to_last() -> looks.ReduceDataOptions:
     return looks.ReduceDataOptions().calcs(["lastNotNull"]).values(values=False)
 
 
@@ -217,38 +245,40 @@ class Column:
     unit: str = ""
     steps: tuple[Threshold, ...] = ()
     links: tuple[dashboard.DashboardLink, ...] = ()
-    texts: tuple[tuple[str, str, str], ...] = ()
+    mappings: tuple[tuple[str, str, str], ...] = ()
     hidden: bool = False
     width: int = 0
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Name of the column after it was renamed."""
         return self.title or self.field
 
-    def properties(self) -> list[DynamicConfigValue]:
+    def build_properties(self) -> list[DynamicConfigValue]:
         """Build the field overrides of the column."""
-        found: dict[str, object] = {}
+        properties: dict[str, object] = {}
         if self.unit:
-            found["unit"] = self.unit
+            properties["unit"] = self.unit
         if self.steps:
             mode = ThresholdsMode.ABSOLUTE
-            found["thresholds"] = ThresholdsConfig(mode=mode, steps=list(self.steps))
-        if self.steps or self.texts:
-            found["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
-        if self.texts:
-            options = {value: {"text": text, "color": color} for value, text, color in self.texts}
-            found["mappings"] = [{"type": "value", "options": options}]
+            properties["thresholds"] = ThresholdsConfig(mode=mode, steps=list(self.steps))
+        if self.steps or self.mappings:
+            properties["custom.cellOptions"] = {"type": "color-background", "mode": "basic"}
+        if self.mappings:
+            options = {
+                value: {"text": text, "color": color} for value, text, color in self.mappings
+            }
+            properties["mappings"] = [{"type": "value", "options": options}]
         if self.links:
-            found["links"] = [link.build() for link in self.links]
+            properties["links"] = [link.build() for link in self.links]
         if self.hidden:
-            found["custom.hidden"] = True
+            properties["custom.hidden"] = True
         if self.width:
-            found["custom.width"] = self.width
-        return [shown(key, value) for key, value in found.items()]
+            properties["custom.width"] = self.width
+        return [override_property(key, value) for key, value in properties.items()]
 
 
-def columns(panel: table.Panel, *every: Column, worst: str = "") -> table.Panel:
+def set_columns(panel: table.Panel, *columns: Column, sort_by: str = "") -> table.Panel:
     """Set the columns of a table, in order; other fields are left out.
 
     Args:
@@ -256,33 +286,39 @@ def columns(panel: table.Panel, *every: Column, worst: str = "") -> table.Panel:
         columns: its columns.
         sort_by: the title of the column by which rows are sorted, the greatest value first.
     """
-    kept = [column.field for column in every]
-    titles = {column.field: column.title for column in every if column.title}
+    fields = [column.field for column in columns]
+    titles = {column.field: column.title for column in columns if column.title}
     # If only one query has a result, its value has no letter. Most likely it is the first query.
-    values = [column for column in every if column.field.startswith(_VALUE)]
-    titles[_VALUE] = min(values, key=lambda column: column.field).shown
-    names = [*kept, *({_VALUE} - {*kept})]
-    _transform(panel, "merge", {})
-    _transform(panel, "filterFieldsByName", {"include": {"names": names}})
-    order = {field: number for number, field in enumerate(kept)}
-    _transform(panel, "organize", {"indexByName": order, "renameByName": titles})
-    for column in every:
-        if properties := column.properties():
-            panel.override_by_name(column.shown, properties)
-    if worst:
-        panel.sort_by([looks.TableSortByFieldState().display_name(worst).desc(desc=True)])
+    values = [column for column in columns if column.field.startswith(_VALUE_FIELD)]
+    titles[_VALUE_FIELD] = min(values, key=lambda column: column.field).display_name
+    names = [*fields, *({_VALUE_FIELD} - {*fields})]
+    _add_transformation(panel, "merge", {})
+    _add_transformation(panel, "filterFieldsByName", {"include": {"names": names}})
+    order = {field: number for number, field in enumerate(fields)}
+    _add_transformation(panel, "organize", {"indexByName": order, "renameByName": titles})
+    for column in columns:
+        if properties := column.build_properties():
+            panel.override_by_name(column.display_name, properties)
+    if sort_by:
+        panel.sort_by([looks.TableSortByFieldState().display_name(sort_by).desc(desc=True)])
     return panel.show_header(show_header=True).cell_height(TableCellHeight.SM)
 
 
-def ordered(panel: barchart.Panel, by: str, kept: Sequence[tuple[str, str]]) -> None:
+def order_rows(panel: barchart.Panel, sort_field: str, fields: Sequence[tuple[str, str]]) -> None:
     """Order rows by a column that is then left out, and keep the given fields with their titles."""
-    _transform(panel, "merge", {})
-    _transform(panel, "sortBy", {"fields": {}, "sort": [{"field": by, "desc": False}]})
-    _transform(panel, "filterFieldsByName", {"include": {"names": [field for field, _ in kept]}})
-    order = {field: number for number, (field, _) in enumerate(kept)}
-    titles = {field: title for field, title in kept if title}
-    _transform(panel, "organize", {"indexByName": order, "renameByName": titles})
+    _add_transformation(panel, "merge", {})
+    _add_transformation(
+        panel, "sortBy", {"fields": {}, "sort": [{"field": sort_field, "desc": False}]}
+    )
+    _add_transformation(
+        panel, "filterFieldsByName", {"include": {"names": [field for field, _ in fields]}}
+    )
+    order = {field: number for number, (field, _) in enumerate(fields)}
+    titles = {field: title for field, title in fields if title}
+    _add_transformation(panel, "organize", {"indexByName": order, "renameByName": titles})
 
 
-def _transform(panel: table.Panel | barchart.Panel, id_: str, options: dict[str, object]) -> None:
+def _add_transformation(
+    panel: table.Panel | barchart.Panel, id_: str, options: dict[str, object]
+) -> None:
     panel.with_transformation(DataTransformerConfig(id_val=id_, options=options))

@@ -6,38 +6,38 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from generator import names
-from generator.alerting.model import none_of
+from generator.alerting.model import match_none
 from generator.model import Plan, RecordingRule
 from generator.slo import links
 from slos.schema.contract import PREFIX
-from slos.schema.standalone import PlainAlert
+from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
 
-_OTHER_UNIT = re.compile(
+_NOT_SECONDS = re.compile(
     r"_(?:ms|us|ns|millis|milliseconds|microseconds|nanoseconds|minutes|hours|bytes)(?:_bucket)?\b"
 )
 
 FIRING = 'alertstate="firing"'
 # The severities by which alerts are routed. Other alerts are routed by Sloth's severity.
-_NAMED = "critical|warning|info"
-_PAGES = (
+_KNOWN_SEVERITIES = "critical|warning|info"
+_PAGE_MATCHERS = (
     (f'{names.SEVERITY}="critical"',),
     (
-        f'{names.SEVERITY}!~"{_NAMED}"',
+        f'{names.SEVERITY}!~"{_KNOWN_SEVERITIES}"',
         f'{names.SLOTH_SEVERITY}="page"',
     ),
 )
-_OTHERS = (
+_OTHER_MATCHERS = (
     (f'{names.SEVERITY}=~"warning|info"',),
     (
-        f'{names.SEVERITY}!~"{_NAMED}"',
+        f'{names.SEVERITY}!~"{_KNOWN_SEVERITIES}"',
         f'{names.SLOTH_SEVERITY}!="page"',
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunInventory:
     """All that differs between the dashboards of two runs.
 
     Attributes:
@@ -54,55 +54,63 @@ class Facts:
     run_labels: tuple[str, ...] = ()
     grouping: tuple[str, ...] = ()
     steps: tuple[Duration, ...] = ()
-    latency: bool = False
-    seconds: bool = True
-    probe: bool = False
-    recorded: frozenset[str] = frozenset()
-    alerts: tuple[PlainAlert, ...] = ()
+    has_latency: bool = False
+    latency_in_seconds: bool = True
+    reads_probe: bool = False
+    recorded_metrics: frozenset[str] = frozenset()
+    alerts: tuple[StandaloneAlert, ...] = ()
 
     @property
-    def no_heartbeat(self) -> tuple[str, ...]:
+    def heartbeat_exclusion(self) -> tuple[str, ...]:
         """The matcher that excludes alerts that always fire; empty if there are none."""
-        always = [alert.name for alert in self.alerts if alert.heartbeat]
-        return (str(none_of(names.ALERT, always)),) if always else ()
+        heartbeats = [alert.name for alert in self.alerts if alert.heartbeat]
+        return (str(match_none(names.ALERT, heartbeats)),) if heartbeats else ()
 
-    def limit(self, *read: str) -> Decimal | None:
+    def find_threshold(self, *texts: str) -> Decimal | None:
         """Find the threshold of the standalone alert whose query contains all these texts.
 
         Returns None if there is no such alert.
         """
-        found = (each.threshold for each in self.alerts if all(one in each.query for one in read))
-        return next(found, None)
+        thresholds = (
+            each.threshold for each in self.alerts if all(text in each.query for text in texts)
+        )
+        return next(thresholds, None)
 
 
-def of(plans: Sequence[Plan]) -> Facts:
+def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
     """Collect the inventory of a run."""
-    slos = [slo for plan in plans for part in plan.parts for slo in part.slos]
+    slos = [slo for plan in plans for spec_plan in plan.spec_plans for slo in spec_plan.slos]
     rules = [rule for plan in plans for group in plan.groups for rule in group.rules]
-    of_run = {label for slo in slos for label in slo.run_labels}
-    return Facts(
-        run_labels=tuple(sorted(of_run)),
-        grouping=tuple(sorted({label for slo in slos for label in slo.signal.by} - of_run)),
-        steps=tuple(sorted({slo.steps.fine for slo in slos})),
-        latency=any(slo.signal.histogram for slo in slos),
-        seconds=not any(
-            _OTHER_UNIT.search(slo.signal.histogram.buckets) for slo in slos if slo.signal.histogram
+    run_labels = {label for slo in slos for label in slo.run_labels}
+    return RunInventory(
+        run_labels=tuple(sorted(run_labels)),
+        grouping=tuple(
+            sorted({label for slo in slos for label in slo.signal.group_by} - run_labels)
         ),
-        probe=any(PREFIX in rule.expr for rule in rules),
-        recorded=frozenset(rule.record for rule in rules if isinstance(rule, RecordingRule)),
-        alerts=tuple(_plain(plans)),
+        steps=tuple(sorted({slo.steps.fine for slo in slos})),
+        has_latency=any(slo.signal.histogram for slo in slos),
+        latency_in_seconds=not any(
+            _NOT_SECONDS.search(slo.signal.histogram.buckets)
+            for slo in slos
+            if slo.signal.histogram
+        ),
+        reads_probe=any(PREFIX in rule.expr for rule in rules),
+        recorded_metrics=frozenset(
+            rule.record for rule in rules if isinstance(rule, RecordingRule)
+        ),
+        alerts=tuple(_list_standalone_alerts(plans)),
     )
 
 
-def _plain(plans: Sequence[Plan]) -> Iterator[PlainAlert]:
+def _list_standalone_alerts(plans: Sequence[Plan]) -> Iterator[StandaloneAlert]:
     for plan in plans:
-        for part in plan.parts:
-            if part.spec:
-                yield from part.spec.alerts
+        for spec_plan in plan.spec_plans:
+            if spec_plan.spec:
+                yield from spec_plan.spec.alerts
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SeriesSelection:
     """The SLO or the services that are selected in a dashboard.
 
     Attributes:
@@ -110,80 +118,86 @@ class Selection:
         matcher: the matcher of the SLO or of the services.
     """
 
-    facts: Facts
-    chosen: str
+    inventory: RunInventory
+    matcher: str
 
     @property
     def key(self) -> str:
         """Labels on which series of one SLO are joined."""
-        return ", ".join((names.ID, *self.facts.run_labels))
+        return ", ".join((names.ID, *self.inventory.run_labels))
 
     @property
     def identity(self) -> str:
         """Labels that identify an SLO for people."""
         return f"{names.SERVICE}, {names.SLO_NAME}, {self.key}"
 
-    def of(self, metric: str, *matchers: str) -> str:
+    def select(self, metric: str, *matchers: str) -> str:
         """Select a metric with one series for each SLO."""
-        return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels))
+        return _render_selector(
+            metric, *matchers, self.matcher, *_match_variables(self.inventory.run_labels)
+        )
 
-    def firing(self, *matchers: str) -> str:
+    def select_firing(self, *matchers: str) -> str:
         """Select the firing alerts of the selection."""
-        return firing(self.facts, *matchers, self.chosen, *_by(self.facts.run_labels))
+        return select_firing_alerts(
+            self.inventory, *matchers, self.matcher, *_match_variables(self.inventory.run_labels)
+        )
 
-    def pages(self) -> str:
+    def select_pages(self) -> str:
         """Select the firing alerts that are pages, with an SLO or without."""
-        return " or ".join(self.firing(*severity) for severity in _PAGES)
+        return " or ".join(self.select_firing(*severity) for severity in _PAGE_MATCHERS)
 
-    def others(self) -> str:
+    def select_other_alerts(self) -> str:
         """Select the firing alerts that are no pages."""
-        return " or ".join(self.firing(*severity) for severity in _OTHERS)
+        return " or ".join(self.select_firing(*severity) for severity in _OTHER_MATCHERS)
 
-    def split(self, metric: str, *matchers: str) -> str:
+    def select_groups(self, metric: str, *matchers: str) -> str:
         """Select a metric with one series for each group of an SLO."""
-        within = _by(self.facts.grouping)
-        return _selector(metric, *matchers, self.chosen, *_by(self.facts.run_labels), *within)
+        within = _match_variables(self.inventory.grouping)
+        return _render_selector(
+            metric, *matchers, self.matcher, *_match_variables(self.inventory.run_labels), *within
+        )
 
-    def times(self, measured: str, metric: str, operator: str = "*") -> str:
+    def join_slo(self, measured: str, metric: str, operator: str = "*") -> str:
         """Join series of each group with the series of their SLO."""
-        return f"{measured} {operator} on ({self.key}) group_left () {self.of(metric)}"
+        return f"{measured} {operator} on ({self.key}) group_left () {self.select(metric)}"
 
     @property
-    def groups(self) -> str:
+    def group_legend(self) -> str:
         """Part of a legend that tells groups apart."""
-        return "".join(f" {{{{{label}}}}}" for label in self.facts.grouping)
+        return "".join(f" {{{{{label}}}}}" for label in self.inventory.grouping)
 
-    def alerts(self, metric: str = "ALERTS", *matchers: str) -> str:
+    def join_runbooks(self, metric: str = "ALERTS", *matchers: str) -> str:
         """Select alerts, joined with the URLs of their runbooks where these are known."""
         key = f"{names.ALERT}, {names.SERVICE}, {self.key}"
-        told = f"max by ({key}, {names.RUNBOOK_URL}) ({names.ALERT_INFO})"
-        found = self.of(metric, *matchers)
+        alert_info = f"max by ({key}, {names.RUNBOOK_URL}) ({names.ALERT_INFO})"
+        alerts = self.select(metric, *matchers)
         if metric != "ALERTS":
-            found = f"({found} and ignoring (alertstate) {self.of('ALERTS', FIRING)})"
+            alerts = f"({alerts} and ignoring (alertstate) {self.select('ALERTS', FIRING)})"
         return (
-            f"{found} * on ({key}) group_left ({names.RUNBOOK_URL}) {told}"
-            f" or {found} unless on ({key}) {names.ALERT_INFO}"
+            f"{alerts} * on ({key}) group_left ({names.RUNBOOK_URL}) {alert_info}"
+            f" or {alerts} unless on ({key}) {names.ALERT_INFO}"
         )
 
 
-def firing(facts: Facts, *matchers: str) -> str:
+def select_firing_alerts(inventory: RunInventory, *matchers: str) -> str:
     """Select firing alerts without heartbeats, which always fire."""
-    return _selector("ALERTS", FIRING, *facts.no_heartbeat, *matchers)
+    return _render_selector("ALERTS", FIRING, *inventory.heartbeat_exclusion, *matchers)
 
 
-def of_slo(facts: Facts) -> Selection:
+def select_slo(inventory: RunInventory) -> SeriesSelection:
     """Select one SLO."""
-    return Selection(facts, f'{names.ID}="$slo"')
+    return SeriesSelection(inventory, f'{names.ID}="$slo"')
 
 
-def of_services(facts: Facts) -> Selection:
+def select_services(inventory: RunInventory) -> SeriesSelection:
     """Select all SLOs of some services."""
-    return Selection(facts, f'{names.SERVICE}=~"$service"')
+    return SeriesSelection(inventory, f'{names.SERVICE}=~"$service"')
 
 
-def _by(labels: tuple[str, ...]) -> list[str]:
-    return [f'{label}=~"${links.variable(label)}"' for label in labels]
+def _match_variables(labels: tuple[str, ...]) -> list[str]:
+    return [f'{label}=~"${links.name_variable(label)}"' for label in labels]
 
 
-def _selector(metric: str, *matchers: str) -> str:
+def _render_selector(metric: str, *matchers: str) -> str:
     return f"{metric}{{{', '.join(matchers)}}}"

@@ -11,11 +11,11 @@ ONE_FILE = False
 ON_REQUEST = False
 
 
-def render(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
+def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
     """Render nothing: alerts of several plans may share a name and then share a page."""
     yield from ()
 
 
-def of_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
+def render_run(plans: Sequence[Plan], _: OutputSettings) -> Iterator[Artifact]:
     """Render all pages and the index."""
-    yield from pages.artifacts(plans)
+    yield from pages.build_runbook_artifacts(plans)

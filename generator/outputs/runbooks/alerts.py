@@ -8,33 +8,33 @@ from generator import names
 from generator.model import (
     SLO,
     AlertingRule,
+    AlertMeta,
+    AlertSeverity,
     BurnAlert,
     BurnCondition,
-    Firing,
-    Part,
     Plan,
-    Severity,
+    SpecPlan,
     ThresholdAlert,
 )
 from generator.rules import alert_rules, standalone
-from generator.slo.annotations import plain_firing
+from generator.slo.annotations import build_standalone_alert_meta
 from slos.schema.runbook import ServiceRunbook
 from slos.schema.spec import Spec
-from slos.schema.standalone import PlainAlert
+from slos.schema.standalone import StandaloneAlert
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """Kind of an alert; the sections of its page depend on it."""
 
     PAGE = "page"
     TICKET = "ticket"
     THRESHOLD = "threshold"
     NO_DATA = "no data"
-    PLAIN = "plain"
+    STANDALONE = "plain"
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class AlertPage:
     """An alert with all that its page is made of.
 
     Attributes:
@@ -47,25 +47,25 @@ class Topic:
         standalone: the standalone alert, if it is one.
     """
 
-    kind: Kind
+    kind: AlertKind
     rule: AlertingRule
-    firing: Firing
+    meta: AlertMeta
     spec: Spec
     sources: tuple[str, ...]
     slo: SLO | None = None
     burn: BurnAlert | None = None
     threshold: ThresholdAlert | None = None
-    plain: PlainAlert | None = None
+    standalone: StandaloneAlert | None = None
 
     @property
     def name(self) -> str:
         """Name of the alert."""
-        return self.firing.name
+        return self.meta.name
 
     @property
     def file(self) -> str:
         """File name of its page."""
-        return names.page_file(self.name)
+        return names.name_runbook_page(self.name)
 
     @property
     def severity(self) -> str:
@@ -73,7 +73,7 @@ class Topic:
         return self.rule.labels.get(names.SEVERITY, "")
 
     @property
-    def known(self) -> ServiceRunbook:
+    def service_runbook(self) -> ServiceRunbook:
         """Runbook of the service."""
         return self.spec.runbook or ServiceRunbook()
 
@@ -83,62 +83,66 @@ class Topic:
         return self.burn.conditions if self.burn else ()
 
 
-def topics(plans: Iterable[Plan]) -> list[Topic]:
+def list_alert_pages(plans: Iterable[Plan]) -> list[AlertPage]:
     """List every alert of a run, in the order of their pages."""
-    found = [
-        topic
+    pages = [
+        page
         for plan in plans
-        for part in plan.parts
-        if part.spec
-        for topic in _of_part(part, part.spec, plan.sources)
+        for spec_plan in plan.spec_plans
+        if spec_plan.spec
+        for page in _list_part_pages(spec_plan, spec_plan.spec, plan.sources)
     ]
-    return sorted(found, key=lambda topic: (topic.file, topic.name, topic.sources))
+    return sorted(pages, key=lambda page: (page.file, page.name, page.sources))
 
 
-def related(topic: Topic, every: Sequence[Topic]) -> list[Topic]:
+def find_related_pages(page: AlertPage, all_pages: Sequence[AlertPage]) -> list[AlertPage]:
     """Find the other alerts of the same SLO."""
-    found = [each for each in every if topic.slo and each.slo == topic.slo and each is not topic]
-    return sorted(found, key=lambda each: each.name)
+    pages = [each for each in all_pages if page.slo and each.slo == page.slo and each is not page]
+    return sorted(pages, key=lambda each: each.name)
 
 
-def _of_part(part: Part, spec: Spec, sources: tuple[str, ...]) -> Iterator[Topic]:
+def _list_part_pages(
+    spec_plan: SpecPlan, spec: Spec, sources: tuple[str, ...]
+) -> Iterator[AlertPage]:
     """List the alerts of one spec. Alerts that this run leaves out have no rule and no page."""
-    built = {
+    built_alerts = {
         rule.alert
-        for group in part.groups
+        for group in spec_plan.groups
         for rule in group.rules
         if isinstance(rule, AlertingRule)
     }
-    for slo in part.slos:
+    for slo in spec_plan.slos:
         rules = {
             rule.alert: rule
-            for rule in (*alert_rules.quick_rules(slo), *alert_rules.slow_rules(slo))
+            for rule in (*alert_rules.build_quick_alerts(slo), *alert_rules.build_slow_alerts(slo))
         }
-        for topic in _of_slo(slo, rules, spec, sources):
-            if topic.name in built:
-                yield topic
-    plain_rules = {
+        for page in _list_slo_pages(slo, rules, spec, sources):
+            if page.name in built_alerts:
+                yield page
+    standalone_rules = {
         rule.alert: rule
-        for group in standalone.groups(spec)
+        for group in standalone.build_standalone_groups(spec)
         for rule in group.rules
         if isinstance(rule, AlertingRule)
     }
     for alert in spec.alerts:
-        if alert.name in built:
-            firing, rule = plain_firing(spec, alert), plain_rules[alert.name]
-            yield Topic(Kind.PLAIN, rule, firing, spec, sources, plain=alert)
+        if alert.name in built_alerts:
+            meta, rule = build_standalone_alert_meta(spec, alert), standalone_rules[alert.name]
+            yield AlertPage(AlertKind.STANDALONE, rule, meta, spec, sources, standalone=alert)
 
 
-def _of_slo(
+def _list_slo_pages(
     slo: SLO, rules: dict[str, AlertingRule], spec: Spec, sources: tuple[str, ...]
-) -> Iterator[Topic]:
+) -> Iterator[AlertPage]:
     for burn in slo.burn_alerts:
-        kind = Kind.PAGE if burn.severity is Severity.PAGE else Kind.TICKET
-        rule = rules[burn.firing.name]
-        yield Topic(kind, rule, burn.firing, spec, sources, slo=slo, burn=burn)
+        kind = AlertKind.PAGE if burn.severity is AlertSeverity.PAGE else AlertKind.TICKET
+        rule = rules[burn.meta.name]
+        yield AlertPage(kind, rule, burn.meta, spec, sources, slo=slo, burn=burn)
     for threshold in slo.threshold_alerts:
-        firing, rule = threshold.firing, rules[threshold.firing.name]
-        yield Topic(Kind.THRESHOLD, rule, firing, spec, sources, slo=slo, threshold=threshold)
+        meta, rule = threshold.meta, rules[threshold.meta.name]
+        yield AlertPage(
+            AlertKind.THRESHOLD, rule, meta, spec, sources, slo=slo, threshold=threshold
+        )
     if slo.absent_alert:
         rule = rules[slo.absent_alert.name]
-        yield Topic(Kind.NO_DATA, rule, slo.absent_alert, spec, sources, slo=slo)
+        yield AlertPage(AlertKind.NO_DATA, rule, slo.absent_alert, spec, sources, slo=slo)

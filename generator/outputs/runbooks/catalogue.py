@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
 
-_SLOW = "the stage took longer than its target, or was not reached at all."
+_SLOW_STAGE_TEXT = "the stage took longer than its target, or was not reached at all."
 CRITERION_TEXTS: Mapping[Criterion, str] = {
-    **{Criterion.of_stage(stage): _SLOW for stage in Stage},
+    **{Criterion.from_stage(stage): _SLOW_STAGE_TEXT for stage in Stage},
     Criterion.AVAILABILITY: (
         "the event was not executed exactly once with its own parameters. The verdict of the run "
         "gives the failure."
@@ -68,9 +68,9 @@ STAGE_TEXTS: Mapping[Stage, str] = {
     ),
 }
 
-_INNER = (Stage.LINEAR_ISSUE_CREATION, Stage.REMEDIATION_SELECTION)
-WITHIN: Mapping[Stage, tuple[Stage, ...]] = {
-    Stage.CLOUDEVENT_PROCESSING: (Stage.CLOUDEVENT_PROCESSING, *_INNER),
+_STAGES_BEFORE_CALL = (Stage.LINEAR_ISSUE_CREATION, Stage.REMEDIATION_SELECTION)
+INNER_STAGES: Mapping[Stage, tuple[Stage, ...]] = {
+    Stage.CLOUDEVENT_PROCESSING: (Stage.CLOUDEVENT_PROCESSING, *_STAGES_BEFORE_CALL),
     Stage.REMEDIATION_SELECTION: (Stage.REMEDIATION_SELECTION, Stage.LINEAR_ISSUE_CREATION),
     Stage.LINEAR_ISSUE_CREATION: (Stage.LINEAR_ISSUE_CREATION,),
     Stage.LAMBDA_EXECUTION: (Stage.LAMBDA_EXECUTION,),
@@ -79,7 +79,7 @@ WITHIN: Mapping[Stage, tuple[Stage, ...]] = {
         Stage.END_TO_END,
         Stage.LAMBDA_EXECUTION,
         Stage.CLOUDEVENT_PROCESSING,
-        *_INNER,
+        *_STAGES_BEFORE_CALL,
     ),
 }
 """The stages inside a stage, the stage itself first."""

@@ -8,20 +8,20 @@ from typing import TypeVar
 import promql_parser as ast
 
 from generator.outputs.runbooks import catalogue
-from generator.outputs.runbooks.alerts import Kind, Topic
+from generator.outputs.runbooks.alerts import AlertKind, AlertPage
 from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
-from slos.schema.golang import Pattern
-from slos.schema.runbook import Step
+from slos.schema.golang import Re2Pattern
+from slos.schema.runbook import RunbookStep
 from slos.schema.units import Duration
 
-Value = TypeVar("Value", bound=StrEnum)
+EnumValue = TypeVar("EnumValue", bound=StrEnum)
 _OPERATORS = {"Equal": "=", "Re": "=~"}
-_HALF_AN_HOUR = Duration.of(minutes=30)
+_HALF_AN_HOUR = Duration.from_parts(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class Diagnosis:
     """One possible cause of an alert.
 
     Attributes:
@@ -31,12 +31,12 @@ class Branch:
     """
 
     name: str
-    says: str
-    hint: Step | None = None
+    meaning: str
+    hint: RunbookStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Branches:
+class DiagnosisSet:
     """All causes that the data of an alert tells apart.
 
     Attributes:
@@ -46,161 +46,193 @@ class Branches:
         other_values: values that this alert does not count.
     """
 
-    what: str
+    label: str
     query: str
-    each: tuple[Branch, ...]
-    others: tuple[str, ...] = ()
+    diagnoses: tuple[Diagnosis, ...]
+    other_values: tuple[str, ...] = ()
 
 
-def of(topic: Topic) -> Branches | None:
+def diagnose_alert(page: AlertPage) -> DiagnosisSet | None:
     """Diagnose an alert by the label values its query counts.
 
     Returns None if the data does not tell causes apart, or if the spec lists causes itself.
     """
-    if topic.kind is Kind.NO_DATA or (topic.plain and topic.firing.runbook.causes):
+    if page.kind is AlertKind.NO_DATA or (page.standalone and page.meta.runbook.causes):
         return None
-    read = _Read.of(topic)
-    over = _over(topic)
+    selectors = _QuerySelectors.from_page(page)
+    window = _choose_window(page)
     return (
-        _verdicts(topic, read, over)
-        or _stages(topic, read, over)
-        or _checks(topic, read, over)
-        or _calls(read, over)
+        _diagnose_verdicts(page, selectors, window)
+        or _diagnose_stages(page, selectors, window)
+        or _diagnose_checks(page, selectors, window)
+        or _diagnose_calls(selectors, window)
     )
 
 
-def _over(topic: Topic) -> Duration:
+def _choose_window(page: AlertPage) -> Duration:
     """Choose the range of the query: that of the alert, since the trouble may be hours ago."""
-    if topic.conditions:
-        return topic.conditions[0].long
-    if topic.threshold:
-        return topic.threshold.over
-    reach = promql.reach_ms(topic.plain.query) if topic.plain else 0
-    return max(Duration(reach), _HALF_AN_HOUR)
+    if page.conditions:
+        return page.conditions[0].long
+    if page.threshold:
+        return page.threshold.over
+    reach_ms = promql.compute_lookback_ms(page.standalone.query) if page.standalone else 0
+    return max(Duration(reach_ms), _HALF_AN_HOUR)
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _QuerySelectors:
     """Series selectors of a query, and the values of a label that they match."""
 
     selectors: tuple[ast.VectorSelector, ...]
     inverse: bool
 
     @classmethod
-    def of(cls, topic: Topic) -> "_Read":
+    def from_page(cls, page: AlertPage) -> "_QuerySelectors":
         """Read the selectors of an alert.
 
         For an SLO these select bad events. For a standalone alert with a lower limit they select
         good ones, so the label values are inverted.
         """
-        query = topic.slo.signal.errors if topic.slo else topic.plain.query if topic.plain else "up"
-        nodes = promql.walk(promql.parse_template(query))
+        query = (
+            page.slo.signal.errors
+            if page.slo
+            else page.standalone.query
+            if page.standalone
+            else "up"
+        )
+        nodes = promql.walk_nodes(promql.parse_template(query))
         selectors = tuple(node for node in nodes if isinstance(node, ast.VectorSelector))
-        return cls(selectors, bool(topic.plain and topic.plain.below is not None))
+        return cls(selectors, bool(page.standalone and page.standalone.below is not None))
 
-    def reads(self, metric: str) -> bool:
+    def reads_metric(self, metric: str) -> bool:
         """Check whether a metric, or the histogram of that name, is read."""
         return any((each.name or "").startswith(metric) for each in self.selectors)
 
-    def values(self, metric: str, label: str, every: Iterable[Value]) -> list[Value]:
+    def list_values(
+        self, metric: str, label: str, all_values: Iterable[EnumValue]
+    ) -> list[EnumValue]:
         """List the values that selectors ask for; empty if no selector has the label."""
-        asked = [
+        matcher_lists = [
             [matcher for matcher in selector.matchers.matchers if matcher.name == label]
             for selector in self.selectors
             if (selector.name or "").startswith(metric)
         ]
-        asked = [matchers for matchers in asked if matchers]
-        if not asked:
+        matcher_lists = [matchers for matchers in matcher_lists if matchers]
+        if not matcher_lists:
             return []
         return [
             value
-            for value in every
-            if any(all(_takes(each, value) for each in matchers) for matchers in asked)
+            for value in all_values
+            if any(
+                all(_accepts_value(each, value) for each in matchers) for matchers in matcher_lists
+            )
             is not self.inverse
         ]
 
 
-def _operator(matcher: ast.Matcher) -> str:
+def _read_operator(matcher: ast.Matcher) -> str:
     return str(matcher.op).removeprefix("MatchOp.")
 
 
-def _takes(matcher: ast.Matcher, value: str) -> bool:
-    match _operator(matcher):
+def _accepts_value(matcher: ast.Matcher, value: str) -> bool:
+    match _read_operator(matcher):
         case "Equal":
             return value == str(matcher.value)
         case "NotEqual":
             return value != str(matcher.value)
         case "Re":
-            return _whole(matcher).is_in(value)
-    return not _whole(matcher).is_in(value)
+            return _compile_anchored(matcher).matches(value)
+    return not _compile_anchored(matcher).matches(value)
 
 
-def _whole(matcher: ast.Matcher) -> Pattern:
-    return Pattern(f"^(?:{matcher.value})$")
+def _compile_anchored(matcher: ast.Matcher) -> Re2Pattern:
+    return Re2Pattern(f"^(?:{matcher.value})$")
 
 
-def _verdicts(topic: Topic, read: _Read, over: Duration) -> Branches | None:
-    asked = read.values(contract.PROBE_RUNS, "verdict", Verdict)
-    bad = [each for each in catalogue.VERDICT_TEXTS if each in asked]
-    if not bad:
+def _diagnose_verdicts(
+    page: AlertPage, selectors: _QuerySelectors, window: Duration
+) -> DiagnosisSet | None:
+    verdicts_read = selectors.list_values(contract.PROBE_RUNS, "verdict", Verdict)
+    shown = [each for each in catalogue.VERDICT_TEXTS if each in verdicts_read]
+    if not shown:
         return None
-    others = [each for each in catalogue.VERDICT_TEXTS if each not in bad]
-    selector = _narrowed(read, contract.PROBE_RUNS, f"verdict=~{promql.quoted('|'.join(bad))}")
-    query = f"sum by (probe, path, verdict) (increase({selector}[{over}])) > 0"
-    each = _each(bad, catalogue.VERDICT_TEXTS, topic.known.verdicts)
-    return Branches("verdict", query, each, tuple(others))
+    others = [each for each in catalogue.VERDICT_TEXTS if each not in shown]
+    selector = _narrow_selector(
+        selectors, contract.PROBE_RUNS, f"verdict=~{promql.quote_string('|'.join(shown))}"
+    )
+    query = f"sum by (probe, path, verdict) (increase({selector}[{window}])) > 0"
+    diagnoses = _list_diagnoses(shown, catalogue.VERDICT_TEXTS, page.service_runbook.verdicts)
+    return DiagnosisSet("verdict", query, diagnoses, tuple(others))
 
 
-def _narrowed(read: _Read, metric: str, matcher: str) -> str:
+def _narrow_selector(selectors: _QuerySelectors, metric: str, matcher: str) -> str:
     """Render a selector with the matcher of the alert's probe or kind of probes, if it has one."""
     probes = {
-        f"probe{_OPERATORS[_operator(each)]}{promql.quoted(each.value)}"
-        for selector in read.selectors
+        f"probe{_OPERATORS[_read_operator(each)]}{promql.quote_string(each.value)}"
+        for selector in selectors.selectors
         if selector.name == metric
         for each in selector.matchers.matchers
-        if each.name == "probe" and _operator(each) in _OPERATORS
+        if each.name == "probe" and _read_operator(each) in _OPERATORS
     }
-    chosen = [*probes, matcher] if len(probes) == 1 else [matcher]
-    return f"{metric}{{{','.join(chosen)}}}"
+    matchers = [*probes, matcher] if len(probes) == 1 else [matcher]
+    return f"{metric}{{{','.join(matchers)}}}"
 
 
-def _stages(topic: Topic, read: _Read, over: Duration) -> Branches | None:
-    asked = read.values(contract.STAGE_DURATION, "stage", Stage)
-    if topic.plain or len(asked) != 1:
+def _diagnose_stages(
+    page: AlertPage, selectors: _QuerySelectors, window: Duration
+) -> DiagnosisSet | None:
+    stages_read = selectors.list_values(contract.STAGE_DURATION, "stage", Stage)
+    if page.standalone or len(stages_read) != 1:
         return None
-    within = catalogue.WITHIN[asked[0]]
-    chosen = promql.quoted("|".join(within))
-    buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{chosen}}}"
+    within = catalogue.INNER_STAGES[stages_read[0]]
+    pattern = promql.quote_string("|".join(within))
+    buckets = f"{contract.STAGE_DURATION}_bucket{{stage=~{pattern}}}"
     # The extent of a stage depends on the source that saw it.
-    query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{over}])))"
-    return Branches("stage", query, _each(within, catalogue.STAGE_TEXTS, topic.known.stages))
-
-
-def _checks(topic: Topic, read: _Read, over: Duration) -> Branches | None:
-    if not read.reads(contract.CHECKS):
-        return None
-    asked = read.values(contract.CHECKS, "criterion", Criterion) or list(Criterion)
-    chosen = "" if len(asked) == len(Criterion) else f",criterion=~{_any_of(asked)}"
-    selector = f'{contract.CHECKS}{{result="fail"{chosen}}}'
-    query = f"sort_desc(sum by (criterion) (increase({selector}[{over}])) > 0)"
-    return Branches(
-        "criterion", query, _each(asked, catalogue.CRITERION_TEXTS, topic.known.criteria)
+    query = f"histogram_quantile(0.95, sum by (stage, source, le) (rate({buckets}[{window}])))"
+    return DiagnosisSet(
+        "stage", query, _list_diagnoses(within, catalogue.STAGE_TEXTS, page.service_runbook.stages)
     )
 
 
-def _calls(read: _Read, over: Duration) -> Branches | None:
-    if not read.reads(contract.CANARY_REQUESTS):
+def _diagnose_checks(
+    page: AlertPage, selectors: _QuerySelectors, window: Duration
+) -> DiagnosisSet | None:
+    if not selectors.reads_metric(contract.CHECKS):
         return None
-    query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[{over}]))"
-    return Branches("outcome", query, _each(CanaryOutcome, catalogue.OUTCOME_TEXTS, {}))
+    criteria_read = selectors.list_values(contract.CHECKS, "criterion", Criterion) or list(
+        Criterion
+    )
+    criterion_matcher = (
+        ""
+        if len(criteria_read) == len(Criterion)
+        else f",criterion=~{_render_alternatives(criteria_read)}"
+    )
+    selector = f'{contract.CHECKS}{{result="fail"{criterion_matcher}}}'
+    query = f"sort_desc(sum by (criterion) (increase({selector}[{window}])) > 0)"
+    return DiagnosisSet(
+        "criterion",
+        query,
+        _list_diagnoses(criteria_read, catalogue.CRITERION_TEXTS, page.service_runbook.criteria),
+    )
 
 
-def _any_of(values: Sequence[str]) -> str:
+def _diagnose_calls(selectors: _QuerySelectors, window: Duration) -> DiagnosisSet | None:
+    if not selectors.reads_metric(contract.CANARY_REQUESTS):
+        return None
+    query = f"sum by (outcome) (increase({contract.CANARY_REQUESTS}[{window}]))"
+    return DiagnosisSet(
+        "outcome", query, _list_diagnoses(CanaryOutcome, catalogue.OUTCOME_TEXTS, {})
+    )
+
+
+def _render_alternatives(values: Sequence[str]) -> str:
     """Render values as the pattern of a matcher, with dots escaped."""
-    return promql.quoted("|".join(value.replace(".", "[.]") for value in values))
+    return promql.quote_string("|".join(value.replace(".", "[.]") for value in values))
 
 
-def _each(
-    values: Iterable[Value], says: Mapping[Value, str], hints: Mapping[Value, Step]
-) -> tuple[Branch, ...]:
-    return tuple(Branch(value.value, says[value], hints.get(value)) for value in values)
+def _list_diagnoses(
+    values: Iterable[EnumValue],
+    meanings: Mapping[EnumValue, str],
+    hints: Mapping[EnumValue, RunbookStep],
+) -> tuple[Diagnosis, ...]:
+    return tuple(Diagnosis(value.value, meanings[value], hints.get(value)) for value in values)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from generator.model import SLO, BurnAlert, BurnCondition
 from generator.slo import annotations, burn_rate
-from slos.schema.units import Duration, plain
+from slos.schema.units import Duration, format_decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class SLOFigures:
     """Figures of an SLO.
 
     Attributes:
@@ -21,15 +21,15 @@ class Promise:
     """
 
     objective: str
-    bad: str
+    bad_phrase: str
     period: str
     allowed: str
-    spent: str
-    events: str
+    allowed_outage: str
+    allowed_events: str
 
 
 @dataclass(frozen=True, slots=True)
-class Burning:
+class BurnFigures:
     """Figures of one condition of a burn rate alert.
 
     Attributes:
@@ -44,40 +44,40 @@ class Burning:
     above: str
     long: Duration
     short: Duration
-    gone: str
-    lasts: Duration
-    after: tuple[str, ...]
+    budget_spent: str
+    budget_duration: Duration
+    fires_after: tuple[str, ...]
 
 
-SHARES = tuple(f"{plain(100 * share)} %" for share in burn_rate.SHARES)
+SHARE_TEXTS = tuple(f"{format_decimal(100 * share)} %" for share in burn_rate.ERROR_SHARES)
 
 
-def promise(slo: SLO) -> Promise:
+def compute_slo_figures(slo: SLO) -> SLOFigures:
     """Compute the figures of an SLO."""
-    return Promise(
-        objective=plain(slo.objective),
-        bad=annotations.BAD[slo.signal.weight],
-        period=annotations.span(slo.period),
-        allowed=plain(100 * slo.budget),
-        spent=str(burn_rate.all_failing(slo)),
-        events=burn_rate.allowed(slo) if slo.signal.counts_events else "",
+    return SLOFigures(
+        objective=format_decimal(slo.objective),
+        bad_phrase=annotations.BAD_PHRASES[slo.signal.weight],
+        period=annotations.format_period(slo.period),
+        allowed=format_decimal(100 * slo.budget),
+        allowed_outage=str(burn_rate.compute_outage_budget(slo)),
+        allowed_events=burn_rate.describe_allowed_events(slo) if slo.signal.is_event_count else "",
     )
 
 
-def burning(slo: SLO, alert: BurnAlert) -> Iterator[Burning]:
+def compute_burn_figures(slo: SLO, alert: BurnAlert) -> Iterator[BurnFigures]:
     """Compute the figures of each condition of an alert, the quick one first."""
     for condition in alert.conditions:
-        yield Burning(
-            factor=plain(condition.factor, 2),
-            above=plain(100 * condition.factor * slo.budget, 2),
+        yield BurnFigures(
+            factor=format_decimal(condition.factor, 2),
+            above=format_decimal(100 * condition.factor * slo.budget, 2),
             long=condition.long,
             short=condition.short,
-            gone=plain(100 * burn_rate.spent(slo, condition), 1),
-            lasts=burn_rate.gone_after(slo, condition.factor),
-            after=tuple(_after(slo, condition, alert)),
+            budget_spent=format_decimal(100 * burn_rate.compute_budget_spent(slo, condition), 1),
+            budget_duration=burn_rate.compute_exhaustion_time(slo, condition.factor),
+            fires_after=tuple(_list_delays(slo, condition, alert)),
         )
 
 
-def _after(slo: SLO, condition: BurnCondition, alert: BurnAlert) -> Iterator[str]:
-    for share in burn_rate.SHARES:
-        yield str(burn_rate.after(slo, condition, share, alert.firing.for_) or "never")
+def _list_delays(slo: SLO, condition: BurnCondition, alert: BurnAlert) -> Iterator[str]:
+    for share in burn_rate.ERROR_SHARES:
+        yield str(burn_rate.compute_alert_delay(slo, condition, share, alert.meta.for_) or "never")

@@ -8,27 +8,32 @@ from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from generator.alerting.graph import LESS
+from generator.alerting.graph import SEVERITIES_BELOW_PAGE
 from generator.model import Artifact, Plan
 from generator.outputs.runbooks import markdown, numbers, queries
-from generator.outputs.runbooks.alerts import Kind, Topic, related, topics
-from generator.outputs.runbooks.diagnosis import Branches, of
-from generator.outputs.runbooks.queries import Look
+from generator.outputs.runbooks.alerts import (
+    AlertKind,
+    AlertPage,
+    find_related_pages,
+    list_alert_pages,
+)
+from generator.outputs.runbooks.diagnosis import DiagnosisSet, diagnose_alert
+from generator.outputs.runbooks.queries import RunbookQuery
 from generator.text import notes
-from generator.text.yaml_writer import MARK
+from generator.text.yaml_writer import GENERATED_MARK
 from slos.schema import promql
-from slos.schema.standalone import Recording
-from slos.schema.units import Duration, plain
+from slos.schema.standalone import StandaloneRecording
+from slos.schema.units import Duration, format_decimal
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-INDEX = "README.md"
-_MANY_BLANK = re.compile(r"\n(?:[ \t]*\n){2,}")
+INDEX_FILE = "README.md"
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AlertView:
     """Values that the templates show of one alert.
 
     Attributes:
@@ -36,162 +41,173 @@ class View:
         recordings: the recordings of the run.
     """
 
-    topic: Topic
-    related: Sequence[Topic]
-    recorded: Mapping[str, Recording]
+    page: AlertPage
+    related: Sequence[AlertPage]
+    recordings: Mapping[str, StandaloneRecording]
 
     @property
-    def looks(self) -> list[Look]:
+    def queries(self) -> list[RunbookQuery]:
         """Queries that show the extent of the trouble."""
-        return queries.of(self.topic, self.recorded)
+        return queries.list_queries(self.page, self.recordings)
 
     @property
-    def beside(self) -> Look:
+    def firing_query(self) -> RunbookQuery:
         """Query of the firing alerts of the same service."""
-        return queries.firing_beside(self.topic)
+        return queries.query_firing_alerts(self.page)
 
     @property
-    def branches(self) -> Branches | None:
+    def diagnosis_set(self) -> DiagnosisSet | None:
         """Causes that the data of the alert tells apart."""
-        return of(self.topic)
+        return diagnose_alert(self.page)
 
     @property
-    def promise(self) -> numbers.Promise | None:
+    def slo_figures(self) -> numbers.SLOFigures | None:
         """Figures of the SLO; None for a standalone alert."""
-        return numbers.promise(self.topic.slo) if self.topic.slo else None
+        return numbers.compute_slo_figures(self.page.slo) if self.page.slo else None
 
     @property
-    def burning(self) -> list[numbers.Burning]:
+    def burn_figures(self) -> list[numbers.BurnFigures]:
         """Figures of a burn rate alert."""
-        topic = self.topic
-        return list(numbers.burning(topic.slo, topic.burn)) if topic.slo and topic.burn else []
+        page = self.page
+        return (
+            list(numbers.compute_burn_figures(page.slo, page.burn))
+            if page.slo and page.burn
+            else []
+        )
 
     @property
     def above(self) -> str:
         """Threshold of an error ratio alert, in percent."""
-        return plain(100 * self.topic.threshold.above) if self.topic.threshold else ""
+        return format_decimal(100 * self.page.threshold.above) if self.page.threshold else ""
 
     @property
     def threshold(self) -> str:
         """Threshold of a standalone alert."""
-        return plain(self.topic.plain.threshold) if self.topic.plain else ""
+        return format_decimal(self.page.standalone.threshold) if self.page.standalone else ""
 
     @property
-    def errors(self) -> str:
+    def error_query(self) -> str:
         """Query of the bad events, as the spec counts them."""
-        slo = self.topic.slo
-        return promql.render(slo.signal.errors, str(slo.windows[0])).strip() if slo else ""
+        slo = self.page.slo
+        return promql.render_template(slo.signal.errors, str(slo.windows[0])).strip() if slo else ""
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Selectors of the series that the SLO is counted from."""
-        return queries.sources(self.topic.slo) if self.topic.slo else ()
+        return queries.list_source_selectors(self.page.slo) if self.page.slo else ()
 
     @property
-    def spreads(self) -> list[str]:
+    def label_counts(self) -> list[str]:
         """Counts by label values, for each of the sources."""
-        return [queries.spread(selector) for selector in self.sources]
+        return [queries.render_label_counts(selector) for selector in self.sources]
 
     @property
-    def held_back(self) -> bool:
+    def inhibits_others(self) -> bool:
         """True if this page inhibits another alert of the SLO."""
-        return self.topic.severity not in LESS and any(
-            each.kind in (Kind.TICKET, Kind.THRESHOLD) for each in self.related
+        return self.page.severity not in SEVERITIES_BELOW_PAGE and any(
+            each.kind in (AlertKind.TICKET, AlertKind.THRESHOLD) for each in self.related
         )
 
     @property
     def reach(self) -> Duration | None:
         """Range over which the sources are read."""
-        return queries.reach(self.topic.slo) if self.topic.slo else None
+        return queries.compute_reach(self.page.slo) if self.page.slo else None
 
     @property
-    def group(self) -> str:
+    def group_pattern(self) -> str:
         """End of the names of the SLO's rule groups, as a pattern of Prometheus."""
-        return self.topic.slo.id.replace(".", "[.]") if self.topic.slo else ""
+        return self.page.slo.id.replace(".", "[.]") if self.page.slo else ""
 
     @property
-    def dashboard(self) -> str:
+    def dashboard_url(self) -> str:
         """URL of the dashboard; empty if it is a template or no URL."""
-        url = self.topic.firing.annotations.get("dashboard_url", "")
+        url = self.page.meta.annotations.get("dashboard_url", "")
         return url if re.fullmatch(r"https?://[^\s<>()\\{}\"`]+", url) else ""
 
     @property
-    def silence(self) -> str:
+    def silence_command(self) -> str:
         """Command that silences the alert."""
-        return markdown.command(self.topic)
+        return markdown.render_silence_command(self.page)
 
     @property
     def silence_length(self) -> Duration:
         """Length of the silence."""
-        return markdown.length(self.topic)
+        return markdown.choose_silence_length(self.page)
 
     @property
-    def expire(self) -> str:
+    def expire_command(self) -> str:
         """Command that expires the silence."""
-        return markdown.expire(self.topic)
+        return markdown.render_expire_command(self.page)
 
 
-def artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
+def build_runbook_artifacts(plans: Sequence[Plan]) -> Iterator[Artifact]:
     """Build a page for each alert name, and the index of all pages."""
-    every = topics(plans)
-    recorded = {
+    all_pages = list_alert_pages(plans)
+    recordings = {
         recording.record: recording
         for plan in plans
-        for part in plan.parts
-        if part.spec
-        for recording in part.spec.recordings
+        for spec_plan in plan.spec_plans
+        if spec_plan.spec
+        for recording in spec_plan.spec.recordings
     }
-    for file, sharing in groupby(every, key=lambda topic: topic.file):
-        views = [View(topic, related(topic, every), recorded) for topic in sharing]
-        yield Artifact(PurePosixPath(file), _page(views), keeps_notes=True)
-    yield Artifact(PurePosixPath(INDEX), _index(every))
+    for file, sharing_pages in groupby(all_pages, key=lambda page: page.file):
+        views = [
+            AlertView(page, find_related_pages(page, all_pages), recordings)
+            for page in sharing_pages
+        ]
+        yield Artifact(PurePosixPath(file), _render_page(views), keeps_notes=True)
+    yield Artifact(PurePosixPath(INDEX_FILE), _render_index(all_pages))
 
 
-def _page(views: Sequence[View]) -> str:
-    sources = sorted({source for view in views for source in view.topic.sources})
-    head = _head(sources, "Do not edit except between the lines at the end: change the spec")
-    return _filled("page.md.j2", head=head, views=views, notes=notes, shares=numbers.SHARES)
+def _render_page(views: Sequence[AlertView]) -> str:
+    sources = sorted({source for view in views for source in view.page.sources})
+    header = _render_header(
+        sources, "Do not edit except between the lines at the end: change the spec"
+    )
+    return _fill_template(
+        "page.md.j2", head=header, views=views, notes=notes, shares=numbers.SHARE_TEXTS
+    )
 
 
-def _index(every: Sequence[Topic]) -> str:
-    by_service = sorted(every, key=lambda topic: (topic.spec.service, topic.name))
+def _render_index(all_pages: Sequence[AlertPage]) -> str:
+    by_service = sorted(all_pages, key=lambda page: (page.spec.service, page.name))
     services = [
-        (service, [(topic, _says(topic)) for topic in of_service])
-        for service, of_service in groupby(by_service, key=lambda topic: topic.spec.service)
+        (service, [(page, _summarize_alert(page)) for page in service_pages])
+        for service, service_pages in groupby(by_service, key=lambda page: page.spec.service)
     ]
-    head = _head(["the specs of this folder"], "Do not edit: change the specs")
-    return _filled("index.md.j2", head=head, services=services)
+    header = _render_header(["the specs of this folder"], "Do not edit: change the specs")
+    return _fill_template("index.md.j2", head=header, services=services)
 
 
-def _says(topic: Topic) -> str:
+def _summarize_alert(page: AlertPage) -> str:
     """Summarize an alert in one line."""
-    if topic.plain:
-        return markdown.said(topic.plain.summary)
-    slo = markdown.code(topic.slo.id if topic.slo else topic.name)
-    match topic.kind:
-        case Kind.NO_DATA:
+    if page.standalone:
+        return markdown.render_alert_text(page.standalone.summary)
+    slo = markdown.render_code(page.slo.id if page.slo else page.name)
+    match page.kind:
+        case AlertKind.NO_DATA:
             return f"{slo}: no events are counted"
-        case Kind.THRESHOLD if topic.threshold:
-            share = plain(100 * topic.threshold.above)
-            return f"{slo}: more than {share} % bad over {topic.threshold.over}"
+        case AlertKind.THRESHOLD if page.threshold:
+            share = format_decimal(100 * page.threshold.above)
+            return f"{slo}: more than {share} % bad over {page.threshold.over}"
     return f"{slo}: the error budget burns too fast"
 
 
-def _head(sources: Sequence[str], advice: str) -> str:
+def _render_header(sources: Sequence[str], advice: str) -> str:
     """Render the line that marks a page as generated."""
-    named = "".join(c if c.isprintable() else "?" for c in ", ".join(sources))
-    return f"<!-- {MARK.removeprefix('# ')} from {named.replace('--', '-')}. {advice}. -->"
+    source_names = "".join(c if c.isprintable() else "?" for c in ", ".join(sources))
+    return f"<!-- {GENERATED_MARK.removeprefix('# ')} from {source_names.replace('--', '-')}. {advice}. -->"
 
 
-def _filled(template: str, **values: object) -> str:
-    text = _environment().get_template(template).render(**values)
+def _fill_template(template: str, **values: object) -> str:
+    text = _load_environment().get_template(template).render(**values)
     # A reader of the file would take a carriage return for the end of a line.
     text = text.replace("\r", " ")
-    return _MANY_BLANK.sub("\n\n", text).strip() + "\n"
+    return _BLANK_LINES.sub("\n\n", text).strip() + "\n"
 
 
 @cache
-def _environment() -> "Environment":
+def _load_environment() -> "Environment":
     """Load the templates. Jinja is imported here, since other output formats do not need it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - see above
 
@@ -203,7 +219,13 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Markdown is escaped by `markdown`
     )
-    for filter_ in (markdown.prose, markdown.said, markdown.inline, markdown.code, markdown.fence):
+    for filter_ in (
+        markdown.escape_text,
+        markdown.render_alert_text,
+        markdown.render_inline,
+        markdown.render_code,
+        markdown.render_fence,
+    ):
         environment.filters[filter_.__name__] = filter_
-    environment.globals["look_of"] = lambda query: Look("", query)
+    environment.globals["make_query"] = lambda query: RunbookQuery("", query)
     return environment

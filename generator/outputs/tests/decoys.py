@@ -11,7 +11,7 @@ from decimal import Decimal
 import promql_parser as ast
 
 from generator import names
-from generator.outputs.tests.promtool_file import Rising, Series
+from generator.outputs.tests.promtool_file import InputSeries, RisingSeries
 from slos.schema import promql
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
@@ -20,35 +20,38 @@ Labels = Mapping[str, str]
 
 # Above any example, for sums and maxima, and below any example, for minima.
 _MUCH, _LITTLE = Decimal(1_000_000_000), Decimal(-1)
-_OTHERS = ("other", "another")
+_OTHER_VALUES = ("other", "another")
 # The label of a bucket's bound; another value would not be a number.
-_BORDER, _INFINITE = "le", "+Inf"
+_BUCKET_LABEL, _INFINITE = "le", "+Inf"
 
 
-def of_query(
+def build_decoys(
     query: str, examples: Sequence[ExampleSeries], scrape: Duration, samples: int
-) -> tuple[Series | Rising, ...]:
+) -> tuple[InputSeries | RisingSeries, ...]:
     """Build the decoys of all matchers of a query, with as many samples as its test has."""
-    selectors = selectors_of(query)
-    found: dict[str, Series | Rising] = {}
+    selectors = list_selectors(query)
+    decoys: dict[str, InputSeries | RisingSeries] = {}
     for selector in selectors:
-        for example in _first(selector, examples):
-            for labels, large in _decoys(selector, example):
-                if not any(takes(each, selector.name or "", labels) for each in selectors):
-                    name = names.series(selector.name or "", labels)
-                    for decoy in _course(name, example, scrape, samples, large=large):
-                        found.setdefault(name, decoy)
-    return tuple(found.values())
+        for example in _choose_examples(selector, examples):
+            for labels, large in _list_decoy_labels(selector, example):
+                if not any(selects_series(each, selector.name or "", labels) for each in selectors):
+                    name = names.format_series(selector.name or "", labels)
+                    for decoy in _build_decoy_series(
+                        name, example, scrape, samples, is_large=large
+                    ):
+                        decoys.setdefault(name, decoy)
+    return tuple(decoys.values())
 
 
-def takes(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
+def selects_series(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
     """Check whether a selector selects a series."""
     return selector.name == metric and all(
-        matches(matcher, labels.get(matcher.name, "")) for matcher in selector.matchers.matchers
+        matches_value(matcher, labels.get(matcher.name, ""))
+        for matcher in selector.matchers.matchers
     )
 
 
-def matches(matcher: ast.Matcher, value: str) -> bool:
+def matches_value(matcher: ast.Matcher, value: str) -> bool:
     """Check whether a matcher matches a value."""
     match str(matcher.op).removeprefix("MatchOp."):
         case "Equal":
@@ -60,7 +63,7 @@ def matches(matcher: ast.Matcher, value: str) -> bool:
     return re.fullmatch(matcher.value, value) is None
 
 
-def taken_by(pattern: str) -> str:
+def find_matching_text(pattern: str) -> str:
     """Find a text that a simple regular expression matches; any character becomes a zero."""
     return re.sub(
         r"\\(.)|\[(.)[^]]*\][*+?]?|\.[*+?]?",
@@ -69,63 +72,65 @@ def taken_by(pattern: str) -> str:
     )
 
 
-def _first(
+def _choose_examples(
     selector: ast.VectorSelector, examples: Sequence[ExampleSeries]
 ) -> Iterator[ExampleSeries]:
     """Choose one of the examples that a selector selects, and every bucket of a histogram.
 
     Decoys of all examples would add as many series again to queries that count series.
     """
-    found = [each for each in examples if takes(selector, *read(each.series))]
-    borders = [each for each in found if _BORDER in read(each.series)[1]]
-    yield from borders or found[:1]
+    selected = [each for each in examples if selects_series(selector, *parse_series(each.series))]
+    borders = [each for each in selected if _BUCKET_LABEL in parse_series(each.series)[1]]
+    yield from borders or selected[:1]
 
 
-def _course(
-    name: str, example: ExampleSeries, scrape: Duration, samples: int, *, large: bool
-) -> Iterator[Series | Rising]:
+def _build_decoy_series(
+    name: str, example: ExampleSeries, scrape: Duration, samples: int, *, is_large: bool
+) -> Iterator[InputSeries | RisingSeries]:
     """Build a decoy: a large or small gauge, or a large counter, whose minimum no query takes."""
     if example.rate is None and example.rises is None:
-        yield Series(name, [_MUCH if large else _LITTLE] * (samples + 1))
-    elif large:
+        yield InputSeries(name, [_MUCH if is_large else _LITTLE] * (samples + 1))
+    elif is_large:
         # All observations of a histogram are in the last bucket, which changes the quantiles.
-        lower = read(example.series)[1].get(_BORDER, _INFINITE) != _INFINITE
-        yield Rising(name, Decimal(0) if lower else _MUCH * scrape.seconds, samples)
+        is_lower_bucket = parse_series(example.series)[1].get(_BUCKET_LABEL, _INFINITE) != _INFINITE
+        yield RisingSeries(name, Decimal(0) if is_lower_bucket else _MUCH * scrape.seconds, samples)
 
 
-def _decoys(selector: ast.VectorSelector, example: ExampleSeries) -> Iterator[tuple[Labels, bool]]:
-    labels = read(example.series)[1]
+def _list_decoy_labels(
+    selector: ast.VectorSelector, example: ExampleSeries
+) -> Iterator[tuple[Labels, bool]]:
+    labels = parse_series(example.series)[1]
     for matcher in selector.matchers.matchers:
-        if matcher.name != _BORDER:
-            for value, large in _left_out_by(matcher):
+        if matcher.name != _BUCKET_LABEL:
+            for value, large in _list_rejected_values(matcher):
                 yield {**labels, matcher.name: value}, large
 
 
-def _left_out_by(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
+def _list_rejected_values(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
     """List values that a matcher rejects, for a large and for a small decoy."""
     if "Not" in str(matcher.op):
-        exact = "NotEqual" in str(matcher.op)
-        yield (matcher.value if exact else taken_by(matcher.value.split("|")[0])), True
+        is_exact = "NotEqual" in str(matcher.op)
+        yield (matcher.value if is_exact else find_matching_text(matcher.value.split("|")[0])), True
         return
-    for value, large in zip(_OTHERS, (True, False), strict=True):
-        if not matches(matcher, value):
+    for value, large in zip(_OTHER_VALUES, (True, False), strict=True):
+        if not matches_value(matcher, value):
             yield value, large
 
 
-def selectors_of(query: str) -> list[ast.VectorSelector]:
+def list_selectors(query: str) -> list[ast.VectorSelector]:
     """List every series selector of a query or a template."""
-    return list(_selectors(query))
+    return list(_walk_selectors(query))
 
 
-def _selectors(query: str) -> Iterator[ast.VectorSelector]:
-    for node in promql.walk(promql.parse_template(query)):
+def _walk_selectors(query: str) -> Iterator[ast.VectorSelector]:
+    for node in promql.walk_nodes(promql.parse_template(query)):
         if isinstance(node, ast.VectorSelector):
             yield node
 
 
-def read(series: str) -> tuple[str, dict[str, str]]:
+def parse_series(series: str) -> tuple[str, dict[str, str]]:
     """Parse metric and labels of an example's series."""
-    node = promql.parse(series)
+    node = promql.parse_query(series)
     if not isinstance(node, ast.VectorSelector):
         raise TypeError(f"{series} was read as one series before")
     return node.name or "", {each.name: each.value for each in node.matchers.matchers}

@@ -11,12 +11,12 @@ from generator.outputs.tests import decoys
 from slos.schema import promql
 from slos.schema.units import Duration
 
-Labels = frozenset[tuple[str, str]]
-Vector = dict[Labels, Decimal]
+LabelSet = frozenset[tuple[str, str]]
+Vector = dict[LabelSet, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
-class Steady:
+class SteadySeries:
     """A series with a constant rate or value.
 
     Attributes:
@@ -30,12 +30,12 @@ class Steady:
     rate: Decimal
 
 
-class NotKnownError(Exception):
+class UnsupportedQueryError(Exception):
     """The query uses a part of PromQL that is not evaluated here."""
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluator:
     """Evaluator of queries over a window; scalars are vectors of one series without labels.
 
     Attributes:
@@ -44,19 +44,19 @@ class Evaluation:
         scrape: the interval of samples.
     """
 
-    series: Sequence[Steady]
+    series: Sequence[SteadySeries]
     window: Duration
     scrape: Duration
 
-    def of_template(self, template: str) -> Vector:
+    def evaluate_template(self, template: str) -> Vector:
         """Evaluate a query template over the window.
 
         Raises:
             UnsupportedQueryError: the query uses a part of PromQL that is not evaluated here.
         """
-        return self.of(promql.parse(promql.render(template, str(self.window))))
+        return self.evaluate(promql.parse_query(promql.render_template(template, str(self.window))))
 
-    def of(self, node: ast.Expr) -> Vector:
+    def evaluate(self, node: ast.Expr) -> Vector:
         """Evaluate an expression.
 
         Raises:
@@ -64,53 +64,53 @@ class Evaluation:
         """
         match node:
             case ast.ParenExpr():
-                return self.of(node.expr)
+                return self.evaluate(node.expr)
             case ast.NumberLiteral():
                 return {frozenset(): Decimal(str(node.val))}
             case ast.VectorSelector():
-                return {_labels(each): each.rate for each in self._matching(node)}
+                return {_freeze_labels(each): each.rate for each in self._select_series(node)}
             case ast.Call():
-                return self._call(node)
+                return self._evaluate_call(node)
             case ast.AggregateExpr():
-                return self._aggregate(node)
+                return self._evaluate_aggregation(node)
             case ast.BinaryExpr():
-                return self._binary(node)
-        raise NotKnownError(type(node).__name__)
+                return self._evaluate_binary(node)
+        raise UnsupportedQueryError(type(node).__name__)
 
-    def _matching(self, selector: ast.VectorSelector) -> list[Steady]:
+    def _select_series(self, selector: ast.VectorSelector) -> list[SteadySeries]:
         if selector.offset is not None or selector.at is not None:
-            raise NotKnownError("a query shifted in time")
+            raise UnsupportedQueryError("a query shifted in time")
         return [
             each
             for each in self.series
             if each.metric == selector.name
             and all(
-                decoys.matches(matcher, each.labels.get(matcher.name, ""))
+                decoys.matches_value(matcher, each.labels.get(matcher.name, ""))
                 for matcher in selector.matchers.matchers
             )
         ]
 
-    def _call(self, node: ast.Call) -> Vector:
+    def _evaluate_call(self, node: ast.Call) -> Vector:
         name, argument = node.func.name, node.args[0]
         if name in ("clamp_min", "clamp_max", "clamp"):
-            return self._clamped(name, node)
+            return self._evaluate_clamp(name, node)
         if not isinstance(argument, ast.MatrixSelector):
-            raise NotKnownError(f"{name}()")
+            raise UnsupportedQueryError(f"{name}()")
         length = Decimal(str(argument.range.total_seconds()))
         samples = length / self.scrape.seconds
-        over: Mapping[str, Callable[[Decimal], Decimal]] = {
+        functions: Mapping[str, Callable[[Decimal], Decimal]] = {
             "rate": lambda rate: rate,
             "increase": lambda rate: rate * length,
             "count_over_time": lambda _: samples,
             "sum_over_time": lambda value: value * samples,
         }
-        if name not in over:
-            raise NotKnownError(f"{name}()")
-        found = self._matching(argument.vector_selector)
-        return {_labels(each): over[name](each.rate) for each in found}
+        if name not in functions:
+            raise UnsupportedQueryError(f"{name}()")
+        selected = self._select_series(argument.vector_selector)
+        return {_freeze_labels(each): functions[name](each.rate) for each in selected}
 
-    def _clamped(self, name: str, node: ast.Call) -> Vector:
-        limits = [next(iter(self.of(limit).values())) for limit in node.args[1:]]
+    def _evaluate_clamp(self, name: str, node: ast.Call) -> Vector:
+        limits = [next(iter(self.evaluate(limit).values())) for limit in node.args[1:]]
         least = limits[0] if name != "clamp_max" else None
         most = limits[-1] if name != "clamp_min" else None
 
@@ -118,9 +118,9 @@ class Evaluation:
             value = value if least is None else max(value, least)
             return value if most is None else min(value, most)
 
-        return {labels: clamp(value) for labels, value in self.of(node.args[0]).items()}
+        return {labels: clamp(value) for labels, value in self.evaluate(node.args[0]).items()}
 
-    def _aggregate(self, node: ast.AggregateExpr) -> Vector:
+    def _evaluate_aggregation(self, node: ast.AggregateExpr) -> Vector:
         functions: dict[str, Callable[[Sequence[Decimal]], Decimal]] = {
             "sum": lambda values: sum(values, Decimal(0)),
             "max": max,
@@ -130,19 +130,19 @@ class Evaluation:
         }
         function = functions.get(str(node.op))
         if function is None:
-            raise NotKnownError(f"{node.op}()")
-        parts: dict[Labels, list[Decimal]] = {}
-        for labels, value in self.of(node.expr).items():
-            parts.setdefault(_kept(labels, node.modifier), []).append(value)
+            raise UnsupportedQueryError(f"{node.op}()")
+        parts: dict[LabelSet, list[Decimal]] = {}
+        for labels, value in self.evaluate(node.expr).items():
+            parts.setdefault(_keep_labels(labels, node.modifier), []).append(value)
         return {labels: function(values) for labels, values in parts.items()}
 
-    def _binary(self, node: ast.BinaryExpr) -> Vector:
-        left, right = self.of(node.lhs), self.of(node.rhs)
+    def _evaluate_binary(self, node: ast.BinaryExpr) -> Vector:
+        left, right = self.evaluate(node.lhs), self.evaluate(node.rhs)
         operator, modifier = str(node.op), node.modifier
         if operator in ("or", "and", "unless"):
-            return _set_operation(operator, left, right, _matched_by(modifier))
+            return _apply_set_operator(operator, left, right, _build_match_key(modifier))
         if modifier is not None and str(modifier.card) != "VectorMatchCardinality.OneToOne":
-            raise NotKnownError("group_left")
+            raise UnsupportedQueryError("group_left")
         gives_flags = modifier is not None and modifier.return_bool
         if isinstance(node.rhs, ast.NumberLiteral):
             number = next(iter(right.values()))
@@ -151,12 +151,12 @@ class Evaluation:
             number = next(iter(left.values()))
             pairs = [(labels, number, value) for labels, value in right.items()]
         else:
-            pairs = _pairs(left, right, _matched_by(modifier))
-        return _computed(operator, pairs, gives_flags=gives_flags)
+            pairs = _match_pairs(left, right, _build_match_key(modifier))
+        return _apply_operator(operator, pairs, gives_flags=gives_flags)
 
 
-def _computed(
-    operator: str, pairs: Sequence[tuple[Labels, Decimal, Decimal]], *, gives_flags: bool
+def _apply_operator(
+    operator: str, pairs: Sequence[tuple[LabelSet, Decimal, Decimal]], *, gives_flags: bool
 ) -> Vector:
     arithmetic: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
         "+": lambda a, b: a + b,
@@ -176,19 +176,19 @@ def _computed(
     if operator in arithmetic:
         return {labels: arithmetic[operator](a, b) for labels, a, b in pairs}
     if operator not in comparisons:
-        raise NotKnownError(f"the operator {operator}")
+        raise UnsupportedQueryError(f"the operator {operator}")
     holds = comparisons[operator]
     if gives_flags:
         return {labels: Decimal(holds(a, b)) for labels, a, b in pairs}
     return {labels: a for labels, a, b in pairs if holds(a, b)}
 
 
-def _pairs(
-    left: Vector, right: Vector, key: Callable[[Labels], Labels]
-) -> list[tuple[Labels, Decimal, Decimal]]:
+def _match_pairs(
+    left: Vector, right: Vector, key: Callable[[LabelSet], LabelSet]
+) -> list[tuple[LabelSet, Decimal, Decimal]]:
     others = {key(labels): value for labels, value in right.items()}
     if len(others) != len(right) or len({key(labels) for labels in left}) != len(left):
-        raise NotKnownError("many series on one side")
+        raise UnsupportedQueryError("many series on one side")
     return [
         (key(labels), value, others[key(labels)])
         for labels, value in left.items()
@@ -196,18 +196,18 @@ def _pairs(
     ]
 
 
-def _set_operation(
-    operator: str, left: Vector, right: Vector, key: Callable[[Labels], Labels]
+def _apply_set_operator(
+    operator: str, left: Vector, right: Vector, key: Callable[[LabelSet], LabelSet]
 ) -> Vector:
     on_left, on_right = {key(labels) for labels in left}, {key(labels) for labels in right}
     if operator == "or":
-        more = {labels: v for labels, v in right.items() if key(labels) not in on_left}
-        return {**left, **more}
-    wanted = operator == "and"
-    return {labels: v for labels, v in left.items() if (key(labels) in on_right) is wanted}
+        added = {labels: v for labels, v in right.items() if key(labels) not in on_left}
+        return {**left, **added}
+    keeps_matches = operator == "and"
+    return {labels: v for labels, v in left.items() if (key(labels) in on_right) is keeps_matches}
 
 
-def _matched_by(modifier: ast.BinModifier | None) -> Callable[[Labels], Labels]:
+def _build_match_key(modifier: ast.BinModifier | None) -> Callable[[LabelSet], LabelSet]:
     """Build the function that reduces labels to those on which an operator matches."""
     if modifier is None or modifier.matching is None:
         return lambda labels: labels
@@ -216,19 +216,19 @@ def _matched_by(modifier: ast.BinModifier | None) -> Callable[[Labels], Labels]:
     return lambda labels: frozenset(pair for pair in labels if (pair[0] in names) is on)
 
 
-def _kept(labels: Labels, modifier: ast.AggModifier | None) -> Labels:
+def _keep_labels(labels: LabelSet, modifier: ast.AggModifier | None) -> LabelSet:
     if modifier is None:
         return frozenset()
     named = "By" in str(modifier.type)
     return frozenset(pair for pair in labels if (pair[0] in modifier.labels) is named)
 
 
-def _labels(series: Steady) -> Labels:
+def _freeze_labels(series: SteadySeries) -> LabelSet:
     return frozenset(series.labels.items())
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ErrorCourse:
     """Error ratio of each step; every step has the same number of events.
 
     Attributes:
@@ -245,36 +245,38 @@ class Course:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_sums", tuple(accumulate(self.shares, initial=Decimal(0))))
 
-    def then(self, share: Decimal, steps: int) -> "Course":
+    def extend(self, share: Decimal, steps: int) -> "ErrorCourse":
         """Return the course with more steps of one share."""
-        return Course(self.step, (*self.shares, *[share] * steps), self.events)
+        return ErrorCourse(self.step, (*self.shares, *[share] * steps), self.events)
 
     @property
-    def last(self) -> int:
+    def last_step(self) -> int:
         """Number of the last step."""
         return len(self.shares) - 1
 
-    def at(self, step: int) -> Duration:
+    def compute_time(self, step: int) -> Duration:
         """Compute the time of a step."""
         return self.step * step
 
-    def steps_in(self, window: Duration) -> int:
+    def count_steps(self, window: Duration) -> int:
         """Count the steps in a window that ends on a step and excludes its start."""
         return -(-window.ms // self.step.ms)
 
-    def counted(self, window: Duration, step: int) -> Decimal:
+    def count_events(self, window: Duration, step: int) -> Decimal:
         """Count the events in a window that ends at a step."""
-        return self.events * min(self.steps_in(window), step + 1)
+        return self.events * min(self.count_steps(window), step + 1)
 
-    def ratio(self, window: Duration, step: int) -> Decimal:
+    def compute_ratio(self, window: Duration, step: int) -> Decimal:
         """Compute the error ratio of a window that ends at a step.
 
         It is the mean of the shares, as all steps have the same number of events.
         """
-        first = max(0, step + 1 - self.steps_in(window))
+        first = max(0, step + 1 - self.count_steps(window))
         return (self._sums[step + 1] - self._sums[first]) / (step + 1 - first)
 
 
-def of(step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]]) -> Course:
+def build_course(
+    step: Duration, events: Decimal, parts: Iterable[tuple[Decimal, int]]
+) -> ErrorCourse:
     """Build a course of parts, each a share and a number of steps."""
-    return Course(step, tuple(share for share, steps in parts for _ in range(steps)), events)
+    return ErrorCourse(step, tuple(share for share, steps in parts for _ in range(steps)), events)

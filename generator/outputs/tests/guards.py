@@ -11,18 +11,18 @@ from decimal import Decimal
 import promql_parser as ast
 
 from generator.outputs.tests import decoys
-from generator.outputs.tests.evaluator import Evaluation, NotKnownError, Steady
+from generator.outputs.tests.evaluator import Evaluator, SteadySeries, UnsupportedQueryError
 from slos.schema import promql
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
 _COMPARISONS = {">": 1, ">=": 1, "<": -1, "<=": -1}
-_LITTLE = Decimal("0.02")
-_EXACT = Decimal("1e-6")
+_MARGIN = Decimal("0.02")
+_TOLERANCE = Decimal("1e-6")
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class GuardCase:
     """Examples that meet a guard or miss it.
 
     Attributes:
@@ -31,14 +31,14 @@ class Guarded:
         is_met: True if the guard is met.
     """
 
-    shown: str
+    title: str
     examples: list[ExampleSeries]
-    holds: bool = False
+    is_met: bool = False
 
 
-def of_query(
+def list_guard_cases(
     query: str, examples: Sequence[ExampleSeries], value: Decimal, scrape: Duration
-) -> Iterator[Guarded]:
+) -> Iterator[GuardCase]:
     """List both cases for each guard that series with values of their own decide.
 
     Args:
@@ -47,24 +47,26 @@ def of_query(
         value: the value of the query while the alert fires.
         scrape: the interval of samples.
     """
-    for guard in _guards(promql.parse_template(query)):
-        limit, side = _number(guard.rhs), _COMPARISONS[str(guard.op)]
-        for little, holds in ((-_LITTLE, False), (_LITTLE, True)):
+    for guard in _find_guards(promql.parse_template(query)):
+        limit, side = _read_number(guard.rhs), _COMPARISONS[str(guard.op)]
+        for little, is_met in ((-_MARGIN, False), (_MARGIN, True)):
             target = limit * (1 + side * little)
-            found = _reaching(guard.lhs, examples, value, scrape, target)
-            if found:
-                shown = "enough beside it" if holds else "too little beside it"
-                yield Guarded(f"{shown}, {guard.op} {limit.normalize():f}", found, holds)
-        for fewer in _fewer(guard, examples, value, scrape):
-            yield Guarded(f"one less beside it, {guard.op} {limit.normalize():f}", fewer)
+            scaled_examples = _scale_to_target(guard.lhs, examples, value, scrape, target)
+            if scaled_examples:
+                title = "enough beside it" if is_met else "too little beside it"
+                yield GuardCase(
+                    f"{title}, {guard.op} {limit.normalize():f}", scaled_examples, is_met
+                )
+        for remaining in _drop_one_series(guard, examples, value, scrape):
+            yield GuardCase(f"one less beside it, {guard.op} {limit.normalize():f}", remaining)
 
 
-def _guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
+def _find_guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
     """Find the comparisons with a number to the right of the query's own `and`s."""
     if isinstance(node, ast.ParenExpr):
-        yield from _guards(node.expr)
+        yield from _find_guards(node.expr)
     elif isinstance(node, ast.BinaryExpr) and str(node.op) == "and":
-        yield from _guards(node.lhs)
+        yield from _find_guards(node.lhs)
         right = node.rhs
         while isinstance(right, ast.ParenExpr):
             right = right.expr
@@ -76,11 +78,11 @@ def _guards(node: ast.Expr) -> Iterator[ast.BinaryExpr]:
             yield right
 
 
-def _number(node: ast.Expr) -> Decimal:
+def _read_number(node: ast.Expr) -> Decimal:
     return Decimal(str(node.val)) if isinstance(node, ast.NumberLiteral) else Decimal("NaN")
 
 
-def _reaching(
+def _scale_to_target(
     node: ast.Expr,
     examples: Sequence[ExampleSeries],
     value: Decimal,
@@ -92,7 +94,7 @@ def _reaching(
     Returns None if no factor gives that value.
     """
 
-    def scaled(factor: Decimal) -> list[ExampleSeries]:
+    def scale(factor: Decimal) -> list[ExampleSeries]:
         return [
             each.model_copy(update={"rises": each.rises * factor})
             if each.rises is not None and _is_read(node, each)
@@ -100,55 +102,59 @@ def _reaching(
             for each in examples
         ]
 
-    def reached(factor: Decimal) -> Decimal | None:
+    def evaluate(factor: Decimal) -> Decimal | None:
         try:
-            steady = [_steady(each, value) for each in scaled(factor)]
-            found = Evaluation(steady, scrape, scrape).of(node)
-        except (NotKnownError, ArithmeticError):
+            steady = [_build_steady_series(each, value) for each in scale(factor)]
+            found = Evaluator(steady, scrape, scrape).evaluate(node)
+        except (UnsupportedQueryError, ArithmeticError):
             return None
         return next(iter(found.values())) if len(found) == 1 else None
 
-    none, once = reached(Decimal(0)), reached(Decimal(1))
-    if none is None or once is None or none == once:
+    at_zero, at_one = evaluate(Decimal(0)), evaluate(Decimal(1))
+    if at_zero is None or at_one is None or at_zero == at_one:
         return None
-    factor = (target - none) / (once - none)
-    exactly = reached(factor) if factor >= 0 else None
-    if exactly is None or abs(exactly - target) > _EXACT * abs(target):
+    factor = (target - at_zero) / (at_one - at_zero)
+    at_factor = evaluate(factor) if factor >= 0 else None
+    if at_factor is None or abs(at_factor - target) > _TOLERANCE * abs(target):
         return None
-    return scaled(factor)
+    return scale(factor)
 
 
-def _fewer(
+def _drop_one_series(
     guard: ast.BinaryExpr, examples: Sequence[ExampleSeries], value: Decimal, scrape: Duration
 ) -> Iterator[list[ExampleSeries]]:
     """Drop one constant series from the examples, if the guard is not met without it."""
     for left_out in examples:
         if left_out.is_ is not None and _is_read(guard.lhs, left_out):
-            rest = [each for each in examples if each is not left_out]
+            remaining = [each for each in examples if each is not left_out]
             try:
-                met = Evaluation([_steady(each, value) for each in rest], scrape, scrape).of(guard)
-            except (NotKnownError, ArithmeticError):
+                met = Evaluator(
+                    [_build_steady_series(each, value) for each in remaining], scrape, scrape
+                ).evaluate(guard)
+            except (UnsupportedQueryError, ArithmeticError):
                 continue
             if not met:
-                yield rest
+                yield remaining
                 return
 
 
-def _is_read(node: ast.Expr, each: ExampleSeries) -> bool:
-    metric, labels = decoys.read(each.series)
+def _is_read(node: ast.Expr, example: ExampleSeries) -> bool:
+    metric, labels = decoys.parse_series(example.series)
     return any(
-        isinstance(inner, ast.VectorSelector) and decoys.takes(inner, metric, labels)
-        for inner in promql.walk(node)
+        isinstance(selector, ast.VectorSelector) and decoys.selects_series(selector, metric, labels)
+        for selector in promql.walk_nodes(node)
     )
 
 
-def _steady(each: ExampleSeries, value: Decimal) -> Steady:
+def _build_steady_series(example: ExampleSeries, value: Decimal) -> SteadySeries:
     """Build the series of an example at a constant value: a rate, or the value of a gauge."""
-    metric, labels = decoys.read(each.series)
-    if each.while_ or each.ago is not None or each.climbs is not None:
-        raise NotKnownError(each.series)
-    if each.rate is not None or each.rises is not None:
-        return Steady(
-            metric, labels, (each.rate or Decimal(0)) * value + (each.rises or Decimal(0))
+    metric, labels = decoys.parse_series(example.series)
+    if example.while_ or example.ago is not None or example.climbs is not None:
+        raise UnsupportedQueryError(example.series)
+    if example.rate is not None or example.rises is not None:
+        return SteadySeries(
+            metric, labels, (example.rate or Decimal(0)) * value + (example.rises or Decimal(0))
         )
-    return Steady(metric, labels, each.is_ if each.is_ is not None else value * (each.times or 0))
+    return SteadySeries(
+        metric, labels, example.is_ if example.is_ is not None else value * (example.times or 0)
+    )

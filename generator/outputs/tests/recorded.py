@@ -8,204 +8,242 @@ import promql_parser as ast
 from generator import names
 from generator.model import SLO
 from generator.outputs.tests import decoys, evaluator
-from generator.outputs.tests.evaluator import Course, Labels, Steady, Vector
-from generator.outputs.tests.promtool_file import Case, ValueCheck
+from generator.outputs.tests.evaluator import ErrorCourse, LabelSet, SteadySeries, Vector
+from generator.outputs.tests.promtool_file import UnitTestCase, ValueCheck
 from generator.outputs.tests.series import (
-    INFINITE,
-    OTHER,
+    INFINITE_BUCKET,
+    OTHER_VALUE,
+    build_foreign_series,
     build_group_labels,
     build_tier_series,
-    of_another,
 )
 from generator.rules import alert_rules, tiers
 from slos.schema import promql
-from slos.schema.promql import label_set
+from slos.schema.promql import format_label_set
 from slos.schema.query_analysis import Counting
-from slos.schema.units import Duration, plain
+from slos.schema.units import Duration, format_decimal
 
 _MILLION = 1_000_000
 _EVENTS = Decimal(1000)
 # Number of steps in a period. It is small, and the values differ for any other period.
 _STEPS_IN_PERIOD = 48
 
-Counted = tuple[Vector, Vector]
+CountedEvents = tuple[Vector, Vector]
 """Total and errors, as the queries of an SLO count them."""
 
 
-def _of_windows(slo: SLO, step: Duration, windows: Iterable[Duration]) -> Iterator[Case]:
+def _build_window_cases(
+    slo: SLO, step: Duration, windows: Iterable[Duration]
+) -> Iterator[UnitTestCase]:
     """Build a case of ratios over windows, on a course in which no two steps are equal."""
-    every = sorted(windows)
-    if every:
-        run = _restless(step, every[-1].ms // step.ms + 3)
-        checks = tuple(_ratio(slo, run, window) for window in every)
-        yield Case(f"ratios up to {every[-1]}", step, step, build_tier_series(slo, run), checks)
+    sorted_windows = sorted(windows)
+    if sorted_windows:
+        error_course = _build_varied_course(step, sorted_windows[-1].ms // step.ms + 3)
+        checks = tuple(_check_ratio(slo, error_course, window) for window in sorted_windows)
+        yield UnitTestCase(
+            f"ratios up to {sorted_windows[-1]}",
+            step,
+            step,
+            build_tier_series(slo, error_course),
+            checks,
+        )
 
 
-def step_of_period(slo: SLO) -> Duration:
+def choose_period_step(slo: SLO) -> Duration:
     """Choose a step so long that a period has few steps."""
     return Duration(max(slo.period.ms // _STEPS_IN_PERIOD, slo.steps.coarse.ms))
 
 
-def of_period(slo: SLO) -> Case:
+def build_period_case(slo: SLO) -> UnitTestCase:
     """Build the case of the budget and the objective, after more than a period."""
-    step = step_of_period(slo)
-    run = _restless(step, slo.period.ms // step.ms + 5)
-    checks = (*_promise(slo, run), *_budget(slo, run), _ratio(slo, run, slo.period))
-    read = (*map(names.error_ratio, {slo.windows[0], slo.period}), names.PERIOD_BURN_RATE)
-    beside = of_another(slo, sorted(read), run.last + 1)
-    series = (*build_tier_series(slo, run), *beside)
-    return Case(f"the budget of {slo.period}", step, step, series, checks)
+    step = choose_period_step(slo)
+    error_course = _build_varied_course(step, slo.period.ms // step.ms + 5)
+    checks = (
+        *_check_objective(slo, error_course),
+        *_check_budget(slo, error_course),
+        _check_ratio(slo, error_course, slo.period),
+    )
+    metrics_read = (
+        *map(names.name_error_ratio, {slo.windows[0], slo.period}),
+        names.PERIOD_BURN_RATE,
+    )
+    foreign_series = build_foreign_series(slo, sorted(metrics_read), error_course.last_step + 1)
+    series = (*build_tier_series(slo, error_course), *foreign_series)
+    return UnitTestCase(f"the budget of {slo.period}", step, step, series, checks)
 
 
-def _restless(step: Duration, steps: int) -> Course:
+def _build_varied_course(step: Duration, steps: int) -> ErrorCourse:
     shares = [Decimal(7919 * (number + 3) % 1009) / 100_003 for number in range(steps)]
-    return evaluator.of(step, _EVENTS, ((share, 1) for share in shares))
+    return evaluator.build_course(step, _EVENTS, ((share, 1) for share in shares))
 
 
-def _ratio(slo: SLO, run: Course, window: Duration) -> ValueCheck:
-    value = run.ratio(window, run.last)
-    return _check(slo, run, names.error_ratio(window), value, {names.WINDOW: str(window)})
+def _check_ratio(slo: SLO, error_course: ErrorCourse, window: Duration) -> ValueCheck:
+    value = error_course.compute_ratio(window, error_course.last_step)
+    return _check_value(
+        slo, error_course, names.name_error_ratio(window), value, {names.WINDOW: str(window)}
+    )
 
 
-def _budget(slo: SLO, run: Course) -> Iterator[ValueCheck]:
-    period = run.ratio(slo.period, run.last)
+def _check_budget(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
+    period = error_course.compute_ratio(slo.period, error_course.last_step)
     whole, shortest = {names.WINDOW: str(slo.period)}, {names.WINDOW: str(slo.windows[0])}
-    yield _check(slo, run, names.PERIOD_BURN_RATE, period / slo.budget, whole)
-    yield _check(slo, run, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
-    now = run.ratio(slo.windows[0], run.last)
-    yield _check(slo, run, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
-    if slo.signal.counts_events:
-        total = run.counted(slo.period, run.last)
-        yield _check(slo, run, names.PERIOD_EVENTS, total)
-        yield _check(slo, run, names.PERIOD_ERRORS, total * period)
-        yield _check(slo, run, names.PERIOD_EVENTS_REMAINING, total * (slo.budget - period))
+    yield _check_value(slo, error_course, names.PERIOD_BURN_RATE, period / slo.budget, whole)
+    yield _check_value(slo, error_course, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
+    now = error_course.compute_ratio(slo.windows[0], error_course.last_step)
+    yield _check_value(slo, error_course, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
+    if slo.signal.is_event_count:
+        total = error_course.count_events(slo.period, error_course.last_step)
+        yield _check_value(slo, error_course, names.PERIOD_EVENTS, total)
+        yield _check_value(slo, error_course, names.PERIOD_ERRORS, total * period)
+        yield _check_value(
+            slo, error_course, names.PERIOD_EVENTS_REMAINING, total * (slo.budget - period)
+        )
 
 
-def _promise(slo: SLO, run: Course) -> Iterator[ValueCheck]:
+def _check_objective(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
     constants = {
         names.OBJECTIVE: slo.objective / 100,
         names.ERROR_BUDGET: slo.budget,
         names.PERIOD_DAYS: slo.period.days,
     }
     for metric, value in constants.items():
-        yield _check(slo, run, metric, value, grouped=False)
-    said = {"sloth_mode": "cli-gen-prom", "sloth_objective": plain(slo.objective)}
-    said |= {"sloth_spec": "prometheus/v1", "sloth_version": "slo-rules-exact"}
-    yield _check(slo, run, names.INFO, Decimal(1), said, grouped=False)
+        yield _check_value(slo, error_course, metric, value, grouped=False)
+    info_labels = {"sloth_mode": "cli-gen-prom", "sloth_objective": format_decimal(slo.objective)}
+    info_labels |= {"sloth_spec": "prometheus/v1", "sloth_version": "slo-rules-exact"}
+    yield _check_value(slo, error_course, names.INFO, Decimal(1), info_labels, grouped=False)
     if histogram := slo.signal.histogram:
-        yield _check(slo, run, names.LATENCY_TARGET, histogram.target, grouped=False)
-    yield from _of_alerts(slo, run)
+        yield _check_value(slo, error_course, names.LATENCY_TARGET, histogram.target, grouped=False)
+    yield from _check_alert_series(slo, error_course)
 
 
-def _of_alerts(slo: SLO, run: Course) -> Iterator[ValueCheck]:
+def _check_alert_series(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
     """Check the series of alerts that dashboards read: a few series under one name."""
-    limits = [(labels, Decimal(value)) for labels, value in alert_rules.thresholds(slo)]
-    infos = [(alert_rules.about(firing), Decimal(1)) for firing in slo.firings]
-    for metric, found in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
-        own = names.for_people(slo)
-        shown = [(label_set({**own, **labels}), _millions(value)) for labels, value in found]
-        if shown:
-            expr = f"round({_MILLION} * {names.of(metric, slo)})"
-            yield ValueCheck(run.at(run.last), expr, tuple(sorted(shown)))
+    limits = [(labels, Decimal(value)) for labels, value in alert_rules.list_burn_thresholds(slo)]
+    infos = [
+        (alert_rules.build_alert_info_labels(firing), Decimal(1)) for firing in slo.alert_metas
+    ]
+    for metric, labelled_values in ((names.BURN_THRESHOLD, limits), (names.ALERT_INFO, infos)):
+        slo_labels = names.build_display_labels(slo)
+        expected_samples = [
+            (format_label_set({**slo_labels, **labels}), _to_millionths(value))
+            for labels, value in labelled_values
+        ]
+        if expected_samples:
+            expr = f"round({_MILLION} * {names.select_series(metric, slo)})"
+            yield ValueCheck(
+                error_course.compute_time(error_course.last_step),
+                expr,
+                tuple(sorted(expected_samples)),
+            )
 
 
-def _millions(value: Decimal) -> Decimal:
+def _to_millionths(value: Decimal) -> Decimal:
     return (value * _MILLION).quantize(Decimal(1))
 
 
-def _check(
+def _check_value(
     slo: SLO,
-    run: Course,
+    error_course: ErrorCourse,
     metric: str,
     value: Decimal,
-    more: Mapping[str, str] | None = None,
+    extra_labels: Mapping[str, str] | None = None,
     *,
     grouped: bool = True,
 ) -> ValueCheck:
-    own = build_group_labels(slo) if grouped else {}
-    labels = {**own, **names.for_people(slo), **(more or {})}
-    expr = f"round({_MILLION} * {names.of(metric, slo)})"
-    return ValueCheck(run.at(run.last), expr, ((label_set(labels), _millions(value)),))
+    group_labels = build_group_labels(slo) if grouped else {}
+    labels = {**group_labels, **names.build_display_labels(slo), **(extra_labels or {})}
+    expr = f"round({_MILLION} * {names.select_series(metric, slo)})"
+    return ValueCheck(
+        error_course.compute_time(error_course.last_step),
+        expr,
+        ((format_label_set(labels), _to_millionths(value)),),
+    )
 
 
-def of_fine_windows(slo: SLO) -> Iterator[Case]:
+def build_fine_window_cases(slo: SLO) -> Iterator[UnitTestCase]:
     """Build the cases of windows that are summed from the fine tier."""
-    fine = (window for window in _own(slo) if tiers.is_fine(slo, window))
-    yield from _of_windows(slo, slo.steps.fine, fine)
+    fine = (window for window in _list_windows(slo) if tiers.is_fine(slo, window))
+    yield from _build_window_cases(slo, slo.steps.fine, fine)
 
 
-def of_coarse_windows(slo: SLO) -> Iterator[Case]:
+def build_coarse_window_cases(slo: SLO) -> Iterator[UnitTestCase]:
     """Build the cases of windows that are summed from the coarse tier."""
-    coarse = (window for window in _own(slo) if not tiers.is_fine(slo, window))
-    yield from _of_windows(slo, slo.steps.coarse, coarse)
+    coarse = (window for window in _list_windows(slo) if not tiers.is_fine(slo, window))
+    yield from _build_window_cases(slo, slo.steps.coarse, coarse)
 
 
-def _own(slo: SLO) -> set[Duration]:
+def _list_windows(slo: SLO) -> set[Duration]:
     return {*slo.windows} - {slo.period}
 
 
-def checks(
-    slo: SLO, counted: Counted, tier: Duration, factor: Decimal, at: Duration
+def check_tiers(
+    slo: SLO, counted: CountedEvents, tier: Duration, factor: Decimal, eval_time: Duration
 ) -> Iterator[ValueCheck]:
     """Check that total and errors of a tier are those of the queries, times a factor."""
-    for name, vector in zip((names.total, names.errors), counted, strict=True):
-        gives = (
-            (shown(names.identity(slo), labels), rounded(value * factor))
+    for name, vector in zip((names.name_total, names.name_errors), counted, strict=True):
+        expected_samples = (
+            (render_labels(names.build_identity_labels(slo), labels), to_millionths(value * factor))
             for labels, value in sorted(vector.items(), key=str)
         )
-        yield ValueCheck(at, rounding(names.of(name(tier), slo)), tuple(gives))
+        yield ValueCheck(
+            eval_time, render_rounded(names.select_series(name(tier), slo)), tuple(expected_samples)
+        )
 
 
-def of_step(slo: SLO, tier: Duration) -> Decimal:
+def compute_step_factor(slo: SLO, tier: Duration) -> Decimal:
     """Compute the factor from the value of a query to the count of a step of a tier."""
     per_second = slo.signal.counting is Counting.PER_SECOND
     return tier.seconds if per_second else Decimal(tier.ms // slo.steps.fine.ms)
 
 
-def rounding(metric: str) -> str:
+def render_rounded(metric: str) -> str:
     """Render an expression that gives values in millionths, as `to_millionths` does."""
     return f"round({_MILLION} * {metric})"
 
 
-def rounded(value: Decimal) -> Decimal:
+def to_millionths(value: Decimal) -> Decimal:
     """Convert a value to millionths."""
     return (value * _MILLION).quantize(Decimal(1))
 
 
-def shown(labels: Mapping[str, str], more: Labels) -> str:
+def render_labels(labels: Mapping[str, str], extra_labels: LabelSet) -> str:
     """Render labels as PromQL text."""
-    return promql.label_set({**dict(more), **labels})
+    return promql.format_label_set({**dict(extra_labels), **labels})
 
 
-def check(slo: SLO, series: Iterable[Steady], at: Duration) -> ValueCheck:
+def check_quantiles(slo: SLO, series: Iterable[SteadySeries], eval_time: Duration) -> ValueCheck:
     """Check the quantiles.
 
     Prometheus interpolates from 0 in the first bucket, and returns the bound beyond the last one.
     """
-    buckets = promql.parse(slo.signal.histogram.buckets if slo.signal.histogram else "")
+    buckets = promql.parse_query(slo.signal.histogram.buckets if slo.signal.histogram else "")
     rates = {
-        border: sum(each.rate for each in series if _is_bucket(each, buckets, border=border))
+        border: sum(each.rate for each in series if _is_bucket(each, buckets, bound=border))
         for border in {each.labels["le"] for each in series if "le" in each.labels}
     }
-    border = next(border for border in rates if border != INFINITE)
-    within = Decimal(rates[border]) / rates[INFINITE]
-    labels = names.for_people(slo)
+    border = next(border for border in rates if border != INFINITE_BUCKET)
+    share_within = Decimal(rates[border]) / rates[INFINITE_BUCKET]
+    labels = names.build_display_labels(slo)
     window = slo.windows[0]
-    gives = []
+    expected_samples = []
     for quantile in names.QUANTILES:
-        value = Decimal(border) * min(Decimal(1), Decimal(quantile) / within)
-        own = frozenset({(names.QUANTILE, quantile), *_groups(slo)})
-        gives.append((shown(labels, own), rounded(value)))
-    metric = names.of(names.latency_quantile(window), slo)
-    return ValueCheck(at, rounding(metric), tuple(gives))
+        value = Decimal(border) * min(Decimal(1), Decimal(quantile) / share_within)
+        group_labels = frozenset({(names.QUANTILE, quantile), *_list_group_labels(slo)})
+        expected_samples.append((render_labels(labels, group_labels), to_millionths(value)))
+    metric = names.select_series(names.name_latency_quantile(window), slo)
+    return ValueCheck(eval_time, render_rounded(metric), tuple(expected_samples))
 
 
-def _is_bucket(series: Steady, buckets: ast.Expr, *, border: str) -> bool:
-    selects = isinstance(buckets, ast.VectorSelector) and decoys.takes(
+def _is_bucket(series: SteadySeries, buckets: ast.Expr, *, bound: str) -> bool:
+    is_selected = isinstance(buckets, ast.VectorSelector) and decoys.selects_series(
         buckets, series.metric, series.labels
     )
-    return selects and series.labels.get("le") == border
+    return is_selected and series.labels.get("le") == bound
 
 
-def _groups(slo: SLO) -> set[tuple[str, str]]:
-    return {(name, OTHER) for name in slo.signal.histogram.by} if slo.signal.histogram else set()
+def _list_group_labels(slo: SLO) -> set[tuple[str, str]]:
+    return (
+        {(name, OTHER_VALUE) for name in slo.signal.histogram.group_by}
+        if slo.signal.histogram
+        else set()
+    )

@@ -5,293 +5,348 @@ from dataclasses import replace
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, BurnAlert, Firing, ThresholdAlert
+from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
 from generator.outputs.tests import evaluator, recorded, series, trial
-from generator.outputs.tests.alert_timing import conditions, timeline
-from generator.outputs.tests.evaluator import Course, Evaluation, NotKnownError, Steady, Vector
-from generator.outputs.tests.promtool_file import AlertCheck, Case, Rising, Series, ValueCheck
-from generator.outputs.tests.recorded import Counted
-from generator.outputs.tests.series import around_threshold, build_series, counters, incomplete
-from generator.outputs.tests.trial import fires
+from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
+from generator.outputs.tests.evaluator import (
+    ErrorCourse,
+    Evaluator,
+    SteadySeries,
+    UnsupportedQueryError,
+    Vector,
+)
+from generator.outputs.tests.promtool_file import (
+    AlertCheck,
+    InputSeries,
+    RisingSeries,
+    UnitTestCase,
+    ValueCheck,
+)
+from generator.outputs.tests.recorded import CountedEvents
+from generator.outputs.tests.series import (
+    build_series,
+    list_counters,
+    list_incomplete_series,
+    scale_around_threshold,
+)
+from generator.outputs.tests.trial import expect_firing
 from generator.rules import alert_rules, tiers
-from generator.rules.groups import groups_of
+from generator.rules.groups import load_groups
 from slos.schema.units import Duration
 
 # Parts of a scrape interval: the newest sample is an interval less one part old.
-_PARTS = (6, 5, 4)
+_SCRAPE_PARTS = (6, 5, 4)
 # Counter values in units of a coarse step's events: after a settled burst, and after a new one.
-_FIRST, _BOTH = 3, 4
+_SETTLED_BURST, _BOTH_BURSTS = 3, 4
 
 
-def build_history_cases(slo: SLO, series: Sequence[Steady], counted: Counted) -> Iterator[Case]:
+def build_history_cases(
+    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents
+) -> Iterator[UnitTestCase]:
     """Build the cases, for an SLO that counts increments."""
-    yield _burst(slo, series, counted)
+    yield _build_burst_case(slo, series, counted)
     if slo.steps.fine.ms % slo.steps.scrape.ms == 0:
-        for parts in [each for each in _PARTS if slo.steps.scrape.ms % each == 0][:1]:
-            yield _off_beat(slo, series, counted, parts)
-        yield _restarts(slo, series, counted)
+        for parts in [each for each in _SCRAPE_PARTS if slo.steps.scrape.ms % each == 0][:1]:
+            yield _build_off_beat_case(slo, series, counted, parts)
+        yield _build_restart_case(slo, series, counted)
 
 
-def _burst(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
+def _build_burst_case(
+    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents
+) -> UnitTestCase:
     """Build a case with all events of a coarse step at one scrape: they are counted once."""
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
     # One scrape before a step ends: a range that is a scrape too long sees it in two steps.
     step = coarse * 2
     before = step.ms // scrape.ms - 1
     course = [Decimal(0)] * before + [coarse.seconds] * (2 * before)
-    all_of_it = recorded.of_step(slo, coarse)
+    step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
-        (coarse, step + fine, all_of_it),
-        (coarse, Duration(step.ms + coarse.ms - fine.ms), all_of_it),
+        (coarse, step + fine, step_total),
+        (coarse, Duration(step.ms + coarse.ms - fine.ms), step_total),
         (coarse, step + coarse + fine, Decimal(0)),
     ]
     if fine.ms % scrape.ms == 0:
         # Until here, the range of a step contains both samples around the burst.
-        seen = tiers.reach(fine, scrape).ms - 2 * scrape.ms
+        seen = tiers.compute_range(fine, scrape).ms - 2 * scrape.ms
         expected.append((fine, step + fine * (seen // fine.ms + 1), Decimal(0)))
     checks = _build_history_checks(slo, counted, expected)
     if slo.signal.histogram:
         window = slo.windows[0]
         # The window contains both samples around the burst; two thirds of it do not.
         seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
-        metric = names.of(names.latency_quantile(window), slo)
-        checks.append(recorded.check(slo, series, step + fine * seen))
+        metric = names.select_series(names.name_latency_quantile(window), slo)
+        checks.append(recorded.check_quantiles(slo, series, step + fine * seen))
         checks.append(ValueCheck(step + window + fine, metric, ()))
-    given = tuple(_following(each, course) for each in series)
-    return Case("a burst is counted once", scrape, fine, given, tuple(checks))
+    input_series = tuple(_follow_course(each, course) for each in series)
+    return UnitTestCase("a burst is counted once", scrape, fine, input_series, tuple(checks))
 
 
-def _off_beat(slo: SLO, series: Sequence[Steady], counted: Counted, parts: int) -> Case:
+def _build_off_beat_case(
+    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents, parts: int
+) -> UnitTestCase:
     """Build a case with scrapes between evaluations: a burst just inside the range, and a new one.
 
     The coarse tier leaves the newest sample to its next step. The fine tier reads it. The counter
     was zero before, so a rate alone would be too low.
     """
     fine, coarse, scrape = slo.steps.fine, slo.steps.coarse, slo.steps.scrape
-    at = coarse + fine * 2
+    check_time = coarse + fine * 2
     part = Duration(scrape.ms // parts)
     age = scrape.ms - part.ms
-    steps_seen = (tiers.reach(fine, scrape).ms - age) // scrape.ms
-    newest = (at.ms - age - part.ms) // scrape.ms
+    steps_seen = (tiers.compute_range(fine, scrape).ms - age) // scrape.ms
+    newest = (check_time.ms - age - part.ms) // scrape.ms
     oldest = newest - steps_seen + 1
     course = [
         *[Decimal(0)] * oldest,
-        *[_FIRST * coarse.seconds] * (newest - oldest),
-        *[_BOTH * coarse.seconds] * (1 + fine.ms // scrape.ms),
+        *[_SETTLED_BURST * coarse.seconds] * (newest - oldest),
+        *[_BOTH_BURSTS * coarse.seconds] * (1 + fine.ms // scrape.ms),
     ]
-    spread: list[Decimal | None] = [None] * (len(course) * parts)
-    spread[1::parts] = course
-    all_of_it = recorded.of_step(slo, coarse)
+    spread_course: list[Decimal | None] = [None] * (len(course) * parts)
+    spread_course[1::parts] = course
+    step_total = recorded.compute_step_factor(slo, coarse)
     expected = [
-        (fine, at, all_of_it * _BOTH * fine.ms / (steps_seen * scrape.ms)),
-        (coarse, at, all_of_it * (_FIRST if steps_seen > 1 else 0)),
-        (coarse, at + fine, all_of_it * _BOTH),
+        (fine, check_time, step_total * _BOTH_BURSTS * fine.ms / (steps_seen * scrape.ms)),
+        (coarse, check_time, step_total * (_SETTLED_BURST if steps_seen > 1 else 0)),
+        (coarse, check_time + fine, step_total * _BOTH_BURSTS),
     ]
-    given = tuple(_following(each, spread) for each in series)
+    input_series = tuple(_follow_course(each, spread_course) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
-    return Case("scrapes between evaluations", part, fine, given, checks)
+    return UnitTestCase("scrapes between evaluations", part, fine, input_series, checks)
 
 
-def _restarts(slo: SLO, series: Sequence[Steady], counted: Counted) -> Case:
+def _build_restart_case(
+    slo: SLO, series: Sequence[SteadySeries], counted: CountedEvents
+) -> UnitTestCase:
     """Build a case with equal counts at every scrape across restarts: no event is lost.
 
     The first restart is among missed scrapes. The counter passes its old value before the check.
     """
     fine, scrape = slo.steps.fine, slo.steps.scrape
     in_coarse, in_fine = slo.steps.coarse.ms // scrape.ms, fine.ms // scrape.ms
-    old = max(2, in_coarse // 4)
-    first = _up(old + 3 + in_coarse, in_fine)
-    again = first + in_fine
-    second = _up(again + in_coarse // 2, in_fine)
-    missed = first - 1 - in_coarse - old
+    before_restart = max(2, in_coarse // 4)
+    first_check = _round_up(before_restart + 3 + in_coarse, in_fine)
+    second_restart = first_check + in_fine
+    second_check = _round_up(second_restart + in_coarse // 2, in_fine)
+    missed = first_check - 1 - in_coarse - before_restart
     counters: list[Decimal | None] = [
-        *map(Decimal, range(old + 1)),
+        *map(Decimal, range(before_restart + 1)),
         *[None] * missed,
-        *map(Decimal, range(1, again - old - missed)),
-        *map(Decimal, range(1, second - again + 2)),
+        *map(Decimal, range(1, second_restart - before_restart - missed)),
+        *map(Decimal, range(1, second_check - second_restart + 2)),
     ]
     course = [None if each is None else each * scrape.seconds for each in counters]
-    of_coarse = recorded.of_step(slo, slo.steps.coarse)
+    of_coarse = recorded.compute_step_factor(slo, slo.steps.coarse)
     expected = [
-        (slo.steps.coarse, scrape * first, of_coarse),
-        (fine, scrape * (again + in_fine), recorded.of_step(slo, fine)),
-        (slo.steps.coarse, scrape * second, of_coarse),
+        (slo.steps.coarse, scrape * first_check, of_coarse),
+        (fine, scrape * (second_restart + in_fine), recorded.compute_step_factor(slo, fine)),
+        (slo.steps.coarse, scrape * second_check, of_coarse),
     ]
-    given = tuple(_following(each, course) for each in series)
+    input_series = tuple(_follow_course(each, course) for each in series)
     checks = tuple(_build_history_checks(slo, counted, expected))
-    return Case("restarts lose nothing", scrape, fine, given, checks)
+    return UnitTestCase("restarts lose nothing", scrape, fine, input_series, checks)
 
 
-def _up(number: int, multiple: int) -> int:
+def _round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
-def _following(each: Steady, course: Sequence[Decimal | None]) -> Series:
+def _follow_course(series: SteadySeries, course: Sequence[Decimal | None]) -> InputSeries:
     """Build a series that follows a course in units of its own rate."""
-    values = [None if value is None else value * each.rate for value in course]
-    return Series(names.series(each.metric, each.labels), values)
+    values = [None if value is None else value * series.rate for value in course]
+    return InputSeries(names.format_series(series.metric, series.labels), values)
 
 
 def _build_history_checks(
-    slo: SLO, counted: Counted, expected: Sequence[tuple[Duration, Duration, Decimal]]
+    slo: SLO, counted: CountedEvents, expected: Sequence[tuple[Duration, Duration, Decimal]]
 ) -> list[ValueCheck]:
     return [
         check
-        for tier, at, factor in expected
-        for check in recorded.checks(slo, counted, tier, factor, at)
+        for tier, eval_time, factor in expected
+        for check in recorded.check_tiers(slo, counted, tier, factor, eval_time)
     ]
 
 
-def build_counting_cases(slo: SLO) -> Iterator[Case]:
+def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
     """Build the cases; none if the queries are not understood or their groups are not known."""
     series = list(build_series(slo))
-    counted = _counted(slo, series)
+    counted = _count_events(slo, series)
     if not counted:
         return
-    if tiers.counts_increments(slo):
+    if tiers.has_counter_queries(slo):
         yield from build_history_cases(slo, series, counted)
-    checks = list(_checks(slo, counted))
+    checks = list(_build_tier_checks(slo, counted))
     if slo.signal.histogram:
-        checks.append(recorded.check(slo, series, _at(slo)))
-    yield _case(slo, "what is counted", series, checks)
-    for name, fewer in incomplete(slo, series):
-        rest = _evaluated(slo, fewer)
-        if rest:
-            case = _case(slo, name, fewer, list(_checks(slo, rest)))
+        checks.append(recorded.check_quantiles(slo, series, _find_check_time(slo)))
+    yield _build_counting_case(slo, "what is counted", series, checks)
+    for name, remaining in list_incomplete_series(slo, series):
+        remaining_counted = _evaluate_signal(slo, remaining)
+        if remaining_counted:
+            case = _build_counting_case(
+                slo, name, remaining, list(_build_tier_checks(slo, remaining_counted))
+            )
             yield case
             # Without the other SLO, whose total could replace the missing one.
-            own = tuple(each for each in case.series if each not in _beside(slo))
-            yield replace(case, name=f"{name}, and no other SLO", series=own)
-    for name, scaled in around_threshold(slo, series):
-        judged = _counted(slo, scaled)
-        if judged:
-            yield _case(slo, name, scaled, list(_checks(slo, judged)))
+            own_series = tuple(
+                each for each in case.series if each not in _build_foreign_series(slo)
+            )
+            yield replace(case, name=f"{name}, and no other SLO", series=own_series)
+    for name, scaled in scale_around_threshold(slo, series):
+        scaled_counted = _count_events(slo, scaled)
+        if scaled_counted:
+            yield _build_counting_case(
+                slo, name, scaled, list(_build_tier_checks(slo, scaled_counted))
+            )
 
 
-def _counted(slo: SLO, series: Sequence[Steady]) -> Counted | None:
+def _count_events(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
     """Count total and errors as the queries do; None without series of the right groups."""
-    found = _evaluated(slo, series)
-    if not found or not found[0]:
+    counted = _evaluate_signal(slo, series)
+    if not counted or not counted[0]:
         return None
-    labels = {name for labels in found[0] for name, _ in labels}
-    return found if labels == set(slo.signal.by) else None
+    labels = {name for labels in counted[0] for name, _ in labels}
+    return counted if labels == set(slo.signal.group_by) else None
 
 
-def _evaluated(slo: SLO, series: Sequence[Steady]) -> Counted | None:
-    run = Evaluation(series, slo.steps.fine, slo.steps.scrape)
+def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents | None:
+    evaluator = Evaluator(series, slo.steps.fine, slo.steps.scrape)
     try:
-        total = run.of_template(slo.signal.total)
-        errors = run.of_template(slo.signal.errors)
-    except (NotKnownError, ArithmeticError):
+        total = evaluator.evaluate_template(slo.signal.total)
+        errors = evaluator.evaluate_template(slo.signal.errors)
+    except (UnsupportedQueryError, ArithmeticError):
         return None
-    return total, _complete(slo, errors, total)
+    return total, _fill_missing_errors(slo, errors, total)
 
 
-def _at(slo: SLO) -> Duration:
+def _find_check_time(slo: SLO) -> Duration:
     return slo.steps.coarse * 2 + slo.steps.fine
 
 
-def _checks(slo: SLO, counted: Counted) -> Iterator[ValueCheck]:
+def _build_tier_checks(slo: SLO, counted: CountedEvents) -> Iterator[ValueCheck]:
     steps = [slo.steps.fine, slo.steps.coarse]
-    if tiers.counts_increments(slo) and slo.steps.coarse.ms % slo.steps.scrape.ms:
+    if tiers.has_counter_queries(slo) and slo.steps.coarse.ms % slo.steps.scrape.ms:
         steps.pop()  # coarse steps differ by a scrape, so their counts are not constant
     for tier in steps:
-        yield from recorded.checks(slo, counted, tier, recorded.of_step(slo, tier), _at(slo))
+        yield from recorded.check_tiers(
+            slo, counted, tier, recorded.compute_step_factor(slo, tier), _find_check_time(slo)
+        )
 
 
-def _case(slo: SLO, name: str, series: Sequence[Steady], checks: Sequence[ValueCheck]) -> Case:
+def _build_counting_case(
+    slo: SLO, name: str, series: Sequence[SteadySeries], checks: Sequence[ValueCheck]
+) -> UnitTestCase:
     scrape = slo.steps.scrape
     length = 3 * slo.steps.coarse.ms // scrape.ms
-    rising = set(counters(slo))
-    given = (_given(each, scrape, length, rises=each.metric in rising) for each in series)
-    return Case(name, scrape, slo.steps.fine, (*given, *_beside(slo)), tuple(checks))
+    counters = set(list_counters(slo))
+    input_series = (
+        _build_input_series(each, scrape, length, is_counter=each.metric in counters)
+        for each in series
+    )
+    return UnitTestCase(
+        name, scrape, slo.steps.fine, (*input_series, *_build_foreign_series(slo)), tuple(checks)
+    )
 
 
-def _beside(slo: SLO) -> tuple[Series, ...]:
+def _build_foreign_series(slo: SLO) -> tuple[InputSeries, ...]:
     samples = 3 * slo.steps.coarse.ms // slo.steps.scrape.ms + 1
-    return tuple(series.of_another(slo, series.metrics(slo), samples))
+    return tuple(series.build_foreign_series(slo, series.list_tier_metrics(slo), samples))
 
 
-def _complete(slo: SLO, errors: Vector, total: Vector) -> Vector:
+def _fill_missing_errors(slo: SLO, errors: Vector, total: Vector) -> Vector:
     """Add zero errors for each total without errors, if the SLI allows missing error series."""
     zero = dict.fromkeys(total, Decimal(0)) if slo.signal.errors_may_be_absent else {}
     return {**zero, **errors}
 
 
-def _given(series: Steady, scrape: Duration, length: int, *, rises: bool) -> Series | Rising:
-    name = names.series(series.metric, series.labels)
-    if rises:
-        return Rising(name, series.rate * scrape.seconds, length)
-    return Series(name, [series.rate] * (length + 1))
+def _build_input_series(
+    series: SteadySeries, scrape: Duration, length: int, *, is_counter: bool
+) -> InputSeries | RisingSeries:
+    name = names.format_series(series.metric, series.labels)
+    if is_counter:
+        return RisingSeries(name, series.rate * scrape.seconds, length)
+    return InputSeries(name, [series.rate] * (length + 1))
 
 
-def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[Case]]]:
+def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[UnitTestCase]]]:
     """Build the test files: name, step, order of the groups, and cases.
 
     Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
     first. Groups that nothing reads are left out, since each is evaluated at every step.
     """
-    fine, coarse, period = (module.group(slo).name for module in groups_of("exact"))
-    quick = [alert for alert in _alerts(slo) if alert_rules.is_quick(slo, alert)]
-    slow = [alert for alert in _alerts(slo) if not alert_rules.is_quick(slo, alert)]
-    in_fine = [
-        *trial.cases(slo, quick, slo.steps.fine),
-        *_no_traffic(slo, slo.steps.fine),
-        *_no_data(slo),
+    fine, coarse, period = (module.build_group(slo).name for module in load_groups("exact"))
+    quick = [alert for alert in _list_alerts(slo) if alert_rules.is_quick(slo, alert)]
+    slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_quick(slo, alert)]
+    fine_cases = [
+        *trial.build_alert_cases(slo, quick, slo.steps.fine),
+        *_build_no_traffic_cases(slo, slo.steps.fine),
+        *_build_no_data_cases(slo),
     ]
-    in_coarse = [*trial.cases(slo, slow, slo.steps.coarse), *recorded.of_coarse_windows(slo)]
-    counted = list(build_counting_cases(slo))
-    if counted:
-        yield "counting", slo.steps.fine, [fine, coarse], counted
-    yield "windows", slo.steps.fine, [fine, period], list(recorded.of_fine_windows(slo))
-    before = [period] if _read_slow_windows(slo, quick) else []
-    yield "quick", slo.steps.fine, [*before, fine], in_fine
-    if in_coarse:
-        yield "slow", slo.steps.coarse, [fine, period], in_coarse
-    step = recorded.step_of_period(slo)
-    yield "period", step, [fine, period], [recorded.of_period(slo)]
+    coarse_cases = [
+        *trial.build_alert_cases(slo, slow, slo.steps.coarse),
+        *recorded.build_coarse_window_cases(slo),
+    ]
+    counting_cases = list(build_counting_cases(slo))
+    if counting_cases:
+        yield "counting", slo.steps.fine, [fine, coarse], counting_cases
+    yield "windows", slo.steps.fine, [fine, period], list(recorded.build_fine_window_cases(slo))
+    groups_before = [period] if _reads_slow_windows(slo, quick) else []
+    yield "quick", slo.steps.fine, [*groups_before, fine], fine_cases
+    if coarse_cases:
+        yield "slow", slo.steps.coarse, [fine, period], coarse_cases
+    step = recorded.choose_period_step(slo)
+    yield "period", step, [fine, period], [recorded.build_period_case(slo)]
 
 
-def _alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
+def _list_alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
     return (*slo.burn_alerts, *slo.threshold_alerts)
 
 
-def _read_slow_windows(slo: SLO, every: Sequence[BurnAlert | ThresholdAlert]) -> bool:
-    read = {
+def _reads_slow_windows(slo: SLO, slo_alerts: Sequence[BurnAlert | ThresholdAlert]) -> bool:
+    windows_read = {
         window
-        for alert in every
-        for condition in conditions(slo, alert)
+        for alert in slo_alerts
+        for condition in list_conditions(slo, alert)
         for window in (condition.short, condition.long)
     }
-    return bool(read - alert_rules.quick_windows(slo))
+    return bool(windows_read - alert_rules.list_quick_windows(slo))
 
 
-def _no_traffic(slo: SLO, step: Duration) -> Iterator[Case]:
-    run = evaluator.of(step, Decimal(0), [(Decimal(0), 16)])
-    silent = tuple(_silence(firing, run, run.last) for firing in slo.firings)
-    if silent:
-        yield Case(
-            "no traffic: nothing fires", step, step, series.build_tier_series(slo, run), silent
+def _build_no_traffic_cases(slo: SLO, step: Duration) -> Iterator[UnitTestCase]:
+    error_course = evaluator.build_course(step, Decimal(0), [(Decimal(0), 16)])
+    checks = tuple(
+        _expect_silence(meta, error_course, error_course.last_step) for meta in slo.alert_metas
+    )
+    if checks:
+        yield UnitTestCase(
+            "no traffic: nothing fires",
+            step,
+            step,
+            series.build_tier_series(slo, error_course),
+            checks,
         )
 
 
-def _no_data(slo: SLO) -> Iterator[Case]:
-    firing = slo.absent_alert
-    if not firing:
+def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
+    meta = slo.absent_alert
+    if not meta:
         return
     step = slo.steps.fine
-    run = evaluator.of(
-        step, Decimal(0), [(Decimal(0), 2 + 2 * (firing.for_ or step).ms // step.ms)]
+    error_course = evaluator.build_course(
+        step, Decimal(0), [(Decimal(0), 2 + 2 * (meta.for_ or step).ms // step.ms)]
     )
-    first = timeline(firing, run, lambda _: True).index(True)
-    labels = {**names.for_people(slo), **firing.labels}
+    first = compute_timeline(meta, error_course, lambda _: True).index(True)
+    labels = {**names.build_display_labels(slo), **meta.labels}
     checks: list[AlertCheck | ValueCheck] = []
-    checks += [_silence(firing, run, first - 1)] if first else []
-    checks.append(fires(firing, run.at(first), labels, names.key(slo), Decimal(1)))
-    others = [each for each in slo.firings if each != firing]
-    checks += [_silence(each, run, first) for each in others]
-    yield Case(f"{firing.name}: no data", step, step, (), tuple(checks))
+    checks += [_expect_silence(meta, error_course, first - 1)] if first else []
+    checks.append(
+        expect_firing(
+            meta, error_course.compute_time(first), labels, names.build_key_labels(slo), Decimal(1)
+        )
+    )
+    others = [each for each in slo.alert_metas if each != meta]
+    checks += [_expect_silence(each, error_course, first) for each in others]
+    yield UnitTestCase(f"{meta.name}: no data", step, step, (), tuple(checks))
 
 
-def _silence(firing: Firing, run: Course, step: int) -> AlertCheck:
-    return AlertCheck(run.at(step), firing.name)
+def _expect_silence(meta: AlertMeta, error_course: ErrorCourse, step: int) -> AlertCheck:
+    return AlertCheck(error_course.compute_time(step), meta.name)

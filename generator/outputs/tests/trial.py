@@ -5,17 +5,28 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, BurnAlert, Firing, Severity, ThresholdAlert
+from generator.model import SLO, AlertMeta, AlertSeverity, BurnAlert, ThresholdAlert
 from generator.outputs.tests import alert_timing, evaluator, promtool_file
-from generator.outputs.tests.alert_timing import Condition, Trouble, conditions, timeline, value
-from generator.outputs.tests.evaluator import Course
-from generator.outputs.tests.promtool_file import AlertCheck, Case, Expected, ValueCheck
+from generator.outputs.tests.alert_timing import (
+    Condition,
+    Incident,
+    compute_timeline,
+    find_alert_value,
+    list_conditions,
+)
+from generator.outputs.tests.evaluator import ErrorCourse
+from generator.outputs.tests.promtool_file import (
+    AlertCheck,
+    ExpectedAlert,
+    UnitTestCase,
+    ValueCheck,
+)
 from generator.outputs.tests.series import build_group_labels, build_tier_series
 from generator.rules import alert_rules
-from slos.schema.promql import label_set
+from slos.schema.promql import format_label_set
 from slos.schema.units import Duration
 
-Alert = BurnAlert | ThresholdAlert
+SLOAlert = BurnAlert | ThresholdAlert
 
 # Without a guard, any number of events will do.
 _EVENTS = Decimal(1000)
@@ -23,11 +34,11 @@ _EVENTS = Decimal(1000)
 _TOO_NEAR = Decimal("1e-3")
 
 
-def fires(
-    firing: Firing,
-    at: Duration,
+def expect_firing(
+    meta: AlertMeta,
+    eval_time: Duration,
     labels: Mapping[str, str],
-    series: Mapping[str, str],
+    result_labels: Mapping[str, str],
     value: Decimal,
 ) -> AlertCheck | ValueCheck:
     """Expect an alert to fire with its labels and annotations.
@@ -39,202 +50,266 @@ def fires(
         result_labels: labels of the result of its expression, which templates read.
         value: the result of its expression.
     """
-    texts = promtool_file.expanded(firing.annotations, series, value)
+    texts = promtool_file.expand_annotations(meta.annotations, result_labels, value)
     if texts is not None:
-        return AlertCheck(at, firing.name, (Expected(labels, texts),))
+        return AlertCheck(eval_time, meta.name, (ExpectedAlert(labels, texts),))
     # A text of the user with a template that only Prometheus can expand.
-    return just_fires(firing, at)
+    return expect_firing_state(meta, eval_time)
 
 
-def just_fires(firing: Firing, at: Duration) -> ValueCheck:
+def expect_firing_state(meta: AlertMeta, eval_time: Duration) -> ValueCheck:
     """Expect an alert to fire, with any labels and annotations."""
-    own = label_set({"alertname": firing.name, "alertstate": "firing"})
-    return ValueCheck(at, f"count(ALERTS{own})", (("{}", Decimal(1)),))
+    alert_labels = format_label_set({"alertname": meta.name, "alertstate": "firing"})
+    return ValueCheck(eval_time, f"count(ALERTS{alert_labels})", (("{}", Decimal(1)),))
 
 
-def cases(slo: SLO, every: Sequence[Alert], step: Duration) -> Iterator[Case]:
+def build_alert_cases(
+    slo: SLO, slo_alerts: Sequence[SLOAlert], step: Duration
+) -> Iterator[UnitTestCase]:
     """Build a case for each condition of each alert, one for too few events, and one for a blip."""
-    for alert in every:
-        for condition in conditions(slo, alert):
-            trial = _Trial(slo, alert, condition, step)
-            yield trial.case()
+    for alert in slo_alerts:
+        for condition in list_conditions(slo, alert):
+            builder = _CaseBuilder(slo, alert, condition, step)
+            yield builder.build_case()
             if condition.guard:
-                yield from trial.too_few(condition.guard)
-        yield from _blip(slo, alert, step)
+                yield from builder.build_too_few_cases(condition.guard)
+        yield from _build_blip_cases(slo, alert, step)
 
 
-def _blip(slo: SLO, alert: Alert, step: Duration) -> Iterator[Case]:
+def _build_blip_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Iterator[UnitTestCase]:
     """Build the blip case of a page: an incident one step shorter than the short window."""
-    if not isinstance(alert, BurnAlert) or alert.severity is not Severity.PAGE:
+    if not isinstance(alert, BurnAlert) or alert.severity is not AlertSeverity.PAGE:
         return
-    trial = _Trial(slo, alert, conditions(slo, alert)[0], step)
-    case = trial.blip()
+    builder = _CaseBuilder(slo, alert, list_conditions(slo, alert)[0], step)
+    case = builder.build_blip_case()
     if case:
         yield case
 
 
 @dataclass(slots=True)
-class _Trial:
+class _CaseBuilder:
     """Builder of one test case: the course as it grows, and the checks so far."""
 
     slo: SLO
-    alert: Alert
-    one: Condition
+    alert: SLOAlert
+    condition: Condition
     step: Duration
     checks: list[AlertCheck | ValueCheck] = field(default_factory=list)
 
-    def case(self) -> Case:
+    def build_case(self) -> UnitTestCase:
         """Build a case: quiet for longer than any window, an incident of this condition, quiet."""
-        run = self._recovers(self._fires(self._is_quiet()))
-        name = f"{self.alert.firing.name}: over {self.one.long} and {self.one.short}"
-        return self._case(name, run)
+        error_course = self._append_recovery(self._append_incident(self._start_quiet()))
+        name = f"{self.alert.meta.name}: over {self.condition.long} and {self.condition.short}"
+        return self._finish_case(name, error_course)
 
-    def too_few(self, guard: int) -> Iterator[Case]:
+    def build_too_few_cases(self, guard: int) -> Iterator[UnitTestCase]:
         """Build the same case with one event less than the guard of the condition asks for."""
-        events = Decimal(guard - 1) / self._steps(self.one.long)
-        parts = [(self.trouble.before, self._past()), (self.trouble.share, self._enough_steps())]
-        ahead = evaluator.of(self.step, events, parts)
-        unguarded = replace(self.one, guard=None)
-        would = (n for n in range(self._past(), ahead.last) if unguarded.holds(ahead, n))
-        at = min(next(would, ahead.last) + self._waits(), ahead.last)
-        run = replace(ahead, shares=ahead.shares[: at + 1])
-        if not any(self._firing_on(run)):
+        events = Decimal(guard - 1) / self._count_steps(self.condition.long)
+        parts = [
+            (self.incident.before, self._count_past_steps()),
+            (self.incident.share, self._count_settling_steps()),
+        ]
+        ahead = evaluator.build_course(self.step, events, parts)
+        unguarded = replace(self.condition, guard=None)
+        steps_met = (
+            n for n in range(self._count_past_steps(), ahead.last_step) if unguarded.holds(ahead, n)
+        )
+        last_step = min(
+            next(steps_met, ahead.last_step) + self._count_pending_steps(), ahead.last_step
+        )
+        error_course = replace(ahead, shares=ahead.shares[: last_step + 1])
+        if not any(self._compute_timeline(error_course)):
             self.checks = []
-            self._is_silent(run, run.last)
-            name = f"{self.alert.firing.name}: too few events in {self.one.long}"
-            yield self._case(name, run)
+            self._expect_silence(error_course, error_course.last_step)
+            name = f"{self.alert.meta.name}: too few events in {self.condition.long}"
+            yield self._finish_case(name, error_course)
 
-    def blip(self) -> Case | None:
+    def build_blip_case(self) -> UnitTestCase | None:
         """Build a case of an incident that ends before the shortest window is full of it."""
-        short = self._steps(self.one.short)
-        parts = [(self.trouble.before, self._steps(self.one.long)), (self.trouble.share, short - 1)]
-        run = evaluator.of(self.step, self._events(), parts)
-        after = run.then(self.trouble.before, short)
-        if any(self._firing_on(after)):
+        short = self._count_steps(self.condition.short)
+        parts = [
+            (self.incident.before, self._count_steps(self.condition.long)),
+            (self.incident.share, short - 1),
+        ]
+        error_course = evaluator.build_course(self.step, self._choose_events(), parts)
+        after = error_course.extend(self.incident.before, short)
+        if any(self._compute_timeline(after)):
             return None
-        self._is_silent(run, run.last)
-        self._is_silent(after, after.last)
-        return self._case(f"{self.alert.firing.name}: a blip", after)
+        self._expect_silence(error_course, error_course.last_step)
+        self._expect_silence(after, after.last_step)
+        return self._finish_case(f"{self.alert.meta.name}: a blip", after)
 
     @property
-    def every(self) -> list[Condition]:
-        return conditions(self.slo, self.alert)
+    def conditions(self) -> list[Condition]:
+        return list_conditions(self.slo, self.alert)
 
     @property
-    def trouble(self) -> Trouble:
-        return alert_timing.trouble(self.one, self.every, self.step, self._waits(), self._shows)
-
-    def _case(self, name: str, run: Course) -> Case:
-        return Case(
-            name, self.step, self.step, build_tier_series(self.slo, run), tuple(self.checks)
+    def incident(self) -> Incident:
+        return alert_timing.find_isolated_incident(
+            self.condition, self.conditions, self.step, self._count_pending_steps(), self._is_clear
         )
 
-    def _is_quiet(self) -> Course:
-        run = evaluator.of(self.step, self._events(), [(self.trouble.before, self._past())])
-        self._is_silent(run, run.last)
-        return run
+    def _finish_case(self, name: str, error_course: ErrorCourse) -> UnitTestCase:
+        return UnitTestCase(
+            name,
+            self.step,
+            self.step,
+            build_tier_series(self.slo, error_course),
+            tuple(self.checks),
+        )
 
-    def _events(self) -> Decimal:
+    def _start_quiet(self) -> ErrorCourse:
+        error_course = evaluator.build_course(
+            self.step, self._choose_events(), [(self.incident.before, self._count_past_steps())]
+        )
+        self._expect_silence(error_course, error_course.last_step)
+        return error_course
+
+    def _choose_events(self) -> Decimal:
         """Choose the events of a step: the long window has as many as the guard asks for."""
-        return Decimal(self.one.guard) / self._steps(self.one.long) if self.one.guard else _EVENTS
+        return (
+            Decimal(self.condition.guard) / self._count_steps(self.condition.long)
+            if self.condition.guard
+            else _EVENTS
+        )
 
-    def _fires(self, run: Course) -> Course:
+    def _append_incident(self, error_course: ErrorCourse) -> ErrorCourse:
         """Append an incident up to the step at which the alert must fire."""
-        ahead = run.then(self.trouble.share, self._enough_steps())
-        firing = self._firing_on(ahead)
-        first = next((n for n in range(run.last, ahead.last) if firing[n]), None)
+        ahead = error_course.extend(self.incident.share, self._count_settling_steps())
+        firing = self._compute_timeline(ahead)
+        first = next((n for n in range(error_course.last_step, ahead.last_step) if firing[n]), None)
         if first is None:  # a threshold so close to 100 % that only rounding exceeds it
-            return run
-        before = self._clear(ahead, range(first - 1, run.last, -1))
-        at = self._showable(ahead, range(first, ahead.last))
-        if before is not None:
-            self._is_silent(ahead, before)
-        if at is None:
-            return run
-        self._is_firing(ahead, at)
-        telling = self._telling(ahead, at)
-        if telling is not None:
-            self._is_firing(ahead, telling)
-        return run.then(self.trouble.share, (telling or at) - run.last)
+            return error_course
+        silent_step = self._find_clear_step(ahead, range(first - 1, error_course.last_step, -1))
+        shown_step = self._find_showable_step(ahead, range(first, ahead.last_step))
+        if silent_step is not None:
+            self._expect_silence(ahead, silent_step)
+        if shown_step is None:
+            return error_course
+        self._expect_firing(ahead, shown_step)
+        telling_step = self._find_telling_step(ahead, shown_step)
+        if telling_step is not None:
+            self._expect_firing(ahead, telling_step)
+        return error_course.extend(
+            self.incident.share, (telling_step or shown_step) - error_course.last_step
+        )
 
-    def _telling(self, run: Course, at: int) -> int | None:
+    def _find_telling_step(self, error_course: ErrorCourse, shown_step: int) -> int | None:
         """Find a later step that reveals the rounding of the value, if the first one does not."""
-        every = self.every
-        if self._tells(value(every, run, at)):
+        conditions = self.conditions
+        if self._reveals_rounding(find_alert_value(conditions, error_course, shown_step)):
             return None
-        later = (n for n in range(at + 1, run.last) if self._holds(run, n))
-        return self._showable(run, (n for n in later if self._tells(value(every, run, n))))
+        later = (
+            n for n in range(shown_step + 1, error_course.last_step) if self._holds(error_course, n)
+        )
+        return self._find_showable_step(
+            error_course,
+            (
+                n
+                for n in later
+                if self._reveals_rounding(find_alert_value(conditions, error_course, n))
+            ),
+        )
 
-    def _recovers(self, run: Course) -> Course:
-        ahead = run.then(self.trouble.before, self._enough_steps())
-        firing = self._firing_on(ahead)
-        over = next((n for n in range(run.last, ahead.last) if not firing[n]), None)
-        at = self._clear(ahead, range(over, ahead.last)) if over is not None else None
-        if over is None or at is None:
-            return run
+    def _append_recovery(self, error_course: ErrorCourse) -> ErrorCourse:
+        ahead = error_course.extend(self.incident.before, self._count_settling_steps())
+        firing = self._compute_timeline(ahead)
+        first_silent = next(
+            (n for n in range(error_course.last_step, ahead.last_step) if not firing[n]), None
+        )
+        silent_step = (
+            self._find_clear_step(ahead, range(first_silent, ahead.last_step))
+            if first_silent is not None
+            else None
+        )
+        if first_silent is None or silent_step is None:
+            return error_course
         # As long as this condition holds; another one may hold longer.
-        held = [n for n in range(over - 1, run.last, -1) if firing[n] and self.one.holds(ahead, n)]
-        still = self._showable(ahead, held)
-        if still is not None:
-            self._is_firing(ahead, still)
-        self._is_silent(ahead, at)
-        return run.then(self.trouble.before, at - run.last)
+        held_steps = [
+            n
+            for n in range(first_silent - 1, error_course.last_step, -1)
+            if firing[n] and self.condition.holds(ahead, n)
+        ]
+        held_step = self._find_showable_step(ahead, held_steps)
+        if held_step is not None:
+            self._expect_firing(ahead, held_step)
+        self._expect_silence(ahead, silent_step)
+        return error_course.extend(self.incident.before, silent_step - error_course.last_step)
 
-    def _steps(self, length: Duration) -> int:
+    def _count_steps(self, length: Duration) -> int:
         return -(-length.ms // self.step.ms)
 
-    def _past(self) -> int:
+    def _count_past_steps(self) -> int:
         """Count the steps that any condition reads, so that no window is partly empty."""
-        return max(self._steps(condition.long) for condition in self.every) + 1
+        return max(self._count_steps(condition.long) for condition in self.conditions) + 1
 
-    def _waits(self) -> int:
-        return self._steps(self.alert.firing.for_) if self.alert.firing.for_ else 0
+    def _count_pending_steps(self) -> int:
+        return self._count_steps(self.alert.meta.for_) if self.alert.meta.for_ else 0
 
-    def _enough_steps(self) -> int:
+    def _count_settling_steps(self) -> int:
         """Count the steps after which a constant share has no further effect."""
-        keeps = self.alert.firing.keep_firing_for
-        return self._past() + self._waits() + (self._steps(keeps) if keeps else 0) + 10
+        keep_firing_for = self.alert.meta.keep_firing_for
+        return (
+            self._count_past_steps()
+            + self._count_pending_steps()
+            + (self._count_steps(keep_firing_for) if keep_firing_for else 0)
+            + 10
+        )
 
-    def _firing_on(self, run: Course) -> list[bool]:
-        return timeline(self.alert.firing, run, lambda step: self._holds(run, step))
+    def _compute_timeline(self, error_course: ErrorCourse) -> list[bool]:
+        return compute_timeline(
+            self.alert.meta, error_course, lambda step: self._holds(error_course, step)
+        )
 
-    def _holds(self, run: Course, step: int) -> bool:
-        return any(condition.holds(run, step) for condition in self.every)
+    def _holds(self, error_course: ErrorCourse, step: int) -> bool:
+        return any(condition.holds(error_course, step) for condition in self.conditions)
 
-    def _clear(self, run: Course, steps: range) -> int | None:
+    def _find_clear_step(self, error_course: ErrorCourse, steps: range) -> int | None:
         """Find the first of some steps at which rounding decides nothing."""
-        every = self.every
-        clear = (n for n in steps if not any(each.is_near(run, n) for each in every))
-        return next(clear, None)
+        conditions = self.conditions
+        clear_steps = (
+            n for n in steps if not any(each.is_near(error_course, n) for each in conditions)
+        )
+        return next(clear_steps, None)
 
-    def _showable(self, run: Course, steps: Iterable[int]) -> int | None:
+    def _find_showable_step(self, error_course: ErrorCourse, steps: Iterable[int]) -> int | None:
         """Find the first clear step at which the alert fires and its value rounds one way only."""
         for step in steps:
-            if self._clear(run, range(step, step + 1)) is None or not self._holds(run, step):
+            if self._find_clear_step(
+                error_course, range(step, step + 1)
+            ) is None or not self._holds(error_course, step):
                 continue
-            if self._rounds_one_way(value(self.every, run, step)):
+            if self._rounds_one_way(find_alert_value(self.conditions, error_course, step)):
                 return step
         return None
 
     def _rounds_one_way(self, ratio: Decimal) -> bool:
-        shown = alert_rules.shown(self.slo, ratio)
-        half = Decimal(5).scaleb(int(shown.as_tuple().exponent) - 1)
-        return abs(abs(100 * ratio - shown) - half) > _TOO_NEAR * half
+        percentage = alert_rules.round_to_percentage(self.slo, ratio)
+        half = Decimal(5).scaleb(int(percentage.as_tuple().exponent) - 1)
+        return abs(abs(100 * ratio - percentage) - half) > _TOO_NEAR * half
 
-    def _shows(self, ratio: Decimal) -> bool:
+    def _is_clear(self, ratio: Decimal) -> bool:
         """Check that a ratio rounds one way only, and that no other rounding shows the same."""
-        return self._rounds_one_way(ratio) and self._tells(ratio)
+        return self._rounds_one_way(ratio) and self._reveals_rounding(ratio)
 
-    def _tells(self, ratio: Decimal) -> bool:
+    def _reveals_rounding(self, ratio: Decimal) -> bool:
         """Check that a rounding half as fine or half as coarse again shows another number."""
-        digits = int("".join(map(str, alert_rules.shown(self.slo, ratio).as_tuple().digits)))
+        digits = int(
+            "".join(map(str, alert_rules.round_to_percentage(self.slo, ratio).as_tuple().digits))
+        )
         return digits % 2 != 0 and digits % 3 != 0
 
-    def _is_firing(self, run: Course, step: int) -> None:
-        shown = alert_rules.shown(self.slo, value(self.every, run, step))
-        series = {**names.for_people(self.slo), **build_group_labels(self.slo)}
-        labels = {**series, **self.alert.firing.labels}
-        self.checks.append(fires(self.alert.firing, run.at(step), labels, series, shown))
+    def _expect_firing(self, error_course: ErrorCourse, step: int) -> None:
+        percentage = alert_rules.round_to_percentage(
+            self.slo, find_alert_value(self.conditions, error_course, step)
+        )
+        series = {**names.build_display_labels(self.slo), **build_group_labels(self.slo)}
+        labels = {**series, **self.alert.meta.labels}
+        self.checks.append(
+            expect_firing(
+                self.alert.meta, error_course.compute_time(step), labels, series, percentage
+            )
+        )
 
-    def _is_silent(self, run: Course, step: int) -> None:
-        self.checks.append(AlertCheck(run.at(step), self.alert.firing.name))
+    def _expect_silence(self, error_course: ErrorCourse, step: int) -> None:
+        self.checks.append(AlertCheck(error_course.compute_time(step), self.alert.meta.name))

@@ -1,45 +1,56 @@
 """Profile `sloth`: the rules of Sloth v0.16, character by character."""
 
-from generator.model import Part, RuleObject
-from generator.profiles import Planned
-from generator.profiles.sloth.chain import Chain
-from generator.profiles.sloth.resolve import resolve
-from generator.profiles.sloth.unsupported import beside_slos
-from generator.settings import Defaults
-from slos.schema.problem import Problem, Severity
+from generator.model import RuleObjectMeta, SpecPlan
+from generator.profiles import ProfileResult
+from generator.profiles.sloth.chain import SloPluginChain
+from generator.profiles.sloth.resolve import resolve_sloth_slo
+from generator.profiles.sloth.unsupported import list_standalone_keys
+from generator.settings import RunSettings
+from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec
 
 NAME = "sloth"
 AS_WRITTEN = True
 CHECKED = False
 
-_MANAGED = {"app.kubernetes.io/component": "SLO", "app.kubernetes.io/managed-by": "sloth"}
+_SLOTH_OBJECT_LABELS = {
+    "app.kubernetes.io/component": "SLO",
+    "app.kubernetes.io/managed-by": "sloth",
+}
 
 
-def plan(located: LocatedSpec, defaults: Defaults) -> Planned:
+def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
     """Plan the SLI, metadata and alert group of each SLO, after its plugins have run."""
     slos, rules = [], []
-    problems = [_passed_over(located, key) for key in beside_slos(located.spec)]
+    problems = [
+        _build_unsupported_key_warning(located, key) for key in list_standalone_keys(located.spec)
+    ]
     for index, spec in enumerate(located.spec.slos):
-        slo, found = resolve(located, spec, index, defaults)
+        slo, found = resolve_sloth_slo(located, spec, index, run_settings)
         problems += found
         if slo:
-            made, found = Chain(located, index, defaults.slo_plugins).run(slo)
+            slo_rules, found = SloPluginChain(located, index, run_settings.slo_plugins).run_plugins(
+                slo
+            )
             problems += found
             slos.append(slo)
-            rules.append(made)
+            rules.append(slo_rules)
     groups = tuple(group for made in rules for group in made.groups)
-    return Planned(tuple(slos), Part(groups, _named(located)), tuple(problems))
+    return ProfileResult(
+        tuple(slos), SpecPlan(groups, _build_object_meta(located)), tuple(problems)
+    )
 
 
-def _passed_over(located: LocatedSpec, key: str) -> Problem:
+def _build_unsupported_key_warning(located: LocatedSpec, key: str) -> Problem:
     message = f"Sloth's rules have no place for {key!r}"
-    return Problem(located.at((key,)), message, "the exact profile has", Severity.WARNING)
+    return Problem(
+        located.find_position((key,)), message, "the exact profile has", ProblemSeverity.WARNING
+    )
 
 
-def _named(located: LocatedSpec) -> RuleObject | None:
+def _build_object_meta(located: LocatedSpec) -> RuleObjectMeta | None:
     meta = located.origin.meta
     if not meta:
         return None
-    labels = {**meta.labels, **_MANAGED}
-    return RuleObject(meta.name, meta.namespace, labels, meta.annotations, complete=True)
+    labels = {**meta.labels, **_SLOTH_OBJECT_LABELS}
+    return RuleObjectMeta(meta.name, meta.namespace, labels, meta.annotations, complete=True)

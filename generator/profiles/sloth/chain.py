@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from generator.profiles.sloth.model import SlothRules, SlothSLO
-from generator.profiles.sloth.plugins import PluginError, SloPlugin, slo_plugins
+from generator.profiles.sloth.plugins import SloPlugin, SloPluginError, load_slo_plugins
 from slos.schema.problem import Position, Problem
 from slos.schema.spec import LocatedSpec, PluginChain, PluginUse
 from slos.schema.yaml.document import Location
-from slos.schema.yaml.validation import explain
+from slos.schema.yaml.validation import explain_error
 
 COMMAND_LINE = Position("--slo-plugins")
 _DEFAULTS = tuple(
@@ -20,7 +20,7 @@ _DEFAULTS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
+class _PluginLink:
     """Use of a plugin and its position in the spec; None for the command line."""
 
     use: PluginUse
@@ -28,7 +28,7 @@ class _Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class SloPluginChain:
     """Plugin chain of one SLO.
 
     Attributes:
@@ -41,71 +41,73 @@ class Chain:
     index: int
     command_line: Sequence[PluginUse]
 
-    def run(self, slo: SlothSLO) -> tuple[SlothRules, list[Problem]]:
+    def run_plugins(self, slo: SlothSLO) -> tuple[SlothRules, list[Problem]]:
         """Run the plugins in order; return the rules and the problems."""
-        rules, problems = SlothRules.none_yet(slo), []
-        links = self._links()
+        rules, problems = SlothRules.create_empty(slo), []
+        links = self._collect_links()
         if not links:
             problems.append(
                 Problem(
-                    self.located.at(("slos", self.index, "name")),
+                    self.located.find_position(("slos", self.index, "name")),
                     "overridePrevious is set and no plugins are defined, so there are no rules",
                     "add a chain, or remove overridePrevious",
                 )
             )
         for link in links:
-            plugin, found = self._configured(link)
+            plugin, found = self._configure_plugin(link)
             problems += found
             if plugin:
                 try:
                     rules = plugin.process(slo, rules)
-                except PluginError as error:
-                    problems.append(self._problem(link, f"the plugin {link.use.id}: {error}"))
+                except SloPluginError as error:
+                    problems.append(self._build_problem(link, f"the plugin {link.use.id}: {error}"))
         return rules, problems
 
-    def _links(self) -> list[_Link]:
+    def _collect_links(self) -> list[_PluginLink]:
         spec, slo = self.located.spec, self.located.spec.slos[self.index]
-        of_spec = list(_of(spec.slo_plugins, ("slo_plugins",)))
-        of_slo = list(_of(slo.plugins, ("slos", self.index, "plugins")))
+        spec_links = list(_list_links(spec.slo_plugins, ("slo_plugins",)))
+        slo_links = list(_list_links(slo.plugins, ("slos", self.index, "plugins")))
         if slo.plugins and slo.plugins.override_previous:
-            return _in_order(of_slo)
+            return _sort_links(slo_links)
         if spec.slo_plugins and spec.slo_plugins.override_previous:
-            return _in_order([*of_spec, *of_slo])
-        given = [*(_Link(use) for use in self.command_line), *of_spec, *of_slo]
-        early = [link for link in given if link.use.priority < 0]
-        late = [link for link in given if link.use.priority >= 0]
-        return [*_in_order(early), *map(_Link, _DEFAULTS), *_in_order(late)]
+            return _sort_links([*spec_links, *slo_links])
+        links = [*(_PluginLink(use) for use in self.command_line), *spec_links, *slo_links]
+        early = [link for link in links if link.use.priority < 0]
+        late = [link for link in links if link.use.priority >= 0]
+        return [*_sort_links(early), *map(_PluginLink, _DEFAULTS), *_sort_links(late)]
 
-    def _configured(self, link: _Link) -> tuple[SloPlugin | None, list[Problem]]:
-        kind = slo_plugins().get(link.use.id)
+    def _configure_plugin(self, link: _PluginLink) -> tuple[SloPlugin | None, list[Problem]]:
+        kind = load_slo_plugins().get(link.use.id)
         if kind is None:
-            hint = f"known here: {', '.join(slo_plugins())}"
+            hint = f"known here: {', '.join(load_slo_plugins())}"
             message = (
                 f"the SLO plugin {link.use.id!r} is not among the Python ones, "
                 "and Go programs cannot run here"
             )
-            return None, [self._problem(link, message, hint)]
+            return None, [self._build_problem(link, message, hint)]
         try:
             return kind.model_validate(link.use.config), []
         except ValidationError as error:
             return None, [
-                self._problem(link, *explain({**detail, "loc": where}, kind), below=where)
+                self._build_problem(
+                    link, *explain_error({**detail, "loc": where}, kind), below=where
+                )
                 for detail in error.errors(include_url=False)
                 for where in [("config", *detail["loc"])]
             ]
 
-    def _problem(
-        self, link: _Link, message: str, hint: str = "", *, below: Location = ("id",)
+    def _build_problem(
+        self, link: _PluginLink, message: str, hint: str = "", *, below: Location = ("id",)
     ) -> Problem:
         if link.path is None:
             return Problem(COMMAND_LINE, message, hint)
-        return Problem(self.located.at((*link.path, *below)), message, hint)
+        return Problem(self.located.find_position((*link.path, *below)), message, hint)
 
 
-def _of(chain: PluginChain | None, path: Location) -> Iterator[_Link]:
+def _list_links(chain: PluginChain | None, path: Location) -> Iterator[_PluginLink]:
     for number, use in enumerate(chain.chain if chain else ()):
-        yield _Link(use, (*path, "chain", number))
+        yield _PluginLink(use, (*path, "chain", number))
 
 
-def _in_order(links: list[_Link]) -> list[_Link]:
+def _sort_links(links: list[_PluginLink]) -> list[_PluginLink]:
     return sorted(links, key=lambda link: link.use.priority)

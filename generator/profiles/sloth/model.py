@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator import names
-from generator.model import RuleGroup, Severity, Window, Windows
+from generator.model import AlertSeverity, RuleGroup, Window, Windows
 from generator.text import go
 from slos.schema.sli_signal import EventQueries, RatioQuery
 from slos.schema.units import Duration
@@ -16,7 +16,7 @@ _MS_AN_HOUR = 3_600_000
 class SlothAlert:
     """Burn-rate alert with Sloth's defaults merged in."""
 
-    severity: Severity
+    severity: AlertSeverity
     name: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -56,23 +56,23 @@ class SlothSLO:
         return {names.ID: self.id, names.SERVICE: self.service, names.SLO_NAME: self.name}
 
     @property
-    def lengths(self) -> list[Duration]:
+    def window_lengths(self) -> list[Duration]:
         """Alert windows without duplicates, shortest first."""
         windows = (*self.windows.page, *self.windows.ticket)
         return sorted({w.short for w in windows} | {w.long for w in windows})
 
     @property
-    def shortest(self) -> Duration:
+    def shortest_window(self) -> Duration:
         """Window of Sloth's current burn rate: the short window of the page's quick condition."""
         return self.windows.page[0].short
 
-    def series(self, metric: str) -> str:
+    def select_series(self, metric: str) -> str:
         """Selector of the series of a recorded metric that belong to the SLO, by its identity."""
-        return metric + matchers(self.identity)
+        return metric + format_matchers(self.identity)
 
-    def error_ratio(self, window: Duration) -> str:
+    def select_error_ratio(self, window: Duration) -> str:
         """Selector of the recorded error ratio over a window."""
-        return self.series(names.error_ratio(window))
+        return self.select_series(names.name_error_ratio(window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class SlothRules:
     alerts: RuleGroup
 
     @classmethod
-    def none_yet(cls, slo: SlothSLO) -> "SlothRules":
+    def create_empty(cls, slo: SlothSLO) -> "SlothRules":
         """Create three empty groups with Sloth's names."""
         return cls(
             RuleGroup(f"sloth-slo-sli-recordings-{slo.id}", None, ()),
@@ -98,18 +98,18 @@ class SlothRules:
         return tuple(group for group in (self.sli, self.meta, self.alerts) if group.rules)
 
 
-def matchers(labels: Mapping[str, str]) -> str:
+def format_matchers(labels: Mapping[str, str]) -> str:
     """Label matchers such as `{a="1", b="2"}`, sorted by name, with values quoted as in Go."""
-    each = (f"{name}={go.quoted(labels[name])}" for name in sorted(labels))
+    each = (f"{name}={go.quote_string(labels[name])}" for name in sorted(labels))
     return "{" + ", ".join(each) + "}"
 
 
-def hours(length: Duration) -> float:
+def to_hours(length: Duration) -> float:
     """Hours of a duration, as Go's `Duration.Hours()`."""
     whole, rest = divmod(length.ms, _MS_AN_HOUR)
     return float(whole) + float(rest * 1_000_000) / (60 * 60 * 1e9)
 
 
-def burn_factor(window: Window, period: Duration) -> float:
+def compute_sloth_burn_factor(window: Window, period: Duration) -> float:
     """Burn-rate factor: percent x period / long window, in Sloth's order of operations."""
-    return float(window.percent) * hours(period) / 100 / hours(window.long)
+    return float(window.percent) * to_hours(period) / 100 / to_hours(window.long)

@@ -18,17 +18,17 @@ class GroupModule(Protocol):
     PROFILE: str
     ORDER: int
 
-    def group(self, slo: SLO, /) -> RuleGroup:
+    def build_group(self, slo: SLO, /) -> RuleGroup:
         """Build the rule group of one SLO."""
         ...
 
 
 @cache
-def groups_of(profile: str) -> tuple[GroupModule, ...]:
+def load_groups(profile: str) -> tuple[GroupModule, ...]:
     """Group modules of a profile, sorted by `ORDER`."""
-    found = [
+    modules = [
         cast("GroupModule", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
     ]
-    members = [module for module in found if profile == getattr(module, "PROFILE", None)]
+    members = [module for module in modules if profile == getattr(module, "PROFILE", None)]
     return tuple(sorted(members, key=lambda module: module.ORDER))

@@ -10,16 +10,20 @@ PROFILE = "exact"
 ORDER = 2
 
 
-def group(slo: SLO) -> RuleGroup:
+def build_group(slo: SLO) -> RuleGroup:
     """Build the rules of total and errors of one coarse step."""
     step = slo.steps.coarse
-    counted = tiers.counts_increments(slo)
-    rules = tiers.rules(slo, step, tiers.coarse) if counted else _added_up(slo)
+    counted = tiers.has_counter_queries(slo)
+    rules = (
+        tiers.build_count_rules(slo, step, tiers.render_coarse_count)
+        if counted
+        else _build_summed_rules(slo)
+    )
     return RuleGroup(f"slo-coarse-{slo.id}", step, tuple(rules))
 
 
-def _added_up(slo: SLO) -> Iterator[RecordingRule]:
-    fine, coarse, identity = slo.steps.fine, slo.steps.coarse, names.identity(slo)
-    for name in (names.total, names.errors):
-        expr = tiers.summed(names.of(name(fine), slo), coarse)
+def _build_summed_rules(slo: SLO) -> Iterator[RecordingRule]:
+    fine, coarse, identity = slo.steps.fine, slo.steps.coarse, names.build_identity_labels(slo)
+    for name in (names.name_total, names.name_errors):
+        expr = tiers.render_tier_sum(names.select_series(name(fine), slo), coarse)
         yield RecordingRule(name(coarse), expr, identity)

@@ -5,36 +5,43 @@ from collections.abc import Iterator
 from generator import names
 from generator.model import SLO, Rule, RuleGroup
 from generator.rules import alert_rules, tiers
-from slos.schema.units import plain
+from slos.schema.units import format_decimal
 
 PROFILE = "exact"
 ORDER = 1
 
 
-def group(slo: SLO) -> RuleGroup:
+def build_group(slo: SLO) -> RuleGroup:
     """Build the group: counts first, then the series that read them, then the alerts."""
     step = slo.steps.fine
-    counted = tiers.rules(slo, step, tiers.fine)
-    rules = (*counted, *_ratios(slo), *_quantiles(slo), *alert_rules.quick_rules(slo))
+    count_rules = tiers.build_count_rules(slo, step, tiers.render_fine_count)
+    rules = (
+        *count_rules,
+        *_build_ratio_rules(slo),
+        *_build_quantile_rules(slo),
+        *alert_rules.build_quick_alerts(slo),
+    )
     return RuleGroup(f"slo-fine-{slo.id}", step, rules)
 
 
-def _ratios(slo: SLO) -> Iterator[Rule]:
-    for window in sorted(alert_rules.quick_windows(slo)):
-        yield tiers.error_ratio(slo, window)
-    now = names.of(names.error_ratio(slo.windows[0]), slo)
-    yield tiers.for_people(slo, names.CURRENT_BURN_RATE, f"{now} / {plain(slo.budget)}")
+def _build_ratio_rules(slo: SLO) -> Iterator[Rule]:
+    for window in sorted(alert_rules.list_quick_windows(slo)):
+        yield tiers.build_error_ratio_rule(slo, window)
+    now = names.select_series(names.name_error_ratio(slo.windows[0]), slo)
+    yield tiers.build_labelled_rule(
+        slo, names.CURRENT_BURN_RATE, f"{now} / {format_decimal(slo.budget)}"
+    )
 
 
-def _quantiles(slo: SLO) -> Iterator[Rule]:
+def _build_quantile_rules(slo: SLO) -> Iterator[Rule]:
     histogram, window = slo.signal.histogram, slo.windows[0]
     if not histogram:
         return
-    by = ", ".join(["le", *histogram.by])
-    read = max(window, tiers.reach(slo.steps.fine, slo.steps.scrape))
-    rates = f"sum by ({by}) (rate({histogram.buckets}[{read}]))"
-    record = names.latency_quantile(window)
+    labels = ", ".join(["le", *histogram.group_by])
+    range_ = max(window, tiers.compute_range(slo.steps.fine, slo.steps.scrape))
+    rates = f"sum by ({labels}) (rate({histogram.buckets}[{range_}]))"
+    record = names.name_latency_quantile(window)
     for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.
         expr = f"histogram_quantile({quantile}, {rates}) >= 0"
-        yield tiers.for_people(slo, record, expr, **{names.QUANTILE: quantile})
+        yield tiers.build_labelled_rule(slo, record, expr, **{names.QUANTILE: quantile})

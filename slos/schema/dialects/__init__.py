@@ -14,7 +14,7 @@ from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 from slos.schema.yaml.document import Document
 
-Head = tuple[str, str]
+DialectKey = tuple[str, str]
 
 
 class Dialect(Protocol):
@@ -23,7 +23,7 @@ class Dialect(Protocol):
     API_VERSION: str
     KIND: str
 
-    def read(
+    def read_document(
         self, document: Document, /, *, lenient: bool
     ) -> tuple[LocatedSpec | None, list[Problem]]:
         """Read the spec of a document; without one, the problems say why."""
@@ -31,31 +31,31 @@ class Dialect(Protocol):
 
 
 @cache
-def dialects() -> dict[Head, Dialect]:
+def load_dialects() -> dict[DialectKey, Dialect]:
     """Import every dialect in this folder; the key is its `apiVersion` and `kind`."""
-    found = [
+    modules = [
         cast("Dialect", importlib.import_module(module.name))
         for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
     ]
-    return {(dialect.API_VERSION, dialect.KIND): dialect for dialect in found}
+    return {(dialect.API_VERSION, dialect.KIND): dialect for dialect in modules}
 
 
 def read_spec(
     document: Document, *, lenient: bool = False
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the spec of a document in any dialect; an unknown dialect is a problem."""
-    head = _head(document.value)
-    dialect = dialects().get(head)
+    key = _read_dialect_key(document.value)
+    dialect = load_dialects().get(key)
     if dialect:
-        return dialect.read(document, lenient=lenient)
-    written = " ".join(part for part in head if part)
-    known = ", ".join(" ".join(each) for each in sorted(dialects()) if any(each))
-    at = document.at(("apiVersion",) if head[0] else ("kind",))
-    hint = f"known here: {known}, and documents with 'version: prometheus/v1'"
-    return None, [Problem(at, f"documents of {written} are not known here", hint)]
+        return dialect.read_document(document, lenient=lenient)
+    written = " ".join(part for part in key if part)
+    known_dialects = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
+    position = document.find_position(("apiVersion",) if key[0] else ("kind",))
+    hint = f"known here: {known_dialects}, and documents with 'version: prometheus/v1'"
+    return None, [Problem(position, f"documents of {written} are not known here", hint)]
 
 
-def _head(value: object) -> Head:
+def _read_dialect_key(value: object) -> DialectKey:
     if not isinstance(value, dict) or "version" in value:
         return "", ""
     return str(value.get("apiVersion", "")), str(value.get("kind", ""))

@@ -10,12 +10,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from slos.schema.fields import WindowedQuery
-from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
-from slos.schema.problem import Problem, Severity
-from slos.schema.promql import wrapped
-from slos.schema.spec import LocatedSpec, Origin
+from slos.schema.openslo import (
+    NO_ALERTS,
+    OpenSloEnvelope,
+    OpenSloModel,
+    build_located_spec,
+    check_single_window,
+)
+from slos.schema.problem import Problem, ProblemSeverity
+from slos.schema.promql import wrap_query
+from slos.schema.spec import LocatedSpec, SpecOrigin
 from slos.schema.yaml.document import Document, Location
-from slos.schema.yaml.validation import validate
+from slos.schema.yaml.validation import validate_document
 
 API_VERSION = "openslo/v1"
 KIND = "SLO"
@@ -23,11 +29,11 @@ KIND = "SLO"
 _FIXED_LENGTH = re.compile(r"[0-9]+[mhdw]")
 
 
-def _lower(value: object) -> object:
+def _lower_text(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-def _of_fixed_length(duration: str) -> str:
+def _check_fixed_length(duration: str) -> str:
     if not _FIXED_LENGTH.fullmatch(duration):
         raise ValueError(
             f"{duration!r} has no fixed length; write minutes, hours, days or weeks, like 28d"
@@ -35,7 +41,7 @@ def _of_fixed_length(duration: str) -> str:
     return duration
 
 
-def _only_occurrences(method: str) -> str:
+def _check_budgeting_method(method: str) -> str:
     if method != "Occurrences":
         raise ValueError(
             f"the budgeting method {method!r} has no rules here; "
@@ -44,7 +50,7 @@ def _only_occurrences(method: str) -> str:
     return method
 
 
-class _QuerySpec(OpenSlo):
+class _QuerySpec(OpenSloModel):
     """The query of a metric source; other keys belong to the data source and are ignored."""
 
     model_config = ConfigDict(extra="ignore")
@@ -52,43 +58,43 @@ class _QuerySpec(OpenSlo):
     query: WindowedQuery
 
 
-class _Source(OpenSlo):
-    type: Annotated[Literal["prometheus"], BeforeValidator(_lower)] = "prometheus"
+class _MetricSource(OpenSloModel):
+    type: Annotated[Literal["prometheus"], BeforeValidator(_lower_text)] = "prometheus"
     spec: _QuerySpec
     metric_source_ref: Annotated[Any, Field(alias="metricSourceRef")] = None
 
 
-class _Metric(OpenSlo):
-    metric_source: Annotated[_Source, Field(alias="metricSource")]
+class _OpenSloMetric(OpenSloModel):
+    metric_source: Annotated[_MetricSource, Field(alias="metricSource")]
 
     @property
     def query(self) -> str:
         return self.metric_source.spec.query
 
 
-class _RatioMetric(OpenSlo):
-    good: _Metric | None = None
-    bad: _Metric | None = None
-    total: _Metric | None = None
-    raw: _Metric | None = None
+class _RatioMetric(OpenSloModel):
+    good: _OpenSloMetric | None = None
+    bad: _OpenSloMetric | None = None
+    total: _OpenSloMetric | None = None
+    raw: _OpenSloMetric | None = None
     counter: Any = None
     raw_type: Annotated[
-        Literal["success", "failure"] | None, BeforeValidator(_lower), Field(alias="rawType")
+        Literal["success", "failure"] | None, BeforeValidator(_lower_text), Field(alias="rawType")
     ] = None
 
     @model_validator(mode="after")
-    def _one_ratio(self) -> Self:
-        given = [key for key in ("good", "bad", "total", "raw") if getattr(self, key)]
-        if given not in (["good", "total"], ["bad", "total"], ["raw"]):
+    def _check_ratio(self) -> Self:
+        keys = [key for key in ("good", "bad", "total", "raw") if getattr(self, key)]
+        if keys not in (["good", "total"], ["bad", "total"], ["raw"]):
             raise ValueError(
-                f"a ratio of {' and '.join(given) or 'nothing'} is none; "
+                f"a ratio of {' and '.join(keys) or 'nothing'} is none; "
                 "write good and total, bad and total, or raw"
             )
         if (self.raw is None) != (self.raw_type is None):
             raise ValueError("raw and rawType belong together; add rawType: success or failure")
         return self
 
-    def sli(self) -> dict[str, Any]:
+    def build_sli(self) -> dict[str, Any]:
         """Build the SLI of our spec that means the same."""
         if self.bad and self.total:
             queries = {"error_query": self.bad.query, "total_query": self.total.query}
@@ -97,17 +103,17 @@ class _RatioMetric(OpenSlo):
             queries = {"good_query": self.good.query, "total_query": self.total.query}
             return {"good_events": queries}
         query = self.raw.query if self.raw else ""
-        failed = query if self.raw_type == "failure" else f"1 - {wrapped(query)}"
-        return {"raw": {"error_ratio_query": failed}}
+        error_ratio = query if self.raw_type == "failure" else f"1 - {wrap_query(query)}"
+        return {"raw": {"error_ratio_query": error_ratio}}
 
 
-class _IndicatorSpec(OpenSlo):
+class _IndicatorSpec(OpenSloModel):
     ratio_metric: Annotated[_RatioMetric | None, Field(alias="ratioMetric")] = None
     threshold_metric: Annotated[Any, Field(alias="thresholdMetric")] = None
     description: Any = None
 
     @model_validator(mode="after")
-    def _is_a_ratio(self) -> Self:
+    def _check_ratio_metric(self) -> Self:
         if not self.ratio_metric:
             raise ValueError(
                 "only a ratioMetric can be read; "
@@ -116,24 +122,24 @@ class _IndicatorSpec(OpenSlo):
         return self
 
 
-class _Indicator(OpenSlo):
+class _Indicator(OpenSloModel):
     spec: _IndicatorSpec
     metadata: Any = None
 
 
-class _TimeWindow(OpenSlo):
-    duration: Annotated[str, AfterValidator(_of_fixed_length)]
+class _TimeWindow(OpenSloModel):
+    duration: Annotated[str, AfterValidator(_check_fixed_length)]
     is_rolling: Annotated[bool, Field(alias="isRolling")] = True
     calendar: Any = None
 
     @model_validator(mode="after")
-    def _rolls(self) -> Self:
+    def _check_rolling(self) -> Self:
         if self.calendar is not None or not self.is_rolling:
             raise ValueError("calendar windows have no rules; make it rolling with isRolling: true")
         return self
 
 
-class _Objective(OpenSlo):
+class _Objective(OpenSloModel):
     target: Decimal | None = None
     target_percent: Annotated[Decimal | None, Field(alias="targetPercent")] = None
     display_name: Annotated[Any, Field(alias="displayName")] = None
@@ -144,77 +150,77 @@ class _Objective(OpenSlo):
     composite_weight: Annotated[Any, Field(alias="compositeWeight")] = None
 
     @model_validator(mode="after")
-    def _one_target(self) -> Self:
+    def _check_single_target(self) -> Self:
         if (self.target is None) == (self.target_percent is None):
             raise ValueError("an objective has one target; write target or targetPercent")
         return self
 
-    def percent(self) -> Decimal | None:
+    def compute_percent(self) -> Decimal | None:
         """Compute the objective as an exact percentage."""
         return self.target_percent if self.target is None else self.target * 100
 
 
-class _Spec(OpenSlo):
+class _Spec(OpenSloModel):
     service: str
     description: str = ""
     indicator: _Indicator | None = None
     indicator_ref: Annotated[str | None, Field(alias="indicatorRef")] = None
     budgeting_method: Annotated[
-        str, AfterValidator(_only_occurrences), Field(alias="budgetingMethod")
+        str, AfterValidator(_check_budgeting_method), Field(alias="budgetingMethod")
     ]
     objectives: Annotated[list[_Objective], Field(min_length=1)]
     time_window: Annotated[
         list[_TimeWindow],
-        AfterValidator(one_window),
+        AfterValidator(check_single_window),
         Field(alias="timeWindow", default_factory=list),
     ]
     alert_policies: Annotated[list[Any], Field(alias="alertPolicies", default_factory=list)]
 
     @model_validator(mode="after")
-    def _has_its_indicator(self) -> Self:
+    def _check_indicator(self) -> Self:
         if not self.indicator:
             raise ValueError("the indicator is not here; write it inline, under 'indicator'")
         return self
 
 
-class _Document(Envelope):
+class _Document(OpenSloEnvelope):
     spec: _Spec
 
 
-def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read one SLO for each objective; its name ends in the index of the objective."""
-    found, problems = validate(document, _Document, lenient=lenient)
-    if not found:
+    openslo_document, problems = validate_document(document, _Document, lenient=lenient)
+    if not openslo_document:
         return None, problems
-    spec = found.spec
+    spec = openslo_document.spec
     metric = spec.indicator.spec.ratio_metric if spec.indicator else None
     slos = [
         {
-            "name": f"{found.metadata.name}-{index}",
+            "name": f"{openslo_document.metadata.name}-{index}",
             "description": spec.description,
-            "objective": objective.percent(),
-            "sli": metric.sli() if metric else {},
+            "objective": objective.compute_percent(),
+            "sli": metric.build_sli() if metric else {},
             "alerting": NO_ALERTS,
         }
         for index, objective in enumerate(spec.objectives)
     ]
     period = next((window.duration for window in spec.time_window), None)
     value = {"service": spec.service, "slos": slos, "period": period}
-    origin = Origin(API_VERSION, "openslo", where=_where)
-    located, problems = mapped(document, value, origin)
-    return located, [*problems, *_unheard(document, spec)]
+    origin = SpecOrigin(API_VERSION, "openslo", to_source_location=_to_source_location)
+    located, problems = build_located_spec(document, value, origin)
+    return located, [*problems, *_report_dropped_policies(document, spec)]
 
 
-def _unheard(document: Document, spec: _Spec) -> list[Problem]:
+def _report_dropped_policies(document: Document, spec: _Spec) -> list[Problem]:
     if not spec.alert_policies:
         return []
-    at = document.at(("spec", "alertPolicies"))
+    position = document.find_position(("spec", "alertPolicies"))
     message = "alert policies are left out; there will be no alerts"
     hint = "write the SLO as prometheus/v1 with 'alerting'"
-    return [Problem(at, message, hint, Severity.WARNING)]
+    return [Problem(position, message, hint, ProblemSeverity.WARNING)]
 
 
-def _where(location: Location) -> Location:
+def _to_source_location(location: Location) -> Location:
     match location:
         case ("slos", int(), "name", *_):
             return "metadata", "name"

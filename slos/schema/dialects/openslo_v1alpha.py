@@ -6,34 +6,40 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from slos.schema.fields import WindowedQuery
-from slos.schema.openslo import NO_ALERTS, Envelope, OpenSlo, mapped, one_window
+from slos.schema.openslo import (
+    NO_ALERTS,
+    OpenSloEnvelope,
+    OpenSloModel,
+    build_located_spec,
+    check_single_window,
+)
 from slos.schema.problem import Problem
-from slos.schema.spec import LocatedSpec, Origin
+from slos.schema.spec import LocatedSpec, SpecOrigin
 from slos.schema.yaml.document import Document, Location
-from slos.schema.yaml.validation import validate
+from slos.schema.yaml.validation import validate_document
 
 API_VERSION = "openslo/v1alpha"
 KIND = "SLO"
 
 
-def _lower(value: object) -> object:
+def _lower_text(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-class _Query(OpenSlo):
+class _Query(OpenSloModel):
     source: Literal["prometheus", "sloth"]
     query_type: Annotated[Literal["promql"], Field(alias="queryType")]
     query: WindowedQuery
 
 
-class _RatioMetrics(OpenSlo):
+class _RatioMetrics(OpenSloModel):
     good: _Query
     total: _Query
     counter: Any = None
     incremental: Any = None
 
 
-class _Objective(OpenSlo):
+class _AlphaObjective(OpenSloModel):
     target: Decimal
     ratio_metrics: Annotated[_RatioMetrics, Field(alias="ratioMetrics")]
     display_name: Annotated[Any, Field(alias="displayName")] = None
@@ -42,56 +48,61 @@ class _Objective(OpenSlo):
     time_slice_target: Annotated[Any, Field(alias="timeSliceTarget")] = None
 
 
-class _TimeWindow(OpenSlo):
-    unit: Annotated[Literal["day"], BeforeValidator(_lower)]
+class _AlphaTimeWindow(OpenSloModel):
+    unit: Annotated[Literal["day"], BeforeValidator(_lower_text)]
     count: Annotated[int, Field(gt=0)]
     is_rolling: Annotated[Any, Field(alias="isRolling")] = None
     calendar: Any = None
 
 
-class _Spec(OpenSlo):
+class _AlphaSpec(OpenSloModel):
     service: str
     description: str = ""
     budgeting_method: Annotated[Any, Field(alias="budgetingMethod")] = None
     indicator: Any = None
-    objectives: Annotated[list[_Objective], Field(min_length=1)]
+    objectives: Annotated[list[_AlphaObjective], Field(min_length=1)]
     time_windows: Annotated[
-        list[_TimeWindow],
-        AfterValidator(one_window),
+        list[_AlphaTimeWindow],
+        AfterValidator(check_single_window),
         Field(alias="timeWindows", default_factory=list),
     ]
 
 
-class _Document(Envelope):
-    spec: _Spec
+class _AlphaDocument(OpenSloEnvelope):
+    spec: _AlphaSpec
 
 
-def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read one SLO for each objective; its name ends in the index of the objective."""
-    found, problems = validate(document, _Document, lenient=lenient)
-    if not found:
+    openslo_document, problems = validate_document(document, _AlphaDocument, lenient=lenient)
+    if not openslo_document:
         return None, problems
-    spec, origin = found.spec, Origin(API_VERSION, "openslo", where=_where, in_shares=True)
+    spec, origin = (
+        openslo_document.spec,
+        SpecOrigin(
+            API_VERSION, "openslo", to_source_location=_to_source_location, has_ratio_objective=True
+        ),
+    )
     slos = [
         {
-            "name": f"{found.metadata.name}-{index}",
+            "name": f"{openslo_document.metadata.name}-{index}",
             "description": spec.description,
             "objective": objective.target * 100,
-            "sli": {"good_events": _queries(objective.ratio_metrics)},
+            "sli": {"good_events": _build_queries(objective.ratio_metrics)},
             "alerting": NO_ALERTS,
         }
         for index, objective in enumerate(spec.objectives)
     ]
     period = next((f"{window.count}d" for window in spec.time_windows), None)
     value = {"service": spec.service, "slos": slos, "period": period}
-    return mapped(document, value, origin)
+    return build_located_spec(document, value, origin)
 
 
-def _queries(metrics: _RatioMetrics) -> dict[str, str]:
+def _build_queries(metrics: _RatioMetrics) -> dict[str, str]:
     return {"good_query": metrics.good.query, "total_query": metrics.total.query}
 
 
-def _where(location: Location) -> Location:
+def _to_source_location(location: Location) -> Location:
     match location:
         case ("slos", int(), "name", *_):
             return "metadata", "name"

@@ -4,12 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from slos.schema.fields import Wire
+from slos.schema.fields import SpecModel
 from slos.schema.problem import Problem
-from slos.schema.settings import filled
-from slos.schema.spec import LocatedSpec, ObjectMeta, Origin, Spec
+from slos.schema.settings import fill_settings
+from slos.schema.spec import LocatedSpec, ObjectMeta, Spec, SpecOrigin
 from slos.schema.yaml.document import Document, Location
-from slos.schema.yaml.validation import camel, camel_location, validate
+from slos.schema.yaml.validation import build_camel_model, to_camel_location, validate_document
 
 API_VERSION = "sloth.slok.dev/v1"
 KIND = "PrometheusServiceLevel"
@@ -26,37 +26,39 @@ class _Meta(BaseModel):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
-class _Spec(Spec):
+class _ObjectSpec(Spec):
     """Our spec; its version is that of the object."""
 
     version: Literal["prometheus/v1"] = "prometheus/v1"
 
 
-class _PrometheusServiceLevel(Wire):
+class _PrometheusServiceLevel(SpecModel):
     """A `PrometheusServiceLevel` object; Sloth's controller writes the status."""
 
     api_version: Annotated[str, Field(alias="apiVersion")]
     kind: str
     metadata: _Meta
-    spec: _Spec
+    spec: _ObjectSpec
     status: Any = None
 
 
-def read(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the spec of an object, with the metadata that its rules take over."""
-    document, unset = filled(document, within=("spec",))
-    found, problems = validate(document, camel(_PrometheusServiceLevel), lenient=lenient)
-    if not found or unset:
-        return None, [*unset, *problems]
-    meta = found.metadata
-    origin = Origin(
+    document, setting_problems = fill_settings(document, spec_location=("spec",))
+    service_level, problems = validate_document(
+        document, build_camel_model(_PrometheusServiceLevel), lenient=lenient
+    )
+    if not service_level or setting_problems:
+        return None, [*setting_problems, *problems]
+    meta = service_level.metadata
+    origin = SpecOrigin(
         dialect=API_VERSION,
         mode="k8s",
         meta=ObjectMeta(meta.name, meta.namespace, meta.labels, meta.annotations),
-        where=_where,
+        to_source_location=_to_source_location,
     )
-    return LocatedSpec(found.spec, document, origin), problems
+    return LocatedSpec(service_level.spec, document, origin), problems
 
 
-def _where(location: Location) -> Location:
-    return ("spec", *camel_location(location))
+def _to_source_location(location: Location) -> Location:
+    return ("spec", *to_camel_location(location))

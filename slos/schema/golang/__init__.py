@@ -6,7 +6,7 @@ from typing import Any
 import re2  # type: ignore[import-untyped] # it has no types
 
 from slos.schema.golang.template_lexer import TemplateError
-from slos.schema.golang.template_parser import check
+from slos.schema.golang.template_parser import check_go_template
 
 
 def check_alert_text(text: str) -> str:
@@ -18,7 +18,7 @@ def check_alert_text(text: str) -> str:
     if "{{" not in text:
         return text
     try:
-        check(text)
+        check_go_template(text)
     except TemplateError as error:
         raise ValueError(
             f"{error}, so Prometheus would refuse the file; write {{{{ $value }}}} or "
@@ -27,30 +27,30 @@ def check_alert_text(text: str) -> str:
     return text
 
 
-def escape(text: str) -> str:
+def escape_template(text: str) -> str:
     """Escape a text so that Prometheus does not read its braces as a template."""
     return text.replace("{{", '{{ "{{" }}')
 
 
-class PatternError(ValueError):
+class Re2Error(ValueError):
     """A text is not a regular expression of RE2; the message says why."""
 
 
-def _compiled(text: str) -> Any:  # noqa: ANN401 - an untyped library
+def _compile_pattern(text: str) -> Any:  # noqa: ANN401 - an untyped library
     options = re2.Options()
     options.log_errors = False
     try:
         return re2.compile(text.encode(), options)
     except UnicodeEncodeError as error:
-        raise PatternError("it is no text in UTF-8") from error
+        raise Re2Error("it is no text in UTF-8") from error
     except re2.error as error:
         reason = error.args[0]
-        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise PatternError(said) from error
+        message = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise Re2Error(message) from error
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class Re2Pattern:
     """A regular expression that matches anywhere in a text.
 
     Attributes:
@@ -61,11 +61,11 @@ class Pattern:
     """
 
     text: str
-    _found: Any = field(init=False, repr=False, compare=False)
+    _compiled: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_found", _compiled(self.text))
+        object.__setattr__(self, "_found", _compile_pattern(self.text))
 
-    def is_in(self, text: str) -> bool:
+    def matches(self, text: str) -> bool:
         """Return whether it matches; the text may hold undecodable bytes of file names."""
-        return bool(self._found.search(text.encode(errors="surrogateescape")))
+        return bool(self._compiled.search(text.encode(errors="surrogateescape")))

@@ -7,8 +7,8 @@ from enum import Enum
 from math import isfinite
 
 _COMMENT = re.compile(r"\{\{(?:-[ \t\r\n])?/\*(?:(?!\*/).)*\*/(?:[ \t\r\n]-)?\}\}", re.DOTALL)
-_LEFT = re.compile(r"\{\{(?:-(?=[ \t\r\n]))?")
-_RIGHT = re.compile(r"[ \t\r\n]-\}\}|\}\}")
+_LEFT_DELIMITER = re.compile(r"\{\{(?:-(?=[ \t\r\n]))?")
+_RIGHT_DELIMITER = re.compile(r"[ \t\r\n]-\}\}|\}\}")
 _TOKEN = re.compile(
     r"""
       (?P<space>(?:(?![ \t\r\n]-\}\})[ \t\r\n])+)
@@ -34,19 +34,19 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 _OCTAL = re.compile(r"[+-]?0[0-9]+")
-_WHOLE = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 _FRACTION = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?i?")
-_LEAST, _MOST, _TOO_LONG = -(2**63), 2**64 - 1, 100
+_MIN_INTEGER, _MAX_INTEGER, _MAX_DIGITS = -(2**63), 2**64 - 1, 100
 _ESCAPE = re.compile(
     r"\\(?:[abfnrtv\\'\"]|x[0-9a-fA-F]{2}|[0-3][0-7]{2}|u(?![dD][89a-fA-F])[0-9a-fA-F]{4}"
     r"|U00(?:10|0[0-9a-fA-F])[0-9a-fA-F]{4})"
 )
 # What may follow a name without a space.
-_ENDS_A_NAME = re.compile(r"[ \t\r\n.,|:()]|\}\}|\Z")
-_NAMES = {"variable", "field", "word"}
+_NAME_END = re.compile(r"[ \t\r\n.,|:()]|\}\}|\Z")
+_NAME_KINDS = {"variable", "field", "word"}
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """The kind of a token; the values are the group names of the lexer's pattern."""
 
     SPACE = "space"
@@ -72,11 +72,11 @@ class TemplateError(ValueError):
 class Token:
     """A token of an action."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
 
 
-def actions(template: str) -> Iterator[list[Token]]:
+def scan_actions(template: str) -> Iterator[list[Token]]:
     """Scan the actions of a template; each list of tokens ends in an end of action.
 
     Comments are left out.
@@ -84,66 +84,66 @@ def actions(template: str) -> Iterator[list[Token]]:
     Raises:
         TemplateError: an action is not closed, or has an invalid token.
     """
-    at = template.find("{{")
-    while at >= 0:
-        comment = _COMMENT.match(template, at)
+    position = template.find("{{")
+    while position >= 0:
+        comment = _COMMENT.match(template, position)
         if comment:
             end = comment.end()
         else:
-            tokens, end = _action(template, at)
+            tokens, end = _scan_action(template, position)
             yield tokens
-        at = template.find("{{", end)
+        position = template.find("{{", end)
 
 
-def _action(template: str, start: int) -> tuple[list[Token], int]:
-    opening = _LEFT.match(template, start)
-    at = opening.end() if opening else start
+def _scan_action(template: str, start: int) -> tuple[list[Token], int]:
+    opening = _LEFT_DELIMITER.match(template, start)
+    position = opening.end() if opening else start
     tokens: list[Token] = []
     while True:
-        right = _RIGHT.match(template, at)
+        right = _RIGHT_DELIMITER.match(template, position)
         if right:
-            return [*tokens, Token(Kind.END_OF_ACTION, "}}")], right.end()
-        found = _TOKEN.match(template, at)
-        if not found or not found.lastgroup:
-            raise TemplateError(_why_not(template, start, at))
-        _check(template, found)
-        tokens.append(Token(Kind(found.lastgroup), found.group()))
-        at = found.end()
+            return [*tokens, Token(TokenKind.END_OF_ACTION, "}}")], right.end()
+        match = _TOKEN.match(template, position)
+        if not match or not match.lastgroup:
+            raise TemplateError(_describe_error(template, start, position))
+        _check_token(template, match)
+        tokens.append(Token(TokenKind(match.lastgroup), match.group()))
+        position = match.end()
 
 
-def _check(template: str, found: re.Match[str]) -> None:
-    text, kind = found.group(), found.lastgroup
-    if kind in _NAMES and not _ENDS_A_NAME.match(template, found.end()):
-        raise TemplateError(f"{template[found.start() : found.end() + 1]!r} is not a name")
+def _check_token(template: str, match: re.Match[str]) -> None:
+    text, kind = match.group(), match.lastgroup
+    if kind in _NAME_KINDS and not _NAME_END.match(template, match.end()):
+        raise TemplateError(f"{template[match.start() : match.end() + 1]!r} is not a name")
     if kind == "number" and not _is_number(text):
         raise TemplateError(f"{text!r} is not a number")
-    if kind == "string" and text.startswith('"') and not _escapes_are_known(text[1:-1]):
+    if kind == "string" and text.startswith('"') and not _has_known_escapes(text[1:-1]):
         raise TemplateError(f"the string {text} has a backslash that means nothing")
 
 
 def _is_number(text: str) -> bool:
     if text.startswith("'"):
         inner = text[1:-1]
-        is_one = len(inner) == 1 or bool(_ESCAPE.fullmatch(inner))
-        return is_one and inner not in ("'", '\\"')
+        is_character = len(inner) == 1 or bool(_ESCAPE.fullmatch(inner))
+        return is_character and inner not in ("'", '\\"')
     if _OCTAL.fullmatch(text):
         return not set(text) & {"8", "9"}
-    if _WHOLE.fullmatch(text):
-        return len(text) < _TOO_LONG and _LEAST <= int(text) <= _MOST
+    if _INTEGER.fullmatch(text):
+        return len(text) < _MAX_DIGITS and _MIN_INTEGER <= int(text) <= _MAX_INTEGER
     if _FRACTION.fullmatch(text):
         return isfinite(float(text.removesuffix("i")))
     return bool(_NUMBER.fullmatch(text))
 
 
-def _escapes_are_known(inner: str) -> bool:
+def _has_known_escapes(inner: str) -> bool:
     return "\\" not in _ESCAPE.sub("", inner) and not re.search(r"(?<!\\)(?:\\\\)*\\'", inner)
 
 
-def _why_not(template: str, start: int, at: int) -> str:
-    if at >= len(template):
+def _describe_error(template: str, start: int, position: int) -> str:
+    if position >= len(template):
         return "a template action is not closed"
     if template.startswith("/*", start + 2):
         return "a comment stands alone in its action, like {{/* ... */}}"
-    if template[at] in "\"'`":
+    if template[position] in "\"'`":
         return "a string in a template action is not closed"
-    return f"{template[at]!r} has no place in a template action"
+    return f"{template[position]!r} has no place in a template action"

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from slos.schema.golang.template_lexer import Kind, TemplateError, Token, actions
+from slos.schema.golang.template_lexer import TemplateError, Token, TokenKind, scan_actions
 
 # Go 1.19, text/template/funcs.go.
-_OF_GO = frozenset(
+_GO_FUNCTIONS = frozenset(
     (
         *("and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not"),
         *("or", "print", "printf", "println", "slice", "urlquery"),
     )
 )
 # Prometheus 2.42, template/template.go, and those that 3.x adds.
-_OF_PROMETHEUS = frozenset(
+_PROMETHEUS_FUNCTIONS = frozenset(
     (
         *("args", "externalURL", "first", "graphLink", "humanize", "humanize1024"),
         *("humanizeDuration", "humanizePercentage", "humanizeTimestamp", "label", "match"),
@@ -23,7 +23,7 @@ _OF_PROMETHEUS = frozenset(
         *("toUpper", "value"),
     )
 )
-FUNCTIONS = _OF_GO | _OF_PROMETHEUS
+FUNCTIONS = _GO_FUNCTIONS | _PROMETHEUS_FUNCTIONS
 # The variables that Prometheus declares before every template.
 VARIABLES = ("$", "$labels", "$externalLabels", "$externalURL", "$value")
 
@@ -31,168 +31,182 @@ _CONSTANTS = {"true", "false", "nil"}
 _BLOCKS = {"if", "range", "with", "block", "define"}
 _KEYWORDS = {*_BLOCKS, "break", "continue", "else", "end", "template"}
 # A command after `|` gets an argument, so it must be callable.
-_NOT_CALLED = {Kind.STRING, Kind.NUMBER, Kind.DOT}
-_NOTHING = Token(Kind.END_OF_ACTION, "}}")
-_TWO_VARIABLES = 2
+_NOT_CALLABLE = {TokenKind.STRING, TokenKind.NUMBER, TokenKind.DOT}
+_NO_TOKEN = Token(TokenKind.END_OF_ACTION, "}}")
+_MAX_RANGE_VARIABLES = 2
 # Each level of brackets is a call on the stack.
-_BRACKETS = 100
+_MAX_BRACKETS = 100
 
 
-def check(template: str) -> None:
+def check_go_template(template: str) -> None:
     """Check that Prometheus can parse a text as the template of a label or annotation.
 
     Raises:
         TemplateError: it cannot; the message has the reason.
     """
-    reader = _Reader()
-    for tokens in actions(template):
-        reader.read(tokens)
-    if reader.blocks:
-        word = reader.blocks[-1].word
-        raise TemplateError(f"{{{{ {word} }}}} has no {{{{ end }}}}")
+    parser = _Parser()
+    for tokens in scan_actions(template):
+        parser.parse_action(tokens)
+    if parser.blocks:
+        keyword = parser.blocks[-1].keyword
+        raise TemplateError(f"{{{{ {keyword} }}}} has no {{{{ end }}}}")
 
 
 @dataclass(slots=True)
 class _Block:
     """An open block: its keyword, the variables declared before it, whether it had an `else`."""
 
-    word: str
+    keyword: str
     variables: list[str]
     had_else: bool = False
 
 
 @dataclass(slots=True)
-class _Reader:
+class _Parser:
     """Parser of the actions of a template, with the open blocks and declared variables."""
 
     blocks: list[_Block] = field(default_factory=list)
     variables: list[str] = field(default_factory=lambda: list(VARIABLES))
     tokens: list[Token] = field(default_factory=list)
 
-    def read(self, tokens: list[Token]) -> None:
-        if sum(token.kind is Kind.OPEN for token in tokens) > _BRACKETS:
+    def parse_action(self, tokens: list[Token]) -> None:
+        if sum(token.kind is TokenKind.OPEN for token in tokens) > _MAX_BRACKETS:
             raise TemplateError("a template action has more brackets than anybody can read")
         self.tokens = tokens[::-1]
-        first = self._peek()
-        if first.kind is not Kind.WORD or first.text not in _KEYWORDS:
-            self._pipeline(Kind.END_OF_ACTION)
+        first = self._peek_token()
+        if first.kind is not TokenKind.WORD or first.text not in _KEYWORDS:
+            self._parse_pipeline(TokenKind.END_OF_ACTION)
             return
-        self._next()
+        self._next_token()
         match first.text:
             case "end":
-                self._close()
+                self._close_block()
             case "else":
-                self._else()
+                self._parse_else()
             case "break" | "continue":
-                self._leave_loop(first.text)
+                self._check_loop_exit(first.text)
             case "template":
-                self._name(first.text)
-                if self._peek().kind is not Kind.END_OF_ACTION:
-                    self._pipeline(Kind.END_OF_ACTION)
+                self._expect_name(first.text)
+                if self._peek_token().kind is not TokenKind.END_OF_ACTION:
+                    self._parse_pipeline(TokenKind.END_OF_ACTION)
             case word:
-                self._open(word)
+                self._open_block(word)
 
-    def _open(self, word: str) -> None:
-        if word == "define" and self.blocks:
+    def _open_block(self, keyword: str) -> None:
+        if keyword == "define" and self.blocks:
             raise TemplateError("{{ define }} stands inside of another block")
-        block = _Block(word, list(self.variables))
-        if word in ("define", "block"):
-            self._name(word)
-        if word == "define":
-            self._ends(word)
+        block = _Block(keyword, list(self.variables))
+        if keyword in ("define", "block"):
+            self._expect_name(keyword)
+        if keyword == "define":
+            self._expect_action_end(keyword)
         else:
-            self._pipeline(Kind.END_OF_ACTION, declares=_TWO_VARIABLES if word == "range" else 1)
-        if word in ("define", "block"):
+            self._parse_pipeline(
+                TokenKind.END_OF_ACTION,
+                max_variables=_MAX_RANGE_VARIABLES if keyword == "range" else 1,
+            )
+        if keyword in ("define", "block"):
             # A separate template, without the variables of this one.
             self.variables = ["$"]
         self.blocks.append(block)
 
-    def _close(self) -> None:
-        self._ends("end")
+    def _close_block(self) -> None:
+        self._expect_action_end("end")
         if not self.blocks:
             raise TemplateError("{{ end }} ends nothing")
         self.variables = self.blocks.pop().variables
 
-    def _else(self) -> None:
+    def _parse_else(self) -> None:
         block = self.blocks[-1] if self.blocks else None
-        if block is None or block.word in ("define", "block") or block.had_else:
+        if block is None or block.keyword in ("define", "block") or block.had_else:
             raise TemplateError("{{ else }} belongs to nothing")
-        following = self._peek()
-        if following.kind is Kind.WORD and following.text == "if" and block.word == "if":
-            self._next()
-            self._pipeline(Kind.END_OF_ACTION)
+        following = self._peek_token()
+        if following.kind is TokenKind.WORD and following.text == "if" and block.keyword == "if":
+            self._next_token()
+            self._parse_pipeline(TokenKind.END_OF_ACTION)
             return
-        self._ends("else")
+        self._expect_action_end("else")
         block.had_else = True
 
-    def _leave_loop(self, word: str) -> None:
-        if not any(block.word == "range" and not block.had_else for block in self._of_template()):
-            raise TemplateError(f"{{{{ {word} }}}} stands outside of {{{{ range }}}}")
-        self._ends(word)
+    def _check_loop_exit(self, keyword: str) -> None:
+        if not any(
+            block.keyword == "range" and not block.had_else
+            for block in self._list_template_blocks()
+        ):
+            raise TemplateError(f"{{{{ {keyword} }}}} stands outside of {{{{ range }}}}")
+        self._expect_action_end(keyword)
 
-    def _of_template(self) -> Iterator[_Block]:
+    def _list_template_blocks(self) -> Iterator[_Block]:
         """Iterate over the open blocks of the innermost template, innermost first."""
-        return takewhile(lambda block: block.word not in ("define", "block"), self.blocks[::-1])
+        return takewhile(lambda block: block.keyword not in ("define", "block"), self.blocks[::-1])
 
-    def _pipeline(self, end: Kind, *, declares: int = 1) -> None:
-        self._declarations(declares)
+    def _parse_pipeline(self, end: TokenKind, *, max_variables: int = 1) -> None:
+        self._parse_declarations(max_variables)
         commands = 0
         while True:
-            first = self._peek()
-            if commands and first.kind in _NOT_CALLED | {Kind.END_OF_ACTION, Kind.CLOSE}:
+            first = self._peek_token()
+            if commands and first.kind in _NOT_CALLABLE | {
+                TokenKind.END_OF_ACTION,
+                TokenKind.CLOSE,
+            }:
                 raise TemplateError(f"behind '|' stands {first.text!r}, which cannot be called")
             if commands and first.text in _CONSTANTS:
                 raise TemplateError(f"behind '|' stands {first.text!r}, which cannot be called")
-            self._command()
+            self._parse_command()
             commands += 1
-            last = self._next()
+            last = self._next_token()
             if last.kind is end:
                 return
-            if last.kind is not Kind.PIPE:
+            if last.kind is not TokenKind.PIPE:
                 raise TemplateError(f"{last.text!r} stands where an action cannot have it")
 
-    def _declarations(self, most: int) -> None:
+    def _parse_declarations(self, max_variables: int) -> None:
         """Parse `$a :=`, or in a range `$i, $a :=`; without the `:=` nothing is declared."""
-        kept = list(self.tokens)
+        saved_tokens = list(self.tokens)
         names: list[str] = []
-        while len(names) < most and self._peek().kind is Kind.VARIABLE:
-            names.append(self._next().text)
-            if self._peek().kind is Kind.DECLARE:
-                self._next()
+        while len(names) < max_variables and self._peek_token().kind is TokenKind.VARIABLE:
+            names.append(self._next_token().text)
+            if self._peek_token().kind is TokenKind.DECLARE:
+                self._next_token()
                 self.variables += names
                 return
-            if self._peek().kind is not Kind.COMMA:
+            if self._peek_token().kind is not TokenKind.COMMA:
                 break
-            self._next()
-        self.tokens = kept
+            self._next_token()
+        self.tokens = saved_tokens
 
-    def _command(self) -> None:
+    def _parse_command(self) -> None:
         operands = 0
         while True:
-            following = self._peek()
-            if following.kind in (Kind.PIPE, Kind.CLOSE, Kind.END_OF_ACTION):
+            following = self._peek_token()
+            if following.kind in (TokenKind.PIPE, TokenKind.CLOSE, TokenKind.END_OF_ACTION):
                 break
-            self._operand()
+            self._parse_operand()
             operands += 1
-            if self.tokens[-1].kind not in (Kind.SPACE, Kind.PIPE, Kind.CLOSE, Kind.END_OF_ACTION):
+            if self.tokens[-1].kind not in (
+                TokenKind.SPACE,
+                TokenKind.PIPE,
+                TokenKind.CLOSE,
+                TokenKind.END_OF_ACTION,
+            ):
                 raise TemplateError(f"{self.tokens[-1].text!r} stands where a space should")
         if not operands:
             raise TemplateError("a template action says nothing")
 
-    def _operand(self) -> None:
-        term = self._next()
+    def _parse_operand(self) -> None:
+        term = self._next_token()
         match term.kind:
-            case Kind.WORD:
+            case TokenKind.WORD:
                 self._check_word(term.text)
-            case Kind.VARIABLE if term.text not in self.variables:
+            case TokenKind.VARIABLE if term.text not in self.variables:
                 raise TemplateError(f"nothing is known of the variable {term.text}")
-            case Kind.OPEN:
-                self._pipeline(Kind.CLOSE)
-            case Kind.COMMA | Kind.DECLARE:
+            case TokenKind.OPEN:
+                self._parse_pipeline(TokenKind.CLOSE)
+            case TokenKind.COMMA | TokenKind.DECLARE:
                 raise TemplateError(f"{term.text!r} stands where a value should")
-        while self.tokens[-1].kind is Kind.FIELD:
+        while self.tokens[-1].kind is TokenKind.FIELD:
             self.tokens.pop()
-            if term.kind in _NOT_CALLED or term.text in _CONSTANTS:
+            if term.kind in _NOT_CALLABLE or term.text in _CONSTANTS:
                 raise TemplateError(f"{term.text!r} has no fields")
 
     def _check_word(self, word: str) -> None:
@@ -201,22 +215,22 @@ class _Reader:
         if word not in FUNCTIONS | _CONSTANTS:
             raise TemplateError(f"the action names {word}, which Prometheus does not know")
 
-    def _name(self, word: str) -> None:
-        if self._next().kind is not Kind.STRING:
+    def _expect_name(self, keyword: str) -> None:
+        if self._next_token().kind is not TokenKind.STRING:
             raise TemplateError(
-                f'{{{{ {word} }}}} needs a name in quotes, like {{{{ {word} "x" }}}}'
+                f'{{{{ {keyword} }}}} needs a name in quotes, like {{{{ {keyword} "x" }}}}'
             )
 
-    def _ends(self, word: str) -> None:
-        if self._next().kind is not Kind.END_OF_ACTION:
-            raise TemplateError(f"{{{{ {word} }}}} takes nothing more")
+    def _expect_action_end(self, keyword: str) -> None:
+        if self._next_token().kind is not TokenKind.END_OF_ACTION:
+            raise TemplateError(f"{{{{ {keyword} }}}} takes nothing more")
 
-    def _peek(self) -> Token:
+    def _peek_token(self) -> Token:
         """Return the next token that is not a space, without consuming it."""
-        while self.tokens and self.tokens[-1].kind is Kind.SPACE:
+        while self.tokens and self.tokens[-1].kind is TokenKind.SPACE:
             self.tokens.pop()
-        return self.tokens[-1] if self.tokens else _NOTHING
+        return self.tokens[-1] if self.tokens else _NO_TOKEN
 
-    def _next(self) -> Token:
-        token = self._peek()
+    def _next_token(self) -> Token:
+        token = self._peek_token()
         return self.tokens.pop() if self.tokens else token

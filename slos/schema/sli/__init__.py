@@ -8,8 +8,10 @@ from slos.schema.sli_signal import SliType
 
 
 @cache
-def sli_types() -> dict[str, type[SliType]]:
+def load_sli_types() -> dict[str, type[SliType]]:
     """Import the SLI types in this folder, by key and sorted."""
     for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
         importlib.import_module(module.name)
-    return {kind.KEY: kind for kind in sorted(SliType.__subclasses__(), key=lambda k: k.KEY)}
+    return {
+        sli_type.KEY: sli_type for sli_type in sorted(SliType.__subclasses__(), key=lambda k: k.KEY)
+    }

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from slos.schema.fields import LabelName, MetricName, Selector
 from slos.schema.query_analysis import Counting
-from slos.schema.sli_signal import Signal, SliType, Weight
+from slos.schema.sli_signal import SliSignal, SliType, Weight
 
 
 class GaugeSli(SliType):
@@ -21,18 +21,18 @@ class GaugeSli(SliType):
     by: Annotated[list[LabelName], Field(default_factory=list)]
     """Labels that split the SLO: one budget for each of their values."""
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         series = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric
         total = f"count_over_time({series}[{{{{.window}}}}])"
         good = f"sum_over_time({series}[{{{{.window}}}}])"
-        added = f"sum by ({', '.join(self.by)})" if self.by else "sum"
-        return Signal(
+        aggregation = f"sum by ({', '.join(self.by)})" if self.by else "sum"
+        return SliSignal(
             # Clamped for each series: one above 1 must not compensate for another at 0.
-            errors=f"{added} (clamp_min({total} - {good}, 0))",
-            total=f"{added} ({total})",
+            errors=f"{aggregation} (clamp_min({total} - {good}, 0))",
+            total=f"{aggregation} ({total})",
             counting=Counting.PER_SAMPLE,
             weight=Weight.TIME,
             errors_may_be_absent=False,
-            by=tuple(self.by),
+            group_by=tuple(self.by),
             sources=(series,),
         )

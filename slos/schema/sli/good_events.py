@@ -4,9 +4,14 @@ from typing import ClassVar
 
 from slos.schema import sli_signal
 from slos.schema.fields import WindowedQuery
-from slos.schema.promql import selectors, wrapped
-from slos.schema.query_analysis import NotSummable, counting_of, grouping_of, labels_of
-from slos.schema.sli_signal import RatioQuery, Signal, SliType, Weight
+from slos.schema.promql import list_selectors, wrap_query
+from slos.schema.query_analysis import (
+    NotSummableError,
+    detect_counting,
+    find_grouping,
+    list_grouping_labels,
+)
+from slos.schema.sli_signal import RatioQuery, SliSignal, SliType, Weight
 
 
 class GoodEventsSli(SliType):
@@ -19,39 +24,44 @@ class GoodEventsSli(SliType):
     total_query: WindowedQuery
     """All events, counted and grouped like the good ones."""
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        good, total = wrapped(self.good_query), wrapped(self.total_query)
-        groupings = grouping_of(self.good_query), grouping_of(self.total_query)
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
+        good, total = wrap_query(self.good_query), wrap_query(self.total_query)
+        groupings = find_grouping(self.good_query), find_grouping(self.total_query)
         if None not in groupings:
             if groupings[0] != groupings[1]:
-                raise NotSummable(
+                raise NotSummableError(
                     f"good_query is grouped as {groupings[0]} and total_query as {groupings[1]}; "
                     "group both the same way"
                 )
             # Without a good series every event is bad.
             good = f"({good} or {total} * 0)"
         try:
-            counting, of_good = counting_of(self.total_query), counting_of(self.good_query)
-        except NotSummable as reason:
-            failing = f"(1 - {good} / ({total} > 0))"
-            return sli_signal.of_ratio(failing, read_from=self.total_query, why=str(reason))
-        if counting is not of_good:
-            raise NotSummable(
+            counting, good_counting = (
+                detect_counting(self.total_query),
+                detect_counting(self.good_query),
+            )
+        except NotSummableError as reason:
+            error_ratio = f"(1 - {good} / ({total} > 0))"
+            return sli_signal.build_ratio_signal(
+                error_ratio, query=self.total_query, reason=str(reason)
+            )
+        if counting is not good_counting:
+            raise NotSummableError(
                 "good_query and total_query count different things; "
                 "use rate in both or increase in both"
             )
-        return Signal(
+        return SliSignal(
             # Separate rates may differ slightly more than they should.
             errors=f"clamp_min({total} - {good}, 0)",
             total=self.total_query,
             counting=counting,
             weight=Weight.EVENTS,
             errors_may_be_absent=False,
-            by=labels_of(self.total_query),
-            sources=selectors(self.total_query),
+            group_by=list_grouping_labels(self.total_query),
+            sources=list_selectors(self.total_query),
         )
 
-    def queries(self) -> RatioQuery:
+    def build_queries(self) -> RatioQuery:
         """Build the query that Sloth generates for an OpenSLO, byte for byte."""
         good, total = self.good_query, self.total_query
         return RatioQuery(

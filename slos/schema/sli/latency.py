@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from slos.schema.fields import LabelName, MetricName, Selector
-from slos.schema.sli_signal import Signal, SliType, above_threshold
+from slos.schema.sli_signal import SliSignal, SliType, build_threshold_signal
 from slos.schema.units import Duration
 
 
-def _threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
+def _parse_threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
     """Parse a threshold: `500ms` in seconds, or a number in the unit of the metric."""
     if isinstance(value, str):
         return Duration.parse(value).seconds
@@ -27,7 +27,7 @@ class LatencySli(SliType):
     metric: MetricName
     """A classic histogram, with or without `_bucket`."""
     threshold: Annotated[
-        Decimal, BeforeValidator(_threshold), WithJsonSchema({"type": ["string", "number"]})
+        Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
     ]
     """Slower than this is an error: `500ms`, or a number in the metric's own unit. A bucket must
     stand exactly here."""
@@ -36,6 +36,8 @@ class LatencySli(SliType):
     by: Annotated[list[LabelName], Field(default_factory=list)]
     """Labels that split the SLO: one budget for each of their values."""
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         metric = self.metric.removesuffix("_bucket").removesuffix("_count")
-        return above_threshold(metric, self.selector, threshold=self.threshold, by=self.by)
+        return build_threshold_signal(
+            metric, self.selector, threshold=self.threshold, group_by=self.by
+        )

@@ -8,8 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from slos.schema.fields import Options
-from slos.schema.query_analysis import NotSummable
-from slos.schema.sli_signal import Signal, SliType
+from slos.schema.query_analysis import NotSummableError
+from slos.schema.sli_signal import SliSignal, SliType
 
 
 class PluginSli(SliType):
@@ -22,10 +22,10 @@ class PluginSli(SliType):
     options: Options = Field(default_factory=dict)
     """What it is told; texts."""
 
-    def signal(self) -> Signal:
+    def build_signal(self) -> SliSignal:
         """Raise an error: there are no queries before the plugin ran.
 
         Raises:
             NotSummableError: always.
         """
-        raise NotSummable(f"the SLI plugin {self.id!r} was not called; name its folder")
+        raise NotSummableError(f"the SLI plugin {self.id!r} was not called; name its folder")

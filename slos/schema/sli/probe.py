@@ -8,12 +8,12 @@ from pydantic import BeforeValidator, model_validator
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
 from slos.schema.fields import DurationField
-from slos.schema.promql import quoted
+from slos.schema.promql import quote_string
 from slos.schema.query_analysis import Counting
-from slos.schema.sli_signal import Signal, SliType, Weight, above_threshold
+from slos.schema.sli_signal import SliSignal, SliType, Weight, build_threshold_signal
 
 
-def _as_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+def _to_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     return [value] if isinstance(value, str) else value
 
 
@@ -35,59 +35,67 @@ class ProbeSli(SliType):
     """How long the stage may take."""
     verdict: Annotated[
         list[Verdict] | None,
-        BeforeValidator(_as_list, json_schema_input_type=Verdict | list[Verdict] | None),
+        BeforeValidator(_to_list, json_schema_input_type=Verdict | list[Verdict] | None),
     ] = None
     """Verdicts that count as good; one, or a list."""
     criterion: Annotated[
         list[_Criteria] | None,
-        BeforeValidator(_as_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
+        BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
     """Checks that must pass; one, a list, or `all`."""
 
     @model_validator(mode="after")
-    def _one_promise(self) -> Self:
-        given = [key for key in ("stage", "verdict", "criterion") if getattr(self, key)]
-        if len(given) != 1:
+    def _check_single_promise(self) -> Self:
+        keys = [key for key in ("stage", "verdict", "criterion") if getattr(self, key)]
+        if len(keys) != 1:
             raise ValueError(
                 "a probe SLI says exactly one of stage, verdict and criterion; "
-                f"here it says {' and '.join(given) or 'none'}"
+                f"here it says {' and '.join(keys) or 'none'}"
             )
         if (self.stage is None) != (self.below is None):
             raise ValueError("stage and below belong together; write {stage: ..., below: 5s}")
         return self
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         if self.stage is not None and self.below is not None:
-            selector = f"stage={quoted(self.stage)}"
-            return above_threshold(contract.STAGE_DURATION, selector, threshold=self.below.seconds)
-        if self.verdict is not None:
-            return _share(
-                contract.PROBE_RUNS,
-                every=[f"verdict!={quoted(Verdict.UNKNOWN)}"],
-                bad=[f"verdict!~{quoted('|'.join([*self.verdict, Verdict.UNKNOWN]))}"],
+            selector = f"stage={quote_string(self.stage)}"
+            return build_threshold_signal(
+                contract.STAGE_DURATION, selector, threshold=self.below.seconds
             )
-        return self._failed_checks()
+        if self.verdict is not None:
+            return _build_share_signal(
+                contract.PROBE_RUNS,
+                total_matchers=[f"verdict!={quote_string(Verdict.UNKNOWN)}"],
+                error_matchers=[
+                    f"verdict!~{quote_string('|'.join([*self.verdict, Verdict.UNKNOWN]))}"
+                ],
+            )
+        return self._build_criterion_signal()
 
-    def _failed_checks(self) -> Signal:
-        named = self.criterion or []
-        pattern = "|".join(re.escape(criterion) for criterion in named)
-        every = [] if "all" in named else [f"criterion=~{quoted(pattern)}"]
-        return _share(
-            contract.CHECKS, every=every, bad=[*every, f"result={quoted(CheckResult.FAIL)}"]
+    def _build_criterion_signal(self) -> SliSignal:
+        criteria = self.criterion or []
+        pattern = "|".join(re.escape(criterion) for criterion in criteria)
+        total_matchers = [] if "all" in criteria else [f"criterion=~{quote_string(pattern)}"]
+        return _build_share_signal(
+            contract.CHECKS,
+            total_matchers=total_matchers,
+            error_matchers=[*total_matchers, f"result={quote_string(CheckResult.FAIL)}"],
         )
 
 
-def _share(metric: str, *, every: list[str], bad: list[str]) -> Signal:
-    def rate(matchers: list[str]) -> str:
+def _build_share_signal(
+    metric: str, *, total_matchers: list[str], error_matchers: list[str]
+) -> SliSignal:
+    def build_rate(matchers: list[str]) -> str:
         selector = f"{{{', '.join(matchers)}}}" if matchers else ""
         return f"sum (rate({metric}{selector}[{{{{.window}}}}]))"
 
-    return Signal(
-        errors=rate(bad),
-        total=rate(every),
+    return SliSignal(
+        errors=build_rate(error_matchers),
+        total=build_rate(total_matchers),
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=True,
-        by=(),
-        sources=(f"{metric}{{{', '.join(every)}}}" if every else metric,),
+        group_by=(),
+        sources=(f"{metric}{{{', '.join(total_matchers)}}}" if total_matchers else metric,),
     )

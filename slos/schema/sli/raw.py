@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from slos.schema import sli_signal
 from slos.schema.fields import WindowedQuery
-from slos.schema.promql import wrapped
-from slos.schema.sli_signal import RatioQuery, Signal, SliType
+from slos.schema.promql import wrap_query
+from slos.schema.sli_signal import RatioQuery, SliSignal, SliType
 
 
 class RawSli(SliType):
@@ -16,9 +16,9 @@ class RawSli(SliType):
     error_ratio_query: WindowedQuery
     """The share of errors, with `{{.window}}` for the range."""
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
-        ratio = wrapped(self.error_ratio_query)
-        return sli_signal.of_ratio(ratio, read_from=self.error_ratio_query)
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
+        ratio = wrap_query(self.error_ratio_query)
+        return sli_signal.build_ratio_signal(ratio, query=self.error_ratio_query)
 
-    def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
+    def build_queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
         return RatioQuery(self.error_ratio_query)

@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 from pydantic import field_validator
 
 from slos.schema.fields import Query
-from slos.schema.promql import is_filter, render, selectors, wrapped
-from slos.schema.query_analysis import labels_of
-from slos.schema.sli_signal import RatioQuery, Signal, SliType, Weight
-from slos.schema.units import plain
+from slos.schema.promql import is_filter_query, list_selectors, render_template, wrap_query
+from slos.schema.query_analysis import list_grouping_labels
+from slos.schema.sli_signal import RatioQuery, SliSignal, SliType, Weight
+from slos.schema.units import format_decimal
 
 _SLICE = "1m"
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+_OPPOSITE_COMPARISONS = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
 class ThresholdSli(SliType):
@@ -29,29 +29,29 @@ class ThresholdSli(SliType):
 
     @field_validator("query")
     @classmethod
-    def _compares_nothing_itself(cls, query: str) -> str:
+    def _check_no_comparison(cls, query: str) -> str:
         """Refuse a comparison in the query: it would drop the samples of bad slices."""
-        if is_filter(query):
+        if is_filter_query(query):
             raise ValueError(
                 "the query drops values by a comparison of its own; "
                 "leave that to 'comparison' and 'value'"
             )
         return query
 
-    def signal(self) -> Signal:  # noqa: D102 - documented by SliType
+    def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         # The first comparison drops NaN: a slice without a value is neither good nor bad.
-        measured = f"({wrapped(self.query)} >= -Inf)"
-        return Signal(
-            errors=f"{measured} {_OPPOSITE[self.comparison]} bool {plain(self.value)}",
+        measured = f"({wrap_query(self.query)} >= -Inf)"
+        return SliSignal(
+            errors=f"{measured} {_OPPOSITE_COMPARISONS[self.comparison]} bool {format_decimal(self.value)}",
             total=f"{measured} ^ 0",
             counting=None,
             weight=Weight.TIME,
             errors_may_be_absent=False,
-            by=labels_of(self.query),
-            sources=selectors(self.query),
+            group_by=list_grouping_labels(self.query),
+            sources=list_selectors(self.query),
         )
 
-    def queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
+    def build_queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType
         # A ratio over a window needs a subquery here, because there is no counter.
-        slices = render(self.signal().errors, _SLICE)
+        slices = render_template(self.build_signal().errors, _SLICE)
         return RatioQuery(f"avg_over_time(({slices})[{{{{.window}}}}:{_SLICE}])")

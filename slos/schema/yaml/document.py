@@ -7,16 +7,16 @@ from typing import Any
 import yaml
 
 from slos.schema.problem import Position, Problem
-from slos.schema.yaml.scalars import Constructor, Loader
+from slos.schema.yaml.scalars import YamlConstructor, YamlLoader
 
 # Far above any real spec, far below the limits of stack and memory.
-_DEPTH = 500
-_VALUES = 100_000
+_MAX_DEPTH = 500
+_MAX_VALUES = 100_000
 
 Location = tuple[str | int, ...]
 
 
-class TooMuchError(Exception):
+class YamlLimitError(Exception):
     """A YAML file exceeds a limit; the message says which."""
 
 
@@ -30,7 +30,7 @@ def check_depth(text: str, loader: type) -> None:
         YamlLimitError: the nesting is too deep.
     """
     brackets = text.count("[") + text.count("{")
-    if brackets <= _DEPTH and max(map(len, text.splitlines()), default=0) <= _DEPTH:
+    if brackets <= _MAX_DEPTH and max(map(len, text.splitlines()), default=0) <= _MAX_DEPTH:
         return
     depth = 0
     for event in yaml.parse(text, Loader=loader):
@@ -38,8 +38,8 @@ def check_depth(text: str, loader: type) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > _DEPTH:
-            raise TooMuchError(f"the YAML is nested deeper than {_DEPTH} levels")
+        if depth > _MAX_DEPTH:
+            raise YamlLimitError(f"the YAML is nested deeper than {_MAX_DEPTH} levels")
 
 
 def check_size(node: yaml.Node) -> None:
@@ -50,17 +50,17 @@ def check_size(node: yaml.Node) -> None:
     """
     sizes: dict[int, int] = {}
 
-    def size(current: yaml.Node) -> int:
+    def count_values(current: yaml.Node) -> int:
         if id(current) not in sizes:
             sizes[id(current)] = 1  # an alias inside itself counts once
-            sizes[id(current)] += sum(size(child) for child in _children(current))
+            sizes[id(current)] += sum(count_values(child) for child in _list_children(current))
         return sizes[id(current)]
 
-    if size(node) > _VALUES:
-        raise TooMuchError(f"aliases multiply to more than {_VALUES} values")
+    if count_values(node) > _MAX_VALUES:
+        raise YamlLimitError(f"aliases multiply to more than {_MAX_VALUES} values")
 
 
-def _children(node: yaml.Node) -> Iterable[yaml.Node]:
+def _list_children(node: yaml.Node) -> Iterable[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [child for pair in node.value for child in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else ()
@@ -80,18 +80,18 @@ class Document:
     value: Any
     node: yaml.Node
 
-    def at(self, location: Location = ()) -> Position:
+    def find_position(self, location: Location = ()) -> Position:
         """Find the position of a value by its path of keys and indexes.
 
         Where the path ends early, as for a missing key, the innermost node on it counts.
         """
-        node, place = self.node, self.node
+        node, position_node = self.node, self.node
         for step in location:
-            found = _child(node, step)
-            if found is None:
+            child = _find_child(node, step)
+            if child is None:
                 break
-            place, node = found
-        return _position(self.file, place)
+            position_node, node = child
+        return _build_position(self.file, position_node)
 
 
 def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem]]:
@@ -105,28 +105,28 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
         hint = "a spec is YAML text in UTF-8"
         return [], [Problem(Position(file), "this is not a text file", hint)]
     try:
-        check_depth(text, Loader)
-        nodes = [node for node in yaml.compose_all(text, Loader=Loader) if not _is_empty(node)]
+        check_depth(text, YamlLoader)
+        nodes = [node for node in yaml.compose_all(text, Loader=YamlLoader) if not _is_empty(node)]
         if "*" in text:  # only aliases expand to more values than were written
             for node in nodes:
                 check_size(node)
-        return _construct(nodes, file)
+        return _construct_documents(nodes, file)
     except yaml.MarkedYAMLError as error:
-        return [], [_syntax_problem(error, file)]
+        return [], [_build_syntax_problem(error, file)]
     except yaml.reader.ReaderError as error:
         hint = "remove the character; YAML text has no control characters"
         return [], [Problem(Position(file), f"not YAML: {error.reason}", hint)]
-    except TooMuchError as error:
+    except YamlLimitError as error:
         return [], [Problem(Position(file), str(error), "write it plainly")]
 
 
-def _construct(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
+def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
     documents, problems = [], []
     for node in nodes:
-        repeated = list(_repeated_keys(node, file))
-        problems += repeated
-        if not repeated:
-            documents.append(Document(file, Constructor().construct_document(node), node))
+        repeated_keys = list(_find_repeated_keys(node, file))
+        problems += repeated_keys
+        if not repeated_keys:
+            documents.append(Document(file, YamlConstructor().construct_document(node), node))
     return documents, problems
 
 
@@ -134,7 +134,7 @@ def _is_empty(node: yaml.Node | None) -> bool:
     return node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"))
 
 
-def _repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
+def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
     """Find duplicate keys of mappings; YAML forbids them, and parsers keep only the last."""
     pending, visited = [node], set()
     while pending:
@@ -149,16 +149,16 @@ def _repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
             for key, value in current.value:
                 pending.append(value)
                 if isinstance(key, yaml.ScalarNode) and key.value != "<<":
-                    before = first.setdefault(key.value, key)
-                    if before is not key:
+                    earlier = first.setdefault(key.value, key)
+                    if earlier is not key:
                         yield Problem(
-                            _position(file, key),
+                            _build_position(file, key),
                             f"the key {key.value!r} is written twice",
-                            f"the first one is on line {before.start_mark.line + 1}",
+                            f"the first one is on line {earlier.start_mark.line + 1}",
                         )
 
 
-def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+def _find_child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
     """Find a child: the node that has its position, and the node of its value."""
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step], node.value[step]
@@ -169,12 +169,12 @@ def _child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | No
     return None
 
 
-def _position(file: str, node: yaml.Node) -> Position:
+def _build_position(file: str, node: yaml.Node) -> Position:
     return Position(file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
+def _build_syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    place = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
+    position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
     message = " ".join(part for part in (error.context, error.problem) if part)
-    return Problem(place, f"not YAML: {message}", "check indentation, quotes and brackets here")
+    return Problem(position, f"not YAML: {message}", "check indentation, quotes and brackets here")

@@ -13,18 +13,18 @@ from typing import Any
 import yaml
 
 _TAG = "tag:yaml.org,2002:"
-_WHOLE = re.compile(
+_INTEGER = re.compile(
     r"[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)\Z", re.IGNORECASE
 )
-_FRACTION = re.compile(
+_FLOAT = re.compile(
     r"(?:[-+]?(?:(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
     r"|[0-9][0-9_]*[eE][-+]?[0-9]+)|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
-_NUMBERS = {_TAG + "int": _WHOLE, _TAG + "float": _FRACTION}
-_BASES = {"0b": 2, "0o": 8, "0x": 16}
+_NUMBER_PATTERNS = {_TAG + "int": _INTEGER, _TAG + "float": _FLOAT}
+_INTEGER_BASES = {"0b": 2, "0o": 8, "0x": 16}
 
 
-class Written(dict[Hashable, Any]):
+class WrittenMapping(dict[Hashable, Any]):
     """A mapping with the source text of its plain scalars.
 
     Attributes:
@@ -35,24 +35,24 @@ class Written(dict[Hashable, Any]):
     texts: dict[Hashable, tuple[str | None, str | None]]
 
 
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # either will do
+class YamlLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # either will do
     """PyYAML loader that tags numbers by YAML 1.2; libyaml's where there is one."""
 
 
-def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    ours: dict[str, list[tuple[str, re.Pattern[str]]]] = {
-        first: [(tag, pattern) for tag, pattern in known if tag not in _NUMBERS]
-        for first, known in Loader.yaml_implicit_resolvers.items()
+def _build_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {
+        first: [(tag, pattern) for tag, pattern in patterns if tag not in _NUMBER_PATTERNS]
+        for first, patterns in YamlLoader.yaml_implicit_resolvers.items()
     }
     for first in "-+.0123456789":
-        ours[first] = [*ours.get(first, []), *_NUMBERS.items()]
-    return ours
+        resolvers[first] = [*resolvers.get(first, []), *_NUMBER_PATTERNS.items()]
+    return resolvers
 
 
-Loader.yaml_implicit_resolvers = _resolvers()
+YamlLoader.yaml_implicit_resolvers = _build_resolvers()
 
 
-class Constructor(yaml.constructor.SafeConstructor):
+class YamlConstructor(yaml.constructor.SafeConstructor):
     """PyYAML constructor of values from nodes; decimals stay exact and dates stay text."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> object:  # noqa: FBT001, FBT002 - PyYAML's signature
@@ -64,45 +64,46 @@ class Constructor(yaml.constructor.SafeConstructor):
             message = f"this cannot be read as {kind}"
             raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
 
-    def whole(self, node: yaml.ScalarNode) -> int:
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
         """Construct an integer of any base; a leading zero means octal, as for Sloth."""
         text = node.value.replace("_", "").lower()
         digits = text.lstrip("+-")
         sign = -1 if text.startswith("-") else 1
-        if digits[:2] in _BASES:
-            return sign * int(digits[2:], _BASES[digits[:2]])
+        if digits[:2] in _INTEGER_BASES:
+            return sign * int(digits[2:], _INTEGER_BASES[digits[:2]])
         return sign * int(digits, 8 if digits.startswith("0") else 10)
 
-    def exact(self, node: yaml.ScalarNode) -> object:
+    def construct_decimal(self, node: yaml.ScalarNode) -> object:
         """Construct an exact decimal."""
         try:
             return Decimal(node.value.replace("_", ""))
         except InvalidOperation:
             return self.construct_yaml_float(node)
 
-    def as_written(self, node: yaml.ScalarNode) -> str:
+    def construct_date_text(self, node: yaml.ScalarNode) -> str:
         """Construct a date as text."""
         return str(node.value)
 
-    def mapping(self, node: yaml.MappingNode) -> Iterator[Written]:
+    def construct_written_mapping(self, node: yaml.MappingNode) -> Iterator[WrittenMapping]:
         """Construct a mapping in two steps, as PyYAML needs it for one that contains itself."""
-        made = Written()
-        yield made
-        made.update(self.construct_mapping(node))
-        made.texts = {
-            self.construct_object(key): (_text(key), _text(value)) for key, value in node.value
+        mapping = WrittenMapping()
+        yield mapping
+        mapping.update(self.construct_mapping(node))
+        mapping.texts = {
+            self.construct_object(key): (_get_plain_text(key), _get_plain_text(value))
+            for key, value in node.value
         }
 
 
-def _text(node: yaml.Node) -> str | None:
+def _get_plain_text(node: yaml.Node) -> str | None:
     is_plain = isinstance(node, yaml.ScalarNode) and not node.style
     return str(node.value) if is_plain and node.tag != _TAG + "null" else None
 
 
-Constructor.yaml_constructors = {
+YamlConstructor.yaml_constructors = {
     **yaml.constructor.SafeConstructor.yaml_constructors,
-    _TAG + "int": Constructor.whole,
-    _TAG + "float": Constructor.exact,
-    _TAG + "timestamp": Constructor.as_written,
-    _TAG + "map": Constructor.mapping,
+    _TAG + "int": YamlConstructor.construct_integer,
+    _TAG + "float": YamlConstructor.construct_decimal,
+    _TAG + "timestamp": YamlConstructor.construct_date_text,
+    _TAG + "map": YamlConstructor.construct_written_mapping,
 }

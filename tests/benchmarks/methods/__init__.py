@@ -7,18 +7,18 @@ from tests.benchmarks.counters import ERRORS, TOTAL
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BenchmarkTarget:
     """What a method is asked to watch: a service, at 99.9 % over 30 days."""
 
     job: str = "shop"
 
-    def rate(self, metric: str, window: str) -> str:
+    def build_rate(self, metric: str, window: str) -> str:
         """Events a second of all instances."""
         return f'sum(rate({metric}{{job="{self.job}"}}[{window}]))'
 
-    def ratio(self, window: str) -> str:
+    def build_ratio(self, window: str) -> str:
         """The share of errors, from raw series."""
-        return f"({self.rate(ERRORS, window)})\n/\n({self.rate(TOTAL, window)})\n"
+        return f"({self.build_rate(ERRORS, window)})\n/\n({self.build_rate(TOTAL, window)})\n"
 
 
 @dataclass(frozen=True, slots=True)

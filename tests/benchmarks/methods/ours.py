@@ -2,14 +2,14 @@
 
 from slos.schema import promql
 from tests.benchmarks.counters import ERRORS, TOTAL
-from tests.benchmarks.methods import Method, Target
-from tests.generator.resolved import only_plan
+from tests.benchmarks.methods import BenchmarkTarget, Method
+from tests.generator.resolved import build_single_plan
 
 NAME = "slo-rules, exact"
 _SERVICE, _PAGE = "ours", "Burning"
 
 
-def method(target: Target) -> Method:
+def build_method(target: BenchmarkTarget) -> Method:
     """The exact profile of a plain spec."""
     name = target.job
     spec = {
@@ -23,8 +23,8 @@ def method(target: Target) -> Method:
                 "objective": 99.9,
                 "sli": {
                     "events": {
-                        "error_query": target.rate(ERRORS, "{{.window}}"),
-                        "total_query": target.rate(TOTAL, "{{.window}}"),
+                        "error_query": target.build_rate(ERRORS, "{{.window}}"),
+                        "total_query": target.build_rate(TOTAL, "{{.window}}"),
                     }
                 },
                 "alerting": {"name": _PAGE},
@@ -32,5 +32,7 @@ def method(target: Target) -> Method:
         ],
     }
     period = "slo:sli_error:ratio_rate30d"
-    own = promql.label_set({"sloth_id": f"{_SERVICE}-{name}"})
-    return Method(NAME, only_plan(spec).groups, frozenset({period}), period + own, _PAGE)
+    selector = promql.format_label_set({"sloth_id": f"{_SERVICE}-{name}"})
+    return Method(
+        NAME, build_single_plan(spec).groups, frozenset({period}), period + selector, _PAGE
+    )

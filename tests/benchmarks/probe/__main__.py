@@ -12,9 +12,9 @@ from typing import TypeVar
 import click
 
 from tests.benchmarks.probe import accounts, campaign, hour, scrape, stall, throughput
-from tests.benchmarks.probe.programs import many_files, may_go_ahead
-from tests.benchmarks.report import of_results
-from tests.benchmarks.targets import Result
+from tests.benchmarks.probe.programs import has_real_time_priority, raise_file_limit
+from tests.benchmarks.report import render_results
+from tests.benchmarks.targets import TargetResult
 
 _PAGE = Path(__file__).parents[3] / "docs" / "benchmarks-probe.md"
 _RATE = 500
@@ -22,33 +22,33 @@ Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class BenchmarkSize:
     """How much of everything."""
 
     seconds: float
     stall_seconds: float
     hours: int
     scrapes: int
-    plan: campaign.Plan
+    plan: campaign.CampaignPlan
     attempts: int
 
 
-_WHOLE = Size(60, 20, 8, 300, campaign.Plan(1_000, kills=8), attempts=3)
-_QUICK = Size(10, 12, 1, 50, campaign.Plan(100, kills=2), attempts=1)
+_WHOLE = BenchmarkSize(60, 20, 8, 300, campaign.CampaignPlan(1_000, kills=8), attempts=3)
+_QUICK = BenchmarkSize(10, 12, 1, 50, campaign.CampaignPlan(100, kills=2), attempts=1)
 
 
 @dataclass
-class Report:
+class BenchmarkReport:
     """What is said, part by part."""
 
-    results: list[Result] = field(default_factory=list)
+    results: list[TargetResult] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
 
-    def add(self, results: list[Result], title: str, text: str) -> None:
+    def add_part(self, results: list[TargetResult], title: str, text: str) -> None:
         """Add a part, and show it."""
         self.results += results
         self.parts.append(f"## {title}\n\n{text}")
-        click.echo(f"{self.parts[-1]}\n{of_results(results)}")
+        click.echo(f"{self.parts[-1]}\n{render_results(results)}")
 
 
 @click.command()
@@ -56,14 +56,22 @@ class Report:
 @click.option("--quick", is_flag=True, help="A short run; the documentation is left as it is.")
 def main(*, check: bool, quick: bool) -> None:
     """Measure the prober; the documentation is written by a whole run only."""
-    many_files()
-    size, report = (_QUICK if quick else _WHOLE), Report()
-    for part in (_throughput, _stall, _hours, _scrapes, _campaign):
+    raise_file_limit()
+    size, report = (_QUICK if quick else _WHOLE), BenchmarkReport()
+    for part in (
+        _measure_throughput,
+        _measure_stall,
+        _measure_hours,
+        _measure_scrapes,
+        _run_campaign,
+    ):
         click.echo(f"{part.__name__.strip('_')}, load average {os.getloadavg()[0]:.1f}", err=True)
         part(size, report)
-    text = "\n".join([_HEAD, _circumstances(), of_results(report.results), *report.parts])
+    text = "\n".join(
+        [_HEAD, _describe_circumstances(), render_results(report.results), *report.parts]
+    )
     if quick:
-        click.echo(of_results(report.results))
+        click.echo(render_results(report.results))
     else:
         _PAGE.write_text(text)
         click.echo(f"wrote {_PAGE.name}", err=True)
@@ -72,74 +80,78 @@ def main(*, check: bool, quick: bool) -> None:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _temporary_folder() -> Iterator[Path]:
     with TemporaryDirectory(prefix="bench-probe-") as folder:
         yield Path(folder)
 
 
-def _attempts(
-    most: int, measure: Callable[[], Found], judge: Callable[[Found], list[Result]]
-) -> list[tuple[Found, list[Result]]]:
+def _measure_until_met(
+    max_attempts: int, measure: Callable[[], Found], judge: Callable[[Found], list[TargetResult]]
+) -> list[tuple[Found, list[TargetResult]]]:
     """Measure until every target is met, or so many times; the best attempt comes first.
 
     What else runs on the machine can only make a prober look worse, so the best is the fair one.
     """
-    made: list[tuple[Found, list[Result]]] = []
-    while len(made) < most and not (made and all(result.met for result in made[-1][1])):
+    attempts: list[tuple[Found, list[TargetResult]]] = []
+    while len(attempts) < max_attempts and not (
+        attempts and all(result.met for result in attempts[-1][1])
+    ):
         found = measure()
-        made.append((found, judge(found)))
-    return sorted(made, key=lambda one: -sum(result.met for result in one[1]))
+        attempts.append((found, judge(found)))
+    return sorted(attempts, key=lambda one: -sum(result.met for result in one[1]))
 
 
-def _throughput(size: Size, report: Report) -> None:
-    def once() -> throughput.Measured:
-        with _folder() as folder:
-            return throughput.measure(folder, seconds=size.seconds)
+def _measure_throughput(size: BenchmarkSize, report: BenchmarkReport) -> None:
+    def measure_once() -> throughput.ThroughputResult:
+        with _temporary_folder() as folder:
+            return throughput.measure_throughput(folder, seconds=size.seconds)
 
-    made = _attempts(size.attempts, once, lambda found: throughput.results(found, rate=_RATE))
-    measured, results = made[0]
-    text = (
-        f"{_THROUGHPUT}\n{throughput.of_latencies(measured)}\n"
-        f"{size.seconds:.0f} s each; the best attempt counts, which is the first:\n\n"
-        f"{throughput.of_attempts([found for found, _ in made])}"
+    attempts = _measure_until_met(
+        size.attempts, measure_once, lambda found: throughput.check_targets(found, rate=_RATE)
     )
-    report.add(results, "Five hundred events a second", text)
+    measured, results = attempts[0]
+    text = (
+        f"{_THROUGHPUT}\n{throughput.render_latencies(measured)}\n"
+        f"{size.seconds:.0f} s each; the best attempt counts, which is the first:\n\n"
+        f"{throughput.render_attempts([found for found, _ in attempts])}"
+    )
+    report.add_part(results, "Five hundred events a second", text)
 
 
-def _stall(size: Size, report: Report) -> None:
-    def once() -> stall.Stalled:
-        with _folder() as folder:
-            return stall.stalled(folder, seconds=size.stall_seconds)
+def _measure_stall(size: BenchmarkSize, report: BenchmarkReport) -> None:
+    def measure_once() -> stall.StallResult:
+        with _temporary_folder() as folder:
+            return stall.measure_stall(folder, seconds=size.stall_seconds)
 
-    found, results = _attempts(size.attempts, once, stall.results)[0]
-    report.add(results, "A target that stands still", f"{_STALL}\n{stall.of_stall(found)}")
-
-
-def _hours(size: Size, report: Report) -> None:
-    with _folder() as folder:
-        found = hour.hours(size.hours, folder)
-    report.add(hour.results(found), "Hours", f"{_HOURS}\n{hour.of_hours(found)}")
+    found, results = _measure_until_met(size.attempts, measure_once, stall.check_targets)[0]
+    report.add_part(results, "A target that stands still", f"{_STALL}\n{stall.render_stall(found)}")
 
 
-def _scrapes(size: Size, report: Report) -> None:
-    def once() -> scrape.Scrapes:
-        with _folder() as folder:
-            return scrape.scrapes(folder, count=size.scrapes)
-
-    found, results = _attempts(size.attempts, once, scrape.results)[0]
-    report.add(results, "Scrapes", f"{_SCRAPES}\n{scrape.of_scrapes(found)}")
+def _measure_hours(size: BenchmarkSize, report: BenchmarkReport) -> None:
+    with _temporary_folder() as folder:
+        found = hour.measure_hours(size.hours, folder)
+    report.add_part(hour.check_targets(found), "Hours", f"{_HOURS}\n{hour.render_hours(found)}")
 
 
-def _campaign(size: Size, report: Report) -> None:
-    with _folder() as folder:
-        found = campaign.campaign(size.plan, folder)
-    text = f"{_CAMPAIGN}\n{accounts.of_verdicts(found)}"
-    report.add(accounts.results(found), "Random faults, random kills", text)
+def _measure_scrapes(size: BenchmarkSize, report: BenchmarkReport) -> None:
+    def measure_once() -> scrape.ScrapeResult:
+        with _temporary_folder() as folder:
+            return scrape.measure_scrapes(folder, count=size.scrapes)
+
+    found, results = _measure_until_met(size.attempts, measure_once, scrape.check_targets)[0]
+    report.add_part(results, "Scrapes", f"{_SCRAPES}\n{scrape.render_scrapes(found)}")
 
 
-def _circumstances() -> str:
+def _run_campaign(size: BenchmarkSize, report: BenchmarkReport) -> None:
+    with _temporary_folder() as folder:
+        found = campaign.run_campaign(size.plan, folder)
+    text = f"{_CAMPAIGN}\n{accounts.render_verdicts(found)}"
+    report.add_part(accounts.check_targets(found), "Random faults, random kills", text)
+
+
+def _describe_circumstances() -> str:
     cores = len(os.sched_getaffinity(0))
-    ahead = "ahead of other work (SCHED_RR)" if may_go_ahead() else "beside other work"
+    ahead = "ahead of other work (SCHED_RR)" if has_real_time_priority() else "beside other work"
     return (
         f"{cores} cores; prober and target on one each, {ahead}. Load average at the end: "
         f"{os.getloadavg()[0]:.1f}.\n"

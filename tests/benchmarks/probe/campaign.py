@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.devstack.stack import Child, announced, free_port, start
-from tests.benchmarks.probe.accounts import FAULTS, Campaign
-from tests.benchmarks.probe.programs import Prober, on_core, prober, until
+from exporter.devstack.stack import ChildProcess, find_free_port, start_process, wait_for_line
+from tests.benchmarks.probe.accounts import FAULTS, CampaignResult
+from tests.benchmarks.probe.programs import BenchmarkProber, run_prober, start_on_core, wait_until
 
 _CONFIG = """\
 target: {{url: "{target}/"}}
@@ -42,7 +42,7 @@ busy machine is never taken for a fault."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CampaignPlan:
     """What a campaign consists of.
 
     Attributes:
@@ -60,93 +60,93 @@ class Plan:
     longest_life: float = 12.0
 
 
-def campaign(plan: Plan, folder: Path) -> Campaign:
+def run_campaign(plan: CampaignPlan, folder: Path) -> CampaignResult:
     """Run one to its end."""
-    begun, found = time.monotonic(), Campaign()
-    chance, canary = random.Random(plan.seed), free_port()
+    started, result = time.monotonic(), CampaignResult()
+    rng, canary = random.Random(plan.seed), find_free_port()
     (folder / "linear.key").write_text("a stand-in takes any key")
-    with _target(folder, canary, plan) as child:
+    with _run_target(folder, canary, plan) as child:
         config = _CONFIG.format(
-            target=announced(child, "listening on "),
-            linear=announced(child, "linear on "),
+            target=wait_for_line(child, "listening on "),
+            linear=wait_for_line(child, "linear on "),
             canary=canary,
             interval=plan.interval,
         )
         for _ in range(plan.kills):
-            _life(folder, config, found, seconds=chance.uniform(0.2, plan.longest_life))
-        _last_life(folder, config, found, wanted=plan.runs)
-    found.runs = _rows(folder)
+            _run_until_killed(folder, config, result, seconds=rng.uniform(0.2, plan.longest_life))
+        _run_to_end(folder, config, result, runs=plan.runs)
+    result.runs = _read_rows(folder)
     lines = (folder / "drawn.jsonl").read_text().splitlines()
-    found.drawn = dict(map(json.loads, lines))
-    found.issues = json.loads((folder / "drawn.linear.json").read_text())
-    found.seconds = time.monotonic() - begun
-    return found
+    result.faults_by_event = dict(map(json.loads, lines))
+    result.issues = json.loads((folder / "drawn.linear.json").read_text())
+    result.seconds = time.monotonic() - started
+    return result
 
 
 @contextlib.contextmanager
-def _target(folder: Path, canary: int, plan: Plan) -> Iterator[Child]:
+def _run_target(folder: Path, canary: int, plan: CampaignPlan) -> Iterator[ChildProcess]:
     module, record = "tests.benchmarks.probe.fault_target", folder / "drawn.jsonl"
     options = ["--canary", str(canary), "--record", str(record), "--seed", str(plan.seed)]
     command = [sys.executable, "-m", module, *options, *FAULTS]
-    child = on_core(None, lambda: start("target", command, folder=folder))
+    child = start_on_core(None, lambda: start_process("target", command, folder=folder))
     try:
         yield child
     finally:
         child.stop()
 
 
-def _life(folder: Path, config: str, found: Campaign, *, seconds: float) -> None:
+def _run_until_killed(folder: Path, config: str, result: CampaignResult, *, seconds: float) -> None:
     """A prober that serves for a while and is killed; what it counted last is noted."""
-    with prober(folder, config) as running:
-        seen = _verdicts(running)
+    with run_prober(folder, config) as running:
+        verdicts = _read_verdicts(running)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             time.sleep(min(0.2, max(deadline - time.monotonic(), 0.0)))
-            seen = _verdicts(running)
+            verdicts = _read_verdicts(running)
         running.child.process.kill()
         running.child.process.wait()
-        found.kills.append(time.time())
-        found.counted += seen
+        result.kills.append(time.time())
+        result.exported_verdicts += verdicts
 
 
-def _last_life(folder: Path, config: str, found: Campaign, *, wanted: int) -> None:
+def _run_to_end(folder: Path, config: str, result: CampaignResult, *, runs: int) -> None:
     """A prober that makes the number full; then one that only finishes and cleans up."""
-    with prober(folder, config) as running:
-        until(lambda: _finished(folder) >= wanted, seconds=wanted / 4 + 60)
-        found.counted += _drained(running)
+    with run_prober(folder, config) as running:
+        wait_until(lambda: _count_finished(folder) >= runs, seconds=runs / 4 + 60)
+        result.exported_verdicts += _drain_prober(running)
     idle = config.replace("sustained:", "remediation:").replace("    interval:", "    #")
     idle = idle.replace("max_in_flight: 1000", "interval: 1h\n    jitter: 0%")
-    with prober(folder, idle) as running:
-        until(lambda: not _unfinished(folder), seconds=120, pause=0.5)
-        found.counted += _verdicts(running)
+    with run_prober(folder, idle) as running:
+        wait_until(lambda: not _count_unfinished(folder), seconds=120, pause=0.5)
+        result.exported_verdicts += _read_verdicts(running)
 
 
-def _drained(running: Prober) -> Counter[str]:
+def _drain_prober(running: BenchmarkProber) -> Counter[str]:
     """The last counts of a prober that ends in peace: no run starts, those under way end."""
     running.child.process.terminate()
-    seen = Counter[str]()
+    verdicts = Counter[str]()
     with contextlib.suppress(OSError):
         while running.child.process.poll() is None:
-            seen = _verdicts(running)
+            verdicts = _read_verdicts(running)
             time.sleep(0.05)
     running.child.process.wait()
-    return seen
+    return verdicts
 
 
-def _verdicts(running: Prober) -> Counter[str]:
-    seen = running.counts("probe_runs_total", "verdict")
-    return Counter({verdict: int(count) for verdict, count in seen.items()})
+def _read_verdicts(running: BenchmarkProber) -> Counter[str]:
+    counts = running.read_counter("probe_runs_total", "verdict")
+    return Counter({verdict: int(count) for verdict, count in counts.items()})
 
 
-def _rows(folder: Path) -> list[tuple[str, str, str, str, float]]:
+def _read_rows(folder: Path) -> list[tuple[str, str, str, str, float]]:
     with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as journal:
         query = "SELECT id, state, verdict, reason, intended_at FROM runs ORDER BY seq"
         return journal.execute(query).fetchall()
 
 
-def _finished(folder: Path) -> int:
-    return sum(verdict != "unknown" for _, _, verdict, *_ in _rows(folder))
+def _count_finished(folder: Path) -> int:
+    return sum(verdict != "unknown" for _, _, verdict, *_ in _read_rows(folder))
 
 
-def _unfinished(folder: Path) -> int:
-    return sum(state != "cleaned" for _, state, *_ in _rows(folder))
+def _count_unfinished(folder: Path) -> int:
+    return sum(state != "cleaned" for _, state, *_ in _read_rows(folder))

@@ -9,50 +9,58 @@ import json
 import time
 import uuid
 
-from tests.benchmarks.probe.target import body_of
+from tests.benchmarks.probe.target import parse_body
 
 _WORKERS = 4
 
 
-async def latencies(target: int, canary: int, *, seconds: float, interval: float) -> list[float]:
+async def measure_latencies(
+    target: int, canary: int, *, seconds: float, interval: float
+) -> list[float]:
     """Seconds from each send to its answer."""
-    found: list[float] = []
-    server = await asyncio.start_server(_canary, "127.0.0.1", canary)
+    seconds_per_event: list[float] = []
+    server = await asyncio.start_server(_serve_canary, "127.0.0.1", canary)
     async with server:
         workers = (
-            _worker(target, found, seconds=seconds, interval=_WORKERS * interval, at=number)
+            _run_worker(
+                target,
+                seconds_per_event,
+                seconds=seconds,
+                interval=_WORKERS * interval,
+                number=number,
+            )
             for number in range(_WORKERS)
         )
         await asyncio.gather(*workers)
-    return found
+    return seconds_per_event
 
 
-async def _worker(
-    target: int, found: list[float], *, seconds: float, interval: float, at: int
+async def _run_worker(
+    target: int, seconds_per_event: list[float], *, seconds: float, interval: float, number: int
 ) -> None:
-    await asyncio.sleep(at * interval / _WORKERS)
-    begun = time.monotonic()
-    while (now := time.monotonic()) < begun + seconds:
+    await asyncio.sleep(number * interval / _WORKERS)
+    started = time.monotonic()
+    while (now := time.monotonic()) < started + seconds:
         reader, writer = await asyncio.open_connection("127.0.0.1", target)
-        writer.write(_event())
+        writer.write(_build_event())
         await reader.read()
         writer.close()
-        found.append(time.monotonic() - now)
+        seconds_per_event.append(time.monotonic() - now)
         await asyncio.sleep(max(now + interval - time.monotonic(), 0.0))
 
 
-def _event() -> bytes:
+def _build_event() -> bytes:
     data = {"annotations": {"lambda_parameters": "{}"}}
     body = json.dumps({"id": f"closed-{uuid.uuid4().hex}", "data": data}).encode()
     return b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-async def _canary(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve_canary(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer everything."""
-    got = b""
+    buffer = b""
     while part := await reader.read(65_536):
-        got += part
-        if got.startswith(b"GET") or body_of(got) is not None:
-            got = b""
+        buffer += part
+        if buffer.startswith(b"GET") or parse_body(buffer) is not None:
+            buffer = b""
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     writer.close()

@@ -16,44 +16,44 @@ import click
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import bind, serve, url
+from exporter.listener import bind_socket, format_url, serve_app
 from exporter.simulator.agent_sre.agent import Agent
-from exporter.simulator.agent_sre.faults import Active, Faults, parse
-from exporter.simulator.agent_sre.server import Handler, application
+from exporter.simulator.agent_sre.faults import AgentFaults, AgentFaultSet, parse_faults
+from exporter.simulator.agent_sre.server import Handler, build_agent_app
 from exporter.simulator.agent_sre.settings import Settings
-from exporter.simulator.linear.server import running_linear_api
+from exporter.simulator.linear.server import serve_linear_api
 
-_CALM = Active()
-_OF_EVENT: ContextVar[Active] = ContextVar("faults of the event", default=_CALM)
+_NO_FAULTS = AgentFaultSet()
+_EVENT_FAULTS: ContextVar[AgentFaultSet] = ContextVar("faults of the event", default=_NO_FAULTS)
 
 
-class Drawn(Faults):
+class DrawnFaults(AgentFaults):
     """The faults of the event that is being handled."""
 
     def __init__(self) -> None:
         pass
 
     @property
-    def active(self) -> Active:  # type: ignore[override]
+    def active(self) -> AgentFaultSet:  # type: ignore[override]
         """Those that were drawn for it."""
-        return _OF_EVENT.get()
+        return _EVENT_FAULTS.get()
 
 
-def drawing(faults: list[str], seed: int, into: TextIO) -> Handler:
+def build_fault_middleware(faults: list[str], seed: int, file: TextIO) -> Handler:
     """A middleware that draws faults for each event, and writes them down."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
 
     @web.middleware
-    async def draw(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def draw_fault(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method == "POST":
-            fault = chance.choice(faults)
+            fault = rng.choice(faults)
             event = json.loads(await request.read())
-            into.write(json.dumps([event["id"], fault]) + "\n")
-            into.flush()
-            _OF_EVENT.set(parse([fault]))
+            file.write(json.dumps([event["id"], fault]) + "\n")
+            file.flush()
+            _EVENT_FAULTS.set(parse_faults([fault]))
         return await handler(request)
 
-    return draw  # type: ignore[return-value]
+    return draw_fault  # type: ignore[return-value]
 
 
 @click.command()
@@ -63,29 +63,31 @@ def drawing(faults: list[str], seed: int, into: TextIO) -> Handler:
 @click.argument("faults", nargs=-1, required=True)
 def main(*, canary: int, path: Path, seed: int, faults: tuple[str, ...]) -> None:
     """Serve until SIGTERM; the state of Linear is written beside the record then."""
-    with path.open("w") as into:
-        asyncio.run(_serve(canary, drawing(list(faults), seed, into), path))
+    with path.open("w") as file:
+        asyncio.run(_serve(canary, build_fault_middleware(list(faults), seed, file), path))
 
 
 async def _serve(canary: int, draw: Handler, path: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with running_linear_api() as linear:
+    async with serve_linear_api() as linear:
         settings = Settings(
             function_url=f"http://127.0.0.1:{canary}/",
             linear_url=linear.url,
             linear_key="a stand-in takes any key",
             capacity=0,
         )
-        app = application(Agent(settings, Drawn()))
+        app = build_agent_app(Agent(settings, DrawnFaults()))
         app.middlewares.insert(0, draw)  # type: ignore[arg-type]
-        listener = bind("target", Address("127.0.0.1", 0))
-        runner = await serve(app, listener)
+        listener = bind_socket("target", Address("127.0.0.1", 0))
+        runner = await serve_app(app, listener)
         click.echo(f"linear on {linear.url}")
-        click.echo(f"listening on {url(listener)}")
+        click.echo(f"listening on {format_url(listener)}")
         await stop.wait()
         await runner.cleanup()
-        issues = [[each["archivedAt"] is not None, each["description"]] for each in linear.issues()]
+        issues = [
+            [each["archivedAt"] is not None, each["description"]] for each in linear.list_issues()
+        ]
         path.with_suffix(".linear.json").write_text(json.dumps(issues))
 
 

@@ -9,78 +9,84 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.probes import probe_modules
-from tests.benchmarks.probe.programs import ROOT, ahead, prober, quantile
-from tests.benchmarks.report import table
-from tests.benchmarks.targets import Result
+from exporter.probes import load_probe_modules
+from tests.benchmarks.probe.programs import ROOT, compute_quantile, real_time_priority, run_prober
+from tests.benchmarks.report import render_table
+from tests.benchmarks.targets import TargetResult
 
 SERIES_AT_MOST = 2_000
 """With every probe that comes with the program, on every way, and every observer."""
 _SECONDS_AT_MOST = 0.020
-_NOBODY = "http://127.0.0.1:9"
-_NEEDED = {"remediation": "{paths: {direct: {}, broker: {}, alertmanager: {}}}"}
+_CLOSED_PORT_URL = "http://127.0.0.1:9"
+_REQUIRED_SETTINGS = {"remediation": "{paths: {direct: {}, broker: {}, alertmanager: {}}}"}
 
 
 @dataclass(frozen=True, slots=True)
-class Scrapes:
+class ScrapeResult:
     """Seconds of each, in order, and what the last gave."""
 
     seconds: Sequence[float]
-    exposed: str
+    exposition: str
 
 
-def everything(folder: Path) -> str:
+def build_full_config(folder: Path) -> str:
     """A configuration with all there is; whoever it names need not be there."""
     (folder / "linear.key").write_text("nobody asks for it")
-    probes = "".join(f"  {name}: {_NEEDED.get(name, '{}')}\n" for name in sorted(probe_modules()))
+    probes = "".join(
+        f"  {name}: {_REQUIRED_SETTINGS.get(name, '{}')}\n" for name in sorted(load_probe_modules())
+    )
     return f"""\
-target: {{url: "{_NOBODY}/"}}
+target: {{url: "{_CLOSED_PORT_URL}/"}}
 canary: {{listen: "127.0.0.1:0"}}
 web: {{listen: "127.0.0.1:0"}}
 journal: {{path: journal.sqlite}}
 specs: ["{ROOT / "slos" / "agent-sre.yaml"}"]
 paths:
-  broker: {{url: "{_NOBODY}/broker"}}
-  alertmanager: {{url: "{_NOBODY}"}}
+  broker: {{url: "{_CLOSED_PORT_URL}/broker"}}
+  alertmanager: {{url: "{_CLOSED_PORT_URL}"}}
 observers:
-  linear: {{url: "{_NOBODY}/graphql", key_file: linear.key}}
-  tempo: {{url: "{_NOBODY}"}}
-prometheus: {{url: "{_NOBODY}"}}
+  linear: {{url: "{_CLOSED_PORT_URL}/graphql", key_file: linear.key}}
+  tempo: {{url: "{_CLOSED_PORT_URL}"}}
+prometheus: {{url: "{_CLOSED_PORT_URL}"}}
 probes:
 {probes}"""
 
 
-def scrapes(folder: Path, *, count: int) -> Scrapes:
+def measure_scrapes(folder: Path, *, count: int) -> ScrapeResult:
     """Read the metrics of a real prober again and again, as Prometheus does."""
-    text = everything(folder)
-    with prober(folder, text, core=0) as running, requests.Session() as session, ahead():
+    text = build_full_config(folder)
+    with (
+        run_prober(folder, text, core=0) as running,
+        requests.Session() as session,
+        real_time_priority(),
+    ):
         seconds = []
         for _ in range(count):
-            begun = time.perf_counter()
+            started = time.perf_counter()
             text = session.get(f"{running.web}/metrics", timeout=30).text
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(time.perf_counter() - started)
             time.sleep(0.02)
-    return Scrapes(sorted(seconds), text)
+    return ScrapeResult(sorted(seconds), text)
 
 
-def families(exposed: str) -> Counter[str]:
+def count_series(exposition: str) -> Counter[str]:
     """Series of each metric, buckets counted one by one."""
     return Counter(
-        {family.name: len(family.samples) for family in text_string_to_metric_families(exposed)}
+        {family.name: len(family.samples) for family in text_string_to_metric_families(exposition)}
     )
 
 
-def results(found: Scrapes) -> list[Result]:
+def check_targets(result: ScrapeResult) -> list[TargetResult]:
     """Which targets were reached."""
-    series = sum(families(found.exposed).values())
-    at_p95 = quantile(found.seconds, 0.95)
+    series = sum(count_series(result.exposition).values())
+    at_p95 = compute_quantile(result.seconds, 0.95)
     return [
-        Result(
+        TargetResult(
             f"/metrics, everything on: p95 under {_SECONDS_AT_MOST * 1000:.0f} ms",
             f"{at_p95 * 1000:.1f} ms",
             at_p95 < _SECONDS_AT_MOST,
         ),
-        Result(
+        TargetResult(
             f"/metrics, everything on: at most {SERIES_AT_MOST:,} series",
             f"{series:,}",
             series <= SERIES_AT_MOST,
@@ -88,17 +94,19 @@ def results(found: Scrapes) -> list[Result]:
     ]
 
 
-def of_scrapes(found: Scrapes) -> str:
+def render_scrapes(result: ScrapeResult) -> str:
     """Times, and the metrics with the most series."""
     times = (
-        f"{1000 * found.seconds[0]:.1f}",
-        f"{1000 * quantile(found.seconds, 0.5):.1f}",
-        f"{1000 * quantile(found.seconds, 0.95):.1f}",
-        f"{len(found.exposed) / 1000:.0f}",
+        f"{1000 * result.seconds[0]:.1f}",
+        f"{1000 * compute_quantile(result.seconds, 0.5):.1f}",
+        f"{1000 * compute_quantile(result.seconds, 0.95):.1f}",
+        f"{len(result.exposition) / 1000:.0f}",
     )
-    most = [(name, f"{count:,}") for name, count in families(found.exposed).most_common(8)]
+    largest = [
+        (name, f"{count:,}") for name, count in count_series(result.exposition).most_common(8)
+    ]
     return (
-        table(("best (ms)", "p50 (ms)", "p95 (ms)", "kB"), [times])
+        render_table(("best (ms)", "p50 (ms)", "p95 (ms)", "kB"), [times])
         + "\n"
-        + table(("metric", "series"), most)
+        + render_table(("metric", "series"), largest)
     )

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.devstack.stack import free_port
-from tests.benchmarks.probe.closed_loop import latencies
-from tests.benchmarks.probe.programs import quantile, target
-from tests.benchmarks.probe.throughput import Measured, measure
-from tests.benchmarks.report import table
-from tests.benchmarks.targets import Result
+from exporter.devstack.stack import find_free_port
+from tests.benchmarks.probe.closed_loop import measure_latencies
+from tests.benchmarks.probe.programs import compute_quantile, run_target
+from tests.benchmarks.probe.throughput import ThroughputResult, measure_throughput
+from tests.benchmarks.report import render_table
+from tests.benchmarks.targets import TargetResult
 
 INTERVAL = 0.01
 _STALL_AT, _STALL = 5.0, 2.0
@@ -22,51 +22,53 @@ _OFF_AT_MOST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Stalled:
+class StallResult:
     """Seconds, each in order."""
 
-    open_loop: Measured
+    open_loop: ThroughputResult
     truth: Sequence[float]
-    seen: Sequence[float]
+    measured: Sequence[float]
     closed_truth: Sequence[float]
     closed: Sequence[float]
 
 
-def stalled(folder: Path, *, seconds: float) -> Stalled:
+def measure_stall(folder: Path, *, seconds: float) -> StallResult:
     """The prober and a closed loop against the same stall, at the same rate."""
     open_folder, closed_folder = folder / "open", folder / "closed"
     open_folder.mkdir()
     closed_folder.mkdir()
-    by_plan = measure(
+    open_loop = measure_throughput(
         open_folder, seconds=seconds, interval=f"{INTERVAL * 1000:.0f}ms", options=_OPTIONS
     )
-    canary = free_port()
-    with target(closed_folder, canary, *_OPTIONS, core=1) as port:
-        closed = asyncio.run(latencies(port, canary, seconds=seconds, interval=INTERVAL))
+    canary = find_free_port()
+    with run_target(closed_folder, canary, *_OPTIONS, core=1) as port:
+        closed = asyncio.run(measure_latencies(port, canary, seconds=seconds, interval=INTERVAL))
     rows = json.loads((closed_folder / "truth.json").read_text())
-    return Stalled(
-        by_plan,
-        truth=sorted(event.injected for event in by_plan.events),
-        seen=sorted(event.measured for event in by_plan.events),
+    return StallResult(
+        open_loop,
+        truth=sorted(event.injected for event in open_loop.events),
+        measured=sorted(event.measured for event in open_loop.events),
         closed_truth=sorted(injected for _, _, injected, _ in rows),
         closed=sorted(closed),
     )
 
 
-def results(found: Stalled) -> list[Result]:
+def check_targets(result: StallResult) -> list[TargetResult]:
     """Whether the stall shows as it was."""
-    worst = max((abs(_off(found, share)) for share in _SHARES[:-1]), default=float("inf"))
-    hidden = quantile(found.closed, 0.99) / quantile(found.truth, 0.99)
+    worst = max(
+        (abs(_compute_error(result, share)) for share in _SHARES[:-1]), default=float("inf")
+    )
+    hidden = compute_quantile(result.closed, 0.99) / compute_quantile(result.truth, 0.99)
     return [
-        Result(
+        TargetResult(
             f"stall: every quantile within {1000 * _OFF_AT_MOST:.0f} ms of the truth",
             f"{1000 * worst:.1f} ms",
             worst <= _OFF_AT_MOST,
         ),
-        Result(
-            "stall: no missed slot", f"{found.open_loop.missed:.0f}", not found.open_loop.missed
+        TargetResult(
+            "stall: no missed slot", f"{result.open_loop.missed:.0f}", not result.open_loop.missed
         ),
-        Result(
+        TargetResult(
             "stall: a closed loop hides it (p99 below half the truth)",
             f"{100 * hidden:.0f} % of the truth",
             hidden < 0.5,
@@ -74,21 +76,23 @@ def results(found: Stalled) -> list[Result]:
     ]
 
 
-def _off(found: Stalled, share: float) -> float:
-    return quantile(found.seen, share) - quantile(found.truth, share)
+def _compute_error(result: StallResult, share: float) -> float:
+    return compute_quantile(result.measured, share) - compute_quantile(result.truth, share)
 
 
-def of_stall(found: Stalled) -> str:
+def render_stall(result: StallResult) -> str:
     """The three distributions beside each other."""
     rows = [
         (
             "max" if share == 1 else f"p{100 * share:g}",
             *(
-                f"{1000 * quantile(values, share):.0f}"
-                for values in (found.truth, found.seen, found.closed)
+                f"{1000 * compute_quantile(values, share):.0f}"
+                for values in (result.truth, result.measured, result.closed)
             ),
         )
         for share in _SHARES
     ]
-    rows.append(("events", *(f"{len(v):,}" for v in (found.truth, found.seen, found.closed))))
-    return table(("ms", "truth of the plan", "the prober", "a closed loop"), rows)
+    rows.append(
+        ("events", *(f"{len(v):,}" for v in (result.truth, result.measured, result.closed)))
+    )
+    return render_table(("ms", "truth of the plan", "the prober", "a closed loop"), rows)

@@ -27,7 +27,7 @@ _OK = (
 _HEALTH = b"GET /health HTTP/1.1\r\nHost: canary\r\n\r\n"
 
 
-class Record:
+class TargetRecord:
     """What became of every event, and when the world stands still."""
 
     def __init__(self, seed: int, *, stall_at: float, stall: float) -> None:
@@ -40,25 +40,25 @@ class Record:
         self._first: float | None = None
         self._queued = 0
 
-    def wait(self, now: float) -> float:
+    def draw_delay(self, now: float) -> float:
         """How long an event that came in now is held."""
         if self._first is None:
             self._first = now
-        drawn = _MEDIAN * exp(self._random.gauss(0.0, _SIGMA))
+        latency = _MEDIAN * exp(self._random.gauss(0.0, _SIGMA))
         begin = self._first + self._stall_at
         if not begin <= now < begin + self._stall:
-            return drawn
+            return latency
         self._queued += 1
-        return drawn + begin + self._stall - now + self._queued / _DRAINED_PER_SECOND
+        return latency + begin + self._stall - now + self._queued / _DRAINED_PER_SECOND
 
 
-class Incoming(asyncio.Protocol):
+class EventProtocol(asyncio.Protocol):
     """One connection of the prober, one event."""
 
-    def __init__(self, record: Record, tasks: set[asyncio.Task[None]]) -> None:
+    def __init__(self, record: TargetRecord, tasks: set[asyncio.Task[None]]) -> None:
         self._record = record
         self._tasks = tasks
-        self._got = b""
+        self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember whom to answer."""
@@ -67,61 +67,61 @@ class Incoming(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Collect until the event is whole."""
-        self._got += data
-        event = body_of(self._got)
+        self._buffer += data
+        event = parse_body(self._buffer)
         if event is not None:
             arrived, wall = time.monotonic(), time.time()
-            self._got = b""
-            task = asyncio.create_task(self._handle(json.loads(event), arrived, wall))
+            self._buffer = b""
+            task = asyncio.create_task(self._handle_event(json.loads(event), arrived, wall))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _handle(self, event: dict[str, object], arrived: float, wall: float) -> None:
-        due = arrived + self._record.wait(arrived)
-        called = await call(self._record.canary, event, due=due)
-        done = time.monotonic() - arrived
+    async def _handle_event(self, event: dict[str, object], arrived: float, wall: float) -> None:
+        due = arrived + self._record.draw_delay(arrived)
+        called_at = await call_canary(self._record.canary, event, due=due)
+        total_seconds = time.monotonic() - arrived
         self._transport.write(_OK)
         self._transport.close()
-        self._record.rows.append((str(event["id"]), wall, called - arrived, done))
+        self._record.rows.append((str(event["id"]), wall, called_at - arrived, total_seconds))
 
 
-def body_of(request: bytes) -> bytes | None:
+def parse_body(request: bytes) -> bytes | None:
     """The body of a request or answer that is whole, else None."""
-    head, found, rest = request.partition(b"\r\n\r\n")
+    head, found, body = request.partition(b"\r\n\r\n")
     if not found:
         return None
     _, _, after = head.lower().partition(b"content-length:")
     length = int(after.split(b"\r\n", 1)[0] or 0)
-    return rest[:length] if len(rest) >= length else None
+    return body[:length] if len(body) >= length else None
 
 
-class Call(asyncio.Protocol):
+class CanaryProtocol(asyncio.Protocol):
     """One connection to the canary."""
 
     def __init__(self) -> None:
-        self._got = b""
-        self._answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._buffer = b""
+        self._response: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def data_received(self, data: bytes) -> None:
         """Collect until the answer is whole."""
-        self._got += data
-        if body_of(self._got) is not None and not self._answer.done():
-            self._answer.set_result(self._got)
-            self._got = b""
+        self._buffer += data
+        if parse_body(self._buffer) is not None and not self._response.done():
+            self._response.set_result(self._buffer)
+            self._buffer = b""
 
     def connection_lost(self, _: Exception | None) -> None:
         """Nothing more will come."""
-        if not self._answer.done():
-            self._answer.set_result(b"")
+        if not self._response.done():
+            self._response.set_result(b"")
 
-    async def answer(self) -> bytes:
+    async def read_response(self) -> bytes:
         """The next answer; empty when the connection was cut."""
-        got = await self._answer
-        self._answer = asyncio.get_running_loop().create_future()
-        return got
+        response = await self._response
+        self._response = asyncio.get_running_loop().create_future()
+        return response
 
 
-async def call(port: int, event: dict[str, object], *, due: float) -> float:
+async def call_canary(port: int, event: dict[str, object], *, due: float) -> float:
     """Check the canary's health, and call it when it is due, on one connection; gives when."""
     data = event["data"]
     assert isinstance(data, dict)
@@ -136,14 +136,16 @@ async def call(port: int, event: dict[str, object], *, due: float) -> float:
         "Content-Length": len(body),
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    transport, canary = await asyncio.get_running_loop().create_connection(Call, "127.0.0.1", port)
+    transport, canary = await asyncio.get_running_loop().create_connection(
+        CanaryProtocol, "127.0.0.1", port
+    )
     try:
         transport.write(_HEALTH)
-        await canary.answer()
+        await canary.read_response()
         await asyncio.sleep(max(due - time.monotonic(), 0.0))
         called = time.monotonic()
         transport.write(f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body)
-        await canary.answer()
+        await canary.read_response()
     finally:
         transport.close()
     return called
@@ -157,17 +159,19 @@ async def call(port: int, event: dict[str, object], *, due: float) -> float:
 @click.option("--stall", type=float, default=0.0, help="Seconds in which nothing goes on.")
 def main(*, canary: int, path: Path, seed: int, stall_at: float, stall: float) -> None:
     """Serve on a free port until SIGTERM."""
-    record = Record(seed, stall_at=stall_at, stall=stall)
+    record = TargetRecord(seed, stall_at=stall_at, stall=stall)
     record.canary = canary
     asyncio.run(_serve(record))
     path.write_text(json.dumps(record.rows))
 
 
-async def _serve(record: Record) -> None:
+async def _serve(record: TargetRecord) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    server = await loop.create_server(lambda: Incoming(record, tasks), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(
+        lambda: EventProtocol(record, tasks), "127.0.0.1", 0, backlog=4096
+    )
     click.echo(f"listening on {server.sockets[0].getsockname()[1]}")
     async with server:
         await stop.wait()

@@ -11,14 +11,19 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.devstack.stack import free_port
+from exporter.devstack.stack import find_free_port
 from slos.schema.contract import SCHEDULE_LAG
-from tests.benchmarks.probe.programs import Prober, prober, quantile, target
-from tests.benchmarks.report import table
-from tests.benchmarks.targets import Result
+from tests.benchmarks.probe.programs import (
+    BenchmarkProber,
+    compute_quantile,
+    run_prober,
+    run_target,
+)
+from tests.benchmarks.report import render_table
+from tests.benchmarks.targets import TargetResult
 
 _LAG_AT_MOST = 0.010
-_OFF_AT_MOST = 0.002
+_ERROR_AT_MOST = 0.002
 _SHARES = (0.5, 0.9, 0.95, 0.99, 0.999, 1.0)
 _CONFIG = """\
 target: {{url: "http://127.0.0.1:{target}/"}}
@@ -39,7 +44,7 @@ probes:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class MeasuredEvent:
     """One event as both sides saw it, in seconds.
 
     Attributes:
@@ -54,7 +59,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ThroughputResult:
     """What a minute came to.
 
     Attributes:
@@ -67,7 +72,7 @@ class Measured:
         load: average load of the machine before it began.
     """
 
-    events: Sequence[Event]
+    events: Sequence[MeasuredEvent]
     verdicts: dict[str, float]
     missed: float
     lag: Sequence[tuple[float, float]]
@@ -76,7 +81,7 @@ class Measured:
     load: float
 
 
-def config(target_port: int, canary: int, *, interval: str, keep: int = 1_000_000,
+def build_config(target_port: int, canary: int, *, interval: str, keep: int = 1_000_000,
            timeout: str = "4s", late: str = "3s") -> str:  # fmt: skip
     """A configuration that sends at a steady rate."""
     return _CONFIG.format(
@@ -84,49 +89,49 @@ def config(target_port: int, canary: int, *, interval: str, keep: int = 1_000_00
     )
 
 
-def measure(
+def measure_throughput(
     folder: Path, *, seconds: float, interval: str = "2ms", options: Sequence[str] = ()
-) -> Measured:
+) -> ThroughputResult:
     """Let the prober send for a while; prober and target have a core each."""
-    load, canary = os.getloadavg()[0], free_port()
-    with target(folder, canary, *options, core=1) as port:
-        text = config(port, canary, interval=interval, timeout="9s", late="8s")
-        with prober(folder, text, core=0) as running:
-            cpu, begun = running.cpu(), time.monotonic()
+    load, canary = os.getloadavg()[0], find_free_port()
+    with run_target(folder, canary, *options, core=1) as port:
+        text = build_config(port, canary, interval=interval, timeout="9s", late="8s")
+        with run_prober(folder, text, core=0) as running:
+            cpu, started = running.read_cpu_seconds(), time.monotonic()
             time.sleep(seconds)
-            cpu, took = running.cpu() - cpu, time.monotonic() - begun
-            exposed = running.page()
-            _stop(running)
-    return Measured(
-        events=_events(folder),
-        verdicts=_sum(exposed, "verdict"),
-        missed=sum(_sum(exposed, "probe", "missed_runs").values()),
-        lag=_lag(exposed),
-        cpu=cpu / took,
-        rate=sum(_sum(exposed, "verdict").values()) / took,
+            cpu, elapsed = running.read_cpu_seconds() - cpu, time.monotonic() - started
+            exposition = running.get_page()
+            _stop_prober(running)
+    return ThroughputResult(
+        events=_read_events(folder),
+        verdicts=_sum_counter(exposition, "verdict"),
+        missed=sum(_sum_counter(exposition, "probe", "missed_runs").values()),
+        lag=_read_lag(exposition),
+        cpu=cpu / elapsed,
+        rate=sum(_sum_counter(exposition, "verdict").values()) / elapsed,
         load=load,
     )
 
 
-def _stop(running: Prober) -> None:
+def _stop_prober(running: BenchmarkProber) -> None:
     """End in peace, so that what is under way reaches the journal."""
     running.child.process.terminate()
     running.child.process.wait(30)
 
 
-def _sum(exposed: str, label: str, name: str = "probe_runs") -> dict[str, float]:
+def _sum_counter(exposition: str, label: str, name: str = "probe_runs") -> dict[str, float]:
     found: dict[str, float] = {}
-    for family in text_string_to_metric_families(exposed):
+    for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             if sample.name.endswith(f"{name}_total") and sample.value:
                 found[sample.labels[label]] = found.get(sample.labels[label], 0) + sample.value
     return found
 
 
-def _lag(exposed: str) -> list[tuple[float, float]]:
+def _read_lag(exposition: str) -> list[tuple[float, float]]:
     buckets = [
         (float(sample.labels["le"]), sample.value)
-        for family in text_string_to_metric_families(exposed)
+        for family in text_string_to_metric_families(exposition)
         for sample in family.samples
         if sample.name == f"{SCHEDULE_LAG}_bucket"
     ]
@@ -134,54 +139,58 @@ def _lag(exposed: str) -> list[tuple[float, float]]:
     return [(bound, count / total) for bound, count in buckets]
 
 
-def _events(folder: Path) -> list[Event]:
+def _read_events(folder: Path) -> list[MeasuredEvent]:
     truth = {row[0]: row[1:] for row in json.loads((folder / "truth.json").read_text())}
     with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as journal:
         rows = journal.execute("SELECT id, intended_at, seen FROM runs ORDER BY seq").fetchall()
     found = []
-    for run_id, intended, seen in rows:
-        times = json.loads(seen).get("end_to_end", {})
+    for run_id, intended, stages_json in rows:
+        times = json.loads(stages_json).get("end_to_end", {})
         if run_id in truth and "canary" in times:
             wall, injected, _ = truth[run_id]
-            found.append(Event(wall - intended, injected, times["canary"]))
+            found.append(MeasuredEvent(wall - intended, injected, times["canary"]))
     return found
 
 
-def off(measured: Measured, share: float) -> float:
+def compute_quantile_error(measured: ThroughputResult, share: float) -> float:
     """By how much a quantile of what was measured lies above that of what was injected."""
     events = measured.events
-    return quantile(sorted(e.measured for e in events), share) - quantile(
+    return compute_quantile(sorted(e.measured for e in events), share) - compute_quantile(
         sorted(e.injected for e in events), share
     )
 
 
-def in_time(measured: Measured) -> float:
+def compute_share_in_time(measured: ThroughputResult) -> float:
     """The share of events that were sent within the lag that is allowed."""
     return next(share for bound, share in measured.lag if bound >= _LAG_AT_MOST)
 
 
-def results(measured: Measured, *, rate: int) -> list[Result]:
+def check_targets(measured: ThroughputResult, *, rate: int) -> list[TargetResult]:
     """Which targets were reached."""
     ok = measured.verdicts.get("ok", 0.0)
     runs = sum(measured.verdicts.values())
     found = [
-        Result(f"{rate} events/s: sent", f"{measured.rate:.0f}/s", measured.rate >= 0.99 * rate),
-        Result(f"{rate} events/s: all ok", f"{ok:,.0f} of {runs:,.0f}", 0 < runs == ok),
-        Result(
-            f"{rate} events/s: p99 send lag below {_LAG_AT_MOST * 1000:.0f} ms",
-            f"{100 * in_time(measured):.2f} % within",
-            in_time(measured) >= 0.99,
+        TargetResult(
+            f"{rate} events/s: sent", f"{measured.rate:.0f}/s", measured.rate >= 0.99 * rate
         ),
-        Result(f"{rate} events/s: no missed slot", f"{measured.missed:.0f}", measured.missed == 0),
+        TargetResult(f"{rate} events/s: all ok", f"{ok:,.0f} of {runs:,.0f}", 0 < runs == ok),
+        TargetResult(
+            f"{rate} events/s: p99 send lag below {_LAG_AT_MOST * 1000:.0f} ms",
+            f"{100 * compute_share_in_time(measured):.2f} % within",
+            compute_share_in_time(measured) >= 0.99,
+        ),
+        TargetResult(
+            f"{rate} events/s: no missed slot", f"{measured.missed:.0f}", measured.missed == 0
+        ),
     ]
     for share in (0.5, 0.99):
-        gap = off(measured, share) if measured.events else float("inf")
-        target_text = f"{rate} events/s: p{100 * share:.0f} within {_OFF_AT_MOST * 1000:.0f} ms"
-        found.append(Result(target_text, f"{gap * 1000:+.2f} ms", abs(gap) <= _OFF_AT_MOST))
+        gap = compute_quantile_error(measured, share) if measured.events else float("inf")
+        target_text = f"{rate} events/s: p{100 * share:.0f} within {_ERROR_AT_MOST * 1000:.0f} ms"
+        found.append(TargetResult(target_text, f"{gap * 1000:+.2f} ms", abs(gap) <= _ERROR_AT_MOST))
     return found
 
 
-def of_latencies(measured: Measured) -> str:
+def render_latencies(measured: ThroughputResult) -> str:
     """Quantiles of both sides, in milliseconds."""
     columns = {
         "injected": sorted(event.injected for event in measured.events),
@@ -192,25 +201,25 @@ def of_latencies(measured: Measured) -> str:
     rows = [
         (
             "max" if share == 1 else f"p{100 * share:g}",
-            *(f"{1000 * quantile(values, share):.2f}" for values in columns.values()),
+            *(f"{1000 * compute_quantile(values, share):.2f}" for values in columns.values()),
         )
         for share in _SHARES
     ]
-    return table(("ms", *columns), rows)
+    return render_table(("ms", *columns), rows)
 
 
-def of_attempts(made: Sequence[Measured]) -> str:
+def render_attempts(attempts: Sequence[ThroughputResult]) -> str:
     """What each attempt came to, and on how busy a machine."""
     columns = ("events/s", "cores", "sent within 10 ms", "p50 off by", "p99 off by", "load before")
     rows = [
         (
-            f"{one.rate:.0f}",
-            f"{one.cpu:.2f}",
-            f"{100 * in_time(one):.2f} %",
-            f"{1000 * off(one, 0.5):+.2f} ms",
-            f"{1000 * off(one, 0.99):+.2f} ms",
-            f"{one.load:.1f}",
+            f"{attempt.rate:.0f}",
+            f"{attempt.cpu:.2f}",
+            f"{100 * compute_share_in_time(attempt):.2f} %",
+            f"{1000 * compute_quantile_error(attempt, 0.5):+.2f} ms",
+            f"{1000 * compute_quantile_error(attempt, 0.99):+.2f} ms",
+            f"{attempt.load:.1f}",
         )
-        for one in made
+        for attempt in attempts
     ]
-    return table(columns, rows)
+    return render_table(columns, rows)

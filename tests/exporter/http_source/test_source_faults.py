@@ -16,11 +16,17 @@ from hypothesis import strategies as st
 
 from exporter.fields import Address
 from exporter.httpclient import retry
-from exporter.httpclient.client import HttpSource
-from exporter.httpclient.errors import Answer, SourceError, SourceFault, explained
-from exporter.listener import bind, url
+from exporter.httpclient.client import HttpClient
+from exporter.httpclient.errors import ErrorKind, RequestError, Response, classify_attempt_error
+from exporter.listener import bind_socket, format_url
 from tests.exporter.conftest import Serve
-from tests.exporter.source_desk import Play, QuickClock, Script, opened, source_settings
+from tests.exporter.source_desk import (
+    InstantSleepClock,
+    ScriptedReply,
+    ScriptedServer,
+    build_settings,
+    open_client,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,62 +34,67 @@ from tests.exporter.source_desk import Play, QuickClock, Script, opened, source_
     [
         (200, None),
         (204, None),
-        (302, SourceFault.BAD_ANSWER),
-        (400, SourceFault.BAD_ANSWER),
-        (401, SourceFault.UNAUTHORIZED),
-        (403, SourceFault.UNAUTHORIZED),
-        (404, SourceFault.BAD_ANSWER),
-        (429, SourceFault.RATE_LIMITED),
-        (500, SourceFault.SERVER_ERROR),
-        (503, SourceFault.SERVER_ERROR),
+        (302, ErrorKind.BAD_RESPONSE),
+        (400, ErrorKind.BAD_RESPONSE),
+        (401, ErrorKind.UNAUTHORIZED),
+        (403, ErrorKind.UNAUTHORIZED),
+        (404, ErrorKind.BAD_RESPONSE),
+        (429, ErrorKind.RATE_LIMITED),
+        (500, ErrorKind.SERVER_ERROR),
+        (503, ErrorKind.SERVER_ERROR),
     ],
 )
-def test_a_status_is_a_fault_of_its_kind(status: int, fault: SourceFault | None) -> None:
-    answer = Answer("tempo", status, b"")
-    assert answer.fault is fault
+def test_a_status_is_a_fault_of_its_kind(status: int, fault: ErrorKind | None) -> None:
+    answer = Response("tempo", status, b"")
+    assert answer.error_kind is fault
     if fault is None:
-        assert answer.checked() is answer
+        assert answer.raise_for_status() is answer
         return
-    with pytest.raises(SourceError, match=f"^tempo: {fault}: HTTP {status}") as caught:
-        answer.checked()
-    assert caught.value.fault is fault
+    with pytest.raises(RequestError, match=f"^tempo: {fault}: HTTP {status}") as caught:
+        answer.raise_for_status()
+    assert caught.value.kind is fault
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff", b"[" * 100_000, b'{"a":'])
 def test_a_body_that_is_no_json_is_a_bad_answer_and_is_not_quoted(body: bytes) -> None:
-    with pytest.raises(SourceError, match="not JSON") as caught:
-        Answer("tempo", 200, body).json()
-    assert caught.value.fault is SourceFault.BAD_ANSWER
+    with pytest.raises(RequestError, match="not JSON") as caught:
+        Response("tempo", 200, body).parse_json()
+    assert caught.value.kind is ErrorKind.BAD_RESPONSE
     assert caught.value.__context__ is None
 
 
-async def fault_of(address: str) -> tuple[SourceFault, str]:
-    async with opened(source_settings(address, retries=1, timeout="5s")) as source:
-        with pytest.raises(SourceError) as caught:
+async def fault_of(address: str) -> tuple[ErrorKind, str]:
+    async with open_client(build_settings(address, retries=1, timeout="5s")) as source:
+        with pytest.raises(RequestError) as caught:
             await source.get("/x")
-    return caught.value.fault, str(caught.value)
+    return caught.value.kind, str(caught.value)
 
 
 async def test_nobody_listening_is_unreachable() -> None:
-    listener = bind("gone", Address("127.0.0.1", 0))
-    address = url(listener)
+    listener = bind_socket("gone", Address("127.0.0.1", 0))
+    address = format_url(listener)
     listener.close()
     told = "tempo: unreachable: nobody listens there"
-    assert await fault_of(address) == (SourceFault.UNREACHABLE, told)
+    assert await fault_of(address) == (ErrorKind.UNREACHABLE, told)
 
 
 @pytest.mark.parametrize(
     ("play", "scheme", "expected", "said"),
     [
-        (Play(), "https:", SourceFault.UNREACHABLE, "TLS failed"),
-        (Play(cut=True), "http:", SourceFault.UNREACHABLE, "the connection broke off"),
-        (Play(body=b"x" * 9_000_000), "http:", SourceFault.BAD_ANSWER, "longer than 8 MiB"),
+        (ScriptedReply(), "https:", ErrorKind.UNREACHABLE, "TLS failed"),
+        (ScriptedReply(aborts=True), "http:", ErrorKind.UNREACHABLE, "the connection broke off"),
+        (
+            ScriptedReply(body=b"x" * 9_000_000),
+            "http:",
+            ErrorKind.BAD_RESPONSE,
+            "longer than 8 MiB",
+        ),
     ],
 )
 async def test_a_broken_answer_has_its_fault(
-    serving: Serve, play: Play, scheme: str, *, expected: SourceFault, said: str
+    serving: Serve, play: ScriptedReply, scheme: str, *, expected: ErrorKind, said: str
 ) -> None:
-    address = await serving(Script(play).app())
+    address = await serving(ScriptedServer(play).build_app())
     fault, told = await fault_of(address.replace("http:", scheme))
     assert (fault, said in told) == (expected, True)
 
@@ -99,40 +110,46 @@ async def test_something_else_than_http_is_a_bad_answer() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         fault, _ = await fault_of(f"http://127.0.0.1:{port}")
-    assert fault is SourceFault.BAD_ANSWER
+    assert fault is ErrorKind.BAD_RESPONSE
 
 
 def test_a_host_without_an_address_is_unreachable() -> None:
     key = ConnectionKey("h", 80, False, True, None, None, None)  # noqa: FBT003
     error = aiohttp.ClientConnectorDNSError(key, socket.gaierror(-2, "no"))
-    failure = explained(error)
-    assert (failure.fault, failure.why) == (SourceFault.UNREACHABLE, "the host has no address")
-    failure = explained(aiohttp.ClientConnectorError(key, OSError(113, "No route to host")))
-    assert failure.why == "No route to host"
+    failure = classify_attempt_error(error)
+    assert (failure.kind, failure.reason) == (ErrorKind.UNREACHABLE, "the host has no address")
+    failure = classify_attempt_error(
+        aiohttp.ClientConnectorError(key, OSError(113, "No route to host"))
+    )
+    assert failure.reason == "No route to host"
 
 
 async def test_a_redirect_is_not_followed(serving: Serve) -> None:
-    elsewhere = Script()
-    there = await serving(elsewhere.app())
-    script = Script(Play(302, headers={"Location": f"{there}/login"}))
-    async with opened(source_settings(await serving(script.app()))) as source:
+    elsewhere = ScriptedServer()
+    there = await serving(elsewhere.build_app())
+    script = ScriptedServer(ScriptedReply(302, headers={"Location": f"{there}/login"}))
+    async with open_client(build_settings(await serving(script.build_app()))) as source:
         answer = await source.get("/x")
-    with pytest.raises(SourceError, match="a redirect, which is not followed"):
-        answer.checked()
-    assert elsewhere.asked == []
+    with pytest.raises(RequestError, match="a redirect, which is not followed"):
+        answer.raise_for_status()
+    assert elsewhere.requests == []
 
 
 async def test_the_prefix_of_the_url_is_kept(serving: Serve) -> None:
-    script = Script()
+    script = ScriptedServer()
     for suffix in ("/tempo", "/tempo/"):
-        settings = source_settings(await serving(script.app()) + suffix)
-        async with opened(settings) as source:
+        settings = build_settings(await serving(script.build_app()) + suffix)
+        async with open_client(settings) as source:
             await source.get("/api/search", {"q": '{ a = "b" }'})
-    assert {asked.path for asked in script.asked} == {"/tempo/api/search?q=%7B+a+%3D+%22b%22+%7D"}
+    assert {asked.path for asked in script.requests} == {
+        "/tempo/api/search?q=%7B+a+%3D+%22b%22+%7D"
+    }
 
 
 async def test_asking_a_source_that_is_not_open_is_a_bug() -> None:
-    source = HttpSource("tempo", source_settings("http://tempo"), folder=Path(), clock=QuickClock())
+    source = HttpClient(
+        "tempo", build_settings("http://tempo"), folder=Path(), clock=InstantSleepClock()
+    )
     with pytest.raises(RuntimeError, match="outside of its context"):
         await source.get("/x")
 
@@ -141,18 +158,23 @@ async def test_no_error_and_no_repr_holds_a_secret(serving: Serve, tmp_path: Pat
     """Whatever goes wrong, the secrets that were sent are nowhere in what is said of it."""
     (tmp_path / "token").write_text("hunter2")
     (tmp_path / "key").write_text("hunter3")
-    broken = [Play(401), Play(cut=True), Play(hang=True), Play(200, b"hunter4")]
+    broken = [
+        ScriptedReply(401),
+        ScriptedReply(aborts=True),
+        ScriptedReply(hangs=True),
+        ScriptedReply(200, b"hunter4"),
+    ]
     secret = {"bearer_auth": {"token_file": "token"}, "headers_from_files": {"X-Key": "key"}}
 
-    async def ask(source: HttpSource, then: Callable[[Answer], object]) -> None:
-        then((await source.get("/x")).checked())
+    async def ask(source: HttpClient, then: Callable[[Response], object]) -> None:
+        then((await source.get("/x")).raise_for_status())
 
     for play in broken:
-        address = await serving(Script(play).app())
-        settings = source_settings(address, timeout="200ms", retries=0, **secret)
-        async with opened(settings, folder=tmp_path) as source:
-            asking: Awaitable[None] = ask(source, Answer.json)
-            with pytest.raises(SourceError) as caught:
+        address = await serving(ScriptedServer(play).build_app())
+        settings = build_settings(address, timeout="200ms", retries=0, **secret)
+        async with open_client(settings, folder=tmp_path) as source:
+            asking: Awaitable[None] = ask(source, Response.parse_json)
+            with pytest.raises(RequestError) as caught:
                 await asking
         error = caught.value
         text = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
@@ -167,56 +189,73 @@ _date = partial(formatdate, usegmt=True)
 @pytest.mark.parametrize(
     ("plays", "settings", "asked", "slept"),
     [
-        *(([Play(n), Play(n), Play()], {}, 3, [0.5, 1.0]) for n in (429, 502, 503, 504)),
-        *(([Play(n)], {}, 1, []) for n in (200, 301, 400, 401, 404, 500)),
-        ([Play(503)], {"retries": 4}, 5, [0.5, 1.0, 2.0, 4.0]),
-        ([Play(503)], {"retries": 0}, 1, []),
-        ([Play(429, headers={"Retry-After": "7"}), Play()], {}, 2, [7.0]),
+        *(
+            ([ScriptedReply(n), ScriptedReply(n), ScriptedReply()], {}, 3, [0.5, 1.0])
+            for n in (429, 502, 503, 504)
+        ),
+        *(([ScriptedReply(n)], {}, 1, []) for n in (200, 301, 400, 401, 404, 500)),
+        ([ScriptedReply(503)], {"retries": 4}, 5, [0.5, 1.0, 2.0, 4.0]),
+        ([ScriptedReply(503)], {"retries": 0}, 1, []),
+        ([ScriptedReply(429, headers={"Retry-After": "7"}), ScriptedReply()], {}, 2, [7.0]),
     ],
 )
 async def test_only_what_may_pass_is_asked_again_with_growing_pauses(
-    serving: Serve, plays: list[Play], settings: dict[str, int], asked: int, *, slept: list[float]
+    serving: Serve,
+    plays: list[ScriptedReply],
+    settings: dict[str, int],
+    asked: int,
+    *,
+    slept: list[float],
 ) -> None:
-    script, clock, last = Script(*plays), QuickClock(), plays[-1].status
-    url = await serving(script.app())
-    async with opened(source_settings(url, **settings), clock=clock) as source:
+    script, clock, last = ScriptedServer(*plays), InstantSleepClock(), plays[-1].status
+    url = await serving(script.build_app())
+    async with open_client(build_settings(url, **settings), clock=clock) as source:
         assert (await source.get("/x")).status == last
-    assert (len(script.asked), clock.slept) == (asked, slept)
+    assert (len(script.requests), clock.sleeps) == (asked, slept)
 
 
 async def test_a_get_is_sent_at_most_twice_in_each_attempt(serving: Serve) -> None:
-    script, clock = Script(Play(cut=True)), QuickClock()
-    async with opened(source_settings(await serving(script.app())), clock=clock) as source:
-        with pytest.raises(SourceError):
+    script, clock = ScriptedServer(ScriptedReply(aborts=True)), InstantSleepClock()
+    async with open_client(
+        build_settings(await serving(script.build_app())), clock=clock
+    ) as source:
+        with pytest.raises(RequestError):
             await source.get("/x")
-    assert (len(script.asked), clock.slept) == (6, [0.5, 1.0])
+    assert (len(script.requests), clock.sleeps) == (6, [0.5, 1.0])
 
 
 async def test_a_question_by_post_that_only_reads_is_repeated_too(serving: Serve) -> None:
-    script = Script(Play(503), Play())
-    async with opened(source_settings(await serving(script.app()))) as source:
-        await source.read_by_post("/x", {"query": "up"})
-    assert [(asked.method, asked.form) for asked in script.asked] == [("POST", {"query": "up"})] * 2
+    script = ScriptedServer(ScriptedReply(503), ScriptedReply())
+    async with open_client(build_settings(await serving(script.build_app()))) as source:
+        await source.post_query("/x", {"query": "up"})
+    assert [(asked.method, asked.form) for asked in script.requests] == [
+        ("POST", {"query": "up"})
+    ] * 2
 
 
 async def test_a_request_out_of_time_is_not_repeated(serving: Serve) -> None:
-    script = Script(Play(hang=True))
-    url = await serving(script.app())
-    async with opened(source_settings(url, timeout="100ms")) as source:
-        with pytest.raises(SourceError) as caught:
+    script = ScriptedServer(ScriptedReply(hangs=True))
+    url = await serving(script.build_app())
+    async with open_client(build_settings(url, timeout="100ms")) as source:
+        with pytest.raises(RequestError) as caught:
             await source.get("/x")
-    assert caught.value.fault is SourceFault.TIMEOUT
-    assert len(script.asked) == 1
+    assert caught.value.kind is ErrorKind.TIMEOUT
+    assert len(script.requests) == 1
 
 
 async def test_a_long_retry_after_ends_the_asking(serving: Serve) -> None:
-    script, clock = Script(Play(429, headers={"Retry-After": "60"})), QuickClock()
-    async with opened(source_settings(await serving(script.app())), clock=clock) as source:
+    script, clock = (
+        ScriptedServer(ScriptedReply(429, headers={"Retry-After": "60"})),
+        InstantSleepClock(),
+    )
+    async with open_client(
+        build_settings(await serving(script.build_app())), clock=clock
+    ) as source:
         answer = await source.get("/x")
-    assert (len(script.asked), clock.slept, answer.retry_after) == (1, [], 60.0)
-    with pytest.raises(SourceError) as caught:
-        answer.checked()
-    assert (caught.value.fault, caught.value.retry_after) == (SourceFault.RATE_LIMITED, 60.0)
+    assert (len(script.requests), clock.sleeps, answer.retry_after) == (1, [], 60.0)
+    with pytest.raises(RequestError) as caught:
+        answer.raise_for_status()
+    assert (caught.value.kind, caught.value.retry_after) == (ErrorKind.RATE_LIMITED, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +275,7 @@ async def test_a_long_retry_after_ends_the_asking(serving: Serve) -> None:
     ],
 )
 def test_retry_after_seconds_or_date(headers: Mapping[str, str], seconds: float | None) -> None:
-    assert retry.retry_after(headers, now=NOW) == seconds
+    assert retry.parse_retry_after(headers, now=NOW) == seconds
 
 
 @given(
@@ -248,7 +287,9 @@ def test_retry_after_seconds_or_date(headers: Mapping[str, str], seconds: float 
 def test_pause_is_bounded(
     attempt: int, backoff: float, longest: float, asked: float | None
 ) -> None:
-    pause = retry.pause(attempt, backoff=backoff, longest=longest, asked=asked)
+    pause = retry.compute_retry_delay(
+        attempt, backoff=backoff, max_delay=longest, retry_after=asked
+    )
     if pause is None:
         assert asked is not None
         assert asked > longest
@@ -258,5 +299,5 @@ def test_pause_is_bounded(
 
 @given(st.text())
 def test_no_header_breaks_the_reading_of_it(text: str) -> None:
-    found = retry.retry_after({"Retry-After": text, "Date": text}, now=NOW)
+    found = retry.parse_retry_after({"Retry-After": text, "Date": text}, now=NOW)
     assert found is None or 0 <= found <= 86400

@@ -7,16 +7,16 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from exporter.httpclient.auth import findings
-from exporter.httpclient.errors import SourceError, SourceFault
+from exporter.httpclient.auth import check_connection_files
+from exporter.httpclient.errors import ErrorKind, RequestError
 from tests.exporter.conftest import Serve
-from tests.exporter.source_desk import Script, opened, secure, source_settings
+from tests.exporter.source_desk import ScriptedServer, build_settings, open_client, serve_tls
 
 URL = "https://tempo.example/prefix"
 
 
 def test_the_defaults_are_patient_but_bounded() -> None:
-    settings = source_settings(URL)
+    settings = build_settings(URL)
     lengths = (settings.timeout, settings.backoff, settings.longest_pause)
     assert [str(each) for each in lengths] == ["10s", "500ms", "10s"]
     assert settings.retries == 2
@@ -25,7 +25,7 @@ def test_the_defaults_are_patient_but_bounded() -> None:
 
 
 def test_values_of_headers_are_not_shown() -> None:
-    settings = source_settings(URL, headers={"X-Key": "hunter2"})
+    settings = build_settings(URL, headers={"X-Key": "hunter2"})
     assert "hunter2" not in repr(settings) + str(settings)
 
 
@@ -53,7 +53,7 @@ def files(tmp_path: Path) -> Path:
 
 
 def found(folder: Path, **rest: object) -> list[tuple[str, str]]:
-    list_of = list(findings(source_settings(URL, **rest), folder))
+    list_of = list(check_connection_files(build_settings(URL, **rest), folder))
     assert all(hint for _, _, hint in list_of)
     assert "hunter" not in str(list_of)
     return [(key, message.replace(str(folder), ".")) for key, message, _ in list_of]
@@ -92,21 +92,23 @@ def test_all_findings_come_at_once(files: Path) -> None:
 
 
 async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path) -> None:
-    script, token = Script(), tmp_path / "token"
-    settings = source_settings(
-        await serving(script.app()), bearer_auth={"token_file": "token"}, headers={"X-Org": "a"}
+    script, token = ScriptedServer(), tmp_path / "token"
+    settings = build_settings(
+        await serving(script.build_app()),
+        bearer_auth={"token_file": "token"},
+        headers={"X-Org": "a"},
     )
-    async with opened(settings, folder=tmp_path) as source:
+    async with open_client(settings, folder=tmp_path) as source:
         for text in ("first\n", "second"):
             token.write_text(text)
             await source.get("/x")
         token.unlink()
-        with pytest.raises(SourceError, match=r"bearer_auth\.token_file: cannot read") as caught:
+        with pytest.raises(RequestError, match=r"bearer_auth\.token_file: cannot read") as caught:
             await source.get("/x")
-    assert caught.value.fault is SourceFault.UNAUTHORIZED
-    sent = [asked.headers["Authorization"] for asked in script.asked]
+    assert caught.value.kind is ErrorKind.UNAUTHORIZED
+    sent = [asked.headers["Authorization"] for asked in script.requests]
     assert sent == ["Bearer first", "Bearer second"]
-    assert script.asked[0].headers["X-Org"] == "a"
+    assert script.requests[0].headers["X-Org"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -122,13 +124,13 @@ async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path)
 async def test_a_login_is_read_from_its_file(
     serving: Serve, tmp_path: Path, login: dict[str, object], sent: str
 ) -> None:
-    script = Script()
+    script = ScriptedServer()
     (tmp_path / "secret").write_text("päss:wörd\n")
     (tmp_path / "key").write_text("lin_api_1")
-    settings = source_settings(await serving(script.app()), **login)
-    async with opened(settings, folder=tmp_path) as source:
+    settings = build_settings(await serving(script.build_app()), **login)
+    async with open_client(settings, folder=tmp_path) as source:
         await source.get("/x")
-    assert script.asked[0].headers["Authorization"] == sent
+    assert script.requests[0].headers["Authorization"] == sent
 
 
 @pytest.fixture
@@ -140,15 +142,15 @@ def authority(tmp_path: Path) -> trustme.CA:
 
 async def outcome(url: str, folder: Path, **tls: object) -> int | str:
     """The status, or what is said instead."""
-    async with opened(source_settings(url, tls=tls, retries=0), folder=folder) as source:
+    async with open_client(build_settings(url, tls=tls, retries=0), folder=folder) as source:
         try:
             return (await source.get("/x")).status
-        except SourceError as error:
+        except RequestError as error:
             return str(error)
 
 
 async def test_only_a_known_authority_is_trusted(authority: trustme.CA, tmp_path: Path) -> None:
-    async with secure(authority.issue_cert("127.0.0.1")) as url:
+    async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
         assert await outcome(url, tmp_path, ca_file="ca.pem") == 200
         assert await outcome(url, tmp_path, insecure_skip_verify=True) == 200
         told = await outcome(url, tmp_path)
@@ -157,7 +159,7 @@ async def test_only_a_known_authority_is_trusted(authority: trustme.CA, tmp_path
 
 
 async def test_the_name_in_the_certificate_counts(authority: trustme.CA, tmp_path: Path) -> None:
-    async with secure(authority.issue_cert("tempo.example")) as url:
+    async with serve_tls(authority.issue_cert("tempo.example")) as url:
         assert "TLS failed" in str(await outcome(url, tmp_path, ca_file="ca.pem"))
         named = {"ca_file": "ca.pem", "server_name": "tempo.example"}
         assert await outcome(url, tmp_path, **named) == 200
@@ -175,7 +177,7 @@ OURS = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
 
 async def test_our_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
     write(authority.issue_cert("prober.example"), tmp_path)
-    async with secure(authority.issue_cert("127.0.0.1"), trusts=authority) as url:
+    async with serve_tls(authority.issue_cert("127.0.0.1"), client_authority=authority) as url:
         assert await outcome(url, tmp_path, **OURS) == 200
         assert await outcome(url, tmp_path, ca_file="ca.pem") != 200
 
@@ -183,10 +185,10 @@ async def test_our_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -
 async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_path: Path) -> None:
     """The first one is of an authority the server does not know, and a half one changes nothing."""
     write(trustme.CA().issue_cert("prober.example"), tmp_path)
-    async with secure(authority.issue_cert("127.0.0.1"), trusts=authority) as url:
-        settings = source_settings(url, tls=OURS, retries=0)
-        async with opened(settings, folder=tmp_path) as source:
-            with pytest.raises(SourceError):
+    async with serve_tls(authority.issue_cert("127.0.0.1"), client_authority=authority) as url:
+        settings = build_settings(url, tls=OURS, retries=0)
+        async with open_client(settings, folder=tmp_path) as source:
+            with pytest.raises(RequestError):
                 await source.get("/x")
             write(authority.issue_cert("prober.example"), tmp_path)
             assert (await source.get("/x")).status == 200
@@ -195,15 +197,15 @@ async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_p
 
 
 async def test_missing_tls_files_are_told(authority: trustme.CA, tmp_path: Path) -> None:
-    async with secure(authority.issue_cert("127.0.0.1")) as url:
+    async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
         told = await outcome(url, tmp_path, ca_file="gone.pem")
     assert "tls.ca_file: cannot read" in str(told)
 
 
 async def test_requests_share_a_certificate(authority: trustme.CA, tmp_path: Path) -> None:
     """Two requests at once read the same files and both are answered."""
-    async with secure(authority.issue_cert("127.0.0.1")) as url:
-        settings = source_settings(url, tls={"ca_file": "ca.pem"})
-        async with opened(settings, folder=tmp_path) as source:
+    async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
+        settings = build_settings(url, tls={"ca_file": "ca.pem"})
+        async with open_client(settings, folder=tmp_path) as source:
             answers = await asyncio.gather(source.get("/a"), source.get("/b"))
     assert [answer.status for answer in answers] == [200, 200]

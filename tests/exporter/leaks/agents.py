@@ -7,9 +7,9 @@ from math import pi
 import numpy as np
 from scipy.signal import lfilter
 
-from exporter.probes.leak.detector import Finding, judge
-from exporter.probes.leak.policy import Signal
-from exporter.probes.leak.series import Floats, Life, Samples, Series
+from exporter.probes.leak.detector import LeakFinding, detect_leaks
+from exporter.probes.leak.policy import LeakSignal
+from exporter.probes.leak.series import Floats, ProcessLife, Samples, SignalSeries
 
 BASE = 150.0
 """MB."""
@@ -88,25 +88,25 @@ Rate = Callable[[Floats], Floats]
 """From hours since the start to events a second."""
 
 
-def steady(hours: Floats) -> Floats:
+def compute_steady_rate(hours: Floats) -> Floats:
     """One event a second."""
     return np.ones_like(hours)
 
 
-def in_shifts(hours: Floats) -> Floats:
+def compute_shift_rate(hours: Floats) -> Floats:
     """Two events a second in every other three hours, and none in between."""
     return np.where(hours % 6 < 3, 2.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Agent:
+class SimulatedAgent:
     """One life of an agent."""
 
     hours: float = 24.0
-    rate: Rate = steady
+    rate: Rate = compute_steady_rate
     start: float = START
     base: float = 107 * MB
-    ready: float = 13 * MB
+    warm_up: float = 13 * MB
     """What filling lists take."""
     seed: int = 0
     minutes: Floats = field(init=False)
@@ -122,33 +122,43 @@ class Agent:
     def times(self) -> Floats:
         return self.start + self.minutes
 
-    def memory(self, *, per_event: float = 0.0, per_hour: float = 0.0) -> Floats:
+    def simulate_memory(self, *, per_event: float = 0.0, per_hour: float = 0.0) -> Floats:
         """Its resident bytes, with so many lost for each event and in each hour."""
-        chance = np.random.default_rng(self.seed)
-        lists = self.ready * np.minimum(self.events / 5_000, 1)
+        rng = np.random.default_rng(self.seed)
+        lists = self.warm_up * np.minimum(self.events / 5_000, 1)
         garbage = 4 * MB * (self.minutes / (20 * MINUTE) % 1)
-        lost = per_event * self.events + per_hour * self.minutes / HOUR
-        noise = 0.3 * MB * chance.standard_normal(self.minutes.size)
-        return np.asarray(self.base + lists + garbage + lost + noise)
+        leak = per_event * self.events + per_hour * self.minutes / HOUR
+        noise = 0.3 * MB * rng.standard_normal(self.minutes.size)
+        return np.asarray(self.base + lists + garbage + leak + noise)
 
-    def life(self, in_flight: Floats | None = None) -> Life:
-        return Life(
+    def build_life(self, in_flight: Floats | None = None) -> ProcessLife:
+        return ProcessLife(
             starts=[self.start],
-            events=Samples.of(self.times, self.events),
-            in_flight=None if in_flight is None else Samples.of(self.times, in_flight),
+            events=Samples.from_readings(self.times, self.events),
+            in_flight=None if in_flight is None else Samples.from_readings(self.times, in_flight),
         )
 
-    def series(
-        self, values: Floats, signal: Signal = Signal.RSS, *, life: Life | None = None
-    ) -> Series:
-        return Series(signal, "agent-0", Samples.of(self.times, values), life or self.life())
+    def build_series(
+        self,
+        values: Floats,
+        signal: LeakSignal = LeakSignal.RSS,
+        *,
+        life: ProcessLife | None = None,
+    ) -> SignalSeries:
+        return SignalSeries(
+            signal, "agent-0", Samples.from_readings(self.times, values), life or self.build_life()
+        )
 
 
-def series(values: Floats, signal: Signal = Signal.RSS, *, step: float = MINUTE) -> Series:
+def build_series(
+    values: Floats, signal: LeakSignal = LeakSignal.RSS, *, step: float = MINUTE
+) -> SignalSeries:
     """Readings from moment zero on, of which nothing else is known."""
-    return Series(signal, "agent-0", Samples.of(step * np.arange(values.size), values))
+    return SignalSeries(
+        signal, "agent-0", Samples.from_readings(step * np.arange(values.size), values)
+    )
 
 
-def judged(one: Series, *, at: float | None = None) -> Finding:
+def judge_series(series: SignalSeries, *, time: float | None = None) -> LeakFinding:
     """What is said of the last epoch of a series that is a family of its own."""
-    return judge([one], at=at).current[0]
+    return detect_leaks([series], now=time).current[0]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import stats
 
-from exporter.probes.leak.detector import Finding, judge
-from exporter.probes.leak.policy import Signal
-from exporter.probes.leak.series import Floats, Life, Samples, Series
+from exporter.probes.leak.detector import LeakFinding, detect_leaks
+from exporter.probes.leak.policy import LeakSignal
+from exporter.probes.leak.series import Floats, ProcessLife, Samples, SignalSeries
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judged
+from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judge_series
 
 _MEGABYTE = 1e6
 _LEVEL = 0.01
@@ -50,8 +50,8 @@ class Case:
 @cache
 def verdict(case: Case) -> LeakVerdict:
     times, memory = case.memory()
-    samples = Samples.of(times, memory * _MEGABYTE)
-    return judge([Series(Signal.RSS, "simulated", samples)]).current[0].verdict
+    samples = Samples.from_readings(times, memory * _MEGABYTE)
+    return detect_leaks([SignalSeries(LeakSignal.RSS, "simulated", samples)]).current[0].verdict
 
 
 def suspect(case: Case) -> bool:
@@ -149,7 +149,7 @@ _TIMES = np.arange(0, DAY, 5 * MINUTE)
 _floats = st.floats(width=64)
 _samples = st.integers(0, 80).flatmap(
     lambda size: st.builds(
-        Samples.of,
+        Samples.from_readings,
         npst.arrays(np.float64, size, elements=_floats | st.floats(0, DAY)),
         npst.arrays(np.float64, size, elements=_floats | st.integers(0, 9).map(float)),
     )
@@ -166,17 +166,17 @@ def _dense(draw: st.DrawFn) -> Samples:
     readings = np.repeat(hourly, 12) + draw(st.sampled_from([0, 1e-3, 1, 1e6])) * _TIMES
     bad = draw(st.lists(st.integers(0, readings.size - 1), max_size=50))
     readings[bad] = draw(_floats)
-    return Samples.of(_TIMES, readings)
+    return Samples.from_readings(_TIMES, readings)
 
 
 @st.composite
-def _series(draw: st.DrawFn) -> Series:
+def _series(draw: st.DrawFn) -> SignalSeries:
     anything = _samples | _dense()
-    return Series(
-        draw(st.sampled_from(Signal)),
+    return SignalSeries(
+        draw(st.sampled_from(LeakSignal)),
         "any",
         draw(anything),
-        Life(
+        ProcessLife(
             starts=draw(st.lists(_floats, max_size=4)),
             events=draw(st.none() | anything),
             in_flight=draw(st.none() | anything),
@@ -187,57 +187,57 @@ def _series(draw: st.DrawFn) -> Series:
 
 @given(st.lists(_series(), max_size=3), st.none() | _floats)
 @_FEW
-def test_every_series_gets_a_verdict(family: list[Series], at: float | None) -> None:
-    found = judge(family, at=at)
+def test_every_series_gets_a_verdict(family: list[SignalSeries], at: float | None) -> None:
+    found = detect_leaks(family, now=at)
     assert len(found.current) == len(family)
     for finding in found.all:
         enough = finding.verdict is not LeakVerdict.INSUFFICIENT
-        assert (finding.measured is not None) is enough
+        assert (finding.measurement is not None) is enough
 
 
 @st.composite
-def _plausible(draw: st.DrawFn) -> Series:
+def _plausible(draw: st.DrawFn) -> SignalSeries:
     """A shape, with or without a leak."""
     shape = SHAPES[draw(st.sampled_from(sorted(SHAPES)))]
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
     leak = draw(st.sampled_from([0.0, 0.002, 0.005, 0.01, 0.03]))
     memory = 1e6 * (shape(chance, _TIMES) + BASE * leak * _TIMES / HOUR)
-    return Series(Signal.RSS, "plausible", Samples.of(_TIMES, memory))
+    return SignalSeries(LeakSignal.RSS, "plausible", Samples.from_readings(_TIMES, memory))
 
 
-def _said(finding: Finding) -> tuple[object, ...]:
+def _said(finding: LeakFinding) -> tuple[object, ...]:
     return finding.verdict, finding.reason
 
 
 @given(_plausible(), st.integers(-8, 8))
 @_FEW
-def test_the_unit_of_memory_does_not_change_the_verdict(series: Series, power: int) -> None:
+def test_the_unit_of_memory_does_not_change_the_verdict(series: SignalSeries, power: int) -> None:
     samples = series.samples
     scaled = Samples(samples.times, samples.values * 2.0**power)
-    assert _said(judged(replace(series, samples=scaled))) == _said(judged(series))
+    assert _said(judge_series(replace(series, samples=scaled))) == _said(judge_series(series))
 
 
 @given(_plausible(), st.integers(-(10**9), 2 * 10**9))
 @_FEW
-def test_the_time_of_day_does_not_change_the_verdict(series: Series, seconds: int) -> None:
+def test_the_time_of_day_does_not_change_the_verdict(series: SignalSeries, seconds: int) -> None:
     samples = series.samples
     shifted = replace(series, samples=Samples(samples.times + seconds, samples.values))
-    before, after = judged(series), judged(shifted)
+    before, after = judge_series(series), judge_series(shifted)
     assert _said(after) == _said(before)
-    assert after.measured == before.measured
+    assert after.measurement == before.measurement
 
 
 @given(_plausible(), st.randoms(use_true_random=False))
 @_FEW
-def test_order_does_not_matter(series: Series, chance: np.random.Generator) -> None:
+def test_order_does_not_matter(series: SignalSeries, chance: np.random.Generator) -> None:
     order = list(range(len(series.samples)))
     order += order[::3]
     chance.shuffle(order)
-    samples = Samples.of(series.samples.times[order], series.samples.values[order])
-    assert judged(replace(series, samples=samples)) == judged(series)
+    samples = Samples.from_readings(series.samples.times[order], series.samples.values[order])
+    assert judge_series(replace(series, samples=samples)) == judge_series(series)
 
 
 @given(_plausible(), _plausible())
 @_FEW
-def test_company_never_makes_a_verdict_worse(one: Series, other: Series) -> None:
-    assert judge([one, other]).all[0].verdict <= judged(one).verdict
+def test_company_never_makes_a_verdict_worse(one: SignalSeries, other: SignalSeries) -> None:
+    assert detect_leaks([one, other]).all[0].verdict <= judge_series(one).verdict

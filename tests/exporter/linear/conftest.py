@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from exporter.model.alert import ALERT_NAME, new_id
-from exporter.observers.linear.client import LinearClient, linear_client
-from exporter.observers.linear.response import LinearFault
+from exporter.model.alert import ALERT_NAME, create_run_id
+from exporter.observers.linear.client import LinearClient, open_linear_client
+from exporter.observers.linear.response import LinearErrorKind
 from exporter.observers.linear.settings import LinearSettings
-from exporter.simulator.linear.faults import Faults
-from exporter.simulator.linear.server import LinearApi, running_linear_api
+from exporter.simulator.linear.faults import LinearFaults
+from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.fake_clock import FakeClock
 
@@ -36,23 +36,23 @@ class Desk:
     api: LinearApi
     clock: FakeClock
     client: LinearClient
-    failures: list[LinearFault] = field(default_factory=list)
+    failures: list[LinearErrorKind] = field(default_factory=list)
 
     def open(self, run_id: str | None = None, *, title: str = f"[Alert] {ALERT_NAME}") -> str:
         """Open an issue as agent-sre would; gives the id of its run."""
-        run_id = run_id or new_id()
+        run_id = run_id or create_run_id()
         self.write(title, f"A synthetic alert.\n\n**Correlation ID**: `{run_id}`")
         return run_id
 
     def write(self, title: str, description: str) -> str:
         """Open any issue; gives its own id."""
-        workspace = self.api.face.workspace
+        workspace = self.api.handlers.workspace
         fields = {"teamId": workspace.team["id"], "title": title, "description": description}
-        return str(workspace.create(fields, self.api.faults.active)["id"])
+        return str(workspace.create_issue(fields, self.api.faults.active)["id"])
 
     def archived(self) -> list[str]:
         """Titles of the issues that are archived."""
-        return [issue["title"] for issue in self.api.issues() if issue["archivedAt"]]
+        return [issue["title"] for issue in self.api.list_issues() if issue["archivedAt"]]
 
 
 @contextlib.asynccontextmanager
@@ -63,9 +63,9 @@ async def desk(
     **options: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncIterator[Desk]:
     """Both ends, with settings of the client as options; jitter always waits the longest."""
-    failures: list[LinearFault] = []
+    failures: list[LinearErrorKind] = []
     async with (
-        running_linear_api(api or Settings(key=KEY), Faults(faults), clock=clock) as running,
+        serve_linear_api(api or Settings(key=KEY), LinearFaults(faults), clock=clock) as running,
         client_of(running.url, clock, failed=failures.append, **options) as client,
     ):
         yield Desk(running, clock, client, failures)
@@ -76,13 +76,17 @@ async def client_of(
     url: str,
     clock: FakeClock,
     *,
-    failed: Callable[[LinearFault], None] = lambda _: None,
+    failed: Callable[[LinearErrorKind], None] = lambda _: None,
     read_key: Callable[[], SecretStr] = planted,
     **options: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncIterator[LinearClient]:
     """A client of any server."""
-    async with linear_client(
-        settings(url, **options), read_key=read_key, clock=clock, failed=failed, jitter=lambda: 1.0
+    async with open_linear_client(
+        settings(url, **options),
+        read_key=read_key,
+        clock=clock,
+        on_error=failed,
+        jitter=lambda: 1.0,
     ) as client:
         yield client
 

@@ -16,14 +16,29 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.fields import Address
-from exporter.observers.linear.client import ISSUES, archiving, ours
+from exporter.observers.linear.client import (
+    ISSUES_QUERY,
+    build_archive_mutation,
+    build_issue_filter,
+)
 from exporter.schedule.clock import SystemClock
-from exporter.simulator.agent_sre.linear import ISSUE_CREATE, TEAMS, Issue, Linear
+from exporter.simulator.agent_sre.linear import (
+    ISSUE_CREATE_MUTATION,
+    TEAMS_QUERY,
+    IssueInput,
+    LinearIssueClient,
+)
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.cli import simulate_linear
-from exporter.simulator.linear.faults import VALID, Active, Faults, Flag, parse
-from exporter.simulator.linear.server import LinearApi, running_linear_api
-from exporter.simulator.linear.settings import Https, Settings
+from exporter.simulator.linear.faults import (
+    VALID_FAULTS,
+    LinearFaultFlag,
+    LinearFaults,
+    LinearFaultSet,
+    parse_faults,
+)
+from exporter.simulator.linear.server import LinearApi, serve_linear_api
+from exporter.simulator.linear.settings import HttpsSettings, Settings
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.tls_files import TlsFiles
 
@@ -41,7 +56,7 @@ async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Pat
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
         url = line.removeprefix("listening on ").strip()
-        question = {"query": TEAMS, "variables": {"key": "BVL"}}
+        question = {"query": TEAMS_QUERY, "variables": {"key": "BVL"}}
         headers = {"Authorization": "lin_secret"}
         async with (
             aiohttp.ClientSession() as session,
@@ -59,18 +74,20 @@ async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Pat
 
 async def test_over_tls_it_is_the_same_stand_in(tmp_path: Path) -> None:
     files = TlsFiles(tmp_path)
-    settings = Settings(https=Https(Address("127.0.0.1", 0), tmp_path))
-    question = {"query": TEAMS, "variables": {"key": "BVL"}}
+    settings = Settings(https=HttpsSettings(Address("127.0.0.1", 0), tmp_path))
+    question = {"query": TEAMS_QUERY, "variables": {"key": "BVL"}}
     async with (
-        running_linear_api(settings) as api,
+        serve_linear_api(settings) as api,
         aiohttp.ClientSession(headers={"Authorization": "any"}) as session,
     ):
         assert api.https
-        async with session.post(api.https, json=question, ssl=files.client()) as reply:
+        async with session.post(
+            api.https, json=question, ssl=files.build_client_context()
+        ) as reply:
             assert (reply.status, reply.url.scheme) == (200, "https")
         async with session.post(api.url, json=question) as reply:
             assert reply.status == 200
-        assert api.served.requests == 2
+        assert api.counters.requests == 2
 
 
 def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
@@ -83,7 +100,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
 
 def test_the_help_explains_every_fault_with_examples() -> None:
     text = CliRunner().invoke(simulate_linear, ["--help"]).stdout
-    assert all(f"  {flag} " in text for flag in Flag)
+    assert all(f"  {flag} " in text for flag in LinearFaultFlag)
     assert all(f"  {name}:<seconds>" in text for name in ("ratelimited", "slow", "lag", "skew"))
     assert "slo-probe simulate-linear --requests-per-hour 2500 --fault lag:1.5" in text
 
@@ -109,9 +126,9 @@ class Caller:
         return await self.post({"query": query, "variables": variables})
 
     async def create(self, title: str, description: str = "") -> dict[str, Any]:
-        team = self.api.face.workspace.team["id"]
+        team = self.api.handlers.workspace.team["id"]
         given = {"teamId": team, "title": title, "description": description}
-        status, body = await self.ask(ISSUE_CREATE, input=given)
+        status, body = await self.ask(ISSUE_CREATE_MUTATION, input=given)
         assert (status, body["data"]["issueCreate"]["success"]) == (200, True)
         issue: dict[str, Any] = body["data"]["issueCreate"]["issue"]
         return issue
@@ -123,7 +140,7 @@ class Caller:
 
 @pytest.fixture
 async def caller(clock: FakeClock, client: aiohttp.ClientSession) -> AsyncIterator[Caller]:
-    async with running_linear_api(Settings(key="k", keep_issues=5), clock=clock) as api:
+    async with serve_linear_api(Settings(key="k", keep_issues=5), clock=clock) as api:
         yield Caller(api, client)
 
 
@@ -132,19 +149,21 @@ def code(body: Any) -> str:  # noqa: ANN401 - JSON
 
 
 async def test_the_agents_queries_and_ours_are_understood(caller: Caller) -> None:
-    _, body = await caller.ask(TEAMS, key="BVL")
+    _, body = await caller.ask(TEAMS_QUERY, key="BVL")
     assert [team["key"] for team in body["data"]["teams"]["nodes"]] == ["BVL"]
     issue = await caller.create("[Alert] x", "slo-probe-1")
     assert issue["identifier"] == "BVL-1"
-    _, body = await caller.ask(ISSUES, filter=ours(since=0), first=1, archived=False)
+    _, body = await caller.ask(
+        ISSUES_QUERY, filter=build_issue_filter(since=0), first=1, archived=False
+    )
     (node,) = body["data"]["issues"]["nodes"]
     assert (node["id"], node["createdAt"]) == (issue["id"], "2023-11-14T22:13:20.000Z")
-    _, body = await caller.ask(archiving(["it"]), it=issue["id"])
+    _, body = await caller.ask(build_archive_mutation(["it"]), it=issue["id"])
     assert body["data"] == {"it": {"success": True}}
 
 
 async def test_a_team_of_another_key_is_not_there(caller: Caller) -> None:
-    _, body = await caller.ask(TEAMS, key="OPS")
+    _, body = await caller.ask(TEAMS_QUERY, key="OPS")
     assert body["data"]["teams"]["nodes"] == []
 
 
@@ -153,7 +172,7 @@ async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
     status, body = await caller.post("no query at all", key=key)
     assert (status, code(body)) == (401, "AUTHENTICATION_ERROR")
     assert body["errors"][0]["extensions"]["type"] == "authentication error"
-    assert caller.api.served.unauthorized == 1
+    assert caller.api.counters.unauthorized == 1
 
 
 @pytest.mark.parametrize(
@@ -174,7 +193,7 @@ async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
 async def test_bad_questions_are_400(caller: Caller, body: object, expected: str) -> None:
     status, answer = await caller.post(body)
     assert (status, code(answer)) == (400, expected)
-    assert caller.api.served.rejected == 1
+    assert caller.api.counters.rejected == 1
 
 
 async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Caller) -> None:
@@ -194,14 +213,14 @@ async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Ca
 @pytest.mark.parametrize(
     ("query", "variables", "refusal", "said"),
     [
-        (archiving(["it"]), {"it": "gone"}, "INPUT_ERROR", "Entity not found: Issue"),
+        (build_archive_mutation(["it"]), {"it": "gone"}, "INPUT_ERROR", "Entity not found: Issue"),
         ('{ issue(id: "gone") { id } }', {}, "INPUT_ERROR", "Entity not found: Issue"),
         (TITLES, {"first": 251}, "INVALID_INPUT", "greater than 250"),
         (TITLES, {"first": 0}, "INVALID_INPUT", "less than 1"),
         (TITLES, {"after": "no cursor"}, "INVALID_INPUT", ""),
         *((TITLES, {"filter": {"createdAt": {"gte": date}}}, "INVALID_INPUT", "")
           for date in ("tomorrow", "-P1D", "2023-11-14T22:13:20")),
-        (ISSUE_CREATE, {"input": {"teamId": "none", "title": "x"}}, "INPUT_ERROR", ""),
+        (ISSUE_CREATE_MUTATION, {"input": {"teamId": "none", "title": "x"}}, "INPUT_ERROR", ""),
     ],
 )  # fmt: skip
 async def test_a_refusal_is_an_error_in_a_200(
@@ -210,13 +229,13 @@ async def test_a_refusal_is_an_error_in_a_200(
     status, body = await caller.ask(query, **variables)
     assert (status, body["data"], code(body)) == (200, None, refusal)
     assert said in str(body["errors"])
-    assert caller.api.served.created == 0
+    assert caller.api.counters.created == 0
 
 
 async def test_an_issue_needs_a_title(caller: Caller) -> None:
-    fields = {"teamId": caller.api.face.workspace.team["id"], "title": ""}
-    status, body = await caller.ask(ISSUE_CREATE, input=fields)
-    assert (status, body["data"], caller.api.served.created) == (200, None, 0)
+    fields = {"teamId": caller.api.handlers.workspace.team["id"], "title": ""}
+    status, body = await caller.ask(ISSUE_CREATE_MUTATION, input=fields)
+    assert (status, body["data"], caller.api.counters.created) == (200, None, 0)
 
 
 async def test_pages_follow_each_other_newest_first(caller: Caller) -> None:
@@ -269,17 +288,17 @@ async def test_filters_select_as_linears_do(
 async def test_archived_issues_show_only_when_asked_for(caller: Caller) -> None:
     issue = await caller.create("gone")
     for _ in range(2):
-        await caller.ask(archiving(["it"]), it=issue["id"])
+        await caller.ask(build_archive_mutation(["it"]), it=issue["id"])
     assert await caller.titles() == []
     assert await caller.titles(all=True) == ["gone"]
-    assert caller.api.served.archived == 1
+    assert caller.api.counters.archived == 1
 
 
 async def test_of_several_mutations_those_before_the_refused_one_are_done(caller: Caller) -> None:
     """One after the other; an error ends them and takes the data of all with it."""
     first, last = await caller.create("first"), await caller.create("last")
     names = {"a": first["id"], "b": "not-there", "c": last["id"]}
-    status, body = await caller.ask(archiving(names), **names)
+    status, body = await caller.ask(build_archive_mutation(names), **names)
     assert (status, body["data"], body["errors"][0]["path"]) == (200, None, ["b"])
     assert await caller.titles() == ["last"]
 
@@ -287,8 +306,8 @@ async def test_of_several_mutations_those_before_the_refused_one_are_done(caller
 async def test_memory_is_bounded_and_the_oldest_issue_goes_first(caller: Caller) -> None:
     for number in range(8):
         await caller.create(f"t{number}")
-    assert [issue["title"] for issue in caller.api.issues()] == ["t3", "t4", "t5", "t6", "t7"]
-    assert (caller.api.served.created, caller.api.served.forgotten) == (8, 3)
+    assert [issue["title"] for issue in caller.api.list_issues()] == ["t3", "t4", "t5", "t6", "t7"]
+    assert (caller.api.counters.created, caller.api.counters.forgotten) == (8, 3)
 
 
 async def test_fragments_and_several_operations_are_understood(caller: Caller) -> None:
@@ -306,7 +325,7 @@ AUTHORIZED = {"Authorization": "k"}
 async def reply(
     client: aiohttp.ClientSession,
     api: LinearApi,
-    query: str = TEAMS,
+    query: str = TEAMS_QUERY,
     **variables: Any,  # noqa: ANN401 - JSON
 ) -> aiohttp.ClientResponse:
     """A reply, read to its end."""
@@ -324,7 +343,7 @@ async def sleeper(clock: FakeClock) -> None:
 
 
 async def test_used_up_limit_is_a_400(clock: FakeClock, client: aiohttp.ClientSession) -> None:
-    async with running_linear_api(Settings(requests_per_hour=2), clock=clock) as api:
+    async with serve_linear_api(Settings(requests_per_hour=2), clock=clock) as api:
         left = []
         for _ in range(2):
             answer = await reply(client, api)
@@ -338,34 +357,34 @@ async def test_used_up_limit_is_a_400(clock: FakeClock, client: aiohttp.ClientSe
         assert reset == pytest.approx(clock.wall() + 3600, abs=0.01)
         await clock.advance(1801)
         assert (await reply(client, api)).status == 200
-        assert api.served.rate_limited == 1
+        assert api.counters.rate_limited == 1
 
 
 async def test_complexity_is_limited(clock: FakeClock, client: aiohttp.ClientSession) -> None:
-    async with running_linear_api(Settings(complexity_per_hour=1000), clock=clock) as api:
-        page = {"filter": ours(), "first": 250, "archived": True}
-        answer = await reply(client, api, ISSUES, **page)
+    async with serve_linear_api(Settings(complexity_per_hour=1000), clock=clock) as api:
+        page = {"filter": build_issue_filter(), "first": 250, "archived": True}
+        answer = await reply(client, api, ISSUES_QUERY, **page)
         assert (answer.status, answer.headers["X-Complexity"]) == (200, "676")
         assert answer.headers["X-RateLimit-Complexity-Remaining"] == "324"
-        assert (await reply(client, api, ISSUES, **page)).status == 400
-        assert (await reply(client, api, ISSUES, **(page | {"first": 10}))).status == 200
+        assert (await reply(client, api, ISSUES_QUERY, **page)).status == 400
+        assert (await reply(client, api, ISSUES_QUERY, **(page | {"first": 10}))).status == 200
 
 
 async def test_without_limits_no_header_speaks_of_them(client: aiohttp.ClientSession) -> None:
-    async with running_linear_api() as api:
+    async with serve_linear_api() as api:
         headers = (await reply(client, api)).headers
         assert not [name for name in headers if name.lower().startswith("x-ratelimit")]
 
 
 @pytest.mark.parametrize("skew", [0, 7200, -7200])
 async def test_its_own_clock(clock: FakeClock, client: aiohttp.ClientSession, skew: int) -> None:
-    async with running_linear_api(faults=Faults([f"skew:{skew}"]), clock=clock) as api:
-        fields = {"teamId": api.face.workspace.team["id"], "title": "x"}
-        answer = await reply(client, api, ISSUE_CREATE, input=fields)
+    async with serve_linear_api(faults=LinearFaults([f"skew:{skew}"]), clock=clock) as api:
+        fields = {"teamId": api.handlers.workspace.team["id"], "title": "x"}
+        answer = await reply(client, api, ISSUE_CREATE_MUTATION, input=fields)
         date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
         assert date == clock.wall() + skew
         moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(date))
-        assert api.issues()[0]["createdAt"] == moment
+        assert api.list_issues()[0]["createdAt"] == moment
 
 
 @pytest.mark.parametrize(
@@ -380,7 +399,7 @@ async def test_its_own_clock(clock: FakeClock, client: aiohttp.ClientSession, sk
 async def test_faults_can_be_changed_while_it_runs(
     client: aiohttp.ClientSession, fault: str, status: int, kind: str
 ) -> None:
-    async with running_linear_api() as api:
+    async with serve_linear_api() as api:
         async with client.post(api.url.replace("graphql", "fault"), data=fault) as answer:
             assert (await answer.json()) == {"faults": [fault]}
         broken = await reply(client, api)
@@ -391,7 +410,7 @@ async def test_faults_can_be_changed_while_it_runs(
 
 
 async def test_down_cuts_every_connection(client: aiohttp.ClientSession) -> None:
-    async with running_linear_api(faults=Faults(["down"])) as api:
+    async with serve_linear_api(faults=LinearFaults(["down"])) as api:
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await reply(client, api)
         async with client.get(api.url.replace("graphql", "fault")) as answer:
@@ -401,7 +420,7 @@ async def test_down_cuts_every_connection(client: aiohttp.ClientSession) -> None
 
 
 async def test_slow_answers_after_its_time(clock: FakeClock, client: aiohttp.ClientSession) -> None:
-    async with running_linear_api(faults=Faults(["slow:5"]), clock=clock) as api:
+    async with serve_linear_api(faults=LinearFaults(["slow:5"]), clock=clock) as api:
         asking = asyncio.create_task(reply(client, api))
         await sleeper(clock)
         await clock.advance(4.9)
@@ -412,11 +431,11 @@ async def test_slow_answers_after_its_time(clock: FakeClock, client: aiohttp.Cli
 
 @pytest.mark.parametrize("asked", ['{"faults": ["broken"]}', '{"faults": 1}', "[]", "broken"])
 async def test_unknown_faults_are_refused(client: aiohttp.ClientSession, asked: str) -> None:
-    async with running_linear_api() as api:
+    async with serve_linear_api() as api:
         url = api.url.replace("graphql", "fault")
         async with client.post(url, data=asked) as answer:
             assert answer.status == 400
-            assert VALID in (await answer.json())["error"]
+            assert VALID_FAULTS in (await answer.json())["error"]
 
 
 @pytest.mark.parametrize(
@@ -424,26 +443,32 @@ async def test_unknown_faults_are_refused(client: aiohttp.ClientSession, asked: 
 )
 def test_a_senseless_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults"):
-        parse([text])
+        parse_faults([text])
 
 
 def test_faults_read_as_they_are_written() -> None:
-    active = Active(
-        flags=frozenset({Flag.DOWN, Flag.FORBIDDEN}), ratelimited=0.0, slow=1.5, lag=2, skew=-7
+    active = LinearFaultSet(
+        flags=frozenset({LinearFaultFlag.DOWN, LinearFaultFlag.FORBIDDEN}),
+        ratelimited=0.0,
+        slow=1.5,
+        lag=2,
+        skew=-7,
     )
-    assert parse(active.texts()) == active
-    assert parse(["down,slow:3", "none"]) == Active()
+    assert parse_faults(active.to_texts()) == active
+    assert parse_faults(["down,slow:3", "none"]) == LinearFaultSet()
 
 
 async def test_it_takes_far_more_than_fifty_issues_a_second() -> None:
     """While searches go on beside them, as the prober's do."""
-    async with running_linear_api() as api:
-        agent = Linear(AgentSettings(linear_url=api.url), key="k")
-        clock, issue = SystemClock(), Issue("[Alert] x", "slo-probe-", 3)
+    async with serve_linear_api() as api:
+        agent = LinearIssueClient(AgentSettings(linear_url=api.url), key="k")
+        clock, issue = SystemClock(), IssueInput("[Alert] x", "slo-probe-", 3)
         start = clock.now()
         async with aiohttp.ClientSession() as client:
             for _ in range(10):
-                await asyncio.gather(*(agent.open(issue) for _ in range(20)))
-                await reply(client, api, ISSUES, filter=ours(), first=250, archived=True)
-        assert api.served.created == 200
+                await asyncio.gather(*(agent.open_issue(issue) for _ in range(20)))
+                await reply(
+                    client, api, ISSUES_QUERY, filter=build_issue_filter(), first=250, archived=True
+                )
+        assert api.counters.created == 200
         assert 200 / (clock.now() - start) > 50

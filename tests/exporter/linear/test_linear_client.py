@@ -8,12 +8,12 @@ import pytest
 from aiohttp import web
 
 from exporter.httpclient.retry import Backoff
-from exporter.model.alert import new_id
-from exporter.observers.linear.issue import Kind
-from exporter.observers.linear.poller import Watch
-from exporter.observers.linear.response import LinearError, LinearFault
-from exporter.simulator.agent_sre.linear import Issue as AgentIssue
-from exporter.simulator.agent_sre.linear import Linear
+from exporter.model.alert import create_run_id
+from exporter.observers.linear.issue import IssueKind
+from exporter.observers.linear.poller import IssuePoller
+from exporter.observers.linear.response import LinearError, LinearErrorKind
+from exporter.simulator.agent_sre.linear import IssueInput as AgentIssue
+from exporter.simulator.agent_sre.linear import LinearIssueClient
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -23,34 +23,34 @@ FAILED = "[Remediation Failed] SloProbeSynthetic"
 
 
 async def test_an_issue_that_the_agents_own_client_opened_is_found(linear: Desk) -> None:
-    agent = Linear(AgentSettings(linear_url=linear.api.url), key=KEY)
-    run_id, sent = new_id(), linear.clock.wall()
+    agent = LinearIssueClient(AgentSettings(linear_url=linear.api.url), key=KEY)
+    run_id, sent = create_run_id(), linear.clock.wall()
     description = f"Summary\n\nDescription\n\n**Correlation ID**: `{run_id}`"
     await linear.clock.advance(2.5)
-    await agent.open(AgentIssue("[Alert] SloProbeSynthetic", description, 3))
-    (issue,) = (await linear.client.find([run_id], since=sent))[run_id]
-    assert (issue.run_id, issue.kind, issue.archived) == (run_id, Kind.ALERT, False)
+    await agent.open_issue(AgentIssue("[Alert] SloProbeSynthetic", description, 3))
+    (issue,) = (await linear.client.find_issues([run_id], since=sent))[run_id]
+    assert (issue.run_id, issue.kind, issue.archived) == (run_id, IssueKind.ALERT, False)
     assert issue.created_at == sent + 2.5
-    assert issue.created_here - sent == pytest.approx(2.5, abs=issue.skew.uncertainty)
+    assert issue.created_at_local - sent == pytest.approx(2.5, abs=issue.skew.uncertainty)
     assert issue.skew.uncertainty <= 0.5
 
 
 async def test_many_runs_are_found_in_one_request(linear: Desk) -> None:
     runs = [linear.open() for _ in range(200)]
-    found = await linear.client.find(runs, since=linear.clock.wall())
+    found = await linear.client.find_issues(runs, since=linear.clock.wall())
     assert set(found) == set(runs)
-    assert linear.api.served.requests == 1
+    assert linear.api.counters.requests == 1
 
 
 async def test_all_pages_are_read_even_when_issues_are_opened_meanwhile(clock: FakeClock) -> None:
     async with desk(clock, page_size=7) as small:
         runs = [small.open() for _ in range(50)]
-        asking = asyncio.create_task(small.client.find(runs, since=clock.wall()))
+        asking = asyncio.create_task(small.client.find_issues(runs, since=clock.wall()))
         while not asking.done():
             small.open()
             await asyncio.sleep(0)
         assert set(await asking) == set(runs)
-        assert small.api.served.searches >= 8
+        assert small.api.counters.searches >= 8
 
 
 async def test_duplicates_and_failures_are_told_apart_and_oldest_first(linear: Desk) -> None:
@@ -58,39 +58,43 @@ async def test_duplicates_and_failures_are_told_apart_and_oldest_first(linear: D
     for title in (FAILED, "[Alert] SloProbeSynthetic"):
         await linear.clock.advance(1)
         linear.open(run_id, title=title)
-    issues = (await linear.client.find([run_id], since=linear.clock.wall() - 10))[run_id]
-    assert [issue.kind for issue in issues] == [Kind.ALERT, Kind.REMEDIATION_FAILED, Kind.ALERT]
+    issues = (await linear.client.find_issues([run_id], since=linear.clock.wall() - 10))[run_id]
+    assert [issue.kind for issue in issues] == [
+        IssueKind.ALERT,
+        IssueKind.REMEDIATION_FAILED,
+        IssueKind.ALERT,
+    ]
     assert [issue.created_at for issue in issues] == sorted(i.created_at for i in issues)
 
 
 async def test_nothing_to_ask_or_to_archive_costs_no_request(linear: Desk) -> None:
-    assert await linear.client.find([], since=0) == {}
-    assert await linear.client.archive([]) == []
-    assert await Watch(linear.client).poll() == []
-    assert linear.api.served.requests == 0
+    assert await linear.client.find_issues([], since=0) == {}
+    assert await linear.client.archive_issues([]) == []
+    assert await IssuePoller(linear.client).poll() == []
+    assert linear.api.counters.requests == 0
 
 
 async def test_only_runs_that_were_asked_about_are_given(linear: Desk) -> None:
     asked, _ = linear.open(), linear.open()
     linear.write("A person's question", f"What is {asked}? Correlation ID: {asked}")
     linear.write("[Alert] DiskFull", "**Correlation ID**: `some-real-event`")
-    found = await linear.client.find([asked, new_id()], since=linear.clock.wall())
+    found = await linear.client.find_issues([asked, create_run_id()], since=linear.clock.wall())
     assert {run_id: len(issues) for run_id, issues in found.items()} == {asked: 1}
 
 
 async def test_an_archived_issue_is_found_and_said_to_be_archived(linear: Desk) -> None:
     run_id = linear.open()
-    (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
-    await linear.client.archive([issue.id])
-    (issue,) = (await linear.client.find([run_id], since=linear.clock.wall()))[run_id]
+    (issue,) = (await linear.client.find_issues([run_id], since=linear.clock.wall()))[run_id]
+    await linear.client.archive_issues([issue.id])
+    (issue,) = (await linear.client.find_issues([run_id], since=linear.clock.wall()))[run_id]
     assert issue.archived
-    assert linear.api.served.archived == 1
+    assert linear.api.counters.archived == 1
 
 
 async def test_archiving_again_or_what_is_not_there_is_done(linear: Desk) -> None:
     issue_id = linear.write("[Alert] x", "")
     for wanted in ([issue_id], [issue_id], ["not-there"], ["not-there", issue_id, issue_id]):
-        assert await linear.client.archive(wanted) == []
+        assert await linear.client.archive_issues(wanted) == []
     assert linear.archived() == ["[Alert] x"]
     assert linear.failures == []
 
@@ -101,8 +105,8 @@ async def test_issues_created_long_before_the_oldest_run_are_not_read(clock: Fak
             small.open()
         await clock.advance(3600)
         run_id = small.open()
-        assert set(await small.client.find([run_id], since=clock.wall())) == {run_id}
-        assert small.api.served.searches == 1
+        assert set(await small.client.find_issues([run_id], since=clock.wall())) == {run_id}
+        assert small.api.counters.searches == 1
 
 
 @pytest.mark.parametrize("skew", [7200, -7200, 3, -3, 0])
@@ -113,30 +117,30 @@ async def test_a_wrong_clock_is_corrected(clock: FakeClock, skew: int) -> None:
         run_id = skewed.open()
         await clock.advance(20)
         for _ in range(2):
-            (issue,) = (await skewed.client.find([run_id], since=sent))[run_id]
+            (issue,) = (await skewed.client.find_issues([run_id], since=sent))[run_id]
             assert issue.created_at == sent + 4 + skew
             assert issue.skew.offset == pytest.approx(skew, abs=issue.skew.uncertainty)
-            assert issue.created_here == pytest.approx(sent + 4, abs=issue.skew.uncertainty)
+            assert issue.created_at_local == pytest.approx(sent + 4, abs=issue.skew.uncertainty)
 
 
 async def test_a_clock_far_behind_costs_one_repetition_and_only_once(clock: FakeClock) -> None:
     async with desk(clock, "skew:-7200") as behind:
         run_id = behind.open()
-        await behind.client.find([run_id], since=clock.wall())
-        assert behind.api.served.searches == 2
-        await behind.client.find([run_id], since=clock.wall())
-        assert behind.api.served.searches == 3
+        await behind.client.find_issues([run_id], since=clock.wall())
+        assert behind.api.counters.searches == 2
+        await behind.client.find_issues([run_id], since=clock.wall())
+        assert behind.api.counters.searches == 3
 
 
 async def test_orphans_are_the_open_issues_of_ours_that_are_old_enough(linear: Desk) -> None:
     old, archived = linear.open(), linear.open()
-    (issue,) = (await linear.client.find([archived], since=linear.clock.wall()))[archived]
-    await linear.client.archive([issue.id])
+    (issue,) = (await linear.client.find_issues([archived], since=linear.clock.wall()))[archived]
+    await linear.client.archive_issues([issue.id])
     linear.write("A person's note", f"**Correlation ID**: `{old}`")
     limit = linear.clock.wall() + 60
     await linear.clock.advance(120)
     linear.open()
-    assert [issue.run_id for issue in await linear.client.orphans(limit)] == [old]
+    assert [issue.run_id for issue in await linear.client.list_orphans(limit)] == [old]
 
 
 @pytest.mark.parametrize("skew", [7200, -7200])
@@ -145,20 +149,20 @@ async def test_the_age_of_orphans_is_counted_on_our_clock(clock: FakeClock, skew
         old = skewed.open()
         await clock.advance(100)
         skewed.open()
-        left = await skewed.client.orphans(clock.wall() - 50)
+        left = await skewed.client.list_orphans(clock.wall() - 50)
         assert [issue.run_id for issue in left] == [old]
 
 
 async def test_requests_keep_to_the_limit_by_waiting_for_their_turn(clock: FakeClock) -> None:
     async with desk(clock, requests_per_hour=10) as slow:
         start = clock.now()
-        await slow.client.orphans(clock.wall())
-        asking = [slow.client.orphans(clock.wall()) for _ in range(2)]
+        await slow.client.list_orphans(clock.wall())
+        asking = [slow.client.list_orphans(clock.wall()) for _ in range(2)]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each) for each in asking]
             while not all(task.done() for task in tasks):
                 await clock.advance(10)
-        assert slow.api.served.requests == 3
+        assert slow.api.counters.requests == 3
         assert clock.now() - start >= 800
 
 
@@ -175,8 +179,8 @@ async def test_pages_without_an_end_are_given_up(serving: Serve, clock: FakeCloc
     app.router.add_post("/", answer)
     async with client_of(await serving(app), clock) as client:
         with pytest.raises(LinearError) as failed:
-            await client.orphans(0)
-    assert failed.value.fault is LinearFault.BAD_ANSWER
+            await client.list_orphans(0)
+    assert failed.value.kind is LinearErrorKind.BAD_RESPONSE
     assert len(asked) == 2
 
 
@@ -190,28 +194,28 @@ def opened(linear: Desk, count: int) -> list[str]:
 
 async def test_issues_are_archived_several_in_one_request_and_no_other(linear: Desk) -> None:
     issues, other = opened(linear, 25), linear.open()
-    assert await linear.client.archive(issues) == []
-    assert linear.api.served.archived == 25
-    assert linear.api.served.requests == 3
-    left = await linear.client.orphans(linear.clock.wall() + 60)
+    assert await linear.client.archive_issues(issues) == []
+    assert linear.api.counters.archived == 25
+    assert linear.api.counters.requests == 3
+    left = await linear.client.list_orphans(linear.clock.wall() + 60)
     assert [issue.run_id for issue in left] == [other]
 
 
 async def test_one_that_is_not_there_keeps_no_other_open(linear: Desk) -> None:
     first, second, third = opened(linear, 3)
-    assert await linear.client.archive([first, "gone", second, "lost", third]) == []
-    assert linear.api.served.archived == 3
+    assert await linear.client.archive_issues([first, "gone", second, "lost", third]) == []
+    assert linear.api.counters.archived == 3
     assert linear.failures == []
 
 
 async def test_what_failed_is_given_back_and_can_be_tried_again(linear: Desk) -> None:
     issues = opened(linear, 30)
     linear.api.faults.set("down")
-    assert await linear.client.archive(issues) == issues
-    assert linear.api.served.failed == 1, "the rest is not even tried"
+    assert await linear.client.archive_issues(issues) == issues
+    assert linear.api.counters.failed == 1, "the rest is not even tried"
     linear.api.faults.set("none")
     await linear.clock.advance(2)
-    assert await linear.client.archive(issues) == []
+    assert await linear.client.archive_issues(issues) == []
 
 
 @pytest.mark.parametrize("tells", [True, False])
@@ -232,13 +236,13 @@ async def test_refused_issues_stay_alone(serving: Serve, clock: FakeClock, *, te
             data[name] = {"success": issue != "stubborn"}
         return web.json_response({"data": data})
 
-    app, failures = web.Application(), list[LinearFault]()
+    app, failures = web.Application(), list[LinearErrorKind]()
     app.router.add_post("/", answer)
     async with client_of(await serving(app), clock, failed=failures.append) as client:
-        left = await client.archive(["a", "private", "b", "stubborn", "c"])
+        left = await client.archive_issues(["a", "private", "b", "stubborn", "c"])
     assert sorted(left) == ["private", "stubborn"]
     assert {"a", "b", "c"} <= set(done)
-    assert sorted(failures) == [LinearFault.BAD_ANSWER, LinearFault.UNAUTHORIZED]
+    assert sorted(failures) == [LinearErrorKind.BAD_RESPONSE, LinearErrorKind.UNAUTHORIZED]
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "unauthorized", "ratelimited:60", "forbidden"])
@@ -246,21 +250,21 @@ async def test_retries_finish_the_cleanup(linear: Desk, fault: str) -> None:
     issues, backoff = opened(linear, 2), Backoff(first=5, cap=600, random=lambda: 1.0)
     linear.api.faults.set(fault)
     start = linear.clock.now()
-    while issues := await linear.client.archive(issues):
-        await linear.clock.advance(backoff.failed())
+    while issues := await linear.client.archive_issues(issues):
+        await linear.clock.advance(backoff.record_failure())
         if linear.clock.now() - start > 3600:
             linear.api.faults.set("none")
-    assert linear.api.served.archived == 2
+    assert linear.api.counters.archived == 2
     assert linear.clock.now() - start < 3600 + 1200 + 300
 
 
 async def test_after_a_lost_journal_the_orphans_are_cleaned(linear: Desk) -> None:
     for _ in range(300):
         linear.open()
-    left = await linear.client.orphans(linear.clock.wall() + 1)
+    left = await linear.client.list_orphans(linear.clock.wall() + 1)
     async with asyncio.TaskGroup() as group:
-        cleaning = group.create_task(linear.client.archive(issue.id for issue in left))
+        cleaning = group.create_task(linear.client.archive_issues(issue.id for issue in left))
         while not cleaning.done():
             await linear.clock.advance(60)
     assert cleaning.result() == []
-    assert await linear.client.orphans(linear.clock.wall() + 1) == []
+    assert await linear.client.list_orphans(linear.clock.wall() + 1) == []

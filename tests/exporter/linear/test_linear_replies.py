@@ -11,19 +11,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.httpclient.retry import Backoff, Pace
-from exporter.model.alert import new_id
+from exporter.httpclient.retry import Backoff, RateLimiter
+from exporter.model.alert import create_run_id
 from exporter.observers.linear.issue import (
-    UNKNOWN,
+    UNKNOWN_SKEW,
+    ClockSkew,
+    ClockSkewEstimator,
     Issue,
-    Kind,
-    Skew,
-    SkewEstimate,
-    read_issue,
-    read_page,
-    run_of,
+    IssueKind,
+    find_run_id,
+    parse_issue,
+    parse_page,
 )
-from exporter.observers.linear.response import LinearFault, date, read, told_to_wait
+from exporter.observers.linear.response import (
+    LinearErrorKind,
+    parse_date_header,
+    parse_response,
+    parse_wait,
+)
 from exporter.observers.linear.settings import LinearSettings, read_key
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -35,7 +40,7 @@ def test_the_defaults_are_well_below_what_linear_allows() -> None:
     settings = LinearSettings(key_env="K")
     assert settings.url == "https://api.linear.app/graphql"
     assert settings.requests_per_hour == 600
-    assert settings.timeout == Duration.of(seconds=10)
+    assert settings.timeout == Duration.from_parts(seconds=10)
     assert settings.page_size == 250
 
 
@@ -65,49 +70,53 @@ def errors(*, message: str = "No", **extensions: Any) -> bytes:  # noqa: ANN401 
     return json.dumps({"errors": [{"message": message, "extensions": extensions}]}).encode()
 
 
-def fault(status: int, body: bytes) -> LinearFault | None:
-    return read(status, {}, body, wall=NOW).fault
+def fault(status: int, body: bytes) -> LinearErrorKind | None:
+    return parse_response(status, {}, body, wall=NOW).error_kind
 
 
 def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -> None:
-    answer = read(200, {}, b'{"data": {"issues": {}}}', wall=NOW)
-    assert (answer.data, answer.fault) == ({"issues": {}}, None)
+    answer = parse_response(200, {}, b'{"data": {"issues": {}}}', wall=NOW)
+    assert (answer.data, answer.error_kind) == ({"issues": {}}, None)
     body = errors(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
-    answer = read(200, {}, body, wall=NOW)
+    answer = parse_response(200, {}, body, wall=NOW)
     assert (answer.not_found, answer.refused) == (True, True)
-    assert not read(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
+    assert not parse_response(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, errors(code="RATELIMITED"), LinearFault.RATE_LIMITED),
-        (200, errors(type="ratelimited"), LinearFault.RATE_LIMITED),
-        (429, b"slow down", LinearFault.RATE_LIMITED),
-        (401, errors(code="AUTHENTICATION_ERROR"), LinearFault.UNAUTHORIZED),
-        (400, errors(type="authentication error"), LinearFault.UNAUTHORIZED),
-        (401, b"", LinearFault.UNAUTHORIZED),
-        (403, b"<html>", LinearFault.UNAUTHORIZED),
-        (200, errors(type="forbidden"), LinearFault.UNAUTHORIZED),
-        (500, b"", LinearFault.SERVER_ERROR),
-        (502, b"<html>", LinearFault.SERVER_ERROR),
-        (200, errors(type="internal error"), LinearFault.SERVER_ERROR),
-        (200, errors(type="lock timeout"), LinearFault.SERVER_ERROR),
-        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), LinearFault.BAD_ANSWER),
-        (200, errors(code="INVALID_INPUT"), LinearFault.BAD_ANSWER),
-        (200, b"<html>", LinearFault.BAD_ANSWER),
-        (200, b"[]", LinearFault.BAD_ANSWER),
-        (200, b'{"data": {"issues": {}}, "errors": [{"message": "m"}]}', LinearFault.BAD_ANSWER),
-        (200, b'{"data": null}', LinearFault.BAD_ANSWER),
-        (200, b'{"errors": "odd"}', LinearFault.BAD_ANSWER),
-        (200, b'{"errors": ["odd"]}', LinearFault.BAD_ANSWER),
-        (200, b"[" * 200_000, LinearFault.BAD_ANSWER),
-        (302, b"", LinearFault.BAD_ANSWER),
-        (404, b"", LinearFault.BAD_ANSWER),
+        (400, errors(code="RATELIMITED"), LinearErrorKind.RATE_LIMITED),
+        (200, errors(type="ratelimited"), LinearErrorKind.RATE_LIMITED),
+        (429, b"slow down", LinearErrorKind.RATE_LIMITED),
+        (401, errors(code="AUTHENTICATION_ERROR"), LinearErrorKind.UNAUTHORIZED),
+        (400, errors(type="authentication error"), LinearErrorKind.UNAUTHORIZED),
+        (401, b"", LinearErrorKind.UNAUTHORIZED),
+        (403, b"<html>", LinearErrorKind.UNAUTHORIZED),
+        (200, errors(type="forbidden"), LinearErrorKind.UNAUTHORIZED),
+        (500, b"", LinearErrorKind.SERVER_ERROR),
+        (502, b"<html>", LinearErrorKind.SERVER_ERROR),
+        (200, errors(type="internal error"), LinearErrorKind.SERVER_ERROR),
+        (200, errors(type="lock timeout"), LinearErrorKind.SERVER_ERROR),
+        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), LinearErrorKind.BAD_RESPONSE),
+        (200, errors(code="INVALID_INPUT"), LinearErrorKind.BAD_RESPONSE),
+        (200, b"<html>", LinearErrorKind.BAD_RESPONSE),
+        (200, b"[]", LinearErrorKind.BAD_RESPONSE),
+        (
+            200,
+            b'{"data": {"issues": {}}, "errors": [{"message": "m"}]}',
+            LinearErrorKind.BAD_RESPONSE,
+        ),
+        (200, b'{"data": null}', LinearErrorKind.BAD_RESPONSE),
+        (200, b'{"errors": "odd"}', LinearErrorKind.BAD_RESPONSE),
+        (200, b'{"errors": ["odd"]}', LinearErrorKind.BAD_RESPONSE),
+        (200, b"[" * 200_000, LinearErrorKind.BAD_RESPONSE),
+        (302, b"", LinearErrorKind.BAD_RESPONSE),
+        (404, b"", LinearErrorKind.BAD_RESPONSE),
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearFault) -> None:
+def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearErrorKind) -> None:
     assert fault(status, body) is expected
 
 
@@ -118,7 +127,7 @@ def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearFau
 @pytest.mark.parametrize("message", ["Entity not found: Issue", "Forbidden", "Whatever"])
 def test_a_refusal_names_its_part(path: str, about: str, message: str) -> None:
     body = f'{{"errors": [null, {{"message": "{message}", "path": {path}}}]}}'
-    assert read(200, {}, body.encode(), wall=NOW).about == about
+    assert parse_response(200, {}, body.encode(), wall=NOW).subject == about
 
 
 @pytest.mark.parametrize(
@@ -133,13 +142,13 @@ def test_a_refusal_names_its_part(path: str, about: str, message: str) -> None:
     ],
 )
 def test_only_linear_refuses_one_question(body: bytes, *, refused: bool) -> None:
-    assert read(200, {}, body, wall=NOW).refused is refused
+    assert parse_response(200, {}, body, wall=NOW).refused is refused
 
 
 @given(status=st.integers(100, 599), body=st.binary(max_size=80))
 def test_no_reply_whatsoever_raises_or_shows_its_text(status: int, body: bytes) -> None:
-    answer = read(status, {"Date": "never"}, b"{" + body, wall=NOW)
-    assert answer.fault is not None
+    answer = parse_response(status, {"Date": "never"}, b"{" + body, wall=NOW)
+    assert answer.error_kind is not None
     assert answer.reason in (f"HTTP {status} without data", f"refused with HTTP {status}")
 
 
@@ -168,7 +177,7 @@ def test_no_reply_whatsoever_raises_or_shows_its_text(status: int, body: bytes) 
     ids=str,
 )
 def test_a_refusal_says_how_long(headers: dict[str, str], seconds: float | None) -> None:
-    assert told_to_wait(headers, now=NOW) == seconds
+    assert parse_wait(headers, now=NOW) == seconds
 
 
 @pytest.mark.parametrize("skew", [7200, -7200])
@@ -177,14 +186,14 @@ def test_a_reset_is_a_moment_on_the_clock_of_whoever_sent_it(skew: int) -> None:
         "Date": formatdate(NOW + skew, usegmt=True),
         "X-RateLimit-Requests-Reset": str(round((NOW + skew + 300) * 1000)),
     }
-    answer = read(400, headers, errors(code="RATELIMITED"), wall=NOW)
-    assert answer.wait == 300
+    answer = parse_response(400, headers, errors(code="RATELIMITED"), wall=NOW)
+    assert answer.retry_after == 300
 
 
 def test_a_date_that_cannot_be_read_is_none() -> None:
-    assert date({"Date": formatdate(NOW, usegmt=True)}) == NOW
-    assert date({"Date": "once upon a time"}) is None
-    assert date({}) is None
+    assert parse_date_header({"Date": formatdate(NOW, usegmt=True)}) == NOW
+    assert parse_date_header({"Date": "once upon a time"}) is None
+    assert parse_date_header({}) is None
 
 
 OURS, OTHER = f"slo-probe-{'a' * 32}", f"slo-probe-{'b' * 32}"
@@ -223,28 +232,28 @@ def node(**changed: object) -> dict[str, object]:
     ],
 )  # fmt: skip
 def test_an_issue_is_of_the_run_it_names(title: str, description: str, run: str | None) -> None:
-    assert run_of(title, description) == run
+    assert find_run_id(title, description) == run
 
 
 @pytest.mark.parametrize(
     ("title", "kind"),
     [
-        (SYNTHETIC, Kind.ALERT),
-        ("[Remediation Failed] SloProbeSynthetic", Kind.REMEDIATION_FAILED),
+        (SYNTHETIC, IssueKind.ALERT),
+        ("[Remediation Failed] SloProbeSynthetic", IssueKind.REMEDIATION_FAILED),
         ("Why did the probe fail?", None),  # what a person wrote is never ours, even with an id
         ("[Alert]ed", None),
         ("Re: [Alert] x", None),
     ],
 )
-def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: Kind | None) -> None:
-    skew, at = Skew(7200.0, 0.5), 1777888800.25
-    issue = read_issue(node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
+def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: IssueKind | None) -> None:
+    skew, at = ClockSkew(7200.0, 0.5), 1777888800.25
+    issue = parse_issue(node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
     if kind is None:
         assert issue is None
         return
     assert issue == Issue("i1", OURS, kind, title, at, archived=True, skew=skew)
     assert issue is not None
-    assert issue.created_here == at - 7200
+    assert issue.created_at_local == at - 7200
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: Kind | No
 )
 def test_a_node_that_is_not_what_was_asked_for_is_an_error(changed: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        read_issue(node(**changed), UNKNOWN)
+        parse_issue(node(**changed), UNKNOWN_SKEW)
 
 
 @pytest.mark.parametrize(
@@ -277,14 +286,14 @@ def test_a_node_that_is_not_what_was_asked_for_is_an_error(changed: dict[str, ob
 )
 def test_a_page_that_could_hide_issues_is_an_error(page: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        read_page(page, UNKNOWN)
+        parse_page(page, UNKNOWN_SKEW)
 
 
 @given(before=st.text(max_size=40), after=st.text(max_size=40))
 def test_any_text_around_the_correlation_line_changes_nothing(before: str, after: str) -> None:
-    run_id = new_id()
+    run_id = create_run_id()
     description = f"{before}\n**Correlation ID**: `{run_id}`\n{after}"
-    assert run_of(SYNTHETIC, description) == run_id
+    assert find_run_id(SYNTHETIC, description) == run_id
 
 
 HOUR = 3600.0
@@ -304,12 +313,12 @@ class Impatient(FakeClock):
 async def starts(per_hour: int, gaps: list[float]) -> list[float]:
     """When requests that are asked for after these gaps may leave."""
     clock = Impatient()
-    pace = Pace(per_hour, clock=clock)
+    pace = RateLimiter(per_hour, clock=clock)
     times = []
     for gap in gaps:
         await clock.jump(gap)
         clock.slept = 0.0
-        await pace.turn()
+        await pace.wait()
         times.append(clock.now() + clock.slept)
     return times
 
@@ -334,10 +343,10 @@ def test_a_tenth_of_the_limit_leaves_at_once_and_the_rest_evenly() -> None:
 
 
 async def test_requests_wait_for_their_turn_in_the_order_of_asking(clock: FakeClock) -> None:
-    pace, left = Pace(10, clock=clock), []
+    pace, left = RateLimiter(10, clock=clock), []
 
     async def ask(number: int) -> None:
-        await pace.turn()
+        await pace.wait()
         left.append(number)
 
     asking = [asyncio.create_task(ask(number)) for number in range(3)]
@@ -352,27 +361,27 @@ async def test_requests_wait_for_their_turn_in_the_order_of_asking(clock: FakeCl
 
 def test_a_limit_that_cannot_be_spread_is_refused(clock: FakeClock) -> None:
     with pytest.raises(ValueError, match="too few"):
-        Pace(9, clock=clock)
+        RateLimiter(9, clock=clock)
 
 
 def test_waits_double_up_to_a_cap_and_start_over_after_a_success() -> None:
     backoff = Backoff(first=2, cap=30, random=lambda: 1.0)
-    assert [backoff.failed() for _ in range(6)] == [2, 4, 8, 16, 30, 30]
-    backoff.succeeded()
-    assert backoff.failed() == 2
+    assert [backoff.record_failure() for _ in range(6)] == [2, 4, 8, 16, 30, 30]
+    backoff.reset()
+    assert backoff.record_failure() == 2
 
 
 @given(failures=st.integers(1, 2000), share=st.floats(0, 1, exclude_max=True))
 def test_jitter_is_full_and_a_wait_never_above_the_cap(failures: int, share: float) -> None:
     backoff = Backoff(first=2, cap=300, random=lambda: share)
-    waits = [backoff.failed() for _ in range(failures)]
+    waits = [backoff.record_failure() for _ in range(failures)]
     assert all(0 <= wait <= 300 for wait in waits)
     assert waits[0] == 2 * share
 
 
 def test_nothing_is_known_of_a_clock_that_never_showed() -> None:
-    assert SkewEstimate().current == UNKNOWN
-    assert math.isinf(UNKNOWN.uncertainty)
+    assert ClockSkewEstimator().current == UNKNOWN_SKEW
+    assert math.isinf(UNKNOWN_SKEW.uncertainty)
 
 
 replies = st.lists(
@@ -383,7 +392,7 @@ replies = st.lists(
 @given(offset=st.floats(-90_000, 90_000), replies=replies)
 def test_skew_within_uncertainty(offset: float, replies: list[tuple[float, float, float]]) -> None:
     """However long each reply takes, and wherever in between its date is written."""
-    estimate, now, widths = SkewEstimate(), 1.7e9, []
+    estimate, now, widths = ClockSkewEstimator(), 1.7e9, []
     for pause, round_trip, share in replies:
         sent = now + pause
         now = sent + round_trip
@@ -396,7 +405,7 @@ def test_skew_within_uncertainty(offset: float, replies: list[tuple[float, float
 
 
 def test_many_replies_tell_more_than_the_whole_second_of_one() -> None:
-    estimate = SkewEstimate()
+    estimate = ClockSkewEstimator()
     for number in range(10):
         sent = 1000 + number * 30.1
         estimate.add(math.floor(sent + 0.01), sent=sent, received=sent + 0.02)
@@ -404,7 +413,7 @@ def test_many_replies_tell_more_than_the_whole_second_of_one() -> None:
 
 
 def test_a_clock_that_was_set_is_believed_at_once() -> None:
-    estimate = SkewEstimate()
+    estimate = ClockSkewEstimator()
     estimate.add(1000, sent=1000, received=1000)
     estimate.add(8210, sent=1010, received=1010)
     assert estimate.current.offset == pytest.approx(7200.5)

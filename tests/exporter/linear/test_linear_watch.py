@@ -12,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from exporter.httpclient.retry import Backoff, Gate
-from exporter.model.alert import new_id
+from exporter.httpclient.retry import Backoff, CircuitBreaker
+from exporter.model.alert import create_run_id
 from exporter.observers.linear.client import LinearClient
-from exporter.observers.linear.issue import UNKNOWN, Issue, Kind, Skew
-from exporter.observers.linear.poller import Found, NotFound, Question, Unknown, Watch
-from exporter.observers.linear.response import LinearError, LinearFault
+from exporter.observers.linear.issue import UNKNOWN_SKEW, ClockSkew, Issue, IssueKind
+from exporter.observers.linear.poller import (
+    IssueFound,
+    IssueNotFound,
+    IssuePoller,
+    IssueQuery,
+    IssueUnknown,
+)
+from exporter.observers.linear.response import LinearError, LinearErrorKind
 from exporter.observers.linear.settings import LinearKeyError
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
@@ -27,22 +33,22 @@ from tests.exporter.linear.conftest import KEY, Desk, client_of, desk
 FAILED = "[Remediation Failed] SloProbeSynthetic"
 
 
-def question(linear: Desk, run_id: str, *, seconds: float = 60) -> Question:
+def question(linear: Desk, run_id: str, *, seconds: float = 60) -> IssueQuery:
     """A question about an event that is meant to leave now."""
     now = linear.clock.wall()
-    return Question(run_id, now, now + seconds)
+    return IssueQuery(run_id, now, now + seconds)
 
 
-async def found_by(watch: Watch) -> Found:
+async def found_by(watch: IssuePoller) -> IssueFound:
     """The one finding, which is a find."""
     (found,) = await watch.poll()
-    assert isinstance(found, Found)
+    assert isinstance(found, IssueFound)
     return found
 
 
 async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
-    watch.ask(question(linear, run_id))
+    watch, run_id = IssuePoller(linear.client), create_run_id()
+    watch.add_query(question(linear, run_id))
     await linear.clock.advance(3)
     assert await watch.poll() == []
     linear.open(run_id)
@@ -55,8 +61,8 @@ async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> No
 
 
 async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client, linger=30), new_id()
-    watch.ask(question(linear, run_id))
+    watch, run_id = IssuePoller(linear.client, linger=30), create_run_id()
+    watch.add_query(question(linear, run_id))
     linear.open(run_id)
     assert await watch.poll() == []
     for title in ("[Alert] SloProbeSynthetic", FAILED, "[Alert] SloProbeSynthetic"):
@@ -68,29 +74,29 @@ async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
 
 
 async def test_only_a_failed_remediation_is_found_without_a_time(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
-    watch.ask(question(linear, run_id))
+    watch, run_id = IssuePoller(linear.client), create_run_id()
+    watch.add_query(question(linear, run_id))
     linear.open(run_id, title=FAILED)
     assert await watch.poll() == []
     await linear.clock.advance(60)
     found = await found_by(watch)
     assert (found.seconds, found.duplicates) == (None, 0)
-    assert [issue.kind for issue in found.issues] == [Kind.REMEDIATION_FAILED]
+    assert [issue.kind for issue in found.issues] == [IssueKind.REMEDIATION_FAILED]
 
 
 async def test_an_issue_that_is_not_there_after_the_deadline_was_not_found(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
-    watch.ask(question(linear, run_id, seconds=60))
+    watch, run_id = IssuePoller(linear.client), create_run_id()
+    watch.add_query(question(linear, run_id, seconds=60))
     await linear.clock.advance(59)
     assert await watch.poll() == []
     await linear.clock.advance(1)
-    assert await watch.poll() == [NotFound(run_id)]
+    assert await watch.poll() == [IssueNotFound(run_id)]
 
 
 async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) -> None:
     async with desk(clock, "lag:20") as slow:
-        watch, run_id = Watch(slow.client), new_id()
-        watch.ask(question(slow, run_id))
+        watch, run_id = IssuePoller(slow.client), create_run_id()
+        watch.add_query(question(slow, run_id))
         slow.open(run_id)
         assert await watch.poll() == []
         await clock.advance(20)
@@ -99,17 +105,17 @@ async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) 
 
 
 async def test_a_question_too_many_makes_the_oldest_unknown(linear: Desk) -> None:
-    watch, runs = Watch(linear.client, limit=2), [new_id() for _ in range(3)]
+    watch, runs = IssuePoller(linear.client, limit=2), [create_run_id() for _ in range(3)]
     for run_id in runs:
-        watch.ask(question(linear, run_id))
-    assert await watch.poll() == [Unknown(runs[0], None)]
+        watch.add_query(question(linear, run_id))
+    assert await watch.poll() == [IssueUnknown(runs[0], None)]
     assert len(watch) == 2
 
 
 async def test_a_run_that_is_asked_about_twice_is_one_question(linear: Desk) -> None:
-    watch, run_id = Watch(linear.client), new_id()
+    watch, run_id = IssuePoller(linear.client), create_run_id()
     for _ in range(2):
-        watch.ask(question(linear, run_id))
+        watch.add_query(question(linear, run_id))
     linear.open(run_id)
     assert len(await watch.poll()) == 1
 
@@ -117,80 +123,83 @@ async def test_a_run_that_is_asked_about_twice_is_one_question(linear: Desk) -> 
 class Told:
     """A source that says what a test has it say, or fails."""
 
-    def __init__(self, clock: FakeClock, answers: list[list[Issue] | LinearFault]) -> None:
+    def __init__(self, clock: FakeClock, answers: list[list[Issue] | LinearErrorKind]) -> None:
         self._clock = clock
         self._answers = answers
 
     def wall(self) -> float:
         return self._clock.wall()
 
-    async def find(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
+    async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
         del since
         answer = self._answers.pop(0)
-        if isinstance(answer, LinearFault):
+        if isinstance(answer, LinearErrorKind):
             raise LinearError(answer, "told so")
         return {run_id: [i for i in answer if i.run_id == run_id] for run_id in ids}
 
 
-def issue(created_at: float, skew: Skew) -> Issue:
+def issue(created_at: float, skew: ClockSkew) -> Issue:
     title = "[Alert] SloProbeSynthetic"
-    return Issue("i", "r", Kind.ALERT, title, created_at, archived=False, skew=skew)
+    return Issue("i", "r", IssueKind.ALERT, title, created_at, archived=False, skew=skew)
 
 
 @pytest.mark.parametrize(
     ("created", "skew", "expected"),
     [
-        (12.0, Skew(0.0, 0.5), (2.0, 0.5, False)),
-        (9.7, Skew(0.0, 0.5), (0.0, 0.5, True)),
-        (4.0, Skew(0.0, 0.5), (0.0, 6.0, True)),
-        (11.0, UNKNOWN, (1.0, math.inf, False)),
+        (12.0, ClockSkew(0.0, 0.5), (2.0, 0.5, False)),
+        (9.7, ClockSkew(0.0, 0.5), (0.0, 0.5, True)),
+        (4.0, ClockSkew(0.0, 0.5), (0.0, 6.0, True)),
+        (11.0, UNKNOWN_SKEW, (1.0, math.inf, False)),
     ],
 )
 async def test_a_time_is_never_negative_and_says_how_certain_it_is(
-    clock: FakeClock, created: float, skew: Skew, expected: tuple[float, float, bool]
+    clock: FakeClock, created: float, skew: ClockSkew, expected: tuple[float, float, bool]
 ) -> None:
-    watch = Watch(Told(clock, [[issue(created, skew)]]))
-    watch.ask(Question("r", 10.0, 20.0))
+    watch = IssuePoller(Told(clock, [[issue(created, skew)]]))
+    watch.add_query(IssueQuery("r", 10.0, 20.0))
     found = await found_by(watch)
     assert (found.seconds, found.uncertainty, found.clamped) == pytest.approx(expected)
 
 
-answers = st.sampled_from([*LinearFault, "issue", "nothing"])
+answers = st.sampled_from([*LinearErrorKind, "issue", "nothing"])
 
 
 @given(st.lists(answers, min_size=1, max_size=20), st.integers(0, 90), st.integers(0, 90))
-def test_findings_by_the_rules(told: list[LinearFault | str], linger: int, patience: int) -> None:
+def test_findings_by_the_rules(
+    told: list[LinearErrorKind | str], linger: int, patience: int
+) -> None:
     """Polls 10 s apart; the deadline is at 50 s."""
     findings = asyncio.run(polled(told, linger, patience))
     assert findings == list(expected(told, linger, patience))[:1]
 
 
 def expected(
-    told: list[LinearFault | str], linger: int, patience: int
-) -> Iterator[tuple[int, type, LinearFault | None]]:
+    told: list[LinearErrorKind | str], linger: int, patience: int
+) -> Iterator[tuple[int, type, LinearErrorKind | None]]:
     """When what may be said, from the rules: at which poll, which finding, with which fault."""
     for number, answer in enumerate(told):
-        fault = answer if isinstance(answer, LinearFault) else None
+        fault = answer if isinstance(answer, LinearErrorKind) else None
         seen = [at for at in range(number + 1) if told[at] == "issue"]
         if seen:
             if number * 10 >= seen[0] * 10 + linger:
-                yield number, Found, None
+                yield number, IssueFound, None
         elif fault and number * 10 >= 50 + patience:
-            yield number, Unknown, fault
+            yield number, IssueUnknown, fault
         elif answer == "nothing" and number * 10 >= 50:
-            yield number, NotFound, None
+            yield number, IssueNotFound, None
 
 
 async def polled(
-    told: list[LinearFault | str], linger: int, patience: int
-) -> list[tuple[int, type, LinearFault | None]]:
+    told: list[LinearErrorKind | str], linger: int, patience: int
+) -> list[tuple[int, type, LinearErrorKind | None]]:
     clock = FakeClock()
-    known = [issue(clock.wall() + 1, Skew(0.0, 0.1))]
-    said: list[list[Issue] | LinearFault] = [
-        each if isinstance(each, LinearFault) else known if each == "issue" else [] for each in told
+    known = [issue(clock.wall() + 1, ClockSkew(0.0, 0.1))]
+    said: list[list[Issue] | LinearErrorKind] = [
+        each if isinstance(each, LinearErrorKind) else known if each == "issue" else []
+        for each in told
     ]
-    watch = Watch(Told(clock, said), linger=linger, patience=patience)
-    watch.ask(Question("r", clock.wall(), clock.wall() + 50))
+    watch = IssuePoller(Told(clock, said), linger=linger, patience=patience)
+    watch.add_query(IssueQuery("r", clock.wall(), clock.wall() + 50))
     found = []
     for number in range(len(told)):
         found += [(number, type(f), getattr(f, "fault", None)) for f in await watch.poll()]
@@ -201,21 +210,21 @@ async def polled(
 async def failing(client: LinearClient) -> LinearError:
     """The error of a question that must fail."""
     with pytest.raises(LinearError) as failed:
-        await client.orphans(0)
+        await client.list_orphans(0)
     return failed.value
 
 
 async def test_retry_after_is_kept_to_the_second(linear: Desk) -> None:
     linear.api.faults.set("ratelimited:120")
-    assert (await failing(linear.client)).wait == 120
+    assert (await failing(linear.client)).retry_after == 120
     linear.api.faults.set("none")
     await linear.clock.advance(119.9)
     error = await failing(linear.client)
-    assert (error.fault, linear.api.served.requests) == (LinearFault.RATE_LIMITED, 1)
-    assert error.wait == pytest.approx(0.1)
+    assert (error.kind, linear.api.counters.requests) == (LinearErrorKind.RATE_LIMITED, 1)
+    assert error.retry_after == pytest.approx(0.1)
     await linear.clock.advance(0.2)
-    assert await linear.client.orphans(0) == []
-    assert linear.failures == [LinearFault.RATE_LIMITED]
+    assert await linear.client.list_orphans(0) == []
+    assert linear.failures == [LinearErrorKind.RATE_LIMITED]
 
 
 @pytest.mark.parametrize("skew", [7200, 0, -7200])
@@ -223,49 +232,51 @@ async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, s
     limited = Settings(key=KEY, requests_per_hour=3)
     async with desk(clock, f"skew:{skew}", api=limited) as small:
         for _ in range(3):
-            await small.client.orphans(0)
+            await small.client.list_orphans(0)
         error = await failing(small.client)
-        assert error.fault is LinearFault.RATE_LIMITED
-        assert error.wait == pytest.approx(3600, abs=1)
-        await clock.advance(error.wait + 1)
-        assert await small.client.orphans(0) == []
-        assert small.api.served.rate_limited == 1
+        assert error.kind is LinearErrorKind.RATE_LIMITED
+        assert error.retry_after == pytest.approx(3600, abs=1)
+        await clock.advance(error.retry_after + 1)
+        assert await small.client.list_orphans(0) == []
+        assert small.api.counters.rate_limited == 1
 
 
 @pytest.mark.parametrize(
     ("faults", "expected"),
     [
-        ("down", LinearFault.UNREACHABLE),
-        ("error", LinearFault.SERVER_ERROR),
-        ("garbage", LinearFault.BAD_ANSWER),
+        ("down", LinearErrorKind.UNREACHABLE),
+        ("error", LinearErrorKind.SERVER_ERROR),
+        ("garbage", LinearErrorKind.BAD_RESPONSE),
     ],
 )
-async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: LinearFault) -> None:
+async def test_waits_double_up_to_a_cap(
+    linear: Desk, faults: str, expected: LinearErrorKind
+) -> None:
     linear.api.faults.set(faults)
     for wait in (2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
         error = await failing(linear.client)
-        assert (error.fault, error.wait) == (expected, wait)
+        assert (error.kind, error.retry_after) == (expected, wait)
         await linear.clock.advance(wait)
     linear.api.faults.set("none")
-    await linear.client.orphans(0)
-    assert linear.client.fault is None
+    await linear.client.list_orphans(0)
+    assert linear.client.error_kind is None
     linear.api.faults.set(faults)
-    assert (await failing(linear.client)).wait == 2
+    assert (await failing(linear.client)).retry_after == 2
 
 
 @pytest.mark.parametrize(
     ("flag", "fault", "most"),
-    [("down", LinearFault.UNREACHABLE, 24), ("unauthorized", LinearFault.UNAUTHORIZED, 12)],
+    [("down", LinearErrorKind.UNREACHABLE, 24), ("unauthorized", LinearErrorKind.UNAUTHORIZED, 12)],
 )
 async def test_an_hour_of_questions_costs_few_requests(
-    linear: Desk, flag: str, fault: LinearFault, most: int
+    linear: Desk, flag: str, fault: LinearErrorKind, most: int
 ) -> None:
     linear.api.faults.set(flag)
     for _ in range(720):
-        assert (await failing(linear.client)).fault is fault
+        assert (await failing(linear.client)).kind is fault
         await linear.clock.advance(5)
-    assert 12 <= linear.api.served.requests <= most
-    assert len(linear.failures) == linear.api.served.requests
+    assert 12 <= linear.api.counters.requests <= most
+    assert len(linear.failures) == linear.api.counters.requests
 
 
 async def test_a_changed_key_is_taken_up(clock: FakeClock) -> None:
@@ -275,7 +286,7 @@ async def test_a_changed_key_is_taken_up(clock: FakeClock) -> None:
         async with client_of(url, clock, read_key=lambda: SecretStr(next(keys))) as client:
             await failing(client)
             await clock.advance(300)
-            assert await client.orphans(0) == []
+            assert await client.list_orphans(0) == []
 
 
 async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(linear: Desk) -> None:
@@ -288,11 +299,11 @@ async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(lin
 
     async with client_of(linear.api.url, linear.clock, read_key=read) as client:
         for _ in range(3):
-            assert (await failing(client)).fault is LinearFault.UNAUTHORIZED
+            assert (await failing(client)).kind is LinearErrorKind.UNAUTHORIZED
             await linear.clock.advance(300)
-        assert linear.api.served.requests == 1
+        assert linear.api.counters.requests == 1
         keys.append(SecretStr(KEY))
-        assert await client.orphans(0) == []
+        assert await client.list_orphans(0) == []
 
 
 async def test_without_a_key_there_is_no_client(clock: FakeClock) -> None:
@@ -308,16 +319,16 @@ async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
     linear.api.faults.set("slow:5")  # on a clock that stands still
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         error = await failing(client)
-    assert error.fault is LinearFault.UNREACHABLE
+    assert error.kind is LinearErrorKind.UNREACHABLE
     assert "no reply within 0.05 s" in str(error)
 
 
 async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
     issue_id = linear.write("[Alert] x", "")
     linear.api.faults.set("forbidden")
-    assert await linear.client.archive([issue_id]) == [issue_id]
-    assert linear.failures == [LinearFault.UNAUTHORIZED]
-    assert await linear.client.orphans(0) == []
+    assert await linear.client.archive_issues([issue_id]) == [issue_id]
+    assert linear.failures == [LinearErrorKind.UNAUTHORIZED]
+    assert await linear.client.list_orphans(0) == []
 
 
 async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: FakeClock) -> None:
@@ -330,26 +341,26 @@ async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: F
 
     async with client_of(await serving(app_of(refuse)), clock) as client:
         for _ in range(5):
-            assert (await failing(client)).fault is LinearFault.UNAUTHORIZED
+            assert (await failing(client)).kind is LinearErrorKind.UNAUTHORIZED
             await clock.advance(50)
     assert len(asked) == 1
 
 
 async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeClock) -> None:
-    gate: Gate[LinearFault] = Gate(
+    gate: CircuitBreaker[LinearErrorKind] = CircuitBreaker(
         Backoff(first=1, cap=1),
         clock=clock,
         peer="Linear",
         error=LinearError,
         waits={},
-        failed=lambda _: None,
+        on_error=lambda _: None,
     )
-    gate.shut(LinearFault.RATE_LIMITED, "told so", wait=60)
-    gate.opened()
+    gate.record_failure(LinearErrorKind.RATE_LIMITED, "told so", retry_after=60)
+    gate.record_success()
     with pytest.raises(LinearError):
-        gate.enter()
+        gate.raise_if_open()
     await clock.advance(60)
-    gate.enter()
+    gate.raise_if_open()
 
 
 async def echo(request: web.Request) -> web.Response:
@@ -428,7 +439,7 @@ async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFix
         await failing(linear.client)
         await linear.clock.advance(300)
     linear.api.faults.set("none")
-    await linear.client.orphans(0)
+    await linear.client.list_orphans(0)
     first, last = [record.message for record in caplog.records]
     assert first == "Linear: unreachable: no reply (ServerDisconnectedError); probing goes on"
     assert last == "Linear answers again"

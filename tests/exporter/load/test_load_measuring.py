@@ -7,25 +7,39 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.loader import load
-from exporter.config.scenarios import configured
-from exporter.loadtest.client import table
-from exporter.loadtest.guards import NormalRuns
-from exporter.loadtest.metrics import Reading
-from exporter.loadtest.ramp import Plateaus
-from exporter.loadtest.result import Archive, Measure, Result, State, kept, read
-from exporter.loadtest.stats import Sent, completed, highest, measured, told_of_issue, within
-from exporter.loadtest.stop import Brake, Stop, StoppedError
-from exporter.model.run import ProbeResult
+from exporter.config.loader import load_config
+from exporter.config.scenarios import list_configured
+from exporter.loadtest.client import format_result
+from exporter.loadtest.guards import BaselineGuard
+from exporter.loadtest.metrics import ScenarioSample
+from exporter.loadtest.ramp import RampingRate
+from exporter.loadtest.result import (
+    Measure,
+    ResultArchive,
+    ScenarioResult,
+    ScenarioState,
+    parse_result,
+    select_kept_results,
+)
+from exporter.loadtest.stats import (
+    SentEvents,
+    find_highest_rate,
+    get_completion_time,
+    is_issue_known,
+    list_limits,
+    measure_step,
+)
+from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
+from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.scenarios import scalability, scenario_modules, stress, throughput
+from exporter.scenarios import load_scenario_modules, scalability, stress, throughput
 from slos.schema.contract import (
-    LOAD,
+    LOAD_PROBES,
     SCALING_EFFICIENCY,
     IssueCount,
     Scenario,
-    Source,
     Stage,
+    StageSource,
     Verdict,
 )
 from slos.schema.units import Duration
@@ -34,17 +48,17 @@ LAMBDA, END = Stage.LAMBDA_EXECUTION, Stage.END_TO_END
 ISSUE, CLOUDEVENT = Stage.LINEAR_ISSUE_CREATION, Stage.CLOUDEVENT_PROCESSING
 
 
-def run(verdict: Verdict = Verdict.OK, **seconds: float) -> ProbeResult:
-    seen = {Stage(name): {Source.CANARY: value} for name, value in seconds.items()}
+def run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
+    seen = {Stage(name): {StageSource.CANARY: value} for name, value in seconds.items()}
     if ISSUE in seen:
-        seen[ISSUE] = {Source.LINEAR: seconds[ISSUE.value]}
+        seen[ISSUE] = {StageSource.LINEAR: seconds[ISSUE.value]}
     if CLOUDEVENT in seen:
-        seen[CLOUDEVENT] = {Source.REPLY: seconds[CLOUDEVENT.value]}
-    return ProbeResult("scenario_throughput", "direct", "id", verdict, Reason.EXECUTED_ONCE, seen)
+        seen[CLOUDEVENT] = {StageSource.REPLY: seconds[CLOUDEVENT.value]}
+    return Run("scenario_throughput", "direct", "id", verdict, Reason.EXECUTED_ONCE, seen)
 
 
-def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> Result:
-    return Result("1", scenario, State.COMPLETED, 1.7e9, 1.7e9 + 60, **known)  # type: ignore[arg-type]
+def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> ScenarioResult:
+    return ScenarioResult("1", scenario, ScenarioState.COMPLETED, 1.7e9, 1.7e9 + 60, **known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -62,30 +76,30 @@ def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> Result
     ],
 )  # fmt: skip
 def test_a_stage_is_completed_within_its_target(
-    found: ProbeResult, stage: Stage, target: float, seconds: float | None
+    found: Run, stage: Stage, target: float, seconds: float | None
 ) -> None:
-    assert completed(found, stage, target) == seconds
+    assert get_completion_time(found, stage, target) == seconds
 
 
 def test_targets_offsets_and_issues_of_a_load() -> None:
-    targets = within({LAMBDA: Duration.of(seconds=30)}, [LAMBDA, END])
+    targets = list_limits({LAMBDA: Duration.from_parts(seconds=30)}, [LAMBDA, END])
     assert targets == {LAMBDA: 30.0, END: inf}
-    settings = Plateaus(rates=[4], hold=Duration.of(seconds=1))
-    assert (settings.offsets(4), settings.most_events()) == ([0, 0.25, 0.5, 0.75], 5)
-    assert told_of_issue(run(linear_issue_creation=1), IssueCount.ONE)
-    assert told_of_issue(run(), IssueCount.NONE)
-    assert not told_of_issue(run(), None)
-    assert not told_of_issue(run(), IssueCount.ONE), "its time was too unsure to tell"
+    settings = RampingRate(rates=[4], hold=Duration.from_parts(seconds=1))
+    assert (settings.list_offsets(4), settings.count_max_events()) == ([0, 0.25, 0.5, 0.75], 5)
+    assert is_issue_known(run(linear_issue_creation=1), IssueCount.ONE)
+    assert is_issue_known(run(), IssueCount.NONE)
+    assert not is_issue_known(run(), None)
+    assert not is_issue_known(run(), IssueCount.ONE), "its time was too unsure to tell"
 
 
-def step(offsets: list[float], runs: list[ProbeResult], lasted: float) -> Sent:
-    return Sent(10, offsets, runs, lasted)
+def step(offsets: list[float], runs: list[Run], lasted: float) -> SentEvents:
+    return SentEvents(10, offsets, runs, lasted)
 
 
 def test_a_backlog_that_is_worked_off_afterwards_lowers_the_rate() -> None:
     offsets = [n / 10 for n in range(10)]
-    kept_up = measured(step(offsets, [run(end_to_end=0.01)] * 10, 1.0), {END: inf})
-    fell_behind = measured(step(offsets, [run(end_to_end=1.1)] * 10, 1.0), {END: inf})
+    kept_up = measure_step(step(offsets, [run(end_to_end=0.01)] * 10, 1.0), {END: inf})
+    fell_behind = measure_step(step(offsets, [run(end_to_end=1.1)] * 10, 1.0), {END: inf})
     assert kept_up.rates[END] == 10
     assert fell_behind.rates[END] == pytest.approx(10 / 2.0)
     assert kept_up.shares[END] == fell_behind.shares[END] == 1
@@ -93,10 +107,10 @@ def test_a_backlog_that_is_worked_off_afterwards_lowers_the_rate() -> None:
 
 def test_what_the_prober_spoiled_counts_on_neither_side() -> None:
     runs = [run(end_to_end=0.01), run(Verdict.UNKNOWN), run(Verdict.LOST)]
-    found = measured(step([0, 0.5, 1], runs, 1.5), {END: inf})
+    found = measure_step(step([0, 0.5, 1], runs, 1.5), {END: inf})
     assert found.shares[END] == 0.5
     assert found.verdicts == {"ok": 1, "unknown": 1, "lost": 1}
-    nothing = measured(step([0], [run(Verdict.UNKNOWN)], 0.0), {END: inf})
+    nothing = measure_step(step([0], [run(Verdict.UNKNOWN)], 0.0), {END: inf})
     assert (nothing.shares[END], nothing.rates[END]) == (0, 0)
 
 
@@ -104,28 +118,28 @@ def test_the_highest_rate_is_that_of_a_step_at_which_enough_completed() -> None:
     fine, broken = [run(end_to_end=0.01)] * 100, [run(Verdict.LOST)] * 2
     slow, fast = [n / 100 for n in range(100)], [n / 200 for n in range(100)]
     steps = [
-        measured(step(slow, fine, 1.0), {END: inf}),
-        measured(step(fast, [*broken, *fine[2:]], 0.5), {END: inf}),
+        measure_step(step(slow, fine, 1.0), {END: inf}),
+        measure_step(step(fast, [*broken, *fine[2:]], 0.5), {END: inf}),
     ]
-    assert highest(steps, END, share=0.99) == 100
-    assert highest(steps, END, share=0.98) == pytest.approx(98 / 0.505)
-    assert highest(steps[1:], END, share=0.99) == 0
+    assert find_highest_rate(steps, END, share=0.99) == 100
+    assert find_highest_rate(steps, END, share=0.98) == pytest.approx(98 / 0.505)
+    assert find_highest_rate(steps[1:], END, share=0.99) == 0
 
 
 def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() -> None:
-    def with_(level: int, held: float) -> Result:
+    def with_(level: int, held: float) -> ScenarioResult:
         return result(level=level, measures=(Measure(END.value, held),))
 
     newest_first = [with_(4, 60), with_(1, 20), with_(2, 36), with_(1, 30), with_(4, 100)]
     shown = {
         reading.labels["level"]: reading.value
-        for reading in scalability.readings(newest_first)
+        for reading in scalability.list_samples(newest_first)
         if reading.metric == SCALING_EFFICIENCY
     }
     assert shown == {"1": 1.0, "2": 0.9, "4": 0.75}
     assert not [
         reading
-        for reading in scalability.readings([with_(4, 60)])
+        for reading in scalability.list_samples([with_(4, 60)])
         if reading.metric == SCALING_EFFICIENCY
     ]
 
@@ -133,34 +147,36 @@ def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() ->
 def test_a_stage_that_was_not_measured_has_no_gauge_and_is_not_met() -> None:
     measures = (Measure(CLOUDEVENT.value, 110.0, 100.0), Measure(ISSUE.value, None, 50.0))
     found = result(Scenario.THROUGHPUT, measures=measures)
-    assert found.met is False
-    assert list(throughput.readings([found])) == [
-        Reading("agent_sre_validation_throughput_events_per_second", 110.0, {"stage": CLOUDEVENT})
+    assert found.is_met is False
+    assert list(throughput.list_samples([found])) == [
+        ScenarioSample(
+            "agent_sre_validation_throughput_events_per_second", 110.0, {"stage": CLOUDEVENT}
+        )
     ]
 
 
 def test_a_result_comes_back_from_its_json_and_strangers_do_not() -> None:
     runs = [run(end_to_end=0.01)]
     made = result(
-        steps=(measured(step([0], runs, 0.1), {END: inf}),),
+        steps=(measure_step(step([0], runs, 0.1), {END: inf}),),
         measures=(Measure("efficiency", None, 0.7), Measure("end_to_end", 12.5)),
         level=3,
-        reason=Stop.RELOADED,
+        reason=StopReason.RELOADED,
         notes=("said",),
     )
-    assert read(made.as_json()) == made
-    for wrong in ({}, {**made.as_json(), "state": "odd"}, {**made.as_json(), "steps": 3}):
+    assert parse_result(made.to_json()) == made
+    for wrong in ({}, {**made.to_json(), "state": "odd"}, {**made.to_json(), "steps": 3}):
         with pytest.raises(ValueError, match=r"no result|odd"):
-            read(wrong)
+            parse_result(wrong)
 
 
 def test_a_table_says_what_was_found_and_what_was_promised() -> None:
-    text = table(
+    text = format_result(
         result(
             Scenario.STRESS,
             unit="events at once",
             events=51,
-            steps=(measured(step([0], [run(end_to_end=0.5)], 0.0), {END: inf}),),
+            steps=(measure_step(step([0], [run(end_to_end=0.5)], 0.0), {END: inf}),),
             measures=(Measure("held_level", 50, 101), Measure("breaking_level", None)),
         )
     )
@@ -170,15 +186,15 @@ def test_a_table_says_what_was_found_and_what_was_promised() -> None:
 
 
 def test_every_scenario_of_the_contract_has_its_file_and_its_own_value_of_the_label_probe() -> None:
-    assert set(scenario_modules()) == set(Scenario)
-    assert {"scenario_scalability", "scenario_stress", "scenario_throughput"} == LOAD
+    assert set(load_scenario_modules()) == set(Scenario)
+    assert {"scenario_scalability", "scenario_stress", "scenario_throughput"} == LOAD_PROBES
 
 
 def test_the_defaults_go_above_every_promise() -> None:
     assert max(throughput.Settings().rates) > 100
     assert any(101 <= level <= 199 for level in stress.Settings().levels)
-    for module in scenario_modules().values():
-        assert module.Settings().most_events() < 10_000
+    for module in load_scenario_modules().values():
+        assert module.Settings().count_max_events() < 10_000
 
 
 BASE = """\
@@ -190,85 +206,92 @@ probes: {remediation: {late_after: 60s}}
 def test_nothing_may_be_run_unless_it_is_configured(tmp_path: Path) -> None:
     file = tmp_path / "probe.yaml"
     file.write_text(BASE)
-    loaded, _ = load(file)
+    loaded, _ = load_config(file)
     assert loaded is not None
-    assert configured(loaded.config.scenarios) == {}
+    assert list_configured(loaded.config.scenarios) == {}
 
 
-def normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> ProbeResult:
-    return ProbeResult(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
+def normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> Run:
+    return Run(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
 
 
-def normal(brake: Brake, allowed: int = 1) -> NormalRuns:
-    return NormalRuns(
-        brake, allowed=allowed, since=5.0, measures=lambda each: each.probe == "remediation"
+def normal(brake: StopSignal, allowed: int = 1) -> BaselineGuard:
+    return BaselineGuard(
+        brake,
+        allowed=allowed,
+        load_started_at=5.0,
+        is_measurement=lambda each: each.probe == "remediation",
     )
 
 
 def test_a_load_that_costs_the_normal_probes_too_much_is_stopped() -> None:
-    brake = Brake()
+    brake = StopSignal()
     watching = normal(brake)
-    watching.hear(normal_run(Verdict.LOST))
+    watching.record_run(normal_run(Verdict.LOST))
     for harmless in (
         normal_run(Verdict.LOST, at=4.0),  # sent before
         normal_run(Verdict.UNKNOWN),  # the prober's own fault
         normal_run(Verdict.LATE),
         normal_run(Verdict.REJECTED, probe="security"),  # an attack
     ):
-        watching.hear(harmless)
-        brake.check()
-    watching.hear(normal_run(Verdict.REJECTED))
-    assert brake.reason is Stop.NORMAL_FAILURES
+        watching.record_run(harmless)
+        brake.raise_if_requested()
+    watching.record_run(normal_run(Verdict.REJECTED))
+    assert brake.reason is StopReason.NORMAL_FAILURES
     with pytest.raises(StoppedError):
-        brake.check()
+        brake.raise_if_requested()
 
 
 def test_whoever_pulls_the_brake_first_says_why() -> None:
-    brake = Brake()
-    brake.pull(Stop.OPERATOR)
-    brake.pull(Stop.SHUTDOWN)
-    assert brake.reason is Stop.OPERATOR
+    brake = StopSignal()
+    brake.request(StopReason.OPERATOR)
+    brake.request(StopReason.SHUTDOWN)
+    assert brake.reason is StopReason.OPERATOR
 
 
 def test_what_fails_after_the_load_is_not_its_doing_but_no_recovery_either() -> None:
-    brake = Brake()
+    brake = StopSignal()
     watching = normal(brake, allowed=0)
-    watching.load_is_over(20.0)
-    assert watching.available_after(20.0) is None
-    watching.hear(normal_run(Verdict.LOST, at=21.0))
-    assert (brake.reason, watching.available_after(20.0)) == (None, False)
-    watching.hear(normal_run(Verdict.OK, at=22.0))
-    assert watching.available_after(20.0) is True
-    watching.hear(normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
-    assert brake.reason is Stop.NORMAL_FAILURES
+    watching.end_load(20.0)
+    assert watching.is_available_after(20.0) is None
+    watching.record_run(normal_run(Verdict.LOST, at=21.0))
+    assert (brake.reason, watching.is_available_after(20.0)) == (None, False)
+    watching.record_run(normal_run(Verdict.OK, at=22.0))
+    assert watching.is_available_after(20.0) is True
+    watching.record_run(normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
+    assert brake.reason is StopReason.NORMAL_FAILURES
 
 
-def stored(number: int, scenario: Scenario = Scenario.STRESS, **known: object) -> Result:
-    made = Result(str(number), scenario, State.COMPLETED, 1.7e9 + number, 1.7e9 + number + 60)
+def stored(number: int, scenario: Scenario = Scenario.STRESS, **known: object) -> ScenarioResult:
+    made = ScenarioResult(
+        str(number), scenario, ScenarioState.COMPLETED, 1.7e9 + number, 1.7e9 + number + 60
+    )
     return dataclasses.replace(made, **known)  # type: ignore[arg-type]
 
 
 async def test_results_outlive_the_process_the_newest_first(tmp_path: Path) -> None:
     path = tmp_path / "results"
-    archive = Archive(path, keep=5)
+    archive = ResultArchive(path, keep=5)
     await archive.open()
-    assert archive.of(Scenario.STRESS) == []
+    assert archive.list_results(Scenario.STRESS) == []
     for number in (1, 2):
-        await archive.put(stored(number, measures=(Measure("held_level", 50.0, 101.0),)))
-    await archive.put(stored(3, state=State.STOPPED, reason=Stop.OPERATOR))
-    again = Archive(path, keep=5)
+        await archive.write_result(stored(number, measures=(Measure("held_level", 50.0, 101.0),)))
+    await archive.write_result(stored(3, state=ScenarioState.STOPPED, reason=StopReason.OPERATOR))
+    again = ResultArchive(path, keep=5)
     await again.open()
-    assert [each.id for each in again.of(Scenario.STRESS)] == ["3", "2", "1"]
-    assert [each.id for each in again.completed(Scenario.STRESS)] == ["2", "1"]
-    assert again.of(Scenario.STRESS) == archive.of(Scenario.STRESS)
-    assert again.of(Scenario.THROUGHPUT) == []
+    assert [each.id for each in again.list_results(Scenario.STRESS)] == ["3", "2", "1"]
+    assert [each.id for each in again.list_completed(Scenario.STRESS)] == ["2", "1"]
+    assert again.list_results(Scenario.STRESS) == archive.list_results(Scenario.STRESS)
+    assert again.list_results(Scenario.THROUGHPUT) == []
 
 
 async def test_a_run_that_goes_on_is_one_result(tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "results", keep=5)
-    await archive.put(stored(1, state=State.RUNNING))
-    await archive.put(stored(1))
-    assert [each.state for each in archive.of(Scenario.STRESS)] == [State.COMPLETED]
+    archive = ResultArchive(tmp_path / "results", keep=5)
+    await archive.write_result(stored(1, state=ScenarioState.RUNNING))
+    await archive.write_result(stored(1))
+    assert [each.state for each in archive.list_results(Scenario.STRESS)] == [
+        ScenarioState.COMPLETED
+    ]
 
 
 def test_only_the_last_are_kept_and_what_later_ones_are_compared_with() -> None:
@@ -277,9 +300,13 @@ def test_only_the_last_are_kept_and_what_later_ones_are_compared_with() -> None:
         stored(2, Scenario.SCALABILITY, level=1),
         stored(1, Scenario.SCALABILITY, level=1),
     ]
-    assert [each.id for each in kept(newest_first, keep=2)] == ["9", "8", "2"]
-    stopped = [stored(3, state=State.STOPPED), stored(2, state=State.STOPPED), stored(1)]
-    assert [each.id for each in kept(stopped, keep=1)] == ["3", "1"]
+    assert [each.id for each in select_kept_results(newest_first, keep=2)] == ["9", "8", "2"]
+    stopped = [
+        stored(3, state=ScenarioState.STOPPED),
+        stored(2, state=ScenarioState.STOPPED),
+        stored(1),
+    ]
+    assert [each.id for each in select_kept_results(stopped, keep=1)] == ["3", "1"]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[{}]", b"3", b"\xff\xfe"])
@@ -289,19 +316,19 @@ async def test_a_damaged_file_is_set_aside(
     path = tmp_path / "results"
     path.write_bytes(content)
     (tmp_path / "results.damaged-1").write_text("an earlier one")
-    archive = Archive(path, keep=5)
+    archive = ResultArchive(path, keep=5)
     with caplog.at_level(logging.ERROR):
         await archive.open()
-        await archive.put(stored(1))
+        await archive.write_result(stored(1))
     assert (tmp_path / "results.damaged-2").read_bytes() == content
     assert "was damaged" in caplog.text
-    again = Archive(path, keep=5)
+    again = ResultArchive(path, keep=5)
     await again.open()
-    assert len(again.of(Scenario.STRESS)) == 1
+    assert len(again.list_results(Scenario.STRESS)) == 1
 
 
 async def test_unwritable_is_kept_in_mind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    archive = Archive(tmp_path / "missing" / "results", keep=5)
-    await archive.put(stored(1))
-    assert [each.id for each in archive.of(Scenario.STRESS)] == ["1"]
+    archive = ResultArchive(tmp_path / "missing" / "results", keep=5)
+    await archive.write_result(stored(1))
+    assert [each.id for each in archive.list_results(Scenario.STRESS)] == ["1"]
     assert "cannot write" in caplog.text

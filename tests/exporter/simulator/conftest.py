@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from exporter.simulator.agent_sre.server import Simulator, running_simulator
+from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings
 
 SUCCESS = {"status": "success", "message": "done"}
@@ -206,7 +206,7 @@ async def start(function: FakeFunction) -> AsyncIterator[Start]:
 
         async def started(**settings: Any) -> Client:  # noqa: ANN401
             options = {"function_url": function.url, "model_seconds": 0.05, **settings}
-            running = running_simulator(Settings(**options))
+            running = serve_simulator(Settings(**options))
             simulator = await stack.enter_async_context(running)
             session = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from exporter.simulator.agent_sre.cli import simulate
-from exporter.simulator.agent_sre.faults import SLOW_STAGES, Flag
+from exporter.simulator.agent_sre.faults import SLOW_STAGES, AgentFaultFlag
 from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, fired
 
 ROOT = Path(__file__).parents[3]
@@ -105,7 +105,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
 
 def test_the_help_explains_every_fault_and_stage_with_examples() -> None:
     text = CliRunner().invoke(simulate, ["--help"]).stdout
-    assert all(flag in text for flag in Flag)
+    assert all(flag in text for flag in AgentFaultFlag)
     assert all(stage in text for stage in SLOW_STAGES)
     assert "slo-probe simulate --listen 127.0.0.1:0 --fault lost" in text
     assert "leak:" in text

@@ -6,7 +6,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.simulator.agent_sre.faults import SLOW_STAGES, VALID, Faults, Flag, parse
+from exporter.simulator.agent_sre.faults import (
+    SLOW_STAGES,
+    VALID_FAULTS,
+    AgentFaultFlag,
+    AgentFaults,
+    parse_faults,
+)
 from exporter.simulator.agent_sre.function import Remediation
 from slos.schema.contract import Stage
 from tests.exporter.simulator.conftest import Client, FakeFunction, fired
@@ -24,8 +30,8 @@ NOT_FAULTS = [
 @pytest.mark.parametrize("text", NOT_FAULTS)
 def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults: none, lost, duplicated") as caught:
-        parse([text])
-    assert VALID in str(caught.value)
+        parse_faults([text])
+    assert VALID_FAULTS in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -40,28 +46,28 @@ def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> No
             ["slow:verification:1,slow:verification:2,leak:1,leak:2"],
             ["slow:verification:2", "leak:2"],
         ),
-        *(([flag.value], [flag.value]) for flag in Flag),
+        *(([flag.value], [flag.value]) for flag in AgentFaultFlag),
     ],
 )
 def test_faults_are_shown_in_one_order(texts: list[str], shown: list[str]) -> None:
-    assert parse(texts).texts() == shown
+    assert parse_faults(texts).to_texts() == shown
 
 
 @pytest.mark.parametrize("stage", SLOW_STAGES)
 def test_every_stage_can_be_slow_by_decimals(stage: Stage) -> None:
-    active = parse([f"slow:{stage}:0.25"])
-    assert [active.delay(other) for other in Stage if other is not stage] == [0.0] * 5
-    assert active.delay(stage) == 0.25
+    active = parse_faults([f"slow:{stage}:0.25"])
+    assert [active.get_delay(other) for other in Stage if other is not stage] == [0.0] * 5
+    assert active.get_delay(stage) == 0.25
 
 
 def test_setting_faults_replaces_the_old_ones_and_a_mistake_changes_nothing() -> None:
-    faults = Faults(["lost"])
+    faults = AgentFaults(["lost"])
     faults.set("down", "error")
     with pytest.raises(ValueError):
         faults.set("lost", "bogus")
-    assert faults.active.texts() == ["error", "down"]
+    assert faults.active.to_texts() == ["error", "down"]
     faults.set()
-    assert faults.active.texts() == []
+    assert faults.active.to_texts() == []
 
 
 @pytest.mark.parametrize(
@@ -89,7 +95,7 @@ async def test_a_bad_fault_request_is_a_400_with_the_reason(client: Client, body
     answer = await client.request("POST", "/fault", data=body)
     assert answer.status == 400
     assert answer.body["error"]
-    assert client.simulator.faults.active.texts() == ["lost"]
+    assert client.simulator.faults.active.to_texts() == ["lost"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +125,7 @@ async def test_corrupted_changes_one_value(client: Client, function: FakeFunctio
 @pytest.mark.parametrize("value", ["text", "", 0, 1.5, True, False, None, [1], {"a": 1}])
 def test_corruption_changes_a_value_of_any_type(value: object) -> None:
     parameters = {"probe_id": "p", "value": value}
-    assert Remediation("f", parameters).corrupted().parameters["value"] != value
+    assert Remediation("f", parameters).with_corruption().parameters["value"] != value
 
 
 async def test_corrupted_strikes_the_name(client: Client, function: FakeFunction) -> None:

@@ -10,9 +10,9 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from exporter.simulator.agent_sre.agent import Agent
-from exporter.simulator.agent_sre.faults import Faults
-from exporter.simulator.agent_sre.function import read_reply
-from exporter.simulator.agent_sre.server import application
+from exporter.simulator.agent_sre.faults import AgentFaults
+from exporter.simulator.agent_sre.function import parse_function_reply
+from exporter.simulator.agent_sre.server import build_agent_app
 from exporter.simulator.agent_sre.settings import Settings
 from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear, Start, fired
 
@@ -39,8 +39,8 @@ async def test_pages_of_a_started_service(
 
 
 async def test_before_start_up_the_service_is_healthy_but_not_ready() -> None:
-    agent = Agent(Settings(), Faults())
-    async with TestServer(application(agent)) as server, aiohttp.ClientSession() as session:
+    agent = Agent(Settings(), AgentFaults())
+    async with TestServer(build_agent_app(agent)) as server, aiohttp.ClientSession() as session:
         async with session.get(server.make_url("/ready")) as response:
             assert (response.status, await response.json()) == (503, {"status": "not ready"})
         async with session.get(server.make_url("/health")) as response:
@@ -194,8 +194,8 @@ async def test_the_body_is_the_parameters_with_name_and_namespace(
 
 
 def test_the_function_name_goes_unchecked_into_the_url() -> None:
-    assert Settings().function_base("canary") == "http://canary.ai.svc.cluster.local"
-    assert Settings().function_base("evil:99/{x}").startswith("http://evil:99/{x}.ai.")
+    assert Settings().build_function_url("canary") == "http://canary.ai.svc.cluster.local"
+    assert Settings().build_function_url("evil:99/{x}").startswith("http://evil:99/{x}.ai.")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ async def test_a_function_in_trouble_is_a_200(
     vars(function).update(knobs)
     client = await start(**settings)
     assert (await client.send(fired())).status == 200
-    done = client.simulator.executed
+    done = client.simulator.counters
     assert (done.calls, done.succeeded, done.unhealthy) == counted
 
 
@@ -234,12 +234,12 @@ async def test_a_hanging_function_is_given_up(
     getattr(function, gate).set()
     assert (answer.status, len(function.executed)) == (200, calls)
     assert answer.seconds >= 0.2
-    assert client.simulator.executed.succeeded == 0
+    assert client.simulator.counters.succeeded == 0
 
 
 async def test_the_counters_tell_what_was_done(client: Client) -> None:
     await asyncio.gather(*(client.send(fired(str(n))) for n in range(5)))
-    executed = client.simulator.executed
+    executed = client.simulator.counters
     counts = (executed.received, executed.processed, executed.calls, executed.succeeded)
     assert counts == (5, 5, 5, 5)
 
@@ -257,13 +257,13 @@ async def test_the_counters_tell_what_was_done(client: Client) -> None:
     ],
 )
 def test_a_reply_is_understood_only_when_it_is_flat(body: bytes, status: str) -> None:
-    assert read_reply(CE_REPLY, body).status == status
+    assert parse_function_reply(CE_REPLY, body).status == status
 
 
 @pytest.mark.parametrize("missing", list(CE_REPLY))
 def test_a_reply_without_all_ce_headers_is_an_error(missing: str) -> None:
     headers = {name: value for name, value in CE_REPLY.items() if name != missing}
-    outcome = read_reply(headers, b'{"status": "success"}')
+    outcome = parse_function_reply(headers, b'{"status": "success"}')
     assert outcome.status == "error"
     assert missing in outcome.message
 
@@ -321,7 +321,7 @@ async def test_a_function_error_opens_a_second_urgent_issue(
     second = linear.issues[1]
     assert (second["title"], second["priority"]) == ("[Remediation Failed] Synthetic", 1)
     assert second["description"].splitlines()[-1] == "**Correlation ID**: `event-4`"
-    assert linked.simulator.executed.issues == 2
+    assert linked.simulator.counters.issues == 2
 
 
 @pytest.mark.parametrize("knobs", [{"status": 500}, {"success": False}, {"status": 429}, None])
@@ -332,7 +332,7 @@ async def test_a_linear_failure_never_stops_the_remediation(
     url = linear.url if knobs else "http://127.0.0.1:9/"
     linked = await start(linear_url=url, linear_key="lin_key")
     assert (await linked.send(fired())).status == 200
-    assert (len(function.executed), linked.simulator.executed.linear_failures) == (1, 1)
+    assert (len(function.executed), linked.simulator.counters.linear_failures) == (1, 1)
 
 
 async def test_a_lost_event_still_opens_its_issue(

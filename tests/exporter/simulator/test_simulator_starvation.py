@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.simulator.agent_sre.cpu import BURST_SPEED, SHARES, Cpu, Step, Work
+from exporter.simulator.agent_sre.cpu import BURST_SPEED, STEP_SHARES, Cpu, CpuStep, EventWork
 from exporter.simulator.agent_sre.settings import Settings
 from tests.exporter.simulator.conftest import FakeFunction, Start, fired
 
@@ -51,15 +51,15 @@ async def offered(starts: Iterable[float], *, capacity: float = 27.0, burst: flo
     async def event(due: float) -> float:
         nonlocal executed
         await asyncio.sleep(due - clock())
-        work = Work(cpu)
-        await work.do(Step.PARSE)
+        work = EventWork(cpu)
+        await work.run_step(CpuStep.PARSE)
         try:
             async with asyncio.timeout(5):
-                await work.do(Step.HEALTH)
+                await work.run_step(CpuStep.HEALTH)
         except TimeoutError:
             pass
         else:
-            await work.do(Step.CALL)
+            await work.run_step(CpuStep.CALL)
             executed += 1
         await work.finish()
         return clock() - due
@@ -68,8 +68,8 @@ async def offered(starts: Iterable[float], *, capacity: float = 27.0, burst: flo
 
 
 def test_the_shares_of_the_steps_make_one_event() -> None:
-    assert sum(SHARES.values()) == pytest.approx(1)
-    assert set(SHARES) == set(Step)
+    assert sum(STEP_SHARES.values()) == pytest.approx(1)
+    assert set(STEP_SHARES) == set(CpuStep)
 
 
 def test_one_event_alone_costs_ten_milliseconds_of_cpu() -> None:
@@ -128,7 +128,7 @@ async def test_overload_answers_200_to_all(start: Start, function: FakeFunction)
     answers = await asyncio.gather(*(event(number) for number in range(100)))
     assert [answer.status for answer in answers] == [200] * 100
     assert 5 < len(function.executed) < 75
-    assert client.simulator.executed.unhealthy == 100 - len(function.executed)
+    assert client.simulator.counters.unhealthy == 100 - len(function.executed)
     assert sorted(answer.seconds for answer in answers)[50] > 1
 
 

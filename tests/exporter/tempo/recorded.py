@@ -15,7 +15,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnSpan:
     """A span; ids are numbers, times are seconds after an epoch."""
 
     id: int
@@ -29,118 +29,127 @@ class Drawn:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def handled(correlation_id: str, *, first: int = 1, at: float = 0.0) -> list[Drawn]:
+def draw_handled_alert(
+    correlation_id: str, *, first: int = 1, start: float = 0.0
+) -> list[DrawnSpan]:
     """One alert as agent-sre handles it: an issue in Linear, then the function.
 
     Args:
         correlation_id: the event.
         first: id of its first span.
-        at: when, in seconds after the epoch.
+        start: when, in seconds after the epoch.
     """
     linear = {"http.url": "https://api.linear.app/graphql", "http.status_code": 200}
     canary = {"http.url": "http://agent-sre-canary.ai.svc.cluster.local/health"}
     event, correlated = {"event_id": correlation_id}, {"correlation_id": correlation_id}
     spans = [
-        Drawn(1, "cloudevent.handle", 0.0, 1.0, attributes=event),
-        Drawn(2, "alert.process", 0.01, 0.99, 1, attributes=correlated),
-        Drawn(3, "POST", 0.02, 0.1, 2, kind=3, attributes=linear),
-        Drawn(4, "POST", 0.1, 0.3, 2, kind=3, attributes=linear),
-        Drawn(5, "remediation.execute", 0.31, 0.3102, 2),
-        Drawn(6, "lambda_function.call", 0.4, 0.9, 2, attributes=correlated),
-        Drawn(7, "GET", 0.41, 0.42, 6, kind=3, attributes=canary),
-        Drawn(8, "POST", 0.43, 0.89, 6, kind=3, attributes=canary),
+        DrawnSpan(1, "cloudevent.handle", 0.0, 1.0, attributes=event),
+        DrawnSpan(2, "alert.process", 0.01, 0.99, 1, attributes=correlated),
+        DrawnSpan(3, "POST", 0.02, 0.1, 2, kind=3, attributes=linear),
+        DrawnSpan(4, "POST", 0.1, 0.3, 2, kind=3, attributes=linear),
+        DrawnSpan(5, "remediation.execute", 0.31, 0.3102, 2),
+        DrawnSpan(6, "lambda_function.call", 0.4, 0.9, 2, attributes=correlated),
+        DrawnSpan(7, "GET", 0.41, 0.42, 6, kind=3, attributes=canary),
+        DrawnSpan(8, "POST", 0.43, 0.89, 6, kind=3, attributes=canary),
     ]
     return [
         replace(
             span,
             id=span.id + first - 1,
             parent=span.parent and span.parent + first - 1,
-            start=span.start + at,
-            end=span.end + at,
+            start=span.start + start,
+            end=span.end + start,
         )
         for span in spans
     ]
 
 
-def without(spans: Sequence[Drawn], *names: str) -> list[Drawn]:
+def remove_spans(spans: Sequence[DrawnSpan], *names: str) -> list[DrawnSpan]:
     return [span for span in spans if span.name not in names]
 
 
-def changed(spans: Sequence[Drawn], name: str, **changes: Any) -> list[Drawn]:  # noqa: ANN401 - as `replace`
+def change_span(spans: Sequence[DrawnSpan], name: str, **changes: Any) -> list[DrawnSpan]:  # noqa: ANN401 - as `replace`
     return [replace(span, **changes) if span.name == name else span for span in spans]
 
 
 @dataclass(frozen=True)
-class Shape:
+class TempoFormat:
     """How a version of Tempo writes a trace."""
 
     resources: str = "batches"
     scopes: str = "scopeSpans"
-    wrapped: bool = False
-    hex_ids: bool = False
-    numbers: bool = False
+    is_wrapped: bool = False
+    has_hex_ids: bool = False
+    has_numeric_enums: bool = False
     """Enums as numbers and times as numbers, instead of names and text."""
 
 
-SHAPES = {
-    "tempo 1": Shape(scopes="instrumentationLibrarySpans"),
-    "tempo 2, v1": Shape(),
-    "tempo 2, v2": Shape(resources="resourceSpans", wrapped=True),
-    "otlp json": Shape(resources="resourceSpans", hex_ids=True, numbers=True),
+TEMPO_FORMATS = {
+    "tempo 1": TempoFormat(scopes="instrumentationLibrarySpans"),
+    "tempo 2, v1": TempoFormat(),
+    "tempo 2, v2": TempoFormat(resources="resourceSpans", is_wrapped=True),
+    "otlp json": TempoFormat(resources="resourceSpans", has_hex_ids=True, has_numeric_enums=True),
 }
 
 
-def document(
-    spans: Sequence[Drawn], shape: Shape = SHAPES["tempo 2, v1"], *, trace: str = TRACE
+def build_trace_document(
+    spans: Sequence[DrawnSpan],
+    trace_format: TempoFormat = TEMPO_FORMATS["tempo 2, v1"],
+    *,
+    trace: str = TRACE,
 ) -> dict[str, Any]:
     """A trace as the API answers."""
     services = dict.fromkeys(span.service for span in spans)
     batches = [
         {
-            "resource": {"attributes": _attributes({"service.name": service} if service else {})},
-            shape.scopes: [
+            "resource": {
+                "attributes": _build_attributes({"service.name": service} if service else {})
+            },
+            trace_format.scopes: [
                 {
                     "scope": {"name": "agent-sre"},
                     "spans": [
-                        _span(each, shape, trace) for each in spans if each.service == service
+                        _build_span(each, trace_format, trace)
+                        for each in spans
+                        if each.service == service
                     ],
                 }
             ],
         }
         for service in services
     ]
-    inner = {shape.resources: batches}
-    return {"trace": inner, "metrics": {}} if shape.wrapped else inner
+    inner = {trace_format.resources: batches}
+    return {"trace": inner, "metrics": {}} if trace_format.is_wrapped else inner
 
 
-def _span(span: Drawn, shape: Shape, trace: str) -> dict[str, Any]:
+def _build_span(span: DrawnSpan, trace_format: TempoFormat, trace: str) -> dict[str, Any]:
     kinds = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT"]
     start, end = (EPOCH + round(seconds * 1e9) for seconds in (span.start, span.end))
-    code = {"code": 2 if shape.numbers else "STATUS_CODE_ERROR", "message": "x"}
-    written = {
-        "traceId": _id(bytes.fromhex(trace), shape),
-        "spanId": _id(span.id.to_bytes(8, "big"), shape),
+    code = {"code": 2 if trace_format.has_numeric_enums else "STATUS_CODE_ERROR", "message": "x"}
+    span_json = {
+        "traceId": _encode_id(bytes.fromhex(trace), trace_format),
+        "spanId": _encode_id(span.id.to_bytes(8, "big"), trace_format),
         "name": span.name,
-        "kind": span.kind if shape.numbers else f"SPAN_KIND_{kinds[span.kind]}",
-        "startTimeUnixNano": start if shape.numbers else str(start),
-        "endTimeUnixNano": end if shape.numbers else str(end),
-        "attributes": _attributes(span.attributes),
+        "kind": span.kind if trace_format.has_numeric_enums else f"SPAN_KIND_{kinds[span.kind]}",
+        "startTimeUnixNano": start if trace_format.has_numeric_enums else str(start),
+        "endTimeUnixNano": end if trace_format.has_numeric_enums else str(end),
+        "attributes": _build_attributes(span.attributes),
         "status": code if span.error else {},
     }
     if span.parent:
-        written["parentSpanId"] = _id(span.parent.to_bytes(8, "big"), shape)
-    return written
+        span_json["parentSpanId"] = _encode_id(span.parent.to_bytes(8, "big"), trace_format)
+    return span_json
 
 
-def _id(raw: bytes, shape: Shape) -> str:
-    return raw.hex() if shape.hex_ids else base64.b64encode(raw).decode()
+def _encode_id(raw: bytes, trace_format: TempoFormat) -> str:
+    return raw.hex() if trace_format.has_hex_ids else base64.b64encode(raw).decode()
 
 
-def _attributes(plain: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _value(value)} for key, value in plain.items()]
+def _build_attributes(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _build_value(value)} for key, value in attributes.items()]
 
 
-def _value(value: object) -> dict[str, object]:
+def _build_value(value: object) -> dict[str, object]:
     match value:
         case bool():
             return {"boolValue": value}
@@ -149,7 +158,7 @@ def _value(value: object) -> dict[str, object]:
         case float():
             return {"doubleValue": value}
         case list():
-            return {"arrayValue": {"values": [_value(each) for each in value]}}
+            return {"arrayValue": {"values": [_build_value(each) for each in value]}}
     return {"stringValue": value}
 
 
@@ -160,9 +169,9 @@ _CLAUSE = re.compile(r'span\.correlation_id = "((?:[^"\\]|\\.)*)"')
 class FakeTempo:
     """Knows some traces; behaves well unless a knob says otherwise."""
 
-    traces: dict[str, list[Drawn]] = field(default_factory=dict)
+    traces: dict[str, list[DrawnSpan]] = field(default_factory=dict)
     """By trace id in full."""
-    shape: Shape = SHAPES["tempo 2, v1"]
+    shape: TempoFormat = TEMPO_FORMATS["tempo 2, v1"]
     visible_after: int = 0
     """Requests until the spans are ingested; before that nothing is found."""
     searchable: bool = True
@@ -220,8 +229,8 @@ class FakeTempo:
             return web.Response(body=self.broken[name])
         if not ingested or name not in self.traces:
             return web.Response(status=404, text="trace not found")
-        return web.json_response(document(self.traces[name], self.shape, trace=name))
+        return web.json_response(build_trace_document(self.traces[name], self.shape, trace=name))
 
 
-def _holds(spans: Sequence[Drawn], wanted: Sequence[str]) -> bool:
+def _holds(spans: Sequence[DrawnSpan], wanted: Sequence[str]) -> bool:
     return any(span.attributes.get("correlation_id") in wanted for span in spans)

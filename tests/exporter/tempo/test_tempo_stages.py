@@ -10,32 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 
-from exporter.observers.tempo.stages import Part, Rules, TraceTimes, stages
-from exporter.observers.tempo.trace import Span, Trace, hex_id, read_trace
+from exporter.observers.tempo.stages import SpanRole, SpanRules, TraceTimes, compute_stage_times
+from exporter.observers.tempo.trace import Trace, TraceSpan, parse_trace, to_hex_id
 from slos.schema.contract import Stage
 from tests.exporter.tempo.recorded import (
     EPOCH,
-    SHAPES,
-    Drawn,
-    Shape,
-    changed,
-    document,
-    handled,
-    without,
+    TEMPO_FORMATS,
+    DrawnSpan,
+    TempoFormat,
+    build_trace_document,
+    change_span,
+    draw_handled_alert,
+    remove_spans,
 )
 
 SPANS = [
-    *handled("run"),
-    Drawn(20, "failed", 2.0, 3.0, 1, kind=2, error=True, service="other", attributes={"n": 7}),
+    *draw_handled_alert("run"),
+    DrawnSpan(20, "failed", 2.0, 3.0, 1, kind=2, error=True, service="other", attributes={"n": 7}),
 ]
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_every_shape_gives_the_same_trace(shape: Shape) -> None:
-    trace = read_trace(document(SPANS, shape))
-    assert trace == read_trace(document(SPANS))
+@pytest.mark.parametrize("shape", TEMPO_FORMATS.values(), ids=TEMPO_FORMATS)
+def test_every_shape_gives_the_same_trace(shape: TempoFormat) -> None:
+    trace = parse_trace(build_trace_document(SPANS, shape))
+    assert trace == parse_trace(build_trace_document(SPANS))
     assert (len(trace.spans), trace.partial, trace.unreadable) == (9, False, 0)
-    assert trace.spans[1] == Span(
+    assert trace.spans[1] == TraceSpan(
         name="alert.process",
         service="agent-sre",
         id="0000000000000002",
@@ -69,8 +69,8 @@ def test_what_protobuf_itself_makes_of_a_trace_is_read() -> None:
     span.status.code = 2
     for key, value in {"int_value": 2**53 + 1, "double_value": 0.5, "bool_value": True}.items():
         setattr(span.attributes.add(key=key).value, key, value)
-    (found,) = read_trace(MessageToDict(TracesData(resource_spans=[batch]))).spans
-    assert found == Span(
+    (found,) = parse_trace(MessageToDict(TracesData(resource_spans=[batch]))).spans
+    assert found == TraceSpan(
         name="lambda_function.call",
         service="agent-sre",
         id="0001020304050607",
@@ -87,43 +87,46 @@ def test_what_protobuf_itself_makes_of_a_trace_is_read() -> None:
 def test_an_id_is_the_same_in_hex_and_in_every_base64(raw: bytes) -> None:
     plain, web = base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()
     ways = [raw.hex(), raw.hex().upper(), plain, plain.rstrip("="), web, web.rstrip("=")]
-    assert {hex_id(way) for way in ways} == {raw.hex() if any(raw) else ""}
+    assert {to_hex_id(way) for way in ways} == {raw.hex() if any(raw) else ""}
 
 
 @pytest.mark.parametrize("written", [None, 7, "", "xyz", "0" * 16, "AAAAAAAAAAA=", "a" * 15, "ü="])
 def test_what_is_no_id_is_none(written: object) -> None:
-    assert hex_id(written) == ""
+    assert to_hex_id(written) == ""
 
 
 def test_a_copy_of_a_span_counts_once() -> None:
-    twice = document(SPANS)
-    twice["batches"] += document(SPANS[:3])["batches"]
-    assert read_trace(twice) == read_trace(document(SPANS))
+    twice = build_trace_document(SPANS)
+    twice["batches"] += build_trace_document(SPANS[:3])["batches"]
+    assert parse_trace(twice) == parse_trace(build_trace_document(SPANS))
 
 
 def test_spans_without_an_id_are_all_kept() -> None:
-    broken = document(handled("run")[:3])
+    broken = build_trace_document(draw_handled_alert("run")[:3])
     for span in broken["batches"][0]["scopeSpans"][0]["spans"]:
         span["spanId"] = "?"
-    assert [span.id for span in read_trace(broken).spans] == ["", "", ""]
+    assert [span.id for span in parse_trace(broken).spans] == ["", "", ""]
 
 
 @pytest.mark.parametrize("status", ["PARTIAL", 1])
 def test_a_trace_that_is_too_large_is_partial(status: object) -> None:
-    answer = document(SPANS, SHAPES["tempo 2, v2"]) | {"status": status, "message": "too large"}
-    assert read_trace(answer).partial
-    assert not read_trace(answer | {"status": "COMPLETE"}).partial
+    answer = build_trace_document(SPANS, TEMPO_FORMATS["tempo 2, v2"]) | {
+        "status": status,
+        "message": "too large",
+    }
+    assert parse_trace(answer).partial
+    assert not parse_trace(answer | {"status": "COMPLETE"}).partial
 
 
 def test_an_empty_trace_has_no_spans() -> None:
     empties: list[dict[str, Any]] = [{"trace": {}}, {"batches": []}, {"resourceSpans": [{}]}]
-    assert [read_trace(empty) for empty in empties] == [Trace()] * 3
+    assert [parse_trace(empty) for empty in empties] == [Trace()] * 3
 
 
 @pytest.mark.parametrize("answer", [None, [], "trace", {}, {"trace": []}, {"batches": "x"}])
 def test_what_is_no_trace_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match=r"trace|batches"):
-        read_trace(answer)
+        parse_trace(answer)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +142,14 @@ def test_what_is_no_trace_is_refused(answer: object) -> None:
     ],
 )
 def test_a_span_that_is_none_is_counted_and_left_out(change: dict[str, Any]) -> None:
-    broken = document(handled("run"))
+    broken = build_trace_document(draw_handled_alert("run"))
     broken["batches"][0]["scopeSpans"][0]["spans"][2] |= change
-    trace = read_trace(broken)
+    trace = parse_trace(broken)
     assert (len(trace.spans), trace.unreadable) == (7, 1)
 
 
 def test_odd_details_do_not_cost_a_span() -> None:
-    odd = document(handled("run")[:1])
+    odd = build_trace_document(draw_handled_alert("run")[:1])
     odd["batches"][0]["scopeSpans"][0]["spans"][0] |= {
         "kind": "SPAN_KIND_NEW",
         "status": None,
@@ -158,14 +161,14 @@ def test_odd_details_do_not_cost_a_span() -> None:
             {"key": "yes", "value": {"stringValue": "kept"}},
         ],
     }
-    (span,) = read_trace(odd).spans
+    (span,) = parse_trace(odd).spans
     assert (span.kind, span.failed, span.attributes) == ("", False, {"yes": "kept"})
 
 
 def test_a_span_that_was_never_closed_ends_before_it_begins() -> None:
-    unclosed = document(handled("run")[:1])
+    unclosed = build_trace_document(draw_handled_alert("run")[:1])
     del unclosed["batches"][0]["scopeSpans"][0]["spans"][0]["endTimeUnixNano"]
-    (span,) = read_trace(unclosed).spans
+    (span,) = parse_trace(unclosed).spans
     assert span.seconds < 0
 
 
@@ -185,10 +188,10 @@ _JSON = st.recursive(
 @given(_JSON)
 def test_no_json_breaks_the_reading(answer: object) -> None:
     try:
-        trace = read_trace(answer)
+        trace = parse_trace(answer)
     except ValueError:
         return
-    assert all(isinstance(span, Span) for span in trace.spans)
+    assert all(isinstance(span, TraceSpan) for span in trace.spans)
 
 
 ALL: dict[Stage, Any] = {
@@ -199,8 +202,8 @@ ALL: dict[Stage, Any] = {
 }
 
 
-def times(spans: Sequence[Drawn], **rest: Any) -> TraceTimes:  # noqa: ANN401 - as `stages`
-    return stages(read_trace(document(spans)), **rest)
+def times(spans: Sequence[DrawnSpan], **rest: Any) -> TraceTimes:  # noqa: ANN401 - as `stages`
+    return compute_stage_times(parse_trace(build_trace_document(spans)), **rest)
 
 
 def less(*stages_gone: Stage) -> dict[Stage, Any]:
@@ -208,31 +211,38 @@ def less(*stages_gone: Stage) -> dict[Stage, Any]:
 
 
 def test_a_whole_trace_gives_every_stage_that_the_service_has() -> None:
-    found = times(handled("run"))
+    found = times(draw_handled_alert("run"))
     assert found.stages == ALL
-    assert (found.failed, found.repeated, found.dropped, found.whole) == (frozenset(), {}, 0, True)
+    assert (found.failed, found.repeated, found.dropped, found.is_complete) == (
+        frozenset(),
+        {},
+        0,
+        True,
+    )
     assert found.durations == {
-        Part.HANDLE: pytest.approx(1.0),
-        Part.ALERT: pytest.approx(0.98),
-        Part.EXECUTE: pytest.approx(0.0002),
-        Part.CALL: pytest.approx(0.5),
-        Part.HEALTH_REQUEST: pytest.approx(0.01),
-        Part.CALL_REQUEST: pytest.approx(0.46),
-        Part.LINEAR: pytest.approx(0.28),
+        SpanRole.HANDLE: pytest.approx(1.0),
+        SpanRole.ALERT: pytest.approx(0.98),
+        SpanRole.EXECUTE: pytest.approx(0.0002),
+        SpanRole.CALL: pytest.approx(0.5),
+        SpanRole.HEALTH_REQUEST: pytest.approx(0.01),
+        SpanRole.CALL_REQUEST: pytest.approx(0.46),
+        SpanRole.LINEAR: pytest.approx(0.28),
     }
 
 
-RUN, OTHER = handled("run"), handled("other", first=20, at=3.0)
+RUN, OTHER = draw_handled_alert("run"), draw_handled_alert("other", first=20, start=3.0)
 CLOUDEVENT, SELECTION = Stage.CLOUDEVENT_PROCESSING, Stage.REMEDIATION_SELECTION
 ISSUE, LAMBDA = Stage.LINEAR_ISSUE_CREATION, Stage.LAMBDA_EXECUTION
-NO_CALL = without(RUN, "lambda_function.call", "GET", "POST")
-EARLIER = changed(handled("other", first=20, at=-2.0), "lambda_function.call", end=-1.1)
+NO_CALL = remove_spans(RUN, "lambda_function.call", "GET", "POST")
+EARLIER = change_span(
+    draw_handled_alert("other", first=20, start=-2.0), "lambda_function.call", end=-1.1
+)
 
 
-def linear(start: float, end: float, **rest: Any) -> Drawn:  # noqa: ANN401 - as `Drawn`
+def linear(start: float, end: float, **rest: Any) -> DrawnSpan:  # noqa: ANN401 - as `Drawn`
     """A request to Linear."""
     rest = {"kind": 3, "attributes": {"server.address": "api.linear.app"}, **rest}
-    return Drawn(9, "POST", start, end, 2, **rest)
+    return DrawnSpan(9, "POST", start, end, 2, **rest)
 
 
 def but(**seconds: float) -> dict[Stage, Any]:
@@ -245,25 +255,28 @@ def but(**seconds: float) -> dict[Stage, Any]:
     [
         pytest.param([*RUN, linear(0.31, 0.35, kind=2)], ALL, {}, id="a request to ourselves"),
         pytest.param(
-            [*changed(RUN, "lambda_function.call", error=True), linear(0.91, 0.95)],
+            [*change_span(RUN, "lambda_function.call", error=True), linear(0.91, 0.95)],
             less(LAMBDA),
-            {"failed": {Part.CALL}},
+            {"failed": {SpanRole.CALL}},
             id="the issue about a failed call",
         ),
         pytest.param(
             [*RUN, linear(0.31, 0.35, error=True)],
             less(ISSUE) | {SELECTION: pytest.approx(0.07)},
-            {"failed": {Part.LINEAR}},
+            {"failed": {SpanRole.LINEAR}},
             id="an issue that was not created",
         ),
         pytest.param(
-            changed(RUN, "GET", error=True), ALL, {"failed": {Part.HEALTH_REQUEST}}, id="a request"
+            change_span(RUN, "GET", error=True),
+            ALL,
+            {"failed": {SpanRole.HEALTH_REQUEST}},
+            id="a request",
         ),
-        pytest.param(without(RUN, "cloudevent.handle"), less(CLOUDEVENT), {"whole": False}),
-        pytest.param(without(RUN, "alert.process"), less(SELECTION), {"whole": False}),
+        pytest.param(remove_spans(RUN, "cloudevent.handle"), less(CLOUDEVENT), {"whole": False}),
+        pytest.param(remove_spans(RUN, "alert.process"), less(SELECTION), {"whole": False}),
         # With the call missing, its time would pass for agent-sre's own.
         pytest.param(
-            without(RUN, "lambda_function.call"),
+            remove_spans(RUN, "lambda_function.call"),
             {ISSUE: pytest.approx(0.28)},
             {"whole": False},
             id="no call",
@@ -272,8 +285,8 @@ def but(**seconds: float) -> dict[Stage, Any]:
         # A server span of the framework has the sender's span as its parent, wherever that is.
         pytest.param(
             [
-                Drawn(30, "POST /", -0.01, 1.01, 99, kind=2),
-                *changed(RUN, "cloudevent.handle", parent=30),
+                DrawnSpan(30, "POST /", -0.01, 1.01, 99, kind=2),
+                *change_span(RUN, "cloudevent.handle", parent=30),
             ],
             ALL,
             {},
@@ -281,46 +294,49 @@ def but(**seconds: float) -> dict[Stage, Any]:
         ),
         pytest.param(
             [
-                Drawn(40, "cloudevent.handle", -5.0, 5.0, service="prometheus-events"),
-                Drawn(41, "lambda_function.call", 0.0, 0.9, 2, service="slo-probe"),
-                Drawn(42, "verification", 0.0, 0.9, 2, service="canary"),
-                *changed(RUN, "cloudevent.handle", parent=40),
+                DrawnSpan(40, "cloudevent.handle", -5.0, 5.0, service="prometheus-events"),
+                DrawnSpan(41, "lambda_function.call", 0.0, 0.9, 2, service="slo-probe"),
+                DrawnSpan(42, "verification", 0.0, 0.9, 2, service="canary"),
+                *change_span(RUN, "cloudevent.handle", parent=40),
             ],
             ALL,
             {},
             id="other services",
         ),
         pytest.param(
-            RUN + handled("run", first=20, at=3.0), ALL, {"repeated": {Part.HANDLE: 1}}, id="twice"
+            RUN + draw_handled_alert("run", first=20, start=3.0),
+            ALL,
+            {"repeated": {SpanRole.HANDLE: 1}},
+            id="twice",
         ),
         pytest.param(RUN + EARLIER, ALL, {}, id="another event before"),
         # Calls that overlap are taken off once.
         pytest.param(
-            [*RUN, Drawn(9, "lambda_function.call", 0.8, 0.95, 2)],
+            [*RUN, DrawnSpan(9, "lambda_function.call", 0.8, 0.95, 2)],
             but(cloudevent_processing=0.45),
-            {"repeated": {Part.CALL: 1}},
+            {"repeated": {SpanRole.CALL: 1}},
             id="a second call",
         ),
         pytest.param(
-            changed(RUN, "lambda_function.call", end=7.0),
+            change_span(RUN, "lambda_function.call", end=7.0),
             but(cloudevent_processing=0.4, lambda_execution=6.6),
             {},
             id="a call that outlives the handling",
         ),
         pytest.param(
-            changed(RUN, "alert.process", start=0.6),
+            change_span(RUN, "alert.process", start=0.6),
             less(SELECTION),
             {"dropped": 1},
             id="a stage that ends before it begins",
         ),
         pytest.param(
-            changed(RUN, "alert.process", parent=6) + OTHER, ALL, {}, id="a circle of parents"
+            change_span(RUN, "alert.process", parent=6) + OTHER, ALL, {}, id="a circle of parents"
         ),
         pytest.param([], {}, {"whole": False, "durations": {}}, id="nothing"),
     ],
 )
 def test_stages_of_a_trace(
-    spans: list[Drawn], stages_found: dict[Stage, Any], facts: dict[str, Any]
+    spans: list[DrawnSpan], stages_found: dict[Stage, Any], facts: dict[str, Any]
 ) -> None:
     found = times(spans, correlation_id="run")
     assert found.stages == stages_found
@@ -329,7 +345,7 @@ def test_stages_of_a_trace(
 
 
 def test_a_call_that_ends_before_it_begins_is_dropped() -> None:
-    found = times(changed(RUN, "lambda_function.call", end=0.3))
+    found = times(change_span(RUN, "lambda_function.call", end=0.3))
     assert (LAMBDA in found.stages, found.dropped) == (False, 1)
 
 
@@ -348,40 +364,46 @@ def test_a_call_that_ends_before_it_begins_is_dropped() -> None:
 def test_a_call_to_linear_is_known_by_its_host(
     attributes: dict[str, str], *, is_linear: bool
 ) -> None:
-    found = times([*without(RUN, "POST"), linear(0.1, 0.2, attributes=attributes)])
+    found = times([*remove_spans(RUN, "POST"), linear(0.1, 0.2, attributes=attributes)])
     assert found.stages.get(ISSUE) == (pytest.approx(0.1) if is_linear else None)
 
 
 def test_a_stand_in_for_linear_is_a_matter_of_settings() -> None:
-    spans = changed(handled("run"), "POST", attributes={"server.address": "linear.test"})
-    rules = Rules(linear_hosts=frozenset({"linear.test"}))
+    spans = change_span(
+        draw_handled_alert("run"), "POST", attributes={"server.address": "linear.test"}
+    )
+    rules = SpanRules(linear_hosts=frozenset({"linear.test"}))
     assert Stage.LINEAR_ISSUE_CREATION in times(spans, rules=rules).stages
 
 
 def test_verification_is_a_span_by_name_and_absent_otherwise() -> None:
-    span = Drawn(9, "remediation.verify", 0.9, 0.95, 2)
-    found = times([*handled("run"), span])
+    span = DrawnSpan(9, "remediation.verify", 0.9, 0.95, 2)
+    found = times([*draw_handled_alert("run"), span])
     assert found.stages[Stage.VERIFICATION] == pytest.approx(0.05)
-    rules = Rules(verification=frozenset({"check"}))
-    assert times([*handled("run"), span], rules=rules).stages == ALL
+    rules = SpanRules(verification=frozenset({"check"}))
+    assert times([*draw_handled_alert("run"), span], rules=rules).stages == ALL
 
 
 def test_a_trace_that_tempo_cut_is_not_whole() -> None:
-    cut = {"trace": document(without(handled("run"), "lambda_function.call", "GET", "POST"))}
-    found = stages(read_trace(cut | {"status": "PARTIAL"}))
-    assert (found.stages, found.whole) == ({}, False)
+    cut = {
+        "trace": build_trace_document(
+            remove_spans(draw_handled_alert("run"), "lambda_function.call", "GET", "POST")
+        )
+    }
+    found = compute_stage_times(parse_trace(cut | {"status": "PARTIAL"}))
+    assert (found.stages, found.is_complete) == ({}, False)
 
 
 def test_a_span_whose_parent_is_missing_goes_to_the_handling_begun_last() -> None:
-    both = handled("run") + handled("other", first=20, at=3.0)
-    orphan = Drawn(50, "verification", 3.5, 3.6, 99)
+    both = draw_handled_alert("run") + draw_handled_alert("other", first=20, start=3.0)
+    orphan = DrawnSpan(50, "verification", 3.5, 3.6, 99)
     assert Stage.VERIFICATION not in times([*both, orphan], correlation_id="run").stages
     assert Stage.VERIFICATION in times([*both, orphan], correlation_id="other").stages
 
 
 _NAMES = ["cloudevent.handle", "alert.process", "lambda_function.call", "POST", "verification"]
 _SPANS = st.builds(
-    Drawn,
+    DrawnSpan,
     id=st.integers(1, 12),
     name=st.sampled_from(_NAMES),
     start=st.integers(0, 20),
@@ -397,15 +419,15 @@ _SPANS = st.builds(
 
 
 @given(st.lists(_SPANS, max_size=12))
-def test_no_trace_gives_a_negative_time_or_more_than_its_span(spans: list[Drawn]) -> None:
+def test_no_trace_gives_a_negative_time_or_more_than_its_span(spans: list[DrawnSpan]) -> None:
     found = times(spans, correlation_id="run")
     assert all(0 <= seconds <= 20 for seconds in found.stages.values())
     assert Stage.END_TO_END not in found.stages
-    if Part.HANDLE in found.durations:
+    if SpanRole.HANDLE in found.durations:
         processing = found.stages.get(Stage.CLOUDEVENT_PROCESSING, 0.0)
-        assert processing <= found.durations[Part.HANDLE] + 1e-9
+        assert processing <= found.durations[SpanRole.HANDLE] + 1e-9
 
 
-@given(st.permutations(handled("run")))
-def test_the_order_of_spans_in_the_answer_does_not_matter(spans: list[Drawn]) -> None:
-    assert times(spans) == times(handled("run"))
+@given(st.permutations(draw_handled_alert("run")))
+def test_the_order_of_spans_in_the_answer_does_not_matter(spans: list[DrawnSpan]) -> None:
+    assert times(spans) == times(draw_handled_alert("run"))

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from exporter import tracing
-from exporter.tracing import NoTracer, Tracer, otlp
+from exporter.tracing import NoopTracer, Tracer, otlp
 from tests.exporter.conftest import Serve
-from tests.exporter.program import ROOT, until
+from tests.exporter.program import ROOT, wait_until
 
 
 @dataclass
@@ -88,7 +88,7 @@ async def tracer(
         defaults = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "20"}
         for name, value in (defaults | variables).items():
             monkeypatch.setenv(name, value)
-        made.append(tracing.tracer())
+        made.append(tracing.build_tracer())
         return made[-1]
 
     yield make
@@ -99,14 +99,14 @@ async def tracer(
 
 def note(made: Tracer) -> None:
     """One span."""
-    with made.span("probe"):
+    with made.start_span("probe"):
         pass
 
 
 async def test_a_span_arrives_whole(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
-    with made.span("probe", {"probe": "remediation", "n": 7}, start=1_700_000_000.25) as span:
-        span.note("verdict", "ok")
+    with made.start_span("probe", {"probe": "remediation", "n": 7}, start=1_700_000_000.25) as span:
+        span.set_attribute("verdict", "ok")
         traceparent, trace_id = span.traceparent, span.trace_id
     await made.close()
     arrived = receiver.spans["probe"]
@@ -124,9 +124,9 @@ async def test_nested_spans_are_children(tracer: Make, receiver: Receiver) -> No
     made = await tracer()
 
     async def run(name: str) -> None:
-        with made.span(name):
+        with made.start_span(name):
             await asyncio.sleep(0)
-            with made.span(f"{name} post"):
+            with made.start_span(f"{name} post"):
                 await asyncio.sleep(0)
 
     await asyncio.gather(run("a"), run("b"))
@@ -140,11 +140,11 @@ async def test_nested_spans_are_children(tracer: Make, receiver: Receiver) -> No
 
 async def test_an_error_marks_the_span(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
-    with pytest.raises(KeyError), made.span("broke"):
+    with pytest.raises(KeyError), made.start_span("broke"):
         raise KeyError("hunter2")
-    with made.span("lost") as span:
-        span.fail("lost")
-    with pytest.raises(asyncio.CancelledError), made.span("cancelled"):
+    with made.start_span("lost") as span:
+        span.mark_failed("lost")
+    with pytest.raises(asyncio.CancelledError), made.start_span("cancelled"):
         raise asyncio.CancelledError
     await made.close()
     found = {name: (span.status.code, span.status.message) for name, span in receiver.spans.items()}
@@ -174,7 +174,7 @@ async def test_the_service_name(
 
 async def test_the_sampler_of_the_variables_decides(tracer: Make, receiver: Receiver) -> None:
     made = await tracer(OTEL_TRACES_SAMPLER="always_off")
-    with made.span("probe") as span:
+    with made.start_span("probe") as span:
         assert str(span.traceparent).endswith("-00")
     await made.close()
     assert receiver.requests == 0
@@ -187,13 +187,13 @@ async def test_spans_leave_without_waiting_for_the_end(tracer: Make, receiver: R
     async def arrived() -> bool:
         return "probe" in receiver.spans
 
-    await until(arrived)
+    await wait_until(arrived)
 
 
 async def test_no_process_wide_provider_is_set(tracer: Make) -> None:
     before = trace._TRACER_PROVIDER
     made = await tracer()
-    with made.span("probe"):
+    with made.start_span("probe"):
         assert trace._TRACER_PROVIDER is before is None
 
 
@@ -213,7 +213,7 @@ async def test_a_failing_receiver_is_logged_once(
             note(made)
             return receiver.requests >= requests
 
-        await until(enough)
+        await wait_until(enough)
 
     await spans_until(4)
     assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
@@ -235,7 +235,7 @@ async def test_no_receiver_is_logged_once(tracer: Make, caplog: pytest.LogCaptur
         note(made)
         return bool(said(caplog))
 
-    await until(told)
+    await wait_until(told)
     await made.close()
     assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
     assert "hunter2" not in caplog.text
@@ -247,7 +247,7 @@ async def test_the_end_does_not_wait_for_a_receiver_that_hangs(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(otlp, "_LAST_SPANS", 0.1)
+    monkeypatch.setattr(otlp, "_SHUTDOWN_TIMEOUT", 0.1)
     receiver.hang = True
     made = await tracer()
     note(made)
@@ -271,7 +271,7 @@ async def test_after_the_end_spans_do_nothing(tracer: Make, receiver: Receiver) 
     made = await tracer()
     await made.close()
     await made.close()
-    with made.span("late") as span:
+    with made.start_span("late") as span:
         assert span.traceparent is None
     assert receiver.spans == {}
 
@@ -313,16 +313,16 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_endpoint_switches_it_on_unless_told_otherwise(
     environ: Mapping[str, str], *, on: bool
 ) -> None:
-    assert tracing.switched_on(environ) is on
+    assert tracing.is_enabled(environ) is on
 
 
 async def test_a_span_that_is_off_does_nothing_and_passes_errors_on() -> None:
-    tracer = tracing.tracer()
-    with tracer.span("probe", {"probe": "remediation"}, start=1.0) as span:
-        span.note("verdict", "ok")
-        span.fail("lost")
+    tracer = tracing.build_tracer()
+    with tracer.start_span("probe", {"probe": "remediation"}, start=1.0) as span:
+        span.set_attribute("verdict", "ok")
+        span.mark_failed("lost")
         assert (span.trace_id, span.traceparent) == (None, None)
-    with pytest.raises(KeyError), tracer.span("probe"):
+    with pytest.raises(KeyError), tracer.start_span("probe"):
         raise KeyError
     await tracer.close()
 
@@ -365,6 +365,6 @@ def test_what_cannot_work_is_said_and_probing_goes_on(
 ) -> None:
     monkeypatch.setenv(*next(iter(ENDPOINT.items())))
     monkeypatch.setenv(name, value)
-    assert isinstance(tracing.tracer(), NoTracer)
+    assert isinstance(tracing.build_tracer(), NoopTracer)
     assert told in caplog.text
     assert "hunter2" not in caplog.text

@@ -1,6 +1,6 @@
 """Other dialects: mapped to our spec, with places at the keys that were written."""
 
-from slos.schema.dialects import dialects
+from slos.schema.dialects import load_dialects
 from slos.schema.loader import parse_specs
 from slos.schema.spec import LocatedSpec
 
@@ -43,7 +43,7 @@ def only(data: bytes) -> LocatedSpec:
 
 
 def test_the_folder_is_the_registry() -> None:
-    assert set(dialects()) == {
+    assert set(load_dialects()) == {
         ("", ""),
         ("openslo/v1", "SLO"),
         ("openslo/v1alpha", "SLO"),
@@ -61,7 +61,7 @@ def test_an_object_is_our_spec_with_its_metadata() -> None:
 
 
 def test_places_of_our_keys_are_found_under_their_other_names() -> None:
-    query = only(CRD).at(("slos", 0, "sli", "events", "error_query"))
+    query = only(CRD).find_position(("slos", 0, "sli", "events", "error_query"))
     assert (query.line, query.column) == (11, 11)
-    target = only(ALPHA).at(("slos", 0, "objective"))
+    target = only(ALPHA).find_position(("slos", 0, "objective"))
     assert (target.line, target.column) == (11, 7)

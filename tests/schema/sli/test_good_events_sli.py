@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from slos.schema.promql import parse, render
-from slos.schema.query_analysis import Counting, counting_of
+from slos.schema.promql import parse_query, render_template
+from slos.schema.query_analysis import Counting, detect_counting
 from slos.schema.sli_signal import RatioQuery, Weight
-from tests.schema.specs import TOTAL, parsed, signal_of, slo, spec
+from tests.schema.specs import TOTAL, build_slo, build_spec, parse_signal, parse_single_spec
 
 GOOD = 'sum(rate(http_requests_total{code!~"5.."}[{{.window}}]))'
 
@@ -15,26 +15,28 @@ def sli(good: str = GOOD, total: str = TOTAL) -> dict[str, Any]:
 
 
 def test_errors_are_counted_as_all_that_is_not_good() -> None:
-    signal = signal_of(sli())
-    assert signal.counting is counting_of(signal.errors) is Counting.PER_SECOND
+    signal = parse_signal(sli())
+    assert signal.counting is detect_counting(signal.errors) is Counting.PER_SECOND
     assert signal.weight is Weight.EVENTS
     assert "or" in signal.errors
 
 
 def test_what_cannot_be_added_up_is_weighted_by_time_and_said() -> None:
-    signal = signal_of(sli(good="max(rate(a[{{.window}}]))"))
+    signal = parse_signal(sli(good="max(rate(a[{{.window}}]))"))
     assert signal.counting is None
     assert "weighted by time" in signal.note
     for query in (signal.errors, signal.total):
-        parse(render(query, "5m"))
+        parse_query(render_template(query, "5m"))
 
 
 def test_without_known_labels_a_missing_good_series_is_a_hole() -> None:
-    signal = signal_of(sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
+    signal = parse_signal(sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
     assert " or " not in signal.errors
 
 
 def test_sloth_gets_the_text_it_makes_itself_of_an_openslo() -> None:
-    found = parsed(spec(slo(sli=sli()))).slos[0].sli.chosen().queries()
+    found = (
+        parse_single_spec(build_spec(build_slo(sli=sli()))).slos[0].sli.get_type().build_queries()
+    )
     assert isinstance(found, RatioQuery)
     assert found.ratio.startswith("\n  1 - (\n    (\n      sum(")

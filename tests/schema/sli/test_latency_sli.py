@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slos.schema.promql import selectors
-from slos.schema.sli_signal import le_pattern
-from tests.schema.specs import signal_of
+from slos.schema.promql import list_selectors
+from slos.schema.sli_signal import build_le_pattern
+from tests.schema.specs import parse_signal
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from tests.schema.specs import signal_of
 def test_both_spellings_of_a_bucket_match_and_no_other_bucket(
     threshold: str, python: str, go: str
 ) -> None:
-    pattern = le_pattern(Decimal(threshold))
+    pattern = build_le_pattern(Decimal(threshold))
     assert re.fullmatch(pattern, python)
     assert re.fullmatch(pattern, go)
     for other in ("+Inf", f"{go}0", f"1{go}", python.replace(".", "x") if "." in python else "x"):
@@ -39,7 +39,7 @@ def test_both_spellings_of_a_bucket_match_and_no_other_bucket(
 @settings(deadline=None, max_examples=200)
 @given(st.decimals(min_value="0.001", max_value=100_000, places=3))
 def test_every_threshold_matches_the_python_spelling_and_its_own(threshold: Decimal) -> None:
-    pattern = le_pattern(threshold)
+    pattern = build_le_pattern(threshold)
     assert re.fullmatch(pattern, repr(float(threshold)))
     shortest = format(threshold.normalize(), "f")
     assert re.fullmatch(pattern, shortest)
@@ -59,41 +59,41 @@ def test_every_threshold_matches_the_python_spelling_and_its_own(threshold: Deci
 def test_a_threshold_is_a_duration_or_a_number_in_the_metrics_unit(
     written: object, le: str
 ) -> None:
-    signal = signal_of({"latency": {"metric": "m", "threshold": written}})
+    signal = parse_signal({"latency": {"metric": "m", "threshold": written}})
     assert f'le=~"{le}"' in signal.errors
 
 
 def test_errors_need_the_bucket_so_a_missing_one_is_no_data_rather_than_perfection() -> None:
-    signal = signal_of({"latency": {"metric": "m", "threshold": "5s", "selector": 'job="x"'}})
+    signal = parse_signal({"latency": {"metric": "m", "threshold": "5s", "selector": 'job="x"'}})
     assert signal.sources == ('m_bucket{job="x", le=~"5|5\\\\.0"}',)
     assert not signal.errors_may_be_absent
     assert " - " in signal.errors
     assert " or " not in signal.errors
-    names = [selector.partition("{")[0] for selector in selectors(signal.errors)]
+    names = [selector.partition("{")[0] for selector in list_selectors(signal.errors)]
     assert names == ["m_count", "m_bucket"]
 
 
 def test_the_total_is_the_count_of_the_series_that_have_the_bucket() -> None:
-    signal = signal_of({"latency": {"metric": "m", "threshold": "5s"}})
+    signal = parse_signal({"latency": {"metric": "m", "threshold": "5s"}})
     bucket = 'rate(m_bucket{le=~"5|5\\\\.0"}[{{.window}}])'
     assert signal.total == f"sum (rate(m_count[{{{{.window}}}}]) and ignoring (le) {bucket})"
 
 
 def test_a_large_threshold_is_found_as_go_writes_it() -> None:
-    signal = signal_of({"latency": {"metric": "m", "threshold": 1048576}})
+    signal = parse_signal({"latency": {"metric": "m", "threshold": 1048576}})
     (bucket,) = signal.sources
     assert r"1\\.048576e\\+06" in bucket
 
 
 @pytest.mark.parametrize("metric", ["m", "m_bucket", "m_count"])
 def test_the_metric_may_be_written_with_its_suffix(metric: str) -> None:
-    signal = signal_of({"latency": {"metric": metric, "threshold": "5s"}})
+    signal = parse_signal({"latency": {"metric": metric, "threshold": "5s"}})
     assert signal.sources == ('m_bucket{le=~"5|5\\\\.0"}',)
 
 
 def test_quantiles_are_read_from_all_buckets_of_the_selector() -> None:
     sli = {"metric": "m", "threshold": "5s", "selector": 'job="x"', "by": ["cluster"]}
-    histogram = signal_of({"latency": sli}).histogram
+    histogram = parse_signal({"latency": sli}).histogram
     assert histogram is not None
     assert histogram.buckets == 'm_bucket{job="x"}'
-    assert histogram.by == ("cluster",)
+    assert histogram.group_by == ("cluster",)

@@ -7,8 +7,8 @@ import pytest
 
 from slos.schema import contract
 from slos.schema.contract import CheckResult, Criterion, Stage, Verdict
-from slos.schema.promql import parse, render, walk
-from tests.schema.specs import signal_of
+from slos.schema.promql import parse_query, render_template, walk_nodes
+from tests.schema.specs import parse_signal
 
 LABELS: dict[str, set[str]] = {
     "stage": set(Stage),
@@ -32,9 +32,9 @@ EVERY = (
 
 @pytest.mark.parametrize("probe", EVERY, ids=str)
 def test_a_probe_sli_reads_only_what_the_contract_names(probe: dict[str, str]) -> None:
-    signal = signal_of({"probe": probe})
+    signal = parse_signal({"probe": probe})
     for query in (signal.errors, signal.total, *signal.sources):
-        for node in walk(parse(render(query, "5m"))):
+        for node in walk_nodes(parse_query(render_template(query, "5m"))):
             if not isinstance(node, promql_parser.VectorSelector):
                 continue
             assert node.name in METRICS
@@ -55,7 +55,7 @@ def matching(values: type[Verdict], query: str) -> set[Verdict]:
 
 
 def test_every_verdict_but_the_good_ones_and_unknown_is_an_error() -> None:
-    signal = signal_of({"probe": {"verdict": ["ok", "late"]}})
+    signal = parse_signal({"probe": {"verdict": ["ok", "late"]}})
     assert matching(Verdict, signal.errors) == set(Verdict) - {
         Verdict.OK,
         Verdict.LATE,
@@ -65,19 +65,19 @@ def test_every_verdict_but_the_good_ones_and_unknown_is_an_error() -> None:
 
 def test_runs_the_prober_could_not_judge_are_in_neither_errors_nor_total() -> None:
     for verdict in Verdict:
-        signal = signal_of({"probe": {"verdict": verdict.value}})
+        signal = parse_signal({"probe": {"verdict": verdict.value}})
         assert matching(Verdict, signal.total) == set(Verdict) - {Verdict.UNKNOWN}
         assert Verdict.UNKNOWN not in matching(Verdict, signal.errors)
 
 
 def test_failed_checks_are_the_errors_of_a_criterion() -> None:
-    signal = signal_of({"probe": {"criterion": "all"}})
+    signal = parse_signal({"probe": {"criterion": "all"}})
     assert signal.total == f"sum (rate({contract.CHECKS}[{{{{.window}}}}]))"
     assert signal.errors == f'sum (rate({contract.CHECKS}{{result="fail"}}[{{{{.window}}}}]))'
 
 
 def test_a_stage_nobody_observed_has_no_data() -> None:
-    signal = signal_of({"probe": {"stage": "verification", "below": "5m"}})
+    signal = parse_signal({"probe": {"stage": "verification", "below": "5m"}})
     assert not signal.errors_may_be_absent
     (source,) = signal.sources
     assert 'stage="verification"' in source

@@ -15,114 +15,126 @@ from generator.outputs.grafana.panels import (
     RED,
     YELLOW,
     Column,
-    Frame,
-    at,
-    below,
-    columns,
+    PanelOptions,
+    color_base,
+    color_from,
+    set_columns,
 )
-from generator.outputs.grafana.queries import Facts, Selection
+from generator.outputs.grafana.queries import RunInventory, SeriesSelection
 from generator.slo import links
-from generator.slo.links import Board, Place
+from generator.slo.links import Board, PanelRef
 
 BOARD = Board.OVERVIEW
-_SAYS = "Error budgets, burn rates and alerts of all SLOs."
+_DESCRIPTION = "Error budgets, burn rates and alerts of all SLOs."
 # Upper limit of ten times the burn rate. A budget that burns outweighs one that is spent.
-_BURN_AT_MOST = 90
+_MAX_BURN_SCORE = 90
 
 
-def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    every = queries.of_services(facts)
-    board = frame.begun(BOARD, _SAYS, span="6h", others=others)
-    chosen = (frame.service(), *frame.run_labels(facts, one=False))
-    frame.add(board, (frame.source(), *chosen))
-    frame.mark_alerts(board, every.pages(), title="Pages")
-    for figure in _figures(every):
+    services = queries.select_services(inventory)
+    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    filters = (
+        frame.build_service_variable(),
+        *frame.build_run_label_variables(inventory, single=False),
+    )
+    frame.add_variables(board, (frame.build_source_variable(), *filters))
+    frame.mark_alerts(board, services.select_pages(), title="Pages")
+    for figure in _build_stats(services):
         board.with_panel(figure)
-    board.with_panel(_firing(every, "SLO"))
-    board.with_panel(_slos(every))
-    frame.row(board, 100, "Worst SLOs over time", _worst(every))
+    board.with_panel(_build_firing_table(services, "SLO"))
+    board.with_panel(_build_slo_table(services))
+    frame.add_row(board, 100, "Worst SLOs over time", _build_worst_graphs(services))
     return board
 
 
-def to(place: Place | Board, *chosen: str) -> str:
+def build_url(panel_ref: PanelRef | Board, *parameters: str) -> str:
     """Build the URL of another dashboard or panel, with the same time range and data source."""
-    board, panel = (place.board, place.panel) if isinstance(place, Place) else (place, 0)
-    seen = [f"viewPanel={panel}"] if panel else []
-    query = "&".join([*chosen, "${datasource:queryparam}", "${__url_time_range}", *seen])
+    board, panel = (
+        (panel_ref.board, panel_ref.panel_id) if isinstance(panel_ref, PanelRef) else (panel_ref, 0)
+    )
+    view = [f"viewPanel={panel}"] if panel else []
+    query = "&".join([*parameters, "${datasource:queryparam}", "${__url_time_range}", *view])
     return f"/d/{board}?{query}"
 
 
-def detail_of(every: Selection, place: Place | Board) -> str:
+def build_detail_url(services: SeriesSelection, panel_ref: PanelRef | Board) -> str:
     """Build the URL from a table row to the detail of its SLO."""
-    labels = {"slo": names.ID} | {links.variable(label): label for label in every.facts.run_labels}
-    chosen = (
+    labels = {"slo": names.ID} | {
+        links.name_variable(label): label for label in services.inventory.run_labels
+    }
+    parameters = (
         f"var-{name}=${{__data.fields.{label}:percentencode}}" for name, label in labels.items()
     )
-    return to(place, *chosen)
+    return build_url(panel_ref, *parameters)
 
 
-def _figures(every: Selection) -> list[stat.Panel]:
-    by = every.identity
-    slos = f"max by ({by}) ({every.of(names.OBJECTIVE)})"
-    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
-    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
-    told = (
-        (1, "SLOs", f"count({slos})", "Number of SLOs.", (below(BLUE),)),
-        (2, "Budget exhausted", _count(f"{left} <= 0"), "SLOs without error budget.", _any(RED)),
-        (3, "Burning", _count(f"{burn} > 1"), "SLOs with a burn rate above 1.", _any(ORANGE)),
-        (4, "Pages firing", _count(every.pages()), "Firing alerts that page.", _any(RED)),
+def _build_stats(services: SeriesSelection) -> list[stat.Panel]:
+    identity = services.identity
+    slos = f"max by ({identity}) ({services.select(names.OBJECTIVE)})"
+    left = f"min by ({identity}) ({services.select(names.BUDGET_REMAINING)})"
+    burn = f"max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)})"
+    stats = (
+        (1, "SLOs", f"count({slos})", "Number of SLOs.", (color_base(BLUE),)),
+        (2, "Budget exhausted", _count_or_zero(f"{left} <= 0"), "SLOs without error budget.", _color_any(RED)),
+        (3, "Burning", _count_or_zero(f"{burn} > 1"), "SLOs with a burn rate above 1.", _color_any(ORANGE)),
+        (4, "Pages firing", _count_or_zero(services.select_pages()), "Firing alerts that page.", _color_any(RED)),
         (
-            5, "Other alerts firing", _count(every.others()),
-            "Firing alerts that do not page, such as tickets. Without heartbeats.", _any(ORANGE),
+            5, "Other alerts firing", _count_or_zero(services.select_other_alerts()),
+            "Firing alerts that do not page, such as tickets. Without heartbeats.", _color_any(ORANGE),
         ),
         (
-            6, "Without data", _count(f"{slos} unless on ({every.key}) {burn}"),
+            6, "Without data", _count_or_zero(f"{slos} unless on ({services.key}) {burn}"),
             "SLOs without a current burn rate: no events, or no data.",
-            _any(YELLOW),
+            _color_any(YELLOW),
         ),
     )  # fmt: skip
     return [
-        panels.figure(
-            Frame(id_, title, says, 4, 4), panels.now(expr), unit=units.Short, steps=steps
+        panels.build_stat(
+            PanelOptions(id_, title, description, 4, 4),
+            panels.query_instant(expr),
+            unit=units.Short,
+            steps=steps,
         )
-        for id_, title, expr, says, steps in told
+        for id_, title, expr, description, steps in stats
     ]
 
 
-def _count(expr: str) -> str:
+def _count_or_zero(expr: str) -> str:
     return f"count({expr}) or vector(0)"
 
 
-def _any(color: str) -> tuple[Threshold, ...]:
-    return below(GREEN), at(1, color)
+def _color_any(color: str) -> tuple[Threshold, ...]:
+    return color_base(GREEN), color_from(1, color)
 
 
-def _firing(every: Selection, title: str) -> table.Panel:
+def _build_firing_table(services: SeriesSelection, title: str) -> table.Panel:
     """Build the table of firing alerts, each with links to its SLO and its runbook."""
-    says = (
+    description = (
         "Each alert links to its runbook, each SLO to its detail dashboard. "
         "Standalone alerts have no SLO. Heartbeats always fire."
     )
-    labels = f"{names.ALERT}, {names.SEVERITY}, {every.identity}, {names.RUNBOOK_URL}"
-    since = every.alerts("ALERTS_FOR_STATE")
-    panel = panels.listing(
-        Frame(links.FIRING.panel, "Firing alerts", says, 24, 7),
-        panels.rows(f"1000 * min by ({labels}) ({since})"),
+    labels = f"{names.ALERT}, {names.SEVERITY}, {services.identity}, {names.RUNBOOK_URL}"
+    since = services.join_runbooks("ALERTS_FOR_STATE")
+    panel = panels.build_table(
+        PanelOptions(links.FIRING_PANEL.panel_id, "Firing alerts", description, 24, 7),
+        panels.query_table(f"1000 * min by ({labels}) ({since})"),
     ).no_value("no firing alerts")
-    page = panels.link("Runbook", f"${{__data.fields.{names.RUNBOOK_URL}}}", leaves=True)
-    more = panels.link("Burn rates", detail_of(every, links.BURN_RATES))
-    return columns(
+    runbook = panels.build_link(
+        "Runbook", f"${{__data.fields.{names.RUNBOOK_URL}}}", opens_new_tab=True
+    )
+    burn_rates = panels.build_link("Burn rates", build_detail_url(services, links.BURN_RATES_PANEL))
+    return set_columns(
         panel,
-        Column(names.ALERT, "Alert", links=(page,)),
-        Column(names.SEVERITY, "Severity", texts=_SEVERITIES, width=120),
+        Column(names.ALERT, "Alert", links=(runbook,)),
+        Column(names.SEVERITY, "Severity", mappings=_SEVERITIES, width=120),
         Column(names.SERVICE, "Service"),
-        Column(names.SLO_NAME, title, links=(more,)),
-        *(Column(label) for label in every.facts.run_labels),
+        Column(names.SLO_NAME, title, links=(burn_rates,)),
+        *(Column(label) for label in services.inventory.run_labels),
         Column("Value", "Since", unit=units.DateTimeFromNow, width=180),
         Column(names.RUNBOOK_URL, hidden=True),
         Column(names.ID, hidden=True),
-        worst="Since",
+        sort_by="Since",
     )
 
 
@@ -133,79 +145,93 @@ _SEVERITIES = (
 )
 
 
-def hurts(every: Selection) -> str:
+def render_urgency(services: SeriesSelection) -> str:
     """Render the urgency of an SLO as a number: firing alerts, burn rate, budget spent."""
-    by = every.identity
-    base = f"0 * max by ({by}) ({every.of(names.OBJECTIVE)})"
+    identity = services.identity
+    base = f"0 * max by ({identity}) ({services.select(names.OBJECTIVE)})"
 
-    def filled(expr: str) -> str:
+    def fill_missing(expr: str) -> str:
         return f"({expr} or {base})"
 
-    def fires(alerts: str) -> str:
-        return filled(f"(count by ({by}) ({alerts}) > bool 0)")
+    def render_is_firing(alerts: str) -> str:
+        return fill_missing(f"(count by ({identity}) ({alerts}) > bool 0)")
 
-    burn = filled(f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})")
-    left = filled(f"1 - min by ({by}) ({every.of(names.BUDGET_REMAINING)})")
+    burn = fill_missing(f"max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)})")
+    left = fill_missing(f"1 - min by ({identity}) ({services.select(names.BUDGET_REMAINING)})")
     return (
-        f"1000 * {fires(every.pages())} + 100 * {fires(every.others())}"
-        f" + clamp(10 * {burn}, 0, {_BURN_AT_MOST}) + 9 * clamp({left}, 0, 1)"
+        f"1000 * {render_is_firing(services.select_pages())} + 100 * {render_is_firing(services.select_other_alerts())}"
+        f" + clamp(10 * {burn}, 0, {_MAX_BURN_SCORE}) + 9 * clamp({left}, 0, 1)"
     )
 
 
-def _slos(every: Selection) -> table.Panel:
-    says = (
+def _build_slo_table(services: SeriesSelection) -> table.Panel:
+    description = (
         "Sorted by rank: 1000 for a firing page, 100 for any other firing alert, ten times the "
         "burn rate (90 at most), and 9 times the spent share of the error budget. For an SLO with "
         "groups, each column shows the worst group."
     )
-    asked = map(panels.rows, _of_each(every))
-    detail = panels.link("Detail", detail_of(every, Board.DETAIL))
-    return columns(
-        panels.listing(Frame(11, "SLOs by rank", says, 24, 14), *asked),
+    queries = map(panels.query_table, _list_slo_queries(services))
+    detail = panels.build_link("Detail", build_detail_url(services, Board.DETAIL))
+    return set_columns(
+        panels.build_table(PanelOptions(11, "SLOs by rank", description, 24, 14), *queries),
         Column(names.SLO_NAME, "SLO", links=(detail,)),
         Column(names.SERVICE, "Service"),
-        *(Column(label) for label in every.facts.run_labels),
-        Column("Value #B", "Budget left", unit=units.PercentUnit, steps=panels.BUDGET),
-        Column("Value #C", "Burn rate now", unit=panels.BURN, steps=panels.BURNING),
+        *(Column(label) for label in services.inventory.run_labels),
+        Column("Value #B", "Budget left", unit=units.PercentUnit, steps=panels.BUDGET_COLORS),
+        Column("Value #C", "Burn rate now", unit=panels.BURN_UNIT, steps=panels.BURN_COLORS),
         Column("Value #D", "Exhausted in", unit=units.DurationSeconds),
         Column("Value #E", "Errors left", unit=units.Short),
-        Column("Value #F", "Firing", unit=units.Short, steps=(below("transparent"), at(1, RED))),
+        Column(
+            "Value #F",
+            "Firing",
+            unit=units.Short,
+            steps=(color_base("transparent"), color_from(1, RED)),
+        ),
         Column("Value #G", "Objective", unit=units.PercentUnit),
         Column("Value #A", "Rank", unit=units.Short),
         Column(names.ID, hidden=True),
-        worst="Rank",
+        sort_by="Rank",
     )
 
 
-def _of_each(every: Selection) -> tuple[str, ...]:
+def _list_slo_queries(services: SeriesSelection) -> tuple[str, ...]:
     """List the queries of the SLO table; each takes the worst group of an SLO."""
-    by = every.identity
-    left = f"min by ({by}) ({every.of(names.BUDGET_REMAINING)})"
-    burn = f"max by ({by}) ({every.of(names.CURRENT_BURN_RATE)})"
-    days = f"max by ({by}) ({every.of(names.PERIOD_DAYS)})"
-    of_slos = f'{names.ID}!=""'
+    identity = services.identity
+    left = f"min by ({identity}) ({services.select(names.BUDGET_REMAINING)})"
+    burn = f"max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)})"
+    days = f"max by ({identity}) ({services.select(names.PERIOD_DAYS)})"
+    has_slo = f'{names.ID}!=""'
     return (
-        hurts(every),
+        render_urgency(services),
         left,
         burn,
         f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
-        f"floor(min by ({by}) ({every.of(names.PERIOD_EVENTS_REMAINING)}))",
-        f"count by ({by}) ({every.firing(of_slos)})",
-        f"max by ({by}) ({every.of(names.OBJECTIVE)})",
+        f"floor(min by ({identity}) ({services.select(names.PERIOD_EVENTS_REMAINING)}))",
+        f"count by ({identity}) ({services.select_firing(has_slo)})",
+        f"max by ({identity}) ({services.select(names.OBJECTIVE)})",
     )
 
 
-def _worst(every: Selection) -> list[timeseries.Panel]:
-    by, legend = every.identity, f"{{{{{names.ID}}}}}"
-    burn = f"topk(10, max by ({by}) ({every.of(names.CURRENT_BURN_RATE)}))"
-    left = f"bottomk(10, min by ({by}) ({every.of(names.BUDGET_REMAINING)}))"
-    says = "At a burn rate of 1 the budget lasts exactly one period. The ten highest at any time."
-    lasts = "Remaining error budget of the rolling period. The ten lowest at any time."
-    fast = panels.graph(
-        Frame(20, "Burn rate", says), panels.over_time(burn, legend), unit=panels.BURN
+def _build_worst_graphs(services: SeriesSelection) -> list[timeseries.Panel]:
+    identity, legend = services.identity, f"{{{{{names.ID}}}}}"
+    burn = f"topk(10, max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)}))"
+    left = f"bottomk(10, min by ({identity}) ({services.select(names.BUDGET_REMAINING)}))"
+    description = (
+        "At a burn rate of 1 the budget lasts exactly one period. The ten highest at any time."
     )
-    low = panels.graph(
-        Frame(21, "Budget left", lasts), panels.over_time(left, legend), unit=units.PercentUnit
+    budget_description = "Remaining error budget of the rolling period. The ten lowest at any time."
+    burn_graph = panels.build_timeseries(
+        PanelOptions(20, "Burn rate", description),
+        panels.query_range(burn, legend),
+        unit=panels.BURN_UNIT,
     )
-    gone = (below(RED), at(0, GREEN))
-    return [panels.lined(fast, below(GREEN), at(1, RED)), panels.lined(low, *gone)]
+    budget_graph = panels.build_timeseries(
+        PanelOptions(21, "Budget left", budget_description),
+        panels.query_range(left, legend),
+        unit=units.PercentUnit,
+    )
+    thresholds = (color_base(RED), color_from(0, GREEN))
+    return [
+        panels.draw_thresholds(burn_graph, color_base(GREEN), color_from(1, RED)),
+        panels.draw_thresholds(budget_graph, *thresholds),
+    ]

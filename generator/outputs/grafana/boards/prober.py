@@ -13,22 +13,22 @@ from generator.outputs.grafana.panels import (
     RED,
     YELLOW,
     Column,
-    Frame,
-    at,
-    below,
-    columns,
-    over_time,
+    PanelOptions,
+    color_base,
+    color_from,
+    query_range,
+    set_columns,
 )
-from generator.outputs.grafana.queries import Facts, firing
+from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import CheckResult, LeakVerdict, Verdict
 
 BOARD = Board.PROBER
-_SAYS = "Runs of slo-probe by verdict, and the state of the prober."
-CHOSEN = 'probe=~"$probe", path=~"$path"'
-PROBE = 'probe=~"$probe"'
+_DESCRIPTION = "Runs of slo-probe by verdict, and the state of the prober."
+PROBE_AND_PATH_MATCHERS = 'probe=~"$probe", path=~"$path"'
+PROBE_MATCHER = 'probe=~"$probe"'
 _RATE = "[$__rate_interval]"
 _DAY = 86400
 _VERDICT_COLORS = {
@@ -44,73 +44,83 @@ _VERDICT_COLORS = {
 }
 
 
-def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.begun(BOARD, _SAYS, span="6h", others=others)
-    chosen = (
-        frame.several(label, f"label_values({contract.PROBE_RUNS}, {label})")
+    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    filters = (
+        frame.build_multi_value_variable(label, f"label_values({contract.PROBE_RUNS}, {label})")
         for label in ("probe", "path")
     )
-    frame.add(board, (frame.source(), *chosen))
+    frame.add_variables(board, (frame.build_source_variable(), *filters))
     services = f'{names.SERVICE}=~"slo-probe|{contract.SERVICE}", {names.ID}=""'
-    frame.mark_alerts(board, firing(facts, services))
-    frame.row(board, 100, "Verdicts and stages", [*_verdicts(), *charts.panels_of(CHOSEN)])
-    frame.row(board, 101, "Schedule and canary", _schedule())
-    frame.row(board, 102, "Leftovers", _left())
-    frame.row(board, 103, "Leaks", [_leaks(), _slopes()])
-    frame.row(board, 104, "Sources", _sources())
-    frame.row(board, 105, "Target and prober", [*_target(), *_itself()])
+    frame.mark_alerts(board, select_firing_alerts(inventory, services))
+    frame.add_row(
+        board,
+        100,
+        "Verdicts and stages",
+        [*_build_verdict_panels(), *charts.build_stage_panels(PROBE_AND_PATH_MATCHERS)],
+    )
+    frame.add_row(board, 101, "Schedule and canary", _build_schedule_panels())
+    frame.add_row(board, 102, "Leftovers", _build_leftover_panels())
+    frame.add_row(board, 103, "Leaks", [_build_leak_table(), _build_slope_graph()])
+    frame.add_row(board, 104, "Sources", _build_source_panels())
+    frame.add_row(
+        board, 105, "Target and prober", [*_build_target_panels(), *_build_prober_panels()]
+    )
     return board
 
 
-def _risen(metric: str, by: str, *matchers: str) -> str:
+def _render_increase(metric: str, labels: str, *matchers: str) -> str:
     """Render the increase of a counter in each step of a graph."""
     selector = f"{{{', '.join(matchers)}}}" if matchers else ""
-    return f"sum by ({by}) (increase({metric}{selector}{_RATE}))"
+    return f"sum by ({labels}) (increase({metric}{selector}{_RATE}))"
 
 
-def _bars(frame: Frame, metric: str, by: str, *matchers: str) -> timeseries.Panel:
-    legend = " ".join(f"{{{{{label}}}}}" for label in by.split(", "))
-    query = over_time(_risen(metric, by, *matchers), legend)
-    return panels.bars(frame, query, unit=units.Short)
+def _build_bars(frame: PanelOptions, metric: str, labels: str, *matchers: str) -> timeseries.Panel:
+    legend = " ".join(f"{{{{{label}}}}}" for label in labels.split(", "))
+    query = query_range(_render_increase(metric, labels, *matchers), legend)
+    return panels.build_stacked_bars(frame, query, unit=units.Short)
 
 
-def _verdicts() -> list[timeseries.Panel]:
-    says = "Runs by verdict. Runs with unknown are excluded from all other objectives."
-    runs = _bars(
-        Frame(links.VERDICTS.panel, "Verdicts", says), contract.PROBE_RUNS, "verdict", CHOSEN
+def _build_verdict_panels() -> list[timeseries.Panel]:
+    description = "Runs by verdict. Runs with unknown are excluded from all other objectives."
+    runs = _build_bars(
+        PanelOptions(links.VERDICTS_PANEL.panel_id, "Verdicts", description),
+        contract.PROBE_RUNS,
+        "verdict",
+        PROBE_AND_PATH_MATCHERS,
     )
     for verdict, color in _VERDICT_COLORS.items():
-        runs.override_by_name(verdict, panels.painted(color))
-    failed = _bars(
-        Frame(links.CHECKS.panel, "Failed checks", "Failed checks of VAL-008 by criterion."),
+        runs.override_by_name(verdict, panels.style_color(color))
+    failed = _build_bars(
+        PanelOptions(links.CHECKS_PANEL.panel_id, "Failed checks", "Failed checks of VAL-008 by criterion."),
         contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
     )  # fmt: skip
     return [runs, failed]
 
 
-def _schedule() -> list[timeseries.Panel]:
-    lag = f"sum by (le, probe) (rate({contract.SCHEDULE_LAG}_bucket{{{PROBE}}}{_RATE}))"
-    says = "Delay of sends against their schedule. Latencies count from the scheduled time."
-    sent = panels.graph(
-        Frame(20, "Send lag, P50 and P99", says, 12),
-        over_time(f"histogram_quantile(0.5, {lag})", "P50 {{probe}}"),
-        over_time(f"histogram_quantile(0.99, {lag})", "P99 {{probe}}"),
+def _build_schedule_panels() -> list[timeseries.Panel]:
+    lag = f"sum by (le, probe) (rate({contract.SCHEDULE_LAG}_bucket{{{PROBE_MATCHER}}}{_RATE}))"
+    description = "Delay of sends against their schedule. Latencies count from the scheduled time."
+    sent = panels.build_timeseries(
+        PanelOptions(20, "Send lag, P50 and P99", description, 12),
+        query_range(f"histogram_quantile(0.5, {lag})", "P50 {{probe}}"),
+        query_range(f"histogram_quantile(0.99, {lag})", "P99 {{probe}}"),
         unit=units.Seconds,
     )
-    panels.lined(sent, below(GREEN), at(0.25, RED))
-    missed = _bars(
-        Frame(links.MISSED.panel, "Missed slots", "Scheduled slots that were not used.", 12),
-        contract.MISSED_RUNS, "probe", PROBE,
+    panels.draw_thresholds(sent, color_base(GREEN), color_from(0.25, RED))
+    missed = _build_bars(
+        PanelOptions(links.MISSED_RUNS_PANEL.panel_id, "Missed slots", "Scheduled slots that were not used.", 12),
+        contract.MISSED_RUNS, "probe", PROBE_MATCHER,
     )  # fmt: skip
-    flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE}}})"
-    running = panels.graph(
-        Frame(22, "In flight", "Runs in flight.", 12), over_time(flight, "{{probe}}"),
+    flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE_MATCHER}}})"
+    running = panels.build_timeseries(
+        PanelOptions(22, "In flight", "Runs in flight.", 12), query_range(flight, "{{probe}}"),
         unit=units.Short,
     )  # fmt: skip
-    called = _bars(
-        Frame(
-            links.CANARY.panel, "Calls of the canary",
+    called = _build_bars(
+        PanelOptions(
+            links.CANARY_PANEL.panel_id, "Calls of the canary",
             "after_verdict is a late or repeated call; unknown_id and malformed are not of a run.",
             12,
         ),
@@ -119,133 +129,148 @@ def _schedule() -> list[timeseries.Panel]:
     return [sent, missed, running, called]
 
 
-def _left() -> list[timeseries.Panel]:
-    says = "Linear issues and alerts whose clean-up is overdue."
-    orphans = panels.graph(
-        Frame(links.ORPHANS.panel, "Orphans", says, 8),
-        over_time(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
+def _build_leftover_panels() -> list[timeseries.Panel]:
+    description = "Linear issues and alerts whose clean-up is overdue."
+    orphans = panels.build_timeseries(
+        PanelOptions(links.ORPHANS_PANEL.panel_id, "Orphans", description, 8),
+        query_range(f"sum by (kind) ({contract.ORPHANS})", "{{kind}}"),
         unit=units.Short,
     )
-    panels.lined(orphans, below(GREEN), at(1, RED))
-    failed = _bars(
-        Frame(links.CLEANUP.panel, "Failed clean-ups", "Failed clean-ups are retried.", 8),
+    panels.draw_thresholds(orphans, color_base(GREEN), color_from(1, RED))
+    failed = _build_bars(
+        PanelOptions(links.CLEANUP_PANEL.panel_id, "Failed clean-ups", "Failed clean-ups are retried.", 8),
         contract.CLEANUP_FAILURES, "kind",
     )  # fmt: skip
-    issues = _bars(
-        Frame(32, "Linear issues per run", "Runs by number of issues. One is correct.", 8),
+    issues = _build_bars(
+        PanelOptions(32, "Linear issues per run", "Runs by number of issues. One is correct.", 8),
         contract.LINEAR_ISSUES, "count",
     )  # fmt: skip
     return [orphans, failed, issues]
 
 
-def _leaks() -> table.Panel:
-    says = "Verdict of each leak test, and the growth of the floor per hour with its bounds."
-    by = "signal, replica"
-    asked = (
-        f"max by ({by}) ({contract.LEAK_VERDICT})",
-        f"max by ({by}) ({contract.LEAK_SLOPE})",
-        f"min by ({by}) ({contract.LEAK_SLOPE_LOW})",
-        f"max by ({by}) ({contract.LEAK_SLOPE_HIGH})",
-        f"max by ({by}) ({contract.LEAK_SAMPLES})",
-        f"max by ({by}) ({contract.LEAK_EPOCH_AGE})",
+def _build_leak_table() -> table.Panel:
+    description = "Verdict of each leak test, and the growth of the floor per hour with its bounds."
+    labels = "signal, replica"
+    queries = (
+        f"max by ({labels}) ({contract.LEAK_VERDICT})",
+        f"max by ({labels}) ({contract.LEAK_SLOPE})",
+        f"min by ({labels}) ({contract.LEAK_SLOPE_LOW})",
+        f"max by ({labels}) ({contract.LEAK_SLOPE_HIGH})",
+        f"max by ({labels}) ({contract.LEAK_SAMPLES})",
+        f"max by ({labels}) ({contract.LEAK_EPOCH_AGE})",
     )
     colors = ("gray", GREEN, ORANGE, RED)
     verdicts = tuple(
         (str(int(each)), each.name.lower(), color)
         for each, color in zip(LeakVerdict, colors, strict=True)
     )
-    panel = panels.listing(
-        Frame(links.LEAKS.panel, "Leak tests", says, 14, 8), *map(panels.rows, asked)
+    panel = panels.build_table(
+        PanelOptions(links.LEAKS_PANEL.panel_id, "Leak tests", description, 14, 8),
+        *map(panels.query_table, queries),
     )
-    return columns(
+    return set_columns(
         panel,
         Column("signal", "Signal"),
         Column("replica", "Replica"),
-        Column("Value #A", "Verdict", texts=verdicts),
+        Column("Value #A", "Verdict", mappings=verdicts),
         Column("Value #B", "Growth per hour", unit=units.SiShort),
         Column("Value #C", "Lower bound", unit=units.SiShort),
         Column("Value #D", "Upper bound", unit=units.SiShort),
         Column("Value #E", "Samples", unit=units.Short),
         Column("Value #F", "Process age", unit=units.DurationSeconds),
-        worst="Verdict",
+        sort_by="Verdict",
     )
 
 
-def _slopes() -> timeseries.Panel:
-    return panels.graph(
-        Frame(41, "Growth of the floor", "Per hour, in the unit of the signal.", 10),
-        over_time(f"max by (signal, replica) ({contract.LEAK_SLOPE})", "{{signal}} {{replica}}"),
+def _build_slope_graph() -> timeseries.Panel:
+    return panels.build_timeseries(
+        PanelOptions(41, "Growth of the floor", "Per hour, in the unit of the signal.", 10),
+        query_range(f"max by (signal, replica) ({contract.LEAK_SLOPE})", "{{signal}} {{replica}}"),
         unit=units.SiShort,
     )
 
 
-def _sources() -> list[timeseries.Panel]:
-    failed = _bars(
-        Frame(50, "Failed observer queries", "By source.", 6),
+def _build_source_panels() -> list[timeseries.Panel]:
+    failed = _build_bars(
+        PanelOptions(50, "Failed observer queries", "By source.", 6),
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
-    differ = _bars(
-        Frame(51, "Source disagreements", "Runs whose sources differ by more than a second.", 6),
+    differ = _build_bars(
+        PanelOptions(51, "Source disagreements", "Runs whose sources differ by more than a second.", 6),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
-    errors = _bars(
-        Frame(57, "Errors in traces", "Traces of runs with an error, by span.", 6),
+    errors = _build_bars(
+        PanelOptions(57, "Errors in traces", "Traces of runs with an error, by span.", 6),
         contract.SPAN_ERRORS, "span",
     )  # fmt: skip
-    skew = panels.graph(
-        Frame(links.SKEW.panel, "Clock skew", "Seconds by which the clock of a peer is ahead.", 6),
-        over_time(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
+    skew = panels.build_timeseries(
+        PanelOptions(
+            links.CLOCK_SKEW_PANEL.panel_id,
+            "Clock skew",
+            "Seconds by which the clock of a peer is ahead.",
+            6,
+        ),
+        query_range(f"max by (peer) ({contract.CLOCK_SKEW})", "{{peer}}"),
         unit=units.Seconds,
     )
-    return [failed, differ, errors, panels.lined(skew, below(RED), at(-1, GREEN), at(1, RED))]
+    return [
+        failed,
+        differ,
+        errors,
+        panels.draw_thresholds(skew, color_base(RED), color_from(-1, GREEN), color_from(1, RED)),
+    ]
 
 
-def _target() -> list[statetimeline.Panel | timeseries.Panel]:
-    says = "1 when /health or /ready of the target answers 200."
+def _build_target_panels() -> list[statetimeline.Panel | timeseries.Panel]:
+    description = "1 when /health or /ready of the target answers 200."
     phases = f"max by (target, phase) ({contract.TARGET_PHASE})"
-    cold = _bars(
-        Frame(62, "Cold starts", "Starts of the target from zero replicas.", 8),
+    cold = _build_bars(
+        PanelOptions(62, "Cold starts", "Starts of the target from zero replicas.", 8),
         contract.COLD_STARTS, "target",
     )  # fmt: skip
     expires = f"min by (target) ({contract.TLS_EXPIRY}) - time()"
-    certificate = panels.graph(
-        Frame(63, "Certificate expires in", "Empty for a target without TLS.", 8),
-        over_time(expires, "{{target}}"),
+    certificate = panels.build_timeseries(
+        PanelOptions(63, "Certificate expires in", "Empty for a target without TLS.", 8),
+        query_range(expires, "{{target}}"),
         unit=units.DurationSeconds,
     )
     return [
-        panels.states(
-            Frame(links.TARGET.panel, "Up and ready", says, 8),
-            over_time(f"min by (target) ({contract.UP})", "up {{target}}"),
-            over_time(f"min by (target) ({contract.READY})", "ready {{target}}"),
+        panels.build_state_timeline(
+            PanelOptions(links.TARGET_PANEL.panel_id, "Up and ready", description, 8),
+            query_range(f"min by (target) ({contract.UP})", "up {{target}}"),
+            query_range(f"min by (target) ({contract.READY})", "ready {{target}}"),
         ),
-        panels.graph(
-            Frame(
+        panels.build_timeseries(
+            PanelOptions(
                 61,
                 "Phases of a request",
                 "Name resolution, connection, TLS and reply of the last request.",
                 8,
             ),
-            over_time(phases, "{{target}} {{phase}}"),
+            query_range(phases, "{{target}} {{phase}}"),
             unit=units.Seconds,
         ),
         cold,
-        panels.lined(certificate, below(RED), at(7 * _DAY, ORANGE), at(21 * _DAY, GREEN)),
+        panels.draw_thresholds(
+            certificate, color_base(RED), color_from(7 * _DAY, ORANGE), color_from(21 * _DAY, GREEN)
+        ),
     ]
 
 
-def _itself() -> list[timeseries.Panel | statetimeline.Panel]:
-    says = "1 when a replica holds the lease, and when the last configuration reload succeeded."
+def _build_prober_panels() -> list[timeseries.Panel | statetimeline.Panel]:
+    description = (
+        "1 when a replica holds the lease, and when the last configuration reload succeeded."
+    )
     return [
-        _bars(
-            Frame(links.JOURNAL.panel, "Failed journal operations", "Probing continues.", 8),
+        _build_bars(
+            PanelOptions(links.JOURNAL_PANEL.panel_id, "Failed journal operations", "Probing continues.", 8),
             contract.JOURNAL_FAILURES, "operation",
         ),
-        panels.states(
-            Frame(links.STATE.panel, "Lease and configuration", says, 8),
-            over_time(f"max({contract.LEASE_HELD})", "lease held"),
-            over_time(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"),
-            over_time(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
-            over_time(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
+        panels.build_state_timeline(
+            PanelOptions(links.STATE_PANEL.panel_id, "Lease and configuration", description, 8),
+            query_range(f"max({contract.LEASE_HELD})", "lease held"),
+            query_range(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"),
+            query_range(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
+            query_range(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
         ),
     ]  # fmt: skip

@@ -15,150 +15,193 @@ from generator.outputs.grafana.panels import (
     ORANGE,
     RED,
     Column,
-    Frame,
-    at,
-    below,
-    columns,
-    now,
-    over_time,
+    PanelOptions,
+    color_base,
+    color_from,
+    query_instant,
+    query_range,
+    set_columns,
 )
-from generator.outputs.grafana.queries import Facts, firing
+from generator.outputs.grafana.queries import RunInventory, select_firing_alerts
 from generator.slo import links
 from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import Stage
 
 BOARD = Board.SCENARIOS
-_SAYS = "Results of load scenarios: the last run and earlier runs."
-_CHOSEN = 'scenario=~"$scenario"'
-_THROUGHPUT, _SCALABILITY, _STRESS = (
+_DESCRIPTION = "Results of load scenarios: the last run and earlier runs."
+_SCENARIO_MATCHER = 'scenario=~"$scenario"'
+_THROUGHPUT_MATCHER, _SCALABILITY_MATCHER, _STRESS_MATCHER = (
     f'scenario="{name}"' for name in ("throughput", "scalability", "stress")
 )
-_MOST = f"{contract.THROUGHPUT}{{{_STRESS}}}"
+_MOST_EXECUTED = f"{contract.THROUGHPUT}{{{_STRESS_MATCHER}}}"
 _DAY = 86400
 # Label, unit, title and description of the graph of each recorded metric that has a panel.
-_DRAWN = (
+_MEANWHILE_GRAPHS = (
     ("resource", units.PercentUnit, "Resources", "Highest ratio of a container to its limit."),
     ("stage", units.PercentUnit,
      "Time by stage", "Own time of each stage, as a share of the total."),
     ("", units.PercentUnit,
      "Load fairness", "1 when all pods have the same load, 1/n when one of n has all."),
     ("", units.Short, "Replicas awaited", "Replicas wanted by the autoscaler and not ready."),
-    ("", panels.BURN,
+    ("", panels.BURN_UNIT,
      "Degradation with 100 alerts", "Ratio of the P95 of 100 concurrent alerts to that of 10."),
 )  # fmt: skip
 
 
-def built(facts: Facts, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.begun(BOARD, _SAYS, span="30d", others=others)
-    known = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
-    frame.add(board, (frame.source(), frame.several("scenario", known)))
-    frame.mark_alerts(board, firing(facts, f'{names.SERVICE}="{contract.SERVICE}"'))
-    frame.row(board, 100, "Results", [_ages(facts), _running()])
-    frame.row(board, 101, "Throughput", [_throughput(facts), _throughput_runs(facts)])
-    frame.row(board, 102, "Scaling efficiency", list(_efficiency(facts)))
-    frame.row(board, 103, "Breaking point", [_breaking(), *_completed(facts), *_breaking_runs()])
-    recorded = list(_beside(facts))
-    if recorded:
-        frame.row(board, 104, "Meanwhile", recorded)
+    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="30d", others=others)
+    scenarios_query = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
+    frame.add_variables(
+        board,
+        (
+            frame.build_source_variable(),
+            frame.build_multi_value_variable("scenario", scenarios_query),
+        ),
+    )
+    frame.mark_alerts(
+        board, select_firing_alerts(inventory, f'{names.SERVICE}="{contract.SERVICE}"')
+    )
+    frame.add_row(board, 100, "Results", [_build_age_table(inventory), _build_running_timeline()])
+    frame.add_row(
+        board,
+        101,
+        "Throughput",
+        [_build_throughput_gauge(inventory), _build_throughput_graph(inventory)],
+    )
+    frame.add_row(board, 102, "Scaling efficiency", list(_build_efficiency_panels(inventory)))
+    frame.add_row(
+        board,
+        103,
+        "Breaking point",
+        [
+            _build_breaking_point_table(),
+            *_build_completed_panels(inventory),
+            *_build_breaking_point_graphs(),
+        ],
+    )
+    resource_graphs = list(_build_resource_graphs(inventory))
+    if resource_graphs:
+        frame.add_row(board, 104, "Meanwhile", resource_graphs)
     return board
 
 
-def _ages(facts: Facts) -> table.Panel:
-    limit = facts.limit(contract.SCENARIO_COMPLETED, "time()")
+def _build_age_table(inventory: RunInventory) -> table.Panel:
+    limit = inventory.find_threshold(contract.SCENARIO_COMPLETED, "time()")
     stale = float(limit or 8) * _DAY
-    age = f"time() - max by (scenario) ({contract.SCENARIO_COMPLETED}{{{_CHOSEN}}})"
-    panel = panels.listing(
-        Frame(links.AGE.panel, "Last results", "Age of the last result of each scenario.", 24, 5),
-        panels.rows(age),
+    age = f"time() - max by (scenario) ({contract.SCENARIO_COMPLETED}{{{_SCENARIO_MATCHER}}})"
+    panel = panels.build_table(
+        PanelOptions(
+            links.RESULT_AGE_PANEL.panel_id,
+            "Last results",
+            "Age of the last result of each scenario.",
+            24,
+            5,
+        ),
+        panels.query_table(age),
     ).no_value("no scenario has run yet")
-    steps = (below(GREEN), at(stale / 2, ORANGE), at(stale, RED))
-    return columns(
+    steps = (color_base(GREEN), color_from(stale / 2, ORANGE), color_from(stale, RED))
+    return set_columns(
         panel,
         Column("scenario", "Scenario"),
         Column("Value", "Age of the result", unit=units.DurationSeconds, steps=steps),
-        worst="Age of the result",
+        sort_by="Age of the result",
     )
 
 
-def _running() -> statetimeline.Panel:
-    says = "Times at which a scenario sent load. Probes ran under load at these times."
-    running = over_time(
-        f"max by (scenario) ({contract.SCENARIO_RUNNING}{{{_CHOSEN}}})", "{{scenario}}"
+def _build_running_timeline() -> statetimeline.Panel:
+    description = "Times at which a scenario sent load. Probes ran under load at these times."
+    running = query_range(
+        f"max by (scenario) ({contract.SCENARIO_RUNNING}{{{_SCENARIO_MATCHER}}})", "{{scenario}}"
     )
-    return panels.states(Frame(2, "Load", says, 14, 6), running).thresholds(
-        panels.limits(below("transparent"), at(1, BLUE))
-    )
+    return panels.build_state_timeline(
+        PanelOptions(2, "Load", description, 14, 6), running
+    ).thresholds(panels.build_thresholds(color_base("transparent"), color_from(1, BLUE)))
 
 
-def _throughput(facts: Facts) -> bargauge.Panel:
-    says = "Highest event rate of each stage in the last run. Red is below the target."
-    last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT}}})"
-    panel = panels.levels(
-        Frame(links.THROUGHPUT.panel, "Throughput of the last run", says, 10),
-        now(last, "{{stage}}"), unit=units.EventsPerSecond, steps=(below(BLUE),),
+def _build_throughput_gauge(inventory: RunInventory) -> bargauge.Panel:
+    description = "Highest event rate of each stage in the last run. Red is below the target."
+    last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})"
+    panel = panels.build_bar_gauge(
+        PanelOptions(links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run", description, 10),
+        query_instant(last, "{{stage}}"), unit=units.EventsPerSecond, steps=(color_base(BLUE),),
     )  # fmt: skip
-    for stage, target in _targets(facts):
-        steps = panels.limits(below(RED), at(target, GREEN)).build()
-        limit = panels.shown("thresholds", steps)
+    for stage, target in _list_targets(inventory):
+        steps = panels.build_thresholds(color_base(RED), color_from(target, GREEN)).build()
+        limit = panels.override_property("thresholds", steps)
         panel.override_by_name(stage, [limit])
     return panel
 
 
-def _throughput_runs(facts: Facts) -> timeseries.Panel:
+def _build_throughput_graph(inventory: RunInventory) -> timeseries.Panel:
     """Build the graph of throughput by run: a step for each run, and the targets of the alerts."""
-    queries = [over_time(f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT}}})", "{{stage}}")]
+    queries = [
+        query_range(f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})", "{{stage}}")
+    ]
     targets = [
         f'label_replace(vector({target:g}), "stage", "{stage}", "", "")'
-        for stage, target in _targets(facts)
+        for stage, target in _list_targets(inventory)
     ]
     if targets:
-        queries.append(over_time(" or ".join(targets), "target {{stage}}"))
-    panel = panels.graph(
-        Frame(11, "Throughput by run", "Dashed lines: targets of the alerts.", 14),
+        queries.append(query_range(" or ".join(targets), "target {{stage}}"))
+    panel = panels.build_timeseries(
+        PanelOptions(11, "Throughput by run", "Dashed lines: targets of the alerts.", 14),
         *queries, unit=units.EventsPerSecond,
     )  # fmt: skip
-    panel.override_by_regexp("/^target/", panels.dashed("gray"))
-    return _stepped(panel)
+    panel.override_by_regexp("/^target/", panels.style_dashed("gray"))
+    return _draw_as_steps(panel)
 
 
-def _targets(facts: Facts) -> Iterator[tuple[str, float]]:
+def _list_targets(inventory: RunInventory) -> Iterator[tuple[str, float]]:
     for stage in Stage:
-        limit = facts.limit(contract.THROUGHPUT, _THROUGHPUT, f'stage="{stage}"')
+        limit = inventory.find_threshold(
+            contract.THROUGHPUT, _THROUGHPUT_MATCHER, f'stage="{stage}"'
+        )
         if limit is not None:
             yield stage, float(limit)
 
 
-def _efficiency(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    says = "Throughput with n replicas, as a ratio of n times that of one."
-    last = f"min by (level) ({contract.SCALING_EFFICIENCY}{{{_SCALABILITY}}})"
-    yield from _by_level(
-        Frame(links.EFFICIENCY.panel, "Efficiency of the last run", says, 10),
-        Frame(21, "Efficiency by run", "By number of replicas.", 14),
-        now(last, "{{level}} replicas"),
-        over_time(last, "{{level}} replicas"),
-        facts.limit(contract.SCALING_EFFICIENCY),
+def _build_efficiency_panels(
+    inventory: RunInventory,
+) -> Iterator[bargauge.Panel | timeseries.Panel]:
+    description = "Throughput with n replicas, as a ratio of n times that of one."
+    last = f"min by (level) ({contract.SCALING_EFFICIENCY}{{{_SCALABILITY_MATCHER}}})"
+    yield from _build_level_panels(
+        PanelOptions(
+            links.EFFICIENCY_PANEL.panel_id, "Efficiency of the last run", description, 10
+        ),
+        PanelOptions(21, "Efficiency by run", "By number of replicas.", 14),
+        query_instant(last, "{{level}} replicas"),
+        query_range(last, "{{level}} replicas"),
+        inventory.find_threshold(contract.SCALING_EFFICIENCY),
     )
 
 
-def _breaking() -> table.Panel:
+def _build_breaking_point_table() -> table.Panel:
     """Build the table of the breaking point: the last run, and the best run of the time range."""
-    says = (
+    description = (
         "Concurrent alerts at the breaking point and the executed rate, in the last run and the "
         "best run of the time range. Empty without a breaking point."
     )
-    level = f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}"
-    rate = f"{contract.BREAKING_POINT}{{{_STRESS}}}"
-    asked = (_last(level), _best(level), _last(rate), _best(rate), _last(_MOST), _best(_MOST))
-    against = f"{_last(_MOST)} / {_best(_MOST)} - 1"
-    panel = panels.listing(
-        Frame(31, "Breaking point compared with earlier runs", says, 24, 5),
-        *map(panels.rows, (*asked, against)),
+    level = f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS_MATCHER}}}"
+    rate = f"{contract.BREAKING_POINT}{{{_STRESS_MATCHER}}}"
+    queries = (
+        _render_last(level),
+        _render_best(level),
+        _render_last(rate),
+        _render_best(rate),
+        _render_last(_MOST_EXECUTED),
+        _render_best(_MOST_EXECUTED),
+    )
+    change = f"{_render_last(_MOST_EXECUTED)} / {_render_best(_MOST_EXECUTED)} - 1"
+    panel = panels.build_table(
+        PanelOptions(31, "Breaking point compared with earlier runs", description, 24, 5),
+        *map(panels.query_table, (*queries, change)),
     ).no_value("no breaking point found")
-    steps = (below(RED), at(-0.2, ORANGE), at(-0.05, GREEN))
+    steps = (color_base(RED), color_from(-0.2, ORANGE), color_from(-0.05, GREEN))
     eps = units.EventsPerSecond
-    return columns(
+    return set_columns(
         panel,
         Column("scenario", "Scenario"),
         Column("Value #A", "Breaking point", unit=units.Short),
@@ -171,71 +214,77 @@ def _breaking() -> table.Panel:
     )
 
 
-def _last(series: str) -> str:
+def _render_last(series: str) -> str:
     return f"max by (scenario) ({series})"
 
 
-def _best(series: str) -> str:
+def _render_best(series: str) -> str:
     return f"max by (scenario) (max_over_time({series}[$__range]))"
 
 
-def _completed(facts: Facts) -> Iterator[bargauge.Panel | timeseries.Panel]:
-    says = "Share of concurrent alerts that were executed exactly once."
-    last = f"min by (level) ({contract.CONCURRENCY_COMPLETED}{{{_STRESS}}})"
-    yield from _by_level(
-        Frame(links.COMPLETED.panel, "Completed by concurrency", says, 10),
-        Frame(32, "Completed by run", "By number of concurrent alerts.", 14),
-        now(f"sort({last})", "{{level}} concurrent"),
-        over_time(last, "{{level}} concurrent"),
-        facts.limit(contract.CONCURRENCY_COMPLETED),
+def _build_completed_panels(inventory: RunInventory) -> Iterator[bargauge.Panel | timeseries.Panel]:
+    description = "Share of concurrent alerts that were executed exactly once."
+    last = f"min by (level) ({contract.CONCURRENCY_COMPLETED}{{{_STRESS_MATCHER}}})"
+    yield from _build_level_panels(
+        PanelOptions(links.COMPLETED_PANEL.panel_id, "Completed by concurrency", description, 10),
+        PanelOptions(32, "Completed by run", "By number of concurrent alerts.", 14),
+        query_instant(f"sort({last})", "{{level}} concurrent"),
+        query_range(last, "{{level}} concurrent"),
+        inventory.find_threshold(contract.CONCURRENCY_COMPLETED),
     )
 
 
-def _by_level(
-    last: Frame, runs: Frame, present: Dataquery, past: Dataquery, least: Decimal | None
+def _build_level_panels(
+    last_options: PanelOptions,
+    run_options: PanelOptions,
+    instant_query: Dataquery,
+    range_query: Dataquery,
+    minimum: Decimal | None,
 ) -> Iterator[bargauge.Panel | timeseries.Panel]:
     """Build the panels of a share by level: the last run, and all runs.
 
     The threshold is the limit of the alert on the share.
     """
-    steps = (below(RED), at(float(least or 0), GREEN))
-    yield panels.levels(last, present, unit=units.PercentUnit, steps=steps)
-    panel = panels.graph(runs, past, unit=units.PercentUnit)
-    yield _stepped(panels.lined(panel, *steps))
+    steps = (color_base(RED), color_from(float(minimum or 0), GREEN))
+    yield panels.build_bar_gauge(last_options, instant_query, unit=units.PercentUnit, steps=steps)
+    panel = panels.build_timeseries(run_options, range_query, unit=units.PercentUnit)
+    yield _draw_as_steps(panels.draw_thresholds(panel, *steps))
 
 
-def _breaking_runs() -> Iterator[timeseries.Panel]:
+def _build_breaking_point_graphs() -> Iterator[timeseries.Panel]:
     """Build the graphs of the breaking point by run. Each run is a step."""
-    level = _last(f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS}}}")
-    rate = _last(f"{contract.BREAKING_POINT}{{{_STRESS}}}")
-    says = "A gap means that no breaking point was found."
-    yield _stepped(
-        panels.graph(
-            Frame(33, "Breaking point by run", says, 12), over_time(level, "concurrent alerts"),
+    level = _render_last(f"{contract.BREAKING_POINT_LEVEL}{{{_STRESS_MATCHER}}}")
+    rate = _render_last(f"{contract.BREAKING_POINT}{{{_STRESS_MATCHER}}}")
+    description = "A gap means that no breaking point was found."
+    yield _draw_as_steps(
+        panels.build_timeseries(
+            PanelOptions(33, "Breaking point by run", description, 12), query_range(level, "concurrent alerts"),
             unit=units.Short,
         )
     )  # fmt: skip
-    yield _stepped(
-        panels.graph(
-            Frame(34, "Executed rate by run", "At the breaking point, and the highest.", 12),
-            over_time(rate, "at the breaking point"), over_time(_last(_MOST), "highest"),
+    yield _draw_as_steps(
+        panels.build_timeseries(
+            PanelOptions(34, "Executed rate by run", "At the breaking point, and the highest.", 12),
+            query_range(rate, "at the breaking point"), query_range(_render_last(_MOST_EXECUTED), "highest"),
             unit=units.EventsPerSecond,
         )
     )  # fmt: skip
 
 
-def _beside(facts: Facts) -> Iterator[timeseries.Panel]:
+def _build_resource_graphs(inventory: RunInventory) -> Iterator[timeseries.Panel]:
     """Build the graphs of resources and scaling during load, for the metrics that specs record."""
-    drawn = zip(links.MEANWHILE.items(), _DRAWN, strict=True)
-    for (metric, place), (by, unit, title, says) in drawn:
-        if metric in facts.recorded:
-            expr = f"max by ({by}) ({metric})"
-            legend = f"{{{{{by}}}}}" if by else title
-            yield panels.graph(
-                Frame(place.panel, title, says, 12), over_time(expr, legend), unit=unit
+    graphs = zip(links.RECORDED_METRIC_PANELS.items(), _MEANWHILE_GRAPHS, strict=True)
+    for (metric, panel_ref), (label, unit, title, description) in graphs:
+        if metric in inventory.recorded_metrics:
+            expr = f"max by ({label}) ({metric})"
+            legend = f"{{{{{label}}}}}" if label else title
+            yield panels.build_timeseries(
+                PanelOptions(panel_ref.panel_id, title, description, 12),
+                query_range(expr, legend),
+                unit=unit,
             )
 
 
-def _stepped(panel: timeseries.Panel) -> timeseries.Panel:
+def _draw_as_steps(panel: timeseries.Panel) -> timeseries.Panel:
     """Draw a value as a step that lasts until the next run."""
     return panel.line_interpolation(common.LineInterpolation.STEP_AFTER)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from generator.profiles.sloth.model import SlothRules, SlothSLO
 
 
-class PluginError(Exception):
+class SloPluginError(Exception):
     """Plugin cannot process this SLO; the text gives the reason."""
 
 
@@ -25,7 +25,7 @@ class PluginConfig(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _whatever_the_case(cls, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    def _match_keys_ignoring_case(cls, value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
         if not isinstance(value, dict):
             return {} if value is None else value
         keys = [field.alias or name for name, field in cls.model_fields.items()]
@@ -48,7 +48,7 @@ class SloPlugin(PluginConfig):
 
 
 @cache
-def slo_plugins() -> dict[str, type[SloPlugin]]:
+def load_slo_plugins() -> dict[str, type[SloPlugin]]:
     """Plugins in this folder by id, sorted."""
     for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
         importlib.import_module(module.name)

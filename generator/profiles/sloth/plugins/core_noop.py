@@ -6,7 +6,7 @@ from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import SloPlugin
 
 
-class Validate(SloPlugin):
+class ValidatePlugin(SloPlugin):
     """Plugin of Sloth's validation of a spec; it changes nothing here."""
 
     ID: ClassVar = "sloth.dev/core/validate/v1"
@@ -15,7 +15,7 @@ class Validate(SloPlugin):
         return rules
 
 
-class Noop(SloPlugin):
+class NoopPlugin(SloPlugin):
     """Plugin that does nothing."""
 
     ID: ClassVar = "sloth.dev/core/noop/v1"
@@ -24,7 +24,7 @@ class Noop(SloPlugin):
         return rules
 
 
-class Debug(SloPlugin):
+class DebugPlugin(SloPlugin):
     """Plugin of Sloth's debug log; it changes nothing."""
 
     ID: ClassVar = "sloth.dev/core/debug/v1"

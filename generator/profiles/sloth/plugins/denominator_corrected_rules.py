@@ -7,9 +7,14 @@ from pydantic import Field, StrictBool
 
 from generator.model import RecordingRule
 from generator.profiles.sloth.model import SlothRules, SlothSLO
-from generator.profiles.sloth.plugins import PluginError, SloPlugin
-from generator.profiles.sloth.rules import filled, mean_ratio, ratio, recorded
-from slos.schema.promql import render
+from generator.profiles.sloth.plugins import SloPlugin, SloPluginError
+from generator.profiles.sloth.rules import (
+    build_sli_rule,
+    render_mean_ratio,
+    render_query,
+    render_ratio,
+)
+from slos.schema.promql import render_template
 from slos.schema.sli_signal import EventQueries
 from slos.schema.units import Duration
 
@@ -24,17 +29,17 @@ class DenominatorCorrectedRules(SloPlugin):
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
         queries = slo.queries
         if not isinstance(queries, EventQueries):
-            raise PluginError("it needs an 'events' SLI; use error_query and total_query")
+            raise SloPluginError("it needs an 'events' SLI; use error_query and total_query")
         labels = {**slo.identity, **slo.labels}
-        total_of_period = filled(queries.total, slo.period)
+        total_of_period = render_query(queries.total, slo.period)
         sli, corrections = [], []
-        for window in slo.lengths:
-            sli.append(recorded(slo, window, _corrected(slo, queries, window)))
-            share = f"{filled(queries.total, window)}/{total_of_period}"
-            corrections.append(RecordingRule(_correction(window), share, labels))
-        plain = ratio(slo, slo.period)
-        period = plain if self.disable_optimized else mean_ratio(slo)
-        sli.append(recorded(slo, slo.period, period))
+        for window in slo.window_lengths:
+            sli.append(build_sli_rule(slo, window, _render_corrected_ratio(slo, queries, window)))
+            share = f"{render_query(queries.total, window)}/{total_of_period}"
+            corrections.append(RecordingRule(_name_correction(window), share, labels))
+        raw_ratio = render_ratio(slo, slo.period)
+        period = raw_ratio if self.disable_optimized else render_mean_ratio(slo)
+        sli.append(build_sli_rule(slo, slo.period, period))
         return replace(
             rules,
             sli=replace(rules.sli, rules=tuple(sli)),
@@ -42,10 +47,13 @@ class DenominatorCorrectedRules(SloPlugin):
         )
 
 
-def _correction(window: Duration) -> str:
+def _name_correction(window: Duration) -> str:
     return f"slo:numerator_correction:ratio{window}"
 
 
-def _corrected(slo: SlothSLO, queries: EventQueries, window: Duration) -> str:
-    errors, total = render(queries.errors, str(window)), filled(queries.total, window)
-    return f"(\n{slo.series(_correction(window))}\n* on()\n{errors}\n)\n/\n{total}\n"
+def _render_corrected_ratio(slo: SlothSLO, queries: EventQueries, window: Duration) -> str:
+    errors, total = (
+        render_template(queries.errors, str(window)),
+        render_query(queries.total, window),
+    )
+    return f"(\n{slo.select_series(_name_correction(window))}\n* on()\n{errors}\n)\n/\n{total}\n"

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from generator import names
 from generator.model import AlertingRule
-from generator.profiles.sloth.model import SlothRules, SlothSLO, matchers
+from generator.profiles.sloth.model import SlothRules, SlothSLO, format_matchers
 from generator.profiles.sloth.plugins import SloPlugin
 from generator.text import go
 from slos.schema.fields import AlertText, HoldField, LabelName
 from slos.schema.units import Duration
 
-_FIVE_MINUTES = Duration.of(minutes=5)
+_FIVE_MINUTES = Duration.from_parts(minutes=5)
 
 
 class ErrorBudgetExhaustedAlert(SloPlugin):
@@ -30,11 +30,11 @@ class ErrorBudgetExhaustedAlert(SloPlugin):
     alert_labels: dict[LabelName, AlertText] = Field(default_factory=dict)
 
     def process(self, slo: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        found = matchers({**slo.identity, **slo.labels, **self.selector_labels})
-        limit = go.number(float(self.threshold))
+        matchers = format_matchers({**slo.identity, **slo.labels, **self.selector_labels})
+        limit = go.format_number(float(self.threshold))
         alert = AlertingRule(
             alert=self.alert_name,
-            expr=f"{names.BUDGET_REMAINING}{found} <= {limit}",
+            expr=f"{names.BUDGET_REMAINING}{matchers} <= {limit}",
             labels=self.alert_labels,
             annotations=self.annotations,
             for_=self.for_ if self.for_.ms else None,

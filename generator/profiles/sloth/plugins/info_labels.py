@@ -21,9 +21,9 @@ class InfoLabels(SloPlugin):
     metric_name: str = Field(alias="metricName", default=names.INFO)
 
     def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        made = list(rules.meta.rules)
-        for index, rule in enumerate(made):
+        meta_rules = list(rules.meta.rules)
+        for index, rule in enumerate(meta_rules):
             if isinstance(rule, RecordingRule) and rule.record == self.metric_name:
-                made[index] = replace(rule, labels={**rule.labels, **self.labels})
+                meta_rules[index] = replace(rule, labels={**rule.labels, **self.labels})
                 break
-        return replace(rules, meta=replace(rules.meta, rules=tuple(made)))
+        return replace(rules, meta=replace(rules.meta, rules=tuple(meta_rules)))

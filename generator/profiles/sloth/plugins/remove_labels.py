@@ -12,7 +12,7 @@ from generator.profiles.sloth.model import SlothRules, SlothSLO
 from generator.profiles.sloth.plugins import SloPlugin
 
 # In Sloth these share one label map, so skipping only some of them has no effect.
-_ALIKE = {
+_SHARED_LABEL_METRICS = {
     names.OBJECTIVE,
     names.ERROR_BUDGET,
     names.PERIOD_DAYS,
@@ -32,21 +32,34 @@ class RemoveLabels(SloPlugin):
 
     def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
         ids, preserved = set(names.IDENTITY), set(self.preserve_labels)
-        skipped = {names.INFO, *self.skip_metrics}
-        if not skipped >= _ALIKE:
-            skipped -= _ALIKE
+        skipped_metrics = {names.INFO, *self.skip_metrics}
+        if not skipped_metrics >= _SHARED_LABEL_METRICS:
+            skipped_metrics -= _SHARED_LABEL_METRICS
         return replace(
             rules,
-            sli=_stripped(rules.sli, ids | preserved | {names.WINDOW}, set(self.skip_metrics)),
-            meta=_stripped(rules.meta, ids | (preserved - {names.WINDOW}), skipped),
+            sli=_remove_group_labels(
+                rules.sli, ids | preserved | {names.WINDOW}, set(self.skip_metrics)
+            ),
+            meta=_remove_group_labels(
+                rules.meta, ids | (preserved - {names.WINDOW}), skipped_metrics
+            ),
         )
 
 
-def _stripped(group: RuleGroup, kept: AbstractSet[str], skipped: AbstractSet[str]) -> RuleGroup:
-    return replace(group, rules=tuple(_without(rule, kept, skipped) for rule in group.rules))
+def _remove_group_labels(
+    group: RuleGroup, kept_labels: AbstractSet[str], skipped_metrics: AbstractSet[str]
+) -> RuleGroup:
+    return replace(
+        group,
+        rules=tuple(
+            _remove_rule_labels(rule, kept_labels, skipped_metrics) for rule in group.rules
+        ),
+    )
 
 
-def _without(rule: Rule, kept: AbstractSet[str], skipped: AbstractSet[str]) -> Rule:
-    if isinstance(rule, RecordingRule) and rule.record not in skipped:
-        return replace(rule, labels={k: v for k, v in rule.labels.items() if k in kept})
+def _remove_rule_labels(
+    rule: Rule, kept_labels: AbstractSet[str], skipped_metrics: AbstractSet[str]
+) -> Rule:
+    if isinstance(rule, RecordingRule) and rule.record not in skipped_metrics:
+        return replace(rule, labels={k: v for k, v in rule.labels.items() if k in kept_labels})
     return rule

@@ -27,10 +27,10 @@ class RuleIntervals(SloPlugin):
     interval: Intervals
 
     def process(self, _: SlothSLO, rules: SlothRules) -> SlothRules:  # noqa: D102 - by SloPlugin
-        given = self.interval
+        intervals = self.interval
         return replace(
             rules,
-            sli=replace(rules.sli, interval=given.sli_error or given.default),
-            meta=replace(rules.meta, interval=given.metadata or given.default),
-            alerts=replace(rules.alerts, interval=given.alert or given.default),
+            sli=replace(rules.sli, interval=intervals.sli_error or intervals.default),
+            meta=replace(rules.meta, interval=intervals.metadata or intervals.default),
+            alerts=replace(rules.alerts, interval=intervals.alert or intervals.default),
         )
