@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import pathlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 

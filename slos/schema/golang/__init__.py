@@ -64,7 +64,7 @@ class Re2Pattern:
     _compiled: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_found", _compile_pattern(self.text))
+        object.__setattr__(self, "_compiled", _compile_pattern(self.text))
 
     def matches(self, text: str) -> bool:
         """Return whether it matches; the text may hold undecodable bytes of file names."""
