@@ -285,7 +285,7 @@ async def test_a_watch_outlives_what_breaks_under_it(
 ) -> None:
     async with watching(files):
         with monkeypatch.context() as patched:
-            patched.setattr("exporter.reload._read_digests", _no_thread)
+            patched.setattr("exporter.reload.digest_files", _no_thread)
             await files.look(2)
         files.write("main", "two")
         await files.look(3)
