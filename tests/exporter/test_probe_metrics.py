@@ -97,7 +97,7 @@ SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 5.001}}
     [
         ({}, ["pass", "pass", "pass"]),
         ({"verdict": Verdict.LATE}, ["pass", "pass", "pass"]),
-        ({"verdict": Verdict.LOST, "seen": SLOW}, ["fail", "fail", "fail"]),
+        ({"verdict": Verdict.LOST, "stage_times": SLOW}, ["fail", "fail", "fail"]),
         ({"verdict": Verdict.UNKNOWN}, []),
     ],
 )
