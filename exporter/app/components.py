@@ -1,4 +1,4 @@
-"""What lives as long as the process: journal, canary, runner, reconciler; rlimits and gc."""
+"""Components that live as long as the process: journal, canary, runner, reconciler."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Components of one config generation; drained when the next one starts."""
+"""Generation: the components of one configuration, drained when the next one starts."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Start, stop and list load scenarios, one at a time."""
+"""Load controller: starts, stops and lists load scenarios, one at a time."""
 
 import asyncio
 import dataclasses

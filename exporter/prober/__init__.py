@@ -1,1 +1,1 @@
-"""The engine: sends, receives, judges, cleans up."""
+"""Engine of the prober: sends alerts, receives calls, judges runs, cleans up."""

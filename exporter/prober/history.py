@@ -1,4 +1,4 @@
-"""The last runs, for pages and for the log."""
+"""History of the last runs, for pages and for the log."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""After the verdict: ask observers, clean up, sweep orphans."""
+"""Reconciler: after the verdict it queries observers, cleans up and sweeps orphans."""
 
 import asyncio
 import dataclasses

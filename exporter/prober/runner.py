@@ -1,4 +1,4 @@
-"""One alert from intended send to verdict."""
+"""Alert runner: takes one alert from its intended send to its verdict."""
 
 import asyncio
 import dataclasses

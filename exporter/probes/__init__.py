@@ -1,4 +1,4 @@
-"""API and registry of probes; runs one turn of one probe."""
+"""API and registry of probes, and the runner of one slot of a probe."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence

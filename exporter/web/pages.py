@@ -1,4 +1,4 @@
-"""/metrics, health, /runs, reload, scenarios, index."""
+"""Pages of the prober: /metrics, health, /runs, reload, scenarios, index."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
