@@ -9,6 +9,7 @@ for each stage; the package `exporter.observers` registers them.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 from slos.schema.contract import Stage
 
@@ -52,16 +53,18 @@ def register_source(source: str, accuracy: Mapping[Stage, Accuracy], *, is_late:
         is_late: whether it is asked after the run.
     """
     _sources[source] = _Source(accuracy, is_late)
+    rank_sources.cache_clear()
 
 
-def rank_sources(stage: Stage) -> list[str]:
+@cache
+def rank_sources(stage: Stage) -> tuple[str, ...]:
     """List the sources that can measure a stage, the one that takes precedence first."""
     ranks = sorted(
         (each.accuracy[stage], source)
         for source, each in _sources.items()
         if stage in each.accuracy
     )
-    return [source for _, source in ranks]
+    return tuple(source for _, source in ranks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,10 @@ class ProbeModule(Protocol):
     CRITERIA: frozenset[Criterion]
 
     def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, str]]:
-        """List the pairs of the labels `probe` and `path` that it uses."""
+        """List the pairs of the labels `probe` and `path` that it uses.
+
+        A label `probe` that begins with `scenario_` belongs to a load.
+        """
 
     def build_probes(self, settings: Schedule, context: ProbeContext) -> Sequence[Probe]:
         """Build one probe for each timetable."""
