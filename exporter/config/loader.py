@@ -20,7 +20,7 @@ from exporter.config.model import (
 )
 from exporter.config.scenarios import ScenarioEnvironment, Scenarios, find_scenario_problems
 from exporter.config.web import WebConfig, read_web_config
-from exporter.config.yaml_file import read_document
+from exporter.config.yaml_file import read_document, read_file
 from exporter.fields import DurationField, Section
 from exporter.httpclient.auth import check_connection_files as source_findings
 from exporter.httpclient.settings import HttpClientSettings
@@ -191,13 +191,9 @@ def _read_targets(
     problems: list[Problem] = []
     for index, spec in enumerate(config.specs):
         file = path.parent / spec
-        try:
-            data = file.read_bytes()
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            problems.append(
-                Problem(document.find_position(("specs", index)), f"cannot read {file}: {why}")
-            )
+        data, found = read_file(file, at=document.find_position(("specs", index)))
+        problems += found
+        if found:
             continue
         targets, found = parse_targets(data, str(file))
         problems += found

@@ -11,12 +11,7 @@ from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
-from exporter.journal.integrity import (
-    check_file_headers,
-    check_integrity,
-    create_damage_error,
-    is_text,
-)
+from exporter.journal.integrity import FileCheck, is_text
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
@@ -199,23 +194,21 @@ class SqliteStore:
         self.claim()
         try:
             self._connection = self._connect()
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT_CODES:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if not _is_damage(error):
                 raise
-            self._move_damaged_file()
             self.claim()
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        check_file_headers(self._path)
+        check = FileCheck(self._path)
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
-            self._prepare_schema(connection)
-        except UnicodeDecodeError as error:  # SQLite's message quotes the invalid text
-            connection.close()
-            raise create_damage_error("a name in it is no text") from error
-        except BaseException:
-            connection.close()
+            self._prepare_schema(connection, check)
+        except BaseException as error:
+            with closing(connection):  # closed last: it would write the log into the database
+                if _is_damage(error):
+                    self._move_damaged_file()
             raise
         return connection
 
@@ -238,7 +231,7 @@ class SqliteStore:
     def _get_damaged_path(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.damaged-{number}")
 
-    def _prepare_schema(self, connection: sqlite3.Connection) -> None:
+    def _prepare_schema(self, connection: sqlite3.Connection, check: FileCheck) -> None:
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and owner != _APPLICATION_ID:
@@ -246,7 +239,7 @@ class SqliteStore:
         (written_as,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and written_as != _FORMAT_VERSION:
             raise JournalError(f"journal {self._path}: written by another version; move it away")
-        check_integrity(connection)
+        check.run(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
@@ -325,3 +318,10 @@ class SqliteStore:
 
 def _format_placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Return whether the file is damaged; SQLite's message may quote text that is invalid."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT_CODES
