@@ -25,7 +25,7 @@ from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.scheduler import EARLY_START, Scheduler, Slot
 from exporter.schedule.timetable import Timetable
-from slos.schema.contract import Criterion, DeliveryPath, StageSource
+from slos.schema.contract import Criterion
 
 _log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ class Generation:
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner
-    observers: Mapping[StageSource, LateObserver]
-    paths: Mapping[DeliveryPath, Path]
+    observers: Mapping[str, LateObserver]
+    paths: Mapping[str, Path]
     context: ProbeContext
 
     def activate(self, components: Components) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from exporter.journal.integrity import FileCheck, is_text
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
-from slos.schema.contract import LOAD_PROBES, LeftoverKind, Stage, StageSource, Verdict
+from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
 
 RUN_COLUMNS = (
     "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
@@ -86,9 +86,7 @@ def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
             Verdict(verdict),
             Reason(reason),
             {
-                Stage(stage): {
-                    StageSource(source): float(seconds) for source, seconds in times.items()
-                }
+                Stage(stage): {str(source): float(seconds) for source, seconds in times.items()}
                 for stage, times in json.loads(seen).items()
             },
             intended_at,
@@ -277,11 +275,10 @@ class SqliteStore:
 
     def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
-        load = tuple(sorted(LOAD_PROBES))
+        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT GLOB ?"
         return self._select_runs(
-            f"WHERE state NOT IN ({_format_placeholders(_UNJUDGED)}) "
-            f"AND probe NOT IN ({_format_placeholders(load)}) ORDER BY seq DESC LIMIT ?",
-            (*_UNJUDGED, *load, limit),
+            f"WHERE {condition} ORDER BY seq DESC LIMIT ?",
+            (*_UNJUDGED, f"{LOAD_PROBE_PREFIX}*", limit),
         )
 
     def find_probe(self, run_id: str) -> str | None:

@@ -18,7 +18,7 @@ from exporter.loadtest.stop import StopReason, StopSignal
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob, SlotTimes
-from slos.schema.contract import DeliveryPath, Verdict
+from slos.schema.contract import DeliveryPath, Verdict, name_load_probe
 from slos.schema.units import Duration
 
 _MAX_UNKNOWN_SHARE = 0.01
@@ -67,7 +67,9 @@ class ScenarioRun:
         self._limits = limits
         self._clock = context.path_context.clock
         deadlines = settings.to_deadlines(context.targets)
-        self._job = AlertJob(result.scenario.probe, context.paths[DeliveryPath.DIRECT], deadlines)
+        self._job = AlertJob(
+            name_load_probe(result.scenario), context.paths[DeliveryPath.DIRECT], deadlines
+        )
 
     @property
     def result(self) -> ScenarioResult:

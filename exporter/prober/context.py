@@ -11,7 +11,7 @@ from exporter.model.run import Run
 from exporter.paths import Path, PathContext
 from exporter.prober.runner import AlertRunner
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ProbeContext:
 
     alert_runner: AlertRunner
     path_context: PathContext
-    paths: Mapping[DeliveryPath, Path]
+    paths: Mapping[str, Path]
     targets: Targets
     gauges: Gauges
     prometheus: PrometheusClient | None = None

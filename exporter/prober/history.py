@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 
 from exporter.model.run import Run
-from slos.schema.contract import LOAD_PROBES, Verdict
+from slos.schema.contract import Verdict, is_load_probe
 
 HISTORY_SIZE = 100
 """Runs kept for `/runs`."""
@@ -42,7 +42,7 @@ class RunHistory:
 
 def choose_log_level(run: Run) -> int:
     """Choose the log level of a run; runs of a load are logged at debug."""
-    if run.probe in LOAD_PROBES:
+    if is_load_probe(run.probe):
         return logging.DEBUG
     return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
 

@@ -24,7 +24,7 @@ from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Heartbeat
 from exporter.tracing import Tracer
-from slos.schema.contract import LOAD_PROBES, Verdict
+from slos.schema.contract import Verdict, is_load_probe
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class AlertRunner:
 
     async def run(self, job: AlertJob, slot: SlotTimes) -> Run:
         """Run one alert; return its run in every case."""
-        attributes = {"probe": job.probe, "path": job.path.NAME.value}
+        attributes = {"probe": job.probe, "path": job.path.NAME}
         with self._tracer.start_span("slo-probe.run", attributes) as span:
             alert = self._build_alert(job, slot, span.traceparent)
             leftovers = job.path.list_leftovers(alert)
@@ -188,7 +188,7 @@ class AlertRunner:
                 orphan.probe,
                 orphan.id,
             )
-            if orphan.probe not in LOAD_PROBES:
+            if not is_load_probe(orphan.probe):
                 self.history.add(orphan)
             self._pending_runs.restore(RunState.JUDGED, orphan)
         self._uncounted += orphans
@@ -239,7 +239,7 @@ class AlertRunner:
         self, job: AlertJob, alert: Alert, run: Run, slot: SlotTimes, faults: set[ProberFault]
     ) -> Evidence:
         sent_at = self._clock.now()
-        is_load = job.probe in LOAD_PROBES
+        is_load = is_load_probe(job.probe)
         inflight_run = self._inflight_runs.open_run(
             alert.id, alert.parameters, now=sent_at, is_load=is_load
         )
@@ -280,7 +280,7 @@ class AlertRunner:
         state, run = self._pending_runs.add_judged(run, sent=sent)
         await self._journal.write_run(state, run)
         self.report_orphans(self._journal.take_orphans())
-        if run.probe not in LOAD_PROBES:  # runs of a load are reported by its scenario
+        if not is_load_probe(run.probe):  # runs of a load are reported by its scenario
             if evidence.sent_at is not None:
                 self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
             self._metrics.count_judged(run)

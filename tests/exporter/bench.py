@@ -70,7 +70,7 @@ class InProcessProber:
     canary_url: str
     path_context: PathContext
     settings: Settings
-    paths: Mapping[DeliveryPath, Path]
+    paths: Mapping[str, Path]
 
     @property
     def context(self) -> ProbeContext:
@@ -149,9 +149,7 @@ async def run_prober(
         alert_runner.count_orphans()
         sender = Sender(client, clock)
         path_context = PathContext(target, identity, sender, sender, clock)
-        paths: dict[DeliveryPath, Path] = {
-            DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)
-        }
+        paths: dict[str, Path] = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)}
         yield InProcessProber(
             alert_runner, registry, metrics, gauges, journal, inflight_runs, reconciler, heartbeat, abort, faults,
             canary_url, path_context, settings, paths,

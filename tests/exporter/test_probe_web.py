@@ -18,7 +18,7 @@ from exporter.prober.history import RunHistory
 from exporter.schedule.scheduler import Heartbeat
 from exporter.status import Status
 from exporter.web.pages import WebPages, render_page
-from slos.schema.contract import Stage, StageSource, Verdict
+from slos.schema.contract import Scenario, Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 
@@ -44,7 +44,7 @@ class Shown:
             registry,
             RunMetrics(registry, label_sets=[], targets={}),
             Gauges(registry, version="test"),
-            ScenarioMetrics(registry),
+            ScenarioMetrics(registry, list(Scenario)),
             Heartbeat(self.clock.now(), period=1.0),
             RunHistory(),
             ProbeState(started=self.clock.now()),

@@ -25,7 +25,7 @@ from exporter.probes.leak.series import SignalSeries
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.timetable import Schedule
 from slos.schema import contract
-from slos.schema.contract import Criterion, DeliveryPath, LeakVerdict
+from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.LEAKS})
@@ -134,7 +134,7 @@ class Settings(Schedule):
         )
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: no alert is sent."""
     return ()
 
