@@ -11,9 +11,10 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from exporter.fields import Address
-from exporter.httpclient.client import Reply, Sender, classify_error, create_session
+from exporter.httpclient.client import Reply, Sender, create_session
+from exporter.httpclient.errors import classify_error
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
 
@@ -22,7 +23,7 @@ Raw = Callable[[bytes], Awaitable[str]]
 
 async def _send(address: str) -> Reply:
     async with create_session() as client:
-        return await Sender(client, SystemClock()).post(address, {"id": "x"})
+        return await Sender(client, SystemClock()).post(address, b'{"id": "x"}')
 
 
 @pytest.fixture
@@ -51,12 +52,12 @@ async def raw() -> AsyncIterator[Raw]:
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", TransportFault.RESET),
-        (b"220 mail.example ESMTP\r\n\r\n", TransportFault.NOT_HTTP),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", TransportFault.RESET),
+        (b"", ErrorKind.RESET),
+        (b"220 mail.example ESMTP\r\n\r\n", ErrorKind.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ErrorKind.RESET),
     ],
 )
-async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: TransportFault) -> None:
+async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: ErrorKind) -> None:
     reply = await _send(await raw(answer))
     assert (reply.status, reply.fault) == (None, fault)
 
@@ -69,14 +70,14 @@ async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
 
 async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     reply = await _send(agent.url.replace("http://", "https://"))
-    assert reply.fault is TransportFault.TLS
+    assert reply.fault is ErrorKind.TLS
 
 
 async def test_nobody_listening_is_refused() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
-    assert (await _send(address)).fault is TransportFault.REFUSED
+    assert (await _send(address)).fault is ErrorKind.REFUSED
 
 
 async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,13 +96,13 @@ def _key() -> ConnectionKey:
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), TransportFault.DNS),
-        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), TransportFault.NO_ROUTE),
-        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), TransportFault.TLS),
-        (aiohttp.ServerDisconnectedError(), TransportFault.RESET),
-        (ConnectionResetError(), TransportFault.RESET),
-        (aiohttp.ClientPayloadError(), TransportFault.RESET),
+        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), ErrorKind.DNS),
+        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), ErrorKind.NO_ROUTE),
+        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), ErrorKind.TLS),
+        (aiohttp.ServerDisconnectedError(), ErrorKind.RESET),
+        (ConnectionResetError(), ErrorKind.RESET),
+        (aiohttp.ClientPayloadError(), ErrorKind.RESET),
     ],
 )
-def test_errors_of_the_client_are_sorted(error: BaseException, fault: TransportFault) -> None:
+def test_errors_of_the_client_are_sorted(error: BaseException, fault: ErrorKind) -> None:
     assert classify_error(error) is fault
