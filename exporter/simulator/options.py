@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from exporter.httpclient.auth import CredentialsError, read_secret_file
 from exporter.simulator.agent_sre.faults import AgentFaults
 from exporter.simulator.agent_sre.settings import Settings
 
