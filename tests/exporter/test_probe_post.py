@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,9 +15,11 @@ from exporter.fields import Address
 from exporter.httpclient.client import Reply, Sender, create_session
 from exporter.httpclient.errors import classify_error
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import ErrorKind
+from exporter.model.evidence import CONNECTION_ERRORS, ErrorKind
+from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.program import ROOT
 
 Raw = Callable[[bytes], Awaitable[str]]
 
@@ -106,3 +109,20 @@ def _key() -> ConnectionKey:
 )
 def test_errors_of_the_client_are_sorted(error: BaseException, fault: ErrorKind) -> None:
     assert classify_error(error) is fault
+
+
+def test_only_the_http_client_opens_sessions() -> None:
+    """The simulators are servers of others, and open their own."""
+    openers = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "exporter").rglob("*.py")
+        if re.search(r"\bClientSession\(", path.read_text())
+    }
+    product = {path for path in openers if not path.startswith("exporter/simulator/")}
+    assert product == {"exporter/httpclient/client.py"}
+
+
+@pytest.mark.parametrize("kind", sorted(CONNECTION_ERRORS))
+def test_every_broken_connection_is_a_reason_of_a_verdict(kind: ErrorKind) -> None:
+    assert Reason(kind.value)
+    assert kind.category in (ErrorKind.UNREACHABLE, ErrorKind.BAD_RESPONSE)
