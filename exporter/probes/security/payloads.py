@@ -62,11 +62,11 @@ def build_hostile_name(attack: NameAttack, run_id: str, canary_host: CanaryHost)
     Raises:
         ForbiddenEventError: the name could lead to another host; this is a bug.
     """
-    host = canary_host.name
+    host, port = canary_host.name, canary_host.port
     names = {
         NameAttack.SLASH: f"{host}/../{run_id}",
-        NameAttack.PORT: f"{host}:{canary_host.port}/{run_id}",
-        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{host}:{canary_host.port}/{run_id}",
+        NameAttack.PORT: f"{host}:{port}/{run_id}",
+        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{host}:{port}/{run_id}",
     }
     guard_name(names[attack], canary_host)
     return names[attack]
