@@ -9,10 +9,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import aiohttp
 import click
 from pydantic import ValidationError
 
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.client import HttpClient
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.loadtest.client import (
     CannotRunError,
@@ -22,6 +23,7 @@ from exporter.loadtest.client import (
     run_remote_scenario,
 )
 from exporter.loadtest.result import LoadStep, ScenarioResult, ScenarioState
+from exporter.schedule.clock import SystemClock
 
 if TYPE_CHECKING:
     from exporter.config.loader import LoadedConfig
@@ -177,12 +179,11 @@ def _run_to_exit(coroutine: Coroutine[None, None, Given]) -> Given:
     from exporter.journal.sqlite import JournalError  # noqa: PLC0415 - likewise
     from exporter.leaderelection import LockError  # noqa: PLC0415 - likewise
     from exporter.listener import ListenError  # noqa: PLC0415 - likewise
-    from exporter.observers.linear.settings import LinearKeyError  # noqa: PLC0415 - likewise
     from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
 
     try:
         return asyncio.run(coroutine)
-    except (ListenError, JournalError, LockError, LinearKeyError, PluginError) as error:
+    except (ListenError, JournalError, LockError, CredentialsError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 
@@ -285,8 +286,8 @@ async def _run_remote(settings: HttpClientSettings, name: str) -> ScenarioResult
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with aiohttp.ClientSession(headers={"User-Agent": "slo-probe"}) as session:
-        return await run_remote_scenario(ProberClient(settings, session), name, _print_step)
+    async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
+        return await run_remote_scenario(ProberClient(http), name, _print_step)
 
 
 def _print_step(result: ScenarioResult, step: LoadStep) -> None:

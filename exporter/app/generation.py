@@ -87,7 +87,7 @@ async def open_generation(
     """Build and connect everything that a configuration asks for, for as long as the block runs.
 
     Raises:
-        LinearKeyError: the key of Linear is gone since the configuration was read.
+        CredentialsError: the key of Linear is gone since the configuration was read.
         PluginError: a probe cannot be built.
     """
     async with contextlib.AsyncExitStack() as stack:

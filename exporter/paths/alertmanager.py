@@ -5,6 +5,7 @@ the same grouping labels are notified together, and again only after hours. So e
 has a unique value in one of these labels.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -90,4 +91,5 @@ class Path:
         entry = build_alertmanager_alert(
             alert, label=self._settings.grouping_label, ends_at=ends_at
         )
-        return await self._path_context.sender.post(self._url, [entry], content_type=_JSON)
+        body = json.dumps([entry]).encode()
+        return await self._path_context.sender.post(self._url, body, content_type=_JSON)

@@ -45,7 +45,7 @@ class Path:
         """Return all leftovers: this path has none to clean up."""
         return leftovers
 
-    async def _post_event(self, alert: Alert, event: object) -> Reply:
+    async def _post_event(self, alert: Alert, event: bytes) -> Reply:
         path_context = self._path_context
         trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
         return await path_context.target_sender.post(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.prober.context import ProbeOutcome
@@ -95,7 +95,7 @@ def phases(bench: InProcessProber) -> set[str]:
 
 
 async def test_an_answering_target_is_up(bench: InProcessProber, pages: Pages) -> None:
-    outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
+    outcome = await ask(asking(bench, read_headers=lambda: {"Authorization": "Bearer planted"}))
     assert outcome == ProbeOutcome(checks=(UP,))
     assert bench.read_sample("up", **TARGET) == bench.read_sample("ready", **TARGET) == 1
     assert phases(bench) == {"dns", "connect", "reply"}
@@ -129,7 +129,7 @@ async def test_unasked_is_not_shown(
             raise CredentialsError("bearer_auth.token_file", "cannot read token")
         return {}
 
-    probe = asking(bench, headers=headers)
+    probe = asking(bench, read_headers=headers)
     runner, slot = ProbeRunner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
     assert not (await runner.run_slot(slot)).failed
     assert bench.read_sample("up", **TARGET) == 1
@@ -237,7 +237,7 @@ async def test_handshake_and_expiry_of_tls(
 ) -> None:
     files, address = secured
     trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
-    outcome = await ask(asking(bench, url=address, direct=trusting))
+    outcome = await ask(asking(bench, url=address, target_sender=trusting))
     assert outcome.checks == (UP,)
     assert phases(bench) == {"dns", "connect", "tls", "reply"}
     expiry = bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
@@ -256,8 +256,8 @@ async def test_trust_comes_from_settings(
 ) -> None:
     files, address = secured
     trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
-    assert (await trusting.post(address, {})).status is not None
-    assert (await bench.path_context.sender.post(address, {})).fault is TransportFault.TLS
+    assert (await trusting.post(address, b"{}")).status is not None
+    assert (await bench.path_context.sender.post(address, b"{}")).fault is ErrorKind.TLS
 
 
 async def test_untrusted_cert(

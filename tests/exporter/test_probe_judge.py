@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import observers as registry
-from exporter.model.evidence import Call, Evidence, TransportFault
+from exporter.model.evidence import CONNECTION_ERRORS, Call, ErrorKind, Evidence
 from exporter.model.stages import (
     StageTime,
     StageTimes,
@@ -37,7 +37,7 @@ def calls(draw: st.DrawFn) -> Call:
 @st.composite
 def evidences(draw: st.DrawFn) -> Evidence:
     status = draw(st.none() | st.integers(min_value=100, max_value=999))
-    fault = None if status else draw(st.none() | st.sampled_from(TransportFault))
+    fault = None if status else draw(st.none() | st.sampled_from(sorted(CONNECTION_ERRORS)))
     return Evidence(
         intended=0.0,
         sent_at=draw(st.floats(min_value=0, max_value=1)),
@@ -105,11 +105,11 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
         (Evidence(0, 0), (Verdict.TIMEOUT, Reason.NO_REPLY)),
         (Evidence(0, 0, calls=(CALL,)), (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED)),
         (
-            Evidence(0, 0, transport_fault=TransportFault.RESET, calls=(CALL,)),
+            Evidence(0, 0, transport_fault=ErrorKind.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
         (
-            Evidence(0, 0, transport_fault=TransportFault.DNS),
+            Evidence(0, 0, transport_fault=ErrorKind.DNS),
             (Verdict.UNREACHABLE, Reason.DNS_FAILED),
         ),
     ],

@@ -26,7 +26,7 @@ from exporter.model.alert import (
     check_alert_is_harmless,
     create_run_id,
 )
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.observers import LateObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
@@ -382,7 +382,7 @@ def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> Non
 def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
     given = alert()
     name = build_hostile_name(NameAttack.PORT, given.id, GROUND)
-    event = build_misnamed_event(given, name, GROUND)
+    event = json.loads(build_misnamed_event(given, name, GROUND))
     labels, annotations = event["data"]["labels"], event["data"]["annotations"]
     assert annotations["lambda_function"] == name
     assert (labels["severity"], labels["synthetic"]) == ("info", "true")
@@ -401,7 +401,7 @@ def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: Event
 
 
 def test_each_fault_is_the_one_it_says() -> None:
-    whole = build_harmless_event(alert())
+    whole = json.loads(build_harmless_event(alert()))
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(build_defective_body(EventDefect.MALFORMED, alert(), size=1))
     missing = {
@@ -437,7 +437,7 @@ def test_an_answer_is_a_refusal_or_not_or_says_nothing(
     input_refused: bool | None,  # noqa: FBT001 - a table
     stranger_refused: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
-    reply = Reply(0.0, status, None if status else TransportFault.RESET)
+    reply = Reply(0.0, status, None if status else ErrorKind.RESET)
     assert check_input_refused(reply) is input_refused
     assert check_login_refused(reply) is stranger_refused
 

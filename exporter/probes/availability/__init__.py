@@ -16,7 +16,7 @@ from statistics import median
 from pydantic import Field
 
 from exporter.fields import DurationField
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.prober.context import ProbeContext, ProbeOutcome
 from exporter.prober.runner import SlotTimes
 from exporter.probes import Probe
@@ -205,8 +205,8 @@ class AvailabilityProbe:
 
 def _is_asleep(response: RequestResult) -> bool:
     return response.status in _ASLEEP_STATUSES or response.fault in (
-        TransportFault.REFUSED,
-        TransportFault.RESET,
+        ErrorKind.REFUSED,
+        ErrorKind.RESET,
     )
 
 
