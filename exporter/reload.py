@@ -191,6 +191,7 @@ class Reloader(Generic[Value]):
 
 
 def digest_files(paths: Iterable[Path]) -> Digests:
+    """Compute the digest of every file."""
     return {path: digest_file(path) for path in paths}
 
 

@@ -145,7 +145,10 @@ def _check_event_counts(
         message = f"it sends up to {max_events:,} events, and max_events is {section.max_events:,}"
         yield keys, message, "lower the load, or raise max_events"
     if max_events > environment.keep_runs:
-        message = f"it sends up to {max_events:,} events, and the journal keeps {environment.keep_runs:,} runs"
+        message = (
+            f"it sends up to {max_events:,} events, "
+            f"and the journal keeps {environment.keep_runs:,} runs"
+        )
         yield keys, message, "raise journal.keep_runs"
 
 
@@ -154,6 +157,9 @@ def _check_archiving(
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
     max_issues = settings.count_max_events() * _ISSUES_PER_EVENT
     if max_issues > requests_per_hour:
-        message = f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests an hour takes too long"
+        message = (
+            f"archiving up to {max_issues:,} issues "
+            f"at {requests_per_hour:,} requests an hour takes too long"
+        )
         hint = "raise observers.linear.requests_per_hour; a stand-in has no limit"
         yield (scenario.value,), message, hint

@@ -285,7 +285,10 @@ class SqliteStore:
     def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
         load = tuple(sorted(LOAD_PROBES))
-        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT IN ({_format_placeholders(load)})"
+        condition = (
+            f"state NOT IN ({_format_placeholders(_UNJUDGED)}) "
+            f"AND probe NOT IN ({_format_placeholders(load)})"
+        )
         return self._select_runs(
             f"WHERE {condition} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit)
         )

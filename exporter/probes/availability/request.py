@@ -92,8 +92,12 @@ class RequestTarget:
 
 
 async def send_request(
-    target: RequestTarget, path: str, *, clock: Clock, timeout: float
-) -> RequestResult:  # noqa: ASYNC109 - its end is a value here
+    target: RequestTarget,
+    path: str,
+    *,
+    clock: Clock,
+    timeout: float,  # noqa: ASYNC109 - its end is a value here
+) -> RequestResult:
     """Request a page over a new connection; errors are returned as values.
 
     Raises:

@@ -63,10 +63,11 @@ def build_hostile_name(attack: NameAttack, run_id: str, canary_host: CanaryHost)
         ForbiddenEventError: the name could lead to another host; this is a bug.
     """
     host = canary_host.name
+    canary = canary_host.canary.name
     names = {
         NameAttack.SLASH: f"{host}/../{run_id}",
         NameAttack.PORT: f"{host}:{canary_host.port}/{run_id}",
-        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{host}:{canary_host.port}/{run_id}",
+        NameAttack.SCHEME: f"{_SCHEME}:{canary}@{host}:{canary_host.port}/{run_id}",
     }
     guard_name(names[attack], canary_host)
     return names[attack]
