@@ -108,7 +108,10 @@ def _extract_plugins(module: ModuleType, file: str) -> Iterator[SliPlugin | Prob
     if id_ is None:
         return
     if not isinstance(id_, str) or not callable(write):
-        hint = f"write {_ID_ATTRIBUTE} = '...' and def {_FUNCTION_ATTRIBUTE}(meta, labels, options): ..."
+        hint = (
+            f"write {_ID_ATTRIBUTE} = '...' "
+            f"and def {_FUNCTION_ATTRIBUTE}(meta, labels, options): ..."
+        )
         yield Problem(Position(file), "this is half a plugin", hint)
     else:
         yield SliPlugin(id_, file, write)

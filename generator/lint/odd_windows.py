@@ -25,9 +25,10 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
                     ProblemSeverity.ERROR,
                 )
             elif alert.severity is AlertSeverity.PAGE and condition.configured_factor < 1:
+                factor = format_decimal(condition.configured_factor, 4)
                 yield LintFinding(
                     ("alerting", "windows"),
-                    f"the page over {condition.long} fires at {format_decimal(condition.configured_factor, 4)} times "
-                    "the allowed rate, while the objective is met",
+                    f"the page over {condition.long} fires at {factor} times the allowed rate, "
+                    "while the objective is met",
                     "raise error_budget_percent, or shorten the long window",
                 )

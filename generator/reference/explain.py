@@ -29,7 +29,8 @@ def render_slo_explanation(slo: SLO) -> str:
 
 def _explain_objective(slo: SLO) -> list[str]:
     unit = "events" if slo.signal.weight is Weight.EVENTS else "the time"
-    headline = f"{slo.id}: {format_decimal(slo.objective)} % of {unit} good over {annotations.format_period(slo.period)}"
+    period = annotations.format_period(slo.period)
+    headline = f"{slo.id}: {format_decimal(slo.objective)} % of {unit} good over {period}"
     split = [f"one budget for each {', '.join(slo.signal.group_by)}"] if slo.signal.group_by else []
     return [headline, *_indent_lines([*" ".join(slo.description.split()).splitlines(), *split])]
 
@@ -111,7 +112,9 @@ def _explain_lowered_factors(slo: SLO, burn: BurnAlert) -> Iterator[str]:
                 format_decimal(condition.factor, 2),
             )
             share = format_decimal(100 * slo.budget)
-            yield f"  {configured_factor}x of {share} % could never be exceeded, so {factor}x is used"
+            yield (
+                f"  {configured_factor}x of {share} % could never be exceeded, so {factor}x is used"
+            )
 
 
 def _explain_rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:

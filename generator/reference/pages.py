@@ -55,7 +55,8 @@ def _render_section(
         formatted_key = f"**`{key}`**" if key in required_keys else f"`{key}`"
         description = value.get("description", "").replace("|", "\\|")
         description = description.replace("Ours: ", "**ours**: ", 1)
-        yield f"| {formatted_key} | {_describe_type(value, definitions)} | {_format_default(value)} | {description} |"
+        type_name, default = _describe_type(value, definitions), _format_default(value)
+        yield f"| {formatted_key} | {type_name} | {default} | {description} |"
     yield ""
 
 

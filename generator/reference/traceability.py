@@ -26,9 +26,9 @@ def render_traceability_page(
         sources: origin of metrics by the prefix of their names.
         specs: spec files, for the header.
     """
-    listed_specs = ", ".join(specs)
+    mark, listed_specs = yaml_writer.GENERATED_MARK.removeprefix("# "), ", ".join(specs)
     head = [
-        f"<!-- {yaml_writer.GENERATED_MARK.removeprefix('# ')} from {listed_specs}. Do not edit: change the specs. -->",
+        f"<!-- {mark} from {listed_specs}. Do not edit: change the specs. -->",
         "# Traceability",
         "",
         "Each line of the story: who watches it all the time, or which scenario validates it.",

@@ -85,7 +85,8 @@ def _check_syntax(query: str) -> None:
 def _check_function(name: str) -> None:
     if name in REQUIRED_VERSIONS:
         raise ValueError(
-            f"{name}() needs {REQUIRED_VERSIONS[name]}, and others refuse the whole file; do without it"
+            f"{name}() needs {REQUIRED_VERSIONS[name]}, and others refuse the whole file; "
+            "do without it"
         )
 
 

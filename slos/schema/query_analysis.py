@@ -21,7 +21,7 @@ class Counting(Enum):
     PER_SAMPLE = "samples in the range"
 
 
-class NotSummableError(ValueError):  # noqa: N818 - reads as what it says of the query
+class NotSummableError(ValueError):
     """A query cannot be summed over time; the message has a reason and, after `; `, a hint."""
 
 

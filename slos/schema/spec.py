@@ -209,7 +209,8 @@ class SpecOrigin:
         dialect: the value of Sloth's label `sloth_spec`.
         mode: the value of Sloth's label `sloth_mode`, without the mode of the command.
         meta: the metadata of the Kubernetes object, if it was one.
-        to_source_location: converts the location of a key in our spec to its location in the document.
+        to_source_location: converts the location of a key in our spec to its location in the
+            document.
         has_ratio_objective: the objective was written as a ratio, not as a percentage.
     """
 

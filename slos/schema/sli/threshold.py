@@ -41,8 +41,9 @@ class ThresholdSli(SliType):
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         # The first comparison drops NaN: a slice without a value is neither good nor bad.
         measured = f"({wrap_query(self.query)} >= -Inf)"
+        opposite = _OPPOSITE_COMPARISONS[self.comparison]
         return SliSignal(
-            errors=f"{measured} {_OPPOSITE_COMPARISONS[self.comparison]} bool {format_decimal(self.value)}",
+            errors=f"{measured} {opposite} bool {format_decimal(self.value)}",
             total=f"{measured} ^ 0",
             counting=None,
             weight=Weight.TIME,
