@@ -1,4 +1,4 @@
-"""Which alert explains which, from the metrics they read."""
+"""Graph of inhibitions between alerts, from the metrics that they read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

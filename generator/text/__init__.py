@@ -1,1 +1,1 @@
-"""How things are written."""
+"""Text formats: YAML, Go and the notes of runbook pages."""

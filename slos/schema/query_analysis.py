@@ -1,4 +1,4 @@
-"""What the syntax tree says of a query: what its value counts, which labels its result has."""
+"""Analysis of the syntax tree of a query: the kind of its value and the labels of its result."""
 
 from dataclasses import dataclass
 from enum import Enum

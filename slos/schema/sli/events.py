@@ -27,9 +27,9 @@ class EventsSli(SliType):
     KEY: ClassVar = "events"
 
     error_query: WindowedQuery
-    """Bad events, with `{{.window}}` for the range."""
+    """Query of bad events, with `{{.window}}` as the range."""
     total_query: WindowedQuery
-    """All events, counted and grouped like the bad ones."""
+    """Query of all events, with the same function and grouping as `error_query`."""
 
     @model_validator(mode="after")
     def _check_queries_differ(self) -> Self:

@@ -21,28 +21,28 @@ _Criteria = Criterion | Literal["all"]
 
 
 class ProbeSli(SliType):
-    """One of three promises about probe runs.
+    """SLI of probe runs, by one of three keys.
 
-    `stage` with `below`: the stage takes no longer. `verdict`: the verdicts that count as
-    good, of all but `unknown`. `criterion`: no check of it fails; `all` for every criterion.
+    `stage` with `below`: duration of a stage. `verdict`: verdicts that count as good; runs with
+    the verdict `unknown` are not counted. `criterion`: checks of criteria; `all` for every one.
     """
 
     KEY: ClassVar = "probe"
 
     stage: Stage | None = None
-    """A stage of the pipeline; with `below`."""
+    """Stage of the pipeline; requires `below`."""
     below: DurationField | None = None
-    """How long the stage may take."""
+    """Duration above which the stage is too slow."""
     verdict: Annotated[
         list[Verdict] | None,
         BeforeValidator(_to_list, json_schema_input_type=Verdict | list[Verdict] | None),
     ] = None
-    """Verdicts that count as good; one, or a list."""
+    """Verdict or list of verdicts that count as good."""
     criterion: Annotated[
         list[_Criteria] | None,
         BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
-    """Checks that must pass; one, a list, or `all`."""
+    """Criterion or list of criteria whose checks must pass, or `all`."""
 
     @model_validator(mode="after")
     def _check_single_promise(self) -> Self:

@@ -16,16 +16,16 @@ _OPPOSITE_COMPARISONS = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=",
 
 
 class ThresholdSli(SliType):
-    """Time is good while `query` `comparison` `value` holds, like cpu < 0.8."""
+    """Comparison of a query with a value, like cpu < 0.8. Time is good while it holds."""
 
     KEY: ClassVar = "threshold"
 
     query: Query
-    """Gives a value for each moment, not a share over a window."""
+    """Query of the current value, without a window."""
     comparison: Literal["<", "<=", ">", ">=", "==", "!="]
-    """How the value relates to `value` in good time."""
+    """Comparison that holds while the service is good."""
     value: Decimal
-    """What it is compared with."""
+    """Number that the query is compared with."""
 
     @field_validator("query")
     @classmethod
