@@ -29,10 +29,8 @@ def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
         if all(problem.severity is ProblemSeverity.WARNING for problem in found):
             documents.append("\n".join([*_render_document(located), ""]))
     if specs and not documents and not filter_errors(problems):
-        position, hint = specs[0].document.find_position(), "Sloth has SLOs only; write one"
-        problems.append(
-            Problem(position, "no spec here has an SLO, so there is nothing to convert", hint)
-        )
+        position, hint = specs[0].document.find_position(), "add an SLO; Sloth supports only SLOs"
+        problems.append(Problem(position, "no SLOs to convert", hint))
     return "---\n".join([*_join_documents(specs, documents)]), problems
 
 
@@ -52,25 +50,25 @@ def _join_documents(specs: Sequence[LocatedSpec], documents: Sequence[str]) -> I
 def _build_no_slos_warning(located: LocatedSpec) -> Problem:
     return Problem(
         located.document.find_position(),
-        "the spec has no SLOs, and Sloth refuses one without",
-        "it is left out",
+        "spec without SLOs",
+        "the spec is omitted; Sloth requires an SLO",
         ProblemSeverity.WARNING,
     )
 
 
 def _find_problems(located: LocatedSpec) -> Iterator[Problem]:
     for key in list_standalone_keys(located.spec):
-        message = f"Sloth has nothing like {key!r}"
+        message = f"Sloth does not support {key!r}"
         yield Problem(
-            located.find_position((key,)), message, "it is left out", ProblemSeverity.WARNING
+            located.find_position((key,)), message, "the key is omitted", ProblemSeverity.WARNING
         )
     for index, slo in enumerate(located.spec.slos):
         unsupported_keys = _list_unsupported_keys(located, slo)
         if unsupported_keys:
             yield Problem(
                 located.find_position(("slos", index, "name")),
-                f"Sloth cannot say {', '.join(unsupported_keys)}",
-                "it is left out, and a comment says so",
+                f"Sloth does not support {', '.join(unsupported_keys)}",
+                "omitted; a comment in the output names each key",
                 ProblemSeverity.WARNING,
             )
         sli = slo.sli.get_type()
@@ -101,7 +99,7 @@ def _render_document(located: LocatedSpec) -> Iterator[str]:
 def _render_slo(slo: SloSpec, unsupported_keys: list[str]) -> Iterator[str]:
     yield f"name: {yaml_writer.format_scalar(slo.name)}"
     for unsupported_key in unsupported_keys:
-        yield f"# Sloth cannot say: {unsupported_key}"
+        yield f"# Not supported by Sloth: {unsupported_key}"
     yield from yaml_writer.render_block("description", slo.description) if slo.description else []
     yield f"objective: {format_decimal(slo.objective)}"
     yield from yaml_writer.render_mapping("labels", slo.labels)

@@ -13,7 +13,7 @@ from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
-_COLUMNS = ("line", "watched by", "metric", "data from", "test")
+_COLUMNS = ("requirement", "covered by", "metric", "source", "test")
 
 
 def render_traceability_page(
@@ -31,8 +31,8 @@ def render_traceability_page(
         f"<!-- {mark} from {listed_specs}. Do not edit: change the specs. -->",
         "# Traceability",
         "",
-        "Each line of the story: who watches it all the time, or which scenario validates it.",
-        "Made by `make rules`.",
+        "Requirements, with the SLOs and alerts that cover each or the scenario that validates it.",
+        "`make rules` generates this page.",
     ]
     groups: dict[str, list[LocatedRequirement]] = {}
     for located in coverage.requirements:

@@ -24,7 +24,7 @@ def _check_reason(reason: str) -> str:
         ValueError: it is blank.
     """
     if not reason.strip():
-        raise ValueError("a silence needs a reason; write why the check is wrong here")
+        raise ValueError("empty reason; explain why the finding does not apply")
     return reason
 
 
@@ -76,7 +76,7 @@ class BurnWindow(SpecModel):
         if not self.short_window < self.long_window:
             raise ValueError(
                 f"short_window {self.short_window} is not shorter than "
-                f"long_window {self.long_window}; swap or change them"
+                f"long_window {self.long_window}; use a shorter short_window"
             )
         return self
 
@@ -163,7 +163,7 @@ class Alerting(SpecModel):
     def _check_name(self) -> Self:
         if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
             raise ValueError(
-                "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
+                "missing alert name; add 'name', or disable page_alert and ticket_alert"
             )
         return self
 
@@ -178,6 +178,6 @@ class Alerting(SpecModel):
         names = [f"{self.name}{suffix}" for suffix, alert in suffixes if not alert.disable]
         for alert in self.threshold_alerts:
             if alert.name in names:
-                raise ValueError(f"two alerts are called {alert.name!r}; rename one of them")
+                raise ValueError(f"duplicate alert name {alert.name!r}; rename one of the alerts")
             names.append(alert.name)
         return self

@@ -37,18 +37,16 @@ def parse_samples(text: str) -> list[Decimal | None]:
         match = _SAMPLE_RUN.fullmatch(run)
         if not match:
             raise ValueError(
-                f"{run!r} is not a run of samples; write it like 5, 5x30, 0+2x30 or _x3"
+                f"{run!r} is not in the notation of samples; write it like 5, 5x30, 0+2x30 or _x3"
             )
         count = _count_samples(match)
         if len(samples) + count > _MAX_SAMPLES:
-            raise ValueError(
-                f"{text!r} is more than {_MAX_SAMPLES} samples; put them further apart"
-            )
+            raise ValueError(f"{text!r} is more than {_MAX_SAMPLES} samples; use a longer interval")
         samples += (
             repeat(None, count) if match["first"] is None else _build_rising_samples(match, count)
         )
     if not samples:
-        raise ValueError("there is no sample; write them like 5x30 _x3 0+2x30")
+        raise ValueError("no samples; write them like 5x30 _x3 0+2x30")
     return samples
 
 
@@ -125,7 +123,9 @@ class ExampleSeries(SpecModel):
     @model_validator(mode="after")
     def _check_single_course(self) -> Self:
         if sum(course is not None for course in self._list_courses()) != 1:
-            raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
+            raise ValueError(
+                f"a series must have exactly one of these keys; write one of {', '.join(_COURSES)}"
+            )
         return self
 
     def _list_courses(self) -> tuple[Decimal | str | None, ...]:
@@ -170,7 +170,9 @@ class ExampleSeries(SpecModel):
 
 def _check_whole_minutes(value: Duration) -> Duration:
     if value.ms % _MINUTE.ms:
-        raise ValueError(f"rules are evaluated once a minute; {value} is no whole number of them")
+        raise ValueError(
+            f"{value} is not a multiple of a minute; rules are evaluated once a minute"
+        )
     return value
 
 
@@ -185,7 +187,7 @@ def check_no_samples(example: list[ExampleSeries]) -> list[ExampleSeries]:
     """
     if any(each.samples is not None for each in example):
         raise ValueError(
-            "'samples' cannot follow the value; write a case with 'then' into 'examples'"
+            "'samples' are only allowed in a case with 'then'; move the series to 'examples'"
         )
     return example
 

@@ -23,7 +23,7 @@ def _normalize_paragraph(text: str) -> str:
     """
     line = " ".join(text.split())
     if not line:
-        raise ValueError("this says nothing; write a sentence, or leave the key out")
+        raise ValueError("empty text; write a sentence, or remove the key")
     return line
 
 
@@ -34,7 +34,7 @@ def _check_plain_query(query: str) -> str:
         ValueError: it is not PromQL, or has a template action.
     """
     if "{{" in query:
-        raise ValueError("a query on a page is asked as it stands; write a range like [5m]")
+        raise ValueError("queries of runbooks have no template variables; write a range like [5m]")
     return check_template(query)
 
 
@@ -45,7 +45,7 @@ def _check_url(url: str) -> str:
         ValueError: it is not a URL.
     """
     if not _URL.fullmatch(url):
-        raise ValueError(f"{url!r} is no address; write it like http://localhost:9090")
+        raise ValueError(f"{url!r} is not a URL; write it like http://localhost:9090")
     return url.rstrip("/")
 
 

@@ -40,8 +40,8 @@ def _parse_objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML hol
     objective = Decimal(value)
     if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
         raise ValueError(
-            f"{value} is out of reach; an objective lies above 0 and below 100, "
-            "for 100 % leaves no error budget and 0 % promises nothing"
+            f"{value} is not a valid objective; use a percentage above 0 and below 100, as 100 "
+            "leaves no error budget"
         )
     return objective
 
@@ -54,8 +54,8 @@ class _SliModel(SpecModel):
         keys = [key for key in load_sli_types() if getattr(self, key) is not None]
         if len(keys) != 1:
             raise ValueError(
-                f"an SLI has exactly one type, here it has {' and '.join(keys) or 'none'}; "
-                f"known here: {', '.join(load_sli_types())}"
+                f"an SLI has exactly one type, found {' and '.join(keys) or 'none'}; "
+                f"known types: {', '.join(load_sli_types())}"
             )
         return self
 
@@ -181,9 +181,7 @@ class Spec(SpecModel):
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
         if not (self.slos or self.recordings or self.alerts or self.requirements):
-            raise ValueError(
-                "the spec watches nothing: 'slos' is missing or empty; write at least one SLO"
-            )
+            raise ValueError("empty spec: 'slos' is missing or empty; add at least one SLO")
         return self
 
 

@@ -32,7 +32,7 @@ class InhibitionSpec(SpecModel):
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
         if not (self.metrics or self.slos or self.alerts):
-            raise ValueError("this inhibits nothing; name metrics, slos or alerts, or leave it out")
+            raise ValueError("empty inhibits; add metrics, slos or alerts, or remove the key")
         return self
 
 
@@ -107,23 +107,21 @@ class StandaloneAlert(AlertOptions):
     @model_validator(mode="after")
     def _check_threshold(self) -> Self:
         if (self.above is None) == (self.below is None):
-            raise ValueError("an alert has exactly one threshold; write either above or below")
+            raise ValueError("an alert has exactly one threshold; set either above or below")
         if is_filter_query(self.query):
-            raise ValueError(
-                "the query drops values by a comparison of its own; leave that to above or below"
-            )
+            raise ValueError("the query has a comparison, which drops values; use above or below")
         if self.is_firing_at(self.quiet_value) or not self.is_firing_at(self.firing_value):
             raise ValueError(
-                f"at {format_decimal(self.quiet_value)} it should be silent and at "
-                f"{format_decimal(self.firing_value)} it should fire, by its threshold "
-                f"{format_decimal(self.threshold)} it does not; set quiet and firing"
+                f"the alert must be silent at quiet {format_decimal(self.quiet_value)} and fire at "
+                f"firing {format_decimal(self.firing_value)}, but its threshold is "
+                f"{format_decimal(self.threshold)}; set quiet and firing"
             )
         return self
 
     @model_validator(mode="after")
     def _check_heartbeat(self) -> Self:
         if self.heartbeat and self.inhibits:
-            raise ValueError("a heartbeat always fires and would hide its symptoms for ever")
+            raise ValueError("a heartbeat always fires and must not inhibit; remove inhibits")
         return self
 
     @property

@@ -28,4 +28,4 @@ class PluginSli(SliType):
         Raises:
             NotSummableError: always.
         """
-        raise NotSummableError(f"the SLI plugin {self.id!r} was not called; name its folder")
+        raise NotSummableError(f"unknown SLI plugin {self.id!r}; set --plugins to its folder")

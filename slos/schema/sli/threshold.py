@@ -33,8 +33,7 @@ class ThresholdSli(SliType):
         """Refuse a comparison in the query: it would drop the samples of bad slices."""
         if is_filter_query(query):
             raise ValueError(
-                "the query drops values by a comparison of its own; "
-                "leave that to 'comparison' and 'value'"
+                "the query has a comparison, which drops values; use 'comparison' and 'value'"
             )
         return query
 
