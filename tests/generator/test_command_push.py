@@ -146,7 +146,7 @@ def test_credentials_come_from_the_environment_and_are_never_shown(
     ruler.required_authorization = header
     refused = push(ruler, specs)
     assert refused.exit_code == 1
-    assert "hint: it wants credentials" in refused.output
+    assert "hint: set MIMIR_API_KEY" in refused.output
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     told = push(ruler, specs)
@@ -163,5 +163,5 @@ def test_nobody_there_a_wrong_path_and_a_redirect_are_told_apart(
     assert (elsewhere.exit_code, "--prefix" in elsewhere.output) == (1, True)
     ruler.redirect_url = "https://mimir.example/"
     moved = push(ruler, specs)
-    assert (moved.exit_code, "leads to https://mimir.example/" in moved.output) == (1, True)
+    assert (moved.exit_code, "redirects to https://mimir.example/" in moved.output) == (1, True)
     assert not ruler.groups
