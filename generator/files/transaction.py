@@ -12,7 +12,7 @@ from slos.schema.problem import Problem
 
 
 class CannotWriteError(Exception):
-    """Output cannot be written; the text gives the reason, and nothing was written.
+    """Output that cannot be written; the text gives the reason, and no file was changed.
 
     Attributes:
         problems: problems of single lines, if any.
