@@ -46,7 +46,7 @@ def _parse_duration(value: object) -> Duration:
 def _parse_share(value: object) -> Decimal:
     if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
         return parse_ratio(value)
-    raise ValueError(f"{value!r} is not a share; write it like 5% or 0.05, between 0 and 1")
+    raise ValueError(f"{value!r} is not a ratio between 0 and 1; write it like 5% or 0.05")
 
 
 def _parse_address(value: object) -> Address:

@@ -91,7 +91,8 @@ def summarize_burst(runs: Sequence[Run]) -> str:
     if len(durations) < _MIN_FOR_QUANTILES:
         return line
     percentiles = quantiles(durations, n=100, method="inclusive")
-    return f"{line}, to the function p50 {percentiles[49]:.3f}s, p95 {percentiles[94]:.3f}s, p99 {percentiles[98]:.3f}s"
+    p50, p95, p99 = percentiles[49], percentiles[94], percentiles[98]
+    return f"{line}, to the function p50 {p50:.3f}s, p95 {p95:.3f}s, p99 {p99:.3f}s"
 
 
 def check_burst(runs: Sequence[Run]) -> Iterable[tuple[Criterion, bool]]:

@@ -40,7 +40,7 @@ class Profile(Protocol):
     AS_WRITTEN: bool
     """If true and no format is given, a rule file is named as its spec, an object stays one."""
     CHECKED: bool
-    """Whether the checks apply to the SLOs of this profile."""
+    """True if the checks apply to the SLOs of this profile."""
 
     def plan_spec(self, located: LocatedSpec, run_settings: RunSettings, /) -> ProfileResult:
         """Plan the rule groups of one spec."""

@@ -51,7 +51,7 @@ def _warn_of_ignored_plugins(run_settings: RunSettings) -> Iterator[Problem]:
     if run_settings.slo_plugins:
         yield Problem(
             Position("--slo-plugins"),
-            "Sloth's SLO plugins are passed over",
-            "the exact profile has its own rules; --profile sloth has them",
+            "SLO plugins of Sloth are ignored",
+            "only --profile sloth runs them",
             ProblemSeverity.WARNING,
         )

@@ -132,6 +132,7 @@ def build_dashboard_url(
         query = own_url[2] or ""
         separator = "&" if query else "?"
         base = f"{own_url[1]}{panel.board}{query}"
-        return f"{base}{separator}{_format_variables({**common_variables, **board_variables})}&viewPanel={panel.panel_id}"
+        variables = _format_variables({**common_variables, **board_variables})
+        return f"{base}{separator}{variables}&viewPanel={panel.panel_id}"
     separator = "&" if "?" in dashboard_url else "?"
     return f"{dashboard_url}{separator}{_format_variables(common_variables)}"

@@ -124,7 +124,7 @@ class IssueCount(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What became of one synthetic event."""
+    """Result of one synthetic event."""
 
     OK = "ok"
     LOST = "lost"
@@ -135,7 +135,7 @@ class Verdict(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     UNKNOWN = "unknown"
-    """The prober itself was at fault: kept out of the SLI, alerted on its own."""
+    """Failure of the prober itself; the SLI excludes it, and another alert covers it."""
 
 
 class CheckResult(StrEnum):

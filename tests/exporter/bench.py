@@ -151,6 +151,6 @@ async def run_prober(
         path_context = PathContext(target, identity, sender, sender, clock)
         paths: dict[str, Path] = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)}
         yield InProcessProber(
-            alert_runner, registry, metrics, gauges, journal, inflight_runs, reconciler, heartbeat, abort, faults,
-            canary_url, path_context, settings, paths,
+            alert_runner, registry, metrics, gauges, journal, inflight_runs, reconciler, heartbeat,
+            abort, faults, canary_url, path_context, settings, paths,
         )  # fmt: skip

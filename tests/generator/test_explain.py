@@ -66,6 +66,6 @@ def test_the_hourly_cost_is_that_of_all_groups() -> None:
         cost.compute_group_cost(one, group).raw * cost.count_hourly_evaluations(group)
         for group in groups
     )
-    assert f"in an hour {raw:,} samples" in said
+    assert f"per hour: {raw:,} samples" in said
     for group in groups:
         assert group.name in said

@@ -93,7 +93,8 @@ def _parse_seconds(text: str, *, item: str, may_be_negative: bool) -> float:
     least = -_MAX_SECONDS if may_be_negative else 0.0
     if not least <= seconds <= _MAX_SECONDS:
         raise ValueError(
-            f"fault {item!r} needs seconds from {least:.0f} to {_MAX_SECONDS:.0f}; valid faults: {VALID_FAULTS}"
+            f"fault {item!r} needs seconds from {least:.0f} to {_MAX_SECONDS:.0f}; "
+            f"valid faults: {VALID_FAULTS}"
         )
     return seconds
 

@@ -35,22 +35,27 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
         lines = _render_config_map(board, document, settings.namespace)
         yield Artifact(manifest, yaml_writer.render_document(_SOURCES, lines))
         manifests.append(manifest)
-    lines = yaml_writer.render_kustomization(manifests)
+    lines = yaml_writer.render_mapping(yaml_writer.build_kustomization(manifests))
     yield Artifact(
         PurePosixPath("kustomization.yaml"), yaml_writer.render_document(_SOURCES, lines)
     )
 
 
-def _render_config_map(name: str, document: str, namespace: str) -> Iterator[str]:
-    yield "apiVersion: v1"
-    yield "kind: ConfigMap"
-    yield "metadata:"
-    yield f"  name: {yaml_writer.format_scalar(f'grafana-dashboard-{name}')}"
-    yield f"  namespace: {yaml_writer.format_scalar(namespace)}"
-    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("labels", _LABELS), 2)
-    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("annotations", _ANNOTATIONS), 2)
-    yield "data:"
-    yield from yaml_writer.indent_lines(yaml_writer.render_block(f"{name}.json", document), 2)
+def _render_config_map(name: str, document: str, namespace: str) -> list[str]:
+    metadata: dict[str, yaml_writer.YamlValue] = {
+        "name": f"grafana-dashboard-{name}",
+        "namespace": namespace,
+        "labels": _LABELS,
+        "annotations": _ANNOTATIONS,
+    }
+    return yaml_writer.render_mapping(
+        {
+            "apiVersion": yaml_writer.Raw("v1"),
+            "kind": yaml_writer.Raw("ConfigMap"),
+            "metadata": metadata,
+            "data": {f"{name}.json": yaml_writer.Block(document)},
+        }
+    )
 
 
 def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -47,8 +47,8 @@ def read_spec(
     written = " ".join(part for part in key if part)
     known_dialects = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
-    hint = f"known here: {known_dialects}, and documents with 'version: prometheus/v1'"
-    return None, [Problem(position, f"documents of {written} are not known here", hint)]
+    hint = f"known formats: {known_dialects}, and documents with 'version: prometheus/v1'"
+    return None, [Problem(position, f"unknown format {written}", hint)]
 
 
 def _read_dialect_key(value: object) -> DialectKey:

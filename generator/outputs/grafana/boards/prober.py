@@ -100,7 +100,10 @@ def _build_verdict_panels() -> list[timeseries.Panel]:
     for verdict, color in _VERDICT_COLORS.items():
         runs.override_by_name(verdict, panels.style_color(color))
     failed = _build_bars(
-        PanelOptions(links.CHECKS_PANEL.panel_id, "Failed checks", "Failed checks of VAL-008 by criterion."),
+        PanelOptions(
+            links.CHECKS_PANEL.panel_id, "Failed checks",
+            "Failed checks of VAL-008 by criterion.",
+        ),
         contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
     )  # fmt: skip
     return [runs, failed]
@@ -117,7 +120,10 @@ def _build_schedule_panels() -> list[timeseries.Panel]:
     )
     panels.draw_thresholds(sent, color_base(GREEN), color_from(0.25, RED))
     missed = _build_bars(
-        PanelOptions(links.MISSED_RUNS_PANEL.panel_id, "Missed slots", "Scheduled slots that were not used.", 12),
+        PanelOptions(
+            links.MISSED_RUNS_PANEL.panel_id, "Missed slots",
+            "Scheduled slots that were not used.", 12,
+        ),
         contract.MISSED_RUNS, "probe", PROBE_MATCHER,
     )  # fmt: skip
     flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE_MATCHER}}})"
@@ -145,7 +151,10 @@ def _build_leftover_panels() -> list[timeseries.Panel]:
     )
     panels.draw_thresholds(orphans, color_base(GREEN), color_from(1, RED))
     failed = _build_bars(
-        PanelOptions(links.CLEANUP_PANEL.panel_id, "Failed clean-ups", "Failed clean-ups are retried.", 8),
+        PanelOptions(
+            links.CLEANUP_PANEL.panel_id, "Failed clean-ups",
+            "Failed clean-ups are retried.", 8,
+        ),
         contract.CLEANUP_FAILURES, "kind",
     )  # fmt: skip
     issues = _build_bars(
@@ -203,7 +212,10 @@ def _build_source_panels() -> list[timeseries.Panel]:
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
     differ = _build_bars(
-        PanelOptions(51, "Source disagreements", "Runs whose sources differ by more than a second.", 6),
+        PanelOptions(
+            51, "Source disagreements",
+            "Runs whose sources differ by more than a second.", 6,
+        ),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
     errors = _build_bars(
@@ -270,13 +282,18 @@ def _build_prober_panels() -> list[timeseries.Panel | statetimeline.Panel]:
     )
     return [
         _build_bars(
-            PanelOptions(links.JOURNAL_PANEL.panel_id, "Failed journal operations", "Probing continues.", 8),
+            PanelOptions(
+                links.JOURNAL_PANEL.panel_id, "Failed journal operations",
+                "Probing continues.", 8,
+            ),
             contract.JOURNAL_FAILURES, "operation",
         ),
         panels.build_state_timeline(
             PanelOptions(links.STATE_PANEL.panel_id, "Lease and configuration", description, 8),
             query_range(f"max({contract.LEASE_HELD})", "lease held"),
-            query_range(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"),
+            query_range(
+                f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"
+            ),
             query_range(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
             query_range(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
         ),

@@ -131,7 +131,10 @@ def _build_throughput_gauge(inventory: RunInventory) -> bargauge.Panel:
     description = "Highest event rate of each stage in the last run. Red is below the target."
     last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})"
     panel = panels.build_bar_gauge(
-        PanelOptions(links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run", description, 10),
+        PanelOptions(
+            links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run",
+            description, 10,
+        ),
         query_instant(last, "{{stage}}"), unit=units.EventsPerSecond, steps=(color_base(BLUE),),
     )  # fmt: skip
     for stage, target in _list_targets(inventory):
@@ -265,14 +268,19 @@ def _build_breaking_point_graphs() -> Iterator[timeseries.Panel]:
     description = "A gap means that no breaking point was found."
     yield _draw_as_steps(
         panels.build_timeseries(
-            PanelOptions(33, "Breaking point by run", description, 12), query_range(level, "concurrent alerts"),
+            PanelOptions(
+                33, "Breaking point by run",
+                description, 12,
+            ),
+            query_range(level, "concurrent alerts"),
             unit=units.Short,
         )
     )  # fmt: skip
     yield _draw_as_steps(
         panels.build_timeseries(
             PanelOptions(34, "Executed rate by run", "At the breaking point, and the highest.", 12),
-            query_range(rate, "at the breaking point"), query_range(_render_last(_MOST_EXECUTED), "highest"),
+            query_range(rate, "at the breaking point"),
+            query_range(_render_last(_MOST_EXECUTED), "highest"),
             unit=units.EventsPerSecond,
         )
     )  # fmt: skip
