@@ -1,9 +1,9 @@
-"""Components of one config generation; drained when the next one starts."""
+"""Generation: components of one configuration, drained when the next one starts."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.app.components import Components
@@ -12,6 +12,7 @@ from exporter.httpclient.auth import build_request_headers
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.metrics.runs import LabelSet
+from exporter.model.deadlines import Targets
 from exporter.observers import (
     LateObserver,
     list_expected_stages,
@@ -23,7 +24,9 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
-from exporter.schedule.scheduler import EARLY_START, Scheduler, Slot
+from exporter.schedule.open_loop import EARLY_START, Slot
+from exporter.schedule.scheduler import Scheduler, run_heartbeat
+from exporter.schedule.tasks import run_in_background
 from exporter.schedule.timetable import Timetable
 from slos.schema.contract import Criterion, DeliveryPath, StageSource
 
@@ -107,20 +110,38 @@ async def open_generation(
             )
             for source, settings in loaded.observers.items()
         }
-        context = ProbeContext(
-            components.alert_runner,
+        context = build_probe_context(
+            components,
             path_context,
-            paths,
-            loaded.targets,
-            components.status.gauges,
-            await _open_prometheus(loaded, components, stack),
-            components.abort,
-            count_open_runs=components.reconciler.__len__,
-            state=components.status.state,
-            may_send=components.may_send,
+            paths=paths,
+            targets=loaded.targets,
+            prometheus=await _open_prometheus(loaded, components, stack),
         )
         probe_runner = ProbeRunner(_build_probes(loaded, context), components.status.metrics)
         yield Generation(loaded, probe_runner, observers, paths, context)
+
+
+def build_probe_context(
+    components: Components,
+    path_context: PathContext,
+    *,
+    paths: Mapping[DeliveryPath, Path],
+    targets: Targets,
+    prometheus: PrometheusClient | None = None,
+) -> ProbeContext:
+    """Build the context of probes from the components and what one configuration adds."""
+    return ProbeContext(
+        components.alert_runner,
+        path_context,
+        paths,
+        targets,
+        components.status.gauges,
+        components.status.history,
+        components.health,
+        components.status.state,
+        count_open_runs=components.reconciler.__len__,
+        prometheus=prometheus,
+    )
 
 
 def _build_probes(loaded: LoadedConfig, context: ProbeContext) -> list[Probe]:
@@ -181,16 +202,12 @@ class GenerationRunner:
 
     Args:
         components: components of the process.
-        may_send: whether this prober holds the lease.
         first_slot_after: seconds from now before which slots are left out. They do not count as
             missed, since no prober was leading.
     """
 
-    def __init__(
-        self, components: Components, *, may_send: Callable[[], bool], first_slot_after: float = 0.0
-    ) -> None:
+    def __init__(self, components: Components, *, first_slot_after: float = 0.0) -> None:
         self._components = components
-        self._may_send = may_send
         self._first_slot = components.status.clock.now() + first_slot_after
         self._active: _ActiveGeneration | None = None
         self._previous: _ActiveGeneration | None = None
@@ -242,7 +259,8 @@ class GenerationRunner:
         running = active.scheduler.running_tasks
         if running:
             _log.info("stopping: %d runs under way, at most %.0f s", len(running), grace)
-            await self._wait_until_drained(active, grace)
+            drained = asyncio.create_task(_wait_for_runs(running))
+            await drain_task(drained, self._components, grace)
         for task in (*active.scheduler.running_tasks, *self._retiring):
             task.cancel()
         await asyncio.gather(active.task, *self._retiring, return_exceptions=True)
@@ -254,19 +272,6 @@ class GenerationRunner:
         last = self._active or self._previous
         if last is not None:
             await last.stack.aclose()
-
-    async def _wait_until_drained(self, active: _ActiveGeneration, grace: float) -> None:
-        heartbeat_task = asyncio.create_task(active.scheduler.keep_heartbeat())
-        abort_task = asyncio.create_task(self._components.abort.wait())
-        drain_task = asyncio.create_task(_wait_for_runs(active.scheduler.running_tasks))
-        await asyncio.wait(
-            {drain_task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._components.abort.set()
-        await asyncio.wait({drain_task}, timeout=_ABORT_GRACE)
-        for task in (heartbeat_task, abort_task, drain_task):
-            task.cancel()
-        await asyncio.gather(heartbeat_task, abort_task, drain_task, return_exceptions=True)
 
     async def _retire(self, active: _ActiveGeneration) -> None:
         """Let the runs of a generation finish, then close its connections."""
@@ -280,9 +285,9 @@ class GenerationRunner:
             await active.stack.aclose()
 
     def _build_scheduler(self, generation: Generation) -> Scheduler:
-        async def run_slot(slot: Slot) -> None:
-            if slot.intended >= self._first_slot and self._may_send():
-                await generation.probe_runner.run_slot(slot)
+        async def run_slot(key: str, slot: Slot) -> None:
+            if slot.intended >= self._first_slot and self._components.health.may_send():
+                await generation.probe_runner.run_slot(key, slot)
 
         status = self._components.status
         return Scheduler(
@@ -296,6 +301,28 @@ class GenerationRunner:
             metrics=status.metrics,
             early=EARLY_START,
         )
+
+
+async def drain_task(task: asyncio.Task[None], components: Components, grace: float) -> None:
+    """Wait for a task, and keep the heartbeat meanwhile.
+
+    After the grace, or at an abort, all runs are aborted. A task that goes on after that is
+    cancelled.
+
+    Args:
+        task: task to wait for.
+        components: components that it uses.
+        grace: seconds to wait before the abort.
+    """
+    status, abort = components.status, components.health.abort
+    async with run_in_background(run_heartbeat(status.heartbeat, status.clock)):
+        abort_task = asyncio.create_task(abort.wait())
+        await asyncio.wait({task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+        abort.set()
+        await asyncio.wait({task}, timeout=_ABORT_GRACE)
+    for each in (task, abort_task):
+        each.cancel()
+    await asyncio.gather(task, abort_task, return_exceptions=True)
 
 
 async def _wait_for_runs(runs: set[asyncio.Task[None]]) -> None:

@@ -1,10 +1,11 @@
-"""After the verdict: ask observers, clean up, sweep orphans."""
+"""Reconciler: asks late observers, cleans up leftovers and sweeps orphans after the verdict."""
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Protocol
 
@@ -90,8 +91,8 @@ class Cleaner(Protocol):
         """Clean up leftovers; return those that could not be cleaned up."""
 
 
-def _ignore_observed_run(_: Run, __: IssueCount | None) -> None:
-    """Ignore a run."""
+ObservedListener = Callable[[Run, IssueCount | None], None]
+"""Gets a run about which nothing more can be learned, and how many Linear issues it opened."""
 
 
 class Reconciler:
@@ -118,8 +119,7 @@ class Reconciler:
         self._sweep = OrphanSweep(gauges=gauges, clock=clock)
         self._shown_kinds: set[LeftoverKind] = set()
         self._step_lock = asyncio.Lock()
-        self.on_observed: Callable[[Run, IssueCount | None], None] = _ignore_observed_run
-        """Called with each run about which nothing more can be learned."""
+        self._listeners: list[ObservedListener] = []
 
     def __len__(self) -> int:
         """Number of runs that are not finished."""
@@ -143,6 +143,15 @@ class Reconciler:
             pending.waiting |= (
                 added & self._list_sources_for(pending.run) if pending.is_observed_late else set()
             )
+
+    @contextlib.contextmanager
+    def listen(self, listener: ObservedListener) -> Iterator[None]:
+        """Call a function with each run that is observed, for as long as the block runs."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     def add_judged(self, run: Run, *, sent: bool) -> tuple[RunState, Run]:
         """Add a run with its verdict; return its state, and the run with its due stages."""
@@ -246,8 +255,8 @@ class Reconciler:
         await self._write_pending(pending)
         self._metrics.count_observed(counted, pending.issues)
         self._history.update(pending.run)
-        if is_observed:
-            self.on_observed(pending.run, pending.issues)
+        for listener in self._listeners if is_observed else ():
+            listener(pending.run, pending.issues)
 
     async def _write_pending(self, pending: PendingRun) -> None:
         await self._journal.write_run(

@@ -35,7 +35,6 @@ _STATUS = {
 STALL_TIMEOUT = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
-ScrapeCallback = Callable[[], None]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
@@ -121,10 +120,6 @@ def _respond_standby() -> web.Response:
     return web.Response(status=503, text="standing by; another prober sends\n")
 
 
-def _ignore() -> None:
-    """Do nothing."""
-
-
 class WebPages:
     """Pages over a live status; the application sets what changes."""
 
@@ -133,8 +128,6 @@ class WebPages:
         self._auth = AuthMiddleware(web_config)
         self.ready = False
         self._draining = False
-        self.on_scrape: ScrapeCallback = _ignore
-        """Called after the counters were read."""
         self._reload_config: ReloadFunction | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
@@ -167,7 +160,7 @@ class WebPages:
     def stop_leading(self) -> None:
         """Disable reload and scenarios, as this prober does not lead any more."""
         self.start_draining()
-        self.on_scrape, self._reload_config, self.scenarios.load_controller = _ignore, None, None
+        self._reload_config = self.scenarios.load_controller = None
 
     def update_config(self, web_config: WebConfig) -> None:
         """Apply another protection of the pages."""
@@ -191,7 +184,7 @@ class WebPages:
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         body = render_exposition(self._status.registry)
-        self.on_scrape()
+        self._status.metrics.count_postponed()
         return web.Response(body=body, headers=headers)
 
     async def _serve_health(self, _: web.Request) -> web.Response:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from exporter.fields import Address
 from exporter.listener import bind_socket, format_url
-from exporter.model.verdict import ProberFault, Reason
+from exporter.model.verdict import Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.bench import (
     PATIENT_SETTINGS,
@@ -122,7 +122,7 @@ async def test_late_executions_are_counted(bench: InProcessProber, agent: FakeAg
     assert agent.canary_statuses == [200]
     assert bench.read_sample("canary_requests_total", outcome="after_verdict") == 1
     assert bench.read_sample("canary_requests_total", outcome="executed") == 0
-    assert (await bench.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
+    assert (await bench.components.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
 
 
 async def test_a_prober_told_to_stop_gives_up_as_unknown(
@@ -131,8 +131,7 @@ async def test_a_prober_told_to_stop_gives_up_as_unknown(
     agent.replies = False
     running = asyncio.create_task(bench.run_alert())
     await agent.event_received.wait()
-    bench.faults.add(ProberFault.SHUTDOWN)
-    bench.abort.set()
+    bench.components.health.abort.set()
     async with asyncio.timeout(10):
         result = await running
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
@@ -178,7 +177,7 @@ async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
 
 
 async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: InProcessProber) -> None:
-    bench.heartbeat.period = 1.0
-    bench.heartbeat.last_beat -= 10.0
+    bench.status.heartbeat.period = 1.0
+    bench.status.heartbeat.last_beat -= 10.0
     result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

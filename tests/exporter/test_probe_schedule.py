@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Heartbeat, Scheduler, Slot
+from exporter.schedule.open_loop import Slot
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Heartbeat, Scheduler
 from exporter.schedule.timetable import Schedule, Timetable
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -92,7 +93,7 @@ class Bench:
             early=early,
         )
 
-    async def _launch(self, slot: Slot) -> None:
+    async def _launch(self, _: str, slot: Slot) -> None:
         self.sent.append((self.clock.now(), slot))
         await self.clock.sleep(self.lasts)
 
@@ -188,8 +189,8 @@ async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptur
     bench = Bench(clock, TEN_SECONDS, lasts=0.1)
     original = bench.scheduler._start_run
 
-    async def launch(slot: Slot) -> None:
-        await original(slot)
+    async def launch(probe: str, slot: Slot) -> None:
+        await original(probe, slot)
         raise RuntimeError("boom")
 
     bench.scheduler._start_run = launch
