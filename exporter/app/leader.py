@@ -18,7 +18,7 @@ from exporter.app.components import (
     freeze_gc,
     open_components,
 )
-from exporter.app.generation import GenerationRunner
+from exporter.app.generation_runner import GenerationRunner
 from exporter.app.load_controller import LoadController
 from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from exporter.app.components import Components
-from exporter.app.generation import Generation, drain_task
+from exporter.app.generation import Generation
+from exporter.app.generation_runner import drain_task
 from exporter.config.scenarios import ScenarioSettings, explain_refusal, list_configured
 from exporter.loadtest.guards import BaselineGuard, LateResults
 from exporter.loadtest.metrics import ScenarioSample
