@@ -1,4 +1,4 @@
-"""Package doc: what the prober does and what does not belong here; the version."""
+"""`slo-probe`: sends synthetic alerts through agent-sre, judges each run and exports metrics."""
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed

@@ -1,4 +1,4 @@
-"""`slo-probe run, once, check, scenario`; parses, prints, exits."""
+"""Command line of `slo-probe`: parses arguments, prints results, sets the exit status."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""Bind a port, serve an app, TLS with certificates that rotate."""
+"""Listeners: bind a port and serve an application, with TLS certificates that rotate."""
 
 import logging
 import os

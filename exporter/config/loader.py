@@ -1,4 +1,4 @@
-"""Read, validate, cross-check; refuse changes that need a restart."""
+"""Loader of the configuration: reads, validates, cross-checks, and refuses unsafe changes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The whole file as one model, plug-in sections included."""
+"""Model of the whole configuration file, sections of the plug-ins included."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`web.config.file` of the exporter toolkit."""
+"""Web configuration file (`web.config.file`) in the format of the Prometheus exporter toolkit."""
 
 import re
 import ssl

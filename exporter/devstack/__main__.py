@@ -1,4 +1,4 @@
-"""`python -m exporter.live`: run the loop until Ctrl-C, or for some seconds."""
+"""`python -m exporter.devstack`: run the loop until Ctrl-C, or for some seconds."""
 
 import signal
 import sys

@@ -1,6 +1,6 @@
 """Pictures for the documentation, drawn from a demo with faults.
 
-Run it as `python -m exporter.live.pictures`.
+Run it as `python -m exporter.devstack.pictures`.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Credentials from files, and their check at start-up."""
+"""Credentials of an HTTP client, read from files and checked at start-up."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping

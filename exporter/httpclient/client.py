@@ -1,4 +1,4 @@
-"""One client: GET/POST with deadline, size limit, no redirects."""
+"""HTTP client: GET and POST with a deadline, a size limit and no redirects."""
 
 import asyncio
 import errno

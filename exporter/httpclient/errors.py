@@ -1,4 +1,4 @@
-"""One closed set of reasons why a request failed."""
+"""Errors of HTTP requests: one closed set of kinds."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""Backoff, Retry-After, circuit breaker, rate limit: one of each."""
+"""Retry of HTTP requests: backoff, Retry-After, circuit breaker and rate limiter."""
 
 import logging
 import random

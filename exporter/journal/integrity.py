@@ -1,4 +1,4 @@
-"""Is the file still what was written."""
+"""Integrity check of the journal file before it is used."""
 
 import codecs
 import sqlite3

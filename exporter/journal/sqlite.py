@@ -1,4 +1,4 @@
-"""The SQLite table and its row codec."""
+"""SQLite store of the journal: its table and the codec of its rows."""
 
 import errno
 import fcntl

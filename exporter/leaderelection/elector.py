@@ -1,4 +1,4 @@
-"""Acquire, renew, release; which lock to use."""
+"""Leader elector: acquires, renews and releases the lock."""
 
 import asyncio
 import logging

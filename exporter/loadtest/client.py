@@ -1,4 +1,4 @@
-"""Ask a running prober for a scenario; result table."""
+"""Client of `slo-probe scenario`: asks a running prober for a scenario and formats its result."""
 
 import asyncio
 import json

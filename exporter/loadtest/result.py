@@ -1,4 +1,4 @@
-"""Result model and its file."""
+"""Result of a scenario, and the archive of result files."""
 
 import asyncio
 import dataclasses

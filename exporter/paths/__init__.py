@@ -1,4 +1,4 @@
-"""API of delivery paths (Path, PathContext)."""
+"""API and registry of delivery paths: one plug-in file each."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence

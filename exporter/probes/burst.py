@@ -92,8 +92,9 @@ def summarize_burst(runs: Sequence[Run]) -> str:
     line = f"{ok} of {len(runs)} ok"
     if len(durations) < _MIN_FOR_QUANTILES:
         return line
-    percentiles = quantiles(durations, n=100, method="inclusive")
-    return f"{line}, to the function p50 {percentiles[49]:.3f}s, p95 {percentiles[94]:.3f}s, p99 {percentiles[98]:.3f}s"
+    cuts = quantiles(durations, n=100, method="inclusive")
+    p50, p95, p99 = cuts[49], cuts[94], cuts[98]
+    return f"{line}, to the function p50 {p50:.3f}s, p95 {p95:.3f}s, p99 {p99:.3f}s"
 
 
 def check_burst(runs: Sequence[Run]) -> Iterable[tuple[Criterion, bool]]:

@@ -1,4 +1,4 @@
-"""Open-loop scheduler, missed slots, heartbeat and stalls."""
+"""Open-loop scheduler: starts runs at their slots, counts missed slots, detects stalls."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Option types and serving until a signal, for both commands."""
+"""Options that both simulators share, and serving until a signal."""
 
 import asyncio
 import math

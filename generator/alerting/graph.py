@@ -1,4 +1,4 @@
-"""Which alert explains which, from the metrics they read."""
+"""Graph of causes and symptoms: an alert explains another when both read the same metrics."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -44,7 +44,7 @@ class SpecInRun:
     read_again: Callable[[], LocatedSpec]
 
 
-def of_planned(
+def lint_planned_spec(
     located: LocatedSpec, slos: Sequence[SLO], defaults: RunSettings
 ) -> Iterator[Problem]:
     """Run the checks on a spec and on those of its SLOs that could be resolved."""

@@ -1,4 +1,4 @@
-"""Alerting rules, thresholds and alert info series."""
+"""Alerting rules of an SLO, with the series of their thresholds and labels."""
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal

@@ -1,4 +1,4 @@
-"""Name, labels and texts of each alert."""
+"""Annotations of alerts: their names, labels and texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

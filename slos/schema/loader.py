@@ -1,4 +1,4 @@
-"""Parse spec files, AlertWindows files and the latency targets in specs (bytes in, no disk)."""
+"""Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
 from typing import Annotated, Literal
 

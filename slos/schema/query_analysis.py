@@ -1,4 +1,4 @@
-"""What the syntax tree says of a query: what its value counts, which labels its result has."""
+"""Analysis of a query's syntax tree: the unit that it counts in, and the labels of its result."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -1,4 +1,4 @@
-"""Models of a spec; a spec with the place it was read from."""
+"""Models of a spec, and of a spec with the place it was read from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

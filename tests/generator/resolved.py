@@ -60,7 +60,7 @@ def resolve_document(
     assert not problems
     by = defaults or RunSettings()
     slos, found = resolve_slos(located, by)
-    return slos, [*found, *_run.of_planned(located, slos, by)]
+    return slos, [*found, *_run.lint_planned_spec(located, slos, by)]
 
 
 def resolve_single_slo(spec_changes: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: ANN401 - YAML

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 READ = (
-    "import sys; from slos.schema.parse import parse_specs;"
+    "import sys; from slos.schema.loader import parse_specs;"
     "print(len(parse_specs(sys.stdin.buffer.read(), 'a.yaml')[1]))"
 )
 

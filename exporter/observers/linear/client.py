@@ -1,4 +1,4 @@
-"""GraphQL over the common HTTP client: find, archive, list orphans."""
+"""Linear client: finds, archives and lists issues over GraphQL."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Reply to data or error."""
+"""Response of Linear: its data, or one of a closed set of errors."""
 
 import json
 from collections.abc import Mapping

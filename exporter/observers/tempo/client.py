@@ -1,4 +1,4 @@
-"""Search and fetch traces."""
+"""Tempo client: searches and fetches traces."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""One request timed by phase (DNS, connect, TLS, reply), certificate expiry."""
+"""HTTP request timed by phase (DNS, connect, TLS, reply), with the expiry of the certificate."""
 
 import asyncio
 import contextlib

@@ -1,8 +1,9 @@
 """Leak probe: memory, files and other resources that grow without end, of target and prober.
 
 It reads the resources of the target's replicas from Prometheus, and those of this process from
-/proc, once per slot. Periodically it judges both (`exporter/leaks`). The verdicts are gauges. The
-criterion is about the target alone, and is not counted while there is too little data.
+/proc, once per slot. Periodically it judges both (`exporter/probes/leak/detector.py`). The verdicts
+are gauges. The criterion is about the target alone, and is not counted while there is too little
+data.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Send hostile requests, honeypot, judge the answers."""
+"""Hostile requests: sends them, judges the replies, and keeps the honeypot."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""Malformed events and hostile function names, with their guard."""
+"""Payloads of hostile requests: malformed events and function names, with their guard."""
 
 import json
 import re

@@ -1,1 +1,1 @@
-"""Agent-sre as it was measured."""
+"""Simulator of agent-sre, as it was measured."""

@@ -1,4 +1,4 @@
-"""Burn-down and stage waterfall."""
+"""Charts of several panels: error budget burn-down and stage waterfall."""
 
 from grafana_foundation_sdk.builders import barchart, timeseries
 from grafana_foundation_sdk.models import units

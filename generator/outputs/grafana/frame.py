@@ -1,4 +1,4 @@
-"""Dashboard shell, links, variables."""
+"""Frame of a dashboard: its settings, links and variables."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Escaping, and the amtool silence command."""
+"""Markdown of runbook pages: escaping, and the amtool silence command."""
 
 import re
 import shlex

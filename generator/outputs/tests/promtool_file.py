@@ -1,4 +1,4 @@
-"""The test file model and its text."""
+"""Model of a promtool unit test file, and its text."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

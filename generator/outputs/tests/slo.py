@@ -1,4 +1,4 @@
-"""Test files of an SLO: counting, counter histories."""
+"""Unit test files of an SLO: counting, counter histories, alerts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

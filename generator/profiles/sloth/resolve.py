@@ -1,4 +1,4 @@
-"""Spec to that, with Sloth's precedence and text rules."""
+"""Resolver of the sloth profile, with Sloth's precedence and text rules."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Same file (drop its two re-exports; import `check`, `TemplateError` from their modules)."""
+"""Syntax that Prometheus reads with Go: regular expressions (RE2) and text/template."""
 
 from dataclasses import dataclass, field
 from typing import Any

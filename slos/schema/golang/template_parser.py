@@ -1,4 +1,4 @@
-"""Grammar of text/template."""
+"""Parser of Go's text/template; it checks the grammar and executes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

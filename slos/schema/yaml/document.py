@@ -1,4 +1,4 @@
-"""YAML text to documents with positions, within limits of depth and size."""
+"""YAML documents with positions, within limits of depth and size."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass

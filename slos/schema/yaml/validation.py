@@ -1,4 +1,4 @@
-"""A document read into a model: validation, messages and hints, camelCase keys."""
+"""Validation of a document: model, messages and hints, camelCase keys."""
 
 import difflib
 import re

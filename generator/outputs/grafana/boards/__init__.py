@@ -1,1 +1,1 @@
-"""One file per dashboard."""
+"""Dashboards: one plug-in file each."""
