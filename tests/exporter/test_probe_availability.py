@@ -94,7 +94,7 @@ def phases(bench: InProcessProber) -> set[str]:
 
 
 async def test_an_answering_target_is_up(bench: InProcessProber, pages: Pages) -> None:
-    outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
+    outcome = await ask(asking(bench, read_headers=lambda: {"Authorization": "Bearer planted"}))
     assert outcome == ProbeOutcome(checks=(UP,))
     assert bench.read_sample("up", **TARGET) == bench.read_sample("ready", **TARGET) == 1
     assert phases(bench) == {"dns", "connect", "reply"}
@@ -128,7 +128,7 @@ async def test_unasked_is_not_shown(
             raise CredentialsError("bearer_auth.token_file", "cannot read token")
         return {}
 
-    probe = asking(bench, headers=headers)
+    probe = asking(bench, read_headers=headers)
     runner, slot = ProbeRunner([probe], bench.status.metrics), Slot(0.0, 0.0)
     assert not (await runner.run_slot(probe.key, slot)).failed
     assert bench.read_sample("up", **TARGET) == 1
@@ -236,7 +236,7 @@ async def test_handshake_and_expiry_of_tls(
 ) -> None:
     files, address = secured
     trusting = replace(bench.context.path_context.target_sender, tls=files.build_client_context)
-    outcome = await ask(asking(bench, url=address, direct=trusting))
+    outcome = await ask(asking(bench, url=address, target_sender=trusting))
     assert outcome.checks == (UP,)
     assert phases(bench) == {"dns", "connect", "tls", "reply"}
     expiry = bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET)

@@ -73,11 +73,11 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     ("knobs", "verdict", "checks"),
     [
         ({"executions": 2}, Verdict.DUPLICATED, {RACE: True, DEADLOCK: True}),
-        ({"edits": {"nonce": "x"}}, Verdict.CORRUPTED, {RACE: False, DEADLOCK: True}),
+        ({"parameter_overrides": {"nonce": "x"}}, Verdict.CORRUPTED, {RACE: False, DEADLOCK: True}),
         ({"executions": 0}, Verdict.LOST, {DEADLOCK: True}),
         ({"executions": 0, "status": 500}, Verdict.REJECTED, {DEADLOCK: True}),
         ({"executions": 0, "replies": False}, Verdict.TIMEOUT, {DEADLOCK: False}),
-        ({"executions": 0, "cuts_connection": True}, Verdict.UNREACHABLE, {}),
+        ({"executions": 0, "aborts_connection": True}, Verdict.UNREACHABLE, {}),
     ],
     ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
 )
