@@ -30,13 +30,13 @@ PATIENT_SETTINGS = Settings(
     late_after=Duration.from_parts(seconds=15),
     max_send_lag=Duration.from_parts(seconds=5),
 )
-"""For what concludes by itself: a busy machine changes no verdict."""
+"""Settings of runs that end by themselves: a busy machine changes no verdict."""
 SHORT_SETTINGS = PATIENT_SETTINGS.model_copy(
     update={"timeout": Duration(1000), "late_after": Duration(800)}
 )
-"""For what only shows at the deadline."""
+"""Settings of runs that end at the deadline."""
 STRICT_SETTINGS = PATIENT_SETTINGS.model_copy(update={"late_after": Duration(100)})
-"""For what is late."""
+"""Settings of runs that are late."""
 TARGETS = {stage: Duration(60_000) for stage in Stage}
 LABEL_SETS = [
     LabelSet("remediation", path, list_visible_stages(path), list_expected_stages(path))
