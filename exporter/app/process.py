@@ -110,7 +110,7 @@ def _status(loaded: LoadedConfig) -> Status:
     return create_status(
         SystemClock(),
         heartbeat_interval=HEARTBEAT_INTERVAL,
-        lines=list_label_sets(loaded),
+        label_sets=list_label_sets(loaded),
         targets=loaded.targets,
         criteria=list_criteria(loaded),
     )

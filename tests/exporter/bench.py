@@ -89,7 +89,7 @@ async def run_prober(
 ) -> AsyncIterator[InProcessProber]:
     """Run all components but the scheduler and the pages; runs of the journal are counted."""
     status = create_status(
-        SystemClock(), heartbeat_interval=60.0, lines=LABEL_SETS, targets=TARGETS, criteria=()
+        SystemClock(), heartbeat_interval=60.0, label_sets=LABEL_SETS, targets=TARGETS, criteria=()
     )
     canary_socket = bind_socket("canary", Address("127.0.0.1", 0))
     canary_url = format_url(canary_socket)

@@ -141,7 +141,7 @@ class ReconcilerHarness:
 async def run_harness(path: Path, clock: FakeClock) -> AsyncIterator[ReconcilerHarness]:
     """Run the harness on a journal, whose runs are restored before any observer is asked."""
     status = create_status(
-        clock, heartbeat_interval=1.0, lines=LABEL_SETS, targets=TARGETS, criteria=()
+        clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets=TARGETS, criteria=()
     )
     settings = ComponentSettings(path, keep_runs=1000, canary=CanaryIdentity("canary", "ai"))
     canary_socket = bind_socket("canary", Address("127.0.0.1", 0))

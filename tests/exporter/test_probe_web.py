@@ -33,7 +33,7 @@ class Shown:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.face = create_status(
-            self.clock, heartbeat_interval=1.0, lines=LABEL_SETS, targets={}, criteria=()
+            self.clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets={}, criteria=()
         )
         self.site = WebPages(self.face, WebConfig())
         self.url = ""
