@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
 
-from slos.schema.contract import DeliveryPath
 from slos.schema.units import Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -75,12 +74,6 @@ def _check_dns_label(value: str) -> str:
     return value
 
 
-def _parse_path(value: object) -> DeliveryPath:
-    if value in set(DeliveryPath):
-        return DeliveryPath(str(value))
-    raise ValueError(f"{value!r} is no way to agent-sre; there are {', '.join(DeliveryPath)}")
-
-
 def _check_label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is no label name; use letters, digits and _")
@@ -100,7 +93,6 @@ DurationField = Annotated[Duration, PlainValidator(_parse_duration)]
 Share = Annotated[Decimal, PlainValidator(_parse_share)]
 AddressField = Annotated[Address, PlainValidator(_parse_address)]
 Url = Annotated[str, AfterValidator(_check_url)]
-PathField = Annotated[DeliveryPath, PlainValidator(_parse_path)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_check_canary_name)]

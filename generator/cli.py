@@ -5,23 +5,19 @@ Exit codes: 0 success, 1 problems or drift, 2 wrong usage.
 
 import gc
 import importlib
-import pkgutil
 from typing import cast
 
 import click
 
 from generator import commands
+from slos.schema.plugin_loader import list_module_names
 
 
 class _Commands(click.Group):
     """Command group that finds commands by file name and imports one only when it is called."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return sorted(
-            module.name
-            for module in pkgutil.iter_modules(commands.__path__)
-            if not module.name.startswith("_")
-        )
+        return list_module_names(commands.__name__)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):

@@ -23,7 +23,7 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion, DeliveryPath, StageSource
+from slos.schema.contract import Criterion
 
 _log = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class Generation:
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner
-    observers: Mapping[StageSource, LateObserver]
-    paths: Mapping[DeliveryPath, Path]
+    observers: Mapping[str, LateObserver]
+    paths: Mapping[str, Path]
     context: ProbeContext
 
     def activate(self, components: Components) -> None:
@@ -117,7 +117,7 @@ def build_probe_context(
     components: Components,
     path_context: PathContext,
     *,
-    paths: Mapping[DeliveryPath, Path],
+    paths: Mapping[str, Path],
     targets: Targets,
     prometheus: PrometheusClient | None = None,
 ) -> ProbeContext:

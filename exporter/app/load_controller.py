@@ -26,7 +26,7 @@ from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.tasks import run_in_background
-from slos.schema.contract import SCENARIO_COMPLETED, Scenario, StageSource
+from slos.schema.contract import SCENARIO_COMPLETED, StageSource
 
 _LEASE_POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease."""
@@ -69,20 +69,17 @@ async def _watch_lease(stop_signal: StopSignal, may_send: Callable[[], bool], cl
     stop_signal.request(StopReason.LEASE_LOST)
 
 
-def select_scenario(
-    name: str, section: ScenarioSettings
-) -> tuple[Scenario, LoadSettings] | Refusal:
+def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSettings] | Refusal:
     """Select a scenario by name with its settings, or return why it must not run."""
-    if name not in {scenario.value for scenario in load_scenario_modules()}:
+    if name not in load_scenario_modules():
         known = ", ".join(load_scenario_modules())
         return Refusal(RefusalKind.UNKNOWN, f"there is no scenario {name!r}; there are {known}")
-    scenario = Scenario(name)
-    settings = list_configured(section).get(scenario)
+    settings = list_configured(section).get(name)
     if settings is None:
         how = f"add scenarios: {{{name}: {{}}}} to the configuration"
         return Refusal(RefusalKind.UNKNOWN, f"the scenario {name} is not configured; {how}")
     why = explain_refusal(section, settings)
-    return Refusal(RefusalKind.REFUSED, f"{name}: {why}") if why else (scenario, settings)
+    return Refusal(RefusalKind.REFUSED, f"{name}: {why}") if why else (name, settings)
 
 
 class LoadController:
@@ -151,7 +148,7 @@ class LoadController:
             "running": running and {**running, "stopping": stopping},
             "configured": sorted(list_configured(config)) if config else [],
             "results": {
-                scenario.value: [
+                scenario: [
                     result.to_json()
                     for result in self._archive.list_results(scenario)
                     if result.state is not ScenarioState.RUNNING
@@ -179,7 +176,7 @@ class LoadController:
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, generation: Generation, scenario: Scenario, settings: LoadSettings
+        self, generation: Generation, scenario: str, settings: LoadSettings
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -213,7 +210,7 @@ class LoadController:
             history=self._archive.list_results(result.scenario),
         )
 
-    def _update_gauges(self, scenario: Scenario) -> None:
+    def _update_gauges(self, scenario: str) -> None:
         """Update the gauges from the completed runs, those of earlier processes included."""
         completed = self._archive.list_completed(scenario)
         samples: list[ScenarioSample] = []

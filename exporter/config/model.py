@@ -105,8 +105,8 @@ Paths = _create_section(
     "Paths",
     Section,
     {
-        route.value: module.Settings
-        for route, module in load_path_modules().items()
+        path: module.Settings
+        for path, module in load_path_modules().items()
         if module.Settings.model_fields
     },
 )

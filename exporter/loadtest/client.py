@@ -152,7 +152,7 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
     """
     try:
         results = [
-            parse_result(document) for document in state["results"].get(started.scenario.value, ())
+            parse_result(document) for document in state["results"].get(started.scenario, ())
         ]
         results += [parse_result(state["running"])] if state["running"] else []
     except (ValueError, KeyError, AttributeError) as error:

@@ -19,7 +19,7 @@ from exporter.model.run import Run
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
 from exporter.schedule.open_loop import EARLY_START, Slot, send_open_loop
-from slos.schema.contract import DeliveryPath, Verdict
+from slos.schema.contract import DeliveryPath, Verdict, name_load_probe
 from slos.schema.units import Duration
 
 _MAX_UNKNOWN_SHARE = 0.01
@@ -66,7 +66,9 @@ class ScenarioRun:
         self._result = result
         self._clock = context.path_context.clock
         deadlines = settings.to_deadlines(context.targets)
-        self._job = AlertJob(result.scenario.probe, context.paths[DeliveryPath.DIRECT], deadlines)
+        self._job = AlertJob(
+            name_load_probe(result.scenario), context.paths[DeliveryPath.DIRECT], deadlines
+        )
 
     @property
     def result(self) -> ScenarioResult:

@@ -15,7 +15,9 @@ from exporter.httpclient.client import Reply
 from exporter.model.alert import RESERVED_LABELS, Alert, build_alertmanager_alert
 from exporter.model.run import Leftover
 from exporter.paths import PathContext
-from slos.schema.contract import DeliveryPath, LeftoverKind
+from slos.schema.contract import LeftoverKind
+
+PATH = "alertmanager"
 
 _JSON = "application/json"
 _ACCEPTED = range(200, 300)
@@ -49,7 +51,7 @@ class Settings(Section):
 class Path:
     """Posts an alert, and ends it when the run is over."""
 
-    NAME = DeliveryPath.ALERTMANAGER
+    NAME = PATH
     SYNCHRONOUS = False
     leftover_kind: LeftoverKind | None = LeftoverKind.ALERT
 

@@ -12,7 +12,7 @@ from exporter.prober.health import ProberHealth
 from exporter.prober.history import RunHistory
 from exporter.prober.runner import AlertRunner
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ProbeContext:
 
     alert_runner: AlertRunner
     path_context: PathContext
-    paths: Mapping[DeliveryPath, Path]
+    paths: Mapping[str, Path]
     targets: Targets
     gauges: Gauges
     history: RunHistory

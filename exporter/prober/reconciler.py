@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from exporter.journal.journal import Journal
@@ -17,14 +17,7 @@ from exporter.prober.cleanup import Cleaner, OrphanSweep
 from exporter.prober.history import RunHistory
 from exporter.prober.pending import PendingRun
 from exporter.schedule.clock import Clock
-from slos.schema.contract import (
-    LOAD_PROBES,
-    DeliveryPath,
-    IssueCount,
-    LeftoverKind,
-    Stage,
-    StageSource,
-)
+from slos.schema.contract import IssueCount, LeftoverKind, Stage, is_load_probe
 
 RECONCILE_INTERVAL = 2.0
 """Seconds between two reconcile steps."""
@@ -55,10 +48,10 @@ class Reconciler:
         self._gauges = gauges
         self._clock = clock
         self._history = history
-        self._observers: Mapping[StageSource, LateObserver] = {}
+        self._observers: Mapping[str, LateObserver] = {}
         self._cleaners: Mapping[LeftoverKind, Cleaner] = {}
         self._pending: dict[str, PendingRun] = {}
-        self._asked_at: dict[StageSource, float] = {}
+        self._asked_at: dict[str, float] = {}
         self._sweep = OrphanSweep(gauges=gauges, clock=clock)
         self._shown_kinds: set[LeftoverKind] = set()
         self._step_lock = asyncio.Lock()
@@ -70,7 +63,7 @@ class Reconciler:
 
     def configure(
         self,
-        observers: Mapping[StageSource, LateObserver],
+        observers: Mapping[str, LateObserver],
         cleaners: Mapping[LeftoverKind, Cleaner],
     ) -> None:
         """Set the observers and cleaners; a run no longer waits for a removed observer.
@@ -100,7 +93,7 @@ class Reconciler:
         """Add a run with its verdict; return its state, and the run with its due stages."""
         state = RunState.OBSERVED if run.leftovers else RunState.CLEANED
         if sent and self._observers:
-            due = self._metrics.list_due_stages(run.probe, DeliveryPath(run.path))
+            due = self._metrics.list_due_stages(run.probe, run.path)
             state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
         self.restore(state, run)
         return state, run
@@ -146,12 +139,12 @@ class Reconciler:
         )
         self._update_orphan_gauges()
 
-    def _list_sources_for(self, run: Run) -> set[StageSource]:
+    def _list_sources_for(self, run: Run) -> set[str]:
         """List the sources to ask about a run; for a load, only those that clean up."""
         return {
             source
             for source, observer in self._observers.items()
-            if run.probe not in LOAD_PROBES or observer.leftover_kind is not None
+            if not is_load_probe(run.probe) or observer.leftover_kind is not None
         }
 
     def _list_known_leftovers(self) -> set[Leftover]:
@@ -159,7 +152,7 @@ class Reconciler:
             leftover for pending in self._pending.values() for leftover in pending.run.leftovers
         }
 
-    def _list_due_observers(self) -> list[tuple[StageSource, LateObserver]]:
+    def _list_due_observers(self) -> list[tuple[str, LateObserver]]:
         now = self._clock.now()
         due = [
             (source, observer)
@@ -170,10 +163,10 @@ class Reconciler:
         self._asked_at |= {source: now for source, _ in due}
         return due
 
-    def _list_waiting(self, source: StageSource) -> list[PendingRun]:
+    def _list_waiting(self, source: str) -> list[PendingRun]:
         return [pending for pending in self._pending.values() if source in pending.waiting]
 
-    async def _ask_observer(self, source: StageSource, observer: LateObserver) -> None:
+    async def _ask_observer(self, source: str, observer: LateObserver) -> None:
         queries = [case.query for case in self._list_waiting(source)]
         for observation in await observer.observe(queries):
             pending = self._pending.get(observation.id)
@@ -236,7 +229,7 @@ class Reconciler:
         for kind in self._shown_kinds | set(overdue):
             self._gauges.orphans.labels(kind).set(overdue[kind])
 
-    def _count_overdue(self, source: StageSource, observer: LateObserver) -> int:
+    def _count_overdue(self, source: str, observer: LateObserver) -> int:
         """Count the runs whose leftovers the observer should have found by now."""
         now = self._clock.now()
         return sum(
@@ -245,6 +238,6 @@ class Reconciler:
 
 
 @cache
-def _list_late_stages() -> Mapping[StageSource, frozenset[Stage]]:
+def _list_late_stages() -> Mapping[str, Collection[Stage]]:
     """List the stages that each late observer can measure."""
     return {module.SOURCE: module.STAGES for module in load_late_modules().values()}

@@ -9,7 +9,7 @@ from exporter.model.evidence import Evidence
 from exporter.model.run import Run
 from exporter.prober.history import HISTORY_SIZE, RunHistory
 from exporter.prober.reconciler import Reconciler
-from slos.schema.contract import LOAD_PROBES, Verdict
+from slos.schema.contract import Verdict, is_load_probe
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class RunRecorder:
         state, run = self._reconciler.add_judged(run, sent=sent)
         await self._journal.write_run(state, run)
         self._record_orphans(self._journal.take_orphans())
-        if run.probe not in LOAD_PROBES:
+        if not is_load_probe(run.probe):
             if evidence.sent_at is not None:
                 self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
             self._metrics.count_judged(run)
@@ -71,7 +71,7 @@ class RunRecorder:
         for orphan in orphans:
             level, text = choose_log_level(orphan), "%s: run %s was left open by an earlier start"
             _log.log(level, text, orphan.probe, orphan.id)
-            if orphan.probe not in LOAD_PROBES:
+            if not is_load_probe(orphan.probe):
                 self._history.add(orphan)
             self._reconciler.restore(RunState.JUDGED, orphan)
         self._metrics.postpone_judged(orphans)
@@ -79,7 +79,7 @@ class RunRecorder:
 
 def choose_log_level(run: Run) -> int:
     """Choose the log level of a run; runs of a load are logged at debug."""
-    if run.probe in LOAD_PROBES:
+    if is_load_probe(run.probe):
         return logging.DEBUG
     return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
 

@@ -21,7 +21,7 @@ from exporter.prober.recorder import RunRecorder
 from exporter.schedule.clock import Clock
 from exporter.schedule.open_loop import Slot, wait_until
 from exporter.tracing import Tracer
-from slos.schema.contract import LOAD_PROBES, Verdict
+from slos.schema.contract import Verdict, is_load_probe
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class AlertRunner:
 
     async def run(self, job: AlertJob, slot: Slot) -> Run:
         """Run one alert; return its run in every case."""
-        attributes = {"probe": job.probe, "path": job.path.NAME.value}
+        attributes = {"probe": job.probe, "path": job.path.NAME}
         with self._tracer.start_span("slo-probe.run", attributes) as span:
             alert = self._build_alert(job, slot, span.traceparent)
             leftovers = job.path.list_leftovers(alert)
@@ -179,7 +179,7 @@ class AlertRunner:
         self, job: AlertJob, alert: Alert, run: Run, slot: Slot, faults: set[ProberFault]
     ) -> Evidence:
         sent_at = self._clock.now()
-        is_load = job.probe in LOAD_PROBES
+        is_load = is_load_probe(job.probe)
         inflight_run = self._inflight_runs.open_run(
             alert.id, alert.parameters, now=sent_at, is_load=is_load
         )

@@ -1,7 +1,6 @@
 """API and registry of probes, and the runner of their slots."""
 
 import logging
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
@@ -9,12 +8,13 @@ from typing import Protocol, cast
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
 from exporter.metrics.runs import RunMetrics
-from exporter.plugins import describe_error, load_entry_points, load_modules
+from exporter.plugins import describe_error, load_entry_points
 from exporter.prober.context import ProbeContext, ProbeOutcome
 from exporter.prober.runner import AlertJob, AlertRunner
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.plugin_loader import list_module_names, load_modules
 
 ENTRY_POINT_GROUP = "slo_probe.probes"
 _REQUIRED_MEMBERS = ("Settings", "CRITERIA", "list_label_pairs", "build_probes")
@@ -39,8 +39,11 @@ class ProbeModule(Protocol):
     Settings: type[Schedule]
     CRITERIA: frozenset[Criterion]
 
-    def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, DeliveryPath]]:
-        """List the pairs of the labels `probe` and `path` that it uses."""
+    def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, str]]:
+        """List the pairs of the labels `probe` and `path` that it uses.
+
+        A label `probe` that begins with `scenario_` belongs to a load.
+        """
 
     def build_probes(self, settings: Schedule, context: ProbeContext) -> Sequence[Probe]:
         """Build one probe for each timetable."""
@@ -49,8 +52,7 @@ class ProbeModule(Protocol):
 @cache
 def load_probe_modules() -> Mapping[str, ProbeModule]:
     """Load all probes by name, with those of other distributions; this package wins."""
-    ours = load_modules(sys.modules[__name__])
-    found = {**load_installed_probes()[0], **ours}
+    found = {**load_installed_probes()[0], **load_modules(__name__)}
     return {name: cast("ProbeModule", module) for name, module in found.items()}
 
 
@@ -59,7 +61,7 @@ def list_broken_modules() -> Mapping[str, str]:
 
     One is an error only in a configuration that names it.
     """
-    ours = load_modules(sys.modules[__name__])
+    ours = list_module_names(__name__)
     return {name: why for name, why in load_installed_probes()[1].items() if name not in ours}
 
 
@@ -80,9 +82,9 @@ def find_flaw(module: object) -> str | None:
     return None
 
 
-def build_key(name: str, path: DeliveryPath) -> str:
+def build_key(name: str, path: str) -> str:
     """Build the key of a timetable; only a path other than direct is named in it."""
-    return name if path is DeliveryPath.DIRECT else f"{name}_{path}"
+    return name if path == DeliveryPath.DIRECT else f"{name}_{path}"
 
 
 class SingleAlertProbe:

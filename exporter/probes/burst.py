@@ -53,7 +53,7 @@ def format_probe_name(size: int) -> str:
     return f"burst_{size}"
 
 
-def list_label_pairs(settings: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(settings: Settings) -> Sequence[tuple[str, str]]:
     """List a label pair for each size."""
     return [(format_probe_name(size), DeliveryPath.DIRECT) for size in settings.sizes]
 

@@ -25,7 +25,7 @@ class Settings(AlertProbeSettings):
     """Runs under way at once. Default 25: what a timeout of 70s holds at most, and a reserve."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List the direct path."""
     return [(_NAME, DeliveryPath.DIRECT)]
 

@@ -27,6 +27,8 @@ from exporter.loadtest.stats import list_limits
 from exporter.loadtest.stop import StopReason
 from slos.schema.contract import SCALING_EFFICIENCY, THROUGHPUT, Stage
 
+SCENARIO = "scalability"
+NEEDS_PROMETHEUS = True
 UNIT = "events a second"
 EFFICIENCY = "efficiency"
 _REPLICAS_QUERY = (

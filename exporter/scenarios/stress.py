@@ -31,6 +31,8 @@ from slos.schema.contract import (
 )
 from slos.schema.units import Duration
 
+SCENARIO = "stress"
+NEEDS_PROMETHEUS = False
 UNIT = "events at once"
 HELD_LEVEL, BREAKING_LEVEL, BREAKING_RATE = (
     "held_level",

@@ -26,6 +26,8 @@ from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.stats import list_limits
 from slos.schema.contract import THROUGHPUT, Stage
 
+SCENARIO = "throughput"
+NEEDS_PROMETHEUS = False
 UNIT = "events a second"
 _PROMISED_RATES = {
     Stage.CLOUDEVENT_PROCESSING: 100.0,

@@ -11,12 +11,10 @@ from generator.slo import annotations, burn_rate
 from slos.schema.sli_signal import Weight
 from slos.schema.units import Duration, format_decimal
 
-_PROFILE = "exact"
-
 
 def render_slo_explanation(slo: SLO) -> str:
     """Explanation in plain text of at most 100 columns, except for the user's description."""
-    groups = [module.build_group(slo) for module in load_groups(_PROFILE)]
+    groups = [module.build_group(slo) for module in load_groups()]
     sections = (
         _explain_objective(slo),
         ("Error budget", *_indent_lines(_explain_budget(slo))),

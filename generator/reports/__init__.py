@@ -3,14 +3,13 @@
 A report module has a `NAME` and renders all results as one text with `render_report(report)`.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePath
 from typing import Any, Protocol, cast
 
+from slos.schema.plugin_loader import load_modules_by_id
 from slos.schema.problem import Problem
 
 DRIFT_MESSAGES = {
@@ -57,8 +56,4 @@ class ReportFormat(Protocol):
 @cache
 def load_reports() -> dict[str, ReportFormat]:
     """Report formats in this folder by name."""
-    modules = [
-        cast("ReportFormat", importlib.import_module(module.name))
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-    ]
-    return {report.NAME: report for report in sorted(modules, key=lambda report: report.NAME)}
+    return cast("dict[str, ReportFormat]", load_modules_by_id(__name__, "NAME"))

@@ -10,7 +10,7 @@ from slos.schema import contract
 
 
 class Board(StrEnum):
-    """Generated dashboard; the value is its uid, file name and the end of its ConfigMap's name."""
+    """Generated dashboard that alerts link to; the value is its uid."""
 
     OVERVIEW = "slo-overview"
     DETAIL = "slo-detail"
@@ -118,7 +118,7 @@ def build_dashboard_url(
 ) -> str:
     """Link to a dashboard with its variables set.
 
-    The URL of any generated dashboard becomes a link to the panel. Another dashboard gets the
+    The URL of any dashboard in `Board` becomes a link to the panel. Another dashboard gets the
     common variables only, as its panels are unknown.
 
     Args:

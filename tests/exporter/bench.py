@@ -102,6 +102,6 @@ async def run_prober(
         status.metrics.count_postponed()
         sender = components.sender
         path_context = PathContext(target, components.canary, sender, sender, status.clock)
-        paths = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)}
+        paths: dict[str, Path] = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), path_context)}
         context = build_probe_context(components, path_context, paths=paths, targets=TARGETS)
         yield InProcessProber(components, canary_url, context, settings)

@@ -75,7 +75,7 @@ def build_judged_run(
     run = create_open_run(
         "remediation", DeliveryPath.DIRECT, run_id or create_run_id(), intended_at, leftovers
     )
-    stage_durations: dict[Stage, dict[StageSource, float]] = {
+    stage_durations: dict[Stage, dict[str, float]] = {
         Stage.END_TO_END: {StageSource.CANARY: 0.5},
         Stage.REMEDIATION_SELECTION: {StageSource.CANARY: 2.0},
     }

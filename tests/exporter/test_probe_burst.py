@@ -61,6 +61,7 @@ async def test_a_whole_burst_is_executed_once(bench: InProcessProber, agent: Fak
 
 def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     run = create_open_run("burst_100", DeliveryPath.DIRECT, "run", 0.0)
+    seen: list[dict[Stage, dict[str, float]]]
     seen = [{Stage.END_TO_END: {StageSource.CANARY: (number + 1) / 100}} for number in range(100)]
     results = [replace(run, verdict=Verdict.OK, stage_times=each) for each in seen]
     lost = replace(run, verdict=Verdict.LOST)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from exporter import observers as registry
 from exporter.model.evidence import Call, Evidence, TransportFault
 from exporter.model.stages import (
-    SOURCE_PRECEDENCE,
     StageTime,
     StageTimes,
     find_disagreements,
     merge_stage_times,
+    rank_sources,
     select_times,
 )
 from exporter.model.verdict import ProberFault, Reason, judge_evidence
@@ -161,7 +161,7 @@ def test_stage_times_come_from_what_was_seen(evidence: Evidence, times: tuple[fl
 def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
     for observer in load_evidence_observers():
         found = observer.measure_stages(evidence)
-        assert set(found) <= observer.STAGES
+        assert set(found) <= set(observer.STAGES)
         assert all(seconds >= -1e-9 for seconds in found.values())
 
 
@@ -185,7 +185,7 @@ ISSUE = Stage.LINEAR_ISSUE_CREATION
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_first_source_of_the_table_that_saw_a_stage_counts(stage: Stage) -> None:
-    order = SOURCE_PRECEDENCE[stage]
+    order = rank_sources(stage)
     for number, source in enumerate(order):
         seen = {stage: {each: float(n) for n, each in enumerate(order) if n >= number}}
         assert select_times(seen) == {stage: StageTime(float(number), source)}
@@ -225,9 +225,7 @@ def test_merging_keeps_all_and_believes_the_later_word(one: StageTimes, other: S
         (Stage.REMEDIATION_SELECTION, {StageSource.TEMPO: 20.0, StageSource.CANARY: 0.1}, True),
     ],
 )
-def test_disagreeing_sources(
-    stage: Stage, times: dict[StageSource, float], *, differ: bool
-) -> None:
+def test_disagreeing_sources(stage: Stage, times: dict[str, float], *, differ: bool) -> None:
     assert find_disagreements({stage: times}, tolerance=1.0) == ([stage] if differ else [])
 
 

@@ -28,6 +28,7 @@ from exporter.model.alert import (
 )
 from exporter.model.evidence import TransportFault
 from exporter.observers import LateObserver, linear
+from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
 from exporter.prober.context import ProbeContext, ProbeOutcome
 from exporter.probes import security
@@ -126,7 +127,9 @@ async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, name
             bench.context.path_context,
             read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"},
         )
-        ways = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)}
+        ways: dict[str, DeliveryRoute] = {
+            DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)
+        }
         means = replace(bench.context, path_context=reach, paths=ways)
         outcome = await ask(asked_of(means, decoy))
     assert [note for note in outcome.notes if SECRET in note] == []

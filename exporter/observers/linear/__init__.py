@@ -9,6 +9,7 @@ from pathlib import Path
 from exporter.fields import DurationField
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
+from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
 from exporter.observers.linear import poller
 from exporter.observers.linear.client import LinearClient, open_linear_client
@@ -16,11 +17,11 @@ from exporter.observers.linear.issue import Issue
 from exporter.observers.linear.response import LinearError
 from exporter.observers.linear.settings import LinearKeyError, LinearSettings, read_key
 from exporter.schedule.clock import Clock
-from slos.schema.contract import IssueCount, LeftoverKind, Stage, StageSource
+from slos.schema.contract import IssueCount, LeftoverKind, Stage
 from slos.schema.units import Duration
 
-SOURCE = StageSource.LINEAR
-STAGES = frozenset({Stage.LINEAR_ISSUE_CREATION})
+SOURCE = "linear"
+STAGES = {Stage.LINEAR_ISSUE_CREATION: Accuracy.EXACT}
 _MAX_UNCERTAINTY = 1.0
 """Seconds of uncertainty above which a time is not used: a tenth of the target."""
 

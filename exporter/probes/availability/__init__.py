@@ -28,7 +28,7 @@ from exporter.probes.availability.request import (
 )
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
-from slos.schema.contract import SERVICE, Criterion, DeliveryPath, Phase
+from slos.schema.contract import SERVICE, Criterion, Phase
 from slos.schema.units import Duration
 
 _MAX_SAMPLES = 20
@@ -94,7 +94,7 @@ class Settings(Schedule):
     is down, not asleep."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: no alert is sent."""
     return ()
 

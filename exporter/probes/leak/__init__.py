@@ -26,7 +26,7 @@ from exporter.prometheus import PrometheusClient
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema import contract
-from slos.schema.contract import Criterion, DeliveryPath, LeakVerdict
+from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.LEAKS})
@@ -135,7 +135,7 @@ class Settings(Schedule):
         )
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: no alert is sent."""
     return ()
 

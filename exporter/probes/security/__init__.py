@@ -76,7 +76,7 @@ class Settings(Schedule):
     """Requests of the burst that a limit must cut short. Default 50; it ends with the first 429."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: an attack that is refused as it should be is no failed run."""
     return ()
 

@@ -9,8 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.grafana import queries
-from generator.outputs.grafana.boards import detail, overview, prober, scenarios
-from generator.slo.links import Board
+from generator.outputs.grafana.boards import load_boards
 from generator.text import yaml_writer
 
 NAME = "grafana"
@@ -19,9 +18,6 @@ ON_REQUEST = False
 _SOURCES = ("the specs of this folder",)
 _LABELS = {"grafana_dashboard": "1"}
 _ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}
-
-_BASE_BOARDS = (overview, detail)
-_PROBE_BOARDS = (prober, scenarios)
 
 
 def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
@@ -57,11 +53,13 @@ def _render_config_map(name: str, document: str, namespace: str) -> Iterator[str
     yield from yaml_writer.indent_lines(yaml_writer.render_block(f"{name}.json", document), 2)
 
 
-def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:
+def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[str, dict[str, object]]]:
     """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
     inventory = queries.collect_inventory(plans)
-    modules = (*_BASE_BOARDS, *_PROBE_BOARDS) if inventory.reads_probe else _BASE_BOARDS
+    modules = [
+        module for module in load_boards() if inventory.reads_probe or not module.BOARD.needs_prober
+    ]
     boards = [module.BOARD for module in modules]
     for module in modules:
         content = module.build_dashboard(inventory, boards).build()
-        yield module.BOARD, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))
+        yield module.BOARD.uid, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))

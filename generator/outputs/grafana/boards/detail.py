@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import units
 
 from generator import names
 from generator.outputs.grafana import charts, frame, panels, queries
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -23,15 +24,20 @@ from generator.slo import links
 from generator.slo.links import Board
 from slos.schema.units import format_decimal
 
-BOARD = Board.DETAIL
-_DESCRIPTION = "One SLO: error budget, burn rates, events, latency, alerts."
+BOARD = BoardInfo(
+    uid=Board.DETAIL,
+    title="SLOs: one in detail",
+    description="One SLO: error budget, burn rates, events, latency, alerts.",
+    span="24h",
+    order=2,
+)
 _QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     slo = queries.select_slo(inventory)
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="24h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_slo_service_variable(),
         *frame.build_run_label_variables(inventory, single=True),

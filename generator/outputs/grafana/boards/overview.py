@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Threshold
 
 from generator import names
 from generator.outputs.grafana import frame, panels, queries
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -24,16 +25,21 @@ from generator.outputs.grafana.queries import RunInventory, SeriesSelection
 from generator.slo import links
 from generator.slo.links import Board, PanelRef
 
-BOARD = Board.OVERVIEW
-_DESCRIPTION = "Error budgets, burn rates and alerts of all SLOs."
+BOARD = BoardInfo(
+    uid=Board.OVERVIEW,
+    title="SLOs: overview",
+    description="Error budgets, burn rates and alerts of all SLOs.",
+    span="6h",
+    order=1,
+)
 # Upper limit of ten times the burn rate. A budget that burns outweighs one that is spent.
 _MAX_BURN_SCORE = 90
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     services = queries.select_services(inventory)
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_service_variable(),
         *frame.build_run_label_variables(inventory, single=False),

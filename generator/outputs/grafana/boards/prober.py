@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import units
 
 from generator import names
 from generator.outputs.grafana import charts, frame, panels
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     GREEN,
     ORANGE,
@@ -25,8 +26,14 @@ from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import CheckResult, LeakVerdict, Verdict
 
-BOARD = Board.PROBER
-_DESCRIPTION = "Runs of slo-probe by verdict, and the state of the prober."
+BOARD = BoardInfo(
+    uid=Board.PROBER,
+    title="SLOs: prober",
+    description="Runs of slo-probe by verdict, and the state of the prober.",
+    span="6h",
+    order=3,
+    needs_prober=True,
+)
 PROBE_AND_PATH_MATCHERS = 'probe=~"$probe", path=~"$path"'
 PROBE_MATCHER = 'probe=~"$probe"'
 _RATE = "[$__rate_interval]"
@@ -44,9 +51,9 @@ _VERDICT_COLORS = {
 }
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_multi_value_variable(label, f"label_values({contract.PROBE_RUNS}, {label})")
         for label in ("probe", "path")

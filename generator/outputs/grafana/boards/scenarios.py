@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import common, units
 
 from generator import names
 from generator.outputs.grafana import frame, panels
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -28,8 +29,14 @@ from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import Stage
 
-BOARD = Board.SCENARIOS
-_DESCRIPTION = "Results of load scenarios: the last run and earlier runs."
+BOARD = BoardInfo(
+    uid=Board.SCENARIOS,
+    title="SLOs: load scenarios",
+    description="Results of load scenarios: the last run and earlier runs.",
+    span="30d",
+    order=4,
+    needs_prober=True,
+)
 _SCENARIO_MATCHER = 'scenario=~"$scenario"'
 _THROUGHPUT_MATCHER, _SCALABILITY_MATCHER, _STRESS_MATCHER = (
     f'scenario="{name}"' for name in ("throughput", "scalability", "stress")
@@ -49,9 +56,9 @@ _MEANWHILE_GRAPHS = (
 )  # fmt: skip
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="30d", others=others)
+    board = frame.create_dashboard(BOARD, others)
     scenarios_query = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     frame.add_variables(
         board,
