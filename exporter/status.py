@@ -36,13 +36,13 @@ def create_status(
     clock: Clock,
     *,
     heartbeat_interval: float,
-    lines: Sequence[LabelSet],
+    label_sets: Sequence[LabelSet],
     targets: Targets,
     criteria: Collection[Criterion],
 ) -> Status:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
-    metrics = RunMetrics(registry, label_sets=lines, targets=targets, criteria=criteria)
+    metrics = RunMetrics(registry, label_sets=label_sets, targets=targets, criteria=criteria)
     gauges = Gauges(registry, version=read_version())
     now, scenario_metrics = clock.now(), ScenarioMetrics(registry, load_scenario_modules())
     heartbeat, state = Heartbeat(now, period=heartbeat_interval), ProbeState(started=now)

@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.app.components import Components
 from exporter.app.generation import Generation
+from exporter.app.generation_runner import drain_task
 from exporter.config.scenarios import ScenarioSettings, explain_refusal, list_configured
 from exporter.loadtest.guards import BaselineGuard, LateResults
 from exporter.loadtest.metrics import ScenarioSample
@@ -19,12 +20,11 @@ from exporter.loadtest.result import (
     ScenarioResult,
     ScenarioState,
 )
-from exporter.loadtest.run import RunLimits, ScenarioRun
+from exporter.loadtest.run import RunGuards, ScenarioRun
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
-from exporter.schedule.scheduler import run_heartbeat
 from exporter.schedule.tasks import run_in_background
 from slos.schema.contract import SCENARIO_COMPLETED, StageSource
 
@@ -34,39 +34,29 @@ _log = logging.getLogger(__name__)
 
 _LATE_RESULTS_MARGIN = 30.0
 """Seconds added to the usual delay of the Linear observer."""
-_ABORT_GRACE = 2.0
-"""Seconds for aborted events to be written."""
 
 
 async def run_scenario(
-    scenario_run: ScenarioRun,
-    settings: LoadSettings,
-    *,
-    components: Components,
-    may_send: Callable[[], bool],
+    scenario_run: ScenarioRun, settings: LoadSettings, components: Components
 ) -> None:
     """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = scenario_run.result.scenario, components.status.clock
     _log.info("scenario %s: begins", scenario)
-    components.status.history.on_add, components.reconciler.on_observed = (
-        scenario_run.baseline.record_run,
-        scenario_run.late_results.record_run,
-    )
+    guards, may_send = scenario_run.guards, components.health.may_send
     try:
-        async with run_in_background(_watch_lease(scenario_run.stop_signal, may_send, clock)):
-            await scenario_run.send_first_event()
-            await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
+        with (
+            components.status.history.listen(guards.baseline.record_run),
+            components.reconciler.listen(guards.late_results.record_run),
+        ):
+            async with run_in_background(_watch_lease(guards.stop_signal, may_send, clock)):
+                await scenario_run.send_first_event()
+                await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
         scenario_run.update(state=ScenarioState.COMPLETED)
     except StoppedError:
-        scenario_run.update(state=ScenarioState.STOPPED, reason=scenario_run.stop_signal.reason)
+        scenario_run.update(state=ScenarioState.STOPPED, reason=guards.stop_signal.reason)
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s broke", scenario)
-    finally:
-        components.status.history.on_add, components.reconciler.on_observed = (
-            _ignore_event,
-            _ignore_event,
-        )
     scenario_run.update(ended_at=clock.wall())
     result = scenario_run.result
     fields = (scenario, result.state, result.reason, result.is_met, result.events)
@@ -77,10 +67,6 @@ async def _watch_lease(stop_signal: StopSignal, may_send: Callable[[], bool], cl
     while may_send():
         await clock.sleep(_LEASE_POLL_INTERVAL)
     stop_signal.request(StopReason.LEASE_LOST)
-
-
-def _ignore_event(*_: object) -> None:
-    """Ignore a run."""
 
 
 def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSettings] | Refusal:
@@ -102,15 +88,11 @@ class LoadController:
     Args:
         components: components of the process.
         archive: results of earlier runs.
-        may_send: whether this prober holds the lease.
     """
 
-    def __init__(
-        self, components: Components, archive: ResultArchive, *, may_send: Callable[[], bool]
-    ) -> None:
+    def __init__(self, components: Components, archive: ResultArchive) -> None:
         self._components = components
         self._archive = archive
-        self._may_send = may_send
         self._generation: Generation | None = None
         self._current: ScenarioRun | None = None
         self._task: asyncio.Task[None] | None = None
@@ -135,7 +117,7 @@ class LoadController:
 
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
-        if self._generation is None or not self._may_send():
+        if self._generation is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "standing by; another prober sends")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
         if isinstance(selected, Refusal):
@@ -154,13 +136,13 @@ class LoadController:
         """Stop the running scenario, if there is one. Events in flight still get their verdicts."""
         if self._current is None:
             return False
-        self._current.stop_signal.request(reason)
+        self._current.guards.stop_signal.request(reason)
         return True
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
         running = self._current.result.to_json() if self._current else None
-        stopping = self._current.stop_signal.reason if self._current else None
+        stopping = self._current.guards.stop_signal.reason if self._current else None
         config = self._generation.loaded.config.scenarios if self._generation else None
         return {
             "running": running and {**running, "stopping": stopping},
@@ -177,19 +159,8 @@ class LoadController:
 
     async def close(self, grace: float, *, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Stop the scenario, and wait for the verdicts of events in flight, at most `grace`."""
-        task, status = self._task, self._components.status
-        if task is None or not self.stop(reason):
-            return
-        async with run_in_background(run_heartbeat(status.heartbeat, status.clock)):
-            abort_task = asyncio.create_task(self._components.abort.wait())
-            await asyncio.wait(
-                {task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED
-            )
-            self._components.abort.set()
-            abort_task.cancel()
-            await asyncio.wait({task}, timeout=_ABORT_GRACE)
-        task.cancel()
-        await asyncio.gather(task, abort_task, return_exceptions=True)
+        if self._task is not None and self.stop(reason):
+            await drain_task(self._task, self._components, grace)
 
     async def _run_scenario(self, scenario_run: ScenarioRun, settings: LoadSettings) -> None:
         """Run the scenario, and record its result."""
@@ -199,9 +170,7 @@ class LoadController:
         )
         scenario_metrics.running = scenario
         await self._archive.write_result(scenario_run.result)
-        await run_scenario(
-            scenario_run, settings, components=self._components, may_send=self._may_send
-        )
+        await run_scenario(scenario_run, settings, self._components)
         await self._archive.write_result(scenario_run.result)
         self._update_gauges(scenario)
         scenario_metrics.running = self._current = None
@@ -224,20 +193,19 @@ class LoadController:
             result,
             settings,
             context=generation.context,
-            limits=RunLimits(
-                common.max_events,
-                self._may_send,
-                can_see_issues=linear is not None and common.linear != "none",
-            ),
-            stop_signal=stop_signal,
-            baseline=BaselineGuard(
+            guards=RunGuards(
                 stop_signal,
-                allowed=common.normal_failures,
-                load_started_at=result.started_at,
-                is_measurement=lambda run: metrics.find_label_set(run) is not None,
-            ),
-            late_results=LateResults(
-                timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0
+                baseline=BaselineGuard(
+                    stop_signal,
+                    allowed=common.normal_failures,
+                    load_started_at=result.started_at,
+                    is_measurement=lambda run: metrics.find_label_set(run) is not None,
+                ),
+                late_results=LateResults(
+                    timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0
+                ),
+                max_events=common.max_events,
+                can_see_issues=linear is not None and common.linear != "none",
             ),
             history=self._archive.list_results(result.scenario),
         )

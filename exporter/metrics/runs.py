@@ -76,6 +76,7 @@ class RunMetrics:
         self._registry = registry
         self._label_sets: dict[tuple[str, str], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
+        self._postponed: list[Run] = []
         self._define_metrics(registry)
         self._stages = self._define_stages()
         for outcome in CanaryOutcome:
@@ -201,6 +202,20 @@ class RunMetrics:
             if stage not in run.due_stages
         }
         self._count_stages(run, known, missing)
+
+    def postpone_judged(self, runs: Iterable[Run]) -> None:
+        """Count runs of an earlier process after the next scrape.
+
+        `increase()` must see a counter before it rises. Were they counted at once, the counter of a
+        prober in a crash loop would start at 1 each time and never seem to rise.
+        """
+        self._postponed += runs
+
+    def count_postponed(self) -> None:
+        """Count the postponed runs, now that the counters have been scraped."""
+        postponed, self._postponed = self._postponed, []
+        for run in postponed:
+            self.count_judged(run)
 
     def count_observed(self, run: Run, issues: IssueCount | None = None) -> None:
         """Count the due stages of a run, once nothing more can be learned of them.

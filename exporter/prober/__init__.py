@@ -1,1 +1,1 @@
-"""Engine of the prober: sends alerts, receives calls, judges runs, cleans up."""
+"""Prober: sends synthetic alerts, receives calls, judges runs and cleans up."""

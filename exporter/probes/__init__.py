@@ -1,4 +1,4 @@
-"""API and registry of probes, and the runner of one slot of a probe."""
+"""API and registry of probes, and the runner of their slots."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,8 +10,8 @@ from exporter.httpclient.tls import TlsFileError
 from exporter.metrics.runs import RunMetrics
 from exporter.plugins import describe_error, load_entry_points
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import AlertJob, AlertRunner, SlotTimes
-from exporter.schedule.scheduler import Slot
+from exporter.prober.runner import AlertJob, AlertRunner
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath
 from slos.schema.plugin_loader import list_module_names, load_modules
@@ -29,7 +29,7 @@ class Probe(Protocol):
     """Unique name of its timetable; a label value."""
     schedule: Schedule
 
-    async def run(self, slot: SlotTimes) -> ProbeOutcome:
+    async def run(self, slot: Slot) -> ProbeOutcome:
         """Run one slot; return when nothing can change the outcome any more."""
 
 
@@ -98,7 +98,7 @@ class SingleAlertProbe:
         self._job = job
         self._alert_runner = alert_runner
 
-    async def run(self, slot: SlotTimes) -> ProbeOutcome:
+    async def run(self, slot: Slot) -> ProbeOutcome:
         """Run one alert; return when its verdict is certain or the deadline has passed."""
         return ProbeOutcome(runs=(await self._alert_runner.run(self._job, slot),))
 
@@ -110,20 +110,17 @@ class ProbeRunner:
         self.probes = {probe.key: probe for probe in probes}
         self._metrics = metrics
 
-    async def run_slot(self, slot: Slot) -> ProbeOutcome:
-        """Run one slot. An exception of the probe is logged and becomes a failed outcome."""
-        probe = self.probes[slot.probe]
+    async def run_slot(self, key: str, slot: Slot) -> ProbeOutcome:
+        """Run one slot of a probe. Its exception is logged and becomes a failed outcome."""
         try:
-            outcome = await probe.run(SlotTimes(slot.intended, slot.intended_at))
+            outcome = await self.probes[key].run(slot)
             for criterion, passed in outcome.checks:
                 self._metrics.count_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
             outcome = ProbeOutcome(notes=(f"nothing was asked: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
-            _log.exception("%s: the probe broke", slot.probe)
-            return ProbeOutcome(
-                notes=(f"{slot.probe} broke: {describe_error(error)}",), failed=True
-            )
+            _log.exception("%s: the probe broke", key)
+            return ProbeOutcome(notes=(f"{key} broke: {describe_error(error)}",), failed=True)
         for note in outcome.notes:
-            _log.warning("%s: %s", slot.probe, note)
+            _log.warning("%s: %s", key, note)
         return outcome

@@ -68,12 +68,13 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     notes = (
         [] if ramped.is_saturated else ["the load ended before agent-sre did: rates may be higher"]
     )
-    if scenario_run.can_see_issues and await scenario_run.late_results.wait_for_all(scenario_run):
-        learned = (
-            replace(step, runs=[*map(scenario_run.late_results.get_latest, step.runs)])
+    guards = scenario_run.guards
+    if guards.can_see_issues and await guards.late_results.wait_for_all(scenario_run):
+        observed_steps = (
+            replace(step, runs=[*map(guards.late_results.get_latest, step.runs)])
             for step in ramped.sent
         )
-        ramped = replace(ramped, sent=tuple(learned))
+        ramped = replace(ramped, sent=tuple(observed_steps))
     else:
         limits = limits_without_issues
         notes.append("Linear did not tell enough: nothing is known of the issues")

@@ -488,10 +488,10 @@ async def test_only_linear_is_asked_of_a_load(at: ReconcilerHarness, path: Path)
     def hear(run: Run, issues: IssueCount | None) -> None:
         heard.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
 
-    at.reconciler.on_observed = hear
-    await at.finish_run(of_load("a"))
-    at.use_observers(linear=linear, tempo=tempo)
-    await at.advance(30)
+    with at.reconciler.listen(hear):
+        await at.finish_run(of_load("a"))
+        at.use_observers(linear=linear, tempo=tempo)
+        await at.advance(30)
     assert (linear.queried_runs, tempo.queried_runs) == ([("a",)], [])
     assert linear.cleanup_attempts == [(build_issue_leftover("1"),)]
     assert heard == [(3.0, IssueCount.ONE)]

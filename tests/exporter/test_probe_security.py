@@ -31,7 +31,6 @@ from exporter.observers import LateObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import security
 from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
@@ -53,6 +52,7 @@ from exporter.probes.security.payloads import (
     list_possible_urls,
 )
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.open_loop import Slot
 from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import serve_linear_api
@@ -102,7 +102,7 @@ def asked_of(means: ProbeContext, decoy: int, **settings: object) -> security.Se
 
 async def ask(probe: security.SecurityProbe) -> ProbeOutcome:
     clock = SystemClock()
-    return await probe.run(SlotTimes(clock.now(), clock.wall()))
+    return await probe.run(Slot(clock.now(), clock.wall()))
 
 
 def passed(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
@@ -124,7 +124,8 @@ async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, name
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
         reach = replace(
-            bench.path_context, read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"}
+            bench.context.path_context,
+            read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"},
         )
         ways: dict[str, DeliveryRoute] = {
             DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)
@@ -163,7 +164,7 @@ async def test_the_measured_agent_fails_as_it_was_measured(
 ) -> None:
     _, bench, decoy = measured
     outcome = await ask(asked_of(bench.context, decoy))
-    recorded = await bench.journal.list_recent(10)
+    recorded = await bench.components.journal.list_recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
     assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
@@ -188,7 +189,7 @@ async def test_the_measured_agent_fails_as_it_was_measured(
 async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
     _, bench, decoy = measured
     outcome = await ask(asked_of(bench.context, decoy))
-    states = [state for state, _ in await bench.journal.list_unfinished()]
+    states = [state for state, _ in await bench.components.journal.list_unfinished()]
     assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
     counted = bench.read_sample(
         "probe_runs_total", probe="security", path="direct", verdict="corrupted"
@@ -218,7 +219,7 @@ async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     simulator, bench, decoy = measured
     simulator.faults.set("error")
     outcome = await ask(asked_of(bench.context, decoy))
-    assert await bench.journal.list_recent(10) == []
+    assert await bench.components.journal.list_recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
 
@@ -227,7 +228,7 @@ async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, nam
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        reach = replace(bench.path_context, read_headers=lambda: {"x-api-key": "planted"})
+        reach = replace(bench.context.path_context, read_headers=lambda: {"x-api-key": "planted"})
         outcome = await ask(asked_of(replace(bench.context, path_context=reach), decoy))
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
@@ -283,12 +284,12 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
             linear.Settings(url=api.url, key_env="LINEAR_API_KEY", **QUICK),  # type: ignore[arg-type]
             folder=path.parent,
             clock=SystemClock(),
-            gauges=bench.gauges,
+            gauges=bench.status.gauges,
         ) as made,
     ):
         names.lead({80: int(bench.canary_url.rpartition(":")[2]), DECOY: port})
         observer = cast("LateObserver", made)
-        bench.reconciler.configure(
+        bench.components.reconciler.configure(
             {StageSource.LINEAR: observer}, {LeftoverKind.LINEAR_ISSUE: observer}
         )
         settings = Settings(
@@ -299,16 +300,16 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
             decoy_port=DECOY,
         )
         clock = SystemClock()
-        await SecurityProbe(settings, bench.context).run(SlotTimes(clock.now(), clock.wall()))
+        await SecurityProbe(settings, bench.context).run(Slot(clock.now(), clock.wall()))
         # One for each of four alerts, and one more where the function was not found.
         assert len(api.list_issues()) == 7
-        assert len(bench.reconciler) == 4
+        assert len(bench.components.reconciler) == 4
         async with asyncio.timeout(30):
-            while len(bench.reconciler):
-                await bench.reconciler.reconcile()
+            while len(bench.components.reconciler):
+                await bench.components.reconciler.reconcile()
                 await asyncio.sleep(0.05)
         assert all(issue["archivedAt"] for issue in api.list_issues())
-        assert await bench.journal.list_unfinished() == []
+        assert await bench.components.journal.list_unfinished() == []
         failed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
         assert not bench.read_sample("checks_total", **failed)
 

@@ -18,7 +18,6 @@ from pydantic import Field
 from exporter.fields import DurationField
 from exporter.model.evidence import ErrorKind
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import Probe
 from exporter.probes.availability.request import (
     HttpOrigin,
@@ -27,6 +26,7 @@ from exporter.probes.availability.request import (
     parse_expiry,
     send_request,
 )
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import SERVICE, Criterion, Phase
 from slos.schema.units import Duration
@@ -116,7 +116,7 @@ class AvailabilityProbe:
         self._path_context, self._gauges, self._history = (
             context.path_context,
             context.gauges,
-            context.alert_runner.history,
+            context.history,
         )
         self._requested_at: float | None = None
         self._warmth = ColdStartDetector(
@@ -126,7 +126,7 @@ class AvailabilityProbe:
         self._gauges.cold_starts.labels(SERVICE)
         self._gauges.tls_expiry.clear()  # the target may have changed to one without TLS
 
-    async def run(self, _: SlotTimes) -> ProbeOutcome:
+    async def run(self, _: Slot) -> ProbeOutcome:
         """Request both pages; after an error the gauges are removed."""
         deadline = self._path_context.clock.now() + float(self._settings.timeout.seconds)
         try:
