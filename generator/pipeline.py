@@ -104,7 +104,8 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         for spec, each in zip(specs, spec_results, strict=True):
             problems += each.problems
             if profile.CHECKED:
-                problems += _run.lint_planned_spec(spec, _select_exact_slos(each.slos), run_settings)
+                exact = _select_exact_slos(each.slos)
+                problems += _run.lint_planned_spec(spec, exact, run_settings)
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
         plans.append(Plan(outputs[source], (str(source.path),), spec_plans))

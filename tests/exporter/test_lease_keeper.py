@@ -113,11 +113,11 @@ async def test_a_claim_counts_until_the_deadline_after_it_was_made(clock: FakeCl
     await made.step()
     assert made.is_leader
     await clock.advance(0.2)
-    assert not made.holding
+    assert not made.is_leader
     await made.step()
-    assert made.holding
+    assert made.is_leader
     await made.step()
-    assert not made.holding, "another holds it"
+    assert not made.is_leader, "another holds it"
 
 
 async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:

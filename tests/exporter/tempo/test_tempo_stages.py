@@ -272,13 +272,15 @@ def but(**seconds: float) -> dict[Stage, Any]:
             {"failed": {SpanRole.HEALTH_REQUEST}},
             id="a request",
         ),
-        pytest.param(remove_spans(RUN, "cloudevent.handle"), less(CLOUDEVENT), {"whole": False}),
-        pytest.param(remove_spans(RUN, "alert.process"), less(SELECTION), {"whole": False}),
+        pytest.param(
+            remove_spans(RUN, "cloudevent.handle"), less(CLOUDEVENT), {"is_complete": False}
+        ),
+        pytest.param(remove_spans(RUN, "alert.process"), less(SELECTION), {"is_complete": False}),
         # With the call missing, its time would pass for agent-sre's own.
         pytest.param(
             remove_spans(RUN, "lambda_function.call"),
             {ISSUE: pytest.approx(0.28)},
-            {"whole": False},
+            {"is_complete": False},
             id="no call",
         ),
         pytest.param(NO_CALL, {CLOUDEVENT: pytest.approx(1.0)}, {}, id="nothing was called"),
@@ -332,7 +334,7 @@ def but(**seconds: float) -> dict[Stage, Any]:
         pytest.param(
             change_span(RUN, "alert.process", parent=6) + OTHER, ALL, {}, id="a circle of parents"
         ),
-        pytest.param([], {}, {"whole": False, "durations": {}}, id="nothing"),
+        pytest.param([], {}, {"is_complete": False, "durations": {}}, id="nothing"),
     ],
 )
 def test_stages_of_a_trace(
@@ -340,7 +342,7 @@ def test_stages_of_a_trace(
 ) -> None:
     found = times(spans, correlation_id="run")
     assert found.stages == stages_found
-    expected = {"failed": set(), "repeated": {}, "dropped": 0, "whole": True} | facts
+    expected = {"failed": set(), "repeated": {}, "dropped": 0, "is_complete": True} | facts
     assert {name: getattr(found, name) for name in expected} == expected
 
 
