@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from tests.benchmarks.shapes import MINUTES, InstanceLife, TrafficShape
-from tests.benchmarks.timeline import MINUTE, SCRAPE, START
+from tests.benchmarks.traffic import MINUTE, MINUTES, SCRAPE, START, InstanceLife, TrafficShape
 
 # A prime, so that over many steps every place within a step is as likely as any other.
 _STRIDE = 36_529

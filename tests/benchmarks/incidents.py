@@ -6,7 +6,7 @@ from itertools import accumulate
 from random import Random
 
 from tests.benchmarks.counters import ERRORS, TOTAL, ProcessRun, SyntheticCounter
-from tests.benchmarks.timeline import HOUR, MINUTE, SCRAPE, SECOND
+from tests.benchmarks.traffic import HOUR, MINUTE, SCRAPE, SECOND
 
 STEP = 5 * SECOND
 CALM_BEFORE = 7 * HOUR

@@ -6,7 +6,7 @@ Run with `python -m tests.benchmarks.leaks [SERIES [SEED]]`.
 import sys
 from collections.abc import Iterator
 
-from tests.exporter.leaks.agents import SHAPES
+from tests.exporter.leaks.agent_memory import SHAPES
 from tests.exporter.leaks.test_leak_table import ROWS, Cell, cell
 
 _SERIES = 150

@@ -16,7 +16,7 @@ from generator.model import AlertingRule, RecordingRule, Rule, RuleGroup
 from slos.schema import promql
 from tests.benchmarks import prometheus, tsdb
 from tests.benchmarks.methods import Method
-from tests.benchmarks.timeline import MINUTE, SECOND, START, find_evaluation
+from tests.benchmarks.traffic import MINUTE, SECOND, START, find_evaluation
 
 _LOOKBACK = 5 * MINUTE
 _EVALUATION_INTERVAL = 30 * SECOND

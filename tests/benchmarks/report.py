@@ -3,12 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from tests.benchmarks.measure import MethodMeasurement
+from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours
-from tests.benchmarks.replay import IncidentReplay
-from tests.benchmarks.shapes import SHAPES
 from tests.benchmarks.targets import TargetResult
-from tests.benchmarks.timeline import SECOND
+from tests.benchmarks.traffic import SECOND, SHAPES
 
 _COLUMNS = ("series", "method", "period ratio", "relative error", "samples read", "an hour")
 _USUAL = 20

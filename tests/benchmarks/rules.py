@@ -15,9 +15,9 @@ from pathlib import Path
 import click
 
 from tests.benchmarks import report, targets
-from tests.benchmarks.measure import MethodMeasurement, measure_methods
-from tests.benchmarks.replay import IncidentReplay, replay_incidents
-from tests.benchmarks.shapes import SHAPES
+from tests.benchmarks.incident_replay import IncidentReplay, replay_incidents
+from tests.benchmarks.measurement import MethodMeasurement, measure_methods
+from tests.benchmarks.traffic import SHAPES
 from tests.benchmarks.tsdb import MissingToolError, find_tool
 
 _PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"

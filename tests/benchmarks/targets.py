@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.measure import MethodMeasurement
+from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours, sloth
-from tests.benchmarks.replay import IncidentReplay
-from tests.benchmarks.timeline import MINUTE, SECOND
+from tests.benchmarks.traffic import MINUTE, SECOND
 
 _CHEAPER = {1: 50, 20: 300}
 """Sloth reads at least so many times as many samples, by number of series."""

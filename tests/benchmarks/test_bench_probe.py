@@ -12,9 +12,9 @@ from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
 from exporter.status import Status, create_status
 from slos.schema.contract import IssueCount, Verdict
-from tests.benchmarks.probe import accounts, campaign, hour, scrape, throughput
-from tests.benchmarks.probe.accounts import CampaignResult
-from tests.benchmarks.probe.campaign import CampaignPlan
+from tests.benchmarks.probe import campaign_result, fault_campaign, scrape, soak, throughput
+from tests.benchmarks.probe.campaign_result import CampaignResult
+from tests.benchmarks.probe.fault_campaign import CampaignPlan
 from tests.benchmarks.probe.target import TargetRecord
 from tests.benchmarks.probe.throughput import MeasuredEvent, ThroughputResult
 
@@ -22,7 +22,7 @@ SMALL = CampaignPlan(runs=40, kills=1, seed=7, longest_life=4.0)
 
 
 def test_random_faults_and_kills_leave_true_verdicts_and_nothing_else(tmp_path: Path) -> None:
-    found = campaign.run_campaign(SMALL, tmp_path)
+    found = fault_campaign.run_campaign(SMALL, tmp_path)
     assert len(found.kills) == SMALL.kills
     assert found.journal_verdicts.total() - found.journal_verdicts["unknown"] >= SMALL.runs
     assert not found.list_wrong_verdicts()
@@ -31,7 +31,7 @@ def test_random_faults_and_kills_leave_true_verdicts_and_nothing_else(tmp_path: 
     assert not found.count_leftovers()
     assert not found.count_duplicates()
     assert any(archived for archived, _ in found.issues)
-    assert all(result.met for result in accounts.check_targets(found))
+    assert all(result.met for result in campaign_result.check_targets(found))
 
 
 def test_the_campaign_tells_what_is_wrong() -> None:
@@ -49,7 +49,7 @@ def test_the_campaign_tells_what_is_wrong() -> None:
     assert found.list_forgotten_events() == ["c"]
     assert found.count_leftovers() == 2
     assert found.count_duplicates() == {"ok": 1}
-    assert not any(result.met for result in accounts.check_targets(found))
+    assert not any(result.met for result in campaign_result.check_targets(found))
 
 
 def test_what_the_prober_measures_is_what_the_target_did(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_a_target_that_is_missed_is_said(
 
 def test_hours_that_were_asked_for_and_not_reached_are_no_pass() -> None:
     readings = [
-        hour.ResourceReading(runs, 60_000_000, 1_000, 4_000_000) for runs in range(0, 7_200, 60)
+        soak.ResourceReading(runs, 60_000_000, 1_000, 4_000_000) for runs in range(0, 7_200, 60)
     ]
-    finding = hour.judge_readings(readings)
+    finding = soak.judge_readings(readings)
     assert finding.measurement is None
-    whole = hour.check_targets(hour.SoakResult(8, readings, finding))
+    whole = soak.check_targets(soak.SoakResult(8, readings, finding))
     assert [result.met for result in whole] == [True, False, False]
-    assert len(hour.check_targets(hour.SoakResult(1, readings, finding))) == 1
+    assert len(soak.check_targets(soak.SoakResult(1, readings, finding))) == 1
 
 
 def test_while_the_target_stands_still_nobody_is_answered_and_then_all_in_order() -> None:

@@ -6,11 +6,10 @@ import pytest
 
 from tests.benchmarks import incidents, recording, report, targets
 from tests.benchmarks.counters import TOTAL, ProcessRun, SyntheticCounter, compute_error_ratio
-from tests.benchmarks.measure import MethodMeasurement, measure_methods
+from tests.benchmarks.incident_replay import IncidentReplay
+from tests.benchmarks.measurement import MethodMeasurement, measure_methods
 from tests.benchmarks.methods import BenchmarkTarget, ours, sloth
-from tests.benchmarks.replay import IncidentReplay
-from tests.benchmarks.shapes import TrafficShape
-from tests.benchmarks.timeline import END, HOUR, MINUTE, PERIOD, SCRAPE, SECOND, START
+from tests.benchmarks.traffic import END, HOUR, MINUTE, PERIOD, SCRAPE, SECOND, START, TrafficShape
 
 _HOURS = 4
 _LULL = range(120, 180)

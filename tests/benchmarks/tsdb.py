@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exporter.devstack.stack import find_binary
 from tests.benchmarks.counters import SyntheticCounter
-from tests.benchmarks.timeline import BLOCK, HOUR
+from tests.benchmarks.traffic import BLOCK, HOUR
 
 
 class MissingToolError(Exception):

@@ -19,7 +19,7 @@ from generator.pipeline import BuildSettings
 from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager, run_webhook_receiver
 from tests.e2e.conftest import QUICK_SPEC
 from tests.generator.amtool import BUILT, read_expected_alerts, read_fragment
-from tests.generator.routed import build_counter_sli, render_files
+from tests.generator.routing import build_counter_sli, render_files
 from tests.schema.specs import build_slo, build_spec
 
 ALERTS = read_expected_alerts()

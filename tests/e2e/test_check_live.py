@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from tests.exporter.program import running_prometheus
+from tests.exporter.slo_probe import running_prometheus
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import EVENTS, build_slo, build_spec, dump_yaml
-from tests.schema.test_plain_alerts import alert
+from tests.schema.test_standalone_alerts import alert
 
 
 @pytest.fixture(scope="module")

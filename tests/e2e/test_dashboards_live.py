@@ -31,9 +31,9 @@ from slos.schema import contract
 from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.loader import parse_specs
 from tests.e2e.conftest import BIN
-from tests.generator import boards
-from tests.generator.boards import PanelQuery
-from tests.generator.resolved import build_plans
+from tests.generator import dashboards
+from tests.generator.dashboards import PanelQuery
+from tests.generator.spec_pipeline import build_plans
 
 _LEAKS = ("leak_slope", "leak_slope_low", "leak_slope_high", "leak_samples", "leak_epoch_age")
 # By the labels of each, see the alerts about them in slos/.
@@ -125,15 +125,19 @@ def _gauges(
 
 SPEC = Path(__file__).parent / "dashboards.yaml"
 LATENCY, GROUPED = "agent-sre-end-to-end-latency", "agent-sre-checks"
-QUICK = boards.build_spec_dashboards(SPEC.read_bytes())
+QUICK = dashboards.build_spec_dashboards(SPEC.read_bytes())
 # The prober's are those of this repository; the others read what the quick spec records.
 BOARDS = {
-    **boards.build_repository_dashboards(),
+    **dashboards.build_repository_dashboards(),
     **{name: QUICK[name] for name in ("slo-overview", "slo-detail")},
 }
 CASES = [
-    *((query, LATENCY) for board in BOARDS.values() for query in boards.list_queries(board)),
-    *((query, GROUPED) for query in boards.list_queries(BOARDS["slo-detail"]) if query.panel != 24),
+    *((query, LATENCY) for board in BOARDS.values() for query in dashboards.list_queries(board)),
+    *(
+        (query, GROUPED)
+        for query in dashboards.list_queries(BOARDS["slo-detail"])
+        if query.panel != 24
+    ),
 ]
 Rows = list[dict[str, Any]]
 
@@ -148,7 +152,7 @@ class Shown:
     def rows(self, query: PanelQuery, slo: str) -> Rows:
         """The series of a query as Grafana would ask for it now; without those of no number."""
         now = time.time()
-        expr = boards.fill_variables(query.expr, BOARDS[query.board], {"slo": slo}, now)
+        expr = dashboards.fill_variables(query.expr, BOARDS[query.board], {"slo": slo}, now)
         if query.instant:
             found = self.ask("query", query=expr, time=now)
         else:
@@ -182,7 +186,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             return child
 
         probe = _probe(up, folder)
-        beside = opened.enter_context(served(boards.SLOS))
+        beside = opened.enter_context(served(dashboards.SLOS))
         port = find_free_port()
         config = prometheus_config(folder, [probe, beside], _rules())
         program = find_binary("prometheus")
@@ -236,12 +240,12 @@ def test_a_query_has_data_and_labels(shown: Shown, query: PanelQuery, slo: str) 
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
-def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> None:
+def test_every_column_of_a_table_is_there(shown: Shown, board: dashboards.Board) -> None:
     tables = [
-        panel for panel in boards.list_panels(board) if panel["type"] in ("table", "barchart")
+        panel for panel in dashboards.list_panels(board) if panel["type"] in ("table", "barchart")
     ]
     for panel in tables:
-        of_panel = [query for query in boards.list_queries(board) if query.panel == panel["id"]]
+        of_panel = [query for query in dashboards.list_queries(board) if query.panel == panel["id"]]
         seen = {
             label
             for query in of_panel
@@ -260,7 +264,7 @@ def test_every_column_of_a_table_is_there(shown: Shown, board: boards.Board) -> 
 def _cell(shown: Shown, board: str, panel: int, ref: str) -> Rows:
     (query,) = [
         each
-        for each in boards.list_queries(BOARDS[board])
+        for each in dashboards.list_queries(BOARDS[board])
         if (each.panel, each.ref) == (panel, ref)
     ]
     rows: Rows = shown.until(lambda: shown.rows(query, LATENCY))
@@ -330,5 +334,5 @@ def test_the_links_of_alerts_lead_to_panels_that_are_there(shown: Shown) -> None
         )
         assert found, url
         assert found[2] == alert["labels"]["sloth_id"]
-        assert int(found[4]) in {panel["id"] for panel in boards.list_panels(BOARDS[found[1]])}
+        assert int(found[4]) in {panel["id"] for panel in dashboards.list_panels(BOARDS[found[1]])}
         assert bool(found[3]) == ("criterion" in alert["labels"])

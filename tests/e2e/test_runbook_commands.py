@@ -13,10 +13,10 @@ import requests
 from exporter.devstack import stack
 from generator.pipeline import BuildSettings, render_folder
 from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager
-from tests.exporter.program import running_prometheus
+from tests.exporter.slo_probe import running_prometheus
 from tests.generator.amtool import BUILT, read_expected_alerts
 from tests.generator.markdown_page import MarkdownPage, find_silence_command, parse_page
-from tests.generator.resolved import build_plans
+from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
 
 RUNBOOKS = Path(__file__).parents[2] / "rules" / "runbooks"

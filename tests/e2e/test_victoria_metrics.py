@@ -18,7 +18,7 @@ from generator.text import yaml_writer
 from tests.benchmarks import counters, prometheus, recording, tsdb
 from tests.benchmarks.counters import ERRORS, TOTAL, ProcessRun, SyntheticCounter
 from tests.benchmarks.methods import BenchmarkTarget, Method, ours
-from tests.benchmarks.timeline import HOUR, MINUTE, SCRAPE, SECOND, START
+from tests.benchmarks.traffic import HOUR, MINUTE, SCRAPE, SECOND, START
 from tests.benchmarks.tsdb import find_tool
 
 Labels = tuple[tuple[str, str], ...]

@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from exporter.fields import Address
 from exporter.listener import bind_socket, format_url, serve_app
-from tests.exporter.bench import InProcessProber, run_prober
+from tests.exporter.environment import ProberEnvironment, run_environment
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.house import ProberEnvironment, run_environment
+from tests.exporter.in_process_prober import InProcessProber, run_prober
 
 settings.register_profile("house", deadline=None)  # a busy machine is no failure
 settings.load_profile("house")

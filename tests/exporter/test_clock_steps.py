@@ -10,11 +10,11 @@ from exporter.prober.runner import AlertJob
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from slos.schema.contract import DeliveryPath, Verdict
-from tests.exporter.bench import PATIENT_SETTINGS, TARGETS, InProcessProber
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.test_probe_schedule import TEN_SECONDS
-from tests.exporter.test_probe_schedule import Bench as Plans
+from tests.exporter.in_process_prober import PATIENT_SETTINGS, TARGETS, InProcessProber
+from tests.exporter.test_scheduler import TEN_SECONDS
+from tests.exporter.test_scheduler import Bench as Plans
 
 HOUR = 3600.0
 

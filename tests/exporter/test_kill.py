@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporter.house import (
+from tests.exporter.environment import (
     RARE_REMEDIATION,
     ProberEnvironment,
     ProberProcess,
@@ -15,7 +15,7 @@ from tests.exporter.house import (
     stop_when,
     wait_until,
 )
-from tests.exporter.journal_desk import read_rows
+from tests.exporter.journal_harness import read_rows
 
 UNJUDGED = {"planned", "sent"}
 Holds = Callable[[], bool]

@@ -25,9 +25,9 @@ from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import MovedClock
+from tests.exporter.in_process_prober import InProcessProber, run_prober
 from tests.exporter.tls_files import TlsFiles
 
 TARGET = {"target": "agent-sre"}

@@ -15,9 +15,9 @@ from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.in_process_prober import InProcessProber, run_prober
 
 SETTINGS = burst.Settings(
     timeout=Duration.from_parts(seconds=2),

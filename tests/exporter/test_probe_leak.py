@@ -23,11 +23,11 @@ from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
-from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import MovedClock
-from tests.exporter.leaks.agents import HOUR, KB, START, SimulatedAgent
-from tests.exporter.source_desk import NO_FOLDER, build_settings
+from tests.exporter.in_process_prober import InProcessProber, run_prober
+from tests.exporter.leaks.agent_memory import HOUR, KB, START, SimulatedAgent
+from tests.exporter.scripted_server import NO_FOLDER, build_settings
 
 
 @dataclass

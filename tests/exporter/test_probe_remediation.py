@@ -10,15 +10,15 @@ from exporter.fields import Address
 from exporter.listener import bind_socket, format_url
 from exporter.model.verdict import Reason
 from slos.schema.contract import Stage, Verdict
-from tests.exporter.bench import (
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.in_process_prober import (
     PATIENT_SETTINGS,
     SHORT_SETTINGS,
     STRICT_SETTINGS,
     InProcessProber,
     run_prober,
 )
-from tests.exporter.conftest import Serve
-from tests.exporter.fake_agent import FakeAgent
 
 SETTINGS = {
     Verdict.LATE: STRICT_SETTINGS,

@@ -58,9 +58,9 @@ from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import serve_linear_api
 from slos.schema.contract import Criterion, DeliveryPath, LeftoverKind, StageSource, Verdict
 from slos.schema.units import Duration
-from tests.exporter.bench import InProcessProber, run_prober
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_agent import HOST, Names, StrictAgent
+from tests.exporter.in_process_prober import InProcessProber, run_prober
 from tests.exporter.linear.conftest import KEY
 
 DECOY = 8082

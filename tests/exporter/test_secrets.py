@@ -8,7 +8,7 @@ import aiohttp
 import bcrypt
 import pytest
 
-from tests.exporter.house import (
+from tests.exporter.environment import (
     KEY,
     ProberEnvironment,
     ProberProcess,
@@ -16,8 +16,8 @@ from tests.exporter.house import (
     build_remediation,
     wait_until,
 )
-from tests.exporter.journal_desk import read_files
-from tests.exporter.program import ROOT, wait_for_end
+from tests.exporter.journal_harness import read_files
+from tests.exporter.slo_probe import ROOT, wait_for_end
 
 TOKEN, PASSWORD, HEADER = "t0ken-planted-a1", "pa55word-planted-b2", "tenant-planted-c3"
 WEB_USER, WEB_PASSWORD, WRONG = "operator-planted-d4", "web-planted-e5", "wr0ng-planted-f6"

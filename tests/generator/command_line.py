@@ -1,4 +1,4 @@
-"""`slo-rules` as a user calls it, in a folder with specs."""
+"""Runs `slo-rules` in a test, snapshots of folders."""
 
 from pathlib import Path
 
@@ -28,3 +28,17 @@ def write_specs(folder: Path) -> None:
     bank = build_slo(objective=95, alerting={"name": "BankErrors"})
     (folder / "shop.yaml").write_bytes(dump_yaml(build_spec()))
     (folder / "team" / "bank.yml").write_bytes(dump_yaml(build_spec(bank, service="bank")))
+
+
+def snapshot_folder(folder: Path) -> dict[str, bytes | None]:
+    """Every path below a folder, hidden ones too, with its bytes; None for folders."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def read_file_times(folder: Path) -> dict[str, tuple[int, int]]:
+    """Modification times and inodes of all files: any rewriting shows."""
+    found = {path: path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {str(path): (stat.st_mtime_ns, stat.st_ino) for path, stat in found.items()}

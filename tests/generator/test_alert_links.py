@@ -12,10 +12,10 @@ from generator.slo.links import (
     FIRING_PANEL,
     SLI_PANEL,
 )
-from tests.generator import boards
-from tests.generator.resolved import build_plans
+from tests.generator import dashboards
+from tests.generator.spec_pipeline import build_plans
 
-BOARDS = boards.build_repository_dashboards()
+BOARDS = dashboards.build_repository_dashboards()
 
 
 def links(document: object, settings: BuildSettings | None = None) -> dict[str, str]:
@@ -30,20 +30,24 @@ def test_every_place_is_a_panel_and_draws_what_leads_there() -> None:
     for metric, place in _PANEL_BY_METRIC.items():
         drawn = [
             query.expr
-            for query in boards.list_queries(BOARDS[place.board])
+            for query in dashboards.list_queries(BOARDS[place.board])
             if query.panel == place.panel_id
         ]
         assert any(metric in expr for expr in drawn), (metric, place)
     for place in (FIRING_PANEL, SLI_PANEL, BURN_RATES_PANEL, EVENTS_PANEL):
-        assert place.panel_id in {panel["id"] for panel in boards.list_panels(BOARDS[place.board])}
+        assert place.panel_id in {
+            panel["id"] for panel in dashboards.list_panels(BOARDS[place.board])
+        }
 
 
 def test_every_alert_of_this_repository_leads_to_a_panel_that_is_there() -> None:
-    for path in sorted(boards.SLOS.glob("*.yaml")):
+    for path in sorted(dashboards.SLOS.glob("*.yaml")):
         for name, url in links(path.read_bytes()).items():
             found = re.fullmatch(r"https://[\w.]+/d/([\w-]+)\?var-.*&viewPanel=(\d+)", url)
             assert found, (name, url)
-            assert int(found[2]) in {panel["id"] for panel in boards.list_panels(BOARDS[found[1]])}
+            assert int(found[2]) in {
+                panel["id"] for panel in dashboards.list_panels(BOARDS[found[1]])
+            }
 
 
 def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
@@ -54,9 +58,9 @@ def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
     ]
     assert found
     for uid, panel in found:
-        ids = {str(each["id"]) for each in boards.list_panels(BOARDS[uid])}
+        ids = {str(each["id"]) for each in dashboards.list_panels(BOARDS[uid])}
         assert not panel or panel in ids
 
 
-def _text(board: boards.Board) -> str:
+def _text(board: dashboards.Board) -> str:
     return json.dumps(board)

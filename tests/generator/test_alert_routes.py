@@ -20,7 +20,7 @@ from tests.generator.amtool import (
     read_fragment,
     run_amtool,
 )
-from tests.generator.operator_merge import merge_as_operator
+from tests.generator.prometheus_operator import merge_as_operator
 
 ALERTS = read_expected_alerts()
 ROLES = {"critical": "slo-page", "warning": "slo-ticket", "info": "slo-info"}

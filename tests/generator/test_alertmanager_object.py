@@ -12,8 +12,8 @@ from generator.alerting.hours import OfficeHours
 from generator.outputs import OutputSettings
 from generator.pipeline import BuildSettings
 from tests.generator.amtool import BUILT, check_config, read_fragment
-from tests.generator.operator_merge import merge_as_operator
-from tests.generator.routed import CAUSE_ALERT, build_counter_sli, build_probe_slo, render_files
+from tests.generator.prometheus_operator import merge_as_operator
+from tests.generator.routing import CAUSE_ALERT, build_counter_sli, build_probe_slo, render_files
 from tests.schema.specs import build_slo, build_spec
 
 _SCHEMAS = Path(__file__).parents[1] / "k8s" / "schemas"

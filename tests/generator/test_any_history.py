@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.generator.evaluated import PromtoolEvaluation
+from tests.generator.promtool import PromtoolEvaluation
 from tests.schema.specs import build_slo, build_spec
 
 MINUTES = 40

@@ -12,9 +12,9 @@ from generator.model import SLO, MetricFacts
 from generator.pipeline import BuildSettings
 from generator.settings import RunSettings
 from slos.schema.problem import Problem
-from tests.generator.resolved import build_plans, resolve_single_slo
+from tests.generator.spec_pipeline import build_plans, resolve_single_slo
 from tests.schema.specs import build_slo, build_spec
-from tests.schema.test_plain_alerts import RECORDING, alert
+from tests.schema.test_standalone_alerts import RECORDING, alert
 
 PAGES = Path(__file__).parents[2] / "docs" / "checks"
 RUNBOOKS = {"runbook_url_prefix": "https://runbooks.example"}

@@ -10,7 +10,7 @@ from generator.pipeline import BuildSettings, plan_build
 from generator.reference.convert import to_sloth
 from slos.schema.loader import parse_specs
 from tests.generator.command_line import run_slo_rules
-from tests.generator.strategies import Json, specs
+from tests.generator.spec_strategies import Json, specs
 from tests.schema.specs import dump_quoted_yaml
 
 ROOT = Path(__file__).parents[2]

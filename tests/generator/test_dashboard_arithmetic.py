@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.generator import boards
-from tests.generator.evaluated import check_rules_on_series
+from tests.generator import dashboards
+from tests.generator.promtool import check_rules_on_series
 from tests.schema.specs import EVENTS, build_slo, build_spec
-from tests.schema.test_plain_alerts import alert
+from tests.schema.test_standalone_alerts import alert
 
-BOARDS = boards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS)))
+BOARDS = dashboards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS)))
 ID = 'sloth_id="shop-requests"'
 IDENTITY = 'sloth_id="{0}", sloth_service="shop", sloth_slo="{0}"'
 
@@ -19,7 +19,7 @@ IDENTITY = 'sloth_id="{0}", sloth_service="shop", sloth_slo="{0}"'
 def query(board: str, panel: int, ref: str) -> str:
     (found,) = [
         each
-        for each in boards.list_queries(BOARDS[board])
+        for each in dashboards.list_queries(BOARDS[board])
         if (each.panel, each.ref) == (panel, ref)
     ]
     return found.expr
@@ -128,12 +128,12 @@ OTHERS = (
 
 
 def test_who_is_woken_is_counted_as_routing_has_it_and_no_heartbeat_is(tmp_path: Path) -> None:
-    found = boards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS), alerts=[HEARTBEAT]))
+    found = dashboards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS), alerts=[HEARTBEAT]))
     series = dict.fromkeys((*PAGES, *OTHERS, firing("Alive", "critical")), "1x9")
     counts = {4: len(PAGES), 5: len(OTHERS)}
     asked = {
         each.panel: each.expr.replace("$service", ".*")
-        for each in boards.list_queries(found["slo-overview"])
+        for each in dashboards.list_queries(found["slo-overview"])
         if each.panel in counts
     }
     checks = [

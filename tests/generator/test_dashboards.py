@@ -14,12 +14,12 @@ from generator.pipeline import BuildSettings
 from generator.settings import RunSettings
 from slos.schema import contract
 from slos.schema.promql import parse_query
-from tests.generator import boards, sdk_schema
-from tests.generator.boards import Board
-from tests.generator.resolved import build_plans, build_rules
+from tests.generator import dashboards, grafana_schema
+from tests.generator.dashboards import Board
+from tests.generator.spec_pipeline import build_plans, build_rules
 from tests.schema.specs import EVENTS, build_slo, build_spec
 
-OURS = boards.build_repository_dashboards()
+OURS = dashboards.build_repository_dashboards()
 GROUPED = build_slo(
     sli={"latency": {"metric": "wait_seconds", "threshold": "1s", "by": ["slo", "zone"]}}
 )
@@ -27,7 +27,7 @@ RUN = build_plans(
     build_spec(GROUPED),
     settings=BuildSettings(run_settings=RunSettings(extra_labels={"cluster": "a"})),
 )
-BY_LABELS = boards.build_dashboards(RUN.plans)
+BY_LABELS = dashboards.build_dashboards(RUN.plans)
 EVERY = [*OURS.values(), *BY_LABELS.values()]
 IDS = [f"{board['uid']}-{number}" for number, board in enumerate(EVERY)]
 every_board = pytest.mark.parametrize("board", EVERY, ids=IDS)
@@ -47,7 +47,7 @@ def test_uids_and_titles_stay_the_same() -> None:
 
 @every_board
 def test_it_is_a_dashboard_by_the_models_of_the_sdk(board: Board) -> None:
-    assert sdk_schema.find_problems(board) == []
+    assert grafana_schema.find_problems(board) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_what_no_dashboard_has_is_found(path: tuple[str | int, ...], value: obje
     for step in path[:-1]:
         inside = inside[step]
     inside[path[-1]] = value
-    assert len(sdk_schema.find_problems(board)) >= 1
+    assert len(grafana_schema.find_problems(board)) >= 1
 
 
 @every_board
@@ -88,22 +88,22 @@ def test_panels_lie_side_by_side_within_24_columns(board: Board) -> None:
 
 @every_board
 def test_every_query_is_promql_once_its_variables_are_filled(board: Board) -> None:
-    found = list(boards.list_queries(board))
+    found = list(dashboards.list_queries(board))
     assert found
     chosen: dict[str, str | list[str]] = {"slo": "a-b", "cluster": "a", "zone": ["x.1", "y"]}
     chosen = {name: chosen[name] for name in chosen if f"${name}" in json.dumps(board)}
     for query in found:
-        text = boards.fill_variables(query.expr, board, chosen, 1_700_000_000)
+        text = dashboards.fill_variables(query.expr, board, chosen, 1_700_000_000)
         assert "$" not in text
         parse_query(text)
     for annotation in board["annotations"]["list"]:
-        parse_query(boards.fill_variables(annotation["expr"], board, chosen, 1_700_000_000))
+        parse_query(dashboards.fill_variables(annotation["expr"], board, chosen, 1_700_000_000))
 
 
 @every_board
 def test_every_panel_says_what_it_shows_in_which_unit_and_when_it_is_bad(board: Board) -> None:
     colored = 0
-    for panel in boards.list_panels(board):
+    for panel in dashboards.list_panels(board):
         assert panel["description"].endswith(".")
         defaults, overrides = panel["fieldConfig"]["defaults"], json.dumps(panel["fieldConfig"])
         assert defaults.get("unit") or '"unit"' in overrides or panel["type"] == "state-timeline"
@@ -121,8 +121,8 @@ def test_it_refreshes_and_asks_the_prometheus_that_is_chosen(board: Board) -> No
 
 
 def test_a_thousand_slos_need_no_more_than_one() -> None:
-    few = boards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS), service="a"))
-    many = boards.build_spec_dashboards(
+    few = dashboards.build_spec_dashboards(build_spec(build_slo(sli=EVENTS), service="a"))
+    many = dashboards.build_spec_dashboards(
         *(build_spec(build_slo(sli=EVENTS), service=f"s{number}") for number in range(50))
     )
     assert many == few
@@ -145,7 +145,7 @@ def test_labels_of_the_run_and_of_groups_are_variables() -> None:
     }
     measured = [
         query.expr
-        for query in boards.list_queries(BY_LABELS["slo-detail"])
+        for query in dashboards.list_queries(BY_LABELS["slo-detail"])
         if "slo:current_burn_rate:ratio" in query.expr
     ]
     chosen = 'sloth_id="$slo", cluster=~"$cluster", slo=~"$label_slo", zone=~"$zone"'
@@ -153,11 +153,11 @@ def test_labels_of_the_run_and_of_groups_are_variables() -> None:
 
 
 def test_what_is_marked_in_graphs_is_chosen_by_variables_that_are_there() -> None:
-    documents = [path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml"))]
+    documents = [path.read_bytes() for path in sorted(dashboards.SLOS.glob("*.yaml"))]
     run = build_plans(
         *documents, settings=BuildSettings(run_settings=RunSettings(extra_labels={"env": "a"}))
     )
-    found = boards.build_dashboards(run.plans)
+    found = dashboards.build_dashboards(run.plans)
     assert len(found) == 4
     for board in found.values():
         named = {each["name"] for each in board["templating"]["list"]}
@@ -174,7 +174,7 @@ def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
     drawn = {
         name
         for board in OURS.values()
-        for query in boards.list_queries(board)
+        for query in dashboards.list_queries(board)
         for name in re.findall(r"\b(?:slo:[\w:]+|agent_sre_\w+|ALERTS\w*)", query.expr)
         if not name.endswith("rate")  # the beginning of a pattern
     }
@@ -186,7 +186,7 @@ def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
 
 
 def _recorded() -> set[str]:
-    documents = [path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml"))]
+    documents = [path.read_bytes() for path in sorted(dashboards.SLOS.glob("*.yaml"))]
     plans = build_plans(*documents).plans
     rules = (rule for plan in plans for group in plan.groups for rule in group.rules)
     return {rule.record for rule in rules if hasattr(rule, "record")}
@@ -195,7 +195,7 @@ def _recorded() -> set[str]:
 def test_targets_of_scenarios_are_those_of_the_alerts() -> None:
     drawn = next(
         query.expr
-        for query in boards.list_queries(OURS["slo-scenarios"])
+        for query in dashboards.list_queries(OURS["slo-scenarios"])
         if (query.panel, query.ref) == (11, "B")
     )
     assert {stage: number for number, stage in _VECTOR.findall(drawn)} == {
@@ -208,13 +208,13 @@ def test_targets_of_scenarios_are_those_of_the_alerts() -> None:
 
 def test_sloths_own_rules_have_an_overview_and_a_detail_too() -> None:
     settings = BuildSettings(profile="sloth")
-    found = boards.build_dashboards(
+    found = dashboards.build_dashboards(
         build_plans(build_spec(build_slo(sli=EVENTS), period=None), settings=settings).plans
     )
     assert set(found) == {"slo-overview", "slo-detail"}
-    for query in boards.list_queries(found["slo-detail"]):
+    for query in dashboards.list_queries(found["slo-detail"]):
         parse_query(
-            boards.fill_variables(query.expr, found["slo-detail"], {"slo": "a"}, 1_700_000_000)
+            dashboards.fill_variables(query.expr, found["slo-detail"], {"slo": "a"}, 1_700_000_000)
         )
         assert "slo:sli_total" not in query.expr
 
@@ -240,9 +240,9 @@ def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
 )
 def test_latency_is_in_seconds_unless_the_metric_is_not(metric: str, unit: str) -> None:
     sli = {"latency": {"metric": metric, "threshold": 1}}
-    detail = boards.build_spec_dashboards(build_spec(build_slo(sli=sli)))["slo-detail"]
+    detail = dashboards.build_spec_dashboards(build_spec(build_slo(sli=sli)))["slo-detail"]
     (panel,) = [
-        each for each in boards.list_panels(detail)
+        each for each in dashboards.list_panels(detail)
         if each["id"] == 24
     ]  # fmt: skip
     assert panel["fieldConfig"]["defaults"]["unit"] == unit

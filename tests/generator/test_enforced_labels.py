@@ -12,8 +12,8 @@ import yaml
 
 from generator.pipeline import BuildSettings, render_folder
 from slos.schema import promql
-from tests.generator.evaluated import check_rules_on_series
-from tests.generator.resolved import build_plans
+from tests.generator.promtool import check_rules_on_series
+from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
 
 HITS = {

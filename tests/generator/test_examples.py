@@ -16,7 +16,7 @@ from slos.schema.promql import parse_query
 from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
 from tests.schema.specs import build_spec, parse_single_spec
-from tests.schema.test_plain_alerts import alert
+from tests.schema.test_standalone_alerts import alert
 
 SCRAPE = Duration.from_parts(seconds=30)
 

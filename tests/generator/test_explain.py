@@ -12,7 +12,7 @@ from generator.rules import cost
 from generator.rules.groups import load_groups
 from generator.slo import burn_rate
 from slos.schema.units import Duration
-from tests.generator.resolved import resolve_single_slo
+from tests.generator.spec_pipeline import resolve_single_slo
 
 
 @settings(deadline=None)

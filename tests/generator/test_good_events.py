@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.generator.evaluated import PromtoolEvaluation
+from tests.generator.promtool import PromtoolEvaluation
 from tests.schema.specs import TOTAL, build_slo, build_spec
 
 SLI = {

@@ -13,10 +13,10 @@ from generator.files.transaction import CannotWriteError
 from generator.model import Artifact
 from generator.outputs import OutputSettings, load_formats
 from generator.text.yaml_writer import GENERATED_MARK, render_json_document
-from tests.generator import boards
-from tests.generator.resolved import build_plans
+from tests.generator import dashboards
+from tests.generator.spec_pipeline import build_plans
 
-PLANS = build_plans(*(path.read_bytes() for path in sorted(boards.SLOS.glob("*.yaml")))).plans
+PLANS = build_plans(*(path.read_bytes() for path in sorted(dashboards.SLOS.glob("*.yaml")))).plans
 NAMES = ("slo-detail", "slo-overview", "slo-prober", "slo-scenarios")
 # What kubectl can keep as an annotation when it applies an object.
 _APPLIED_AT_MOST = 262_144

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from generator.alerting.model import Inhibition, Matcher, match_any, match_none
 from generator.pipeline import BuildSettings
 from generator.settings import RunSettings
-from tests.generator.resolved import build_plans
-from tests.generator.routed import (
+from tests.generator.routing import (
     CAUSE_ALERT,
     build_counter_sli,
     build_probe_slo,
@@ -18,8 +17,9 @@ from tests.generator.routed import (
     render_files,
     route_documents,
 )
+from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
-from tests.schema.test_plain_alerts import alert
+from tests.schema.test_standalone_alerts import alert
 
 LIMIT = {"name": "RunsHigh", "above": "5%", "over": "5m"}
 NAMES = st.text(st.sampled_from(r"""aA0._-+*|()[]{}^$\" ü"""), min_size=1, max_size=8)

@@ -16,10 +16,14 @@ import pytest
 
 from exporter.devstack.stack import find_binary
 from generator.clients import promtool
-from tests.generator import tribunal
+from tests.generator import mutation_runner
 from tests.generator.command_line import run_slo_rules
-from tests.generator.equivalents import EQUIVALENT_MUTATIONS, find_reason
-from tests.generator.mutations import Mutation, generate_mutations
+from tests.generator.mutations import (
+    EQUIVALENT_MUTATIONS,
+    Mutation,
+    find_reason,
+    generate_mutations,
+)
 
 RULES = Path(__file__).parents[2] / "rules"
 EVERY = os.environ.get("MUTATIONS") == "all"
@@ -76,7 +80,9 @@ def test_the_rules_as_built_pass_their_tests(program: str) -> None:
 def test_a_broken_rule_fails_a_test(program: str, tmp_path: Path) -> None:
     tried = list(sample([one for one in every_mutation() if not find_reason(one.description)]))
     assert len(tried) > 150
-    found = tribunal.find_survivors(tried, tribunal.read_tests(RULES / "tests"), program, tmp_path)
+    found = mutation_runner.find_survivors(
+        tried, mutation_runner.read_tests(RULES / "tests"), program, tmp_path
+    )
     told = [f"{each.group}: {each.description}" for each in found]
     assert not told, "\n".join(told)
 

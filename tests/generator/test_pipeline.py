@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from generator.model import RecordingRule
 from generator.pipeline import BuildSettings, plan_build, render_folder
 from slos.schema.promql import parse_query, walk_nodes
-from tests.generator.resolved import (
+from tests.generator.spec_pipeline import (
     build_plans,
     build_rules,
     build_source,

@@ -19,8 +19,8 @@ from generator.rules.tiers import (
 )
 from generator.slo import burn_rate
 from slos.schema.units import Duration
-from tests.generator.range_model import ModelSeries
-from tests.generator.resolved import resolve_single_slo
+from tests.generator.promql_model import ModelSeries
+from tests.generator.spec_pipeline import resolve_single_slo
 
 COUNTER, COUNT = "sum(rate(m[{{.window}}]))", "sum(count_over_time(m[{{.window}}]))"
 UP = "sum(clamp_min(count_over_time(m[{{.window}}]) - sum_over_time(m[{{.window}}]), 0))"

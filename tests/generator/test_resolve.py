@@ -6,7 +6,7 @@ import pytest
 
 from generator.settings import RunSettings
 from slos.schema.units import Duration
-from tests.generator.resolved import list_factors, resolve_document, resolve_single_slo
+from tests.generator.spec_pipeline import list_factors, resolve_document, resolve_single_slo
 from tests.schema.specs import build_slo, build_spec
 
 SEVEN_DAYS = Duration.from_parts(days=7)

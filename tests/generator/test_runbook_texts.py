@@ -15,10 +15,10 @@ from generator.slo import burn_rate
 from slos.schema import promql
 from tests.generator import promtool
 from tests.generator.markdown_page import MarkdownPage, parse_page
-from tests.generator.resolved import build_plans, resolve_single_slo
-from tests.generator.strategies import specs
+from tests.generator.spec_pipeline import build_plans, resolve_single_slo
+from tests.generator.spec_strategies import specs
 from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
-from tests.schema.test_plain_alerts import alert
+from tests.schema.test_standalone_alerts import alert
 
 HOSTILE = "| `x` ``` <!-- team notes: begin --> <b>&amp; {{ 7*7 }} {% endif %} [a](b) # $x$ *y* \\"
 

@@ -12,8 +12,8 @@ import yaml
 from generator import names
 from generator.model import AlertingRule, RecordingRule
 from generator.pipeline import BuildSettings, render_file
-from tests.generator.evaluated import PromtoolEvaluation
-from tests.generator.resolved import build_plans, build_rules, build_single_plan
+from tests.generator.promtool import PromtoolEvaluation
+from tests.generator.spec_pipeline import build_plans, build_rules, build_single_plan
 from tests.schema.specs import EVENTS, build_slo, build_spec
 
 WINDOWS: dict[str, Any] = {

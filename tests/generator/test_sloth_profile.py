@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from generator.pipeline import BuildPlan, BuildSettings, render_file
 from slos.schema.problem import filter_errors
 from tests.generator.promtool import check_rules
-from tests.generator.resolved import build_plans
-from tests.generator.strategies import Json, specs
+from tests.generator.spec_pipeline import build_plans
+from tests.generator.spec_strategies import Json, specs
 from tests.schema.specs import dump_quoted_yaml
 
 SLOTH = BuildSettings(profile="sloth")

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from generator.text.notes import END
-from tests.generator.command_line import run_slo_rules, write_specs
-from tests.generator.folders import snapshot_folder
-from tests.generator.test_write import failing_at
+from tests.generator.command_line import run_slo_rules, snapshot_folder, write_specs
+from tests.generator.test_output_folder import failing_at
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 PAGE = "rules/runbooks/too-many-errors.md"

@@ -4,7 +4,7 @@ import pytest
 
 from generator.rules import tiers
 from slos.schema.units import Duration
-from tests.generator.resolved import resolve_single_slo
+from tests.generator.spec_pipeline import resolve_single_slo
 
 
 @pytest.mark.parametrize(("window", "steps"), [("5m", 5), ("1h", 60), ("6h", 360)])

@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from generator.pipeline import BuildSettings
 from slos.schema.promql import parse_query
-from tests.generator.command_line import run_slo_rules
-from tests.generator.folders import read_file_times
+from tests.generator.command_line import read_file_times, run_slo_rules
+from tests.generator.promql_strategies import QUERIES
 from tests.generator.promtool import check_rules
-from tests.generator.queries import QUERIES
-from tests.generator.resolved import build_plans
-from tests.generator.strategies import specs
+from tests.generator.spec_pipeline import build_plans
+from tests.generator.spec_strategies import specs
 from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
 
 once = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

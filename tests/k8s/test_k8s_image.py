@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.k8s.kustomize import kubectl
+from tests.k8s.loopback_config import IN_THE_IMAGE
 from tests.k8s.manifests import (
     COMPONENTS,
     K8S,
@@ -26,7 +27,6 @@ from tests.k8s.manifests import (
     build_overlay,
     build_with_component,
 )
-from tests.k8s.moved import IN_THE_IMAGE
 from tests.k8s.test_k8s_overlays import VERSIONS
 
 _INSTRUCTIONS = {

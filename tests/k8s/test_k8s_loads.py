@@ -7,9 +7,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.exporter.house import RARE_REMEDIATION, ProberEnvironment, ProberProcess, run_environment
-from tests.exporter.load.test_load_program import QUICK, by_probe, over
-from tests.exporter.program import ProcessResult, find_free_port, start_program, wait_for_end
+from tests.exporter.environment import (
+    RARE_REMEDIATION,
+    ProberEnvironment,
+    ProberProcess,
+    run_environment,
+)
+from tests.exporter.loadtest.test_scenario_process import QUICK, by_probe, over
+from tests.exporter.slo_probe import ProcessResult, find_free_port, start_program, wait_for_end
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
 

@@ -14,8 +14,8 @@ from exporter.config.loader import Config, load_config
 from exporter.config.scenarios import explain_refusal, list_configured
 from exporter.httpclient.settings import HttpClientSettings
 from slos.schema.contract import Scenario
+from tests.k8s.loopback_config import write_loopback_config
 from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
-from tests.k8s.moved import write_loopback_config
 
 ISSUES_ARE_KNOWN = 280
 """Seconds after which nothing more is expected of Linear, as the prober asks it by default."""

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.config.loader import Config
 from exporter.leaderelection import LockError
-from tests.exporter.fake_leases import FakeApiServer
-from tests.exporter.test_lease_api_server import Cluster
+from tests.exporter.leaderelection.fake_api_server import FakeApiServer
+from tests.exporter.leaderelection.test_api_server import Cluster
 from tests.k8s.manifests import COMPONENTS, Json, Manifests, build_overlay, build_with_component
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 
 from exporter.config.loader import Config, load_config
-from tests.exporter.program import run_prober, wait_until
+from tests.exporter.slo_probe import run_prober, wait_until
+from tests.k8s.loopback_config import IN_THE_IMAGE, list_ports, write_loopback_config
 from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector
-from tests.k8s.moved import IN_THE_IMAGE, list_ports, write_loopback_config
 
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 

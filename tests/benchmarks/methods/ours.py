@@ -3,7 +3,7 @@
 from slos.schema import promql
 from tests.benchmarks.counters import ERRORS, TOTAL
 from tests.benchmarks.methods import BenchmarkTarget, Method
-from tests.generator.resolved import build_single_plan
+from tests.generator.spec_pipeline import build_single_plan
 
 NAME = "slo-rules, exact"
 _SERVICE, _PAGE = "ours", "Burning"

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import click
 
-from tests.benchmarks.probe import accounts, campaign, hour, scrape, stall, throughput
-from tests.benchmarks.probe.programs import has_real_time_priority, raise_file_limit
+from tests.benchmarks.probe import campaign_result, fault_campaign, scrape, soak, stall, throughput
+from tests.benchmarks.probe.processes import has_real_time_priority, raise_file_limit
 from tests.benchmarks.report import render_results
 from tests.benchmarks.targets import TargetResult
 
@@ -29,12 +29,12 @@ class BenchmarkSize:
     stall_seconds: float
     hours: int
     scrapes: int
-    plan: campaign.CampaignPlan
+    plan: fault_campaign.CampaignPlan
     attempts: int
 
 
-_WHOLE = BenchmarkSize(60, 20, 8, 300, campaign.CampaignPlan(1_000, kills=8), attempts=3)
-_QUICK = BenchmarkSize(10, 12, 1, 50, campaign.CampaignPlan(100, kills=2), attempts=1)
+_WHOLE = BenchmarkSize(60, 20, 8, 300, fault_campaign.CampaignPlan(1_000, kills=8), attempts=3)
+_QUICK = BenchmarkSize(10, 12, 1, 50, fault_campaign.CampaignPlan(100, kills=2), attempts=1)
 
 
 @dataclass
@@ -129,8 +129,8 @@ def _measure_stall(size: BenchmarkSize, report: BenchmarkReport) -> None:
 
 def _measure_hours(size: BenchmarkSize, report: BenchmarkReport) -> None:
     with _temporary_folder() as folder:
-        found = hour.measure_hours(size.hours, folder)
-    report.add_part(hour.check_targets(found), "Hours", f"{_HOURS}\n{hour.render_hours(found)}")
+        found = soak.measure_hours(size.hours, folder)
+    report.add_part(soak.check_targets(found), "Hours", f"{_HOURS}\n{soak.render_hours(found)}")
 
 
 def _measure_scrapes(size: BenchmarkSize, report: BenchmarkReport) -> None:
@@ -144,9 +144,9 @@ def _measure_scrapes(size: BenchmarkSize, report: BenchmarkReport) -> None:
 
 def _run_campaign(size: BenchmarkSize, report: BenchmarkReport) -> None:
     with _temporary_folder() as folder:
-        found = campaign.run_campaign(size.plan, folder)
-    text = f"{_CAMPAIGN}\n{accounts.render_verdicts(found)}"
-    report.add_part(accounts.check_targets(found), "Random faults, random kills", text)
+        found = fault_campaign.run_campaign(size.plan, folder)
+    text = f"{_CAMPAIGN}\n{campaign_result.render_verdicts(found)}"
+    report.add_part(campaign_result.check_targets(found), "Random faults, random kills", text)
 
 
 def _describe_circumstances() -> str:

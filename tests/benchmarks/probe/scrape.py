@@ -10,7 +10,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.probes import load_probe_modules
-from tests.benchmarks.probe.programs import ROOT, compute_quantile, real_time_priority, run_prober
+from tests.benchmarks.probe.processes import ROOT, compute_quantile, real_time_priority, run_prober
 from tests.benchmarks.report import render_table
 from tests.benchmarks.targets import TargetResult
 

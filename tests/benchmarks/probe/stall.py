@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.devstack.stack import find_free_port
 from tests.benchmarks.probe.closed_loop import measure_latencies
-from tests.benchmarks.probe.programs import compute_quantile, run_target
+from tests.benchmarks.probe.processes import compute_quantile, run_target
 from tests.benchmarks.probe.throughput import ThroughputResult, measure_throughput
 from tests.benchmarks.report import render_table
 from tests.benchmarks.targets import TargetResult

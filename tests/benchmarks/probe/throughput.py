@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.devstack.stack import find_free_port
 from slos.schema.contract import SCHEDULE_LAG
-from tests.benchmarks.probe.programs import (
+from tests.benchmarks.probe.processes import (
     BenchmarkProber,
     compute_quantile,
     run_prober,

@@ -16,7 +16,7 @@ from exporter.probes.leak.detector import LeakFinding, detect_leaks
 from exporter.probes.leak.policy import LeakSignal
 from exporter.probes.leak.series import Floats, ProcessLife, Samples, SignalSeries
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import BASE, DAY, HOUR, MINUTE, SHAPES, judge_series
+from tests.exporter.leaks.agent_memory import BASE, DAY, HOUR, MINUTE, SHAPES, judge_series
 
 _MEGABYTE = 1e6
 _LEVEL = 0.01

@@ -30,7 +30,7 @@ from exporter.probes.leak.statistics import (
     fit_trend,
 )
 from slos.schema.contract import LeakVerdict
-from tests.exporter.leaks.agents import (
+from tests.exporter.leaks.agent_memory import (
     DAY,
     HOUR,
     MINUTE,

@@ -19,12 +19,12 @@ from exporter.observers.tempo.client import TempoClient, TraceSearch
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.stages import SpanRole, SpanRules, compute_stage_times
 from slos.schema.contract import Stage, StageSource
-from tests.exporter.care_desk import ReconcilerHarness, build_judged_run, run_harness
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.journal_desk import read_rows
-from tests.exporter.source_desk import InstantSleepClock
-from tests.exporter.tempo.recorded import (
+from tests.exporter.journal_harness import read_rows
+from tests.exporter.reconciler_harness import ReconcilerHarness, build_judged_run, run_harness
+from tests.exporter.scripted_server import InstantSleepClock
+from tests.exporter.tempo.traces import (
     SENT_AT,
     TEMPO_FORMATS,
     DrawnSpan,

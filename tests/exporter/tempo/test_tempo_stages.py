@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, TracesData
 from exporter.observers.tempo.stages import SpanRole, SpanRules, TraceTimes, compute_stage_times
 from exporter.observers.tempo.trace import Trace, TraceSpan, parse_trace, to_hex_id
 from slos.schema.contract import Stage
-from tests.exporter.tempo.recorded import (
+from tests.exporter.tempo.traces import (
     EPOCH,
     TEMPO_FORMATS,
     DrawnSpan,

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from exporter import tracing
 from exporter.tracing import NoopTracer, Tracer, otlp
 from tests.exporter.conftest import Serve
-from tests.exporter.program import ROOT, wait_until
+from tests.exporter.slo_probe import ROOT, wait_until
 
 
 @dataclass

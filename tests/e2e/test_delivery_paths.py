@@ -1,0 +1,242 @@
+"""The longer ways: a real Alertmanager with a converter behind it, and a broker."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import BaseTestServer, TestServer
+
+from exporter.model.alert import CONTENT_TYPE, FIRED, RESOLVED
+from tests.e2e.alertmanager import run_alertmanager
+from tests.exporter.environment import (
+    RARE_REMEDIATION,
+    ProberEnvironment,
+    ProberProcess,
+    build_remediation,
+    run_environment,
+    wait_until,
+)
+from tests.exporter.journal_harness import read_rows
+
+
+@dataclass
+class Conveyor:
+    """Takes notifications of Alertmanager, or events of a broker, and passes them on later."""
+
+    agent: str
+    delay: float = 0.0
+    copies: int = 1
+    given: dict[str, str] = field(default_factory=dict)
+    """New ids that the converter gave, each with the value of the label `service`."""
+    ended: set[str] = field(default_factory=set)
+    """Values of the label `service` of alerts that were told to have ended."""
+    _under_way: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/webhook", self._convert)
+        app.router.add_post("/broker", self._take)
+        app.on_shutdown.append(self._end)
+        return app
+
+    async def _end(self, _: web.Application) -> None:
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _convert(self, request: web.Request) -> web.Response:
+        for alert in (await request.json())["alerts"]:
+            event_id, firing = str(uuid.uuid4()), alert["status"] == "firing"
+            if firing:
+                self.given[event_id] = alert["labels"]["service"]
+            else:
+                self.ended.add(alert["labels"]["service"])
+            event = {
+                "specversion": "1.0",
+                "type": FIRED if firing else RESOLVED,
+                "source": "prometheus-events",
+                "id": event_id,
+                "data": alert,
+            }
+            self._deliver(event)
+        return web.Response()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self._deliver(json.loads(await request.read()))
+        return web.Response(status=202)
+
+    def _deliver(self, event: dict[str, object]) -> None:
+        for _ in range(self.copies):
+            task = asyncio.create_task(self._post(event))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _post(self, event: dict[str, object]) -> None:
+        await asyncio.sleep(self.delay)
+        headers = {"Content-Type": CONTENT_TYPE}
+        body = json.dumps(event).encode()
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(self.agent, data=body, headers=headers),
+        ):
+            pass
+
+
+@dataclass(frozen=True)
+class Router:
+    """A real Alertmanager."""
+
+    url: str
+
+    async def active(self) -> set[str]:
+        """The label `service` of alerts that fire."""
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"{self.url}/api/v2/alerts?active=true") as reply,
+        ):
+            return {alert["labels"]["service"] for alert in await reply.json()}
+
+    async def firing(self, holds: Callable[[set[str]], bool]) -> None:
+        """Wait until something holds of the alerts that fire."""
+        async with asyncio.timeout(30):
+            while not holds(await self.active()):  # noqa: ASYNC110 - it sets no event here
+                await asyncio.sleep(0.1)
+
+
+@dataclass
+class Long:
+    """A house at the end of a longer way."""
+
+    at: ProberEnvironment
+    conveyor: Conveyor
+    router: Router | None = None
+
+    async def runs(self, prober: ProberProcess, *, number: int = 3) -> list[dict[str, Any]]:
+        """The first runs that have their verdict."""
+        await wait_until(lambda: self.judged() >= number)
+        found = json.loads((await prober.get_page("/runs"))[1])
+        return [run for run in found if run["verdict"] != "unknown"]
+
+    def judged(self) -> int:
+        states = self.at.count_states()
+        return states.total() - states["planned"] - states["sent"]
+
+
+@contextlib.asynccontextmanager
+async def broker(folder: Path, *, copies: int = 1) -> AsyncIterator[Long]:
+    async with run_environment(folder) as at:
+        conveyor = Conveyor(f"{at.agent.url}/", delay=0.3, copies=copies)
+        async with TestServer(conveyor.app()) as server:
+            at.settings["paths"] = {"broker": {"url": str(server.make_url("/broker"))}}
+            at.settings["probes"] = build_remediation("700ms", settle="500ms", paths={"broker": {}})
+            yield Long(at, conveyor)
+
+
+@contextlib.asynccontextmanager
+async def whole_way(folder: Path, clock: str = "posting") -> AsyncIterator[Long]:
+    async with run_environment(folder) as at:
+        conveyor = Conveyor(f"{at.agent.url}/", delay=0.2)
+        async with (
+            TestServer(conveyor.app()) as server,
+            _alertmanager(folder, server, at) as router,
+        ):
+            at.settings["paths"] = {"alertmanager": {"url": router.url, "clock": clock}}
+            at.settings["probes"] = build_remediation("900ms", paths={"alertmanager": {}})
+            yield Long(at, conveyor, router)
+
+
+@contextlib.asynccontextmanager
+async def _alertmanager(
+    folder: Path, server: BaseTestServer, at: ProberEnvironment
+) -> AsyncIterator[Router]:
+    """Alertmanager, which notifies of each `service` by itself."""
+    hooks = [str(server.make_url("/webhook")), f"http://127.0.0.1:{at.canary}/alertmanager"]
+    route = {"group_by": ["service"], "group_wait": "500ms", "group_interval": "1s"}
+    receiver = {
+        "name": "all",
+        "webhook_configs": [{"url": u, "send_resolved": True} for u in hooks],
+    }
+    config = {"route": {"receiver": "all", **route}, "receivers": [receiver]}
+    file = folder / "alertmanager.yml"
+    await asyncio.to_thread(file.write_text, json.dumps(config))
+    with run_alertmanager(file, folder) as found:
+        yield Router(found.url)
+
+
+async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: Path) -> None:
+    async with broker(tmp_path) as way, way.at.run_prober() as prober:
+        for run in await way.runs(prober):
+            assert (run["path"], run["verdict"]) == ("broker", "ok")
+            assert 0.3 <= run["stages"]["end_to_end"] < 2
+            assert "cloudevent_processing" not in run["stages"]  # the 202 is the broker's
+        await prober.stop()
+
+
+async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None:
+    async with broker(tmp_path, copies=2) as way, way.at.run_prober() as prober:
+        assert {run["verdict"] for run in await way.runs(prober)} == {"duplicated"}
+        await prober.stop()
+
+
+@pytest.mark.parametrize("clock", ["posting", "webhook"])
+async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
+    async with whole_way(tmp_path, clock) as way, way.at.run_prober() as prober:
+        assert way.router is not None
+        runs = await way.runs(prober)
+        assert {run["verdict"] for run in runs} == {"ok"}
+        for run in runs:
+            took = run["stages"]["end_to_end"]
+            # The group waits half a second, unless the clock starts with the notification.
+            assert (took >= 0.7) if clock == "posting" else (0 <= took < 0.7), took
+            assert run["stages"]["remediation_selection"] >= 0
+        assert (await prober.stop()).code == 0
+        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as again:
+            await again.wait_for_url("web")
+            await way.router.firing(lambda active: not active)
+            await wait_until(
+                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+            )
+            await again.stop()
+        assert way.conveyor.ended >= {run["id"] for run in runs}
+        given = {run_id: event_id for event_id, run_id in way.conveyor.given.items()}
+        recorded = aliases(way.at.journal)
+        assert all(given[run["id"]] in recorded[run["id"]] for run in runs)
+
+
+async def test_after_a_kill_the_next_start_ends_the_alerts(tmp_path: Path) -> None:
+    async with whole_way(tmp_path) as way:
+        assert way.router is not None
+        way.at.agent.faults.set("lost")
+        async with way.at.run_prober() as first:
+            await wait_until(lambda: way.at.count_states()["sent"] >= 2)
+            await way.router.firing(lambda active: len(active) >= 2)
+            await first.kill()
+        cut_off = {row[0] for row in read_rows(way.at.journal)}
+        assert await way.router.active() <= cut_off
+        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as second:
+            await second.wait_for_url("web")
+            await way.router.firing(lambda active: not active)
+            await wait_until(
+                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+            )
+            assert (await second.read_counter("orphans")).total() == 0
+            await second.stop()
+
+
+def aliases(journal: Path) -> dict[str, list[str]]:
+    """By run, the ids under which others know it."""
+    connection = sqlite3.connect(journal)
+    try:
+        found = connection.execute("SELECT id, aliases FROM runs").fetchall()
+    finally:
+        connection.close()
+    return {run_id: json.loads(text) for run_id, text in found}

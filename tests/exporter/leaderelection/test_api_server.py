@@ -1,0 +1,188 @@
+"""A Lease over HTTP: TLS, the token, and every answer that is no help."""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+from aiohttp import web
+
+from exporter.fields import Address
+from exporter.leaderelection import LeaderElectionSettings, LockError
+from exporter.leaderelection.elector import build_elector, open_lock
+from exporter.leaderelection.kubernetes import LeaseLock, ServiceAccount
+from exporter.listener import bind_socket
+from exporter.schedule.clock import SystemClock
+from slos.schema.units import Duration
+from tests.exporter.leaderelection.fake_api_server import TOKEN, FakeApiServer
+
+SETTINGS = LeaderElectionSettings(name="probe")
+
+
+class Cluster:
+    """A fake API server with TLS, and pods that know it."""
+
+    def __init__(self, folder: Path, server: FakeApiServer | None = None) -> None:
+        self.server = server or FakeApiServer()
+        self.authority = trustme.CA()
+        self.account = ServiceAccount(folder, {})
+        (folder / "token").write_text(TOKEN)
+        (folder / "namespace").write_text(self.server.namespace)
+        (folder / "ca.crt").write_bytes(self.authority.cert_pem.bytes())
+        self._opened: list[LeaseLock] = []
+
+    async def start(self) -> web.AppRunner:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert("127.0.0.1").configure_cert(context)
+        listener = bind_socket("API server", Address("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
+        self.account = ServiceAccount(self.account.folder, environment | {"POD_NAME": "pod-7"})
+        runner = web.AppRunner(self.server.build_app(), access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.SockSite(runner, listener, ssl_context=context).start()
+        return runner
+
+    def lease(self, settings: LeaderElectionSettings = SETTINGS) -> LeaseLock:
+        found = open_lock(
+            settings, file=Path("/nowhere"), clock=SystemClock(), account=self.account
+        )
+        assert isinstance(found, LeaseLock)
+        self._opened.append(found)
+        return found
+
+    async def close(self) -> None:
+        for each in self._opened:
+            await each.close()
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    made = Cluster(tmp_path)
+    runner = await made.start()
+    yield made
+    await made.close()
+    await runner.cleanup()
+
+
+async def test_a_lease_is_made_renewed_given_up_and_taken_over(cluster: Cluster) -> None:
+    first, second = cluster.lease(), cluster.lease()
+    assert await first.acquire_or_renew()
+    assert await first.acquire_or_renew()
+    assert not await second.acquire_or_renew()
+    holder = cluster.server.leases.spec["holderIdentity"]
+    assert holder.startswith("pod-7_")
+    await first.release()
+    assert await second.acquire_or_renew()
+    assert cluster.server.leases.spec["holderIdentity"] not in (holder, "")
+    assert cluster.server.asked[:2] == [("get", "probe"), ("create", None)]
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize(
+    ("status", "text", "told"),
+    [
+        (403, "", "403 Forbidden; let a Role allow get, create and update"),
+        (401, "", "401 Unauthorized; let a Role"),
+        (500, "", "500 Internal Server Error"),
+        (429, "", "429 Too Many Requests"),
+        (520, "", "520 odd"),
+        (200, "no JSON", "the answer is no JSON"),
+        (200, "[]", "the answer is no JSON"),
+    ],
+)
+async def test_what_is_no_help_is_told(
+    cluster: Cluster, status: int, text: str, told: str, *, written: bool
+) -> None:
+    lease = cluster.lease()
+    await lease.acquire_or_renew()
+    reason = "odd" if status == 520 else None
+    read = [web.json_response(cluster.server.leases.read())] if written else []
+    cluster.server.responses = [*read, web.Response(status=status, text=text, reason=reason)]
+    with pytest.raises(LockError) as error:
+        await lease.acquire_or_renew()
+    verb = "update" if written else "get"
+    assert str(error.value).startswith(f"{verb} of Lease ai/probe: {told}")
+
+
+async def test_a_conflict_is_settled_within_one_step(cluster: Cluster) -> None:
+    lease = cluster.lease()
+    cluster.server.responses = [web.Response(status=404), web.Response(status=409)]
+    assert await lease.acquire_or_renew()
+    stale = web.json_response(cluster.server.leases.read())
+    cluster.server.leases.touch_lease()
+    cluster.server.responses = [stale]
+    assert await lease.acquire_or_renew()
+
+
+async def test_a_lease_that_is_deleted_while_it_is_renewed_is_made_again(cluster: Cluster) -> None:
+    lease = cluster.lease()
+    await lease.acquire_or_renew()
+    stale = web.json_response(cluster.server.leases.read())
+    cluster.server.leases.lease = None
+    cluster.server.responses = [stale]
+    assert await lease.acquire_or_renew()
+
+
+async def test_a_namespace_that_does_not_exist_is_told(cluster: Cluster) -> None:
+    cluster.server.responses = [web.Response(status=404), web.Response(status=404)]
+    with pytest.raises(LockError, match="there is no namespace ai"):
+        await cluster.lease().acquire_or_renew()
+
+
+async def test_a_server_that_is_gone_or_a_stranger_is_told(cluster: Cluster) -> None:
+    stranger = ServiceAccount(cluster.account.folder, cluster.account.environment)
+    (stranger.folder / "ca.crt").write_bytes(trustme.CA().cert_pem.bytes())
+    with pytest.raises(LockError, match=r"TLS: \w*CertificateError"):
+        await cluster.lease().acquire_or_renew()
+    port = {"KUBERNETES_SERVICE_PORT": "1"}
+    cluster.account = ServiceAccount(stranger.folder, {**cluster.account.environment, **port})
+    with pytest.raises(LockError, match="Connection refused"):
+        await cluster.lease().acquire_or_renew()
+
+
+async def test_a_renewed_token_is_used(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cluster.account.folder / "token").write_text("expired-token")
+    period = "kubernetes_asyncio.config.incluster_config.TOKEN_REFRESH_PERIOD"
+    monkeypatch.setattr(period, timedelta(0))
+    lease = cluster.lease()
+    with pytest.raises(LockError, match="401"):
+        await lease.acquire_or_renew()
+    (cluster.account.folder / "token").write_text(TOKEN)
+    assert await lease.acquire_or_renew()
+
+
+async def test_a_hanging_server_ends_the_holding(cluster: Cluster) -> None:
+    times = {"duration": Duration(900), "renew_deadline": Duration(600), "retry": Duration(20)}
+    settings = SETTINGS.model_copy(update=times)
+    keeper = build_elector(cluster.lease(settings), settings, clock=SystemClock())
+    keeping = asyncio.create_task(keeper.run())
+    for hanging in (False, True, False):
+        cluster.server.hangs = hanging
+        async with asyncio.timeout(20):
+            while keeper.is_leader == hanging:  # noqa: ASYNC110 - time ends it, no event does
+                await asyncio.sleep(0.01)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+
+
+async def test_the_token_is_never_shown(cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    lease = cluster.lease()
+    await lease.acquire_or_renew()
+    cluster.server.responses = [web.Response(status=403, text=json.dumps({"token": TOKEN}))]
+    with pytest.raises(LockError) as error:
+        await lease.acquire_or_renew()
+    assert TOKEN not in caplog.text + str(error.value) + repr(cluster.account)
+
+
+@pytest.mark.parametrize("missing", ["token", "ca.crt"])
+async def test_a_pod_without_a_service_account_is_told(cluster: Cluster, missing: str) -> None:
+    (cluster.account.folder / missing).unlink()
+    with pytest.raises(LockError, match="no service account to log in with"):
+        cluster.lease()

@@ -1,0 +1,346 @@
+"""The canary joins calls and notifications to runs; an id that was never issued gets no success."""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.model.alert import create_run_id
+from exporter.model.evidence import Call
+from exporter.prober.canary import Canary
+from exporter.prober.inflight import InflightRun, InflightRuns
+from slos.schema.contract import CanaryOutcome
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_agent import build_call_headers
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.in_process_prober import InProcessProber, run_prober
+
+RUN_1 = f"slo-probe-{1:032x}"
+RUN_2 = f"slo-probe-{2:032x}"
+SENT = {"probe_id": RUN_1, "nonce": "n", "name": "canary", "namespace": "ai"}
+
+
+class Stand:
+    """A canary that listens, and what it counted."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.ledger = InflightRuns()
+        self.outcomes: list[CanaryOutcome] = []
+        self.journalled: set[str] = set()
+        self.url = ""
+        self.canary = Canary(
+            self.ledger, clock=clock, find_probe=self._probe_of, count_call=self.outcomes.append
+        )
+
+    async def _probe_of(self, run_id: str) -> str | None:
+        return "remediation" if run_id in self.journalled else None
+
+    def issue(self, run_id: str = RUN_1) -> InflightRun:
+        return self.ledger.open_run(run_id, SENT | {"probe_id": run_id}, now=self.clock.now())
+
+
+@pytest.fixture
+async def stand(serving: Serve, clock: FakeClock) -> Stand:
+    made = Stand(clock)
+    made.url = await serving(made.canary.app)
+    return made
+
+
+async def call(
+    client: aiohttp.ClientSession,
+    stand: Stand,
+    body: object,
+    *,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], dict[str, str]]:
+    data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
+    chosen = build_call_headers(RUN_1) if headers is None else headers
+    async with client.post(stand.url, data=data, headers=chosen) as reply:
+        return reply.status, await reply.json(), dict(reply.headers)
+
+
+async def test_health_is_answered(stand: Stand, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{stand.url}/health") as reply:
+        assert (reply.status, await reply.json()) == (200, {"status": "ok"})
+
+
+async def test_the_reply_is_a_cloudevent(stand: Stand, client: aiohttp.ClientSession) -> None:
+    ticket = stand.issue()
+    status, body, headers = await call(client, stand, SENT | {"extra": 1})
+    assert (status, body["status"]) == (200, "success")
+    assert all(isinstance(value, str) for value in body.values())
+    assert {"ce-id", "ce-source", "ce-specversion", "ce-type"} <= {name.lower() for name in headers}
+    assert ticket.executed.is_set()
+    (seen,) = ticket.calls
+    assert (seen.parameters_ok, seen.foreign_id) == (True, False)
+    assert stand.outcomes == [CanaryOutcome.EXECUTED]
+
+
+@pytest.mark.parametrize(
+    ("run", "status", "outcome"),
+    [
+        ("unknown", 404, CanaryOutcome.UNKNOWN_ID),
+        ("of an earlier start", 200, CanaryOutcome.AFTER_VERDICT),
+        ("closed", 200, CanaryOutcome.AFTER_VERDICT),
+    ],
+)
+async def test_a_call_of_a_run_that_is_not_open(
+    stand: Stand, client: aiohttp.ClientSession, run: str, status: int, outcome: CanaryOutcome
+) -> None:
+    other = stand.issue(RUN_2)
+    if run == "of an earlier start":
+        stand.journalled.add(RUN_1)
+    if run == "closed":
+        ticket = stand.issue()
+        stand.ledger.close_run(ticket)
+    answered, body, _ = await call(client, stand, SENT)
+    assert (answered, stand.outcomes, other.calls) == (status, [outcome], ())
+    assert (body["status"] == "success") <= (status == 200)
+    assert run != "closed" or ticket.calls == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "first", "second"),
+    [
+        (SENT, build_call_headers(RUN_2), [(True, True)], []),
+        *((body, build_call_headers(RUN_1), [(False, False)], []) for body in (
+            {"probe_id": 7}, {"probe_id": "gone"}, {}, b"{"
+        )),
+        ({}, build_call_headers("converted") | {"ce-correlationid": RUN_1}, [(False, False)], []),
+    ],
+)  # fmt: skip
+async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
+    stand: Stand,
+    client: aiohttp.ClientSession,
+    body: object,
+    headers: dict[str, str],
+    *,
+    first: object,
+    second: object,
+) -> None:
+    tickets = [stand.issue(RUN_1), stand.issue(RUN_2)]
+    status, _, _ = await call(client, stand, body, headers=headers)
+    assert status == (400 if body == b"{" else 200)
+    seen = [[(each.parameters_ok, each.foreign_id) for each in t.calls] for t in tickets]
+    assert seen == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        *((body, build_call_headers("nobody")) for body in (
+            b"", b"{", b"[1]", b'"text"', b"null", b"\xff\xfe\x00", b"[" * 100_000, b"x" * 3_000_000
+        )),
+        (SENT, {}),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+async def test_a_malformed_call_is_400_and_counted(
+    stand: Stand, client: aiohttp.ClientSession, body: object, headers: dict[str, str]
+) -> None:
+    status, answer, _ = await call(client, stand, body, headers=headers)
+    assert (status, answer["status"]) == (400, "error")
+    assert stand.outcomes == [CanaryOutcome.MALFORMED]
+
+
+@pytest.mark.parametrize("stranger", ["\ud800", "slo-probe-nothex", "x" * 5000, ""])
+async def test_an_id_of_another_shape_is_never_looked_up(
+    stand: Stand, client: aiohttp.ClientSession, stranger: str
+) -> None:
+    stand.journalled.add(stranger)
+    headers = build_call_headers("somebody")
+    status, _, _ = await call(client, stand, SENT | {"probe_id": stranger}, headers=headers)
+    assert (status, stand.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
+
+
+async def test_last_health_check_counts_once(stand: Stand, client: aiohttp.ClientSession) -> None:
+    ticket = stand.issue()
+    for _ in range(2):
+        await stand.clock.advance(1)
+        async with client.get(f"{stand.url}/health") as reply:
+            await reply.read()
+    await stand.clock.advance(1)
+    await call(client, stand, SENT)
+    await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [1002.0, None]
+    assert [seen.arrived_at for seen in ticket.calls] == [1003.0, 1003.0]
+
+
+async def test_an_early_health_check_is_ignored(
+    stand: Stand, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(f"{stand.url}/health") as reply:
+        await reply.read()
+    await stand.clock.advance(1)
+    ticket = stand.issue()
+    await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [None]
+
+
+async def test_health_on_other_connection(stand: Stand, client: aiohttp.ClientSession) -> None:
+    ticket = stand.issue()
+    async with aiohttp.ClientSession() as other:
+        async with other.get(f"{stand.url}/health") as reply:
+            await reply.read()
+        await call(client, stand, SENT)
+    assert [seen.health_at for seen in ticket.calls] == [None]
+
+
+async def test_bytes_that_are_no_text_in_a_header_are_unknown(stand: Stand) -> None:
+    reader, writer = await asyncio.open_connection(*stand.url.removeprefix("http://").split(":"))
+    headers = [b"ce-specversion: 1.0", b"ce-type: t", b"ce-source: s", b"ce-id: \xff\xfe"]
+    lines = [b"POST / HTTP/1.1", b"host: x", b"content-length: 2", *headers, b"", b"{}"]
+    writer.write(b"\r\n".join(lines))
+    answer = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert b" 404 " in answer or b" 400 " in answer
+    assert stand.outcomes in ([CanaryOutcome.UNKNOWN_ID], [])
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
+
+
+@given(extra=st.dictionaries(st.text(), JSON), changed=st.sampled_from(sorted(SENT)), value=JSON)
+def test_parameters_match_exactly(extra: dict[str, object], changed: str, value: object) -> None:
+    ticket = InflightRun(RUN_1, SENT, opened_at=0.0)
+    assert ticket.has_parameters(extra | SENT)
+    assert ticket.has_parameters(SENT | {changed: value}) == (value == SENT[changed])
+    assert not ticket.has_parameters({key: SENT[key] for key in SENT if key != changed})
+
+
+def test_the_ledger_forgets_the_oldest_closed_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.prober.inflight._MAX_CLOSED", 2)
+    ledger = InflightRuns()
+    ledger.open_run("open", SENT, now=0.0)
+    for run_id in ("a", "b", "c"):
+        ledger.close_run(ledger.open_run(run_id, SENT, now=0.0))
+    kept = [run_id for run_id in ("open", "a", "b", "c") if ledger.find_run(run_id)]
+    assert kept == ["open", "b", "c"]
+
+
+Json = dict[str, object]
+
+
+@pytest.fixture
+async def bench(path: Path) -> AsyncIterator[InProcessProber]:
+    async with run_prober(path, "http://127.0.0.1:9/") as made:
+        yield made
+
+
+def notification(*run_ids: str, status: str = "firing") -> Json:
+    labels = {"alertname": "SloProbeSynthetic", "severity": "info"}
+    alerts = [{"status": status, "labels": {**labels, "service": each}} for each in run_ids]
+    return {"version": "4", "status": status, "receiver": "all", "alerts": alerts}
+
+
+async def tell(bench: InProcessProber, client: aiohttp.ClientSession, body: object) -> int:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with client.post(f"{bench.canary_url}/alertmanager", data=data) as reply:
+        return reply.status
+
+
+async def test_first_notification_is_noted(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
+    tickets = [
+        bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)
+    ]
+    assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
+    first = [ticket.notified_at for ticket in tickets]
+    assert first[0] is not None
+    assert first[1] == first[0]
+    assert first[2] is None
+    assert await tell(bench, client, notification(tickets[0].id)) == 200
+    assert tickets[0].notified_at == first[0]
+
+
+async def test_resolved_or_closed_is_ignored(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
+    assert ticket.notified_at is None
+    bench.components.inflight_runs.close_run(ticket)
+    assert await tell(bench, client, notification(ticket.id)) == 200
+    assert ticket.notified_at is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[" * 60_000,
+        b"\xff\xfe",
+        b"x" * 1_000_000,
+        [],
+        {"alerts": 1},
+        {"alerts": [1, None, {"status": "firing"}, {"status": "firing", "labels": [1]}]},
+        {"alerts": [{"status": "firing", "labels": {"service": ["slo-probe"], "a": 5}}]},
+        notification("slo-probe-1", "../etc", create_run_id()),
+    ],
+    ids=lambda body: str(body)[:20],
+)
+async def test_strange_bodies(
+    bench: InProcessProber, client: aiohttp.ClientSession, body: object
+) -> None:
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert await tell(bench, client, body) == 200
+    assert ticket.notified_at is None
+    assert bench.read_sample("canary_requests_total", outcome="unknown_id") == 0
+
+
+async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
+    ticket = InflightRun("a", {}, opened_at=1.0)
+    assert ticket.left_alertmanager_at is None
+    ticket.notified_at = 5.0
+    assert ticket.left_alertmanager_at == 5.0
+    ticket.add_call(Call(health_at=4.0, arrived_at=6.0, finished_at=None))
+    assert ticket.left_alertmanager_at == 4.0
+
+
+async def test_a_slow_body_holds_up_nobody(
+    bench: InProcessProber, client: aiohttp.ClientSession
+) -> None:
+    host, port = bench.canary_url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert await tell(bench, client, notification(ticket.id)) == 200
+    assert ticket.notified_at is not None
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("place", "method", "counted"),
+    [
+        ("/{}/health", "GET", 1),
+        ("/x/{}.ai.svc.cluster.local/", "GET", 1),
+        ("/anything", "POST", 0),
+        ("/health/x", "POST", 0),
+        ("/slo-probe-0123456789abcdef0123456789abcdef", "POST", 0),
+        ("/{}/health", "after the verdict", 0),
+    ],
+)
+async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
+    bench: InProcessProber, client: aiohttp.ClientSession, place: str, method: str, counted: int
+) -> None:
+    run_id = create_run_id()
+    ticket = bench.components.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
+    if method == "after the verdict":
+        bench.components.inflight_runs.close_run(ticket)
+        method = "GET"
+    async with client.request(method, bench.canary_url + place.format(run_id)) as reply:
+        assert reply.status == 404
+    seen = [(call.parameters_ok, call.finished_at is None) for call in ticket.calls]
+    assert seen == [(False, False)] * counted

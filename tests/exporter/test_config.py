@@ -1,0 +1,60 @@
+"""Settings: every mistake is told with its place and a hint, all at once."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from exporter.config.loader import Config, load_config
+from exporter.config.web import WebConfigFile
+from slos.schema.contract import Stage
+from slos.schema.units import Duration
+from tests.exporter.slo_probe import ROOT
+
+FINE = """\
+target: {url: http://127.0.0.1:8000/}
+probes:
+  remediation: {late_after: 60s}
+"""
+
+
+def test_the_defaults_are_those_of_the_house(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    file.write_text(FINE)
+    loaded, found = load_config(file)
+    assert found == []
+    assert loaded is not None
+    config = loaded.config
+    assert str(config.canary.listen) == "0.0.0.0:8081"
+    assert (config.canary.name, config.canary.namespace) == ("agent-sre-canary", "ai")
+    assert str(config.web.listen) == "0.0.0.0:9108"
+    assert loaded.journal_path == Path("/var/lib/slo-probe/journal.sqlite")
+    assert config.shutdown_grace == Duration.from_parts(seconds=25)
+    rhythm = loaded.probes["remediation"]
+    times = (rhythm.interval, rhythm.timeout, rhythm.max_send_lag)
+    assert [str(each) for each in times] == ["1m15s", "1m10s", "1s"]
+    assert (str(rhythm.jitter), rhythm.max_in_flight) == ("0.1", 1)
+
+
+def test_every_setting_says_what_it_means() -> None:
+    pending: list[Any] = [Config, WebConfigFile]
+    while pending:
+        for name, field in pending.pop().model_fields.items():
+            types = (field.annotation, *getattr(field.annotation, "__args__", ()))
+            inner = [each for each in types if hasattr(each, "model_fields")]
+            assert inner or field.description, name
+            pending += inner
+
+
+def test_the_house_configuration_of_the_specs_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "probe.yaml"
+    text = {
+        "target": {"url": "http://agent-sre.ai.svc.cluster.local/"},
+        "specs": [str(ROOT / "slos" / "agent-sre.yaml")],
+        "probes": {"remediation": {}},
+    }
+    file.write_text(yaml.safe_dump(text))
+    loaded, found = load_config(file)
+    assert found == []
+    assert loaded is not None
+    assert loaded.targets[Stage.END_TO_END] == Duration.from_parts(minutes=1)

@@ -1,0 +1,281 @@
+"""Two programs on one lease, in a file or in Kubernetes: one sends, the other takes over."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import sqlite3
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.exporter.environment import (
+    ProberEnvironment,
+    ProberProcess,
+    build_remediation,
+    run_environment,
+    stop_when,
+    wait_until,
+)
+from tests.exporter.journal_harness import read_rows
+from tests.exporter.leaderelection.test_api_server import Cluster
+from tests.exporter.slo_probe import ROOT
+from tests.exporter.slo_probe import wait_until as until_true
+
+TAKE_OVER = 5.0
+"""Seconds: `duration` and `retry` as set, and a busy machine."""
+
+
+def second(at: ProberEnvironment) -> Path:
+    """The configuration of the second: the same but for the canary's port."""
+    return at.write_config("second.yaml", canary={"listen": "127.0.0.1:0"})
+
+
+async def standing_by(prober: ProberProcess) -> None:
+    await prober.wait_for_url("web")
+    assert "standing by" in prober.output_lines[0]
+    assert (await prober.get_page("/-/healthy"))[0] == 200
+    assert (await prober.get_page("/-/ready"))[0] == 503
+    assert (await prober.read_counter("lease_held")).total() == 0
+    assert (await prober.read_counter("probe_runs_total", "verdict")).total() == 0
+
+
+async def ready(prober: ProberProcess, status: int = 200) -> None:
+    async def told() -> bool:
+        return (await prober.get_page("/-/ready"))[0] == status
+
+    await until_true(told)
+
+
+async def test_after_a_kill_the_other_takes_over(at: ProberEnvironment) -> None:
+    async with at.run_prober() as first:
+        await first.wait_for_url("canary")
+        async with at.run_prober(second(at)) as other:
+            await standing_by(other)
+            assert (await first.read_counter("lease_held")).total() == 1
+            await wait_until(lambda: at.count_states()["cleaned"] + at.count_states()["judged"] > 5)
+            await standing_by(other)
+            other.send_signal(signal.SIGHUP)  # a standby has nothing to reload, and lives on
+            assert (await other.get_page("/-/healthy"))[0] == 200
+            await first.kill()
+            killed_at, before = time.monotonic(), at.agent.counters.received
+            await ready(other)
+            assert time.monotonic() - killed_at < TAKE_OVER
+            assert (await other.read_counter("lease_held")).total() == 1
+            await wait_until(lambda: at.agent.counters.received > before + 3)
+            await other.stop()
+        runs = read_rows(at.journal)
+        assert len({row[0] for row in runs}) == len(runs)
+        sent = Counter(issue["description"] for issue in at.linear.list_issues()
+                       if issue["title"].startswith("[Alert]"))  # fmt: skip
+        assert set(sent.values()) == {1}
+        assert len(runs) >= at.agent.counters.received
+
+
+async def test_who_takes_over_is_ready_for_a_while_before_it_sends(at: ProberEnvironment) -> None:
+    """Only a prober that is ready is called, and it takes a while until everybody knows."""
+    at.settings["canary"]["reachable_after"] = "2s"
+    file = at.write_config("second.yaml", canary={"listen": "127.0.0.1:0", "reachable_after": "2s"})
+    async with at.run_prober() as first:
+        await first.wait_for_url("canary")
+        async with at.run_prober(file) as other:
+            await standing_by(other)
+            await wait_until(lambda: at.agent.counters.received > 3)
+            assert (await first.stop()).code == 0
+            before = at.agent.counters.received
+            await ready(other)
+            seen = time.monotonic()
+            assert at.agent.counters.received == before
+            await wait_until(lambda: at.agent.counters.received > before)
+            assert time.monotonic() - seen > 1
+            assert (await other.read_counter("missed_runs_total")).total() == 0
+            assert (await other.read_counter("probe_runs_total", "verdict"))["lost"] == 0
+
+
+async def test_a_lost_lease_stops_the_sending(at: ProberEnvironment, tmp_path: Path) -> None:
+    at.settings["probes"] = build_remediation("50ms")
+    async with at.run_prober() as prober:
+        await ready(prober)
+        await wait_until(lambda: at.agent.counters.received > 3)
+        thief = steal(tmp_path / "journal.sqlite.lease")
+        await ready(prober, 503)
+        await asyncio.sleep(0.3)  # what was under way has left by now
+        received = at.agent.counters.received
+        assert (await prober.read_counter("lease_held")).total() == 0
+        assert (await prober.get_page("/-/healthy"))[0] == 200
+        await asyncio.sleep(1)  # twenty slots
+        assert at.agent.counters.received == received
+        os.close(thief)
+        await ready(prober)
+        await wait_until(lambda: at.agent.counters.received > received + 3)
+        assert (await prober.stop()).code == 0
+
+
+def steal(lease: Path) -> int:
+    """Put another file in the place of the lease's, locked."""
+    other = lease.with_suffix(".other")
+    file = os.open(other, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    other.rename(lease)
+    return file
+
+
+TIMES = {"kind": "kubernetes", "name": "probe", "retry": "200ms"}
+SHORT = TIMES | {"renew_deadline": "1s", "duration": "2s"}
+LONG = TIMES | {"renew_deadline": "100s", "duration": "150s"}
+
+
+@dataclass
+class Pods:
+    """A house in a cluster."""
+
+    house: ProberEnvironment
+    cluster: Cluster
+
+    @contextlib.asynccontextmanager
+    async def pod(self, name: str, **changes: object) -> AsyncIterator[ProberProcess]:
+        """The program in a pod; the first pod's canary is the one that is called."""
+        canary = {} if name == "a" else {"canary": {"listen": "127.0.0.1:0"}}
+        file = self.house.write_config(f"{name}.yaml", **canary, **changes)
+        environment = os.environ | dict(self.cluster.account.environment)
+        command = ["-m", "tests.exporter.pod", str(self.cluster.account.folder)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, "run", "--config", str(file),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=environment | {"PYTHONPATH": str(ROOT), "POD_NAME": name},
+        )  # fmt: skip
+        prober = ProberProcess(process)
+        try:
+            await prober.wait_for_url("web")
+            yield prober
+        finally:
+            if process.returncode is None:
+                await prober.kill()
+
+    @property
+    def holder(self) -> str:
+        return str(self.cluster.server.leases.spec["holderIdentity"]).partition("_")[0]
+
+
+@pytest.fixture
+async def pods(tmp_path: Path) -> AsyncIterator[Pods]:
+    (tmp_path / "account").mkdir()
+    cluster = Cluster(tmp_path / "account")
+    runner = await cluster.start()
+    async with run_environment(tmp_path) as at:
+        at.settings["lease"] = SHORT
+        yield Pods(at, cluster)
+    await runner.cleanup()
+
+
+async def test_a_stopped_holder_gives_the_lease_up(pods: Pods) -> None:
+    pods.house.settings["lease"] = LONG
+    async with pods.pod("a") as first, pods.pod("b") as second:
+        await ready(first)
+        assert "standing by" in second.output_lines[0]
+        done = await first.stop()
+        assert done.code == 0
+        stopped_at = time.monotonic()
+        await ready(second)
+        assert time.monotonic() - stopped_at < 20
+        assert pods.holder == "b"
+        assert (await second.stop()).code == 0
+    assert pods.holder == ""
+
+
+async def test_a_holder_that_stood_still_sends_nothing_more_when_it_goes_on(pods: Pods) -> None:
+    own = {"journal": {"path": "b.sqlite"}}
+    pods.house.settings["probes"] = build_remediation("50ms")
+    async with pods.pod("a") as first, pods.pod("b", **own) as second:
+        await wait_until(lambda: pods.house.agent.counters.received > 5)
+        await stop_when(first, lambda: pods.house.count_states()["planned"] > 0)
+        planned = {run for run, state, _ in read_rows(pods.house.journal) if state == "planned"}
+        await ready(second)
+        await wait_until(lambda: len(read_rows(pods.house.folder / "b.sqlite")) > 5)
+        first.send_signal(signal.SIGCONT)
+        await ready(first, 503)
+        await until_true(lambda: gave_the_journal_up(pods.house.journal))
+        assert pods.holder == "b"
+        assert {reason(pods.house.journal, run) for run in planned} == {"lease_lost"}
+        assert (await first.read_counter("lease_held")).total() == 0
+        assert (await first.get_page("/-/healthy"))[0] == 200
+        assert (await first.stop()).code == 0
+        assert (await second.stop()).code == 0
+
+
+async def test_a_shared_journal_is_handed_over(pods: Pods) -> None:
+    async with pods.pod("a") as first, pods.pod("b") as second:
+        await wait_until(lambda: pods.house.agent.counters.received > 5)
+        first.send_signal(signal.SIGSTOP)
+        await wait_until(lambda: pods.holder == "b")
+        await asyncio.sleep(0.5)
+        received = pods.house.agent.counters.received
+        assert (await second.get_page("/-/ready"))[
+            0
+        ] == 503  # a program that hangs keeps the journal
+        assert (await second.get_page("/-/healthy"))[0] == 200
+        first.send_signal(signal.SIGCONT)
+        await ready(second)
+        await wait_until(lambda: pods.house.agent.counters.received > received + 5)
+        await second.kill()
+        await ready(first)  # which may be on duty again
+        before = pods.house.agent.counters.received
+        await wait_until(lambda: pods.house.agent.counters.received > before + 5)
+        assert pods.holder == "a"
+        done = await first.stop()
+    assert done.code == 0
+    assert "the lease is lost" in done.err
+    runs = read_rows(pods.house.journal)
+    assert len({run for run, *_ in runs}) == len(runs)
+    assert len(runs) >= pods.house.agent.counters.received
+
+
+async def test_without_api_server_nothing_is_sent(pods: Pods) -> None:
+    looks = {"availability": {"interval": "300ms", "timeout": "250ms"}}
+    pods.house.settings["probes"] |= looks
+    async with pods.pod("a") as prober:
+        await wait_until(lambda: pods.house.agent.counters.received > 5)
+        (pods.house.folder / "a.yaml").write_text("probes: {}")
+        prober.send_signal(signal.SIGHUP)
+        await until_true(lambda: took_its_configuration(prober, is_=False))
+        await until_true(lambda: shows_whether_the_target_is_up(prober))
+        pods.cluster.server.hangs = True
+        await ready(prober, 503)
+        await until_true(lambda: gave_the_journal_up(pods.house.journal))
+        received = pods.house.agent.counters.received
+        await asyncio.sleep(0.5)  # five slots
+        assert pods.house.agent.counters.received == received
+        assert not await shows_whether_the_target_is_up(prober)  # it does not know any more
+        assert await took_its_configuration(prober)  # for it has nothing to take
+        pods.cluster.server.hangs = False
+        await ready(prober)
+        await wait_until(lambda: pods.house.agent.counters.received > received + 5)
+        await until_true(lambda: took_its_configuration(prober, is_=False))
+        assert (await prober.stop()).code == 0
+
+
+async def took_its_configuration(prober: ProberProcess, *, is_: bool = True) -> bool:
+    return (await prober.read_counter("config_last_reload_successful")).total() == int(is_)
+
+
+async def shows_whether_the_target_is_up(prober: ProberProcess) -> bool:
+    return "agent_sre_validation_up{" in (await prober.get_page("/metrics"))[1]
+
+
+def reason(journal: Path, run: str) -> str:
+    """Why a run has its verdict."""
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        query = "SELECT reason FROM runs WHERE id = ?"
+        return str(connection.execute(query, (run,)).fetchone()[0])
+
+
+async def gave_the_journal_up(journal: Path) -> bool:
+    """Whether another could take it now."""
+    locked = await asyncio.create_subprocess_exec("flock", "-n", str(journal), "true")
+    return await locked.wait() == 0

@@ -1,0 +1,202 @@
+"""`slo-probe run` and `once` as programs: they serve, drain on SIGTERM, and account for a kill."""
+
+import asyncio
+import json
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from slos.schema import contract
+from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.journal_harness import read_files, read_rows
+from tests.exporter.slo_probe import (
+    ROOT,
+    RunningProber,
+    find_free_port,
+    run_prober,
+    run_program,
+    wait_until,
+    write_config,
+)
+
+SOON = (
+    "interval: 1s, timeout: 20s, max_in_flight: 50, "
+    "settle: 20ms, late_after: 18s, max_send_lag: 10s"
+)
+
+
+async def text(client: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+    async with client.get(url) as reply:
+        return reply.status, await reply.text()
+
+
+async def value(
+    client: aiohttp.ClientSession, prober: RunningProber, name: str, label: str
+) -> float:
+    _, exposed = await text(client, f"{prober.web}/metrics")
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(exposed)
+        for sample in family.samples
+        if sample.name == name and (not label or label in sample.labels.values())
+    )
+
+
+async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
+        agent.canary = prober.canary
+        assert await text(client, f"{prober.web}/-/ready") == (200, "ready\n")
+
+        async def enough() -> bool:
+            return await value(client, prober, contract.PROBE_RUNS, "ok") >= 3
+
+        await wait_until(enough)
+        assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
+        async with client.get(f"{prober.web}/runs") as reply:
+            runs = await reply.json()
+        assert len(runs) >= 3
+        assert runs[0]["intended_at"] > runs[-1]["intended_at"]
+        done = await prober.stop()
+    assert done.code == 0
+
+
+async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
+    agent.call_delay = 1.0
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
+        agent.canary = prober.canary
+        await asyncio.wait_for(agent.event_received.wait(), 20)
+        prober.process.send_signal(signal.SIGTERM)
+
+        async def draining() -> bool:
+            return (await text(client, f"{prober.web}/-/ready"))[0] == 503
+
+        await wait_until(draining)
+        async with asyncio.timeout(20):
+            _, err = await prober.process.communicate()
+    assert prober.process.returncode == 0
+    assert "ok (executed_once)" in err.decode()
+    assert "unknown" not in err.decode()
+
+
+async def test_the_grace_ends_in_unknown(tmp_path: Path, agent: FakeAgent) -> None:
+    agent.replies, agent.executions = False, 0
+    file = write_config(tmp_path, agent.url, probe=SOON, sections="shutdown_grace: 200ms")
+    async with run_prober(file) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
+        begun = time.monotonic()
+        done = await prober.stop()
+    assert done.code == 0
+    assert time.monotonic() - begun < 10
+    assert "unknown (shutdown)" in done.err
+
+
+async def test_a_second_signal_ends_the_wait(tmp_path: Path, agent: FakeAgent) -> None:
+    agent.replies, agent.executions = False, 0
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
+        prober.process.send_signal(signal.SIGINT)
+        assert prober.process.stderr is not None
+        async with asyncio.timeout(20):
+            while b"stopping" not in await prober.process.stderr.readline():
+                pass
+        done = await prober.stop()
+    assert done.code == 0
+    assert "unknown (shutdown)" in done.err
+
+
+async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
+    agent.replies, agent.executions = False, 0
+    async with run_prober(write_config(tmp_path, agent.url, probe=SOON)) as prober:
+        await asyncio.wait_for(agent.event_received.wait(), 20)
+        prober.process.kill()
+        await prober.process.communicate()
+    cut_off = [
+        row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] in ("planned", "sent")
+    ]
+    assert {event["id"] for event in agent.events} <= set(cut_off)
+
+    for expected in (len(cut_off), 0):
+        file = write_config(
+            tmp_path, agent.url, probe="interval: 1h, timeout: 70s, late_after: 60s"
+        )
+        async with run_prober(file) as prober:
+            # Prometheus must see the counter at zero, or it could not see it rise.
+            assert await value(client, prober, contract.PROBE_RUNS, "unknown") == 0
+            assert await value(client, prober, contract.PROBE_RUNS, "unknown") == expected
+            assert await value(client, prober, contract.CHECKS, "") == 0
+            async with client.get(f"{prober.web}/runs") as reply:
+                runs = await reply.json()
+            await prober.stop()
+        restarted = [run["id"] for run in runs if run["reason"] == "prober_restarted"]
+        assert sorted(restarted) == sorted(cut_off)
+
+
+async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
+    async with run_prober(write_config(tmp_path, agent.url)) as prober:
+        agent.canary = prober.canary
+        limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
+
+        async def failing() -> bool:
+            return await value(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
+
+        await wait_until(failing)
+        assert await value(client, prober, contract.PROBE_RUNS, "ok") >= 2
+        assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
+        resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
+        before = await value(client, prober, contract.PROBE_RUNS, "ok")
+
+        async def going_on() -> bool:
+            return await value(client, prober, contract.PROBE_RUNS, "ok") >= before + 2
+
+        await wait_until(going_on)
+        done = await prober.stop()
+    assert "probing goes on" in done.err
+    written = {row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
+    assert written == {event["id"] for event in agent.events}
+
+
+ROOMY = "interval: 6s, timeout: 5s, settle: 20ms, late_after: 4s, max_send_lag: 4s"
+
+
+async def test_once_prints_json(tmp_path: Path, agent: FakeAgent) -> None:
+    port = find_free_port()
+    agent.canary = f"http://127.0.0.1:{port}"
+    file = write_config(tmp_path, agent.url, canary=port, probe=ROOMY)
+    done = await run_program("once", "--config", str(file), "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    (result,) = told["runs"]
+    assert told["checks"] == []
+    assert list(result) == ["probe", "path", "id", "verdict", "reason", "stages", "sources"]
+    assert (result["probe"], result["path"]) == ("remediation", "direct")
+    assert (result["verdict"], result["reason"]) == ("ok", "executed_once")
+    stages = "cloudevent_processing remediation_selection lambda_execution end_to_end"
+    assert " ".join(result["stages"]) == stages
+    assert all(0 <= seconds < 4 for seconds in result["stages"].values())
+    assert result["id"] == agent.events[0]["id"]
+
+
+@pytest.mark.parametrize("command", ["run", "once"])
+async def test_a_taken_port_is_one_line(tmp_path: Path, agent: FakeAgent, command: str) -> None:
+    port = int(agent.url.rpartition(":")[2])
+    file = write_config(tmp_path, agent.url, canary=port)
+    done = await run_program(command, "--config", str(file))
+    assert (done.code, done.out) == (1, "")
+    expected = f"error: canary: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert done.err == expected
+    assert list(read_files(tmp_path)) == ["probe.yaml"]
+
+
+async def test_the_command_line_imports_nothing_heavy() -> None:
+    program = "import sys, exporter.cli; print({'aiohttp', 'pydantic'} & set(sys.modules))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    out, _ = await process.communicate()
+    assert out.decode().strip() == "set()"

@@ -1,0 +1,143 @@
+"""The pages of a living, a stuck and a draining prober."""
+
+import re
+from dataclasses import replace
+
+import aiohttp
+import pytest
+
+from exporter.config.web import WebConfig
+from exporter.model.run import Run
+from exporter.model.verdict import Reason
+from exporter.status import create_status
+from exporter.web.pages import WebPages, render_page
+from slos.schema.contract import Stage, StageSource, Verdict
+from tests.exporter.conftest import Serve
+from tests.exporter.fake_clock import FakeClock
+from tests.exporter.in_process_prober import LABEL_SETS
+
+RESULT = Run(
+    "remediation",
+    "direct",
+    "slo-probe-1",
+    Verdict.OK,
+    Reason.EXECUTED_ONCE,
+    {Stage.END_TO_END: {StageSource.CANARY: 0.25}},
+    1_700_000_000.0,
+)
+
+
+class Shown:
+    """A served site and what it shows."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.face = create_status(
+            self.clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets={}, criteria=()
+        )
+        self.site = WebPages(self.face, WebConfig())
+        self.url = ""
+
+
+@pytest.fixture
+async def shown(serving: Serve) -> Shown:
+    made = Shown()
+    made.url = await serving(made.site.app)
+    return made
+
+
+async def status(client: aiohttp.ClientSession, url: str) -> int:
+    async with client.get(url) as reply:
+        await reply.read()
+        return reply.status
+
+
+async def test_health_and_readiness_of_a_prober(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
+    assert await status(client, f"{shown.url}/-/healthy") == 200
+    assert await status(client, f"{shown.url}/-/ready") == 503
+    shown.site.ready = True
+    assert await status(client, f"{shown.url}/-/ready") == 200
+    await shown.clock.jump(11.0)
+    assert await status(client, f"{shown.url}/-/healthy") == 503, "the scheduler is stuck"
+
+
+async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{shown.url}/metrics") as reply:
+        assert reply.status == 200
+        assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_runs_of_an_earlier_process_are_counted_after_a_scrape(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
+    shown.face.metrics.postpone_judged([RESULT])
+    sample = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
+    for count in (0.0, 1.0, 1.0):
+        async with client.get(f"{shown.url}/metrics") as reply:
+            assert f"{sample} {count}" in await reply.text()
+
+
+async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:
+    shown.face.history.add(RESULT)
+    async with client.get(f"{shown.url}/runs") as reply:
+        assert await reply.json() == [
+            {
+                "probe": "remediation",
+                "path": "direct",
+                "id": "slo-probe-1",
+                "verdict": "ok",
+                "reason": "executed_once",
+                "stages": {"end_to_end": 0.25},
+                "sources": {"end_to_end": "canary"},
+                "intended_at": "2023-11-14T22:13:20.000Z",
+            }
+        ]
+
+
+async def test_the_index_links_every_page(shown: Shown, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{shown.url}/") as reply:
+        text = await reply.text()
+    for path in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
+        assert path in text
+        assert await status(client, shown.url + path) in (200, 503)
+
+
+def text(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
+
+
+def test_the_page_shows_the_state_and_the_last_runs() -> None:
+    assert "No run has ended yet." in text(render_page("standing by", []))
+    html = render_page("sending", [RESULT])
+    for part in (
+        "slo-probe sending",
+        "2023-11-14 22:13:20.000Z remediation direct ok executed once",
+        "0.250 s",
+        "slo-probe-1",
+    ):
+        assert part in text(html)
+    times = re.findall(r'<td class="n">([^<\n]*)', html)
+    assert len(times) == len(Stage)
+    assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
+    slow = replace(RESULT, stage_times={Stage.VERIFICATION: {StageSource.TEMPO: 299.5}})
+    assert "299.500 s" in render_page("sending", [slow])
+
+
+def test_verdicts_are_counted_the_good_ones_first() -> None:
+    runs = [replace(RESULT, verdict=verdict) for verdict in (Verdict.LOST, Verdict.OK, Verdict.OK)]
+    shown = render_page("sending", runs)
+    assert "The last 3 runs: ok 2 , lost 1" in text(shown)
+    assert '<span class="bad">lost 1' in shown
+    assert 'class="odd">unknown' in render_page(
+        "sending", [replace(RESULT, verdict=Verdict.UNKNOWN)]
+    )
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x>', "{{ 7 * 7 }}"])
+def test_what_a_run_is_called_is_text(hostile: str) -> None:
+    html = render_page("sending", [replace(RESULT, id=hostile, path=hostile)])
+    assert "<script>" not in html
+    assert "<img" not in html
+    assert "49" not in text(html)
