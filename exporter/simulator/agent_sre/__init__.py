@@ -1,1 +1,1 @@
-"""Agent-sre as it was measured."""
+"""Simulator of agent-sre that behaves like the measured service."""

@@ -1,4 +1,4 @@
-"""`python -m exporter.simulator`: the same as `slo-probe simulate`."""
+"""`python -m exporter.simulator.agent_sre`: the same as `slo-probe simulate`."""
 
 from exporter.simulator.agent_sre.cli import simulate
 
