@@ -1,12 +1,11 @@
-"""Package doc: what the prober does and what does not belong here; the version."""
-
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
+"""Prober of agent-sre: sends synthetic alerts and exports how they were handled."""
 
 
 def read_version() -> str:
     """Read the version of the installed distribution."""
+    from importlib import metadata  # noqa: PLC0415 - its import takes as long as that of click
+
     try:
-        return installed("slo-monitor")
-    except PackageNotFoundError:
+        return metadata.version("slo-monitor")
+    except metadata.PackageNotFoundError:
         return "unknown"
