@@ -10,7 +10,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -348,6 +348,7 @@ def test_each_name_leads_to_the_canary(trick: NameAttack) -> None:
         f"//evil.example/{HOST}",
         f"{HOST}/\r\nHost: evil.example",
         f"8082/{HOST}",
+        f"//agent-sre-canary:{HOST}",
     ],
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
@@ -363,6 +364,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=9).map("".join))
+@example(f"//agent-sre-canary:{HOST}")
 def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> None:
     try:
         guard_name(name, GROUND)
