@@ -47,9 +47,9 @@ def read_secret(key: str, path: Path) -> str:
     if not text:
         raise CredentialsError(key, f"{path} is empty")
     if not text.isprintable():
-        raise CredentialsError(key, f"{path} holds more than one line of text")
+        raise CredentialsError(key, f"{path} has more than one line")
     if not text.isascii() and not key.startswith("basic_auth."):
-        raise CredentialsError(key, f"{path} is not ASCII, as a header must be")
+        raise CredentialsError(key, f"{path} is not ASCII, which a header requires")
     return text
 
 
@@ -86,9 +86,9 @@ def check_connection_files(
         try:
             read_secret(key, folder / file)
         except CredentialsError as error:
-            yield key, error.reason, "mount the secret, or correct the name"
+            yield key, error.reason, "mount the secret or correct the name"
     if settings.url.startswith("https:"):
         try:
             build_client_context(settings.tls, folder)
         except TlsFileError as error:
-            yield error.key, error.reason, "mount the file, or correct the name"
+            yield error.key, error.reason, "mount the file or correct the name"

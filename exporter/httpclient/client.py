@@ -160,7 +160,7 @@ class HttpClient:
 
     async def _send(self, request: _HttpRequest) -> Response | RequestError:
         if self._client is None:
-            raise RuntimeError(f"{self.name} is asked outside of its context")
+            raise RuntimeError(f"the client of {self.name} is not open")
         headers, tls = await asyncio.to_thread(self._prepare_request)
         async with self._client.request(
             request.method,
@@ -176,7 +176,7 @@ class HttpClient:
             async for chunk in reply.content.iter_any():
                 body += chunk
                 if len(body) > _MAX_BODY_BYTES:
-                    reason = f"the answer is longer than {_MAX_BODY_BYTES // 1024**2} MiB"
+                    reason = f"the response is longer than {_MAX_BODY_BYTES // 1024**2} MiB"
                     return RequestError(self.name, ErrorKind.BAD_RESPONSE, reason)
             retry_after = retry.parse_retry_after(reply.headers, now=self._clock.wall())
             return Response(self.name, reply.status, bytes(body), retry_after)

@@ -96,14 +96,14 @@ class Response:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             pass  # the error would quote the body
-        raise self.build_error(ErrorKind.BAD_RESPONSE, f"HTTP {self.status}, but not JSON")
+        raise self.build_error(ErrorKind.BAD_RESPONSE, f"HTTP {self.status} without JSON")
 
     def build_error(self, kind: ErrorKind, reason: str) -> RequestError:
         """Build the error for this response."""
         return RequestError(self.server, kind, reason, retry_after=self.retry_after)
 
     def _describe_redirect(self) -> str:
-        return ", a redirect, which is not followed" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
+        return " (redirects are not followed)" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,24 +123,24 @@ def classify_attempt_error(error: Exception) -> AttemptFailure:
         case TlsFileError():
             return AttemptFailure(ErrorKind.UNREACHABLE, str(error))
         case TimeoutError():
-            return AttemptFailure(ErrorKind.TIMEOUT, "no answer in time")
+            return AttemptFailure(ErrorKind.TIMEOUT, "no response in time")
         case aiohttp.ClientSSLError():
             return AttemptFailure(
                 ErrorKind.UNREACHABLE, f"TLS failed: {_describe_tls_error(error)}"
             )
         case aiohttp.ClientResponseError():
-            return AttemptFailure(ErrorKind.BAD_RESPONSE, "the answer is not HTTP")
+            return AttemptFailure(ErrorKind.BAD_RESPONSE, "the response is not HTTP")
     return AttemptFailure(ErrorKind.UNREACHABLE, _describe_connection_error(error), retryable=True)
 
 
 def _describe_connection_error(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host has no address"
+        return "the host name cannot be resolved"
     if not isinstance(error, aiohttp.ClientConnectorError):
-        return "the connection broke off"
+        return "the connection was closed"
     if isinstance(error.os_error, ConnectionRefusedError):
-        return "nobody listens there"
-    return error.os_error.strerror or "no connection"
+        return "connection refused"
+    return error.os_error.strerror or "connection failed"
 
 
 def _describe_tls_error(error: aiohttp.ClientSSLError) -> str:
@@ -149,4 +149,4 @@ def _describe_tls_error(error: aiohttp.ClientSSLError) -> str:
         cause = error.certificate_error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
-    return (cause.reason if isinstance(cause, ssl.SSLError) else None) or "no handshake"
+    return (cause.reason if isinstance(cause, ssl.SSLError) else None) or "handshake failed"

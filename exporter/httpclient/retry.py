@@ -144,7 +144,9 @@ class CircuitBreaker(Generic[Kind]):
         wait = self._open_until - self._clock.now()
         if self._error_kind is not None and wait > 0:
             raise self._error(
-                self._error_kind, f"{self._reason}, not asked again yet", retry_after=wait
+                self._error_kind,
+                f"{self._reason}; waiting before the next request",
+                retry_after=wait,
             )
 
     def record_success(self) -> None:
@@ -152,7 +154,7 @@ class CircuitBreaker(Generic[Kind]):
         if self._error_kind is not None:
             if self._clock.now() < self._open_until:
                 return
-            _log.info("%s answers again", self._peer)
+            _log.info("%s responds again", self._peer)
         self._error_kind = None
         self._backoff.reset()
 
@@ -169,7 +171,7 @@ class CircuitBreaker(Generic[Kind]):
         retry_after = self._compute_wait(kind, retry_after)
         self._open_until = max(self._open_until, self._clock.now() + retry_after)
         if kind is not self._error_kind:
-            _log.warning("%s: %s: %s; probing goes on", self._peer, kind, reason)
+            _log.warning("%s: %s: %s; probing continues", self._peer, kind, reason)
         self._error_kind, self._reason = kind, reason
         self._on_error(kind)
         return self._error(kind, reason, retry_after=retry_after)
@@ -190,7 +192,7 @@ class RateLimiter:
 
     def __init__(self, per_hour: int, *, clock: Clock) -> None:
         if per_hour < _BURST_DIVISOR:
-            raise ValueError(f"{per_hour} requests an hour are too few to spread")
+            raise ValueError(f"{per_hour} requests per hour are too few")
         burst = per_hour // _BURST_DIVISOR
         self._clock = clock
         self._spacing = _HOUR / (per_hour - burst)
