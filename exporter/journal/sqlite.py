@@ -215,7 +215,7 @@ class SqliteStore:
             self._prepare_schema(connection)
         except UnicodeDecodeError as error:  # SQLite's message quotes the invalid text
             connection.close()
-            raise create_damage_error("a name in it is no text") from error
+            raise create_damage_error("a name in it is not text") from error
         except BaseException:
             connection.close()
             raise
@@ -232,7 +232,7 @@ class SqliteStore:
                     part.rename(aside.with_name(aside.name + suffix))
         except OSError as error:
             raise JournalError(
-                f"journal {self._path}: it is damaged and cannot be moved away: {error.strerror}"
+                f"journal {self._path}: it is damaged and cannot be renamed: {error.strerror}"
             ) from error
         self.damaged_files.append(self._get_damaged_path(number))
         self.release()
@@ -285,9 +285,10 @@ class SqliteStore:
     def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
         load = tuple(sorted(LOAD_PROBES))
-        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT IN ({_format_placeholders(load)})"
         return self._select_runs(
-            f"WHERE {condition} ORDER BY seq DESC LIMIT ?", (*_UNJUDGED, *load, limit)
+            f"WHERE state NOT IN ({_format_placeholders(_UNJUDGED)}) "
+            f"AND probe NOT IN ({_format_placeholders(load)}) ORDER BY seq DESC LIMIT ?",
+            (*_UNJUDGED, *load, limit),
         )
 
     def find_probe(self, run_id: str) -> str | None:
