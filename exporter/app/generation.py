@@ -130,11 +130,11 @@ def _build_probes(loaded: LoadedConfig, context: ProbeContext) -> list[Probe]:
         try:
             probes = list(load_probe_modules()[name].build_probes(settings, context))
         except Exception as error:
-            _log.exception("probes.%s broke", name)
-            raise PluginError(f"probes.{name} broke: {describe_error(error)}") from error
+            _log.exception("probes.%s failed", name)
+            raise PluginError(f"probes.{name} failed: {describe_error(error)}") from error
         for probe in probes:
             if probe.key in probes_by_key:
-                raise PluginError(f"probes.{name}: there is another probe with key {probe.key}")
+                raise PluginError(f"probes.{name}: duplicate probe key {probe.key}")
             probes_by_key[probe.key] = probe
     return list(probes_by_key.values())
 
@@ -241,7 +241,9 @@ class GenerationRunner:
         active.task.cancel()
         running = active.scheduler.running_tasks
         if running:
-            _log.info("stopping: %d runs under way, at most %.0f s", len(running), grace)
+            _log.info(
+                "stopping: waiting for %d runs in flight, at most %.0f s", len(running), grace
+            )
             await self._wait_until_drained(active, grace)
         for task in (*active.scheduler.running_tasks, *self._retiring):
             task.cancel()

@@ -47,7 +47,7 @@ async def run_scenario(
 ) -> None:
     """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = scenario_run.result.scenario, components.status.clock
-    _log.info("scenario %s: begins", scenario)
+    _log.info("scenario %s: started", scenario)
     components.status.history.on_add, components.reconciler.on_observed = (
         scenario_run.baseline.record_run,
         scenario_run.late_results.record_run,
@@ -61,7 +61,7 @@ async def run_scenario(
         scenario_run.update(state=ScenarioState.STOPPED, reason=scenario_run.stop_signal.reason)
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
-        _log.exception("scenario %s broke", scenario)
+        _log.exception("scenario %s failed", scenario)
     finally:
         components.status.history.on_add, components.reconciler.on_observed = (
             _ignore_event,
@@ -89,7 +89,7 @@ def select_scenario(
     """Select a scenario by name with its settings, or return why it must not run."""
     if name not in {scenario.value for scenario in load_scenario_modules()}:
         known = ", ".join(load_scenario_modules())
-        return Refusal(RefusalKind.UNKNOWN, f"there is no scenario {name!r}; there are {known}")
+        return Refusal(RefusalKind.UNKNOWN, f"unknown scenario {name!r}; known scenarios: {known}")
     scenario = Scenario(name)
     settings = list_configured(section).get(scenario)
     if settings is None:
@@ -139,13 +139,15 @@ class LoadController:
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
         if self._generation is None or not self._may_send():
-            return Refusal(RefusalKind.STANDBY, "standing by; another prober sends")
+            return Refusal(RefusalKind.STANDBY, "on standby; another prober holds the lease")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
         if isinstance(selected, Refusal):
             return selected
         if self._current is not None:
             busy = self._current.result.scenario
-            return Refusal(RefusalKind.BUSY, f"the scenario {busy} is running; one at a time")
+            return Refusal(
+                RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
+            )
         scenario_run = self._build_scenario_run(self._generation, *selected)
         self._current = scenario_run
         self._task = asyncio.create_task(
