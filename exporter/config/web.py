@@ -49,16 +49,20 @@ TlsFileProblem = tuple[str, str, str]
 
 def _check_file_name(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError("expected the name of a file; write it as text")
+        raise ValueError("expected a file name; write it as text")
     if "\n" in value or "-----BEGIN" in value:
-        raise ValueError("this is the text of a key or certificate; write the name of its file")
+        raise ValueError(
+            "this is a key or certificate, not a file name; write the name of its file"
+        )
+    if not value.isprintable():
+        raise ValueError("a file name must be printable; remove its control characters")
     return value
 
 
 def _check_bcrypt_hash(value: object) -> str:
     match = _BCRYPT.fullmatch(value) if isinstance(value, str) else None
     if not match:
-        raise ValueError("this is no bcrypt hash; make one with htpasswd -nBC 10 <user>")
+        raise ValueError("this is not a bcrypt hash; create one with htpasswd -nBC 10 <user>")
     if not _LOWEST_COST <= int(match[1]) <= _HIGHEST_COST:
         raise ValueError(
             f"the cost of this hash is not between {_LOWEST_COST} and {_HIGHEST_COST}; "
@@ -69,15 +73,15 @@ def _check_bcrypt_hash(value: object) -> str:
 
 def _check_users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     if not isinstance(value, dict):
-        raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' a line")  # noqa: TRY004 - pydantic takes ValueError for a finding
+        raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' per line")  # noqa: TRY004 - pydantic takes ValueError for a finding
     if any(isinstance(name, str) and ":" in name for name in value):
-        raise ValueError("a user with ':' can never log in; HTTP ends the name there")
+        raise ValueError("a user name must not contain ':'; basic authentication does not allow it")
     return value
 
 
 def _check_header_value(value: object) -> str:
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-        raise ValueError("this is no header value; write printable ASCII on one line")
+        raise ValueError("this is not a header value; write printable ASCII on one line")
     return value.strip()
 
 
@@ -85,7 +89,7 @@ def _build_choice_check(*allowed: str) -> Callable[[str], str]:
     def check(value: object) -> str:
         text = _check_header_value(value)
         if text and text not in allowed:
-            raise ValueError(f"this value has no meaning here; write {' or '.join(allowed)}")
+            raise ValueError(f"this value is not supported; write {' or '.join(allowed)}")
         return text
 
     return check
@@ -94,12 +98,12 @@ def _build_choice_check(*allowed: str) -> Callable[[str], str]:
 def _check_client_auth(value: object) -> str:
     if value in ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert"):
         raise ValueError(
-            f"{value} asks for a certificate and does not verify it, which proves nothing; "
+            f"{value} does not verify certificates and is not supported; "
             "write RequireAndVerifyClientCert"
         )
     if value not in ("NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"):
         raise ValueError(
-            "this is no policy for client certificates; write NoClientCert, "
+            "this is not a policy for client certificates; write NoClientCert, "
             "VerifyClientCertIfGiven or RequireAndVerifyClientCert"
         )
     return str(value)
@@ -107,16 +111,16 @@ def _check_client_auth(value: object) -> str:
 
 def _check_version(value: object) -> str:
     if value in ("TLS10", "TLS11"):
-        raise ValueError(f"{value} is broken and not spoken here; write TLS12 or TLS13")
+        raise ValueError(f"{value} is insecure and not supported; write TLS12 or TLS13")
     if value not in ("TLS12", "TLS13"):
-        raise ValueError("this is no version of TLS; write TLS12 or TLS13")
+        raise ValueError("this is not a TLS version; write TLS12 or TLS13")
     return str(value)
 
 
 def _check_suite(value: object) -> str:
     if value not in OPENSSL_CIPHERS and value not in _TLS13_SUITES:
         raise ValueError(
-            f"this cipher suite is not known; known here: {', '.join(OPENSSL_CIPHERS)}"
+            f"this cipher suite is unknown; known suites: {', '.join(OPENSSL_CIPHERS)}"
         )
     return str(value)
 
@@ -149,18 +153,19 @@ class TlsServerConfig(Section):
     """TLS settings of the listener."""
 
     cert_file: FileName
-    """The certificate in PEM, with its chain, relative to this file. It is read again when it
+    """Certificate in PEM, with its chain, relative to this file. It is read again when it
     changes."""
     key_file: FileName
-    """Its private key in PEM, without a passphrase, relative to this file."""
+    """Private key in PEM, without a passphrase, relative to this file."""
     client_auth_type: ClientAuth = "NoClientCert"
     """Policy for client certificates. Default NoClientCert."""
     client_ca_file: FileName | None = None
-    """Authorities that client certificates are verified against, in PEM, relative to this file."""
+    """CA certificates that client certificates are verified against, in PEM, relative to this
+    file."""
     min_version: TlsVersion = "TLS12"
-    """The oldest TLS version. Default TLS12."""
+    """Minimum TLS version. Default TLS12."""
     max_version: TlsVersion = "TLS13"
-    """The newest TLS version. Default TLS13."""
+    """Maximum TLS version. Default TLS13."""
     cipher_suites: list[CipherSuite] = Field(default=[])
     """Suites for TLS 1.2, by their Go names. Default: those that OpenSSL considers safe. The suites
     of TLS 1.3 cannot be chosen, here as in Go."""
@@ -175,16 +180,20 @@ class TlsServerConfig(Section):
     ] = None
     """Not supported: a key belongs in a file that only the prober can read."""
     client_ca: Annotated[
-        None, build_refusal("inline authorities are not supported; put them into client_ca_file")
+        None,
+        build_refusal(
+            "inline CA certificates are not supported; put them into a file: client_ca_file"
+        ),
     ] = None
     """Not supported: OpenSSL reads files."""
     client_allowed_sans: Annotated[
-        None, build_refusal("names of clients are not checked; use a client_ca_file of its own")
+        None,
+        build_refusal(
+            "names in client certificates are not checked; use a separate client_ca_file"
+        ),
     ] = None
-    """Not supported: use a separate authority for the scrapers."""
-    curve_preferences: Annotated[
-        None, build_refusal("curves cannot be chosen; remove the key, OpenSSL's own choice is safe")
-    ] = None
+    """Not supported: use a separate CA for the scrapers."""
+    curve_preferences: Annotated[None, build_refusal("curves cannot be set; remove the key")] = None
     """Not supported: OpenSSL's binding takes a single curve."""
 
     @model_validator(mode="after")
@@ -192,16 +201,14 @@ class TlsServerConfig(Section):
         if self.min_version > self.max_version:
             raise ValueError("min_version is above max_version; swap them or drop one")
         if self.client_ca_file is None and self.client_auth_type != "NoClientCert":
-            raise ValueError(
-                f"{self.client_auth_type} has nothing to verify against; add client_ca_file"
-            )
+            raise ValueError(f"{self.client_auth_type} requires client_ca_file; add it")
         if self.client_ca_file is not None and self.client_auth_type == "NoClientCert":
             raise ValueError(
                 "client_ca_file is not used; add client_auth_type: RequireAndVerifyClientCert"
             )
         if self.cipher_suites and not self.openssl_ciphers and self.min_version == "TLS12":
             raise ValueError(
-                "cipher_suites leaves nothing for TLS 1.2; add a suite or set min_version: TLS13"
+                "cipher_suites has no suite for TLS 1.2; add a suite or set min_version: TLS13"
             )
         return self
 
@@ -259,9 +266,9 @@ class WebConfigFile(Section):
     """Users and the bcrypt hashes of their passwords; if there are any, every page requires one.
     Default none."""
     rate_limit: Annotated[
-        None, build_refusal("requests are not limited here; remove the key, or limit them in front")
+        None, build_refusal("rate limits are not supported; remove the key or use a reverse proxy")
     ] = None
-    """Not supported: a refused scrape is a gap in the data."""
+    """Not supported: a refused scrape would be a gap in the data."""
 
 
 def check_tls_files(tls: ListenerTls) -> list[TlsFileProblem]:
@@ -277,22 +284,17 @@ def _check_file(key: str, path: Path) -> Iterator[TlsFileProblem]:
     """Check one file by itself."""
     try:
         data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = (
-            describe_tls_error(error)
-            if isinstance(error, OSError)
-            else "no file can have that name"
-        )
-        yield key, f"cannot read {path}: {reason}", ""
+    except OSError as error:
+        yield key, f"cannot read {path}: {describe_tls_error(error)}", ""
         return
     if key == "key_file":
         if b"ENCRYPTED" in data:
-            hint = "write it without one; nobody is there to type it"
+            hint = "write the key without a passphrase"
             yield key, f"the key in {path} has a passphrase", hint
         elif b"PRIVATE KEY-----" not in data:
-            yield key, f"{path} holds no private key", "write the key in PEM"
+            yield key, f"{path} contains no private key", "write the key in PEM"
     elif not _has_certificates(path):
-        yield key, f"{path} holds no certificate", "write certificates in PEM"
+        yield key, f"{path} contains no certificate", "write certificates in PEM"
 
 
 def _has_certificates(path: Path) -> bool:
@@ -309,8 +311,8 @@ def _check_combination(tls: ListenerTls) -> Iterator[TlsFileProblem]:
         build_server_context(tls)
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
-            hint = "the first certificate in cert_file must be the one of this key"
-            yield "key_file", "the key does not belong to the certificate", hint
+            hint = "the first certificate in cert_file must match this key"
+            yield "key_file", "the key does not match the certificate", hint
         else:
             yield (
                 "cert_file",

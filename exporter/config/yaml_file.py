@@ -18,9 +18,9 @@ def read_document(
     whole = Position(str(path))
     try:
         data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return None, [Problem(at or whole, f"cannot read {path}: {why}")]
+    except OSError as error:
+        name = path if at else "the file"
+        return None, [Problem(at or whole, f"cannot read {name}: {error.strerror}")]
     documents, problems = read_documents(data, str(path))
     if problems or not documents:
         return None, problems

@@ -102,7 +102,7 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        hint = "a spec is YAML text in UTF-8"
+        hint = "write YAML text in UTF-8"
         return [], [Problem(Position(file), "this is not a text file", hint)]
     try:
         check_depth(text, YamlLoader)
