@@ -90,8 +90,8 @@ class Alert:
     def annotations(self) -> dict[str, str]:
         """Text of the alert, and the function to call with its parameters."""
         return {
-            "summary": "Synthetic alert of slo-probe: nothing is wrong.",
-            "description": f"Sent to measure the way of an alert through agent-sre ({self.id}).",
+            "summary": "Synthetic alert of slo-probe. No action is needed.",
+            "description": f"Sent to measure how agent-sre handles an alert ({self.id}).",
             "lambda_function": self.canary.name,
             "lambda_parameters": json.dumps(dict(self.parameters)),
         }
@@ -152,11 +152,11 @@ def check_alert_is_harmless(alert: Mapping[str, Any], canary: CanaryIdentity) ->
         "severity is info": labels.get("severity") == "info",
         "synthetic is true": labels.get("synthetic") == "true",
         "only the canary is named": annotations.get("lambda_function") == canary.name,
-        "no function but the canary": "lambda_function" not in labels,
+        "no function other than the canary": "lambda_function" not in labels,
     }
     broken = [rule for rule, is_met in rules.items() if not is_met]
     if broken:
-        raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
+        raise ForbiddenEventError(f"event not sent; broken rules: {', '.join(broken)}")
 
 
 def _build_event(

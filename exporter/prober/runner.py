@@ -184,7 +184,7 @@ class AlertRunner:
         for orphan in orphans:
             _log.log(
                 choose_log_level(orphan),
-                "%s: run %s was left open by an earlier start",
+                "%s: run %s was left open by an earlier process",
                 orphan.probe,
                 orphan.id,
             )
@@ -257,7 +257,7 @@ class AlertRunner:
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
             is_bug = not isinstance(error, CredentialsError)
-            _log.error("the way %s broke: %s", run.path, error, exc_info=is_bug)
+            _log.error("path %s failed: %s", run.path, error, exc_info=is_bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=slot.intended)
         finally:

@@ -1,4 +1,4 @@
-"""API and registry of probes; runs one turn of one probe."""
+"""API and registry of probes, and the runner of their slots."""
 
 import logging
 import sys
@@ -76,7 +76,7 @@ def find_flaw(module: object) -> str | None:
         return f"it has no {' and no '.join(missing)}"
     settings = module.Settings  # type: ignore[attr-defined]  # checked above
     if not (isinstance(settings, type) and issubclass(settings, Schedule)):
-        return "its Settings are no exporter.schedule.timetable.Schedule"
+        return "its Settings is not a subclass of exporter.schedule.timetable.Schedule"
     return None
 
 
@@ -116,11 +116,11 @@ class ProbeRunner:
             for criterion, passed in outcome.checks:
                 self._metrics.count_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
-            outcome = ProbeOutcome(notes=(f"nothing was asked: {error}",), failed=True)
+            outcome = ProbeOutcome(notes=(f"no request was sent: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
-            _log.exception("%s: the probe broke", slot.probe)
+            _log.exception("%s: the probe failed", slot.probe)
             return ProbeOutcome(
-                notes=(f"{slot.probe} broke: {describe_error(error)}",), failed=True
+                notes=(f"{slot.probe} failed: {describe_error(error)}",), failed=True
             )
         for note in outcome.notes:
             _log.warning("%s: %s", slot.probe, note)
