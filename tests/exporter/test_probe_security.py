@@ -174,8 +174,8 @@ async def test_the_measured_agent_fails_as_it_was_measured(
         "security.input_validation: deeply nested JSON: answered 500",
         "security.input_validation: an oversized body: answered 200",
         "security.containment: a name with a slash: corrupted",
-        "security.containment: a name with a port: led to the decoy",
-        "security.containment: a name with a scheme: led to the decoy",
+        "security.containment: a name with a port: led to the honeypot",
+        "security.containment: a name with a scheme: led to the honeypot",
     )
     assert set(names.asked) == {HOST}  # nobody else was even looked for
     assert {run.probe for run in recorded} == {"security"}
@@ -200,7 +200,10 @@ async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, na
     del names.ports[DECOY]
     outcome = await ask(asked_of(bench.context, decoy))
     assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
-    assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
+    assert (
+        "security.containment: the honeypot cannot be reached, so no port was tried"
+        in outcome.notes
+    )
 
 
 async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
@@ -208,7 +211,7 @@ async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
     simulator.faults.set("lost")
     outcome = await ask(asked_of(bench.context, decoy, timeout=Duration(500)))
     assert passed(outcome, Criterion.CONTAINMENT) == []
-    assert "security.containment: an ordinary alert was lost" in outcome.notes
+    assert "security.containment: a normal alert was lost" in outcome.notes
 
 
 async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
@@ -217,7 +220,7 @@ async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     outcome = await ask(asked_of(bench.context, decoy))
     assert await bench.journal.list_recent(10) == []
     assert outcome.checks == ()
-    assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
+    assert outcome.notes == ("no attempt was made, a valid event failed: answered 500",)
 
 
 async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, names: Names) -> None:

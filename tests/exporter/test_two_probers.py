@@ -39,7 +39,7 @@ def second(at: ProberEnvironment) -> Path:
 
 async def standing_by(prober: ProberProcess) -> None:
     await prober.wait_for_url("web")
-    assert "standing by" in prober.output_lines[0]
+    assert "on standby" in prober.output_lines[0]
     assert (await prober.get_page("/-/healthy"))[0] == 200
     assert (await prober.get_page("/-/ready"))[0] == 503
     assert (await prober.read_counter("lease_held")).total() == 0
@@ -178,7 +178,7 @@ async def test_a_stopped_holder_gives_the_lease_up(pods: Pods) -> None:
     pods.house.settings["lease"] = LONG
     async with pods.pod("a") as first, pods.pod("b") as second:
         await ready(first)
-        assert "standing by" in second.output_lines[0]
+        assert "on standby" in second.output_lines[0]
         done = await first.stop()
         assert done.code == 0
         stopped_at = time.monotonic()

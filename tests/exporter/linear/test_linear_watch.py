@@ -428,12 +428,12 @@ async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fa
     linear.api.faults.set(fault)
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         text = told(await failing(client)) + told(await failing(client))
-    assert "probing goes on" in caplog.text
+    assert "probing continues" in caplog.text
     assert KEY not in text + caplog.text
 
 
 async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "exporter.observers.linear")
+    caplog.set_level(logging.INFO, "exporter.httpclient")
     linear.api.faults.set("down")
     for _ in range(5):
         await failing(linear.client)
@@ -441,5 +441,5 @@ async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFix
     linear.api.faults.set("none")
     await linear.client.list_orphans(0)
     first, last = [record.message for record in caplog.records]
-    assert first == "Linear: unreachable: no reply (ServerDisconnectedError); probing goes on"
-    assert last == "Linear answers again"
+    assert first == "Linear: unreachable: no reply (ServerDisconnectedError); probing continues"
+    assert last == "Linear responds again"
