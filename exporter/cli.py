@@ -166,12 +166,11 @@ def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
     from exporter.journal.sqlite import JournalError
     from exporter.leaderelection import LockError
     from exporter.listener import ListenError
-    from exporter.observers.linear.settings import LinearKeyError
     from exporter.plugins import PluginError
 
     try:
         return asyncio.run(coroutine)
-    except (ListenError, JournalError, LockError, LinearKeyError, PluginError) as error:
+    except (ListenError, JournalError, LockError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 

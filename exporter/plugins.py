@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 class PluginError(Exception):
-    """A plug-in cannot be used; the text says which one, and why."""
+    """Plug-in that cannot be used; the text names it and the reason."""
 
 
 def load_modules(package: ModuleType) -> dict[str, ModuleType]:

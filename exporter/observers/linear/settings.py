@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
 from exporter.fields import DurationField, FileName, Section, Url
+from exporter.plugins import PluginError
 from slos.schema.units import Duration
 
 MAX_PAGE_SIZE = 250
@@ -18,7 +19,7 @@ _LONGEST_KEY = 4096
 _KEY_PREFIX = "lin_"
 
 
-class LinearKeyError(Exception):
+class LinearKeyError(PluginError):
     """Missing or unusable API key; the text never holds the content of its place."""
 
 

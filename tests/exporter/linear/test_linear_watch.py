@@ -202,7 +202,7 @@ async def polled(
     watch.add_query(IssueQuery("r", clock.wall(), clock.wall() + 50))
     found = []
     for number in range(len(told)):
-        found += [(number, type(f), getattr(f, "fault", None)) for f in await watch.poll()]
+        found += [(number, type(f), getattr(f, "error_kind", None)) for f in await watch.poll()]
         await clock.jump(10)
     return found
 
