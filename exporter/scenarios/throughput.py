@@ -10,7 +10,7 @@ well.
 
 Each value belongs to one stage in a chain: no stage can show more than the slowest before it lets
 through. A stage that reaches its target does so in any case. Issues are known only where Linear is
-observed, and 50 of them a second only where a stand-in serves it.
+observed, and 50 of them a second only with the Linear simulator.
 """
 
 from collections.abc import Iterable, Sequence
