@@ -163,6 +163,7 @@ def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
     """Run a coroutine; print an error of the set-up as one line, and exit with 1."""
     import asyncio
 
+    from exporter.httpclient.auth import CredentialsError
     from exporter.journal.sqlite import JournalError
     from exporter.leaderelection import LockError
     from exporter.listener import ListenError
@@ -170,7 +171,7 @@ def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
 
     try:
         return asyncio.run(coroutine)
-    except (ListenError, JournalError, LockError, PluginError) as error:
+    except (ListenError, JournalError, LockError, CredentialsError, PluginError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
 
@@ -290,15 +291,15 @@ async def _run_remote(settings: "HttpClientSettings", name: str) -> "ScenarioRes
     import asyncio
     import signal
 
-    import aiohttp
-
+    from exporter.httpclient.client import HttpClient
     from exporter.loadtest.client import ProberClient, run_remote_scenario
+    from exporter.schedule.clock import SystemClock
 
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with aiohttp.ClientSession(headers={"User-Agent": "slo-probe"}) as session:
-        return await run_remote_scenario(ProberClient(settings, session), name, _print_step)
+    async with HttpClient("slo-probe", settings, folder=Path(), clock=SystemClock()) as http:
+        return await run_remote_scenario(ProberClient(http), name, _print_step)
 
 
 def _print_step(result: "ScenarioResult", step: "LoadStep") -> None:

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
-from slos.schema.contract import DeliveryPath
 from slos.schema.units import Duration, parse_ratio
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -47,7 +46,7 @@ def _parse_duration(value: object) -> Duration:
 def _parse_share(value: object) -> Decimal:
     if isinstance(value, (str, int, Decimal)) and not isinstance(value, bool):
         return parse_ratio(value)
-    raise ValueError(f"{value!r} is not a share; write it like 5% or 0.05, between 0 and 1")
+    raise ValueError(f"{value!r} is not a ratio between 0 and 1; write it like 5% or 0.05")
 
 
 def _parse_address(value: object) -> Address:
@@ -77,14 +76,6 @@ def _check_dns_label(value: str) -> str:
     return value
 
 
-def _parse_path(value: object) -> DeliveryPath:
-    if value in set(DeliveryPath):
-        return DeliveryPath(str(value))
-    raise ValueError(
-        f"{value!r} is not a path to agent-sre; known paths: {', '.join(DeliveryPath)}"
-    )
-
-
 def _check_label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
         raise ValueError(f"{value!r} is not a label name; use letters, digits and _")
@@ -111,7 +102,6 @@ Share = Annotated[Decimal, PlainValidator(_parse_share)]
 AddressField = Annotated[Address, PlainValidator(_parse_address)]
 Url = Annotated[str, AfterValidator(_check_url)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_check_file_name)]
-PathField = Annotated[DeliveryPath, PlainValidator(_parse_path)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_check_canary_name)]

@@ -1,4 +1,4 @@
-"""Bind a port, serve an app, TLS with certificates that rotate."""
+"""Listeners: bind a port and serve an application, with TLS certificates that rotate."""
 
 import logging
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from aiohttp import web
 
 from exporter.fields import Address
+from exporter.reload import FileWatcher
 
 _log = logging.getLogger(__name__)
-_FilesStamp = tuple[tuple[int, int, int], ...]
 
 _SHUTDOWN_TIMEOUT = 1.0
 
@@ -78,7 +78,9 @@ class ServerTlsContext:
             OSError: as `build_server_context`.
         """
         self._tls = tls
-        self._loaded_stamp = _stat_files(tls)
+        self._watcher = FileWatcher(
+            tls.files
+        )  # before they are loaded, so that no change is missed
         self._current = build_server_context(tls)
         self.context = build_server_context(tls)
         """Context for the listener; always the same object."""
@@ -90,9 +92,9 @@ class ServerTlsContext:
         Raises:
             OSError: as `build_server_context`; the old settings stay.
         """
-        stamp = _stat_files(tls)
+        watcher = FileWatcher(tls.files)
         self._current = build_server_context(tls)
-        self._tls, self._loaded_stamp = tls, stamp
+        self._tls, self._watcher = tls, watcher
         _apply_settings(self.context, tls)
 
     def _handle_client_hello(
@@ -106,14 +108,12 @@ class ServerTlsContext:
         connection.context = self._current
 
     def _reload_if_changed(self) -> None:
-        stamp = _stat_files(self._tls)
-        if stamp == self._loaded_stamp:
+        if not self._watcher.check_changed():
             return
-        self._loaded_stamp = stamp
         try:
             self._current = build_server_context(self._tls)
         except OSError as error:
-            # Probably half of a renewal: the other half changes the stamp once more.
+            # Probably half of a renewal: the other half is a change again.
             _log.warning(
                 "certificate %s: %s; the previous one stays in use",
                 self._tls.cert,
@@ -128,22 +128,6 @@ def describe_tls_error(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return (error.reason or "not usable").replace("_", " ").lower()
     return os.strerror(error.errno) if error.errno else "not readable"
-
-
-def _stat_files(tls: ListenerTls) -> _FilesStamp:
-    """Return the stamps of the files, which change with the files.
-
-    A missing file has a stamp as well.
-    """
-    return tuple(_stat_file(path) for path in tls.files)
-
-
-def _stat_file(path: Path) -> tuple[int, int, int]:
-    try:
-        state = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (state.st_mtime_ns, state.st_size, state.st_ino)
 
 
 class ListenError(Exception):

@@ -1,24 +1,11 @@
-"""Discovery of plug-ins: the modules of a package, and entry points of other distributions."""
+"""Plug-ins of other distributions, found by their entry points."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 
 
 class PluginError(Exception):
     """Plug-in that cannot be used; the text names it and the reason."""
-
-
-def load_modules(package: ModuleType) -> dict[str, ModuleType]:
-    """Load every module of a package, sorted by name; a leading underscore leaves one out."""
-    names = sorted(
-        found.name
-        for found in pkgutil.iter_modules(package.__path__)
-        if not found.name.startswith("_")
-    )
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names}
 
 
 def load_entry_points(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.httpclient.client import HttpClient
-from exporter.httpclient.errors import ErrorKind, RequestError, Response
+from exporter.httpclient.errors import RequestError, Response
+from exporter.model.evidence import ErrorKind
 
 _ERROR_KINDS = {
     "timeout": ErrorKind.TIMEOUT,

@@ -1,4 +1,4 @@
-"""Reloading of watched files; the value that is reloaded is not known here.
+"""Watched files, and a value that is reloaded when they change.
 
 Content is compared, not times or inodes: Kubernetes swaps symlinks and editors write new files, and
 neither means that anything changed.
@@ -20,6 +20,34 @@ Digests = Mapping[Path, bytes | None]
 _ROUNDS = 5
 """Attempts to read until the files that a value names are those whose digests are known."""
 _log = logging.getLogger(__name__)
+
+
+def digest_files(paths: Iterable[Path]) -> Digests:
+    """Compute the digest of each file; None for one that cannot be read."""
+    return {path: _digest_file(path) for path in paths}
+
+
+def _digest_file(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except (OSError, ValueError):
+        return None
+
+
+class FileWatcher:
+    """Watcher of a few small files, asked each time that they are about to be used."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = tuple(paths)
+        self._digests = digest_files(self._paths)
+
+    def check_changed(self) -> bool:
+        """Return whether a file has changed since the last call."""
+        digests = digest_files(self._paths)
+        changed = digests != self._digests
+        self._digests = digests
+        return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +216,3 @@ class Reloader(Generic[Value]):
 
     async def _read_digests(self, value: Value) -> Digests:
         return await asyncio.to_thread(digest_files, list(self._source.files(value)))
-
-
-def digest_files(paths: Iterable[Path]) -> Digests:
-    """Compute the digest of each file."""
-    return {path: digest_file(path) for path in paths}
-
-
-def digest_file(path: Path) -> bytes | None:
-    """Compute the digest of a file; None for one that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
-    except (OSError, ValueError):
-        return None

@@ -12,6 +12,7 @@ from exporter.metrics.runs import LabelSet, RunMetrics
 from exporter.model.deadlines import Targets
 from exporter.prober.context import ProbeState
 from exporter.prober.history import RunHistory
+from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
 from exporter.schedule.scheduler import Heartbeat
 from slos.schema.contract import Criterion
@@ -35,15 +36,15 @@ def create_status(
     clock: Clock,
     *,
     heartbeat_interval: float,
-    lines: Sequence[LabelSet],
+    label_sets: Sequence[LabelSet],
     targets: Targets,
     criteria: Collection[Criterion],
 ) -> Status:
     """Create the registry, the metrics and the heartbeat. Nothing is sent yet."""
     registry = CollectorRegistry()
-    metrics = RunMetrics(registry, label_sets=lines, targets=targets, criteria=criteria)
+    metrics = RunMetrics(registry, label_sets=label_sets, targets=targets, criteria=criteria)
     gauges = Gauges(registry, version=read_version())
-    now, scenario_metrics = clock.now(), ScenarioMetrics(registry)
+    now, scenario_metrics = clock.now(), ScenarioMetrics(registry, load_scenario_modules())
     heartbeat, state = Heartbeat(now, period=heartbeat_interval), ProbeState(started=now)
     return Status(
         clock, registry, metrics, gauges, scenario_metrics, heartbeat, RunHistory(), state

@@ -5,23 +5,19 @@ Exit codes: 0 success, 1 problems or drift, 2 wrong usage.
 
 import gc
 import importlib
-import pkgutil
 from typing import cast
 
 import click
 
 from generator import commands
+from slos.schema.plugin_loader import list_module_names
 
 
 class _Commands(click.Group):
     """Command group that finds commands by file name and imports one only when it is called."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        return sorted(
-            module.name
-            for module in pkgutil.iter_modules(commands.__path__)
-            if not module.name.startswith("_")
-        )
+        return list_module_names(commands.__name__)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
@@ -33,17 +29,18 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="slo-monitor", prog_name="slo-rules")
 def main() -> None:
-    """Turn SLO specs into Prometheus rules that count every event once.
+    """Generate Prometheus rules from SLO specs.
 
-    A spec says what was promised (Sloth's format, and more); the rules say how much of the
-    error budget is left, and wake someone while there is still time.
+    Specs are in the format of Sloth, with extensions, or in OpenSLO. The rules compute error
+    budgets and burn rates, and fire burn-rate alerts. Unit tests, dashboards, Alertmanager
+    routing and runbooks are generated too.
 
     \b
     Examples:
-      slo-rules build                          slos/ to rules/, every usual format
-      slo-rules build api.yaml -o -            one spec, rules to the terminal
+      slo-rules build                          slos/ to rules/, every default format
+      slo-rules build api.yaml -o -            one spec, rules to stdout
       slo-rules build specs -o out --format operator
-      slo-rules check                          problems, and drift of rules/
+      slo-rules check                          check specs, and that rules/ is up to date
 
     Shell completion: eval "$(_SLO_RULES_COMPLETE=bash_source slo-rules)", or zsh, fish.
     """

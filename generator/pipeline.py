@@ -104,7 +104,9 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         for spec, each in zip(specs, spec_results, strict=True):
             problems += each.problems
             if profile.CHECKED:
-                problems += _run.of_planned(spec, _select_exact_slos(each.slos), run_settings)
+                problems += _run.lint_planned_spec(
+                    spec, _select_exact_slos(each.slos), run_settings
+                )
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
         plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
@@ -181,20 +183,20 @@ def _find_duplicate_names(
             position = spec.find_position(path)
             first = seen.setdefault(name, position)
             if first != position:
-                hint = f"the first one is at {first}; rename one of them"
-                problems.append(Problem(position, f"{name} is taken", hint))
+                hint = f"first defined at {first}; rename one of them"
+                problems.append(Problem(position, f"duplicate {name}", hint))
     return problems
 
 
 def _list_unique_names(located: LocatedSpec) -> Iterator[tuple[str, Location]]:
     spec = located.spec
     for index, slo in enumerate(spec.slos):
-        yield f"the SLO id {f'{spec.service}-{slo.name}'!r}", ("slos", index, "name")
+        yield f"SLO id {f'{spec.service}-{slo.name}'!r}", ("slos", index, "name")
     for index, alert in enumerate(spec.alerts):
-        yield f"the alert name {alert.name!r}", ("alerts", index, "name")
+        yield f"alert name {alert.name!r}", ("alerts", index, "name")
     for index, recording in enumerate(spec.recordings):
         series = recording.record + format_label_set(recording.labels)
-        yield f"the series {series}", ("recordings", index, "record")
+        yield f"series {series}", ("recordings", index, "record")
 
 
 def _select_rules(spec_plan: SpecPlan, settings: BuildSettings) -> SpecPlan:
@@ -211,8 +213,8 @@ def _select_rules(spec_plan: SpecPlan, settings: BuildSettings) -> SpecPlan:
 
 def _check_rule_selection(settings: BuildSettings) -> Iterator[Problem]:
     if not (settings.recordings or settings.alerts):
-        message = "without recordings and without alerts there is nothing to build"
-        yield Problem(Position("--disable-alerts"), message, "leave out --disable-recordings")
+        message = "no rules are built with --disable-recordings and --disable-alerts"
+        yield Problem(Position("--disable-alerts"), message, "remove one of the options")
 
 
 def _choose_output_path(source: SpecFile, *, as_written: bool) -> PurePosixPath:
@@ -226,7 +228,7 @@ def _find_output_collisions(outputs: Mapping[SpecFile, PurePosixPath]) -> list[P
     for source, path in outputs.items():
         other = first.setdefault(path, source)
         if other is not source:
-            message = f"its output would overwrite that of {other.display_name}"
+            message = f"same output file as {other.display_name}"
             problems.append(
                 Problem(Position(source.display_name), message, "rename one of the files")
             )

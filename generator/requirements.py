@@ -92,8 +92,8 @@ def find_coverage_problems(coverage: Coverage) -> Iterator[Problem]:
         ):
             yield Problem(
                 located.position,
-                f"nothing covers the requirement {located.requirement.id!r}",
-                "add its id to 'covers' of an SLO or alert, or say 'validated_by'",
+                f"requirement {located.requirement.id!r} is not covered",
+                "add its id to 'covers' of an SLO or alert, or set 'validated_by'",
                 ProblemSeverity.WARNING,
             )
 
@@ -103,9 +103,9 @@ def _find_duplicates(requirements: Iterable[LocatedRequirement]) -> Iterator[Pro
     for each in requirements:
         first_position = positions.setdefault(each.requirement.id, each.position)
         if first_position != each.position:
-            message = f"the requirement {each.requirement.id!r} is taken"
+            message = f"duplicate requirement {each.requirement.id!r}"
             yield Problem(
-                each.position, message, f"the first one is at {first_position}; rename one of them"
+                each.position, message, f"first defined at {first_position}; rename one of them"
             )
 
 
@@ -114,7 +114,7 @@ def _find_unknown_claims(claims: Iterable[Claim], known: Sequence[str]) -> Itera
         if claim.requirement not in known:
             (near, *_) = [*difflib.get_close_matches(claim.requirement, known, 1), ""]
             hint = f"did you mean {near!r}?" if near else "add it to 'requirements'"
-            yield Problem(claim.position, f"there is no requirement {claim.requirement!r}", hint)
+            yield Problem(claim.position, f"unknown requirement {claim.requirement!r}", hint)
 
 
 def _list_watchers(located: LocatedSpec) -> Iterator[tuple[Watcher, Location]]:

@@ -73,11 +73,9 @@ def describe_plugin_error(error: BaseException, file: str) -> Problem:
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
     position = Position(file, line or 0, 1 if line else 0)
     if isinstance(error, SystemExit):
-        hint = "raise an error that says what is wrong instead"
-        return Problem(position, "the plugin would end the whole run by sys.exit()", hint)
-    return Problem(
-        position, f"the plugin failed: {type(error).__name__}: {reason or 'no reason given'}"
-    )
+        hint = "raise an exception with the reason instead"
+        return Problem(position, "plugin called sys.exit()", hint)
+    return Problem(position, f"plugin failed: {type(error).__name__}: {reason or 'no message'}")
 
 
 def _call_plugin(
@@ -91,7 +89,7 @@ def _call_plugin(
         return RawSli.model_validate({"error_ratio_query": query}), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        prefix = f"for the SLO {slo.name!r} the plugin gave no query"
+        prefix = f"plugin returned no query for the SLO {slo.name!r}"
         explanations = [explain_error(detail, RawSli) for detail in details]
         return None, [
             Problem(Position(plugin.file), f"{prefix}: {message}", hint)
@@ -108,7 +106,7 @@ def _with_query(slo: SloSpec, query: RawSli) -> SloSpec:
 def _build_unknown_plugin_problem(position: Position, id_: str) -> Problem:
     return Problem(
         position,
-        f"the SLI plugin {id_!r} is not here; Go programs cannot run here",
+        f"unknown SLI plugin {id_!r}; plugins in Go are not supported",
         "write it in Python and name its folder with --plugins, "
         "or write its query as an 'events' or 'raw' SLI",
     )

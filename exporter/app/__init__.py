@@ -1,1 +1,1 @@
-"""Process life cycle; the only package that knows all others."""
+"""Process of the prober: life cycle, leadership, wiring. It alone knows all other packages."""

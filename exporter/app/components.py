@@ -1,12 +1,12 @@
-"""What lives as long as the process: journal, canary, runner, reconciler; rlimits and gc."""
+"""Components that send alerts, judge runs and record them, wired in one place."""
 
-import asyncio
 import contextlib
 import gc
 import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 
@@ -15,11 +15,11 @@ from exporter.config.loader import LoadedConfig
 from exporter.httpclient.client import Sender, create_session
 from exporter.journal.journal import Journal
 from exporter.model.alert import CanaryIdentity
-from exporter.model.verdict import ProberFault
 from exporter.prober.canary import Canary
-from exporter.prober.history import HISTORY_SIZE
+from exporter.prober.health import ProberHealth
 from exporter.prober.inflight import InflightRuns
 from exporter.prober.reconciler import Reconciler
+from exporter.prober.recorder import RunRecorder
 from exporter.prober.runner import AlertRunner
 from exporter.status import Status
 from exporter.tracing import build_tracer
@@ -43,110 +43,130 @@ def raise_open_file_limit() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Components:
-    """Components that send alerts, judge runs and record them.
+class ComponentSettings:
+    """Settings of the components.
 
-    `may_send` is checked again right before each event: the process may have been suspended since
-    the slot began, and another prober may hold the lease by now.
+    Attributes:
+        journal_path: file of the journal.
+        keep_runs: runs that the journal keeps.
+        canary: identity of the canary in the alerts.
+    """
+
+    journal_path: Path
+    keep_runs: int
+    canary: CanaryIdentity
+
+    @classmethod
+    def from_config(cls, loaded: LoadedConfig) -> "ComponentSettings":
+        """Return the settings of a configuration."""
+        canary = loaded.config.canary
+        return cls(
+            loaded.journal_path,
+            loaded.config.journal.keep_runs,
+            CanaryIdentity(canary.name, canary.namespace),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Components of a prober, from the opened journal to the runner of alerts.
+
+    Attributes:
+        status: status that is exported.
+        canary: identity of the canary in the alerts.
+        canary_server: server of the canary.
+        inflight_runs: runs to which the canary matches its calls.
+        sender: sender of requests, without the TLS of the target.
+        journal: journal of all runs.
+        reconciler: reconciler of the runs that have a verdict.
+        recorder: record of the runs.
+        health: health of this prober; it holds the lease and the abort.
+        alert_runner: runner of alerts.
     """
 
     status: Status
-    sender: Sender
     canary: CanaryIdentity
+    canary_server: web.AppRunner
+    inflight_runs: InflightRuns
+    sender: Sender
     journal: Journal
-    alert_runner: AlertRunner
     reconciler: Reconciler
-    abort: asyncio.Event
-    may_send: Callable[[], bool]
+    recorder: RunRecorder
+    health: ProberHealth
+    alert_runner: AlertRunner
 
 
 @contextlib.asynccontextmanager
 async def open_components(
-    loaded: LoadedConfig, status: Status, canary: socket.socket, *, may_send: Callable[[], bool]
+    settings: ComponentSettings,
+    status: Status,
+    canary_socket: socket.socket,
+    *,
+    may_send: Callable[[], bool],
 ) -> AsyncIterator[Components]:
-    """Open the journal, the canary and the alert runner, for as long as the block runs.
+    """Open all components, for as long as the block runs.
+
+    Args:
+        settings: settings of the components.
+        status: status in which they record what they do; its clock is theirs.
+        canary_socket: bound socket of the canary.
+        may_send: returns whether this prober holds the lease.
 
     Raises:
         JournalError: the journal cannot be used.
     """
-    raise_open_file_limit()
-    journal = Journal(
-        loaded.journal_path,
-        keep_runs=loaded.config.journal.keep_runs,
-        on_failure=status.metrics.count_journal_failure,
-        clock=status.clock,
-    )
-    orphans = await journal.start()
-    freeze_gc()
+    clock, metrics, history = status.clock, status.metrics, status.history
     async with contextlib.AsyncExitStack() as stack:
+        journal = Journal(
+            settings.journal_path,
+            keep_runs=settings.keep_runs,
+            on_failure=metrics.count_journal_failure,
+            clock=clock,
+        )
+        orphans = await journal.start()
         stack.push_async_callback(journal.close)
         inflight_runs = InflightRuns()
-        canary_server = await _serve_canary(status, journal, inflight_runs, canary)
-        stack.push_async_callback(canary_server.cleanup)
-        sender = Sender(await stack.enter_async_context(create_session()), status.clock)
-        components = _build_components(
-            loaded, status, journal, inflight_runs, sender, canary_server, may_send, stack
+        function = Canary(
+            inflight_runs,
+            clock=clock,
+            find_probe=journal.find_probe,
+            count_call=metrics.count_canary_request,
         )
-        for run in reversed(await journal.list_recent(HISTORY_SIZE)):
-            status.history.add(run)
-        for state, run in await journal.list_unfinished():
-            components.reconciler.restore(state, run)
-        components.alert_runner.report_orphans(orphans)
+        canary_server = await listener.serve_app(function.app, canary_socket)
+        stack.push_async_callback(canary_server.cleanup)
+        sender = Sender(await stack.enter_async_context(create_session()), clock)
+        tracer = build_tracer()
+        stack.push_async_callback(tracer.close)
+        reconciler = Reconciler(
+            journal=journal, metrics=metrics, gauges=status.gauges, clock=clock, history=history
+        )
+        recorder = RunRecorder(journal, metrics, history, reconciler)
+        await recorder.restore(orphans)
+        health = ProberHealth(
+            clock,
+            status.heartbeat,
+            may_send=may_send,
+            is_canary_open=lambda: bool(canary_server.sites),
+        )
+        alert_runner = AlertRunner(
+            settings.canary,
+            clock=clock,
+            inflight_runs=inflight_runs,
+            recorder=recorder,
+            health=health,
+            tracer=tracer,
+        )
         status.gauges.journals_set_aside.set(len(journal.damaged_files))
-        status.heartbeat.beat(status.clock.now())
-        yield components
-
-
-async def _serve_canary(
-    status: Status, journal: Journal, inflight_runs: InflightRuns, canary: socket.socket
-) -> web.AppRunner:
-    function = Canary(
-        inflight_runs,
-        clock=status.clock,
-        find_probe=journal.find_probe,
-        count_call=status.metrics.count_canary_request,
-    )
-    return await listener.serve_app(function.app, canary)
-
-
-def _build_components(  # noqa: PLR0913, PLR0917 - one argument per component
-    loaded: LoadedConfig,
-    status: Status,
-    journal: Journal,
-    inflight_runs: InflightRuns,
-    sender: Sender,
-    canary_server: web.AppRunner,
-    may_send: Callable[[], bool],
-    stack: contextlib.AsyncExitStack,
-) -> Components:
-    abort = asyncio.Event()
-
-    def find_prober_faults() -> set[ProberFault]:
-        faults = {ProberFault.SHUTDOWN} if abort.is_set() else set()
-        return faults | (set() if canary_server.sites else {ProberFault.CANARY_DOWN})
-
-    reconciler = Reconciler(
-        journal=journal,
-        metrics=status.metrics,
-        gauges=status.gauges,
-        clock=status.clock,
-        history=status.history,
-    )
-    span_tracer = build_tracer()
-    stack.push_async_callback(span_tracer.close)
-    identity = CanaryIdentity(loaded.config.canary.name, loaded.config.canary.namespace)
-    alert_runner = AlertRunner(
-        canary=identity,
-        clock=status.clock,
-        inflight_runs=inflight_runs,
-        journal=journal,
-        metrics=status.metrics,
-        heartbeat=status.heartbeat,
-        find_prober_faults=find_prober_faults,
-        may_send=may_send,
-        abort=abort,
-        tracer=span_tracer,
-        pending_runs=reconciler,
-        history=status.history,
-    )
-    return Components(status, sender, identity, journal, alert_runner, reconciler, abort, may_send)
+        status.heartbeat.beat(clock.now())
+        yield Components(
+            status,
+            settings.canary,
+            canary_server,
+            inflight_runs,
+            sender,
+            journal,
+            reconciler,
+            recorder,
+            health,
+            alert_runner,
+        )

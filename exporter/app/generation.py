@@ -1,9 +1,8 @@
-"""Components of one config generation; drained when the next one starts."""
+"""Generation: paths, observers and probes of one configuration."""
 
-import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.app.components import Components
@@ -12,6 +11,7 @@ from exporter.httpclient.auth import build_request_headers
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.metrics.runs import LabelSet
+from exporter.model.deadlines import Targets
 from exporter.observers import (
     LateObserver,
     list_expected_stages,
@@ -23,14 +23,9 @@ from exporter.plugins import PluginError, describe_error
 from exporter.prober.context import ProbeContext
 from exporter.probes import Probe, ProbeRunner, load_probe_modules
 from exporter.prometheus import PrometheusClient
-from exporter.schedule.scheduler import EARLY_START, Scheduler, Slot
-from exporter.schedule.timetable import Timetable
-from slos.schema.contract import Criterion, DeliveryPath, StageSource
+from slos.schema.contract import Criterion
 
 _log = logging.getLogger(__name__)
-
-_ABORT_GRACE = 2.0
-"""Seconds for aborted runs to be recorded as unknown."""
 
 
 def list_label_sets(loaded: LoadedConfig) -> list[LabelSet]:
@@ -60,8 +55,8 @@ class Generation:
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner
-    observers: Mapping[StageSource, LateObserver]
-    paths: Mapping[DeliveryPath, Path]
+    observers: Mapping[str, LateObserver]
+    paths: Mapping[str, Path]
     context: ProbeContext
 
     def activate(self, components: Components) -> None:
@@ -87,7 +82,7 @@ async def open_generation(
     """Build and connect everything that a configuration asks for, for as long as the block runs.
 
     Raises:
-        LinearKeyError: the key of Linear is gone since the configuration was read.
+        CredentialsError: the key of Linear is gone since the configuration was read.
         PluginError: a probe cannot be built.
     """
     async with contextlib.AsyncExitStack() as stack:
@@ -107,20 +102,38 @@ async def open_generation(
             )
             for source, settings in loaded.observers.items()
         }
-        context = ProbeContext(
-            components.alert_runner,
+        context = build_probe_context(
+            components,
             path_context,
-            paths,
-            loaded.targets,
-            components.status.gauges,
-            await _open_prometheus(loaded, components, stack),
-            components.abort,
-            count_open_runs=components.reconciler.__len__,
-            state=components.status.state,
-            may_send=components.may_send,
+            paths=paths,
+            targets=loaded.targets,
+            prometheus=await _open_prometheus(loaded, components, stack),
         )
         probe_runner = ProbeRunner(_build_probes(loaded, context), components.status.metrics)
         yield Generation(loaded, probe_runner, observers, paths, context)
+
+
+def build_probe_context(
+    components: Components,
+    path_context: PathContext,
+    *,
+    paths: Mapping[str, Path],
+    targets: Targets,
+    prometheus: PrometheusClient | None = None,
+) -> ProbeContext:
+    """Build the context of probes from the components and what one configuration adds."""
+    return ProbeContext(
+        components.alert_runner,
+        path_context,
+        paths,
+        targets,
+        components.status.gauges,
+        components.status.history,
+        components.health,
+        components.status.state,
+        count_open_runs=components.reconciler.__len__,
+        prometheus=prometheus,
+    )
 
 
 def _build_probes(loaded: LoadedConfig, context: ProbeContext) -> list[Probe]:
@@ -164,142 +177,3 @@ async def _open_prometheus(
         return None
     source = HttpClient("prometheus", settings, folder=loaded.folder, clock=components.status.clock)
     return PrometheusClient(await stack.enter_async_context(source))
-
-
-@dataclass(frozen=True, slots=True)
-class _ActiveGeneration:
-    """The generation that is running."""
-
-    generation: Generation
-    scheduler: Scheduler
-    task: asyncio.Task[None]
-    stack: contextlib.AsyncExitStack
-
-
-class GenerationRunner:
-    """Runs the configuration in use, from its first slot to its last run.
-
-    Args:
-        components: components of the process.
-        may_send: whether this prober holds the lease.
-        first_slot_after: seconds from now before which slots are left out. They do not count as
-            missed, since no prober was leading.
-    """
-
-    def __init__(
-        self, components: Components, *, may_send: Callable[[], bool], first_slot_after: float = 0.0
-    ) -> None:
-        self._components = components
-        self._may_send = may_send
-        self._first_slot = components.status.clock.now() + first_slot_after
-        self._active: _ActiveGeneration | None = None
-        self._previous: _ActiveGeneration | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
-
-    async def start(self, loaded: LoadedConfig) -> Generation:
-        """Start a generation. Runs under way finish with the old one.
-
-        Returns:
-            The generation that was built from the configuration.
-
-        Raises:
-            Exception: it cannot be used, and the old generation goes on.
-        """
-        stack = contextlib.AsyncExitStack()
-        try:
-            generation = await stack.enter_async_context(open_generation(loaded, self._components))
-            generation.activate(self._components)
-        except BaseException:
-            await stack.aclose()
-            raise
-        scheduler = self._build_scheduler(generation)
-        task = asyncio.create_task(scheduler.run(), name="schedule")
-        previous, self._active = self._active, _ActiveGeneration(generation, scheduler, task, stack)
-        if previous is not None:
-            retiring = asyncio.create_task(self._retire(previous), name="retire")
-            self._retiring.add(retiring)
-            retiring.add_done_callback(self._retiring.discard)
-        return generation
-
-    async def run(self) -> None:
-        """Wait for the current generation. It ends only with an error, which would be a bug."""
-        while self._active is not None:
-            task = self._active.task
-            await asyncio.wait({task})
-            if self._active.task is task:
-                task.result()
-
-    async def drain(self, grace: float) -> None:
-        """Start nothing more and wait for the runs under way; an abort ends the wait.
-
-        Args:
-            grace: seconds to wait.
-        """
-        if self._active is None:
-            return
-        active = self._active
-        active.task.cancel()
-        running = active.scheduler.running_tasks
-        if running:
-            _log.info(
-                "stopping: waiting for %d runs in flight, at most %.0f s", len(running), grace
-            )
-            await self._wait_until_drained(active, grace)
-        for task in (*active.scheduler.running_tasks, *self._retiring):
-            task.cancel()
-        await asyncio.gather(active.task, *self._retiring, return_exceptions=True)
-        self._active = None
-        self._previous = active
-
-    async def aclose(self) -> None:
-        """Close the connections of the last generation. Nothing may use it afterwards."""
-        last = self._active or self._previous
-        if last is not None:
-            await last.stack.aclose()
-
-    async def _wait_until_drained(self, active: _ActiveGeneration, grace: float) -> None:
-        heartbeat_task = asyncio.create_task(active.scheduler.keep_heartbeat())
-        abort_task = asyncio.create_task(self._components.abort.wait())
-        drain_task = asyncio.create_task(_wait_for_runs(active.scheduler.running_tasks))
-        await asyncio.wait(
-            {drain_task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._components.abort.set()
-        await asyncio.wait({drain_task}, timeout=_ABORT_GRACE)
-        for task in (heartbeat_task, abort_task, drain_task):
-            task.cancel()
-        await asyncio.gather(heartbeat_task, abort_task, drain_task, return_exceptions=True)
-
-    async def _retire(self, active: _ActiveGeneration) -> None:
-        """Let the runs of a generation finish, then close its connections."""
-        active.task.cancel()
-        try:
-            await _wait_for_runs(active.scheduler.running_tasks)
-            await self._components.reconciler.wait_for_step()
-            if self._active is not None:  # its last runs may have set gauges again
-                self._components.status.gauges.keep_probes(self._active.generation.loaded.probes)
-        finally:
-            await active.stack.aclose()
-
-    def _build_scheduler(self, generation: Generation) -> Scheduler:
-        async def run_slot(slot: Slot) -> None:
-            if slot.intended >= self._first_slot and self._may_send():
-                await generation.probe_runner.run_slot(slot)
-
-        status = self._components.status
-        return Scheduler(
-            [
-                Timetable(key, probe.schedule)
-                for key, probe in generation.probe_runner.probes.items()
-            ],
-            run_slot,
-            clock=status.clock,
-            heartbeat=status.heartbeat,
-            metrics=status.metrics,
-            early=EARLY_START,
-        )
-
-
-async def _wait_for_runs(runs: set[asyncio.Task[None]]) -> None:
-    if runs:
-        await asyncio.wait(runs)

@@ -12,8 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter import listener
-from exporter.app.components import Components, open_components
-from exporter.app.generation import GenerationRunner
+from exporter.app.components import (
+    Components,
+    ComponentSettings,
+    freeze_gc,
+    open_components,
+)
+from exporter.app.generation_runner import GenerationRunner
 from exporter.app.load_controller import LoadController
 from exporter.app.signals import Signals
 from exporter.config.loader import LoadedConfig, load_config
@@ -113,21 +118,19 @@ async def _lead(loaded: LoadedConfig, leader: LeaderContext) -> LoadedConfig:
     delay = loaded.config.canary.reachable_after
     with contextlib.closing(leader.canary_socket.dup()) as canary:  # the server closes its socket
         async with (
-            open_components(loaded, leader.status, canary, may_send=may_send) as components,
+            open_components(
+                ComponentSettings.from_config(loaded), leader.status, canary, may_send=may_send
+            ) as components,
             contextlib.aclosing(
                 GenerationRunner(
-                    components,
-                    may_send=may_send,
-                    first_slot_after=float(delay.seconds) if delay else 0.0,
+                    components, first_slot_after=float(delay.seconds) if delay else 0.0
                 )
             ) as generations,
         ):
-            site.on_scrape = components.alert_runner.count_orphans
+            freeze_gc()
             try:
                 leader_work = _LeaderWork(
-                    components,
-                    generations,
-                    await _open_load_controller(loaded, components, may_send),
+                    components, generations, await _open_load_controller(loaded, components)
                 )
                 await leader_work.apply(loaded)
                 leader.print_line(f"canary listening on {listener.format_url(canary)}")
@@ -162,14 +165,12 @@ class _LeaderWork:
         )
 
 
-async def _open_load_controller(
-    loaded: LoadedConfig, components: Components, may_send: Callable[[], bool]
-) -> LoadController:
+async def _open_load_controller(loaded: LoadedConfig, components: Components) -> LoadController:
     journal = loaded.journal_path
     archive = ResultArchive(
         journal.with_name(f"{journal.name}.scenarios"), keep=loaded.config.scenarios.keep_results
     )
-    load_controller = LoadController(components, archive, may_send=may_send)
+    load_controller = LoadController(components, archive)
     await load_controller.open()
     return load_controller
 
@@ -184,7 +185,9 @@ async def _run_until_stopped(
         leader_work.components,
     )
     leader.site.start_leading(reload=reloader.request, load_controller=leader_work.load_controller)
-    with leader.signals.bind(on_second_stop=components.abort.set, on_reload=reloader.request_soon):
+    with leader.signals.bind(
+        on_second_stop=components.health.abort.set, on_reload=reloader.request_soon
+    ):
         async with run_in_background(
             run_every(RECONCILE_INTERVAL, components.reconciler.reconcile, clock=clock),
             run_every(

@@ -1,4 +1,4 @@
-"""Start, stop and list load scenarios, one at a time."""
+"""Load controller: starts, stops and lists load scenarios, one at a time."""
 
 import asyncio
 import dataclasses
@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.app.components import Components
 from exporter.app.generation import Generation
+from exporter.app.generation_runner import drain_task
 from exporter.config.scenarios import ScenarioSettings, explain_refusal, list_configured
 from exporter.loadtest.guards import BaselineGuard, LateResults
 from exporter.loadtest.metrics import ScenarioSample
@@ -19,14 +20,13 @@ from exporter.loadtest.result import (
     ScenarioResult,
     ScenarioState,
 )
-from exporter.loadtest.run import RunLimits, ScenarioRun
+from exporter.loadtest.run import RunGuards, ScenarioRun
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
 from exporter.schedule.clock import Clock
-from exporter.schedule.scheduler import run_heartbeat
 from exporter.schedule.tasks import run_in_background
-from slos.schema.contract import SCENARIO_COMPLETED, Scenario, StageSource
+from slos.schema.contract import SCENARIO_COMPLETED, StageSource
 
 _LEASE_POLL_INTERVAL = 0.2
 """Seconds between two checks of the lease."""
@@ -34,39 +34,29 @@ _log = logging.getLogger(__name__)
 
 _LATE_RESULTS_MARGIN = 30.0
 """Seconds added to the usual delay of the Linear observer."""
-_ABORT_GRACE = 2.0
-"""Seconds for aborted events to be written."""
 
 
 async def run_scenario(
-    scenario_run: ScenarioRun,
-    settings: LoadSettings,
-    *,
-    components: Components,
-    may_send: Callable[[], bool],
+    scenario_run: ScenarioRun, settings: LoadSettings, components: Components
 ) -> None:
     """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = scenario_run.result.scenario, components.status.clock
     _log.info("scenario %s: started", scenario)
-    components.status.history.on_add, components.reconciler.on_observed = (
-        scenario_run.baseline.record_run,
-        scenario_run.late_results.record_run,
-    )
+    guards, may_send = scenario_run.guards, components.health.may_send
     try:
-        async with run_in_background(_watch_lease(scenario_run.stop_signal, may_send, clock)):
-            await scenario_run.send_first_event()
-            await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
+        with (
+            components.status.history.listen(guards.baseline.record_run),
+            components.reconciler.listen(guards.late_results.record_run),
+        ):
+            async with run_in_background(_watch_lease(guards.stop_signal, may_send, clock)):
+                await scenario_run.send_first_event()
+                await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
         scenario_run.update(state=ScenarioState.COMPLETED)
     except StoppedError:
-        scenario_run.update(state=ScenarioState.STOPPED, reason=scenario_run.stop_signal.reason)
+        scenario_run.update(state=ScenarioState.STOPPED, reason=guards.stop_signal.reason)
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s failed", scenario)
-    finally:
-        components.status.history.on_add, components.reconciler.on_observed = (
-            _ignore_event,
-            _ignore_event,
-        )
     scenario_run.update(ended_at=clock.wall())
     result = scenario_run.result
     fields = (scenario, result.state, result.reason, result.is_met, result.events)
@@ -79,24 +69,17 @@ async def _watch_lease(stop_signal: StopSignal, may_send: Callable[[], bool], cl
     stop_signal.request(StopReason.LEASE_LOST)
 
 
-def _ignore_event(*_: object) -> None:
-    """Ignore a run."""
-
-
-def select_scenario(
-    name: str, section: ScenarioSettings
-) -> tuple[Scenario, LoadSettings] | Refusal:
+def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSettings] | Refusal:
     """Select a scenario by name with its settings, or return why it must not run."""
-    if name not in {scenario.value for scenario in load_scenario_modules()}:
+    if name not in load_scenario_modules():
         known = ", ".join(load_scenario_modules())
         return Refusal(RefusalKind.UNKNOWN, f"unknown scenario {name!r}; known scenarios: {known}")
-    scenario = Scenario(name)
-    settings = list_configured(section).get(scenario)
+    settings = list_configured(section).get(name)
     if settings is None:
         how = f"add scenarios: {{{name}: {{}}}} to the configuration"
         return Refusal(RefusalKind.UNKNOWN, f"the scenario {name} is not configured; {how}")
     why = explain_refusal(section, settings)
-    return Refusal(RefusalKind.REFUSED, f"{name}: {why}") if why else (scenario, settings)
+    return Refusal(RefusalKind.REFUSED, f"{name}: {why}") if why else (name, settings)
 
 
 class LoadController:
@@ -105,15 +88,11 @@ class LoadController:
     Args:
         components: components of the process.
         archive: results of earlier runs.
-        may_send: whether this prober holds the lease.
     """
 
-    def __init__(
-        self, components: Components, archive: ResultArchive, *, may_send: Callable[[], bool]
-    ) -> None:
+    def __init__(self, components: Components, archive: ResultArchive) -> None:
         self._components = components
         self._archive = archive
-        self._may_send = may_send
         self._generation: Generation | None = None
         self._current: ScenarioRun | None = None
         self._task: asyncio.Task[None] | None = None
@@ -138,7 +117,7 @@ class LoadController:
 
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
-        if self._generation is None or not self._may_send():
+        if self._generation is None or not self._components.health.may_send():
             return Refusal(RefusalKind.STANDBY, "on standby; another prober holds the lease")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
         if isinstance(selected, Refusal):
@@ -159,19 +138,19 @@ class LoadController:
         """Stop the running scenario, if there is one. Events in flight still get their verdicts."""
         if self._current is None:
             return False
-        self._current.stop_signal.request(reason)
+        self._current.guards.stop_signal.request(reason)
         return True
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
         running = self._current.result.to_json() if self._current else None
-        stopping = self._current.stop_signal.reason if self._current else None
+        stopping = self._current.guards.stop_signal.reason if self._current else None
         config = self._generation.loaded.config.scenarios if self._generation else None
         return {
             "running": running and {**running, "stopping": stopping},
             "configured": sorted(list_configured(config)) if config else [],
             "results": {
-                scenario.value: [
+                scenario: [
                     result.to_json()
                     for result in self._archive.list_results(scenario)
                     if result.state is not ScenarioState.RUNNING
@@ -182,19 +161,8 @@ class LoadController:
 
     async def close(self, grace: float, *, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Stop the scenario, and wait for the verdicts of events in flight, at most `grace`."""
-        task, status = self._task, self._components.status
-        if task is None or not self.stop(reason):
-            return
-        async with run_in_background(run_heartbeat(status.heartbeat, status.clock)):
-            abort_task = asyncio.create_task(self._components.abort.wait())
-            await asyncio.wait(
-                {task, abort_task}, timeout=grace, return_when=asyncio.FIRST_COMPLETED
-            )
-            self._components.abort.set()
-            abort_task.cancel()
-            await asyncio.wait({task}, timeout=_ABORT_GRACE)
-        task.cancel()
-        await asyncio.gather(task, abort_task, return_exceptions=True)
+        if self._task is not None and self.stop(reason):
+            await drain_task(self._task, self._components, grace)
 
     async def _run_scenario(self, scenario_run: ScenarioRun, settings: LoadSettings) -> None:
         """Run the scenario, and record its result."""
@@ -204,15 +172,13 @@ class LoadController:
         )
         scenario_metrics.running = scenario
         await self._archive.write_result(scenario_run.result)
-        await run_scenario(
-            scenario_run, settings, components=self._components, may_send=self._may_send
-        )
+        await run_scenario(scenario_run, settings, self._components)
         await self._archive.write_result(scenario_run.result)
         self._update_gauges(scenario)
         scenario_metrics.running = self._current = None
 
     def _build_scenario_run(
-        self, generation: Generation, scenario: Scenario, settings: LoadSettings
+        self, generation: Generation, scenario: str, settings: LoadSettings
     ) -> ScenarioRun:
         clock, metrics, stop_signal = (
             self._components.status.clock,
@@ -229,25 +195,24 @@ class LoadController:
             result,
             settings,
             context=generation.context,
-            limits=RunLimits(
-                common.max_events,
-                self._may_send,
-                can_see_issues=linear is not None and common.linear != "none",
-            ),
-            stop_signal=stop_signal,
-            baseline=BaselineGuard(
+            guards=RunGuards(
                 stop_signal,
-                allowed=common.normal_failures,
-                load_started_at=result.started_at,
-                is_measurement=lambda run: metrics.find_label_set(run) is not None,
-            ),
-            late_results=LateResults(
-                timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0
+                baseline=BaselineGuard(
+                    stop_signal,
+                    allowed=common.normal_failures,
+                    load_started_at=result.started_at,
+                    is_measurement=lambda run: metrics.find_label_set(run) is not None,
+                ),
+                late_results=LateResults(
+                    timeout=linear.usual_delay + _LATE_RESULTS_MARGIN if linear else 0.0
+                ),
+                max_events=common.max_events,
+                can_see_issues=linear is not None and common.linear != "none",
             ),
             history=self._archive.list_results(result.scenario),
         )
 
-    def _update_gauges(self, scenario: Scenario) -> None:
+    def _update_gauges(self, scenario: str) -> None:
         """Update the gauges from the completed runs, those of earlier processes included."""
         completed = self._archive.list_completed(scenario)
         samples: list[ScenarioSample] = []

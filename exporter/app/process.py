@@ -1,4 +1,4 @@
-"""The prober process: what is opened and closed, and in which order."""
+"""Prober process: opens and closes its listeners, lease and components in order."""
 
 import contextlib
 import signal
@@ -8,7 +8,13 @@ from dataclasses import replace
 
 from exporter import listener
 from exporter.app import leader
-from exporter.app.components import Components, open_components
+from exporter.app.components import (
+    Components,
+    ComponentSettings,
+    freeze_gc,
+    open_components,
+    raise_open_file_limit,
+)
 from exporter.app.generation import list_criteria, list_label_sets, open_generation
 from exporter.app.leader import LeaderContext
 from exporter.app.signals import Signals, handle_signals
@@ -19,7 +25,8 @@ from exporter.listener import ServerTlsContext
 from exporter.prober.context import ProbeOutcome
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.schedule.clock import SystemClock
-from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Slot, run_heartbeat
+from exporter.schedule.open_loop import Slot
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, run_heartbeat
 from exporter.schedule.tasks import run_in_background
 from exporter.status import Status, create_status
 from exporter.web.pages import WebPages
@@ -40,6 +47,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         JournalError: the journal cannot be used.
         LeaseError: the lease can never be held.
     """
+    raise_open_file_limit()
     config, signals = loaded.config, Signals()
     with (
         _bind_listener("canary", config.canary.listen) as canary,
@@ -70,25 +78,29 @@ async def run_once(
         loaded: the configuration and what it refers to.
         print_line: prints one line before each probe starts.
     """
+    raise_open_file_limit()
     outcomes = []
     with _bind_listener("canary", loaded.config.canary.listen) as canary:
         status = _status(loaded)
         async with (
-            open_components(loaded, status, canary, may_send=lambda: True) as components,
+            open_components(
+                ComponentSettings.from_config(loaded), status, canary, may_send=lambda: True
+            ) as components,
             open_generation(loaded, components) as generation,
         ):
+            freeze_gc()
             generation.activate(components)
             clock = status.clock
-            with handle_signals(components.abort.set, signal.SIGTERM, signal.SIGINT):
+            with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
                 async with run_in_background(run_heartbeat(status.heartbeat, clock)):
                     for key, probe in generation.probe_runner.probes.items():
                         print_line(f"{key}: running, at most {probe.schedule.timeout}")
                         outcomes.append(
                             await generation.probe_runner.run_slot(
-                                Slot(key, clock.now(), clock.steady())
+                                key, Slot(clock.now(), clock.steady())
                             )
                         )
-                    if len(components.reconciler) and not components.abort.is_set():
+                    if len(components.reconciler) and not components.health.abort.is_set():
                         print_line("waiting for late observers and cleaning up")
                         await wait_until_settled(components)
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
@@ -98,7 +110,7 @@ def _status(loaded: LoadedConfig) -> Status:
     return create_status(
         SystemClock(),
         heartbeat_interval=HEARTBEAT_INTERVAL,
-        lines=list_label_sets(loaded),
+        label_sets=list_label_sets(loaded),
         targets=loaded.targets,
         criteria=list_criteria(loaded),
     )
@@ -108,7 +120,11 @@ async def wait_until_settled(components: Components) -> None:
     """Wait until every run is observed and cleaned up, for at most `_SETTLE_TIMEOUT` seconds."""
     clock = components.status.clock
     deadline = clock.now() + _SETTLE_TIMEOUT
-    while len(components.reconciler) and clock.now() < deadline and not components.abort.is_set():
+    while (
+        len(components.reconciler)
+        and clock.now() < deadline
+        and not components.health.abort.is_set()
+    ):
         await components.reconciler.reconcile()
         await clock.sleep(RECONCILE_INTERVAL / 4)
 

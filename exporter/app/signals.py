@@ -1,4 +1,4 @@
-"""Signal handling: SIGTERM, SIGINT and SIGHUP, one handler each for the life of the process."""
+"""Signals: SIGTERM, SIGINT and SIGHUP, one handler each for the life of the process."""
 
 import asyncio
 import contextlib
@@ -16,11 +16,8 @@ class Signals:
     def __init__(self) -> None:
         self.stop_requested = asyncio.Event()
         """Set by the first SIGTERM or SIGINT."""
-        self.on_second_stop: Callable[[], None] = _do_nothing
-        """Called by every further SIGTERM or SIGINT."""
-        self.on_reload: Callable[[], None] = _do_nothing
-        """Called by SIGHUP. A prober on standby reads the whole configuration when it takes
-        over."""
+        self._on_second_stop: Callable[[], None] = _do_nothing
+        self._on_reload: Callable[[], None] = _do_nothing
 
     @contextlib.contextmanager
     def install_handlers(self) -> Iterator[None]:
@@ -35,20 +32,27 @@ class Signals:
     def bind(
         self, *, on_second_stop: Callable[[], None], on_reload: Callable[[], None]
     ) -> Iterator[None]:
-        """Bind the second stop and the reload for as long as the block runs."""
-        self.on_second_stop, self.on_reload = on_second_stop, on_reload
+        """Bind the second stop and the reload for as long as the block runs.
+
+        A prober on standby binds neither. It reads the whole configuration when it takes over.
+
+        Args:
+            on_second_stop: called by every further SIGTERM or SIGINT.
+            on_reload: called by SIGHUP.
+        """
+        self._on_second_stop, self._on_reload = on_second_stop, on_reload
         try:
             yield
         finally:
-            self.on_second_stop = self.on_reload = _do_nothing
+            self._on_second_stop = self._on_reload = _do_nothing
 
     def _handle_stop(self) -> None:
         if self.stop_requested.is_set():
-            self.on_second_stop()
+            self._on_second_stop()
         self.stop_requested.set()
 
     def _handle_reload(self) -> None:
-        self.on_reload()
+        self._on_reload()
 
 
 @contextlib.contextmanager

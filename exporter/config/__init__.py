@@ -1,1 +1,1 @@
-"""The configuration file."""
+"""Configuration file of the prober: its model, its loader and its checks."""

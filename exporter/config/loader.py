@@ -1,4 +1,4 @@
-"""Read, validate, cross-check; refuse changes that need a restart."""
+"""Loader of the configuration: reads, validates, cross-checks, and refuses unsafe changes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from exporter.config.model import (
 )
 from exporter.config.scenarios import ScenarioEnvironment, Scenarios, find_scenario_problems
 from exporter.config.web import WebConfig, read_web_config
-from exporter.config.yaml_file import read_document
+from exporter.config.yaml_file import read_document, read_file
 from exporter.fields import DurationField, FileName, Section
 from exporter.httpclient.auth import check_connection_files as source_findings
 from exporter.httpclient.settings import HttpClientSettings
@@ -30,7 +30,7 @@ from exporter.paths import load_path_modules
 from exporter.plugins import describe_error
 from exporter.probes import load_probe_modules
 from exporter.schedule.timetable import Schedule
-from slos.schema.contract import DeliveryPath, Stage, StageSource
+from slos.schema.contract import Stage, StageSource
 from slos.schema.loader import parse_targets
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.units import Duration
@@ -104,21 +104,19 @@ class LoadedConfig:
         return cast("dict[str, Schedule]", _list_set_sections(self.config.probes))
 
     @property
-    def paths(self) -> dict[DeliveryPath, Section]:
-        """Settings of every delivery path; the direct one needs none."""
-        direct = load_path_modules()[DeliveryPath.DIRECT].Settings()
-        configured = {
-            DeliveryPath(name): each for name, each in _list_set_sections(self.config.paths).items()
+    def paths(self) -> dict[str, Section]:
+        """Settings of every delivery path that is configured or has no settings."""
+        without_settings = {
+            path: module.Settings()
+            for path, module in load_path_modules().items()
+            if not module.Settings.model_fields
         }
-        return {DeliveryPath.DIRECT: direct, **configured}
+        return {**without_settings, **_list_set_sections(self.config.paths)}
 
     @property
-    def observers(self) -> dict[StageSource, Section]:
+    def observers(self) -> dict[str, Section]:
         """Settings of every late observer in use."""
-        return {
-            StageSource(name): each
-            for name, each in _list_set_sections(self.config.observers).items()
-        }
+        return _list_set_sections(self.config.observers)
 
     @property
     def folder(self) -> Path:
@@ -191,11 +189,9 @@ def _read_targets(
     problems: list[Problem] = []
     for index, spec in enumerate(config.specs):
         file = path.parent / spec
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            message = f"cannot read {file}: {error.strerror}"
-            problems.append(Problem(document.find_position(("specs", index)), message))
+        data, found = read_file(file, at=document.find_position(("specs", index)))
+        problems += found
+        if found:
             continue
         targets, found = parse_targets(data, str(file))
         problems += found
@@ -242,7 +238,7 @@ def _check_files(loaded: LoadedConfig, document: Document) -> Iterable[Problem]:
         yield from _to_problems(document, path, source_findings(settings, loaded.folder))
     for source, observer in loaded.observers.items():
         found = load_late_modules()[source].find_problems(observer, loaded.folder)
-        yield from _to_problems(document, ("observers", source.value), found)
+        yield from _to_problems(document, ("observers", source), found)
 
 
 def _to_problems(document: Document, path: Location, findings: _Findings) -> Iterable[Problem]:

@@ -1,4 +1,4 @@
-"""The whole file as one model, plug-in sections included."""
+"""Model of the whole configuration file, sections of the plug-ins included."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -116,8 +116,8 @@ Paths = _create_section(
     "Paths",
     Section,
     {
-        route.value: module.Settings
-        for route, module in load_path_modules().items()
+        path: module.Settings
+        for path, module in load_path_modules().items()
         if module.Settings.model_fields
     },
 )

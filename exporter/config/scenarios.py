@@ -12,7 +12,6 @@ from exporter.loadtest.settings import LoadSettings
 from exporter.model.deadlines import Targets
 from exporter.observers.linear.settings import LinearSettings
 from exporter.scenarios import load_scenario_modules
-from slos.schema.contract import Scenario
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.yaml.document import Document
 
@@ -44,7 +43,7 @@ class ScenarioSettings(Section):
 
 
 _KEYS: dict[str, Any] = {
-    name.value: (each.Settings, None) for name, each in load_scenario_modules().items()
+    name: (each.Settings, None) for name, each in load_scenario_modules().items()
 }
 Scenarios: Any = create_model(
     "Scenarios",
@@ -70,9 +69,9 @@ class ScenarioEnvironment:
     keep_runs: int
 
 
-def list_configured(section: ScenarioSettings) -> dict[Scenario, LoadSettings]:
+def list_configured(section: ScenarioSettings) -> dict[str, LoadSettings]:
     """List the settings of every scenario that may be run."""
-    sections = {scenario: getattr(section, scenario.value) for scenario in load_scenario_modules()}
+    sections = {scenario: getattr(section, scenario) for scenario in load_scenario_modules()}
     return {scenario: settings for scenario, settings in sections.items() if settings is not None}
 
 
@@ -97,7 +96,7 @@ def find_scenario_problems(
         yield Problem(document.find_position(place), f"{'.'.join(place)}: {message}", hint)
     for scenario, settings in list_configured(section).items():
         if why := explain_refusal(section, settings):
-            place = ("scenarios", scenario.value)
+            place = ("scenarios", scenario)
             text = f"{'.'.join(place)} will be refused: {why}"
             yield Problem(document.find_position(place), text, severity=ProblemSeverity.WARNING)
 
@@ -110,7 +109,7 @@ def _find_findings(
     yield from _check_linear(section, linear)
     for scenario, settings in list_configured(section).items():
         for key, message, hint in settings.find_problems(environment.targets):
-            yield (scenario.value, key), message, hint
+            yield (scenario, key), message, hint
         yield from _check_event_counts(scenario, settings, section, environment)
         if (
             linear is not None
@@ -118,9 +117,9 @@ def _find_findings(
             and not explain_refusal(section, settings)
         ):
             yield from _check_archiving(scenario, settings, linear.requests_per_hour)
-    if Scenario.SCALABILITY in list_configured(section) and not environment.has_prometheus:
-        message = "the number of replicas is read from Prometheus, which is not configured"
-        yield (Scenario.SCALABILITY.value,), message, "add prometheus: {url: ...}"
+        if load_scenario_modules()[scenario].NEEDS_PROMETHEUS and not environment.has_prometheus:
+            message = "the number of replicas is read from Prometheus, which is not configured"
+            yield (scenario,), message, "add prometheus: {url: ...}"
 
 
 def _check_linear(
@@ -135,27 +134,31 @@ def _check_linear(
 
 
 def _check_event_counts(
-    scenario: Scenario,
+    scenario: str,
     settings: LoadSettings,
     section: ScenarioSettings,
     environment: ScenarioEnvironment,
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
-    max_events, keys = settings.count_max_events(), (scenario.value,)
+    max_events, keys = settings.count_max_events(), (scenario,)
     if max_events > section.max_events:
         message = f"it sends up to {max_events:,} events, but max_events is {section.max_events:,}"
         yield keys, message, "lower the load, or raise max_events"
     if max_events > environment.keep_runs:
-        keep_runs = environment.keep_runs
-        message = f"it sends up to {max_events:,} events, but the journal keeps {keep_runs:,} runs"
+        message = (
+            f"it sends up to {max_events:,} events, "
+            f"but the journal keeps {environment.keep_runs:,} runs"
+        )
         yield keys, message, "raise journal.keep_runs"
 
 
 def _check_archiving(
-    scenario: Scenario, settings: LoadSettings, requests_per_hour: int
+    scenario: str, settings: LoadSettings, requests_per_hour: int
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
     max_issues = settings.count_max_events() * _ISSUES_PER_EVENT
     if max_issues > requests_per_hour:
-        rate = f"{requests_per_hour:,} requests per hour"
-        message = f"archiving up to {max_issues:,} issues at {rate} takes too long"
+        message = (
+            f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests per hour "
+            "takes too long"
+        )
         hint = "raise observers.linear.requests_per_hour; the simulator has no limit"
-        yield (scenario.value,), message, hint
+        yield (scenario,), message, hint

@@ -1,4 +1,4 @@
-"""Start and stop the components."""
+"""Processes of the demo: finds the programs, starts and stops them."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""Read the components, draw the table."""
+"""Terminal view of the demo: reads the components and draws the table."""
 
 from collections.abc import Mapping
 from contextlib import suppress

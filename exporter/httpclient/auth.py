@@ -1,4 +1,4 @@
-"""Credentials from files, and their check at start-up."""
+"""Credentials of HTTP clients, read from files and variables, and checked at start-up."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,6 +6,9 @@ from pathlib import Path
 
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.httpclient.tls import TlsFileError, build_client_context
+
+_MAX_SECRET_BYTES = 16_384
+"""Longest secret; servers refuse headers that are longer, and a wrong file may have no end."""
 
 
 class CredentialsError(Exception):
@@ -32,24 +35,44 @@ def list_secret_files(settings: HttpClientSettings) -> Iterator[tuple[str, str]]
         yield f"headers_from_files.{name}", file
 
 
-def read_secret(key: str, path: Path) -> str:
+def read_secret_file(key: str, path: Path) -> str:
     """Read the only line of a file, without surrounding white space.
 
     Raises:
         CredentialsError: the file cannot be read, or does not hold exactly one line.
     """
     try:
-        text = path.read_bytes().decode().strip()
+        with path.open("rb") as file:
+            text = file.read(_MAX_SECRET_BYTES + 1).decode()
     except OSError as error:
         raise CredentialsError(key, f"cannot read {path}: {error.strerror}") from error
     except ValueError:
         raise CredentialsError(key, f"{path} is not text") from None  # its cause quotes the bytes
+    return _check_secret(key, text, str(path))
+
+
+def read_secret_variable(key: str, name: str, environ: Mapping[str, str]) -> str:
+    """Read an environment variable, without surrounding white space.
+
+    Raises:
+        CredentialsError: the variable is not set, or does not hold exactly one line.
+    """
+    text = environ.get(name)
+    if text is None:
+        raise CredentialsError(key, f"environment variable {name} is not set")
+    return _check_secret(key, text, f"environment variable {name}")
+
+
+def _check_secret(key: str, text: str, place: str) -> str:
+    text = text.strip()
     if not text:
-        raise CredentialsError(key, f"{path} is empty")
+        raise CredentialsError(key, f"{place} is empty")
     if not text.isprintable():
-        raise CredentialsError(key, f"{path} has more than one line")
+        raise CredentialsError(key, f"{place} has more than one line")
+    if len(text) > _MAX_SECRET_BYTES:
+        raise CredentialsError(key, f"{place} is longer than {_MAX_SECRET_BYTES // 1024} KiB")
     if not text.isascii() and not key.startswith("basic_auth."):
-        raise CredentialsError(key, f"{path} is not ASCII, which a header requires")
+        raise CredentialsError(key, f"{place} is not ASCII, which a header requires")
     return text
 
 
@@ -59,7 +82,8 @@ def build_request_headers(settings: HttpClientSettings, folder: Path) -> Mapping
     Raises:
         CredentialsError: a file cannot be read.
     """
-    secrets = {key: read_secret(key, folder / file) for key, file in list_secret_files(settings)}
+    files = list_secret_files(settings)
+    secrets = {key: read_secret_file(key, folder / file) for key, file in files}
     result = dict(settings.headers)
     for name in settings.headers_from_files:
         result[name] = secrets[f"headers_from_files.{name}"]
@@ -84,7 +108,7 @@ def check_connection_files(
     """
     for key, file in list_secret_files(settings):
         try:
-            read_secret(key, folder / file)
+            read_secret_file(key, folder / file)
         except CredentialsError as error:
             yield key, error.reason, "mount the secret or correct the name"
     if settings.url.startswith("https:"):

@@ -1,13 +1,11 @@
-"""One client: GET/POST with deadline, size limit, no redirects."""
+"""HTTP client: connections, size limits, deadlines and retries of outgoing requests."""
 
 import asyncio
-import errno
 import io
-import json
 import random
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,15 +15,16 @@ import aiohttp
 from exporter.httpclient import auth, retry
 from exporter.httpclient.errors import (
     ATTEMPT_ERRORS,
-    ErrorKind,
     RequestError,
     Response,
-    classify_attempt_error,
+    build_request_error,
+    classify_error,
+    is_local_shortage,
 )
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.model.alert import CONTENT_TYPE
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.schedule.clock import Clock
 
 _MAX_CONNECTIONS = 4
@@ -33,23 +32,92 @@ _MAX_BODY_BYTES = 8 * 1024 * 1024
 """Bytes of a response that are read, after decompression; reading more would stall the probes."""
 
 _MAX_REPLY_BYTES = 65_536
-"""Bytes of a reply that are read; a reply of agent-sre has about a hundred."""
+"""Bytes of a reply to an event that are read; a reply of agent-sre has about a hundred."""
 
-LOCAL_SHORTAGE_ERRNOS = frozenset(
-    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
-)
-"""Errors of this machine, which say nothing about the target."""
+_MAX_WHOLE_BYTES = 65_536
+"""Bytes of a request body that are written at once; more would block the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
-class _HttpRequest:
-    path: str
-    params: Mapping[str, str] | None = None
-    form: Mapping[str, str] | None = None
+class HttpRequest:
+    """HTTP request to any server.
 
-    @property
-    def method(self) -> str:
-        return "GET" if self.form is None else "POST"
+    Attributes:
+        method: GET, POST or DELETE.
+        url: the whole URL.
+        headers: headers to send.
+        params: parameters to add to the URL.
+        body: body as bytes, or the fields of a form.
+        max_body_bytes: bytes of the response that are read.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str] | None = None
+    body: bytes | Mapping[str, str] | None = field(default=None, repr=False)
+    max_body_bytes: int = _MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _RawResponse:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_complete: bool
+
+
+def create_session(*, kept_connections: int = 0) -> aiohttp.ClientSession:
+    """Create a client session that shares no cookie. It has no time limits; the callers set them.
+
+    Args:
+        kept_connections: maximum number of connections, which are kept open; with 0 every request
+            has its own connection and its own DNS lookup.
+    """
+    if kept_connections:
+        connector = aiohttp.TCPConnector(limit=kept_connections)
+    else:
+        connector = aiohttp.TCPConnector(force_close=True, use_dns_cache=False, limit=0)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        headers={"User-Agent": "slo-probe"},
+    )
+
+
+async def _exchange(
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+) -> _RawResponse:
+    """Send a request and read the response, up to the limit of the request.
+
+    Redirects are not followed, because they would carry credentials to a host that is not
+    configured.
+
+    Raises:
+        ATTEMPT_ERRORS: there is no response.
+    """
+    data = request.body
+    async with session.request(
+        request.method,
+        request.url,
+        params=request.params,
+        data=io.BytesIO(data) if isinstance(data, bytes) and len(data) > _MAX_WHOLE_BYTES else data,
+        headers=request.headers,
+        allow_redirects=False,
+        ssl=tls or True,
+        server_hostname=server_name,
+    ) as response:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > request.max_body_bytes:
+                return _RawResponse(response.status, response.headers, b"", is_complete=False)
+        return _RawResponse(response.status, response.headers, bytes(body), is_complete=True)
 
 
 class HttpClient:
@@ -78,15 +146,10 @@ class HttpClient:
         self._clock = clock
         self._rng = rng or random.Random()
         self._tls = RenewingTlsContext(settings.tls, folder)
-        self._client: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_MAX_CONNECTIONS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            headers={"User-Agent": "slo-probe", "Accept": "application/json"},
-        )
+        self._session = create_session(kept_connections=_MAX_CONNECTIONS)
         return self
 
     async def __aexit__(
@@ -95,9 +158,13 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def build_url(self, path: str) -> str:
+        """Build the URL of a path below the URL of the server."""
+        return self._settings.url.rstrip("/") + path
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> Response:
         """Send a GET request; the response may have any status.
@@ -108,7 +175,9 @@ class HttpClient:
         Raises:
             RequestError: there is no response after all retries.
         """
-        return await self._send_with_retries(_HttpRequest(path, params=params))
+        return await self._send_with_retries(
+            HttpRequest("GET", self.build_url(path), params=params)
+        )
 
     async def post_query(self, path: str, form: Mapping[str, str]) -> Response:
         """Send a query that would be too long for a URL as a POST request.
@@ -118,9 +187,20 @@ class HttpClient:
         Raises:
             RequestError: there is no response after all retries.
         """
-        return await self._send_with_retries(_HttpRequest(path, form=form))
+        return await self._send_with_retries(HttpRequest("POST", self.build_url(path), body=form))
 
-    async def _send_with_retries(self, request: _HttpRequest) -> Response:
+    async def send_once(self, request: HttpRequest) -> Response:
+        """Send a request without retries; the response may have any status.
+
+        Raises:
+            RequestError: there is no response.
+        """
+        outcome = await self._attempt(request)
+        if isinstance(outcome, RequestError):
+            raise outcome
+        return outcome
+
+    async def _send_with_retries(self, request: HttpRequest) -> Response:
         for attempt in range(self._settings.retries):
             outcome = await self._attempt(request)
             delay = self._compute_delay(attempt, outcome)
@@ -128,7 +208,7 @@ class HttpClient:
                 break
             await self._clock.sleep(delay)
         else:
-            outcome = await self._attempt(request)
+            return await self.send_once(request)
         if isinstance(outcome, RequestError):
             raise outcome
         return outcome
@@ -149,45 +229,39 @@ class HttpClient:
         )
         return None if delay is None else delay * (1.0 + self._rng.random() / 2)
 
-    async def _attempt(self, request: _HttpRequest) -> Response | RequestError:
+    async def _attempt(self, request: HttpRequest) -> Response | RequestError:
         """Make one attempt; errors are returned as values."""
         try:
             async with asyncio.timeout(float(self._settings.timeout.seconds)):
                 return await self._send(request)
         except ATTEMPT_ERRORS as error:
-            failure = classify_attempt_error(error)
-        return RequestError(self.name, failure.kind, failure.reason, retryable=failure.retryable)
+            return build_request_error(self.name, error)
 
-    async def _send(self, request: _HttpRequest) -> Response | RequestError:
-        if self._client is None:
+    async def _send(self, request: HttpRequest) -> Response | RequestError:
+        if self._session is None:
             raise RuntimeError(f"the client of {self.name} is not open")
-        headers, tls = await asyncio.to_thread(self._prepare_request)
-        async with self._client.request(
-            request.method,
-            self._settings.url.rstrip("/") + request.path,
-            params=request.params,
-            data=request.form,
-            headers=headers,
-            ssl=tls,
-            server_hostname=self._settings.tls.server_name,
-            allow_redirects=False,  # they would carry our credentials elsewhere
-        ) as reply:
-            body = bytearray()
-            async for chunk in reply.content.iter_any():
-                body += chunk
-                if len(body) > _MAX_BODY_BYTES:
-                    reason = f"the response is longer than {_MAX_BODY_BYTES // 1024**2} MiB"
-                    return RequestError(self.name, ErrorKind.BAD_RESPONSE, reason)
-            retry_after = retry.parse_retry_after(reply.headers, now=self._clock.wall())
-            return Response(self.name, reply.status, bytes(body), retry_after)
+        credentials, tls = await asyncio.to_thread(self._read_files)
+        headers = {"Accept": "application/json", **credentials, **request.headers}
+        raw_response = await _exchange(
+            self._session,
+            replace(request, headers=headers),
+            tls=tls,
+            server_name=self._settings.tls.server_name,
+        )
+        if not raw_response.is_complete:
+            reason = f"the response is longer than {request.max_body_bytes // 1024**2} MiB"
+            return RequestError(self.name, ErrorKind.BAD_RESPONSE, reason)
+        status, body, received = raw_response.status, raw_response.body, raw_response.headers
+        retry_after = retry.parse_retry_after(received, now=self._clock.wall())
+        return Response(self.name, status, body, retry_after, received)
 
-    def _prepare_request(self) -> tuple[Mapping[str, str], ssl.SSLContext | bool]:
+    def _read_files(self) -> tuple[Mapping[str, str], ssl.SSLContext | None]:
         """Read credentials and TLS files.
 
         It runs in a thread, as a mounted secret may be slow to read.
         """
         headers = auth.build_request_headers(self._settings, self._folder)
-        return headers, self._tls.get_context() if self._settings.url.startswith("https:") else True
+        return headers, self._tls.get_context() if self._settings.url.startswith("https:") else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,31 +270,21 @@ class Reply:
 
     at: float
     status: int | None = None
-    fault: TransportFault | None = None
-
-
-def create_session() -> aiohttp.ClientSession:
-    """Create a client session that shares no connection, DNS answer or cookie."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, use_dns_cache=False, limit=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        headers={"User-Agent": "slo-probe"},
-    )
+    fault: ErrorKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends request bodies.
+    """Sends events to any URL, without retries.
 
     Attributes:
-        client: session whose connections are used.
+        session: session whose connections are used.
         clock: clock of the reply times.
         tls: builds the TLS context for https; None for the system's.
         server_name: name that the certificate must hold, where that is not the host of the URL.
     """
 
-    client: aiohttp.ClientSession
+    session: aiohttp.ClientSession
     clock: Clock
     tls: Callable[[], ssl.SSLContext] | None = None
     server_name: str | None = None
@@ -228,62 +292,30 @@ class Sender:
     async def post(
         self,
         url: str,
-        body: object,
+        body: bytes,
         *,
         content_type: str = CONTENT_TYPE,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Send an object as JSON, or bytes as they are; the caller sets the time limit.
-
-        Redirects are not followed, because they lead to a host that is not configured.
+        """Send a body; the caller sets the time limit.
 
         Raises:
             OSError: this machine ran out of a resource; that says nothing about the target.
         """
-        # In chunks: a long body written at once would block the event loop.
-        data = io.BytesIO(body) if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"Content-Type": content_type, **(headers or {})}
+        request = HttpRequest(
+            "POST",
+            url,
+            {"Content-Type": content_type, **(headers or {})},
+            body=body,
+            max_body_bytes=_MAX_REPLY_BYTES,
+        )
+        tls = self.tls() if self.tls and url.startswith("https:") else None
         try:
-            async with self.client.post(
-                url,
-                data=data,
-                headers=sent,
-                allow_redirects=False,
-                ssl=self.tls() if self.tls and url.startswith("https:") else True,
-                server_hostname=self.server_name,
-            ) as reply:
-                await _read_reply(reply)
-                return Reply(self.clock.now(), status=reply.status)
+            raw_response = await _exchange(
+                self.session, request, tls=tls, server_name=self.server_name
+            )
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in LOCAL_SHORTAGE_ERRNOS:
+            if is_local_shortage(error):
                 raise
             return Reply(self.clock.now(), fault=classify_error(error))
-
-
-async def _read_reply(reply: aiohttp.ClientResponse) -> None:
-    """Read a reply up to `_MAX_REPLY_BYTES` bytes."""
-    read = 0
-    async for chunk in reply.content.iter_any():
-        read += len(chunk)
-        if read >= _MAX_REPLY_BYTES:
-            return
-
-
-def classify_error(error: BaseException) -> TransportFault:
-    """Classify an error of the HTTP client."""
-    kinds: list[tuple[type[BaseException], TransportFault]] = [
-        (aiohttp.ClientConnectorDNSError, TransportFault.DNS),
-        (aiohttp.ClientSSLError, TransportFault.TLS),
-        (ssl.SSLError, TransportFault.TLS),
-        (aiohttp.ServerFingerprintMismatch, TransportFault.TLS),
-        (aiohttp.ClientConnectorError, _classify_connect_error(error)),
-        (aiohttp.ClientResponseError, TransportFault.NOT_HTTP),
-    ]
-    return next((fault for kind, fault in kinds if isinstance(error, kind)), TransportFault.RESET)
-
-
-def _classify_connect_error(error: BaseException) -> TransportFault:
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ConnectionRefusedError):
-        return TransportFault.REFUSED
-    return TransportFault.RESET if isinstance(cause, ConnectionError) else TransportFault.NO_ROUTE
+        return Reply(self.clock.now(), status=raw_response.status)

@@ -1,24 +1,25 @@
-"""Backoff, Retry-After, circuit breaker, rate limit: one of each."""
+"""Retry of HTTP requests: backoff, Retry-After, circuit breaker and rate limiter."""
 
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
 
+from exporter.httpclient.errors import RequestError
+from exporter.model.evidence import ErrorKind
 from exporter.schedule.clock import Clock
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """Statuses of a server that may answer a moment later."""
 _MAX_RETRY_AFTER = 86400.0
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+"""HTTP has whole seconds only; some servers send fractions."""
 
 _MAX_DOUBLINGS = 32
 """Most doublings; more would overflow a float."""
 
 _log = logging.getLogger(__name__)
-Kind = TypeVar("Kind", bound=StrEnum)
-KindOfError_contra = TypeVar("KindOfError_contra", bound=StrEnum, contravariant=True)
 
 _HOUR = 3600.0
 _BURST_DIVISOR = 10
@@ -48,16 +49,17 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
     clock on either side does no harm.
     """
     text = headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
+    if _SECONDS.fullmatch(text):
         return min(float(text), _MAX_RETRY_AFTER)
-    retry_at = _parse_http_date(text)
+    retry_at = parse_http_date(text)
     if retry_at is None:
         return None
-    sent_at = _parse_http_date(headers.get("Date", ""))
+    sent_at = parse_http_date(headers.get("Date", ""))
     return min(max(0.0, retry_at - (now if sent_at is None else sent_at)), _MAX_RETRY_AFTER)
 
 
-def _parse_http_date(text: str) -> float | None:
+def parse_http_date(text: str) -> float | None:
+    """Parse a date of HTTP as seconds since 1970; None if it cannot be read."""
     try:
         return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
@@ -90,24 +92,14 @@ class Backoff:
         self._failures = 0
 
 
-class MakeError(Protocol[KindOfError_contra]):
-    """Constructor of the errors of a peer."""
-
-    def __call__(
-        self, kind: KindOfError_contra, reason: str, /, *, retry_after: float = 0.0
-    ) -> Exception:
-        """Create the error of a request that failed."""
-
-
-class CircuitBreaker(Generic[Kind]):
-    """Circuit breaker: lets requests pass, or refuses them with the last fault.
+class CircuitBreaker:
+    """Circuit breaker: lets requests pass, or refuses them with the last error.
 
     Args:
-        backoff: waits after faults in a row.
-        peer: name of the other side, for the log.
-        error: creates the error of a refused request.
-        waits: fixed waits in seconds of the faults that a backoff does not suit.
-        on_error: called with each fault.
+        backoff: waits after errors in a row.
+        server: name of the server, for the log and the texts of errors.
+        waits: fixed waits in seconds of the kinds that a backoff does not suit.
+        on_error: called with the kind of each error.
     """
 
     def __init__(
@@ -115,72 +107,67 @@ class CircuitBreaker(Generic[Kind]):
         backoff: Backoff,
         *,
         clock: Clock,
-        peer: str,
-        error: MakeError[Kind],
-        waits: Mapping[Kind, float],
-        on_error: Callable[[Kind], None],
+        server: str,
+        waits: Mapping[ErrorKind, float],
+        on_error: Callable[[ErrorKind], None],
     ) -> None:
         self._backoff = backoff
         self._clock = clock
-        self._peer = peer
-        self._error = error
+        self._server = server
         self._waits = waits
         self._on_error = on_error
         self._open_until = clock.now()
-        self._error_kind: Kind | None = None
+        self._error_kind: ErrorKind | None = None
         self._reason = ""
 
     @property
-    def error_kind(self) -> Kind | None:
-        """Fault of the last request; None when it succeeded."""
+    def error_kind(self) -> ErrorKind | None:
+        """Error kind of the last request; None when it succeeded."""
         return self._error_kind
 
     def raise_if_open(self) -> None:
         """Check that a request may be sent.
 
         Raises:
-            Exception: the error of the peer; it is too early, nothing was sent.
+            RequestError: it is too early; nothing was sent.
         """
         wait = self._open_until - self._clock.now()
         if self._error_kind is not None and wait > 0:
-            raise self._error(
-                self._error_kind,
-                f"{self._reason}; waiting before the next request",
-                retry_after=wait,
-            )
+            reason = f"{self._reason}; waiting before the next request"
+            raise RequestError(self._server, self._error_kind, reason, retry_after=wait)
 
     def record_success(self) -> None:
-        """Record a success; one sent before the last fault does not close the breaker."""
+        """Record a success; one sent before the last error does not close the breaker."""
         if self._error_kind is not None:
             if self._clock.now() < self._open_until:
                 return
-            _log.info("%s responds again", self._peer)
+            _log.info("%s responds again", self._server)
         self._error_kind = None
         self._backoff.reset()
 
     def record_failure(
-        self, kind: Kind, reason: str, *, retry_after: float | None = None
-    ) -> Exception:
-        """Record a fault that other requests would meet too, and return the error to raise.
+        self, kind: ErrorKind, reason: str, *, retry_after: float | None = None
+    ) -> RequestError:
+        """Record an error that other requests would meet too, and return it to be raised.
 
         Args:
-            kind: kind of the fault.
+            kind: kind of the error.
             reason: in our own words.
             retry_after: seconds the reply asked to stay away, if it did.
         """
         retry_after = self._compute_wait(kind, retry_after)
         self._open_until = max(self._open_until, self._clock.now() + retry_after)
         if kind is not self._error_kind:
-            _log.warning("%s: %s: %s; probing continues", self._peer, kind, reason)
+            _log.warning("%s: %s: %s; probing continues", self._server, kind, reason)
         self._error_kind, self._reason = kind, reason
         self._on_error(kind)
-        return self._error(kind, reason, retry_after=retry_after)
+        return RequestError(self._server, kind, reason, retry_after=retry_after)
 
-    def record_refusal(self, kind: Kind) -> None:
-        """Record a fault of one request, which says nothing of others."""
+    def record_refusal(self, kind: ErrorKind) -> None:
+        """Record an error of one request, which says nothing of others."""
         self._on_error(kind)
 
-    def _compute_wait(self, kind: Kind, retry_after: float | None) -> float:
+    def _compute_wait(self, kind: ErrorKind, retry_after: float | None) -> float:
         if kind in self._waits:
             return self._waits[kind]
         backoff = self._backoff.record_failure()

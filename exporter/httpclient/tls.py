@@ -4,8 +4,7 @@ import ssl
 from pathlib import Path
 
 from exporter.httpclient.settings import TlsSettings
-
-_FileStamps = list[tuple[int, int, int]]
+from exporter.reload import FileWatcher
 
 
 class TlsFileError(Exception):
@@ -70,33 +69,23 @@ class RenewingTlsContext:
     def __init__(self, tls: TlsSettings, folder: Path) -> None:
         self._tls = tls
         self._folder = folder
-        self._stamps: _FileStamps | None = None
         self._context: ssl.SSLContext | None = None
+        names = (tls.ca_file, tls.cert_file, tls.key_file)
+        self._watcher = FileWatcher(folder / name for name in names if name)
 
     def get_context(self) -> ssl.SSLContext:
         """Return the context to use now.
 
         When the files are in the middle of a renewal, the previous context is kept; the next
-        request checks again.
+        change of a file is tried again.
 
         Raises:
             TlsFileError: there was never a usable context.
         """
-        stamps = self._stat_files()
-        if self._context is None or stamps is None or stamps != self._stamps:
+        if self._watcher.check_changed() or self._context is None:
             try:
                 self._context = build_client_context(self._tls, self._folder)
-                self._stamps = stamps
             except TlsFileError:
                 if self._context is None:
                     raise
         return self._context
-
-    def _stat_files(self) -> _FileStamps | None:
-        """Return the stamps that identify the state of the files; None when a file is missing."""
-        names = (self._tls.ca_file, self._tls.cert_file, self._tls.key_file)
-        try:
-            states = [(self._folder / name).stat() for name in names if name]
-        except OSError:
-            return None
-        return [(state.st_ino, state.st_size, state.st_mtime_ns) for state in states]

@@ -1,1 +1,1 @@
-"""Durable record of runs."""
+"""Journal: the durable record of runs."""

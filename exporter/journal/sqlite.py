@@ -1,4 +1,4 @@
-"""The SQLite table and its row codec."""
+"""SQLite store of the journal: its table and the codec of its rows."""
 
 import errno
 import fcntl
@@ -11,15 +11,10 @@ from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
-from exporter.journal.integrity import (
-    check_file_headers,
-    check_integrity,
-    create_damage_error,
-    is_text,
-)
+from exporter.journal.integrity import FileCheck, is_text
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
-from slos.schema.contract import LOAD_PROBES, LeftoverKind, Stage, StageSource, Verdict
+from slos.schema.contract import LOAD_PROBE_PREFIX, LeftoverKind, Stage, Verdict
 
 RUN_COLUMNS = (
     "id, probe, path, intended_at, verdict, reason, seen, aliases, leavings, due, trace_id"
@@ -91,9 +86,7 @@ def decode_run(  # noqa: PLR0913, PLR0917 - one argument per column
             Verdict(verdict),
             Reason(reason),
             {
-                Stage(stage): {
-                    StageSource(source): float(seconds) for source, seconds in times.items()
-                }
+                Stage(stage): {str(source): float(seconds) for source, seconds in times.items()}
                 for stage, times in json.loads(seen).items()
             },
             intended_at,
@@ -201,23 +194,21 @@ class SqliteStore:
         self.claim()
         try:
             self._connection = self._connect()
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT_CODES:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if not _is_damage(error):
                 raise
-            self._move_damaged_file()
             self.claim()
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        check_file_headers(self._path)
+        check = FileCheck(self._path)
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)
         try:
-            self._prepare_schema(connection)
-        except UnicodeDecodeError as error:  # SQLite's message quotes the invalid text
-            connection.close()
-            raise create_damage_error("a name in it is not text") from error
-        except BaseException:
-            connection.close()
+            self._prepare_schema(connection, check)
+        except BaseException as error:
+            with closing(connection):  # closed last: it would write the log into the database
+                if _is_damage(error):
+                    self._move_damaged_file()
             raise
         return connection
 
@@ -240,7 +231,7 @@ class SqliteStore:
     def _get_damaged_path(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.damaged-{number}")
 
-    def _prepare_schema(self, connection: sqlite3.Connection) -> None:
+    def _prepare_schema(self, connection: sqlite3.Connection, check: FileCheck) -> None:
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and owner != _APPLICATION_ID:
@@ -248,7 +239,7 @@ class SqliteStore:
         (written_as,) = connection.execute("PRAGMA user_version").fetchone()
         if tables and written_as != _FORMAT_VERSION:
             raise JournalError(f"journal {self._path}: written by another version; move it away")
-        check_integrity(connection)
+        check.run(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
@@ -284,11 +275,10 @@ class SqliteStore:
 
     def list_recent(self, limit: int) -> list[Run]:
         """List the last runs with a verdict except those of a load, newest first."""
-        load = tuple(sorted(LOAD_PROBES))
+        condition = f"state NOT IN ({_format_placeholders(_UNJUDGED)}) AND probe NOT GLOB ?"
         return self._select_runs(
-            f"WHERE state NOT IN ({_format_placeholders(_UNJUDGED)}) "
-            f"AND probe NOT IN ({_format_placeholders(load)}) ORDER BY seq DESC LIMIT ?",
-            (*_UNJUDGED, *load, limit),
+            f"WHERE {condition} ORDER BY seq DESC LIMIT ?",
+            (*_UNJUDGED, f"{LOAD_PROBE_PREFIX}*", limit),
         )
 
     def find_probe(self, run_id: str) -> str | None:
@@ -328,3 +318,10 @@ class SqliteStore:
 
 def _format_placeholders(values: Sequence[object]) -> str:
     return ", ".join("?" for _ in values)
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Return whether the file is damaged; SQLite's message may quote text that is invalid."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT_CODES

@@ -1,4 +1,4 @@
-"""The lock interface and its settings."""
+"""Leader election: interface and settings of the lock that decides which prober sends."""
 
 from typing import Literal, Protocol
 

@@ -1,4 +1,4 @@
-"""`flock` on a shared volume, and no lock at all."""
+"""File lock (`flock`) on a shared volume, and the lock of a prober that runs alone."""
 
 import contextlib
 import fcntl

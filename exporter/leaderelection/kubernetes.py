@@ -1,4 +1,4 @@
-"""Coordination.k8s.io/v1 Lease through the API server."""
+"""Lease lock: a `coordination.k8s.io/v1` Lease through the Kubernetes API server."""
 
 import contextlib
 import json

@@ -3,15 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from exporter.httpclient.auth import build_request_headers
-from exporter.httpclient.errors import ATTEMPT_ERRORS, classify_attempt_error
-from exporter.httpclient.settings import HttpClientSettings
-from exporter.httpclient.tls import build_client_context
+from exporter.httpclient.client import HttpClient, HttpRequest
+from exporter.httpclient.errors import RequestError
 from exporter.loadtest.result import LoadStep, Measure, ScenarioResult, ScenarioState, parse_result
 
 _ACCEPTED = 202
@@ -27,11 +22,14 @@ class CannotRunError(Exception):
 
 
 class ProberClient:
-    """HTTP client of one prober."""
+    """Client of one prober.
 
-    def __init__(self, settings: HttpClientSettings, session: aiohttp.ClientSession) -> None:
-        self._settings = settings
-        self._session = session
+    Args:
+        http: HTTP client of the prober.
+    """
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
 
     async def request(self, method: str, page: str) -> tuple[int, str]:
         """Send a request; return the status and the text of the response.
@@ -39,26 +37,12 @@ class ProberClient:
         Raises:
             CannotRunError: there is no response.
         """
-        folder, url = Path(), self._settings.url.rstrip("/")
+        url = self._http.build_url(page)
         try:
-            tls = (
-                build_client_context(self._settings.tls, folder)
-                if url.startswith("https:")
-                else True
-            )
-            async with (
-                asyncio.timeout(float(self._settings.timeout.seconds)),
-                self._session.request(
-                    method,
-                    url + page,
-                    headers=build_request_headers(self._settings, folder),
-                    ssl=tls,
-                    allow_redirects=False,
-                ) as reply,
-            ):
-                return reply.status, await reply.text()
-        except ATTEMPT_ERRORS as error:
-            raise CannotRunError(f"{url}: {classify_attempt_error(error).reason}") from error
+            response = await self._http.send_once(HttpRequest(method, url))
+        except RequestError as error:
+            raise CannotRunError(f"{url.removesuffix(page)}: {error.reason}") from error
+        return response.status, response.body.decode(errors="replace")
 
     async def read_state(self) -> Mapping[str, Any]:
         """Read the running scenario and the results.
@@ -152,7 +136,7 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
     """
     try:
         results = [
-            parse_result(document) for document in state["results"].get(started.scenario.value, ())
+            parse_result(document) for document in state["results"].get(started.scenario, ())
         ]
         results += [parse_result(state["running"])] if state["running"] else []
     except (ValueError, KeyError, AttributeError) as error:

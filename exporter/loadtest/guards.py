@@ -1,4 +1,4 @@
-"""Abort criteria: normal probes fail, issues arrive late."""
+"""Guards of a scenario: abort it while normal probes fail, and wait for issues that arrive late."""
 
 from collections.abc import Callable
 from math import inf

@@ -4,7 +4,7 @@ They are no counters: they show results, also those of earlier processes. A valu
 did not find again is removed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
@@ -12,7 +12,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from slos.schema import contract
-from slos.schema.contract import Scenario
 
 _FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     contract.THROUGHPUT: (
@@ -49,20 +48,26 @@ class ScenarioSample:
 
 
 class ScenarioMetrics(Collector):
-    """Collector of the gauges of all scenarios."""
+    """Collector of the gauges of all scenarios.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._samples: dict[Scenario, tuple[ScenarioSample, ...]] = {}
-        self.running: Scenario | None = None
+    Args:
+        registry: the registry.
+        scenarios: all values of the label `scenario`.
+    """
+
+    def __init__(self, registry: CollectorRegistry, scenarios: Collection[str]) -> None:
+        self._scenarios = sorted(scenarios)
+        self._samples: dict[str, tuple[ScenarioSample, ...]] = {}
+        self.running: str | None = None
         registry.register(self)
 
-    def set_samples(self, scenario: Scenario, samples: Iterable[ScenarioSample]) -> None:
+    def set_samples(self, scenario: str, samples: Iterable[ScenarioSample]) -> None:
         """Set the samples of a scenario, in place of the earlier ones."""
         self._samples[scenario] = tuple(samples)
 
     def describe(self) -> Sequence[GaugeMetricFamily]:
         """List the metric families, which do not depend on the samples."""
-        return [*(_create_family(name) for name in _FAMILIES), _create_running_family(None)]
+        return [*(_create_family(name) for name in _FAMILIES), self._create_running_family(None)]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Collect the samples for a scrape."""
@@ -71,20 +76,19 @@ class ScenarioMetrics(Collector):
             for scenario in sorted(self._samples):
                 for sample in self._samples[scenario]:
                     if sample.metric == name:
-                        values = {"scenario": scenario.value, **sample.labels}
+                        values = {"scenario": scenario, **sample.labels}
                         family.add_metric([values[label] for label in labels], sample.value)
             yield family
-        yield _create_running_family(self.running)
+        yield self._create_running_family(self.running)
+
+    def _create_running_family(self, running: str | None) -> GaugeMetricFamily:
+        text = "Whether the scenario is running."
+        family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
+        for scenario in self._scenarios:
+            family.add_metric([scenario], float(scenario == running))
+        return family
 
 
 def _create_family(name: str) -> GaugeMetricFamily:
     text, labels = _FAMILIES[name]
     return GaugeMetricFamily(name, text, labels=labels)
-
-
-def _create_running_family(running: Scenario | None) -> GaugeMetricFamily:
-    text = "Whether the scenario is running."
-    family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
-    for scenario in Scenario:
-        family.add_metric([scenario.value], float(scenario is running))
-    return family

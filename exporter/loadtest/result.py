@@ -14,7 +14,6 @@ from typing import Any
 
 from exporter.loadtest.stop import StopReason
 from exporter.model.run import format_timestamp
-from slos.schema.contract import Scenario
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class ScenarioResult:
     """
 
     id: str
-    scenario: Scenario
+    scenario: str
     state: ScenarioState
     started_at: float
     ended_at: float | None = None
@@ -139,7 +138,7 @@ def parse_result(document: Mapping[str, Any]) -> ScenarioResult:
         reason, level, ended = document["reason"], document["level"], document["ended_at"]
         return ScenarioResult(
             id=str(document["id"]),
-            scenario=Scenario(document["scenario"]),
+            scenario=str(document["scenario"]),
             state=ScenarioState(document["state"]),
             started_at=float(document["started_at"]),
             ended_at=None if ended is None else float(ended),
@@ -209,11 +208,11 @@ class ResultArchive:
         """Read the results of earlier processes; none when the file cannot be read."""
         self._results = await asyncio.to_thread(self._read_file)
 
-    def list_results(self, scenario: Scenario) -> list[ScenarioResult]:
+    def list_results(self, scenario: str) -> list[ScenarioResult]:
         """List the runs of a scenario, the newest first."""
-        return [result for result in self._results if result.scenario is scenario]
+        return [result for result in self._results if result.scenario == scenario]
 
-    def list_completed(self, scenario: Scenario) -> list[ScenarioResult]:
+    def list_completed(self, scenario: str) -> list[ScenarioResult]:
         """List the runs of a scenario that completed, the newest first."""
         return [
             result
@@ -265,8 +264,8 @@ class ResultArchive:
 
 def select_kept_results(results: Sequence[ScenarioResult], *, keep: int) -> list[ScenarioResult]:
     """Select the results to keep: the last ones, and those that later ones are compared with."""
-    counts: dict[Scenario, int] = {}
-    seen_levels: set[tuple[Scenario, int | None]] = set()
+    counts: dict[str, int] = {}
+    seen_levels: set[tuple[str, int | None]] = set()
     selected = []
     for result in results:
         counts[result.scenario] = counts.get(result.scenario, 0) + 1

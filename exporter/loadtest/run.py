@@ -8,7 +8,7 @@ waits until every event in flight has its verdict, so nothing is left behind.
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.loadtest.guards import BaselineGuard, LateResults
@@ -17,67 +17,63 @@ from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StopReason, StopSignal
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext
-from exporter.prober.runner import AlertJob, SlotTimes
-from slos.schema.contract import DeliveryPath, Verdict
+from exporter.prober.runner import AlertJob
+from exporter.schedule.open_loop import EARLY_START, Slot, send_open_loop
+from slos.schema.contract import DeliveryPath, Verdict, name_load_probe
 from slos.schema.units import Duration
 
 _MAX_UNKNOWN_SHARE = 0.01
 """Share of events that may be unknown because of the prober before a step proves nothing."""
-_STEADY_LEAD, _BURST_LEAD = 0.05, 0.25
-"""Seconds before its time at which an event is prepared, above all written to the journal."""
+_BURST_EARLY_START = 0.25
+"""Seconds before its time at which an event is started, where all events have the same time."""
 
 
 @dataclass(frozen=True, slots=True)
-class RunLimits:
-    """Limits of one run.
+class RunGuards:
+    """Guards of one run: what stops it, and what it must not exceed.
 
     Attributes:
+        stop_signal: stop signal of the run.
+        baseline: guard of the normal probes.
+        late_results: final observations of its events.
         max_events: most events to send, whatever the scenario plans.
-        may_send: whether this prober holds the lease.
         can_see_issues: whether agent-sre opens issues, and this prober can observe them.
     """
 
+    stop_signal: StopSignal
+    baseline: BaselineGuard
+    late_results: LateResults
     max_events: int
-    may_send: Callable[[], bool]
     can_see_issues: bool
 
 
 class ScenarioRun:
     """Context of a running scenario, and its result so far."""
 
-    def __init__(  # noqa: PLR0913 - one argument per component
+    def __init__(
         self,
         result: ScenarioResult,
         settings: LoadSettings,
         *,
         context: ProbeContext,
-        limits: RunLimits,
-        stop_signal: StopSignal,
-        baseline: BaselineGuard,
-        late_results: LateResults,
+        guards: RunGuards,
         history: Sequence[ScenarioResult],
     ) -> None:
         self.context = context
-        self.stop_signal = stop_signal
-        self.baseline = baseline
-        self.late_results = late_results
+        self.guards = guards
         self.history = history
         """Earlier runs of the same scenario, the newest first."""
         self._result = result
-        self._limits = limits
         self._clock = context.path_context.clock
         deadlines = settings.to_deadlines(context.targets)
-        self._job = AlertJob(result.scenario.probe, context.paths[DeliveryPath.DIRECT], deadlines)
+        self._job = AlertJob(
+            name_load_probe(result.scenario), context.paths[DeliveryPath.DIRECT], deadlines
+        )
 
     @property
     def result(self) -> ScenarioResult:
         """The result so far."""
         return self._result
-
-    @property
-    def can_see_issues(self) -> bool:
-        """True if agent-sre opens issues, and this prober can observe them."""
-        return self._limits.can_see_issues
 
     def update(self, **changes: object) -> None:
         """Update fields of the result."""
@@ -93,23 +89,21 @@ class ScenarioRun:
         Raises:
             StoppedError: not all were sent, or too many are unknown because of the prober.
         """
-        lead = _STEADY_LEAD if offsets and offsets[-1] > 0 else _BURST_LEAD
-        start, wall = self._clock.now() + lead, self._clock.wall() + lead
-        tasks = []
-        for offset in offsets:
-            wait = start + offset - lead - self._clock.now()
-            if wait > 0:
-                await self._clock.sleep(wait)
-            if not self._count_next_event():
-                break
-            slot = SlotTimes(start + offset, wall + offset)
-            tasks.append(asyncio.create_task(self._run_job(slot)))
-        runs = await asyncio.gather(*tasks)
-        self.stop_signal.raise_if_requested()
+        early = EARLY_START if offsets and offsets[-1] > 0 else _BURST_EARLY_START
+        first = Slot(self._clock.now(), self._clock.wall()).shift(early)
+        runs = await send_open_loop(
+            offsets,
+            first,
+            self._run_job,
+            clock=self._clock,
+            early=early,
+            take_next=self._count_next_event,
+        )
+        self.guards.stop_signal.raise_if_requested()
         spoiled = sum(run.verdict is Verdict.UNKNOWN for run in runs)
         if spoiled > _MAX_UNKNOWN_SHARE * len(runs):
-            self.stop_signal.request_and_raise(StopReason.PROBER)
-        return list(runs)
+            self.guards.stop_signal.request_and_raise(StopReason.PROBER)
+        return runs
 
     async def wait(self, duration: Duration) -> None:
         """Wait for some time.
@@ -119,8 +113,8 @@ class ScenarioRun:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(duration.seconds)):
-                await self.stop_signal.requested.wait()
-        self.stop_signal.raise_if_requested()
+                await self.guards.stop_signal.requested.wait()
+        self.guards.stop_signal.raise_if_requested()
 
     async def send_first_event(self) -> None:
         """Send one event before the load, which also wakes a target without replicas.
@@ -132,21 +126,23 @@ class ScenarioRun:
         (run,) = await self.send_events([0.0])
         if run.verdict is not Verdict.OK:
             self.update(notes=(f"the event before the load was {run.verdict} ({run.reason})",))
-            self.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
-        if self._limits.can_see_issues and not await self.late_results.wait_for_issue(run, self):
-            self.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
+            self.guards.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
+        if self.guards.can_see_issues and not await self.guards.late_results.wait_for_issue(
+            run, self
+        ):
+            self.guards.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
 
-    async def _run_job(self, slot: SlotTimes) -> Run:
+    async def _run_job(self, slot: Slot) -> Run:
         run = await self.context.alert_runner.run(self._job, slot)
-        self.late_results.expect_run(run)
+        self.guards.late_results.expect_run(run)
         return run
 
     def _count_next_event(self) -> bool:
-        if not self._limits.may_send():
-            self.stop_signal.request(StopReason.LEASE_LOST)
-        elif self._result.events >= self._limits.max_events:
-            self.stop_signal.request(StopReason.CAP)
-        if self.stop_signal.reason is not None:
+        if not self.context.health.may_send():
+            self.guards.stop_signal.request(StopReason.LEASE_LOST)
+        elif self._result.events >= self.guards.max_events:
+            self.guards.stop_signal.request(StopReason.CAP)
+        if self.guards.stop_signal.reason is not None:
             return False
         self.update(events=self._result.events + 1)
         return True

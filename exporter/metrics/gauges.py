@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from slos.schema import contract
-from slos.schema.contract import LeftoverKind, StageSource
+from slos.schema.contract import LeftoverKind
 
 
 class Gauges:
@@ -130,9 +130,7 @@ class Gauges:
         slopes = (self.leak_slope, self.leak_slope_low, self.leak_slope_high)
         return (self.leak_verdict, self.leak_samples, self.leak_epoch_age, *slopes)
 
-    def start_at_zero(
-        self, *, kinds: Iterable[LeftoverKind], sources: Iterable[StageSource]
-    ) -> None:
+    def start_at_zero(self, *, kinds: Iterable[LeftoverKind], sources: Iterable[str]) -> None:
         """Create the series of leftovers and failures before the first one happens."""
         for kind in kinds:
             self.orphans.labels(kind)

@@ -16,7 +16,6 @@ from slos.schema.contract import (
     CanaryOutcome,
     CheckResult,
     Criterion,
-    DeliveryPath,
     IssueCount,
     JournalOperation,
     Stage,
@@ -58,8 +57,8 @@ class LabelSet:
     """
 
     probe: str
-    path: DeliveryPath
-    sources_by_stage: Mapping[Stage, Sequence[StageSource]]
+    path: str
+    sources_by_stage: Mapping[Stage, Sequence[str]]
     expected_stages: Sequence[Stage]
 
 
@@ -75,8 +74,9 @@ class RunMetrics:
         criteria: Iterable[Criterion] = (),
     ) -> None:
         self._registry = registry
-        self._label_sets: dict[tuple[str, DeliveryPath], LabelSet] = {}
+        self._label_sets: dict[tuple[str, str], LabelSet] = {}
         self._targets: dict[Stage, float] = {}
+        self._postponed: list[Run] = []
         self._define_metrics(registry)
         self._stages = self._define_stages()
         for outcome in CanaryOutcome:
@@ -179,7 +179,7 @@ class RunMetrics:
         }
         return {Criterion.from_stage(stage) for stage in visible if stage in self._targets}
 
-    def list_due_stages(self, probe: str, path: DeliveryPath) -> tuple[Stage, ...]:
+    def list_due_stages(self, probe: str, path: str) -> tuple[Stage, ...]:
         """List the stages of a run for which a late source takes precedence."""
         label_set = self._label_sets.get((probe, path))
         return list_late_stages(label_set.sources_by_stage) if label_set else ()
@@ -204,6 +204,20 @@ class RunMetrics:
             if stage not in run.due_stages
         }
         self._count_stages(run, known, missing)
+
+    def postpone_judged(self, runs: Iterable[Run]) -> None:
+        """Count runs of an earlier process after the next scrape.
+
+        `increase()` must see a counter before it rises. Were they counted at once, the counter of a
+        prober in a crash loop would start at 1 each time and never seem to rise.
+        """
+        self._postponed += runs
+
+    def count_postponed(self) -> None:
+        """Count the postponed runs, now that the counters have been scraped."""
+        postponed, self._postponed = self._postponed, []
+        for run in postponed:
+            self.count_judged(run)
 
     def count_observed(self, run: Run, issues: IssueCount | None = None) -> None:
         """Count the due stages of a run, once nothing more can be learned of them.
@@ -278,4 +292,4 @@ class RunMetrics:
 
     def find_label_set(self, run: Run) -> LabelSet | None:
         """Find the label set of a run; None for a run that is no measurement."""
-        return self._label_sets.get((run.probe, DeliveryPath(run.path)))
+        return self._label_sets.get((run.probe, run.path))

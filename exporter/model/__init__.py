@@ -1,1 +1,1 @@
-"""Pure vocabulary of a run; no I/O, no asyncio."""
+"""Model of a run: alert, evidence, stages, verdict. Pure; no I/O, no asyncio."""

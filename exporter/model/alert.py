@@ -9,11 +9,17 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
+
+from cloudevents.core.bindings.http import to_structured_event
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 
 from exporter.model.run import format_timestamp
 
-CONTENT_TYPE = "application/cloudevents+json"
+CONTENT_TYPE = JSONFormat.CONTENT_TYPE
+"""Content type of an event in structured mode."""
 FIRED = "io.homelab.prometheus.alert.fired"
 RESOLVED = "io.homelab.prometheus.alert.resolved"
 ALERT_NAME = "SloProbeSynthetic"
@@ -97,15 +103,15 @@ class Alert:
         }
 
 
-def build_fired_event(alert: Alert) -> dict[str, Any]:
-    """Build a firing alert as a CloudEvent in structured mode."""
+def build_fired_event(alert: Alert) -> bytes:
+    """Build the body of a firing alert, a CloudEvent in structured mode."""
     return _build_event(
         alert, FIRED, alert.id, {"status": "firing", "endsAt": None}, at=alert.intended_at
     )
 
 
-def build_resolved_event(alert: Alert, *, at: float) -> dict[str, Any]:
-    """Build the end of an alert as a CloudEvent; its id names the alert that it ends.
+def build_resolved_event(alert: Alert, *, at: float) -> bytes:
+    """Build the body of the end of an alert; the id of the event names the alert that it ends.
 
     Args:
         alert: the alert that was fired.
@@ -159,9 +165,16 @@ def check_alert_is_harmless(alert: Mapping[str, Any], canary: CanaryIdentity) ->
         raise ForbiddenEventError(f"event not sent; broken rules: {', '.join(broken)}")
 
 
+class _EventTime(datetime):
+    """Time of an event; the SDK writes it as `isoformat` does, here always with milliseconds."""
+
+    def isoformat(self, sep: str = "T", timespec: str = "milliseconds") -> str:
+        return super().isoformat(sep, timespec)
+
+
 def _build_event(
     alert: Alert, event_type: str, event_id: str, status_fields: Mapping[str, Any], *, at: float
-) -> dict[str, Any]:
+) -> bytes:
     data = {
         "labels": alert.labels,
         "annotations": alert.annotations,
@@ -172,16 +185,16 @@ def _build_event(
     }
     check_alert_is_harmless(data, alert.canary)
     trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
-    return {
+    attributes = {
         "specversion": "1.0",
         "type": event_type,
         "source": _SOURCE,
         "id": event_id,
-        "time": format_timestamp(at),
+        "time": _EventTime.fromtimestamp(at, tz=UTC),
         "datacontenttype": "application/json",
         **trace,
-        "data": data,
     }
+    return to_structured_event(CloudEvent(attributes, data)).body
 
 
 def find_run_ids(path: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Timeout, settle time, late threshold: settings and values."""
+"""Deadlines of a run: timeout, settle time and late threshold, as settings and as values."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

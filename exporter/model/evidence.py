@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class TransportFault(StrEnum):
-    """Reason why a request ended without an HTTP reply."""
+class ErrorKind(StrEnum):
+    """Kinds of errors of a request to another server; used as label values and as reasons.
+
+    The kinds of a broken connection explain why a run has no reply. For a query their category is
+    enough.
+    """
 
     REFUSED = "connection_refused"
     DNS = "dns_failed"
@@ -16,12 +20,38 @@ class TransportFault(StrEnum):
     NO_ROUTE = "no_route"
     RESET = "connection_reset"
     NOT_HTTP = "not_http"
+    UNREACHABLE = "unreachable"
+    """No response: name not resolved, connection refused or broken, or TLS failed."""
+    UNAUTHORIZED = "unauthorized"
+    """401 or 403, or the client's own credentials cannot be read."""
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    BAD_RESPONSE = "bad_answer"
+    """A response that does not follow the API, or that reports an invalid request."""
+    TIMEOUT = "timeout"
+
+    @property
+    def category(self) -> "ErrorKind":
+        """The kind as the error of a query, which does not tell broken connections apart."""
+        if self is ErrorKind.NOT_HTTP:
+            return ErrorKind.BAD_RESPONSE
+        return ErrorKind.UNREACHABLE if self in CONNECTION_ERRORS else self
 
 
-NEVER_LEFT = frozenset(
-    {TransportFault.REFUSED, TransportFault.DNS, TransportFault.TLS, TransportFault.NO_ROUTE}
+CONNECTION_ERRORS = frozenset(
+    {
+        ErrorKind.REFUSED,
+        ErrorKind.DNS,
+        ErrorKind.TLS,
+        ErrorKind.NO_ROUTE,
+        ErrorKind.RESET,
+        ErrorKind.NOT_HTTP,
+    }
 )
-"""Faults before the first byte of the event was sent, so that it cannot have been executed."""
+"""Reasons why a request ended without an HTTP reply."""
+
+NEVER_LEFT = frozenset({ErrorKind.REFUSED, ErrorKind.DNS, ErrorKind.TLS, ErrorKind.NO_ROUTE})
+"""Errors before the first byte of the event was sent, so that it cannot have been executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +86,8 @@ class Evidence:
     replied_at: float | None = None
     status: int | None = None
     """HTTP status of the reply; set exactly when `replied_at` is."""
-    transport_fault: TransportFault | None = None
+    transport_fault: ErrorKind | None = None
+    """One of `CONNECTION_ERRORS`."""
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
     started_at: float | None = None

@@ -59,8 +59,7 @@ class Run:
             "reason": self.reason.value,
             "stages": {stage.value: round(seconds, 6) for stage, seconds in self.stages.items()},
             "sources": {
-                stage.value: time.source.value
-                for stage, time in select_times(self.stage_times).items()
+                stage.value: time.source for stage, time in select_times(self.stage_times).items()
             },
         }
 

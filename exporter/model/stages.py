@@ -1,32 +1,70 @@
-"""Source precedence for stage times, and disagreement between sources. Pure.
+"""Source precedence for stage times, and disagreement between sources.
 
 The time in the queue before agent-sre reads an event belongs to agent-sre, and only a source
 outside of it sees that time. So the prober's own measurements come first where they are exact.
-Where they are rough, the spans of agent-sre come first.
+Where they are rough, the spans of agent-sre come first. Every observer declares how accurate it is
+for each stage; the package `exporter.observers` registers them.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
 
-from slos.schema.contract import Stage, StageSource
+from slos.schema.contract import Stage
 
-StageTimes = Mapping[Stage, Mapping[StageSource, float]]
+StageTimes = Mapping[Stage, Mapping[str, float]]
 """Seconds per stage and source."""
 
-SOURCE_PRECEDENCE: Mapping[Stage, tuple[StageSource, ...]] = {
-    Stage.CLOUDEVENT_PROCESSING: (StageSource.REPLY, StageSource.TEMPO),
-    Stage.LINEAR_ISSUE_CREATION: (StageSource.LINEAR, StageSource.TEMPO),
-    # The canary's first contact is an upper bound: it holds the Linear call.
-    Stage.REMEDIATION_SELECTION: (StageSource.TEMPO, StageSource.CANARY),
-    Stage.LAMBDA_EXECUTION: (StageSource.CANARY, StageSource.TEMPO),
-    Stage.VERIFICATION: (StageSource.TEMPO, StageSource.LINEAR),
-    Stage.END_TO_END: (StageSource.CANARY,),
-}
-_UPPER_BOUNDS = {(Stage.REMEDIATION_SELECTION, StageSource.CANARY)}
+
+class Accuracy(IntEnum):
+    """Accuracy of a source for a stage. Of several times of a stage, the lowest value counts."""
+
+    EXACT = 1
+    """Measured from outside of agent-sre, with its queue."""
+    INSIDE = 2
+    """Measured by agent-sre itself, without its queue."""
+    UPPER_BOUND = 3
+    """The time holds other work as well."""
 
 
-LATE_SOURCES = frozenset({StageSource.LINEAR, StageSource.TEMPO})
-"""Sources that are asked after the run."""
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Source of stage times.
+
+    Attributes:
+        accuracy: how accurate it is for each stage that it can measure.
+        is_late: whether it is asked after the run.
+    """
+
+    accuracy: Mapping[Stage, Accuracy]
+    is_late: bool
+
+
+_sources: dict[str, _Source] = {}
+
+
+def register_source(source: str, accuracy: Mapping[Stage, Accuracy], *, is_late: bool) -> None:
+    """Register a source of stage times; times of an unregistered source do not count.
+
+    Args:
+        source: value of the label `source`.
+        accuracy: how accurate it is for each stage that it can measure.
+        is_late: whether it is asked after the run.
+    """
+    _sources[source] = _Source(accuracy, is_late)
+    rank_sources.cache_clear()
+
+
+@cache
+def rank_sources(stage: Stage) -> tuple[str, ...]:
+    """List the sources that can measure a stage, the one that takes precedence first."""
+    ranks = sorted(
+        (each.accuracy[stage], source)
+        for source, each in _sources.items()
+        if stage in each.accuracy
+    )
+    return tuple(source for _, source in ranks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +72,7 @@ class StageTime:
     """Seconds of a stage, and the source that measured them."""
 
     seconds: float
-    source: StageSource
+    source: str
 
 
 def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
@@ -42,25 +80,22 @@ def select_times(stage_times: StageTimes) -> dict[Stage, StageTime]:
     selected = {}
     for stage in Stage:
         times = stage_times.get(stage, {})
-        source = next((source for source in SOURCE_PRECEDENCE[stage] if source in times), None)
+        source = next((source for source in rank_sources(stage) if source in times), None)
         if source is not None:
             selected[stage] = StageTime(times[source], source)
     return selected
 
 
-def list_late_stages(visible: Mapping[Stage, Collection[StageSource]]) -> tuple[Stage, ...]:
+def list_late_stages(visible: Mapping[Stage, Collection[str]]) -> tuple[Stage, ...]:
     """List the stages whose best source, of those that can observe them, is asked after the run."""
-    return tuple(
-        stage
+    best = {
+        stage: next((source for source in rank_sources(stage) if source in sources), None)
         for stage, sources in visible.items()
-        if next((source for source in SOURCE_PRECEDENCE[stage] if source in sources), None)
-        in LATE_SOURCES
-    )
+    }
+    return tuple(stage for stage, source in best.items() if source and _sources[source].is_late)
 
 
-def merge_stage_times(
-    first: StageTimes, second: StageTimes
-) -> dict[Stage, dict[StageSource, float]]:
+def merge_stage_times(first: StageTimes, second: StageTimes) -> dict[Stage, dict[str, float]]:
     """Merge stage times; for the same stage and source the second argument wins."""
     stages = [stage for stage in Stage if stage in first or stage in second]
     return {stage: {**first.get(stage, {}), **second.get(stage, {})} for stage in stages}
@@ -78,11 +113,15 @@ def find_disagreements(stage_times: StageTimes, *, tolerance: float) -> list[Sta
         for stage, time in select_times(stage_times).items()
         if any(
             _is_different(
-                time.seconds, seconds, tolerance, is_upper_bound=(stage, source) in _UPPER_BOUNDS
+                time.seconds, seconds, tolerance, is_upper_bound=_is_upper_bound(stage, source)
             )
             for source, seconds in stage_times[stage].items()
         )
     ]
+
+
+def _is_upper_bound(stage: Stage, source: str) -> bool:
+    return source in _sources and _sources[source].accuracy.get(stage) is Accuracy.UPPER_BOUND
 
 
 def _is_different(

@@ -1,35 +1,34 @@
 """API and registry of observers, the sources of stage times: one plug-in file each.
 
-Every observer has a `SOURCE` and its `STAGES`, those it can measure. An observer of the evidence of
-a run has `measure_stages(evidence)`, a pure function, and `PATHS`. A late observer asks another
+Every observer has a `SOURCE`, the value of the label `source`, and its `STAGES`: how accurate it is
+for each stage that it can measure. An observer of the evidence of a run has
+`measure_stages(evidence)`, a pure function, and `PATHS`. A late observer asks another
 system: it has `Settings`, `find_problems` and `open_observer`, and is polled after the run
 (`exporter/prober/reconciler.py`).
 """
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Protocol, cast
 
 from exporter.fields import Section
 from exporter.model.evidence import Evidence
 from exporter.model.run import Leftover
-from exporter.model.stages import StageTimes
-from exporter.plugins import load_modules
-from slos.schema.contract import DeliveryPath, IssueCount, LeftoverKind, Stage, StageSource
+from exporter.model.stages import Accuracy, StageTimes, register_source
+from slos.schema.contract import IssueCount, LeftoverKind, Stage
+from slos.schema.plugin_loader import load_modules_by_id
 
 
 class EvidenceObserver(Protocol):
     """API of the file of an observer of evidence."""
 
-    SOURCE: StageSource
-    STAGES: frozenset[Stage]
-    PATHS: frozenset[DeliveryPath]
-    """Delivery paths on which it can measure the stages."""
+    SOURCE: str
+    STAGES: Mapping[Stage, Accuracy]
+    PATHS: Collection[str] | None
+    """Delivery paths on which it can measure the stages; None for all."""
     measure_stages: Callable[[Evidence], dict[Stage, float]]
 
 
@@ -96,8 +95,8 @@ class LateObserver(Protocol):
 class LateObserverModule(Protocol):
     """API of the file of a late observer."""
 
-    SOURCE: StageSource
-    STAGES: frozenset[Stage]
+    SOURCE: str
+    STAGES: Mapping[Stage, Accuracy]
     Settings: type[Section]
     open_observer: Callable[..., AbstractAsyncContextManager[LateObserver]]
     """Opens the observer; takes settings, and by name `folder`, `clock` and `gauges`."""
@@ -110,34 +109,33 @@ def load_evidence_observers() -> list[EvidenceObserver]:
     """Load all observers of evidence, by name."""
     return [
         cast("EvidenceObserver", module)
-        for module in _load_all_modules()
+        for module in load_modules_by_id(__name__, "SOURCE").values()
         if hasattr(module, "PATHS")
     ]
 
 
 @cache
 def load_late_modules() -> dict[str, LateObserverModule]:
-    """Load all late observers, by name."""
-    late = [module for module in _load_all_modules() if hasattr(module, "open_observer")]
+    """Load all late observers, by the value of the label `source`."""
     return {
-        module.__name__.rpartition(".")[2]: cast("LateObserverModule", module) for module in late
+        source: cast("LateObserverModule", module)
+        for source, module in load_modules_by_id(__name__, "SOURCE").items()
+        if hasattr(module, "open_observer")
     }
 
 
-def list_expected_stages(path: DeliveryPath) -> list[Stage]:
+def list_expected_stages(path: str) -> list[Stage]:
     """List the stages that a run must show by itself; one that is missing was not reached."""
     found = {
         stage
         for observer in load_evidence_observers()
-        if path in observer.PATHS
+        if _can_measure(observer, path)
         for stage in observer.STAGES
     }
     return [stage for stage in Stage if stage in found]
 
 
-def list_visible_stages(
-    path: DeliveryPath, late_names: Iterable[str] = ()
-) -> dict[Stage, list[StageSource]]:
+def list_visible_stages(path: str, late_names: Iterable[str] = ()) -> dict[Stage, list[str]]:
     """List the stages that can be observed on a path, with their sources, in pipeline order.
 
     Args:
@@ -147,7 +145,7 @@ def list_visible_stages(
     observers_used = [
         (observer.SOURCE, observer.STAGES)
         for observer in load_evidence_observers()
-        if path in observer.PATHS
+        if _can_measure(observer, path)
     ]
     observers_used += [
         (load_late_modules()[name].SOURCE, load_late_modules()[name].STAGES) for name in late_names
@@ -160,12 +158,20 @@ def list_visible_stages(
 
 def observe_evidence(evidence: Evidence) -> StageTimes:
     """Measure the seconds of every stage that the evidence shows."""
-    found: dict[Stage, dict[StageSource, float]] = {}
+    found: dict[Stage, dict[str, float]] = {}
     for observer in load_evidence_observers():
         for stage, seconds in observer.measure_stages(evidence).items():
             found.setdefault(stage, {})[observer.SOURCE] = seconds
     return {stage: found[stage] for stage in Stage if stage in found}
 
 
-def _load_all_modules() -> list[ModuleType]:
-    return list(load_modules(sys.modules[__name__]).values())
+def _can_measure(observer: EvidenceObserver, path: str) -> bool:
+    return observer.PATHS is None or path in observer.PATHS
+
+
+def _register_sources() -> None:
+    for source, module in load_modules_by_id(__name__, "SOURCE").items():
+        register_source(source, module.STAGES, is_late=source in load_late_modules())
+
+
+_register_sources()

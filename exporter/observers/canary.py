@@ -1,11 +1,17 @@
 """Observer of the canary: when it was called, and when it was done."""
 
 from exporter.model.evidence import Evidence
-from slos.schema.contract import DeliveryPath, Stage, StageSource
+from exporter.model.stages import Accuracy
+from slos.schema.contract import Stage
 
-SOURCE = StageSource.CANARY
-STAGES = frozenset({Stage.REMEDIATION_SELECTION, Stage.LAMBDA_EXECUTION, Stage.END_TO_END})
-PATHS = frozenset(DeliveryPath)
+SOURCE = "canary"
+STAGES = {
+    # The first contact holds the Linear call.
+    Stage.REMEDIATION_SELECTION: Accuracy.UPPER_BOUND,
+    Stage.LAMBDA_EXECUTION: Accuracy.EXACT,
+    Stage.END_TO_END: Accuracy.EXACT,
+}
+PATHS = None
 
 
 def measure_stages(evidence: Evidence) -> dict[Stage, float]:

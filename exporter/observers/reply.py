@@ -1,10 +1,11 @@
 """Observer of the reply: agent-sre's own share of the time."""
 
 from exporter.model.evidence import Evidence
-from slos.schema.contract import DeliveryPath, Stage, StageSource
+from exporter.model.stages import Accuracy
+from slos.schema.contract import DeliveryPath, Stage
 
-SOURCE = StageSource.REPLY
-STAGES = frozenset({Stage.CLOUDEVENT_PROCESSING})
+SOURCE = "reply"
+STAGES = {Stage.CLOUDEVENT_PROCESSING: Accuracy.EXACT}
 PATHS = frozenset({DeliveryPath.DIRECT})
 
 

@@ -1,18 +1,22 @@
-"""API of delivery paths (Path, PathContext)."""
+"""API and registry of delivery paths: one plug-in file each.
 
-import sys
+A path file has its `PATH`, the value of the label `path`; `Settings`; and `Path`, which sends.
+"""
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol, cast
+from typing import Annotated, Protocol, cast
+
+from pydantic import PlainValidator
 
 from exporter.fields import Section
 from exporter.httpclient.client import Reply, Sender
 from exporter.model.alert import Alert, CanaryIdentity
 from exporter.model.run import Leftover
-from exporter.plugins import load_modules
 from exporter.schedule.clock import Clock
-from slos.schema.contract import DeliveryPath, LeftoverKind
+from slos.schema.contract import LeftoverKind
+from slos.schema.plugin_loader import load_modules_by_id
 
 
 def _return_no_headers() -> Mapping[str, str]:
@@ -44,7 +48,8 @@ class PathContext:
 class Path(Protocol):
     """A delivery path, as probes and the reconciler use it."""
 
-    NAME: DeliveryPath
+    NAME: str
+    """Value of the label `path`."""
     SYNCHRONOUS: bool
     """True if the reply comes from agent-sre itself, after its work."""
     clock_at_webhook: bool
@@ -72,12 +77,23 @@ class Path(Protocol):
 class PathModule(Protocol):
     """API of a file in this folder."""
 
+    PATH: str
     Settings: type[Section]
+    """Settings of the path; one that has none needs no section in the configuration."""
     Path: Callable[[Section, PathContext], Path]
 
 
 @cache
-def load_path_modules() -> dict[DeliveryPath, PathModule]:
+def load_path_modules() -> dict[str, PathModule]:
     """Load all delivery paths, by the value of the label `path`."""
-    found = load_modules(sys.modules[__name__])
-    return {DeliveryPath(name): cast("PathModule", module) for name, module in found.items()}
+    return cast("dict[str, PathModule]", load_modules_by_id(__name__, "PATH"))
+
+
+def _parse_path(value: object) -> str:
+    if isinstance(value, str) and value in load_path_modules():
+        return value
+    known = ", ".join(load_path_modules())
+    raise ValueError(f"{value!r} is not a path to agent-sre; known paths: {known}")
+
+
+PathField = Annotated[str, PlainValidator(_parse_path)]

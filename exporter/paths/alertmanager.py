@@ -5,6 +5,7 @@ the same grouping labels are notified together, and again only after hours. So e
 has a unique value in one of these labels.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -15,7 +16,9 @@ from exporter.httpclient.client import Reply
 from exporter.model.alert import RESERVED_LABELS, Alert, build_alertmanager_alert
 from exporter.model.run import Leftover
 from exporter.paths import PathContext
-from slos.schema.contract import DeliveryPath, LeftoverKind
+from slos.schema.contract import LeftoverKind
+
+PATH = "alertmanager"
 
 _JSON = "application/json"
 _ACCEPTED = range(200, 300)
@@ -48,7 +51,7 @@ class Settings(Section):
 class Path:
     """Posts an alert, and ends it when the run is over."""
 
-    NAME = DeliveryPath.ALERTMANAGER
+    NAME = PATH
     SYNCHRONOUS = False
     leftover_kind: LeftoverKind | None = LeftoverKind.ALERT
 
@@ -87,4 +90,5 @@ class Path:
         entry = build_alertmanager_alert(
             alert, label=self._settings.grouping_label, ends_at=ends_at
         )
-        return await self._path_context.sender.post(self._url, [entry], content_type=_JSON)
+        body = json.dumps([entry]).encode()
+        return await self._path_context.sender.post(self._url, body, content_type=_JSON)

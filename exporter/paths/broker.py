@@ -7,7 +7,9 @@ from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_fired_event, build_resolved_event
 from exporter.model.run import Leftover
 from exporter.paths import PathContext
-from slos.schema.contract import DeliveryPath, LeftoverKind
+from slos.schema.contract import LeftoverKind
+
+PATH = "broker"
 
 
 class Settings(Section):
@@ -21,7 +23,7 @@ class Settings(Section):
 class Path:
     """Sends a CloudEvent in structured mode; the broker replies before the event is delivered."""
 
-    NAME = DeliveryPath.BROKER
+    NAME = PATH
     SYNCHRONOUS = False
     clock_at_webhook = False
     leftover_kind: LeftoverKind | None = None

@@ -7,7 +7,9 @@ from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_fired_event, build_resolved_event
 from exporter.model.run import Leftover
 from exporter.paths import PathContext
-from slos.schema.contract import DeliveryPath, LeftoverKind
+from slos.schema.contract import LeftoverKind
+
+PATH = "direct"
 
 
 class Settings(Section):
@@ -17,7 +19,7 @@ class Settings(Section):
 class Path:
     """Sends a CloudEvent in structured mode; in binary mode agent-sre loses the data."""
 
-    NAME = DeliveryPath.DIRECT
+    NAME = PATH
     SYNCHRONOUS = True
     clock_at_webhook = False
     leftover_kind: LeftoverKind | None = None
@@ -43,7 +45,7 @@ class Path:
         """Return all leftovers: this path has none to clean up."""
         return leftovers
 
-    async def _post_event(self, alert: Alert, event: object) -> Reply:
+    async def _post_event(self, alert: Alert, event: bytes) -> Reply:
         path_context = self._path_context
         trace = {"traceparent": alert.traceparent} if alert.traceparent else {}
         return await path_context.target_sender.post(

@@ -1,1 +1,1 @@
-"""The engine: sends, receives, judges, cleans up."""
+"""Prober: sends synthetic alerts, receives calls, judges runs and cleans up."""

@@ -16,7 +16,7 @@ from exporter.model.alert import find_run_ids, is_run_id
 from exporter.model.evidence import Call
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.schedule.clock import Clock
-from slos.schema.contract import LOAD_PROBES, CanaryOutcome
+from slos.schema.contract import CanaryOutcome, is_load_probe
 
 _REQUIRED = ("ce-id", "ce-source", "ce-specversion", "ce-type")
 _REPLY_EVENT_TYPE = "io.homelab.agent-sre.remediation.response"
@@ -141,7 +141,8 @@ class Canary:
             self._count_call(CanaryOutcome.UNKNOWN_ID)
             _log.debug("canary: call with an unknown run id")
             return _build_error(404, "unknown id")
-        if probe not in LOAD_PROBES and not (inflight_run and inflight_run.is_load):
+        is_load = inflight_run.is_load if inflight_run else is_load_probe(probe or "")
+        if not is_load:
             self._count_call(CanaryOutcome.AFTER_VERDICT)
         return _build_reply(
             inflight_run.id if inflight_run else next(iter(_list_run_ids(request, parameters)))

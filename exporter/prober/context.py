@@ -1,6 +1,5 @@
 """Context that probes and scenarios get, and the outcome that probes return."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,9 +8,11 @@ from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
 from exporter.model.run import Run
 from exporter.paths import Path, PathContext
+from exporter.prober.health import ProberHealth
+from exporter.prober.history import RunHistory
 from exporter.prober.runner import AlertRunner
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,6 @@ class ProbeState:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-def _return_true() -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
     """Components that a probe may use.
@@ -41,23 +38,23 @@ class ProbeContext:
         paths: delivery paths by name.
         targets: latency targets of the specs.
         gauges: gauges of the prober.
+        history: last runs of this prober.
+        health: health of the prober; it holds the lease and the abort.
+        state: state of probes that outlives a reload of the configuration.
+        count_open_runs: counts the runs that are not finished.
         prometheus: client for the metrics of other processes, where one is configured.
-        abort: set when nothing may wait any longer.
-        count_open_runs: counts the runs that are not finished, for the leak probe.
-        state: what probes keep over a reload of the configuration.
-        may_send: whether this prober, of several, holds the lease.
     """
 
     alert_runner: AlertRunner
     path_context: PathContext
-    paths: Mapping[DeliveryPath, Path]
+    paths: Mapping[str, Path]
     targets: Targets
     gauges: Gauges
+    history: RunHistory
+    health: ProberHealth
+    state: ProbeState
+    count_open_runs: Callable[[], int]
     prometheus: PrometheusClient | None = None
-    abort: asyncio.Event = field(default_factory=asyncio.Event)
-    count_open_runs: Callable[[], int] | None = None
-    state: ProbeState | None = None
-    may_send: Callable[[], bool] = _return_true
 
 
 @dataclass(frozen=True, slots=True)

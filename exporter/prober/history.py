@@ -1,17 +1,12 @@
-"""The last runs, for pages and for the log."""
+"""History: the last runs, for pages and probes."""
 
-import logging
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 from exporter.model.run import Run
-from slos.schema.contract import LOAD_PROBES, Verdict
 
 HISTORY_SIZE = 100
 """Runs kept for `/runs`."""
-
-
-def _ignore_run(_: Run) -> None:
-    """Ignore a run."""
 
 
 class RunHistory:
@@ -19,37 +14,31 @@ class RunHistory:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._runs: dict[str, Run] = {}
-        self.on_add: Callable[[Run], None] = _ignore_run
-        """Called with each run that is added."""
+        self._listeners: list[Callable[[Run], None]] = []
         for run in runs:
             self.add(run)
 
     def __iter__(self) -> Iterator[Run]:
         return reversed(list(self._runs.values()))
 
+    @contextlib.contextmanager
+    def listen(self, listener: Callable[[Run], None]) -> Iterator[None]:
+        """Call a function with each run that is added, for as long as the block runs."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
     def add(self, run: Run) -> None:
         """Add a run, or replace it by its newest version."""
         self._runs[run.id] = run
         if len(self._runs) > HISTORY_SIZE:
             del self._runs[next(iter(self._runs))]
-        self.on_add(run)
+        for listener in self._listeners:
+            listener(run)
 
     def update(self, run: Run) -> None:
         """Replace a run by its newest version, if it is still in the history."""
         if run.id in self._runs:
             self._runs[run.id] = run
-
-
-def choose_log_level(run: Run) -> int:
-    """Choose the log level of a run; runs of a load are logged at debug."""
-    if run.probe in LOAD_PROBES:
-        return logging.DEBUG
-    return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
-
-
-def log_run(log: logging.Logger, run: Run) -> None:
-    """Log the verdict and the stage times of a run."""
-    level = choose_log_level(run)
-    if log.isEnabledFor(level):
-        took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in run.stages.items())
-        log.log(level, "%s: %s (%s) %s %s", run.probe, run.verdict, run.reason, run.id, took)

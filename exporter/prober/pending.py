@@ -8,7 +8,7 @@ from exporter.httpclient.retry import Backoff
 from exporter.model.run import Leftover, Run
 from exporter.model.stages import merge_stage_times
 from exporter.observers import Observation, RunQuery
-from slos.schema.contract import IssueCount, LeftoverKind, Stage, StageSource
+from slos.schema.contract import IssueCount, LeftoverKind, Stage
 
 _FIRST_RETRY, _LAST_RETRY = 5.0, 600.0
 
@@ -31,7 +31,7 @@ class PendingRun:
     run: Run
     added_at: float
     is_observed_late: bool
-    waiting: set[StageSource] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
     issues: IssueCount | None = None
     next_try: float = 0.0
     backoff: Backoff = field(default_factory=lambda: Backoff(first=_FIRST_RETRY, cap=_LAST_RETRY))
@@ -48,7 +48,7 @@ class PendingRun:
         """Nothing is left to observe or to clean up."""
         return not self.is_observed_late and not self.run.leftovers
 
-    def add_observation(self, source: StageSource, observation: Observation) -> None:
+    def add_observation(self, source: str, observation: Observation) -> None:
         """Add an observation of a source."""
         stage_times = {stage: {source: seconds} for stage, seconds in observation.stages.items()}
         leftovers = dict.fromkeys((*self.run.leftovers, *observation.leftovers))
@@ -62,7 +62,7 @@ class PendingRun:
             self.waiting.discard(source)
 
     def list_settled_stages(
-        self, stages_by_source: Mapping[StageSource, Collection[Stage]], *, is_overdue: bool
+        self, stages_by_source: Mapping[str, Collection[Stage]], *, is_overdue: bool
     ) -> tuple[Stage, ...]:
         """List the due stages that can be counted: no pending source can still measure them.
 

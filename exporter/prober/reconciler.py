@@ -1,12 +1,11 @@
-"""After the verdict: ask observers, clean up, sweep orphans."""
+"""Reconciler: asks late observers, cleans up leftovers and sweeps orphans after the verdict."""
 
 import asyncio
+import contextlib
 import dataclasses
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Protocol
 
 from exporter.journal.journal import Journal
 from exporter.journal.sqlite import RunState
@@ -14,22 +13,11 @@ from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import RunMetrics
 from exporter.model.run import Leftover, Run
 from exporter.observers import LateObserver, load_late_modules
+from exporter.prober.cleanup import Cleaner, OrphanSweep
 from exporter.prober.history import RunHistory
 from exporter.prober.pending import PendingRun
 from exporter.schedule.clock import Clock
-from slos.schema.contract import (
-    LOAD_PROBES,
-    DeliveryPath,
-    IssueCount,
-    LeftoverKind,
-    Stage,
-    StageSource,
-)
-
-_SWEEP_INTERVAL = 600.0
-_ORPHAN_AGE = 3600.0
-"""Seconds; younger leftovers may still belong to a run that is pending."""
-_log = logging.getLogger(__name__)
+from slos.schema.contract import IssueCount, LeftoverKind, Stage, is_load_probe
 
 RECONCILE_INTERVAL = 2.0
 """Seconds between two reconcile steps."""
@@ -39,59 +27,8 @@ _MAX_RUNS = 20_000
 """Pending runs kept in memory. Leftovers of an older run are found by the orphan sweep."""
 
 
-class OrphanSweep:
-    """Searches for orphans periodically, and tries again those that could not be cleaned up."""
-
-    def __init__(self, *, gauges: Gauges, clock: Clock) -> None:
-        self._gauges = gauges
-        self._clock = clock
-        self._swept_at = clock.now()
-        self.uncleaned: set[Leftover] = set()
-        """Orphans that were found and could not be cleaned up."""
-
-    async def sweep_if_due(
-        self, observers: Iterable[LateObserver], *, list_known: Callable[[], set[Leftover]]
-    ) -> None:
-        """Sweep, if the interval has passed.
-
-        Args:
-            observers: observers to search.
-            list_known: lists the leftovers that belong to pending runs.
-        """
-        if self._clock.now() - self._swept_at < _SWEEP_INTERVAL:
-            return
-        self._swept_at = self._clock.now()
-        sent_before = self._clock.steady() - _ORPHAN_AGE
-        for observer in observers:
-            if observer.leftover_kind is not None:
-                orphans = set(await observer.find_orphans(sent_before)) - list_known()
-                await self._clean_up(observer, observer.leftover_kind, orphans)
-
-    async def _clean_up(
-        self, observer: LateObserver, kind: LeftoverKind, orphans: set[Leftover]
-    ) -> None:
-        """Clean up the orphans found now and those that could not be cleaned up before."""
-        earlier = {leftover for leftover in self.uncleaned if leftover.kind is kind}
-        leftovers = sorted(orphans | earlier, key=lambda leftover: leftover.handle)
-        if not leftovers:
-            return
-        _log.warning("%d leftovers of earlier runs found; cleaning up", len(leftovers))
-        failed = set(await observer.clean_up(leftovers))
-        self._gauges.cleanup_failures.labels(kind).inc(len(failed))
-        self.uncleaned = (self.uncleaned - set(leftovers)) | failed
-
-
-class Cleaner(Protocol):
-    """Cleans up one kind of leftover."""
-
-    leftover_kind: LeftoverKind | None
-
-    async def clean_up(self, leftovers: Sequence[Leftover]) -> Sequence[Leftover]:
-        """Clean up leftovers; return those that could not be cleaned up."""
-
-
-def _ignore_observed_run(_: Run, __: IssueCount | None) -> None:
-    """Ignore a run."""
+ObservedListener = Callable[[Run, IssueCount | None], None]
+"""Gets a run about which nothing more can be learned, and how many Linear issues it opened."""
 
 
 class Reconciler:
@@ -111,15 +48,14 @@ class Reconciler:
         self._gauges = gauges
         self._clock = clock
         self._history = history
-        self._observers: Mapping[StageSource, LateObserver] = {}
+        self._observers: Mapping[str, LateObserver] = {}
         self._cleaners: Mapping[LeftoverKind, Cleaner] = {}
         self._pending: dict[str, PendingRun] = {}
-        self._asked_at: dict[StageSource, float] = {}
+        self._asked_at: dict[str, float] = {}
         self._sweep = OrphanSweep(gauges=gauges, clock=clock)
         self._shown_kinds: set[LeftoverKind] = set()
         self._step_lock = asyncio.Lock()
-        self.on_observed: Callable[[Run, IssueCount | None], None] = _ignore_observed_run
-        """Called with each run about which nothing more can be learned."""
+        self._listeners: list[ObservedListener] = []
 
     def __len__(self) -> int:
         """Number of runs that are not finished."""
@@ -127,7 +63,7 @@ class Reconciler:
 
     def configure(
         self,
-        observers: Mapping[StageSource, LateObserver],
+        observers: Mapping[str, LateObserver],
         cleaners: Mapping[LeftoverKind, Cleaner],
     ) -> None:
         """Set the observers and cleaners; a run no longer waits for a removed observer.
@@ -144,11 +80,20 @@ class Reconciler:
                 added & self._list_sources_for(pending.run) if pending.is_observed_late else set()
             )
 
+    @contextlib.contextmanager
+    def listen(self, listener: ObservedListener) -> Iterator[None]:
+        """Call a function with each run that is observed, for as long as the block runs."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
     def add_judged(self, run: Run, *, sent: bool) -> tuple[RunState, Run]:
         """Add a run with its verdict; return its state, and the run with its due stages."""
         state = RunState.OBSERVED if run.leftovers else RunState.CLEANED
         if sent and self._observers:
-            due = self._metrics.list_due_stages(run.probe, DeliveryPath(run.path))
+            due = self._metrics.list_due_stages(run.probe, run.path)
             state, run = RunState.JUDGED, dataclasses.replace(run, due_stages=due)
         self.restore(state, run)
         return state, run
@@ -194,12 +139,12 @@ class Reconciler:
         )
         self._update_orphan_gauges()
 
-    def _list_sources_for(self, run: Run) -> set[StageSource]:
+    def _list_sources_for(self, run: Run) -> set[str]:
         """List the sources to ask about a run; for a load, only those that clean up."""
         return {
             source
             for source, observer in self._observers.items()
-            if run.probe not in LOAD_PROBES or observer.leftover_kind is not None
+            if not is_load_probe(run.probe) or observer.leftover_kind is not None
         }
 
     def _list_known_leftovers(self) -> set[Leftover]:
@@ -207,7 +152,7 @@ class Reconciler:
             leftover for pending in self._pending.values() for leftover in pending.run.leftovers
         }
 
-    def _list_due_observers(self) -> list[tuple[StageSource, LateObserver]]:
+    def _list_due_observers(self) -> list[tuple[str, LateObserver]]:
         now = self._clock.now()
         due = [
             (source, observer)
@@ -218,10 +163,10 @@ class Reconciler:
         self._asked_at |= {source: now for source, _ in due}
         return due
 
-    def _list_waiting(self, source: StageSource) -> list[PendingRun]:
+    def _list_waiting(self, source: str) -> list[PendingRun]:
         return [pending for pending in self._pending.values() if source in pending.waiting]
 
-    async def _ask_observer(self, source: StageSource, observer: LateObserver) -> None:
+    async def _ask_observer(self, source: str, observer: LateObserver) -> None:
         queries = [case.query for case in self._list_waiting(source)]
         for observation in await observer.observe(queries):
             pending = self._pending.get(observation.id)
@@ -246,8 +191,8 @@ class Reconciler:
         await self._write_pending(pending)
         self._metrics.count_observed(counted, pending.issues)
         self._history.update(pending.run)
-        if is_observed:
-            self.on_observed(pending.run, pending.issues)
+        for listener in self._listeners if is_observed else ():
+            listener(pending.run, pending.issues)
 
     async def _write_pending(self, pending: PendingRun) -> None:
         await self._journal.write_run(
@@ -284,7 +229,7 @@ class Reconciler:
         for kind in self._shown_kinds | set(overdue):
             self._gauges.orphans.labels(kind).set(overdue[kind])
 
-    def _count_overdue(self, source: StageSource, observer: LateObserver) -> int:
+    def _count_overdue(self, source: str, observer: LateObserver) -> int:
         """Count the runs whose leftovers the observer should have found by now."""
         now = self._clock.now()
         return sum(
@@ -293,6 +238,6 @@ class Reconciler:
 
 
 @cache
-def _list_late_stages() -> Mapping[StageSource, frozenset[Stage]]:
+def _list_late_stages() -> Mapping[str, Collection[Stage]]:
     """List the stages that each late observer can measure."""
     return {module.SOURCE: module.STAGES for module in load_late_modules().values()}

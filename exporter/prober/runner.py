@@ -1,17 +1,13 @@
-"""One alert from intended send to verdict."""
+"""Runner of synthetic alerts, from the intended send to the verdict."""
 
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
-from exporter.journal.journal import Journal, create_open_run
-from exporter.journal.sqlite import RunState
-from exporter.metrics.runs import RunMetrics
+from exporter.journal.journal import create_open_run
 from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
 from exporter.model.deadlines import Deadlines
 from exporter.model.evidence import NEVER_LEFT, Evidence
@@ -19,21 +15,15 @@ from exporter.model.run import Run
 from exporter.model.verdict import ProberFault, judge_evidence
 from exporter.observers import observe_evidence
 from exporter.paths import Path
-from exporter.prober.history import RunHistory, choose_log_level, log_run
+from exporter.prober.health import ProberHealth
 from exporter.prober.inflight import InflightRun, InflightRuns
+from exporter.prober.recorder import RunRecorder
 from exporter.schedule.clock import Clock
-from exporter.schedule.scheduler import Heartbeat
+from exporter.schedule.open_loop import Slot, wait_until
 from exporter.tracing import Tracer
-from slos.schema.contract import LOAD_PROBES, Verdict
+from slos.schema.contract import Verdict, is_load_probe
 
 _log = logging.getLogger(__name__)
-
-
-async def wait_until(moment: float, clock: Clock) -> None:
-    """Wait until a time on the monotonic clock, unless it has passed."""
-    wait = moment - clock.now()
-    if wait > 0:
-        await clock.sleep(wait)
 
 
 async def wait_until_certain(
@@ -89,16 +79,6 @@ async def cancel_tasks(
 
 
 @dataclass(frozen=True, slots=True)
-class SlotTimes:
-    """Intended time of a slot, on both clocks."""
-
-    intended: float
-    """Monotonic seconds."""
-    intended_at: float
-    """Wall clock seconds."""
-
-
-@dataclass(frozen=True, slots=True)
 class AlertJob:
     """Settings by which the alerts of a probe are sent.
 
@@ -115,52 +95,38 @@ class AlertJob:
     sends_end: bool = False
 
 
-class PendingRuns(Protocol):
-    """Takes over runs that have a verdict."""
-
-    def add_judged(self, run: Run, *, sent: bool) -> tuple[RunState, Run]:
-        """Add a run with its verdict; return its state, and the run with its due stages."""
-
-    def restore(self, state: RunState, run: Run) -> None:
-        """Add a run of an earlier process."""
-
-
 class AlertRunner:
-    """Runs synthetic alerts and keeps the last ones in the history."""
+    """Runs synthetic alerts.
 
-    def __init__(  # noqa: PLR0913 - one argument per component
+    Args:
+        canary: identity of the canary that the alerts name.
+        clock: clock of all times.
+        inflight_runs: runs to which the canary matches its calls.
+        recorder: record of the runs.
+        health: health of the prober.
+        tracer: tracer of the runs.
+    """
+
+    def __init__(
         self,
-        *,
         canary: CanaryIdentity,
+        *,
         clock: Clock,
         inflight_runs: InflightRuns,
-        journal: Journal,
-        metrics: RunMetrics,
-        heartbeat: Heartbeat,
-        find_prober_faults: Callable[[], set[ProberFault]],
-        may_send: Callable[[], bool],
-        abort: asyncio.Event,
+        recorder: RunRecorder,
+        health: ProberHealth,
         tracer: Tracer,
-        pending_runs: PendingRuns,
-        history: RunHistory,
     ) -> None:
         self._canary = canary
         self._clock = clock
         self._inflight_runs = inflight_runs
-        self._journal = journal
-        self._metrics = metrics
-        self._heartbeat = heartbeat
-        self._find_prober_faults = find_prober_faults
-        self._may_send = may_send
-        self._abort = abort
+        self._recorder = recorder
+        self._health = health
         self._tracer = tracer
-        self._pending_runs = pending_runs
-        self._uncounted: list[Run] = []
-        self.history = history
 
-    async def run(self, job: AlertJob, slot: SlotTimes) -> Run:
+    async def run(self, job: AlertJob, slot: Slot) -> Run:
         """Run one alert; return its run in every case."""
-        attributes = {"probe": job.probe, "path": job.path.NAME.value}
+        attributes = {"probe": job.probe, "path": job.path.NAME}
         with self._tracer.start_span("slo-probe.run", attributes) as span:
             alert = self._build_alert(job, slot, span.traceparent)
             leftovers = job.path.list_leftovers(alert)
@@ -175,31 +141,7 @@ class AlertRunner:
                 span.mark_failed(run.reason.value)
         return run
 
-    def report_orphans(self, orphans: list[Run]) -> None:
-        """Report runs that an earlier process left open. They are counted after the next scrape.
-
-        `increase()` must see a counter before it rises. Were they counted at once, the counter of a
-        prober in a crash loop would start at 1 each time and never seem to rise.
-        """
-        for orphan in orphans:
-            _log.log(
-                choose_log_level(orphan),
-                "%s: run %s was left open by an earlier process",
-                orphan.probe,
-                orphan.id,
-            )
-            if orphan.probe not in LOAD_PROBES:
-                self.history.add(orphan)
-            self._pending_runs.restore(RunState.JUDGED, orphan)
-        self._uncounted += orphans
-
-    def count_orphans(self) -> None:
-        """Count the reported runs of earlier processes, now that the counters have been scraped."""
-        uncounted, self._uncounted = self._uncounted, []
-        for orphan in uncounted:
-            self._metrics.count_judged(orphan)
-
-    def _build_alert(self, job: AlertJob, slot: SlotTimes, traceparent: str | None) -> Alert:
+    def _build_alert(self, job: AlertJob, slot: Slot, traceparent: str | None) -> Alert:
         run_id, canary = create_run_id(), self._canary
         return Alert(
             run_id,
@@ -210,19 +152,17 @@ class AlertRunner:
             traceparent,
         )
 
-    async def _run_job(self, job: AlertJob, alert: Alert, run: Run, slot: SlotTimes) -> Run:
-        await self._journal.write_run(RunState.PLANNED, run)
+    async def _run_job(self, job: AlertJob, alert: Alert, run: Run, slot: Slot) -> Run:
+        await self._recorder.record_planned(run)
         await wait_until(slot.intended, self._clock)
-        faults = self._find_prober_faults() | (
-            set() if self._may_send() else {ProberFault.LEASE_LOST}
-        )
+        faults = self._health.find_send_faults()
         evidence = Evidence(intended=slot.intended)
         if faults:  # a faulty prober's events prove nothing, so nothing is sent
             run, sent = dataclasses.replace(run, leftovers=()), False
         else:
             evidence = await self._send(job, alert, run, slot, faults)
             sent = evidence.transport_fault not in NEVER_LEFT
-        faults |= self._find_prober_faults() | self._find_timing_faults(job.deadlines, evidence)
+        faults |= self._health.find_run_faults(evidence, job.deadlines)
         verdict, reason = judge_evidence(evidence, job.deadlines.late_after, faults)
         aliases = {call.alias: None for call in evidence.calls if call.alias}
         judged = dataclasses.replace(
@@ -232,26 +172,26 @@ class AlertRunner:
             stage_times=observe_evidence(evidence),
             aliases=(*aliases, *((to_end_id(run.id),) if evidence.end_accepted else ())),
         )
-        await self._finish_run(evidence, judged, sent=sent)
+        await self._recorder.record_judged(judged, evidence, sent=sent)
         return judged
 
     async def _send(
-        self, job: AlertJob, alert: Alert, run: Run, slot: SlotTimes, faults: set[ProberFault]
+        self, job: AlertJob, alert: Alert, run: Run, slot: Slot, faults: set[ProberFault]
     ) -> Evidence:
         sent_at = self._clock.now()
-        is_load = job.probe in LOAD_PROBES
+        is_load = is_load_probe(job.probe)
         inflight_run = self._inflight_runs.open_run(
             alert.id, alert.parameters, now=sent_at, is_load=is_load
         )
         posting = asyncio.create_task(job.path.send_alert(alert), name=f"send {alert.id}")
         try:
-            await self._journal.write_run(RunState.SENT, run)
+            await self._recorder.record_sent(run)
             await wait_until_certain(
                 posting,
                 inflight_run,
                 settle=job.deadlines.settle,
                 seconds=slot.intended + job.deadlines.timeout - self._clock.now(),
-                abort=self._abort,
+                abort=self._health.abort,
             )
             evidence = _build_evidence(job.path, slot, sent_at, posting, inflight_run)
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
@@ -276,33 +216,10 @@ class AlertRunner:
         is_accepted = reply.status is not None and 200 <= reply.status <= 299  # noqa: PLR2004 - HTTP
         return dataclasses.replace(evidence, end_accepted=is_accepted)
 
-    async def _finish_run(self, evidence: Evidence, run: Run, *, sent: bool) -> None:
-        state, run = self._pending_runs.add_judged(run, sent=sent)
-        await self._journal.write_run(state, run)
-        self.report_orphans(self._journal.take_orphans())
-        if run.probe not in LOAD_PROBES:  # runs of a load are reported by its scenario
-            if evidence.sent_at is not None:
-                self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
-            self._metrics.count_judged(run)
-            self.history.add(run)
-        log_run(_log, run)
-
-    def _find_timing_faults(self, deadlines: Deadlines, evidence: Evidence) -> set[ProberFault]:
-        """Find timing faults of the prober during a run: sent late, or stalled."""
-        if evidence.sent_at is None:
-            return set()
-        sent_late = evidence.sent_at - evidence.intended > deadlines.max_send_lag
-        stalled = (
-            self._heartbeat.measure_stall(evidence.intended, self._clock.now())
-            > deadlines.max_send_lag
-        )
-        conditions = {ProberFault.SENT_LATE: sent_late, ProberFault.PROBER_STALLED: stalled}
-        return {fault for fault, is_so in conditions.items() if is_so}
-
 
 def _build_evidence(
     path: Path,
-    slot: SlotTimes,
+    slot: Slot,
     sent: float,
     posting: asyncio.Task[Reply],
     inflight_run: InflightRun,

@@ -1,7 +1,6 @@
 """API and registry of probes, and the runner of their slots."""
 
 import logging
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol, cast
@@ -9,12 +8,13 @@ from typing import Protocol, cast
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
 from exporter.metrics.runs import RunMetrics
-from exporter.plugins import describe_error, load_entry_points, load_modules
+from exporter.plugins import describe_error, load_entry_points
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import AlertJob, AlertRunner, SlotTimes
-from exporter.schedule.scheduler import Slot
+from exporter.prober.runner import AlertJob, AlertRunner
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath
+from slos.schema.plugin_loader import list_module_names, load_modules
 
 ENTRY_POINT_GROUP = "slo_probe.probes"
 _REQUIRED_MEMBERS = ("Settings", "CRITERIA", "list_label_pairs", "build_probes")
@@ -29,7 +29,7 @@ class Probe(Protocol):
     """Unique name of its timetable; a label value."""
     schedule: Schedule
 
-    async def run(self, slot: SlotTimes) -> ProbeOutcome:
+    async def run(self, slot: Slot) -> ProbeOutcome:
         """Run one slot; return when nothing can change the outcome any more."""
 
 
@@ -39,8 +39,11 @@ class ProbeModule(Protocol):
     Settings: type[Schedule]
     CRITERIA: frozenset[Criterion]
 
-    def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, DeliveryPath]]:
-        """List the pairs of the labels `probe` and `path` that it uses."""
+    def list_label_pairs(self, settings: Schedule) -> Sequence[tuple[str, str]]:
+        """List the pairs of the labels `probe` and `path` that it uses.
+
+        A label `probe` that begins with `scenario_` belongs to a load.
+        """
 
     def build_probes(self, settings: Schedule, context: ProbeContext) -> Sequence[Probe]:
         """Build one probe for each timetable."""
@@ -49,8 +52,7 @@ class ProbeModule(Protocol):
 @cache
 def load_probe_modules() -> Mapping[str, ProbeModule]:
     """Load all probes by name, with those of other distributions; this package wins."""
-    ours = load_modules(sys.modules[__name__])
-    found = {**load_installed_probes()[0], **ours}
+    found = {**load_installed_probes()[0], **load_modules(__name__)}
     return {name: cast("ProbeModule", module) for name, module in found.items()}
 
 
@@ -59,7 +61,7 @@ def list_broken_modules() -> Mapping[str, str]:
 
     One is an error only in a configuration that names it.
     """
-    ours = load_modules(sys.modules[__name__])
+    ours = list_module_names(__name__)
     return {name: why for name, why in load_installed_probes()[1].items() if name not in ours}
 
 
@@ -80,9 +82,9 @@ def find_flaw(module: object) -> str | None:
     return None
 
 
-def build_key(name: str, path: DeliveryPath) -> str:
+def build_key(name: str, path: str) -> str:
     """Build the key of a timetable; only a path other than direct is named in it."""
-    return name if path is DeliveryPath.DIRECT else f"{name}_{path}"
+    return name if path == DeliveryPath.DIRECT else f"{name}_{path}"
 
 
 class SingleAlertProbe:
@@ -96,7 +98,7 @@ class SingleAlertProbe:
         self._job = job
         self._alert_runner = alert_runner
 
-    async def run(self, slot: SlotTimes) -> ProbeOutcome:
+    async def run(self, slot: Slot) -> ProbeOutcome:
         """Run one alert; return when its verdict is certain or the deadline has passed."""
         return ProbeOutcome(runs=(await self._alert_runner.run(self._job, slot),))
 
@@ -108,20 +110,17 @@ class ProbeRunner:
         self.probes = {probe.key: probe for probe in probes}
         self._metrics = metrics
 
-    async def run_slot(self, slot: Slot) -> ProbeOutcome:
-        """Run one slot. An exception of the probe is logged and becomes a failed outcome."""
-        probe = self.probes[slot.probe]
+    async def run_slot(self, key: str, slot: Slot) -> ProbeOutcome:
+        """Run one slot of a probe. Its exception is logged and becomes a failed outcome."""
         try:
-            outcome = await probe.run(SlotTimes(slot.intended, slot.intended_at))
+            outcome = await self.probes[key].run(slot)
             for criterion, passed in outcome.checks:
                 self._metrics.count_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
             outcome = ProbeOutcome(notes=(f"no request was sent: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
-            _log.exception("%s: the probe failed", slot.probe)
-            return ProbeOutcome(
-                notes=(f"{slot.probe} failed: {describe_error(error)}",), failed=True
-            )
+            _log.exception("%s: the probe failed", key)
+            return ProbeOutcome(notes=(f"{key} failed: {describe_error(error)}",), failed=True)
         for note in outcome.notes:
-            _log.warning("%s: %s", slot.probe, note)
+            _log.warning("%s: %s", key, note)
         return outcome

@@ -1,8 +1,8 @@
 """Burst probe: many alerts at once, each executed exactly once, in time, and unchanged."""
 
-import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from statistics import quantiles
 
 from pydantic import Field, model_validator
@@ -11,8 +11,9 @@ from exporter.fields import DurationField
 from exporter.model.deadlines import AlertProbeSettings
 from exporter.model.run import Run
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import AlertJob, SlotTimes
+from exporter.prober.runner import AlertJob
 from exporter.probes import Probe
+from exporter.schedule.open_loop import Slot, send_open_loop
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath, Stage, Verdict
 from slos.schema.units import Duration
@@ -53,7 +54,7 @@ def format_probe_name(size: int) -> str:
     return f"burst_{size}"
 
 
-def list_label_pairs(settings: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(settings: Settings) -> Sequence[tuple[str, str]]:
     """List a label pair for each size."""
     return [(format_probe_name(size), DeliveryPath.DIRECT) for size in settings.sizes]
 
@@ -73,13 +74,14 @@ class BurstProbe:
         self.schedule = settings
         self._size = size
         self._alert_runner = context.alert_runner
+        self._clock = context.path_context.clock
         path, deadlines = context.paths[DeliveryPath.DIRECT], settings.to_deadlines(context.targets)
         self._job = AlertJob(self.key, path, deadlines)
 
-    async def run(self, slot: SlotTimes) -> ProbeOutcome:
+    async def run(self, slot: Slot) -> ProbeOutcome:
         """Run all alerts, and wait until nothing can change any verdict."""
-        jobs = (self._alert_runner.run(self._job, slot) for _ in range(self._size))
-        runs = tuple(await asyncio.gather(*jobs))
+        run_job = partial(self._alert_runner.run, self._job)
+        runs = tuple(await send_open_loop([0.0] * self._size, slot, run_job, clock=self._clock))
         _log.info("%s: %s", self.key, summarize_burst(runs))
         return ProbeOutcome(runs, tuple(check_burst(runs)))
 
@@ -91,8 +93,8 @@ def summarize_burst(runs: Sequence[Run]) -> str:
     line = f"{ok} of {len(runs)} ok"
     if len(durations) < _MIN_FOR_QUANTILES:
         return line
-    percentiles = quantiles(durations, n=100, method="inclusive")
-    p50, p95, p99 = (percentiles[index] for index in (49, 94, 98))
+    cuts = quantiles(durations, n=100, method="inclusive")
+    p50, p95, p99 = cuts[49], cuts[94], cuts[98]
     return f"{line}, end to end p50 {p50:.3f}s, p95 {p95:.3f}s, p99 {p99:.3f}s"
 
 

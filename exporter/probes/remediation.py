@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 
-from exporter.fields import DurationField, PathField, Section
+from exporter.fields import DurationField, Section
 from exporter.model.deadlines import AlertProbeSettings
+from exporter.paths import PathField
 from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
 from exporter.probes import Probe, SingleAlertProbe, build_key
@@ -43,14 +44,14 @@ class Settings(AlertProbeSettings):
             self.resolve_settings(path)
         return self
 
-    def resolve_settings(self, path: DeliveryPath) -> AlertProbeSettings:
+    def resolve_settings(self, path: str) -> AlertProbeSettings:
         """Resolve the settings of one path."""
         overrides = {name: value for name, value in self.paths[path] if value is not None}
         common = {name: getattr(self, name) for name in AlertProbeSettings.model_fields}
         return AlertProbeSettings.model_validate({**common, **overrides})
 
 
-def list_label_pairs(settings: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(settings: Settings) -> Sequence[tuple[str, str]]:
     """List a label pair with the same name for each path."""
     return [(_NAME, path) for path in settings.paths]
 

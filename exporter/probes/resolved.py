@@ -25,7 +25,7 @@ class Settings(AlertProbeSettings):
     """Time between two alerts. Default 10m: above the target of verification, 5 minutes."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List the direct path."""
     return [(_NAME, DeliveryPath.DIRECT)]
 

@@ -27,7 +27,7 @@ class Settings(AlertProbeSettings):
     reserve."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List the direct path."""
     return [(_NAME, DeliveryPath.DIRECT)]
 

@@ -1,12 +1,12 @@
 """API and registry of load scenarios: one plug-in file each. A scenario sends more than probes do.
 
-A scenario file has `Settings`, which extend `LoadSettings`; `UNIT`, the unit of its load;
+A scenario file has its `SCENARIO`, the value of the label `scenario`; `Settings`, which extend
+`LoadSettings`; `UNIT`, the unit of its load; `NEEDS_PROMETHEUS`, whether it asks one;
 `run_scenario(settings, scenario_run)`, which sends the load and records its result; and
 `list_samples(results)`, the values of the gauges after some runs. A scenario runs on demand only
 (`exporter/app/load_controller.py`).
 """
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Protocol, cast
@@ -15,14 +15,16 @@ from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import ScenarioResult
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.settings import LoadSettings
-from exporter.plugins import load_modules
-from slos.schema.contract import Scenario
+from slos.schema.plugin_loader import load_modules_by_id
 
 
 class ScenarioModule(Protocol):
     """API of a file in this folder."""
 
+    SCENARIO: str
     Settings: type[LoadSettings]
+    NEEDS_PROMETHEUS: bool
+    """True if the configuration must name a Prometheus."""
     UNIT: str
     """Unit of the load of its steps, for a reader."""
 
@@ -38,7 +40,6 @@ class ScenarioModule(Protocol):
 
 
 @cache
-def load_scenario_modules() -> dict[Scenario, ScenarioModule]:
+def load_scenario_modules() -> dict[str, ScenarioModule]:
     """Load all scenarios, by the value of the label `scenario`."""
-    found = load_modules(sys.modules[__name__])
-    return {Scenario(name): cast("ScenarioModule", module) for name, module in found.items()}
+    return cast("dict[str, ScenarioModule]", load_modules_by_id(__name__, "SCENARIO"))

@@ -27,6 +27,8 @@ from exporter.loadtest.stats import list_limits
 from exporter.loadtest.stop import StopReason
 from slos.schema.contract import SCALING_EFFICIENCY, THROUGHPUT, Stage
 
+SCENARIO = "scalability"
+NEEDS_PROMETHEUS = True
 UNIT = "events a second"
 EFFICIENCY = "efficiency"
 _REPLICAS_QUERY = (
@@ -57,7 +59,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     replicas_after = await _count_replicas(settings, scenario_run)
     if replicas_after != replicas:
         scenario_run.update(notes=(f"{replicas} replicas before, {replicas_after} after",))
-        scenario_run.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
+        scenario_run.guards.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
     rate = ramped.find_highest_rate(
         Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share)
     )
@@ -120,5 +122,5 @@ async def _count_replicas(settings: Settings, scenario_run: ScenarioRun) -> int:
         why = f"the query for replicas returned {[sample.value for sample in found]}"
     if len(found) != 1 or not found[0].value >= 1:
         scenario_run.update(notes=(why,))
-        scenario_run.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
+        scenario_run.guards.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
     return round(found[0].value)

@@ -26,6 +26,8 @@ from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.stats import list_limits
 from slos.schema.contract import THROUGHPUT, Stage
 
+SCENARIO = "throughput"
+NEEDS_PROMETHEUS = False
 UNIT = "events a second"
 _PROMISED_RATES = {
     Stage.CLOUDEVENT_PROCESSING: 100.0,
@@ -67,12 +69,13 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     notes = (
         [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
     )
-    if scenario_run.can_see_issues and await scenario_run.late_results.wait_for_all(scenario_run):
-        learned = (
-            replace(step, runs=[*map(scenario_run.late_results.get_latest, step.runs)])
+    guards = scenario_run.guards
+    if guards.can_see_issues and await guards.late_results.wait_for_all(scenario_run):
+        observed_steps = (
+            replace(step, runs=[*map(guards.late_results.get_latest, step.runs)])
             for step in ramped.sent
         )
-        ramped = replace(ramped, sent=tuple(learned))
+        ramped = replace(ramped, sent=tuple(observed_steps))
     else:
         limits = limits_without_issues
         notes.append("Linear returned too few issues: issue creation was not measured")

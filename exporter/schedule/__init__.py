@@ -1,1 +1,1 @@
-"""Time: clock, timetable, open-loop scheduler."""
+"""Scheduling: clocks, timetables and the open-loop scheduler."""

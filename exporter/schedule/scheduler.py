@@ -1,20 +1,17 @@
-"""Open-loop scheduler, missed slots, heartbeat and stalls."""
+"""Open-loop scheduler: starts runs at their slots, counts missed slots, detects stalls."""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.schedule.clock import Clock
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Timetable
 
 HEARTBEAT_INTERVAL = 1.0
 """Seconds: the loop wakes at least this often, so that a stuck one can be detected."""
-EARLY_START = 0.05
-"""Seconds before its slot at which a run is started. Work that must be done before the event is
-sent, above all writing the journal, does not delay the event."""
 _LATE_TOLERANCE = 0.25
 """Seconds by which a slot may be late and is still used, however short the interval. A slot that
 is left out hides what it would have measured; one that is used late counts from its time."""
@@ -48,17 +45,6 @@ class Heartbeat:
         return max(0.0, max(touching, default=0.0) - self.period)
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One slot of one probe."""
-
-    probe: str
-    intended: float
-    """Monotonic seconds."""
-    intended_at: float
-    """Wall clock seconds."""
-
-
 class ScheduleMetrics(Protocol):
     """Metrics of the schedule."""
 
@@ -90,7 +76,7 @@ class _TimetableCursor:
         intended_at = self._intended_at
         self._slot += 1
         self._intended_at = self.timetable.get_slot_time(self._slot)
-        return Slot(self.timetable.probe, intended_at - self._offset, intended_at)
+        return Slot(intended_at - self._offset, intended_at)
 
 
 class Scheduler:
@@ -99,7 +85,7 @@ class Scheduler:
     def __init__(
         self,
         timetables: list[Timetable],
-        start_run: Callable[[Slot], Coroutine[None, None, None]],
+        start_run: Callable[[str, Slot], Coroutine[None, None, None]],
         *,
         clock: Clock,
         heartbeat: Heartbeat,
@@ -124,12 +110,8 @@ class Scheduler:
             self._heartbeat.beat(now)
             for cursor in self._cursors:
                 self._start_due(cursor, now)
-            wait = min(line.due for line in self._cursors) - self._clock.now()
+            wait = min(cursor.due for cursor in self._cursors) - self._clock.now()
             await self._clock.sleep(min(max(wait, 0.0), HEARTBEAT_INTERVAL))
-
-    async def keep_heartbeat(self) -> None:
-        """Keep only the heartbeat, while no more runs are started."""
-        await run_heartbeat(self._heartbeat, self._clock)
 
     @property
     def running_tasks(self) -> set[asyncio.Task[None]]:
@@ -157,10 +139,11 @@ class Scheduler:
         _log.warning(text, probe, stale + full, stale, full)
 
     def _start(self, cursor: _TimetableCursor, slot: Slot) -> None:
-        task = asyncio.create_task(self._start_run(slot), name=f"run {slot.probe}")
+        probe = cursor.timetable.probe
+        task = asyncio.create_task(self._start_run(probe, slot), name=f"run {probe}")
         cursor.running_tasks.add(task)
         task.add_done_callback(lambda finished: self._forget_task(cursor, finished))
-        self._metrics.set_in_flight(slot.probe, len(cursor.running_tasks))
+        self._metrics.set_in_flight(probe, len(cursor.running_tasks))
 
     def _forget_task(self, cursor: _TimetableCursor, task: asyncio.Task[None]) -> None:
         cursor.running_tasks.discard(task)
@@ -176,7 +159,7 @@ async def run_every(seconds: float, action: Callable[[], Awaitable[None]], *, cl
         try:
             await action()
         except Exception:  # noqa: BLE001 - logged in full; the next call may succeed
-            _log.exception("a task that runs every %g s failed", seconds)
+            _log.exception("a periodic task failed; it is tried again in %g s", seconds)
 
 
 async def run_heartbeat(heartbeat: Heartbeat, clock: Clock) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from exporter.httpclient.auth import CredentialsError, read_secret_file
 from exporter.simulator.control import ActiveFaults
 
 MAX_PORT = 65_535
@@ -89,12 +90,9 @@ def read_key_option(_ctx: click.Context, _param: click.Parameter, path: Path | N
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"cannot read a key from {str(path)!r}") from error
-    if not text or not text.isprintable():
-        raise click.BadParameter(f"{str(path)!r} does not contain a key on one line")
-    return text
+        return read_secret_file("key", path)
+    except CredentialsError as error:
+        raise click.BadParameter(error.reason) from error
 
 
 class RunningServer(Protocol):

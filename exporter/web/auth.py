@@ -1,4 +1,4 @@
-"""Basic auth against bcrypt, response headers."""
+"""Basic authentication with bcrypt hashes, and the response headers."""
 
 import asyncio
 import base64

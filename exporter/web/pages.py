@@ -1,16 +1,16 @@
-"""/metrics, health, /runs, reload, scenarios, index."""
+"""Pages of the prober: /metrics, health, /runs, reload, scenarios, index."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import jinja2
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from exporter.config.web import WebConfig
-from exporter.loadtest.result import Refusal, RefusalKind
+from exporter.loadtest.result import Refusal, RefusalKind, ScenarioResult
 from exporter.loadtest.stop import StopReason
 from exporter.metrics.exposition import render_exposition
 from exporter.model.run import Run, format_timestamp
@@ -18,10 +18,6 @@ from exporter.reload import ReloadOutcome
 from exporter.status import Status
 from exporter.web.auth import AuthMiddleware
 from slos.schema.contract import Stage, Verdict
-
-if TYPE_CHECKING:
-    from exporter.app.load_controller import LoadController
-
 
 _COLOURS = {Verdict.OK: "ok", Verdict.UNKNOWN: "odd"}
 
@@ -35,7 +31,6 @@ _STATUS = {
 STALL_TIMEOUT = 10.0
 """Seconds without a heartbeat of the scheduler after which the process is unhealthy."""
 
-ScrapeCallback = Callable[[], None]
 ReloadFunction = Callable[[], Awaitable[ReloadOutcome]]
 
 
@@ -80,11 +75,24 @@ def _load_template() -> jinja2.Template:
     return environment.get_template("page.html")
 
 
+class ScenarioControl(Protocol):
+    """Control of scenarios, as the pages use it."""
+
+    async def start(self, name: str) -> ScenarioResult | Refusal:
+        """Start a scenario; return the run that has started, or a refusal."""
+
+    def stop(self, reason: StopReason) -> bool:
+        """Stop the running scenario, if there is one."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the running scenario, the configured ones and the results."""
+
+
 class ScenarioPages:
     """Pages of the load controller, once there is one."""
 
     def __init__(self) -> None:
-        self.load_controller: LoadController | None = None
+        self.load_controller: ScenarioControl | None = None
         """None while another prober leads."""
 
     @property
@@ -123,10 +131,6 @@ def _respond_standby() -> web.Response:
     return web.Response(status=503, text="on standby; another prober holds the lease\n")
 
 
-def _ignore() -> None:
-    """Do nothing."""
-
-
 class WebPages:
     """Pages over a live status; the application sets what changes."""
 
@@ -135,8 +139,6 @@ class WebPages:
         self._auth = AuthMiddleware(web_config)
         self.ready = False
         self._draining = False
-        self.on_scrape: ScrapeCallback = _ignore
-        """Called after the counters were read."""
         self._reload_config: ReloadFunction | None = None
         self.scenarios = ScenarioPages()
         self.app = web.Application()
@@ -153,7 +155,7 @@ class WebPages:
             ]
         )
 
-    def start_leading(self, *, reload: ReloadFunction, load_controller: "LoadController") -> None:
+    def start_leading(self, *, reload: ReloadFunction, load_controller: ScenarioControl) -> None:
         """Enable reload and scenarios, as this prober leads now."""
         self._reload_config, self._draining = reload, False
         self.scenarios.load_controller = load_controller
@@ -169,7 +171,7 @@ class WebPages:
     def stop_leading(self) -> None:
         """Disable reload and scenarios, as this prober does not lead any more."""
         self.start_draining()
-        self.on_scrape, self._reload_config, self.scenarios.load_controller = _ignore, None, None
+        self._reload_config = self.scenarios.load_controller = None
 
     def update_config(self, web_config: WebConfig) -> None:
         """Apply another protection of the pages."""
@@ -193,7 +195,7 @@ class WebPages:
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
         body = render_exposition(self._status.registry)
-        self.on_scrape()
+        self._status.metrics.count_postponed()
         return web.Response(body=body, headers=headers)
 
     async def _serve_health(self, _: web.Request) -> web.Response:

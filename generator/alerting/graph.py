@@ -1,4 +1,4 @@
-"""Which alert explains which, from the metrics they read."""
+"""Graph of causes and symptoms: an alert explains another when both read the same metrics."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -227,9 +227,9 @@ def find_inhibition_problems(specs: Sequence[SpecWithSLOs]) -> Iterator[Inhibiti
         cause = each.cause
         yield from _check_missing_names(each, specs)
         if not sources.find_metrics(cause.queries):
-            hint = "let it read what it is about"
+            hint = "read a series in the query"
             yield InhibitionProblem(
-                cause, f"{cause.name!r} reads no series and would always inhibit", hint
+                cause, f"{cause.name!r} reads no series, so it always inhibits", hint
             )
         yield from _check_heartbeats(each)
         yield from _check_shared_names(each, specs)
@@ -237,22 +237,22 @@ def find_inhibition_problems(specs: Sequence[SpecWithSLOs]) -> Iterator[Inhibiti
         if more_severe:
             yield InhibitionProblem(
                 cause,
-                f"{cause.name!r} is less severe than what it inhibits: {', '.join(more_severe)}",
-                "nobody would be woken; make it as severe, or inhibit less",
+                f"{cause.name!r} is less severe than its symptoms: {', '.join(more_severe)}",
+                "raise its severity, or remove these alerts from inhibits; else no page is sent",
             )
         if cycle := _find_cycle(cause.name, inhibited):
             yield InhibitionProblem(
                 cause,
-                f"{' inhibits '.join(cycle)}: with all of them firing, nobody hears of any",
-                "let the cause inhibit the symptom, and not the other way round",
+                f"inhibition cycle: {' inhibits '.join(cycle)}",
+                "remove one of the inhibitions; if all alerts fire, no notification is sent",
             )
 
 
 def _check_heartbeats(each: CauseWithSymptoms) -> Iterator[InhibitionProblem]:
     for alert in each.symptoms:
         if alert.heartbeat:
-            message = f"{alert.name!r} is a heartbeat, and its silence is an alarm"
-            yield InhibitionProblem(each.cause, message, "take it out of inhibits")
+            message = f"{alert.name!r} is a heartbeat and must not be inhibited"
+            yield InhibitionProblem(each.cause, message, "remove it from inhibits")
 
 
 def _check_shared_names(
@@ -263,9 +263,9 @@ def _check_shared_names(
     for name in each.names:
         if name in others and name != each.cause.name:
             message = (
-                f"{each.cause.name!r} inhibits {name!r}, which is the name of another alert too"
+                f"{each.cause.name!r} inhibits {name!r}, which is also the name of another alert"
             )
-            yield InhibitionProblem(each.cause, message, "give each alert a name of its own")
+            yield InhibitionProblem(each.cause, message, "rename one of the alerts")
 
 
 def _find_cycle(start: str, inhibited: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -306,7 +306,7 @@ def _check_missing_names(
     suffix = f" and {len(each.missing) - _MAX_SHOWN} more" if len(each.missing) > _MAX_SHOWN else ""
     yield InhibitionProblem(
         each.cause,
-        f"{each.cause.name!r} inhibits what is in no spec of this run: {named}{suffix}",
+        f"{each.cause.name!r} inhibits names that no spec of this run defines: {named}{suffix}",
         f"{f'did you mean {similar[0]!r}? ' if similar else ''}build all specs together",
         fatal=False,
     )

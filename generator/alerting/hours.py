@@ -47,7 +47,7 @@ def parse_office_hours(text: str) -> OfficeHours | None:
     shape = _HOURS_PATTERN.fullmatch(text.strip())
     if not shape:
         raise ValueError(
-            f"{text!r} are no office hours; write them like monday:friday 08:00-18:00 "
+            f"{text!r} is not a time range; write it like monday:friday 08:00-18:00 "
             f"Europe/Berlin, or {ALWAYS}"
         )
     first, last, start, end, zone = shape.groups()
@@ -55,7 +55,7 @@ def parse_office_hours(text: str) -> OfficeHours | None:
         if not _TIME_PATTERN.fullmatch(time):
             raise ValueError(f"{time!r} is not a time; write it like 08:00")
     if start >= end:
-        raise ValueError(f"{start}-{end} ends before it begins; hours lie within one day")
+        raise ValueError(f"{start}-{end} ends before it starts; use a range within one day")
     return OfficeHours(_list_days(first.lower(), (last or first).lower()), start, end, zone or UTC)
 
 

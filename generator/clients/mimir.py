@@ -27,10 +27,10 @@ _TIMEOUT = 30
 # Characters of an error message; a proxy may answer with a whole page.
 _MAX_MESSAGE_LENGTH = 300
 _HINTS = {
-    401: "it wants credentials: set MIMIR_API_KEY and MIMIR_API_USER, or MIMIR_AUTH_TOKEN",
-    403: "these credentials may not do this; look at tenant and role",
-    404: "is this the address of Mimir, and --prefix its -http.prefix?",
-    429: "it asks for fewer requests; try again later",
+    401: "set MIMIR_API_KEY and MIMIR_API_USER, or MIMIR_AUTH_TOKEN",
+    403: "the credentials lack permission; check the tenant and the role",
+    404: "check the address, and that --prefix is the -http.prefix of Mimir",
+    429: "too many requests; try again later",
 }
 
 
@@ -142,7 +142,7 @@ class RulerCredentials:
     def __post_init__(self) -> None:
         for name, value in (("tenant", self.tenant), ("MIMIR_AUTH_TOKEN", self.token)):
             if not (value.isascii() and value.isprintable() and value == value.strip()):
-                raise RulerError(f"{name} may hold nothing but printable ASCII, no space around it")
+                raise RulerError(f"{name} must be printable ASCII without surrounding spaces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Ruler:
             # Bytes, as the response names no charset and a guessed one may be wrong.
             return _parse_namespaces(yaml.safe_load(self._check_response(response).content) or {})
         except (yaml.YAMLError, RecursionError, AttributeError, KeyError, TypeError) as error:
-            raise RulerError(f"{self.address} answers with something else than rules") from error
+            raise RulerError(f"{self.address} did not return rules") from error
 
     def apply_change(self, change: GroupChange) -> None:
         """Write or remove one group.
@@ -184,7 +184,7 @@ class Ruler:
         path = "/" + quote(change.namespace, safe="")
         if {change.namespace, change.name} & {"", ".", ".."}:
             # In a URL these would address the namespace, or all namespaces.
-            raise RulerError("no address can name it; remove it with mimirtool")
+            raise RulerError("the name cannot be part of a URL; remove it with mimirtool")
         if change.group is None:
             self._check_response(
                 self._send_request("DELETE", f"{path}/{quote(change.name, safe='')}")
@@ -224,7 +224,7 @@ class Ruler:
     def _check_response(self, response: requests.Response) -> requests.Response:
         if response.is_redirect:
             raise RulerError(
-                f"{self.address} leads to {response.headers['Location']}; give that one"
+                f"{self.address} redirects to {response.headers['Location']}; use that address"
             )
         if response.status_code < requests.codes.multiple_choices:
             return response
@@ -237,7 +237,7 @@ class Ruler:
             hint = "raise the tenant's limits -ruler.max-rule-groups-per-tenant or "
             hint += "-ruler.max-rules-per-rule-group"
         raise RulerError(
-            f"{self.address} answered {response.status_code}: {message}" + _format_hint(hint)
+            f"{self.address} returned {response.status_code}: {message}" + _format_hint(hint)
         )
 
 

@@ -55,20 +55,20 @@ _READ_OPTIONS = (
         "input_",
         type=click.Path(path_type=Path),
         metavar="SPEC|DIR",
-        help="The same as the argument.",
+        help="Same as the argument.",
     ),
-    click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does."),
+    click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does."),
     click.option(
         "-n",
         "--fs-include",
         type=_values.PatternType(),
-        help="Of folders, read only files whose path matches.",
+        help="In folders, read only files with a matching path.",
     ),
     click.option(
         "-e",
         "--fs-exclude",
         type=_values.PatternType(),
-        help="Of folders, do not read files whose path matches; wins over --fs-include.",
+        help="In folders, skip files with a matching path; overrides --fs-include.",
     ),
     click.option(
         "-l",
@@ -76,22 +76,23 @@ _READ_OPTIONS = (
         multiple=True,
         callback=_values.parse_labels,
         metavar="KEY=VALUE",
-        help="A label on recorded series, above those of the specs; in the exact profile other "
-        "labels begin a new history. Repeatable.",
+        help="Label of recorded series; overrides labels of the specs. In the exact profile, other "
+        "labels start new series. Repeatable.",
     ),
     click.option(
         "--slo-period-windows-path",
         "windows_path",
         type=click.Path(path_type=Path, exists=True, file_okay=False),
         metavar="DIR",
-        help="Sloth's AlertWindows files; in the sloth profile nothing else is known then.",
+        help="Folder of AlertWindows files of Sloth. In the sloth profile they replace the "
+        "built-in windows.",
     ),
     click.option(
         "--default-slo-period",
         type=_values.DurationType(),
         default=RunSettings().period,
         show_default=True,
-        help="The period of SLOs that name none.",
+        help="Period of SLOs without a period.",
     ),
     click.option(
         "-p",
@@ -109,7 +110,7 @@ _READ_OPTIONS = (
         type=_values.DurationType(),
         default=RunSettings().scrape_interval,
         show_default=True,
-        help="How often metrics are scraped, where the spec does not say.",
+        help="Scrape interval of specs without scrape_interval.",
     ),
 )
 # Options of building.
@@ -118,32 +119,32 @@ _BUILD_OPTIONS = (
         "-o",
         "--out",
         metavar="DIR|FILE|-",
-        help="Where to: a folder, one .yaml file, or - for the terminal.  "
+        help="Output: a folder, one .yaml file, or - for stdout.  "
         "[default: rules; - in the sloth profile]",
     ),
     click.option(
         "--format",
         "format_",
         type=click.Choice(sorted(load_formats())),
-        help="Only this format, straight into DIR; without it each usual format has a folder in "
-        "DIR. In the sloth profile specs become rules and objects become objects.",
+        help="Write only this format, into DIR itself. Without it each default format has its own "
+        "folder in DIR. In the sloth profile the default is the format of the spec.",
     ),
     click.option(
         "--profile",
         type=click.Choice(sorted(load_profiles())),
         default="exact",
         show_default=True,
-        help="How budgets are computed.",
+        help="Profile of the rules: exact, or the rules of Sloth.",
     ),
-    click.option("--disable-recordings", is_flag=True, help="Leave the recording rules out."),
-    click.option("--disable-alerts", is_flag=True, help="Leave the alerting rules out."),
+    click.option("--disable-recordings", is_flag=True, help="Omit recording rules."),
+    click.option("--disable-alerts", is_flag=True, help="Omit alerting rules."),
     click.option(
         "-s",
         "--slo-plugins",
         multiple=True,
         callback=_values.parse_plugin_uses,
         metavar="JSON",
-        help='Sloth profile: a plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
+        help='Sloth profile: SLO plugin for every SLO, {"id": ..., "config": {...}}. Repeatable.',
     ),
     click.option(
         "--namespace",
@@ -165,7 +166,7 @@ _BUILD_OPTIONS = (
         type=_values.HoursType(),
         default=_values.OFFICE_HOURS,
         show_default=True,
-        help="When Alertmanager notifies tickets; `always` for at any hour.",
+        help="Hours in which Alertmanager sends notifications for tickets, or `always`.",
     ),
 )
 
@@ -199,7 +200,7 @@ def parse_request(options: dict[str, Any]) -> Request:
     to_file = to_file and not _is_folder(Path(out))
     format_ = options["format_"]
     if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
-        raise click.UsageError(f"--format {format_} needs a folder: it makes many files")
+        raise click.UsageError(f"--format {format_} writes several files; --out must be a folder")
     return Request(
         inputs=inputs,
         out=out,

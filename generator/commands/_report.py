@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import click
 
 from generator.files.output import Changes
 from generator.reports import DRIFT_MESSAGES
 from slos.schema.problem import Problem, ProblemSeverity
+from slos.schema.units import format_count
 
 _COLOURS = {ProblemSeverity.ERROR: "red", ProblemSeverity.WARNING: "yellow"}
 
@@ -53,16 +54,22 @@ def print_changes(changes: Changes, folder: str) -> None:
         for name in names:
             click.echo(f"{verb} {folder}/{name}", err=True)
     if not changes:
-        click.echo(f"{folder}: {changes.same} files, nothing to change", err=True)
+        click.echo(f"{folder}: {format_count(changes.same, 'file')}, no changes", err=True)
 
 
-def print_drift(changes: Changes, folder: str) -> None:
-    """Print how a folder differs from the output of its specs."""
+def print_drift(changes: Changes, folder: str, out: str) -> None:
+    """Print the files of a folder that differ from the output of the specs.
+
+    Args:
+        changes: differences.
+        folder: folder of the files.
+        out: output path, as the user named it.
+    """
     for verb, names in _list_changes(changes):
         for name in names:
-            click.echo(f"{folder}/{name}: {DRIFT_MESSAGES[verb]}", err=True)
+            click.echo(f"{PurePath(folder, name)}: {DRIFT_MESSAGES[verb]}", err=True)
     if changes:
-        click.echo(f"{folder} is not what the specs give; run: slo-rules build", err=True)
+        click.echo(f"{out} is out of date; run: slo-rules build", err=True)
 
 
 def _list_changes(changes: Changes) -> tuple[tuple[str, tuple[str, ...]], ...]:

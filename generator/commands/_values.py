@@ -80,7 +80,7 @@ class HoursType(click.ParamType[OfficeHours | None]):
                 ZoneInfo(found.zone)
             except (ZoneInfoNotFoundError, ValueError, OSError):
                 self.fail(
-                    f"{found.zone!r} is no time zone; write it like Europe/Berlin", param, ctx
+                    f"{found.zone!r} is not a time zone; write it like Europe/Berlin", param, ctx
                 )
         return found
 
@@ -114,7 +114,7 @@ def parse_pairs(
 def check_namespace(_: click.Context, __: click.Parameter, value: str) -> str:
     """Check a Kubernetes namespace; with an empty one, `kubectl apply` chooses."""
     if value and not _DNS_LABEL.fullmatch(value):
-        raise click.BadParameter("a namespace is up to 63 of a-z, 0-9 and -, like prometheus")
+        raise click.BadParameter("use at most 63 characters of a-z, 0-9 and -, like prometheus")
     return value
 
 
@@ -131,7 +131,7 @@ def parse_object_labels(
         if not (
             is_valid_prefix and _LABEL_TEXT.fullmatch(name) and _LABEL_TEXT.fullmatch(value or "x")
         ):
-            raise click.BadParameter(f"Kubernetes takes no label {key}={value}")
+            raise click.BadParameter(f"{key}={value} is not a valid Kubernetes label")
     return labels
 
 

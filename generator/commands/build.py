@@ -17,18 +17,18 @@ from generator.files.transaction import CannotWriteError
 @click.command("build")
 @add_spec_options
 def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
-    """Build rules from specs, all or nothing.
+    """Build rules from specs.
 
-    Reads SPEC files and every *.yaml below DIR (default: slos/) and writes into a folder
-    (default: rules/). A folder holds one build: files an earlier build made and this one does
-    not are removed; files of others are never touched. A second run changes nothing.
+    Reads SPEC files and every *.yaml file below DIR (default: slos/), and writes a folder
+    (default: rules/). Files of an earlier build that are no longer generated are removed; other
+    files are kept. If a spec has an error, no file is written.
 
     \b
     Examples:
       slo-rules build
       slo-rules build slos/agent-sre.yaml -o - | promtool check rules
       slo-rules build specs -o out --format operator && kubectl apply -k out
-      slo-rules build --profile sloth -i specs -o out        what `sloth generate` gives
+      slo-rules build --profile sloth -i specs -o out        output of `sloth generate`
     """
     request = parse_request(options)
     settings, out = request.settings, request.out
@@ -37,7 +37,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
     )
     _report.print_problems(build_plan.problems)
     if build_plan.has_errors:
-        click.echo("nothing was written", err=True)
+        click.echo("no files written; fix the errors above", err=True)
         sys.exit(1)
     try:
         if out == STDOUT:
@@ -57,5 +57,6 @@ def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
             _report.print_problems(output.warn_of_kept_pages(changes, Path(out)))
     except CannotWriteError as error:
         _report.print_problems(error.problems)
-        click.echo("nothing was written" if error.problems else f"error: {error}", err=True)
+        message = "no files written; fix the errors above" if error.problems else f"error: {error}"
+        click.echo(message, err=True)
         sys.exit(1)

@@ -20,7 +20,7 @@ from generator.model import SLO, MetricFacts
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.reports import Report, load_reports
 from slos.schema.problem import Position, Problem
-from slos.schema.units import Duration
+from slos.schema.units import Duration, format_count
 
 
 @click.command("check")
@@ -30,20 +30,20 @@ from slos.schema.units import Duration
     type=click.Choice(["text", *load_reports()]),
     default="text",
     show_default=True,
-    help="How to tell: for people, programs, GitHub Actions, or code scanning (SARIF).",
+    help="Output format: text, JSON, GitHub Actions annotations, or SARIF for code scanning.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The same as --output json.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --output json.")
 @click.option(
     "--retention",
     type=_values.DurationType(),
-    help="How long Prometheus keeps samples, to compare periods with.",
+    help="Retention of Prometheus. Periods must not be longer.",
 )
 @click.option(
     "--prometheus",
     "url",
     metavar="URL",
     callback=_values.check_web_address,
-    help="A running Prometheus: do the metrics exist, are they counters, what will it cost?",
+    help="URL of a Prometheus, to check metric names, metric types and the cost of queries.",
 )
 def command(
     output: str,
@@ -52,11 +52,11 @@ def command(
     url: str | None,
     **options: Any,  # noqa: ANN401 - read by request_of
 ) -> None:
-    """Review specs, and check that the built files are still what they give.
+    """Check specs, and check that the built files are up to date.
 
-    Writes nothing. Exits with 1 when a spec has an error, or when a file in the folder is
-    missing, was edited by hand, or is left over. With -o - only the specs are checked. Each
-    warning names its check; docs/checks tells about it, and how to silence it with a reason.
+    Writes no files. Exits with 1 if a spec has an error, or if a file in the output folder is
+    missing, changed or no longer generated. With -o - only the specs are checked. Each warning
+    names its check; docs/checks describes each check and how to silence it.
 
     \b
     Examples:
@@ -82,7 +82,7 @@ def command(
     drift = asdict(changes) if changes else None
     check_report = Report(build_plan.problems, drift, out, recorder.to_json() if recorder else None)
     if report_format == "text":
-        _print_text_report(build_plan, changes, request.out)
+        _print_text_report(build_plan, changes, folder=out, out=request.out)
         for facts in check_report.facts or ():
             click.echo(_format_facts(facts), err=True)
     else:
@@ -129,7 +129,7 @@ def _format_facts(facts: Mapping[str, Any]) -> str:
     """Facts of an SLO as a line of text."""
     series = sum(facts["series"].values())
     types = ", ".join(f"{metric} is a {kind}" for metric, kind in facts["types"].items())
-    summary = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples an evaluation"
+    summary = f"{facts['slo']}: {series:,} series, {facts['samples']:,} samples per evaluation"
     return f"{summary}; {types or 'no metric with a known type'}"
 
 
@@ -167,10 +167,13 @@ def _compare_output(build_plan: BuildPlan, request: Request) -> tuple[BuildPlan,
     return replace(build_plan, problems=(*build_plan.problems, *warnings)), changes
 
 
-def _print_text_report(build_plan: BuildPlan, changes: Changes | None, out: str) -> None:
+def _print_text_report(
+    build_plan: BuildPlan, changes: Changes | None, *, folder: str, out: str
+) -> None:
     _report.print_problems(build_plan.problems, excerpts=True)
     if changes:
-        _report.print_drift(changes, out)
+        _report.print_drift(changes, folder, out)
     elif not build_plan.has_errors:
         rules = sum(len(group.rules) for plan in build_plan.plans for group in plan.groups)
-        click.echo(f"{len(build_plan.slos)} SLOs, {rules} rules: fine", err=True)
+        slos = format_count(len(build_plan.slos), "SLO")
+        click.echo(f"{slos}, {format_count(rules, 'rule')}: no errors", err=True)

@@ -17,24 +17,24 @@ from slos.schema.problem import filter_errors
 
 @click.command("convert")
 @click.argument("specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]...")
-@click.option("--to", type=click.Choice(["sloth"]), required=True, help="The dialect wanted.")
-@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
-@click.option("--lenient", is_flag=True, help="Pass over unknown keys, as Sloth does.")
+@click.option("--to", type=click.Choice(["sloth"]), required=True, help="Dialect of the output.")
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
+@click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does.")
 @click.option(
     "-p",
     "--plugins",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     metavar="DIR",
-    help="SLI plugins, whose queries take their place. Repeatable.",
+    help="Folder of SLI plugins; their queries replace the plugins. Repeatable.",
 )
 def command(
     specs: tuple[Path, ...], to: str, out: str, *, lenient: bool, plugins: tuple[Path, ...]
 ) -> None:
-    """Write specs of any dialect as plain Sloth prometheus/v1.
+    """Convert specs of any dialect to prometheus/v1 of Sloth.
 
-    Every SLI becomes events or a raw query, those of plugins too. What Sloth cannot say is left
-    out: a comment in the result and a warning name it.
+    Every SLI is converted to an events or raw SLI. Keys that Sloth does not support are omitted;
+    a comment in the output and a warning name them.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def command(
     problems = [*problems, *conversion_problems]
     _report.print_problems(problems)
     if filter_errors(problems):
-        click.echo("nothing was written", err=True)
+        click.echo("no file written; fix the errors above", err=True)
         sys.exit(1)
     if out == STDOUT:
         click.echo(text, nl=False)

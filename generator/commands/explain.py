@@ -23,9 +23,9 @@ from generator.reference import explain
 @click.argument("slos", nargs=-1, metavar="[SLO]...")
 @add_read_options
 def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - read by options
-    """Explain SLOs: the promise, its budget, what wakes whom and when, and what it costs.
+    """Explain SLOs: objective, error budget, alerts, rules and their cost.
 
-    An SLO is named by its id, or by its name in the spec; without one, all are explained.
+    SLO is the id of an SLO, or its name in the spec. Default: all SLOs.
 
     \b
     Examples:
@@ -44,6 +44,6 @@ def command(slos: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - re
     for wanted in slos:
         if not any(wanted in (slo.id, slo.name) for slo in chosen):
             names = ", ".join(slo.id for slo in known)
-            click.echo(f"error: no SLO is called {wanted!r}; there are {names}", err=True)
+            click.echo(f"error: unknown SLO {wanted!r}; known SLOs: {names}", err=True)
             sys.exit(1)
     click.echo("\n\n".join(explain.render_slo_explanation(slo) for slo in chosen), nl=False)

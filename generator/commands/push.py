@@ -28,6 +28,7 @@ from generator.commands._options import (
 )
 from generator.files.sources import STDOUT
 from generator.pipeline import BuildSettings
+from slos.schema.units import format_count
 
 _PAST_TENSE = {
     ChangeAction.ADD: "added",
@@ -38,7 +39,7 @@ _PAST_TENSE = {
 
 @click.group("push")
 def command() -> None:
-    """Send rules to an engine that takes them over its API."""
+    """Upload rules to an engine over its API."""
 
 
 @command.command("mimir")
@@ -51,7 +52,7 @@ def command() -> None:
     metavar="URL",
     callback=_values.check_web_address,
     show_envvar=True,
-    help="Of Mimir.",
+    help="URL of Mimir.",
 )
 @click.option(
     "--id",
@@ -60,20 +61,20 @@ def command() -> None:
     default="",
     metavar="TENANT",
     show_envvar=True,
-    help="Whose rules these are.",
+    help="Tenant id of the rules.",
 )
 @click.option(
     "--prefix",
     default="/prometheus",
     show_default=True,
     metavar="PATH",
-    help="Where Mimir serves Prometheus' API.",
+    help="Path prefix of the Prometheus API of Mimir.",
 )
+@click.option("--prune", is_flag=True, help="Also remove namespaces slo-* that no spec generates.")
 @click.option(
-    "--prune", is_flag=True, help="Also remove namespaces slo-* that none of the specs makes."
+    "--dry-run", is_flag=True, help="Print the changes, apply none; exit 1 if there are any."
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would change; exit 1 if anything.")
-@click.option("--json", "as_json", is_flag=True, help="The changes as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON on stdout.")
 def push_mimir(
     *,
     address: str,
@@ -84,11 +85,11 @@ def push_mimir(
     as_json: bool,
     **options: Any,  # noqa: ANN401 - read by options
 ) -> None:
-    """Bring a tenant's rules in Grafana Mimir to what the specs give.
+    """Upload the rules of the specs to a tenant of Grafana Mimir.
 
-    Each spec file is a namespace, slo-<file>. In these, groups are added, changed and removed;
-    the other namespaces are left alone. Secrets come from the environment, by mimirtool's names:
-    MIMIR_API_KEY with MIMIR_API_USER, or MIMIR_AUTH_TOKEN.
+    Each spec file is a namespace, slo-<file>. Groups in these namespaces are added, changed and
+    removed; other namespaces are not changed. Secrets are read from the environment variables of
+    mimirtool: MIMIR_API_KEY with MIMIR_API_USER, or MIMIR_AUTH_TOKEN.
 
     \b
     Examples:
@@ -117,7 +118,7 @@ def _check_prune(options: dict[str, Any], *, prune: bool) -> None:
     """
     has_filter = options["fs_include"] or options["fs_exclude"]
     if prune and (has_filter or not all(path.is_dir() for path in parse_inputs(options))):
-        raise click.UsageError("--prune takes folders of all the specs, not some of the files")
+        raise click.UsageError("--prune needs folders with all specs, without files and filters")
 
 
 def _build_namespaces(options: dict[str, Any]) -> Namespaces:
@@ -128,7 +129,7 @@ def _build_namespaces(options: dict[str, Any]) -> Namespaces:
     )
     _report.print_problems(build_plan.problems)
     if build_plan.has_errors:
-        click.echo("nothing was sent", err=True)
+        click.echo("no rules uploaded; fix the errors above", err=True)
         sys.exit(1)
     return read_namespaces(pipeline.render_folder(build_plan.plans, "mimir", settings))
 
@@ -144,7 +145,7 @@ def _print_changes(pending: list[GroupChange]) -> int | None:
     for change in pending:
         click.echo(f"would {change.action} {change.namespace}/{change.name}", err=True)
     if not pending:
-        click.echo("nothing to change", err=True)
+        click.echo("no changes", err=True)
     return len(pending) or None
 
 
@@ -157,11 +158,12 @@ def _apply_changes(ruler: Ruler, pending: list[GroupChange]) -> int | None:
             click.echo(
                 f"error: {change.action} {change.namespace}/{change.name}: {error}", err=True
             )
-            click.echo(f"{number} of {len(pending)} changes are made; run again", err=True)
+            applied = f"{number} of {format_count(len(pending), 'change')}"
+            click.echo(f"{applied} applied; run again", err=True)
             return number
         click.echo(f"{_PAST_TENSE[change.action]} {change.namespace}/{change.name}", err=True)
     if not pending:
-        click.echo("nothing to change", err=True)
+        click.echo("no changes", err=True)
     return None
 
 

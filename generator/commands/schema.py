@@ -15,9 +15,9 @@ from generator.reference.schema import build_json_schema
 
 
 @click.command("schema")
-@click.option("--markdown", is_flag=True, help="A page for people instead.")
-@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is another.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown page instead.")
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
+@click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
 def command(*, markdown: bool, out: str, check: bool) -> None:
     """Print the JSON Schema of a spec, for editors and pipelines.
 
@@ -38,7 +38,7 @@ def command(*, markdown: bool, out: str, check: bool) -> None:
         if not check:
             output.write_file(artifact, Path(out))
         elif output.compare_file(artifact, Path(out)):
-            click.echo(f"{out} is not what the schema says; run: make rules", err=True)
+            click.echo(f"{out} is out of date; run: make rules", err=True)
             sys.exit(1)
     except CannotWriteError as error:
         click.echo(f"error: {error}", err=True)

@@ -11,6 +11,7 @@ import click
 
 from generator.clients import promtool
 from generator.clients.promtool import UnitTestResult
+from slos.schema.units import format_count
 
 
 @click.command("test")
@@ -20,7 +21,7 @@ from generator.clients.promtool import UnitTestResult
     "program",
     default="promtool",
     metavar="PATH",
-    help="The promtool to run.  [default: the one on PATH]",
+    help="Path of promtool.  [default: promtool on PATH]",
 )
 @click.option(
     "-j",
@@ -28,14 +29,15 @@ from generator.clients.promtool import UnitTestResult
     type=click.IntRange(min=1),
     default=os.cpu_count() or 1,
     metavar="N",
-    help="How many at a time.  [default: one for each processor]",
+    help="Number of parallel promtool processes.  [default: number of processors]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Results as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) -> None:
-    """Run the unit tests that `slo-rules build` wrote, on the rules that lie beside them.
+    """Run the unit tests of the rules with promtool.
 
-    Each alert is silent at half its threshold and without traffic, fires in time at twice the
-    threshold, resolves, and shows what it should. Exits with 1 when a rule does something else.
+    `slo-rules build` generates the tests. They check that each alert is silent at half its
+    threshold and without traffic, fires in time at twice the threshold, resolves, and has the
+    expected labels and annotations. Exits with 1 if a test fails.
 
     \b
     Examples:
@@ -45,14 +47,14 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
     promtool_path = _find_program(program)
     if not promtool_path:
         click.echo(
-            f"error: there is no {program!r}; install Prometheus (Debian: apt install prometheus), "
-            "or name one with --promtool",
+            f"error: {program!r} not found; install Prometheus (Debian: apt install prometheus), "
+            "or set --promtool",
             err=True,
         )
         sys.exit(1)
     paths = list(_list_test_files(tests or (Path("rules/tests"),)))
     if not paths:
-        click.echo("error: there are no tests; run: slo-rules build", err=True)
+        click.echo("error: no test files found; run: slo-rules build", err=True)
         sys.exit(1)
     try:
         results = list(
@@ -68,7 +70,8 @@ def command(tests: tuple[Path, ...], program: str, jobs: int, *, as_json: bool) 
         listed = [{"file": str(result.path), "failed": result.failed} for result in results]
         click.echo(json.dumps({"tests": listed}, indent=2))
     else:
-        click.echo(f"{len(results)} test files, {len(failures)} failed", err=True)
+        files = format_count(len(results), "test file")
+        click.echo(f"{files}, {len(failures)} failed", err=True)
     sys.exit(1 if failures else 0)
 
 

@@ -24,13 +24,13 @@ from generator.reference import traceability
 
 @click.command("trace")
 @add_read_options
-@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Where to.  [default: -]")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is another.")
+@click.option("-o", "--out", default=STDOUT, metavar="FILE|-", help="Output file.  [default: -]")
+@click.option("--check", is_flag=True, help="Write no file; exit 1 if the file differs.")
 def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 - read by options
-    """Write a page that shows for each requirement who covers it, on what data, and its test.
+    """Write the traceability page: each requirement with its SLOs, alerts, metrics and tests.
 
-    Requirements stand under `requirements:` in a spec; SLOs, alerts and recordings name those
-    they cover. A requirement that nothing covers is a warning.
+    Requirements are listed under `requirements` of a spec. SLOs, alerts and recordings refer to
+    them by `covers`. A requirement without coverage is a warning.
 
     \b
     Examples:
@@ -54,9 +54,7 @@ def command(out: str, *, check: bool, **options: Any) -> None:  # noqa: ANN401 -
     try:
         if check:
             if output.compare_file(artifact, Path(out)):
-                click.echo(
-                    f"{out} is not what the specs give; run: slo-rules trace -o {out}", err=True
-                )
+                click.echo(f"{out} is out of date; run: slo-rules trace -o {out}", err=True)
                 sys.exit(1)
             return
         output.write_file(artifact, Path(out))

@@ -30,8 +30,8 @@ def read_sli_plugins(folders: tuple[Path, ...]) -> tuple[dict[str, SliPlugin], l
             problems.append(found)
         elif plugins.setdefault(found.id, found) is not found:
             first = plugins[found.id].file
-            hint = f"the first one is {first}; change one of them"
-            message = f"the plugin id {found.id!r} is taken"
+            hint = f"first defined in {first}; change one of them"
+            message = f"duplicate plugin id {found.id!r}"
             problems.append(Problem(Position(found.file), message, hint))
     return plugins, problems
 
@@ -72,7 +72,7 @@ def _import_file(path: Path) -> ModuleType:
     name = _MODULE_PREFIX + digest[:16]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("this is no Python file")
+        raise ImportError("not a Python file")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -108,7 +108,10 @@ def _extract_plugins(module: ModuleType, file: str) -> Iterator[SliPlugin | Prob
     if id_ is None:
         return
     if not isinstance(id_, str) or not callable(write):
-        hint = f"write {_ID_ATTRIBUTE} = '...' and def {_FUNCTION_ATTRIBUTE}(meta, labels, options): ..."
-        yield Problem(Position(file), "this is half a plugin", hint)
+        hint = (
+            f"define {_ID_ATTRIBUTE} = '...' "
+            f"and def {_FUNCTION_ATTRIBUTE}(meta, labels, options): ..."
+        )
+        yield Problem(Position(file), "incomplete plugin", hint)
     else:
         yield SliPlugin(id_, file, write)

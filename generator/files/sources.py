@@ -42,7 +42,7 @@ def read_windows(folder: Path) -> tuple[dict[Duration, Windows], list[Problem]]:
     files = _list_yaml_files(folder)
     problems = []
     if not files:
-        hint = "name a folder with *.yaml files of kind AlertWindows"
+        hint = "use a folder with *.yaml files of kind AlertWindows"
         problems.append(Problem(Position(str(folder)), "no alert windows in this folder", hint))
     for path in files:
         try:
@@ -73,7 +73,7 @@ def read_sources(
         is_folder = _is_folder(input_path)
         found = list(filter(matches, _list_yaml_files(input_path))) if is_folder else [input_path]
         if not found:
-            hint = "put *.yaml files there, or name the files"
+            hint = "add *.yaml files, or use the paths of the files"
             problems.append(
                 Problem(Position(str(input_path)), "no spec files in this folder", hint)
             )
@@ -95,15 +95,15 @@ def find_output_conflicts(
     target = _resolve_path(out)
     if out == STDOUT or target is None:
         return []
-    position, hint = Position(out), "choose another output"
+    position, hint = Position(out), "use another output path"
     # Resolving the path of each spec takes time; no spec is a folder.
     if not _is_folder(target) and any(
         _resolve_path(source.display_name) == target for source in sources
     ):
-        return [Problem(position, "the output is one of the specs", hint)]
+        return [Problem(position, "output file is one of the specs", hint)]
     folders = filter(_is_folder, inputs)
     if any(target.is_relative_to(folder.resolve()) for folder in folders):
-        return [Problem(position, "the output lies in the folder the specs are read from", hint)]
+        return [Problem(position, "output is in the folder of the specs", hint)]
     return []
 
 

@@ -12,7 +12,7 @@ from slos.schema.problem import Problem
 
 
 class CannotWriteError(Exception):
-    """Output cannot be written; the text gives the reason, and nothing was written.
+    """Output that cannot be written; the text gives the reason, and no file was changed.
 
     Attributes:
         problems: problems of single lines, if any.
@@ -25,7 +25,9 @@ class CannotWriteError(Exception):
 
 def to_write_error(verb: str, error: OSError) -> CannotWriteError:
     """Convert an error of the operating system."""
-    return CannotWriteError(f"cannot {verb} {error.filename}: {error.strerror or error}")
+    return CannotWriteError(
+        f"cannot {verb} {error.filename2 or error.filename}: {error.strerror or error}"
+    )
 
 
 @dataclass(slots=True)
@@ -90,14 +92,18 @@ class Transaction:
 
 
 def _write_temporary_file(target: Path, text: str) -> Path:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
         temporary.chmod(_compute_file_mode())
-    except OSError:
-        temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        # The user knows the target, not the temporary file.
+        error.filename = str(target)
         raise
     return temporary
 

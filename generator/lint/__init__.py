@@ -8,8 +8,6 @@ It has one or more of these functions, each of which yields findings: `check_slo
 spec. `docs/checks/<id>.md` documents the check.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
@@ -23,17 +21,13 @@ from generator.lint._subject import (
     SpecSubject,
 )
 from generator.model import MetricFacts
+from slos.schema.plugin_loader import load_modules_by_id
 
 
 @cache
 def load_checks() -> dict[str, ModuleType]:
     """Checks in this folder by id."""
-    modules = [
-        importlib.import_module(module.name)
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-        if not module.name.rpartition(".")[2].startswith("_")
-    ]
-    return {module.ID: module for module in sorted(modules, key=lambda module: str(module.ID))}
+    return load_modules_by_id(__name__, "ID")
 
 
 def run_slo_checks(subject: SloSubject, *, review: bool) -> Iterator[tuple[str, LintFinding]]:

@@ -44,7 +44,7 @@ class SpecInRun:
     read_again: Callable[[], LocatedSpec]
 
 
-def of_planned(
+def lint_planned_spec(
     located: LocatedSpec, slos: Sequence[SLO], defaults: RunSettings
 ) -> Iterator[Problem]:
     """Run the checks on a spec and on those of its SLOs that could be resolved."""
@@ -132,14 +132,14 @@ def _list_named_alerts(
     for index, slo_spec in enumerate(located.spec.slos):
         slo, path = resolved.get(slo_spec.name), ("slos", index, "alerting")
         if slo:
-            owner, place = f"the SLO {slo.id!r}", str(located.find_position(path))
+            owner, place = f"SLO {slo.id!r}", str(located.find_position(path))
             yield from (
                 NamedAlert(number, path, owner, each.name, place) for each in slo.alert_metas
             )
     for index, alert in enumerate(located.spec.alerts):
         position = ("alerts", index, "name")
         yield NamedAlert(
-            number, position, "the plain alerts", alert.name, str(located.find_position(position))
+            number, position, "another alert", alert.name, str(located.find_position(position))
         )
 
 
@@ -171,9 +171,9 @@ def _find_unknown_silences(
     for index, silence in enumerate(silences):
         if silence.check not in known:
             near = difflib.get_close_matches(silence.check, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"known checks: {', '.join(known)}"
             position = located.find_position((*path, "silence", index, "check"))
-            yield Problem(position, f"there is no check {silence.check!r}", hint)
+            yield Problem(position, f"unknown check {silence.check!r}", hint)
 
 
 def _find_unused_silences(
@@ -185,7 +185,7 @@ def _find_unused_silences(
         if module and silence.check not in used and not hasattr(module, "check_live_slo"):
             yield Problem(
                 located.find_position((*path, "silence", index, "check")),
-                f"{silence.check!r} finds nothing here, so there is nothing to silence",
+                f"unused silence: {silence.check!r} has no findings here",
                 "remove it",
                 ProblemSeverity.WARNING,
                 UNUSED_SILENCE,

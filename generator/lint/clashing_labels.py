@@ -16,7 +16,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     for label in sorted({*slo.labels, *names.RESERVED} & set(slo.signal.group_by)):
         yield LintFinding(
             ("sli",),
-            f"the SLI is split by {label!r}, which is also a label of the SLO",
-            "its groups could not be told apart; rename the label, or split by another",
+            f"{label!r} is a grouping label of the SLI and a label of the SLO",
+            "rename the label of the SLO, or group by another label",
             ProblemSeverity.ERROR,
         )

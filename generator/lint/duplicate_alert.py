@@ -22,7 +22,8 @@ def check_run(subject: RunSubject) -> Iterator[tuple[int, LintFinding]]:
                 alert.spec_index,
                 LintFinding(
                     alert.path,
-                    f"the alert {alert.name!r} is also one of {first.owner}, at {first.position}",
-                    "give it a name of its own, or silences and runbooks mean both",
+                    f"duplicate alert name {alert.name!r}, "
+                    f"used by {first.owner} at {first.position}",
+                    "rename one of the alerts; silences and runbooks match both",
                 ),
             )

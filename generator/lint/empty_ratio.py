@@ -27,8 +27,8 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     if any(_is_division(node) for node in promql.walk_nodes(promql.parse_template(query))):
         yield LintFinding(
             ("sli", sli.KEY),
-            "without traffic the query is 0/0, and such time counts neither as good nor as bad",
-            "write its two sides as 'events', so that each event weighs the same",
+            "the query is 0/0 without traffic; such time is not counted",
+            "use an 'events' SLI with the two sides as queries, so that events have equal weight",
         )
 
 

@@ -24,8 +24,8 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     for label in sorted(_UNBOUNDED_LABELS & set(subject.slo.signal.group_by)):
         yield LintFinding(
             ("sli",),
-            f"there is one budget for each {label!r}, and there will be ever more of them",
-            "split by what stays, such as a cluster or a region, or not at all",
+            f"label {label!r} has an unbounded number of values, each with its own budget",
+            "group by a label with few values, such as the cluster or the region, or do not group",
         )
 
 
@@ -36,8 +36,8 @@ def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
     ):
         yield LintFinding(
             ("query",),
-            f"there is one result for each {label!r}, and there will be ever more of them",
-            "group by what stays, such as a cluster or a region, or not at all",
+            f"label {label!r} has an unbounded number of values, each with its own result",
+            "group by a label with few values, such as the cluster or the region, or do not group",
         )
 
 
@@ -56,6 +56,6 @@ def _find_wide_selectors(facts: MetricFacts, path: tuple[str, ...]) -> Iterator[
         if count > _MANY * _MANY:
             yield LintFinding(
                 path,
-                f"{selector} is {count:,} series, of which each rule reads every sample",
-                "select fewer, or record a sum and read that",
+                f"{selector} matches {count:,} series, and each rule reads all their samples",
+                "select fewer series, or record their sum and read the recording",
             )

@@ -27,5 +27,5 @@ def _build_finding(path: tuple[str, ...], samples: int, frequency: str) -> LintF
     return LintFinding(
         path,
         f"one evaluation reads {samples:,} samples, {frequency}",
-        "select fewer series, or record a sum and read that",
+        "select fewer series, or record their sum and read the recording",
     )

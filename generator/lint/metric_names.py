@@ -38,8 +38,8 @@ def _find_odd_names(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[L
 
 def _check_counter_names(call: ast.Call) -> dict[str, str]:
     return {
-        f"{call.func.name}() of {node.name}, which is not called like a counter": "a counter ends "
-        f"in {', '.join(_COUNTER_SUFFIXES)}; a rate of anything else means nothing"
+        f"{call.func.name}() of {node.name}, which does not have the name of a counter": "use a "
+        f"counter; its name ends in {', '.join(_COUNTER_SUFFIXES)}"
         for node in promql.walk_nodes(call)
         if isinstance(node, ast.VectorSelector)
         and node.name
@@ -50,8 +50,8 @@ def _check_counter_names(call: ast.Call) -> dict[str, str]:
 
 def _check_label_names(selector: ast.VectorSelector) -> dict[str, str]:
     return {
-        f"the label {matcher.name!r} is never on a stored series": "labels that begin with __ are "
-        "gone after relabelling; match another"
+        f"the label {matcher.name!r} does not exist on stored series": "match another label; "
+        "Prometheus drops labels that begin with __ after relabelling"
         for matcher in selector.matchers.matchers
         if matcher.name.startswith("__") and matcher.name != "__name__"
     }

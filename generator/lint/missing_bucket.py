@@ -21,7 +21,7 @@ def check_live_slo(_: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
             yield LintFinding(
                 ("sli",),
                 f"the histogram has no bucket {selector}",
-                "give it a bucket exactly there, or move the threshold to one it has",
+                "add this bucket to the histogram, or use the upper bound of an existing bucket",
             )
 
 

@@ -33,7 +33,7 @@ def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFind
             yield LintFinding(
                 ("sli",),
                 f"Prometheus has no series {selector}",
-                "the metric is there, its labels are others; compare with /metrics of the service",
+                "the metric exists with other labels; compare with /metrics of the service",
             )
 
 
@@ -67,5 +67,5 @@ def _build_finding(path: tuple[str, ...], metric: str) -> LintFinding:
     return LintFinding(
         path,
         f"Prometheus has no metric {metric}",
-        "nobody exports it, or its name is another; compare with /metrics of the service",
+        "check the name of the metric in /metrics of the service",
     )

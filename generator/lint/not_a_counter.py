@@ -40,6 +40,6 @@ def _find_wrong_types(
         if facts.types.get(metric, "unknown") not in _COUNTER_TYPES:
             yield LintFinding(
                 path,
-                f"{metric} is a {facts.types[metric]}, and its rate means nothing",
-                "read a counter; in an SLI, use 'gauge' or 'threshold'",
+                f"{metric} is a {facts.types[metric]}, and a rate needs a counter",
+                "use a counter; in an SLI, use 'gauge' or 'threshold'",
             )

@@ -21,13 +21,14 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
                     ("alerting", "windows"),
                     f"the {alert.severity} window {condition.long} is longer than the period "
                     f"{slo.period}",
-                    "shorten it, or lengthen the period",
+                    "use a shorter window or a longer period",
                     ProblemSeverity.ERROR,
                 )
             elif alert.severity is AlertSeverity.PAGE and condition.configured_factor < 1:
+                factor = format_decimal(condition.configured_factor, 4)
                 yield LintFinding(
                     ("alerting", "windows"),
-                    f"the page over {condition.long} fires at {format_decimal(condition.configured_factor, 4)} times "
-                    "the allowed rate, while the objective is met",
-                    "raise error_budget_percent, or shorten the long window",
+                    f"the page over {condition.long} fires at a burn rate of {factor}, "
+                    "at which the objective is met",
+                    "increase error_budget_percent, or use a shorter long window",
                 )

@@ -18,6 +18,6 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     for label in sorted(labels & set(names.RESERVED)):
         yield LintFinding(
             ("labels",),
-            f"the label {label!r} tells SLOs apart and cannot be set",
-            "choose another name; this one is passed over",
+            f"label {label!r} is reserved",
+            "rename the label; slo-rules sets this label to identify the SLO",
         )

@@ -26,7 +26,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
             yield LintFinding(
                 ("alerting",),
                 f"the window {window} is shorter than two scrapes of {slo.steps.scrape}",
-                "make the window longer, or set 'scrape_interval' to what it is",
+                "use a longer window, or set 'scrape_interval' to the actual interval",
                 ProblemSeverity.ERROR,
             )
     yield from _find_short_ranges(subject.queries, slo.steps.scrape, ("sli",))
@@ -54,6 +54,6 @@ def _find_short_ranges(
             yield LintFinding(
                 path,
                 f"{function}() over {length} is shorter than two scrapes of {scrape}",
-                "make the range longer, or set 'scrape_interval' to what it is",
+                "use a longer range, or set 'scrape_interval' to the actual interval",
                 ProblemSeverity.ERROR,
             )

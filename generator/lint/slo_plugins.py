@@ -13,8 +13,8 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     if subject.slo_spec.plugins:
         yield LintFinding(
             ("plugins",),
-            "Sloth's SLO plugins are Go programs and are passed over",
-            "the exact profile has its own rules",
+            "SLO plugins of Sloth are ignored",
+            "the exact profile does not run them; remove the key",
         )
 
 
@@ -23,6 +23,6 @@ def check_spec(subject: SpecSubject) -> Iterator[LintFinding]:
     if subject.spec.slo_plugins:
         yield LintFinding(
             ("slo_plugins",),
-            "Sloth's SLO plugins are passed over",
-            "the exact profile has its own rules; --profile sloth has them",
+            "SLO plugins of Sloth are ignored",
+            "only --profile sloth runs them",
         )

@@ -30,7 +30,8 @@ def _compare_with_budget(subject: SloSubject, events: Decimal, verb: str) -> Ite
     if budget and events * budget < 1:
         yield LintFinding(
             ("objective",),
-            f"{format_decimal(events)} events {verb} in {subject.slo.period}, and {format_decimal(100 * budget)} % of "
-            "them is less than one: a single failure is more than the whole budget",
+            f"{format_decimal(events)} events {verb} in {subject.slo.period}, "
+            f"and {format_decimal(100 * budget)} % of them is less than one: "
+            "a single failure exceeds the error budget",
             "lower the objective, lengthen the period, or send more probes",
         )

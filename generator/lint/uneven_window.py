@@ -23,7 +23,7 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
         if covered.ms - window.ms > _MAX_EXCESS * window.ms:
             yield LintFinding(
                 ("alerting",),
-                f"the window {window} is no whole number of steps of {step}, so its alerts look "
-                f"at {covered}",
-                "make all windows multiples of the shortest, or the shortest one longer",
+                f"the window {window} is not a multiple of the step {step}; its alerts use "
+                f"{covered}",
+                "use windows that are multiples of the shortest, or a longer shortest window",
             )

@@ -17,9 +17,9 @@ def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
             if condition.factor != condition.configured_factor:
                 yield LintFinding(
                     ("objective",),
-                    f"the {alert.severity} condition over {condition.long} could never fire: "
+                    f"the {alert.severity} condition over {condition.long} cannot fire: "
                     f"burn rate {format_decimal(condition.configured_factor, 4)} times a budget of "
-                    f"{format_decimal(slo.budget)} is 100 % errors or more; it was moved to "
-                    f"{format_decimal(condition.factor)}, the highest that can",
-                    "raise the objective, or set 'windows' of your own",
+                    f"{format_decimal(slo.budget)} is 100 % errors or more; "
+                    f"{format_decimal(condition.factor)} is used instead",
+                    "raise the objective, or set 'windows'",
                 )

@@ -4,8 +4,6 @@ Each file of this folder is one output format. Its module has a `NAME`, which is
 below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +11,7 @@ from typing import Protocol, cast
 
 from generator.alerting.hours import OfficeHours
 from generator.model import Artifact, Plan
+from slos.schema.plugin_loader import load_modules_by_id
 
 # Labels by which kube-prometheus-stack selects objects. Clusters with others set them.
 _STACK_LABELS = {
@@ -64,9 +63,4 @@ class OutputFormat(Protocol):
 @cache
 def load_formats() -> dict[str, OutputFormat]:
     """Import every output format of this folder, by its name."""
-    modules = [
-        cast("OutputFormat", importlib.import_module(module.name))
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-        if not module.name.rpartition(".")[2].startswith("_")
-    ]
-    return {format_.NAME: format_ for format_ in sorted(modules, key=lambda f: f.NAME)}
+    return cast("dict[str, OutputFormat]", load_modules_by_id(__name__, "NAME"))

@@ -32,7 +32,7 @@ class ObjectKind:
 
 def render_objects(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
     """Artifact with one object, and one more for each spec that was an object."""
-    documents = [list(_render_object(plan.path, part, kind)) for part in _merge_spec_plans(plan)]
+    documents = [_render_object(plan.path, part, kind) for part in _merge_spec_plans(plan)]
     first, *others = documents or [[]]
     lines = [*first, *(line for lines in others for line in ("---", *lines))]
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
@@ -40,9 +40,8 @@ def render_objects(plan: Plan, kind: ObjectKind) -> Iterator[Artifact]:
 
 def build_kustomization(paths: Sequence[PurePosixPath]) -> Artifact:
     """Artifact of the kustomization that lists the objects."""
-    document = yaml_writer.render_document(
-        ["the specs of this folder"], yaml_writer.render_kustomization(paths)
-    )
+    lines = yaml_writer.render_mapping(yaml_writer.build_kustomization(paths))
+    document = yaml_writer.render_document(["the specs of this folder"], lines)
     return Artifact(PurePosixPath("kustomization.yaml"), document)
 
 
@@ -71,21 +70,23 @@ def _merge_spec_plans(plan: Plan) -> list[SpecPlan]:
     return [SpecPlan(groups), *named_plans] if groups or not named_plans else named_plans
 
 
-def _render_object(path: PurePosixPath, spec_plan: SpecPlan, kind: ObjectKind) -> Iterator[str]:
+def _render_object(path: PurePosixPath, spec_plan: SpecPlan, kind: ObjectKind) -> list[str]:
     meta = spec_plan.object_meta or RuleObjectMeta(name_object(path), kind.namespace, {}, {})
     namespace, labels = meta.namespace, meta.labels
     if not meta.complete:
         namespace = namespace or kind.namespace
         labels = {**kind.labels, **labels}
-    yield f"apiVersion: {kind.api_version}"
-    yield f"kind: {kind.kind}"
-    yield "metadata:"
-    yield f"  name: {yaml_writer.format_scalar(meta.name)}"
-    if namespace:
-        yield f"  namespace: {yaml_writer.format_scalar(namespace)}"
-    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("labels", labels), 2)
-    yield from yaml_writer.indent_lines(
-        yaml_writer.render_mapping("annotations", meta.annotations), 2
+    metadata: dict[str, yaml_writer.YamlValue] = {
+        "name": meta.name,
+        "namespace": namespace,
+        "labels": yaml_writer.TextMapping(labels),
+        "annotations": yaml_writer.TextMapping(meta.annotations),
+    }
+    return yaml_writer.render_mapping(
+        {
+            "apiVersion": yaml_writer.Raw(kind.api_version),
+            "kind": yaml_writer.Raw(kind.kind),
+            "metadata": metadata,
+            "spec": yaml_writer.map_groups(spec_plan.groups),
+        }
     )
-    yield "spec:"
-    yield from yaml_writer.indent_lines(yaml_writer.render_groups(spec_plan.groups), 2)

@@ -16,10 +16,11 @@ ON_REQUEST = True
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render one file for `mimirtool rules load` and `mimirtool rules sync`."""
-    lines = [
-        f"namespace: {yaml_writer.format_name(_objects.name_object(plan.path))}",
-        *yaml_writer.render_groups(plan.groups),
-    ]
+    content: dict[str, yaml_writer.YamlValue] = {
+        "namespace": yaml_writer.Name(_objects.name_object(plan.path)),
+        **yaml_writer.map_groups(plan.groups),
+    }
+    lines = yaml_writer.render_mapping(content)
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 

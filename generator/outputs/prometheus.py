@@ -13,9 +13,8 @@ ON_REQUEST = False
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `rule_files:` of Prometheus."""
-    yield Artifact(
-        plan.path, yaml_writer.render_document(plan.sources, yaml_writer.render_groups(plan.groups))
-    )
+    lines = yaml_writer.render_mapping(yaml_writer.map_groups(plan.groups))
+    yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 
 def render_run(_: Sequence[Plan], _settings: OutputSettings) -> Iterator[Artifact]:

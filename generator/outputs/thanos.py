@@ -21,7 +21,8 @@ _ABORT_ON_PARTIAL_RESPONSE = {"partial_response_strategy": "abort"}
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:
     """Render a rule file for `--rule-file` of Thanos Ruler."""
-    lines = yaml_writer.render_groups(plan.groups, extra_keys=_ABORT_ON_PARTIAL_RESPONSE)
+    content = yaml_writer.map_groups(plan.groups, extra_keys=_ABORT_ON_PARTIAL_RESPONSE)
+    lines = yaml_writer.render_mapping(content)
     yield Artifact(plan.path, yaml_writer.render_document(plan.sources, lines))
 
 

@@ -5,14 +5,13 @@ A profile module has a `NAME` and turns a spec into rule groups with
 profile only.
 """
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
 from generator.model import SpecPlan
 from generator.settings import RunSettings
+from slos.schema.plugin_loader import load_modules_by_id
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
@@ -41,7 +40,7 @@ class Profile(Protocol):
     AS_WRITTEN: bool
     """If true and no format is given, a rule file is named as its spec, an object stays one."""
     CHECKED: bool
-    """Whether the checks apply to the SLOs of this profile."""
+    """True if the checks apply to the SLOs of this profile."""
 
     def plan_spec(self, located: LocatedSpec, run_settings: RunSettings, /) -> ProfileResult:
         """Plan the rule groups of one spec."""
@@ -51,8 +50,4 @@ class Profile(Protocol):
 @cache
 def load_profiles() -> dict[str, Profile]:
     """Profiles in this folder by name."""
-    modules = [
-        cast("Profile", importlib.import_module(module.name))
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-    ]
-    return {profile.NAME: profile for profile in sorted(modules, key=lambda p: p.NAME)}
+    return cast("dict[str, Profile]", load_modules_by_id(__name__, "NAME"))

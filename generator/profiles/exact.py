@@ -17,9 +17,9 @@ CHECKED = True
 
 
 def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
-    """Plan the fine, coarse and period group of each SLO, and the standalone groups."""
+    """Plan the groups of each SLO, and the standalone groups."""
     slos, problems = resolve_slos(located, run_settings)
-    slo_groups = (module.build_group(slo) for slo in slos for module in load_groups(NAME))
+    slo_groups = (module.build_group(slo) for slo in slos for module in load_groups())
     spec = _add_run_labels(located.spec, run_settings)
     groups = (*slo_groups, *standalone.build_standalone_groups(spec))
     all_problems = (*problems, *_warn_of_ignored_plugins(run_settings))
@@ -51,7 +51,7 @@ def _warn_of_ignored_plugins(run_settings: RunSettings) -> Iterator[Problem]:
     if run_settings.slo_plugins:
         yield Problem(
             Position("--slo-plugins"),
-            "Sloth's SLO plugins are passed over",
-            "the exact profile has its own rules; --profile sloth has them",
+            "SLO plugins of Sloth are ignored",
+            "only --profile sloth runs them",
             ProblemSeverity.WARNING,
         )

@@ -1,1 +1,1 @@
-"""Pages and exports about specs."""
+"""Reference pages and exports of specs."""

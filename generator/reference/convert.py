@@ -9,6 +9,7 @@ from generator.profiles.sloth.unsupported import (
     list_unsupported_keys,
 )
 from generator.text import yaml_writer
+from generator.text.yaml_writer import Block, Comment, Raw, TextMapping, YamlValue
 from slos.schema.alerting import Alerting, BurnAlertSpec
 from slos.schema.problem import Problem, ProblemSeverity, filter_errors
 from slos.schema.query_analysis import NotSummableError
@@ -29,10 +30,8 @@ def to_sloth(specs: Sequence[LocatedSpec]) -> tuple[str, list[Problem]]:
         if all(problem.severity is ProblemSeverity.WARNING for problem in found):
             documents.append("\n".join([*_render_document(located), ""]))
     if specs and not documents and not filter_errors(problems):
-        position, hint = specs[0].document.find_position(), "Sloth has SLOs only; write one"
-        problems.append(
-            Problem(position, "no spec here has an SLO, so there is nothing to convert", hint)
-        )
+        position, hint = specs[0].document.find_position(), "add an SLO; Sloth supports only SLOs"
+        problems.append(Problem(position, "no SLOs to convert", hint))
     return "---\n".join([*_join_documents(specs, documents)]), problems
 
 
@@ -52,25 +51,25 @@ def _join_documents(specs: Sequence[LocatedSpec], documents: Sequence[str]) -> I
 def _build_no_slos_warning(located: LocatedSpec) -> Problem:
     return Problem(
         located.document.find_position(),
-        "the spec has no SLOs, and Sloth refuses one without",
-        "it is left out",
+        "spec without SLOs",
+        "the spec is omitted; Sloth requires an SLO",
         ProblemSeverity.WARNING,
     )
 
 
 def _find_problems(located: LocatedSpec) -> Iterator[Problem]:
     for key in list_standalone_keys(located.spec):
-        message = f"Sloth has nothing like {key!r}"
+        message = f"Sloth does not support {key!r}"
         yield Problem(
-            located.find_position((key,)), message, "it is left out", ProblemSeverity.WARNING
+            located.find_position((key,)), message, "the key is omitted", ProblemSeverity.WARNING
         )
     for index, slo in enumerate(located.spec.slos):
         unsupported_keys = _list_unsupported_keys(located, slo)
         if unsupported_keys:
             yield Problem(
                 located.find_position(("slos", index, "name")),
-                f"Sloth cannot say {', '.join(unsupported_keys)}",
-                "it is left out, and a comment says so",
+                f"Sloth does not support {', '.join(unsupported_keys)}",
+                "omitted; a comment in the output names each key",
                 ProblemSeverity.WARNING,
             )
         sli = slo.sli.get_type()
@@ -85,78 +84,73 @@ def _list_unsupported_keys(located: LocatedSpec, slo: SloSpec) -> list[str]:
     return [*list_unsupported_keys(located.spec, slo), *list_command_line_keys(located.spec, slo)]
 
 
-def _render_document(located: LocatedSpec) -> Iterator[str]:
+def _render_document(located: LocatedSpec) -> list[str]:
     spec = located.spec
-    yield "version: prometheus/v1"
-    yield f"service: {yaml_writer.format_scalar(spec.service)}"
-    yield from yaml_writer.render_mapping("labels", spec.labels)
-    yield from _render_plugin_chain("slo_plugins", spec.slo_plugins)
-    yield "slos:"
-    for slo in spec.slos:
-        first, *others = _render_slo(slo, _list_unsupported_keys(located, slo))
-        yield f"  - {first}"
-        yield from yaml_writer.indent_lines(others, 4)
+    return yaml_writer.render_mapping(
+        {
+            "version": Raw("prometheus/v1"),
+            "service": spec.service,
+            "labels": TextMapping(spec.labels),
+            "slo_plugins": _map_plugin_chain(spec.slo_plugins),
+            "slos": [_map_slo(slo, _list_unsupported_keys(located, slo)) for slo in spec.slos],
+        }
+    )
 
 
-def _render_slo(slo: SloSpec, unsupported_keys: list[str]) -> Iterator[str]:
-    yield f"name: {yaml_writer.format_scalar(slo.name)}"
-    for unsupported_key in unsupported_keys:
-        yield f"# Sloth cannot say: {unsupported_key}"
-    yield from yaml_writer.render_block("description", slo.description) if slo.description else []
-    yield f"objective: {format_decimal(slo.objective)}"
-    yield from yaml_writer.render_mapping("labels", slo.labels)
-    yield from _render_plugin_chain("plugins", slo.plugins)
-    yield "sli:"
-    yield from yaml_writer.indent_lines(_render_sli(slo), 2)
-    yield "alerting:"
-    yield from yaml_writer.indent_lines(_render_alerting(slo.alerting), 2)
+def _map_slo(slo: SloSpec, unsupported_keys: list[str]) -> YamlValue:
+    comments = (Comment(f"Not supported by Sloth: {key}") for key in unsupported_keys)
+    description = {"description": Block(slo.description)} if slo.description else {}
+    return {
+        "name": slo.name,
+        **{comment: comment for comment in comments},
+        **description,
+        "objective": Raw(format_decimal(slo.objective)),
+        "labels": TextMapping(slo.labels),
+        "plugins": _map_plugin_chain(slo.plugins),
+        "sli": _map_sli(slo),
+        "alerting": _map_alerting(slo.alerting),
+    }
 
 
-def _render_sli(slo: SloSpec) -> Iterator[str]:
+def _map_sli(slo: SloSpec) -> YamlValue:
     queries = slo.sli.get_type().build_queries()
     if isinstance(queries, EventQueries):
-        yield "events:"
-        yield from yaml_writer.indent_lines(
-            yaml_writer.render_block("error_query", queries.errors), 2
-        )
-        yield from yaml_writer.indent_lines(
-            yaml_writer.render_block("total_query", queries.total), 2
-        )
-    else:
-        yield "raw:"
-        yield from yaml_writer.indent_lines(
-            yaml_writer.render_block("error_ratio_query", queries.ratio), 2
-        )
+        errors, total = Block(queries.errors), Block(queries.total)
+        return {"events": {"error_query": errors, "total_query": total}}
+    return {"raw": {"error_ratio_query": Block(queries.ratio)}}
 
 
-def _render_alerting(alerting: Alerting) -> Iterator[str]:
-    yield f"name: {yaml_writer.format_scalar(alerting.name)}"
-    yield from yaml_writer.render_mapping("labels", alerting.labels)
-    yield from yaml_writer.render_mapping("annotations", alerting.annotations)
-    yield from _render_alert("page_alert", alerting.page_alert)
-    yield from _render_alert("ticket_alert", alerting.ticket_alert)
+def _map_alerting(alerting: Alerting) -> YamlValue:
+    return {
+        "name": alerting.name or Raw('""'),
+        "labels": TextMapping(alerting.labels),
+        "annotations": TextMapping(alerting.annotations),
+        "page_alert": _map_alert(alerting.page_alert),
+        "ticket_alert": _map_alert(alerting.ticket_alert),
+    }
 
 
-def _render_alert(key: str, alert: BurnAlertSpec) -> Iterator[str]:
-    lines = [
-        *(["disable: true"] if alert.disable else []),
-        *yaml_writer.render_mapping("labels", alert.labels),
-        *yaml_writer.render_mapping("annotations", alert.annotations),
-    ]
-    if lines:
-        yield f"{key}:"
-        yield from yaml_writer.indent_lines(lines, 2)
+def _map_alert(alert: BurnAlertSpec) -> YamlValue:
+    return {
+        "disable": Raw("true" if alert.disable else ""),
+        "labels": TextMapping(alert.labels),
+        "annotations": TextMapping(alert.annotations),
+    }
 
 
-def _render_plugin_chain(key: str, chain: PluginChain | None) -> Iterator[str]:
+def _map_plugin_chain(chain: PluginChain | None) -> YamlValue:
     if chain is None:
-        return
-    yield f"{key}:"
-    yield f"  overridePrevious: {str(chain.override_previous).lower()}"
-    yield "  chain:" if chain.chain else "  chain: []"
-    for use in chain.chain:
-        yield f"    - id: {yaml_writer.format_scalar(use.id)}"
-        yield f"      priority: {use.priority}"
-        if use.config is not None:
+        return {}
+    uses: list[YamlValue] = [
+        {
+            "id": use.id,
+            "priority": Raw(use.priority),
             # JSON is YAML, and Sloth reads a configuration as JSON.
-            yield f"      config: {json.dumps(use.config, default=float)}"
+            "config": Raw("" if use.config is None else json.dumps(use.config, default=float)),
+        }
+        for use in chain.chain
+    ]
+    return {
+        "overridePrevious": Raw(str(chain.override_previous).lower()),
+        "chain": uses or Raw("[]"),
+    }

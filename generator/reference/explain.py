@@ -11,56 +11,55 @@ from generator.slo import annotations, burn_rate
 from slos.schema.sli_signal import Weight
 from slos.schema.units import Duration, format_decimal
 
-_PROFILE = "exact"
-
 
 def render_slo_explanation(slo: SLO) -> str:
     """Explanation in plain text of at most 100 columns, except for the user's description."""
-    groups = [module.build_group(slo) for module in load_groups(_PROFILE)]
+    groups = [module.build_group(slo) for module in load_groups()]
     sections = (
         _explain_objective(slo),
         ("Error budget", *_indent_lines(_explain_budget(slo))),
         ("Alerts", *_indent_lines(_explain_alerts(slo))),
         ("Rules", *_indent_lines(_explain_rules(slo, groups))),
-        ("Approximated", *_indent_lines(_explain_approximations(slo))),
+        ("Approximations", *_indent_lines(_explain_approximations(slo))),
     )
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
 def _explain_objective(slo: SLO) -> list[str]:
     unit = "events" if slo.signal.weight is Weight.EVENTS else "the time"
-    headline = f"{slo.id}: {format_decimal(slo.objective)} % of {unit} good over {annotations.format_period(slo.period)}"
+    period = annotations.format_period(slo.period)
+    headline = f"{slo.id}: {format_decimal(slo.objective)} % of {unit} good over {period}"
     split = [f"one budget for each {', '.join(slo.signal.group_by)}"] if slo.signal.group_by else []
     return [headline, *_indent_lines([*" ".join(slo.description.split()).splitlines(), *split])]
 
 
 def _explain_budget(slo: SLO) -> Iterator[str]:
     outage = burn_rate.compute_outage_budget(slo)
-    yield f"{format_decimal(100 * slo.budget)} %: as much as {outage} in which everything fails"
+    yield f"{format_decimal(100 * slo.budget)} %: equal to a full outage of {outage}"
     if not slo.signal.is_event_count:
         yield f"not counted in events: {_explain_missing_counts(slo)}"
         if slo.signal.note:
             yield slo.signal.note
         return
-    yield f"{burn_rate.describe_allowed_events(slo)} may fail; what is left now, in events:"
+    yield f"{burn_rate.describe_allowed_events(slo)} may fail; remaining events:"
     yield names.select_series(names.PERIOD_EVENTS_REMAINING, slo)
     if slo.budget:
         fewest = (1 / slo.budget).to_integral_value(rounding="ROUND_CEILING")
-        yield f"with fewer than {fewest:,.0f} events a period, one failure is more than all of it"
+        yield f"with fewer than {fewest:,.0f} events a period, one failure exceeds the budget"
 
 
 def _explain_missing_counts(slo: SLO) -> str:
     if slo.signal.weight is Weight.TIME:
-        return "its query gives no events to add up, so each slice of time weighs the same"
-    return "its queries count samples, of which an event may have any number"
+        return "the query does not count events; every time slice has the same weight"
+    return "the queries count samples, and an event can have any number of samples"
 
 
 def _explain_alerts(slo: SLO) -> Iterator[str]:
     columns = (
         "severity",
-        "burns",
+        "burn rate",
         "over",
-        "budget gone",
+        "budget spent",
         *map(_format_share, burn_rate.ERROR_SHARES),
     )
     rows = [
@@ -86,7 +85,8 @@ def _explain_alerts(slo: SLO) -> Iterator[str]:
         limit = f"above {format_decimal(100 * threshold.above)} % over {threshold.over}"
         yield f"{threshold.meta.name}: {limit}{_format_conditions(threshold.meta)}"
     if slo.absent_alert:
-        yield f"{slo.absent_alert.name}: nothing is counted{_format_conditions(slo.absent_alert)}"
+        conditions = _format_conditions(slo.absent_alert)
+        yield f"{slo.absent_alert.name}: no events are counted{conditions}"
 
 
 def _format_delay(slo: SLO, condition: BurnCondition, share: Decimal, hold: Duration | None) -> str:
@@ -111,7 +111,7 @@ def _explain_lowered_factors(slo: SLO, burn: BurnAlert) -> Iterator[str]:
                 format_decimal(condition.factor, 2),
             )
             share = format_decimal(100 * slo.budget)
-            yield f"  {configured_factor}x of {share} % could never be exceeded, so {factor}x is used"
+            yield (f"  {configured_factor}x of {share} % cannot be exceeded; {factor}x is used")
 
 
 def _explain_rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
@@ -136,8 +136,8 @@ def _explain_rules(slo: SLO, groups: Sequence[RuleGroup]) -> Iterator[str]:
     )
     suffix = " for each group" if slo.signal.group_by else ""
     yield (
-        f"in an hour {hourly.raw:,} samples of each series the SLI reads, "
-        f"and {hourly.recorded:,} recorded ones{suffix}"
+        f"per hour: {hourly.raw:,} samples of each series that the SLI reads, "
+        f"{hourly.recorded:,} recorded samples{suffix}"
     )
 
 
@@ -146,17 +146,17 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
     if slo.signal.note and slo.signal.is_event_count:
         yield slo.signal.note
     if slo.signal.is_event_count:
-        yield f"events count in the {fine} or {coarse} step in which a scrape first shows them"
+        yield f"events are counted in the {fine} or {coarse} step of the next scrape"
     elif slo.signal.weight is Weight.TIME:
-        yield f"a slice of time is {fine}; slices without a value are left out"
+        yield f"a time slice is {fine}; slices without a value are ignored"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
     slow_windows = [
         window for window in slo.windows if window not in alert_rules.list_quick_windows(slo)
     ]
     listed = ", ".join(map(str, sorted({*slow_windows, slo.period})))
-    yield f"{listed}: as of the last {slow}, in steps of {coarse}"
-    yield "after the first build, the period counts from then on"
+    yield f"{listed}: evaluated every {slow}, in steps of {coarse}"
+    yield "the period starts when the rules are first evaluated"
 
 
 def _render_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -21,13 +21,13 @@ _TYPES = {
 _INTRODUCTION = """
 # Every key of a spec
 
-Sloth's `prometheus/v1`, and what is beyond it; that is marked **ours**. How to use them is in
-[Writing specs](specs.md). Editors check the same by the [JSON Schema](spec.schema.json), for
-instance by a first line
+The keys of a `prometheus/v1` document. Keys that Sloth does not have are marked **ours**.
+[Writing specs](specs.md) explains how to use them. Keys in **bold** are required.
+
+`slo-rules schema` prints the same as a [JSON Schema](spec.schema.json). To use it in an editor,
+begin a spec with the line
 
     # yaml-language-server: $schema=spec.schema.json
-
-and `slo-rules schema` prints it. A key in **bold** must be there.
 """
 
 
@@ -48,14 +48,15 @@ def _render_section(
 ) -> Iterator[str]:
     yield from (f"## {title}", "", definition.get("description", ""))
     if other_places:
-        yield from ("", f"The same at {', '.join(f'`{place}`' for place in other_places)}.")
-    yield from ("", "| key | value | default | what it says |", "|---|---|---|---|")
+        yield from ("", f"Also at {', '.join(f'`{place}`' for place in other_places)}.")
+    yield from ("", "| key | value | default | description |", "|---|---|---|---|")
     required_keys = definition.get("required", ())
     for key, value in definition["properties"].items():
         formatted_key = f"**`{key}`**" if key in required_keys else f"`{key}`"
         description = value.get("description", "").replace("|", "\\|")
         description = description.replace("Ours: ", "**ours**: ", 1)
-        yield f"| {formatted_key} | {_describe_type(value, definitions)} | {_format_default(value)} | {description} |"
+        type_name, default = _describe_type(value, definitions), _format_default(value)
+        yield f"| {formatted_key} | {type_name} | {default} | {description} |"
     yield ""
 
 

@@ -13,7 +13,7 @@ from slos.schema.spec import SloSpec
 from slos.schema.standalone import StandaloneAlert, StandaloneRecording
 
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
-_COLUMNS = ("line", "watched by", "metric", "data from", "test")
+_COLUMNS = ("requirement", "covered by", "metric", "source", "test")
 
 
 def render_traceability_page(
@@ -26,13 +26,13 @@ def render_traceability_page(
         sources: origin of metrics by the prefix of their names.
         specs: spec files, for the header.
     """
-    listed_specs = ", ".join(specs)
+    mark, listed_specs = yaml_writer.GENERATED_MARK.removeprefix("# "), ", ".join(specs)
     head = [
-        f"<!-- {yaml_writer.GENERATED_MARK.removeprefix('# ')} from {listed_specs}. Do not edit: change the specs. -->",
+        f"<!-- {mark} from {listed_specs}. Do not edit: change the specs. -->",
         "# Traceability",
         "",
-        "Each line of the story: who watches it all the time, or which scenario validates it.",
-        "Made by `make rules`.",
+        "Requirements, with the SLOs and alerts that cover each or the scenario that validates it.",
+        "`make rules` generates this page.",
     ]
     groups: dict[str, list[LocatedRequirement]] = {}
     for located in coverage.requirements:

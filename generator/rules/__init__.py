@@ -1,1 +1,1 @@
-"""SLO to PromQL."""
+"""Rules of an SLO: PromQL of counts, windows and alerts."""

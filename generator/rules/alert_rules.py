@@ -1,4 +1,4 @@
-"""Alerting rules, thresholds and alert info series."""
+"""Alerting rules of an SLO, with the series of their thresholds and labels."""
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
@@ -122,11 +122,13 @@ def _render_burn_condition(slo: SLO, condition: BurnCondition, min_events: int |
         _render_comparison(slo, condition.short, limit),
         _render_comparison(slo, condition.long, limit),
     )
-    return f"  (\n    {short}\n  and\n    {long}{_render_min_events_guard(slo, condition.long, min_events)}\n  )"
+    guard = _render_min_events_guard(slo, condition.long, min_events)
+    return f"  (\n    {short}\n  and\n    {long}{guard}\n  )"
 
 
 def _render_comparison(slo: SLO, window: Duration, limit: str) -> str:
-    return f"max without ({names.WINDOW}) ({names.select_series(names.name_error_ratio(window), slo)} > {limit})"
+    error_ratio = names.select_series(names.name_error_ratio(window), slo)
+    return f"max without ({names.WINDOW}) ({error_ratio} > {limit})"
 
 
 def _render_min_events_guard(slo: SLO, window: Duration, min_events: int | None) -> str:
@@ -137,7 +139,8 @@ def _render_min_events_guard(slo: SLO, window: Duration, min_events: int | None)
     ignoring = f" ignoring ({', '.join(user_labels)})" if user_labels else ""
     # Counts are extrapolated, so ten events may read 9.97.
     min_count = Decimal(min_events) - Decimal("0.5")
-    return f"\n  and{ignoring}\n    ({tiers.render_event_count(slo, window)} >= {format_decimal(min_count)})"
+    event_count = tiers.render_event_count(slo, window)
+    return f"\n  and{ignoring}\n    ({event_count} >= {format_decimal(min_count)})"
 
 
 def _render_percentage(slo: SLO, ratio: str) -> str:

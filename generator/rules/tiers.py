@@ -1,4 +1,4 @@
-"""Event counts per step, and ratios over windows."""
+"""Counting tiers: events of each step, and ratios over windows."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,1 +1,1 @@
-"""An SLO with everything decided; pure arithmetic."""
+"""Resolved SLO: every default decided, with the arithmetic of its error budget. Pure."""

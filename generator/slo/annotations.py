@@ -1,4 +1,4 @@
-"""Name, labels and texts of each alert."""
+"""Annotations of alerts: their names, labels and texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -188,9 +188,10 @@ class AnnotationContext:
         return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
     def __str__(self) -> str:
+        objective = format_decimal(self.objective)
         return (
             escape_template(self.description)
-            or f"The objective is {format_decimal(self.objective)} % over {format_period(self.period)}."
+            or f"The objective is {objective} % over {format_period(self.period)}."
         )
 
 
@@ -200,22 +201,24 @@ def describe_burn_alert(
     """Annotations of a burn-rate alert."""
     burn_rates = " or ".join(_describe_burn_rate(context, condition) for condition in conditions)
     allowed = format_decimal(100 - context.objective)
+    value = f"{{{{ $value }}}} % {context.bad_phrase}"
     return {
         **_format_burn_rate_values(context, conditions),
-        "value": f"{{{{ $value }}}} % {context.bad_phrase}, {allowed} % allowed",
+        "value": f"{value}, {allowed} % allowed",
         "title": f"({severity}) {context.service} {context.slo}: error budget burns too fast",
-        "summary": f"{context.subject}: {{{{ $value }}}} % {context.bad_phrase}, {allowed} % allowed",
-        "description": f"{context} Over the short window {{{{ $value }}}} % {context.bad_phrase}; the "
-        f"error budget is {allowed} % over {format_period(context.period)}. This {severity} fires at a burn "
-        f"rate of {burn_rates}. First check the remaining error budget and what changed.",
+        "summary": f"{context.subject}: {value}, {allowed} % allowed",
+        "description": f"{context} Over the short window {value}; the error budget is {allowed} % "
+        f"over {format_period(context.period)}. This {severity} fires at a burn rate of "
+        f"{burn_rates}. First check the remaining error budget and what changed.",
     }
 
 
 def _describe_burn_rate(context: AnnotationContext, condition: BurnCondition) -> str:
     """Burn rate in words: the budget spent over the window, and the time to exhaustion."""
+    gone = _format_budget_gone(context, condition)
     return (
         f"{format_decimal(condition.factor, 2)} over {condition.long} "
-        f"({_format_budget_gone(context, condition)} % of the error budget spent in {condition.long}, "
+        f"({gone} % of the error budget spent in {condition.long}, "
         f"all of it in {_compute_time_to_exhaustion(context, condition)})"
     )
 
@@ -266,8 +269,8 @@ def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) ->
         "title": f"{context.service} {context.slo}: no data",
         "summary": f"{context.service} {context.slo}: no events are counted",
         "description": f"{context} No events are counted, so neither a page nor a ticket can fire. "
-        f"First check {listed_sources}: it is not exported, was never observed, or is scraped less often "
-        "than the scrape_interval of the spec.",
+        f"First check {listed_sources}: it is not exported, was never observed, or is scraped "
+        "less often than the scrape_interval of the spec.",
     }
 
 

@@ -1,4 +1,4 @@
-"""Windows, factors, budget arithmetic, evaluation steps."""
+"""Burn rates: windows, factors, budget arithmetic and evaluation steps."""
 
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_CEILING, Decimal

@@ -10,7 +10,7 @@ from slos.schema import contract
 
 
 class Board(StrEnum):
-    """Generated dashboard; the value is its uid, file name and the end of its ConfigMap's name."""
+    """Generated dashboard that alerts link to; the value is its uid."""
 
     OVERVIEW = "slo-overview"
     DETAIL = "slo-detail"
@@ -118,7 +118,7 @@ def build_dashboard_url(
 ) -> str:
     """Link to a dashboard with its variables set.
 
-    The URL of any generated dashboard becomes a link to the panel. Another dashboard gets the
+    The URL of any dashboard in `Board` becomes a link to the panel. Another dashboard gets the
     common variables only, as its panels are unknown.
 
     Args:
@@ -132,6 +132,7 @@ def build_dashboard_url(
         query = own_url[2] or ""
         separator = "&" if query else "?"
         base = f"{own_url[1]}{panel.board}{query}"
-        return f"{base}{separator}{_format_variables({**common_variables, **board_variables})}&viewPanel={panel.panel_id}"
+        variables = _format_variables({**common_variables, **board_variables})
+        return f"{base}{separator}{variables}&viewPanel={panel.panel_id}"
     separator = "&" if "?" in dashboard_url else "?"
     return f"{dashboard_url}{separator}{_format_variables(common_variables)}"

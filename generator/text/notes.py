@@ -61,20 +61,20 @@ def _find_marker_lines(lines: list[str], marker: str) -> list[int]:
         if line.strip() == marker:
             found.append(number)
         elif marker in line:
-            hint = "give it a line of its own"
-            raise BrokenNotesError(number, f"{marker!r} shares its line with something else", hint)
+            hint = "put it on its own line"
+            raise BrokenNotesError(number, f"{marker!r} is not on its own line", hint)
     return found
 
 
 def _check_markers(begins: list[int], ends: list[int]) -> None:
     for marker, found in ((BEGIN, begins), (END, ends)):
         if len(found) > 1:
-            hint = f"the first is on line {found[0]}; leave one of each"
-            raise BrokenNotesError(found[1], f"{marker!r} is here a second time", hint)
+            hint = f"first on line {found[0]}; keep one of them"
+            raise BrokenNotesError(found[1], f"duplicate marker {marker!r}", hint)
     for marker, found, others in ((BEGIN, begins, ends), (END, ends, begins)):
         if not found:
-            hint = f"put {marker!r} on a line of its own, or remove this one as well"
-            raise BrokenNotesError(others[0], f"the team notes have no {marker!r}", hint)
+            hint = f"put {marker!r} on its own line, or remove the other marker"
+            raise BrokenNotesError(others[0], f"missing marker {marker!r} of the team notes", hint)
     if begins > ends:
-        hint = "the notes stand between the two; swap them"
-        raise BrokenNotesError(ends[0], f"{END!r} stands before {BEGIN!r}", hint)
+        hint = "swap the markers; the notes are between them"
+        raise BrokenNotesError(ends[0], f"{END!r} is before {BEGIN!r}", hint)

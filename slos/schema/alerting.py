@@ -24,32 +24,32 @@ def _check_reason(reason: str) -> str:
         ValueError: it is blank.
     """
     if not reason.strip():
-        raise ValueError("a silence needs a reason; write why the check is wrong here")
+        raise ValueError("empty reason; explain why the finding does not apply")
     return reason
 
 
 class Silence(SpecModel):
-    """A check that is not to speak up, and why."""
+    """A silenced check and the reason."""
 
     check: Name
-    """Its id, as the report shows it."""
+    """Id of the check, as `slo-rules check` reports it."""
     reason: Annotated[str, AfterValidator(_check_reason)]
-    """Why the check is wrong here."""
+    """Reason why the finding does not apply here."""
 
 
 class AlertOptions(SpecModel):
-    """Sloth's labels and annotations, and our timing."""
+    """Labels and annotations as in Sloth, and timing."""
 
     labels: AlertLabels = Field(default_factory=dict)
-    """Added to the alert, above those of everything around it."""
+    """Labels of the alert. They override those of the SLO and of the document."""
     annotations: Annotations = Field(default_factory=dict)
-    """Added to the alert, above the texts that it has by itself."""
+    """Annotations of the alert. They override the generated annotations."""
     for_: Annotated[HoldField | None, Field(alias="for")] = None
-    """Ours: fire only when the condition held this long."""
+    """Ours: duration for which the condition must hold before the alert fires."""
     keep_firing_for: HoldField | None = None
-    """Ours: keep firing this long after the condition ended."""
+    """Ours: duration for which the alert keeps firing after the condition ends."""
     runbook: Runbook = Field(default_factory=get_empty_runbook)
-    """Ours: what people know of it, for its page."""
+    """Ours: runbook texts for the page of this alert."""
 
 
 def _replace_null(value: Any) -> Any:  # noqa: ANN401
@@ -62,108 +62,108 @@ def _allow_null(model: type[SpecModel]) -> BeforeValidator:
 
 
 class BurnWindow(SpecModel):
-    """One burn-rate condition: this share of the budget gone within the long window."""
+    """Burn-rate condition: a percentage of the error budget is spent in the long window."""
 
     error_budget_percent: Annotated[Decimal, Field(gt=0, le=100)]
-    """How much of the period's budget may be gone."""
+    """Percentage of the error budget that may be spent in the long window."""
     short_window: DurationField
-    """Ends the alert soon after the trouble ends."""
+    """Short window. It resolves the alert soon after the errors stop."""
     long_window: DurationField
-    """Tells a trend from a blip."""
+    """Long window. It prevents alerts for short error spikes."""
 
     @model_validator(mode="after")
     def _check_window_order(self) -> Self:
         if not self.short_window < self.long_window:
             raise ValueError(
                 f"short_window {self.short_window} is not shorter than "
-                f"long_window {self.long_window}; swap or change them"
+                f"long_window {self.long_window}; use a shorter short_window"
             )
         return self
 
 
 class SpeedWindows(SpecModel):
-    """A quick and a slow condition; either fires the alert."""
+    """Quick and slow burn-rate conditions. The alert fires when either is met."""
 
     quick: BurnWindow
-    """For a budget that is gone in hours."""
+    """Condition for a budget that is exhausted within hours."""
     slow: BurnWindow
-    """For one that is gone in days."""
+    """Condition for a budget that is exhausted within days."""
 
 
 class AlertWindows(SpecModel):
-    """Windows of both burn-rate alerts; the keys of Sloth's AlertWindows in snake case."""
+    """Windows of both burn-rate alerts, with the keys of Sloth's AlertWindows in snake case."""
 
     page: SpeedWindows
-    """What wakes somebody."""
+    """Windows of the page alert."""
     ticket: SpeedWindows
-    """What can wait until morning."""
+    """Windows of the ticket alert."""
 
 
 class EventAlertOptions(AlertOptions):
-    """An alert over counted events, which can wait until there are enough of them."""
+    """Options of an alert over counted events, with a minimum number of events."""
 
     min_events: Annotated[int | None, Field(gt=0, strict=True)] = None
-    """Ours: stay silent below this many events in the window the alert looks at."""
+    """Ours: minimum number of events in the window; with fewer the alert does not fire."""
 
 
 class BurnAlertSpec(EventAlertOptions):
-    """Sloth's `page_alert` and `ticket_alert`."""
+    """Burn-rate alert: `page_alert` or `ticket_alert` of Sloth."""
 
     disable: StrictBool = False
-    """Leave this alert out."""
+    """Disable this alert."""
 
 
 class ThresholdAlertSpec(EventAlertOptions):
-    """Ours: a plain alert, share of errors `above` a ratio `over` a window."""
+    """Ours: alert on an error ratio `above` a threshold `over` a window."""
 
     name: Name
-    """Unique among all alerts."""
+    """Name of the alert, unique among all alerts."""
     above: Annotated[Ratio, Field(lt=1)]
-    """Fires above this share of errors."""
+    """Error ratio above which the alert fires."""
     over: DurationField
-    """The window the share is taken over."""
+    """Window of the error ratio."""
 
 
 class AbsentAlertSpec(AlertOptions):
-    """Ours: what to do when the metrics behind an SLO are gone."""
+    """Ours: alert on missing metrics of an SLO."""
 
     disable: StrictBool = False
-    """Leave this alert out."""
+    """Disable this alert."""
 
 
 class Alerting(SpecModel):
-    """Sloth's `alerting`, with windows, threshold alerts and the absent alert as ours."""
+    """Alerts of an SLO, as in Sloth; windows, threshold alerts and the absent alert are ours."""
 
     name: str = ""
-    """The name of the page; the ticket's ends in `Ticket`, that for missing data in `NoData`."""
+    """Name of the page alert. The ticket alert adds `Ticket` to it, the absent alert `NoData`."""
     labels: AlertLabels = Field(default_factory=dict)
-    """Added to every alert of the SLO."""
+    """Labels of every alert of the SLO."""
     annotations: Annotations = Field(default_factory=dict)
-    """Added to every alert of the SLO."""
+    """Annotations of every alert of the SLO."""
     page_alert: Annotated[BurnAlertSpec, _allow_null(BurnAlertSpec)] = Field(
         default_factory=BurnAlertSpec
     )
-    """Wakes somebody."""
+    """Burn-rate alert of severity page, for urgent problems."""
     ticket_alert: Annotated[BurnAlertSpec, _allow_null(BurnAlertSpec)] = Field(
         default_factory=BurnAlertSpec
     )
-    """Can wait until morning."""
+    """Burn-rate alert of severity ticket, for problems that can wait until office hours."""
     absent_alert: Annotated[AbsentAlertSpec, _allow_null(AbsentAlertSpec)] = Field(
         default_factory=AbsentAlertSpec
     )
-    """Ours: nothing is counted any more."""
+    """Ours: alert for the case that no events are counted."""
     threshold_alerts: list[ThresholdAlertSpec] = Field(default_factory=list)
-    """Ours: plain alerts on the share of errors."""
+    """Ours: alerts on the error ratio, without a burn rate."""
     windows: AlertWindows | None = None
-    """Ours: other windows than those of the period."""
+    """Ours: alert windows that replace the defaults of the period."""
     runbook: Runbook = Field(default_factory=get_empty_runbook)
-    """Ours: what people know of the alerts, but for that of missing data."""
+    """Ours: runbook texts for the pages of all alerts except the absent alert."""
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
         if not self.name and not (self.page_alert.disable and self.ticket_alert.disable):
             raise ValueError(
-                "the alerts have no name; add 'name', or disable page_alert and ticket_alert"
+                "missing alert name; add 'name', or disable page_alert and ticket_alert"
             )
         return self
 
@@ -178,6 +178,6 @@ class Alerting(SpecModel):
         names = [f"{self.name}{suffix}" for suffix, alert in suffixes if not alert.disable]
         for alert in self.threshold_alerts:
             if alert.name in names:
-                raise ValueError(f"two alerts are called {alert.name!r}; rename one of them")
+                raise ValueError(f"duplicate alert name {alert.name!r}; rename one of the alerts")
             names.append(alert.name)
         return self

@@ -85,7 +85,8 @@ def _check_syntax(query: str) -> None:
 def _check_function(name: str) -> None:
     if name in REQUIRED_VERSIONS:
         raise ValueError(
-            f"{name}() needs {REQUIRED_VERSIONS[name]}, and others refuse the whole file; do without it"
+            f"{name}() needs {REQUIRED_VERSIONS[name]}, and other servers reject the file; "
+            "do not use it"
         )
 
 
@@ -107,5 +108,5 @@ def _check_regex(pattern: str) -> None:
         Re2Pattern(pattern)
     except Re2Error as error:
         raise ValueError(
-            f"{pattern!r} is no regular expression: {error}; write one as RE2 has them"
+            f"{pattern!r} is not a regular expression: {error}; use the syntax of RE2"
         ) from error

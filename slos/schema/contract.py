@@ -1,7 +1,8 @@
 """Metrics contract of generator and exporter: names of metrics, labels and label values.
 
 The exporter exports them and the specs query them; the two share nothing else. Label values are
-these closed sets only, never an id, a URL or an error text.
+closed sets only, never an id, a URL or an error text. The sets of plug-ins are collected from the
+plug-ins; their enumerations here name those that both programs know.
 """
 
 from enum import IntEnum, StrEnum
@@ -60,7 +61,7 @@ class Stage(StrEnum):
 
 
 class DeliveryPath(StrEnum):
-    """The delivery path of a synthetic alert; the label `path`."""
+    """The delivery path of a synthetic alert; the label `path`. Plug-ins may add others."""
 
     DIRECT = "direct"
     BROKER = "broker"
@@ -68,24 +69,29 @@ class DeliveryPath(StrEnum):
 
 
 class Scenario(StrEnum):
-    """A load scenario; the label `scenario`."""
+    """A load scenario; the label `scenario`. Plug-ins may add others."""
 
     SCALABILITY = "scalability"
     STRESS = "stress"
     THROUGHPUT = "throughput"
 
-    @property
-    def probe(self) -> str:
-        """The label value `probe` of its events; no probe has this name."""
-        return f"scenario_{self}"
+
+LOAD_PROBE_PREFIX = "scenario_"
+"""How the label values `probe` of load begin, which measures no scheduled probe."""
 
 
-LOAD_PROBES = frozenset(scenario.probe for scenario in Scenario)
-"""The label values `probe` of load, which measures no scheduled probe."""
+def name_load_probe(scenario: str) -> str:
+    """Return the label value `probe` of the events of a scenario."""
+    return f"{LOAD_PROBE_PREFIX}{scenario}"
+
+
+def is_load_probe(probe: str) -> bool:
+    """Tell whether a label value `probe` belongs to the events of a scenario."""
+    return probe.startswith(LOAD_PROBE_PREFIX)
 
 
 class StageSource(StrEnum):
-    """The source of a stage duration; the label `source`."""
+    """The source of a stage duration; the label `source`. Plug-ins may add others."""
 
     REPLY = "reply"
     CANARY = "canary"
@@ -118,7 +124,7 @@ class IssueCount(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What became of one synthetic event."""
+    """Result of one synthetic event."""
 
     OK = "ok"
     LOST = "lost"
@@ -129,7 +135,7 @@ class Verdict(StrEnum):
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
     UNKNOWN = "unknown"
-    """The prober itself was at fault: kept out of the SLI, alerted on its own."""
+    """Failure of the prober itself; the SLI excludes it, and another alert covers it."""
 
 
 class CheckResult(StrEnum):

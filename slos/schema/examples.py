@@ -37,18 +37,16 @@ def parse_samples(text: str) -> list[Decimal | None]:
         match = _SAMPLE_RUN.fullmatch(run)
         if not match:
             raise ValueError(
-                f"{run!r} is not a run of samples; write it like 5, 5x30, 0+2x30 or _x3"
+                f"{run!r} is not in the notation of samples; write it like 5, 5x30, 0+2x30 or _x3"
             )
         count = _count_samples(match)
         if len(samples) + count > _MAX_SAMPLES:
-            raise ValueError(
-                f"{text!r} is more than {_MAX_SAMPLES} samples; put them further apart"
-            )
+            raise ValueError(f"{text!r} is more than {_MAX_SAMPLES} samples; use a longer interval")
         samples += (
             repeat(None, count) if match["first"] is None else _build_rising_samples(match, count)
         )
     if not samples:
-        raise ValueError("there is no sample; write them like 5x30 _x3 0+2x30")
+        raise ValueError("no samples; write them like 5x30 _x3 0+2x30")
     return samples
 
 
@@ -92,21 +90,22 @@ def _check_single_series(text: str) -> str:
 
 
 class ExampleSeries(SpecModel):
-    """One series: it follows the value of the query, or goes its own way all along.
+    """Input series of a test. Its samples depend on the value that the query must return.
 
     Attributes:
-        series: its name and labels.
-        times: a gauge at this many times the value.
-        is_: a gauge that stays the same.
-        rate: a counter that rises by this many times the value a second.
-        rises: a counter that rises by this much a second.
-        ago: a point in time, this many seconds ago for each unit of the value.
-        climbs: a gauge that rises by this many times the value a second.
-        grows: a gauge from 1 that rises by this many times the value, times itself, a second.
-        samples: its samples one by one, as promtool writes them, in a case that says `then`: `5x9`
-            is ten of them, `0+2x9` rises by 2 with each, `_x9` are missing.
-        of: what its course is in units of; a setting, where the query has one.
-        while_: only while the alert is to be quiet, or only while it is to fire, is it there.
+        series: metric name and labels of the series.
+        times: gauge with this multiple of the value.
+        is_: gauge with this constant.
+        rate: counter that increases by this multiple of the value per second.
+        rises: counter that increases by this constant per second.
+        ago: Unix timestamp that lies this multiple of the value, in seconds, in the past.
+        climbs: gauge that increases by this multiple of the value per second.
+        grows: gauge that starts at 1 and grows exponentially, at this multiple of the value per
+            second.
+        samples: samples in the notation of promtool, for a case with `then`: `5x9` is ten samples,
+            `0+2x9` increases by 2 with each, `_x9` are nine missing samples.
+        of: factor of the samples, for instance a setting that the query uses.
+        while_: phase of the test in which the series exists. Default: both phases.
     """
 
     series: Annotated[str, AfterValidator(_check_single_series)]
@@ -124,7 +123,9 @@ class ExampleSeries(SpecModel):
     @model_validator(mode="after")
     def _check_single_course(self) -> Self:
         if sum(course is not None for course in self._list_courses()) != 1:
-            raise ValueError(f"a series has exactly one course; write one of {', '.join(_COURSES)}")
+            raise ValueError(
+                f"a series must have exactly one of these keys; write one of {', '.join(_COURSES)}"
+            )
         return self
 
     def _list_courses(self) -> tuple[Decimal | str | None, ...]:
@@ -169,7 +170,9 @@ class ExampleSeries(SpecModel):
 
 def _check_whole_minutes(value: Duration) -> Duration:
     if value.ms % _MINUTE.ms:
-        raise ValueError(f"rules are evaluated once a minute; {value} is no whole number of them")
+        raise ValueError(
+            f"{value} is not a multiple of a minute; rules are evaluated once a minute"
+        )
     return value
 
 
@@ -184,20 +187,20 @@ def check_no_samples(example: list[ExampleSeries]) -> list[ExampleSeries]:
     """
     if any(each.samples is not None for each in example):
         raise ValueError(
-            "'samples' cannot follow the value; write a case with 'then' into 'examples'"
+            "'samples' are only allowed in a case with 'then'; move the series to 'examples'"
         )
     return example
 
 
 class _ExampleCase(SpecModel):
-    """What both kinds of cases have.
+    """Keys that test cases of alerts and of recordings have in common.
 
     Attributes:
-        says: what is the case, in a few words.
-        series: as in `example`; with `then` they begin at 0s.
-        labels: those of the query's result; of `example_labels` where there are none.
-        every: the distance of two samples, of evaluations too where it is over a minute; 30s where
-            nothing is said.
+        says: name of the case.
+        series: input series, as in `example`; with `then` they start at 0s.
+        labels: labels of the result. Default: `example_labels`.
+        every: interval between two samples. Above a minute it is also the evaluation interval.
+            Default: 30s.
     """
 
     says: Annotated[str, Field(min_length=1)]
@@ -217,12 +220,12 @@ class _ExampleCase(SpecModel):
 
 
 class AlertCase(_ExampleCase):
-    """A case of its own for an alert.
+    """Test case of an alert.
 
     Attributes:
-        then: whether it is `silent` or `firing`, at times since the start of the series, such as
-            `5m`. Series that follow the value are at `firing` all along. Without it, the alert
-            must do with these series all that it does with those of `example`.
+        then: expected state, `silent` or `firing`, by time since the start of the series, such as
+            `5m`. The value that the series depend on is `firing`. Without `then`, the test is that
+            of `example` with these series.
     """
 
     then: dict[Moment, Literal["silent", "firing"]] = Field(default_factory=dict)
@@ -234,12 +237,12 @@ class AlertCase(_ExampleCase):
 
 
 class RecordingCase(_ExampleCase):
-    """A case of its own for a recording.
+    """Test case of a recording.
 
     Attributes:
-        expect: what its series follow; that of the recording where nothing is said.
-        then: what is recorded, or `nothing`, at times since the start of the series, such as `5m`.
-            Without it, it is `expect` as soon as that can be.
+        expect: expected value. Default: `expect` of the recording.
+        then: expected value, or `nothing`, by time since the start of the series, such as `5m`.
+            Without `then`, the expected value is `expect`.
     """
 
     expect: Decimal | None = None

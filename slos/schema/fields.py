@@ -75,7 +75,7 @@ def _check_metric_name(value: str) -> str:
             "and put labels into 'selector'"
         )
     if not is_metric_name(value):
-        raise ValueError(f"{value!r} is a word of PromQL; no query can read such a metric")
+        raise ValueError(f"{value!r} is a keyword of PromQL; rename the metric")
     return value
 
 
@@ -96,7 +96,7 @@ def _parse_hold(value: Any) -> Duration:  # noqa: ANN401
 
 def _parse_share(value: Any) -> Decimal:  # noqa: ANN401
     if not isinstance(value, str | int | Decimal):
-        raise ValueError("this is not a share; write it like 5% or 0.05")  # noqa: TRY004 - likewise
+        raise ValueError("this is not a ratio; write it like 5% or 0.05")  # noqa: TRY004 - likewise
     return parse_ratio(value)
 
 

@@ -1,4 +1,4 @@
-"""Parse spec files, AlertWindows files and the latency targets in specs (bytes in, no disk)."""
+"""Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
 from typing import Annotated, Literal
 
@@ -32,7 +32,7 @@ def parse_specs(
     documents, problems = read_documents(data, file)
     if not documents and not problems:
         hint = "write at least 'version', 'service' and 'slos'"
-        problems = [Problem(Position(file), "the file holds no spec", hint)]
+        problems = [Problem(Position(file), "no spec in the file", hint)]
     specs = []
     for document in documents:
         located, spec_problems = read_spec(document, lenient=lenient)
@@ -75,7 +75,9 @@ def parse_windows(data: bytes, file: str) -> tuple[dict[Duration, AlertWindows],
     """Parse the windows of a file, by their period; keys unknown to Sloth are ignored."""
     documents, problems = read_documents(data, file)
     if not documents and not problems:
-        problems = [Problem(Position(file), "the file holds no windows", "write an AlertWindows")]
+        problems = [
+            Problem(Position(file), "no alert windows in the file", "add an AlertWindows object")
+        ]
     windows_by_period: dict[Duration, AlertWindows] = {}
     for document in documents:
         windows, window_problems = validate_document(
@@ -92,5 +94,5 @@ def parse_windows(data: bytes, file: str) -> tuple[dict[Duration, AlertWindows],
 
 def describe_duplicate_period(position: Position, period: Duration) -> Problem:
     """Describe two different sets of windows for one period as a problem."""
-    hint = "remove one of the two, or give it another sloPeriod"
-    return Problem(position, f"the period {period} has other windows already", hint)
+    hint = "remove one of them, or change its sloPeriod"
+    return Problem(position, f"duplicate windows for the period {period}", hint)

@@ -49,7 +49,7 @@ def check_single_window(windows: list[Window]) -> list[Window]:
         ValueError: there are several.
     """
     if len(windows) > 1:
-        raise ValueError("an SLO has one time window; remove the others")
+        raise ValueError("more than one time window; remove the others")
     return windows
 
 

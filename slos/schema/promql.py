@@ -45,8 +45,8 @@ def check_template(template: str) -> str:
     unknown_action = _ANY_ACTION.search(query)
     if unknown_action:
         raise ValueError(
-            f"cannot fill in {unknown_action.group()}; only {{{{.window}}}} and names "
-            "under 'settings' are known here"
+            f"unknown variable {unknown_action.group()}; only {{{{.window}}}} and names "
+            "under 'settings' are known"
         )
     tree = parse_template(template)
     if not isinstance(tree, ast.AggregateExpr):
@@ -74,7 +74,7 @@ def check_windowed_template(template: str) -> str:
     """
     if template.strip() and not _WINDOW_VARIABLE.search(template):
         raise ValueError(
-            "the query has no {{.window}}; write the range as a variable, like rate(m[{{.window}}])"
+            "missing {{.window}} in the query; write the range like rate(m[{{.window}}])"
         )
     return check_template(template)
 
@@ -113,7 +113,7 @@ def parse_query(query: str) -> ast.Expr:
     try:
         return ast.parse(query)
     except ValueError as error:
-        raise ValueError(f"not PromQL: {error}; in the query {format_query(query)}") from error
+        raise ValueError(f"invalid PromQL: {error}; in the query {format_query(query)}") from error
 
 
 @lru_cache(maxsize=256)

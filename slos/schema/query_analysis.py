@@ -1,4 +1,4 @@
-"""What the syntax tree says of a query: what its value counts, which labels its result has."""
+"""Analysis of a query's syntax tree: the unit that it counts in, and the labels of its result."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -21,7 +21,7 @@ class Counting(Enum):
     PER_SAMPLE = "samples in the range"
 
 
-class NotSummableError(ValueError):  # noqa: N818 - reads as what it says of the query
+class NotSummableError(ValueError):
     """A query cannot be summed over time; the message has a reason and, after `; `, a hint."""
 
 
@@ -42,7 +42,7 @@ def detect_counting(template: str) -> Counting:
     countings = _find_countings(parse_template(template))
     if not countings:
         raise NotSummableError(
-            "the query reads no counter over {{.window}}; use rate(...[{{.window}}]), "
+            "no counter over {{.window}} in the query; use rate(...[{{.window}}]), "
             "or a 'raw' SLI, which is weighted by time"
         )
     if len(countings) > 1:
@@ -95,9 +95,7 @@ def _check_range(argument: ast.Expr, function_name: str) -> None:
             f"{function_name}() over a subquery cannot be added up; read the counter"
         )
     if argument.range.total_seconds() != PLACEHOLDER_WINDOW_SECONDS:
-        raise NotSummableError(
-            f"{function_name}() reads a fixed range; write [{{{{.window}}}}] so that it can follow"
-        )
+        raise NotSummableError(f"{function_name}() reads a fixed range; write [{{{{.window}}}}]")
     selector = argument.vector_selector
     if selector.offset is not None or selector.at is not None:
         raise NotSummableError(
@@ -130,7 +128,7 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
         return _find_countings(node.lhs)
     raise NotSummableError(
         f"'{operator}' between counts cannot be added up over time; "
-        "give errors and total apart, or use a 'raw' SLI, which is weighted by time"
+        "write errors and total as separate queries, or use a 'raw' SLI, which is weighted by time"
     )
 
 

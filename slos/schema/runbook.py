@@ -23,7 +23,7 @@ def _normalize_paragraph(text: str) -> str:
     """
     line = " ".join(text.split())
     if not line:
-        raise ValueError("this says nothing; write a sentence, or leave the key out")
+        raise ValueError("empty text; write a sentence, or remove the key")
     return line
 
 
@@ -34,7 +34,7 @@ def _check_plain_query(query: str) -> str:
         ValueError: it is not PromQL, or has a template action.
     """
     if "{{" in query:
-        raise ValueError("a query on a page is asked as it stands; write a range like [5m]")
+        raise ValueError("queries of runbooks have no template variables; write a range like [5m]")
     return check_template(query)
 
 
@@ -45,7 +45,7 @@ def _check_url(url: str) -> str:
         ValueError: it is not a URL.
     """
     if not _URL.fullmatch(url):
-        raise ValueError(f"{url!r} is no address; write it like http://localhost:9090")
+        raise ValueError(f"{url!r} is not a URL; write it like http://localhost:9090")
     return url.rstrip("/")
 
 
@@ -58,12 +58,12 @@ UrlField = Annotated[str, AfterValidator(_check_url)]
 
 
 class RunbookStep(SpecModel):
-    """Something to look at, or to do; a text alone is one as well.
+    """Step of a runbook: a check or an action. A text alone is a step with `say`.
 
     Attributes:
-        say: what, and what the answer means.
-        run: a command for the shell.
-        query: PromQL, to be looked at.
+        say: instruction, and the meaning of its result.
+        run: shell command.
+        query: PromQL query that the page links to.
     """
 
     say: Paragraph
@@ -72,10 +72,10 @@ class RunbookStep(SpecModel):
 
 
 class RunbookCause(RunbookStep):
-    """What may lie behind an alert.
+    """Possible cause of an alert.
 
     Attributes:
-        when: how it shows, and how it is told from the others.
+        when: signs of this cause that distinguish it from the other causes.
     """
 
     when: Paragraph
@@ -88,15 +88,15 @@ Steps = list[StepField]
 
 
 class Runbook(SpecModel):
-    """What is known of one alert, or of all alerts of an SLO.
+    """Runbook texts of one alert, or of all alerts of an SLO.
 
     Attributes:
-        meaning: what it says, before what its numbers say.
-        impact: who feels what.
-        checks: what to look at first.
-        causes: how to tell them apart.
-        mitigation: what helps.
-        escalate: when to call whom.
+        meaning: meaning of the alert, shown before its numbers.
+        impact: impact on users.
+        checks: first checks.
+        causes: possible causes.
+        mitigation: steps that mitigate the problem.
+        escalate: escalation: the condition and the contact.
     """
 
     meaning: Paragraph | None = None
@@ -123,16 +123,16 @@ _EMPTY_RUNBOOK = Runbook()
 
 
 class ServiceRunbook(SpecModel):
-    """What is known of the service of a spec, for the pages of all its alerts.
+    """Runbook texts of a service, for the pages of all its alerts.
 
     Attributes:
-        prometheus_url: where links to queries lead, as the people on call reach it.
-        alertmanager_url: likewise, for silences.
-        access: commands that make the two reachable.
-        escalate: for alerts that do not say.
-        verdicts: what a verdict of probe runs means for this service.
-        stages: likewise, a slow stage.
-        criteria: likewise, a failed check.
+        prometheus_url: URL of Prometheus as seen by the person on call, for links to queries.
+        alertmanager_url: URL of Alertmanager as seen by the person on call, for silences.
+        access: commands that make both URLs reachable.
+        escalate: default escalation of the alerts.
+        verdicts: meaning of each verdict of probe runs for this service.
+        stages: meaning of each slow stage for this service.
+        criteria: meaning of each failed criterion for this service.
     """
 
     prometheus_url: UrlField = "http://localhost:9090"

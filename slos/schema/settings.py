@@ -66,8 +66,8 @@ def check_setting_name(value: str) -> str:
     """
     if value == _WINDOW or not _REFERENCE.fullmatch(f"{{{{.{value}}}}}"):
         raise ValueError(
-            f"{value!r} is not a setting's name; use small letters, digits and '_', begin with a "
-            "letter, and leave 'window' to the range of queries"
+            f"{value!r} is not a setting name; use lowercase letters, digits and '_', start with "
+            "a letter; 'window' is reserved"
         )
     return value
 
@@ -109,4 +109,4 @@ def _fill_value(value: Any, *, numbers: Mapping[str, str]) -> Any:  # noqa: ANN4
 def _describe_unknown_setting(name: str, numbers: Mapping[str, str]) -> tuple[str, str]:
     (suggestion, *_) = [*difflib.get_close_matches(name, numbers, 1), ""]
     hint = f"did you mean {suggestion!r}?" if suggestion else "add it to 'settings'"
-    return f"there is no setting {name!r}", hint
+    return f"unknown setting {name!r}", hint

@@ -132,7 +132,8 @@ def build_threshold_signal(
     Where no series has it there is no data and the absent alert fires, instead of an SLO that
     looks perfect. Single instances without the bucket do not count as broken.
     """
-    good_series = f"{metric}_bucket{{{_join_matchers(selector, f'le=~{quote_string(build_le_pattern(threshold))}')}}}"
+    le = f"le=~{quote_string(build_le_pattern(threshold))}"
+    good_series = f"{metric}_bucket{{{_join_matchers(selector, le)}}}"
     total_series = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
     buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
     good_rate, total_rate = (

@@ -1,4 +1,4 @@
-"""Models of a spec; a spec with the place it was read from."""
+"""Models of a spec, and of a spec with the place it was read from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,8 +40,8 @@ def _parse_objective(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML hol
     objective = Decimal(value)
     if not objective.is_finite() or not 0 < objective < 100:  # noqa: PLR2004 - percent
         raise ValueError(
-            f"{value} is out of reach; an objective lies above 0 and below 100, "
-            "for 100 % leaves no error budget and 0 % promises nothing"
+            f"{value} is not a valid objective; use a percentage above 0 and below 100, as 100 "
+            "leaves no error budget"
         )
     return objective
 
@@ -54,8 +54,8 @@ class _SliModel(SpecModel):
         keys = [key for key in load_sli_types() if getattr(self, key) is not None]
         if len(keys) != 1:
             raise ValueError(
-                f"an SLI has exactly one type, here it has {' and '.join(keys) or 'none'}; "
-                f"known here: {', '.join(load_sli_types())}"
+                f"an SLI has exactly one type, found {' and '.join(keys) or 'none'}; "
+                f"known types: {', '.join(load_sli_types())}"
             )
         return self
 
@@ -79,60 +79,60 @@ class PluginUse(SpecModel):
     """One entry of Sloth's plugin chain."""
 
     id: str
-    """Its name, as Sloth has it."""
+    """Id of the plugin in Sloth."""
     config: Any = None
-    """What it is told; the plugin says what that may be."""
+    """Configuration of the plugin; the plugin defines its keys."""
     priority: int = 0
-    """Lower ones come first."""
+    """Priority of the plugin; plugins with lower numbers run first."""
 
 
 class PluginChain(SpecModel):
-    """Sloth's `slo_plugins`; the odd spelling of `overridePrevious` is Sloth's."""
+    """Plugin chain of Sloth. The spelling of `overridePrevious` is that of Sloth."""
 
     override_previous: Annotated[StrictBool, Field(alias="overridePrevious")] = False
-    """Leave out the plugins of everything around it."""
+    """Drop the plugins of outer levels, such as the document or the command line."""
     chain: list[PluginUse] = Field(default_factory=list)
-    """The plugins, in order within a priority."""
+    """Plugins; those of equal priority run in this order."""
 
 
 class SloSpec(SpecModel):
-    """One SLO as written."""
+    """SLO of a document."""
 
     name: Name
-    """Unique in its service; the id is `<service>-<name>`."""
+    """Name of the SLO, unique in its service. The id of the SLO is `<service>-<name>`."""
     description: str = ""
-    """The promise in words; alerts quote it."""
+    """Description of the objective; alerts quote it."""
     objective: Annotated[
         Decimal,
         BeforeValidator(_parse_objective),
         WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
     ]
-    """How many percent of the events must be good."""
+    """Percentage of events that must be good."""
     period: DurationField | None = None
-    """Ours: the budget's period; without it the spec's, then the run's."""
+    """Ours: period of the error budget. Default: `period` of the document, then the option."""
     labels: Labels = Field(default_factory=dict)
-    """Added to the series that people read, and to nothing that counts."""
+    """Labels of the informational series, such as the objective and the remaining budget."""
     plugins: PluginChain | None = None
-    """Sloth's SLO plugins, for the sloth profile."""
+    """SLO plugins of Sloth, for the sloth profile."""
     covers: Covers = Field(default_factory=list)
-    """Ours: the requirements this SLO keeps watch over."""
+    """Ours: ids of the requirements that this SLO covers."""
     expected_events: Annotated[int | None, Field(ge=1)] = None
-    """Ours: about how many events a period has, so that too tight an objective is noticed."""
+    """Ours: approximate number of events in a period. Checks compare the objective with it."""
     silence: list[Silence] = Field(default_factory=list)
-    """Ours: checks that are not to speak up about this SLO, with the reason."""
+    """Ours: checks that are silenced for this SLO, with the reason."""
     sli: Sli
-    """What is counted."""
+    """Service level indicator: the definition of good and bad events."""
     alerting: Alerting
-    """Who is told when."""
+    """Alerts of the SLO."""
 
 
 class Requirement(SpecModel):
-    """Ours: one line of what was asked for; SLOs and alerts say which lines they cover.
+    """Ours: requirement that SLOs and alerts refer to by `covers`.
 
     Attributes:
-        id: what `covers` names it by.
-        says: the line, as it was asked.
-        validated_by: where it cannot be watched continuously: the scenario that validates it.
+        id: id of the requirement, as `covers` refers to it.
+        says: text of the requirement.
+        validated_by: test scenario that validates a requirement without continuous monitoring.
     """
 
     id: Name
@@ -141,49 +141,47 @@ class Requirement(SpecModel):
 
 
 class Spec(SpecModel):
-    """One document: the SLOs of one service, and what else is watched."""
+    """Document with the SLOs, alerts and recordings of one service."""
 
     version: Literal["prometheus/v1"]
-    """The kind of document."""
+    """Version of the format."""
     service: Name
-    """Whose promises these are."""
+    """Name of the service that the SLOs belong to."""
     labels: Labels = Field(default_factory=dict)
-    """Those of every SLO here that does not say otherwise."""
+    """Default labels of every SLO in the document."""
     slo_plugins: PluginChain | None = None
-    """Sloth's SLO plugins for every SLO here, for the sloth profile."""
+    """SLO plugins of Sloth for every SLO in the document, for the sloth profile."""
     period: DurationField | None = None
-    """Ours: the period of every SLO here that has none of its own."""
+    """Ours: default period of the SLOs in the document."""
     scrape_interval: DurationField | None = None
-    """Ours: how often the metrics behind these SLOs are scraped."""
+    """Ours: scrape interval of the metrics that the document reads."""
     runbook_url_prefix: AlertText | None = None
-    """Ours: where the runbooks are; an alert's page is `<prefix>/<alert-name>.md`."""
+    """Ours: URL of the runbooks. The runbook of an alert is `<prefix>/<alert-name>.md`."""
     dashboard_url: AlertText | None = None
-    """Ours: the dashboard that alerts link to; `var-slo=<id>` is added to it."""
+    """Ours: URL of the dashboard that alerts link to; `var-slo=<id>` is appended."""
     runbook: ServiceRunbook | None = None
-    """Ours: what people know of the service, for the pages of all its alerts."""
+    """Ours: runbook texts of the service, for the pages of all its alerts."""
     settings: dict[SettingName, Decimal] = Field(default_factory=dict)
-    """Ours: numbers that queries, texts and examples of this spec name as `{{.name}}`."""
+    """Ours: numbers that queries, texts and examples of the document use as `{{.name}}`."""
     slos: list[SloSpec] = Field(default_factory=list)
-    """The promises."""
+    """SLOs of the service."""
     recordings: list[StandaloneRecording] = Field(default_factory=list)
-    """Ours: series that are recorded for SLOs, alerts and people."""
+    """Ours: recording rules for SLOs, alerts and dashboards."""
     alerts: list[StandaloneAlert] = Field(default_factory=list)
-    """Ours: alerts on anything that is no promise with a budget."""
+    """Ours: alerts that do not belong to an SLO."""
     requirements: list[Requirement] = Field(default_factory=list)
-    """Ours: what was asked for, line by line."""
+    """Ours: requirements that SLOs and alerts cover."""
     sources: dict[str, str] = Field(default_factory=dict)
-    """Ours: where metrics come from, by the start of their names."""
+    """Ours: origin of metrics, by the prefix of the metric name."""
     also_about: list[Selector] = Field(default_factory=list)
-    """Ours: labels of others' alerts about this service, which are routed like those built here."""
+    """Ours: label matchers of other alerts that are routed like the alerts of this document."""
     silence: list[Silence] = Field(default_factory=list)
-    """Ours: checks that are not to speak up about anything in this spec, with the reason."""
+    """Ours: checks that are silenced for the whole document, with the reason."""
 
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
         if not (self.slos or self.recordings or self.alerts or self.requirements):
-            raise ValueError(
-                "the spec watches nothing: 'slos' is missing or empty; write at least one SLO"
-            )
+            raise ValueError("empty spec: 'slos' is missing or empty; add at least one SLO")
         return self
 
 
@@ -209,7 +207,8 @@ class SpecOrigin:
         dialect: the value of Sloth's label `sloth_spec`.
         mode: the value of Sloth's label `sloth_mode`, without the mode of the command.
         meta: the metadata of the Kubernetes object, if it was one.
-        to_source_location: converts the location of a key in our spec to its location in the document.
+        to_source_location: converts the location of a key in our spec to its location in the
+            document.
         has_ratio_objective: the objective was written as a ratio, not as a percentage.
     """
 

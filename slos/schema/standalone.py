@@ -16,11 +16,12 @@ _Example = Annotated[list[ExampleSeries], AfterValidator(check_no_samples)]
 
 
 class InhibitionSpec(SpecModel):
-    """The symptoms of an alert: while it fires, they are not notified.
+    """Symptoms of an alert. Their notifications are inhibited while the alert fires.
 
     Attributes:
-        metrics: starts of names; whatever reads such a metric, be it through recorded series.
-        slos: ids of SLOs, whose alerts say that a budget burns or a limit is passed.
+        metrics: prefixes of metric names; alerts that read such a metric are inhibited, directly
+            or through recorded series.
+        slos: ids of SLOs; their burn-rate and threshold alerts are inhibited.
         alerts: names of alerts.
     """
 
@@ -31,23 +32,23 @@ class InhibitionSpec(SpecModel):
     @model_validator(mode="after")
     def _check_not_empty(self) -> Self:
         if not (self.metrics or self.slos or self.alerts):
-            raise ValueError("this inhibits nothing; name metrics, slos or alerts, or leave it out")
+            raise ValueError("empty inhibits; add metrics, slos or alerts, or remove the key")
         return self
 
 
 class StandaloneRecording(SpecModel):
-    """A series made of others, under the name and labels that SLOs, alerts and people read.
+    """Recording rule that does not belong to an SLO.
 
     Attributes:
-        record: the name of the series.
-        description: what it is, for whoever reads the rules.
-        labels: those that every sample gets.
-        query: what is recorded, once a minute.
-        covers: the requirements it serves.
-        example: series from which the query makes the value `expect`.
-        example_labels: those of the result, beside `labels`.
-        expect: what the series of `example` follow.
-        examples: more cases, where one example cannot show all that the query does.
+        record: name of the recorded series.
+        description: description of the recorded series.
+        labels: labels of the recorded series.
+        query: PromQL expression, evaluated once a minute.
+        covers: ids of the requirements that this recording covers.
+        example: input series for which the query returns `expect`.
+        example_labels: labels of the result for `example`, in addition to `labels`.
+        expect: expected value for `example`.
+        examples: further test cases.
     """
 
     record: MetricName
@@ -62,27 +63,27 @@ class StandaloneRecording(SpecModel):
 
 
 class StandaloneAlert(AlertOptions):
-    """Fires while the value of a query is above, or below, a threshold.
+    """Alert that does not belong to an SLO. It fires while a value is above or below a threshold.
 
     Attributes:
-        name: unique among all alerts.
-        severity: how an alert reaches a person.
-        query: gives a value for each thing that may be wrong.
-        above: fires above this value.
-        below: fires below this value.
-        covers: the requirements this alert keeps watch over.
-        silence: checks that are not to speak up about this alert, with the reason.
-        summary: what is wrong, with `{{ $value }}`.
-        description: what it means for whoever is woken.
-        example: series with which the query has whatever value they follow.
-        example_labels: those that the query's result has then.
-        quiet: the value at which it must be silent; half of what it must not exceed, twice what
-            it must not fall below.
-        firing: the value at which it must fire; the other way round, and 1 above 0.
-        no_data: what it must do when there is no series at all.
-        heartbeat: it always fires, and its absence is the alarm; it has a route of its own.
-        inhibits: what needs no notification while it fires.
-        examples: more cases, where one example cannot show all that the query does.
+        name: name of the alert, unique among all alerts.
+        severity: severity of the alert; it selects the receiver.
+        query: PromQL expression; each series of the result can fire.
+        above: threshold above which the alert fires.
+        below: threshold below which the alert fires.
+        covers: ids of the requirements that this alert covers.
+        silence: checks that are silenced for this alert, with the reason.
+        summary: annotation `summary`: the problem, with `{{ $value }}`.
+        description: annotation `description`: the meaning of the alert for the person on call.
+        example: input series for which the query returns the value that a test sets.
+        example_labels: labels of the result for `example`.
+        quiet: value at which the alert must not fire. Default: half of `above`, or twice `below`.
+        firing: value at which the alert must fire. Default: twice `above`, or half of `below`; 1
+            for `above` 0.
+        no_data: expected state of the alert without any series.
+        heartbeat: the alert always fires, and its absence is the problem. It has its own route.
+        inhibits: alerts that are inhibited while this alert fires.
+        examples: further test cases.
     """
 
     name: Name
@@ -106,23 +107,21 @@ class StandaloneAlert(AlertOptions):
     @model_validator(mode="after")
     def _check_threshold(self) -> Self:
         if (self.above is None) == (self.below is None):
-            raise ValueError("an alert has exactly one threshold; write either above or below")
+            raise ValueError("an alert has exactly one threshold; set either above or below")
         if is_filter_query(self.query):
-            raise ValueError(
-                "the query drops values by a comparison of its own; leave that to above or below"
-            )
+            raise ValueError("the query has a comparison, which drops values; use above or below")
         if self.is_firing_at(self.quiet_value) or not self.is_firing_at(self.firing_value):
             raise ValueError(
-                f"at {format_decimal(self.quiet_value)} it should be silent and at "
-                f"{format_decimal(self.firing_value)} it should fire, by its threshold "
-                f"{format_decimal(self.threshold)} it does not; set quiet and firing"
+                f"the alert must be silent at quiet {format_decimal(self.quiet_value)} and fire at "
+                f"firing {format_decimal(self.firing_value)}, but its threshold is "
+                f"{format_decimal(self.threshold)}; set quiet and firing"
             )
         return self
 
     @model_validator(mode="after")
     def _check_heartbeat(self) -> Self:
         if self.heartbeat and self.inhibits:
-            raise ValueError("a heartbeat always fires and would hide its symptoms for ever")
+            raise ValueError("a heartbeat always fires and must not inhibit; remove inhibits")
         return self
 
     @property

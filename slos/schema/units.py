@@ -57,7 +57,7 @@ class Duration:
         if ms <= 0:
             raise ValueError(f"{text!r} is not a duration; write it like 30s, 5m, 1h30m or 28d")
         if ms > 100 * _UNITS_MS["y"]:
-            raise ValueError(f"{text!r} is longer than a century; write it like 5m or 28d")
+            raise ValueError(f"{text!r} is longer than 100 years; write it like 5m or 28d")
         return cls(ms)
 
     @classmethod
@@ -115,7 +115,7 @@ def parse_ratio(value: str | int | Decimal) -> Decimal:
     except InvalidOperation:
         ratio = Decimal("NaN")
     if not ratio.is_finite() or not 0 <= ratio <= 1:
-        raise ValueError(f"{text!r} is not a share; write it like 5% or 0.05, between 0 and 1")
+        raise ValueError(f"{text!r} is not a ratio between 0 and 1; write it like 5% or 0.05")
     return ratio
 
 
@@ -131,3 +131,8 @@ def format_decimal(number: Decimal, digits: int | None = None) -> str:
         number = _WIDE_CONTEXT.quantize(number, Decimal(1).scaleb(-digits))
     text = format(number, "f")
     return (text.rstrip("0").rstrip(".") if "." in text else text) if number else "0"
+
+
+def format_count(number: int, noun: str) -> str:
+    """Format a number with its noun: `1 SLO`, `2 SLOs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

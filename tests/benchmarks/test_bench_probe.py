@@ -127,7 +127,7 @@ def test_with_everything_on_the_series_are_bounded_and_runs_add_none(
     shown = create_status(
         SystemClock(),
         heartbeat_interval=1.0,
-        lines=list_label_sets(everything),
+        label_sets=list_label_sets(everything),
         targets=everything.targets,
         criteria=list_criteria(everything),
     )

@@ -48,7 +48,7 @@ class Victoria:
     def replay(self, groups: Sequence[RuleGroup], start: int, end: int) -> None:
         """Have vmalert evaluate rules over a span of the past; times in milliseconds."""
         rules = self.folder / "rules.yaml"
-        rules.write_text("\n".join(yaml_writer.render_groups(groups)))
+        rules.write_text("\n".join(yaml_writer.render_mapping(yaml_writer.map_groups(groups))))
         done = subprocess.run(
             [
                 find_tool("vmalert"),

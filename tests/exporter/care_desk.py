@@ -1,4 +1,4 @@
-"""Aftercare at hand, on a clock that is turned by hand; observers say what they are told."""
+"""Reconciler on a fake clock, with scripted observers."""
 
 import contextlib
 import dataclasses
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import CollectorRegistry
-
-from exporter.journal.journal import Journal, create_open_run
-from exporter.journal.sqlite import RunState
-from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import LabelSet, RunMetrics
-from exporter.model.alert import create_run_id
+from exporter.app.components import Components, ComponentSettings, open_components
+from exporter.fields import Address
+from exporter.journal.journal import create_open_run
+from exporter.listener import bind_socket
+from exporter.metrics.runs import LabelSet
+from exporter.model.alert import CanaryIdentity, create_run_id
+from exporter.model.evidence import Evidence
 from exporter.model.run import Leftover, Run
 from exporter.model.verdict import Reason
 from exporter.observers import Observation, RunQuery, list_expected_stages, list_visible_stages
-from exporter.prober.history import RunHistory
-from exporter.prober.reconciler import RECONCILE_INTERVAL, Reconciler
+from exporter.prober.reconciler import RECONCILE_INTERVAL
+from exporter.status import create_status
 from slos.schema.contract import DeliveryPath, LeftoverKind, Stage, StageSource, Verdict
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -26,18 +26,18 @@ from tests.exporter.fake_clock import FakeClock
 LABEL_SETS = [
     LabelSet(
         "remediation",
-        route,
-        list_visible_stages(route, ["linear", "tempo"]),
-        list_expected_stages(route),
+        path,
+        list_visible_stages(path, ["linear", "tempo"]),
+        list_expected_stages(path),
     )
-    for route in DeliveryPath
+    for path in DeliveryPath
 ]
 TARGETS = {stage: Duration(10_000) for stage in Stage}
 
 
 @dataclass
 class ScriptedObserver:
-    """An observer, or a cleaner, that says what it is told."""
+    """Observer and cleaner with scripted observations."""
 
     leftover_kind: LeftoverKind | None = LeftoverKind.LINEAR_ISSUE
     interval: float = 10.0
@@ -48,9 +48,9 @@ class ScriptedObserver:
     refuses_cleanup: bool = False
     orphans: list[Leftover] = field(default_factory=list)
     queried_runs: list[tuple[str, ...]] = field(default_factory=list)
-    """The runs of each question."""
+    """The ids of each query."""
     cleanup_attempts: list[tuple[Leftover, ...]] = field(default_factory=list)
-    """What was to be cleaned up, each time."""
+    """The leftovers of each attempt."""
 
     async def observe(self, queries: Sequence[RunQuery]) -> list[Observation]:
         self.queried_runs.append(tuple(query.id for query in queries))
@@ -71,11 +71,11 @@ def build_issue_leftover(handle: str) -> Leftover:
 def build_judged_run(
     run_id: str | None = None, *leftovers: Leftover, intended_at: float = 1.7e9
 ) -> Run:
-    """A run that was fine as far as anyone knows."""
+    """Build a run with the verdict ok."""
     run = create_open_run(
         "remediation", DeliveryPath.DIRECT, run_id or create_run_id(), intended_at, leftovers
     )
-    stage_durations: dict[Stage, dict[StageSource, float]] = {
+    stage_durations: dict[Stage, dict[str, float]] = {
         Stage.END_TO_END: {StageSource.CANARY: 0.5},
         Stage.REMEDIATION_SELECTION: {StageSource.CANARY: 2.0},
     }
@@ -85,53 +85,47 @@ def build_judged_run(
 
 
 class ReconcilerHarness:
-    """What a test looks at and turns."""
+    """Components of a prober on a fake clock, of which the reconciler is tested."""
 
-    def __init__(self, path: Path, clock: FakeClock) -> None:
+    def __init__(self, components: Components, clock: FakeClock) -> None:
         self.clock = clock
-        self.registry = CollectorRegistry()
-        self.metrics = RunMetrics(self.registry, label_sets=LABEL_SETS, targets=TARGETS)
-        self.gauges = Gauges(self.registry, version="test")
-        self.history = RunHistory()
-        self.journal = Journal(
-            path, keep_runs=1000, on_failure=self.metrics.count_journal_failure, clock=clock
-        )
-        self.reconciler = Reconciler(
-            journal=self.journal,
-            metrics=self.metrics,
-            gauges=self.gauges,
-            clock=clock,
-            history=self.history,
-        )
+        self.gauges = components.status.gauges
+        self.history = components.status.history
+        self.journal = components.journal
+        self.reconciler = components.reconciler
+        self._components = components
 
     def use_observers(self, **observers: Any) -> None:  # noqa: ANN401 - of both protocols
-        """Ask these; they clean up what they can."""
-        cleaners = {each.cleans: each for each in observers.values() if each.cleans is not None}
+        """Ask these observers; each cleans up its kind of leftover."""
+        cleaners = {
+            observer.leftover_kind: observer
+            for observer in observers.values()
+            if observer.leftover_kind is not None
+        }
         self.reconciler.configure(
             {StageSource(name): each for name, each in observers.items()}, cleaners
         )
 
     async def finish_run(self, run: Run, *, sent: bool = True) -> None:
-        """A run has its verdict."""
-        state, run = self.reconciler.add_judged(run, sent=sent)
-        await self.journal.write_run(state, run)
-        self.metrics.count_judged(run)
-        self.history.add(run)
+        """Record a run with its verdict, as the alert runner does."""
+        evidence = Evidence(intended=self.clock.now())
+        await self._components.recorder.record_judged(run, evidence, sent=sent)
 
     async def advance(self, seconds: float, *, step: float = RECONCILE_INTERVAL) -> None:
-        """Let time pass, with all the steps that belong into it."""
+        """Let time pass, with the reconcile steps that fall into it."""
         end = self.clock.now() + seconds
         while self.clock.now() < end:
             await self.clock.advance(step)
             await self.reconciler.reconcile()
 
     def read_sample(self, name: str, **labels: str) -> float | None:
-        return self.registry.get_sample_value(f"agent_sre_validation_{name}", labels)
+        registry = self._components.status.registry
+        return registry.get_sample_value(f"agent_sre_validation_{name}", labels)
 
     def read_stage_durations(
         self, stage: Stage, source: StageSource
     ) -> tuple[float | None, float | None]:
-        """How often a source told the time of a stage, and the sum of it."""
+        """Read how often a source measured a stage, and the sum of its durations."""
         labels = {"probe": "remediation", "path": "direct", "stage": stage, "source": source}
         return (
             self.read_sample("stage_duration_seconds_count", **labels),
@@ -145,14 +139,13 @@ class ReconcilerHarness:
 
 @contextlib.asynccontextmanager
 async def run_harness(path: Path, clock: FakeClock) -> AsyncIterator[ReconcilerHarness]:
-    """A desk as after a start: what an earlier process left is taken in before anyone is asked."""
-    harness = ReconcilerHarness(path, clock)
-    orphans = await harness.journal.start()
-    try:
-        for state, run in await harness.journal.list_unfinished():
-            harness.reconciler.restore(state, run)
-        for orphan in orphans:
-            harness.reconciler.restore(RunState.JUDGED, orphan)
-        yield harness
-    finally:
-        await harness.journal.close()
+    """Run the harness on a journal, whose runs are restored before any observer is asked."""
+    status = create_status(
+        clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets=TARGETS, criteria=()
+    )
+    settings = ComponentSettings(path, keep_runs=1000, canary=CanaryIdentity("canary", "ai"))
+    canary_socket = bind_socket("canary", Address("127.0.0.1", 0))
+    async with open_components(
+        settings, status, canary_socket, may_send=lambda: True
+    ) as components:
+        yield ReconcilerHarness(components, clock)

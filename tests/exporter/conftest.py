@@ -1,4 +1,4 @@
-"""A fake agent, a fake clock, and a prober in the test's own process."""
+"""Fixtures: a fake agent, a fake clock and a prober in the test's own process."""
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +28,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a journal may lie."""
+    """Path of a journal that does not exist yet."""
     return tmp_path / "journal.sqlite"
 
 
@@ -42,7 +42,7 @@ Serve = Callable[[web.Application], Awaitable[str]]
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Serve]:
-    """Serve an application on a free loopback port for the test's time; gives its URL."""
+    """Function that serves an application on a free loopback port and returns its URL."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(app: web.Application) -> str:
@@ -78,6 +78,6 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def at(tmp_path: Path) -> AsyncIterator[ProberEnvironment]:
-    """Stand-ins for agent-sre and Linear, between which the program is started."""
+    """Stand-ins for agent-sre and Linear, and the files of a prober."""
     async with run_environment(tmp_path) as made:
         yield made

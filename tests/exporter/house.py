@@ -1,4 +1,4 @@
-"""The real program between stand-ins for agent-sre and Linear, to be killed and started again."""
+"""Environment of slo-probe as a process: stand-ins for agent-sre and Linear, and its files."""
 
 import asyncio
 import contextlib
@@ -28,13 +28,13 @@ Settings = dict[str, Any]
 
 @dataclass
 class ProberProcess:
-    """`slo-probe run` that was started."""
+    """Process of `slo-probe run`."""
 
     process: asyncio.subprocess.Process
     output_lines: list[str] = field(default_factory=list)
 
     async def wait_for_url(self, name: str) -> str:
-        """Where it serves, as soon as it says so."""
+        """Wait until a listener serves; return its URL."""
         assert self.process.stdout is not None
         async with asyncio.timeout(30):
             while True:
@@ -55,7 +55,7 @@ class ProberProcess:
             return reply.status, await reply.text()
 
     async def read_counter(self, name: str, label: str | None = None) -> Counter[str]:
-        """The samples of a metric that are not zero, by the value of a label."""
+        """Read the samples of a metric that are not zero, by the value of a label."""
         _, text = await self.get_page("/metrics")
         found: Counter[str] = Counter()
         for family in text_string_to_metric_families(text):
@@ -78,7 +78,7 @@ class ProberProcess:
 
 @dataclass
 class ProberEnvironment:
-    """The stand-ins, and the folder in which the prober lives."""
+    """Stand-ins for agent-sre and Linear, and the folder of the prober."""
 
     folder: Path
     agent: Simulator
@@ -91,7 +91,7 @@ class ProberEnvironment:
         return self.folder / "journal.sqlite"
 
     def count_states(self) -> Counter[str]:
-        """How many runs are in which state, as far as can be seen from outside."""
+        """Count the runs of the journal by state."""
         try:
             return (
                 Counter(row[1] for row in read_rows(self.journal))
@@ -102,7 +102,7 @@ class ProberEnvironment:
             return Counter()
 
     def list_open_issues(self) -> list[str]:
-        """Titles of the issues that are open."""
+        """List the titles of the open issues."""
         return [each["title"] for each in self.linear.list_issues() if each["archivedAt"] is None]
 
     def write_config(self, name: str = "probe.yaml", /, **changes: object) -> Path:
@@ -113,7 +113,7 @@ class ProberEnvironment:
 
     @contextlib.asynccontextmanager
     async def run_prober(self, file: Path | None = None) -> AsyncIterator[ProberProcess]:
-        """The program; whatever happens, it is gone afterwards."""
+        """Run the program for the time of the block."""
         prober = ProberProcess(
             await start_program("run", "--config", str(file or self.write_config()))
         )
@@ -125,7 +125,7 @@ class ProberEnvironment:
 
 
 def build_auth_headers(login: str | None) -> dict[str, str]:
-    """The header of a log-in, which is base64 already."""
+    """Build the header of a login that is already in base64."""
     return {"Authorization": f"Basic {login}"} if login else {}
 
 
@@ -141,10 +141,10 @@ RARE_REMEDIATION = build_remediation("1000h", max_in_flight=1)
 async def run_environment(
     folder: Path, *, agent: Settings | None = None, **observer: object
 ) -> AsyncIterator[ProberEnvironment]:
-    """Everything but the prober. Times are short, and Linear may be asked often.
+    """Run everything but the prober. Times are short, and Linear may be queried often.
 
     Args:
-        folder: where the prober lives.
+        folder: folder of the prober.
         agent: other settings of the stand-in for agent-sre; without, it is infinitely fast.
         observer: other settings of the observer of Linear.
     """
@@ -176,7 +176,7 @@ async def run_environment(
 
 
 async def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
-    """Wait until something holds; ask again and again, but not for ever."""
+    """Poll until a condition holds, within a time limit."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - another process sets no event here
             await asyncio.sleep(0.005)
@@ -185,7 +185,7 @@ async def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) ->
 async def stop_when(
     prober: ProberProcess, condition: Callable[[], bool], *, seconds: float = 40.0
 ) -> None:
-    """Stop the process at a moment at which something holds, as a debugger would."""
+    """Stop the process with SIGSTOP at a moment at which a condition holds."""
     async with asyncio.timeout(seconds):
         while True:
             prober.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A journal at hand, and what lies in its file."""
+"""Journal of a test, and readers of its file."""
 
 import dataclasses
 import sqlite3
@@ -12,7 +12,7 @@ from tests.exporter.fake_clock import FakeClock
 
 
 class JournalHarness:
-    """A journal and what it complained about."""
+    """Journal, with the failures that it reported."""
 
     def __init__(self, path: Path, clock: FakeClock, *, keep_runs: int = 1000) -> None:
         self.failures: list[JournalOperation] = []
@@ -47,7 +47,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 async def reopen_journal(path: Path, clock: FakeClock) -> tuple[list[Run], list[Run]]:
-    """What the next start finds: orphans, and all finished runs, newest first."""
+    """Open the journal again; return the orphans, and all finished runs, newest first."""
     harness = JournalHarness(path, clock)
     orphans = await harness.journal.start()
     recent = await harness.journal.list_recent(1000)

@@ -28,7 +28,8 @@ class ProcessResult:
     err: str
 
 
-async def start_program(*arguments: str) -> asyncio.subprocess.Process:
+async def start_program(*arguments: str, root: Path = ROOT) -> asyncio.subprocess.Process:
+    """Start it from the packages of a folder."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -36,7 +37,8 @@ async def start_program(*arguments: str) -> asyncio.subprocess.Process:
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
     )
 
 
@@ -48,9 +50,9 @@ async def wait_for_end(process: asyncio.subprocess.Process) -> ProcessResult:
     return ProcessResult(process.returncode, out.decode(), err.decode())
 
 
-async def run_program(*arguments: str) -> ProcessResult:
+async def run_program(*arguments: str, root: Path = ROOT) -> ProcessResult:
     """Run it to the end."""
-    return await wait_for_end(await start_program(*arguments))
+    return await wait_for_end(await start_program(*arguments, root=root))
 
 
 @dataclass
@@ -67,9 +69,9 @@ class RunningProber:
 
 
 @contextlib.asynccontextmanager
-async def run_prober(config: Path) -> AsyncIterator[RunningProber]:
+async def run_prober(config: Path, *, root: Path = ROOT) -> AsyncIterator[RunningProber]:
     """Start `run` and wait until it serves; whatever happens, it is gone afterwards."""
-    process = await start_program("run", "--config", str(config))
+    process = await start_program("run", "--config", str(config), root=root)
     try:
         assert process.stdout is not None
         urls: dict[str, str] = {}

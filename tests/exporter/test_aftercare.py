@@ -23,6 +23,7 @@ from slos.schema.contract import (
     Scenario,
     Stage,
     StageSource,
+    name_load_probe,
 )
 from slos.schema.units import Duration
 from tests.exporter.care_desk import (
@@ -473,7 +474,7 @@ async def test_a_reload_after_one(care: Office, path: Path, clock: FakeClock, st
 
 
 def of_load(run_id: str) -> Run:
-    return dataclasses.replace(build_judged_run(run_id), probe=Scenario.STRESS.probe)
+    return dataclasses.replace(build_judged_run(run_id), probe=name_load_probe(Scenario.STRESS))
 
 
 async def test_only_linear_is_asked_of_a_load(at: ReconcilerHarness, path: Path) -> None:
@@ -487,10 +488,10 @@ async def test_only_linear_is_asked_of_a_load(at: ReconcilerHarness, path: Path)
     def hear(run: Run, issues: IssueCount | None) -> None:
         heard.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
 
-    at.reconciler.on_observed = hear
-    await at.finish_run(of_load("a"))
-    at.use_observers(linear=linear, tempo=tempo)
-    await at.advance(30)
+    with at.reconciler.listen(hear):
+        await at.finish_run(of_load("a"))
+        at.use_observers(linear=linear, tempo=tempo)
+        await at.advance(30)
     assert (linear.queried_runs, tempo.queried_runs) == ([("a",)], [])
     assert linear.cleanup_attempts == [(build_issue_leftover("1"),)]
     assert heard == [(3.0, IssueCount.ONE)]

@@ -6,8 +6,9 @@ import pytest
 
 from exporter.model.evidence import Call, Evidence
 from exporter.observers import observe_evidence
-from exporter.prober.runner import AlertJob, SlotTimes
+from exporter.prober.runner import AlertJob
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.open_loop import Slot
 from slos.schema.contract import DeliveryPath, Verdict
 from tests.exporter.bench import PATIENT_SETTINGS, TARGETS, InProcessProber
 from tests.exporter.fake_agent import FakeAgent
@@ -55,12 +56,14 @@ async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
     real = time.time
     agent.call_delay = 0.3
     clock = SystemClock()
-    turn = SlotTimes(clock.now(), clock.wall())
+    slot = Slot(clock.now(), clock.wall())
     monkeypatch.setattr(time, "time", lambda: real() + step)
-    errand = AlertJob(
-        "remediation", bench.paths[DeliveryPath.DIRECT], PATIENT_SETTINGS.to_deadlines(TARGETS)
+    job = AlertJob(
+        "remediation",
+        bench.context.paths[DeliveryPath.DIRECT],
+        PATIENT_SETTINGS.to_deadlines(TARGETS),
     )
-    result = await bench.alert_runner.run(errand, turn)
+    result = await bench.components.alert_runner.run(job, slot)
     assert result.verdict is Verdict.OK
     assert all(0 <= seconds < 10 for seconds in result.stages.values())
 

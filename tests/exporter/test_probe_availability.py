@@ -15,15 +15,14 @@ from hypothesis import strategies as st
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.prober.context import ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import ProbeRunner, availability
 from exporter.probes.availability.request import parse_expiry
 from exporter.schedule.clock import Clock, SystemClock
-from exporter.schedule.scheduler import Slot
+from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import InProcessProber, run_prober
@@ -78,13 +77,13 @@ async def bench(path: Path, serving: Serve, pages: Pages) -> AsyncIterator[InPro
 def asking(
     bench: InProcessProber, *, clock: Clock | None = None, **reach: object
 ) -> availability.AvailabilityProbe:
-    changed = replace(bench.path_context, clock=clock or SystemClock(), **reach)  # type: ignore[arg-type]
+    changed = replace(bench.context.path_context, clock=clock or SystemClock(), **reach)  # type: ignore[arg-type]
     settings = availability.Settings(timeout=Duration.from_parts(seconds=20))
     return availability.AvailabilityProbe(settings, replace(bench.context, path_context=changed))
 
 
 async def ask(probe: availability.AvailabilityProbe) -> ProbeOutcome:
-    return await probe.run(SlotTimes(0.0, 0.0))
+    return await probe.run(Slot(0.0, 0.0))
 
 
 def phases(bench: InProcessProber) -> set[str]:
@@ -95,7 +94,7 @@ def phases(bench: InProcessProber) -> set[str]:
 
 
 async def test_an_answering_target_is_up(bench: InProcessProber, pages: Pages) -> None:
-    outcome = await ask(asking(bench, headers=lambda: {"Authorization": "Bearer planted"}))
+    outcome = await ask(asking(bench, read_headers=lambda: {"Authorization": "Bearer planted"}))
     assert outcome == ProbeOutcome(checks=(UP,))
     assert bench.read_sample("up", **TARGET) == bench.read_sample("ready", **TARGET) == 1
     assert phases(bench) == {"dns", "connect", "reply"}
@@ -129,12 +128,12 @@ async def test_unasked_is_not_shown(
             raise CredentialsError("bearer_auth.token_file", "cannot read token")
         return {}
 
-    probe = asking(bench, headers=headers)
-    runner, slot = ProbeRunner([probe], bench.metrics), Slot(probe.key, 0.0, 0.0)
-    assert not (await runner.run_slot(slot)).failed
+    probe = asking(bench, read_headers=headers)
+    runner, slot = ProbeRunner([probe], bench.status.metrics), Slot(0.0, 0.0)
+    assert not (await runner.run_slot(probe.key, slot)).failed
     assert bench.read_sample("up", **TARGET) == 1
     gone = True
-    assert (await runner.run_slot(slot)).failed
+    assert (await runner.run_slot(probe.key, slot)).failed
     assert bench.read_sample("up", **TARGET) is bench.read_sample("ready", **TARGET) is None
     told = "availability: no request was sent: bearer_auth.token_file: cannot read token"
     assert (caplog.messages[-1], caplog.records[-1].exc_info) == (told, None)
@@ -187,7 +186,7 @@ async def test_use_and_no_clock_step_keeps_a_target_warm(
     probe, clock = idle
     clock.move(80)
     run = Run("a", "direct", "x", Verdict.OK, Reason.EXECUTED_ONCE)
-    bench.alert_runner.history.add(replace(run, intended_at=clock.steady() - ago))
+    bench.status.history.add(replace(run, intended_at=clock.steady() - ago))
     clock.step(step)
     pages.before = lambda: clock.move(8)
     await ask(probe)
@@ -236,8 +235,8 @@ async def test_handshake_and_expiry_of_tls(
     bench: InProcessProber, secured: tuple[TlsFiles, str]
 ) -> None:
     files, address = secured
-    trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
-    outcome = await ask(asking(bench, url=address, direct=trusting))
+    trusting = replace(bench.context.path_context.target_sender, tls=files.build_client_context)
+    outcome = await ask(asking(bench, url=address, target_sender=trusting))
     assert outcome.checks == (UP,)
     assert phases(bench) == {"dns", "connect", "tls", "reply"}
     expiry = bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET)
@@ -246,7 +245,7 @@ async def test_handshake_and_expiry_of_tls(
 
 
 async def test_a_target_without_tls_has_no_expiry_of_the_one_before(bench: InProcessProber) -> None:
-    bench.gauges.tls_expiry.labels("agent-sre").set(1.7e9)
+    bench.status.gauges.tls_expiry.labels("agent-sre").set(1.7e9)
     await ask(asking(bench))
     assert bench.read_sample("tls_certificate_expiry_timestamp_seconds", **TARGET) is None
 
@@ -255,9 +254,9 @@ async def test_trust_comes_from_settings(
     bench: InProcessProber, secured: tuple[TlsFiles, str]
 ) -> None:
     files, address = secured
-    trusting = replace(bench.path_context.target_sender, tls=files.build_client_context)
-    assert (await trusting.post(address, {})).status is not None
-    assert (await bench.path_context.sender.post(address, {})).fault is TransportFault.TLS
+    trusting = replace(bench.context.path_context.target_sender, tls=files.build_client_context)
+    assert (await trusting.post(address, b"{}")).status is not None
+    assert (await bench.context.path_context.sender.post(address, b"{}")).fault is ErrorKind.TLS
 
 
 async def test_untrusted_cert(

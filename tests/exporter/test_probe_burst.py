@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.journal.journal import create_open_run
-from exporter.model.verdict import ProberFault
 from exporter.prober.context import ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import burst
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
 from tests.exporter.bench import InProcessProber, run_prober
@@ -46,7 +45,7 @@ class Mixed(FakeAgent):
 async def burst_of(bench: InProcessProber) -> ProbeOutcome:
     (probe,) = burst.build_probes(SETTINGS, bench.context)
     clock = SystemClock()
-    return await probe.run(SlotTimes(clock.now(), clock.wall()))
+    return await probe.run(Slot(clock.now(), clock.wall()))
 
 
 def verdicts(outcome: ProbeOutcome) -> Counter[Verdict]:
@@ -62,6 +61,7 @@ async def test_a_whole_burst_is_executed_once(bench: InProcessProber, agent: Fak
 
 def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     run = create_open_run("burst_100", DeliveryPath.DIRECT, "run", 0.0)
+    seen: list[dict[Stage, dict[str, float]]]
     seen = [{Stage.END_TO_END: {StageSource.CANARY: (number + 1) / 100}} for number in range(100)]
     results = [replace(run, verdict=Verdict.OK, stage_times=each) for each in seen]
     lost = replace(run, verdict=Verdict.LOST)
@@ -74,11 +74,11 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     ("knobs", "verdict", "checks"),
     [
         ({"executions": 2}, Verdict.DUPLICATED, {RACE: True, DEADLOCK: True}),
-        ({"edits": {"nonce": "x"}}, Verdict.CORRUPTED, {RACE: False, DEADLOCK: True}),
+        ({"parameter_overrides": {"nonce": "x"}}, Verdict.CORRUPTED, {RACE: False, DEADLOCK: True}),
         ({"executions": 0}, Verdict.LOST, {DEADLOCK: True}),
         ({"executions": 0, "status": 500}, Verdict.REJECTED, {DEADLOCK: True}),
         ({"executions": 0, "replies": False}, Verdict.TIMEOUT, {DEADLOCK: False}),
-        ({"executions": 0, "cuts_connection": True}, Verdict.UNREACHABLE, {}),
+        ({"executions": 0, "aborts_connection": True}, Verdict.UNREACHABLE, {}),
     ],
     ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
 )
@@ -109,7 +109,7 @@ async def test_two_events_whose_parameters_are_mixed_up_are_a_race(
 
 
 async def test_a_prober_at_fault_shows_nothing(bench: InProcessProber, agent: FakeAgent) -> None:
-    bench.faults.add(ProberFault.CANARY_DOWN)
+    await bench.components.canary_server.cleanup()
     outcome = await burst_of(bench)
     assert verdicts(outcome) == {Verdict.UNKNOWN: 10}
     assert (outcome.checks, agent.events) == ((), [])

@@ -250,7 +250,9 @@ async def tell(bench: InProcessProber, client: aiohttp.ClientSession, body: obje
 async def test_first_notification_is_noted(
     bench: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
-    tickets = [bench.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)]
+    tickets = [
+        bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)
+    ]
     assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
     first = [ticket.notified_at for ticket in tickets]
     assert first[0] is not None
@@ -263,10 +265,10 @@ async def test_first_notification_is_noted(
 async def test_resolved_or_closed_is_ignored(
     bench: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
-    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
     assert ticket.notified_at is None
-    bench.inflight_runs.close_run(ticket)
+    bench.components.inflight_runs.close_run(ticket)
     assert await tell(bench, client, notification(ticket.id)) == 200
     assert ticket.notified_at is None
 
@@ -290,7 +292,7 @@ async def test_resolved_or_closed_is_ignored(
 async def test_strange_bodies(
     bench: InProcessProber, client: aiohttp.ClientSession, body: object
 ) -> None:
-    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, body) == 200
     assert ticket.notified_at is None
     assert bench.read_sample("canary_requests_total", outcome="unknown_id") == 0
@@ -312,7 +314,7 @@ async def test_a_slow_body_holds_up_nobody(
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     await writer.drain()
-    ticket = bench.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
     assert await tell(bench, client, notification(ticket.id)) == 200
     assert ticket.notified_at is not None
     writer.close()
@@ -334,9 +336,9 @@ async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
     bench: InProcessProber, client: aiohttp.ClientSession, place: str, method: str, counted: int
 ) -> None:
     run_id = create_run_id()
-    ticket = bench.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
+    ticket = bench.components.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
     if method == "after the verdict":
-        bench.inflight_runs.close_run(ticket)
+        bench.components.inflight_runs.close_run(ticket)
         method = "GET"
     async with client.request(method, bench.canary_url + place.format(run_id)) as reply:
         assert reply.status == 404

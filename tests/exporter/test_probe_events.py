@@ -16,16 +16,23 @@ from exporter.model.alert import (
     ForbiddenEventError,
     build_fired_event,
     build_parameters,
+    build_resolved_event,
     check_alert_is_harmless,
     create_run_id,
 )
+from tests.exporter.program import ROOT
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
+AT = 1_700_000_000.9876
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
     sent = build_parameters(run_id, CANARY)
-    return build_fired_event(Alert(run_id, "remediation", sent, CANARY, at))
+    made: dict[str, Any] = json.loads(
+        build_fired_event(Alert(run_id, "remediation", sent, CANARY, at))
+    )
+    return made
 
 
 def test_the_event_has_the_shape_agent_sre_reads() -> None:
@@ -47,6 +54,18 @@ def test_the_event_has_the_shape_agent_sre_reads() -> None:
     assert sent.pop("nonce")
     names = {"name": "agent-sre-canary", "namespace": "ai"}
     assert sent == {"probe_id": "slo-probe-1", **names}
+
+
+@pytest.mark.parametrize(("number", "at", "trace"), [(0, 1_700_000_000.0, None), (1, AT, TRACE)])
+def test_events_are_those_of_the_record(number: int, at: float, trace: str | None) -> None:
+    """The bytes of an event, recorded when they were still built by hand."""
+    recorded = (ROOT / "tests/exporter/recorded_events.jsonl").read_bytes().splitlines()
+    fired, resolved = recorded[2 * number : 2 * number + 2]
+    run_id = json.loads(fired)["id"]
+    parameters = {**build_parameters(run_id, CANARY), "nonce": "a" * 32}
+    alert = Alert(run_id, "remediation", parameters, CANARY, at, trace)
+    assert build_fired_event(alert) == fired
+    assert build_resolved_event(alert, at=1_700_000_012.3456) == resolved
 
 
 def test_ids_are_told_apart() -> None:

@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.journal.integrity import has_lost_frames
 from exporter.journal.sqlite import JournalError, Row, RunState
 from exporter.model.run import Leftover
 from exporter.model.verdict import Reason
@@ -84,15 +83,17 @@ CRASHING = """
 import asyncio, os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from exporter.clock import SystemClock
-from exporter.journal import Journal, opened, State
+from exporter.journal.journal import Journal, create_open_run
+from exporter.journal.sqlite import RunState
+from exporter.schedule.clock import SystemClock
 
 async def main():
-    journal = Journal(Path({path!r}), keep_runs=1000, failed=print, clock=SystemClock())
+    journal = Journal(Path({path!r}), keep_runs=1000, on_failure=print, clock=SystemClock())
     await journal.start()
     for number in range(5):
-        await journal.put(State.PLANNED, opened("remediation", "direct", f"run-{{number}}", 1.7e9))
-    await journal.put(State.SENT, opened("remediation", "direct", "run-4", 1.7e9))
+        run = create_open_run("remediation", "direct", f"run-{{number}}", 1.7e9)
+        await journal.write_run(RunState.PLANNED, run)
+    await journal.write_run(RunState.SENT, run)
     os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -201,22 +202,27 @@ FULL_DISK = """
 import asyncio, resource, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from exporter.clock import SystemClock
-from exporter.journal import Journal, opened, State
+from exporter.journal.journal import Journal, create_open_run
+from exporter.journal.sqlite import RunState
+from exporter.schedule.clock import SystemClock
 
 async def main():
     failures = []
-    journal = Journal(Path({path!r}), keep_runs=1000, failed=failures.append, clock=SystemClock())
+    journal = Journal(
+        Path({path!r}), keep_runs=1000, on_failure=failures.append, clock=SystemClock()
+    )
     await journal.start()
-    await journal.put(State.PLANNED, opened("remediation", "direct", "before", 1.7e9))
+    run = create_open_run("remediation", "direct", "before", 1.7e9)
+    await journal.write_run(RunState.PLANNED, run)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
     for number in range(3):
-        run = opened("remediation", "direct", f"during-{{number}}", 1.7e9)
-        await journal.put(State.PLANNED, run)
-        await journal.put(State.CLEANED, run)
+        run = create_open_run("remediation", "direct", f"during-{{number}}", 1.7e9)
+        await journal.write_run(RunState.PLANNED, run)
+        await journal.write_run(RunState.CLEANED, run)
     counted = len(failures)
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    await journal.put(State.CLEANED, opened("remediation", "direct", "after", 1.7e9))
+    run = create_open_run("remediation", "direct", "after", 1.7e9)
+    await journal.write_run(RunState.CLEANED, run)
     await journal.close()
     print(counted, len(failures))
 
@@ -493,14 +499,16 @@ async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock:
 _HEADER, _FRAME = 32, 24 + 4096
 
 
-async def killed(path: Path, clock: FakeClock, *, runs: int = 30) -> Path:
+async def killed(path: Path, clock: FakeClock, *, checkpoint: bool = False) -> Path:
     """The files of a journal as they were when its process was killed."""
     desk = JournalHarness(path, clock)
     await desk.journal.start()
-    for number in range(runs):
+    for number in range(30):
         await desk.journal.write_run(RunState.SENT, build_open_run(f"slo-probe-{number:032x}"))
         await desk.journal.write_run(RunState.CLEANED, build_judged_run(f"slo-probe-{number:032x}"))
     await desk.journal.write_run(RunState.SENT, build_open_run("open"))
+    if checkpoint:
+        _sql(path, "PRAGMA wal_checkpoint(PASSIVE)")
     left = path.parent / "left"
     left.mkdir()
     for file in path.parent.glob(f"{path.name}*"):
@@ -554,6 +562,7 @@ async def test_a_log_that_lost_commits_is_set_aside(
     aside = left.with_name("journal.sqlite.damaged-1")
     assert desk.journal.damaged_files == [aside]
     assert f"renamed to {aside}" in caplog.text
+    del kept[f"{left.name}-shm"]  # SQLite makes it anew from the log
     for name, content in kept.items():
         assert left.with_name(name.replace(left.name, aside.name)).read_bytes() == content
     assert read_rows(left) == [("new", "cleaned", "ok")]
@@ -577,19 +586,28 @@ async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index
     assert desk.journal.damaged_files == []
 
 
-@pytest.mark.parametrize("harm", [broken_header, cut, Path.unlink])
-def test_a_checkpointed_log_may_be_gone(path: Path, harm: Callable[[Path], object]) -> None:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("CREATE TABLE t (a)")
-    for number in range(30):
-        connection.execute("INSERT INTO t VALUES (?)", ("x" * 3000 + str(number),))
-    log = beside(path, "-wal").read_bytes()
-    harm(beside(path, "-wal"))
-    assert has_lost_frames(path)
-    beside(path, "-wal").write_bytes(log)
-    assert not has_lost_frames(path)
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    harm(beside(path, "-wal"))
-    assert not has_lost_frames(path)
-    connection.close()
+@pytest.mark.parametrize(
+    ("harm", "is_lost"), [(broken_header, False), (Path.unlink, False), (cut, True)]
+)
+async def test_a_log_that_was_written_into_the_database_may_be_gone_but_not_cut(
+    path: Path, clock: FakeClock, harm: Callable[[Path], object], *, is_lost: bool
+) -> None:
+    left = await killed(path, clock, checkpoint=True)
+    harm(beside(left, "-wal"))
+    desk = JournalHarness(left, clock)
+    found = [orphan.id for orphan in await desk.journal.start()]
+    await desk.journal.close()
+    assert found == ([] if is_lost else ["open"])
+    assert bool(desk.journal.damaged_files) == is_lost
+
+
+@pytest.mark.parametrize("size", [0, 1])
+async def test_a_database_without_pages_and_with_a_log_is_set_aside(
+    path: Path, clock: FakeClock, size: int
+) -> None:
+    left = await killed(path, clock)
+    left.write_bytes(b"\0" * size)
+    desk = JournalHarness(left, clock)
+    assert await desk.journal.start() == []
+    await desk.journal.close()
+    assert len(desk.journal.damaged_files) == 1

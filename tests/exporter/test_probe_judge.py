@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import observers as registry
-from exporter.model.evidence import Call, Evidence, TransportFault
+from exporter.model.evidence import CONNECTION_ERRORS, Call, ErrorKind, Evidence
 from exporter.model.stages import (
-    SOURCE_PRECEDENCE,
     StageTime,
     StageTimes,
     find_disagreements,
     merge_stage_times,
+    rank_sources,
     select_times,
 )
 from exporter.model.verdict import ProberFault, Reason, judge_evidence
@@ -37,7 +37,7 @@ def calls(draw: st.DrawFn) -> Call:
 @st.composite
 def evidences(draw: st.DrawFn) -> Evidence:
     status = draw(st.none() | st.integers(min_value=100, max_value=999))
-    fault = None if status else draw(st.none() | st.sampled_from(TransportFault))
+    fault = None if status else draw(st.none() | st.sampled_from(sorted(CONNECTION_ERRORS)))
     return Evidence(
         intended=0.0,
         sent_at=draw(st.floats(min_value=0, max_value=1)),
@@ -105,11 +105,11 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
         (Evidence(0, 0), (Verdict.TIMEOUT, Reason.NO_REPLY)),
         (Evidence(0, 0, calls=(CALL,)), (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED)),
         (
-            Evidence(0, 0, transport_fault=TransportFault.RESET, calls=(CALL,)),
+            Evidence(0, 0, transport_fault=ErrorKind.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
         (
-            Evidence(0, 0, transport_fault=TransportFault.DNS),
+            Evidence(0, 0, transport_fault=ErrorKind.DNS),
             (Verdict.UNREACHABLE, Reason.DNS_FAILED),
         ),
     ],
@@ -161,7 +161,7 @@ def test_stage_times_come_from_what_was_seen(evidence: Evidence, times: tuple[fl
 def test_observers_see_only_what_they_declare_and_never_negative_times(evidence: Evidence) -> None:
     for observer in load_evidence_observers():
         found = observer.measure_stages(evidence)
-        assert set(found) <= observer.STAGES
+        assert set(found) <= set(observer.STAGES)
         assert all(seconds >= -1e-9 for seconds in found.values())
 
 
@@ -185,7 +185,7 @@ ISSUE = Stage.LINEAR_ISSUE_CREATION
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_first_source_of_the_table_that_saw_a_stage_counts(stage: Stage) -> None:
-    order = SOURCE_PRECEDENCE[stage]
+    order = rank_sources(stage)
     for number, source in enumerate(order):
         seen = {stage: {each: float(n) for n, each in enumerate(order) if n >= number}}
         assert select_times(seen) == {stage: StageTime(float(number), source)}
@@ -225,9 +225,7 @@ def test_merging_keeps_all_and_believes_the_later_word(one: StageTimes, other: S
         (Stage.REMEDIATION_SELECTION, {StageSource.TEMPO: 20.0, StageSource.CANARY: 0.1}, True),
     ],
 )
-def test_disagreeing_sources(
-    stage: Stage, times: dict[StageSource, float], *, differ: bool
-) -> None:
+def test_disagreeing_sources(stage: Stage, times: dict[str, float], *, differ: bool) -> None:
     assert find_disagreements({stage: times}, tolerance=1.0) == ([stage] if differ else [])
 
 

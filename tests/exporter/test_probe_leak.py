@@ -13,7 +13,6 @@ from aiohttp import web
 from exporter.app.components import freeze_gc
 from exporter.httpclient.client import HttpClient
 from exporter.prober.context import ProbeOutcome, ProbeState
-from exporter.prober.runner import SlotTimes
 from exporter.probes import leak
 from exporter.probes.leak.detector import detect_leaks
 from exporter.probes.leak.policy import LeakSignal
@@ -21,6 +20,7 @@ from exporter.probes.leak.self_usage import SELF_REPLICA, SelfUsage, read_usage
 from exporter.probes.leak.series import Floats
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 from tests.exporter.bench import InProcessProber, run_prober
@@ -88,12 +88,13 @@ async def bench(
         clock=SystemClock(),
     )
     async with run_prober(path, "http://127.0.0.1:9/") as made, source as opened:
-        reach = replace(made.path_context, clock=clock)
+        reach = replace(made.context.path_context, clock=clock)
         means = replace(
             made.context,
             path_context=reach,
             prometheus=PrometheusClient(opened),
             count_open_runs=lambda: 3,
+            state=ProbeState(started=clock.now()),
         )
         yield (
             made,
@@ -106,7 +107,7 @@ Parts = tuple[InProcessProber, leak.LeakProbe, MovedClock]
 
 
 async def ask(probe: leak.LeakProbe) -> ProbeOutcome:
-    return await probe.run(SlotTimes(0.0, 0.0))
+    return await probe.run(Slot(0.0, 0.0))
 
 
 def tell(

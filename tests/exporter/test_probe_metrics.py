@@ -97,7 +97,7 @@ SLOW = {Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: 5.001}}
     [
         ({}, ["pass", "pass", "pass"]),
         ({"verdict": Verdict.LATE}, ["pass", "pass", "pass"]),
-        ({"verdict": Verdict.LOST, "seen": SLOW}, ["fail", "fail", "fail"]),
+        ({"verdict": Verdict.LOST, "stage_times": SLOW}, ["fail", "fail", "fail"]),
         ({"verdict": Verdict.UNKNOWN}, []),
     ],
 )
@@ -115,7 +115,7 @@ def test_a_run_is_checked_against_its_targets(
     stage = labels | {"source": "canary", "stage": "end_to_end"}
     name, at_target = (
         f"{contract.STAGE_DURATION}_bucket",
-        len(results) == 3 and not changes.get("seen"),
+        len(results) == 3 and not changes.get("stage_times"),
     )
     assert registry.get_sample_value(name, {**stage, "le": "61.5"}) == at_target
 

@@ -10,7 +10,7 @@ from exporter.probes import load_installed_probes, load_probe_modules
 
 OURS = {"availability", "burst", "leak", "remediation", "resolved", "security", "sustained"}
 MODULE = """\
-from exporter.probes.availability import CRITERIA, Settings, lines, probes
+from exporter.probes.availability import CRITERIA, Settings, build_probes, list_label_pairs
 """
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,18 +12,21 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from exporter.fields import Address
-from exporter.httpclient.client import Reply, Sender, classify_error, create_session
+from exporter.httpclient.client import Reply, Sender, create_session
+from exporter.httpclient.errors import classify_error
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import CONNECTION_ERRORS, ErrorKind
+from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
+from tests.exporter.program import ROOT
 
 Raw = Callable[[bytes], Awaitable[str]]
 
 
 async def _send(address: str) -> Reply:
     async with create_session() as client:
-        return await Sender(client, SystemClock()).post(address, {"id": "x"})
+        return await Sender(client, SystemClock()).post(address, b'{"id": "x"}')
 
 
 @pytest.fixture
@@ -51,12 +55,12 @@ async def raw() -> AsyncIterator[Raw]:
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (b"", TransportFault.RESET),
-        (b"220 mail.example ESMTP\r\n\r\n", TransportFault.NOT_HTTP),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", TransportFault.RESET),
+        (b"", ErrorKind.RESET),
+        (b"220 mail.example ESMTP\r\n\r\n", ErrorKind.NOT_HTTP),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ErrorKind.RESET),
     ],
 )
-async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: TransportFault) -> None:
+async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: ErrorKind) -> None:
     reply = await _send(await raw(answer))
     assert (reply.status, reply.fault) == (None, fault)
 
@@ -69,14 +73,14 @@ async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
 
 async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     reply = await _send(agent.url.replace("http://", "https://"))
-    assert reply.fault is TransportFault.TLS
+    assert reply.fault is ErrorKind.TLS
 
 
 async def test_nobody_listening_is_refused() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
-    assert (await _send(address)).fault is TransportFault.REFUSED
+    assert (await _send(address)).fault is ErrorKind.REFUSED
 
 
 async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,13 +99,30 @@ def _key() -> ConnectionKey:
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), TransportFault.DNS),
-        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), TransportFault.NO_ROUTE),
-        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), TransportFault.TLS),
-        (aiohttp.ServerDisconnectedError(), TransportFault.RESET),
-        (ConnectionResetError(), TransportFault.RESET),
-        (aiohttp.ClientPayloadError(), TransportFault.RESET),
+        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), ErrorKind.DNS),
+        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), ErrorKind.NO_ROUTE),
+        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), ErrorKind.TLS),
+        (aiohttp.ServerDisconnectedError(), ErrorKind.RESET),
+        (ConnectionResetError(), ErrorKind.RESET),
+        (aiohttp.ClientPayloadError(), ErrorKind.RESET),
     ],
 )
-def test_errors_of_the_client_are_sorted(error: BaseException, fault: TransportFault) -> None:
+def test_errors_of_the_client_are_sorted(error: BaseException, fault: ErrorKind) -> None:
     assert classify_error(error) is fault
+
+
+def test_only_the_http_client_opens_sessions() -> None:
+    """The simulators are servers of others, and open their own."""
+    openers = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "exporter").rglob("*.py")
+        if re.search(r"\bClientSession\(", path.read_text())
+    }
+    product = {path for path in openers if not path.startswith("exporter/simulator/")}
+    assert product == {"exporter/httpclient/client.py"}
+
+
+@pytest.mark.parametrize("kind", sorted(CONNECTION_ERRORS))
+def test_every_broken_connection_is_a_reason_of_a_verdict(kind: ErrorKind) -> None:
+    assert Reason(kind.value)
+    assert kind.category in (ErrorKind.UNREACHABLE, ErrorKind.BAD_RESPONSE)

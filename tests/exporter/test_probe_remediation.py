@@ -8,7 +8,7 @@ from aiohttp import web
 
 from exporter.fields import Address
 from exporter.listener import bind_socket, format_url
-from exporter.model.verdict import ProberFault, Reason
+from exporter.model.verdict import Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.bench import (
     PATIENT_SETTINGS,
@@ -46,20 +46,24 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: InProcessPr
     [
         ({"executions": 0}, Verdict.LOST, Reason.NEVER_EXECUTED),
         ({"executions": 2}, Verdict.DUPLICATED, Reason.EXECUTED_TWICE),
-        ({"call_after": 0.5}, Verdict.LATE, Reason.EXECUTED_LATE),
-        ({"edits": {"nonce": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
-        ({"edits": {"probe_id": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
-        ({"drops_probe_id": True}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
-        ({"edits": {"added": [1]}}, Verdict.OK, Reason.EXECUTED_ONCE),
+        ({"call_delay": 0.5}, Verdict.LATE, Reason.EXECUTED_LATE),
+        ({"parameter_overrides": {"nonce": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"parameter_overrides": {"probe_id": "x"}}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"omits_probe_id": True}, Verdict.CORRUPTED, Reason.WRONG_PARAMETERS),
+        ({"parameter_overrides": {"added": [1]}}, Verdict.OK, Reason.EXECUTED_ONCE),
         ({"event_id": "converted"}, Verdict.OK, Reason.EXECUTED_ONCE),
-        ({"asks_health": False}, Verdict.OK, Reason.EXECUTED_ONCE),
+        ({"checks_health": False}, Verdict.OK, Reason.EXECUTED_ONCE),
         ({"status": 500, "executions": 0}, Verdict.REJECTED, Reason.SERVER_ERROR),
         ({"status": 500}, Verdict.REJECTED, Reason.REJECTED_BUT_EXECUTED),
         ({"status": 302, "executions": 0}, Verdict.REJECTED, Reason.REDIRECTED),
         ({"replies": False, "executions": 0}, Verdict.TIMEOUT, Reason.NO_REPLY),
         ({"replies": False}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
-        ({"cuts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
-        ({"cuts_connection": True, "executions": 0}, Verdict.UNREACHABLE, Reason.CONNECTION_RESET),
+        ({"aborts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+        (
+            {"aborts_connection": True, "executions": 0},
+            Verdict.UNREACHABLE,
+            Reason.CONNECTION_RESET,
+        ),
     ],
 )
 async def test_each_misbehaviour_has_its_verdict(
@@ -122,7 +126,7 @@ async def test_late_executions_are_counted(bench: InProcessProber, agent: FakeAg
     assert agent.canary_statuses == [200]
     assert bench.read_sample("canary_requests_total", outcome="after_verdict") == 1
     assert bench.read_sample("canary_requests_total", outcome="executed") == 0
-    assert (await bench.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
+    assert (await bench.components.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
 
 
 async def test_a_prober_told_to_stop_gives_up_as_unknown(
@@ -131,8 +135,7 @@ async def test_a_prober_told_to_stop_gives_up_as_unknown(
     agent.replies = False
     running = asyncio.create_task(bench.run_alert())
     await agent.event_received.wait()
-    bench.faults.add(ProberFault.SHUTDOWN)
-    bench.abort.set()
+    bench.components.health.abort.set()
     async with asyncio.timeout(10):
         result = await running
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
@@ -178,7 +181,7 @@ async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
 
 
 async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: InProcessProber) -> None:
-    bench.heartbeat.period = 1.0
-    bench.heartbeat.last_beat -= 10.0
+    bench.status.heartbeat.period = 1.0
+    bench.status.heartbeat.last_beat -= 10.0
     result = await bench.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

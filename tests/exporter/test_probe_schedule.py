@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Heartbeat, Scheduler, Slot
+from exporter.schedule.open_loop import Slot, send_open_loop
+from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, Heartbeat, Scheduler
 from exporter.schedule.timetable import Schedule, Timetable
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -92,7 +93,7 @@ class Bench:
             early=early,
         )
 
-    async def _launch(self, slot: Slot) -> None:
+    async def _launch(self, _: str, slot: Slot) -> None:
         self.sent.append((self.clock.now(), slot))
         await self.clock.sleep(self.lasts)
 
@@ -188,8 +189,8 @@ async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptur
     bench = Bench(clock, TEN_SECONDS, lasts=0.1)
     original = bench.scheduler._start_run
 
-    async def launch(slot: Slot) -> None:
-        await original(slot)
+    async def launch(probe: str, slot: Slot) -> None:
+        await original(probe, slot)
         raise RuntimeError("boom")
 
     bench.scheduler._start_run = launch
@@ -208,3 +209,29 @@ def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> Non
     pulse.beat(7.0)
     assert pulse.measure_stall(5.0, 7.0) == pytest.approx(4.0)
     assert pulse.measure_stall(6.5, 7.5) == 0.0
+
+
+async def test_a_load_is_sent_at_its_times_however_long_its_runs_take(clock: FakeClock) -> None:
+    started: list[float] = []
+    left = itertools.count()
+
+    async def run(slot: Slot) -> Slot:
+        started.append(clock.now())
+        await clock.sleep(100.0)
+        return slot
+
+    first = Slot(clock.now() + 1.0, clock.wall() + 1.0)
+    sending = asyncio.create_task(
+        send_open_loop(
+            [0.0, 0.0, 0.5, 1.0, 2.0],
+            first,
+            run,
+            clock=clock,
+            early=0.25,
+            take_next=lambda: next(left) < 4,
+        )
+    )
+    await clock.advance(3.0)
+    assert started == pytest.approx([first.intended + at - 0.25 for at in (0.0, 0.0, 0.5, 1.0)])
+    await clock.advance(100.0)
+    assert await sending == [first.shift(at) for at in (0.0, 0.0, 0.5, 1.0)]

@@ -26,11 +26,11 @@ from exporter.model.alert import (
     check_alert_is_harmless,
     create_run_id,
 )
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.observers import LateObserver, linear
+from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import security
 from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
@@ -52,6 +52,7 @@ from exporter.probes.security.payloads import (
     list_possible_urls,
 )
 from exporter.schedule.clock import SystemClock
+from exporter.schedule.open_loop import Slot
 from exporter.simulator.agent_sre.server import Simulator, serve_simulator
 from exporter.simulator.agent_sre.settings import Settings as Simulated
 from exporter.simulator.linear.server import serve_linear_api
@@ -101,7 +102,7 @@ def asked_of(means: ProbeContext, decoy: int, **settings: object) -> security.Se
 
 async def ask(probe: security.SecurityProbe) -> ProbeOutcome:
     clock = SystemClock()
-    return await probe.run(SlotTimes(clock.now(), clock.wall()))
+    return await probe.run(Slot(clock.now(), clock.wall()))
 
 
 def passed(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
@@ -123,9 +124,12 @@ async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, name
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
         reach = replace(
-            bench.path_context, read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"}
+            bench.context.path_context,
+            read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"},
         )
-        ways = {DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)}
+        ways: dict[str, DeliveryRoute] = {
+            DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)
+        }
         means = replace(bench.context, path_context=reach, paths=ways)
         outcome = await ask(asked_of(means, decoy))
     assert [note for note in outcome.notes if SECRET in note] == []
@@ -160,7 +164,7 @@ async def test_the_measured_agent_fails_as_it_was_measured(
 ) -> None:
     _, bench, decoy = measured
     outcome = await ask(asked_of(bench.context, decoy))
-    recorded = await bench.journal.list_recent(10)
+    recorded = await bench.components.journal.list_recent(10)
     assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
     assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
     assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
@@ -185,7 +189,7 @@ async def test_the_measured_agent_fails_as_it_was_measured(
 async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
     _, bench, decoy = measured
     outcome = await ask(asked_of(bench.context, decoy))
-    states = [state for state, _ in await bench.journal.list_unfinished()]
+    states = [state for state, _ in await bench.components.journal.list_unfinished()]
     assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
     counted = bench.read_sample(
         "probe_runs_total", probe="security", path="direct", verdict="corrupted"
@@ -218,7 +222,7 @@ async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     simulator, bench, decoy = measured
     simulator.faults.set("error")
     outcome = await ask(asked_of(bench.context, decoy))
-    assert await bench.journal.list_recent(10) == []
+    assert await bench.components.journal.list_recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("no attempt was made, a valid event failed: answered 500",)
 
@@ -227,7 +231,7 @@ async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, nam
     agent, url = strict
     async with bench_of(path, url, names) as (bench, decoy):
         agent.canary = bench.canary_url
-        reach = replace(bench.path_context, read_headers=lambda: {"x-api-key": "planted"})
+        reach = replace(bench.context.path_context, read_headers=lambda: {"x-api-key": "planted"})
         outcome = await ask(asked_of(replace(bench.context, path_context=reach), decoy))
     assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
 
@@ -283,12 +287,12 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
             linear.Settings(url=api.url, key_env="LINEAR_API_KEY", **QUICK),  # type: ignore[arg-type]
             folder=path.parent,
             clock=SystemClock(),
-            gauges=bench.gauges,
+            gauges=bench.status.gauges,
         ) as made,
     ):
         names.lead({80: int(bench.canary_url.rpartition(":")[2]), DECOY: port})
         observer = cast("LateObserver", made)
-        bench.reconciler.configure(
+        bench.components.reconciler.configure(
             {StageSource.LINEAR: observer}, {LeftoverKind.LINEAR_ISSUE: observer}
         )
         settings = Settings(
@@ -299,16 +303,16 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
             decoy_port=DECOY,
         )
         clock = SystemClock()
-        await SecurityProbe(settings, bench.context).run(SlotTimes(clock.now(), clock.wall()))
+        await SecurityProbe(settings, bench.context).run(Slot(clock.now(), clock.wall()))
         # One for each of four alerts, and one more where the function was not found.
         assert len(api.list_issues()) == 7
-        assert len(bench.reconciler) == 4
+        assert len(bench.components.reconciler) == 4
         async with asyncio.timeout(30):
-            while len(bench.reconciler):
-                await bench.reconciler.reconcile()
+            while len(bench.components.reconciler):
+                await bench.components.reconciler.reconcile()
                 await asyncio.sleep(0.05)
         assert all(issue["archivedAt"] for issue in api.list_issues())
-        assert await bench.journal.list_unfinished() == []
+        assert await bench.components.journal.list_unfinished() == []
         failed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
         assert not bench.read_sample("checks_total", **failed)
 
@@ -384,7 +388,7 @@ def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> Non
 def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
     given = alert()
     name = build_hostile_name(NameAttack.PORT, given.id, GROUND)
-    event = build_misnamed_event(given, name, GROUND)
+    event = json.loads(build_misnamed_event(given, name, GROUND))
     labels, annotations = event["data"]["labels"], event["data"]["annotations"]
     assert annotations["lambda_function"] == name
     assert (labels["severity"], labels["synthetic"]) == ("info", "true")
@@ -403,7 +407,7 @@ def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: Event
 
 
 def test_each_fault_is_the_one_it_says() -> None:
-    whole = build_harmless_event(alert())
+    whole = json.loads(build_harmless_event(alert()))
     with pytest.raises(ValueError, match="Expecting"):
         json.loads(build_defective_body(EventDefect.MALFORMED, alert(), size=1))
     missing = {
@@ -439,7 +443,7 @@ def test_an_answer_is_a_refusal_or_not_or_says_nothing(
     input_refused: bool | None,  # noqa: FBT001 - a table
     stranger_refused: bool | None,  # noqa: FBT001 - likewise
 ) -> None:
-    reply = Reply(0.0, status, None if status else TransportFault.RESET)
+    reply = Reply(0.0, status, None if status else ErrorKind.RESET)
     assert check_input_refused(reply) is input_refused
     assert check_login_refused(reply) is stranger_refused
 

@@ -5,20 +5,14 @@ from dataclasses import replace
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
 from exporter.config.web import WebConfig
-from exporter.loadtest.metrics import ScenarioMetrics
-from exporter.metrics.gauges import Gauges
-from exporter.metrics.runs import RunMetrics
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.prober.context import ProbeState
-from exporter.prober.history import RunHistory
-from exporter.schedule.scheduler import Heartbeat
-from exporter.status import Status
+from exporter.status import create_status
 from exporter.web.pages import WebPages, render_page
 from slos.schema.contract import Stage, StageSource, Verdict
+from tests.exporter.bench import LABEL_SETS
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 
@@ -36,30 +30,18 @@ RESULT = Run(
 class Shown:
     """A served site and what it shows."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.scrapes = 0
+    def __init__(self) -> None:
         self.clock = FakeClock()
-        self.face = Status(
-            self.clock,
-            registry,
-            RunMetrics(registry, label_sets=[], targets={}),
-            Gauges(registry, version="test"),
-            ScenarioMetrics(registry),
-            Heartbeat(self.clock.now(), period=1.0),
-            RunHistory(),
-            ProbeState(started=self.clock.now()),
+        self.face = create_status(
+            self.clock, heartbeat_interval=1.0, label_sets=LABEL_SETS, targets={}, criteria=()
         )
         self.site = WebPages(self.face, WebConfig())
-        self.site.on_scrape = self._count_scrape
         self.url = ""
-
-    def _count_scrape(self) -> None:
-        self.scrapes += 1
 
 
 @pytest.fixture
-async def shown(serving: Serve, registry: CollectorRegistry) -> Shown:
-    made = Shown(registry)
+async def shown(serving: Serve) -> Shown:
+    made = Shown()
     made.url = await serving(made.site.app)
     return made
 
@@ -85,6 +67,16 @@ async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.Clie
     async with client.get(f"{shown.url}/metrics") as reply:
         assert reply.status == 200
         assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_runs_of_an_earlier_process_are_counted_after_a_scrape(
+    shown: Shown, client: aiohttp.ClientSession
+) -> None:
+    shown.face.metrics.postpone_judged([RESULT])
+    sample = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
+    for count in (0.0, 1.0, 1.0):
+        async with client.get(f"{shown.url}/metrics") as reply:
+            assert f"{sample} {count}" in await reply.text()
 
 
 async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:

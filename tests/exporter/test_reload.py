@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from exporter.reload import Reloader, ReloadSource
+from exporter.reload import FileWatcher, Reloader, ReloadSource
 from slos.schema.problem import Position, Problem
 from tests.exporter.fake_clock import FakeClock
 
@@ -285,7 +286,7 @@ async def test_a_watch_outlives_what_breaks_under_it(
 ) -> None:
     async with watching(files):
         with monkeypatch.context() as patched:
-            patched.setattr("exporter.reload._read_digests", _no_thread)
+            patched.setattr("exporter.reload.digest_files", _no_thread)
             await files.look(2)
         files.write("main", "two")
         await files.look(3)
@@ -295,3 +296,20 @@ async def test_a_watch_outlives_what_breaks_under_it(
 
 def _no_thread(_: object) -> None:
     raise RuntimeError("can't start new thread")
+
+
+def test_a_watcher_reports_each_change_of_content_once(tmp_path: Path) -> None:
+    file, other = tmp_path / "tls.crt", tmp_path / "tls.key"
+    file.write_text("one")
+    watcher = FileWatcher([file, other])
+    os.utime(file, (1, 1))
+    assert not watcher.check_changed()
+    changes: list[Callable[[], object]] = [
+        lambda: file.write_text("two"),
+        lambda: other.write_text("there"),
+        other.unlink,
+    ]
+    for change in changes:
+        change()
+        assert watcher.check_changed()
+        assert not watcher.check_changed()

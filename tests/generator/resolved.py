@@ -60,11 +60,14 @@ def resolve_document(
     assert not problems
     by = defaults or RunSettings()
     slos, found = resolve_slos(located, by)
-    return slos, [*found, *_run.of_planned(located, slos, by)]
+    return slos, [*found, *_run.lint_planned_spec(located, slos, by)]
 
 
-def resolve_single_slo(spec_changes: dict[str, Any] | None = None, **changes: Any) -> SLO:  # noqa: ANN401 - YAML
-    """The resolved SLO of a document with one; `spec_changes` changes the spec, the rest the SLO."""
+def resolve_single_slo(
+    spec_changes: dict[str, Any] | None = None,
+    **changes: Any,  # noqa: ANN401 - YAML
+) -> SLO:
+    """Resolve a document with one SLO; `spec_changes` changes the spec, the rest the SLO."""
     slos, _ = resolve_document(build_spec(build_slo(**changes), **(spec_changes or {})))
     assert len(slos) == 1
     return slos[0]

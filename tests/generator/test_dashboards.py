@@ -240,8 +240,9 @@ def test_who_writes_no_dashboard_does_not_load_the_sdk(tmp_path: Path) -> None:
 )
 def test_latency_is_in_seconds_unless_the_metric_is_not(metric: str, unit: str) -> None:
     sli = {"latency": {"metric": metric, "threshold": 1}}
+    detail = boards.build_spec_dashboards(build_spec(build_slo(sli=sli)))["slo-detail"]
     (panel,) = [
-        each for each in boards.list_panels(boards.build_spec_dashboards(build_spec(build_slo(sli=sli)))["slo-detail"])
+        each for each in boards.list_panels(detail)
         if each["id"] == 24
     ]  # fmt: skip
     assert panel["fieldConfig"]["defaults"]["unit"] == unit

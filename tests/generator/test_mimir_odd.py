@@ -48,7 +48,7 @@ def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, tex
     with serve_ruler(Saying(says=(200, text))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert told.exit_code == 1
-    assert told.output == f"error: {ruler.url} answers with something else than rules\n"
+    assert told.output == f"error: {ruler.url} did not return rules\n"
     assert not ruler.groups
 
 
@@ -63,14 +63,14 @@ def test_a_duration_that_is_not_ours_is_a_change(specs: Path) -> None:
 def test_whatever_is_no_success_is_a_failure_and_moves_no_cursor(specs: Path, status: int) -> None:
     with serve_ruler(Saying(says=(status, "gone \x1b[2J away"))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
-    assert (told.exit_code, f"answered {status}" in told.output) == (1, True)
+    assert (told.exit_code, f"returned {status}" in told.output) == (1, True)
     assert "\x1b" not in told.output
 
 
 def test_a_limit_on_requests_is_not_taken_for_one_on_rules(specs: Path) -> None:
     with serve_ruler(Saying(says=(429, "rate limit exceeded"))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
-    assert (told.exit_code, "fewer requests" in told.output) == (1, True)
+    assert (told.exit_code, "too many requests" in told.output) == (1, True)
 
 
 @pytest.mark.parametrize("address", ["http://a..b", "http://nowhere.invalid"])

@@ -108,7 +108,7 @@ def test_5_one_id_in_several_clusters_and_namespaces_can_be_divided(tmp_path: Pa
 def test_6_a_page_can_fire_at_a_low_objective(tmp_path: Path) -> None:
     """Two hours of nothing but errors at an objective of 90; and the build says what it did."""
     document = build_spec(build_slo(objective=90))
-    assert any("could never fire" in problem.message for problem in build_plans(document).problems)
+    assert any("cannot fire" in problem.message for problem in build_plans(document).problems)
     series = {FINE: "0x300", ERRORS: "0+10x300"}
     firing = 'ALERTS{alertname="TooManyErrors", alertstate="firing", sloth_severity="page"}'
     PromtoolEvaluation(document, series).expect_value("2h", f"count({firing})", 1).run_promtool(

@@ -73,13 +73,15 @@ def plain_rule(rule: RecordingRule | AlertingRule) -> dict[str, Any]:
 @settings(deadline=None, max_examples=120)
 @given(GROUPS)
 def test_groups_read_back_exactly_as_they_were(groups: list[RuleGroup]) -> None:
-    document = yaml_writer.render_document(["a.yaml"], yaml_writer.render_groups(groups))
+    document = yaml_writer.render_document(
+        ["a.yaml"], yaml_writer.render_mapping(yaml_writer.map_groups(groups))
+    )
     (loaded,) = yaml.safe_load_all(document)
     assert (loaded["groups"] or []) == [
         {
             "name": group.name,
             "interval": str(group.interval),
-            "rules": [plain_rule(rule) for rule in group.rules] or None,
+            "rules": [plain_rule(rule) for rule in group.rules],
         }
         for group in groups
     ]
@@ -95,7 +97,7 @@ def test_a_scalar_and_a_name_read_back_as_the_text_they_were(value: str) -> None
 def test_an_expression_with_quotes_or_lines_is_a_block_that_people_can_read() -> None:
     rule = RecordingRule("slo:a:b", 'sum(a{b="c"})\n/\nsum(d)', {})
     group = RuleGroup("g", Duration.parse("1m"), (rule,))
-    lines = list(yaml_writer.render_groups([group]))
+    lines = list(yaml_writer.render_mapping(yaml_writer.map_groups([group])))
     assert lines[lines.index("        expr: |-") + 1 :] == [
         '          sum(a{b="c"})',
         "          /",
@@ -109,7 +111,9 @@ def test_an_expression_with_quotes_or_lines_is_a_block_that_people_can_read() ->
 def test_an_expression_keeps_its_spaces_and_lines(expr: str) -> None:
     group = RuleGroup("g", Duration.parse("1m"), (RecordingRule("slo:a:b", expr, {}),))
     loaded = yaml.safe_load(
-        yaml_writer.render_document(["a.yaml"], yaml_writer.render_groups([group]))
+        yaml_writer.render_document(
+            ["a.yaml"], yaml_writer.render_mapping(yaml_writer.map_groups([group]))
+        )
     )
     assert loaded["groups"][0]["rules"][0]["expr"] == expr
 
@@ -120,13 +124,33 @@ def test_a_word_that_some_yaml_reads_as_no_text_is_quoted(word: str) -> None:
 
 
 def test_labels_are_sorted_whatever_order_they_came_in() -> None:
-    assert list(yaml_writer.render_mapping("labels", {"b": "2", "a": "1"})) == list(
-        yaml_writer.render_mapping("labels", {"a": "1", "b": "2"})
-    )
+    labels = {"labels": yaml_writer.TextMapping({"b": "2", "a": "1"})}
+    assert yaml_writer.render_mapping(labels) == ["labels:", '  a: "1"', '  b: "2"']
+
+
+def test_empty_values_are_left_out_but_for_empty_texts_of_labels() -> None:
+    labels = yaml_writer.TextMapping({"a": ""})
+    content: dict[str, yaml_writer.YamlValue] = {"x": "", "y": {"z": []}, "labels": labels}
+    assert yaml_writer.render_mapping(content) == ["labels:", '  a: ""']
+
+
+def test_a_list_is_on_one_line_where_it_fits() -> None:
+    content: dict[str, yaml_writer.YamlValue] = {
+        "short": ["a", yaml_writer.SingleQuoted('b="c"')],
+        "long": ["a" * 50, "b" * 50],
+    }
+    assert yaml_writer.render_mapping(content) == [
+        """short: ["a", 'b="c"']""",
+        "long:",
+        f'  - "{"a" * 50}"',
+        f'  - "{"b" * 50}"',
+    ]
 
 
 def test_a_generated_file_is_one_document_that_says_so_and_ends_with_a_line() -> None:
-    document = yaml_writer.render_document(["a.yaml", "b.yaml"], yaml_writer.render_groups([]))
+    document = yaml_writer.render_document(
+        ["a.yaml", "b.yaml"], yaml_writer.render_mapping(yaml_writer.map_groups([]))
+    )
     first, _ = document.split("\n", 1)
     assert first.startswith(yaml_writer.GENERATED_MARK)
     assert "a.yaml, b.yaml" in first

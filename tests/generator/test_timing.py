@@ -73,8 +73,8 @@ def test_a_step_divides_the_windows_of_the_user(
 def test_a_window_that_is_no_whole_number_of_steps_is_said_with_how_long_it_is() -> None:
     (warning,) = build_plans(build_spec(build_slo(alerting=own("2m20s", "28m")))).problems
     assert warning.check == "uneven-window"
-    assert "the window 2m20s is no whole number of steps of 30s" in warning.message
-    assert warning.message.endswith("look at 2m30s")
+    assert "the window 2m20s is not a multiple of the step 30s" in warning.message
+    assert warning.message.endswith("its alerts use 2m30s")
 
 
 def test_a_window_of_the_user_that_cannot_hold_two_steps_is_an_error() -> None:

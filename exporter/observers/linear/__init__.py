@@ -7,20 +7,22 @@ from math import isfinite
 from pathlib import Path
 
 from exporter.fields import DurationField
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
+from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
 from exporter.observers.linear import poller
 from exporter.observers.linear.client import LinearClient, open_linear_client
 from exporter.observers.linear.issue import Issue
-from exporter.observers.linear.response import LinearError
-from exporter.observers.linear.settings import LinearKeyError, LinearSettings, read_key
+from exporter.observers.linear.settings import LinearSettings, read_key
 from exporter.schedule.clock import Clock
-from slos.schema.contract import IssueCount, LeftoverKind, Stage, StageSource
+from slos.schema.contract import IssueCount, LeftoverKind, Stage
 from slos.schema.units import Duration
 
-SOURCE = StageSource.LINEAR
-STAGES = frozenset({Stage.LINEAR_ISSUE_CREATION})
+SOURCE = "linear"
+STAGES = {Stage.LINEAR_ISSUE_CREATION: Accuracy.EXACT}
 _MAX_UNCERTAINTY = 1.0
 """Seconds of uncertainty above which a time is not used: a tenth of the target."""
 
@@ -51,9 +53,8 @@ def find_problems(settings: Settings, folder: Path) -> Iterable[tuple[str, str, 
         yield "every", message, "raise every or requests_per_hour"
     try:
         read_key(settings, folder=folder)
-    except LinearKeyError as error:
-        key = "key_env" if settings.key_env else "key_file"
-        yield key, str(error), "mount the secret or correct the name"
+    except CredentialsError as error:
+        yield error.key, error.reason, "mount the secret or correct the name"
 
 
 class LinearObserver:
@@ -95,7 +96,7 @@ class LinearObserver:
         """Find open issues of any run, of this journal or another."""
         try:
             return list(_list_leftovers(await self._client.list_orphans(sent_before)))
-        except LinearError:
+        except RequestError:
             return []
 
     def _to_observation(self, finding: poller.IssueOutcome) -> Observation:
@@ -127,7 +128,7 @@ async def open_observer(
     """Open the observer for as long as the block runs.
 
     Raises:
-        LinearKeyError: there is no key.
+        CredentialsError: there is no key.
     """
     failures = gauges.observer_failures.labels(SOURCE)
     async with open_linear_client(

@@ -1,19 +1,22 @@
-"""GraphQL over the common HTTP client: find, archive, list orphans."""
+"""Linear client: finds, archives and lists issues over GraphQL."""
 
-import asyncio
 import contextlib
+import json
 import math
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-import aiohttp
 from pydantic import SecretStr
 
-from exporter.httpclient.retry import Backoff, CircuitBreaker, RateLimiter
-from exporter.observers.linear import response
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.client import HttpClient, HttpRequest
+from exporter.httpclient.errors import RequestError
+from exporter.httpclient.retry import Backoff, CircuitBreaker, RateLimiter, parse_http_date
+from exporter.httpclient.settings import HttpClientSettings
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.issue import (
     MARKER,
     ClockSkew,
@@ -22,13 +25,13 @@ from exporter.observers.linear.issue import (
     IssuePage,
     parse_page,
 )
-from exporter.observers.linear.response import LinearError, LinearErrorKind, LinearResponse
-from exporter.observers.linear.settings import LinearKeyError, LinearSettings
+from exporter.observers.linear.response import LinearResponse, parse_response
+from exporter.observers.linear.settings import LinearSettings
 from exporter.schedule.clock import Clock
 
 _MAX_BODY_BYTES = 32 * 1024 * 1024
 """Bytes of a response that are read: 250 issues of the longest kind are a tenth of it."""
-_BLOCK_BYTES = 65_536
+_SERVER = "Linear"
 
 ISSUES_QUERY = """
 query SloProbeIssues($filter: IssueFilter!, $first: Int!, $after: String, $archived: Boolean!) {
@@ -53,25 +56,6 @@ _MAX_PAGES = 200
 """Maximum pages of one search; at 250 issues each that is more than a workspace should hold."""
 
 
-def create_session() -> aiohttp.ClientSession:
-    """Open an HTTP session for Linear alone.
-
-    It keeps its connection, but neither cookies nor the key.
-    """
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-        headers={"User-Agent": "slo-probe"},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _RawResponse:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class LinearTransport:
     """HTTP transport; every error is part of the returned response."""
 
@@ -80,16 +64,15 @@ class LinearTransport:
         settings: LinearSettings,
         *,
         read_key: Callable[[], SecretStr],
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         clock: Clock,
     ) -> None:
         """Read the key.
 
         Raises:
-            LinearKeyError: there is no key.
+            CredentialsError: there is no key.
         """
         self._url = settings.url
-        self._timeout = float(settings.timeout.seconds)
         self._read_key = read_key
         self._key: SecretStr | None = read_key()
         self._http = http
@@ -114,58 +97,37 @@ class LinearTransport:
         if self._key is None:
             try:
                 self._key = self._read_key()
-            except LinearKeyError:
+            except CredentialsError:
                 return LinearResponse(
-                    error_kind=LinearErrorKind.UNAUTHORIZED, reason="the key cannot be read"
+                    error_kind=ErrorKind.UNAUTHORIZED, reason="the key cannot be read"
                 )
+        request = HttpRequest(
+            "POST",
+            self._url,
+            {"Authorization": self._key.get_secret_value(), "Content-Type": "application/json"},
+            body=json.dumps({"query": query, "variables": variables}).encode(),
+            max_body_bytes=_MAX_BODY_BYTES,
+        )
         sent = self.wall()
-        raw_response = await self._post(self._key, {"query": query, "variables": dict(variables)})
-        if isinstance(raw_response, str):
-            return LinearResponse(error_kind=LinearErrorKind.UNREACHABLE, reason=raw_response)
+        try:
+            http_response = await self._http.send_once(request)
+        except RequestError as error:
+            return LinearResponse(error_kind=_to_response_kind(error.kind), reason=error.reason)
         received = self.wall()
-        date = response.parse_date_header(raw_response.headers)
+        date = parse_http_date(http_response.headers.get("Date", ""))
         if date is not None:
             self._skew.add(date, sent=sent, received=received)
-        http_response = response.parse_response(
-            raw_response.status, raw_response.headers, raw_response.body, wall=received
+        response = parse_response(
+            http_response.status, http_response.headers, http_response.body, wall=received
         )
-        if http_response.error_kind is LinearErrorKind.UNAUTHORIZED:
+        if response.error_kind is ErrorKind.UNAUTHORIZED:
             self._key = None
-        return http_response
-
-    async def _post(self, key: SecretStr, body: dict[str, Any]) -> _RawResponse | str:
-        """Post a request; return the response, or the reason for its absence in a few words.
-
-        Exceptions of the HTTP library end here: some of them hold the headers of the request.
-        Redirects are not followed, as they would carry the key to another server.
-        """
-        headers = {"Authorization": key.get_secret_value()}
-        try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._http.post(
-                    self._url, json=body, headers=headers, allow_redirects=False
-                ) as http_response,
-            ):
-                return _RawResponse(
-                    http_response.status,
-                    http_response.headers.copy(),
-                    await _read_body(http_response),
-                )
-        except TimeoutError:
-            return f"no reply within {self._timeout:g} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return f"no reply ({type(error).__name__})"
+        return response
 
 
-async def _read_body(http_response: aiohttp.ClientResponse) -> bytes:
-    """Read the body; return an empty one when it is too long."""
-    body = bytearray()
-    async for block in http_response.content.iter_chunked(_BLOCK_BYTES):
-        body += block
-        if len(body) > _MAX_BODY_BYTES:
-            return b""
-    return bytes(body)
+def _to_response_kind(kind: ErrorKind) -> ErrorKind:
+    """Return the kind under which a request without a response is reported."""
+    return ErrorKind.UNREACHABLE if kind is ErrorKind.TIMEOUT else kind
 
 
 def build_issue_filter(*, since: float | None = None) -> dict[str, Any]:
@@ -200,7 +162,7 @@ class LinearClient:
         self,
         transport: LinearTransport,
         *,
-        breaker: CircuitBreaker[LinearErrorKind],
+        breaker: CircuitBreaker,
         rate_limiter: RateLimiter,
         page_size: int,
     ) -> None:
@@ -210,7 +172,7 @@ class LinearClient:
         self._page_size = page_size
 
     @property
-    def error_kind(self) -> LinearErrorKind | None:
+    def error_kind(self) -> ErrorKind | None:
         """Error kind of the last request; None when it succeeded."""
         return self._breaker.error_kind
 
@@ -228,7 +190,7 @@ class LinearClient:
             since: seconds since 1970 on our clock, before which none of the runs was sent.
 
         Raises:
-            LinearError: the search failed or is incomplete.
+            RequestError: the search failed or is incomplete.
         """
         wanted = set(ids)
         if not wanted:
@@ -271,7 +233,7 @@ class LinearClient:
             response = await self._send_query(
                 build_archive_mutation(issues_by_alias), issues_by_alias
             )
-        except LinearError:
+        except RequestError:
             return ids
         if response.error_kind is None:
             failed = [
@@ -280,7 +242,7 @@ class LinearClient:
                 if not _is_success(response.data, name)
             ]
             for _ in failed:
-                self._breaker.record_refusal(LinearErrorKind.BAD_RESPONSE)
+                self._breaker.record_refusal(ErrorKind.BAD_RESPONSE)
             return failed
         refused = issues_by_alias.get(response.subject, ids[0] if len(ids) == 1 else None)
         if refused is None:  # the refused issue is unknown, so each is sent by itself
@@ -298,7 +260,7 @@ class LinearClient:
             older_than: seconds since 1970 on our clock; issues created later are left out.
 
         Raises:
-            LinearError: the search failed or is incomplete.
+            RequestError: the search failed or is incomplete.
         """
         # Linear's clock may only be known after the reply, so the age is judged here.
         issues = await self._search_issues(build_issue_filter(), archived=False)
@@ -322,7 +284,7 @@ class LinearClient:
             if page.next_cursor == cursor:
                 break
             cursor = page.next_cursor
-        raise self._breaker.record_failure(LinearErrorKind.BAD_RESPONSE, "too many pages")
+        raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, "too many pages")
 
     async def _fetch_page(self, variables: Mapping[str, Any]) -> IssuePage:
         response = await self._send_query(ISSUES_QUERY, variables)
@@ -332,13 +294,13 @@ class LinearClient:
             return parse_page(response.data, self._transport.skew)
         except ValueError:
             reason = "invalid page"
-        raise self._breaker.record_failure(LinearErrorKind.BAD_RESPONSE, reason)
+        raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, reason)
 
     async def _send_query(self, query: str, variables: Mapping[str, Any]) -> LinearResponse:
         """Send a query; the response may refuse this one request.
 
         Raises:
-            LinearError: any other error.
+            RequestError: any other error.
         """
         self._breaker.raise_if_open()
         await self._rate_limiter.wait()
@@ -364,7 +326,7 @@ async def open_linear_client(
     *,
     read_key: Callable[[], SecretStr],
     clock: Clock,
-    on_error: Callable[[LinearErrorKind], None],
+    on_error: Callable[[ErrorKind], None],
     jitter: Callable[[], float] = random.random,
 ) -> AsyncIterator[LinearClient]:
     """Open a client for the time of a block.
@@ -377,18 +339,19 @@ async def open_linear_client(
         jitter: returns a random number from 0 up to 1.
 
     Raises:
-        LinearKeyError: there is no key.
+        CredentialsError: there is no key.
     """
     breaker = CircuitBreaker(
         Backoff(first=_FIRST_WAIT, cap=_LONGEST_WAIT, random=jitter),
         clock=clock,
-        peer="Linear",
-        error=LinearError,
-        waits={LinearErrorKind.UNAUTHORIZED: _UNAUTHORIZED_WAIT},
+        server=_SERVER,
+        waits={ErrorKind.UNAUTHORIZED: _UNAUTHORIZED_WAIT},
         on_error=on_error,
     )
     rate_limiter = RateLimiter(settings.requests_per_hour, clock=clock)
-    async with create_session() as http:
+    # The settings are checked already, and their URL may hold a query, unlike those of others.
+    connection = HttpClientSettings.model_construct(url=settings.url, timeout=settings.timeout)
+    async with HttpClient(_SERVER, connection, folder=Path(), clock=clock) as http:
         transport = LinearTransport(settings, read_key=read_key, http=http, clock=clock)
         yield LinearClient(
             transport, breaker=breaker, rate_limiter=rate_limiter, page_size=settings.page_size

@@ -1,4 +1,4 @@
-"""Issue as we read it; clock skew from `Date`."""
+"""Issue as Linear returns it, and the clock skew estimated from `Date` headers."""
 
 import math
 import re

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from exporter.httpclient.errors import RequestError
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.issue import Issue, IssueKind
-from exporter.observers.linear.response import LinearError, LinearErrorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class IssueUnknown:
     """Linear could not be searched after the deadline, which proves nothing."""
 
     run_id: str
-    error_kind: LinearErrorKind | None
+    error_kind: ErrorKind | None
     """Kind of the error; None when too many queries were open at once."""
 
 
@@ -67,7 +68,7 @@ class IssueSource(Protocol):
         """Return seconds since 1970 on our clock."""
 
     async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
-        """Find the issues of runs; raises LinearError when the result is incomplete."""
+        """Find the issues of runs; raises RequestError when the result is incomplete."""
 
 
 @dataclass(slots=True)
@@ -143,14 +144,14 @@ class IssuePoller:
 
     async def _query_source(
         self, open_queries: list[_OpenQuery], asked_at: float
-    ) -> LinearErrorKind | None:
+    ) -> ErrorKind | None:
         """Search for all open queries and add what was found; return the error kind, if any."""
         ids = [known.query.run_id for known in open_queries]
         try:
             found = await self._source.find_issues(
                 ids, since=min(each.query.sent_at for each in open_queries)
             )
-        except LinearError as error:
+        except RequestError as error:
             return error.kind
         for open_query in open_queries:
             open_query.add_issues(found.get(open_query.query.run_id, ()), now=asked_at)
@@ -159,7 +160,7 @@ class IssuePoller:
     def _decide_outcome(
         self,
         open_query: _OpenQuery,
-        error_kind: LinearErrorKind | None,
+        error_kind: ErrorKind | None,
         *,
         asked_at: float,
         now: float,

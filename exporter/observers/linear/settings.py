@@ -9,18 +9,13 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
 from exporter.fields import DurationField, FileName, Section, Url
-from exporter.plugins import PluginError
+from exporter.httpclient.auth import read_secret_file, read_secret_variable
 from slos.schema.units import Duration
 
 MAX_PAGE_SIZE = 250
 """Maximum of `first` that Linear accepts."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_LONGEST_KEY = 4096
 _KEY_PREFIX = "lin_"
-
-
-class LinearKeyError(PluginError):
-    """Missing or unusable API key; the text never holds the content of its place."""
 
 
 def _refuse_key(value: str) -> str:
@@ -94,27 +89,9 @@ def read_key(
         environ: the environment; that of this process when None.
 
     Raises:
-        LinearKeyError: there is no key, or none that can be sent.
+        CredentialsError: there is no key, or none that can be sent.
     """
     if settings.key_env is not None:
-        location = f"environment variable {settings.key_env}"
-        text = (os.environ if environ is None else environ).get(settings.key_env)
-        if text is None:
-            raise LinearKeyError(f"linear: {location} is not set")
-    else:
-        location = f"key file {settings.key_file}"
-        text = _read_key_file(folder / str(settings.key_file), location)
-    key = text.strip()
-    if not key:
-        raise LinearKeyError(f"linear: {location} is empty")
-    if not (key.isascii() and key.isprintable() and len(key) <= _LONGEST_KEY):
-        raise LinearKeyError(f"linear: {location} does not contain a key on one line")
-    return SecretStr(key)
-
-
-def _read_key_file(path: Path, location: str) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST_KEY + 2).decode("latin-1")
-    except OSError as error:
-        raise LinearKeyError(f"linear: cannot read {location}: {error.strerror}") from error
+        variables = os.environ if environ is None else environ
+        return SecretStr(read_secret_variable("key_env", settings.key_env, variables))
+    return SecretStr(read_secret_file("key_file", folder / str(settings.key_file)))

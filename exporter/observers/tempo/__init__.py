@@ -9,17 +9,18 @@ from exporter.httpclient import auth as of_files
 from exporter.httpclient.client import HttpClient
 from exporter.metrics.gauges import Gauges
 from exporter.model.run import Leftover
+from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
 from exporter.observers.tempo.client import TempoClient
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.stages import SpanRole, TraceTimes, compute_stage_times
 from exporter.observers.tempo.trace import Trace
 from exporter.schedule.clock import Clock
-from slos.schema.contract import LeftoverKind, Stage, StageSource
+from slos.schema.contract import LeftoverKind, Stage
 from slos.schema.units import Duration
 
-SOURCE = StageSource.TEMPO
-STAGES = frozenset(set(Stage) - {Stage.END_TO_END})
+SOURCE = "tempo"
+STAGES = {stage: Accuracy.INSIDE for stage in Stage if stage is not Stage.END_TO_END}
 _MARGIN = 60.0
 """Seconds added to the search window of a run, for clocks that differ."""
 

@@ -1,4 +1,4 @@
-"""Search and fetch traces."""
+"""Tempo client: searches and fetches traces."""
 
 import math
 import re
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from exporter.httpclient.client import HttpClient
-from exporter.httpclient.errors import ErrorKind, RequestError, Response
+from exporter.httpclient.errors import RequestError, Response
+from exporter.model.evidence import ErrorKind
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.trace import Trace, mentions_event, merge_traces, parse_trace
 

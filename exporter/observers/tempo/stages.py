@@ -1,4 +1,4 @@
-"""Spans to stage times of one event."""
+"""Stage times of one event, from its spans."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

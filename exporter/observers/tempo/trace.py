@@ -1,4 +1,4 @@
-"""OTLP JSON to spans."""
+"""Decoder of OTLP JSON into spans."""
 
 import base64
 import re

@@ -16,9 +16,8 @@ from statistics import median
 from pydantic import Field
 
 from exporter.fields import DurationField
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import SlotTimes
 from exporter.probes import Probe
 from exporter.probes.availability.request import (
     HttpOrigin,
@@ -27,8 +26,9 @@ from exporter.probes.availability.request import (
     parse_expiry,
     send_request,
 )
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
-from slos.schema.contract import SERVICE, Criterion, DeliveryPath, Phase
+from slos.schema.contract import SERVICE, Criterion, Phase
 from slos.schema.units import Duration
 
 _MAX_SAMPLES = 20
@@ -96,7 +96,7 @@ class Settings(Schedule):
     earlier is down."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: no alert is sent."""
     return ()
 
@@ -118,7 +118,7 @@ class AvailabilityProbe:
         self._path_context, self._gauges, self._history = (
             context.path_context,
             context.gauges,
-            context.alert_runner.history,
+            context.history,
         )
         self._requested_at: float | None = None
         self._warmth = ColdStartDetector(
@@ -128,7 +128,7 @@ class AvailabilityProbe:
         self._gauges.cold_starts.labels(SERVICE)
         self._gauges.tls_expiry.clear()  # the target may have changed to one without TLS
 
-    async def run(self, _: SlotTimes) -> ProbeOutcome:
+    async def run(self, _: Slot) -> ProbeOutcome:
         """Request both pages; after an error the gauges are removed."""
         deadline = self._path_context.clock.now() + float(self._settings.timeout.seconds)
         try:
@@ -207,8 +207,8 @@ class AvailabilityProbe:
 
 def _is_asleep(response: RequestResult) -> bool:
     return response.status in _ASLEEP_STATUSES or response.fault in (
-        TransportFault.REFUSED,
-        TransportFault.RESET,
+        ErrorKind.REFUSED,
+        ErrorKind.RESET,
     )
 
 

@@ -1,4 +1,4 @@
-"""One request timed by phase (DNS, connect, TLS, reply), certificate expiry."""
+"""HTTP request timed by phase (DNS, connect, TLS, reply), with the expiry of the certificate."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from exporter.httpclient.client import LOCAL_SHORTAGE_ERRNOS
-from exporter.model.evidence import TransportFault
+from exporter.httpclient.errors import classify_connect_error, classify_error, is_local_shortage
+from exporter.model.evidence import ErrorKind
 from exporter.schedule.clock import Clock
 from slos.schema.contract import Phase
 
@@ -65,7 +65,7 @@ class RequestResult:
 
     phases: dict[Phase, float] = field(default_factory=dict)
     status: int | None = None
-    fault: TransportFault | None = None
+    fault: ErrorKind | None = None
     certificate: bytes | None = None
 
     @property
@@ -129,7 +129,7 @@ class _TimedRequest:
             with self._time_phase(Phase.REPLY):
                 self._result.status = await self._read_status(reader, writer, path)
         except (OSError, EOFError, ValueError) as error:
-            self._result.fault = _classify_error(error, self._result.phases)
+            self._result.fault = _classify_phase_error(error, self._result.phases)
         finally:
             if writer is not None:
                 writer.transport.abort()
@@ -212,22 +212,21 @@ def _parse_status(line: bytes) -> int:
     return int(rest[:3])
 
 
-def _classify_error(error: Exception, phases: Mapping[Phase, float]) -> TransportFault:
+def _classify_phase_error(error: Exception, phases: Mapping[Phase, float]) -> ErrorKind:
     """Classify an exception by the phases that were completed.
 
     Raises:
         OSError: it concerns this machine alone.
     """
-    if isinstance(error, OSError) and error.errno in LOCAL_SHORTAGE_ERRNOS:
+    if is_local_shortage(error):
         raise error
     if Phase.DNS not in phases:
-        return TransportFault.DNS
-    if Phase.CONNECT not in phases:
-        is_refused = isinstance(error, ConnectionRefusedError)
-        return TransportFault.REFUSED if is_refused else TransportFault.NO_ROUTE
-    if isinstance(error, ssl.SSLError):
-        return TransportFault.TLS
-    return TransportFault.NOT_HTTP if isinstance(error, ValueError) else TransportFault.RESET
+        return ErrorKind.DNS
+    if Phase.CONNECT not in phases and isinstance(error, OSError):
+        return classify_connect_error(error)
+    if isinstance(error, ValueError) and not isinstance(error, ssl.SSLError):
+        return ErrorKind.NOT_HTTP
+    return classify_error(error)
 
 
 def parse_expiry(der: bytes) -> float:

@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from exporter.fields import DurationField, LabelName
 from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
-from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import SlotTimes
+from exporter.prober.context import ProbeContext, ProbeOutcome, ProbeState
 from exporter.probes import Probe
 from exporter.probes.leak.detector import LeakFinding, LeakFindings, detect_leaks
 from exporter.probes.leak.policy import LeakSignal
@@ -23,9 +22,10 @@ from exporter.probes.leak.queries import LeakQueries, fetch_series
 from exporter.probes.leak.self_usage import SelfUsage, read_usage
 from exporter.probes.leak.series import SignalSeries
 from exporter.prometheus import PrometheusClient
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema import contract
-from slos.schema.contract import Criterion, DeliveryPath, LeakVerdict
+from slos.schema.contract import Criterion, LeakVerdict
 from slos.schema.units import Duration
 
 CRITERIA = frozenset({Criterion.LEAKS})
@@ -138,7 +138,7 @@ class Settings(Schedule):
         )
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: no alert is sent."""
     return ()
 
@@ -159,7 +159,7 @@ class LeakProbe:
         self._settings = settings
         self._context = context
         self._clock = context.path_context.clock
-        self._self_usage = _own_usage(context)
+        self._self_usage = _keep_self_usage(context.state)
         self._self_usage.configure(
             interval=float(settings.interval.seconds), window=float(settings.window.seconds)
         )
@@ -169,14 +169,12 @@ class LeakProbe:
         )
         self._judged_at: float | None = None
 
-    async def run(self, _: SlotTimes) -> ProbeOutcome:
+    async def run(self, _: Slot) -> ProbeOutcome:
         """Take a sample, and judge the series if the interval has passed."""
         now = self._clock.now()
         self._self_usage.record(now, await asyncio.to_thread(read_usage))
-        if self._context.count_open_runs is not None:
-            self._self_usage.record(
-                now, {LeakSignal.OPEN_TICKETS: float(self._context.count_open_runs())}
-            )
+        open_runs = float(self._context.count_open_runs())
+        self._self_usage.record(now, {LeakSignal.OPEN_TICKETS: open_runs})
         interval = float(self._settings.judged_every.seconds)
         if self._judged_at is not None and now - self._judged_at < interval:
             return ProbeOutcome()
@@ -208,12 +206,10 @@ class LeakProbe:
         return _to_outcome(findings, current)
 
 
-def _own_usage(means: ProbeContext) -> SelfUsage:
-    """Resource usage of this process, kept over reloads."""
-    if means.state is None:
-        return SelfUsage(started=means.path_context.clock.now())
-    own: SelfUsage = means.state.values.setdefault(_NAME, SelfUsage(started=means.state.started))
-    return own
+def _keep_self_usage(state: ProbeState) -> SelfUsage:
+    """Keep the resource usage of this process over reloads."""
+    kept: SelfUsage = state.values.setdefault(_NAME, SelfUsage(started=state.started))
+    return kept
 
 
 async def _judge_series(series: list[SignalSeries], now: float) -> LeakFindings:

@@ -1,4 +1,4 @@
-"""Series to verdicts: criteria in order, findings."""
+"""Leak detector: criteria applied in order to the series of one family."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Thresholds, signals, reasons: data only."""
+"""Policy of the leak detector: signals, thresholds and reasons. Data only."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Samples, process restarts, epochs."""
+"""Series of a signal: samples, process restarts, epochs."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Trend test, Holm correction, growth attribution."""
+"""Statistics of the leak detector: trend test, Holm correction, growth per event."""
 
 import sys
 from collections.abc import Sequence

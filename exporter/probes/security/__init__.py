@@ -18,7 +18,7 @@ from exporter.listener import ListenError, bind_socket, serve_app
 from exporter.model.alert import create_run_id
 from exporter.model.deadlines import Deadlines
 from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.prober.runner import AlertJob, SlotTimes
+from exporter.prober.runner import AlertJob
 from exporter.probes import Probe
 from exporter.probes.security.attempts import (
     Honeypot,
@@ -30,6 +30,7 @@ from exporter.probes.security.attempts import (
     is_accepted,
 )
 from exporter.probes.security.payloads import CanaryHost, NameAttack
+from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath, Verdict
 from slos.schema.units import Duration
@@ -76,7 +77,7 @@ class Settings(Schedule):
     first 429."""
 
 
-def list_label_pairs(_: Settings) -> Sequence[tuple[str, DeliveryPath]]:
+def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
     """List no label pairs: an attack that is refused as it should be is no failed run."""
     return ()
 
@@ -105,7 +106,7 @@ class SecurityProbe:
             max_send_lag=float(settings.max_send_lag.seconds),
         )
 
-    async def run(self, _: SlotTimes) -> ProbeOutcome:
+    async def run(self, _: Slot) -> ProbeOutcome:
         """Make all attempts, if the target accepts a valid event."""
         baseline = await self._attempts.send_baseline()
         if not is_accepted(baseline):
@@ -136,7 +137,7 @@ class SecurityProbe:
         ):
             async for attempt in group:
                 yield attempt
-                if not self._context.may_send():
+                if not self._context.health.may_send():
                     return
 
     async def _try_hostile_names(self) -> AsyncIterator[HostileCheck]:
@@ -193,6 +194,6 @@ class SecurityProbe:
                 await path_context.sender.post(url, b"")
         return honeypot.was_called_for(run_id)
 
-    def _create_slot(self) -> SlotTimes:
+    def _create_slot(self) -> Slot:
         clock = self._context.path_context.clock
-        return SlotTimes(clock.now(), clock.steady())
+        return Slot(clock.now(), clock.steady())

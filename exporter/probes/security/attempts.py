@@ -1,4 +1,4 @@
-"""Send hostile requests, honeypot, judge the answers."""
+"""Hostile requests: sends them, judges the replies, and keeps the honeypot."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ from aiohttp import web
 
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_parameters, create_run_id, find_run_ids
-from exporter.model.evidence import TransportFault
+from exporter.model.evidence import ErrorKind
 from exporter.paths import PathContext, direct
 from exporter.probes.security.payloads import (
     CanaryHost,
@@ -138,7 +138,7 @@ class HostileRequests:
             )
             reply = await self._post(body, headers)
             is_refused = check_input_refused(reply)
-            if defect is EventDefect.OVERSIZED and reply.fault is TransportFault.RESET:
+            if defect is EventDefect.OVERSIZED and reply.fault is ErrorKind.RESET:
                 is_refused = is_accepted(
                     await self.send_baseline()
                 )  # reset while reading, but still running
@@ -195,7 +195,7 @@ class HostileRequests:
     async def _read_headers(self) -> Mapping[str, str]:
         return await asyncio.to_thread(self._path_context.read_headers)
 
-    async def _post(self, body: object, headers: Mapping[str, str]) -> Reply:
+    async def _post(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         path_context = self._path_context
         try:
             async with asyncio.timeout(_REPLY_TIMEOUT):

@@ -1,4 +1,4 @@
-"""Malformed events and hostile function names, with their guard."""
+"""Payloads of hostile requests: malformed events and function names, with their guard."""
 
 import json
 import re
@@ -136,8 +136,8 @@ class EventDefect(StrEnum):
     OVERSIZED = "an oversized body"
 
 
-def build_harmless_event(alert: Alert) -> dict[str, Any]:
-    """Build a resolved event of an alert that never fired: a valid event without any effect."""
+def build_harmless_event(alert: Alert) -> bytes:
+    """Build the body of a valid event without any effect: the end of an alert that never fired."""
     return build_resolved_event(alert, at=alert.intended_at)
 
 
@@ -149,10 +149,11 @@ def build_defective_body(defect: EventDefect, alert: Alert, *, size: int) -> byt
         alert: the alert whose resolved event is used.
         size: minimum size of an oversized body in bytes.
     """
-    event = build_harmless_event(alert)
+    body = build_harmless_event(alert)
+    event = json.loads(body)
     match defect:
         case EventDefect.MALFORMED:
-            return json.dumps(event).encode()[:-1]
+            return body[:-1]
         case EventDefect.DEEP:
             return _add_raw_annotation(event, f"{'[' * _NESTING_DEPTH}{']' * _NESTING_DEPTH}")
         case EventDefect.OVERSIZED:
@@ -162,25 +163,24 @@ def build_defective_body(defect: EventDefect, alert: Alert, *, size: int) -> byt
             return json.dumps(event).encode()
 
 
-def build_misnamed_event(alert: Alert, name: str, canary_host: CanaryHost) -> dict[str, Any]:
-    """Build a fired event with a hostile function name that is valid otherwise.
+def build_misnamed_event(alert: Alert, name: str, canary_host: CanaryHost) -> bytes:
+    """Build the body of a fired event with a hostile function name that is valid otherwise.
 
     Raises:
         ForbiddenEventError: the name could lead to another host than the canary's.
     """
     guard_name(name, canary_host)
-    event = build_fired_event(alert)
-    annotations = event["data"]["annotations"] | {"lambda_function": name}
-    return event | {"data": event["data"] | {"annotations": annotations}}
+    event = json.loads(build_fired_event(alert))
+    event["data"]["annotations"]["lambda_function"] = name
+    return json.dumps(event).encode()
 
 
 def _add_raw_annotation(event: dict[str, Any], raw_json: str) -> bytes:
     """Add an annotation whose value is given as JSON text."""
-    annotations = event["data"]["annotations"] | {_ANNOTATION: _ANNOTATION}
-    extended = event | {"data": event["data"] | {"annotations": annotations}}
+    event["data"]["annotations"][_ANNOTATION] = _ANNOTATION
     placeholder = f'"{_ANNOTATION}": '
     return (
-        json.dumps(extended)
+        json.dumps(event)
         .replace(f'{placeholder}"{_ANNOTATION}"', f"{placeholder}{raw_json}", 1)
         .encode()
     )

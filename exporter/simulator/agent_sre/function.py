@@ -1,4 +1,4 @@
-"""Selects and calls the remediation function."""
+"""Remediation function of the simulated agent-sre: selection and call."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""HTTP endpoint."""
+"""HTTP server of the simulated agent-sre."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Settings and counters."""
+"""Settings and counters of the simulated agent-sre."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Schema, complexity, execution."""
+"""GraphQL of the Linear simulator: schema, complexity and execution."""
 
 import math
 from collections.abc import Callable, Mapping

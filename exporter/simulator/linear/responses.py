@@ -1,4 +1,4 @@
-"""Error shapes and rate-limit headers."""
+"""Responses of the Linear simulator: shapes of errors, and rate-limit headers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""HTTP endpoint."""
+"""HTTP server of the Linear simulator."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Settings and counters."""
+"""Settings and counters of the Linear simulator."""
 
 import ssl
 from dataclasses import dataclass, field

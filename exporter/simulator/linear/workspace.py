@@ -1,4 +1,4 @@
-"""Issues in memory, and the filters of a search."""
+"""Workspace of the Linear simulator: issues in memory, and the filters of a search."""
 
 import uuid
 from collections import OrderedDict

@@ -39,14 +39,16 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
     yield _build_file("kustomization.yaml", _render_kustomization(settings.namespace))
 
 
-def _render_kustomization(namespace: str) -> Iterator[str]:
-    yield from yaml_writer.render_kustomization([PurePosixPath(_OBJECT_FILE)])
-    yield "configMapGenerator:"
-    yield f"  - name: {_TEMPLATES_CONFIG_MAP}"
-    yield f"    namespace: {yaml_writer.format_scalar(namespace)}"
-    yield f"    files: [{yaml_writer.format_scalar(TEMPLATE_PATH)}]"
-    # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
-    yield "    options: {disableNameSuffixHash: true}"
+def _render_kustomization(namespace: str) -> list[str]:
+    config_map: dict[str, yaml_writer.YamlValue] = {
+        "name": yaml_writer.Raw(_TEMPLATES_CONFIG_MAP),
+        "namespace": namespace,
+        "files": [TEMPLATE_PATH],
+        # The configuration of Alertmanager names the ConfigMap, so it has no hash of its content.
+        "options": yaml_writer.Raw("{disableNameSuffixHash: true}"),
+    }
+    kustomization = yaml_writer.build_kustomization([PurePosixPath(_OBJECT_FILE)])
+    return yaml_writer.render_mapping({**kustomization, "configMapGenerator": [config_map]})
 
 
 def _build_file(name: str, lines: Iterable[str]) -> Artifact:

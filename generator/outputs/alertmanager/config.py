@@ -13,20 +13,20 @@ TEMPLATE_PATH = "templates/slo.tmpl"
 def render_config(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
     yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
-    yield from yaml_writer.render_nested_mapping({"templates": [TEMPLATE_PATH]})
+    yield from yaml_writer.render_mapping({"templates": [TEMPLATE_PATH]})
     yield "# All of `routes` come before yours, in this order: what they take goes no further, and"
     yield "# nothing that acts on alerts, such as prometheus-events, hears of it."
     routes = [_map_route(route) for route in (routing.own_route, *routing.other_routes)]
-    yield from yaml_writer.render_nested_mapping(
+    yield from yaml_writer.render_mapping(
         {"route": {"receiver": OTHERS_RECEIVER, "routes": routes}}
     )
     yield "# Roles without addresses: until you give them some, they tell nobody."
     names = (*routing.receivers, OTHERS_RECEIVER)
-    yield from yaml_writer.render_nested_mapping({"receivers": [{"name": name} for name in names]})
-    yield from yaml_writer.render_nested_mapping(
+    yield from yaml_writer.render_mapping({"receivers": [{"name": name} for name in names]})
+    yield from yaml_writer.render_mapping(
         {"inhibit_rules": [_map_inhibition(each) for each in routing.inhibitions]}
     )
-    yield from yaml_writer.render_nested_mapping(
+    yield from yaml_writer.render_mapping(
         {"time_intervals": [_map_interval(each) for each in routing.intervals]}
     )
 
@@ -65,5 +65,5 @@ def _map_interval(interval: TimeInterval) -> Mapping[str, yaml_writer.YamlValue]
     return {"name": interval.name, "time_intervals": [time_interval]}
 
 
-def _format_matchers(matchers: Sequence[Matcher]) -> list[str]:
-    return [str(matcher) for matcher in matchers]
+def _format_matchers(matchers: Sequence[Matcher]) -> list[yaml_writer.YamlValue]:
+    return [yaml_writer.SingleQuoted(matcher) for matcher in matchers]

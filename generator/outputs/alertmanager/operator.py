@@ -34,7 +34,7 @@ def render_alertmanager_config(
         "labels": dict(sorted(labels.items())),
     }
     kind = {"apiVersion": "monitoring.coreos.com/v1alpha1", "kind": "AlertmanagerConfig"}
-    yield from yaml_writer.render_nested_mapping({**kind, "metadata": metadata, "spec": spec})
+    yield from yaml_writer.render_mapping({**kind, "metadata": metadata, "spec": spec})
 
 
 def _map_route(route: Route, interval_names: set[str]) -> Mapping[str, yaml_writer.YamlValue]:
@@ -71,5 +71,8 @@ def _map_interval(interval: TimeInterval) -> Mapping[str, yaml_writer.YamlValue]
     }
 
 
-def _map_matchers(matchers: Sequence[Matcher]) -> list[Mapping[str, yaml_writer.YamlValue]]:
-    return [{"name": m.label, "matchType": m.op, "value": m.value} for m in matchers]
+def _map_matchers(matchers: Sequence[Matcher]) -> list[yaml_writer.YamlValue]:
+    return [
+        {"name": m.label, "matchType": m.op, "value": yaml_writer.SingleQuoted(m.value)}
+        for m in matchers
+    ]

@@ -9,8 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
 from generator.outputs.grafana import queries
-from generator.outputs.grafana.boards import detail, overview, prober, scenarios
-from generator.slo.links import Board
+from generator.outputs.grafana.boards import load_boards
 from generator.text import yaml_writer
 
 NAME = "grafana"
@@ -19,9 +18,6 @@ ON_REQUEST = False
 _SOURCES = ("the specs of this folder",)
 _LABELS = {"grafana_dashboard": "1"}
 _ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}
-
-_BASE_BOARDS = (overview, detail)
-_PROBE_BOARDS = (prober, scenarios)
 
 
 def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
@@ -39,29 +35,36 @@ def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Arti
         lines = _render_config_map(board, document, settings.namespace)
         yield Artifact(manifest, yaml_writer.render_document(_SOURCES, lines))
         manifests.append(manifest)
-    lines = yaml_writer.render_kustomization(manifests)
+    lines = yaml_writer.render_mapping(yaml_writer.build_kustomization(manifests))
     yield Artifact(
         PurePosixPath("kustomization.yaml"), yaml_writer.render_document(_SOURCES, lines)
     )
 
 
-def _render_config_map(name: str, document: str, namespace: str) -> Iterator[str]:
-    yield "apiVersion: v1"
-    yield "kind: ConfigMap"
-    yield "metadata:"
-    yield f"  name: {yaml_writer.format_scalar(f'grafana-dashboard-{name}')}"
-    yield f"  namespace: {yaml_writer.format_scalar(namespace)}"
-    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("labels", _LABELS), 2)
-    yield from yaml_writer.indent_lines(yaml_writer.render_mapping("annotations", _ANNOTATIONS), 2)
-    yield "data:"
-    yield from yaml_writer.indent_lines(yaml_writer.render_block(f"{name}.json", document), 2)
+def _render_config_map(name: str, document: str, namespace: str) -> list[str]:
+    metadata: dict[str, yaml_writer.YamlValue] = {
+        "name": f"grafana-dashboard-{name}",
+        "namespace": namespace,
+        "labels": _LABELS,
+        "annotations": _ANNOTATIONS,
+    }
+    return yaml_writer.render_mapping(
+        {
+            "apiVersion": yaml_writer.Raw("v1"),
+            "kind": yaml_writer.Raw("ConfigMap"),
+            "metadata": metadata,
+            "data": {f"{name}.json": yaml_writer.Block(document)},
+        }
+    )
 
 
-def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[Board, dict[str, object]]]:
+def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[str, dict[str, object]]]:
     """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
     inventory = queries.collect_inventory(plans)
-    modules = (*_BASE_BOARDS, *_PROBE_BOARDS) if inventory.reads_probe else _BASE_BOARDS
+    modules = [
+        module for module in load_boards() if inventory.reads_probe or not module.BOARD.needs_prober
+    ]
     boards = [module.BOARD for module in modules]
     for module in modules:
         content = module.build_dashboard(inventory, boards).build()
-        yield module.BOARD, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))
+        yield module.BOARD.uid, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))

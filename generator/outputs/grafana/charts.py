@@ -1,4 +1,4 @@
-"""Burn-down and stage waterfall."""
+"""Charts of several panels: error budget burn-down and stage waterfall."""
 
 from grafana_foundation_sdk.builders import barchart, timeseries
 from grafana_foundation_sdk.models import units
@@ -62,7 +62,8 @@ def _render_burn_rate(slo: SeriesSelection) -> str:
 def _sum_events(slo: SeriesSelection, name: names.MetricNamer) -> str:
     """Sum the events since the start of the time range, in the steps they are counted in."""
     sums = (
-        f"sum_over_time((sum({slo.select_groups(name(step))}) * (time() > bool {_FROM}))[{_RANGE}:{step}])"
+        f"sum_over_time((sum({slo.select_groups(name(step))})"
+        f" * (time() > bool {_FROM}))[{_RANGE}:{step}])"
         for step in slo.inventory.steps
     )
     return "(" + " or ".join(sums) + ")"
@@ -123,7 +124,8 @@ def _render_p95(matchers: str, window: str) -> str:
 def _render_start(duration: str) -> str:
     """Render the start of a stage: the intended send, or the end of the stage before it."""
     starts = " or ".join(
-        f'label_replace({duration} and on (stage) {_render_stage_vector(predecessor)}, "stage", "{stage}", "", "")'
+        f"label_replace({duration} and on (stage) {_render_stage_vector(predecessor)},"
+        f' "stage", "{stage}", "", "")'
         for stage, predecessor in _PREDECESSORS.items()
     )
     return f"(({starts}) and on (stage) {duration}) or 0 * {duration}"

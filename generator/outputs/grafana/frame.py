@@ -1,6 +1,7 @@
-"""Dashboard shell, links, variables."""
+"""Frame of a dashboard: its settings, links and variables."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
@@ -15,21 +16,35 @@ from generator import names
 from generator.outputs.grafana.panels import RED, SOURCE
 from generator.outputs.grafana.queries import RunInventory
 from generator.slo import links
-from generator.slo.links import Board
 
 TAG = "slo-rules"
-_TITLES = {
-    Board.OVERVIEW: "SLOs: overview",
-    Board.DETAIL: "SLOs: one in detail",
-    Board.PROBER: "SLOs: prober",
-    Board.SCENARIOS: "SLOs: load scenarios",
-}
 _REFRESH = "30s"
 
 _DEFAULT_UID = "prometheus"
 _ALL_OPTION = VariableOption(selected=True, text="All", value="$__all")
 # Matches series without the label as well.
 _ANY_VALUE = ".*"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardInfo:
+    """Description of a dashboard.
+
+    Attributes:
+        uid: its uid, file name and the end of its ConfigMap's name.
+        title: its title.
+        description: its description.
+        span: the time range at first, back from now.
+        order: its place among the links of other dashboards.
+        needs_prober: True if it is only built when rules read metrics of slo-probe.
+    """
+
+    uid: str
+    title: str
+    description: str
+    span: str
+    order: int
+    needs_prober: bool = False
 
 
 class AlertAnnotation(models.AnnotationQuery):
@@ -57,19 +72,11 @@ class _AlertAnnotationBuilder(dashboard.AnnotationQuery):
         self._internal = AlertAnnotation()
 
 
-def create_dashboard(
-    board: Board, description: str, *, span: str, others: Iterable[Board]
-) -> dashboard.Dashboard:
-    """Create a dashboard without panels.
-
-    Args:
-        board: the dashboard.
-        description: its description.
-        span: the time range at first, back from now.
-        others: the dashboards that it links to.
-    """
-    builder = dashboard.Dashboard(_TITLES[board]).uid(board).description(description).tags([TAG])
-    builder.refresh(_REFRESH).time(f"now-{span}", "now").timezone("browser").editable()
+def create_dashboard(board: BoardInfo, others: Iterable[BoardInfo]) -> dashboard.Dashboard:
+    """Create a dashboard without panels, with links to the others."""
+    builder = dashboard.Dashboard(board.title).uid(board.uid)
+    builder.description(board.description).tags([TAG])
+    builder.refresh(_REFRESH).time(f"now-{board.span}", "now").timezone("browser").editable()
     builder.tooltip(models.DashboardCursorSync.CROSSHAIR)
     for other in others:
         if other != board:
@@ -93,9 +100,9 @@ def add_row(
         builder.with_panel(panel)
 
 
-def _build_board_link(board: Board) -> dashboard.DashboardLink:
-    link = dashboard.DashboardLink(_TITLES[board]).type(models.DashboardLinkType.LINK)
-    return link.url(f"/d/{board}").include_vars(include_vars=True).keep_time(keep_time=True)
+def _build_board_link(board: BoardInfo) -> dashboard.DashboardLink:
+    link = dashboard.DashboardLink(board.title).type(models.DashboardLinkType.LINK)
+    return link.url(f"/d/{board.uid}").include_vars(include_vars=True).keep_time(keep_time=True)
 
 
 def build_source_variable() -> dashboard.DatasourceVariable:

@@ -1,4 +1,4 @@
-"""Panel builders, tables."""
+"""Panel builders: graphs, stats, tables and their columns."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Selectors, and which metrics a run has."""
+"""Queries of panels: selectors, and the metrics that a run has."""
 
 import re
 from collections.abc import Iterator, Sequence

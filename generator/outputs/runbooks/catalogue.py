@@ -1,4 +1,4 @@
-"""Texts for verdicts, stages, criteria, canary calls (data)."""
+"""Catalogue of texts for verdicts, stages, criteria and canary calls. Data only."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Escaping, and the amtool silence command."""
+"""Markdown of runbook pages: escaping, and the amtool silence command."""
 
 import re
 import shlex
@@ -98,10 +98,12 @@ def _escape_line_start(line: str) -> str:
 
 def render_silence_command(page: AlertPage) -> str:
     """Render the amtool command that adds the silence, on several lines."""
+    url = shlex.quote(page.service_runbook.alertmanager_url)
+    duration = choose_silence_length(page)
     return " \\\n  ".join(
         [
-            f"amtool silence add --alertmanager.url={shlex.quote(page.service_runbook.alertmanager_url)}",
-            f'--duration={choose_silence_length(page)} --author="$USER" --comment="REASON AND OWNER"',
+            f"amtool silence add --alertmanager.url={url}",
+            f'--duration={duration} --author="$USER" --comment="REASON AND OWNER"',
             *_render_matchers(page),
         ]
     )

@@ -196,7 +196,8 @@ def _summarize_alert(page: AlertPage) -> str:
 def _render_header(sources: Sequence[str], advice: str) -> str:
     """Render the line that marks a page as generated."""
     source_names = "".join(c if c.isprintable() else "?" for c in ", ".join(sources))
-    return f"<!-- {GENERATED_MARK.removeprefix('# ')} from {source_names.replace('--', '-')}. {advice}. -->"
+    mark = GENERATED_MARK.removeprefix("# ")
+    return f"<!-- {mark} from {source_names.replace('--', '-')}. {advice}. -->"
 
 
 def _fill_template(template: str, **values: object) -> str:

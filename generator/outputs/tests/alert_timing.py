@@ -1,4 +1,4 @@
-"""When a condition holds, and how to isolate it."""
+"""Timing of an alert in a unit test: the steps at which it holds, and how others stay silent."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

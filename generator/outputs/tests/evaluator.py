@@ -1,4 +1,4 @@
-"""Small PromQL evaluator, error course."""
+"""Evaluator of a small part of PromQL, and the error course of a test."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,12 +1,13 @@
-"""The test file model and its text."""
+"""Model of a promtool unit test file, and its text."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 
 from generator.text import go, yaml_writer
+from generator.text.yaml_writer import BlockList, Name, Raw, TextMapping, YamlValue
 from slos.schema.units import Duration, format_decimal
 
 # Decimal places of numbers in series: far finer than any difference that a test checks.
@@ -15,6 +16,7 @@ _DIGITS = 9
 _VALUE_TEMPLATE = re.compile(r"\{\{\s*\$value\s*\}\}")
 _LABEL_TEMPLATE = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _LITERAL_TEMPLATE = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\.)*)\"\s*\}\}")
+_EMPTY_LIST = Raw("[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,35 +87,33 @@ class UnitTestCase:
 
 def render_test_file(
     rule_file: str, groups: Sequence[str], step: Duration, cases: Sequence[UnitTestCase]
-) -> Iterator[str]:
+) -> list[str]:
     """Render a test file; all its cases share the evaluation interval, as promtool requires."""
-    yield "rule_files:"
-    yield f"  - {yaml_writer.format_name(rule_file)}"
-    yield f"evaluation_interval: {step}"
-    yield "group_eval_order:"
-    yield from (f"  - {yaml_writer.format_name(group)}" for group in groups)
-    yield "tests:"
-    for case in cases:
-        yield from _render_case(case)
+    return yaml_writer.render_mapping(
+        {
+            "rule_files": BlockList([Name(rule_file)]),
+            "evaluation_interval": Raw(step),
+            "group_eval_order": BlockList(map(Name, groups)),
+            "tests": [_map_case(case) for case in cases],
+        }
+    )
 
 
-def _render_case(case: UnitTestCase) -> Iterator[str]:
-    yield f"  - name: {yaml_writer.format_scalar(case.name)}"
-    yield f"    interval: {case.scrape}"
-    yield "    input_series:" if case.series else "    input_series: []"
-    for series in case.series:
-        yield f"      - series: {yaml_writer.format_scalar(series.name)}"
-        yield f'        values: "{_render_values(series)}"'
-    alerts = [check for check in case.checks if isinstance(check, AlertCheck)]
-    values = [check for check in case.checks if isinstance(check, ValueCheck)]
-    if alerts:
-        yield "    alert_rule_test:"
-        for alert in alerts:
-            yield from yaml_writer.indent_lines(_render_alert_check(alert), 6)
-    if values:
-        yield "    promql_expr_test:"
-        for value in values:
-            yield from yaml_writer.indent_lines(_render_value_check(value), 6)
+def _map_case(case: UnitTestCase) -> YamlValue:
+    series: list[YamlValue] = [
+        {"series": series.name, "values": _render_values(series)} for series in case.series
+    ]
+    return {
+        "name": case.name,
+        "interval": Raw(case.scrape),
+        "input_series": series or _EMPTY_LIST,
+        "alert_rule_test": [
+            _map_alert_check(check) for check in case.checks if isinstance(check, AlertCheck)
+        ],
+        "promql_expr_test": [
+            _map_value_check(check) for check in case.checks if isinstance(check, ValueCheck)
+        ],
+    }
 
 
 def _render_values(series: InputSeries | RisingSeries) -> str:
@@ -142,25 +142,31 @@ def _render_number(value: Decimal) -> str:
     return format_decimal(value, _DIGITS)
 
 
-def _render_alert_check(check: AlertCheck) -> Iterator[str]:
-    yield f"- eval_time: {check.eval_time}"
-    yield f"  alertname: {yaml_writer.format_name(check.alert)}"
-    yield "  exp_alerts:" if check.expected_alerts else "  exp_alerts: []"
-    for expected in check.expected_alerts:
-        inner = [
-            *yaml_writer.render_mapping("exp_labels", expected.labels),
-            *yaml_writer.render_mapping("exp_annotations", expected.annotations),
-        ]
-        yield from (f"    {'- ' if n == 0 else '  '}{line}" for n, line in enumerate(inner))
+def _map_alert_check(check: AlertCheck) -> YamlValue:
+    expected_alerts: list[YamlValue] = [
+        {
+            "exp_labels": TextMapping(expected.labels),
+            "exp_annotations": TextMapping(expected.annotations),
+        }
+        for expected in check.expected_alerts
+    ]
+    return {
+        "eval_time": Raw(check.eval_time),
+        "alertname": Name(check.alert),
+        "exp_alerts": expected_alerts or _EMPTY_LIST,
+    }
 
 
-def _render_value_check(check: ValueCheck) -> Iterator[str]:
-    yield f"- expr: {yaml_writer.format_scalar(check.expr)}"
-    yield f"  eval_time: {check.eval_time}"
-    yield "  exp_samples:" if check.expected_samples else "  exp_samples: []"
-    for labels, value in check.expected_samples:
-        yield f"    - labels: {yaml_writer.format_scalar(labels)}"
-        yield f"      value: {format_decimal(value)}"
+def _map_value_check(check: ValueCheck) -> YamlValue:
+    expected_samples: list[YamlValue] = [
+        {"labels": labels, "value": Raw(format_decimal(value))}
+        for labels, value in check.expected_samples
+    ]
+    return {
+        "expr": check.expr,
+        "eval_time": Raw(check.eval_time),
+        "exp_samples": expected_samples or _EMPTY_LIST,
+    }
 
 
 def expand_annotations(

@@ -1,4 +1,4 @@
-"""Recorded windows, budget, quantiles."""
+"""Test cases of recorded series: windows, error budget, quantiles."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal

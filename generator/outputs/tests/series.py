@@ -1,4 +1,4 @@
-"""Input series from matchers and examples."""
+"""Input series of unit tests, made from matchers and examples."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""Test files of an SLO: counting, counter histories."""
+"""Unit test files of an SLO: counting, counter histories, alerts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ from generator.outputs.tests.series import (
 )
 from generator.outputs.tests.trial import expect_firing
 from generator.rules import alert_rules, tiers
-from generator.rules.groups import load_groups
+from generator.rules.groups import Role, find_group
 from slos.schema.units import Duration
 
 # Parts of a scrape interval: the newest sample is an interval less one part old.
@@ -273,7 +273,9 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
     Quick alerts are tested in fine steps, slow ones in coarse steps. Groups that others read come
     first. Groups that nothing reads are left out, since each is evaluated at every step.
     """
-    fine, coarse, period = (module.build_group(slo).name for module in load_groups("exact"))
+    fine, coarse, period = (
+        find_group(slo, role).name for role in (Role.FINE, Role.COARSE, Role.PERIOD)
+    )
     quick = [alert for alert in _list_alerts(slo) if alert_rules.is_quick(slo, alert)]
     slow = [alert for alert in _list_alerts(slo) if not alert_rules.is_quick(slo, alert)]
     fine_cases = [

@@ -1,4 +1,4 @@
-"""Tests of standalone alerts and recordings, examples of the spec."""
+"""Unit tests of standalone alerts and recordings, and the examples of the spec."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal

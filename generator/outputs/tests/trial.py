@@ -1,4 +1,4 @@
-"""Alert cases: below, above, recovery."""
+"""Test cases of one alert: below the threshold, above it, recovery."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -42,10 +42,9 @@ def plan_spec(located: LocatedSpec, run_settings: RunSettings) -> ProfileResult:
 
 
 def _build_unsupported_key_warning(located: LocatedSpec, key: str) -> Problem:
-    message = f"Sloth's rules have no place for {key!r}"
-    return Problem(
-        located.find_position((key,)), message, "the exact profile has", ProblemSeverity.WARNING
-    )
+    message = f"the sloth profile does not support {key!r}"
+    hint = "use the exact profile; the key is ignored"
+    return Problem(located.find_position((key,)), message, hint, ProblemSeverity.WARNING)
 
 
 def _build_object_meta(located: LocatedSpec) -> RuleObjectMeta | None:

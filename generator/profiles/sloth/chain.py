@@ -49,7 +49,7 @@ class SloPluginChain:
             problems.append(
                 Problem(
                     self.located.find_position(("slos", self.index, "name")),
-                    "overridePrevious is set and no plugins are defined, so there are no rules",
+                    "overridePrevious is set without plugins; no rules are generated",
                     "add a chain, or remove overridePrevious",
                 )
             )
@@ -60,7 +60,7 @@ class SloPluginChain:
                 try:
                     rules = plugin.process(slo, rules)
                 except SloPluginError as error:
-                    problems.append(self._build_problem(link, f"the plugin {link.use.id}: {error}"))
+                    problems.append(self._build_problem(link, f"plugin {link.use.id}: {error}"))
         return rules, problems
 
     def _collect_links(self) -> list[_PluginLink]:
@@ -79,11 +79,8 @@ class SloPluginChain:
     def _configure_plugin(self, link: _PluginLink) -> tuple[SloPlugin | None, list[Problem]]:
         kind = load_slo_plugins().get(link.use.id)
         if kind is None:
-            hint = f"known here: {', '.join(load_slo_plugins())}"
-            message = (
-                f"the SLO plugin {link.use.id!r} is not among the Python ones, "
-                "and Go programs cannot run here"
-            )
+            hint = f"known plugins: {', '.join(load_slo_plugins())}"
+            message = f"unknown SLO plugin {link.use.id!r}; plugins in Go are not supported"
             return None, [self._build_problem(link, message, hint)]
         try:
             return kind.model_validate(link.use.config), []

@@ -1,4 +1,4 @@
-"""Spec to that, with Sloth's precedence and text rules."""
+"""Resolver of the sloth profile, with Sloth's precedence and text rules."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -101,14 +101,14 @@ def resolve_sloth_slo(
     resolving = _SlothResolver(located, spec, index, run_settings)
     windows = resolving.choose_windows()
     if windows is None:
-        message = f"no file of alert windows is about a period of {resolving.period}"
-        hint = "the files replace the built-in windows; add one with that sloPeriod"
+        message = f"no alert windows for the period {resolving.period}"
+        hint = "add an AlertWindows file with this sloPeriod; files replace the built-in windows"
         return None, [Problem(located.find_position(("slos", index, "name")), message, hint)]
     problems = [
         Problem(
             located.find_position(("slos", index, "alerting")),
-            f"the sloth profile has no place for {', '.join(keys)}",
-            "the exact profile has; here they are left out",
+            f"the sloth profile does not support {', '.join(keys)}",
+            "use the exact profile; these keys are ignored",
             ProblemSeverity.WARNING,
         )
         for keys in [list_unsupported_keys(located.spec, spec)]

@@ -1,4 +1,4 @@
-"""SLI, metadata and alert rules."""
+"""Rules of the sloth profile: SLI recordings, metadata recordings, alerts."""
 
 from collections.abc import Iterator
 

@@ -35,7 +35,7 @@ def list_command_line_keys(spec: Spec, slo: SloSpec) -> list[str]:
     """Keys that Sloth has as options of a run, each with the option."""
     period, keys = slo.period or spec.period, []
     if period:
-        keys.append(f"period (call Sloth with --default-slo-period {period})")
+        keys.append(f"period (use --default-slo-period {period} of Sloth)")
     if slo.alerting.windows:
-        keys.append("alerting.windows (write an AlertWindows file for --slo-period-windows-path)")
+        keys.append("alerting.windows (use an AlertWindows file with --slo-period-windows-path)")
     return keys

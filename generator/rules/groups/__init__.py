@@ -1,22 +1,34 @@
-"""Registry of rule groups: one file for each group of an SLO.
+"""Registry of rule groups: one file for each group of an SLO in the profile `exact`.
 
-A group module has the `PROFILE` that it belongs to and its `ORDER` in it. The profile defines
-its functions: `build_group(slo)` in the exact profile.
+A group module has a `ROLE` and builds its group with `build_group(slo)`. The roles `fine`, `coarse`
+and `period` belong to one module each; any number of modules may have the role `other`.
 """
 
-import importlib
-import pkgutil
+from enum import StrEnum
 from functools import cache
 from typing import Protocol, cast
 
 from generator.model import SLO, RuleGroup
+from slos.schema.plugin_loader import load_modules
+
+
+class Role(StrEnum):
+    """Role of a rule group; groups are written in this order."""
+
+    FINE = "fine"
+    """Counts of fine steps, short windows and quick alerts."""
+    COARSE = "coarse"
+    """Counts of coarse steps."""
+    PERIOD = "period"
+    """Long windows, the budget of the period and slow alerts."""
+    OTHER = "other"
+    """Rules that no other group reads."""
 
 
 class GroupModule(Protocol):
-    """API of a group module of the exact profile."""
+    """API of a group module."""
 
-    PROFILE: str
-    ORDER: int
+    ROLE: Role
 
     def build_group(self, slo: SLO, /) -> RuleGroup:
         """Build the rule group of one SLO."""
@@ -24,11 +36,13 @@ class GroupModule(Protocol):
 
 
 @cache
-def load_groups(profile: str) -> tuple[GroupModule, ...]:
-    """Group modules of a profile, sorted by `ORDER`."""
-    modules = [
-        cast("GroupModule", importlib.import_module(module.name))
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-    ]
-    members = [module for module in modules if profile == getattr(module, "PROFILE", None)]
-    return tuple(sorted(members, key=lambda module: module.ORDER))
+def load_groups() -> tuple[GroupModule, ...]:
+    """Load the group modules, sorted by role and then by name."""
+    roles = list(Role)
+    modules = [cast("GroupModule", module) for module in load_modules(__name__).values()]
+    return tuple(sorted(modules, key=lambda module: roles.index(module.ROLE)))
+
+
+def find_group(slo: SLO, role: Role) -> RuleGroup:
+    """Build the group of an SLO that has a role."""
+    return next(module.build_group(slo) for module in load_groups() if module.ROLE is role)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from generator import names
 from generator.model import SLO, RecordingRule, RuleGroup
 from generator.rules import tiers
+from generator.rules.groups import Role
 
-PROFILE = "exact"
-ORDER = 2
+ROLE = Role.COARSE
 
 
 def build_group(slo: SLO) -> RuleGroup:

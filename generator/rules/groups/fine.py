@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from generator import names
 from generator.model import SLO, Rule, RuleGroup
 from generator.rules import alert_rules, tiers
+from generator.rules.groups import Role
 from slos.schema.units import format_decimal
 
-PROFILE = "exact"
-ORDER = 1
+ROLE = Role.FINE
 
 
 def build_group(slo: SLO) -> RuleGroup:

@@ -5,11 +5,10 @@ empty is for documents without them. A dialect validates the document against a 
 and maps that to a `Spec`.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import Protocol, cast
 
+from slos.schema.plugin_loader import load_modules
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 from slos.schema.yaml.document import Document
@@ -33,11 +32,8 @@ class Dialect(Protocol):
 @cache
 def load_dialects() -> dict[DialectKey, Dialect]:
     """Import every dialect in this folder; the key is its `apiVersion` and `kind`."""
-    modules = [
-        cast("Dialect", importlib.import_module(module.name))
-        for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}.")
-    ]
-    return {(dialect.API_VERSION, dialect.KIND): dialect for dialect in modules}
+    dialects = [cast("Dialect", module) for module in load_modules(__name__).values()]
+    return {(dialect.API_VERSION, dialect.KIND): dialect for dialect in dialects}
 
 
 def read_spec(
@@ -51,8 +47,8 @@ def read_spec(
     written = " ".join(part for part in key if part)
     known_dialects = ", ".join(" ".join(each) for each in sorted(load_dialects()) if any(each))
     position = document.find_position(("apiVersion",) if key[0] else ("kind",))
-    hint = f"known here: {known_dialects}, and documents with 'version: prometheus/v1'"
-    return None, [Problem(position, f"documents of {written} are not known here", hint)]
+    hint = f"known formats: {known_dialects}, and documents with 'version: prometheus/v1'"
+    return None, [Problem(position, f"unknown format {written}", hint)]
 
 
 def _read_dialect_key(value: object) -> DialectKey:

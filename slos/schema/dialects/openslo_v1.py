@@ -44,7 +44,7 @@ def _check_fixed_length(duration: str) -> str:
 def _check_budgeting_method(method: str) -> str:
     if method != "Occurrences":
         raise ValueError(
-            f"the budgeting method {method!r} has no rules here; "
+            f"the budgeting method {method!r} is not supported; "
             "use Occurrences, or a 'threshold' SLI of prometheus/v1 for slices of time"
         )
     return method
@@ -87,11 +87,11 @@ class _RatioMetric(OpenSloModel):
         keys = [key for key in ("good", "bad", "total", "raw") if getattr(self, key)]
         if keys not in (["good", "total"], ["bad", "total"], ["raw"]):
             raise ValueError(
-                f"a ratio of {' and '.join(keys) or 'nothing'} is none; "
+                f"incomplete ratio with {' and '.join(keys) or 'no queries'}; "
                 "write good and total, bad and total, or raw"
             )
         if (self.raw is None) != (self.raw_type is None):
-            raise ValueError("raw and rawType belong together; add rawType: success or failure")
+            raise ValueError("raw without rawType; add rawType: success or failure")
         return self
 
     def build_sli(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ class _IndicatorSpec(OpenSloModel):
     def _check_ratio_metric(self) -> Self:
         if not self.ratio_metric:
             raise ValueError(
-                "only a ratioMetric can be read; "
+                "only ratioMetric is supported; "
                 "write a thresholdMetric as a 'threshold' SLI of prometheus/v1"
             )
         return self
@@ -135,7 +135,9 @@ class _TimeWindow(OpenSloModel):
     @model_validator(mode="after")
     def _check_rolling(self) -> Self:
         if self.calendar is not None or not self.is_rolling:
-            raise ValueError("calendar windows have no rules; make it rolling with isRolling: true")
+            raise ValueError(
+                "calendar windows are not supported; use a rolling window with isRolling: true"
+            )
         return self
 
 
@@ -179,7 +181,9 @@ class _Spec(OpenSloModel):
     @model_validator(mode="after")
     def _check_indicator(self) -> Self:
         if not self.indicator:
-            raise ValueError("the indicator is not here; write it inline, under 'indicator'")
+            raise ValueError(
+                "indicatorRef is not supported; write the indicator inline, under 'indicator'"
+            )
         return self
 
 
@@ -215,7 +219,7 @@ def _report_dropped_policies(document: Document, spec: _Spec) -> list[Problem]:
     if not spec.alert_policies:
         return []
     position = document.find_position(("spec", "alertPolicies"))
-    message = "alert policies are left out; there will be no alerts"
+    message = "alert policies are not supported; the SLO has no alerts"
     hint = "write the SLO as prometheus/v1 with 'alerting'"
     return [Problem(position, message, hint, ProblemSeverity.WARNING)]
 

@@ -1,4 +1,4 @@
-"""Same file (drop its two re-exports; import `check`, `TemplateError` from their modules)."""
+"""Syntax that Prometheus reads with Go: regular expressions (RE2) and text/template."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ def check_alert_text(text: str) -> str:
         check_go_template(text)
     except TemplateError as error:
         raise ValueError(
-            f"{error}, so Prometheus would refuse the file; write {{{{ $value }}}} or "
+            f"{error}. Prometheus rejects the file; write {{{{ $value }}}} or "
             '{{ $labels.name }}, and {{ "{{" }} for plain braces'
         ) from error
     return text
@@ -42,7 +42,7 @@ def _compile_pattern(text: str) -> Any:  # noqa: ANN401 - an untyped library
     try:
         return re2.compile(text.encode(), options)
     except UnicodeEncodeError as error:
-        raise Re2Error("it is no text in UTF-8") from error
+        raise Re2Error("not UTF-8") from error
     except re2.error as error:
         reason = error.args[0]
         message = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -118,7 +118,7 @@ def _check_token(template: str, match: re.Match[str]) -> None:
     if kind == "number" and not _is_number(text):
         raise TemplateError(f"{text!r} is not a number")
     if kind == "string" and text.startswith('"') and not _has_known_escapes(text[1:-1]):
-        raise TemplateError(f"the string {text} has a backslash that means nothing")
+        raise TemplateError(f"the string {text} has an invalid escape sequence")
 
 
 def _is_number(text: str) -> bool:
@@ -141,9 +141,9 @@ def _has_known_escapes(inner: str) -> bool:
 
 def _describe_error(template: str, start: int, position: int) -> str:
     if position >= len(template):
-        return "a template action is not closed"
+        return "unclosed action"
     if template.startswith("/*", start + 2):
-        return "a comment stands alone in its action, like {{/* ... */}}"
+        return "a comment must be the only content of its action, like {{/* ... */}}"
     if template[position] in "\"'`":
-        return "a string in a template action is not closed"
-    return f"{template[position]!r} has no place in a template action"
+        return "unterminated string in an action"
+    return f"{template[position]!r} is not allowed in an action"

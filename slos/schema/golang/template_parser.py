@@ -1,4 +1,4 @@
-"""Grammar of text/template."""
+"""Parser of Go's text/template; it checks the grammar and executes nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,7 +71,7 @@ class _Parser:
 
     def parse_action(self, tokens: list[Token]) -> None:
         if sum(token.kind is TokenKind.OPEN for token in tokens) > _MAX_BRACKETS:
-            raise TemplateError("a template action has more brackets than anybody can read")
+            raise TemplateError("too many nested parentheses in an action")
         self.tokens = tokens[::-1]
         first = self._peek_token()
         if first.kind is not TokenKind.WORD or first.text not in _KEYWORDS:
@@ -94,7 +94,7 @@ class _Parser:
 
     def _open_block(self, keyword: str) -> None:
         if keyword == "define" and self.blocks:
-            raise TemplateError("{{ define }} stands inside of another block")
+            raise TemplateError("{{ define }} inside another block")
         block = _Block(keyword, list(self.variables))
         if keyword in ("define", "block"):
             self._expect_name(keyword)
@@ -113,13 +113,13 @@ class _Parser:
     def _close_block(self) -> None:
         self._expect_action_end("end")
         if not self.blocks:
-            raise TemplateError("{{ end }} ends nothing")
+            raise TemplateError("unexpected {{ end }}")
         self.variables = self.blocks.pop().variables
 
     def _parse_else(self) -> None:
         block = self.blocks[-1] if self.blocks else None
         if block is None or block.keyword in ("define", "block") or block.had_else:
-            raise TemplateError("{{ else }} belongs to nothing")
+            raise TemplateError("unexpected {{ else }}")
         following = self._peek_token()
         if following.kind is TokenKind.WORD and following.text == "if" and block.keyword == "if":
             self._next_token()
@@ -133,7 +133,7 @@ class _Parser:
             block.keyword == "range" and not block.had_else
             for block in self._list_template_blocks()
         ):
-            raise TemplateError(f"{{{{ {keyword} }}}} stands outside of {{{{ range }}}}")
+            raise TemplateError(f"{{{{ {keyword} }}}} outside of {{{{ range }}}}")
         self._expect_action_end(keyword)
 
     def _list_template_blocks(self) -> Iterator[_Block]:
@@ -149,16 +149,16 @@ class _Parser:
                 TokenKind.END_OF_ACTION,
                 TokenKind.CLOSE,
             }:
-                raise TemplateError(f"behind '|' stands {first.text!r}, which cannot be called")
+                raise TemplateError(f"{first.text!r} after '|' is not a function")
             if commands and first.text in _CONSTANTS:
-                raise TemplateError(f"behind '|' stands {first.text!r}, which cannot be called")
+                raise TemplateError(f"{first.text!r} after '|' is not a function")
             self._parse_command()
             commands += 1
             last = self._next_token()
             if last.kind is end:
                 return
             if last.kind is not TokenKind.PIPE:
-                raise TemplateError(f"{last.text!r} stands where an action cannot have it")
+                raise TemplateError(f"unexpected {last.text!r} in an action")
 
     def _parse_declarations(self, max_variables: int) -> None:
         """Parse `$a :=`, or in a range `$i, $a :=`; without the `:=` nothing is declared."""
@@ -189,9 +189,9 @@ class _Parser:
                 TokenKind.CLOSE,
                 TokenKind.END_OF_ACTION,
             ):
-                raise TemplateError(f"{self.tokens[-1].text!r} stands where a space should")
+                raise TemplateError(f"missing space before {self.tokens[-1].text!r}")
         if not operands:
-            raise TemplateError("a template action says nothing")
+            raise TemplateError("empty action")
 
     def _parse_operand(self) -> None:
         term = self._next_token()
@@ -199,11 +199,11 @@ class _Parser:
             case TokenKind.WORD:
                 self._check_word(term.text)
             case TokenKind.VARIABLE if term.text not in self.variables:
-                raise TemplateError(f"nothing is known of the variable {term.text}")
+                raise TemplateError(f"undefined variable {term.text}")
             case TokenKind.OPEN:
                 self._parse_pipeline(TokenKind.CLOSE)
             case TokenKind.COMMA | TokenKind.DECLARE:
-                raise TemplateError(f"{term.text!r} stands where a value should")
+                raise TemplateError(f"unexpected {term.text!r}, expected a value")
         while self.tokens[-1].kind is TokenKind.FIELD:
             self.tokens.pop()
             if term.kind in _NOT_CALLABLE or term.text in _CONSTANTS:
@@ -211,9 +211,9 @@ class _Parser:
 
     def _check_word(self, word: str) -> None:
         if word in _KEYWORDS:
-            raise TemplateError(f"{word!r} stands where a value should")
+            raise TemplateError(f"unexpected {word!r}, expected a value")
         if word not in FUNCTIONS | _CONSTANTS:
-            raise TemplateError(f"the action names {word}, which Prometheus does not know")
+            raise TemplateError(f"unknown function {word}")
 
     def _expect_name(self, keyword: str) -> None:
         if self._next_token().kind is not TokenKind.STRING:
@@ -223,7 +223,7 @@ class _Parser:
 
     def _expect_action_end(self, keyword: str) -> None:
         if self._next_token().kind is not TokenKind.END_OF_ACTION:
-            raise TemplateError(f"{{{{ {keyword} }}}} takes nothing more")
+            raise TemplateError(f"{{{{ {keyword} }}}} has too many arguments")
 
     def _peek_token(self) -> Token:
         """Return the next token that is not a space, without consuming it."""

@@ -16,8 +16,8 @@ from slos.schema.query_analysis import (
 from slos.schema.sli_signal import EventQueries, SliSignal, SliType, Weight
 
 _UNKNOWN_LABELS = (
-    "an error series that is not there yet cannot be told from one that is gone, for the labels "
-    "of the queries are not known; wrap both in sum(...), or in sum by (...)"
+    "the labels of the queries are unknown, so missing error series cannot be filled with 0; "
+    "wrap both queries in sum(...), or in sum by (...)"
 )
 
 
@@ -27,16 +27,14 @@ class EventsSli(SliType):
     KEY: ClassVar = "events"
 
     error_query: WindowedQuery
-    """Bad events, with `{{.window}}` for the range."""
+    """Query of bad events, with `{{.window}}` as the range."""
     total_query: WindowedQuery
-    """All events, counted and grouped like the bad ones."""
+    """Query of all events, with the same function and grouping as `error_query`."""
 
     @model_validator(mode="after")
     def _check_queries_differ(self) -> Self:
         if self.error_query.split() == self.total_query.split():
-            raise ValueError(
-                "error_query and total_query are the same; every event would be an error"
-            )
+            raise ValueError("error_query and total_query are equal; every event would be an error")
         return self
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType

@@ -10,16 +10,16 @@ from slos.schema.sli_signal import SliSignal, SliType, Weight
 
 
 class GaugeSli(SliType):
-    """A `metric` that is 1 when all is well and 0 when not, and optionally a `selector`."""
+    """Gauge `metric` that is 1 in a good state and 0 in a bad one, optionally with a `selector`."""
 
     KEY: ClassVar = "gauge"
 
     metric: MetricName
-    """A gauge of ones and zeros, like `up`."""
+    """Gauge with the values 1 and 0, like `up`."""
     selector: Selector = ""
     """Label matchers, without braces."""
     by: Annotated[list[LabelName], Field(default_factory=list)]
-    """Labels that split the SLO: one budget for each of their values."""
+    """Labels to group by; each combination of their values has its own error budget."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         series = f"{self.metric}{{{self.selector}}}" if self.selector else self.metric

@@ -20,9 +20,9 @@ class GoodEventsSli(SliType):
     KEY: ClassVar = "good_events"
 
     good_query: WindowedQuery
-    """Good events, with `{{.window}}` for the range."""
+    """Query of good events, with `{{.window}}` as the range."""
     total_query: WindowedQuery
-    """All events, counted and grouped like the good ones."""
+    """Query of all events, with the same function and grouping as `good_query`."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         good, total = wrap_query(self.good_query), wrap_query(self.total_query)

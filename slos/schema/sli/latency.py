@@ -20,21 +20,21 @@ def _parse_threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML hol
 
 
 class LatencySli(SliType):
-    """A histogram `metric` (without `_bucket`), a `threshold` and optionally a `selector`."""
+    """Histogram `metric` with a `threshold`, and optionally a `selector`."""
 
     KEY: ClassVar = "latency"
 
     metric: MetricName
-    """A classic histogram, with or without `_bucket`."""
+    """Name of a classic histogram, with or without `_bucket`."""
     threshold: Annotated[
         Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
     ]
-    """Slower than this is an error: `500ms`, or a number in the metric's own unit. A bucket must
-    stand exactly here."""
+    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. The
+    histogram must have a bucket with this upper bound."""
     selector: Selector = ""
     """Label matchers, without braces."""
     by: Annotated[list[LabelName], Field(default_factory=list)]
-    """Labels that split the SLO: one budget for each of their values."""
+    """Labels to group by; each combination of their values has its own error budget."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         metric = self.metric.removesuffix("_bucket").removesuffix("_count")

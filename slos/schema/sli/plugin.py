@@ -13,14 +13,14 @@ from slos.schema.sli_signal import SliSignal, SliType
 
 
 class PluginSli(SliType):
-    """A plugin `id` and its `options`."""
+    """SLI plugin: its `id` and `options`."""
 
     KEY: ClassVar = "plugin"
 
     id: str
-    """Its `SLI_PLUGIN_ID`."""
+    """`SLI_PLUGIN_ID` of the plugin."""
     options: Options = Field(default_factory=dict)
-    """What it is told; texts."""
+    """Options of the plugin; the values are strings."""
 
     def build_signal(self) -> SliSignal:
         """Raise an error: there are no queries before the plugin ran.
@@ -28,4 +28,4 @@ class PluginSli(SliType):
         Raises:
             NotSummableError: always.
         """
-        raise NotSummableError(f"the SLI plugin {self.id!r} was not called; name its folder")
+        raise NotSummableError(f"unknown SLI plugin {self.id!r}; set --plugins to its folder")

@@ -1,5 +1,6 @@
 """SLI type `probe`: metrics of slo-probe; the PromQL comes from the metrics contract."""
 
+import difflib
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -20,40 +21,50 @@ def _to_list(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
 _Criteria = Criterion | Literal["all"]
 
 
-class ProbeSli(SliType):
-    """One of three promises about probe runs.
+def _check_criterion(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """Refuse an unknown criterion; the union of types would report an error for each of them."""
+    known = ["all", *Criterion]
+    if value not in known:
+        close = difflib.get_close_matches(str(value), known, n=1)
+        hint = f"did you mean {str(close[0])!r}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"unknown criterion {value!r}; {hint}")
+    return value
 
-    `stage` with `below`: the stage takes no longer. `verdict`: the verdicts that count as
-    good, of all but `unknown`. `criterion`: no check of it fails; `all` for every criterion.
+
+class ProbeSli(SliType):
+    """SLI of probe runs, by one of three keys.
+
+    `stage` with `below`: duration of a stage. `verdict`: verdicts that count as good; runs with
+    the verdict `unknown` are not counted. `criterion`: checks of criteria; `all` for every one.
     """
 
     KEY: ClassVar = "probe"
 
     stage: Stage | None = None
-    """A stage of the pipeline; with `below`."""
+    """Stage of the pipeline; requires `below`."""
     below: DurationField | None = None
-    """How long the stage may take."""
+    """Duration above which the stage is too slow."""
     verdict: Annotated[
         list[Verdict] | None,
         BeforeValidator(_to_list, json_schema_input_type=Verdict | list[Verdict] | None),
     ] = None
-    """Verdicts that count as good; one, or a list."""
+    """Verdict or list of verdicts that count as good."""
     criterion: Annotated[
-        list[_Criteria] | None,
+        list[Annotated[_Criteria, BeforeValidator(_check_criterion)]] | None,
         BeforeValidator(_to_list, json_schema_input_type=_Criteria | list[_Criteria] | None),
     ] = None
-    """Checks that must pass; one, a list, or `all`."""
+    """Criterion or list of criteria whose checks must pass, or `all`."""
 
     @model_validator(mode="after")
     def _check_single_promise(self) -> Self:
         keys = [key for key in ("stage", "verdict", "criterion") if getattr(self, key)]
         if len(keys) != 1:
             raise ValueError(
-                "a probe SLI says exactly one of stage, verdict and criterion; "
-                f"here it says {' and '.join(keys) or 'none'}"
+                "a probe SLI has exactly one of stage, verdict and criterion; "
+                f"found {' and '.join(keys) or 'none'}"
             )
         if (self.stage is None) != (self.below is None):
-            raise ValueError("stage and below belong together; write {stage: ..., below: 5s}")
+            raise ValueError("stage and below must be set together; write {stage: ..., below: 5s}")
         return self
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType

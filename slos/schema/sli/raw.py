@@ -9,12 +9,12 @@ from slos.schema.sli_signal import RatioQuery, SliSignal, SliType
 
 
 class RawSli(SliType):
-    """One query over `{{.window}}` that gives the share of errors, 0 to 1."""
+    """Query over `{{.window}}` that returns the error ratio, 0 to 1."""
 
     KEY: ClassVar = "raw"
 
     error_ratio_query: WindowedQuery
-    """The share of errors, with `{{.window}}` for the range."""
+    """Query of the error ratio, with `{{.window}}` as the range."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         ratio = wrap_query(self.error_ratio_query)

@@ -16,16 +16,16 @@ _OPPOSITE_COMPARISONS = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=",
 
 
 class ThresholdSli(SliType):
-    """Time is good while `query` `comparison` `value` holds, like cpu < 0.8."""
+    """Comparison of a query with a value, like cpu < 0.8. Time is good while it holds."""
 
     KEY: ClassVar = "threshold"
 
     query: Query
-    """Gives a value for each moment, not a share over a window."""
+    """Query of the current value, without a window."""
     comparison: Literal["<", "<=", ">", ">=", "==", "!="]
-    """How the value relates to `value` in good time."""
+    """Comparison that holds while the service is good."""
     value: Decimal
-    """What it is compared with."""
+    """Number that the query is compared with."""
 
     @field_validator("query")
     @classmethod
@@ -33,16 +33,16 @@ class ThresholdSli(SliType):
         """Refuse a comparison in the query: it would drop the samples of bad slices."""
         if is_filter_query(query):
             raise ValueError(
-                "the query drops values by a comparison of its own; "
-                "leave that to 'comparison' and 'value'"
+                "the query has a comparison, which drops values; use 'comparison' and 'value'"
             )
         return query
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         # The first comparison drops NaN: a slice without a value is neither good nor bad.
         measured = f"({wrap_query(self.query)} >= -Inf)"
+        opposite = _OPPOSITE_COMPARISONS[self.comparison]
         return SliSignal(
-            errors=f"{measured} {_OPPOSITE_COMPARISONS[self.comparison]} bool {format_decimal(self.value)}",
+            errors=f"{measured} {opposite} bool {format_decimal(self.value)}",
             total=f"{measured} ^ 0",
             counting=None,
             weight=Weight.TIME,

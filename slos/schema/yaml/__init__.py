@@ -1,1 +1,1 @@
-"""Package docstring: reading of YAML."""
+"""YAML reader: documents with the position of each key."""

@@ -1,4 +1,4 @@
-"""YAML text to documents with positions, within limits of depth and size."""
+"""YAML documents with positions, within limits of depth and size."""
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def check_size(node: yaml.Node) -> None:
         return sizes[id(current)]
 
     if count_values(node) > _MAX_VALUES:
-        raise YamlLimitError(f"aliases multiply to more than {_MAX_VALUES} values")
+        raise YamlLimitError(f"aliases expand to more than {_MAX_VALUES} values")
 
 
 def _list_children(node: yaml.Node) -> Iterable[yaml.Node]:
@@ -102,8 +102,8 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        hint = "write YAML text in UTF-8"
-        return [], [Problem(Position(file), "this is not a text file", hint)]
+        hint = "save the file as UTF-8"
+        return [], [Problem(Position(file), "not a text file", hint)]
     try:
         check_depth(text, YamlLoader)
         nodes = [node for node in yaml.compose_all(text, Loader=YamlLoader) if not _is_empty(node)]
@@ -114,10 +114,10 @@ def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem
     except yaml.MarkedYAMLError as error:
         return [], [_build_syntax_problem(error, file)]
     except yaml.reader.ReaderError as error:
-        hint = "remove the character; YAML text has no control characters"
-        return [], [Problem(Position(file), f"not YAML: {error.reason}", hint)]
+        hint = "remove the control character"
+        return [], [Problem(Position(file), f"invalid YAML: {error.reason}", hint)]
     except YamlLimitError as error:
-        return [], [Problem(Position(file), str(error), "write it plainly")]
+        return [], [Problem(Position(file), str(error), "use less nesting and fewer aliases")]
 
 
 def _construct_documents(nodes: list[yaml.Node], file: str) -> tuple[list[Document], list[Problem]]:
@@ -153,8 +153,8 @@ def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
                     if earlier is not key:
                         yield Problem(
                             _build_position(file, key),
-                            f"the key {key.value!r} is written twice",
-                            f"the first one is on line {earlier.start_mark.line + 1}",
+                            f"duplicate key {key.value!r}",
+                            f"first on line {earlier.start_mark.line + 1}",
                         )
 
 
@@ -177,4 +177,6 @@ def _build_syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     position = Position(file, mark.line + 1, mark.column + 1) if mark else Position(file)
     message = " ".join(part for part in (error.context, error.problem) if part)
-    return Problem(position, f"not YAML: {message}", "check indentation, quotes and brackets here")
+    return Problem(
+        position, f"invalid YAML: {message}", "check indentation, quotes and brackets here"
+    )

@@ -61,7 +61,7 @@ class YamlConstructor(yaml.constructor.SafeConstructor):
             return super().construct_object(node, deep=deep)
         except (ValueError, KeyError, IndexError, ArithmeticError) as error:
             kind = node.tag.rpartition(":")[2]
-            message = f"this cannot be read as {kind}"
+            message = f"invalid {kind}"
             raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from error
 
     def construct_integer(self, node: yaml.ScalarNode) -> int:

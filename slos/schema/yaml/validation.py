@@ -1,4 +1,4 @@
-"""A document read into a model: validation, messages and hints, camelCase keys."""
+"""Validation of a document: model, messages and hints, camelCase keys."""
 
 import difflib
 import re
@@ -26,7 +26,7 @@ _EXPECTED_MESSAGES = {
     "list_type": "expected a list",
     "model_attributes_type": "expected a mapping of keys",
     "model_type": "expected a mapping of keys",
-    "string_too_short": "expected some text",
+    "string_too_short": "expected non-empty text",
     "string_type": "expected text",
     "too_short": "expected at least one entry",
 }
@@ -47,7 +47,7 @@ def explain_error(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[st
         known_keys = sorted(_list_known_keys(model, detail["loc"][:-1]))
         return f"unknown key {location!r}", _suggest_nearest(str(detail["loc"][-1]), known_keys)
     if kind == "missing":
-        return f"the key {location!r} is missing", "add it"
+        return f"missing key {location!r}", "add the key"
     if kind == "value_error":
         message, _, hint = str(detail["ctx"]["error"]).partition("; ")
         return (f"{location}: {message}" if location else message), hint
@@ -60,7 +60,7 @@ def _suggest_fix(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     if not detail["loc"]:
         return next((f"start with '{key}:'" for key in model.model_fields), "")
     if detail["input"] is None:
-        return "give it a value or remove the key"
+        return "add a value or remove the key"
     if detail["type"] in ("enum", "literal_error"):
         known_values = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
         return _suggest_nearest(str(detail["input"]), known_values)
@@ -98,7 +98,7 @@ def _suggest_nearest(key: str, known_keys: list[str]) -> str:
     close = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known here: {', '.join(known_keys)}" if known_keys else "no keys are known here"
+    return f"known: {', '.join(known_keys)}" if known_keys else "no keys are allowed here"
 
 
 def _list_known_keys(model: type[BaseModel], location: Location) -> set[str]:

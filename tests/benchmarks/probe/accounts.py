@@ -46,7 +46,8 @@ class CampaignResult:
     def list_wrong_verdicts(self) -> list[str]:
         """Runs that completed with another verdict than the truth."""
         return [
-            f"{run_id}: {verdict} ({reason}), injected {self.faults_by_event.get(run_id, 'nothing')}"
+            f"{run_id}: {verdict} ({reason}), "
+            f"injected {self.faults_by_event.get(run_id, 'nothing')}"
             for run_id, _, verdict, reason, _ in self.runs
             if verdict != "unknown" and FAULTS.get(self.faults_by_event.get(run_id, "")) != verdict
         ]

@@ -45,7 +45,7 @@ class ResourceReading:
 class SoakResult:
     """What was read, and what the detector says.
 
-    `requested_hours` are the hours there were to be; on a machine too slow for them there are fewer.
+    `requested_hours` are the hours there were to be; a machine too slow for them has fewer.
     """
 
     requested_hours: int
@@ -125,7 +125,12 @@ def render_hours(result: SoakResult) -> str:
     for hour in range(1, result.readings[-1].runs // 3600 + 1):
         hour_reading = next(reading for reading in result.readings if reading.runs >= hour * 3600)
         rows.append(
-            (str(hour), f"{hour_reading.runs:,}", f"{hour_reading.rss / 1e6:.1f}", f"{hour_reading.rows:,}",
-             f"{hour_reading.journal / 1e6:.1f}")
+            (
+                str(hour),
+                f"{hour_reading.runs:,}",
+                f"{hour_reading.rss / 1e6:.1f}",
+                f"{hour_reading.rows:,}",
+                f"{hour_reading.journal / 1e6:.1f}",
+            )
         )  # fmt: skip
     return render_table(("hour", "runs", "RSS (MB)", "journal (runs)", "journal (MB)"), rows)

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from exporter.fields import Address
 from exporter.httpclient import retry
 from exporter.httpclient.client import HttpClient
-from exporter.httpclient.errors import ErrorKind, RequestError, Response, classify_attempt_error
+from exporter.httpclient.errors import RequestError, Response, build_request_error
 from exporter.listener import bind_socket, format_url
+from exporter.model.evidence import ErrorKind
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import (
     InstantSleepClock,
@@ -116,13 +117,13 @@ async def test_something_else_than_http_is_a_bad_answer() -> None:
 def test_a_host_without_an_address_is_unreachable() -> None:
     key = ConnectionKey("h", 80, False, True, None, None, None)  # noqa: FBT003
     error = aiohttp.ClientConnectorDNSError(key, socket.gaierror(-2, "no"))
-    failure = classify_attempt_error(error)
+    failure = build_request_error("tempo", error)
     assert (failure.kind, failure.reason) == (
         ErrorKind.UNREACHABLE,
         "the host name cannot be resolved",
     )
-    failure = classify_attempt_error(
-        aiohttp.ClientConnectorError(key, OSError(113, "No route to host"))
+    failure = build_request_error(
+        "tempo", aiohttp.ClientConnectorError(key, OSError(113, "No route to host"))
     )
     assert failure.reason == "No route to host"
 
@@ -267,6 +268,7 @@ async def test_a_long_retry_after_ends_the_asking(serving: Serve) -> None:
         ({}, None),
         ({"Retry-After": "0"}, 0.0),
         ({"Retry-After": " 12 "}, 12.0),
+        ({"Retry-After": "1.5"}, 1.5),
         ({"Retry-After": "9" * 5000}, 86400.0),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "soon"}, None),

@@ -8,7 +8,8 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from exporter.httpclient.auth import check_connection_files
-from exporter.httpclient.errors import ErrorKind, RequestError
+from exporter.httpclient.errors import RequestError
+from exporter.model.evidence import ErrorKind
 from tests.exporter.conftest import Serve
 from tests.exporter.source_desk import ScriptedServer, build_settings, open_client, serve_tls
 

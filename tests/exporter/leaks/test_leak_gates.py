@@ -144,6 +144,8 @@ def _by_day(hours: np.ndarray) -> np.ndarray:
     return np.asarray(1 - 0.9 * np.cos(2 * np.pi * hours / 24))
 
 
+SHIFT_AGENT = SimulatedAgent(48, rate=compute_shift_rate)
+DAY_AGENT = SimulatedAgent(48, rate=_by_day)
 SHIFTS, EVEN = SimulatedAgent(rate=compute_shift_rate), SimulatedAgent()
 STARTED = SimulatedAgent(
     rate=lambda hours: np.where(hours < 2, 1.0, 0.0)
@@ -154,13 +156,18 @@ STARTED = SimulatedAgent(
     ("series", "growth"),
     [
         *((each.build_series(each.simulate_memory(per_event=4 * KB)), GrowthCause.PER_EVENT)
-          for each in (SimulatedAgent(48, rate=compute_shift_rate), SimulatedAgent(48, rate=_by_day))),
+          for each in (SHIFT_AGENT, DAY_AGENT)),
         *((each.build_series(each.simulate_memory(per_hour=3 * MB)), GrowthCause.TIME)
-          for each in (SimulatedAgent(48, rate=compute_shift_rate), SimulatedAgent(48, rate=_by_day), STARTED)),
+          for each in (SHIFT_AGENT, DAY_AGENT, STARTED)),
         # Events that come evenly cannot be told from the clock, nor those that nobody counts.
         (EVEN.build_series(EVEN.simulate_memory(per_event=4 * KB)), GrowthCause.UNDETERMINED),
         (EVEN.build_series(1e8 + 1_000 / 3 * EVEN.events), GrowthCause.UNDETERMINED),
-        (SHIFTS.build_series(SHIFTS.simulate_memory(per_event=4 * KB), life=ProcessLife([START])), GrowthCause.UNDETERMINED),
+        (
+            SHIFTS.build_series(
+                SHIFTS.simulate_memory(per_event=4 * KB), life=ProcessLife([START])
+            ),
+            GrowthCause.UNDETERMINED,
+        ),
         (SHIFTS.build_series(SHIFTS.minutes // 600, LeakSignal.QUEUE_DEPTH), GrowthCause.QUEUE),
     ],
 )  # fmt: skip

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.model.alert import ALERT_NAME, create_run_id
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.client import LinearClient, open_linear_client
-from exporter.observers.linear.response import LinearErrorKind
 from exporter.observers.linear.settings import LinearSettings
 from exporter.simulator.linear.faults import LinearFaults
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
@@ -36,7 +36,7 @@ class Desk:
     api: LinearApi
     clock: FakeClock
     client: LinearClient
-    failures: list[LinearErrorKind] = field(default_factory=list)
+    failures: list[ErrorKind] = field(default_factory=list)
 
     def open(self, run_id: str | None = None, *, title: str = f"[Alert] {ALERT_NAME}") -> str:
         """Open an issue as agent-sre would; gives the id of its run."""
@@ -63,7 +63,7 @@ async def desk(
     **options: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncIterator[Desk]:
     """Both ends, with settings of the client as options; jitter always waits the longest."""
-    failures: list[LinearErrorKind] = []
+    failures: list[ErrorKind] = []
     async with (
         serve_linear_api(api or Settings(key=KEY), LinearFaults(faults), clock=clock) as running,
         client_of(running.url, clock, failed=failures.append, **options) as client,
@@ -76,7 +76,7 @@ async def client_of(
     url: str,
     clock: FakeClock,
     *,
-    failed: Callable[[LinearErrorKind], None] = lambda _: None,
+    failed: Callable[[ErrorKind], None] = lambda _: None,
     read_key: Callable[[], SecretStr] = planted,
     **options: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncIterator[LinearClient]:

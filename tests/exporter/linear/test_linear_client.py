@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff
 from exporter.model.alert import create_run_id
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.issue import IssueKind
 from exporter.observers.linear.poller import IssuePoller
-from exporter.observers.linear.response import LinearError, LinearErrorKind
 from exporter.simulator.agent_sre.linear import IssueInput as AgentIssue
 from exporter.simulator.agent_sre.linear import LinearIssueClient
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
@@ -178,9 +179,9 @@ async def test_pages_without_an_end_are_given_up(serving: Serve, clock: FakeCloc
     app = web.Application()
     app.router.add_post("/", answer)
     async with client_of(await serving(app), clock) as client:
-        with pytest.raises(LinearError) as failed:
+        with pytest.raises(RequestError) as failed:
             await client.list_orphans(0)
-    assert failed.value.kind is LinearErrorKind.BAD_RESPONSE
+    assert failed.value.kind is ErrorKind.BAD_RESPONSE
     assert len(asked) == 2
 
 
@@ -236,13 +237,13 @@ async def test_refused_issues_stay_alone(serving: Serve, clock: FakeClock, *, te
             data[name] = {"success": issue != "stubborn"}
         return web.json_response({"data": data})
 
-    app, failures = web.Application(), list[LinearErrorKind]()
+    app, failures = web.Application(), list[ErrorKind]()
     app.router.add_post("/", answer)
     async with client_of(await serving(app), clock, failed=failures.append) as client:
         left = await client.archive_issues(["a", "private", "b", "stubborn", "c"])
     assert sorted(left) == ["private", "stubborn"]
     assert {"a", "b", "c"} <= set(done)
-    assert sorted(failures) == [LinearErrorKind.BAD_RESPONSE, LinearErrorKind.UNAUTHORIZED]
+    assert sorted(failures) == [ErrorKind.BAD_RESPONSE, ErrorKind.UNAUTHORIZED]
 
 
 @pytest.mark.parametrize("fault", ["down", "error", "unauthorized", "ratelimited:60", "forbidden"])

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.httpclient.retry import Backoff, RateLimiter
+from exporter.httpclient.retry import Backoff, RateLimiter, parse_http_date
 from exporter.model.alert import create_run_id
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.issue import (
     UNKNOWN_SKEW,
     ClockSkew,
@@ -23,12 +24,7 @@ from exporter.observers.linear.issue import (
     parse_issue,
     parse_page,
 )
-from exporter.observers.linear.response import (
-    LinearErrorKind,
-    parse_date_header,
-    parse_response,
-    parse_wait,
-)
+from exporter.observers.linear.response import parse_response, parse_wait
 from exporter.observers.linear.settings import LinearSettings, read_key
 from slos.schema.units import Duration
 from tests.exporter.fake_clock import FakeClock
@@ -70,7 +66,7 @@ def errors(*, message: str = "No", **extensions: Any) -> bytes:  # noqa: ANN401 
     return json.dumps({"errors": [{"message": message, "extensions": extensions}]}).encode()
 
 
-def fault(status: int, body: bytes) -> LinearErrorKind | None:
+def fault(status: int, body: bytes) -> ErrorKind | None:
     return parse_response(status, {}, body, wall=NOW).error_kind
 
 
@@ -86,37 +82,37 @@ def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, errors(code="RATELIMITED"), LinearErrorKind.RATE_LIMITED),
-        (200, errors(type="ratelimited"), LinearErrorKind.RATE_LIMITED),
-        (429, b"slow down", LinearErrorKind.RATE_LIMITED),
-        (401, errors(code="AUTHENTICATION_ERROR"), LinearErrorKind.UNAUTHORIZED),
-        (400, errors(type="authentication error"), LinearErrorKind.UNAUTHORIZED),
-        (401, b"", LinearErrorKind.UNAUTHORIZED),
-        (403, b"<html>", LinearErrorKind.UNAUTHORIZED),
-        (200, errors(type="forbidden"), LinearErrorKind.UNAUTHORIZED),
-        (500, b"", LinearErrorKind.SERVER_ERROR),
-        (502, b"<html>", LinearErrorKind.SERVER_ERROR),
-        (200, errors(type="internal error"), LinearErrorKind.SERVER_ERROR),
-        (200, errors(type="lock timeout"), LinearErrorKind.SERVER_ERROR),
-        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), LinearErrorKind.BAD_RESPONSE),
-        (200, errors(code="INVALID_INPUT"), LinearErrorKind.BAD_RESPONSE),
-        (200, b"<html>", LinearErrorKind.BAD_RESPONSE),
-        (200, b"[]", LinearErrorKind.BAD_RESPONSE),
+        (400, errors(code="RATELIMITED"), ErrorKind.RATE_LIMITED),
+        (200, errors(type="ratelimited"), ErrorKind.RATE_LIMITED),
+        (429, b"slow down", ErrorKind.RATE_LIMITED),
+        (401, errors(code="AUTHENTICATION_ERROR"), ErrorKind.UNAUTHORIZED),
+        (400, errors(type="authentication error"), ErrorKind.UNAUTHORIZED),
+        (401, b"", ErrorKind.UNAUTHORIZED),
+        (403, b"<html>", ErrorKind.UNAUTHORIZED),
+        (200, errors(type="forbidden"), ErrorKind.UNAUTHORIZED),
+        (500, b"", ErrorKind.SERVER_ERROR),
+        (502, b"<html>", ErrorKind.SERVER_ERROR),
+        (200, errors(type="internal error"), ErrorKind.SERVER_ERROR),
+        (200, errors(type="lock timeout"), ErrorKind.SERVER_ERROR),
+        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), ErrorKind.BAD_RESPONSE),
+        (200, errors(code="INVALID_INPUT"), ErrorKind.BAD_RESPONSE),
+        (200, b"<html>", ErrorKind.BAD_RESPONSE),
+        (200, b"[]", ErrorKind.BAD_RESPONSE),
         (
             200,
             b'{"data": {"issues": {}}, "errors": [{"message": "m"}]}',
-            LinearErrorKind.BAD_RESPONSE,
+            ErrorKind.BAD_RESPONSE,
         ),
-        (200, b'{"data": null}', LinearErrorKind.BAD_RESPONSE),
-        (200, b'{"errors": "odd"}', LinearErrorKind.BAD_RESPONSE),
-        (200, b'{"errors": ["odd"]}', LinearErrorKind.BAD_RESPONSE),
-        (200, b"[" * 200_000, LinearErrorKind.BAD_RESPONSE),
-        (302, b"", LinearErrorKind.BAD_RESPONSE),
-        (404, b"", LinearErrorKind.BAD_RESPONSE),
+        (200, b'{"data": null}', ErrorKind.BAD_RESPONSE),
+        (200, b'{"errors": "odd"}', ErrorKind.BAD_RESPONSE),
+        (200, b'{"errors": ["odd"]}', ErrorKind.BAD_RESPONSE),
+        (200, b"[" * 200_000, ErrorKind.BAD_RESPONSE),
+        (302, b"", ErrorKind.BAD_RESPONSE),
+        (404, b"", ErrorKind.BAD_RESPONSE),
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_every_reply_has_one_fault(status: int, body: bytes, expected: LinearErrorKind) -> None:
+def test_every_reply_has_one_fault(status: int, body: bytes, expected: ErrorKind) -> None:
     assert fault(status, body) is expected
 
 
@@ -156,7 +152,7 @@ def test_no_reply_whatsoever_raises_or_shows_its_text(status: int, body: bytes) 
     ("headers", "seconds"),
     [
         ({"Retry-After": "120"}, 120),
-        ({"retry-after": "1.5"}, 1.5),
+        ({"Retry-After": "1.5"}, 1.5),
         ({"Retry-After": "0"}, 1),
         ({"Retry-After": "999999"}, 3600),
         ({"Retry-After": formatdate(NOW + 90, usegmt=True)}, 90),
@@ -191,9 +187,9 @@ def test_a_reset_is_a_moment_on_the_clock_of_whoever_sent_it(skew: int) -> None:
 
 
 def test_a_date_that_cannot_be_read_is_none() -> None:
-    assert parse_date_header({"Date": formatdate(NOW, usegmt=True)}) == NOW
-    assert parse_date_header({"Date": "once upon a time"}) is None
-    assert parse_date_header({}) is None
+    assert parse_http_date(formatdate(NOW, usegmt=True)) == NOW
+    assert parse_http_date("once upon a time") is None
+    assert parse_http_date("") is None
 
 
 OURS, OTHER = f"slo-probe-{'a' * 32}", f"slo-probe-{'b' * 32}"

@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from exporter.httpclient.auth import CredentialsError
+from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff, CircuitBreaker
 from exporter.model.alert import create_run_id
+from exporter.model.evidence import ErrorKind
 from exporter.observers.linear.client import LinearClient
 from exporter.observers.linear.issue import UNKNOWN_SKEW, ClockSkew, Issue, IssueKind
 from exporter.observers.linear.poller import (
@@ -23,8 +26,6 @@ from exporter.observers.linear.poller import (
     IssueQuery,
     IssueUnknown,
 )
-from exporter.observers.linear.response import LinearError, LinearErrorKind
-from exporter.observers.linear.settings import LinearKeyError
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
@@ -123,7 +124,7 @@ async def test_a_run_that_is_asked_about_twice_is_one_question(linear: Desk) -> 
 class Told:
     """A source that says what a test has it say, or fails."""
 
-    def __init__(self, clock: FakeClock, answers: list[list[Issue] | LinearErrorKind]) -> None:
+    def __init__(self, clock: FakeClock, answers: list[list[Issue] | ErrorKind]) -> None:
         self._clock = clock
         self._answers = answers
 
@@ -133,8 +134,8 @@ class Told:
     async def find_issues(self, ids: Iterable[str], *, since: float) -> Mapping[str, list[Issue]]:
         del since
         answer = self._answers.pop(0)
-        if isinstance(answer, LinearErrorKind):
-            raise LinearError(answer, "told so")
+        if isinstance(answer, ErrorKind):
+            raise RequestError("Linear", answer, "told so")
         return {run_id: [i for i in answer if i.run_id == run_id] for run_id in ids}
 
 
@@ -161,24 +162,22 @@ async def test_a_time_is_never_negative_and_says_how_certain_it_is(
     assert (found.seconds, found.uncertainty, found.clamped) == pytest.approx(expected)
 
 
-answers = st.sampled_from([*LinearErrorKind, "issue", "nothing"])
+answers = st.sampled_from([*ErrorKind, "issue", "nothing"])
 
 
 @given(st.lists(answers, min_size=1, max_size=20), st.integers(0, 90), st.integers(0, 90))
-def test_findings_by_the_rules(
-    told: list[LinearErrorKind | str], linger: int, patience: int
-) -> None:
+def test_findings_by_the_rules(told: list[ErrorKind | str], linger: int, patience: int) -> None:
     """Polls 10 s apart; the deadline is at 50 s."""
     findings = asyncio.run(polled(told, linger, patience))
     assert findings == list(expected(told, linger, patience))[:1]
 
 
 def expected(
-    told: list[LinearErrorKind | str], linger: int, patience: int
-) -> Iterator[tuple[int, type, LinearErrorKind | None]]:
+    told: list[ErrorKind | str], linger: int, patience: int
+) -> Iterator[tuple[int, type, ErrorKind | None]]:
     """When what may be said, from the rules: at which poll, which finding, with which fault."""
     for number, answer in enumerate(told):
-        fault = answer if isinstance(answer, LinearErrorKind) else None
+        fault = answer if isinstance(answer, ErrorKind) else None
         seen = [at for at in range(number + 1) if told[at] == "issue"]
         if seen:
             if number * 10 >= seen[0] * 10 + linger:
@@ -190,13 +189,12 @@ def expected(
 
 
 async def polled(
-    told: list[LinearErrorKind | str], linger: int, patience: int
-) -> list[tuple[int, type, LinearErrorKind | None]]:
+    told: list[ErrorKind | str], linger: int, patience: int
+) -> list[tuple[int, type, ErrorKind | None]]:
     clock = FakeClock()
     known = [issue(clock.wall() + 1, ClockSkew(0.0, 0.1))]
-    said: list[list[Issue] | LinearErrorKind] = [
-        each if isinstance(each, LinearErrorKind) else known if each == "issue" else []
-        for each in told
+    said: list[list[Issue] | ErrorKind] = [
+        each if isinstance(each, ErrorKind) else known if each == "issue" else [] for each in told
     ]
     watch = IssuePoller(Told(clock, said), linger=linger, patience=patience)
     watch.add_query(IssueQuery("r", clock.wall(), clock.wall() + 50))
@@ -207,9 +205,9 @@ async def polled(
     return found
 
 
-async def failing(client: LinearClient) -> LinearError:
+async def failing(client: LinearClient) -> RequestError:
     """The error of a question that must fail."""
-    with pytest.raises(LinearError) as failed:
+    with pytest.raises(RequestError) as failed:
         await client.list_orphans(0)
     return failed.value
 
@@ -220,11 +218,11 @@ async def test_retry_after_is_kept_to_the_second(linear: Desk) -> None:
     linear.api.faults.set("none")
     await linear.clock.advance(119.9)
     error = await failing(linear.client)
-    assert (error.kind, linear.api.counters.requests) == (LinearErrorKind.RATE_LIMITED, 1)
+    assert (error.kind, linear.api.counters.requests) == (ErrorKind.RATE_LIMITED, 1)
     assert error.retry_after == pytest.approx(0.1)
     await linear.clock.advance(0.2)
     assert await linear.client.list_orphans(0) == []
-    assert linear.failures == [LinearErrorKind.RATE_LIMITED]
+    assert linear.failures == [ErrorKind.RATE_LIMITED]
 
 
 @pytest.mark.parametrize("skew", [7200, 0, -7200])
@@ -234,8 +232,9 @@ async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, s
         for _ in range(3):
             await small.client.list_orphans(0)
         error = await failing(small.client)
-        assert error.kind is LinearErrorKind.RATE_LIMITED
+        assert error.kind is ErrorKind.RATE_LIMITED
         assert error.retry_after == pytest.approx(3600, abs=1)
+        assert error.retry_after is not None
         await clock.advance(error.retry_after + 1)
         assert await small.client.list_orphans(0) == []
         assert small.api.counters.rate_limited == 1
@@ -244,14 +243,12 @@ async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, s
 @pytest.mark.parametrize(
     ("faults", "expected"),
     [
-        ("down", LinearErrorKind.UNREACHABLE),
-        ("error", LinearErrorKind.SERVER_ERROR),
-        ("garbage", LinearErrorKind.BAD_RESPONSE),
+        ("down", ErrorKind.UNREACHABLE),
+        ("error", ErrorKind.SERVER_ERROR),
+        ("garbage", ErrorKind.BAD_RESPONSE),
     ],
 )
-async def test_waits_double_up_to_a_cap(
-    linear: Desk, faults: str, expected: LinearErrorKind
-) -> None:
+async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: ErrorKind) -> None:
     linear.api.faults.set(faults)
     for wait in (2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
         error = await failing(linear.client)
@@ -266,10 +263,10 @@ async def test_waits_double_up_to_a_cap(
 
 @pytest.mark.parametrize(
     ("flag", "fault", "most"),
-    [("down", LinearErrorKind.UNREACHABLE, 24), ("unauthorized", LinearErrorKind.UNAUTHORIZED, 12)],
+    [("down", ErrorKind.UNREACHABLE, 24), ("unauthorized", ErrorKind.UNAUTHORIZED, 12)],
 )
 async def test_an_hour_of_questions_costs_few_requests(
-    linear: Desk, flag: str, fault: LinearErrorKind, most: int
+    linear: Desk, flag: str, fault: ErrorKind, most: int
 ) -> None:
     linear.api.faults.set(flag)
     for _ in range(720):
@@ -294,12 +291,12 @@ async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(lin
 
     def read() -> SecretStr:
         if not keys:
-            raise LinearKeyError("linear: key file key is empty")
+            raise CredentialsError("key_file", "key is empty")
         return keys.pop()
 
     async with client_of(linear.api.url, linear.clock, read_key=read) as client:
         for _ in range(3):
-            assert (await failing(client)).kind is LinearErrorKind.UNAUTHORIZED
+            assert (await failing(client)).kind is ErrorKind.UNAUTHORIZED
             await linear.clock.advance(300)
         assert linear.api.counters.requests == 1
         keys.append(SecretStr(KEY))
@@ -308,9 +305,9 @@ async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(lin
 
 async def test_without_a_key_there_is_no_client(clock: FakeClock) -> None:
     def read() -> SecretStr:
-        raise LinearKeyError("linear: key file key is empty")
+        raise CredentialsError("key_file", "key is empty")
 
-    with pytest.raises(LinearKeyError):
+    with pytest.raises(CredentialsError):
         async with client_of("http://127.0.0.1:9/", clock, read_key=read):
             raise AssertionError
 
@@ -319,15 +316,15 @@ async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
     linear.api.faults.set("slow:5")  # on a clock that stands still
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         error = await failing(client)
-    assert error.kind is LinearErrorKind.UNREACHABLE
-    assert "no reply within 0.05 s" in str(error)
+    assert error.kind is ErrorKind.UNREACHABLE
+    assert "no answer in time" in str(error)
 
 
 async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
     issue_id = linear.write("[Alert] x", "")
     linear.api.faults.set("forbidden")
     assert await linear.client.archive_issues([issue_id]) == [issue_id]
-    assert linear.failures == [LinearErrorKind.UNAUTHORIZED]
+    assert linear.failures == [ErrorKind.UNAUTHORIZED]
     assert await linear.client.list_orphans(0) == []
 
 
@@ -341,23 +338,22 @@ async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: F
 
     async with client_of(await serving(app_of(refuse)), clock) as client:
         for _ in range(5):
-            assert (await failing(client)).kind is LinearErrorKind.UNAUTHORIZED
+            assert (await failing(client)).kind is ErrorKind.UNAUTHORIZED
             await clock.advance(50)
     assert len(asked) == 1
 
 
 async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeClock) -> None:
-    gate: CircuitBreaker[LinearErrorKind] = CircuitBreaker(
+    gate: CircuitBreaker = CircuitBreaker(
         Backoff(first=1, cap=1),
         clock=clock,
-        peer="Linear",
-        error=LinearError,
+        server="Linear",
         waits={},
         on_error=lambda _: None,
     )
-    gate.record_failure(LinearErrorKind.RATE_LIMITED, "told so", retry_after=60)
+    gate.record_failure(ErrorKind.RATE_LIMITED, "told so", retry_after=60)
     gate.record_success()
-    with pytest.raises(LinearError):
+    with pytest.raises(RequestError):
         gate.raise_if_open()
     await clock.advance(60)
     gate.raise_if_open()
@@ -433,7 +429,7 @@ async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fa
 
 
 async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "exporter.httpclient")
+    caplog.set_level(logging.INFO, "exporter.httpclient.retry")
     linear.api.faults.set("down")
     for _ in range(5):
         await failing(linear.client)
@@ -441,5 +437,5 @@ async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFix
     linear.api.faults.set("none")
     await linear.client.list_orphans(0)
     first, last = [record.message for record in caplog.records]
-    assert first == "Linear: unreachable: no reply (ServerDisconnectedError); probing continues"
+    assert first == "Linear: unreachable: the connection was closed; probing continues"
     assert last == "Linear responds again"

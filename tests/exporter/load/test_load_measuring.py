@@ -34,13 +34,13 @@ from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.scenarios import load_scenario_modules, scalability, stress, throughput
 from slos.schema.contract import (
-    LOAD_PROBES,
     SCALING_EFFICIENCY,
     IssueCount,
     Scenario,
     Stage,
     StageSource,
     Verdict,
+    name_load_probe,
 )
 from slos.schema.units import Duration
 
@@ -49,6 +49,7 @@ ISSUE, CLOUDEVENT = Stage.LINEAR_ISSUE_CREATION, Stage.CLOUDEVENT_PROCESSING
 
 
 def run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
+    seen: dict[Stage, dict[str, float]]
     seen = {Stage(name): {StageSource.CANARY: value} for name, value in seconds.items()}
     if ISSUE in seen:
         seen[ISSUE] = {StageSource.LINEAR: seconds[ISSUE.value]}
@@ -187,7 +188,11 @@ def test_a_table_says_what_was_found_and_what_was_promised() -> None:
 
 def test_every_scenario_of_the_contract_has_its_file_and_its_own_value_of_the_label_probe() -> None:
     assert set(load_scenario_modules()) == set(Scenario)
-    assert {"scenario_scalability", "scenario_stress", "scenario_throughput"} == LOAD_PROBES
+    assert [name_load_probe(scenario) for scenario in Scenario] == [
+        "scenario_scalability",
+        "scenario_stress",
+        "scenario_throughput",
+    ]
 
 
 def test_the_defaults_go_above_every_promise() -> None:

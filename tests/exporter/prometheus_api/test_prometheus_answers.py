@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import prometheus
-from exporter.httpclient.errors import ErrorKind, RequestError
+from exporter.httpclient.errors import RequestError
+from exporter.model.evidence import ErrorKind
 from exporter.prometheus import (
     HISTOGRAM_WARNING,
     PrometheusClient,

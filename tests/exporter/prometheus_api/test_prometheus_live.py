@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from exporter import prometheus
-from exporter.httpclient.errors import ErrorKind, RequestError
+from exporter.httpclient.errors import RequestError
+from exporter.model.evidence import ErrorKind
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from tests.exporter.program import running_prometheus

@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import units
 
 from generator import names
 from generator.outputs.grafana import charts, frame, panels, queries
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -23,15 +24,20 @@ from generator.slo import links
 from generator.slo.links import Board
 from slos.schema.units import format_decimal
 
-BOARD = Board.DETAIL
-_DESCRIPTION = "One SLO: error budget, burn rates, events, latency, alerts."
+BOARD = BoardInfo(
+    uid=Board.DETAIL,
+    title="SLOs: one in detail",
+    description="One SLO: error budget, burn rates, events, latency, alerts.",
+    span="24h",
+    order=2,
+)
 _QUANTILE_COLORS = {"0.5": GREEN, "0.95": ORANGE, "0.99": RED}
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     slo = queries.select_slo(inventory)
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="24h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_slo_service_variable(),
         *frame.build_run_label_variables(inventory, single=True),
@@ -63,10 +69,15 @@ def _build_stats(slo: SeriesSelection) -> Iterator[stat.Panel]:
     duration_colors = (color_base(RED), color_from(3600, ORANGE), color_from(86400, GREEN))
     stats = (
         (1, "Budget left", left, units.PercentUnit, panels.BUDGET_COLORS, "Of the rolling period."),
-        (2, "Burn rate now", burn, panels.BURN_UNIT, panels.BURN_COLORS, "At 1 the budget lasts a period."),
         (
-            3, "Exhausted in", f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
-            units.DurationSeconds, duration_colors, "At the current burn rate. Empty without errors.",
+            2, "Burn rate now", burn, panels.BURN_UNIT, panels.BURN_COLORS,
+            "At 1 the budget lasts a period.",
+        ),
+        (
+            3, "Exhausted in",
+            f"86400 * {days} * clamp_min({left}, 0) / ({burn} > 0)",
+            units.DurationSeconds, duration_colors,
+            "At the current burn rate. Empty without errors.",
         ),
         (
             4, "Errors left", f"floor(min({slo.select_groups(names.PERIOD_EVENTS_REMAINING)}))",
@@ -79,7 +90,8 @@ def _build_stats(slo: SeriesSelection) -> Iterator[stat.Panel]:
         ),
         (
             6, "Alerts firing", f"count({slo.select('ALERTS', FIRING)}) or vector(0)",
-            units.Short, (color_base(GREEN), color_from(1, RED)), "Firing alerts of this SLO, all severities.",
+            units.Short, (color_base(GREEN), color_from(1, RED)),
+            "Firing alerts of this SLO, all severities.",
         ),
     )  # fmt: skip
     for id_, title, expr, unit, steps, description in stats:
@@ -120,8 +132,8 @@ def _build_burn_rate_graph(slo: SeriesSelection) -> timeseries.Panel:
     alert_info = f"max by ({key}, {names.RUNBOOK_URL}) ({slo.select(names.ALERT_INFO)})"
     limit = slo.select(names.BURN_THRESHOLD)
     limits = (
-        f"{limit} * on ({key}) group_left ({names.RUNBOOK_URL}) {alert_info} or {limit} unless on ({key})"
-        f" {slo.select(names.ALERT_INFO)}"
+        f"{limit} * on ({key}) group_left ({names.RUNBOOK_URL}) {alert_info}"
+        f" or {limit} unless on ({key}) {slo.select(names.ALERT_INFO)}"
     )
     panel = panels.build_timeseries(
         PanelOptions(
@@ -157,7 +169,8 @@ def _build_event_bars(slo: SeriesSelection) -> timeseries.Panel:
 def _render_event_rate(slo: SeriesSelection, name: names.MetricNamer) -> str:
     """Render events per second, from the counts of the steps that the SLOs have."""
     rates = (
-        f"sum(avg_over_time({slo.select_groups(name(step))}[$__rate_interval])) / {format_decimal(step.seconds)}"
+        f"sum(avg_over_time({slo.select_groups(name(step))}[$__rate_interval]))"
+        f" / {format_decimal(step.seconds)}"
         for step in slo.inventory.steps
     )
     return "(" + " or ".join(rates) + ")"

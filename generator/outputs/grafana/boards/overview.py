@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Threshold
 
 from generator import names
 from generator.outputs.grafana import frame, panels, queries
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -24,16 +25,21 @@ from generator.outputs.grafana.queries import RunInventory, SeriesSelection
 from generator.slo import links
 from generator.slo.links import Board, PanelRef
 
-BOARD = Board.OVERVIEW
-_DESCRIPTION = "Error budgets, burn rates and alerts of all SLOs."
+BOARD = BoardInfo(
+    uid=Board.OVERVIEW,
+    title="SLOs: overview",
+    description="Error budgets, burn rates and alerts of all SLOs.",
+    span="6h",
+    order=1,
+)
 # Upper limit of ten times the burn rate. A budget that burns outweighs one that is spent.
 _MAX_BURN_SCORE = 90
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
     services = queries.select_services(inventory)
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_service_variable(),
         *frame.build_run_label_variables(inventory, single=False),
@@ -76,12 +82,22 @@ def _build_stats(services: SeriesSelection) -> list[stat.Panel]:
     burn = f"max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)})"
     stats = (
         (1, "SLOs", f"count({slos})", "Number of SLOs.", (color_base(BLUE),)),
-        (2, "Budget exhausted", _count_or_zero(f"{left} <= 0"), "SLOs without error budget.", _color_any(RED)),
-        (3, "Burning", _count_or_zero(f"{burn} > 1"), "SLOs with a burn rate above 1.", _color_any(ORANGE)),
-        (4, "Pages firing", _count_or_zero(services.select_pages()), "Firing alerts that page.", _color_any(RED)),
+        (
+            2, "Budget exhausted", _count_or_zero(f"{left} <= 0"),
+            "SLOs without error budget.", _color_any(RED),
+        ),
+        (
+            3, "Burning", _count_or_zero(f"{burn} > 1"),
+            "SLOs with a burn rate above 1.", _color_any(ORANGE),
+        ),
+        (
+            4, "Pages firing", _count_or_zero(services.select_pages()),
+            "Firing alerts that page.", _color_any(RED),
+        ),
         (
             5, "Other alerts firing", _count_or_zero(services.select_other_alerts()),
-            "Firing alerts that do not page, such as tickets. Without heartbeats.", _color_any(ORANGE),
+            "Firing alerts that do not page, such as tickets. Without heartbeats.",
+            _color_any(ORANGE),
         ),
         (
             6, "Without data", _count_or_zero(f"{slos} unless on ({services.key}) {burn}"),
@@ -159,7 +175,8 @@ def render_urgency(services: SeriesSelection) -> str:
     burn = fill_missing(f"max by ({identity}) ({services.select(names.CURRENT_BURN_RATE)})")
     left = fill_missing(f"1 - min by ({identity}) ({services.select(names.BUDGET_REMAINING)})")
     return (
-        f"1000 * {render_is_firing(services.select_pages())} + 100 * {render_is_firing(services.select_other_alerts())}"
+        f"1000 * {render_is_firing(services.select_pages())}"
+        f" + 100 * {render_is_firing(services.select_other_alerts())}"
         f" + clamp(10 * {burn}, 0, {_MAX_BURN_SCORE}) + 9 * clamp({left}, 0, 1)"
     )
 

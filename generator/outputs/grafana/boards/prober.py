@@ -7,6 +7,7 @@ from grafana_foundation_sdk.models import units
 
 from generator import names
 from generator.outputs.grafana import charts, frame, panels
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     GREEN,
     ORANGE,
@@ -25,8 +26,14 @@ from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import CheckResult, LeakVerdict, Verdict
 
-BOARD = Board.PROBER
-_DESCRIPTION = "Runs of slo-probe by verdict, and the state of the prober."
+BOARD = BoardInfo(
+    uid=Board.PROBER,
+    title="SLOs: prober",
+    description="Runs of slo-probe by verdict, and the state of the prober.",
+    span="6h",
+    order=3,
+    needs_prober=True,
+)
 PROBE_AND_PATH_MATCHERS = 'probe=~"$probe", path=~"$path"'
 PROBE_MATCHER = 'probe=~"$probe"'
 _RATE = "[$__rate_interval]"
@@ -44,9 +51,9 @@ _VERDICT_COLORS = {
 }
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="6h", others=others)
+    board = frame.create_dashboard(BOARD, others)
     filters = (
         frame.build_multi_value_variable(label, f"label_values({contract.PROBE_RUNS}, {label})")
         for label in ("probe", "path")
@@ -93,7 +100,10 @@ def _build_verdict_panels() -> list[timeseries.Panel]:
     for verdict, color in _VERDICT_COLORS.items():
         runs.override_by_name(verdict, panels.style_color(color))
     failed = _build_bars(
-        PanelOptions(links.CHECKS_PANEL.panel_id, "Failed checks", "Failed checks of VAL-008 by criterion."),
+        PanelOptions(
+            links.CHECKS_PANEL.panel_id, "Failed checks",
+            "Failed checks of VAL-008 by criterion.",
+        ),
         contract.CHECKS, "criterion", f'result="{CheckResult.FAIL}"',
     )  # fmt: skip
     return [runs, failed]
@@ -110,7 +120,10 @@ def _build_schedule_panels() -> list[timeseries.Panel]:
     )
     panels.draw_thresholds(sent, color_base(GREEN), color_from(0.25, RED))
     missed = _build_bars(
-        PanelOptions(links.MISSED_RUNS_PANEL.panel_id, "Missed slots", "Scheduled slots that were not used.", 12),
+        PanelOptions(
+            links.MISSED_RUNS_PANEL.panel_id, "Missed slots",
+            "Scheduled slots that were not used.", 12,
+        ),
         contract.MISSED_RUNS, "probe", PROBE_MATCHER,
     )  # fmt: skip
     flight = f"sum by (probe) ({contract.IN_FLIGHT}{{{PROBE_MATCHER}}})"
@@ -138,7 +151,10 @@ def _build_leftover_panels() -> list[timeseries.Panel]:
     )
     panels.draw_thresholds(orphans, color_base(GREEN), color_from(1, RED))
     failed = _build_bars(
-        PanelOptions(links.CLEANUP_PANEL.panel_id, "Failed clean-ups", "Failed clean-ups are retried.", 8),
+        PanelOptions(
+            links.CLEANUP_PANEL.panel_id, "Failed clean-ups",
+            "Failed clean-ups are retried.", 8,
+        ),
         contract.CLEANUP_FAILURES, "kind",
     )  # fmt: skip
     issues = _build_bars(
@@ -196,7 +212,10 @@ def _build_source_panels() -> list[timeseries.Panel]:
         contract.OBSERVER_FAILURES, "source",
     )  # fmt: skip
     differ = _build_bars(
-        PanelOptions(51, "Source disagreements", "Runs whose sources differ by more than a second.", 6),
+        PanelOptions(
+            51, "Source disagreements",
+            "Runs whose sources differ by more than a second.", 6,
+        ),
         contract.SOURCE_DISAGREEMENTS, "stage",
     )  # fmt: skip
     errors = _build_bars(
@@ -263,13 +282,18 @@ def _build_prober_panels() -> list[timeseries.Panel | statetimeline.Panel]:
     )
     return [
         _build_bars(
-            PanelOptions(links.JOURNAL_PANEL.panel_id, "Failed journal operations", "Probing continues.", 8),
+            PanelOptions(
+                links.JOURNAL_PANEL.panel_id, "Failed journal operations",
+                "Probing continues.", 8,
+            ),
             contract.JOURNAL_FAILURES, "operation",
         ),
         panels.build_state_timeline(
             PanelOptions(links.STATE_PANEL.panel_id, "Lease and configuration", description, 8),
             query_range(f"max({contract.LEASE_HELD})", "lease held"),
-            query_range(f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"),
+            query_range(
+                f"min({contract.CONFIG_LAST_RELOAD_SUCCESSFUL})", "configuration up to date"
+            ),
             query_range(f"1 - clamp_max(max({contract.JOURNALS_SET_ASIDE}), 1)", "journals intact"),
             query_range(f"max by (version) ({contract.BUILD_INFO})", "version {{version}}"),
         ),

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import common, units
 
 from generator import names
 from generator.outputs.grafana import frame, panels
+from generator.outputs.grafana.frame import BoardInfo
 from generator.outputs.grafana.panels import (
     BLUE,
     GREEN,
@@ -28,8 +29,14 @@ from generator.slo.links import Board
 from slos.schema import contract
 from slos.schema.contract import Stage
 
-BOARD = Board.SCENARIOS
-_DESCRIPTION = "Results of load scenarios: the last run and earlier runs."
+BOARD = BoardInfo(
+    uid=Board.SCENARIOS,
+    title="SLOs: load scenarios",
+    description="Results of load scenarios: the last run and earlier runs.",
+    span="30d",
+    order=4,
+    needs_prober=True,
+)
 _SCENARIO_MATCHER = 'scenario=~"$scenario"'
 _THROUGHPUT_MATCHER, _SCALABILITY_MATCHER, _STRESS_MATCHER = (
     f'scenario="{name}"' for name in ("throughput", "scalability", "stress")
@@ -49,9 +56,9 @@ _MEANWHILE_GRAPHS = (
 )  # fmt: skip
 
 
-def build_dashboard(inventory: RunInventory, others: Sequence[Board]) -> dashboard.Dashboard:
+def build_dashboard(inventory: RunInventory, others: Sequence[BoardInfo]) -> dashboard.Dashboard:
     """Build the dashboard."""
-    board = frame.create_dashboard(BOARD, _DESCRIPTION, span="30d", others=others)
+    board = frame.create_dashboard(BOARD, others)
     scenarios_query = f"label_values({contract.SCENARIO_COMPLETED}, scenario)"
     frame.add_variables(
         board,
@@ -124,7 +131,10 @@ def _build_throughput_gauge(inventory: RunInventory) -> bargauge.Panel:
     description = "Highest event rate of each stage in the last run. Red is below the target."
     last = f"max by (stage) ({contract.THROUGHPUT}{{{_THROUGHPUT_MATCHER}}})"
     panel = panels.build_bar_gauge(
-        PanelOptions(links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run", description, 10),
+        PanelOptions(
+            links.THROUGHPUT_PANEL.panel_id, "Throughput of the last run",
+            description, 10,
+        ),
         query_instant(last, "{{stage}}"), unit=units.EventsPerSecond, steps=(color_base(BLUE),),
     )  # fmt: skip
     for stage, target in _list_targets(inventory):
@@ -258,14 +268,19 @@ def _build_breaking_point_graphs() -> Iterator[timeseries.Panel]:
     description = "A gap means that no breaking point was found."
     yield _draw_as_steps(
         panels.build_timeseries(
-            PanelOptions(33, "Breaking point by run", description, 12), query_range(level, "concurrent alerts"),
+            PanelOptions(
+                33, "Breaking point by run",
+                description, 12,
+            ),
+            query_range(level, "concurrent alerts"),
             unit=units.Short,
         )
     )  # fmt: skip
     yield _draw_as_steps(
         panels.build_timeseries(
             PanelOptions(34, "Executed rate by run", "At the breaking point, and the highest.", 12),
-            query_range(rate, "at the breaking point"), query_range(_render_last(_MOST_EXECUTED), "highest"),
+            query_range(rate, "at the breaking point"),
+            query_range(_render_last(_MOST_EXECUTED), "highest"),
             unit=units.EventsPerSecond,
         )
     )  # fmt: skip

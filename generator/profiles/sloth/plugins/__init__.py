@@ -4,14 +4,13 @@ A plugin is a model of its configuration with a method that changes an SLO's rul
 are ignored and case does not matter, as in Sloth.
 """
 
-import importlib
-import pkgutil
 from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from generator.profiles.sloth.model import SlothRules, SlothSLO
+from slos.schema.plugin_loader import load_classes_by_id
 
 
 class SloPluginError(Exception):
@@ -50,6 +49,4 @@ class SloPlugin(PluginConfig):
 @cache
 def load_slo_plugins() -> dict[str, type[SloPlugin]]:
     """Plugins in this folder by id, sorted."""
-    for module in pkgutil.iter_modules(__path__, prefix=f"{__name__}."):
-        importlib.import_module(module.name)
-    return {kind.ID: kind for kind in sorted(SloPlugin.__subclasses__(), key=lambda k: k.ID)}
+    return load_classes_by_id(__name__, SloPlugin, "ID")

@@ -21,7 +21,7 @@ class SliRulesPlugin(SloPlugin):
         if slo.period == slo.shortest_window and not self.disable_optimized:
             raise SloPluginError(
                 f"the period is the shortest window, {slo.period}; "
-                "make it longer, or set disableOptimized"
+                "use a longer period, or set disableOptimized"
             )
         sli_rules = tuple(build_sli_rules(slo, optimized=not self.disable_optimized))
         return replace(rules, sli=replace(rules.sli, rules=sli_rules))

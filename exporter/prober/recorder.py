@@ -1,0 +1,92 @@
+"""Record of runs: journal, metrics, history, reconciler and log."""
+
+import logging
+
+from exporter.journal.journal import Journal
+from exporter.journal.sqlite import RunState
+from exporter.metrics.runs import RunMetrics
+from exporter.model.evidence import Evidence
+from exporter.model.run import Run
+from exporter.prober.history import HISTORY_SIZE, RunHistory
+from exporter.prober.reconciler import Reconciler
+from slos.schema.contract import Verdict, is_load_probe
+
+_log = logging.getLogger(__name__)
+
+
+class RunRecorder:
+    """Records the runs of this process, and those that earlier processes left in the journal.
+
+    Runs of a load are in the journal and the reconciler only. Their scenario reports them.
+    """
+
+    def __init__(
+        self, journal: Journal, metrics: RunMetrics, history: RunHistory, reconciler: Reconciler
+    ) -> None:
+        self._journal = journal
+        self._metrics = metrics
+        self._history = history
+        self._reconciler = reconciler
+
+    async def restore(self, orphans: list[Run]) -> None:
+        """Restore the runs of earlier processes from the journal.
+
+        Args:
+            orphans: runs that an earlier process left open.
+        """
+        for run in reversed(await self._journal.list_recent(HISTORY_SIZE)):
+            self._history.add(run)
+        for state, run in await self._journal.list_unfinished():
+            self._reconciler.restore(state, run)
+        self._record_orphans(orphans)
+
+    async def record_planned(self, run: Run) -> None:
+        """Record a run before its event is sent."""
+        await self._journal.write_run(RunState.PLANNED, run)
+
+    async def record_sent(self, run: Run) -> None:
+        """Record that the event of a run is being sent."""
+        await self._journal.write_run(RunState.SENT, run)
+
+    async def record_judged(self, run: Run, evidence: Evidence, *, sent: bool) -> None:
+        """Record a run with its verdict; the reconciler takes it over.
+
+        Args:
+            run: the run.
+            evidence: evidence of the verdict.
+            sent: whether its event may have left this machine.
+        """
+        state, run = self._reconciler.add_judged(run, sent=sent)
+        await self._journal.write_run(state, run)
+        self._record_orphans(self._journal.take_orphans())
+        if not is_load_probe(run.probe):
+            if evidence.sent_at is not None:
+                self._metrics.observe_lag(run.probe, max(0.0, evidence.sent_at - evidence.intended))
+            self._metrics.count_judged(run)
+            self._history.add(run)
+        log_run(run)
+
+    def _record_orphans(self, orphans: list[Run]) -> None:
+        """Record runs that an earlier process left open. They are counted after the next scrape."""
+        for orphan in orphans:
+            level, text = choose_log_level(orphan), "%s: run %s was left open by an earlier process"
+            _log.log(level, text, orphan.probe, orphan.id)
+            if not is_load_probe(orphan.probe):
+                self._history.add(orphan)
+            self._reconciler.restore(RunState.JUDGED, orphan)
+        self._metrics.postpone_judged(orphans)
+
+
+def choose_log_level(run: Run) -> int:
+    """Choose the log level of a run; runs of a load are logged at debug."""
+    if is_load_probe(run.probe):
+        return logging.DEBUG
+    return logging.INFO if run.verdict is Verdict.OK else logging.WARNING
+
+
+def log_run(run: Run) -> None:
+    """Log the verdict and the stage times of a run."""
+    level = choose_log_level(run)
+    if _log.isEnabledFor(level):
+        took = ", ".join(f"{stage} {seconds:.3f}s" for stage, seconds in run.stages.items())
+        _log.log(level, "%s: %s (%s) %s %s", run.probe, run.verdict, run.reason, run.id, took)
