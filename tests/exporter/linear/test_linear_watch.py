@@ -317,7 +317,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         error = await failing(client)
     assert error.kind is ErrorKind.UNREACHABLE
-    assert "no answer in time" in str(error)
+    assert "no response in time" in str(error)
 
 
 async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
