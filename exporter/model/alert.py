@@ -96,8 +96,8 @@ class Alert:
     def annotations(self) -> dict[str, str]:
         """Text of the alert, and the function to call with its parameters."""
         return {
-            "summary": "Synthetic alert of slo-probe. No action is needed.",
-            "description": f"Sent to measure how agent-sre handles an alert ({self.id}).",
+            "summary": "Synthetic alert of slo-probe: nothing is wrong.",
+            "description": f"Sent to measure the way of an alert through agent-sre ({self.id}).",
             "lambda_function": self.canary.name,
             "lambda_parameters": json.dumps(dict(self.parameters)),
         }
