@@ -1,12 +1,11 @@
-"""`slo-probe`: sends synthetic alerts through agent-sre, judges each run and exports metrics."""
-
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
+"""Prober of agent-sre: sends synthetic alerts and exports how they were handled."""
 
 
 def read_version() -> str:
     """Read the version of the installed distribution."""
+    from importlib import metadata  # noqa: PLC0415 - its import takes as long as that of click
+
     try:
-        return installed("slo-monitor")
-    except PackageNotFoundError:
+        return metadata.version("slo-monitor")
+    except metadata.PackageNotFoundError:
         return "unknown"

@@ -1,50 +1,39 @@
-"""Command line of `slo-probe`: parses arguments, prints results, sets the exit status."""
+"""Command line of slo-probe.
 
-import asyncio
-import importlib
-import json
-import signal
+`slo-probe --help` and shell completion must be quick, so modules that take long to import are
+imported by the command that needs them.
+"""
+
 import sys
 from collections.abc import Coroutine
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from pydantic import ValidationError
-
-from exporter.httpclient.auth import CredentialsError
-from exporter.httpclient.client import HttpClient
-from exporter.httpclient.settings import HttpClientSettings
-from exporter.loadtest.client import (
-    CannotRunError,
-    ProberClient,
-    format_result,
-    format_step,
-    run_remote_scenario,
-)
-from exporter.loadtest.result import LoadStep, ScenarioResult, ScenarioState
-from exporter.schedule.clock import SystemClock
 
 if TYPE_CHECKING:
     from exporter.config.loader import LoadedConfig
+    from exporter.httpclient.settings import HttpClientSettings
+    from exporter.loadtest.result import LoadStep, ScenarioResult
     from exporter.prober.context import ProbeOutcome
 
+Result = TypeVar("Result")
+_NOT_MET, _NO_RESULT = 1, 2
+"""Exit codes of `scenario`."""
 
-Given = TypeVar("Given")
 _CONFIG = click.option(
     "--config",
     "config",
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The configuration, YAML.",
+    help="Configuration file, YAML.",
 )
-
-_NOT_MET, _NO_RESULT = 1, 2
 
 
 class _DeferredCommand(click.Command):
-    """A command of another module, imported when it is called."""
+    """Command of another module, which is imported when the command is called."""
 
     def __init__(self, name: str, location: str, **extra: Any) -> None:  # noqa: ANN401 - click's own
         super().__init__(name, **extra)
@@ -55,13 +44,13 @@ class _DeferredCommand(click.Command):
         **extra: Any,  # noqa: ANN401 - click's own signature
     ) -> click.Context:  # fmt: skip
         module, _, command = self._location.partition(":")
-        found: click.Command = getattr(importlib.import_module(module), command)
+        found: click.Command = getattr(import_module(module), command)
         return found.make_context(info_name, args, parent, **extra)
 
 
 def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     if wanted:
-        from exporter import read_version  # noqa: PLC0415 - reads the file system
+        from exporter import read_version
 
         click.echo(f"slo-probe {read_version()}")
         context.exit()
@@ -71,7 +60,7 @@ def _print_version(context: click.Context, _: click.Parameter, wanted: bool) -> 
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
               help="Show the version and exit.")  # fmt: skip
 def main() -> None:
-    """Send synthetic alerts through agent-sre and prove what became of each one.
+    """Send synthetic alerts through agent-sre and measure how each one is handled.
 
     \b
     Examples:
@@ -82,7 +71,7 @@ def main() -> None:
       slo-probe scenario throughput --at http://127.0.0.1:9108
 
     \b
-    A configuration, the rest are defaults (docs/operating.md has them all):
+    A minimal configuration (docs/operating.md lists all settings):
       target: {url: http://agent-sre.ai.svc.cluster.local/}
       specs: [slos/agent-sre.yaml]
       probes: {remediation: {}}
@@ -95,21 +84,14 @@ main.add_command(
     _DeferredCommand(
         "simulate",
         "exporter.simulator.agent_sre.cli:simulate",
-        help="Behave like agent-sre, faults included.",
+        help="Simulate agent-sre, with fault injection.",
     )
 )
 main.add_command(
     _DeferredCommand(
         "simulate-linear",
         "exporter.simulator.linear.cli:simulate_linear",
-        help="Behave like Linear's API, as far as probes need it.",
-    )
-)
-main.add_command(
-    _DeferredCommand(
-        "scenario",
-        "exporter.loadtest.command:scenario",
-        help="Have a running prober send a load, and tell what came of it.",
+        help="Simulate the GraphQL API of Linear.",
     )
 )
 
@@ -117,11 +99,12 @@ main.add_command(
 @main.command()
 @_CONFIG
 def run(config: Path) -> None:
-    """Probe around the clock and serve the metrics.
+    """Run all probes on their schedule and serve the metrics.
 
-    Ends on SIGTERM or Ctrl-C: no new event is sent, runs under way get `shutdown_grace`.
+    SIGTERM and Ctrl-C stop it: no new event is sent, and runs in flight get `shutdown_grace` to
+    finish.
     """
-    from exporter.app import process  # noqa: PLC0415 - keeps --help quick
+    from exporter.app import process
 
     loaded = _load_or_exit(config)
     _configure_logging(loaded.config.log_level)
@@ -134,9 +117,10 @@ def run(config: Path) -> None:
 def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by name
     """Run every probe once.
 
-    Prints verdict, reason and stage times; exits with 0 only when every verdict is ok.
+    Prints the verdict, the reason and the stage times of each run. Exits with 0 only if all
+    verdicts are ok.
     """
-    from exporter.app import process  # noqa: PLC0415 - keeps --help quick
+    from exporter.app import process
 
     loaded = _load_or_exit(config)
     _configure_logging("error")
@@ -154,15 +138,18 @@ def once(config: Path, as_json: bool) -> None:  # noqa: FBT001 - click passes by
 @main.command()
 @_CONFIG
 def check(config: Path) -> None:
-    """Read the configuration and its specs, and say what is wrong."""
+    """Check the configuration and its specs.
+
+    Prints all problems with file and line. Exits with 1 if there is an error.
+    """
     loaded = _load_or_exit(config)
     probes = ", ".join(loaded.probes)
     click.echo(f"{config}: fine (probes: {probes}; stages with a target: {len(loaded.targets)})")
 
 
 def _load_or_exit(config: Path) -> "LoadedConfig":
-    from exporter.config.loader import load_config  # noqa: PLC0415 - keeps --help quick
-    from slos.schema.problem import sort_problems  # noqa: PLC0415 - likewise
+    from exporter.config.loader import load_config
+    from slos.schema.problem import sort_problems
 
     loaded, problems = load_config(config)
     for problem in sort_problems(problems):
@@ -172,14 +159,15 @@ def _load_or_exit(config: Path) -> "LoadedConfig":
     return loaded
 
 
-def _run_to_exit(coroutine: Coroutine[None, None, Given]) -> Given:
-    """Run a coroutine; print an error that only a person can fix as one line, and exit with 1."""
-    import asyncio  # noqa: PLC0415 - keeps --help quick
+def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
+    """Run a coroutine; print an error of the set-up as one line, and exit with 1."""
+    import asyncio
 
-    from exporter.journal.sqlite import JournalError  # noqa: PLC0415 - likewise
-    from exporter.leaderelection import LockError  # noqa: PLC0415 - likewise
-    from exporter.listener import ListenError  # noqa: PLC0415 - likewise
-    from exporter.plugins import PluginError  # noqa: PLC0415 - likewise
+    from exporter.httpclient.auth import CredentialsError
+    from exporter.journal.sqlite import JournalError
+    from exporter.leaderelection import LockError
+    from exporter.listener import ListenError
+    from exporter.plugins import PluginError
 
     try:
         return asyncio.run(coroutine)
@@ -189,7 +177,7 @@ def _run_to_exit(coroutine: Coroutine[None, None, Given]) -> Given:
 
 
 def _configure_logging(level: str) -> None:
-    import logging  # noqa: PLC0415 - keeps --help quick
+    import logging
 
     logging.basicConfig(
         level=level.upper(),
@@ -204,7 +192,7 @@ def _print_to_terminal(line: str) -> None:
 
 
 def _format_json(outcomes: "list[ProbeOutcome]") -> str:
-    import json  # noqa: PLC0415 - keeps --help quick
+    import json
 
     runs = [run.to_json() for outcome in outcomes for run in outcome.runs]
     checks = [
@@ -229,18 +217,16 @@ def _format_outcomes(outcomes: "list[ProbeOutcome]") -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    main(prog_name="slo-probe")
-
-
-@click.command()
+@main.command()
 @click.argument("name")
-@click.option("--at", required=True, metavar="URL", help="Where the prober serves its pages.")
-@click.option("--any-result", is_flag=True, help="Exit with 0 also when it is not as promised.")
+@click.option(
+    "--at", required=True, metavar="URL", help="URL of the prober, such as http://127.0.0.1:9108."
+)
+@click.option("--any-result", is_flag=True, help="Exit with 0 even if a target was missed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--user", metavar="NAME", help="Whom to log in as.")
-@click.option("--password-file", metavar="FILE", help="The file that holds the password.")
-@click.option("--ca-file", metavar="FILE", help="The authorities to trust, PEM.")
+@click.option("--user", metavar="NAME", help="User name for basic authentication.")
+@click.option("--password-file", metavar="FILE", help="File that holds the password.")
+@click.option("--ca-file", metavar="FILE", help="CA certificates to trust, PEM.")
 def scenario(  # noqa: PLR0913 - one argument per option
     *,
     name: str,
@@ -251,11 +237,19 @@ def scenario(  # noqa: PLR0913 - one argument per option
     password_file: str | None,
     ca_file: str | None,
 ) -> None:
-    """Have the prober at URL send the load NAME: throughput, stress or scalability.
+    """Run a load scenario on a running prober.
 
-    Waits for the end. Ctrl-C and SIGTERM stop the load. Exits with 0 when all that was promised
-    was kept, 1 when it was not, 2 when there is no result.
+    NAME is throughput, stress or scalability. The command waits until the scenario has ended;
+    Ctrl-C and SIGTERM stop it. It exits with 0 if all targets were met, 1 if one was missed, 2 if
+    there is no result.
     """
+    import asyncio
+
+    from pydantic import ValidationError
+
+    from exporter.httpclient.settings import HttpClientSettings
+    from exporter.loadtest.client import CannotRunError
+
     if (user is None) != (password_file is None):
         raise click.UsageError("--user and --password-file belong together")
     auth = {"basic_auth": {"username": user, "password_file": password_file}} if user else {}
@@ -270,19 +264,37 @@ def scenario(  # noqa: PLR0913 - one argument per option
         click.echo(f"error: {error}", err=True)
         sys.exit(_NO_RESULT)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        click.echo("stopped; what is on its way still gets its verdict", err=True)
+        click.echo("stopped; events in flight still get their verdicts", err=True)
         sys.exit(_NO_RESULT)
-    click.echo(json.dumps(result.to_json(), indent=2) if as_json else format_result(result))
+    _print_result(result, as_json=as_json)
     sys.exit(_choose_exit_code(result, any_result=any_result))
 
 
-def _choose_exit_code(result: ScenarioResult, *, any_result: bool) -> int:
+def _print_result(result: "ScenarioResult", *, as_json: bool) -> None:
+    import json
+
+    from exporter.loadtest.client import format_result
+
+    click.echo(json.dumps(result.to_json(), indent=2) if as_json else format_result(result))
+
+
+def _choose_exit_code(result: "ScenarioResult", *, any_result: bool) -> int:
+    from exporter.loadtest.result import ScenarioState
+
     if any_result and result.state is ScenarioState.COMPLETED:
         return 0
     return {True: 0, False: _NOT_MET, None: _NO_RESULT}[result.is_met]
 
 
-async def _run_remote(settings: HttpClientSettings, name: str) -> ScenarioResult:
+async def _run_remote(settings: "HttpClientSettings", name: str) -> "ScenarioResult":
+    """Run a scenario on the prober; SIGTERM stops it as Ctrl-C does."""
+    import asyncio
+    import signal
+
+    from exporter.httpclient.client import HttpClient
+    from exporter.loadtest.client import ProberClient, run_remote_scenario
+    from exporter.schedule.clock import SystemClock
+
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -290,5 +302,11 @@ async def _run_remote(settings: HttpClientSettings, name: str) -> ScenarioResult
         return await run_remote_scenario(ProberClient(http), name, _print_step)
 
 
-def _print_step(result: ScenarioResult, step: LoadStep) -> None:
+def _print_step(result: "ScenarioResult", step: "LoadStep") -> None:
+    from exporter.loadtest.client import format_step
+
     click.echo(format_step(result, step), err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="slo-probe")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from slos.schema.units import Duration, parse_ratio
 
@@ -54,37 +54,45 @@ def _parse_address(value: object) -> Address:
         return value
     host, _, port = str(value).rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
-        raise ValueError(f"{value!r} is no address to listen on; write it like 127.0.0.1:8081")
+        raise ValueError(f"{value!r} is not a listen address; write it like 127.0.0.1:8081")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
 def _check_url(value: str) -> str:
     parts = urlsplit(value)  # urlsplit raises ValueError for a malformed address in brackets
     if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
-        raise ValueError(f"{value!r} is no http URL; write it like http://agent-sre.ai.svc/")
+        raise ValueError(f"{value!r} is not an HTTP URL; write it like http://agent-sre.ai.svc/")
     if parts.username or parts.password:
-        raise ValueError("a URL must not hold a user or a password; leave them out")
+        raise ValueError("a URL must not contain a user or a password; remove them")
     _ = parts.port  # raises ValueError for an impossible port
     return value
 
 
 def _check_dns_label(value: str) -> str:
     if not _DNS_LABEL.fullmatch(value):
-        raise ValueError(f"{value!r} is no DNS label; use a-z, 0-9 and -, at most 63 of them")
+        raise ValueError(
+            f"{value!r} is not a DNS label; use at most 63 characters of a-z, 0-9 and -"
+        )
     return value
 
 
 def _check_label_name(value: str) -> str:
     if not _LABEL_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is no label name; use letters, digits and _")
+        raise ValueError(f"{value!r} is not a label name; use letters, digits and _")
+    return value
+
+
+def _check_file_name(value: str) -> str:
+    if not value.isprintable():  # a message would print the character as it is
+        raise ValueError("a file name must be printable; remove its control characters")
     return value
 
 
 def _check_canary_name(value: str) -> str:
     if "canary" not in value:
         raise ValueError(
-            f"{value!r} does not say 'canary'; "
-            "a synthetic alert must never name a real function, so its name has to tell"
+            f"{value!r} does not contain 'canary'; "
+            "a synthetic alert must never name a real function"
         )
     return _check_dns_label(value)
 
@@ -93,6 +101,7 @@ DurationField = Annotated[Duration, PlainValidator(_parse_duration)]
 Share = Annotated[Decimal, PlainValidator(_parse_share)]
 AddressField = Annotated[Address, PlainValidator(_parse_address)]
 Url = Annotated[str, AfterValidator(_check_url)]
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_check_file_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 DnsLabel = Annotated[str, AfterValidator(_check_dns_label)]
 CanaryName = Annotated[str, AfterValidator(_check_canary_name)]

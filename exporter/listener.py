@@ -115,12 +115,12 @@ class ServerTlsContext:
         except OSError as error:
             # Probably half of a renewal: the other half is a change again.
             _log.warning(
-                "certificate %s: %s; the one before stays",
+                "certificate %s: %s; the previous one stays in use",
                 self._tls.cert,
                 describe_tls_error(error),
             )
         else:
-            _log.info("certificate %s: loaded anew", self._tls.cert)
+            _log.info("certificate %s: reloaded", self._tls.cert)
 
 
 def describe_tls_error(error: OSError) -> str:

@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 
 class PluginError(Exception):
-    """A plug-in cannot be used; the text says which one, and why."""
+    """Plug-in that cannot be used; the text names it and the reason."""
 
 
 def load_entry_points(

@@ -22,7 +22,7 @@ _ERROR_KINDS = {
 """Error kinds of Prometheus' `errorType`, and of the servers that implement its API."""
 _STATUS_KINDS = (ErrorKind.UNAUTHORIZED, ErrorKind.RATE_LIMITED)
 _MAX_TEXT = 200
-HISTOGRAM_WARNING = "native histograms are left out; select one of their functions"
+HISTOGRAM_WARNING = "native histograms are ignored; use a histogram function"
 
 MAX_POINTS = 11_000
 """Maximum points of one series in one response of Prometheus."""
@@ -75,12 +75,12 @@ def parse_result(response: Response) -> QueryResult:
         response.raise_for_status()  # a page of a proxy: its status is more useful than its text
         raise
     if not isinstance(document, Mapping):
-        raise response.build_error(ErrorKind.BAD_RESPONSE, "the answer is no JSON object")
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the response is not a JSON object")
     if document.get("status") != "success":
         raise _build_error(response, document)
     data = document.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("result"), list):
-        raise response.build_error(ErrorKind.BAD_RESPONSE, "the answer holds no result")
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the response contains no result")
     texts = document.get("warnings")
     warnings = tuple(map(_shorten, texts)) if isinstance(texts, list) else ()
     return QueryResult(str(data.get("resultType")), data["result"], warnings)
@@ -103,9 +103,9 @@ def parse_samples(response: Response) -> tuple[list[Sample], tuple[str, ...]]:
             case "scalar":
                 return [_parse_sample({}, query_result.entries)], query_result.warnings
     except (KeyError, TypeError, ValueError):
-        raise response.build_error(ErrorKind.BAD_RESPONSE, "a sample is none") from None
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "invalid sample") from None
     raise response.build_error(
-        ErrorKind.BAD_RESPONSE, "the query gives no samples, but ranges or text"
+        ErrorKind.BAD_RESPONSE, "the query returns ranges or text, not samples"
     )
 
 
@@ -117,12 +117,12 @@ def parse_series(response: Response) -> tuple[list[SampleStream], tuple[str, ...
     """
     query_result = parse_result(response)
     if query_result.kind != "matrix":
-        raise response.build_error(ErrorKind.BAD_RESPONSE, "the query gives no series")
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "the query returns no series")
     try:
         entries, warnings = _select_float_entries(query_result, "values")
         return [_parse_range_series(each) for each in entries], warnings
     except (KeyError, TypeError, ValueError):
-        raise response.build_error(ErrorKind.BAD_RESPONSE, "a series is none") from None
+        raise response.build_error(ErrorKind.BAD_RESPONSE, "invalid series") from None
 
 
 def join_series(parts: Iterable[Iterable[SampleStream]]) -> list[SampleStream]:
@@ -200,7 +200,7 @@ def split_range(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
         ValueError: the range is invalid.
     """
     if step <= 0 or end < start or start < 0:
-        raise ValueError(f"no range: from {start} to {end} ms in steps of {step} ms")
+        raise ValueError(f"invalid range: from {start} to {end} ms in steps of {step} ms")
     points = (end - start) // step + 1
     for first in range(0, points, MAX_POINTS):
         last = min(first + MAX_POINTS, points) - 1

@@ -74,9 +74,9 @@ class ReloadOutcome:
 
     def __str__(self) -> str:
         if self.is_successful:
-            return "the configuration was reloaded"
-        details = "\n".join(map(str, self.problems)) or "the log says why"
-        return f"the configuration was not reloaded, the one before stays\n{details}"
+            return "configuration reloaded"
+        details = "\n".join(map(str, self.problems)) or "see the log for the error"
+        return f"configuration not reloaded, the previous one stays in use\n{details}"
 
 
 class Reloader(Generic[Value]):
@@ -141,7 +141,7 @@ class Reloader(Generic[Value]):
             try:
                 digests = await self._read_digests(self._current)
             except Exception:  # noqa: BLE001 - a transient error, such as no free thread
-                _log.exception("looking at the files broke")
+                _log.exception("checking the files failed")
                 continue
             changed = any(
                 self._known_digests.get(path, b"") != digest for path, digest in digests.items()
@@ -186,7 +186,7 @@ class Reloader(Generic[Value]):
                 return self._last
             await self._source.apply(value)
         except Exception:  # noqa: BLE001 - the value in use stays; logged in full
-            _log.exception("reloading broke")
+            _log.exception("the reload failed")
             return self._record_outcome(ReloadOutcome(is_successful=False))
         self._current = value
         self.last_success_at = self._clock.wall()

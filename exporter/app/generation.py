@@ -143,11 +143,11 @@ def _build_probes(loaded: LoadedConfig, context: ProbeContext) -> list[Probe]:
         try:
             probes = list(load_probe_modules()[name].build_probes(settings, context))
         except Exception as error:
-            _log.exception("probes.%s broke", name)
-            raise PluginError(f"probes.{name} broke: {describe_error(error)}") from error
+            _log.exception("probes.%s failed", name)
+            raise PluginError(f"probes.{name} failed: {describe_error(error)}") from error
         for probe in probes:
             if probe.key in probes_by_key:
-                raise PluginError(f"probes.{name}: there is another probe with key {probe.key}")
+                raise PluginError(f"probes.{name}: duplicate probe key {probe.key}")
             probes_by_key[probe.key] = probe
     return list(probes_by_key.values())
 

@@ -90,7 +90,9 @@ class GenerationRunner:
         active.task.cancel()
         running = active.scheduler.running_tasks
         if running:
-            _log.info("stopping: %d runs under way, at most %.0f s", len(running), grace)
+            _log.info(
+                "stopping: waiting for %d runs in flight, at most %.0f s", len(running), grace
+            )
             drained = asyncio.create_task(_wait_for_runs(running))
             await drain_task(drained, self._components, grace)
         for task in (*active.scheduler.running_tasks, *self._retiring):

@@ -1,4 +1,4 @@
-"""Leader loop: stand by, send while the lease is held, and stand by again when it is lost.
+"""Leader loop: wait for the lease, send while it is held, wait again when it is lost.
 
 On standby a prober holds nothing that the leader needs. Above all it does not hold the journal,
 which may lie on a volume that both share.
@@ -76,7 +76,7 @@ async def run_leader_loop(loaded: LoadedConfig, leader: LeaderContext) -> None:
     await elector.step()
     has_stood_by = not elector.is_leader
     if has_stood_by:
-        leader.print_line(f"{leader.web_line}, standing by: another prober holds the lease")
+        leader.print_line(f"{leader.web_line}, on standby: another prober holds the lease")
     async with run_in_background(elector.run()):
         while not stop.is_set():
             await _stand_by(leader, lambda: elector.is_leader)
@@ -104,7 +104,7 @@ async def _wait_for_journal(leader: LeaderContext, error: JournalInUseError) -> 
     """Wait for `_JOURNAL_RETRY_INTERVAL` seconds before the journal is opened again."""
     clock = leader.status.clock
     retry_at = clock.now() + _JOURNAL_RETRY_INTERVAL
-    _log.warning("%s; nothing is sent until it is given up", error)
+    _log.warning("%s; nothing is sent until it is released", error)
     await _stand_by(leader, lambda: clock.now() >= retry_at)
 
 
@@ -222,7 +222,7 @@ async def _wait_until_lease_lost(leader: LeaderContext) -> None:
     """Wait until the lease is lost; a short interruption does not count."""
     while not leader.elector.lost:
         await leader.status.clock.sleep(_POLL_INTERVAL)
-    _log.warning("the lease is lost: letting the runs under way end, then standing by")
+    _log.warning("lease lost: waiting for runs in flight, then going on standby")
 
 
 async def _update_gauges(

@@ -41,7 +41,7 @@ async def run_scenario(
 ) -> None:
     """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = scenario_run.result.scenario, components.status.clock
-    _log.info("scenario %s: begins", scenario)
+    _log.info("scenario %s: started", scenario)
     guards, may_send = scenario_run.guards, components.health.may_send
     try:
         with (
@@ -56,7 +56,7 @@ async def run_scenario(
         scenario_run.update(state=ScenarioState.STOPPED, reason=guards.stop_signal.reason)
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
-        _log.exception("scenario %s broke", scenario)
+        _log.exception("scenario %s failed", scenario)
     scenario_run.update(ended_at=clock.wall())
     result = scenario_run.result
     fields = (scenario, result.state, result.reason, result.is_met, result.events)
@@ -73,7 +73,7 @@ def select_scenario(name: str, section: ScenarioSettings) -> tuple[str, LoadSett
     """Select a scenario by name with its settings, or return why it must not run."""
     if name not in load_scenario_modules():
         known = ", ".join(load_scenario_modules())
-        return Refusal(RefusalKind.UNKNOWN, f"there is no scenario {name!r}; there are {known}")
+        return Refusal(RefusalKind.UNKNOWN, f"unknown scenario {name!r}; known scenarios: {known}")
     settings = list_configured(section).get(name)
     if settings is None:
         how = f"add scenarios: {{{name}: {{}}}} to the configuration"
@@ -118,13 +118,15 @@ class LoadController:
     async def start(self, name: str) -> ScenarioResult | Refusal:
         """Start a scenario; return the run that has started, or a refusal."""
         if self._generation is None or not self._components.health.may_send():
-            return Refusal(RefusalKind.STANDBY, "standing by; another prober sends")
+            return Refusal(RefusalKind.STANDBY, "on standby; another prober holds the lease")
         selected = select_scenario(name, self._generation.loaded.config.scenarios)
         if isinstance(selected, Refusal):
             return selected
         if self._current is not None:
             busy = self._current.result.scenario
-            return Refusal(RefusalKind.BUSY, f"the scenario {busy} is running; one at a time")
+            return Refusal(
+                RefusalKind.BUSY, f"scenario {busy} is running; only one can run at a time"
+            )
         scenario_run = self._build_scenario_run(self._generation, *selected)
         self._current = scenario_run
         self._task = asyncio.create_task(

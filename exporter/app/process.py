@@ -94,14 +94,14 @@ async def run_once(
             with handle_signals(components.health.abort.set, signal.SIGTERM, signal.SIGINT):
                 async with run_in_background(run_heartbeat(status.heartbeat, clock)):
                     for key, probe in generation.probe_runner.probes.items():
-                        print_line(f"{key}: on its way, at most {probe.schedule.timeout}")
+                        print_line(f"{key}: running, at most {probe.schedule.timeout}")
                         outcomes.append(
                             await generation.probe_runner.run_slot(
                                 key, Slot(clock.now(), clock.steady())
                             )
                         )
                     if len(components.reconciler) and not components.health.abort.is_set():
-                        print_line("looking for what the runs left behind, and cleaning up")
+                        print_line("waiting for late observers and cleaning up")
                         await wait_until_settled(components)
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
 

@@ -21,7 +21,7 @@ from exporter.config.model import (
 from exporter.config.scenarios import ScenarioEnvironment, Scenarios, find_scenario_problems
 from exporter.config.web import WebConfig, read_web_config
 from exporter.config.yaml_file import read_document, read_file
-from exporter.fields import DurationField, Section
+from exporter.fields import DurationField, FileName, Section
 from exporter.httpclient.auth import check_connection_files as source_findings
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.leaderelection import LeaderElectionSettings
@@ -49,8 +49,8 @@ def find_changes(current: object, previous: object) -> Iterator[Change]:
     for key in _RESTART_KEYS:
         place = tuple(key.split("."))
         if reduce(getattr, place, current) != reduce(getattr, place, previous):
-            hint = "restart the prober, or take the change back"
-            yield place, f"{key} changed while it is in use", hint
+            hint = "restart the prober or revert the change"
+            yield place, f"{key} cannot be changed by a reload", hint
 
 
 def find_tls_switch(current: WebConfig, previous: WebConfig) -> Iterator[Change]:
@@ -59,10 +59,8 @@ def find_tls_switch(current: WebConfig, previous: WebConfig) -> Iterator[Change]
     Unnoticed, clients would send passwords in the clear.
     """
     if (current.tls is None) != (previous.tls is None):
-        text = (
-            f"TLS was switched {'off' if current.tls is None else 'on'} while the pages are served"
-        )
-        yield ("web", "config_file"), text, "restart the prober, or take the change back"
+        text = f"TLS cannot be switched {'off' if current.tls is None else 'on'} by a reload"
+        yield ("web", "config_file"), text, "restart the prober or revert the change"
 
 
 class Config(Section):
@@ -77,18 +75,18 @@ class Config(Section):
     paths: Paths = Paths()
     observers: Observers = Observers()
     prometheus: HttpClientSettings | None = None
-    """Where the metrics of agent-sre's pods are, for the leak probe. Default none."""
-    specs: list[str] = Field(default=[])
+    """Prometheus with the metrics of agent-sre's pods, for the leak probe. Default none."""
+    specs: list[FileName] = Field(default=[])
     """Spec files whose latency targets become histogram buckets and checks, relative to the
-    configuration. Default none: then no stage has a target."""
+    configuration. Default none: no stage has a target."""
     shutdown_grace: DurationField = Duration.from_parts(seconds=25)
-    """Time for runs under way to end after SIGTERM; the rest is unknown. Default 25s: below
-    the 30 s after which Kubernetes kills."""
+    """Time for runs in flight to finish after SIGTERM; runs that are still open then are recorded
+    as unknown. Default 25s: below the 30 s after which Kubernetes kills the pod."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """What is logged to stderr. Default info: one line per run."""
+    """Log level of stderr. Default info: one line per run."""
     probes: Probes
     scenarios: Scenarios = Scenarios()
-    """Load that is sent when somebody asks for it. Default none."""
+    """Load scenarios, which are sent on request. Default none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +209,12 @@ def _check_probes(loaded: LoadedConfig, document: Document) -> Iterable[Problem]
             paths = {route for _, route in load_probe_modules()[name].list_label_pairs(settings)}
         except Exception as error:  # noqa: BLE001 - a plug-in may come from another distribution
             yield Problem(
-                place, f"probes.{name} broke: {describe_error(error)}", "mend the plug-in"
+                place, f"probes.{name} failed: {describe_error(error)}", "fix the plug-in"
             )
             continue
         yield from _to_problems(document, ("probes", name), found)
         for path in sorted(paths - set(loaded.paths)):
-            message = f"probes.{name} takes the way {path}, which has no section under paths"
+            message = f"probes.{name} uses the path {path}, which has no section under paths"
             yield Problem(place, message, f"add paths: {{{path}: {{url: ...}}}}")
 
 

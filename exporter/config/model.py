@@ -5,7 +5,15 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from exporter.fields import Address, AddressField, CanaryName, DnsLabel, DurationField, Section
+from exporter.fields import (
+    Address,
+    AddressField,
+    CanaryName,
+    DnsLabel,
+    DurationField,
+    FileName,
+    Section,
+)
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.observers import load_late_modules
 from exporter.paths import load_path_modules
@@ -24,45 +32,48 @@ class CanarySettings(Section):
     """The canary function, which this process serves."""
 
     listen: AddressField = Address("0.0.0.0", 8081)  # noqa: S104 - other pods call it
-    """Where the canary listens, host:port. Default 0.0.0.0:8081: agent-sre calls it through a
-    Service. Port 0 picks a free one. An address of its own, so a policy can open only it."""
+    """Listen address of the canary, host:port. Default 0.0.0.0:8081: agent-sre calls it through a
+    Service. Port 0 picks a free one. It is separate from the pages, so that a network policy can
+    open only this port."""
     name: CanaryName = "agent-sre-canary"
-    """The function name in the alert; agent-sre calls http://<name>.<namespace>.svc... Must
-    say 'canary': a synthetic alert never names a real function."""
+    """Function name in the alert; agent-sre calls http://<name>.<namespace>.svc... It must contain
+    'canary', so that a synthetic alert never names a real function."""
     namespace: DnsLabel = "ai"
-    """The namespace of the canary's Service. Default ai: where agent-sre runs."""
+    """Namespace of the canary's Service. Default ai, the namespace of agent-sre."""
     reachable_after: DurationField | None = None
-    """Time from the begin of the duty, when this prober says that it is ready, to the first event.
-    Default none. Behind a Service agent-sre reaches the canary only once a readiness probe has
-    found it ready and every node has heard of that; until then each event would be `lost`, and
-    agent-sre blamed for it. A load is not held back: who asks for one came through the Service."""
+    """Delay between the start as leader, when this prober reports ready, and the first event.
+    Default none. Behind a Service, agent-sre can reach the canary only after a readiness probe has
+    succeeded and every node has the new endpoint; events sent before that would be `lost` through
+    no fault of agent-sre. Load scenarios are not delayed, because a request for one arrives through
+    the Service."""
 
 
 class WebSettings(Section):
     """Settings of the pages: metrics, health and the last runs."""
 
     listen: AddressField = Address("0.0.0.0", 9108)  # noqa: S104 - Prometheus scrapes it
-    """Where /metrics is served, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
-    config_file: str | None = Field(default=None, min_length=1)
-    """TLS, headers and users, in the `web.config.file` format of Prometheus exporters; relative to
-    the configuration. Default none: plain HTTP for everyone."""
+    """Listen address of the pages, host:port. Default 0.0.0.0:9108. Port 0 picks a free one."""
+    config_file: FileName | None = None
+    """File with TLS, headers and users, in the `web.config.file` format of Prometheus exporters,
+    relative to the configuration. Default none: plain HTTP without authentication."""
 
 
 class JournalSettings(Section):
     """Settings of the journal."""
 
-    path: str = Field(default="/var/lib/slo-probe/journal.sqlite", min_length=1)
-    """The SQLite file, relative to the configuration. Put it on a volume that outlives the
-    pod, or a restart cannot account for the runs it cut off."""
+    path: FileName = "/var/lib/slo-probe/journal.sqlite"
+    """SQLite file, relative to the configuration. Put it on a persistent volume; otherwise runs
+    that a restart interrupts are not counted."""
     keep_runs: int = Field(default=100_000, ge=100, le=100_000_000)
-    """Finished runs to keep. Default 100000: about 87 days at the house interval, 30 MB."""
+    """Finished runs to keep. Default 100000: about 87 days at the default interval, 30 MB."""
 
 
 class ReloadSettings(Section):
     """Settings of reloads, in addition to SIGHUP and `POST /-/reload`."""
 
     every: DurationField = Duration.from_parts(seconds=30)
-    """Time between two looks at the files. Default 30s: a ConfigMap takes a minute anyway."""
+    """Interval of the checks for changed files. Default 30s: a ConfigMap update takes about a
+    minute anyway."""
 
 
 class _ProbesSection(Section):
@@ -72,7 +83,7 @@ class _ProbesSection(Section):
     def _check_at_least_one(self) -> "_ProbesSection":
         if not self.model_fields_set:
             raise ValueError(
-                f"no probe is set; add one of {', '.join(type(self).model_fields)}, like "
+                f"no probe is configured; add one of {', '.join(type(self).model_fields)}, such as "
                 "remediation: {}"
             )
         return self
@@ -88,7 +99,7 @@ def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
     """Build the type of a key whose plug-in cannot be used."""
 
     def refuse(_: object) -> object:
-        raise ValueError(f"this plug-in cannot be used: {why}; mend it, or take this section out")
+        raise ValueError(f"this plug-in cannot be used: {why}; fix it or remove this section")
 
     return Annotated[Any, BeforeValidator(refuse)]
 

@@ -17,7 +17,7 @@ from slos.schema.yaml.document import Document
 
 _LINEAR_HOST = "linear.app"
 _MAX_EVENTS = 10_000
-"""Most events of one run; twice that is what the reconciler keeps in memory."""
+"""Maximum number of events of one run; twice that is what the reconciler keeps in memory."""
 _ISSUES_PER_EVENT = 2
 """Issues per event: an event whose function fails opens a second one."""
 
@@ -26,20 +26,20 @@ class ScenarioSettings(Section):
     """Settings of all scenarios. A scenario without a section of its own cannot be run."""
 
     linear: Literal["real", "stand-in", "none"] = "real"
-    """Where agent-sre opens the issues of a load: at Linear itself (real), at a stand-in, or it
-    opens none. Default real: nothing else may be assumed. Before a load, the issue of one event
-    must show where it should."""
+    """Linear in which agent-sre opens the issues of a load: the real one, a stand-in (the
+    simulator), or none. Default real, the safe assumption. Before a load, the issue of one event
+    must be found as configured."""
     real_issues: int = Field(default=100, ge=0, le=_MAX_EVENTS)
-    """The most events of one run while `linear` is real, for each opens an issue, and one whose
-    function fails a second. Default 100: one burst, as the probes send it."""
+    """Maximum number of events of one run while `linear` is real: each event opens an issue, or two
+    if its function fails. Default 100: one burst of the burst probe."""
     normal_failures: int = Field(default=5, ge=0, le=1000)
-    """Runs of the normal probes, sent during a load, that may fail before it is stopped at once.
-    Default 5: what real alerts meet as well, for as long as it goes on."""
+    """Runs of the normal probes that may fail during a load before it is stopped. Default 5. Real
+    alerts fail under the same conditions."""
     max_events: int = Field(default=_MAX_EVENTS, ge=1, le=_MAX_EVENTS)
-    """The most events of one run, whatever a scenario plans. Default 10000."""
+    """Maximum number of events of one run, for any scenario. Default 10000."""
     keep_results: int = Field(default=20, ge=1, le=1000)
-    """Results of each scenario to keep, beside the journal. Default 20; the newest of each number
-    of replicas stays in any case."""
+    """Results to keep per scenario, next to the journal. Default 20; the newest result for each
+    number of replicas is always kept."""
 
 
 _KEYS: dict[str, Any] = {
@@ -81,8 +81,8 @@ def explain_refusal(section: ScenarioSettings, settings: LoadSettings) -> str | 
     if section.linear != "real" or max_events <= section.real_issues:
         return None
     return (
-        f"it sends up to {max_events:,} events, each opens an issue or two at Linear itself, and "
-        f"scenarios.real_issues allows {section.real_issues:,}; let a stand-in serve Linear and "
+        f"it sends up to {max_events:,} events, each of which opens one or two issues in Linear, "
+        f"and scenarios.real_issues allows {section.real_issues:,}; use the Linear simulator and "
         "set scenarios.linear: stand-in, or lower the load"
     )
 
@@ -118,7 +118,7 @@ def _find_findings(
         ):
             yield from _check_archiving(scenario, settings, linear.requests_per_hour)
         if load_scenario_modules()[scenario].NEEDS_PROMETHEUS and not environment.has_prometheus:
-            message = "only Prometheus knows how many replicas there are, and none is configured"
+            message = "the number of replicas is read from Prometheus, which is not configured"
             yield (scenario,), message, "add prometheus: {url: ...}"
 
 
@@ -129,8 +129,8 @@ def _check_linear(
         return
     host = urlsplit(linear.url).hostname or ""
     if host == _LINEAR_HOST or host.endswith(f".{_LINEAR_HOST}"):
-        message = f"linear is said to be {section.linear}, but observers.linear asks {host}"
-        yield ("linear",), message, "name the stand-in in observers.linear.url, or set linear: real"
+        message = f"linear is {section.linear}, but observers.linear.url is at {host}"
+        yield ("linear",), message, "set observers.linear.url to the simulator, or set linear: real"
 
 
 def _check_event_counts(
@@ -141,12 +141,12 @@ def _check_event_counts(
 ) -> Iterable[tuple[tuple[str, ...], str, str]]:
     max_events, keys = settings.count_max_events(), (scenario,)
     if max_events > section.max_events:
-        message = f"it sends up to {max_events:,} events, and max_events is {section.max_events:,}"
+        message = f"it sends up to {max_events:,} events, but max_events is {section.max_events:,}"
         yield keys, message, "lower the load, or raise max_events"
     if max_events > environment.keep_runs:
         message = (
             f"it sends up to {max_events:,} events, "
-            f"and the journal keeps {environment.keep_runs:,} runs"
+            f"but the journal keeps {environment.keep_runs:,} runs"
         )
         yield keys, message, "raise journal.keep_runs"
 
@@ -157,8 +157,8 @@ def _check_archiving(
     max_issues = settings.count_max_events() * _ISSUES_PER_EVENT
     if max_issues > requests_per_hour:
         message = (
-            f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests an hour "
+            f"archiving up to {max_issues:,} issues at {requests_per_hour:,} requests per hour "
             "takes too long"
         )
-        hint = "raise observers.linear.requests_per_hour; a stand-in has no limit"
+        hint = "raise observers.linear.requests_per_hour; the simulator has no limit"
         yield (scenario,), message, hint

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from exporter.config.yaml_file import read_document
-from exporter.fields import Section
+from exporter.fields import FileName, Section
 from exporter.listener import ListenerTls, build_server_context, describe_tls_error
 from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.yaml.validation import validate_document
@@ -51,36 +51,37 @@ def _expect(pattern: str, problem: str) -> BeforeValidator:
 
 def _check_users(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
     if not isinstance(value, dict):
-        raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' a line")  # noqa: TRY004 - pydantic takes ValueError for a finding
+        raise ValueError("expected a mapping; write one '<user>: <bcrypt hash>' per line")  # noqa: TRY004 - pydantic takes ValueError for a finding
     if any(isinstance(name, str) and ":" in name for name in value):
-        raise ValueError("a user with ':' can never log in; HTTP ends the name there")
+        raise ValueError("a user name must not contain ':'; basic authentication does not allow it")
     return value
 
 
 _FileName = Annotated[
-    str, _expect("(?!.*-----BEGIN).+", "this is not the name of a file; write its name as text")
+    FileName,
+    _expect("(?!.*-----BEGIN).+", "this is not a file name; write the name of the file as text"),
 ]
 _BcryptHash = Annotated[
     str,
     _expect(
         r"\$2[abxy]\$(0[4-9]|1[0-5])\$[./A-Za-z0-9]{53}",
-        "this is not a bcrypt hash of a cost from 4 to 15; make one with htpasswd -nBC 10 <user>",
+        "this is not a bcrypt hash of a cost from 4 to 15; create one with htpasswd -nBC 10 <user>",
     ),
 ]
 _HeaderValue = Annotated[
     str, _expect(r"[\x20-\x7e]*", "this is not a header value; write printable ASCII on one line")
 ]
 _FrameOptions = Annotated[
-    str, _expect(" *(deny|sameorigin)? *", "this value has no meaning; write deny or sameorigin")
+    str, _expect(" *(deny|sameorigin)? *", "this value is not supported; write deny or sameorigin")
 ]
 _ContentTypeOptions = Annotated[
-    str, _expect(" *(nosniff)? *", "this value has no meaning; write nosniff")
+    str, _expect(" *(nosniff)? *", "this value is not supported; write nosniff")
 ]
 _CipherSuite = Annotated[
     str,
     _expect(
         "|".join((*_OPENSSL_CIPHERS, *_TLS13_SUITES)),
-        f"this cipher suite is not known; known here: {', '.join(_OPENSSL_CIPHERS)}",
+        f"this cipher suite is unknown; known suites: {', '.join(_OPENSSL_CIPHERS)}",
     ),
 ]
 
@@ -89,20 +90,21 @@ class TlsServerConfig(Section):
     """TLS settings of the listener; keys of the format that would not be used are refused."""
 
     cert_file: _FileName
-    """The certificate in PEM, with its chain, relative to this file. It is read again when it
+    """Certificate in PEM, with its chain, relative to this file. It is read again when it
     changes."""
     key_file: _FileName
-    """Its private key in PEM, without a passphrase, relative to this file."""
+    """Private key in PEM, without a passphrase, relative to this file."""
     client_auth_type: Literal[
         "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
     ] = "NoClientCert"
     """Policy for client certificates. Default NoClientCert."""
     client_ca_file: _FileName | None = None
-    """Authorities that client certificates are verified against, in PEM, relative to this file."""
+    """CA certificates that client certificates are verified against, in PEM, relative to this
+    file."""
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
-    """The oldest TLS version. Default TLS12."""
+    """Minimum TLS version. Default TLS12."""
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
-    """The newest TLS version. Default TLS13."""
+    """Maximum TLS version. Default TLS13."""
     cipher_suites: list[_CipherSuite] = Field(default=[])
     """Suites for TLS 1.2, by their Go names. Default: those that OpenSSL considers safe. The suites
     of TLS 1.3 cannot be chosen, here as in Go."""
@@ -115,16 +117,14 @@ class TlsServerConfig(Section):
         if self.min_version > self.max_version:
             raise ValueError("min_version is above max_version; swap them or drop one")
         if verifies and self.client_ca_file is None:
-            raise ValueError(
-                f"{self.client_auth_type} has nothing to verify against; add client_ca_file"
-            )
+            raise ValueError(f"{self.client_auth_type} requires client_ca_file; add it")
         if self.client_ca_file is not None and not verifies:
             raise ValueError(
                 "client_ca_file is not used; add client_auth_type: RequireAndVerifyClientCert"
             )
         if self.cipher_suites and not self._ciphers and self.min_version == "TLS12":
             raise ValueError(
-                "cipher_suites leaves nothing for TLS 1.2; add a suite or set min_version: TLS13"
+                "cipher_suites has no suite for TLS 1.2; add a suite or set min_version: TLS13"
             )
         return self
 
@@ -188,8 +188,8 @@ def _find_tls_problems(tls: ListenerTls) -> Iterator[tuple[str, str, str]]:
         build_server_context(tls)
     except OSError as error:
         if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
-            hint = "the first certificate in cert_file must be the one of this key"
-            yield "key_file", "the key does not belong to the certificate", hint
+            hint = "the first certificate in cert_file must match this key"
+            yield "key_file", "the key does not match the certificate", hint
         else:
             text = f"certificate and key cannot be used: {describe_tls_error(error)}"
             yield "cert_file", text, ""
@@ -201,14 +201,13 @@ def _find_file_problems(tls: ListenerTls) -> Iterator[tuple[str, str, str]]:
         kind = "private key" if key == "key_file" else "certificate"
         try:
             data = path.read_bytes()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no file can have that name"
-            yield key, f"cannot read {path}: {reason}", ""
+        except OSError as error:
+            yield key, f"cannot read {path}: {error.strerror}", ""
             continue
         if f"{kind.upper()}-----".encode() not in data:
-            yield key, f"{path} holds no {kind}", f"write the {kind} in PEM"
+            yield key, f"{path} contains no {kind}", f"write the {kind} in PEM"
         elif b"ENCRYPTED" in data:
-            hint = "write it without one; nobody is there to type it"
+            hint = "write the key without a passphrase"
             yield key, f"the key in {path} has a passphrase", hint
 
 

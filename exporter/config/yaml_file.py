@@ -15,9 +15,9 @@ def read_file(path: Path, *, at: Position | None = None) -> tuple[bytes, list[Pr
     """
     try:
         return path.read_bytes(), []
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return b"", [Problem(at or Position(str(path)), f"cannot read {path}: {why}")]
+    except OSError as error:
+        name = path if at else "the file"
+        return b"", [Problem(at or Position(str(path)), f"cannot read {name}: {error.strerror}")]
 
 
 def read_document(

@@ -1,4 +1,4 @@
-"""`python -m exporter.devstack`: run the loop until Ctrl-C, or for some seconds."""
+"""`python -m exporter.devstack`: run the demo until Ctrl-C, or for some seconds."""
 
 import signal
 import sys
@@ -26,10 +26,12 @@ _LINE_INTERVAL = 10.0
 
 
 @click.command()
-@click.option("--seconds", type=click.FloatRange(min=1), help="End after this time.")
-@click.option("--fault", multiple=True, help="A fault of the simulator, like lost. Repeatable.")
+@click.option("--seconds", type=click.FloatRange(min=1), help="Stop after this time.")
+@click.option(
+    "--fault", multiple=True, help="Fault of the agent-sre simulator, such as lost. Repeatable."
+)
 def main(seconds: float | None, fault: tuple[str, ...]) -> None:
-    """Watch the whole loop live: simulator, probe, Prometheus, Alertmanager."""
+    """Run the simulators, slo-probe, Prometheus and Alertmanager, and show their state."""
     console, stop_event = Console(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop_event.set())

@@ -63,7 +63,9 @@ def _draw_table(components: stack.Stack, path: Path) -> None:
 def _draw_page(url: str, path: Path) -> None:
     chromium = stack.find_binary("chromium")
     if not chromium:
-        click.echo("chromium is not installed (Debian: apt install chromium): no page.png")
+        click.echo(
+            "chromium is not installed (Debian: apt install chromium), so page.png is not drawn"
+        )
         return
     subprocess.run(  # noqa: S603 - our own page
         [

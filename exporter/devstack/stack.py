@@ -57,7 +57,7 @@ class ChildProcess:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise NotReadyError(f"{self.name} ended at once:\n{self.read_log_tail()}")
+                raise NotReadyError(f"{self.name} exited:\n{self.read_log_tail()}")
             with suppress(requests.RequestException):
                 value = condition()
                 if value:
@@ -323,7 +323,7 @@ def _start_prometheus(
 def _find_optional_binary(program: str, print_line: Callable[[str], object]) -> Path | None:
     binary = find_binary(program)
     if not binary:
-        print_line(f"{program} is not installed, going on without it")
+        print_line(f"{program} is not installed and is left out")
     return binary
 
 

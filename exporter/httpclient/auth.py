@@ -68,11 +68,11 @@ def _check_secret(key: str, text: str, place: str) -> str:
     if not text:
         raise CredentialsError(key, f"{place} is empty")
     if not text.isprintable():
-        raise CredentialsError(key, f"{place} holds more than one line of text")
+        raise CredentialsError(key, f"{place} has more than one line")
     if len(text) > _MAX_SECRET_BYTES:
         raise CredentialsError(key, f"{place} is longer than {_MAX_SECRET_BYTES // 1024} KiB")
     if not text.isascii() and not key.startswith("basic_auth."):
-        raise CredentialsError(key, f"{place} is not ASCII, as a header must be")
+        raise CredentialsError(key, f"{place} is not ASCII, which a header requires")
     return text
 
 
@@ -110,9 +110,9 @@ def check_connection_files(
         try:
             read_secret_file(key, folder / file)
         except CredentialsError as error:
-            yield key, error.reason, "mount the secret, or correct the name"
+            yield key, error.reason, "mount the secret or correct the name"
     if settings.url.startswith("https:"):
         try:
             build_client_context(settings.tls, folder)
         except TlsFileError as error:
-            yield error.key, error.reason, "mount the file, or correct the name"
+            yield error.key, error.reason, "mount the file or correct the name"

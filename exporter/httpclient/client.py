@@ -239,7 +239,7 @@ class HttpClient:
 
     async def _send(self, request: HttpRequest) -> Response | RequestError:
         if self._session is None:
-            raise RuntimeError(f"{self.name} is asked outside of its context")
+            raise RuntimeError(f"the client of {self.name} is not open")
         credentials, tls = await asyncio.to_thread(self._read_files)
         headers = {"Accept": "application/json", **credentials, **request.headers}
         raw_response = await _exchange(
@@ -249,7 +249,7 @@ class HttpClient:
             server_name=self._settings.tls.server_name,
         )
         if not raw_response.is_complete:
-            reason = f"the answer is longer than {request.max_body_bytes // 1024**2} MiB"
+            reason = f"the response is longer than {request.max_body_bytes // 1024**2} MiB"
             return RequestError(self.name, ErrorKind.BAD_RESPONSE, reason)
         status, body, received = raw_response.status, raw_response.body, raw_response.headers
         retry_after = retry.parse_retry_after(received, now=self._clock.wall())

@@ -26,10 +26,10 @@ _CLASS_KINDS: tuple[tuple[tuple[type[BaseException], ...], ErrorKind], ...] = (
     ((aiohttp.ClientResponseError,), ErrorKind.NOT_HTTP),
 )
 _KIND_REASONS = {
-    ErrorKind.DNS: "the host has no address",
-    ErrorKind.REFUSED: "nobody listens there",
-    ErrorKind.NOT_HTTP: "the answer is not HTTP",
-    ErrorKind.TIMEOUT: "no answer in time",
+    ErrorKind.DNS: "the host name cannot be resolved",
+    ErrorKind.REFUSED: "connection refused",
+    ErrorKind.NOT_HTTP: "the response is not HTTP",
+    ErrorKind.TIMEOUT: "no response in time",
 }
 _RETRYABLE_KINDS = frozenset(
     {ErrorKind.REFUSED, ErrorKind.DNS, ErrorKind.NO_ROUTE, ErrorKind.RESET}
@@ -100,14 +100,14 @@ class Response:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             pass  # the error would quote the body
-        raise self.build_error(ErrorKind.BAD_RESPONSE, f"HTTP {self.status}, but not JSON")
+        raise self.build_error(ErrorKind.BAD_RESPONSE, f"HTTP {self.status} without JSON")
 
     def build_error(self, kind: ErrorKind, reason: str) -> RequestError:
         """Build the error for this response."""
         return RequestError(self.server, kind, reason, retry_after=self.retry_after)
 
     def _describe_redirect(self) -> str:
-        return ", a redirect, which is not followed" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
+        return " (redirects are not followed)" if 300 <= self.status <= 399 else ""  # noqa: PLR2004 - HTTP
 
 
 def classify_status(status: int) -> ErrorKind | None:
@@ -163,8 +163,8 @@ def _describe_attempt_error(error: Exception, kind: ErrorKind) -> str:
     if kind in _KIND_REASONS:
         return _KIND_REASONS[kind]
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or "no connection"
-    return "the connection broke off"
+        return error.os_error.strerror or "connection failed"
+    return "the connection was closed"
 
 
 def _describe_tls_error(error: aiohttp.ClientSSLError) -> str:
@@ -173,4 +173,4 @@ def _describe_tls_error(error: aiohttp.ClientSSLError) -> str:
         cause = error.certificate_error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
-    return (cause.reason if isinstance(cause, ssl.SSLError) else None) or "no handshake"
+    return (cause.reason if isinstance(cause, ssl.SSLError) else None) or "handshake failed"

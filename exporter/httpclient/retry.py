@@ -133,7 +133,7 @@ class CircuitBreaker:
         """
         wait = self._open_until - self._clock.now()
         if self._error_kind is not None and wait > 0:
-            reason = f"{self._reason}, not asked again yet"
+            reason = f"{self._reason}; waiting before the next request"
             raise RequestError(self._server, self._error_kind, reason, retry_after=wait)
 
     def record_success(self) -> None:
@@ -141,7 +141,7 @@ class CircuitBreaker:
         if self._error_kind is not None:
             if self._clock.now() < self._open_until:
                 return
-            _log.info("%s answers again", self._server)
+            _log.info("%s responds again", self._server)
         self._error_kind = None
         self._backoff.reset()
 
@@ -158,7 +158,7 @@ class CircuitBreaker:
         retry_after = self._compute_wait(kind, retry_after)
         self._open_until = max(self._open_until, self._clock.now() + retry_after)
         if kind is not self._error_kind:
-            _log.warning("%s: %s: %s; probing goes on", self._server, kind, reason)
+            _log.warning("%s: %s: %s; probing continues", self._server, kind, reason)
         self._error_kind, self._reason = kind, reason
         self._on_error(kind)
         return RequestError(self._server, kind, reason, retry_after=retry_after)
@@ -179,7 +179,7 @@ class RateLimiter:
 
     def __init__(self, per_hour: int, *, clock: Clock) -> None:
         if per_hour < _BURST_DIVISOR:
-            raise ValueError(f"{per_hour} requests an hour are too few to spread")
+            raise ValueError(f"{per_hour} requests per hour are too few")
         burst = per_hour // _BURST_DIVISOR
         self._clock = clock
         self._spacing = _HOUR / (per_hour - burst)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from exporter.fields import DurationField, Section, Url
+from exporter.fields import DurationField, FileName, Section, Url
 from slos.schema.units import Duration
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -16,74 +16,76 @@ _RESERVED_HEADERS = frozenset({"connection", "content-length", "content-type", "
 def _refuse_login(value: object) -> object:
     """Refuse a URL with user and password, before another validator can quote it."""
     if isinstance(value, str) and "@" in value.partition("://")[2].partition("/")[0]:
-        raise ValueError("a URL must not hold a user or a password; use basic_auth or bearer_auth")
+        raise ValueError(
+            "a URL must not contain a user or a password; use basic_auth or bearer_auth"
+        )
     return value
 
 
 def _refuse_query(value: str) -> str:
     parts = urlsplit(value)
     if parts.query or parts.fragment:
-        raise ValueError("a source's URL must not hold a query or a fragment; leave them out")
+        raise ValueError("a URL must not contain a query or a fragment; remove them")
     return value
 
 
 def _refuse_inline_secret(value: object) -> object:
     """Refuse a secret in the place of its section, without quoting it."""
     if isinstance(value, str):
-        raise ValueError("expected a mapping of keys, not text; name the file that holds it")  # noqa: TRY004 - pydantic takes a ValueError
+        raise ValueError(  # noqa: TRY004 - pydantic takes a ValueError
+            "expected a mapping of keys, not text; put the secret into a file and name it here"
+        )
     return value
 
 
 def _check_header_name(value: str) -> str:
     if not _HEADER_NAME.fullmatch(value):
-        raise ValueError(f"{value!r} is no header name; write it like X-Scope-OrgID")
+        raise ValueError(f"{value!r} is not a header name; write it like X-Scope-OrgID")
     if value.lower() in _RESERVED_HEADERS:
-        raise ValueError(f"the header {value} is the prober's own; leave it out")
+        raise ValueError(f"the header {value} is set by the prober; remove it")
     return value
 
 
 def _check_header_value(value: str) -> str:
     if not value.isascii() or not value.isprintable():
-        raise ValueError("a header's value must be printable ASCII on one line; check its quotes")
+        raise ValueError("a header value must be printable ASCII on one line; check its quotes")
     return value
 
 
 BaseUrl = Annotated[Url, BeforeValidator(_refuse_login), AfterValidator(_refuse_query)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_check_header_value)]
-FileName = Annotated[str, Field(min_length=1)]
 
 
 class BasicAuthSettings(Section):
     """User and password of basic authentication."""
 
     username: str = Field(min_length=1, pattern="^[^:]+$")
-    """The user. No default; HTTP forbids a colon in it."""
+    """User name, without a colon. No default."""
     password_file: FileName
-    """The file that holds the password, relative to the configuration. It is read for every
-    request, so that a new password takes effect at once. No default: a password never stands in
-    settings."""
+    """File that holds the password, relative to the configuration. It is read for every request, so
+    that a new password takes effect at once. No default. The password itself cannot be set here."""
 
 
 class BearerAuthSettings(Section):
     """Bearer token."""
 
     token_file: FileName
-    """The file that holds the token, relative to the configuration. It is read for every request,
-    so that a rotated token takes effect at once. No default: a token never stands in settings."""
+    """File that holds the token, relative to the configuration. It is read for every request, so
+    that a rotated token takes effect at once. No default. The token itself cannot be set here."""
 
 
 class TlsSettings(Section):
     """TLS settings of a client: trusted authorities and the client certificate."""
 
     ca_file: FileName | None = None
-    """The authorities to trust, PEM. Default: those of the system."""
+    """CA certificates to trust, PEM. Default: those of the system."""
     cert_file: FileName | None = None
-    """The client certificate, PEM, for servers that require one. Default: none."""
+    """Client certificate, PEM, for servers that require one. Default: none."""
     key_file: FileName | None = None
-    """The key of `cert_file`, PEM, not encrypted. Changed files are read again."""
+    """Key of `cert_file`, PEM, not encrypted. Changed files are read again."""
     server_name: str | None = Field(default=None, min_length=1)
-    """The name that the server's certificate must hold. Default: the host of the URL."""
+    """Expected name in the certificate of the server. Default: the host of the URL."""
     insecure_skip_verify: bool = False
     """Accept any certificate. Default false: an attacker between client and server could otherwise
     read the credentials and forge responses."""
@@ -101,9 +103,8 @@ class HttpClientSettings(Section):
     url: BaseUrl
     """URL of the server, with its path prefix if it has one. No default."""
     timeout: DurationField = Duration.from_parts(seconds=10)
-    """Time for one request, from the connection to the last byte. Default 10s: a slower server
-    answers too late to be useful. A request that timed out is not retried, as retries make a slow
-    server slower."""
+    """Time for one request, from the connection to the last byte. Default 10s. A request that timed
+    out is not retried, because retries would slow down a slow server further."""
     retries: int = Field(default=2, ge=0, le=10)
     """Maximum number of retries of a read after a broken connection, a 429, 502, 503 or 504.
     Default 2: enough for a restart behind a load balancer."""
@@ -111,8 +112,8 @@ class HttpClientSettings(Section):
     """Delay before the first retry; it doubles each time, with a jitter of up to a half. Default
     500ms. A longer Retry-After is obeyed."""
     longest_pause: DurationField = Duration.from_parts(seconds=10)
-    """The longest delay between two attempts, without jitter. Default 10s. If a server asks for
-    more by Retry-After, the request fails at once."""
+    """Maximum delay between two attempts, without jitter. Default 10s. If a server asks for more by
+    Retry-After, the request fails at once."""
     basic_auth: Annotated[BasicAuthSettings | None, BeforeValidator(_refuse_inline_secret)] = None
     """Basic authentication. Default: none."""
     bearer_auth: Annotated[BearerAuthSettings | None, BeforeValidator(_refuse_inline_secret)] = None
@@ -134,12 +135,12 @@ class HttpClientSettings(Section):
             raise ValueError(f"the header {min(duplicates)} is set twice; keep one")
         if "authorization" in (name.lower() for name in self.headers):
             raise ValueError(
-                "headers must not hold Authorization; "
+                "headers must not contain Authorization; "
                 "use basic_auth or bearer_auth, or name its file under headers_from_files"
             )
         logins = [self.basic_auth, self.bearer_auth, "authorization" in names or None]
         if sum(login is not None for login in logins) > 1:
-            raise ValueError("there is more than one Authorization; keep one")
+            raise ValueError("Authorization is set more than once; keep one")
         return self
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ def build_client_context(tls: TlsSettings, folder: Path) -> ssl.SSLContext:
             # An empty password keeps OpenSSL from asking for one on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as error:
-            reason = f"{certificate} and {key} are no certificate with its key, not encrypted"
+            reason = f"{certificate} and {key} are not a certificate and its unencrypted key"
             raise TlsFileError("tls.cert_file", reason) from error
     if tls.insecure_skip_verify:
         context.check_hostname = False
@@ -53,7 +53,7 @@ def _trust_ca_file(file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file)
     except (OSError, ValueError) as error:
-        raise TlsFileError("tls.ca_file", f"{file} holds no certificate in PEM") from error
+        raise TlsFileError("tls.ca_file", f"{file} contains no PEM certificate") from error
 
 
 def _check_readable(key: str, file: Path) -> None:

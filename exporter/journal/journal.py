@@ -183,7 +183,9 @@ class Journal:
 
     def _log_damaged_files(self) -> None:
         for path in self._store.damaged_files[self._damaged_logged :]:
-            _log.error("journal: the file was damaged; set aside as %s, a new one begun", path)
+            _log.error(
+                "journal: the file was damaged and renamed to %s; a new one was created", path
+            )
             self._damaged_logged += 1
 
     def _report_failure(self, operation: JournalOperation, error: Exception) -> None:
@@ -192,7 +194,7 @@ class Journal:
         now = self._clock.now()
         if self._logged_at is None or now - self._logged_at >= _LOG_EVERY:
             _log.error(
-                "journal: %s failed (%s); probing goes on, %d failures since the last line",
+                "journal: %s failed (%s); probing continues, %d failures since the last message",
                 operation,
                 error,
                 self._unlogged_failures,

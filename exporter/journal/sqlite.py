@@ -223,7 +223,7 @@ class SqliteStore:
                     part.rename(aside.with_name(aside.name + suffix))
         except OSError as error:
             raise JournalError(
-                f"journal {self._path}: it is damaged and cannot be moved away: {error.strerror}"
+                f"journal {self._path}: it is damaged and cannot be renamed: {error.strerror}"
             ) from error
         self.damaged_files.append(self._get_damaged_path(number))
         self.release()

@@ -41,18 +41,19 @@ class LeaderElectionSettings(Section):
     """Settings of the leader election between several probers."""
 
     kind: Literal["auto", "kubernetes", "file", "none"] = "auto"
-    """The kind of lock. Default auto: a Kubernetes Lease within a cluster, a locked file elsewhere.
-    `file` serves processes that share a local volume; with `none` this prober always sends."""
+    """Kind of lock. Default auto: a Kubernetes Lease in a cluster, a locked file elsewhere. `file`
+    is for processes that share a local volume. With `none` this prober always sends."""
     name: DnsLabel = "slo-probe"
-    """The name of the Lease. Default slo-probe: probers that send independently of each other need
-    a name each. The locked file lies beside the journal and is named after it."""
+    """Name of the Lease. Default slo-probe. Probers that send independently of each other need
+    different names. The locked file is next to the journal and named after it."""
     namespace: DnsLabel | None = None
     """Namespace of the Lease. Default: the namespace of the pod."""
     duration: DurationField = Duration.from_parts(seconds=15)
-    """Time that the others wait for a holder that does not renew. Default 15s, as in Kubernetes'
-    own components: with `retry` added, the longest gap when a holder dies."""
+    """Time after which other probers take over from a holder that does not renew. Default 15s, as
+    in the components of Kubernetes. With `retry` added, it is the longest gap when a holder
+    dies."""
     renew_deadline: DurationField = Duration.from_parts(seconds=10)
-    """Time for which a holder that cannot renew goes on sending. Default 10s: the difference to
+    """Time for which a holder that cannot renew continues to send. Default 10s: the difference to
     `duration` allows for events in flight and for clocks that run at different speeds."""
     retry: DurationField = Duration.from_parts(seconds=2)
     """Time between two attempts to acquire or renew. Default 2s."""
@@ -63,11 +64,11 @@ class LeaderElectionSettings(Section):
             raise ValueError(
                 f"renew_deadline {self.renew_deadline} is not below duration {self.duration}, "
                 "so two probers could send at once; "
-                "leave a third of duration between them, as 10s and 15s do"
+                "set it to about two thirds of duration, such as 10s and 15s"
             )
         if self.renew_deadline < self.retry * 2:
             raise ValueError(
                 f"renew_deadline {self.renew_deadline} is below twice retry {self.retry}, "
-                "so one lost answer would end the sending; lower retry or raise renew_deadline"
+                "so one lost response would end the leadership; lower retry or raise renew_deadline"
             )
         return self

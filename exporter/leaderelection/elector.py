@@ -1,4 +1,4 @@
-"""Leader elector: acquires, renews and releases the lock."""
+"""Leader elector, and the selection of its lock."""
 
 import asyncio
 import logging
@@ -77,7 +77,7 @@ class LeaderElector:
             self._log_error_change(str(error))
         except Exception as error:  # noqa: BLE001 - a bug here must not end the probing
             self._log_error_change(type(error).__name__)
-            _log.exception("lease: asking for it broke")
+            _log.exception("lease: the attempt failed")
         else:
             self._log_error_change("")
         self.lost = not held and self._clock.now() >= self._valid_until
@@ -90,7 +90,7 @@ class LeaderElector:
         try:
             await self._call_with_timeout(self._lock.release())
         except LockError as error:
-            _log.warning("lease: not given up, others wait until it runs out: %s", error)
+            _log.warning("lease: not released, it will expire: %s", error)
 
     def _compute_delay(self) -> float:
         """Compute the seconds to the next attempt: fewer when another claim runs out sooner."""
@@ -105,7 +105,7 @@ class LeaderElector:
         try:
             await asyncio.wait({call_task, timeout_task}, return_when=asyncio.FIRST_COMPLETED)
             if not call_task.done():
-                raise LockError("no answer in time")
+                raise LockError("no response in time")
             return call_task.result()
         finally:
             call_task.cancel()
@@ -115,13 +115,15 @@ class LeaderElector:
     def _log_error_change(self, text: str) -> None:
         """Log an error when it begins, changes or ends, not at every attempt."""
         if text != self._last_error:
-            _log.log(logging.WARNING if text else logging.INFO, "lease: %s", text or "fine again")
+            _log.log(
+                logging.WARNING if text else logging.INFO, "lease: %s", text or "working again"
+            )
         self._last_error = text
 
     def _log_leader_change(self) -> None:
         is_leader = self.is_leader
         if is_leader != self._was_leader:
-            _log.info("lease: %s", "held, sending" if is_leader else "not held, sending nothing")
+            _log.info("lease: %s", "held, sending" if is_leader else "not held, not sending")
         self._was_leader = is_leader
 
 
@@ -158,7 +160,7 @@ def open_lock(
         return lock
     namespace = settings.namespace or account.namespace
     if namespace is None:
-        raise LockError("the namespace of the pod is not known; set lease.namespace")
+        raise LockError("the namespace of the pod is unknown; set lease.namespace")
     from exporter.leaderelection.kubernetes import ApiServerLeaseStore  # noqa: PLC0415 - a second, only where needed
 
     return LeaseLock(

@@ -95,7 +95,7 @@ class LeaseLock:
                 return await self._try_acquire()
             except ConflictError:
                 continue
-        raise LockError("others keep writing the Lease")  # the holder is unknown
+        raise LockError("conflicting writes to the Lease")  # the holder is unknown
 
     async def release(self) -> None:
         """Remove this identity from the Lease.
@@ -229,9 +229,7 @@ class ApiServerLeaseStore:
             )
             self._client = ApiClient(settings)
         except (ConfigException, OSError) as error:
-            raise LockError(
-                f"no service account to log in with: {_describe_error(error)}"
-            ) from error
+            raise LockError(f"no service account: {_describe_error(error)}") from error
         self._client.user_agent = "slo-probe"
         # Its return types are models; with _preload_content off it returns the bare response.
         self._leases: Any = CoordinationV1Api(self._client)
@@ -266,7 +264,7 @@ class ApiServerLeaseStore:
         call = self._leases.create_namespaced_lease(self._namespace, lease, _preload_content=False)
         status, _ = await self._send(call, "create")
         if status == HTTPStatus.NOT_FOUND:
-            raise LockError(f"there is no namespace {self._namespace} at the API server")
+            raise LockError(f"namespace {self._namespace} does not exist")
 
     async def replace(self, lease: Json) -> None:
         """Replace the Lease.
@@ -312,7 +310,7 @@ def _parse_object(body: bytes) -> Json:
 
 def _suggest_fix(status: int) -> str:
     if status in _FORBIDDEN_STATUSES:
-        return "; let a Role allow get, create and update of leases"
+        return "; a Role must allow get, create and update of leases"
     return ""
 
 
@@ -324,4 +322,4 @@ def _describe_error(error: Exception) -> str:
         return f"TLS: {type(error).__name__}"  # its errno is not one of the system
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
-    return "the answer is no JSON" if isinstance(error, ValueError) else type(error).__name__
+    return "the response is not JSON" if isinstance(error, ValueError) else type(error).__name__

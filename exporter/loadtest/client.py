@@ -1,4 +1,4 @@
-"""Client of `slo-probe scenario`: asks a running prober for a scenario and formats its result."""
+"""Client that runs a scenario on a running prober, and formats its result."""
 
 import asyncio
 import json
@@ -56,9 +56,9 @@ class ProberClient:
         try:
             document = json.loads(text)
         except ValueError as error:
-            raise CannotRunError("the answer is not of a slo-probe") from error
+            raise CannotRunError("the response is not from slo-probe") from error
         if not isinstance(document, Mapping) or "results" not in document:
-            raise CannotRunError("the answer is not of a slo-probe")
+            raise CannotRunError("the response is not from slo-probe")
         return document
 
 
@@ -81,7 +81,7 @@ async def run_remote_scenario(
     try:
         started = parse_result(json.loads(text))
     except ValueError as error:
-        raise CannotRunError("the answer is not of a slo-probe") from error
+        raise CannotRunError("the response is not from slo-probe") from error
     try:
         return await _follow_run(client, started, print_step)
     except asyncio.CancelledError:
@@ -140,10 +140,10 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
         ]
         results += [parse_result(state["running"])] if state["running"] else []
     except (ValueError, KeyError, AttributeError) as error:
-        raise CannotRunError("the answer is of another version of slo-probe") from error
+        raise CannotRunError("the response is from another version of slo-probe") from error
     found = next((document for document in results if document.id == started.id), None)
     if found is None:
-        raise CannotRunError("the prober knows nothing of the run any more; it was cut off")
+        raise CannotRunError("the prober has no record of the run any more; it was interrupted")
     return found
 
 
@@ -168,7 +168,7 @@ def format_result(result: ScenarioResult) -> str:
 def format_headline(result: ScenarioResult) -> str:
     """Format the outcome of a run in one line."""
     if result.state is ScenarioState.COMPLETED:
-        outcome = {True: "met", False: "NOT MET", None: "nothing to compare with"}[result.is_met]
+        outcome = {True: "met", False: "NOT MET", None: "no target to compare with"}[result.is_met]
     else:
         outcome = f"{result.state} ({result.reason})" if result.reason else result.state.value
     took = (result.ended_at or result.started_at) - result.started_at
@@ -185,7 +185,7 @@ def _format_steps(result: ScenarioResult) -> list[str]:
 
 
 def _format_measures(measures: Sequence[Measure]) -> list[str]:
-    rows = [["", "found", "promised", ""]]
+    rows = [["", "measured", "target", ""]]
     for measure in measures:
         value = "not measured" if measure.value is None else f"{measure.value:.4g}"
         target = "" if measure.target is None else f"{measure.target:.4g}"

@@ -15,26 +15,26 @@ from slos.schema import contract
 
 _FAMILIES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     contract.THROUGHPUT: (
-        "Events a second of the last scenario that were through a stage in time.",
+        "Events per second that completed the stage in time in the last scenario run.",
         ("scenario", "stage"),
     ),
     contract.CONCURRENCY_COMPLETED: (
-        "Share of the events that came at once which were executed exactly once.",
+        "Share of simultaneous events that were executed exactly once.",
         ("scenario", "level"),
     ),
     contract.SCALING_EFFICIENCY: (
-        "Throughput with some replicas, of what linear scaling would give.",
+        "Throughput as a share of what linear scaling from one replica would give.",
         ("scenario", "level"),
     ),
     contract.BREAKING_POINT_LEVEL: (
-        "The least events at once of which too few were executed; absent when none were too many.",
+        "Lowest number of simultaneous events of which too few were executed; absent if none.",
         ("scenario",),
     ),
     contract.BREAKING_POINT: (
-        "Events executed a second at the breaking point; absent when there was none.",
+        "Events executed per second at the breaking point; absent if there was none.",
         ("scenario",),
     ),
-    contract.SCENARIO_COMPLETED: ("When the scenario last ran to its end.", ("scenario",)),
+    contract.SCENARIO_COMPLETED: ("Unix time at which the scenario last completed.", ("scenario",)),
 }
 
 
@@ -82,7 +82,7 @@ class ScenarioMetrics(Collector):
         yield self._create_running_family(self.running)
 
     def _create_running_family(self, running: str | None) -> GaugeMetricFamily:
-        text = "1 while the scenario sends its load, or what it sent is on its way."
+        text = "Whether the scenario is running."
         family = GaugeMetricFamily(contract.SCENARIO_RUNNING, text, labels=["scenario"])
         for scenario in self._scenarios:
             family.add_metric([scenario], float(scenario == running))

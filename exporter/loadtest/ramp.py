@@ -21,12 +21,14 @@ class RampingRate(LoadSettings):
     """Settings of a load whose rate rises in steps."""
 
     rates: list[int] = Field(default=[10], min_length=1)
-    """Events a second, one step each, rising. What is above the promise shows whether it holds."""
+    """Events per second, one step each, ascending. Steps above the target show whether it is met
+    with a margin."""
     hold: DurationField = Duration.from_parts(seconds=10)
-    """How long a step is sent. Default 10s: longer than a queue of the health check's 5 s hides
-    that agent-sre falls behind."""
+    """Duration of a step. Default 10s: agent-sre has a health check timeout of 5 s, which hides a
+    growing queue for that long."""
     share: Share = Decimal("0.99")
-    """Share of a step's events that must be through in time for its rate to count. Default 99%."""
+    """Share of a step's events that must complete the stage in time for its rate to count. Default
+    99%."""
 
     @model_validator(mode="after")
     def _check_rising(self) -> "RampingRate":
@@ -35,7 +37,8 @@ class RampingRate(LoadSettings):
             or not 1 <= min(self.rates) <= max(self.rates) <= _MAX_RATE
         ):
             raise ValueError(
-                f"rates {self.rates} must rise, from 1 to {_MAX_RATE}; like [10, 50, 110]"
+                f"rates {self.rates} must be ascending, from 1 to {_MAX_RATE}; "
+                "for example [10, 50, 110]"
             )
         return self
 

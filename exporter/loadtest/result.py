@@ -1,4 +1,4 @@
-"""Result of a scenario, and the archive of result files."""
+"""Result of a scenario, and the file of the last results."""
 
 import asyncio
 import dataclasses
@@ -151,7 +151,7 @@ def parse_result(document: Mapping[str, Any]) -> ScenarioResult:
             notes=tuple(str(note) for note in document["notes"]),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"this is no result of a scenario: {error!r}") from error
+        raise ValueError(f"this is not a scenario result: {error!r}") from error
 
 
 def _parse_step(document: Mapping[str, Any]) -> LoadStep:
@@ -229,7 +229,7 @@ class ResultArchive:
             try:
                 await asyncio.to_thread(self._write_file, text)
             except OSError as error:
-                _log.error("results of scenarios: cannot write %s: %s", self._path, error.strerror)
+                _log.error("scenario results: cannot write %s: %s", self._path, error.strerror)
 
     def _write_file(self, text: str) -> None:
         new = self._path.with_name(f"{self._path.name}.new")
@@ -246,7 +246,7 @@ class ResultArchive:
         except FileNotFoundError:
             return []
         except OSError as error:
-            _log.error("results of scenarios: cannot read %s: %s", self._path, error.strerror)
+            _log.error("scenario results: cannot read %s: %s", self._path, error.strerror)
         except (ValueError, TypeError):
             self._set_damaged_file_aside()
         return []
@@ -257,9 +257,9 @@ class ResultArchive:
         try:
             self._path.rename(aside)
         except OSError as error:
-            _log.error("results of scenarios: cannot move %s away: %s", self._path, error.strerror)
+            _log.error("scenario results: cannot rename %s: %s", self._path, error.strerror)
         else:
-            _log.error("results of scenarios: the file was damaged; set aside as %s", aside)
+            _log.error("scenario results: the file was damaged and renamed to %s", aside)
 
 
 def select_kept_results(results: Sequence[ScenarioResult], *, keep: int) -> list[ScenarioResult]:

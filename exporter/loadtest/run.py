@@ -1,4 +1,4 @@
-"""Run of a scenario: its events, its guards and its result so far.
+"""Run of a scenario: sends its events, holds its result, and stops it.
 
 Every event goes through the alert runner like those of a probe: it is in the journal before it is
 sent, is judged by the same table and is cleaned up. A run that is stopped sends nothing more and
@@ -125,7 +125,7 @@ class ScenarioRun:
         """
         (run,) = await self.send_events([0.0])
         if run.verdict is not Verdict.OK:
-            self.update(notes=(f"the event before the load: {run.verdict}, {run.reason}",))
+            self.update(notes=(f"the event before the load was {run.verdict} ({run.reason})",))
             self.guards.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
         if self.guards.can_see_issues and not await self.guards.late_results.wait_for_issue(
             run, self

@@ -13,18 +13,19 @@ class LoadSettings(Section):
     """Deadlines of the events of a load. Each scenario adds the settings of what it sends."""
 
     timeout: DurationField = Duration.from_parts(seconds=70)
-    """Time from the intended send of an event to its verdict. Default 70s: as for the probes. A
-    step in which events are lost takes that long, for only then are they known to be."""
+    """Time from the intended send of an event to its verdict. Default 70s, as for the probes. A
+    step with lost events takes that long, because an event is only known to be lost at its
+    timeout."""
     settle: DurationField = Duration.from_parts(seconds=5)
     """Time to wait for a second execution after reply and first execution. Default 5s."""
     late_after: DurationField | None = None
     """End-to-end time above which an execution is late. Default: the end_to_end target of the
     specs."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)
-    """Delay between intended and actual send above which an event is `unknown`. Default 1s. With
-    more than one in a hundred of these, the prober was too slow and the scenario ends."""
+    """Delay between intended and actual send above which an event is `unknown`. Default 1s. If more
+    than 1% of the events of a step are unknown, the prober was too slow and the scenario stops."""
     rest: DurationField = Duration.from_parts(seconds=5)
-    """Pause between two steps, once everything of the first is judged. Default 5s."""
+    """Pause between two steps, after all events of the first have their verdicts. Default 5s."""
 
     @abstractmethod
     def count_max_events(self) -> int:

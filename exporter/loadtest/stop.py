@@ -20,7 +20,7 @@ class StopReason(StrEnum):
     TARGET_NOT_OK = "target_not_ok"
     """The event before the load was not executed as it should be."""
     ISSUES_ELSEWHERE = "issues_elsewhere"
-    """The stand-in for Linear did not see the issue of that event."""
+    """The issue of that event was not found in the configured Linear."""
     REPLICAS_UNKNOWN = "replicas_unknown"
     REPLICAS_CHANGED = "replicas_changed"
     ERROR = "error"

@@ -23,52 +23,67 @@ class Gauges:
         def define_counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
-        info = define_gauge(contract.BUILD_INFO, "Always 1; the label says what runs.", "version")
+        info = define_gauge(
+            contract.BUILD_INFO, "Constant 1, labeled by the version of slo-probe.", "version"
+        )
         info.labels(version).set(1)
         self.config_ok = define_gauge(
             contract.CONFIG_LAST_RELOAD_SUCCESSFUL,
-            "1 when the last configuration that was read is in use.",
+            "Whether the last configuration reload was successful.",
         )
         self.config_ok.set(1)
-        self.up = define_gauge(contract.UP, "1 when /health answers 200.", "target")
-        self.ready = define_gauge(contract.READY, "1 when /ready answers 200.", "target")
+        self.up = define_gauge(contract.UP, "Whether /health of the target returned 200.", "target")
+        self.ready = define_gauge(
+            contract.READY, "Whether /ready of the target returned 200.", "target"
+        )
         self.phase = define_gauge(
             contract.TARGET_PHASE,
-            "Seconds of the last request to the target, by phase.",
+            "Duration of the last request to the target in seconds, by phase.",
             "target", "phase",
         )  # fmt: skip
         self.tls_expiry = define_gauge(
-            contract.TLS_EXPIRY, "When the target's certificate expires.", "target"
+            contract.TLS_EXPIRY,
+            "Unix time at which the certificate of the target expires.",
+            "target",
         )
         self.cold_starts = define_counter(
-            contract.COLD_STARTS, "Times the target was woken from zero replicas.", "target"
+            contract.COLD_STARTS, "Cold starts of the target from zero replicas.", "target"
         )
         self.orphans = define_gauge(
-            contract.ORPHANS, "Things left behind by runs and not yet cleaned up.", "kind"
+            contract.ORPHANS, "Leftovers of runs that are not cleaned up yet.", "kind"
         )
         self.cleanup_failures = define_counter(
-            contract.CLEANUP_FAILURES, "Attempts to clean up that failed.", "kind"
+            contract.CLEANUP_FAILURES, "Failed attempts to clean up leftovers.", "kind"
         )
         self.observer_failures = define_counter(
-            contract.OBSERVER_FAILURES, "Questions to a source that it did not answer.", "source"
+            contract.OBSERVER_FAILURES, "Failed requests to a source of stage times.", "source"
         )
         self.span_errors = define_counter(
-            contract.SPAN_ERRORS, "Traces of runs with an error in a span, by the span.", "span"
+            contract.SPAN_ERRORS, "Traces of runs with an error in a span, by span.", "span"
         )
         self.clock_skew = define_gauge(
-            contract.CLOCK_SKEW, "Seconds by which a peer's clock is ahead of ours.", "peer"
+            contract.CLOCK_SKEW, "Seconds by which the clock of a peer is ahead.", "peer"
         )
         self.leak_slope = define_gauge(
-            contract.LEAK_SLOPE, "Growth of a signal's floor an hour.", "signal", "replica"
+            contract.LEAK_SLOPE, "Growth of the baseline of a signal per hour.", "signal", "replica"
         )
         self.leak_slope_low = define_gauge(
-            contract.LEAK_SLOPE_LOW, "The lower bound of that growth.", "signal", "replica"
+            contract.LEAK_SLOPE_LOW,
+            "Lower confidence bound of the growth per hour.",
+            "signal",
+            "replica",
         )
         self.leak_slope_high = define_gauge(
-            contract.LEAK_SLOPE_HIGH, "The upper bound of that growth.", "signal", "replica"
+            contract.LEAK_SLOPE_HIGH,
+            "Upper confidence bound of the growth per hour.",
+            "signal",
+            "replica",
         )
         self.leak_samples = define_gauge(
-            contract.LEAK_SAMPLES, "Floors that the verdict rests on.", "signal", "replica"
+            contract.LEAK_SAMPLES,
+            "Number of baseline values behind the leak verdict.",
+            "signal",
+            "replica",
         )
         self.leak_epoch_age = define_gauge(
             contract.LEAK_EPOCH_AGE,
@@ -77,14 +92,14 @@ class Gauges:
         )  # fmt: skip
         self.leak_verdict = define_gauge(
             contract.LEAK_VERDICT,
-            "-1 insufficient data, 0 pass, 1 suspect, 2 leak.",
+            "Leak verdict: -1 insufficient data, 0 pass, 1 suspect, 2 leak.",
             "signal", "replica",
         )  # fmt: skip
         self.lease_held = define_gauge(
-            contract.LEASE_HELD, "1 when this replica is the one that sends."
+            contract.LEASE_HELD, "Whether this replica holds the lease and sends."
         )
         self.journals_set_aside = define_gauge(
-            contract.JOURNALS_SET_ASIDE, "Damaged journals that were set aside since the start."
+            contract.JOURNALS_SET_ASIDE, "Damaged journals that were renamed since the start."
         )
 
     def keep_probes(self, probes: Collection[str]) -> None:

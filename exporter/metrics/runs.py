@@ -115,7 +115,7 @@ class RunMetrics:
     def _define_stages(self) -> Histogram:
         return Histogram(
             contract.STAGE_DURATION,
-            "Seconds through a stage, of stages that were observed.",
+            "Duration of observed stages in seconds.",
             ["probe", "path", "stage", "source"],
             buckets=self._list_buckets(),
             registry=self._registry,
@@ -126,7 +126,7 @@ class RunMetrics:
             return Counter(name, text, labels, registry=registry)
 
         self._runs = define_counter(
-            contract.PROBE_RUNS, "Synthetic events by what became of them.",
+            contract.PROBE_RUNS, "Synthetic events by verdict.",
             "probe", "path", "verdict",
         )  # fmt: skip
         self._checks = define_counter(
@@ -140,20 +140,22 @@ class RunMetrics:
             registry=registry,
         )
         self._missed = define_counter(
-            contract.MISSED_RUNS, "Slots of the plan that were not used.", "probe"
+            contract.MISSED_RUNS, "Slots of the schedule in which no run was started.", "probe"
         )
-        self._in_flight = Gauge(contract.IN_FLIGHT, "Runs under way.", ["probe"], registry=registry)
+        self._in_flight = Gauge(contract.IN_FLIGHT, "Runs in flight.", ["probe"], registry=registry)
         self._canary_requests = define_counter(
-            contract.CANARY_REQUESTS, "Calls of the canary function by what they were.", "outcome"
+            contract.CANARY_REQUESTS, "Calls of the canary function by outcome.", "outcome"
         )
         self._journal_failures = define_counter(
-            contract.JOURNAL_FAILURES, "Failed operations of the journal.", "operation"
+            contract.JOURNAL_FAILURES, "Failed journal operations.", "operation"
         )
         self._disagreements = define_counter(
-            contract.SOURCE_DISAGREEMENTS, "Runs of which sources tell different times.", "stage"
+            contract.SOURCE_DISAGREEMENTS,
+            "Runs in which the sources of a stage time disagree.",
+            "stage",
         )
         self._issues = define_counter(
-            contract.LINEAR_ISSUES, "Runs by how many Linear issues they opened.", "count"
+            contract.LINEAR_ISSUES, "Runs by the number of Linear issues they opened.", "count"
         )
 
     def _start_at_zero(self, label_set: LabelSet) -> None:

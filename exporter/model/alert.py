@@ -158,11 +158,11 @@ def check_alert_is_harmless(alert: Mapping[str, Any], canary: CanaryIdentity) ->
         "severity is info": labels.get("severity") == "info",
         "synthetic is true": labels.get("synthetic") == "true",
         "only the canary is named": annotations.get("lambda_function") == canary.name,
-        "no function but the canary": "lambda_function" not in labels,
+        "no function other than the canary": "lambda_function" not in labels,
     }
     broken = [rule for rule, is_met in rules.items() if not is_met]
     if broken:
-        raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
+        raise ForbiddenEventError(f"event not sent; broken rules: {', '.join(broken)}")
 
 
 class _EventTime(datetime):

@@ -59,7 +59,7 @@ def find_deadline_problems(
         yield "late_after", message, "list the spec under specs, or set late_after: 60s"
     elif not late_after < settings.timeout:
         message = f"late_after {late_after} is not below timeout {settings.timeout}"
-        yield "late_after", message, "raise timeout, or an execution can never be late"
+        yield "late_after", message, "raise timeout; otherwise no execution can be late"
 
 
 def to_deadlines(settings: DeadlineSettings, targets: Targets) -> Deadlines:
@@ -77,9 +77,9 @@ class AlertProbeSettings(Schedule):
     """A schedule, and the deadlines of a run."""
 
     settle: DurationField = Duration.from_parts(seconds=5)
-    """Time to wait for a second execution after reply and first execution. Default 5s: what
-    agent-sre repeats comes within milliseconds, what a broker in front repeats within seconds.
-    A call that comes later still is counted as `after_verdict`."""
+    """Time to wait for a second execution after the reply and the first execution. Default 5s:
+    repetitions by agent-sre arrive within milliseconds, those of a broker within seconds. A later
+    call is counted as `after_verdict`."""
     late_after: DurationField | None = None
     """End-to-end time above which an execution is late. Default: the end_to_end target of the
     specs, so that verdict and SLO agree."""

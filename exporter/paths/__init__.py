@@ -93,7 +93,7 @@ def _parse_path(value: object) -> str:
     if isinstance(value, str) and value in load_path_modules():
         return value
     known = ", ".join(load_path_modules())
-    raise ValueError(f"{value!r} is no way to agent-sre; there are {known}")
+    raise ValueError(f"{value!r} is not a path to agent-sre; known paths: {known}")
 
 
 PathField = Annotated[str, PlainValidator(_parse_path)]

@@ -28,8 +28,8 @@ def _check_grouping_label(label: str) -> str:
     """Refuse a label that identifies an alert."""
     if label in RESERVED_LABELS:
         raise ValueError(
-            f"{label} says what a synthetic alert is, so it cannot have any value; "
-            "group by another label as well, like service"
+            f"{label} is fixed in a synthetic alert, so it cannot differ between runs; "
+            "use another label of group_by, such as service"
         )
     return label
 
@@ -38,15 +38,14 @@ class Settings(Section):
     """Endpoint of Alertmanager, and a label by which it groups."""
 
     url: Url
-    """Its address, with its path prefix if it has one. No default: nobody is alerted unasked."""
+    """URL of Alertmanager, with its path prefix if it has one. No default."""
     grouping_label: Annotated[LabelName, AfterValidator(_check_grouping_label)] = "service"
-    """A label of the route's `group_by` that may have any value. Default service: one of the
-    three this cluster groups by, and the one that names no alert. None that tells what the alert
-    is, such as alertname or severity."""
+    """A label of the route's `group_by` that may have any value. Default service. It must not
+    describe the alert itself, as alertname and severity do."""
     clock: Literal["posting", "webhook"] = "posting"
-    """Where latencies start: when the alert is posted, or when Alertmanager notifies the canary's
-    own webhook (`POST /alertmanager`), which leaves its `group_wait` out. Default posting: that
-    is what a real alert waits."""
+    """Start of the latencies: when the alert is posted, or when Alertmanager notifies the webhook
+    of the canary (`POST /alertmanager`), which excludes its `group_wait`. Default posting, which is
+    what a real alert waits."""
 
 
 class Path:

@@ -16,8 +16,8 @@ class Settings(Section):
     """Endpoint of the broker."""
 
     url: Url
-    """Its ingress, with the path of the broker if it has one. No default: a broker that is not
-    meant delivers to whoever subscribed."""
+    """URL of the broker ingress, with the path of the broker if it has one. No default, because
+    another broker would deliver the events to its subscribers."""
 
 
 class Path:

@@ -91,7 +91,7 @@ class Canary:
                 now = self._clock.now()
                 call = Call(health_at=None, arrived_at=now, finished_at=None, parameters_ok=False)
                 inflight_run.finish_call(inflight_run.add_call(call), now)
-        return _build_error(404, "nothing here")
+        return _build_error(404, "not found")
 
     async def _handle_notification(self, request: web.Request) -> web.Response:
         """Record the arrival of a notification for each run that one of its alerts names.
@@ -121,7 +121,7 @@ class Canary:
             await response.prepare(request)
             await response.write_eof()
         except ConnectionError:
-            _log.info("canary: the caller left before the answer")
+            _log.info("canary: the caller disconnected before the response")
         finally:
             inflight_run.finish_call(number, self._clock.now())
         return response
@@ -139,7 +139,7 @@ class Canary:
         probe = None if inflight_run else await self._find_earlier_probe(request, parameters)
         if inflight_run is None and probe is None:
             self._count_call(CanaryOutcome.UNKNOWN_ID)
-            _log.debug("canary: a call with an id that was never issued")
+            _log.debug("canary: call with an unknown run id")
             return _build_error(404, "unknown id")
         is_load = inflight_run.is_load if inflight_run else is_load_probe(probe or "")
         if not is_load:

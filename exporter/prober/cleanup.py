@@ -62,7 +62,7 @@ class OrphanSweep:
         leftovers = sorted(orphans | earlier, key=lambda leftover: leftover.handle)
         if not leftovers:
             return
-        _log.warning("%d things of earlier runs were left behind; cleaning up", len(leftovers))
+        _log.warning("%d leftovers of earlier runs found; cleaning up", len(leftovers))
         failed = set(await observer.clean_up(leftovers))
         self._gauges.cleanup_failures.labels(kind).inc(len(failed))
         self.uncleaned = (self.uncleaned - set(leftovers)) | failed

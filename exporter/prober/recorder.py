@@ -69,7 +69,7 @@ class RunRecorder:
     def _record_orphans(self, orphans: list[Run]) -> None:
         """Record runs that an earlier process left open. They are counted after the next scrape."""
         for orphan in orphans:
-            level, text = choose_log_level(orphan), "%s: run %s was left open by an earlier start"
+            level, text = choose_log_level(orphan), "%s: run %s was left open by an earlier process"
             _log.log(level, text, orphan.probe, orphan.id)
             if not is_load_probe(orphan.probe):
                 self._history.add(orphan)

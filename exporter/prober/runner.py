@@ -197,7 +197,7 @@ class AlertRunner:
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
             is_bug = not isinstance(error, CredentialsError)
-            _log.error("the path %s broke: %s", run.path, error, exc_info=is_bug)
+            _log.error("path %s failed: %s", run.path, error, exc_info=is_bug)
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=slot.intended)
         finally:

@@ -78,7 +78,7 @@ def find_flaw(module: object) -> str | None:
         return f"it has no {' and no '.join(missing)}"
     settings = module.Settings  # type: ignore[attr-defined]  # checked above
     if not (isinstance(settings, type) and issubclass(settings, Schedule)):
-        return "its Settings are no exporter.schedule.timetable.Schedule"
+        return "its Settings is not a subclass of exporter.schedule.timetable.Schedule"
     return None
 
 
@@ -117,10 +117,10 @@ class ProbeRunner:
             for criterion, passed in outcome.checks:
                 self._metrics.count_check(criterion, passed=passed)
         except (CredentialsError, TlsFileError) as error:
-            outcome = ProbeOutcome(notes=(f"nothing was asked: {error}",), failed=True)
+            outcome = ProbeOutcome(notes=(f"no request was sent: {error}",), failed=True)
         except Exception as error:  # noqa: BLE001 - logged in full; the next slot may succeed
-            _log.exception("%s: the probe broke", key)
-            return ProbeOutcome(notes=(f"{key} broke: {describe_error(error)}",), failed=True)
+            _log.exception("%s: the probe failed", key)
+            return ProbeOutcome(notes=(f"{key} failed: {describe_error(error)}",), failed=True)
         for note in outcome.notes:
             _log.warning("%s: %s", key, note)
         return outcome

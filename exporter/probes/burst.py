@@ -30,12 +30,12 @@ class Settings(AlertProbeSettings):
     """Settings of the burst probe."""
 
     interval: DurationField = Duration.from_parts(hours=1)
-    """Time between two bursts of one size. Default 1h: a burst is a load, if a short one."""
+    """Time between two bursts of one size. Default 1h, because a burst is a load."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)
     """Delay between intended and actual send above which a run is `unknown`. Default 1s."""
     sizes: list[int] = Field(default=[10, 50, 100], min_length=1)
-    """Alerts at once, each size on a plan of its own. Default 10, 50 and 100, as VAL-008 asks. The
-    label `probe` is `burst_<size>`."""
+    """Numbers of simultaneous alerts, each on its own schedule. Default 10, 50 and 100, as VAL-008
+    requires. The label `probe` is `burst_<size>`."""
 
     @model_validator(mode="after")
     def _check_sizes(self) -> "Settings":
@@ -43,7 +43,8 @@ class Settings(AlertProbeSettings):
             1 < size <= _MAX_SIZE for size in self.sizes
         ):
             raise ValueError(
-                f"sizes {self.sizes} must differ, each from 2 to {_MAX_SIZE}; like [10, 50]"
+                f"sizes {self.sizes} must be different, each from 2 to {_MAX_SIZE}; "
+                "for example [10, 50]"
             )
         return self
 
@@ -94,7 +95,7 @@ def summarize_burst(runs: Sequence[Run]) -> str:
         return line
     cuts = quantiles(durations, n=100, method="inclusive")
     p50, p95, p99 = cuts[49], cuts[94], cuts[98]
-    return f"{line}, to the function p50 {p50:.3f}s, p95 {p95:.3f}s, p99 {p99:.3f}s"
+    return f"{line}, end to end p50 {p50:.3f}s, p95 {p95:.3f}s, p99 {p99:.3f}s"
 
 
 def check_burst(runs: Sequence[Run]) -> Iterable[tuple[Criterion, bool]]:

@@ -20,11 +20,13 @@ class PathOverride(Section):
     """Settings that differ on one path."""
 
     interval: DurationField | None = None
-    """Time between two events on this way. Default: the probe's."""
+    """Time between two events on this path. Default: the interval of the probe."""
     timeout: DurationField | None = None
-    """Time from the intended send to the verdict on this way. Default: the probe's."""
+    """Time from the intended send to the verdict on this path. Default: the timeout of the
+    probe."""
     late_after: DurationField | None = None
-    """End-to-end time above which an execution is late on this way. Default: the probe's."""
+    """End-to-end time above which an execution is late on this path. Default: late_after of the
+    probe."""
 
 
 class Settings(AlertProbeSettings):
@@ -33,8 +35,8 @@ class Settings(AlertProbeSettings):
     paths: dict[PathField, PathOverride] = Field(
         default={DeliveryPath.DIRECT: PathOverride()}, min_length=1
     )
-    """The ways to take, each on a plan of its own: direct, broker, alertmanager. Default direct
-    alone. The other two need a section under `paths` of the whole configuration."""
+    """Paths to agent-sre, each on its own schedule: direct, broker, alertmanager. Default direct
+    only. The other two need a section under `paths` of the configuration."""
 
     @model_validator(mode="after")
     def _check_each_path(self) -> "Settings":

@@ -20,9 +20,11 @@ class Settings(AlertProbeSettings):
     """Settings of the sustained probe."""
 
     interval: DurationField = Duration.from_parts(seconds=3.5)
-    """Time between two events. Default 3500ms: 1,028 an hour, a little above VAL-008's 1,000."""
+    """Time between two events. Default 3500ms: 1,028 per hour, a little above the 1,000 of
+    VAL-008."""
     max_in_flight: int = Field(default=25, ge=1, le=10_000)
-    """Runs under way at once. Default 25: what a timeout of 70s holds at most, and a reserve."""
+    """Maximum number of runs in flight. Default 25: at most 20 with a timeout of 70s, and a
+    reserve."""
 
 
 def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:

@@ -41,13 +41,13 @@ class Settings(RampingRate):
     """Settings of the scenario scalability."""
 
     rates: list[int] = Field(default=[10, 20, 30, 40, 60, 80, 110, 150], min_length=1)
-    """Events a second, one step each, rising. Default 10 to 150: one process takes 27, and five of
-    them 135 when they scale linearly."""
+    """Events per second, one step each, ascending. Default 10 to 150: one process handles 27, and
+    five handle 135 with linear scaling."""
     least: Share = Decimal("0.7")
-    """The least efficiency. Default 70%, below which the alert on scaling fires."""
+    """Minimum efficiency. Default 70%, below which the alert on scaling fires."""
     replicas: str = Field(default=_REPLICAS_QUERY, min_length=1)
-    """The query that tells how many replicas are ready. Default: those of the Deployments of
-    agent-sre in the namespace ai, a Deployment of its own or one of a Knative revision."""
+    """Query for the number of ready replicas. Default: those of the Deployments of agent-sre in the
+    namespace ai, plain ones and those of Knative revisions."""
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
@@ -65,10 +65,10 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     )
     single_replica_rate = rate if replicas == 1 else _list_newest_rates(scenario_run.history).get(1)
     notes = (
-        [] if ramped.is_saturated else ["the load ended before agent-sre did: rates may be higher"]
+        [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
     )
     if not single_replica_rate and replicas > 1:
-        notes.append("there is no run with 1 replica to compare with: scale to 1, run, scale back")
+        notes.append("no run with 1 replica to compare with: scale to 1 replica and run it once")
     scenario_run.update(
         measures=tuple(_list_measures(settings, replicas, rate, single_replica_rate)),
         notes=tuple(notes),
@@ -119,7 +119,7 @@ async def _count_replicas(settings: Settings, scenario_run: ScenarioRun) -> int:
     except RequestError as error:
         found, why = [], str(error)
     else:
-        why = f"the query for replicas gave {[sample.value for sample in found]}"
+        why = f"the query for replicas returned {[sample.value for sample in found]}"
     if len(found) != 1 or not found[0].value >= 1:
         scenario_run.update(notes=(why,))
         scenario_run.guards.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)

@@ -42,36 +42,38 @@ HELD_LEVEL, BREAKING_LEVEL, BREAKING_RATE = (
 RECOVERED = "recovered"
 _MAX_LEVEL = 1000
 _LOWEST_WATCHED, _HIGHEST_WATCHED = 101, 199
-"""The alert on concurrency looks at the levels between."""
+"""The alert on concurrency uses the levels in this range."""
 
 
 class Settings(LoadSettings):
     """Settings of the scenario stress."""
 
     levels: list[int] = Field(default=[50, 100, 150, 200, 300, 500, 750, 1000], min_length=1)
-    """Events at once, one step each, rising. Default 50 to 1000; one lies between 101 and 199, for
-    the alert on concurrency looks there."""
+    """Numbers of simultaneous events, one step each, ascending. Default 50 to 1000; one must be
+    from 101 to 199, the range of the alert on concurrency."""
     least: Share = Decimal("0.995")
-    """Share of a level's events that must be executed exactly once. Default 99.5%, the objective of
-    availability; below is the breaking point."""
+    """Share of the events of a level that must be executed exactly once. Default 99.5%, the
+    objective of availability. The first level below it is the breaking point."""
     promised: int = Field(default=_LOWEST_WATCHED, ge=1, le=_MAX_LEVEL)
-    """Events at once that must be executed. Default 101: VAL-008 promises more than 100."""
+    """Number of simultaneous events that must be executed. Default 101: VAL-008 requires more than
+    100."""
     recover_within: DurationField = Duration.from_parts(minutes=5)
-    """Time in which agent-sre must be itself again after the breaking point. Default 5m."""
+    """Time in which agent-sre must recover after the breaking point. Default 5m."""
 
     @model_validator(mode="after")
     def _check_levels(self) -> "Settings":
         levels = self.levels
         if sorted(set(levels)) != levels or not 1 <= min(levels) <= max(levels) <= _MAX_LEVEL:
             raise ValueError(
-                f"levels {levels} must rise, from 1 to {_MAX_LEVEL}; like [50, 100, 150]"
+                f"levels {levels} must be ascending, from 1 to {_MAX_LEVEL}; "
+                "for example [50, 100, 150]"
             )
         upto = (
             _HIGHEST_WATCHED if _LOWEST_WATCHED <= self.promised <= _HIGHEST_WATCHED else _MAX_LEVEL
         )
         if not any(self.promised <= level <= upto for level in levels):
             raise ValueError(
-                f"levels {levels} do not show whether {self.promised} are executed; "
+                f"levels {levels} do not test the target of {self.promised}; "
                 f"add one from {self.promised} to {upto}"
             )
         return self
@@ -104,7 +106,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
             measures=(*scenario_run.result.measures, Measure(RECOVERED, has_recovered, 1.0))
         )
     else:
-        scenario_run.update(notes=("no level broke it: there may be higher ones",))
+        scenario_run.update(notes=("no breaking point was found up to the highest level",))
 
 
 def list_samples(results: Sequence[ScenarioResult]) -> Iterable[ScenarioSample]:

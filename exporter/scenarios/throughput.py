@@ -10,7 +10,7 @@ well.
 
 Each value belongs to one stage in a chain: no stage can show more than the slowest before it lets
 through. A stage that reaches its target does so in any case. Issues are known only where Linear is
-observed, and 50 of them a second only where a stand-in serves it.
+observed, and 50 of them a second only with the Linear simulator.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,8 @@ def _parse_stage(value: object) -> Stage:
     if value in _PROMISED_RATES:
         return Stage(str(value))
     raise ValueError(
-        f"{value!r} is no stage with a throughput; there are {', '.join(_PROMISED_RATES)}"
+        f"{value!r} is not a stage with a throughput target; "
+        f"known stages: {', '.join(_PROMISED_RATES)}"
     )
 
 
@@ -49,14 +50,14 @@ class Settings(RampingRate):
     """Settings of the scenario throughput."""
 
     rates: list[int] = Field(default=[10, 20, 25, 55, 80, 110], min_length=1)
-    """Events a second, one step each, rising. Default 10 to 110: a tenth above each promise, for
-    what ends a moment after its step is a little slower."""
+    """Events per second, one step each, ascending. Default 10 to 110: a tenth above each target,
+    because the last completions of a step end a moment after it."""
     targets: dict[Annotated[Stage, PlainValidator(_parse_stage)], float] = Field(
         default=_PROMISED_RATES, min_length=1
     )
-    """What each stage must reach, in events a second. Default what AC2 promises: 100 CloudEvents,
-    50 issues, 50 selections, 20 calls. A stage that nobody can observe is never met: leave it out
-    where it is not meant to be."""
+    """Target of each stage in events per second. Default: the targets of AC2, 100 CloudEvents, 50
+    issues, 50 selections, 20 calls. A stage that cannot be observed never meets its target: leave
+    it out."""
 
 
 async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
@@ -66,7 +67,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     del limits_without_issues[Stage.LINEAR_ISSUE_CREATION]
     ramped = await ramp(scenario_run, settings, limits_without_issues)
     notes = (
-        [] if ramped.is_saturated else ["the load ended before agent-sre did: rates may be higher"]
+        [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
     )
     guards = scenario_run.guards
     if guards.can_see_issues and await guards.late_results.wait_for_all(scenario_run):
@@ -77,7 +78,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
         ramped = replace(ramped, sent=tuple(observed_steps))
     else:
         limits = limits_without_issues
-        notes.append("Linear did not tell enough: nothing is known of the issues")
+        notes.append("Linear returned too few issues: issue creation was not measured")
     scenario_run.update(
         measures=tuple(_list_measures(settings, ramped, limits)), notes=tuple(notes)
     )

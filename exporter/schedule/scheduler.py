@@ -135,7 +135,7 @@ class Scheduler:
     def _count_missed(self, probe: str, *, stale: int, full: int) -> None:
         for _ in range(stale + full):
             self._metrics.count_missed_slot(probe)
-        text = "%s: %d slots missed: %d long past, %d without room"
+        text = "%s: %d slots missed: %d too late, %d above max_in_flight"
         _log.warning(text, probe, stale + full, stale, full)
 
     def _start(self, cursor: _TimetableCursor, slot: Slot) -> None:
@@ -149,7 +149,7 @@ class Scheduler:
         cursor.running_tasks.discard(task)
         self._metrics.set_in_flight(cursor.timetable.probe, len(cursor.running_tasks))
         if not task.cancelled() and task.exception():
-            _log.error("%s: a run broke", cursor.timetable.probe, exc_info=task.exception())
+            _log.error("%s: a run failed", cursor.timetable.probe, exc_info=task.exception())
 
 
 async def run_every(seconds: float, action: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
@@ -159,7 +159,7 @@ async def run_every(seconds: float, action: Callable[[], Awaitable[None]], *, cl
         try:
             await action()
         except Exception:  # noqa: BLE001 - logged in full; the next call may succeed
-            _log.exception("periodic work broke; it is tried again in %g s", seconds)
+            _log.exception("a periodic task failed; it is tried again in %g s", seconds)
 
 
 async def run_heartbeat(heartbeat: Heartbeat, clock: Clock) -> None:

@@ -22,21 +22,21 @@ class Schedule(Section):
     """Schedule settings of a probe. The settings of each probe extend these."""
 
     interval: DurationField = Duration.from_parts(seconds=75)
-    """Time between two events. Default 75s: 48 an hour, and longer than the timeout."""
+    """Time between two events. Default 75s: 48 per hour, and longer than the timeout."""
     timeout: DurationField = Duration.from_parts(seconds=70)
-    """Time from the intended send to the verdict. Default 70s: agent-sre itself gives up after
-    65 s (5 s health check and 60 s function), and an execution after the end-to-end target of
-    60 s shall still be seen, as `late`."""
+    """Time from the intended send to the verdict. Default 70s: agent-sre gives up after 65 s (5 s
+    health check and 60 s function), and an execution after the end-to-end target of 60 s is still
+    seen, as `late`."""
     jitter: Share = Decimal("0.1")
-    """How far a slot may move, as a share of the interval. Default 10%: enough not to beat in
-    step with other periodic work. The same slot always gets the same jitter. With a single
-    run at a time it shrinks so far that two runs never meet."""
+    """Maximum jitter of a slot, as a share of the interval. Default 10%, so that slots do not
+    coincide with other periodic work. The same slot always has the same jitter. With a single run
+    at a time it is limited so that two runs never overlap."""
     max_in_flight: int = Field(default=1, ge=1, le=1000)
-    """Runs under way at once. Default 1: more would be a load test. A slot that finds no room
-    is counted as missed and never waits."""
+    """Maximum number of runs in flight. Default 1: more would be a load test. A slot above this
+    limit is counted as missed and does not wait."""
     max_send_lag: DurationField = Duration.from_parts(seconds=1)
-    """Delay between intended and actual send, or a standstill of the prober, above which a run
-    is `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
+    """Delay between intended and actual send, or pause of the prober, above which a run is
+    `unknown`. Default 1s: a fifth of the tightest target (5 s)."""
 
     def find_problems(self, targets: Mapping[Stage, Duration]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002 - for overrides that use them
         """Find mistakes that only show with the targets of the specs, as key, message and hint."""
@@ -49,9 +49,9 @@ class Schedule(Section):
             return self
         raise ValueError(
             f"timeout {self.timeout} is not below interval {self.interval}, "
-            "so runs would meet and slots would be missed; "
-            "raise interval (the house default is 75s with timeout 70s: agent-sre gives up "
-            "after 65 s, and late lies between 60 and 70 s), "
+            "so runs would overlap and slots would be missed; "
+            "raise interval (the default is 75s with timeout 70s, as agent-sre gives up "
+            "after 65 s), "
             f"or set max_in_flight to {self.timeout.ms // self.interval.ms + 1}"
         )
 

@@ -1,22 +1,22 @@
-"""Options that both simulators share, and serving until a signal."""
+"""Option types and serving until a signal, for the commands of both simulators."""
 
 import asyncio
 import math
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from exporter.httpclient.auth import CredentialsError, read_secret_file
-from exporter.simulator.agent_sre.faults import AgentFaults
-from exporter.simulator.agent_sre.settings import Settings
+from exporter.simulator.control import ActiveFaults
 
 MAX_PORT = 65_535
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class OneLineErrors(click.Command):
@@ -57,16 +57,6 @@ def check_url(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
     return text
 
 
-def check_template(ctx: click.Context, param: click.Parameter, text: str) -> str:
-    """Check a URL template; the only placeholders are {name} and {namespace}."""
-    try:
-        check_url(ctx, param, Settings(function_url=text).build_function_url("function"))
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        hint = "only {name} and {namespace} are filled in"
-        raise click.BadParameter(f"{text!r} is no URL template; {hint}") from error
-    return text
-
-
 def check_rate(_ctx: click.Context, _param: click.Parameter, events_per_second: float) -> float:
     """Check a finite rate; 0 means no limit."""
     if not (math.isfinite(events_per_second) and events_per_second >= 0):
@@ -74,14 +64,25 @@ def check_rate(_ctx: click.Context, _param: click.Parameter, events_per_second: 
     return events_per_second
 
 
-def parse_faults_option(
-    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
-) -> AgentFaults:
-    """Parse faults from their texts."""
-    try:
-        return AgentFaults(texts)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+def fault_option(parse: Callable[[Iterable[str]], ActiveFaults[Any]]) -> Callable[[F], F]:
+    """Declare the option `--fault` of a simulator, with the parser of its faults."""
+
+    def parse_texts(
+        _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
+    ) -> ActiveFaults[Any]:
+        try:
+            return parse(texts)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return click.option(
+        "--fault",
+        "faults",
+        metavar="FAULT",
+        multiple=True,
+        callback=parse_texts,
+        help="Fault at the start; repeat it, or separate faults by commas.",
+    )
 
 
 def read_key_option(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str | None:

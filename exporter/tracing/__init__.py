@@ -110,7 +110,7 @@ def build_tracer() -> Tracer:
     )
     if protocol.strip().lower() != _SUPPORTED_PROTOCOL:
         _log.warning(
-            "spans are not exported: only %s is spoken, set %s",
+            "spans are not exported: only %s is supported, set %s",
             _SUPPORTED_PROTOCOL,
             _PROTOCOL_VARIABLES[0],
         )
@@ -120,7 +120,7 @@ def build_tracer() -> Tracer:
 
         return OtlpTracer()
     except Exception as error:  # noqa: BLE001 - whatever is wrong with a variable must not end the probing
-        _log.warning("spans are not exported: an OTEL_ variable is wrong: %s", type(error).__name__)
+        _log.warning("spans are not exported: invalid OTEL_ variable: %s", type(error).__name__)
         return NoopTracer()
 
 

@@ -134,7 +134,7 @@ class _LoggingExporter(SpanExporter):
         if is_working and not self._is_working:
             _log.info("spans are exported again")
         if self._is_working and not is_working:
-            _log.warning("spans cannot be exported; they are dropped until it works again")
+            _log.warning("spans cannot be exported; they are dropped until the export works again")
         self._is_working = is_working
         return result
 

@@ -117,7 +117,9 @@ class ScenarioPages:
             return _respond_standby()
         if not self.load_controller.stop(StopReason.OPERATOR):
             return web.Response(status=404, text="no scenario is running\n")
-        return web.Response(status=202, text="stopping; what is on its way gets its verdict\n")
+        return web.Response(
+            status=202, text="stopping; events in flight still get their verdicts\n"
+        )
 
     async def _show(self, _: web.Request) -> web.Response:
         if self.load_controller is None:
@@ -126,7 +128,7 @@ class ScenarioPages:
 
 
 def _respond_standby() -> web.Response:
-    return web.Response(status=503, text="standing by; another prober sends\n")
+    return web.Response(status=503, text="on standby; another prober holds the lease\n")
 
 
 class WebPages:
@@ -181,9 +183,9 @@ class WebPages:
 
     def _describe_state(self) -> str:
         if self._measure_stall() > STALL_TIMEOUT:
-            return "stuck: nothing is sent"
+            return "stalled: nothing is sent"
         if self._reload_config is None:
-            return "standing by"
+            return "on standby"
         return "sending" if self.ready else "stopping"
 
     def _measure_stall(self) -> float:
@@ -198,7 +200,9 @@ class WebPages:
 
     async def _serve_health(self, _: web.Request) -> web.Response:
         if (age := self._measure_stall()) > STALL_TIMEOUT:
-            return web.Response(status=503, text=f"the scheduler is stuck for {age:.0f} s\n")
+            return web.Response(
+                status=503, text=f"the scheduler has been stalled for {age:.0f} s\n"
+            )
         return web.Response(text="healthy\n")
 
     async def _serve_readiness(self, _: web.Request) -> web.Response:
@@ -211,6 +215,6 @@ class WebPages:
 
     async def _serve_reload(self, _: web.Request) -> web.Response:
         if self._reload_config is None:
-            return web.Response(status=503, text="standing by; nothing to reload\n")
+            return web.Response(status=503, text="on standby; nothing to reload\n")
         outcome = await self._reload_config()
         return web.Response(status=200 if outcome.is_successful else 500, text=f"{outcome}\n")

@@ -93,7 +93,10 @@ def test_whatever_is_sent_is_info_synthetic_and_for_the_canary(run_id: str, at: 
             "only the canary",
         ),
         (lambda data: data["annotations"].pop("lambda_function"), "only the canary"),
-        (lambda data: data["labels"].update(lambda_function="pod-restart"), "no function but"),
+        (
+            lambda data: data["labels"].update(lambda_function="pod-restart"),
+            "no function other than",
+        ),
     ],
 )
 def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:

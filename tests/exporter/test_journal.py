@@ -245,7 +245,7 @@ async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
         text=True,
     )
     assert ended.stdout.split() == ["6", "6"]
-    assert ended.stderr.count("probing goes on") == 1
+    assert ended.stderr.count("probing continues") == 1
     orphans, recent = await reopen_journal(path, clock)
     assert [each.id for each in orphans] == ["before"]
     assert {each.id for each in recent} == {"before", "during-0", "during-1", "during-2", "after"}
@@ -282,7 +282,7 @@ async def test_failures_are_logged_once_a_minute_at_most(
     for _ in range(121):
         await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
         await clock.advance(1)
-    assert caplog.text.count("probing goes on") == 3
+    assert caplog.text.count("probing continues") == 3
     assert len(desk.failures) == 121
     monkeypatch.undo()
     await desk.journal.close()
@@ -401,7 +401,7 @@ async def test_after_flipped_bytes_probing_goes_on_and_the_damaged_file_is_kept_
     aside = path.with_name("journal.sqlite.damaged-1")
     assert desk.journal.damaged_files == [aside]
     assert aside.read_bytes() == content
-    assert f"set aside as {aside}" in caplog.text
+    assert f"renamed to {aside}" in caplog.text
     assert [row[0] for row in read_rows(path)] == ["new"]
 
 
@@ -488,7 +488,9 @@ async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock:
     finally:
         if process.returncode is None:
             await prober.kill()
-    assert re.search(r"ERROR .*damaged; set aside as \S+\.damaged-1, a new one begun", done_.err)
+    assert re.search(
+        r"ERROR .*damaged and renamed to \S+\.damaged-1; a new one was created", done_.err
+    )
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM runs").fetchone()[0] >= 2
     connection.close()
@@ -559,7 +561,7 @@ async def test_a_log_that_lost_commits_is_set_aside(
     await desk.journal.close()
     aside = left.with_name("journal.sqlite.damaged-1")
     assert desk.journal.damaged_files == [aside]
-    assert f"set aside as {aside}" in caplog.text
+    assert f"renamed to {aside}" in caplog.text
     del kept[f"{left.name}-shm"]  # SQLite makes it anew from the log
     for name, content in kept.items():
         assert left.with_name(name.replace(left.name, aside.name)).read_bytes() == content

@@ -135,7 +135,7 @@ async def test_unasked_is_not_shown(
     gone = True
     assert (await runner.run_slot(probe.key, slot)).failed
     assert bench.read_sample("up", **TARGET) is bench.read_sample("ready", **TARGET) is None
-    told = "availability: nothing was asked: bearer_auth.token_file: cannot read token"
+    told = "availability: no request was sent: bearer_auth.token_file: cannot read token"
     assert (caplog.messages[-1], caplog.records[-1].exc_info) == (told, None)
 
 

@@ -65,7 +65,7 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     seen = [{Stage.END_TO_END: {StageSource.CANARY: (number + 1) / 100}} for number in range(100)]
     results = [replace(run, verdict=Verdict.OK, stage_times=each) for each in seen]
     lost = replace(run, verdict=Verdict.LOST)
-    line = "100 of 101 ok, to the function p50 0.505s, p95 0.951s, p99 0.990s"
+    line = "100 of 101 ok, end to end p50 0.505s, p95 0.951s, p99 0.990s"
     assert burst.summarize_burst([*results, lost]) == line
     assert burst.summarize_burst([results[0], lost]) == "1 of 2 ok"
 

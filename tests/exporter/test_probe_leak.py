@@ -185,7 +185,7 @@ async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePromet
     tell(prometheus, per_event=4 * KB)
     outcome = await ask(probe)
     assert outcome.checks == ((Criterion.LEAKS, False),)
-    assert outcome.notes == ("it leaks: open_files, working_set",)
+    assert outcome.notes == ("leak found: open_files, working_set",)
     assert shown(made, LeakSignal.WORKING_SET) == LeakVerdict.LEAK
     low, slope, high = (
         shown(made, LeakSignal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
@@ -244,7 +244,7 @@ async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) 
     clock.move(HOUR / 4)
     outcome = await ask(probe)
     assert outcome.checks == ()
-    assert outcome.notes[0].startswith("nothing was judged: prometheus")
+    assert outcome.notes[0].startswith("no verdict: prometheus")
     assert shown(made, LeakSignal.WORKING_SET) is None
     assert shown(made, LeakSignal.RSS, SELF_REPLICA) == LeakVerdict.INSUFFICIENT
 

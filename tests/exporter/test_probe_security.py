@@ -10,7 +10,7 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -178,8 +178,8 @@ async def test_the_measured_agent_fails_as_it_was_measured(
         "security.input_validation: deeply nested JSON: answered 500",
         "security.input_validation: an oversized body: answered 200",
         "security.containment: a name with a slash: corrupted",
-        "security.containment: a name with a port: led to the decoy",
-        "security.containment: a name with a scheme: led to the decoy",
+        "security.containment: a name with a port: led to the honeypot",
+        "security.containment: a name with a scheme: led to the honeypot",
     )
     assert set(names.asked) == {HOST}  # nobody else was even looked for
     assert {run.probe for run in recorded} == {"security"}
@@ -204,7 +204,10 @@ async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, na
     del names.ports[DECOY]
     outcome = await ask(asked_of(bench.context, decoy))
     assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
-    assert "security.containment: the decoy is not reached, so no port was tried" in outcome.notes
+    assert (
+        "security.containment: the honeypot cannot be reached, so no port was tried"
+        in outcome.notes
+    )
 
 
 async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
@@ -212,7 +215,7 @@ async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
     simulator.faults.set("lost")
     outcome = await ask(asked_of(bench.context, decoy, timeout=Duration(500)))
     assert passed(outcome, Criterion.CONTAINMENT) == []
-    assert "security.containment: an ordinary alert was lost" in outcome.notes
+    assert "security.containment: a normal alert was lost" in outcome.notes
 
 
 async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
@@ -221,7 +224,7 @@ async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
     outcome = await ask(asked_of(bench.context, decoy))
     assert await bench.components.journal.list_recent(10) == []
     assert outcome.checks == ()
-    assert outcome.notes == ("nothing was tried: an event in order: answered 500",)
+    assert outcome.notes == ("no attempt was made, a valid event failed: answered 500",)
 
 
 async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, names: Names) -> None:
@@ -352,6 +355,7 @@ def test_each_name_leads_to_the_canary(trick: NameAttack) -> None:
         f"//evil.example/{HOST}",
         f"{HOST}/\r\nHost: evil.example",
         f"8082/{HOST}",
+        f"//agent-sre-canary:{HOST}",
     ],
 )
 def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
@@ -367,6 +371,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=9).map("".join))
+@example(f"//agent-sre-canary:{HOST}")
 def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> None:
     try:
         guard_name(name, GROUND)

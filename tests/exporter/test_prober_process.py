@@ -156,7 +156,7 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
 
         await wait_until(going_on)
         done = await prober.stop()
-    assert "probing goes on" in done.err
+    assert "probing continues" in done.err
     written = {row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}
     assert written == {event["id"] for event in agent.events}
 

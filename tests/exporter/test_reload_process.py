@@ -140,7 +140,7 @@ async def test_fixed_settings_are_refused(
         at.write_config(**{key: value})
         status, text = await reload(prober)
         assert status == 500
-        assert f"{'web.listen' if key == 'web' else key} changed while it is in use" in text
+        assert f"{'web.listen' if key == 'web' else key} cannot be changed by a reload" in text
         assert "restart" in text
         await prober.stop()
 
@@ -162,7 +162,7 @@ async def test_switching_tls_needs_a_restart(tmp_path: Path) -> None:
                 ):
                     assert reply.status == 500
                     text = await reply.text()
-                assert f"TLS was switched {told} while the pages are served" in text
+                assert f"TLS cannot be switched {told} by a reload" in text
                 assert "restart the prober" in text
                 await prober.stop()
 

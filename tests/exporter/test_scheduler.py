@@ -197,7 +197,7 @@ async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptur
     async with bench.running():
         await clock.advance(30)
     assert len(bench.sent) == 3
-    assert "a run broke" in caplog.text
+    assert "a run failed" in caplog.text
 
 
 def test_a_standstill_of_the_loop_is_seen_while_it_lasts_and_afterwards() -> None:

@@ -147,7 +147,7 @@ async def test_half_a_renewal(secured: Secured, caplog: pytest.LogCaptureFixture
     with caplog.at_level(logging.INFO):
         assert await secured.ask(client) == first
         assert await secured.ask(client) == first
-    assert caplog.text.count("key values mismatch; the one before stays") == 1
+    assert caplog.text.count("key values mismatch; the previous one stays in use") == 1
     files.key.write_bytes(new_key)
     assert await secured.ask(client) != first
 

@@ -80,9 +80,9 @@ def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) ->
     [
         (TLS.replace("tls.crt", "gone.crt"), "web.yml:2:3: error: tls_server_config.cert_file: "),
         (TLS.replace("tls.key", "."), "Is a directory"),
-        (TLS.replace("tls.key", '"a\\0b"'), "no file can have that name"),
-        (TLS.replace("tls.crt", "tls.key"), "tls.key holds no certificate"),
-        (TLS.replace("tls.key", "tls.crt"), "tls.crt holds no private key"),
+        (TLS.replace("tls.key", '"a\\0b"'), "a file name must be printable"),
+        (TLS.replace("tls.crt", "tls.key"), "tls.key contains no certificate"),
+        (TLS.replace("tls.key", "tls.crt"), "tls.crt contains no private key"),
     ],
 )
 def test_an_unusable_file_is_told(files: TlsFiles, text: str, told: str) -> None:
@@ -107,7 +107,7 @@ def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -
     files.write_certificate()
     files.key.write_bytes(key)
     _, told = read(files.folder, TLS)
-    assert "web.yml:3:3: error: tls_server_config.key_file: the key does not belong to" in told
+    assert "web.yml:3:3: error: tls_server_config.key_file: the key does not match" in told
     files.key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
     assert "certificate and key cannot be used" in read(files.folder, TLS)[1]
 

@@ -109,7 +109,7 @@ def text(html: str) -> str:
 
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:
-    assert "No run has ended yet." in text(render_page("standing by", []))
+    assert "No run has ended yet." in text(render_page("on standby", []))
     html = render_page("sending", [RESULT])
     for part in (
         "slo-probe sending",

@@ -31,17 +31,17 @@ class Settings(LinearSettings):
     """Endpoint of Linear, and the time to wait for an issue."""
 
     every: DurationField = Duration.from_parts(seconds=30)
-    """Time between two searches; each finds the issues of all runs. Default 30s: 120 requests
-    an hour of the 600 that are allowed. Archiving takes as many, or one for ten issues."""
+    """Time between two searches; each finds the issues of all runs. Default 30s: 120 of the 600
+    requests per hour. Archiving needs as many, or one request per ten issues."""
     within: DurationField = Duration.from_parts(minutes=2)
-    """Time after which an issue that is not there was never opened. Default 2m: twelve times the
-    target, for an issue shows in a search only some time after it was created."""
+    """Time after which a missing issue counts as never opened. Default 2m: twelve times the target,
+    because searches show new issues with a delay."""
     linger: DurationField = Duration.from_parts(seconds=70)
     """Time to wait for a second issue after the first. Default 70s: agent-sre gives a function 65
-    s, and opens another issue when it failed."""
+    s, and opens another issue when it fails."""
     patience: DurationField = Duration.from_parts(hours=2)
-    """Time to go on asking while Linear does not answer. Default 2h; what is found later is
-    archived all the same, but counts for no run."""
+    """Time for which requests continue while Linear does not respond. Default 2h. Issues that are
+    found later are archived, but not counted."""
 
 
 def find_problems(settings: Settings, folder: Path) -> Iterable[tuple[str, str, str]]:
@@ -49,12 +49,12 @@ def find_problems(settings: Settings, folder: Path) -> Iterable[tuple[str, str, 
     searches = 3600 / float(settings.every.seconds)
     if searches > settings.requests_per_hour / 2:
         allowed = settings.requests_per_hour
-        message = f"{searches:.0f} searches an hour leave too little of {allowed} requests"
-        yield "every", message, "raise every, or requests_per_hour"
+        message = f"{searches:.0f} searches per hour use more than half of {allowed} requests"
+        yield "every", message, "raise every or requests_per_hour"
     try:
         read_key(settings, folder=folder)
     except CredentialsError as error:
-        yield error.key, error.reason, "mount the secret, or correct the name"
+        yield error.key, error.reason, "mount the secret or correct the name"
 
 
 class LinearObserver:

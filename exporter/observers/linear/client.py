@@ -284,7 +284,7 @@ class LinearClient:
             if page.next_cursor == cursor:
                 break
             cursor = page.next_cursor
-        raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, "pages without an end")
+        raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, "too many pages")
 
     async def _fetch_page(self, variables: Mapping[str, Any]) -> IssuePage:
         response = await self._send_query(ISSUES_QUERY, variables)
@@ -293,7 +293,7 @@ class LinearClient:
         try:
             return parse_page(response.data, self._transport.skew)
         except ValueError:
-            reason = "a page that cannot be read"
+            reason = "invalid page"
         raise self._breaker.record_failure(ErrorKind.BAD_RESPONSE, reason)
 
     async def _send_query(self, query: str, variables: Mapping[str, Any]) -> LinearResponse:

@@ -137,7 +137,7 @@ def parse_page(data: Mapping[str, Any], skew: ClockSkew) -> IssuePage:
             return IssuePage(issues, None)
         return IssuePage(issues, _get_text(page["pageInfo"], "endCursor"))
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError("no page of issues") from error
+        raise ValueError("not a page of issues") from error
 
 
 def parse_issue(node: dict[str, Any], skew: ClockSkew) -> Issue | None:
@@ -149,7 +149,7 @@ def parse_issue(node: dict[str, Any], skew: ClockSkew) -> Issue | None:
     title = _get_text(node, "title")
     created = datetime.fromisoformat(_get_text(node, "createdAt"))
     if created.tzinfo is None:
-        raise ValueError("a time without its zone")
+        raise ValueError("a time without a time zone")
     issue_id = _get_text(node, "id")
     kind = next((kind for prefix, kind in _PREFIXES.items() if title.startswith(prefix)), None)
     run_id = find_run_id(title, str(node.get("description") or ""))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
 
-from exporter.fields import DurationField, Section, Url
+from exporter.fields import DurationField, FileName, Section, Url
 from exporter.httpclient.auth import read_secret_file, read_secret_variable
 from slos.schema.units import Duration
 
@@ -21,13 +21,17 @@ _KEY_PREFIX = "lin_"
 def _refuse_key(value: str) -> str:
     """Refuse a key in the place of its file or variable, without repeating it."""
     if value.startswith(_KEY_PREFIX):
-        raise ValueError("this looks like a key itself; name the file or variable that holds it")
+        raise ValueError(
+            "this looks like a key; write the name of the file or variable that holds it"
+        )
     return value
 
 
 def _check_variable_name(value: str) -> str:
     if not _VARIABLE.fullmatch(value):  # not shown: it may be a key in the wrong place
-        raise ValueError("this is no environment variable's name; write it like LINEAR_API_KEY")
+        raise ValueError(
+            "this is not the name of an environment variable; write it like LINEAR_API_KEY"
+        )
     return value
 
 
@@ -37,37 +41,39 @@ class LinearSettings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     url: Url = "https://api.linear.app/graphql"
-    """The GraphQL endpoint. Default https://api.linear.app/graphql."""
-    key_file: Annotated[str, AfterValidator(_refuse_key)] | None = Field(default=None, min_length=1)
-    """The file with the API key, relative to the configuration. Exactly one of this and `key_env`
-    is set. It is read again when Linear refuses the key, so that a rotated key takes effect."""
+    """GraphQL endpoint. Default https://api.linear.app/graphql."""
+    key_file: Annotated[FileName, AfterValidator(_refuse_key)] | None = None
+    """File with the API key, relative to the configuration. Exactly one of this and `key_env` must
+    be set. It is read again when Linear refuses the key, so that a rotated key takes effect."""
     key_env: Annotated[str, AfterValidator(_check_variable_name)] | None = None
-    """The environment variable with the API key."""
+    """Environment variable with the API key."""
     requests_per_hour: int = Field(default=600, ge=10, le=1_000_000)
-    """Maximum requests in any hour, over all uses. Default 600: Linear allows 2,500 an hour (fewer
-    in small workspaces) and counts all keys of one user together; agent-sre, which may share that
-    user, must never be refused an issue because of the prober. It is one every 6 s."""
+    """Maximum number of requests per hour, over all uses. Default 600, one every 6 s: Linear allows
+    2,500 per hour (fewer in small workspaces) for all keys of one user together, and agent-sre may
+    share that user."""
     timeout: DurationField = Duration.from_parts(seconds=10)
     """Time for one request. Default 10s."""
     page_size: int = Field(default=MAX_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
-    """Issues per request. Default 250, the maximum at Linear: the number of requests is the scarce
-    resource, and even by Linear's own formula, which exaggerates, a full page costs less than a
-    tenth of the 10,000 points that one query may cost."""
+    """Issues per request. Default 250, the maximum at Linear: the number of requests is the limit
+    that matters. A full page costs less than a tenth of the 10,000 points that one query may
+    cost."""
 
     @model_validator(mode="before")
     @classmethod
     def _require_mapping(cls, value: object) -> object:
         """Refuse a key in the place of the section, without repeating it."""
         if isinstance(value, str):
-            raise ValueError("expected keys like key_file, not text; name the file of the key")  # noqa: TRY004 - pydantic takes a ValueError
+            raise ValueError(  # noqa: TRY004 - pydantic takes a ValueError
+                "expected a mapping of keys, not text; put the key into a file and set key_file"
+            )
         return value
 
     @model_validator(mode="after")
     def _check_single_key(self) -> "LinearSettings":
         if (self.key_file is None) == (self.key_env is None):
             raise ValueError(
-                "the key comes from exactly one place; set either key_file or key_env, "
-                "like key_file: /run/secrets/linear"
+                "exactly one of key_file and key_env must be set; "
+                "for example key_file: /run/secrets/linear"
             )
         return self
 

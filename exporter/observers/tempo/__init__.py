@@ -31,8 +31,8 @@ class Settings(TempoSettings):
     every: DurationField = Duration.from_parts(seconds=15)
     """Time between two searches. Default 15s."""
     within: DurationField = Duration.from_parts(minutes=2)
-    """Time after which no more of a trace is waited for. Default 2m: agent-sre exports spans every
-    few seconds, and Tempo shows them within half a minute. Raise it above the target of
+    """Time after which no more spans of a trace are expected. Default 2m: agent-sre exports spans
+    every few seconds, and Tempo shows them within half a minute. Raise it above the target of
     verification (5m) where agent-sre verifies."""
 
 

@@ -55,7 +55,7 @@ def parse_trace_ids(document: object) -> list[str]:
     """
     traces = (document.get("traces") or []) if isinstance(document, Mapping) else None
     if not isinstance(traces, list):
-        raise ValueError("the answer to a search holds no list of traces")  # noqa: TRY004 - a wrong value, not a bug
+        raise ValueError("the search response contains no list of traces")  # noqa: TRY004 - a wrong value, not a bug
     raw_ids = [entry.get("traceID") for entry in traces if isinstance(entry, Mapping)]
     ids = [normalize_trace_id(each) for each in raw_ids if isinstance(each, str)]
     return list(dict.fromkeys(each for each in ids if each))

@@ -75,10 +75,10 @@ def parse_trace(document: object) -> Trace:
         ValueError: it is no trace. Single invalid spans are counted instead.
     """
     if not isinstance(document, Mapping):
-        raise ValueError("a trace is a JSON object")  # noqa: TRY004 - a wrong value, not a bug
+        raise ValueError("the trace is not a JSON object")  # noqa: TRY004 - a wrong value, not a bug
     inner = document.get("trace", document)
     if not isinstance(inner, Mapping):
-        raise ValueError("'trace' is no JSON object")  # noqa: TRY004 - likewise
+        raise ValueError("'trace' is not a JSON object")  # noqa: TRY004 - likewise
     batches = _get_list(inner, "resourceSpans", "batches")
     if batches is None and inner is document:
         raise ValueError("there is neither resourceSpans nor batches")

@@ -76,22 +76,24 @@ class Settings(Schedule):
     """Settings of the availability probe."""
 
     interval: DurationField = Duration.from_parts(seconds=60)
-    """Time between two looks. Default 60s. What is asked more often than its scale-to-zero window
-    never sleeps: raise this, and the intervals of other probes, to see cold starts."""
+    """Time between two checks. Default 60s. A target that is checked more often than its
+    scale-to-zero window never scales to zero: raise this, and the intervals of other probes, to see
+    cold starts."""
     timeout: DurationField = Duration.from_parts(seconds=50)
-    """Time for one look, a cold start included. Default 50s: waking takes seconds to half a
+    """Time for one check, a cold start included. Default 50s: a cold start takes seconds to half a
     minute."""
     health: str = Field(default="/health", pattern=r"^/[!-~]*$")
-    """The page that answers 200 while the target is up. Default /health."""
+    """Path that returns 200 while the target is up. Default /health."""
     ready: str = Field(default="/ready", pattern=r"^/[!-~]*$")
-    """The page that answers 200 while the target takes events. Default /ready."""
+    """Path that returns 200 while the target accepts events. Default /ready."""
     cold_above: DurationField = Duration.from_parts(seconds=1)
-    """Time above which an answer after idleness is a cold start, if it is also five times the
-    usual. Default 1s: agent-sre answers warm in milliseconds and needs seconds to start."""
+    """Response time above which a request after idleness counts as a cold start, if it is also five
+    times the usual. Default 1s: agent-sre responds in milliseconds when warm and needs seconds to
+    start."""
     idle_after: DurationField = Duration.from_parts(seconds=90)
-    """Time without any request of this prober after which the target may be at zero replicas.
-    Default 90s: the stable window of Knative and its grace period. A target that refuses earlier
-    is down, not asleep."""
+    """Time without requests of this prober after which the target may be at zero replicas. Default
+    90s: the stable window and the grace period of Knative. A target that refuses connections
+    earlier is down."""
 
 
 def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:

@@ -96,7 +96,7 @@ async def send_request(
     path: str,
     *,
     clock: Clock,
-    timeout: float,  # noqa: ASYNC109 - its end is a value here
+    timeout: float,  # noqa: ASYNC109 - a timeout is a result here
 ) -> RequestResult:
     """Request a page over a new connection; errors are returned as values.
 
@@ -151,7 +151,7 @@ class _TimedRequest:
         self, addresses: list[tuple[str, int]]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to the first address that accepts a connection."""
-        last_error: OSError = OSError("the name has no address")
+        last_error: OSError = OSError("the name cannot be resolved")
         for host, port in addresses:
             try:
                 return await asyncio.open_connection(host, port, limit=_MAX_LINE_BYTES)
@@ -208,7 +208,7 @@ def _parse_status(line: bytes) -> int:
     if not line:
         raise EOFError
     if not version.startswith(b"HTTP/") or not rest[:3].isdigit():
-        raise ValueError("this is no HTTP")
+        raise ValueError("the response is not HTTP")
     return int(rest[:3])
 
 
@@ -242,7 +242,7 @@ def parse_expiry(der: bytes) -> float:
         _, not_after = _iter_elements(fields[_VALIDITY_INDEX][1])
         expires_at = datetime.strptime(not_after[1].decode("ascii"), _FORMATS[not_after[0]])  # noqa: DTZ007 - always UTC, set below
     except (IndexError, KeyError, StopIteration) as error:
-        raise ValueError("these bytes are no certificate") from error
+        raise ValueError("this is not a certificate") from error
     return expires_at.replace(tzinfo=UTC).timestamp()
 
 

@@ -1,9 +1,8 @@
-"""Leak probe: memory, files and other resources that grow without end, of target and prober.
+"""Leak probe: memory, files and other resources that grow without limit.
 
 It reads the resources of the target's replicas from Prometheus, and those of this process from
-/proc, once per slot. Periodically it judges both (`exporter/probes/leak/detector.py`). The verdicts
-are gauges. The criterion is about the target alone, and is not counted while there is too little
-data.
+/proc, once per slot. Periodically it judges both (`detector.py`). The verdicts are gauges. The
+criterion is about the target alone, and is not counted while there is too little data.
 """
 
 import asyncio
@@ -85,40 +84,44 @@ class Settings(Schedule):
     """Settings of the leak probe."""
 
     interval: DurationField = Duration.from_parts(minutes=1)
-    """Time between two readings of this process. Default 1m: a quarter of an hour needs five."""
+    """Time between two readings of this process. Default 1m: each baseline value needs at least
+    five."""
     timeout: DurationField = Duration.from_parts(seconds=50)
-    """Time for one turn, with all questions to Prometheus. Default 50s."""
+    """Time for one slot, with all queries to Prometheus. Default 50s."""
     judged_every: DurationField = Duration.from_parts(minutes=15)
-    """Time between two judgements. Default 15m: as long as the shortest floor."""
+    """Time between two verdicts. Default 15m: the shortest time of a baseline value."""
     window: DurationField = Duration.from_parts(hours=48)
-    """How far to look back. Default 48h: what a daily rhythm hides in one day shows in two."""
+    """Range of the samples. Default 48h: two days, because a daily pattern can hide growth within
+    one day."""
     step: DurationField = Duration.from_parts(minutes=1)
-    """Time between two readings of the target. Default 1m."""
+    """Time between two samples of the target. Default 1m."""
     signals: dict[Annotated[LeakSignal, Field(strict=False)], str] = Field(
         default={
             signal: _build_container_query(metric) for signal, metric in _SIGNAL_METRICS.items()
         }
     )
-    """A query for each signal, with a series for each replica: working_set, rss, open_files,
-    threads, close_wait, queue_depth, open_tickets. Default: what cAdvisor tells of the containers
-    of agent-sre; what is not there is not judged."""
+    """Query for each signal, with one series per replica: working_set, rss, open_files, threads,
+    close_wait, queue_depth, open_tickets. Default: the cAdvisor metrics of the containers of
+    agent-sre. A signal without a series gets no verdict."""
     replica_label: LabelName = "pod"
-    """The label that tells replicas apart. Default pod."""
+    """Label that identifies a replica. Default pod."""
     starts: str = f"max by (pod) (kube_pod_start_time{{{_POD_SELECTOR}}})"
-    """A query for the time each replica began, for no trend goes across that. Default: that of
-    kube-state-metrics; empty asks nothing."""
+    """Query for the start time of each replica; a trend never spans a restart. Default: the metric
+    of kube-state-metrics. If empty, there is no such query."""
     restarts: str = _build_container_query("kube_pod_container_status_restarts_total")
-    """A query for the count of restarts, likewise."""
+    """Query for the number of restarts of each replica. If empty, there is no such query."""
     events: str = f'sum({contract.PROBE_RUNS}{{verdict!~"unknown|unreachable"}})'
-    """A query for a counter of the events a replica had to do, of the last seven days; a series
-    without the replica's label is of all. Default: the alerts this prober sent, for agent-sre
-    counts none. The first 6,000 fill its lists, and prove nothing; a leak of memory loses more than
-    64 bytes with each. Empty asks nothing: then only two hours pass as a warm-up."""
+    """Query for a counter of the events of each replica over the last seven days; a series without
+    the replica label applies to all. Default: the alerts of this prober, because agent-sre has no
+    such counter. The first 6,000 events are the warm-up, because they fill lists of limited size; a
+    memory leak loses more than 64 bytes per event. If empty, the warm-up is two hours."""
 
     @model_validator(mode="after")
     def _check_window(self) -> "Settings":
         if self.window < self.step * 10:
-            raise ValueError(f"window {self.window} has not ten steps of {self.step}; like 48h")
+            raise ValueError(
+                f"window {self.window} is shorter than ten steps of {self.step}; for example 48h"
+            )
         return self
 
     @property
@@ -188,8 +191,8 @@ class LeakProbe:
                 family = await fetch_series(prometheus, self._settings.queries, now=now)
         except (RequestError, TimeoutError) as error:
             self._target_gauges.update(())  # an old verdict would look current
-            why = str(error) or "Prometheus took too long"
-            return ProbeOutcome(notes=(f"nothing was judged: {why}",), failed=True)
+            why = str(error) or "Prometheus did not respond in time"
+            return ProbeOutcome(notes=(f"no verdict: {why}",), failed=True)
         findings = await _judge_series(family, now)
         present = {
             (series.signal, series.instance)
@@ -221,7 +224,7 @@ def _to_outcome(findings: LeakFindings, current: list[LeakFinding]) -> ProbeOutc
             {finding.signal for finding in current if finding.verdict is LeakVerdict.LEAK}
         )
         return ProbeOutcome(
-            checks=((Criterion.LEAKS, False),), notes=(f"it leaks: {', '.join(leaks)}",)
+            checks=((Criterion.LEAKS, False),), notes=(f"leak found: {', '.join(leaks)}",)
         )
     verdicts = {finding.verdict for finding in current} - {LeakVerdict.INSUFFICIENT}
     return ProbeOutcome(checks=((Criterion.LEAKS, True),) if verdicts == {LeakVerdict.PASS} else ())

@@ -51,29 +51,30 @@ class Settings(Schedule):
     """Settings of the security probe."""
 
     interval: DurationField = Duration.from_parts(hours=1)
-    """Time between two rounds. Default 1h: what is checked changes with a release only."""
+    """Time between two rounds of attempts. Default 1h: the results change only with a release."""
     timeout: DurationField = Duration.from_parts(seconds=30)
-    """Time for an alert with a hostile name to lead somewhere. Default 30s: agent-sre asks for a
-    function's health at once, and gives that 5 s."""
+    """Time from an alert with a hostile name to its verdict. Default 30s: agent-sre checks the
+    health of a function at once, with a timeout of 5 s."""
     settle: DurationField = Duration.from_parts(seconds=1)
-    """Time to wait for more calls after an answer. Default 1s."""
+    """Time to wait for more calls after the reply. Default 1s."""
     body_bytes: int = Field(default=1_048_576, ge=65_536, le=67_108_864)
-    """Bytes of the oversized event. Default 1 MiB: hundreds of times an alert, and no harm to a
-    target that reads it all."""
+    """Size of the oversized event in bytes. Default 1 MiB: hundreds of times an alert, and harmless
+    for a target that reads it."""
     decoy: AddressField = Address("0.0.0.0", 8082)  # noqa: S104 - other pods are to reach it
-    """Where the decoy listens while a round goes on, host:port. Default 0.0.0.0:8082. The canary's
-    Service needs this port too; without it, names with a port or a scheme are not tried."""
+    """Listen address of the honeypot during a round, host:port. Default 0.0.0.0:8082. The Service
+    of the canary needs this port too; without it, names with a port or a scheme are not tried."""
     decoy_port: int | None = Field(default=None, ge=1, le=65_535)
-    """The port of the canary's Service that leads to the decoy. Default: the decoy's own."""
+    """Port of the canary's Service that leads to the honeypot. Default: the port of `decoy`."""
     credentials: list[HeaderName] = Field(default=["Authorization", "X-Api-Key"])
     """Headers of the target that hold credentials. Default Authorization (which basic_auth and
-    bearer_auth set) and X-Api-Key. Those that are sent are left out, then replaced by others."""
+    bearer_auth set) and X-Api-Key. The probe removes them, then replaces them with wrong ones."""
     rate_limit: Literal["expected", "none"] = "none"
-    """Whether the target shall turn away senders that are too quick: 429 `expected`, or `none` at
-    all. Default none: agent-sre has no limit, and an alert turned away is an alert lost. Where one
-    is expected, ordinary events of this prober are turned away as well for its length."""
+    """Whether the target must limit the rate with 429 (`expected`) or must not (`none`). Default
+    none: agent-sre has no limit, and a rejected alert is a lost alert. With `expected`, normal
+    events of this prober are rejected too while the limit lasts."""
     rate_limit_requests: int = Field(default=50, ge=1, le=500)
-    """Requests of the burst that a limit must cut short. Default 50; it ends with the first 429."""
+    """Maximum number of requests of the burst for the rate limit. Default 50; it ends with the
+    first 429."""
 
 
 def list_label_pairs(_: Settings) -> Sequence[tuple[str, str]]:
@@ -109,7 +110,7 @@ class SecurityProbe:
         """Make all attempts, if the target accepts a valid event."""
         baseline = await self._attempts.send_baseline()
         if not is_accepted(baseline):
-            why = f"nothing was tried: an event in order: {describe_reply(baseline)}"
+            why = f"no attempt was made, a valid event failed: {describe_reply(baseline)}"
             return ProbeOutcome(notes=(why,), failed=True)
         attempts = [attempt async for attempt in self._run_attempts()]
         return ProbeOutcome(
@@ -155,12 +156,16 @@ class SecurityProbe:
             control_run, *runs = await asyncio.gather(*(run_job(job, slot) for job in jobs))
             was_honeypot_called = [honeypot.was_called_for(result.id) for result in runs]
         if control_run.verdict not in (Verdict.OK, Verdict.LATE):
-            yield Criterion.CONTAINMENT, None, f"an ordinary alert was {control_run.verdict}"
+            yield Criterion.CONTAINMENT, None, f"a normal alert was {control_run.verdict}"
             return
         if not port:
-            yield Criterion.CONTAINMENT, None, "the decoy is not reached, so no port was tried"
+            yield (
+                Criterion.CONTAINMENT,
+                None,
+                "the honeypot cannot be reached, so no port was tried",
+            )
         for trick, run, is_astray in zip(tricks, runs, was_honeypot_called, strict=True):
-            destination = "led to the decoy" if is_astray else run.verdict.value
+            destination = "led to the honeypot" if is_astray else run.verdict.value
             is_met = check_containment(run.verdict, honeypot_called=is_astray)
             yield Criterion.CONTAINMENT, is_met, f"a name with a {trick}: {destination}"
 

@@ -177,11 +177,15 @@ class HostileRequests:
             replies = await asyncio.gather(*(self._post(event, headers) for event in events))
             answered += sum(reply.status is not None for reply in replies)
             if any(reply.status == _TOO_MANY_REQUESTS for reply in replies):
-                note = f"turned away within {first + len(events)} requests"
+                note = f"rejected with 429 within {first + len(events)} requests"
                 yield Criterion.RATE_LIMITING, limit_expected, note
                 return
         is_met = not limit_expected if answered == count else None
-        yield Criterion.RATE_LIMITING, is_met, f"{answered} of {count} answered, none turned away"
+        yield (
+            Criterion.RATE_LIMITING,
+            is_met,
+            f"{answered} of {count} answered, none rejected with 429",
+        )
 
     def _build_alert(self) -> Alert:
         run_id, canary = create_run_id(), self._path_context.canary

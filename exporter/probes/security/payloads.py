@@ -62,11 +62,12 @@ def build_hostile_name(attack: NameAttack, run_id: str, canary_host: CanaryHost)
     Raises:
         ForbiddenEventError: the name could lead to another host; this is a bug.
     """
-    host, port = canary_host.name, canary_host.port
+    host = canary_host.name
+    with_port = f"{host}:{canary_host.port}/{run_id}"
     names = {
         NameAttack.SLASH: f"{host}/../{run_id}",
-        NameAttack.PORT: f"{host}:{port}/{run_id}",
-        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{host}:{port}/{run_id}",
+        NameAttack.PORT: with_port,
+        NameAttack.SCHEME: f"{_SCHEME}:{canary_host.canary.name}@{with_port}",
     }
     guard_name(names[attack], canary_host)
     return names[attack]
@@ -82,19 +83,17 @@ def guard_name(name: str, canary_host: CanaryHost) -> None:
     allowed = {"", _PARENT, _SCHEME, host, canary_host.canary.name, str(canary_host.port)}
     words = _SEPARATORS.split(name)
     rules = {
-        "nothing but plain characters": _ALPHABET.fullmatch(name) is not None,
+        "only plain characters": _ALPHABET.fullmatch(name) is not None,
         "the canary's host is named": host in words,
-        "no function can be called so": "/" in name,
-        "no word but those of the canary": all(
-            word in allowed or is_run_id(word) for word in words
-        ),
+        "no real function can have this name": "/" in name,
+        "only words of the canary": all(word in allowed or is_run_id(word) for word in words),
         "every reading leads to the canary": all(
             _stays_on_host(url, canary_host) for url in list_possible_urls(name)
         ),
     }
     broken = [rule for rule, is_met in rules.items() if not is_met]
     if broken:
-        raise ForbiddenEventError(f"not sent, it breaks: {', '.join(broken)}")
+        raise ForbiddenEventError(f"event not sent; broken rules: {', '.join(broken)}")
 
 
 def list_possible_urls(name: str) -> list[str]:
@@ -114,10 +113,15 @@ def _stays_on_host(url: str, canary_host: CanaryHost) -> bool:
     """Return True if a URL has no host, or only the canary's."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host = parts.hostname
     except ValueError:
         return True  # no client can follow it
-    return host in (None, canary_host.name) and port in (None, _DEFAULT_PORT, canary_host.port)
+    if host not in (None, canary_host.name):
+        return False
+    try:
+        return parts.port in (None, _DEFAULT_PORT, canary_host.port)
+    except ValueError:
+        return True  # no client can follow it
 
 
 class EventDefect(StrEnum):

@@ -1,1 +1,1 @@
-"""Simulator of agent-sre, as it was measured."""
+"""Simulator of agent-sre that behaves like the measured service."""

@@ -86,7 +86,7 @@ class Agent:
         try:
             remediation = select_remediation(event)
         except MalformedEventError as error:
-            log.warning("event %r asks for nothing executable: %s", event.id, error)
+            log.warning("event %r has no valid parameters: %s", event.id, error)
             return
         if remediation is None:
             await asyncio.sleep(self._settings.model_seconds)

@@ -1,4 +1,4 @@
-"""`slo-probe simulate`: run the simulator until it is told to stop."""
+"""Command `slo-probe simulate`: serve the agent-sre simulator until SIGTERM or Ctrl-C."""
 
 from pathlib import Path
 
@@ -19,14 +19,14 @@ EPILOG = """
 \b
 Faults:
   none                     clears the faults before it
-  lost                     answers 200, never calls the function
+  lost                     responds 200, never calls the function
   duplicated               calls the function twice
-  corrupted                alters a parameter on the way (not probe_id)
-  error                    answers 500, executes nothing
-  hang                     never answers, executes nothing
-  down                     cuts every connection without an answer
-  slow:<stage>:<seconds>   takes longer in one stage
-  leak:<bytes>             keeps that many bytes per event for ever
+  corrupted                changes a parameter of the call (not probe_id)
+  error                    responds 500, executes nothing
+  hang                     never responds, executes nothing
+  down                     closes every connection without a response
+  slow:<stage>:<seconds>   delays one stage
+  leak:<bytes>             leaks that many bytes per event
 Stages: cloudevent_processing, linear_issue_creation,
   remediation_selection, lambda_execution, verification
 
@@ -46,6 +46,16 @@ Examples:
 """Text below the options; `\\b` is click's mark for text it must not wrap."""
 
 
+def _check_template(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    """Check a URL template; the only placeholders are {name} and {namespace}."""
+    try:
+        options.check_url(ctx, param, Settings(function_url=text).build_function_url("function"))
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        hint = "the only placeholders are {name} and {namespace}"
+        raise click.BadParameter(f"{text!r} is not a URL template; {hint}") from error
+    return text
+
+
 @click.command(cls=options.OneLineErrors, epilog=EPILOG)
 @click.option(
     "--listen",
@@ -60,8 +70,8 @@ Examples:
     metavar="TEMPLATE",
     default=DEFAULT_FUNCTION_URL,
     show_default=True,
-    callback=options.check_template,
-    help="Where functions live; locally e.g. http://127.0.0.1:8081/.",
+    callback=_check_template,
+    help="URL of the functions, such as http://127.0.0.1:8081/ for a local canary.",
 )
 @click.option(
     "--linear-url",
@@ -76,7 +86,7 @@ Examples:
     metavar="FILE",
     type=click.Path(path_type=Path),
     callback=options.read_key_option,
-    help="File with the Linear API key; without it no issue is opened.",
+    help="File with the Linear API key; without it, no issue is opened.",
 )
 @click.option(
     "--capacity",
@@ -85,16 +95,9 @@ Examples:
     default=DEFAULT_CAPACITY,
     show_default=True,
     callback=options.check_rate,
-    help="What the one virtual CPU sustains; 0 is unlimited.",
+    help="Events per second that the virtual CPU can process; 0 is unlimited.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    metavar="FAULT",
-    multiple=True,
-    callback=options.parse_faults_option,
-    help="A fault to start with, repeatable or separated by commas.",
-)
+@options.fault_option(AgentFaults)
 def simulate(
     *,
     listen: tuple[str, int],
@@ -104,10 +107,10 @@ def simulate(
     capacity: float,
     faults: AgentFaults,
 ) -> None:
-    """Serve a simulated agent-sre, as it was measured, quirks included.
+    """Serve a simulated agent-sre that behaves like the measured service.
 
-    It answers 200 to every CloudEvent it can read, whatever became of it. Above its capacity
-    it starves: the function's health check times out and events are lost, still answered 200.
+    It responds 200 to every CloudEvent that it can parse, even if the function was not executed.
+    Above its capacity, the health check of the function times out and events are lost.
     """
     settings = Settings(
         function_url=function_url,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exporter.simulator.agent_sre.agent import Agent, AgentReply
-from exporter.simulator.agent_sre.faults import VALID_FAULTS, AgentFaultFlag, AgentFaults
+from exporter.simulator.agent_sre.faults import AgentFaultFlag, AgentFaults
 from exporter.simulator.agent_sre.settings import AgentCounters, Settings
 from exporter.simulator.control import FAULT_PATH, FaultPage
 
@@ -34,7 +34,7 @@ class AgentHandlers:
         app.router.add_get("/ready", self._serve_readiness)
         app.router.add_get("/metrics", _serve_metrics)
         app.router.add_post("/", self._serve_event)
-        FaultPage(self._agent.faults, valid=VALID_FAULTS).add_to(app)
+        FaultPage(self._agent.faults).add_to(app)
         app.on_shutdown.append(self._release_hung)
         app.cleanup_ctx.append(self._cancel_running)
         return app

@@ -1,4 +1,4 @@
-"""`slo-probe simulate-linear`: run the stand-in until it is told to stop."""
+"""Command `slo-probe simulate-linear`: serve the Linear simulator until SIGTERM or Ctrl-C."""
 
 from pathlib import Path
 
@@ -15,22 +15,22 @@ EPILOG = """
 \b
 Faults:
   none                   clears the faults before it
-  down                   cuts every connection without an answer
-  error                  answers 500
-  garbage                answers 200 with a page of HTML
-  unauthorized           accepts no key any more
-  forbidden              lets no issue be archived
-  ratelimited:<seconds>  answers 429 with that Retry-After
-  slow:<seconds>         answers that much later
-  lag:<seconds>          shows an issue in searches only after that time
-  skew:<seconds>         its clock is that much ahead; negative is behind
+  down                   closes every connection without a response
+  error                  responds 500
+  garbage                responds 200 with a page of HTML
+  unauthorized           rejects every key
+  forbidden              rejects the archiving of issues
+  ratelimited:<seconds>  responds 429 with that Retry-After
+  slow:<seconds>         delays every response
+  lag:<seconds>          delays new issues in searches
+  skew:<seconds>         sets its clock ahead, or behind if negative
 
 \b
 Faults can be changed while it runs; the new ones replace the old:
   curl localhost:8001/fault
   curl localhost:8001/fault -d lag:2,skew:-3
   curl localhost:8001/fault -d none
-What it did so far:
+Counters:
   curl localhost:8001/served
 
 \b
@@ -41,16 +41,6 @@ Examples:
   slo-probe simulate --linear-url http://127.0.0.1:8001/graphql --linear-key-file key
 """
 """Text below the options; `\\b` is click's mark for text it must not wrap."""
-
-
-def _parse_faults_option(
-    _ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]
-) -> LinearFaults:
-    """Parse faults from their texts."""
-    try:
-        return LinearFaults(texts)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def _parse_optional_address(
@@ -73,7 +63,7 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     try:
         https.build_context()
     except OSError as error:
-        hint = "it needs tls.crt and tls.key, PEM, that belong together"
+        hint = "it needs tls.crt and tls.key in PEM, which match each other"
         raise click.UsageError(f"--https-from: no certificate in {folder}; {hint}") from error
     return https
 
@@ -97,7 +87,7 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     "--https-from",
     metavar="FOLDER",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where tls.crt and tls.key are for that; in use from the start on.",
+    help="Folder of tls.crt and tls.key for --https-listen; read at the start.",
 )
 @click.option(
     "--key-file",
@@ -105,7 +95,7 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     metavar="FILE",
     type=click.Path(path_type=Path),
     callback=options.read_key_option,
-    help="File with the only key that is accepted; without it any is.",
+    help="File with the accepted key; without it, any key is accepted.",
 )
 @click.option(
     "--requests-per-hour",
@@ -113,7 +103,7 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Requests that are answered in an hour; 0 is no limit. Linear's own is 2500.",
+    help="Limit of requests per hour; 0 is no limit. Linear's limit is 2500.",
 )
 @click.option(
     "--complexity-per-hour",
@@ -121,7 +111,7 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Points of queries in an hour; 0 is no limit. Linear's own is 3000000.",
+    help="Limit of query points per hour; 0 is no limit. Linear's limit is 3000000.",
 )
 @click.option(
     "--keep-issues",
@@ -129,16 +119,9 @@ def _build_https(listen: Address | None, folder: Path | None) -> HttpsSettings |
     type=click.IntRange(min=1),
     default=Settings.keep_issues,
     show_default=True,
-    help="Issues kept in memory; the oldest go first.",
+    help="Issues to keep in memory; older ones are dropped.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    metavar="FAULT",
-    multiple=True,
-    callback=_parse_faults_option,
-    help="A fault to start with, repeatable or separated by commas.",
-)
+@options.fault_option(LinearFaults)
 def simulate_linear(  # noqa: PLR0913 - an option each
     *,
     listen: tuple[str, int],
@@ -150,10 +133,10 @@ def simulate_linear(  # noqa: PLR0913 - an option each
     keep_issues: int,
     faults: LinearFaults,
 ) -> None:
-    """Serve a stand-in for Linear's GraphQL API.
+    """Serve a simulated GraphQL API of Linear.
 
-    It knows what agent-sre and the prober ask: teams, issues with filters and pages,
-    issueCreate and issueArchive; keys, errors and rate limits are as Linear's.
+    It supports the queries of agent-sre and of the prober: teams, issues with filters and pages,
+    issueCreate and issueArchive. Keys, errors and rate limits are like those of Linear.
     """
     settings = Settings(
         key=key,

@@ -1,13 +1,16 @@
-"""Faults of the Linear simulator: their texts, and the active ones. Pure."""
+"""Faults of the Linear simulator.
 
-import math
+The effects of faults are implemented elsewhere in this package.
+"""
+
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from exporter.simulator.control import MAX_SECONDS, ActiveFaults, FaultSet, ValueFault
 
 
 class LinearFaultFlag(StrEnum):
-    """Faults without a value."""
+    """Faults without a number."""
 
     DOWN = "down"
     """Every connection is cut without a response."""
@@ -21,94 +24,48 @@ class LinearFaultFlag(StrEnum):
     """The key may read, but not archive."""
 
 
-_VALUE_NAMES = ("ratelimited", "slow", "lag", "skew")
-VALID_FAULTS = (
-    f"none, {', '.join(LinearFaultFlag)}, ratelimited:<seconds of Retry-After>, slow:<seconds>, "
-    "lag:<seconds until a search sees an issue>, skew:<seconds its clock is ahead>"
-)
-_MAX_SECONDS = 86_400.0
-"""Maximum of a value in seconds: a day is longer than any timeout or clock skew."""
+_SECONDS = f"seconds from 0 to {MAX_SECONDS:.0f}"
+_SIGNED_SECONDS = f"seconds from {-MAX_SECONDS:.0f} to {MAX_SECONDS:.0f}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinearFaultSet:
-    """Immutable set of faults; a request keeps the set it started with."""
+class LinearFaultSet(FaultSet):
+    """Set of faults of Linear's API."""
 
-    flags: frozenset[LinearFaultFlag] = frozenset()
-    ratelimited: float | None = None
-    """Seconds of `Retry-After` in the 429 of every request; None without this fault."""
-    slow: float = 0.0
-    lag: float = 0.0
-    skew: float = 0.0
+    FLAGS = tuple(LinearFaultFlag)
+    VALUES = (
+        ValueFault(name="ratelimited", needs=_SECONDS, neutral=None),
+        ValueFault(name="slow", needs=_SECONDS),
+        ValueFault(name="lag", needs=_SECONDS),
+        ValueFault(name="skew", needs=_SIGNED_SECONDS, minimum=-MAX_SECONDS),
+    )
+    VALID = (
+        f"none, {', '.join(FLAGS)}, ratelimited:<seconds of Retry-After>, slow:<seconds>, "
+        "lag:<seconds until a search sees an issue>, skew:<seconds its clock is ahead>"
+    )
 
-    def to_texts(self) -> list[str]:
-        """Return the faults as texts; `parse_faults(self.to_texts())` gives `self`."""
-        flags = [flag.value for flag in LinearFaultFlag if flag in self.flags]
-        amounts = {name: getattr(self, name) for name in _VALUE_NAMES}
-        is_limited = self.ratelimited is not None
-        shown_names = [
-            name for name in _VALUE_NAMES if amounts[name] or (name == "ratelimited" and is_limited)
-        ]
-        return flags + [f"{name}:{amounts[name]:.15g}" for name in shown_names]
+    @property
+    def ratelimited(self) -> float | None:
+        """Seconds of `Retry-After` in the 429 of every request; None without this fault."""
+        return self.values.get("ratelimited")
 
+    @property
+    def slow(self) -> float:
+        """Seconds that every response is delayed."""
+        return self.values.get("slow", 0.0)
 
-def parse_faults(texts: Iterable[str]) -> LinearFaultSet:
-    """Parse faults, each text one or several separated by commas; `none` clears those before it.
+    @property
+    def lag(self) -> float:
+        """Seconds until a search sees a new issue."""
+        return self.values.get("lag", 0.0)
 
-    Raises:
-        ValueError: a fault is unknown or its value invalid; the text lists the valid ones.
-    """
-    faults = LinearFaultSet()
-    for text in texts:
-        for item in text.split(","):
-            faults = _add_fault(faults, item.strip())
-    return faults
-
-
-def _add_fault(faults: LinearFaultSet, item: str) -> LinearFaultSet:
-    if item == "none":
-        return LinearFaultSet()
-    if item in set(LinearFaultFlag):
-        return replace(faults, flags=faults.flags | {LinearFaultFlag(item)})
-    kind, colon, rest = item.partition(":")
-    if kind not in _VALUE_NAMES or not colon:
-        raise ValueError(f"unknown fault {item!r}; valid faults: {VALID_FAULTS}")
-    seconds = _parse_seconds(rest, item=item, may_be_negative=kind == "skew")
-    match kind:
-        case "ratelimited":
-            return replace(faults, ratelimited=seconds)
-        case "slow":
-            return replace(faults, slow=seconds)
-        case "lag":
-            return replace(faults, lag=seconds)
-        case _:
-            return replace(faults, skew=seconds)
+    @property
+    def skew(self) -> float:
+        """Seconds that the clock is ahead."""
+        return self.values.get("skew", 0.0)
 
 
-def _parse_seconds(text: str, *, item: str, may_be_negative: bool) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    least = -_MAX_SECONDS if may_be_negative else 0.0
-    if not least <= seconds <= _MAX_SECONDS:
-        raise ValueError(
-            f"fault {item!r} needs seconds from {least:.0f} to {_MAX_SECONDS:.0f}; "
-            f"valid faults: {VALID_FAULTS}"
-        )
-    return seconds
-
-
-class LinearFaults:
-    """Faults of a running simulator; they can be replaced at any time."""
+class LinearFaults(ActiveFaults[LinearFaultSet]):
+    """Faults of a running Linear simulator."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self.active = parse_faults(texts)
-
-    def set(self, *texts: str) -> None:
-        """Replace all faults; no text, or `none`, clears them.
-
-        Raises:
-            ValueError: as `parse_faults`.
-        """
-        self.active = parse_faults(texts)
+        super().__init__(LinearFaultSet.parse(texts))

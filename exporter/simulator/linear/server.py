@@ -14,7 +14,6 @@ from exporter.schedule.clock import Clock, SystemClock
 from exporter.simulator.control import FaultPage
 from exporter.simulator.linear import responses
 from exporter.simulator.linear.faults import (
-    VALID_FAULTS,
     LinearFaultFlag,
     LinearFaults,
     LinearFaultSet,
@@ -46,7 +45,7 @@ class LinearHandlers:
         """Build the application."""
         app = web.Application()
         app.router.add_post("/graphql", self._serve_graphql)
-        FaultPage(self.faults, valid=VALID_FAULTS).add_to(app)
+        FaultPage(self.faults).add_to(app)
         app.router.add_get("/served", self._serve_counters)
         return app
 

@@ -87,9 +87,9 @@ def _to_canonical_time(date: object) -> str:
     try:
         moment = datetime.fromisoformat(str(date))
     except ValueError as error:
-        raise build_invalid_argument(f"{date!r} is no time that this stand-in reads") from error
+        raise build_invalid_argument(f"{date!r} is not a supported time") from error
     if moment.tzinfo is None:
-        raise build_invalid_argument(f"{date!r} has no zone")
+        raise build_invalid_argument(f"{date!r} has no time zone")
     return format_time(moment.timestamp())
 
 
@@ -211,7 +211,7 @@ def _parse_cursor(cursor: str | None) -> int | None:
     try:
         return None if cursor is None else int(cursor, 16)
     except ValueError as error:
-        raise build_invalid_argument("after is no cursor of this connection") from error
+        raise build_invalid_argument("after is not a valid cursor") from error
 
 
 def _build_connection(

@@ -18,7 +18,7 @@ from aiohttp import web
 from exporter.fields import Address
 from exporter.listener import bind_socket, format_url, serve_app
 from exporter.simulator.agent_sre.agent import Agent
-from exporter.simulator.agent_sre.faults import AgentFaults, AgentFaultSet, parse_faults
+from exporter.simulator.agent_sre.faults import AgentFaults, AgentFaultSet
 from exporter.simulator.agent_sre.server import Handler, build_agent_app
 from exporter.simulator.agent_sre.settings import Settings
 from exporter.simulator.linear.server import serve_linear_api
@@ -50,7 +50,7 @@ def build_fault_middleware(faults: list[str], seed: int, file: TextIO) -> Handle
             event = json.loads(await request.read())
             file.write(json.dumps([event["id"], fault]) + "\n")
             file.flush()
-            _EVENT_FAULTS.set(parse_faults([fault]))
+            _EVENT_FAULTS.set(AgentFaultSet.parse([fault]))
         return await handler(request)
 
     return draw_fault  # type: ignore[return-value]

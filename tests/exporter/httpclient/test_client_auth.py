@@ -74,11 +74,19 @@ def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
     ("tls", "key", "message"),
     [
         ({"ca_file": "gone"}, "tls.ca_file", "cannot read"),
-        ({"ca_file": "token"}, "tls.ca_file", "holds no certificate"),
+        ({"ca_file": "token"}, "tls.ca_file", "contains no PEM certificate"),
         ({"cert_file": "gone", "key_file": "key.pem"}, "tls.cert_file", "cannot read"),
         ({"cert_file": "cert.pem", "key_file": "gone"}, "tls.key_file", "cannot read"),
-        ({"cert_file": "cert.pem", "key_file": "locked.pem"}, "tls.cert_file", "not encrypted"),
-        ({"cert_file": "cert.pem", "key_file": "token"}, "tls.cert_file", "no certificate with"),
+        (
+            {"cert_file": "cert.pem", "key_file": "locked.pem"},
+            "tls.cert_file",
+            "its unencrypted key",
+        ),
+        (
+            {"cert_file": "cert.pem", "key_file": "token"},
+            "tls.cert_file",
+            "not a certificate and its",
+        ),
     ],
 )
 def test_unusable_tls_files(files: Path, tls: dict[str, str], key: str, message: str) -> None:

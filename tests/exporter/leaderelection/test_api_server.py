@@ -87,13 +87,13 @@ async def test_a_lease_is_made_renewed_given_up_and_taken_over(cluster: Cluster)
 @pytest.mark.parametrize(
     ("status", "text", "told"),
     [
-        (403, "", "403 Forbidden; let a Role allow get, create and update"),
-        (401, "", "401 Unauthorized; let a Role"),
+        (403, "", "403 Forbidden; a Role must allow get, create and update"),
+        (401, "", "401 Unauthorized; a Role"),
         (500, "", "500 Internal Server Error"),
         (429, "", "429 Too Many Requests"),
         (520, "", "520 odd"),
-        (200, "no JSON", "the answer is no JSON"),
-        (200, "[]", "the answer is no JSON"),
+        (200, "no JSON", "the response is not JSON"),
+        (200, "[]", "the response is not JSON"),
     ],
 )
 async def test_what_is_no_help_is_told(
@@ -131,7 +131,7 @@ async def test_a_lease_that_is_deleted_while_it_is_renewed_is_made_again(cluster
 
 async def test_a_namespace_that_does_not_exist_is_told(cluster: Cluster) -> None:
     cluster.server.responses = [web.Response(status=404), web.Response(status=404)]
-    with pytest.raises(LockError, match="there is no namespace ai"):
+    with pytest.raises(LockError, match="namespace ai does not exist"):
         await cluster.lease().acquire_or_renew()
 
 
@@ -184,5 +184,5 @@ async def test_the_token_is_never_shown(cluster: Cluster, caplog: pytest.LogCapt
 @pytest.mark.parametrize("missing", ["token", "ca.crt"])
 async def test_a_pod_without_a_service_account_is_told(cluster: Cluster, missing: str) -> None:
     (cluster.account.folder / missing).unlink()
-    with pytest.raises(LockError, match="no service account to log in with"):
+    with pytest.raises(LockError, match="no service account: "):
         cluster.lease()

@@ -31,18 +31,16 @@ from exporter.simulator.agent_sre.linear import (
 from exporter.simulator.agent_sre.settings import Settings as AgentSettings
 from exporter.simulator.linear.cli import simulate_linear
 from exporter.simulator.linear.faults import (
-    VALID_FAULTS,
     LinearFaultFlag,
     LinearFaults,
     LinearFaultSet,
-    parse_faults,
 )
 from exporter.simulator.linear.server import LinearApi, serve_linear_api
 from exporter.simulator.linear.settings import HttpsSettings, Settings
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.tls_files import TlsFiles
 
-PROGRAM = "from exporter.simulator.linear_api.command import simulate_linear; simulate_linear()"
+PROGRAM = "from exporter.simulator.linear.cli import simulate_linear; simulate_linear()"
 
 
 async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Path) -> None:
@@ -435,7 +433,7 @@ async def test_unknown_faults_are_refused(client: aiohttp.ClientSession, asked: 
         url = api.url.replace("graphql", "fault")
         async with client.post(url, data=asked) as answer:
             assert answer.status == 400
-            assert VALID_FAULTS in (await answer.json())["error"]
+            assert LinearFaultSet.VALID in (await answer.json())["error"]
 
 
 @pytest.mark.parametrize(
@@ -443,19 +441,16 @@ async def test_unknown_faults_are_refused(client: aiohttp.ClientSession, asked: 
 )
 def test_a_senseless_fault_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults"):
-        parse_faults([text])
+        LinearFaultSet.parse([text])
 
 
 def test_faults_read_as_they_are_written() -> None:
     active = LinearFaultSet(
         flags=frozenset({LinearFaultFlag.DOWN, LinearFaultFlag.FORBIDDEN}),
-        ratelimited=0.0,
-        slow=1.5,
-        lag=2,
-        skew=-7,
+        values={"ratelimited": 0.0, "slow": 1.5, "lag": 2, "skew": -7},
     )
-    assert parse_faults(active.to_texts()) == active
-    assert parse_faults(["down,slow:3", "none"]) == LinearFaultSet()
+    assert LinearFaultSet.parse(active.to_texts()) == active
+    assert LinearFaultSet.parse(["down,slow:3", "none"]) == LinearFaultSet()
 
 
 async def test_it_takes_far_more_than_fifty_issues_a_second() -> None:

@@ -317,7 +317,7 @@ async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         error = await failing(client)
     assert error.kind is ErrorKind.UNREACHABLE
-    assert "no answer in time" in str(error)
+    assert "no response in time" in str(error)
 
 
 async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
@@ -424,7 +424,7 @@ async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fa
     linear.api.faults.set(fault)
     async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
         text = told(await failing(client)) + told(await failing(client))
-    assert "probing goes on" in caplog.text
+    assert "probing continues" in caplog.text
     assert KEY not in text + caplog.text
 
 
@@ -437,5 +437,5 @@ async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFix
     linear.api.faults.set("none")
     await linear.client.list_orphans(0)
     first, last = [record.message for record in caplog.records]
-    assert first == "Linear: unreachable: the connection broke off; probing goes on"
-    assert last == "Linear answers again"
+    assert first == "Linear: unreachable: the connection was closed; probing continues"
+    assert last == "Linear responds again"

@@ -188,7 +188,7 @@ async def test_who_asks_wrongly_hears_why(at: ProberEnvironment) -> None:
     async with at.run_prober() as prober:
         assert (await send(prober, "POST", "marathon")) == (
             404,
-            "there is no scenario 'marathon'; there are scalability, stress, throughput\n",
+            "unknown scenario 'marathon'; known scenarios: scalability, stress, throughput\n",
         )
         status, text = await send(prober, "POST", "stress")
         assert status == 404
@@ -197,7 +197,7 @@ async def test_who_asks_wrongly_hears_why(at: ProberEnvironment) -> None:
         await begun(prober, "throughput", events=3)
         assert (await send(prober, "POST", "throughput"))[0] == 409
         busy = await asked(prober, "throughput")
-        assert (busy.code, "one at a time" in busy.err) == (2, True)
+        assert (busy.code, "only one can run" in busy.err) == (2, True)
         assert (await gauges(prober)).of("scenario_running", "throughput") == {"": 1.0}
         assert (await send(prober, "DELETE"))[0] == 202
         result = await over(prober, "throughput")
@@ -533,4 +533,4 @@ async def test_another_server_is_told_apart(serving: Serve) -> None:
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", page)
     other = await run_program("scenario", "stress", "--at", await serving(app))
-    assert (other.code, other.err) == (2, "error: the answer is not of a slo-probe\n")
+    assert (other.code, other.err) == (2, "error: the response is not from slo-probe\n")

@@ -8,10 +8,9 @@ import pytest
 
 from exporter.simulator.agent_sre.faults import (
     SLOW_STAGES,
-    VALID_FAULTS,
     AgentFaultFlag,
     AgentFaults,
-    parse_faults,
+    AgentFaultSet,
 )
 from exporter.simulator.agent_sre.function import Remediation
 from slos.schema.contract import Stage
@@ -30,8 +29,8 @@ NOT_FAULTS = [
 @pytest.mark.parametrize("text", NOT_FAULTS)
 def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults: none, lost, duplicated") as caught:
-        parse_faults([text])
-    assert VALID_FAULTS in str(caught.value)
+        AgentFaultSet.parse([text])
+    assert AgentFaultSet.VALID in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +49,12 @@ def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> No
     ],
 )
 def test_faults_are_shown_in_one_order(texts: list[str], shown: list[str]) -> None:
-    assert parse_faults(texts).to_texts() == shown
+    assert AgentFaultSet.parse(texts).to_texts() == shown
 
 
 @pytest.mark.parametrize("stage", SLOW_STAGES)
 def test_every_stage_can_be_slow_by_decimals(stage: Stage) -> None:
-    active = parse_faults([f"slow:{stage}:0.25"])
+    active = AgentFaultSet.parse([f"slow:{stage}:0.25"])
     assert [active.get_delay(other) for other in Stage if other is not stage] == [0.0] * 5
     assert active.get_delay(stage) == 0.25
 

@@ -216,7 +216,9 @@ async def test_a_failing_receiver_is_logged_once(
         await wait_until(enough)
 
     await spans_until(4)
-    assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
+    assert said(caplog) == [
+        "spans cannot be exported; they are dropped until the export works again"
+    ]
     receiver.status = 200
     await spans_until(8)
     await made.close()
@@ -237,7 +239,9 @@ async def test_no_receiver_is_logged_once(tracer: Make, caplog: pytest.LogCaptur
 
     await wait_until(told)
     await made.close()
-    assert said(caplog) == ["spans cannot be exported; they are dropped until it works again"]
+    assert said(caplog) == [
+        "spans cannot be exported; they are dropped until the export works again"
+    ]
     assert "hunter2" not in caplog.text
 
 
@@ -351,10 +355,10 @@ def test_nothing_of_opentelemetry_is_loaded_while_it_is_off(environ: dict[str, s
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/protobuf is spoken"),
-        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "only http/protobuf is spoken"),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "an OTEL_ variable is wrong"),
-        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "hunter2", "variable is wrong"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/protobuf is supported"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "only http/protobuf is supported"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "invalid OTEL_ variable"),
+        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "hunter2", "invalid OTEL_ variable"),
     ],
 )
 def test_what_cannot_work_is_said_and_probing_goes_on(
