@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.model import Plan
-from generator.outputs import grafana
+from generator.outputs.grafana import boards
 from tests.generator.spec_pipeline import build_plans
 
 SLOS = Path(__file__).parents[2] / "slos"
@@ -37,7 +37,7 @@ class PanelQuery:
 
 
 def build_dashboards(plans: Sequence[Plan]) -> dict[str, Board]:
-    return {str(board): dashboard for board, dashboard in grafana.build_dashboards(plans)}
+    return {str(board): dashboard for board, dashboard in boards.build_dashboards(plans)}
 
 
 def build_spec_dashboards(*documents: object) -> dict[str, Board]:

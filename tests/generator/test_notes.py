@@ -45,13 +45,13 @@ def test_a_page_without_the_section_has_no_notes() -> None:
 @pytest.mark.parametrize(
     ("lines", "number", "said"),
     [
-        (["# Down", BEGIN, "mine"], 2, f"have no '{END}'"),
-        (["# Down", "mine", END], 3, f"have no '{BEGIN}'"),
-        ([BEGIN, "a", END, "b", BEGIN, "c", END], 5, "a second time"),
-        ([BEGIN, "a", END, "b", END], 5, "a second time"),
-        (["", END, "a", BEGIN], 2, "stands before"),
-        ([BEGIN, f"see {END} below", END], 2, "shares its line"),
-        ([f"{BEGIN} mine {END}"], 1, "shares its line"),
+        (["# Down", BEGIN, "mine"], 2, f"missing marker '{END}'"),
+        (["# Down", "mine", END], 3, f"missing marker '{BEGIN}'"),
+        ([BEGIN, "a", END, "b", BEGIN, "c", END], 5, "duplicate marker"),
+        ([BEGIN, "a", END, "b", END], 5, "duplicate marker"),
+        (["", END, "a", BEGIN], 2, "is before"),
+        ([BEGIN, f"see {END} below", END], 2, "is not on its own line"),
+        ([f"{BEGIN} mine {END}"], 1, "is not on its own line"),
         ([BEGIN, "fine", "not \ufffd UTF-8", END], 3, "not UTF-8"),
     ],
 )

@@ -1,15 +1,10 @@
 """Output format `grafana`: dashboards as JSON, each also as a ConfigMap for Grafana's sidecar."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
 from generator.model import Artifact, Plan
 from generator.outputs import OutputSettings
-from generator.outputs.grafana import queries
-from generator.outputs.grafana.boards import load_boards
 from generator.text import yaml_writer
 
 NAME = "grafana"
@@ -27,6 +22,10 @@ def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:
 
 def render_run(plans: Sequence[Plan], settings: OutputSettings) -> Iterator[Artifact]:
     """Render each dashboard as JSON and as a ConfigMap, and the kustomization of the ConfigMaps."""
+    from generator.outputs.grafana.boards import (  # noqa: PLC0415 - imports the Grafana SDK
+        build_dashboards,
+    )
+
     manifests = []
     for board, content in build_dashboards(plans):
         document = yaml_writer.render_json_document(_SOURCES, content)
@@ -56,15 +55,3 @@ def _render_config_map(name: str, document: str, namespace: str) -> list[str]:
             "data": {f"{name}.json": yaml_writer.Block(document)},
         }
     )
-
-
-def build_dashboards(plans: Sequence[Plan]) -> Iterator[tuple[str, dict[str, object]]]:
-    """Build the dashboards of a run as JSON; those of the prober only if rules read its metrics."""
-    inventory = queries.collect_inventory(plans)
-    modules = [
-        module for module in load_boards() if inventory.reads_probe or not module.BOARD.needs_prober
-    ]
-    boards = [module.BOARD for module in modules]
-    for module in modules:
-        content = module.build_dashboard(inventory, boards).build()
-        yield module.BOARD.uid, json.loads(json.dumps(content, cls=JSONEncoder, sort_keys=True))
