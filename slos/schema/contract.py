@@ -77,7 +77,7 @@ class Scenario(StrEnum):
 
 
 LOAD_PROBE_PREFIX = "scenario_"
-"""How the label values `probe` of load begin, which measures no scheduled probe."""
+"""Prefix of the label values `probe` of load scenarios; no scheduled probe has it."""
 
 
 def name_load_probe(scenario: str) -> str:
