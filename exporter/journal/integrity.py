@@ -5,6 +5,7 @@ database without pages. They are found by comparing the files with what SQLite r
 """
 
 import codecs
+import os
 import sqlite3
 import struct
 from dataclasses import dataclass
@@ -30,12 +31,28 @@ class _LogIndex:
 
 
 class FileCheck:
-    """Check of one file; create it before SQLite opens the file, which rewrites the index."""
+    """Check of one file; create it before SQLite opens the file, which rewrites the index.
+
+    SQLite locks the index. POSIX drops every lock that a process has on a file when the process
+    closes any descriptor of it, and another process could then truncate the index, which ends
+    this one with SIGBUS. So the index stays open until `close`.
+    https://www.sqlite.org/howtocorrupt.html, section 2.2
+    """
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
-        self._index = _read_index(journal)
-        self._has_log = bool(_read_start(_get_sibling(journal, "-wal"), 1))
+        self._index_file = _open_if_present(_get_sibling(journal, "-shm"))
+        self._index = self._read_index()
+        log = _open_if_present(_get_sibling(journal, "-wal"))  # SQLite does not lock it
+        self._has_log = bool(log and os.pread(log, 1, 0))
+        if log is not None:
+            os.close(log)
+
+    def close(self) -> None:
+        """Close the index; call it when SQLite has closed the file."""
+        if self._index_file is not None:
+            os.close(self._index_file)
+            self._index_file = None
 
     def run(self, connection: sqlite3.Connection) -> None:
         """Check the whole file. 100,000 rows take about half a second.
@@ -60,38 +77,37 @@ class FileCheck:
         A valid log with other salts proves nothing: the machine went down, and index and log
         reached the disk at different times.
         """
-        before, now = self._index, _read_index(self._journal)
+        before, now = self._index, self._read_index()
         if before is None or (now and now.salts not in (before.salts, _NO_SALTS)):
             return False
         if now is None or not now.committed:
             return before.backfilled < before.committed
         return now.committed < before.committed
 
-
-def _read_index(journal: Path) -> _LogIndex | None:
-    """Read the index; None if it was being written, or is no index."""
-    size = _INDEX_HEADER.size
-    data = _read_start(_get_sibling(journal, "-shm"), 2 * size + _BACKFILLED.size)
-    if len(data) < 2 * size + _BACKFILLED.size or data[:size] != data[size : 2 * size]:
-        return None
-    version, is_initialized, committed, salts = _INDEX_HEADER.unpack(data[:size])
-    if (version, is_initialized) != (_INDEX_VERSION, 1):
-        return None
-    (backfilled,) = _BACKFILLED.unpack(data[2 * size :])
-    return _LogIndex(committed, backfilled, salts)
+    def _read_index(self) -> _LogIndex | None:
+        """Read the index; None if it was being written, or is no index."""
+        if self._index_file is None:
+            return None
+        size = _INDEX_HEADER.size
+        data = os.pread(self._index_file, 2 * size + _BACKFILLED.size, 0)
+        if len(data) < 2 * size + _BACKFILLED.size or data[:size] != data[size : 2 * size]:
+            return None
+        version, is_initialized, committed, salts = _INDEX_HEADER.unpack(data[:size])
+        if (version, is_initialized) != (_INDEX_VERSION, 1):
+            return None
+        (backfilled,) = _BACKFILLED.unpack(data[2 * size :])
+        return _LogIndex(committed, backfilled, salts)
 
 
 def _get_sibling(journal: Path, suffix: str) -> Path:
     return journal.with_name(journal.name + suffix)
 
 
-def _read_start(path: Path, size: int) -> bytes:
-    """Read the first bytes of a file; none when it cannot be read."""
+def _open_if_present(path: Path) -> int | None:
     try:
-        with path.open("rb") as file:
-            return file.read(size)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return b""
+        return None
 
 
 def _read_all_rows(connection: sqlite3.Connection, table: str) -> None:

@@ -153,6 +153,7 @@ class SqliteStore:
         self._keep_runs = keep_runs
         self._lock: int | None = None
         self._connection: sqlite3.Connection | None = None
+        self._check: FileCheck | None = None
         self.damaged_files: list[Path] = []
         """Files to which damaged journals were moved."""
 
@@ -206,10 +207,12 @@ class SqliteStore:
         try:
             self._prepare_schema(connection, check)
         except BaseException as error:
-            with closing(connection):  # closed last: it would write the log into the database
+            # The connection is closed after the move: it would write the log into the database.
+            with closing(check), closing(connection):
                 if _is_damage(error):
                     self._move_damaged_file()
             raise
+        self._check = check
         return connection
 
     def _move_damaged_file(self) -> None:
@@ -293,6 +296,9 @@ class SqliteStore:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        if self._check is not None:
+            self._check.close()
+            self._check = None
 
     def release(self) -> None:
         """Close the connection and unlock the file."""

@@ -119,6 +119,13 @@ class ProberEnvironment:
         )
         try:
             yield prober
+        except Exception as e:
+            if prober.process.returncode is None:
+                prober.process.kill()
+            _, err = await prober.process.communicate()
+            ended = f"slo-probe ended with {prober.process.returncode}"
+            e.add_note(f"{ended}; its log ends with:\n{err.decode()[-4000:]}")
+            raise
         finally:
             if prober.process.returncode is None:
                 await prober.kill()

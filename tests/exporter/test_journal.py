@@ -576,6 +576,29 @@ async def test_a_kill_alone_is_no_damage(path: Path, clock: FakeClock) -> None:
     assert desk.journal.damaged_files == []
 
 
+LOCKING = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except BlockingIOError:
+        print("in use")
+"""
+
+
+async def test_after_a_kill_the_index_is_locked_against_other_processes(
+    path: Path, clock: FakeClock
+) -> None:
+    """Byte 128 marks an index in use. A reader that finds it unlocked truncates the index."""
+    left = await killed(path, clock)
+    desk = JournalHarness(left, clock)
+    await desk.journal.start()
+    command = [sys.executable, "-c", LOCKING, str(beside(left, "-shm"))]
+    other = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    assert other.stdout.split() == [b"in", b"use"]
+    await desk.journal.close()
+
+
 @pytest.mark.parametrize("index", [b"", b"\x00" * 32_768, b"\xa5" * 32_768])
 async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index: bytes) -> None:
     left = await killed(path, clock)
