@@ -145,7 +145,20 @@ def _render_min_events_guard(slo: SLO, window: Duration, min_events: int | None)
 
 def _render_percentage(slo: SLO, ratio: str) -> str:
     """Expression of a ratio as a percentage, rounded to a few digits more than the budget has."""
-    return f"round(100 * (\n{ratio}\n), {format_decimal(Decimal(1).scaleb(-_count_digits(slo)))})"
+    return render_rounded(f"100 * (\n{ratio}\n)", Decimal(1).scaleb(-_count_digits(slo)))
+
+
+def render_rounded(expr: str, precision: Decimal) -> str:
+    """Expression of a value rounded to a multiple of `precision`, a power of ten.
+
+    PromQL's `round` multiplies by `1 / precision` and divides by it again. Where that is no whole
+    number in binary floating point (1 / 0.00001 is 99999.99999999999), people would read
+    0.030000000000000006.
+    """
+    if precision >= 1 or (1 / float(precision)).is_integer():
+        return f"round({expr}, {format_decimal(precision)})"
+    scale = format_decimal(1 / precision)
+    return f"round({scale} * ({expr})) / {scale}"
 
 
 def _build_alert_rule(

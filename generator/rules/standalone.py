@@ -37,7 +37,7 @@ def _build_standalone_alert_rule(spec: Spec, alert: StandaloneAlert) -> Alerting
     return AlertingRule(
         alert=meta.name,
         # People read the value, so it is rounded: not "9.000000000000002 failed".
-        expr=f"round({condition}, {format_decimal(alert.display_precision)})",
+        expr=alert_rules.render_rounded(condition, alert.display_precision),
         # Labels of the spec are text, those of an alert are templates.
         labels={key: escape_template(value) for key, value in meta.labels.items()}
         | dict(alert.labels),

@@ -7,10 +7,10 @@ import promql_parser as ast
 
 from slos.schema.promql import PLACEHOLDER_WINDOW_SECONDS, format_query, parse_template, walk_nodes
 
-# Functions that keep sums: they change labels or order only.
-_SUM_KEEPING_FUNCTIONS = {"label_replace", "label_join", "sort", "sort_desc"}
-
-_LABEL_KEEPING_FUNCTIONS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
+SUM_KEEPING_FUNCTIONS = {"label_replace", "label_join", "sort", "sort_desc"}
+"""Functions that keep sums: they change labels or order only."""
+LABEL_KEEPING_FUNCTIONS = {"clamp_min", "clamp_max", "sort", "sort_desc", "round", "abs"}
+"""Functions that keep the labels of their first argument."""
 
 
 class Counting(Enum):
@@ -71,7 +71,7 @@ def _find_countings(node: ast.Expr) -> set[Counting]:
 
 def _find_call_countings(node: ast.Call) -> set[Counting]:
     name = node.func.name
-    if name in _SUM_KEEPING_FUNCTIONS or (name == "clamp_min" and _is_zero(node.args[1])):
+    if name in SUM_KEEPING_FUNCTIONS or (name == "clamp_min" and _is_zero(node.args[1])):
         return _find_countings(node.args[0])
     if name == "vector" and _is_zero(node.args[0]):
         return set()
@@ -116,12 +116,12 @@ def _find_binary_countings(node: ast.BinaryExpr) -> set[Counting]:
     operator = str(node.op)
     if operator in ("+", "-", "or"):
         return _find_countings(node.lhs) | _find_countings(node.rhs)
-    if operator == "*" and not _reads_range(node.lhs):
+    if operator == "*" and not reads_range(node.lhs):
         return _find_countings(node.rhs)
-    if operator in ("*", "/") and not _reads_range(node.rhs):
+    if operator in ("*", "/") and not reads_range(node.rhs):
         return _find_countings(node.lhs)
     # A counter that is counted only where another series exists is still a counter.
-    if operator == "and" and _reads_range(node.rhs):
+    if operator == "and" and reads_range(node.rhs):
         return _find_countings(node.lhs) | _find_countings(node.rhs)
     # `> 0` drops only minutes that add nothing; `> bool 0` turns counts into 0 and 1.
     if operator in (">", "!=") and _is_zero(node.rhs) and not _returns_bool(node):
@@ -136,7 +136,8 @@ def _returns_bool(node: ast.BinaryExpr) -> bool:
     return node.modifier is not None and node.modifier.return_bool
 
 
-def _reads_range(node: ast.Expr) -> bool:
+def reads_range(node: ast.Expr) -> bool:
+    """Return whether a node has a range selector or a subquery, as counts have."""
     return any(
         isinstance(inner, ast.MatrixSelector | ast.SubqueryExpr) for inner in walk_nodes(node)
     )
@@ -171,7 +172,7 @@ class Grouping:
 
 def find_grouping(template: str) -> Grouping | None:
     """Find the grouping of a query; None where only its data decides it."""
-    return _find_node_grouping(parse_template(template))
+    return find_node_grouping(parse_template(template))
 
 
 def list_grouping_labels(template: str) -> tuple[str, ...]:
@@ -180,14 +181,15 @@ def list_grouping_labels(template: str) -> tuple[str, ...]:
     return grouping.labels if grouping and not grouping.without else ()
 
 
-def _find_node_grouping(node: ast.Expr) -> Grouping | None:
+def find_node_grouping(node: ast.Expr) -> Grouping | None:
+    """Find the grouping of a node's result; None where only its data decides it."""
     match node:
         case ast.AggregateExpr():
             return _find_aggregate_grouping(node)
         case ast.ParenExpr() | ast.UnaryExpr():
-            return _find_node_grouping(node.expr)
-        case ast.Call() if node.func.name in _LABEL_KEEPING_FUNCTIONS:
-            return _find_node_grouping(node.args[0])
+            return find_node_grouping(node.expr)
+        case ast.Call() if node.func.name in LABEL_KEEPING_FUNCTIONS:
+            return find_node_grouping(node.args[0])
         case ast.BinaryExpr():
             return _find_binary_grouping(node)
     return None
@@ -202,20 +204,21 @@ def _find_aggregate_grouping(node: ast.AggregateExpr) -> Grouping:
 
 def _find_binary_grouping(node: ast.BinaryExpr) -> Grouping | None:
     """Find the grouping of a binary operation: scalars and `vector(0)` do not change labels."""
-    if _is_scalar(node.lhs):
-        return _find_node_grouping(node.rhs)
-    left = _find_node_grouping(node.lhs)
-    if _is_scalar(node.rhs) or left == _find_node_grouping(node.rhs):
+    if is_scalar(node.lhs):
+        return find_node_grouping(node.rhs)
+    left = find_node_grouping(node.lhs)
+    if is_scalar(node.rhs) or left == find_node_grouping(node.rhs):
         return left
     return None
 
 
-def _is_scalar(node: ast.Expr) -> bool:
+def is_scalar(node: ast.Expr) -> bool:
+    """Return whether a node is a number, or a single sample without labels like `vector(0)`."""
     match node:
         case ast.NumberLiteral():
             return True
         case ast.Call():
             return node.func.name in ("scalar", "vector", "time", "pi")
         case ast.ParenExpr() | ast.UnaryExpr():
-            return _is_scalar(node.expr)
+            return is_scalar(node.expr)
     return False

@@ -94,6 +94,8 @@ class Evaluator:
         name, argument = node.func.name, node.args[0]
         if name in ("clamp_min", "clamp_max", "clamp"):
             return self._evaluate_clamp(name, node)
+        if name == "label_replace":
+            return self._evaluate_label_replace(node)
         if not isinstance(argument, ast.MatrixSelector):
             raise UnsupportedQueryError(f"{name}()")
         length = Decimal(str(argument.range.total_seconds()))
@@ -119,6 +121,19 @@ class Evaluator:
             return value if most is None else min(value, most)
 
         return {labels: clamp(value) for labels, value in self.evaluate(node.args[0]).items()}
+
+    def _evaluate_label_replace(self, node: ast.Call) -> Vector:
+        """Set a label to a constant, as the terms of a sum have it."""
+        label, value, source, regex = (getattr(each, "val", "") for each in node.args[1:])
+        if source or regex or "$" in value:
+            raise UnsupportedQueryError("label_replace() of a source label")
+        found = self.evaluate(node.args[0]).items()
+        return {
+            frozenset(
+                ({*labels} - {(label, dict(labels).get(label, ""))}) | {(label, value)}
+            ): number
+            for labels, number in found
+        }
 
     def _evaluate_aggregation(self, node: ast.AggregateExpr) -> Vector:
         functions: dict[str, Callable[[Sequence[Decimal]], Decimal]] = {

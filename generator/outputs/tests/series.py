@@ -19,6 +19,7 @@ from generator.outputs.tests.evaluator import (
 from generator.outputs.tests.promtool_file import InputSeries
 from generator.rules.standalone import INTERVAL
 from slos.schema import promql
+from slos.schema.additive_terms import has_additive_terms
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
@@ -180,9 +181,26 @@ def list_incomplete_series(
             "no bucket at the threshold",
             [e for e in series if e.labels.get("le") in (None, INFINITE_BUCKET)],
         ),
+        *_list_absent_terms(slo, series),
     ):
         if remaining and len(remaining) < len(series):
             yield name, remaining
+
+
+def _list_absent_terms(
+    slo: SLO, series: Sequence[SteadySeries]
+) -> Iterator[tuple[str, list[SteadySeries]]]:
+    """List the sets without the series of one term of a sum or a difference."""
+    if slo.signal.histogram:
+        return  # both terms are of one histogram
+    selectors = {
+        str(each): each
+        for template in (slo.signal.errors, slo.signal.total)
+        if has_additive_terms(template)
+        for each in decoys.list_selectors(template)
+    }
+    for text, selector in selectors.items() if len(selectors) > 1 else ():
+        yield f"no series of {text}", [e for e in series if not _is_selected(e, [selector])]
 
 
 def _is_selected(series: SteadySeries, selectors: Sequence[ast.VectorSelector]) -> bool:

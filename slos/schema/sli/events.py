@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from slos.schema import sli_signal
+from slos.schema.additive_terms import fill_missing_terms
 from slos.schema.fields import WindowedQuery
 from slos.schema.promql import list_selectors, wrap_query
 from slos.schema.query_analysis import (
@@ -49,8 +50,8 @@ class EventsSli(SliType):
                 "use rate in both or increase in both"
             )
         return SliSignal(
-            errors=self.error_query,
-            total=self.total_query,
+            errors=fill_missing_terms(self.error_query),
+            total=fill_missing_terms(self.total_query),
             counting=counting,
             weight=Weight.EVENTS,
             errors_may_be_absent=self._has_known_labels(),
@@ -61,7 +62,8 @@ class EventsSli(SliType):
 
     def _build_time_weighted_signal(self, reason: NotSummableError) -> SliSignal:
         """Build a signal weighted by time, like `raw`, with the reason as a note."""
-        error, total = wrap_query(self.error_query), wrap_query(self.total_query)
+        error = wrap_query(fill_missing_terms(self.error_query))
+        total = wrap_query(fill_missing_terms(self.total_query))
         if self._has_known_labels():
             error = f"({error} or {total} * 0)"
         ratio = f"({error} / ({total} > 0))"

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from slos.schema import sli_signal
+from slos.schema.additive_terms import fill_missing_terms
 from slos.schema.fields import WindowedQuery
 from slos.schema.promql import list_selectors, wrap_query
 from slos.schema.query_analysis import (
@@ -25,7 +26,8 @@ class GoodEventsSli(SliType):
     """Query of all events, with the same function and grouping as `good_query`."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
-        good, total = wrap_query(self.good_query), wrap_query(self.total_query)
+        total_query = fill_missing_terms(self.total_query)
+        good, total = wrap_query(fill_missing_terms(self.good_query)), wrap_query(total_query)
         groupings = find_grouping(self.good_query), find_grouping(self.total_query)
         if None not in groupings:
             if groupings[0] != groupings[1]:
@@ -53,7 +55,7 @@ class GoodEventsSli(SliType):
         return SliSignal(
             # Separate rates may differ slightly more than they should.
             errors=f"clamp_min({total} - {good}, 0)",
-            total=self.total_query,
+            total=total_query,
             counting=counting,
             weight=Weight.EVENTS,
             errors_may_be_absent=False,

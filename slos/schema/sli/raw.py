@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from slos.schema import sli_signal
+from slos.schema.additive_terms import fill_missing_terms
 from slos.schema.fields import WindowedQuery
 from slos.schema.promql import wrap_query
 from slos.schema.sli_signal import RatioQuery, SliSignal, SliType
@@ -17,7 +18,7 @@ class RawSli(SliType):
     """Query of the error ratio, with `{{.window}}` as the range."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
-        ratio = wrap_query(self.error_ratio_query)
+        ratio = wrap_query(fill_missing_terms(self.error_ratio_query))
         return sli_signal.build_ratio_signal(ratio, query=self.error_ratio_query)
 
     def build_queries(self) -> RatioQuery:  # noqa: D102 - documented by SliType

@@ -1,0 +1,141 @@
+"""Additive terms of a query: a term without series counts as zero.
+
+In PromQL `a + b` has no value where `a` or `b` has no series. A counter that never counted has
+often none, so a sum of counters would be missing, and be taken for no errors at all.
+"""
+
+from collections.abc import Iterator
+
+import promql_parser as ast
+
+from slos.schema.promql import parse_template, walk_nodes
+from slos.schema.promql_printer import (
+    print_aggregation,
+    print_binary,
+    print_call,
+    print_matching,
+    print_template,
+)
+from slos.schema.query_analysis import (
+    LABEL_KEEPING_FUNCTIONS,
+    SUM_KEEPING_FUNCTIONS,
+    Grouping,
+    find_node_grouping,
+    is_scalar,
+    reads_range,
+)
+
+TERM_LABEL = "sloth_term"
+"""Label that tells the terms of a sum apart until they are added."""
+
+
+def fill_missing_terms(template: str) -> str:
+    """Rewrite sums and differences of a query so that a term without series counts as zero.
+
+    A sum `a + b` becomes `sum(a or b)`, in which a label tells the terms apart. A difference
+    `a - b` becomes `a - b or a`; without `a` it has no value. Operators with `group_left`, and
+    sums of terms that are grouped differently, are left as they are. So is a query without a
+    sum or a difference of vectors.
+    """
+    tree = parse_template(template)
+    return _fill_node(tree) if has_additive_terms(template) else template
+
+
+def has_additive_terms(template: str) -> bool:
+    """Return whether a query has a sum or a difference of counts."""
+    return any(map(_is_fillable, walk_nodes(parse_template(template))))
+
+
+def _fill_node(node: ast.Expr) -> str:
+    match node:
+        case ast.ParenExpr():
+            inner = _fill_node(node.expr)
+            return inner if _is_fillable(node.expr) else f"({inner})"
+        case ast.UnaryExpr():
+            return f"-{_fill_node(node.expr)}"
+        case ast.AggregateExpr():
+            return print_aggregation(node, _fill_node(node.expr))
+        case ast.Call() if node.func.name in SUM_KEEPING_FUNCTIONS | LABEL_KEEPING_FUNCTIONS:
+            first, *others = node.args
+            return print_call(node, [_fill_node(first), *map(print_template, others)])
+        case ast.BinaryExpr():
+            return _fill_binary(node)
+    return print_template(node)
+
+
+def _fill_binary(node: ast.BinaryExpr) -> str:
+    operator = str(node.op)
+    if not _is_fillable(node):
+        # What only decides which series are counted is no term.
+        right = print_template if operator in ("and", "unless") else _fill_node
+        return print_binary(node, _fill_node(node.lhs), right(node.rhs))
+    if operator == "+":
+        return _render_sum(node)
+    left = _fill_node(node.lhs)
+    difference = print_binary(node, left, _fill_node(node.rhs))
+    return f"({difference} or{print_matching(node.modifier)} {left})"
+
+
+def _is_fillable(node: ast.Expr) -> bool:
+    """Return whether a node is a sum or a difference of counts that can be rewritten."""
+    if not isinstance(node, ast.BinaryExpr) or str(node.op) not in ("+", "-"):
+        return False
+    if not (reads_range(node.lhs) and reads_range(node.rhs)):
+        return False
+    if node.modifier is not None and "OneToOne" not in str(node.modifier.card):
+        return False
+    has_matching = node.modifier is not None and node.modifier.matching is not None
+    return has_matching or find_node_grouping(node.lhs) == find_node_grouping(node.rhs)
+
+
+def _render_sum(node: ast.BinaryExpr) -> str:
+    grouping = _find_result_grouping(node)
+    terms = (_fill_node(_drop_zero(term, grouping)) for term in _list_terms(node))
+    labelled = [
+        f'label_replace({term}, "{TERM_LABEL}", "{number}", "", "")'
+        for number, term in enumerate(terms, 1)
+    ]
+    if grouping.without:
+        by = f" without ({', '.join((*grouping.labels, TERM_LABEL))}) "
+    else:
+        by = f" by ({', '.join(grouping.labels)}) " if grouping.labels else ""
+    return f"sum{by}({' or '.join(labelled)})"
+
+
+def _list_terms(node: ast.BinaryExpr) -> Iterator[ast.Expr]:
+    """List the terms of a sum; those of a sum within it, unless it matches other labels."""
+    for side in (node.lhs, node.rhs):
+        inner = _strip_parentheses(side)
+        if (
+            isinstance(inner, ast.BinaryExpr)
+            and str(inner.op) == "+"
+            and _is_fillable(inner)
+            and str(inner.modifier) == str(node.modifier)
+        ):
+            yield from _list_terms(inner)
+        else:
+            yield inner
+
+
+def _find_result_grouping(node: ast.BinaryExpr) -> Grouping:
+    """Find the labels of the result of an operation between vectors."""
+    matching = node.modifier.matching if node.modifier is not None else None
+    if matching is not None:
+        is_on = matching.type == ast.LabelModifierType.Include
+        return Grouping(tuple(matching.labels), without=not is_on)
+    return find_node_grouping(node.lhs) or Grouping(without=True)
+
+
+def _drop_zero(term: ast.Expr, grouping: Grouping) -> ast.Expr:
+    """Drop `or vector(0)` of a term of groups: it would be a group of its own."""
+    if not grouping.labels or grouping.without:
+        return term
+    if isinstance(term, ast.BinaryExpr) and str(term.op) == "or" and is_scalar(term.rhs):
+        return term.lhs
+    return term
+
+
+def _strip_parentheses(node: ast.Expr) -> ast.Expr:
+    while isinstance(node, ast.ParenExpr):
+        node = node.expr
+    return node

@@ -1,0 +1,137 @@
+"""Printer of syntax trees as PromQL text.
+
+The text of `promql_parser` does not escape strings, so it cannot be parsed again.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import promql_parser as ast
+
+from slos.schema.promql import PLACEHOLDER_WINDOW_SECONDS, format_operator, quote_string
+from slos.schema.units import format_decimal
+
+_WINDOW = "{{.window}}"
+_PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+
+
+def print_template(node: ast.Expr) -> str:
+    """Print a tree; ranges of the placeholder window become `{{.window}}`.
+
+    Raises:
+        TypeError: the node is of an unknown type.
+    """
+    for kind, print_node in _PRINTERS.items():
+        if isinstance(node, kind):
+            return print_node(node)
+    raise TypeError(type(node).__name__)
+
+
+def print_call(node: ast.Call, arguments: Iterable[str]) -> str:
+    """Print a call with other arguments."""
+    return f"{node.func.name}({', '.join(arguments)})"
+
+
+def print_aggregation(node: ast.AggregateExpr, inner: str) -> str:
+    """Print an aggregation of another expression."""
+    parameter = "" if node.param is None else f"{print_template(node.param)}, "
+    grouping = ""
+    if node.modifier is not None:
+        kind = "without" if node.modifier.type == ast.AggModifierType.Without else "by"
+        grouping = f" {kind} ({_print_names(node.modifier.labels)}) "
+    return f"{node.op}{grouping}({parameter}{inner})"
+
+
+def print_binary(node: ast.BinaryExpr, left: str, right: str) -> str:
+    """Print a binary operation of other operands."""
+    modifier = node.modifier
+    flag = " bool" if modifier is not None and modifier.return_bool else ""
+    return f"{left} {node.op}{flag}{print_matching(modifier)} {right}"
+
+
+def print_matching(modifier: ast.BinModifier | None) -> str:
+    """Print the vector matching of an operator, with a space in front; empty without one."""
+    if modifier is None:
+        return ""
+    text = ""
+    if modifier.matching is not None:
+        kind = "on" if modifier.matching.type == ast.LabelModifierType.Include else "ignoring"
+        text += f" {kind} ({_print_names(modifier.matching.labels)})"
+    card = str(modifier.card).rpartition(".")[2]
+    if card in ("ManyToOne", "OneToMany"):
+        side = "left" if card == "ManyToOne" else "right"
+        text += f" group_{side} ({_print_names(modifier.group_labels or [])})"
+    return text
+
+
+def _print_subquery(node: ast.SubqueryExpr) -> str:
+    range_ = f"[{_print_length(node.range)}:{_print_length(node.step)}]"
+    return print_template(node.expr) + range_ + _print_modifiers(node)
+
+
+def _print_selector(node: ast.VectorSelector, range_: str = "") -> str:
+    matchers = [
+        f"{_print_name(each.name)}{format_operator(each)}{quote_string(each.value)}"
+        for each in node.matchers.matchers
+    ]
+    name = node.name or ""
+    if name and not _PLAIN_NAME.fullmatch(name):
+        matchers.insert(0, quote_string(name))
+        name = ""
+    braces = f"{{{', '.join(matchers)}}}" if matchers else ""
+    return f"{name}{braces}{range_}{_print_modifiers(node)}"
+
+
+def _print_modifiers(node: ast.VectorSelector | ast.SubqueryExpr) -> str:
+    text = f" offset {_print_length(node.offset)}" if node.offset is not None else ""
+    if node.at is None:
+        return text
+    kind = str(node.at.type).rpartition(".")[2]
+    if node.at.at is not None:
+        return f"{text} @ {node.at.at.timestamp():.3f}"
+    return f"{text} @ {kind.lower()}()"
+
+
+def _print_length(length: timedelta | None) -> str:
+    if length is None:
+        return ""
+    seconds = length.total_seconds()
+    if seconds == PLACEHOLDER_WINDOW_SECONDS:
+        return _WINDOW
+    milliseconds = round(1000 * seconds)
+    return f"{milliseconds // 1000}s" if milliseconds % 1000 == 0 else f"{milliseconds}ms"
+
+
+def _print_number(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
+        return {"inf": "Inf", "-inf": "-Inf"}.get(str(value), "NaN")
+    return format_decimal(Decimal(repr(value)))
+
+
+def _print_names(labels: Iterable[str]) -> str:
+    return ", ".join(map(_print_name, labels))
+
+
+def _print_name(label: str) -> str:
+    return label if _PLAIN_NAME.fullmatch(label) else quote_string(label)
+
+
+_PRINTERS: Mapping[type, Callable[[Any], str]] = {
+    ast.ParenExpr: lambda node: f"({print_template(node.expr)})",
+    ast.UnaryExpr: lambda node: f"-{print_template(node.expr)}",
+    ast.NumberLiteral: lambda node: _print_number(node.val),
+    ast.StringLiteral: lambda node: quote_string(node.val),
+    ast.VectorSelector: _print_selector,
+    ast.MatrixSelector: lambda node: _print_selector(
+        node.vector_selector, f"[{_print_length(node.range)}]"
+    ),
+    ast.SubqueryExpr: _print_subquery,
+    ast.Call: lambda node: print_call(node, map(print_template, node.args)),
+    ast.AggregateExpr: lambda node: print_aggregation(node, print_template(node.expr)),
+    ast.BinaryExpr: lambda node: print_binary(
+        node, print_template(node.lhs), print_template(node.rhs)
+    ),
+}
