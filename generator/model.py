@@ -72,6 +72,19 @@ class ThresholdAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingGroups:
+    """Groups of a split SLO whose disappearance is an alert.
+
+    Attributes:
+        seen_within: time within which a missing group had events.
+        transient: label matchers of groups that may disappear; empty for none.
+    """
+
+    seen_within: Duration
+    transient: str
+
+
+@dataclass(frozen=True, slots=True)
 class Steps:
     """Steps in which the events of an SLO are counted.
 
@@ -80,12 +93,18 @@ class Steps:
         fine: step of the fine tier, which short windows are summed from.
         coarse: step of the coarse tier, which long windows are summed from.
         slow: evaluation interval of the rules over long windows.
+        delay: age of the newest sample that is read; zero unless samples arrive late.
+        coarse_delay: age of the newest sample that the coarse tier reads.
+        max_gap: longest gap between two scrapes that the coarse tier counts across.
     """
 
     scrape: Duration
     fine: Duration
     coarse: Duration
     slow: Duration
+    delay: Duration
+    coarse_delay: Duration
+    max_gap: Duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ class SLO:
         run_labels: labels of the run; the same specs built with other run labels are other SLOs.
         burn_alerts: page first.
         absent_alert: None when switched off.
+        missing_groups: None without an absent alert, and where the SLO has no groups.
         expected_events: events expected in a period; None where the spec does not say.
     """
 
@@ -116,6 +136,7 @@ class SLO:
     burn_alerts: tuple[BurnAlert, ...]
     threshold_alerts: tuple[ThresholdAlert, ...]
     absent_alert: AlertMeta | None
+    missing_groups: MissingGroups | None = None
     expected_events: int | None = None
 
     @property

@@ -10,6 +10,8 @@ from slos.schema.units import Duration
 
 _MONTH = Duration.from_parts(days=30)
 _HALF_A_MINUTE = Duration.from_parts(seconds=30)
+_NONE = Duration(0)
+_HOUR = Duration.from_parts(hours=1)
 
 
 class MetricsSource(Protocol):
@@ -31,6 +33,8 @@ class RunSettings:
     Attributes:
         period: period of SLOs whose specs set none.
         scrape_interval: scrape interval of specs that set none.
+        delay: delay of the samples of specs that set none.
+        max_gap: longest scrape gap that is counted across, of specs that set none.
         windows: alert windows by period, read from files; None for the built-in ones.
         extra_labels: labels added to recorded series; they override those of the specs. In the
             exact profile they distinguish the SLOs of this run from those of other runs.
@@ -43,6 +47,8 @@ class RunSettings:
 
     period: Duration = _MONTH
     scrape_interval: Duration = _HALF_A_MINUTE
+    delay: Duration = _NONE
+    max_gap: Duration = _HOUR
     windows: Mapping[Duration, Windows] | None = None
     extra_labels: Mapping[str, str] = field(default_factory=dict)
     slo_plugins: tuple[PluginUse, ...] = ()

@@ -112,6 +112,13 @@ _READ_OPTIONS = (
         show_default=True,
         help="Scrape interval of specs without scrape_interval.",
     ),
+    click.option(
+        "--delay",
+        type=_values.DurationType(),
+        default=RunSettings().delay,
+        show_default=True,
+        help="Time by which samples arrive late, for specs without delay.",
+    ),
 )
 # Options of building.
 _BUILD_OPTIONS = (
@@ -228,6 +235,7 @@ def parse_run_settings(options: dict[str, Any]) -> RunSettings:
     return RunSettings(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
+        delay=options["delay"],
         extra_labels=options["extra_labels"],
         slo_plugins=options.get("slo_plugins", ()),
     )

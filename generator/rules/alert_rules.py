@@ -11,6 +11,7 @@ from generator.model import (
     AlertSeverity,
     BurnAlert,
     BurnCondition,
+    MissingGroups,
     RecordingRule,
     ThresholdAlert,
 )
@@ -101,18 +102,33 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
     """Alerting rule of missing data: no metric, too few scrapes for a rate, or other labels.
 
     It reads the counts, as everything else is computed from them; an idle metric still counts
-    zero. `absent` gives no labels, so all labels are added.
+    zero. `absent` gives no labels, so all labels are added. A group is missing if it had events
+    lately, as its ratio over a long window shows, and has no count now.
     """
     step = slo.steps.fine
     absences = "\nor\n".join(
         f"absent({names.select_series(name(step), slo)})"
         for name in (names.name_total, names.name_errors)
     )
+    if slo.missing_groups:
+        absences += f"\nor\n{_render_missing_groups(slo, slo.missing_groups)}"
     # The label of a series is text, that of an alert is a template.
     display_labels = {
         key: escape_template(value) for key, value in names.build_display_labels(slo).items()
     }
     return _build_alert_rule(absences, meta, labels={**display_labels, **meta.labels})
+
+
+def _render_missing_groups(slo: SLO, groups: MissingGroups) -> str:
+    metric = names.name_error_ratio(groups.seen_within)
+    seen = names.select_series(metric, slo)
+    if groups.transient:
+        transient = f"{seen.removesuffix('}')},{groups.transient}}}"
+        seen = f"({seen} unless {transient})"
+    counted = names.select_series(names.name_total(slo.steps.fine), slo)
+    by = ", ".join(slo.signal.group_by)
+    # A ratio of zero is a group as well.
+    return f"max by ({by}) ({seen} ^ 0) unless on ({by}) {counted}"
 
 
 def _render_burn_condition(slo: SLO, condition: BurnCondition, min_events: int | None) -> str:

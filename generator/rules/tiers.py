@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from generator import names
-from generator.model import SLO, RecordingRule
+from generator.model import SLO, RecordingRule, Steps
 from slos.schema import promql
 from slos.schema.promql import render_template
+from slos.schema.promql_printer import delay_query
 from slos.schema.query_analysis import Counting, find_grouping
 from slos.schema.units import Duration, format_decimal
 
@@ -41,8 +42,8 @@ def compute_range(step: Duration, scrape: Duration) -> Duration:
     return max(step + scrape, scrape * _MIN_SCRAPES)
 
 
-def render_estimated_increase(template: str, step: Duration, scrape: Duration) -> str:
-    """Expression of the increase in the step that ends now, estimated from the samples so far.
+def render_estimated_increase(template: str, steps: Steps) -> str:
+    """Expression of the increase in the fine step that ends now, estimated from its samples.
 
     The range is longer than the step, see `compute_range`, and the rate is scaled to the step.
     `rate` extrapolates from its samples to the whole range, but not to before the time at
@@ -51,34 +52,36 @@ def render_estimated_increase(template: str, step: Duration, scrape: Duration) -
     scrape. `delta` has no such limit and is smaller wherever a counter was reset, so the greater
     one is right.
     """
-    range_ = compute_range(step, scrape)
+    range_ = compute_range(steps.fine, steps.scrape)
+    offset = f" offset {steps.delay}" if steps.delay.ms else ""
 
     def render_greater(_: str, series: str) -> str:
-        selected = render_template(series, str(range_))
+        selected = render_template(series, str(range_)) + offset
         delta = f"delta({selected}) / {format_decimal(range_.seconds)}"
-        return f"(rate({selected}) > {delta} or {delta}) * {format_decimal(step.seconds)}"
+        return f"(rate({selected}) > {delta} or {delta}) * {format_decimal(steps.fine.seconds)}"
 
     return _replace_calls(template, _INCREMENT_CALLS, render_greater)
 
 
-def render_delayed_increase(template: str, step: Duration, scrape: Duration) -> str:
-    """Expression of the increase in the step that ended one scrape ago.
+def render_delayed_increase(template: str, steps: Steps) -> str:
+    """Expression of the increase in the coarse step that ended `coarse_delay` ago.
 
     It is exact unless the counter was reset in the step: the counter at the end of the step minus
     the counter at its start. Over many steps all values but the first and the last cancel out, so
-    failed scrapes lose nothing. A scrape takes no longer than its interval, so all samples of that
-    step have arrived; a later sample would be counted in neither step.
+    failed scrapes lose nothing: the counter before a gap is found up to `max_gap` back. All samples
+    of the step have arrived; a later one would be counted in neither step.
 
     Where a counter was reset or has just appeared, `rate` scaled to the step is used instead. A
     reset that its range does not hold, because scrapes failed around it, shows in samples lower
     than the counter one step before; then the whole value of the counter is the increase.
     """
-    range_ = step + scrape
+    step, scrape, delay = steps.coarse, steps.scrape, steps.coarse_delay
+    reach = max(steps.max_gap, step) + scrape
 
     def render_difference(_: str, series: str) -> str:
-        within = f"{render_template(series, str(step))} offset {scrape}"
-        now = f"{render_template(series, str(range_))} offset {scrape}"
-        before = f"last_over_time({render_template(series, str(range_))} offset {range_})"
+        within = f"{render_template(series, str(step))} offset {delay}"
+        now = f"{render_template(series, str(step + scrape))} offset {delay}"
+        before = f"last_over_time({render_template(series, str(reach))} offset {step + delay})"
         return (
             f"\n  last_over_time({now})"
             f"\n  - {before} * (min_over_time({within}) >= bool {before})"
@@ -89,8 +92,8 @@ def render_delayed_increase(template: str, step: Duration, scrape: Duration) -> 
     return _replace_calls(template, _INCREMENT_CALLS, render_difference)
 
 
-def render_sample_count(template: str, step: Duration, scrape: Duration) -> str:
-    """Expression of the number or sum of samples in the step that ended one scrape ago.
+def render_sample_count(template: str, steps: Steps) -> str:
+    """Expression of the number or sum of samples in the fine step that ended one scrape ago.
 
     A sample has the time at which its scrape began. One that arrives after the evaluation would
     be in no step: too late for its own, too old for the next. The samples of a target that is
@@ -99,10 +102,11 @@ def render_sample_count(template: str, step: Duration, scrape: Duration) -> str:
 
     The range is one millisecond shorter: Prometheus 2 would count a sample on the border twice.
     """
-    within = str(Duration(step.ms - 1))
+    within = str(Duration(steps.fine.ms - 1))
+    delay = steps.delay + steps.scrape
 
     def render_shifted(function: str, series: str) -> str:
-        return f"{function}({render_template(series, within)} offset {scrape})"
+        return f"{function}({render_template(series, within)} offset {delay})"
 
     return _replace_calls(template, _SAMPLE_CALLS, render_shifted, is_operand=True)
 
@@ -153,17 +157,18 @@ def render_fine_count(slo: SLO, template: str) -> str:
     Samples are counted one scrape late, when all have arrived. Ratios and time slices, which weigh
     as one each, are read over the same range as counters.
     """
-    step, scrape = slo.steps.fine, slo.steps.scrape
+    steps = slo.steps
     if has_counter_queries(slo):
-        return render_estimated_increase(template, step, scrape)
+        return render_estimated_increase(template, steps)
     if slo.signal.counting is Counting.PER_SAMPLE:
-        return render_sample_count(template, step, scrape)
-    return promql.render_template(template, str(compute_range(step, scrape))).strip()
+        return render_sample_count(template, steps)
+    range_ = compute_range(steps.fine, steps.scrape)
+    return promql.render_template(delay_query(template, steps.delay), str(range_)).strip()
 
 
 def render_coarse_count(slo: SLO, template: str) -> str:
     """Expression of the value of a query that counts increments, in one coarse step."""
-    return render_delayed_increase(template, slo.steps.coarse, slo.steps.scrape)
+    return render_delayed_increase(template, slo.steps)
 
 
 def render_tier_sum(series: str, window: Duration) -> str:

@@ -187,6 +187,14 @@ class AnnotationContext:
         groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.group_by)
         return f"{self.service} {self.slo}" + (f" ({groups})" if groups else "")
 
+    @property
+    def group_if_any(self) -> str:
+        """Template of the group in parentheses; empty for an alert without the group's labels."""
+        if not self.group_by:
+            return ""
+        groups = ", ".join(f"{label} {{{{ $labels.{label} }}}}" for label in self.group_by)
+        return f"{{{{ if $labels.{self.group_by[0]} }}}} ({groups}){{{{ end }}}}"
+
     def __str__(self) -> str:
         objective = format_decimal(self.objective)
         return (
@@ -267,7 +275,7 @@ def describe_absent_alert(context: AnnotationContext, sources: Sequence[str]) ->
     listed_sources = escape_template(" and ".join(sources) or "its query")
     return {
         "title": f"{context.service} {context.slo}: no data",
-        "summary": f"{context.service} {context.slo}: no events are counted",
+        "summary": f"{context.service} {context.slo}{context.group_if_any}: no events are counted",
         "description": f"{context} No events are counted, so neither a page nor a ticket can fire. "
         f"First check {listed_sources}: it is not exported, was never observed, or is scraped "
         "less often than the scrape_interval of the spec.",

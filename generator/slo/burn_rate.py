@@ -32,6 +32,8 @@ _STEPS_IN_SHORTEST = 5
 _MIN_STEPS_IN_WINDOW = 2
 # A period of 30 days has 4,320 coarse steps, which two rules read every few minutes.
 _FINE_IN_COARSE = 10
+# Remote write and agents are a few seconds behind, and up to some minutes after a restart.
+_LATE_SAMPLES = Duration.from_parts(minutes=3)
 # Prometheus looks back five minutes for a sample; less frequent series would have gaps.
 _MAX_SLOW_INTERVAL = Duration.from_parts(minutes=4)
 
@@ -156,17 +158,34 @@ def describe_allowed_events(slo: SLO) -> str:
     return f"{events} of the {slo.expected_events:,} events expected in a period"
 
 
-def choose_steps(scrape: Duration, windows: Iterable[Duration]) -> Steps:
+def choose_steps(
+    scrape: Duration, windows: Iterable[Duration], *, delay: Duration, max_gap: Duration
+) -> Steps:
     """Choose the steps of an SLO.
 
     The fine step is one minute; less where alert windows are short, never less than a scrape.
+    Delays are whole fine steps. The coarse tier waits for late samples in any case, since a budget
+    may be a few minutes old, and one scrape more, because a sample has the time at which its
+    scrape began.
     """
-    fine = _choose_fine_step(scrape, sorted(windows))
+    fine = choose_fine_step(scrape, sorted(windows))
     slow = max(min(fine * 4, _MAX_SLOW_INTERVAL), fine)
-    return Steps(scrape=scrape, fine=fine, coarse=fine * _FINE_IN_COARSE, slow=slow)
+    return Steps(
+        scrape=scrape,
+        fine=fine,
+        coarse=fine * _FINE_IN_COARSE,
+        slow=slow,
+        delay=_round_up(delay, fine),
+        coarse_delay=_round_up(max(delay, _LATE_SAMPLES), fine) + scrape,
+        max_gap=max_gap,
+    )
 
 
-def _choose_fine_step(scrape: Duration, windows: Sequence[Duration]) -> Duration:
+def _round_up(length: Duration, step: Duration) -> Duration:
+    return step * -(-length.ms // step.ms)
+
+
+def choose_fine_step(scrape: Duration, windows: Sequence[Duration]) -> Duration:
     """Choose the shortest step, up to twice the minimum, that divides every window.
 
     It is the minimum where no step does; a window then covers every step that it touches.
@@ -188,7 +207,7 @@ def round_windows(windows: Windows, scrape: Duration) -> Windows:
     """Round built-in windows to whole fine steps; their burn rates stay the same."""
     pairs = (*windows.page, *windows.ticket)
     lengths = sorted({length for pair in pairs for length in (pair.short, pair.long)})
-    fine = _choose_fine_step(scrape, lengths)
+    fine = choose_fine_step(scrape, lengths)
     if all(length.ms % fine.ms == 0 for length in lengths):
         return windows
 

@@ -12,6 +12,7 @@ from generator.model import (
     AlertSeverity,
     BurnAlert,
     BurnCondition,
+    MissingGroups,
     ThresholdAlert,
     Window,
     Windows,
@@ -27,6 +28,7 @@ from slos.schema.spec import LocatedSpec, SloSpec
 from slos.schema.units import Duration
 
 _ABSENT_FOR = Duration.from_parts(minutes=10)
+_DAY = Duration.from_parts(days=1)
 
 
 def resolve_slos(
@@ -56,7 +58,13 @@ class _SloResolver:
     signal: SliSignal
 
     def build_slo(self) -> SLO:
-        steps = burn_rate.choose_steps(self.scrape, self._collect_window_lengths())
+        spec, settings = self.located.spec, self.run_settings
+        steps = burn_rate.choose_steps(
+            self.scrape,
+            self._collect_window_lengths(),
+            delay=spec.delay or settings.delay,
+            max_gap=spec.max_gap or settings.max_gap,
+        )
         return SLO(
             service=self.located.spec.service,
             name=self.spec.name,
@@ -75,6 +83,7 @@ class _SloResolver:
             burn_alerts=tuple(self._build_burn_alerts()),
             threshold_alerts=tuple(self._build_threshold_alerts()),
             absent_alert=self._build_absent_alert(),
+            missing_groups=self.missing_groups,
             expected_events=self.spec.expected_events,
         )
 
@@ -117,10 +126,19 @@ class _SloResolver:
             run_labels=self.run_settings.extra_labels,
         )
 
+    @property
+    def missing_groups(self) -> MissingGroups | None:
+        absent = self.spec.alerting.absent_alert
+        if absent.disable or not self.spec.alerting.name or not self.signal.group_by:
+            return None
+        return MissingGroups(min(absent.seen_within or _DAY, self.period), absent.transient_groups)
+
     def _collect_window_lengths(self) -> set[Duration]:
         windows = (*self.windows.page, *self.windows.ticket)
-        overs = {alert.over for alert in self.spec.alerting.threshold_alerts}
-        return {w.short for w in windows} | {w.long for w in windows} | overs
+        lengths = {alert.over for alert in self.spec.alerting.threshold_alerts}
+        if self.missing_groups:
+            lengths.add(self.missing_groups.seen_within)
+        return {w.short for w in windows} | {w.long for w in windows} | lengths
 
     def _build_burn_alerts(self) -> Iterator[BurnAlert]:
         alerting, windows = self.spec.alerting, self.windows

@@ -12,6 +12,7 @@ from slos.schema.fields import (
     HoldField,
     Name,
     Ratio,
+    Selector,
     SpecModel,
 )
 from slos.schema.runbook import Runbook, get_empty_runbook
@@ -125,10 +126,15 @@ class ThresholdAlertSpec(EventAlertOptions):
 
 
 class AbsentAlertSpec(AlertOptions):
-    """Ours: alert on missing metrics of an SLO."""
+    """Ours: alert on missing metrics of an SLO, or of one of its groups."""
 
     disable: StrictBool = False
     """Disable this alert."""
+    seen_within: DurationField | None = None
+    """A group that had events within this time and is not counted any more is missing; `1d` by
+    default."""
+    transient_groups: Selector = ""
+    """Label matchers, without braces, of groups that are meant to come and go."""
 
 
 class Alerting(SpecModel):

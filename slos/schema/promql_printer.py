@@ -11,23 +11,38 @@ from typing import Any
 
 import promql_parser as ast
 
-from slos.schema.promql import PLACEHOLDER_WINDOW_SECONDS, format_operator, quote_string
-from slos.schema.units import format_decimal
+from slos.schema.promql import (
+    PLACEHOLDER_WINDOW_SECONDS,
+    format_operator,
+    parse_template,
+    quote_string,
+)
+from slos.schema.units import Duration, format_decimal
 
+_NONE = Duration(0)
 _WINDOW = "{{.window}}"
 _PLAIN_NAME = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 
 
-def print_template(node: ast.Expr) -> str:
+def print_template(node: ast.Expr, delay: Duration = _NONE) -> str:
     """Print a tree; ranges of the placeholder window become `{{.window}}`.
+
+    Args:
+        node: the tree.
+        delay: time by which all series are read later, except those at a fixed time.
 
     Raises:
         TypeError: the node is of an unknown type.
     """
     for kind, print_node in _PRINTERS.items():
         if isinstance(node, kind):
-            return print_node(node)
+            return print_node(node, delay)
     raise TypeError(type(node).__name__)
+
+
+def delay_query(template: str, delay: Duration) -> str:
+    """Read all series of a query later; without a delay, the query stays as it is written."""
+    return print_template(parse_template(template), delay) if delay.ms else template
 
 
 def print_call(node: ast.Call, arguments: Iterable[str]) -> str:
@@ -35,9 +50,9 @@ def print_call(node: ast.Call, arguments: Iterable[str]) -> str:
     return f"{node.func.name}({', '.join(arguments)})"
 
 
-def print_aggregation(node: ast.AggregateExpr, inner: str) -> str:
+def print_aggregation(node: ast.AggregateExpr, inner: str, delay: Duration = _NONE) -> str:
     """Print an aggregation of another expression."""
-    parameter = "" if node.param is None else f"{print_template(node.param)}, "
+    parameter = "" if node.param is None else f"{print_template(node.param, delay)}, "
     grouping = ""
     if node.modifier is not None:
         kind = "without" if node.modifier.type == ast.AggModifierType.Without else "by"
@@ -67,12 +82,12 @@ def print_matching(modifier: ast.BinModifier | None) -> str:
     return text
 
 
-def _print_subquery(node: ast.SubqueryExpr) -> str:
+def _print_subquery(node: ast.SubqueryExpr, delay: Duration) -> str:
     range_ = f"[{_print_length(node.range)}:{_print_length(node.step)}]"
-    return print_template(node.expr) + range_ + _print_modifiers(node)
+    return print_template(node.expr) + range_ + _print_modifiers(node, delay)
 
 
-def _print_selector(node: ast.VectorSelector, range_: str = "") -> str:
+def _print_selector(node: ast.VectorSelector, delay: Duration, range_: str = "") -> str:
     matchers = [
         f"{_print_name(each.name)}{format_operator(each)}{quote_string(each.value)}"
         for each in node.matchers.matchers
@@ -82,11 +97,14 @@ def _print_selector(node: ast.VectorSelector, range_: str = "") -> str:
         matchers.insert(0, quote_string(name))
         name = ""
     braces = f"{{{', '.join(matchers)}}}" if matchers else ""
-    return f"{name}{braces}{range_}{_print_modifiers(node)}"
+    return f"{name}{braces}{range_}{_print_modifiers(node, delay)}"
 
 
-def _print_modifiers(node: ast.VectorSelector | ast.SubqueryExpr) -> str:
-    text = f" offset {_print_length(node.offset)}" if node.offset is not None else ""
+def _print_modifiers(node: ast.VectorSelector | ast.SubqueryExpr, delay: Duration) -> str:
+    offset = node.offset
+    if delay.ms and node.at is None:
+        offset = (offset or timedelta()) + timedelta(milliseconds=delay.ms)
+    text = f" offset {_print_length(offset)}" if offset is not None else ""
     if node.at is None:
         return text
     kind = str(node.at.type).rpartition(".")[2]
@@ -119,19 +137,23 @@ def _print_name(label: str) -> str:
     return label if _PLAIN_NAME.fullmatch(label) else quote_string(label)
 
 
-_PRINTERS: Mapping[type, Callable[[Any], str]] = {
-    ast.ParenExpr: lambda node: f"({print_template(node.expr)})",
-    ast.UnaryExpr: lambda node: f"-{print_template(node.expr)}",
-    ast.NumberLiteral: lambda node: _print_number(node.val),
-    ast.StringLiteral: lambda node: quote_string(node.val),
+_PRINTERS: Mapping[type, Callable[[Any, Duration], str]] = {
+    ast.ParenExpr: lambda node, delay: f"({print_template(node.expr, delay)})",
+    ast.UnaryExpr: lambda node, delay: f"-{print_template(node.expr, delay)}",
+    ast.NumberLiteral: lambda node, _: _print_number(node.val),
+    ast.StringLiteral: lambda node, _: quote_string(node.val),
     ast.VectorSelector: _print_selector,
-    ast.MatrixSelector: lambda node: _print_selector(
-        node.vector_selector, f"[{_print_length(node.range)}]"
+    ast.MatrixSelector: lambda node, delay: _print_selector(
+        node.vector_selector, delay, f"[{_print_length(node.range)}]"
     ),
     ast.SubqueryExpr: _print_subquery,
-    ast.Call: lambda node: print_call(node, map(print_template, node.args)),
-    ast.AggregateExpr: lambda node: print_aggregation(node, print_template(node.expr)),
-    ast.BinaryExpr: lambda node: print_binary(
-        node, print_template(node.lhs), print_template(node.rhs)
+    ast.Call: lambda node, delay: print_call(
+        node, (print_template(argument, delay) for argument in node.args)
+    ),
+    ast.AggregateExpr: lambda node, delay: print_aggregation(
+        node, print_template(node.expr, delay), delay
+    ),
+    ast.BinaryExpr: lambda node, delay: print_binary(
+        node, print_template(node.lhs, delay), print_template(node.rhs, delay)
     ),
 }

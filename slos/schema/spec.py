@@ -155,6 +155,11 @@ class Spec(SpecModel):
     """Ours: default period of the SLOs in the document."""
     scrape_interval: DurationField | None = None
     """Ours: scrape interval of the metrics that the document reads."""
+    delay: DurationField | None = None
+    """Ours: time by which the samples of the metrics arrive late, as with remote write. Everything
+    is read that much later, pages included."""
+    max_gap: DurationField | None = None
+    """Ours: longest gap between two scrapes across which events are counted; `1h` by default."""
     runbook_url_prefix: AlertText | None = None
     """Ours: URL of the runbooks. The runbook of an alert is `<prefix>/<alert-name>.md`."""
     dashboard_url: AlertText | None = None

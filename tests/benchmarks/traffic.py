@@ -175,6 +175,36 @@ def _build_newcomer_life(number: int, _: Random) -> InstanceLife:
     return InstanceLife(first_minute=born, troubles=(broken,), errors_on_demand=True)
 
 
+_GAPS = tuple(
+    (_find_minute(day, hour), length)
+    for day, hour, length in (
+        (2, 9.13, 8), (5, 14.37, 15), (8, 3.61, 25), (11, 17.02, 40),
+        (16, 11.9, 55), (21, 22.45, 40), (25, 6.2, 15),
+    )
+)  # fmt: skip
+"""Scrape gaps: their first minutes, and their lengths in minutes."""
+
+
+def _find_missed_scrapes() -> frozenset[int]:
+    return frozenset(
+        scrape
+        for start, length in _GAPS
+        for scrape in range(start * _SCRAPES_A_MINUTE, (start + length) * _SCRAPES_A_MINUTE)
+    )
+
+
+def _build_gap_life(_: int, __: Random) -> InstanceLife:
+    return InstanceLife(missed=_find_missed_scrapes())
+
+
+def _build_timeout_life(number: int, _: Random) -> InstanceLife:
+    """Every third instance fails in each gap, and only its scrapes fail."""
+    if number % 3:
+        return InstanceLife()
+    troubles = tuple((range(start, start + length), 0.3) for start, length in _GAPS)
+    return InstanceLife(missed=_find_missed_scrapes(), troubles=troubles)
+
+
 SHAPES = (
     TrafficShape(
         "steady",
@@ -216,6 +246,27 @@ SHAPES = (
         share=_build_outages(_DAY_OUTAGES, 50, 0.2),
         life=_build_blind_start_life,
         tolerance=None,
+    ),
+    TrafficShape(
+        "gaps in outages",
+        "7 outages of 50 minutes; nothing is scraped for their first 8 to 55 minutes",
+        traffic=lambda _: 50,
+        share=_build_outages(tuple(start for start, _ in _GAPS), 50, 0.2),
+        life=_build_gap_life,
+    ),
+    TrafficShape(
+        "gaps alone",
+        "the same gaps without outages",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        life=_build_gap_life,
+    ),
+    TrafficShape(
+        "a replica times out",
+        "every third instance fails and cannot be scraped, for 8 to 55 minutes 7 times",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        life=_build_timeout_life,
     ),
     TrafficShape(
         "idle hours",

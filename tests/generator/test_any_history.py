@@ -107,8 +107,8 @@ def test_whatever_scrapes_fail_ten_minute_counts_lose_no_event_unless_a_counter_
     samples = counter(history)
     evaluation = PromtoolEvaluation(SPEC, {'hits{code="200"}': samples})
     for minute in (20, 30, 40):
-        # Up to half a minute before, when all samples are surely in.
-        counted = _last(samples, minute * 2 - 1) - _last(samples, minute * 2 - 21)
+        # The coarse tier reads samples that are three and a half minutes old.
+        counted = _last(samples, minute * 2 - 7) - _last(samples, minute * 2 - 27)
         evaluation.expect_value(
             f"{minute}m", 'sum(slo:sli_total:sum10m{sloth_slo="whole"})', counted
         )

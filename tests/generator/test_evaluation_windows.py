@@ -32,7 +32,7 @@ def test_windows_of_our_choice_are_whole_numbers_of_steps_and_keep_their_burn_ra
 ) -> None:
     wanted = burn_rate.choose_windows(period, scrape)
     found = burn_rate.round_windows(wanted, scrape)
-    step = burn_rate.choose_steps(scrape, lengths(found)).fine
+    step = burn_rate.choose_fine_step(scrape, sorted(lengths(found)))
     assert step >= scrape
     for length in lengths(found):
         assert length.ms % step.ms == 0

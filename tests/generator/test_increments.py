@@ -1,47 +1,63 @@
 """What stands for each `rate` of a query, in queries as people write them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import promql_parser
 import pytest
 
-from generator.rules.tiers import render_delayed_increase, render_estimated_increase
+from generator.model import Steps
+from generator.rules.tiers import (
+    render_delayed_increase,
+    render_estimated_increase,
+    render_sample_count,
+)
+from generator.slo import burn_rate
 from slos.schema import promql
 from slos.schema.units import Duration
 
-_MINUTE, _SCRAPE = Duration.parse("1m"), Duration.parse("15s")
-_TEN = Duration.parse("10m")
+_STEPS = burn_rate.choose_steps(
+    Duration.parse("15s"),
+    [Duration.parse("5m")],
+    delay=Duration(0),
+    max_gap=Duration.parse("1h"),
+)
 _GREATER = "(rate(m[1m15s]) > delta(m[1m15s]) / 75 or delta(m[1m15s]) / 75) * 60"
 
 
 def test_at_once_the_rate_over_one_scrape_more_than_the_step_is_scaled_back_to_the_step() -> None:
-    assert (
-        render_estimated_increase("sum(rate(m[{{.window}}]))", _MINUTE, _SCRAPE)
-        == f"sum({_GREATER})"
-    )
+    assert render_estimated_increase("sum(rate(m[{{.window}}]))", _STEPS) == f"sum({_GREATER})"
 
 
 def test_an_increase_counts_as_the_rate_does() -> None:
-    assert (
-        render_estimated_increase("sum(increase(m[{{.window}}]))", _MINUTE, _SCRAPE)
-        == f"sum({_GREATER})"
-    )
+    assert render_estimated_increase("sum(increase(m[{{.window}}]))", _STEPS) == f"sum({_GREATER})"
 
 
-def test_settled_is_the_counter_a_scrape_ago_less_the_counter_a_step_before() -> None:
-    written = render_delayed_increase("sum(rate(m[{{.window}}]))", _TEN, _SCRAPE)
+def test_the_coarse_count_is_the_counter_minutes_ago_less_the_counter_a_step_before() -> None:
+    written = render_delayed_increase("sum(rate(m[{{.window}}]))", _STEPS)
     assert " ".join(written.split()) == (
-        "sum( last_over_time(m[10m15s] offset 15s)"
-        " - last_over_time(m[10m15s] offset 10m15s)"
-        " * (min_over_time(m[10m] offset 15s) >= bool last_over_time(m[10m15s] offset 10m15s))"
-        " unless resets(m[10m15s] offset 15s) > 0"
-        " or rate(m[10m15s] offset 15s) * 600 )"
+        "sum( last_over_time(m[10m15s] offset 3m15s)"
+        " - last_over_time(m[1h15s] offset 13m15s)"
+        " * (min_over_time(m[10m] offset 3m15s) >= bool last_over_time(m[1h15s] offset 13m15s))"
+        " unless resets(m[10m15s] offset 3m15s) > 0"
+        " or rate(m[10m15s] offset 3m15s) * 600 )"
     )
 
 
 def test_beside_other_operands_it_is_put_in_parentheses() -> None:
     query = "2 * rate(m[{{.window}}]) - rate(m[{{.window}}])"
-    assert render_estimated_increase(query, _MINUTE, _SCRAPE) == f"2 * ({_GREATER}) - ({_GREATER})"
+    assert render_estimated_increase(query, _STEPS) == f"2 * ({_GREATER}) - ({_GREATER})"
+
+
+def test_a_delay_moves_every_read() -> None:
+    late = replace(_STEPS, delay=Duration.parse("2m"), coarse_delay=Duration.parse("5m15s"))
+    assert render_estimated_increase("rate(m[{{.window}}])", late) == (
+        "((rate(m[1m15s] offset 2m) > delta(m[1m15s] offset 2m) / 75"
+        " or delta(m[1m15s] offset 2m) / 75) * 60)"
+    )
+    count = render_sample_count("count_over_time(m[{{.window}}])", late)
+    assert count == "count_over_time(m[59s999ms] offset 2m15s)"
+    assert "offset 3m15s" not in render_delayed_increase("rate(m[{{.window}}])", late)
 
 
 @pytest.mark.parametrize("counted", [render_estimated_increase, render_delayed_increase])
@@ -54,9 +70,9 @@ def test_beside_other_operands_it_is_put_in_parentheses() -> None:
     ],
 )
 def test_what_only_looks_like_a_call_stays(
-    counted: Callable[[str, Duration, Duration], str], query: str
+    counted: Callable[[str, Steps], str], query: str
 ) -> None:
-    assert counted(query, _MINUTE, _SCRAPE) == query
+    assert counted(query, _STEPS) == query
 
 
 @pytest.mark.parametrize("counted", [render_estimated_increase, render_delayed_increase])
@@ -72,9 +88,9 @@ def test_what_only_looks_like_a_call_stays(
     ],
 )
 def test_whatever_is_written_around_a_call_it_stays_promql_and_is_replaced(
-    counted: Callable[[str, Duration, Duration], str], query: str, calls: int
+    counted: Callable[[str, Steps], str], query: str, calls: int
 ) -> None:
-    tree = promql.parse_query(counted(query, _MINUTE, _SCRAPE))
+    tree = promql.parse_query(counted(query, _STEPS))
     nodes = [node for node in promql.walk_nodes(tree) if isinstance(node, promql_parser.Call)]
     names = [node.func.name for node in nodes]
     assert names.count("rate") == calls

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from generator.model import Steps
 from generator.rules.tiers import (
     compute_range,
     render_delayed_increase,
@@ -35,9 +36,12 @@ EVENTS = st.lists(st.integers(0, 50), min_size=20, max_size=60)
 SHARES = st.floats(0, 1, exclude_max=True)
 
 
-def step_over(scrape: Duration, shortest: int) -> Duration:
-    """The fine step where the shortest window holds so many scrapes."""
-    return burn_rate.choose_steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
+def choose_steps(scrape: Duration, shortest: int) -> Steps:
+    """Choose steps so that the shortest window holds so many scrapes."""
+    windows = [scrape * shortest, scrape * shortest * 12]
+    return burn_rate.choose_steps(
+        scrape, windows, delay=Duration(0), max_gap=Duration.from_parts(hours=1)
+    )
 
 
 def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
@@ -55,14 +59,13 @@ def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[ModelSeries, 
 def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
     scrape: Duration, shortest: int, phase: float, late: float
 ) -> None:
-    step = step_over(scrape, shortest)
+    steps = choose_steps(scrape, shortest)
+    step = steps.fine
     samples = counter([1] * 100, scrape, int(phase * scrape.ms))
     for series in both(samples, int(late * scrape.ms)):
         for n in range(1, STEPS):
             now = compute_range(step, scrape).ms + scrape.ms + n * step.ms
-            assert (
-                series.evaluate(render_estimated_increase(COUNTER, step, scrape), now) is not None
-            )
+            assert series.evaluate(render_estimated_increase(COUNTER, steps), now) is not None
 
 
 @MODELLED
@@ -70,11 +73,12 @@ def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
 def test_fine_counts_add_up_to_all_events_in_both_versions(
     scrape: Duration, shortest: int, phase: float, events: list[int]
 ) -> None:
-    step, at = step_over(scrape, shortest), int(phase * scrape.ms)
+    steps, at = choose_steps(scrape, shortest), int(phase * scrape.ms)
+    step = steps.fine
     samples = counter([0] * 60 + events + [0] * 60, scrape, at)
-    steps = range(compute_range(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
-    expr = render_estimated_increase(COUNTER, step, scrape)
-    in_2, in_3 = (sum(series.evaluate(expr, now) or 0 for now in steps) for series in both(samples))
+    times = range(compute_range(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
+    expr = render_estimated_increase(COUNTER, steps)
+    in_2, in_3 = (sum(series.evaluate(expr, now) or 0 for now in times) for series in both(samples))
     if step.ms % scrape.ms == 0:
         assert in_3 == pytest.approx(sum(events), rel=1e-9, abs=1e-6)
         # On the beat, Prometheus 2 has one scrape more in a range: a third of it counts twice.
@@ -88,12 +92,13 @@ def test_fine_counts_add_up_to_all_events_in_both_versions(
 def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
     scrape: Duration, shortest: int, each: int
 ) -> None:
-    step = step_over(scrape, shortest)
+    steps = choose_steps(scrape, shortest)
+    step = steps.fine
     for phase in (0, 1, scrape.ms // 2):
         for series in both(counter([each] * 100, scrape, phase)):
             for n in range(1, STEPS):
                 counted = series.evaluate(
-                    render_estimated_increase(COUNTER, step, scrape),
+                    render_estimated_increase(COUNTER, steps),
                     compute_range(step, scrape).ms + scrape.ms + n * step.ms,
                 )
                 assert counted == pytest.approx(each * step.ms / scrape.ms)
@@ -104,16 +109,37 @@ def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
 def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
     scrape: Duration, phase: float, late: float, events: list[int]
 ) -> None:
-    step = step_over(scrape, 10) * 10
+    steps = choose_steps(scrape, 10)
+    step = steps.coarse
     per_step = step.ms // scrape.ms
     samples = counter([0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000))
-    expr = render_delayed_increase(COUNTER, step, scrape)
-    steps = range(step.ms * 2 + scrape.ms, samples[-1][0] + 1, step.ms)
+    expr = render_delayed_increase(COUNTER, steps)
+    end = samples[-1][0] + steps.coarse_delay.ms
+    times = range(step.ms * 2 + steps.coarse_delay.ms, end + 1, step.ms)
     in_2, in_3 = (
-        [s.evaluate(expr, n) for n in steps] for s in both(samples, int(late * scrape.ms))
+        [s.evaluate(expr, n) for n in times] for s in both(samples, int(late * scrape.ms))
     )
     assert in_2 == in_3
     assert sum(value or 0 for value in in_2) == sum(events)
+
+
+@MODELLED
+@given(SCRAPES, SHARES, st.floats(0, 7200), st.floats(0, 3600), st.integers(0, 50))
+def test_a_gap_of_up_to_an_hour_between_scrapes_loses_no_event(
+    scrape: Duration, phase: float, start: float, length: float, each: int
+) -> None:
+    steps = choose_steps(scrape, 10)
+    quiet, busy = 3 * steps.coarse.ms // scrape.ms, 3 * 3_600_000 // scrape.ms
+    events = [0] * quiet + [each] * busy + [0] * quiet
+    samples = counter(events, scrape, int(phase * scrape.ms))
+    first = quiet + int(start * 1000) // scrape.ms
+    after = first + int(length * 1000) // scrape.ms - 1
+    scraped = [*samples[:first], *samples[max(first, after) :]]
+    expr = render_delayed_increase(COUNTER, steps)
+    end = samples[-1][0] + steps.coarse_delay.ms
+    times = range(2 * steps.coarse.ms + steps.coarse_delay.ms, end + 1, steps.coarse.ms)
+    for series in both(scraped):
+        assert sum(series.evaluate(expr, now) or 0 for now in times) == sum(events)
 
 
 @MODELLED
@@ -121,17 +147,16 @@ def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
 def test_each_sample_counts_once_however_late_it_comes(
     scrape: Duration, phase: float, late: float, up: list[int]
 ) -> None:
-    step = step_over(scrape, 10)
+    steps = choose_steps(scrape, 10)
+    step = steps.fine
     at = int(phase * scrape.ms)
     # Left out by Prometheus 3: the start of a range that is a millisecond short, see docs/rules.md.
     assume(at % step.ms % scrape.ms != 1)
     samples = [(at + n * scrape.ms, float(value)) for n, value in enumerate(up)]
-    steps = range(0, samples[-1][0] + 2 * step.ms + 2 * scrape.ms, step.ms)
+    times = range(0, samples[-1][0] + 2 * step.ms + 2 * scrape.ms, step.ms)
     for series in both(samples, int(late * scrape.ms)):
         counted = [
-            sum(
-                series.evaluate(render_sample_count(query, step, scrape), now) or 0 for now in steps
-            )
+            sum(series.evaluate(render_sample_count(query, steps), now) or 0 for now in times)
             for query in (COUNT, UP)
         ]
         assert counted == [len(up), up.count(0)]

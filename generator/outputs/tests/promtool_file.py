@@ -16,6 +16,9 @@ _DIGITS = 9
 _VALUE_TEMPLATE = re.compile(r"\{\{\s*\$value\s*\}\}")
 _LABEL_TEMPLATE = re.compile(r"\{\{\s*\$labels\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 _LITERAL_TEMPLATE = re.compile(r"\{\{\s*`([^`]*)`\s*\}\}|\{\{\s*\"((?:[^\"\\]|\\.)*)\"\s*\}\}")
+_CONDITIONAL_TEMPLATE = re.compile(
+    r"\{\{ if \$labels\.([A-Za-z_][A-Za-z0-9_]*) \}\}(.*?)\{\{ end \}\}"
+)
 _EMPTY_LIST = Raw("[]")
 
 
@@ -175,7 +178,10 @@ def expand_annotations(
     """Expand the texts; None if one uses more of Go's templates than a value and labels."""
     texts = {}
     for name, text in annotations.items():
-        filled = _VALUE_TEMPLATE.sub(go.format_number(float(value)), text)
+        filled = _CONDITIONAL_TEMPLATE.sub(
+            lambda found: found.group(2) if labels.get(found.group(1)) else "", text
+        )
+        filled = _VALUE_TEMPLATE.sub(go.format_number(float(value)), filled)
         filled = _LABEL_TEMPLATE.sub(lambda found: labels.get(found.group(1), ""), filled)
         if "{{" in _LITERAL_TEMPLATE.sub("", filled):
             return None

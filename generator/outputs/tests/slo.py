@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from generator import names
-from generator.model import SLO, AlertMeta, BurnAlert, ThresholdAlert
+from generator.model import SLO, AlertMeta, BurnAlert, MissingGroups, ThresholdAlert
 from generator.outputs.tests import evaluator, recorded, series, trial
 from generator.outputs.tests.alert_timing import compute_timeline, list_conditions
 from generator.outputs.tests.evaluator import (
@@ -24,6 +24,7 @@ from generator.outputs.tests.promtool_file import (
 )
 from generator.outputs.tests.recorded import CountedEvents
 from generator.outputs.tests.series import (
+    OTHER_VALUE,
     build_series,
     list_counters,
     list_incomplete_series,
@@ -76,8 +77,9 @@ def _build_burst_case(
         # The window contains both samples around the burst; two thirds of it do not.
         seen = max(1, -(-(window.ms - 2 * scrape.ms) // fine.ms) - 1)
         metric = names.select_series(names.name_latency_quantile(window), slo)
-        checks.append(recorded.check_quantiles(slo, series, step + fine * seen))
-        checks.append(ValueCheck(step + window + fine, metric, ()))
+        delay = slo.steps.delay
+        checks.append(recorded.check_quantiles(slo, series, step + fine * seen + delay))
+        checks.append(ValueCheck(step + window + fine + delay, metric, ()))
     input_series = tuple(_follow_course(each, course) for each in series)
     return UnitTestCase("a burst is counted once", scrape, fine, input_series, tuple(checks))
 
@@ -163,8 +165,17 @@ def _build_history_checks(
     return [
         check
         for tier, eval_time, factor in expected
-        for check in recorded.check_tiers(slo, counted, tier, factor, eval_time)
+        for check in recorded.check_tiers(
+            slo, counted, tier, factor, eval_time + _compute_lateness(slo, tier)
+        )
     ]
+
+
+def _compute_lateness(slo: SLO, tier: Duration) -> Duration:
+    """Time by which a tier reads samples later than if they all arrived within one scrape."""
+    if tier == slo.steps.fine:
+        return slo.steps.delay
+    return Duration(slo.steps.coarse_delay.ms - slo.steps.scrape.ms)
 
 
 def build_counting_cases(slo: SLO) -> Iterator[UnitTestCase]:
@@ -219,7 +230,7 @@ def _evaluate_signal(slo: SLO, series: Sequence[SteadySeries]) -> CountedEvents 
 
 
 def _find_check_time(slo: SLO) -> Duration:
-    return slo.steps.coarse * 2 + slo.steps.fine
+    return slo.steps.coarse * 2 + slo.steps.fine + _compute_lateness(slo, slo.steps.coarse)
 
 
 def _build_tier_checks(slo: SLO, counted: CountedEvents) -> Iterator[ValueCheck]:
@@ -236,7 +247,7 @@ def _build_counting_case(
     slo: SLO, name: str, series: Sequence[SteadySeries], checks: Sequence[ValueCheck]
 ) -> UnitTestCase:
     scrape = slo.steps.scrape
-    length = 3 * slo.steps.coarse.ms // scrape.ms
+    length = -(-(_find_check_time(slo).ms + slo.steps.coarse.ms) // scrape.ms)
     counters = set(list_counters(slo))
     input_series = (
         _build_input_series(each, scrape, length, is_counter=each.metric in counters)
@@ -248,7 +259,8 @@ def _build_counting_case(
 
 
 def _build_foreign_series(slo: SLO) -> tuple[InputSeries, ...]:
-    samples = 3 * slo.steps.coarse.ms // slo.steps.scrape.ms + 1
+    length = _find_check_time(slo).ms + slo.steps.coarse.ms
+    samples = -(-length // slo.steps.scrape.ms) + 1
     return tuple(series.build_foreign_series(slo, series.list_tier_metrics(slo), samples))
 
 
@@ -348,6 +360,37 @@ def _build_no_data_cases(slo: SLO) -> Iterator[UnitTestCase]:
     others = [each for each in slo.alert_metas if each != meta]
     checks += [_expect_silence(each, error_course, first) for each in others]
     yield UnitTestCase(f"{meta.name}: no data", step, step, (), tuple(checks))
+    if slo.missing_groups:
+        yield _build_missing_group_case(slo, meta, slo.missing_groups)
+
+
+def _build_missing_group_case(slo: SLO, meta: AlertMeta, groups: MissingGroups) -> UnitTestCase:
+    """Build a case in which one group is counted for two steps, and another one throughout."""
+    step, counted_steps = slo.steps.fine, 2
+    length = counted_steps + 2 + (meta.for_ or step).ms // step.ms
+    error_course = evaluator.build_course(step, Decimal(0), [(Decimal(0), length)])
+    first = compute_timeline(meta, error_course, lambda at: at >= counted_steps).index(True)
+    group = series.build_group_labels(slo)
+    identity = names.build_identity_labels(slo)
+    others = {**identity, **dict.fromkeys(group, OTHER_VALUE)}
+    zeros: list[Decimal | None] = [Decimal(0)] * length
+    total, errors = names.name_total(step), names.name_errors(step)
+    seen = names.name_error_ratio(groups.seen_within)
+    input_series = (
+        InputSeries(names.format_series(seen, {**names.build_display_labels(slo), **group}), zeros),
+        *(InputSeries(names.format_series(name, others), zeros) for name in (total, errors)),
+        InputSeries(
+            names.format_series(total, {**identity, **group}),
+            [*zeros[:counted_steps], *[None] * (length - counted_steps)],
+            ends=True,
+        ),
+    )
+    labels = {**group, **names.build_display_labels(slo), **meta.labels}
+    checks = (
+        *([_expect_silence(meta, error_course, first - 1)] if first else []),
+        expect_firing(meta, error_course.compute_time(first), labels, group, Decimal(1)),
+    )
+    return UnitTestCase(f"{meta.name}: a group is missing", step, step, input_series, checks)
 
 
 def _expect_silence(meta: AlertMeta, error_course: ErrorCourse, step: int) -> AlertCheck:

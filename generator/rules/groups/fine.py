@@ -39,7 +39,8 @@ def _build_quantile_rules(slo: SLO) -> Iterator[Rule]:
         return
     labels = ", ".join(["le", *histogram.group_by])
     range_ = max(window, tiers.compute_range(slo.steps.fine, slo.steps.scrape))
-    rates = f"sum by ({labels}) (rate({histogram.buckets}[{range_}]))"
+    offset = f" offset {slo.steps.delay}" if slo.steps.delay.ms else ""
+    rates = f"sum by ({labels}) (rate({histogram.buckets}[{range_}]{offset}))"
     record = names.name_latency_quantile(window)
     for quantile in names.QUANTILES:
         # The comparison drops NaN, which a histogram without observations gives.
