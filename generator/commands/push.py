@@ -8,13 +8,11 @@ from typing import Any
 import click
 
 from generator import build, pipeline
-from generator.clients.mimir import (
+from generator.clients.mimir import Ruler, RulerCredentials, RulerError
+from generator.clients.rule_groups import (
     ChangeAction,
     GroupChange,
     Namespaces,
-    Ruler,
-    RulerCredentials,
-    RulerError,
     diff_namespaces,
     read_namespaces,
 )

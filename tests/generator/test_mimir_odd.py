@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from generator.clients.mimir import ChangeAction, GroupChange, Ruler, RulerCredentials, RulerError
+from generator.clients.mimir import Ruler, RulerCredentials, RulerError
+from generator.clients.rule_groups import ChangeAction, GroupChange
 from tests.generator.command_line import run_slo_rules
 from tests.generator.fake_ruler import FakeRuler, serve_ruler
 from tests.schema.specs import build_spec, dump_yaml
