@@ -59,7 +59,10 @@ def read_namespaces(artifacts: Iterable[Artifact]) -> Namespaces:
 def diff_namespaces(
     existing: Namespaces, desired: Namespaces, *, prune: bool
 ) -> Iterator[GroupChange]:
-    """Changes from the existing to the desired groups, removals last, so that no rule is missing.
+    """Changes from the existing to the desired groups.
+
+    Updates come first, because a ruler counts an update as one more group and refuses it once
+    additions have used up the tenant's limit. Removals are last, so that no rule is missing.
 
     Args:
         existing: groups of the ruler.
@@ -67,13 +70,15 @@ def diff_namespaces(
         prune: also remove namespaces `slo-*` that are not desired. Groups that are gone from a
             desired namespace are removed in any case.
     """
+    additions = []
     for namespace, groups in sorted(desired.items()):
         existing_groups = existing.get(namespace, {})
         for name, group in groups.items():
             if name not in existing_groups:
-                yield GroupChange(ChangeAction.ADD, namespace, name, group)
+                additions.append(GroupChange(ChangeAction.ADD, namespace, name, group))
             elif _normalize_group(existing_groups[name]) != _normalize_group(group):
                 yield GroupChange(ChangeAction.CHANGE, namespace, name, group)
+    yield from additions
     for namespace, groups in sorted(existing.items()):
         is_managed = namespace in desired or (prune and namespace.startswith("slo-"))
         for name in groups if is_managed else ():

@@ -60,6 +60,14 @@ def test_a_duration_that_is_not_ours_is_a_change(specs: Path) -> None:
     assert f"would change slo-shop/{FINE}" in told.output
 
 
+@pytest.fixture(autouse=True)
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that it waited, or would have."""
+    seconds: list[float] = []
+    monkeypatch.setattr("time.sleep", seconds.append)
+    return seconds
+
+
 @pytest.mark.parametrize("status", [302, 304, 500])
 def test_whatever_is_no_success_is_a_failure_and_moves_no_cursor(specs: Path, status: int) -> None:
     with serve_ruler(Saying(says=(status, "gone \x1b[2J away"))) as ruler:
