@@ -9,6 +9,8 @@ from urllib.parse import quote
 import requests
 import yaml
 from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from generator.clients.rule_groups import GroupChange, Namespaces
@@ -16,12 +18,24 @@ from generator.clients.rule_groups import GroupChange, Namespaces
 _TIMEOUT = 30
 # Characters of an error message; a proxy may answer with a whole page.
 _MAX_MESSAGE_LENGTH = 300
+
+
+class _Retry(Retry):
+    """Retry that ignores a `Retry-After` it cannot read, as from a proxy."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+
 # Statuses that may be over in a moment. Every request of the API may be repeated: it writes a whole
 # group, or removes one.
 _BUSY_STATUSES = (429, 500, 502, 503, 504)
 # Without Retry-After the waits are 0, 1, 2, 4 and 8 seconds. A request without an answer is not
 # repeated.
-_RETRY = Retry(
+_RETRY = _Retry(
     total=5,
     connect=0,
     read=False,

@@ -206,6 +206,14 @@ def test_the_wait_is_what_the_ruler_asks_for_but_no_hour(
     assert sleeps[2:] == [60]
 
 
+def test_a_wait_that_cannot_be_read_is_not_kept(
+    ruler: FakeRuler, specs: Path, sleeps: list[float]
+) -> None:
+    ruler.failures, ruler.retry_after = [503, 503], "a while"
+    assert push(ruler, specs).exit_code == 0
+    assert sleeps == [1]
+
+
 def test_a_group_that_always_fails_is_given_up_and_the_others_go_on(
     ruler: FakeRuler, specs: Path, sleeps: list[float]
 ) -> None:
