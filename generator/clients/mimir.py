@@ -1,123 +1,88 @@
-"""Ruler API and its diff."""
+"""Client of Grafana Mimir's ruler API."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
 
 import requests
 import yaml
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
-from generator.model import Artifact
-from slos.schema.units import Duration
-
-Group = Mapping[str, Any]
-"""Rule group as in YAML."""
-
-Namespaces = Mapping[str, Mapping[str, Group]]
-"""Rule groups by namespace and name."""
-
-_DURATIONS = ("interval", "for", "keep_firing_for")
-_EMPTY_VALUES: tuple[object, ...] = (None, "", {}, [], 0, "0s")
+from generator.clients.rule_groups import GroupChange, Namespaces
 
 _TIMEOUT = 30
 # Characters of an error message; a proxy may answer with a whole page.
 _MAX_MESSAGE_LENGTH = 300
+
+
+class _Retry(Retry):
+    """Retry that ignores a `Retry-After` it cannot read, as from a proxy."""
+
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except InvalidHeader:
+            return None
+
+
+# Statuses that may be over in a moment. Every request of the API may be repeated: it writes a whole
+# group, or removes one.
+_BUSY_STATUSES = (429, 500, 502, 503, 504)
+# Without Retry-After the waits are 0, 1, 2, 4 and 8 seconds. A request without an answer is not
+# repeated.
+_RETRY = _Retry(
+    total=5,
+    connect=0,
+    read=False,
+    other=0,
+    allowed_methods=None,
+    status_forcelist=_BUSY_STATUSES,
+    backoff_factor=0.5,
+    respect_retry_after_header=True,
+    retry_after_max=60,
+    raise_on_status=False,
+)
+_TENANT_HINT = "set the tenant with --id or MIMIR_TENANT_ID"
+_GROUP_LIMIT_HINT = (
+    "raise the tenant's limit -ruler.max-rule-groups-per-tenant above the number of its groups; "
+    "an update counts as one more group"
+)
+_RULE_LIMIT_HINT = "raise the tenant's limit -ruler.max-rules-per-rule-group"
 _HINTS = {
     401: "set MIMIR_API_KEY and MIMIR_API_USER, or MIMIR_AUTH_TOKEN",
-    403: "the credentials lack permission; check the tenant and the role",
+    403: "the credentials lack permission, or the namespace is protected; check tenant and role",
     404: "check the address, and that --prefix is the -http.prefix of Mimir",
     429: "too many requests; try again later",
 }
 
 
-class ChangeAction(StrEnum):
-    """Action of a change; the value is part of the JSON output."""
-
-    ADD = "add"
-    CHANGE = "change"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True)
-class GroupChange:
-    """Change of one rule group in the ruler.
+class RulerError(Exception):
+    """Request to the ruler failed; the text gives the reason.
 
     Attributes:
-        action: add, change or remove.
-        namespace: namespace of the group.
-        name: name of the group.
-        group: new content; None to remove the group.
+        hint: what to do about it; may be empty.
     """
 
-    action: ChangeAction
-    namespace: str
-    name: str
-    group: Group | None = None
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
-def read_namespaces(artifacts: Iterable[Artifact]) -> Namespaces:
-    """Read the rule groups of files in mimirtool's layout."""
-    namespaces: dict[str, dict[str, Group]] = {}
-    for artifact in artifacts:
-        document = yaml.load(artifact.text, Loader=yaml.CSafeLoader)
-        groups = namespaces.setdefault(document["namespace"], {})
-        groups.update({group["name"]: group for group in document["groups"]})
-    return namespaces
+class GroupLimitError(RulerError):
+    """The tenant has as many rule groups as it may have."""
 
 
-def diff_namespaces(
-    existing: Namespaces, desired: Namespaces, *, prune: bool
-) -> Iterator[GroupChange]:
-    """Changes from the existing to the desired groups, removals last, so that no rule is missing.
-
-    Args:
-        existing: groups of the ruler.
-        desired: groups of the rule files.
-        prune: also remove namespaces `slo-*` that are not desired. Groups that are gone from a
-            desired namespace are removed in any case.
-    """
-    for namespace, groups in sorted(desired.items()):
-        existing_groups = existing.get(namespace, {})
-        for name, group in groups.items():
-            if name not in existing_groups:
-                yield GroupChange(ChangeAction.ADD, namespace, name, group)
-            elif _normalize_group(existing_groups[name]) != _normalize_group(group):
-                yield GroupChange(ChangeAction.CHANGE, namespace, name, group)
-    for namespace, groups in sorted(existing.items()):
-        is_managed = namespace in desired or (prune and namespace.startswith("slo-"))
-        for name in groups if is_managed else ():
-            if name not in desired.get(namespace, {}):
-                yield GroupChange(ChangeAction.REMOVE, namespace, name)
+class RulerBusyError(RulerError):
+    """The ruler was overloaded or failed, also when the request was repeated."""
 
 
-def _normalize_group(group: Group) -> dict[str, Any]:
-    """Normalize a group, so that groups with the same meaning are equal."""
-    rules = [_normalize_mapping(rule) for rule in group.get("rules", ())]
-    return {**_normalize_mapping(group), "rules": rules}
-
-
-def _normalize_mapping(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Normalize a mapping: durations in milliseconds, and no empty values."""
-    values = {
-        key: _trim_value(value) for key, value in mapping.items() if value not in _EMPTY_VALUES
-    }
-    for key in _DURATIONS:
-        # A missing key or another kind of duration stays unchanged.
-        with suppress(KeyError, ValueError):
-            values[key] = Duration.parse(str(values[key])).ms
-    return values
-
-
-def _trim_value(value: object) -> object:
-    return value.strip() if isinstance(value, str) else value
-
-
-class RulerError(Exception):
-    """Request to the ruler failed; the text gives the reason and a hint."""
+class RulerUnavailableError(RulerError):
+    """The ruler did not answer or did not accept the credentials; other requests fail as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +151,10 @@ class Ruler:
             # In a URL these would address the namespace, or all namespaces.
             raise RulerError("the name cannot be part of a URL; remove it with mimirtool")
         if change.group is None:
-            self._check_response(
-                self._send_request("DELETE", f"{path}/{quote(change.name, safe='')}")
-            )
+            response = self._send_request("DELETE", f"{path}/{quote(change.name, safe='')}")
+            # A group that is gone needs no removal.
+            if response.status_code != requests.codes.not_found:
+                self._check_response(response)
         else:
             body = yaml.safe_dump(dict(change.group), allow_unicode=True, sort_keys=False)
             self._check_response(self._send_request("POST", path, data=body.encode()))
@@ -196,17 +162,22 @@ class Ruler:
     def _send_request(self, method: str, path: str, **arguments: Any) -> requests.Response:  # noqa: ANN401
         base = "/".join(part.strip("/") for part in (self.address, self.prefix) if part.strip("/"))
         try:
-            # A redirected POST would become a GET and seem to succeed.
-            return requests.request(
-                method,
-                f"{base}/config/v1/rules{path}",
-                auth=self._add_headers,
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-                **arguments,
-            )
+            with requests.Session() as session:
+                for scheme in ("http://", "https://"):
+                    session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
+                # A redirected POST would become a GET and seem to succeed.
+                return session.request(
+                    method,
+                    f"{base}/config/v1/rules{path}",
+                    auth=self._add_headers,
+                    timeout=_TIMEOUT,
+                    allow_redirects=False,
+                    **arguments,
+                )
         except (requests.RequestException, ValueError) as error:
-            raise RulerError(f"cannot reach {self.address}: {_find_root_cause(error)}") from error
+            raise RulerUnavailableError(
+                f"cannot reach {self.address}: {_find_root_cause(error)}"
+            ) from error
 
     def _add_headers(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add all headers to a request, last, so that ~/.netrc does not override them."""
@@ -232,13 +203,20 @@ class Ruler:
             _replace_unprintable(" ".join(response.text.split()))[:_MAX_MESSAGE_LENGTH]
             or response.reason
         )
-        hint = _HINTS.get(response.status_code, "")
-        if "rule group" in message and "limit" in message:
-            hint = "raise the tenant's limits -ruler.max-rule-groups-per-tenant or "
-            hint += "-ruler.max-rules-per-rule-group"
-        raise RulerError(
-            f"{self.address} returned {response.status_code}: {message}" + _format_hint(hint)
-        )
+        kind, hint = _classify_failure(response.status_code, message)
+        raise kind(f"{self.address} returned {response.status_code}: {message}", hint)
+
+
+def _classify_failure(status: int, message: str) -> tuple[type[RulerError], str]:
+    """Find the kind of a failure and a hint, from the status and the message of the ruler."""
+    if "rule groups limit" in message:
+        return GroupLimitError, _GROUP_LIMIT_HINT
+    if "rules per rule group limit" in message:
+        return RulerError, _RULE_LIMIT_HINT
+    hint = _TENANT_HINT if "no org id" in message else _HINTS.get(status, "")
+    if status == requests.codes.unauthorized:
+        return RulerUnavailableError, hint
+    return (RulerBusyError if status in _BUSY_STATUSES else RulerError), hint
 
 
 def _parse_namespaces(document: Any) -> Namespaces:  # noqa: ANN401 - whatever YAML may say
@@ -260,10 +238,6 @@ def _parse_namespaces(document: Any) -> Namespaces:  # noqa: ANN401 - whatever Y
 def _replace_unprintable(text: str) -> str:
     """Replace unprintable characters, which would control a terminal, by `?`."""
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _format_hint(hint: str) -> str:
-    return f"\n    hint: {hint}" if hint else ""
 
 
 def _find_root_cause(error: BaseException) -> str:

@@ -8,16 +8,15 @@ from typing import Any
 import click
 
 from generator import build, pipeline
-from generator.clients.mimir import (
+from generator.clients.mimir import Ruler, RulerCredentials, RulerError
+from generator.clients.rule_groups import (
     ChangeAction,
     GroupChange,
     Namespaces,
-    Ruler,
-    RulerCredentials,
-    RulerError,
     diff_namespaces,
     read_namespaces,
 )
+from generator.clients.uploads import apply_changes
 from generator.commands import _report, _values
 from generator.commands._options import (
     add_read_options,
@@ -103,11 +102,17 @@ def push_mimir(
         pending = list(diff_namespaces(ruler.read_groups(), namespaces, prune=prune))
     except RulerError as error:
         click.echo(f"error: {error}", err=True)
+        _print_hints([error])
         sys.exit(1)
-    stopped_at = _print_changes(pending) if dry_run else _apply_changes(ruler, pending)
+    if not pending:
+        click.echo("no changes", err=True)
+    if dry_run:
+        _print_changes(pending)
+    printed = pending if dry_run else _apply_changes(ruler, pending)
     if as_json:
-        click.echo(json.dumps([_to_json(change) for change in pending[:stopped_at]], indent=2))
-    sys.exit(1 if stopped_at is not None else 0)
+        click.echo(json.dumps([_to_json(change) for change in printed], indent=2))
+    # A dry run fails when there are changes, an upload when some are left.
+    sys.exit(1 if (dry_run and pending) or len(printed) < len(pending) else 0)
 
 
 def _check_prune(options: dict[str, Any], *, prune: bool) -> None:
@@ -140,31 +145,41 @@ def _read_credentials(tenant: str) -> RulerCredentials:
     return RulerCredentials(tenant, *(os.environ.get(name, "").strip() for name in variables))
 
 
-def _print_changes(pending: list[GroupChange]) -> int | None:
-    """Print the changes of a dry run; return their number, or None for no changes."""
+def _print_changes(pending: list[GroupChange]) -> None:
     for change in pending:
-        click.echo(f"would {change.action} {change.namespace}/{change.name}", err=True)
-    if not pending:
-        click.echo("no changes", err=True)
-    return len(pending) or None
+        click.echo(f"would {change.action} {_format_name(change)}", err=True)
 
 
-def _apply_changes(ruler: Ruler, pending: list[GroupChange]) -> int | None:
-    """Apply and print changes; return the number applied before a failure, or None for success."""
-    for number, change in enumerate(pending):
-        try:
-            ruler.apply_change(change)
-        except RulerError as error:
-            click.echo(
-                f"error: {change.action} {change.namespace}/{change.name}: {error}", err=True
-            )
-            applied = f"{number} of {format_count(len(pending), 'change')}"
-            click.echo(f"{applied} applied; run again", err=True)
-            return number
-        click.echo(f"{_PAST_TENSE[change.action]} {change.namespace}/{change.name}", err=True)
-    if not pending:
-        click.echo("no changes", err=True)
-    return None
+def _apply_changes(ruler: Ruler, pending: list[GroupChange]) -> list[GroupChange]:
+    """Apply changes and print the result of each; return those that were applied."""
+    applied = []
+    errors = []
+    for result in apply_changes(ruler, pending):
+        change = result.change
+        if result.error:
+            errors.append(result.error)
+            text = f"error: {change.action} {_format_name(change)}: {result.error}"
+        else:
+            applied.append(change)
+            text = f"{_PAST_TENSE[change.action]} {_format_name(change)}"
+        click.echo(text, err=True)
+    _print_hints(errors)
+    if errors:
+        untried = len(pending) - len(applied) - len(errors)
+        not_tried = f", {untried} not tried" if untried else ""
+        total = format_count(len(pending), "change")
+        click.echo(f"{len(errors)} of {total} failed{not_tried}; run again", err=True)
+    return applied
+
+
+def _print_hints(errors: list[RulerError]) -> None:
+    """Print the hint of each error, and the same hint once."""
+    for hint in dict.fromkeys(error.hint for error in errors if error.hint):
+        click.echo(f"    hint: {hint}", err=True)
+
+
+def _format_name(change: GroupChange) -> str:
+    return f"{change.namespace}/{change.name}"
 
 
 def _to_json(change: GroupChange) -> dict[str, str]:

@@ -107,15 +107,14 @@ def test_a_dry_run_sends_nothing_and_says_what_it_would_do(ruler: FakeRuler, spe
     assert push(ruler, specs, "--dry-run").exit_code == 0
 
 
-def test_a_refusal_half_way_says_how_far_it_came_and_what_to_do(
+def test_a_limit_half_way_says_how_far_it_came_and_what_to_do(
     ruler: FakeRuler, specs: Path
 ) -> None:
     ruler.max_groups = 2
     told = push(ruler, specs, "--json")
     assert told.exit_code == 1
     assert "per-user rule groups limit" in told.output
-    assert "hint: raise the tenant's limits" in told.output
-    assert "2 of " in told.output
+    assert told.output.count("hint: raise the tenant's limit") == 1
     assert len(json.loads(told.stdout)) == len(ruler.groups["team"][NAMESPACE]) == 2
     ruler.max_groups = 1000
     assert push(ruler, specs).exit_code == 0

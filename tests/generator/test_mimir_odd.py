@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from generator.clients.mimir import ChangeAction, GroupChange, Ruler, RulerCredentials, RulerError
+from generator.clients.mimir import Ruler, RulerCredentials, RulerError
+from generator.clients.rule_groups import ChangeAction, GroupChange
 from tests.generator.command_line import run_slo_rules
 from tests.generator.fake_ruler import FakeRuler, serve_ruler
 from tests.schema.specs import build_spec, dump_yaml
@@ -57,6 +58,14 @@ def test_a_duration_that_is_not_ours_is_a_change(specs: Path) -> None:
     with serve_ruler(Saying(says=(200, text))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url, "--dry-run")
     assert f"would change slo-shop/{FINE}" in told.output
+
+
+@pytest.fixture(autouse=True)
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds that it waited, or would have."""
+    seconds: list[float] = []
+    monkeypatch.setattr("time.sleep", seconds.append)
+    return seconds
 
 
 @pytest.mark.parametrize("status", [302, 304, 500])
