@@ -196,8 +196,19 @@ def render_error_count(slo: SLO, window: Duration) -> str:
 
 
 def render_error_ratio(slo: SLO, window: Duration) -> str:
-    """Expression of the error ratio of a window; it has no value without events."""
-    return f"{render_error_count(slo, window)}\n/\n({render_event_count(slo, window)} > 0)"
+    """Expression of the error ratio of a window; it has no value without events.
+
+    A short window in which less has been recorded, after a first build or a loss of data, is
+    filled up with good events at the rate of the others: the mean of the total times the steps of
+    the window. Otherwise a single error would page until there are enough events, and a page
+    would last until the window holds more than the outage. A long window has only what was
+    counted, since its steps after a scrape gap hold more events than others.
+    """
+    events = render_event_count(slo, window)
+    if is_fine(slo, window):
+        steps = -(-window.ms // slo.steps.fine.ms)
+        events = f"{events.replace('sum_over_time', 'avg_over_time', 1)} * {steps}"
+    return f"{render_error_count(slo, window)}\n/\n({events} > 0)"
 
 
 def build_count_rules(

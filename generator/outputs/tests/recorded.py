@@ -89,7 +89,10 @@ def _check_budget(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
     whole, shortest = {names.WINDOW: str(slo.period)}, {names.WINDOW: str(slo.windows[0])}
     yield _check_value(slo, error_course, names.PERIOD_BURN_RATE, period / slo.budget, whole)
     yield _check_value(slo, error_course, names.BUDGET_REMAINING, 1 - period / slo.budget, whole)
+    # The steps of the course are long, so most fine steps of the window are missing.
     now = error_course.compute_ratio(slo.windows[0], error_course.last_step)
+    now *= error_course.count_steps(slo.windows[0])
+    now /= -(-slo.windows[0].ms // slo.steps.fine.ms)
     yield _check_value(slo, error_course, names.CURRENT_BURN_RATE, now / slo.budget, shortest)
     if slo.signal.is_event_count:
         total = error_course.count_events(slo.period, error_course.last_step)

@@ -209,11 +209,23 @@ def _is_selected(series: SteadySeries, selectors: Sequence[ast.VectorSelector]) 
     )
 
 
-def build_tier_series(slo: SLO, course: ErrorCourse) -> tuple[InputSeries, ...]:
-    """Build the series of both tiers, for a single group if the SLO has groups."""
+def build_tier_series(
+    slo: SLO, course: ErrorCourse, interval: Duration | None = None
+) -> tuple[InputSeries, ...]:
+    """Build the series of both tiers, for a single group if the SLO has groups.
+
+    Args:
+        slo: the SLO.
+        course: the errors of each step.
+        interval: the interval of the samples, over which the events of a step are spread evenly;
+            without one, a step is one sample.
+    """
     labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
-    errors = [share * course.events for share in course.shares]
-    totals = [course.events] * len(errors)
+    samples = course.step.ms // interval.ms if interval else 1
+    # The first step ends at time 0, so it has one sample.
+    shares = [course.shares[0], *(each for each in course.shares[1:] for _ in range(samples))]
+    errors = [share * course.events / samples for share in shares]
+    totals = [course.events / samples] * len(errors)
     tier_series = tuple(
         InputSeries(names.format_series(name(step), labels), values)
         for step in (slo.steps.fine, slo.steps.coarse)

@@ -30,6 +30,8 @@ SLOAlert = BurnAlert | ThresholdAlert
 
 # Without a guard, any number of events will do.
 _EVENTS = Decimal(1000)
+# Steps since the first count at which an error is most of all errors.
+_YOUNG_STEPS = 13
 # This close to the middle of two numbers, floating-point errors may round to either.
 _TOO_NEAR = Decimal("1e-3")
 
@@ -74,6 +76,34 @@ def build_alert_cases(
             if condition.guard:
                 yield from builder.build_too_few_cases(condition.guard)
         yield from _build_blip_cases(slo, alert, step)
+        yield from _build_young_history_cases(slo, alert, step)
+
+
+def _build_young_history_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Iterator[UnitTestCase]:
+    """Build the case of an error shortly after the first count, which is a large share of few."""
+    conditions = list_conditions(slo, alert)
+    if step != slo.steps.fine or not isinstance(alert, BurnAlert):
+        return
+    bad = min(conditions[0].limit * _YOUNG_STEPS * 3 / 2, Decimal(_YOUNG_STEPS))
+    whole, share = int(bad), bad % 1
+    parts = [(Decimal(0), _YOUNG_STEPS - whole - 1), (share, 1), (Decimal(1), whole)]
+    course = evaluator.build_course(step, _EVENTS, parts)
+    would_fire = conditions[0].holds(course, course.last_step)
+    shares = (
+        min(
+            course.compute_ratio(window, course.last_step)
+            * min(_YOUNG_STEPS, course.count_steps(window))
+            / course.count_steps(window)
+            for window in (each.short, each.long)
+        )
+        / each.limit
+        for each in conditions
+    )
+    # At three quarters of a limit, rounding decides nothing.
+    if would_fire and all(each < Decimal("0.75") for each in shares):
+        check = AlertCheck(course.compute_time(course.last_step), alert.meta.name)
+        series = build_tier_series(slo, course)
+        yield UnitTestCase(f"{alert.meta.name}: a young history", step, step, series, (check,))
 
 
 def _build_blip_cases(slo: SLO, alert: SLOAlert, step: Duration) -> Iterator[UnitTestCase]:
@@ -150,13 +180,9 @@ class _CaseBuilder:
         )
 
     def _finish_case(self, name: str, error_course: ErrorCourse) -> UnitTestCase:
-        return UnitTestCase(
-            name,
-            self.step,
-            self.step,
-            build_tier_series(self.slo, error_course),
-            tuple(self.checks),
-        )
+        fine = self.slo.steps.fine
+        series = build_tier_series(self.slo, error_course, fine)
+        return UnitTestCase(name, fine, self.step, series, tuple(self.checks))
 
     def _start_quiet(self) -> ErrorCourse:
         error_course = evaluator.build_course(
