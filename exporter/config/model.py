@@ -1,10 +1,11 @@
-"""Model of the whole configuration file, sections of the plug-ins included."""
+"""Model of the configuration file: `Config`, its sections, and those of the plug-ins."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
+from exporter.config.scenarios import Scenarios
 from exporter.fields import (
     Address,
     AddressField,
@@ -15,6 +16,7 @@ from exporter.fields import (
     Section,
 )
 from exporter.httpclient.settings import HttpClientSettings
+from exporter.leaderelection import LeaderElectionSettings
 from exporter.observers import load_late_modules
 from exporter.paths import load_path_modules
 from exporter.probes import list_broken_modules, load_probe_modules
@@ -124,3 +126,29 @@ Paths = _create_section(
 Observers = _create_section(
     "Observers", Section, {n: m.Settings for n, m in load_late_modules().items()}
 )
+
+
+class Config(Section):
+    """The whole configuration file."""
+
+    target: TargetSettings
+    canary: CanarySettings = CanarySettings()
+    web: WebSettings = WebSettings()
+    journal: JournalSettings = JournalSettings()
+    lease: LeaderElectionSettings = LeaderElectionSettings()
+    reload: ReloadSettings = ReloadSettings()
+    paths: Paths = Paths()
+    observers: Observers = Observers()
+    prometheus: HttpClientSettings | None = None
+    """Prometheus with the metrics of agent-sre's pods, for the leak probe. Default none."""
+    specs: list[FileName] = Field(default=[])
+    """Spec files whose latency targets become histogram buckets and checks, relative to the
+    configuration. Default none: no stage has a target."""
+    shutdown_grace: DurationField = Duration.from_parts(seconds=25)
+    """Time for runs in flight to finish after SIGTERM; runs that are still open then are recorded
+    as unknown. Default 25s: below the 30 s after which Kubernetes kills the pod."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Log level of stderr. Default info: one line per run."""
+    probes: Probes
+    scenarios: Scenarios = Scenarios()
+    """Load scenarios, which are sent on request. Default none."""
