@@ -239,9 +239,9 @@ def scenario(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Run a load scenario on a running prober.
 
-    NAME is throughput, stress or scalability. The command waits until the scenario has ended;
-    Ctrl-C and SIGTERM stop it. It exits with 0 if all targets were met, 1 if one was missed, 2 if
-    there is no result.
+    NAME is a scenario from the configuration of the prober, such as throughput. The command waits
+    until the scenario has ended; Ctrl-C and SIGTERM stop it. It exits with 0 if all targets were
+    met, 1 if one was missed, 2 if there is no result.
     """
     import asyncio
 

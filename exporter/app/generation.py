@@ -1,4 +1,7 @@
-"""Generation: paths, observers and probes of one configuration."""
+"""Generation: paths, observers and probes of one configuration. A reload replaces it.
+
+They use the components of `components.py`, which stay open.
+"""
 
 import contextlib
 import logging
@@ -51,7 +54,7 @@ def list_criteria(loaded: LoadedConfig) -> set[Criterion]:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Components built from one configuration."""
+    """Paths, observers and probes built from one configuration."""
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner

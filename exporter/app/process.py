@@ -45,7 +45,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
     Raises:
         ListenError: an address is taken.
         JournalError: the journal cannot be used.
-        LeaseError: the lease can never be held.
+        LockError: the lock cannot be used, and a retry will not help.
     """
     raise_open_file_limit()
     config, signals = loaded.config, Signals()

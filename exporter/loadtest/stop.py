@@ -1,4 +1,4 @@
-"""Stop signal of a scenario run, with its reason. Pure, except for the event that is waited for."""
+"""Stop signal of a scenario run, and the reasons for a stop."""
 
 import asyncio
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Evidence of one run: facts before the verdict.
+"""Evidence of one run: the observed facts that its verdict is computed from.
 
 All times are seconds of one monotonic clock. Nothing here does I/O, waits or decides.
 """

@@ -1,6 +1,6 @@
-"""Verdict of a run, from its evidence. Pure; the table is the policy.
+"""Verdict of a run, computed from its evidence. Pure.
 
-The first line that applies wins:
+The first row that applies decides:
 
 | #  | what is known                               | verdict     |
 |----|---------------------------------------------|-------------|
