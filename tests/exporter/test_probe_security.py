@@ -26,7 +26,7 @@ from exporter.model.alert import (
     check_alert_is_harmless,
     create_run_id,
 )
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers import LateObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct

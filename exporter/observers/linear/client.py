@@ -16,7 +16,7 @@ from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff, CircuitBreaker, RateLimiter, parse_http_date
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.issue import (
     MARKER,
     ClockSkew,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.httpclient.retry import Backoff, RateLimiter, parse_http_date
 from exporter.model.alert import create_run_id
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.issue import (
     UNKNOWN_SKEW,
     ClockSkew,
