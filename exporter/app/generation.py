@@ -73,7 +73,7 @@ class Generation:
         cleaners = {
             source.leftover_kind: source for source in sources if source.leftover_kind is not None
         }
-        components.status.gauges.keep_probes(self.loaded.probes)
+        components.status.gauges.clear_stopped_probes(self.loaded.probes)
         components.status.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         components.reconciler.configure(self.observers, cleaners)
 

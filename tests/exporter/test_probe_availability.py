@@ -18,8 +18,7 @@ from exporter.listener import bind_socket, format_url
 from exporter.model.error_kind import ErrorKind
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.prober.context import ProbeOutcome
-from exporter.probes import ProbeRunner, availability
+from exporter.probes import ProbeOutcome, ProbeRunner, availability
 from exporter.probes.availability.request import parse_expiry
 from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.open_loop import Slot

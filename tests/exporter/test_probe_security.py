@@ -30,8 +30,8 @@ from exporter.model.error_kind import ErrorKind
 from exporter.observers import LateObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
-from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.probes import security
+from exporter.prober.context import ProbeContext
+from exporter.probes import ProbeOutcome, security
 from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
     check_containment,

@@ -17,8 +17,8 @@ from pydantic import Field
 
 from exporter.fields import DurationField
 from exporter.model.error_kind import ErrorKind
-from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.probes import Probe
+from exporter.prober.context import ProbeContext
+from exporter.probes import Probe, ProbeOutcome
 from exporter.probes.availability.request import (
     HttpOrigin,
     RequestResult,

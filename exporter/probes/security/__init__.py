@@ -17,9 +17,9 @@ from exporter.httpclient.settings import HeaderName
 from exporter.listener import ListenError, bind_socket, serve_app
 from exporter.model.alert import create_run_id
 from exporter.model.deadlines import Deadlines
-from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
-from exporter.probes import Probe
+from exporter.probes import Probe, ProbeOutcome
 from exporter.probes.security.attempts import (
     Honeypot,
     HostileCheck,
