@@ -21,6 +21,7 @@ from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.prober.recorder import RunRecorder
 from exporter.schedule.clock import Clock
 from exporter.schedule.open_loop import Slot, wait_until
+from exporter.schedule.tasks import cancel_tasks
 from exporter.tracing import Tracer
 from slos.schema.contract import Verdict, is_load_probe
 
@@ -66,17 +67,6 @@ async def _wait_until_concluded(
             await inflight_run.repeated.wait()
     except TimeoutError:
         return
-
-
-async def cancel_tasks(
-    *tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool],
-) -> None:
-    """Cancel tasks, wait for them, and raise the error of one that failed."""
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
 
 
 @dataclass(frozen=True, slots=True)
