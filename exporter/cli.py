@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.config.loader import LoadedConfig
     from exporter.httpclient.settings import HttpClientSettings
     from exporter.loadtest.result import LoadStep, ScenarioResult
-    from exporter.prober.context import ProbeOutcome
+    from exporter.probes import ProbeOutcome
 
 Result = TypeVar("Result")
 _NOT_MET, _NO_RESULT = 1, 2
@@ -239,16 +239,16 @@ def scenario(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Run a load scenario on a running prober.
 
-    NAME is throughput, stress or scalability. The command waits until the scenario has ended;
-    Ctrl-C and SIGTERM stop it. It exits with 0 if all targets were met, 1 if one was missed, 2 if
-    there is no result.
+    NAME is a scenario from the configuration of the prober, such as throughput. The command waits
+    until the scenario has ended; Ctrl-C and SIGTERM stop it. It exits with 0 if all targets were
+    met, 1 if one was missed, 2 if there is no result.
     """
     import asyncio
 
     from pydantic import ValidationError
 
     from exporter.httpclient.settings import HttpClientSettings
-    from exporter.loadtest.client import CannotRunError
+    from exporter.loadtest.prober_client import NoResultError
 
     if (user is None) != (password_file is None):
         raise click.UsageError("--user and --password-file belong together")
@@ -260,7 +260,7 @@ def scenario(  # noqa: PLR0913 - one argument per option
         raise click.UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
     try:
         result = asyncio.run(_run_remote(settings, name))
-    except CannotRunError as error:
+    except NoResultError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(_NO_RESULT)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -273,7 +273,7 @@ def scenario(  # noqa: PLR0913 - one argument per option
 def _print_result(result: "ScenarioResult", *, as_json: bool) -> None:
     import json
 
-    from exporter.loadtest.client import format_result
+    from exporter.loadtest.summary import format_result
 
     click.echo(json.dumps(result.to_json(), indent=2) if as_json else format_result(result))
 
@@ -292,7 +292,7 @@ async def _run_remote(settings: "HttpClientSettings", name: str) -> "ScenarioRes
     import signal
 
     from exporter.httpclient.client import HttpClient
-    from exporter.loadtest.client import ProberClient, run_remote_scenario
+    from exporter.loadtest.prober_client import ProberClient, run_remote_scenario
     from exporter.schedule.clock import SystemClock
 
     task = asyncio.current_task()
@@ -303,7 +303,7 @@ async def _run_remote(settings: "HttpClientSettings", name: str) -> "ScenarioRes
 
 
 def _print_step(result: "ScenarioResult", step: "LoadStep") -> None:
-    from exporter.loadtest.client import format_step
+    from exporter.loadtest.summary import format_step
 
     click.echo(format_step(result, step), err=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.errors import RequestError, Response
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 
 _ERROR_KINDS = {
     "timeout": ErrorKind.TIMEOUT,

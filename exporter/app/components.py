@@ -1,4 +1,8 @@
-"""Components that send alerts, judge runs and record them, wired in one place."""
+"""Components of a leader that every configuration uses: journal, canary, runner, reconciler.
+
+They stay open over reloads. Paths, observers and probes depend on the configuration and are made
+in `generation.py`.
+"""
 
 import contextlib
 import gc
@@ -69,7 +73,7 @@ class ComponentSettings:
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """Components of a prober, from the opened journal to the runner of alerts.
+    """Components of a leader, from the opened journal to the runner of alerts.
 
     Attributes:
         status: status that is exported.

@@ -1,4 +1,7 @@
-"""Generation: paths, observers and probes of one configuration."""
+"""Generation: paths, observers and probes of one configuration. A reload replaces it.
+
+They use the components of `components.py`, which stay open.
+"""
 
 import contextlib
 import logging
@@ -51,7 +54,7 @@ def list_criteria(loaded: LoadedConfig) -> set[Criterion]:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Components built from one configuration."""
+    """Paths, observers and probes built from one configuration."""
 
     loaded: LoadedConfig
     probe_runner: ProbeRunner
@@ -70,7 +73,7 @@ class Generation:
         cleaners = {
             source.leftover_kind: source for source in sources if source.leftover_kind is not None
         }
-        components.status.gauges.keep_probes(self.loaded.probes)
+        components.status.gauges.clear_stopped_probes(self.loaded.probes)
         components.status.gauges.start_at_zero(kinds=cleaners, sources=self.observers)
         components.reconciler.configure(self.observers, cleaners)
 

@@ -114,7 +114,9 @@ class GenerationRunner:
             await _wait_for_runs(active.scheduler.running_tasks)
             await self._components.reconciler.wait_for_step()
             if self._active is not None:  # its last runs may have set gauges again
-                self._components.status.gauges.keep_probes(self._active.generation.loaded.probes)
+                self._components.status.gauges.clear_stopped_probes(
+                    self._active.generation.loaded.probes
+                )
         finally:
             await active.stack.aclose()
 

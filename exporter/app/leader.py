@@ -29,8 +29,7 @@ from exporter.loadtest.result import ResultArchive
 from exporter.loadtest.stop import StopReason
 from exporter.prober.reconciler import RECONCILE_INTERVAL
 from exporter.reload import Reloader, ReloadSource
-from exporter.schedule.scheduler import run_every
-from exporter.schedule.tasks import run_in_background, wait_for_first
+from exporter.schedule.tasks import run_every, run_in_background, wait_for_first
 from exporter.status import Status
 from exporter.web.pages import WebPages
 

@@ -11,7 +11,8 @@ from exporter.app.components import Components
 from exporter.app.generation import Generation
 from exporter.app.generation_runner import drain_task
 from exporter.config.scenarios import ScenarioSettings, explain_refusal, list_configured
-from exporter.loadtest.guards import BaselineGuard, LateResults
+from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.metrics import ScenarioSample
 from exporter.loadtest.result import (
     Refusal,
@@ -20,7 +21,7 @@ from exporter.loadtest.result import (
     ScenarioResult,
     ScenarioState,
 )
-from exporter.loadtest.run import RunGuards, ScenarioRun
+from exporter.loadtest.run import RunControls, ScenarioRun
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
 from exporter.scenarios import load_scenario_modules
@@ -42,18 +43,18 @@ async def run_scenario(
     """Run a scenario, and record in its run how it ended. Never raises."""
     scenario, clock = scenario_run.result.scenario, components.status.clock
     _log.info("scenario %s: started", scenario)
-    guards, may_send = scenario_run.guards, components.health.may_send
+    controls, may_send = scenario_run.controls, components.health.may_send
     try:
         with (
-            components.status.history.listen(guards.baseline.record_run),
-            components.reconciler.listen(guards.late_results.record_run),
+            components.status.history.listen(controls.baseline.record_run),
+            components.reconciler.listen(controls.late_results.record_run),
         ):
-            async with run_in_background(_watch_lease(guards.stop_signal, may_send, clock)):
+            async with run_in_background(_watch_lease(controls.stop_signal, may_send, clock)):
                 await scenario_run.send_first_event()
                 await load_scenario_modules()[scenario].run_scenario(settings, scenario_run)
         scenario_run.update(state=ScenarioState.COMPLETED)
     except StoppedError:
-        scenario_run.update(state=ScenarioState.STOPPED, reason=guards.stop_signal.reason)
+        scenario_run.update(state=ScenarioState.STOPPED, reason=controls.stop_signal.reason)
     except Exception:  # noqa: BLE001 - probing goes on; a bug is logged in full
         scenario_run.update(state=ScenarioState.STOPPED, reason=StopReason.ERROR)
         _log.exception("scenario %s failed", scenario)
@@ -138,13 +139,13 @@ class LoadController:
         """Stop the running scenario, if there is one. Events in flight still get their verdicts."""
         if self._current is None:
             return False
-        self._current.guards.stop_signal.request(reason)
+        self._current.controls.stop_signal.request(reason)
         return True
 
     def to_json(self) -> dict[str, Any]:
         """Return the running scenario, the configured ones and the results."""
         running = self._current.result.to_json() if self._current else None
-        stopping = self._current.guards.stop_signal.reason if self._current else None
+        stopping = self._current.controls.stop_signal.reason if self._current else None
         config = self._generation.loaded.config.scenarios if self._generation else None
         return {
             "running": running and {**running, "stopping": stopping},
@@ -195,7 +196,7 @@ class LoadController:
             result,
             settings,
             context=generation.context,
-            guards=RunGuards(
+            controls=RunControls(
                 stop_signal,
                 baseline=BaselineGuard(
                     stop_signal,

@@ -22,8 +22,8 @@ from exporter.config.loader import LoadedConfig
 from exporter.fields import Address
 from exporter.leaderelection.elector import LeaderElector, build_elector, open_lock
 from exporter.listener import ServerTlsContext
-from exporter.prober.context import ProbeOutcome
 from exporter.prober.reconciler import RECONCILE_INTERVAL
+from exporter.probes import ProbeOutcome
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.scheduler import HEARTBEAT_INTERVAL, run_heartbeat
@@ -45,7 +45,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
     Raises:
         ListenError: an address is taken.
         JournalError: the journal cannot be used.
-        LeaseError: the lease can never be held.
+        LockError: the lock cannot be used, and a retry will not help.
     """
     raise_open_file_limit()
     config, signals = loaded.config, Signals()
@@ -54,7 +54,7 @@ async def run_prober(loaded: LoadedConfig, *, print_line: Callable[[str], None])
         _bind_listener("web", config.web.listen) as web,
         signals.install_handlers(),
     ):
-        status = _status(loaded)
+        status = _create_status(loaded)
         site = WebPages(status, loaded.web)
         tls = ServerTlsContext(loaded.web.tls) if loaded.web.tls else None
         web_line = f"web listening on {listener.format_url(web, tls=tls is not None)}"
@@ -81,7 +81,7 @@ async def run_once(
     raise_open_file_limit()
     outcomes = []
     with _bind_listener("canary", loaded.config.canary.listen) as canary:
-        status = _status(loaded)
+        status = _create_status(loaded)
         async with (
             open_components(
                 ComponentSettings.from_config(loaded), status, canary, may_send=lambda: True
@@ -106,7 +106,7 @@ async def run_once(
             return [_with_latest_runs(outcome, components) for outcome in outcomes]
 
 
-def _status(loaded: LoadedConfig) -> Status:
+def _create_status(loaded: LoadedConfig) -> Status:
     return create_status(
         SystemClock(),
         heartbeat_interval=HEARTBEAT_INTERVAL,

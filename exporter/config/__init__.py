@@ -1,1 +1,1 @@
-"""Configuration file of the prober: its model, its loader and its checks."""
+"""Configuration file of the prober: model, loader and checks; and the web configuration file."""

@@ -1,30 +1,19 @@
-"""Loader of the configuration: reads, validates, cross-checks, and refuses unsafe changes."""
+"""Loader of the configuration: reads the files, validates them and checks them together."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, cast
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from exporter.config.model import (
-    CanarySettings,
-    JournalSettings,
-    Observers,
-    Paths,
-    Probes,
-    ReloadSettings,
-    TargetSettings,
-    WebSettings,
-)
-from exporter.config.scenarios import ScenarioEnvironment, Scenarios, find_scenario_problems
+from exporter.config.model import Config
+from exporter.config.scenarios import ScenarioEnvironment, find_scenario_problems
 from exporter.config.web import WebConfig, read_web_config
 from exporter.config.yaml_file import read_document, read_file
-from exporter.fields import DurationField, FileName, Section
-from exporter.httpclient.auth import check_connection_files as source_findings
-from exporter.httpclient.settings import HttpClientSettings
-from exporter.leaderelection import LeaderElectionSettings
+from exporter.fields import Section
+from exporter.httpclient.auth import check_connection_files
 from exporter.observers import load_late_modules
 from exporter.paths import load_path_modules
 from exporter.plugins import describe_error
@@ -36,6 +25,9 @@ from slos.schema.problem import Position, Problem, filter_errors
 from slos.schema.units import Duration
 from slos.schema.yaml.document import Document, Location
 from slos.schema.yaml.validation import validate_document
+
+if TYPE_CHECKING:
+    from exporter.httpclient.settings import HttpClientSettings
 
 _RESTART_KEYS = ("canary", "web.listen", "journal", "lease")
 Change = tuple[tuple[str, ...], str, str]
@@ -61,32 +53,6 @@ def find_tls_switch(current: WebConfig, previous: WebConfig) -> Iterator[Change]
     if (current.tls is None) != (previous.tls is None):
         text = f"TLS cannot be switched {'off' if current.tls is None else 'on'} by a reload"
         yield ("web", "config_file"), text, "restart the prober or revert the change"
-
-
-class Config(Section):
-    """The whole configuration file."""
-
-    target: TargetSettings
-    canary: CanarySettings = CanarySettings()
-    web: WebSettings = WebSettings()
-    journal: JournalSettings = JournalSettings()
-    lease: LeaderElectionSettings = LeaderElectionSettings()
-    reload: ReloadSettings = ReloadSettings()
-    paths: Paths = Paths()
-    observers: Observers = Observers()
-    prometheus: HttpClientSettings | None = None
-    """Prometheus with the metrics of agent-sre's pods, for the leak probe. Default none."""
-    specs: list[FileName] = Field(default=[])
-    """Spec files whose latency targets become histogram buckets and checks, relative to the
-    configuration. Default none: no stage has a target."""
-    shutdown_grace: DurationField = Duration.from_parts(seconds=25)
-    """Time for runs in flight to finish after SIGTERM; runs that are still open then are recorded
-    as unknown. Default 25s: below the 30 s after which Kubernetes kills the pod."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Log level of stderr. Default info: one line per run."""
-    probes: Probes
-    scenarios: Scenarios = Scenarios()
-    """Load scenarios, which are sent on request. Default none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +201,7 @@ def _check_files(loaded: LoadedConfig, document: Document) -> Iterable[Problem]:
     if loaded.config.prometheus:
         sources.append((("prometheus",), loaded.config.prometheus))
     for path, settings in sources:
-        yield from _to_problems(document, path, source_findings(settings, loaded.folder))
+        yield from _to_problems(document, path, check_connection_files(settings, loaded.folder))
     for source, observer in loaded.observers.items():
         found = load_late_modules()[source].find_problems(observer, loaded.folder)
         yield from _to_problems(document, ("observers", source), found)

@@ -1,10 +1,11 @@
-"""Model of the whole configuration file, sections of the plug-ins included."""
+"""Model of the configuration file: `Config` and its sections."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
+from pydantic import Field
 
+from exporter.config.plugins import Observers, Paths, Probes
+from exporter.config.scenarios import Scenarios
 from exporter.fields import (
     Address,
     AddressField,
@@ -15,9 +16,7 @@ from exporter.fields import (
     Section,
 )
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.observers import load_late_modules
-from exporter.paths import load_path_modules
-from exporter.probes import list_broken_modules, load_probe_modules
+from exporter.leaderelection import LeaderElectionSettings
 from slos.schema.units import Duration
 
 
@@ -76,51 +75,27 @@ class ReloadSettings(Section):
     minute anyway."""
 
 
-class _ProbesSection(Section):
-    """One section per probe; a probe without a section does not run."""
+class Config(Section):
+    """The whole configuration file."""
 
-    @model_validator(mode="after")
-    def _check_at_least_one(self) -> "_ProbesSection":
-        if not self.model_fields_set:
-            raise ValueError(
-                f"no probe is configured; add one of {', '.join(type(self).model_fields)}, such as "
-                "remediation: {}"
-            )
-        return self
-
-
-def _create_section(model: str, base: type[Section], settings: Mapping[str, type[Section]]) -> Any:  # noqa: ANN401 - created at run time
-    """Create a section with one key per plug-in."""
-    keys: dict[str, Any] = {name: (each, None) for name, each in settings.items()}
-    return create_model(model, __base__=base, **keys)
-
-
-def _build_refusing_type(why: str) -> Any:  # noqa: ANN401 - created at run time
-    """Build the type of a key whose plug-in cannot be used."""
-
-    def refuse(_: object) -> object:
-        raise ValueError(f"this plug-in cannot be used: {why}; fix it or remove this section")
-
-    return Annotated[Any, BeforeValidator(refuse)]
-
-
-Probes = _create_section(
-    "Probes",
-    _ProbesSection,
-    {
-        **{name: _build_refusing_type(why) for name, why in list_broken_modules().items()},
-        **{name: module.Settings for name, module in load_probe_modules().items()},
-    },
-)
-Paths = _create_section(
-    "Paths",
-    Section,
-    {
-        path: module.Settings
-        for path, module in load_path_modules().items()
-        if module.Settings.model_fields
-    },
-)
-Observers = _create_section(
-    "Observers", Section, {n: m.Settings for n, m in load_late_modules().items()}
-)
+    target: TargetSettings
+    canary: CanarySettings = CanarySettings()
+    web: WebSettings = WebSettings()
+    journal: JournalSettings = JournalSettings()
+    lease: LeaderElectionSettings = LeaderElectionSettings()
+    reload: ReloadSettings = ReloadSettings()
+    paths: Paths = Paths()
+    observers: Observers = Observers()
+    prometheus: HttpClientSettings | None = None
+    """Prometheus with the metrics of agent-sre's pods, for the leak probe. Default none."""
+    specs: list[FileName] = Field(default=[])
+    """Spec files whose latency targets become histogram buckets and checks, relative to the
+    configuration. Default none: no stage has a target."""
+    shutdown_grace: DurationField = Duration.from_parts(seconds=25)
+    """Time for runs in flight to finish after SIGTERM; runs that are still open then are recorded
+    as unknown. Default 25s: below the 30 s after which Kubernetes kills the pod."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Log level of stderr. Default info: one line per run."""
+    probes: Probes
+    scenarios: Scenarios = Scenarios()
+    """Load scenarios, which are sent on request. Default none."""

@@ -1,4 +1,4 @@
-"""Reader of the files of a configuration; a file that cannot be read is a problem."""
+"""Reader of files, YAML documents above all; a file that cannot be read is a problem."""
 
 from pathlib import Path
 

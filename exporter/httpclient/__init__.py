@@ -1,5 +1,5 @@
-"""Outgoing HTTP connections: one client, one set of settings, credentials, retries and errors.
+"""HTTP client: sends events and queries, with settings, credentials, TLS, retries and errors.
 
-Everything that reads from a server (traces, metrics, issues) uses this client. The caller
-interprets the responses.
+`Sender` sends an event exactly once. `HttpClient` sends the queries to Prometheus, Tempo, Linear
+and a running prober, and retries them. The caller interprets the responses.
 """

@@ -24,7 +24,7 @@ from exporter.httpclient.errors import (
 from exporter.httpclient.settings import HttpClientSettings
 from exporter.httpclient.tls import RenewingTlsContext
 from exporter.model.alert import CONTENT_TYPE
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.schedule.clock import Clock
 
 _MAX_CONNECTIONS = 4
@@ -266,11 +266,11 @@ class HttpClient:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Reply to a request: a status, or the fault because of which there is none."""
+    """Reply to a request: its status, or the error because of which there is none."""
 
     at: float
     status: int | None = None
-    fault: ErrorKind | None = None
+    error: ErrorKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,5 +317,5 @@ class Sender:
         except (aiohttp.ClientError, OSError) as error:
             if is_local_shortage(error):
                 raise
-            return Reply(self.clock.now(), fault=classify_error(error))
+            return Reply(self.clock.now(), error=classify_error(error))
         return Reply(self.clock.now(), status=raw_response.status)

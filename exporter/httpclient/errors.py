@@ -11,7 +11,7 @@ import aiohttp
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 
 ATTEMPT_ERRORS = (aiohttp.ClientError, OSError, CredentialsError, TlsFileError)
 """All exceptions that an attempt may raise; TimeoutError is included, as it is an OSError."""

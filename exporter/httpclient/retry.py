@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 
 from exporter.httpclient.errors import RequestError
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.schedule.clock import Clock
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})

@@ -1,4 +1,4 @@
-"""Machinery of load scenarios: sending, stopping, measuring and recording.
+"""Load scenarios in general: run, stop, statistics, results and gauges.
 
-The scenarios themselves are plug-ins in `exporter/scenarios`; nothing here knows one by name.
+The scenarios are plug-ins in `exporter/scenarios`; no module here depends on one of them.
 """

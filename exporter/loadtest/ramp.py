@@ -17,7 +17,7 @@ _MAX_RATE = 500
 """Events a second; a prober can reliably send this many in time."""
 
 
-class RampingRate(LoadSettings):
+class RampSettings(LoadSettings):
     """Settings of a load whose rate rises in steps."""
 
     rates: list[int] = Field(default=[10], min_length=1)
@@ -31,7 +31,7 @@ class RampingRate(LoadSettings):
     99%."""
 
     @model_validator(mode="after")
-    def _check_rising(self) -> "RampingRate":
+    def _check_rising(self) -> "RampSettings":
         if (
             sorted(set(self.rates)) != self.rates
             or not 1 <= min(self.rates) <= max(self.rates) <= _MAX_RATE
@@ -71,7 +71,7 @@ class RampResult:
 
 
 async def ramp(
-    scenario_run: ScenarioRun, settings: RampingRate, limits: Mapping[Stage, float]
+    scenario_run: ScenarioRun, settings: RampSettings, limits: Mapping[Stage, float]
 ) -> RampResult:
     """Send one step after the other, until a rate is too high for every stage.
 

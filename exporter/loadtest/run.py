@@ -11,7 +11,8 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporter.loadtest.guards import BaselineGuard, LateResults
+from exporter.loadtest.baseline import BaselineGuard
+from exporter.loadtest.late_results import LateResults
 from exporter.loadtest.result import LoadStep, ScenarioResult
 from exporter.loadtest.settings import LoadSettings
 from exporter.loadtest.stop import StopReason, StopSignal
@@ -29,8 +30,8 @@ _BURST_EARLY_START = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class RunGuards:
-    """Guards of one run: what stops it, and what it must not exceed.
+class RunControls:
+    """Controls of one run: what stops it, and what it waits for.
 
     Attributes:
         stop_signal: stop signal of the run.
@@ -56,11 +57,11 @@ class ScenarioRun:
         settings: LoadSettings,
         *,
         context: ProbeContext,
-        guards: RunGuards,
+        controls: RunControls,
         history: Sequence[ScenarioResult],
     ) -> None:
         self.context = context
-        self.guards = guards
+        self.controls = controls
         self.history = history
         """Earlier runs of the same scenario, the newest first."""
         self._result = result
@@ -99,10 +100,10 @@ class ScenarioRun:
             early=early,
             take_next=self._count_next_event,
         )
-        self.guards.stop_signal.raise_if_requested()
+        self.controls.stop_signal.raise_if_requested()
         spoiled = sum(run.verdict is Verdict.UNKNOWN for run in runs)
         if spoiled > _MAX_UNKNOWN_SHARE * len(runs):
-            self.guards.stop_signal.request_and_raise(StopReason.PROBER)
+            self.controls.stop_signal.request_and_raise(StopReason.PROBER)
         return runs
 
     async def wait(self, duration: Duration) -> None:
@@ -113,8 +114,8 @@ class ScenarioRun:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(float(duration.seconds)):
-                await self.guards.stop_signal.requested.wait()
-        self.guards.stop_signal.raise_if_requested()
+                await self.controls.stop_signal.requested.wait()
+        self.controls.stop_signal.raise_if_requested()
 
     async def send_first_event(self) -> None:
         """Send one event before the load, which also wakes a target without replicas.
@@ -126,23 +127,23 @@ class ScenarioRun:
         (run,) = await self.send_events([0.0])
         if run.verdict is not Verdict.OK:
             self.update(notes=(f"the event before the load was {run.verdict} ({run.reason})",))
-            self.guards.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
-        if self.guards.can_see_issues and not await self.guards.late_results.wait_for_issue(
+            self.controls.stop_signal.request_and_raise(StopReason.TARGET_NOT_OK)
+        if self.controls.can_see_issues and not await self.controls.late_results.wait_for_issue(
             run, self
         ):
-            self.guards.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
+            self.controls.stop_signal.request_and_raise(StopReason.ISSUES_ELSEWHERE)
 
     async def _run_job(self, slot: Slot) -> Run:
         run = await self.context.alert_runner.run(self._job, slot)
-        self.guards.late_results.expect_run(run)
+        self.controls.late_results.expect_run(run)
         return run
 
     def _count_next_event(self) -> bool:
         if not self.context.health.may_send():
-            self.guards.stop_signal.request(StopReason.LEASE_LOST)
-        elif self._result.events >= self.guards.max_events:
-            self.guards.stop_signal.request(StopReason.CAP)
-        if self.guards.stop_signal.reason is not None:
+            self.controls.stop_signal.request(StopReason.LEASE_LOST)
+        elif self._result.events >= self.controls.max_events:
+            self.controls.stop_signal.request(StopReason.CAP)
+        if self.controls.stop_signal.reason is not None:
             return False
         self.update(events=self._result.events + 1)
         return True

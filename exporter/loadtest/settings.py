@@ -1,4 +1,4 @@
-"""Settings that every scenario has: the deadlines of its events. Pure."""
+"""Settings that every scenario has: deadlines of its events, and the pause between steps."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from slos.schema.units import Duration
 
 
 class LoadSettings(Section):
-    """Deadlines of the events of a load. Each scenario adds the settings of what it sends."""
+    """Deadlines of the events, and the pause between steps. Each scenario adds its load."""
 
     timeout: DurationField = Duration.from_parts(seconds=70)
     """Time from the intended send of an event to its verdict. Default 70s, as for the probes. A

@@ -1,4 +1,4 @@
-"""Stop signal of a scenario run, with its reason. Pure, except for the event that is waited for."""
+"""Stop signal of a scenario run, and the reasons for a stop."""
 
 import asyncio
 from enum import StrEnum
@@ -14,6 +14,7 @@ class StopReason(StrEnum):
     PROBER = "prober"
     """The prober was too slow to send the load on schedule."""
     CAP = "cap"
+    """The maximum number of events was reached."""
     LEASE_LOST = "lease_lost"
     RELOADED = "reloaded"
     SHUTDOWN = "shutdown"
@@ -40,7 +41,7 @@ class StopSignal:
         self.requested = asyncio.Event()
 
     def request(self, reason: StopReason) -> None:
-        """Request the stop: nothing more is sent."""
+        """Request the stop; no further event is sent."""
         if self.reason is None:
             self.reason = reason
             self.requested.set()
@@ -55,7 +56,7 @@ class StopSignal:
             raise StoppedError(self.reason)
 
     def request_and_raise(self, reason: StopReason) -> NoReturn:
-        """Request the stop from within the scenario, and end it.
+        """Request the stop, and raise the error that ends the scenario.
 
         Raises:
             StoppedError: always.

@@ -102,13 +102,16 @@ class Gauges:
             contract.JOURNALS_SET_ASIDE, "Damaged journals that were renamed since the start."
         )
 
-    def keep_probes(self, probes: Collection[str]) -> None:
-        """Remove the series of probes that no longer run, because they would never change."""
-        for probe, gauges in {
-            "availability": self._target_gauges,
-            "leak": self._leak_gauges,
-        }.items():
-            for gauge in gauges if probe not in probes else ():
+    def clear_stopped_probes(self, running: Collection[str]) -> None:
+        """Remove the series of probes that no longer run, because they would never change.
+
+        Of all probes, only availability and leak have gauges.
+        """
+        for probe, gauges in (
+            ("availability", self._target_gauges),
+            ("leak", self._leak_gauges),
+        ):
+            for gauge in gauges if probe not in running else ():
                 gauge.clear()
 
     def reset_to_standby(self) -> None:

@@ -1,57 +1,11 @@
-"""Evidence of one run: facts before the verdict.
+"""Evidence of one run: the observed facts that its verdict is computed from.
 
 All times are seconds of one monotonic clock. Nothing here does I/O, waits or decides.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class ErrorKind(StrEnum):
-    """Kinds of errors of a request to another server; used as label values and as reasons.
-
-    The kinds of a broken connection explain why a run has no reply. For a query their category is
-    enough.
-    """
-
-    REFUSED = "connection_refused"
-    DNS = "dns_failed"
-    TLS = "tls_failed"
-    NO_ROUTE = "no_route"
-    RESET = "connection_reset"
-    NOT_HTTP = "not_http"
-    UNREACHABLE = "unreachable"
-    """No response: name not resolved, connection refused or broken, or TLS failed."""
-    UNAUTHORIZED = "unauthorized"
-    """401 or 403, or the client's own credentials cannot be read."""
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    BAD_RESPONSE = "bad_answer"
-    """A response that does not follow the API, or that reports an invalid request."""
-    TIMEOUT = "timeout"
-
-    @property
-    def category(self) -> "ErrorKind":
-        """The kind as the error of a query, which does not tell broken connections apart."""
-        if self is ErrorKind.NOT_HTTP:
-            return ErrorKind.BAD_RESPONSE
-        return ErrorKind.UNREACHABLE if self in CONNECTION_ERRORS else self
-
-
-CONNECTION_ERRORS = frozenset(
-    {
-        ErrorKind.REFUSED,
-        ErrorKind.DNS,
-        ErrorKind.TLS,
-        ErrorKind.NO_ROUTE,
-        ErrorKind.RESET,
-        ErrorKind.NOT_HTTP,
-    }
-)
-"""Reasons why a request ended without an HTTP reply."""
-
-NEVER_LEFT = frozenset({ErrorKind.REFUSED, ErrorKind.DNS, ErrorKind.TLS, ErrorKind.NO_ROUTE})
-"""Errors before the first byte of the event was sent, so that it cannot have been executed."""
+from exporter.model.error_kind import ErrorKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +40,8 @@ class Evidence:
     replied_at: float | None = None
     status: int | None = None
     """HTTP status of the reply; set exactly when `replied_at` is."""
-    transport_fault: ErrorKind | None = None
-    """One of `CONNECTION_ERRORS`."""
+    connection_error: ErrorKind | None = None
+    """Reason why there is no reply: one of `CONNECTION_ERRORS`, or None."""
     calls: tuple[Call, ...] = ()
     """In order of arrival."""
     started_at: float | None = None

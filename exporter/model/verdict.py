@@ -1,6 +1,6 @@
-"""Verdict of a run, from its evidence. Pure; the table is the policy.
+"""Verdict of a run, computed from its evidence. Pure.
 
-The first line that applies wins:
+The first row that applies decides:
 
 | #  | what is known                               | verdict     |
 |----|---------------------------------------------|-------------|
@@ -110,8 +110,8 @@ def _judge_delivery(evidence: Evidence) -> tuple[Verdict, Reason] | None:
         )
     if executed:
         return Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED
-    if evidence.transport_fault is not None:
-        return Verdict.UNREACHABLE, Reason(evidence.transport_fault.value)
+    if evidence.connection_error is not None:
+        return Verdict.UNREACHABLE, Reason(evidence.connection_error.value)
     return Verdict.TIMEOUT, Reason.NO_REPLY
 
 

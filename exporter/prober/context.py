@@ -1,4 +1,4 @@
-"""Context that probes and scenarios get, and the outcome that probes return."""
+"""Context of probes and scenarios: the components that they may use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,11 @@ from typing import Any
 
 from exporter.metrics.gauges import Gauges
 from exporter.model.deadlines import Targets
-from exporter.model.run import Run
 from exporter.paths import Path, PathContext
 from exporter.prober.health import ProberHealth
 from exporter.prober.history import RunHistory
 from exporter.prober.runner import AlertRunner
 from exporter.prometheus import PrometheusClient
-from slos.schema.contract import Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +53,3 @@ class ProbeContext:
     state: ProbeState
     count_open_runs: Callable[[], int]
     prometheus: PrometheusClient | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeOutcome:
-    """Outcome of one slot of a probe.
-
-    Attributes:
-        runs: runs of the alerts that it sent.
-        checks: criteria that it checked in addition, and whether each was met.
-        notes: one line of text for each check that was not met.
-        failed: whether nothing was measured, because the probe could not do its work.
-    """
-
-    runs: tuple[Run, ...] = ()
-    checks: tuple[tuple[Criterion, bool], ...] = ()
-    notes: tuple[str, ...] = ()
-    failed: bool = False

@@ -10,7 +10,8 @@ from exporter.httpclient.client import Reply
 from exporter.journal.journal import create_open_run
 from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
 from exporter.model.deadlines import Deadlines
-from exporter.model.evidence import NEVER_LEFT, Evidence
+from exporter.model.error_kind import NOT_SENT_ERRORS
+from exporter.model.evidence import Evidence
 from exporter.model.run import Run
 from exporter.model.verdict import ProberFault, judge_evidence
 from exporter.observers import observe_evidence
@@ -20,6 +21,7 @@ from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.prober.recorder import RunRecorder
 from exporter.schedule.clock import Clock
 from exporter.schedule.open_loop import Slot, wait_until
+from exporter.schedule.tasks import cancel_tasks
 from exporter.tracing import Tracer
 from slos.schema.contract import Verdict, is_load_probe
 
@@ -56,7 +58,7 @@ async def _wait_until_concluded(
     was never sent, or was refused, ends the wait for the execution.
     """
     reply = await asyncio.shield(posting)
-    if reply.fault in NEVER_LEFT:
+    if reply.error in NOT_SENT_ERRORS:
         return
     if reply.status is None or 200 <= reply.status <= 299:  # noqa: PLR2004 - HTTP
         await inflight_run.executed.wait()
@@ -65,17 +67,6 @@ async def _wait_until_concluded(
             await inflight_run.repeated.wait()
     except TimeoutError:
         return
-
-
-async def cancel_tasks(
-    *tasks: asyncio.Task[Reply] | asyncio.Task[None] | asyncio.Task[bool],
-) -> None:
-    """Cancel tasks, wait for them, and raise the error of one that failed."""
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, Exception):
-            raise result
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +152,7 @@ class AlertRunner:
             run, sent = dataclasses.replace(run, leftovers=()), False
         else:
             evidence = await self._send(job, alert, run, slot, faults)
-            sent = evidence.transport_fault not in NEVER_LEFT
+            sent = evidence.connection_error not in NOT_SENT_ERRORS
         faults |= self._health.find_run_faults(evidence, job.deadlines)
         verdict, reason = judge_evidence(evidence, job.deadlines.late_after, faults)
         aliases = {call.alias: None for call in evidence.calls if call.alias}
@@ -231,7 +222,7 @@ def _build_evidence(
         sent_at=sent,
         replied_at=reply.at if reply and has_status else None,
         status=reply.status if reply else None,
-        transport_fault=reply.fault if reply else None,
+        connection_error=reply.error if reply else None,
         calls=inflight_run.calls,
         started_at=inflight_run.left_alertmanager_at if path.clock_at_webhook else None,
         is_synchronous=path.SYNCHRONOUS,

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, cast
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.tls import TlsFileError
 from exporter.metrics.runs import RunMetrics
+from exporter.model.run import Run
 from exporter.plugins import describe_error, load_entry_points
-from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob, AlertRunner
 from exporter.schedule.open_loop import Slot
 from exporter.schedule.timetable import Schedule
@@ -20,6 +22,23 @@ ENTRY_POINT_GROUP = "slo_probe.probes"
 _REQUIRED_MEMBERS = ("Settings", "CRITERIA", "list_label_pairs", "build_probes")
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
+    """Outcome of one slot of a probe.
+
+    Attributes:
+        runs: runs of the alerts that it sent.
+        checks: criteria that it checked in addition, and whether each was met.
+        notes: one line of text for each check that was not met.
+        failed: whether nothing was measured, because the probe could not do its work.
+    """
+
+    runs: tuple[Run, ...] = ()
+    checks: tuple[tuple[Criterion, bool], ...] = ()
+    notes: tuple[str, ...] = ()
+    failed: bool = False
 
 
 class Probe(Protocol):

@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from exporter.fields import DurationField
 from exporter.model.deadlines import AlertProbeSettings
 from exporter.model.run import Run
-from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
-from exporter.probes import Probe
+from exporter.probes import Probe, ProbeOutcome
 from exporter.schedule.open_loop import Slot, send_open_loop
 from exporter.schedule.timetable import Schedule
 from slos.schema.contract import Criterion, DeliveryPath, Stage, Verdict

@@ -1,7 +1,7 @@
-"""API and registry of load scenarios: one plug-in file each. A scenario sends more than probes do.
+"""API and registry of load scenarios: one plug-in file each.
 
 A scenario file has its `SCENARIO`, the value of the label `scenario`; `Settings`, which extend
-`LoadSettings`; `UNIT`, the unit of its load; `NEEDS_PROMETHEUS`, whether it asks one;
+`LoadSettings`; `UNIT`, the unit of its load; `NEEDS_PROMETHEUS`, whether it queries Prometheus;
 `run_scenario(settings, scenario_run)`, which sends the load and records its result; and
 `list_samples(results)`, the values of the gauges after some runs. A scenario runs on demand only
 (`exporter/app/load_controller.py`).
@@ -26,7 +26,7 @@ class ScenarioModule(Protocol):
     NEEDS_PROMETHEUS: bool
     """True if the configuration must name a Prometheus."""
     UNIT: str
-    """Unit of the load of its steps, for a reader."""
+    """Unit of the load of a step, as shown in results."""
 
     async def run_scenario(self, settings: LoadSettings, scenario_run: ScenarioRun) -> None:
         """Send the load, and record the result in the run.

@@ -20,7 +20,7 @@ from pydantic import Field
 from exporter.fields import Share
 from exporter.httpclient.errors import RequestError
 from exporter.loadtest.metrics import ScenarioSample
-from exporter.loadtest.ramp import RampingRate, ramp
+from exporter.loadtest.ramp import RampSettings, ramp
 from exporter.loadtest.result import Measure, ScenarioResult, ScenarioState
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.stats import list_limits
@@ -37,7 +37,7 @@ _REPLICAS_QUERY = (
 )
 
 
-class Settings(RampingRate):
+class Settings(RampSettings):
     """Settings of the scenario scalability."""
 
     rates: list[int] = Field(default=[10, 20, 30, 40, 60, 80, 110, 150], min_length=1)
@@ -59,7 +59,7 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     replicas_after = await _count_replicas(settings, scenario_run)
     if replicas_after != replicas:
         scenario_run.update(notes=(f"{replicas} replicas before, {replicas_after} after",))
-        scenario_run.guards.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
+        scenario_run.controls.stop_signal.request_and_raise(StopReason.REPLICAS_CHANGED)
     rate = ramped.find_highest_rate(
         Stage.END_TO_END, limits[Stage.END_TO_END], share=float(settings.share)
     )
@@ -122,5 +122,5 @@ async def _count_replicas(settings: Settings, scenario_run: ScenarioRun) -> int:
         why = f"the query for replicas returned {[sample.value for sample in found]}"
     if len(found) != 1 or not found[0].value >= 1:
         scenario_run.update(notes=(why,))
-        scenario_run.guards.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
+        scenario_run.controls.stop_signal.request_and_raise(StopReason.REPLICAS_UNKNOWN)
     return round(found[0].value)

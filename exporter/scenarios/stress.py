@@ -137,7 +137,7 @@ async def _wait_for_recovery(settings: Settings, scenario_run: ScenarioRun) -> b
     Raises:
         StoppedError: the run was stopped meanwhile.
     """
-    clock, baseline = scenario_run.context.path_context.clock, scenario_run.guards.baseline
+    clock, baseline = scenario_run.context.path_context.clock, scenario_run.controls.baseline
     load_ended_at, deadline = clock.wall(), clock.now() + float(settings.recover_within.seconds)
     baseline.end_load(load_ended_at)
     is_single_ok = False

@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator
 
 from exporter.loadtest.metrics import ScenarioSample
-from exporter.loadtest.ramp import RampingRate, RampResult, ramp
+from exporter.loadtest.ramp import RampResult, RampSettings, ramp
 from exporter.loadtest.result import Measure, ScenarioResult
 from exporter.loadtest.run import ScenarioRun
 from exporter.loadtest.stats import list_limits
@@ -46,7 +46,7 @@ def _parse_stage(value: object) -> Stage:
     )
 
 
-class Settings(RampingRate):
+class Settings(RampSettings):
     """Settings of the scenario throughput."""
 
     rates: list[int] = Field(default=[10, 20, 25, 55, 80, 110], min_length=1)
@@ -69,10 +69,10 @@ async def run_scenario(settings: Settings, scenario_run: ScenarioRun) -> None:
     notes = (
         [] if ramped.is_saturated else ["agent-sre was not saturated: its throughput may be higher"]
     )
-    guards = scenario_run.guards
-    if guards.can_see_issues and await guards.late_results.wait_for_all(scenario_run):
+    controls = scenario_run.controls
+    if controls.can_see_issues and await controls.late_results.wait_for_all(scenario_run):
         observed_steps = (
-            replace(step, runs=[*map(guards.late_results.get_latest, step.runs)])
+            replace(step, runs=[*map(controls.late_results.get_latest, step.runs)])
             for step in ramped.sent
         )
         ramped = replace(ramped, sent=tuple(observed_steps))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from exporter.schedule.clock import Clock
@@ -150,16 +150,6 @@ class Scheduler:
         self._metrics.set_in_flight(cursor.timetable.probe, len(cursor.running_tasks))
         if not task.cancelled() and task.exception():
             _log.error("%s: a run failed", cursor.timetable.probe, exc_info=task.exception())
-
-
-async def run_every(seconds: float, action: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
-    """Call a function periodically until cancelled; an exception in it is logged."""
-    while True:
-        await clock.sleep(seconds)
-        try:
-            await action()
-        except Exception:  # noqa: BLE001 - logged in full; the next call may succeed
-            _log.exception("a periodic task failed; it is tried again in %g s", seconds)
 
 
 async def run_heartbeat(heartbeat: Heartbeat, clock: Clock) -> None:

@@ -1,9 +1,14 @@
-"""Background tasks: none is leaked, and the error of one is raised."""
+"""Background tasks: start, periodic calls, and cancellation that raises the errors of tasks."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
+
+from exporter.schedule.clock import Clock
+
+_log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -13,11 +18,16 @@ async def run_in_background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIter
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        await cancel_tasks(*tasks)
+
+
+async def cancel_tasks(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks, wait for them, and raise the error of one that failed."""
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
 
 
 async def wait_for_first(*coroutines: Coroutine[Any, Any, object]) -> None:
@@ -31,3 +41,13 @@ async def wait_for_first(*coroutines: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_every(seconds: float, action: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
+    """Call a function periodically until cancelled; an exception in it is logged."""
+    while True:
+        await clock.sleep(seconds)
+        try:
+            await action()
+        except Exception:  # noqa: BLE001 - logged in full; the next call may succeed
+            _log.exception("a periodic task failed; it is tried again in %g s", seconds)

@@ -1,5 +1,5 @@
-"""Simulator of agent-sre with the measured behaviour of the real service, quirks included.
+"""Simulators of agent-sre and of Linear, with fault injection.
 
-It is the target of `make run` and of the tests. The prober never imports it; it reaches every
-agent-sre over HTTP.
+They are the targets of `make run` and of the tests, and reproduce the measured behaviour of the
+real services, mistakes included. The prober does not import them; it sends HTTP requests.
 """

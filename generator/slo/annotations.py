@@ -1,4 +1,4 @@
-"""Annotations of alerts: their names, labels and texts."""
+"""Metadata of alerts: name, labels and annotations of each alert of an SLO or a spec."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

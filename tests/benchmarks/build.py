@@ -114,7 +114,7 @@ def main(*, check: bool, counts: tuple[int, ...]) -> None:
 
 
 def check_targets(best: dict[int, BuildRun], starts: list[float]) -> list[TargetResult]:
-    """Which targets were reached; `starts` are sorted seconds."""
+    """Check the targets; `starts` are sorted seconds."""
     found = []
     small_run, large_run = (best.get(count) for count in _COUNTS)
     if small_run:

@@ -1,4 +1,4 @@
-"""Counters with known truth: what instances count, and what a scraper sees of it."""
+"""Counters with known values: the counts of instances, and their scraped samples."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ class SyntheticCounter:
         return count + ((self.counts[index + 1] - count) * remainder + offset) // self.step
 
     def generate_samples(self) -> Iterator[tuple[int, int]]:
-        """What is scraped: times in milliseconds, and values."""
+        """Generate the scraped samples: times in milliseconds, and values."""
         for run in self.runs:
             base = self.count_until(run.start)
             first = -(-(max(run.start, run.exposed_from) - self.phase) // SCRAPE)

@@ -1,4 +1,4 @@
-"""Ten incidents replayed: when our page fires, when Sloth's does, and whether it should."""
+"""Replay of ten incidents: times of our page and of Sloth's, compared with the true ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ Firings = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class IncidentReplay:
-    """How one incident went; moments are milliseconds since its trouble began.
+    """Replay of one incident; times are milliseconds since the incident began.
 
-    When in its interval a group is evaluated is luck, so several phases are tried.
+    The phase of the evaluation interval is arbitrary, so several phases are replayed.
 
     Attributes:
         job: its name.
@@ -42,7 +42,7 @@ class IncidentReplay:
 
     @property
     def delays(self) -> list[int]:
-        """How much later ours fired first than Sloth's, for each phase; LENGTH for never."""
+        """Delays of our first alert after that of Sloth, per phase; LENGTH if ours never fired."""
         return [
             (our[0] if our else LENGTH) - their[0]
             for our, their in zip(self.ours, self.sloth, strict=True)

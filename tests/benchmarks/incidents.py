@@ -1,4 +1,4 @@
-"""Ten incidents, second by second, and when the truth says that they are worth a page."""
+"""Ten incidents, second by second, and the times at which each is worth a page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

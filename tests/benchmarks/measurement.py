@@ -25,7 +25,7 @@ _RUNS = 3
 
 @dataclass(frozen=True, slots=True)
 class RuleCost:
-    """What one rule costs.
+    """Cost of one rule.
 
     Attributes:
         samples: read by one evaluation.

@@ -1,4 +1,4 @@
-"""A real Prometheus over a folder of blocks, and what the benchmark asks it."""
+"""Prometheus process over a folder of blocks, and the queries of the benchmark."""
 
 import math
 from collections.abc import Iterator

@@ -39,7 +39,7 @@ class RecordingTask:
     phase: int
 
     def compute_times(self, end: int) -> range:
-        """When it is evaluated; at the end at least."""
+        """Compute the times of the evaluations, with at least the last one up to the end."""
         interval, phase = get_interval(self.group), self.phase
         last = find_evaluation(phase, interval, end=end)
         first = min(
@@ -49,7 +49,7 @@ class RecordingTask:
 
 
 def get_interval(group: RuleGroup) -> int:
-    """Of a group's beats; one without an interval has Prometheus' evaluation interval."""
+    """Return the interval of a group, by default the evaluation interval of Prometheus."""
     return group.interval.ms if group.interval else _EVALUATION_INTERVAL
 
 

@@ -103,7 +103,7 @@ def render_cost(rows: Sequence[MethodMeasurement]) -> str:
 
 
 def render_rules(rows: Sequence[MethodMeasurement]) -> str:
-    """Where our samples go: every rule that reads any, dearest first."""
+    """Render the rules that read samples, the most expensive first."""
     (first, *_) = [row for row in _select_usual(rows) if row.method == ours.NAME]
     costs = sorted(
         (cost for cost in first.costs if cost.samples), key=lambda c: -c.samples_per_hour

@@ -1,4 +1,4 @@
-"""What the figures must be, and whether they are."""
+"""Targets of the measured values, and their results."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

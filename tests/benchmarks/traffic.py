@@ -47,7 +47,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class InstanceLife:
-    """What befalls one instance, which has one counter of errors and one of all events.
+    """Life of one instance, which has one counter of errors and one of all events.
 
     Attributes:
         first_minute: its first minute.
@@ -70,7 +70,7 @@ def _build_uneventful_life(_: int, __: Random) -> InstanceLife:
 
 @dataclass(frozen=True, slots=True)
 class TrafficShape:
-    """How traffic and errors of a service are spread.
+    """Distribution of the traffic and the errors of a service over time.
 
     Attributes:
         description: one line for readers.

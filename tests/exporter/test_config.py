@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from exporter.config.loader import Config, load_config
+from exporter.config.loader import load_config
+from exporter.config.model import Config
 from exporter.config.web import WebConfigFile
 from slos.schema.contract import Stage
 from slos.schema.units import Duration

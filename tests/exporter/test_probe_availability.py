@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from exporter.fields import Address
 from exporter.httpclient.auth import CredentialsError
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
-from exporter.prober.context import ProbeOutcome
-from exporter.probes import ProbeRunner, availability
+from exporter.probes import ProbeOutcome, ProbeRunner, availability
 from exporter.probes.availability.request import parse_expiry
 from exporter.schedule.clock import Clock, SystemClock
 from exporter.schedule.open_loop import Slot
@@ -256,7 +255,7 @@ async def test_trust_comes_from_settings(
     files, address = secured
     trusting = replace(bench.context.path_context.target_sender, tls=files.build_client_context)
     assert (await trusting.post(address, b"{}")).status is not None
-    assert (await bench.context.path_context.sender.post(address, b"{}")).fault is ErrorKind.TLS
+    assert (await bench.context.path_context.sender.post(address, b"{}")).error is ErrorKind.TLS
 
 
 async def test_untrusted_cert(

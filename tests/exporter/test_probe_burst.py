@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.journal.journal import create_open_run
-from exporter.prober.context import ProbeOutcome
-from exporter.probes import burst
+from exporter.probes import ProbeOutcome, burst
 from exporter.schedule.clock import SystemClock
 from exporter.schedule.open_loop import Slot
 from slos.schema.contract import Criterion, DeliveryPath, Stage, StageSource, Verdict

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from exporter.app.components import freeze_gc
 from exporter.httpclient.client import HttpClient
-from exporter.prober.context import ProbeOutcome, ProbeState
-from exporter.probes import leak
+from exporter.prober.context import ProbeState
+from exporter.probes import ProbeOutcome, leak
 from exporter.probes.leak.detector import detect_leaks
 from exporter.probes.leak.policy import LeakSignal
 from exporter.probes.leak.self_usage import SELF_REPLICA, SelfUsage, read_usage

@@ -26,12 +26,12 @@ from exporter.model.alert import (
     check_alert_is_harmless,
     create_run_id,
 )
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers import LateObserver, linear
 from exporter.paths import Path as DeliveryRoute
 from exporter.paths import direct
-from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.probes import security
+from exporter.prober.context import ProbeContext
+from exporter.probes import ProbeOutcome, security
 from exporter.probes.security import SecurityProbe, Settings
 from exporter.probes.security.attempts import (
     check_containment,

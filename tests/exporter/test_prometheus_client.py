@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from exporter import prometheus
 from exporter.httpclient.errors import RequestError
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.prometheus import (
     HISTOGRAM_WARNING,
     PrometheusClient,

@@ -7,7 +7,7 @@ import pytest
 
 from exporter import prometheus
 from exporter.httpclient.errors import RequestError
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from tests.exporter.scripted_server import build_settings, open_client

@@ -15,7 +15,7 @@ from exporter.fields import Address
 from exporter.httpclient.client import Reply, Sender, create_session
 from exporter.httpclient.errors import classify_error
 from exporter.listener import bind_socket, format_url
-from exporter.model.evidence import CONNECTION_ERRORS, ErrorKind
+from exporter.model.error_kind import CONNECTION_ERRORS, ErrorKind
 from exporter.model.verdict import Reason
 from exporter.schedule.clock import SystemClock
 from tests.exporter.fake_agent import FakeAgent
@@ -62,25 +62,25 @@ async def raw() -> AsyncIterator[Raw]:
 )
 async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: ErrorKind) -> None:
     reply = await _send(await raw(answer))
-    assert (reply.status, reply.fault) == (None, fault)
+    assert (reply.status, reply.error) == (None, fault)
 
 
 async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
     reply = await _send(await raw(head + b"x" * 200_000))
-    assert (reply.status, reply.fault) == (200, None)
+    assert (reply.status, reply.error) == (200, None)
 
 
 async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     reply = await _send(agent.url.replace("http://", "https://"))
-    assert reply.fault is ErrorKind.TLS
+    assert reply.error is ErrorKind.TLS
 
 
 async def test_nobody_listening_is_refused() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
-    assert (await _send(address)).fault is ErrorKind.REFUSED
+    assert (await _send(address)).error is ErrorKind.REFUSED
 
 
 async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

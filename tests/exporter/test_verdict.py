@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import observers as registry
-from exporter.model.evidence import CONNECTION_ERRORS, Call, ErrorKind, Evidence
+from exporter.model.error_kind import CONNECTION_ERRORS, ErrorKind
+from exporter.model.evidence import Call, Evidence
 from exporter.model.stages import (
     StageTime,
     StageTimes,
@@ -43,7 +44,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
         sent_at=draw(st.floats(min_value=0, max_value=1)),
         replied_at=draw(TIMES) if status else None,
         status=status,
-        transport_fault=fault,
+        connection_error=fault,
         calls=tuple(draw(st.lists(calls(), max_size=3))),
     )
 
@@ -105,11 +106,11 @@ LATE = Call(health_at=1.0, arrived_at=1.1, finished_at=60.1)
         (Evidence(0, 0), (Verdict.TIMEOUT, Reason.NO_REPLY)),
         (Evidence(0, 0, calls=(CALL,)), (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED)),
         (
-            Evidence(0, 0, transport_fault=ErrorKind.RESET, calls=(CALL,)),
+            Evidence(0, 0, connection_error=ErrorKind.RESET, calls=(CALL,)),
             (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
         ),
         (
-            Evidence(0, 0, transport_fault=ErrorKind.DNS),
+            Evidence(0, 0, connection_error=ErrorKind.DNS),
             (Verdict.UNREACHABLE, Reason.DNS_FAILED),
         ),
     ],

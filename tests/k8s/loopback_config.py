@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from exporter.config.loader import Config
+from exporter.config.model import Config
 from tests.exporter.slo_probe import find_free_port
 from tests.k8s.manifests import ROOT, Json, Manifests
 

@@ -13,7 +13,7 @@ import kubernetes_validate  # type: ignore[import-untyped] # it has no types
 import pytest
 from jsonschema import Draft202012Validator
 
-from exporter.config.loader import Config
+from exporter.config.model import Config
 from tests.k8s.manifests import (
     COMPONENTS,
     K8S,

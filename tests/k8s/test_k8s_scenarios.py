@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from exporter.config.loader import Config, load_config
+from exporter.config.loader import load_config
+from exporter.config.model import Config
 from exporter.config.scenarios import explain_refusal, list_configured
 from exporter.httpclient.settings import HttpClientSettings
 from slos.schema.contract import Scenario

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.loader import Config
+from exporter.config.model import Config
 from exporter.leaderelection import LockError
 from tests.exporter.leaderelection.fake_api_server import FakeApiServer
 from tests.exporter.leaderelection.test_api_server import Cluster

@@ -6,7 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from exporter.config.loader import Config, load_config
+from exporter.config.loader import load_config
+from exporter.config.model import Config
 from tests.exporter.slo_probe import run_prober, wait_until
 from tests.k8s.loopback_config import IN_THE_IMAGE, list_ports, write_loopback_config
 from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector

@@ -16,15 +16,9 @@ from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff, CircuitBreaker, RateLimiter, parse_http_date
 from exporter.httpclient.settings import HttpClientSettings
-from exporter.model.evidence import ErrorKind
-from exporter.observers.linear.issue import (
-    MARKER,
-    ClockSkew,
-    ClockSkewEstimator,
-    Issue,
-    IssuePage,
-    parse_page,
-)
+from exporter.model.error_kind import ErrorKind
+from exporter.observers.linear.clock_skew import ClockSkew, ClockSkewEstimator
+from exporter.observers.linear.issue import MARKER, Issue, IssuePage, parse_page
 from exporter.observers.linear.response import LinearResponse, parse_response
 from exporter.observers.linear.settings import LinearSettings
 from exporter.schedule.clock import Clock

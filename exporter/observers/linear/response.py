@@ -7,7 +7,7 @@ from typing import Any
 
 from exporter.httpclient.errors import classify_status
 from exporter.httpclient.retry import parse_http_date, parse_retry_after
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 
 _HTTP_OK = 200
 _FORBIDDEN_CODES = ("FORBIDDEN", "forbidden")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from exporter.httpclient.client import HttpClient
 from exporter.httpclient.errors import RequestError, Response
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.tempo.settings import TempoSettings
 from exporter.observers.tempo.trace import Trace, mentions_event, merge_traces, parse_trace
 

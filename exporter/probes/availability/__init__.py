@@ -16,9 +16,9 @@ from statistics import median
 from pydantic import Field
 
 from exporter.fields import DurationField
-from exporter.model.evidence import ErrorKind
-from exporter.prober.context import ProbeContext, ProbeOutcome
-from exporter.probes import Probe
+from exporter.model.error_kind import ErrorKind
+from exporter.prober.context import ProbeContext
+from exporter.probes import Probe, ProbeOutcome
 from exporter.probes.availability.request import (
     HttpOrigin,
     RequestResult,
@@ -206,7 +206,7 @@ class AvailabilityProbe:
 
 
 def _is_asleep(response: RequestResult) -> bool:
-    return response.status in _ASLEEP_STATUSES or response.fault in (
+    return response.status in _ASLEEP_STATUSES or response.error in (
         ErrorKind.REFUSED,
         ErrorKind.RESET,
     )
@@ -215,4 +215,4 @@ def _is_asleep(response: RequestResult) -> bool:
 def _describe_response(response: RequestResult) -> str:
     if response.status is not None:
         return f"answered {response.status}"
-    return response.fault.value if response.fault else "no reply in time"
+    return response.error.value if response.error else "no reply in time"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from exporter.httpclient.errors import classify_connect_error, classify_error, is_local_shortage
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.schedule.clock import Clock
 from slos.schema.contract import Phase
 
@@ -59,13 +59,13 @@ class RequestResult:
     Attributes:
         phases: seconds of each completed phase.
         status: HTTP status; None without a reply.
-        fault: reason for the missing reply; None with a reply, and after a timeout.
+        error: reason for the missing reply; None with a reply, and after a timeout.
         certificate: certificate of the target (DER), trusted or not.
     """
 
     phases: dict[Phase, float] = field(default_factory=dict)
     status: int | None = None
-    fault: ErrorKind | None = None
+    error: ErrorKind | None = None
     certificate: bytes | None = None
 
     @property
@@ -129,7 +129,7 @@ class _TimedRequest:
             with self._time_phase(Phase.REPLY):
                 self._result.status = await self._read_status(reader, writer, path)
         except (OSError, EOFError, ValueError) as error:
-            self._result.fault = _classify_phase_error(error, self._result.phases)
+            self._result.error = _classify_phase_error(error, self._result.phases)
         finally:
             if writer is not None:
                 writer.transport.abort()

@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from exporter.fields import DurationField, LabelName
 from exporter.httpclient.errors import RequestError
 from exporter.metrics.gauges import Gauges
-from exporter.prober.context import ProbeContext, ProbeOutcome, ProbeState
-from exporter.probes import Probe
+from exporter.prober.context import ProbeContext, ProbeState
+from exporter.probes import Probe, ProbeOutcome
 from exporter.probes.leak.detector import LeakFinding, LeakFindings, detect_leaks
 from exporter.probes.leak.policy import LeakSignal
 from exporter.probes.leak.queries import LeakQueries, fetch_series

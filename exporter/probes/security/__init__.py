@@ -17,9 +17,9 @@ from exporter.httpclient.settings import HeaderName
 from exporter.listener import ListenError, bind_socket, serve_app
 from exporter.model.alert import create_run_id
 from exporter.model.deadlines import Deadlines
-from exporter.prober.context import ProbeContext, ProbeOutcome
+from exporter.prober.context import ProbeContext
 from exporter.prober.runner import AlertJob
-from exporter.probes import Probe
+from exporter.probes import Probe, ProbeOutcome
 from exporter.probes.security.attempts import (
     Honeypot,
     HostileCheck,
@@ -69,9 +69,9 @@ class Settings(Schedule):
     """Headers of the target that hold credentials. Default Authorization (which basic_auth and
     bearer_auth set) and X-Api-Key. The probe removes them, then replaces them with wrong ones."""
     rate_limit: Literal["expected", "none"] = "none"
-    """Whether the target must limit the rate with 429 (`expected`) or must not (`none`). Default
-    none: agent-sre has no limit, and a rejected alert is a lost alert. With `expected`, normal
-    events of this prober are rejected too while the limit lasts."""
+    """Rate limit of the target: `expected` requires at least one 429, `none` requires that there is
+    none. Default none: agent-sre has no limit, and a rejected alert is a lost alert. With
+    `expected`, normal events of this prober are rejected too while the limit lasts."""
     rate_limit_requests: int = Field(default=50, ge=1, le=500)
     """Maximum number of requests of the burst for the rate limit. Default 50; it ends with the
     first 429."""

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from exporter.httpclient.client import Reply
 from exporter.model.alert import Alert, build_parameters, create_run_id, find_run_ids
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.paths import PathContext, direct
 from exporter.probes.security.payloads import (
     CanaryHost,
@@ -77,7 +77,7 @@ def describe_reply(reply: Reply) -> str:
     """Describe a reply in a few words."""
     if reply.status is not None:
         return f"answered {reply.status}"
-    return reply.fault.value if reply.fault else "no reply in time"
+    return reply.error.value if reply.error else "no reply in time"
 
 
 def find_credential_headers(headers: Mapping[str, str], names: Collection[str]) -> set[str]:
@@ -138,7 +138,7 @@ class HostileRequests:
             )
             reply = await self._post(body, headers)
             is_refused = check_input_refused(reply)
-            if defect is EventDefect.OVERSIZED and reply.fault is ErrorKind.RESET:
+            if defect is EventDefect.OVERSIZED and reply.error is ErrorKind.RESET:
                 is_refused = is_accepted(
                     await self.send_baseline()
                 )  # reset while reading, but still running

@@ -8,7 +8,7 @@ from tests.benchmarks.counters import ERRORS, TOTAL
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkTarget:
-    """What a method is asked to watch: a service, at 99.9 % over 30 days."""
+    """Service with an objective of 99.9 % over 30 days, for which each method builds rules."""
 
     job: str = "shop"
 

@@ -1,4 +1,4 @@
-"""What the prober can do: its rate, its truthfulness, its memory and its book-keeping.
+"""Benchmark of the prober: event rate, correctness of verdicts, memory and journal.
 
 `python -m tests.benchmarks.probe` measures all of it with the real program and writes the page of
 the documentation.

@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkSize:
-    """How much of everything."""
+    """Size of each part of the benchmark."""
 
     seconds: float
     stall_seconds: float
@@ -39,7 +39,7 @@ _QUICK = BenchmarkSize(10, 12, 1, 50, fault_campaign.CampaignPlan(100, kills=2),
 
 @dataclass
 class BenchmarkReport:
-    """What is said, part by part."""
+    """Report of the benchmark, part by part."""
 
     results: list[TargetResult] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)

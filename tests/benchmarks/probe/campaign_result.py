@@ -1,4 +1,4 @@
-"""What came of a campaign of faults and kills, held against what was injected. Pure."""
+"""Result of a campaign of faults and kills, compared with the injected faults. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ FAULTS = {
     "down": "unreachable",
     "slow:lambda_execution:2.5": "late",
 }
-"""What is injected, and the one verdict that is right."""
+"""Injected faults, each with the correct verdict."""
 _LONGEST_RUN = 8.0
 """Seconds, with all that comes before and after it."""
 
 
 @dataclass
 class CampaignResult:
-    """What came of one."""
+    """Result of a campaign."""
 
     faults_by_event: dict[str, str] = field(default_factory=dict)
     """The fault of each event that arrived."""
@@ -82,7 +82,7 @@ class CampaignResult:
 
 
 def check_targets(campaign: CampaignResult) -> list[TargetResult]:
-    """Which targets were reached."""
+    """Check the targets."""
     verdicts = campaign.journal_verdicts
     judged_runs = sum(verdicts.values()) - verdicts["unknown"]
     wrong, lost = (

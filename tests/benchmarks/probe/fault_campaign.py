@@ -1,4 +1,4 @@
-"""Random faults and random kills: whether every verdict is the truth, and all is accounted for."""
+"""Campaign of random faults and kills; every verdict is checked, and every event is counted."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ busy machine is never taken for a fault."""
 
 @dataclass(frozen=True, slots=True)
 class CampaignPlan:
-    """What a campaign consists of.
+    """Plan of a campaign.
 
     Attributes:
         runs: with a verdict, at least.

@@ -1,4 +1,4 @@
-"""The real prober and whoever it asks, as processes, each on a core of its own where there are two.
+"""Processes of the prober and its target, each on a core of its own if there are two.
 
 A benchmark asks what a prober does with one core, and other work on the machine would take part of
 it. So, with the right to, both run in the real-time class; without it the figures are as noisy as
@@ -116,7 +116,7 @@ def real_time_priority() -> Iterator[None]:
 
 
 def has_real_time_priority() -> bool:
-    """Whether processes can be put ahead of others."""
+    """Return whether processes can be given real-time priority."""
     try:
         with real_time_priority():
             return os.sched_getscheduler(0) == os.SCHED_RR

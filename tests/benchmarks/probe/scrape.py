@@ -1,4 +1,4 @@
-"""`/metrics` with every probe, way and late observer on: how long it takes, how many series."""
+"""Duration and number of series of `/metrics`, with all probes, paths and late observers."""
 
 import time
 from collections import Counter
@@ -77,7 +77,7 @@ def count_series(exposition: str) -> Counter[str]:
 
 
 def check_targets(result: ScrapeResult) -> list[TargetResult]:
-    """Which targets were reached."""
+    """Check the targets."""
     series = sum(count_series(result.exposition).values())
     at_p95 = compute_quantile(result.seconds, 0.95)
     return [

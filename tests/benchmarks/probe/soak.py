@@ -1,4 +1,4 @@
-"""One probe a second for hours, in minutes: whether memory and journal stay where they are.
+"""Soak test: hours of one probe a second, run in minutes; checks memory and journal.
 
 Each run counts as a second, so that our own leak detector can judge the prober as it would judge
 agent-sre, with all its gates as they are: it wants two hours and 6,000 events of warm-up and four
@@ -43,7 +43,7 @@ class ResourceReading:
 
 @dataclass(frozen=True, slots=True)
 class SoakResult:
-    """What was read, and what the detector says.
+    """Readings of a soak test, and the finding of the leak detector.
 
     `requested_hours` are the hours there were to be; a machine too slow for them has fewer.
     """
@@ -80,7 +80,7 @@ def _count_rows(folder: Path) -> int:
 
 
 def judge_readings(readings: Sequence[ResourceReading]) -> LeakFinding:
-    """What our own detector says of the readings, each run taken for a second."""
+    """Run the leak detector on the readings; each run counts as one second."""
     seconds = [reading.runs for reading in readings]
     events = Samples.from_readings(seconds, seconds)
     samples = Samples.from_readings(seconds, [reading.rss for reading in readings])
@@ -91,7 +91,7 @@ def judge_readings(readings: Sequence[ResourceReading]) -> LeakFinding:
 
 
 def check_targets(result: SoakResult) -> list[TargetResult]:
-    """Which targets were reached; of leaks nothing only where too few hours were asked for."""
+    """Check the targets; leaks are not checked if too few hours were requested."""
     rows = max(reading.rows for reading in result.readings)
     size = max(reading.journal for reading in result.readings)
     runs = result.readings[-1].runs

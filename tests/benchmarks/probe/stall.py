@@ -1,4 +1,4 @@
-"""A target that stands still once: what the prober sees, what was, and what a closed loop sees."""
+"""Target that stalls once: latencies of the prober and of a closed loop, and the true ones."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ def measure_stall(folder: Path, *, seconds: float) -> StallResult:
 
 
 def check_targets(result: StallResult) -> list[TargetResult]:
-    """Whether the stall shows as it was."""
+    """Check that the measured latencies show the stall."""
     worst = max(
         (abs(_compute_error(result, share)) for share in _SHARES[:-1]), default=float("inf")
     )

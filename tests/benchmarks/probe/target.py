@@ -28,7 +28,7 @@ _HEALTH = b"GET /health HTTP/1.1\r\nHost: canary\r\n\r\n"
 
 
 class TargetRecord:
-    """What became of every event, and when the world stands still."""
+    """Record of every event, and the time of the stall."""
 
     def __init__(self, seed: int, *, stall_at: float, stall: float) -> None:
         self.rows: list[tuple[str, float, float, float]] = []
@@ -41,7 +41,7 @@ class TargetRecord:
         self._queued = 0
 
     def draw_delay(self, now: float) -> float:
-        """How long an event that came in now is held."""
+        """Draw the delay of an event that arrives now."""
         if self._first is None:
             self._first = now
         latency = _MEDIAN * exp(self._random.gauss(0.0, _SIGMA))

@@ -1,4 +1,4 @@
-"""Five hundred events a second on one core: sent in time, none left out, and measured right."""
+"""Throughput of the prober: 500 events a second on one core, sent on time and measured right."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ class MeasuredEvent:
 
 @dataclass(frozen=True, slots=True)
 class ThroughputResult:
-    """What a minute came to.
+    """Result of one minute of load.
 
     Attributes:
         events: that both sides know, in the order of the plan.
@@ -166,7 +166,7 @@ def compute_share_in_time(measured: ThroughputResult) -> float:
 
 
 def check_targets(measured: ThroughputResult, *, rate: int) -> list[TargetResult]:
-    """Which targets were reached."""
+    """Check the targets."""
     ok = measured.verdicts.get("ok", 0.0)
     runs = sum(measured.verdicts.values())
     found = [
@@ -209,7 +209,7 @@ def render_latencies(measured: ThroughputResult) -> str:
 
 
 def render_attempts(attempts: Sequence[ThroughputResult]) -> str:
-    """What each attempt came to, and on how busy a machine."""
+    """Render the result of each attempt, with the load of the machine."""
     columns = ("events/s", "cores", "sent within 10 ms", "p50 off by", "p99 off by", "load before")
     rows = [
         (

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from exporter.httpclient.auth import check_connection_files
 from exporter.httpclient.errors import RequestError
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from tests.exporter.conftest import Serve
 from tests.exporter.scripted_server import ScriptedServer, build_settings, open_client, serve_tls
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.model.alert import ALERT_NAME, create_run_id
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.client import LinearClient, open_linear_client
 from exporter.observers.linear.settings import LinearSettings
 from exporter.simulator.linear.faults import LinearFaults

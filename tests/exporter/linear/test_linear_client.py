@@ -10,7 +10,7 @@ from aiohttp import web
 from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff
 from exporter.model.alert import create_run_id
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.issue import IssueKind
 from exporter.observers.linear.poller import IssuePoller
 from exporter.simulator.agent_sre.linear import IssueInput as AgentIssue

@@ -13,17 +13,9 @@ from hypothesis import strategies as st
 
 from exporter.httpclient.retry import Backoff, RateLimiter, parse_http_date
 from exporter.model.alert import create_run_id
-from exporter.model.evidence import ErrorKind
-from exporter.observers.linear.issue import (
-    UNKNOWN_SKEW,
-    ClockSkew,
-    ClockSkewEstimator,
-    Issue,
-    IssueKind,
-    find_run_id,
-    parse_issue,
-    parse_page,
-)
+from exporter.model.error_kind import ErrorKind
+from exporter.observers.linear.clock_skew import UNKNOWN_SKEW, ClockSkew, ClockSkewEstimator
+from exporter.observers.linear.issue import Issue, IssueKind, find_run_id, parse_issue, parse_page
 from exporter.observers.linear.response import parse_response, parse_wait
 from exporter.observers.linear.settings import LinearSettings, read_key
 from slos.schema.units import Duration

@@ -16,9 +16,10 @@ from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.errors import RequestError
 from exporter.httpclient.retry import Backoff, CircuitBreaker
 from exporter.model.alert import create_run_id
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.observers.linear.client import LinearClient
-from exporter.observers.linear.issue import UNKNOWN_SKEW, ClockSkew, Issue, IssueKind
+from exporter.observers.linear.clock_skew import UNKNOWN_SKEW, ClockSkew
+from exporter.observers.linear.issue import Issue, IssueKind
 from exporter.observers.linear.poller import (
     IssueFound,
     IssueNotFound,

@@ -9,10 +9,9 @@ import pytest
 
 from exporter.config.loader import load_config
 from exporter.config.scenarios import list_configured
-from exporter.loadtest.client import format_result
-from exporter.loadtest.guards import BaselineGuard
+from exporter.loadtest.baseline import BaselineGuard
 from exporter.loadtest.metrics import ScenarioSample
-from exporter.loadtest.ramp import RampingRate
+from exporter.loadtest.ramp import RampSettings
 from exporter.loadtest.result import (
     Measure,
     ResultArchive,
@@ -30,6 +29,7 @@ from exporter.loadtest.stats import (
     measure_step,
 )
 from exporter.loadtest.stop import StoppedError, StopReason, StopSignal
+from exporter.loadtest.summary import format_result
 from exporter.model.run import Run
 from exporter.model.verdict import Reason
 from exporter.scenarios import load_scenario_modules, scalability, stress, throughput
@@ -85,7 +85,7 @@ def test_a_stage_is_completed_within_its_target(
 def test_targets_offsets_and_issues_of_a_load() -> None:
     targets = list_limits({LAMBDA: Duration.from_parts(seconds=30)}, [LAMBDA, END])
     assert targets == {LAMBDA: 30.0, END: inf}
-    settings = RampingRate(rates=[4], hold=Duration.from_parts(seconds=1))
+    settings = RampSettings(rates=[4], hold=Duration.from_parts(seconds=1))
     assert (settings.list_offsets(4), settings.count_max_events()) == ([0, 0.25, 0.5, 0.75], 5)
     assert is_issue_known(run(linear_issue_creation=1), IssueCount.ONE)
     assert is_issue_known(run(), IssueCount.NONE)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.httpclient.client import HttpClient
-from exporter.model.evidence import ErrorKind
+from exporter.model.error_kind import ErrorKind
 from exporter.model.run import Run
 from exporter.observers import RunQuery
 from exporter.observers.tempo import Settings, TempoObserver, client, open_observer

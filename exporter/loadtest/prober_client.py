@@ -1,13 +1,13 @@
-"""Client that runs a scenario on a running prober, and formats its result."""
+"""Client of a running prober: starts a scenario there and follows it to its end."""
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from exporter.httpclient.client import HttpClient, HttpRequest
 from exporter.httpclient.errors import RequestError
-from exporter.loadtest.result import LoadStep, Measure, ScenarioResult, ScenarioState, parse_result
+from exporter.loadtest.result import LoadStep, ScenarioResult, parse_result
 
 _ACCEPTED = 202
 _OK = 200
@@ -17,8 +17,8 @@ _LOST_AFTER = 60.0
 """Seconds without a response after which the run counts as lost; a restart takes less."""
 
 
-class CannotRunError(Exception):
-    """There is no result; the text says why."""
+class NoResultError(Exception):
+    """Scenario without a result; the text holds the reason."""
 
 
 class ProberClient:
@@ -35,30 +35,30 @@ class ProberClient:
         """Send a request; return the status and the text of the response.
 
         Raises:
-            CannotRunError: there is no response.
+            NoResultError: there is no response.
         """
         url = self._http.build_url(page)
         try:
             response = await self._http.send_once(HttpRequest(method, url))
         except RequestError as error:
-            raise CannotRunError(f"{url.removesuffix(page)}: {error.reason}") from error
+            raise NoResultError(f"{url.removesuffix(page)}: {error.reason}") from error
         return response.status, response.body.decode(errors="replace")
 
     async def read_state(self) -> Mapping[str, Any]:
         """Read the running scenario and the results.
 
         Raises:
-            CannotRunError: they cannot be read.
+            NoResultError: they cannot be read.
         """
         status, text = await self.request("GET", "/-/scenario")
         if status != _OK:
-            raise CannotRunError(f"HTTP {status}: {text.strip()}")
+            raise NoResultError(f"HTTP {status}: {text.strip()}")
         try:
             document = json.loads(text)
         except ValueError as error:
-            raise CannotRunError("the response is not from slo-probe") from error
+            raise NoResultError("the response is not from slo-probe") from error
         if not isinstance(document, Mapping) or "results" not in document:
-            raise CannotRunError("the response is not from slo-probe")
+            raise NoResultError("the response is not from slo-probe")
         return document
 
 
@@ -73,15 +73,15 @@ async def run_remote_scenario(
         print_step: prints each step that has ended.
 
     Raises:
-        CannotRunError: it did not start, or its end is unknown.
+        NoResultError: it did not start, or its end is unknown.
     """
     status, text = await _start_scenario(client, name)
     if status != _ACCEPTED:
-        raise CannotRunError(text.strip() or f"HTTP {status}")
+        raise NoResultError(text.strip() or f"HTTP {status}")
     try:
         started = parse_result(json.loads(text))
     except ValueError as error:
-        raise CannotRunError("the response is not from slo-probe") from error
+        raise NoResultError("the response is not from slo-probe") from error
     try:
         return await _follow_run(client, started, print_step)
     except asyncio.CancelledError:
@@ -93,7 +93,7 @@ async def _start_scenario(client: ProberClient, name: str) -> tuple[int, str]:
     """Start a scenario; if cancelled before the response, stop what has started by then.
 
     Raises:
-        CannotRunError: there is no response.
+        NoResultError: there is no response.
     """
     start_task = asyncio.ensure_future(client.request("POST", f"/-/scenario/{name}"))
     try:
@@ -114,7 +114,7 @@ async def _follow_run(
         await asyncio.sleep(_POLL_INTERVAL)
         try:
             state = await client.read_state()
-        except CannotRunError:
+        except NoResultError:
             seconds_unseen += _POLL_INTERVAL
             if seconds_unseen >= _LOST_AFTER:
                 raise
@@ -132,7 +132,7 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
     """Find the run among all results in the state.
 
     Raises:
-        CannotRunError: it is not there.
+        NoResultError: it is not there.
     """
     try:
         results = [
@@ -140,63 +140,8 @@ def _find_run(state: Mapping[str, Any], started: ScenarioResult) -> ScenarioResu
         ]
         results += [parse_result(state["running"])] if state["running"] else []
     except (ValueError, KeyError, AttributeError) as error:
-        raise CannotRunError("the response is from another version of slo-probe") from error
+        raise NoResultError("the response is from another version of slo-probe") from error
     found = next((document for document in results if document.id == started.id), None)
     if found is None:
-        raise CannotRunError("the prober has no record of the run any more; it was interrupted")
+        raise NoResultError("the prober has no record of the run any more; it was interrupted")
     return found
-
-
-def format_step(result: ScenarioResult, step: LoadStep) -> str:
-    """Format one step: the events sent, and their verdicts."""
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(step.verdicts.items()))
-    return f"{step.load:g} {result.unit}: {step.sent} sent ({verdicts})"
-
-
-def format_result(result: ScenarioResult) -> str:
-    """Format a whole result."""
-    lines = [format_headline(result)]
-    if result.level is not None:
-        lines.append(f"with {result.level} replicas")
-    if result.steps:
-        lines += ["", *_format_steps(result)]
-    if result.measures:
-        lines += ["", *_format_measures(result.measures)]
-    return "\n".join([*lines, *(["", *result.notes] if result.notes else [])])
-
-
-def format_headline(result: ScenarioResult) -> str:
-    """Format the outcome of a run in one line."""
-    if result.state is ScenarioState.COMPLETED:
-        outcome = {True: "met", False: "NOT MET", None: "no target to compare with"}[result.is_met]
-    else:
-        outcome = f"{result.state} ({result.reason})" if result.reason else result.state.value
-    took = (result.ended_at or result.started_at) - result.started_at
-    return f"{result.scenario}: {outcome}, {result.events:,} events in {took:.0f} s"
-
-
-def _format_steps(result: ScenarioResult) -> list[str]:
-    names = list(result.steps[0].shares)
-    rows = [[result.unit, "sent", *names]]
-    for step in result.steps:
-        cells = [f"{step.shares[name]:.1%} {step.rates[name]:.1f}/s" for name in names]
-        rows.append([f"{step.load:g}", f"{step.sent}", *cells])
-    return _align_columns(rows)
-
-
-def _format_measures(measures: Sequence[Measure]) -> list[str]:
-    rows = [["", "measured", "target", ""]]
-    for measure in measures:
-        value = "not measured" if measure.value is None else f"{measure.value:.4g}"
-        target = "" if measure.target is None else f"{measure.target:.4g}"
-        outcome = {True: "met", False: "NOT MET", None: ""}[measure.is_met]
-        rows.append([measure.name, value, target, outcome])
-    return _align_columns(rows)
-
-
-def _align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -1,0 +1,60 @@
+"""Summary of a scenario result as text, for the command line."""
+
+from collections.abc import Sequence
+
+from exporter.loadtest.result import LoadStep, Measure, ScenarioResult, ScenarioState
+
+
+def format_step(result: ScenarioResult, step: LoadStep) -> str:
+    """Format one step: the events sent, and their verdicts."""
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(step.verdicts.items()))
+    return f"{step.load:g} {result.unit}: {step.sent} sent ({verdicts})"
+
+
+def format_result(result: ScenarioResult) -> str:
+    """Format a whole result."""
+    lines = [format_headline(result)]
+    if result.level is not None:
+        lines.append(f"with {result.level} replicas")
+    if result.steps:
+        lines += ["", *_format_steps(result)]
+    if result.measures:
+        lines += ["", *_format_measures(result.measures)]
+    return "\n".join([*lines, *(["", *result.notes] if result.notes else [])])
+
+
+def format_headline(result: ScenarioResult) -> str:
+    """Format the outcome of a run in one line."""
+    if result.state is ScenarioState.COMPLETED:
+        outcome = {True: "met", False: "NOT MET", None: "no target to compare with"}[result.is_met]
+    else:
+        outcome = f"{result.state} ({result.reason})" if result.reason else result.state.value
+    took = (result.ended_at or result.started_at) - result.started_at
+    return f"{result.scenario}: {outcome}, {result.events:,} events in {took:.0f} s"
+
+
+def _format_steps(result: ScenarioResult) -> list[str]:
+    names = list(result.steps[0].shares)
+    rows = [[result.unit, "sent", *names]]
+    for step in result.steps:
+        cells = [f"{step.shares[name]:.1%} {step.rates[name]:.1f}/s" for name in names]
+        rows.append([f"{step.load:g}", f"{step.sent}", *cells])
+    return _align_columns(rows)
+
+
+def _format_measures(measures: Sequence[Measure]) -> list[str]:
+    rows = [["", "measured", "target", ""]]
+    for measure in measures:
+        value = "not measured" if measure.value is None else f"{measure.value:.4g}"
+        target = "" if measure.target is None else f"{measure.target:.4g}"
+        outcome = {True: "met", False: "NOT MET", None: ""}[measure.is_met]
+        rows.append([measure.name, value, target, outcome])
+    return _align_columns(rows)
+
+
+def _align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
