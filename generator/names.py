@@ -35,6 +35,7 @@ INFO = "sloth_slo_info"
 PERIOD_EVENTS = "slo:period_events:total"
 PERIOD_ERRORS = "slo:period_events:errors"
 PERIOD_EVENTS_REMAINING = "slo:period_events:remaining"
+PERIOD_COVERAGE = "slo:period_coverage:ratio"
 LATENCY_TARGET = "slo:sli_latency:target"
 BURN_THRESHOLD = "slo:alert_burn_rate:threshold"
 ALERT_INFO = "slo:alert:info"
@@ -53,6 +54,11 @@ def name_errors(step: Duration) -> str:
 def name_total(step: Duration) -> str:
     """Metric of all events counted in each step."""
     return f"slo:sli_total:sum{step}"
+
+
+def name_coverage(period: Duration) -> str:
+    """Metric of the share of the period that has been recorded, in each coarse step."""
+    return f"slo:sli_coverage:ratio{period}"
 
 
 def name_error_ratio(window: Duration) -> str:

@@ -76,4 +76,9 @@ def _find_step(slo: SLO, metric: str) -> Duration | None:
     for step in (slo.steps.fine, slo.steps.coarse):
         if metric in (names.name_total(step), names.name_errors(step)):
             return step
+    period = slo.period
+    if metric in (
+        name(period) for name in (names.name_total, names.name_errors, names.name_coverage)
+    ):
+        return slo.steps.coarse
     return slo.steps.fine if metric.startswith("slo:") else None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from generator import names
 from generator.model import SLO, RecordingRule, Steps
+from generator.names import MetricNamer
 from slos.schema import promql
 from slos.schema.promql import render_template
 from slos.schema.promql_printer import delay_query
@@ -209,6 +210,33 @@ def render_error_ratio(slo: SLO, window: Duration) -> str:
         steps = -(-window.ms // slo.steps.fine.ms)
         events = f"{events.replace('sum_over_time', 'avg_over_time', 1)} * {steps}"
     return f"{render_error_count(slo, window)}\n/\n({events} > 0)"
+
+
+def render_coverage(slo: SLO) -> str:
+    """Expression of the share of the period that has been recorded, 0 to 1.
+
+    It is 1 where counts are as old as the period, since steps without scrapes are counted later.
+    """
+    step = choose_step(slo, slo.period)
+    total = names.select_series(names.name_total(step), slo)
+    start = Duration(slo.period.ms - step.ms)
+    within = Duration(slo.period.ms - 1)
+    steps = -(-slo.period.ms // step.ms)
+    return (
+        f"last_over_time({total}[{step + slo.steps.max_gap}] offset {start}) ^ 0\n"
+        f"or\ncount_over_time({total}[{within}]) / {steps}"
+    )
+
+
+def render_period_value(slo: SLO, name: MetricNamer, expr: str) -> str:
+    """Expression of a value of the period, which the coarse group records under a name.
+
+    Its samples are further apart than an instant query looks back, so the newest one is read over
+    a range. The value of a short period is not recorded there, and `expr` is used.
+    """
+    if is_fine(slo, slo.period):
+        return expr
+    return f"last_over_time({names.select_series(name(slo.period), slo)}[{slo.steps.coarse * 2}])"
 
 
 def build_count_rules(

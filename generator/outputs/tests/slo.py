@@ -308,7 +308,7 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
     if coarse_cases:
         yield "slow", slo.steps.coarse, [fine, period], coarse_cases
     step = recorded.choose_period_step(slo)
-    yield "period", step, [fine, period], [recorded.build_period_case(slo)]
+    yield "period", step, [fine, coarse, period], [recorded.build_period_case(slo)]
 
 
 def _list_alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from generator import names
-from generator.model import SLO, Rule, RuleGroup
+from generator.model import SLO, RecordingRule, Rule, RuleGroup
 from generator.rules import alert_rules, tiers
 from generator.rules.groups import Role
 from slos.schema.units import format_decimal
@@ -53,6 +53,8 @@ def _build_objective_rules(slo: SLO) -> Iterator[Rule]:
 
 
 def _build_ratio_rules(slo: SLO) -> Iterator[Rule]:
+    coverage = tiers.render_period_value(slo, names.name_coverage, tiers.render_coverage(slo))
+    yield tiers.build_labelled_rule(slo, names.PERIOD_COVERAGE, coverage)
     quick = alert_rules.list_quick_windows(slo)
     for window in slo.windows:
         if window not in quick and window != slo.period:
@@ -60,33 +62,48 @@ def _build_ratio_rules(slo: SLO) -> Iterator[Rule]:
     if slo.signal.is_event_count:
         yield from _build_event_rules(slo)
     elif slo.period not in quick:
-        yield tiers.build_error_ratio_rule(slo, slo.period)
+        yield _build_period_ratio_rule(slo, _render_errors(slo), _render_total(slo))
 
 
 def _build_event_rules(slo: SLO) -> Iterator[Rule]:
-    """Rules of the events of the period, and of its ratio from these, so the tier is read once."""
-    total, errors = (
+    """Rules of the events of the period, and of its ratio from these."""
+    total, errors, coverage = (
         names.select_series(names.PERIOD_EVENTS, slo),
         names.select_series(names.PERIOD_ERRORS, slo),
+        names.select_series(names.PERIOD_COVERAGE, slo),
     )
-    yield tiers.build_labelled_rule(
-        slo, names.PERIOD_EVENTS, tiers.render_event_count(slo, slo.period)
-    )
-    yield tiers.build_labelled_rule(
-        slo, names.PERIOD_ERRORS, tiers.render_error_count(slo, slo.period)
-    )
-    remaining = f"{total} * {format_decimal(slo.budget)} - {errors}"
+    yield tiers.build_labelled_rule(slo, names.PERIOD_EVENTS, _render_total(slo))
+    yield tiers.build_labelled_rule(slo, names.PERIOD_ERRORS, _render_errors(slo))
+    # The rest of a period that has just begun is expected to be like what is known.
+    remaining = f"{total} / {coverage} * {format_decimal(slo.budget)} - {errors}"
     yield tiers.build_labelled_rule(slo, names.PERIOD_EVENTS_REMAINING, remaining)
     if slo.period not in alert_rules.list_quick_windows(slo):
-        window = {names.WINDOW: str(slo.period)}
-        record = names.name_error_ratio(slo.period)
-        yield tiers.build_labelled_rule(slo, record, f"{errors} / ({total} > 0)", **window)
+        yield _build_period_ratio_rule(slo, errors, total)
+
+
+def _build_period_ratio_rule(slo: SLO, errors: str, total: str) -> RecordingRule:
+    window = {names.WINDOW: str(slo.period)}
+    record = names.name_error_ratio(slo.period)
+    return tiers.build_labelled_rule(slo, record, f"{errors} / ({total} > 0)", **window)
+
+
+def _render_total(slo: SLO) -> str:
+    direct = tiers.render_event_count(slo, slo.period)
+    return tiers.render_period_value(slo, names.name_total, direct)
+
+
+def _render_errors(slo: SLO) -> str:
+    direct = tiers.render_error_count(slo, slo.period)
+    return tiers.render_period_value(slo, names.name_errors, direct)
 
 
 def _build_budget_rules(slo: SLO) -> Iterator[Rule]:
     period = names.select_series(names.name_error_ratio(slo.period), slo)
     burned = names.select_series(names.PERIOD_BURN_RATE, slo)
+    coverage = names.select_series(names.PERIOD_COVERAGE, slo)
     yield tiers.build_labelled_rule(
         slo, names.PERIOD_BURN_RATE, f"{period} / {format_decimal(slo.budget)}"
     )
-    yield tiers.build_labelled_rule(slo, names.BUDGET_REMAINING, f"1 - {burned}")
+    # Without the label of the window on one side.
+    known = f"{burned} * ignoring ({names.WINDOW}) group_left () {coverage}"
+    yield tiers.build_labelled_rule(slo, names.BUDGET_REMAINING, f"1 - {known}")
