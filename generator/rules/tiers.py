@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator
 
+from promql_parser import MatrixSelector
+
 from generator import names
 from generator.model import SLO, RecordingRule, Steps
 from generator.names import MetricNamer
 from slos.schema import promql
-from slos.schema.promql import render_template
+from slos.schema.promql import parse_query, render_template
 from slos.schema.promql_printer import delay_query
 from slos.schema.query_analysis import Counting, find_grouping
 from slos.schema.units import Duration, format_decimal
@@ -72,25 +74,57 @@ def render_delayed_increase(template: str, steps: Steps) -> str:
     failed scrapes lose nothing: the counter before a gap is found up to `max_gap` back. All samples
     of the step have arrived; a later one would be counted in neither step.
 
-    Where a counter was reset or has just appeared, `rate` scaled to the step is used instead. A
-    reset that its range does not hold, because scrapes failed around it, shows in samples lower
-    than the counter one step before; then the whole value of the counter is the increase.
+    Where a counter was reset, `rate` scaled to the step is used instead. A reset that its range
+    does not hold, because scrapes failed around it, shows in samples lower than the counter one
+    step before; then the whole value of the counter is the increase.
+
+    A counter that has just appeared counts from its first value on, which may be old. One step
+    later that value is counted as well, if it is known to be new, see `_render_first_value`.
     """
     step, scrape, delay = steps.coarse, steps.scrape, steps.coarse_delay
     reach = max(steps.max_gap, step) + scrape
 
     def render_difference(_: str, series: str) -> str:
-        within = f"{render_template(series, str(step))} offset {delay}"
         now = f"{render_template(series, str(step + scrape))} offset {delay}"
+        lowest = f"min_over_time({render_template(series, str(step))} offset {delay})"
         before = f"last_over_time({render_template(series, str(reach))} offset {step + delay})"
+        start = before
+        if first := _render_first_value(series, steps, reach):
+            born = f"{render_template(series, str(step))} offset {step + delay}"
+            start = f"(last_over_time({born}) - ({first}) or {before})"
         return (
             f"\n  last_over_time({now})"
-            f"\n  - {before} * (min_over_time({within}) >= bool {before})"
+            f"\n  - ({start} * ({lowest} >= bool {before}) or {lowest})"
             f"\n  unless resets({now}) > 0"
             f"\n  or rate({now}) * {format_decimal(step.seconds)}\n"
         )
 
     return _replace_calls(template, _INCREMENT_CALLS, render_difference)
+
+
+def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
+    """Expression of the first value of a counter that appeared in the coarse step before.
+
+    It was counted by nobody before, so it is zero plus new events, if the process is known to
+    have run without the counter: another counter of the same metric and target existed before
+    that step and still exists, or the process started within that step. If all counters of a
+    target are new, as after relabelling, or if no label names the target, nothing is known.
+    """
+    selector = parse_query(render_template(series, "1m"))
+    name = selector.vector_selector.name if isinstance(selector, MatrixSelector) else None
+    if not name:
+        return ""
+    step, delay = steps.coarse, steps.coarse_delay
+    earlier = step * 2 + delay
+    others = f'{name}{{instance!=""}}'
+    started = f'process_start_time_seconds{{instance!=""}}[{step}] offset {delay}'
+    return (
+        f"(min_over_time({render_template(series, str(step))} offset {step + delay})"
+        f" unless last_over_time({render_template(series, str(reach))} offset {earlier}))"
+        f"\n    and on (job, instance) (last_over_time({others}[{step}] offset {earlier})"
+        f" and last_over_time({others}[{step}] offset {delay})"
+        f"\n      or last_over_time({started}) > time() - {format_decimal(earlier.seconds)})"
+    )
 
 
 def render_sample_count(template: str, steps: Steps) -> str:

@@ -1,0 +1,122 @@
+"""The first value of a new counter is counted if it is known to be new, and never otherwise."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.generator.promtool import PromtoolEvaluation
+from tests.schema.specs import build_slo, build_spec
+
+SLI = {
+    "events": {
+        "error_query": 'sum(rate(hits{code=~"5.."}[{{.window}}]))',
+        "total_query": "sum(rate(hits[{{.window}}]))",
+    }
+}
+SPEC = build_spec(build_slo(name="a", objective=99, period="7d", sli=SLI))
+# A scrape every 30 s; the process has run for long, and is scraped for five hours.
+SCRAPES = 600
+ALIVE = {'hits{job="j",instance="1",code="200"}': "5000+30x600"}
+# 61 minutes after the first scrape, and 9 minutes after a coarse step began.
+BIRTH = 122
+# The steps that are added up: the last one ends three and a half minutes before the check.
+CHECK, STEPS = "4h50m", 27
+START, END = 33, 573
+
+
+def born(first: int, each: int = 0, *, at: int = BIRTH) -> str:
+    """Render a counter that appears at a scrape."""
+    return f"_x{at} {first}+{each}x{SCRAPES - at - 1}"
+
+
+def returned(first: int, *, missing: int, each: int = 0) -> str:
+    """Render a counter that went stale for some scrapes, and went on from its value."""
+    rest = SCRAPES - BIRTH - missing - 1
+    return f"{first}+0x{BIRTH - 1} stale _x{missing - 1} {first}+{each}x{rest}"
+
+
+NEW = 'hits{job="j",instance="1",code="500"}'
+STARTED = 'process_start_time_seconds{job="j",instance="2"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "errors"),
+    [
+        ("a first error", {NEW: born(1)}, 1),
+        ("errors at first and later", {NEW: born(5, 1)}, 5 + END - BIRTH),
+        (
+            "the first of each of three series",
+            {NEW.replace("500", str(500 + n)): born(1, at=BIRTH + 40 * n) for n in range(3)},
+            3,
+        ),
+        ("born with the step", {NEW: born(7, at=133)}, 7),
+        (
+            "a new target whose process has just started",
+            {
+                NEW.replace('"1"', '"2"'): born(4),
+                'hits{job="j",instance="2",code="200"}': born(9, 1),
+                STARTED: born(BIRTH * 30 - 20),
+            },
+            4,
+        ),
+        (
+            "an old process that is scraped for the first time",
+            {
+                NEW.replace('"1"', '"2"'): born(400),
+                'hits{job="j",instance="2",code="200"}': born(900, 1),
+                STARTED: born(-86400),
+            },
+            0,
+        ),
+        (
+            "a new target of which no start is known",
+            {NEW.replace('"1"', '"2"'): born(4, 1)},
+            END - BIRTH,
+        ),
+        ("exposed again after half an hour", {NEW: returned(100, missing=60)}, 0),
+        (
+            "exposed again after 55 minutes",
+            {NEW: returned(100, missing=110, each=2)},
+            2 * (END - BIRTH - 110),
+        ),
+        (
+            "federation without job and instance",
+            {'hits{code="500"}': born(50), 'hits{code="200"}': "0+30x600"},
+            0,
+        ),
+    ],
+)
+def test_errors_are_counted_once(
+    tmp_path: Path, name: str, series: dict[str, str], errors: int
+) -> None:
+    assert name
+    expect_errors(tmp_path, {**ALIVE, **series}, errors)
+
+
+def test_after_a_relabelling_of_all_series_only_new_events_count(tmp_path: Path) -> None:
+    old = f"100+1x{BIRTH - 1} stale"
+    series = {NEW: old, 'hits{job="j",instance="1",code="200"}': old}
+    renamed = f"_x{BIRTH} {100 + BIRTH}+1x{SCRAPES - BIRTH - 1}"
+    series |= {f'{each[:-1]},pod="p"}}': renamed for each in series}
+    # One event between the last scrape before and the first one after is in no series.
+    expect_errors(tmp_path, series, END - START - 1)
+
+
+def test_after_a_restart_of_prometheus_only_new_events_count(tmp_path: Path) -> None:
+    """Nothing was scraped for two hours, longer than a gap may be."""
+    series = {
+        each: f"{first}+1x{BIRTH - 1} _x240 {first + 362}+1x{SCRAPES - 363}"
+        for each, first in ((NEW, 100), ('hits{job="j",instance="1",code="200"}', 200))
+    }
+    expect_errors(tmp_path, series, END - START - 241)
+
+
+def expect_errors(folder: Path, series: dict[str, str], errors: int) -> None:
+    """Expect a sum of all coarse steps but the first and the last ones."""
+    earlier = (
+        f" + (sum(slo:sli_errors:sum10m offset {10 * n}m) or vector(0))" for n in range(1, STEPS)
+    )
+    total = f"sum(slo:sli_errors:sum10m){''.join(earlier)}"
+    evaluation = PromtoolEvaluation(SPEC, series)
+    evaluation.expect_value(CHECK, f"round({total}, 0.001)", errors)
+    evaluation.run_promtool(folder)
