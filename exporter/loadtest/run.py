@@ -1,7 +1,7 @@
 """Run of a scenario: sends its events, holds its result, and stops it.
 
 Every event goes through the alert runner like those of a probe: it is in the journal before it is
-sent, is judged by the same table and is cleaned up. A run that is stopped sends nothing more and
+sent, is judged by the same rules and is cleaned up. A run that is stopped sends nothing more and
 waits until every event in flight has its verdict, so nothing is left behind.
 """
 

@@ -1,1 +1,1 @@
-"""The disk: the only package that reads and writes files."""
+"""Files: reads specs and plug-ins, compares and writes output folders."""

@@ -1,4 +1,4 @@
-"""Settings of the Tempo observer's source."""
+"""Settings of the Tempo client, and the rules that identify spans of agent-sre."""
 
 from typing import Literal
 
