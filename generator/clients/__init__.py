@@ -1,1 +1,1 @@
-"""Client of Grafana Mimir's ruler API, and the changes that bring rules up to date."""
+"""Clients of Prometheus, of Mimir's ruler API and of the promtool program."""

@@ -1,4 +1,4 @@
-"""Ruler API and its diff."""
+"""Client of Grafana Mimir's ruler API, and the changes that bring its rules up to date."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping

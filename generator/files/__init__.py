@@ -1,1 +1,1 @@
-"""The disk: the only package that reads and writes files."""
+"""File access: reads specs and plugins, compares and replaces the files of an output folder."""

@@ -1,4 +1,4 @@
-"""Annotations of alerts: their names, labels and texts."""
+"""Metadata of alerts: names, labels, annotations and timing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
