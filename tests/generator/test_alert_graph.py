@@ -1,4 +1,4 @@
-"""What specs say of causes and symptoms, and what would be wrong with it."""
+"""Graph of causes and symptoms: `inhibits` of specs, and its errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a page makes needless, and by which labels the two are held to be of one SLO."""
+"""Inhibition rules: which alerts a page inhibits, and by which labels."""
 
 from typing import Any
 
