@@ -1,4 +1,4 @@
-"""The pages of the documentation, and what they show: YAML, commands and their output."""
+"""Parser of the documentation pages: YAML blocks, commands and their output."""
 
 import re
 import textwrap

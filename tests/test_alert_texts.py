@@ -1,4 +1,4 @@
-"""What an alert says at night: how much, how much is too much, and where to look."""
+"""Alert texts: each gives the value, the threshold and a first step."""
 
 import re
 from pathlib import Path

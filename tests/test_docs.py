@@ -1,4 +1,4 @@
-"""What the documentation shows is true: its YAML is loaded, its commands are run."""
+"""Examples in the documentation: YAML is loaded, and output is compared."""
 
 import re
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""Every command in the documentation is run, or at least understood by the program it calls."""
+"""Commands in the documentation: each is run, or parsed by its program."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""One more file in the folder of a plug-in family is used, and no other file is changed for it."""
+"""Plug-in families: an added file is used without changes in other files."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""No line of VAL-008 is forgotten."""
+"""Every line of VAL-008 is covered or has a reason."""
 
 import re
 from collections import Counter

@@ -3,18 +3,14 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from generator.profiles.sloth.unsupported import (
-    list_command_line_keys,
-    list_standalone_keys,
-    list_unsupported_keys,
-)
+from generator.profiles.sloth.resolve import list_standalone_keys, list_unsupported_keys
 from generator.text import yaml_writer
 from generator.text.yaml_writer import Block, Comment, Raw, TextMapping, YamlValue
 from slos.schema.alerting import Alerting, BurnAlertSpec
 from slos.schema.problem import Problem, ProblemSeverity, filter_errors
 from slos.schema.query_analysis import NotSummableError
 from slos.schema.sli_signal import EventQueries
-from slos.schema.spec import LocatedSpec, PluginChain, SloSpec
+from slos.schema.spec import LocatedSpec, PluginChain, SloSpec, Spec
 from slos.schema.units import format_decimal
 
 
@@ -81,7 +77,7 @@ def _find_problems(located: LocatedSpec) -> Iterator[Problem]:
 
 
 def _list_unsupported_keys(located: LocatedSpec, slo: SloSpec) -> list[str]:
-    return [*list_unsupported_keys(located.spec, slo), *list_command_line_keys(located.spec, slo)]
+    return [*list_unsupported_keys(located.spec, slo), *_list_command_line_keys(located.spec, slo)]
 
 
 def _render_document(located: LocatedSpec) -> list[str]:
@@ -154,3 +150,13 @@ def _map_plugin_chain(chain: PluginChain | None) -> YamlValue:
         "overridePrevious": Raw(str(chain.override_previous).lower()),
         "chain": uses or Raw("[]"),
     }
+
+
+def _list_command_line_keys(spec: Spec, slo: SloSpec) -> list[str]:
+    """Keys that Sloth has as options of a run, each with the option."""
+    period, keys = slo.period or spec.period, []
+    if period:
+        keys.append(f"period (use --default-slo-period {period} of Sloth)")
+    if slo.alerting.windows:
+        keys.append("alerting.windows (use an AlertWindows file with --slo-period-windows-path)")
+    return keys

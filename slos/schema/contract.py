@@ -91,7 +91,7 @@ def is_load_probe(probe: str) -> bool:
 
 
 class StageSource(StrEnum):
-    """The source of a stage duration; the label `source`. Plug-ins may add others."""
+    """The source of a stage duration: an observer; the label `source`."""
 
     REPLY = "reply"
     CANARY = "canary"

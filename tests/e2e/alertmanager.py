@@ -1,4 +1,4 @@
-"""A real Alertmanager as tests drive it."""
+"""Helpers that start a real Alertmanager, post alerts and read its API."""
 
 import json
 import queue

@@ -1,4 +1,4 @@
-"""The real programs in processes of their own, on loopback, stopped by process id."""
+"""Fixtures: the real programs as processes on loopback."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`slo-rules check --prometheus` against a real Prometheus and the metrics it scraped."""
+"""`slo-rules check --prometheus` with a real Prometheus and scraped metrics."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every panel has data: rules in a real Prometheus, a live prober, and a page of seldom series."""
+"""Dashboards with a real Prometheus and a running prober: every panel has data."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The longer ways: a real Alertmanager with a converter behind it, and a broker."""
+"""Delivery paths `alertmanager` and `broker`, with a real Alertmanager."""
 
 import asyncio
 import contextlib

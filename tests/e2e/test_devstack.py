@@ -1,4 +1,4 @@
-"""`make run` as a newcomer sees it, and the verdicts of the real probe about the real simulator."""
+"""`make run` as a user starts it: processes, faults, alerts and shutdown."""
 
 import os
 import signal

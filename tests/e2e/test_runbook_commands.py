@@ -1,4 +1,4 @@
-"""What pages tell people to type, typed: silences in a real Alertmanager, queries in Prometheus."""
+"""Commands of runbook pages: silences in a real Alertmanager, queries in Prometheus."""
 
 import os
 import subprocess

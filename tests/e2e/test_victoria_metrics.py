@@ -1,4 +1,4 @@
-"""The exact profile on a real VictoriaMetrics, beside a real Prometheus, over the same samples."""
+"""Recording rules on a real VictoriaMetrics and a real Prometheus, compared."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Small agents and a name service for tests."""
+"""Fake agents and a fake DNS resolver."""
 
 import asyncio
 import json

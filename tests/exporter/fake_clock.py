@@ -1,4 +1,4 @@
-"""Clocks that are turned by hand."""
+"""Clocks that tests advance."""
 
 import asyncio
 import heapq

@@ -1,4 +1,4 @@
-"""`python -m tests.exporter.pod FOLDER run ...`: slo-probe as it is in a pod.
+"""`python -m tests.exporter.pod FOLDER run ...`: slo-probe with the files of a pod.
 
 FOLDER is the service account, which in a pod lies at a place that belongs to the whole machine.
 """

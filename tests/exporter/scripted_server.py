@@ -1,4 +1,4 @@
-"""A source to ask in tests: a server that follows a script, and a clock that does not wait."""
+"""HTTP server with scripted responses, and a clock whose sleeps return at once."""
 
 import asyncio
 import contextlib

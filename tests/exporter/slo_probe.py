@@ -1,4 +1,4 @@
-"""slo-probe as a program of its own, the way a user starts it."""
+"""Helpers that start slo-probe and Prometheus as processes."""
 
 import asyncio
 import contextlib

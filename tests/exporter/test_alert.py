@@ -1,4 +1,4 @@
-"""The synthetic alert has agent-sre's shape and can never be taken for a real one."""
+"""The synthetic alert: format, ids, and labels that mark it as synthetic."""
 
 import copy
 import json

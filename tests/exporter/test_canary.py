@@ -1,4 +1,4 @@
-"""The canary joins calls and notifications to runs; an id that was never issued gets no success."""
+"""The canary: calls and notifications are matched to runs; unknown ids are rejected."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""A wall clock that is set, or a machine that slept, makes neither bursts nor negative times."""
+"""Scheduler and latencies after a clock step or a suspended machine."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Settings: every mistake is told with its place and a hint, all at once."""
+"""The configuration file: all errors are reported at once, with line and hint."""
 
 from pathlib import Path
 from typing import Any

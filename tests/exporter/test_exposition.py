@@ -1,4 +1,4 @@
-"""The exposition is what the client library writes, less the `_created` series."""
+"""The exposition equals that of prometheus_client without the `_created` series."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Two programs on one lease, in a file or in Kubernetes: one sends, the other takes over."""
+"""Failover between two probers that share a lease."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The journal accounts for every run, even on a full or damaged disk, and stops no probing."""
+"""The journal: writes, restarts, a full disk and damaged files."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Killed in any state of a run, a prober that is started again finishes what was begun, once."""
+"""A killed prober: the next start finishes every run and counts it once."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What Prometheus reads: the names of the contract, zeros before events, no leftovers."""
+"""Exported metrics: names of the contract, initial zeros, no stale series."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""The availability probe: what is up and ready, cold starts, and the expiry of certificates."""
+"""The availability probe: up, ready, request phases, cold starts and certificate expiry."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable

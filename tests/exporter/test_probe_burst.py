@@ -1,4 +1,4 @@
-"""The burst probe: many alerts at once, and what they show together."""
+"""The burst probe: concurrent alerts, and the criteria that they check."""
 
 import asyncio
 from collections import Counter

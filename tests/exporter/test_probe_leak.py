@@ -1,4 +1,4 @@
-"""The leak probe: its questions, its gauges, and what it finds out of the prober itself."""
+"""The leak probe: its queries, its gauges, and leaks of the prober itself."""
 
 import gc
 import weakref

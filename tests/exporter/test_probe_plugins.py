@@ -1,4 +1,4 @@
-"""Probes of other distributions: found by their entry point; scripts show how they are used."""
+"""Probes of other distributions: entry points, and the scripts about them."""
 
 import sys
 from collections.abc import Iterator

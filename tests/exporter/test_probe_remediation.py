@@ -1,4 +1,4 @@
-"""The remediation probe against an agent that misbehaves in every way there is."""
+"""The remediation probe: the verdict for each fault of agent-sre."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The security probe, its hostile events, and the clean-up after them."""
+"""The security probe: hostile events, results and clean-up."""
 
 import asyncio
 import contextlib

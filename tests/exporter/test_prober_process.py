@@ -1,4 +1,4 @@
-"""`slo-probe run` and `once` as programs: they serve, drain on SIGTERM, and account for a kill."""
+"""`slo-probe run` and `once` as processes: pages, SIGTERM and SIGKILL."""
 
 import asyncio
 import json

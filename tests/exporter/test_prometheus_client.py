@@ -1,4 +1,4 @@
-"""Queries against a fake Prometheus: what is asked, what is read, and every way to fail."""
+"""Prometheus client with a fake server: queries, results and errors."""
 
 import itertools
 import json

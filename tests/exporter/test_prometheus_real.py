@@ -1,4 +1,4 @@
-"""Queries against a real Prometheus."""
+"""Prometheus client with a real Prometheus."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Reloading on request and when content changes; a good configuration stays in use."""
+"""Configuration reload: triggers, and errors that keep the old configuration."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The running program takes up another configuration, by signal, by request and by itself."""
+"""Configuration reload of a process, by signal, by request and by file change."""
 
 import json
 import signal

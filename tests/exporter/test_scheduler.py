@@ -1,4 +1,4 @@
-"""Open-loop timing: the plan is kept whatever the target does."""
+"""Open-loop scheduler: slots do not depend on the response times of the target."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Secrets are planted everywhere a secret may be, and looked for everywhere one may end up."""
+"""Secrets of every setting are absent from logs, metrics, pages and the journal."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Every way a request can fail below HTTP is a value of its own."""
+"""Errors below HTTP: each failure of a request has its own result."""
 
 import asyncio
 import errno

@@ -1,4 +1,4 @@
-"""Basic authentication and the gate before every page."""
+"""Basic authentication of the web server."""
 
 import asyncio
 import base64

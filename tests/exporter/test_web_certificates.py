@@ -1,4 +1,4 @@
-"""TLS on loopback: what is presented, who is let in, and certificates that are renewed."""
+"""TLS of the web server: certificates, client certificates and renewal."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A web.config.file is read strictly, with all problems at once, and no secret is repeated."""
+"""web.config.file: strict validation, and no secrets in errors."""
 
 import ssl
 from pathlib import Path

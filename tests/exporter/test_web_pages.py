@@ -1,4 +1,4 @@
-"""The pages of a living, a stuck and a draining prober."""
+"""Web pages of a prober that is running, stuck or draining."""
 
 import re
 from dataclasses import replace

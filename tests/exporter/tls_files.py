@@ -1,4 +1,4 @@
-"""Certificates on disk, and clients that trust them."""
+"""Certificate files, and clients that trust them."""
 
 import ssl
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""amtool as tests ask it, and configurations as owners have them."""
+"""Helpers that run amtool, and example configurations of users."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Runs `slo-rules` in a test, snapshots of folders."""
+"""Helpers that run `slo-rules` and take snapshots of folders."""
 
 from pathlib import Path
 

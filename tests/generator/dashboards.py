@@ -1,4 +1,4 @@
-"""Dashboards as Grafana would show them: their panels, and their queries with variables filled."""
+"""Parser of dashboards: panels, and queries with variables replaced."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A stand-in for Mimir's ruler: it keeps groups by tenant and namespace, and checks what comes."""
+"""Fake ruler API of Mimir: rule groups by tenant and namespace."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Whether JSON is a dashboard by the models of Grafana's SDK: no unknown key, no wrong type.
+"""Validator of dashboard JSON by the models of the Grafana SDK: unknown keys, wrong types.
 
 The SDK reads anything: what it does not know it drops, and types it takes on trust. So what it
 drops is found by writing it again, and types are compared with those its models are annotated with.

@@ -1,4 +1,4 @@
-"""A Markdown page as its reader sees it: text, links and blocks of code, by a reader of our own."""
+"""Parser of Markdown pages: text, links and code blocks."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Many mutants before the built tests, a few promtool runs for all of them.
+"""Mutation test runner: few promtool runs for many mutants.
 
 SLOs are alike, and so are their mutants: what convicted one is the first to be tried on the next.
 """

@@ -1,4 +1,4 @@
-"""Mutants of rules, and the equivalent ones."""
+"""Mutants of rules, and the list of equivalent mutants."""
 
 import re
 from collections.abc import Iterator

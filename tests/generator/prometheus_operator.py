@@ -1,4 +1,4 @@
-"""What the Prometheus Operator makes of an AlertmanagerConfig, after its documentation.
+"""Conversion of an AlertmanagerConfig as documented for the Prometheus Operator.
 
 The route comes before the owner's and always continues; receivers and times get the object's
 name before theirs; unless the strategy is None, routes and inhibitions get a matcher for its

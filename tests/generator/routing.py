@@ -1,4 +1,4 @@
-"""Routing of documents, for tests."""
+"""Helpers that route alerts through a generated configuration."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Documents run through the pure part of the program, for tests."""
+"""Helpers that build specs without file access."""
 
 from decimal import Decimal
 from pathlib import PurePosixPath

@@ -1,4 +1,4 @@
-"""Valid specs of every kind, for properties."""
+"""Hypothesis strategies for valid specs."""
 
 from typing import Any
 

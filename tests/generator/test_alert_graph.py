@@ -1,4 +1,4 @@
-"""What specs say of causes and symptoms, and what would be wrong with it."""
+"""Graph of causes and symptoms: `inhibits` of specs, and its errors."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others()
         ("slo:period_error_budget_remaining:ratio", True),
     ],
 )
-def test_a_plain_alert_is_one_when_any_part_of_its_query_reads_it(
+def test_a_standalone_alert_is_one_when_any_part_of_its_query_reads_it(
     query: str, *, derived: bool
 ) -> None:
     document = build_spec(build_probe_slo(), build_slo(), alerts=[CAUSE_ALERT, reading(query)])

@@ -1,4 +1,4 @@
-"""Each condition of an alert is tried where no other one holds."""
+"""Generated unit tests: each condition of an alert is tested where no other condition holds."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From an alert to the panel that shows what it is about."""
+"""Links from alerts to dashboard panels."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Where the alerts of `rules/` go, each with its real labels, as amtool sees it."""
+"""Routing of every alert in `rules/` with its real labels, by amtool."""
 
 import re
 from collections.abc import Callable

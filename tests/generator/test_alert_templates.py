@@ -1,4 +1,4 @@
-"""Templates in labels and annotations: what Prometheus cannot read never reaches a file."""
+"""Templates in labels and annotations: those that Prometheus cannot parse are errors."""
 
 import re
 import subprocess

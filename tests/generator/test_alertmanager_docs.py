@@ -1,4 +1,4 @@
-"""What docs/alertmanager.md shows is true."""
+"""The examples in docs/alertmanager.md."""
 
 import re
 import shlex

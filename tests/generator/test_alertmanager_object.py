@@ -1,4 +1,4 @@
-"""The object for the operator: it is valid, and says what the configuration says."""
+"""The AlertmanagerConfig object is valid and equivalent to the configuration file."""
 
 import json
 from pathlib import Path

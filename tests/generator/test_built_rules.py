@@ -1,4 +1,4 @@
-"""What was built, judged by promtool: it loads, and its alerts fire when they should."""
+"""Built rules in promtool: they load, and their alerts fire."""
 
 import re
 import subprocess

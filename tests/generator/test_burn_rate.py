@@ -1,4 +1,4 @@
-"""Burn-rate arithmetic: windows of a period, factors, and what can fire at all."""
+"""Burn-rate arithmetic: windows of a period, thresholds, and burn rates that can be reached."""
 
 from decimal import Decimal
 

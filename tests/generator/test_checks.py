@@ -1,4 +1,4 @@
-"""Checks of `slo-rules check` that ask a Prometheus, and the page that each check has."""
+"""Checks of `slo-rules check` that query Prometheus, and the page of each check."""
 
 from dataclasses import dataclass
 from pathlib import Path

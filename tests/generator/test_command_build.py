@@ -1,4 +1,4 @@
-"""`slo-rules build` on files of any bytes."""
+"""`slo-rules build` with arbitrary bytes as input."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`slo-rules convert`: a spec of ours as plain Sloth, meaning the same."""
+"""`slo-rules convert`: the converted spec has the same rules."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`slo-rules push mimir` as a user calls it, against a stand-in for the ruler."""
+"""`slo-rules push mimir` with a fake ruler."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`slo-rules schema`: what editors and people are told is what `slo-rules` takes."""
+"""`slo-rules schema`: the JSON Schema and the reference page match the parser."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""What two panels compute, against figures worked out by hand."""
+"""Queries of dashboard panels: burn-down and rank, compared with computed values."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Dashboards as Grafana takes them: whole, in place, the same for one SLO and for a thousand."""
+"""Generated dashboards: valid, complete, and independent of the number of SLOs."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""A label that is put on all rules and into all selectors afterwards breaks nothing.
+"""Labels that `enforcedNamespaceLabel` adds to rules and selectors do not change results.
 
 The operator of Prometheus does so with `enforcedNamespaceLabel`, for rules of tenants.
 """

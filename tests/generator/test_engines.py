@@ -1,4 +1,4 @@
-"""The same rules for engines beside Prometheus: what is the same, and what each gets more."""
+"""Output formats of other rule engines: the same groups and rules, and the differences."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Steps fit the windows, and windows of our choice fit the steps."""
+"""Steps divide the windows, and custom windows are rounded to steps."""
 
 import pytest
 from hypothesis import given

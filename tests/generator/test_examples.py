@@ -1,4 +1,4 @@
-"""What is made of the examples of plain alerts: values around thresholds, decoys, guards."""
+"""Unit tests of standalone alerts: values near the threshold, decoys and guards."""
 
 from decimal import Decimal
 

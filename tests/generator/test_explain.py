@@ -1,4 +1,4 @@
-"""What `slo-rules explain` says, and the arithmetic behind it."""
+"""`slo-rules explain`: its text and its arithmetic."""
 
 from decimal import Decimal
 

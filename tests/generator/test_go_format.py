@@ -1,4 +1,4 @@
-"""Numbers and strings as Go prints them."""
+"""Numbers and strings in the formats of Go."""
 
 import json
 import math

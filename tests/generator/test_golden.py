@@ -1,4 +1,4 @@
-"""Whole files for small specs, read by people before they were accepted.
+"""Golden files: the complete output for small specs.
 
 `UPDATE_GOLDENS=1` rewrites them; read the difference line by line before it is committed.
 """

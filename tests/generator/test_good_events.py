@@ -1,4 +1,4 @@
-"""The `good_events` SLI, evaluated."""
+"""Rules of the `good_events` SLI, evaluated by promtool."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dashboards as files: the same JSON twice, objects a cluster takes, and nobody else's files."""
+"""Dashboard files: deterministic JSON, valid ConfigMaps, and other files are kept."""
 
 import json
 from pathlib import Path, PurePosixPath

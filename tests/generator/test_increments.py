@@ -1,4 +1,4 @@
-"""What stands for each `rate` of a query, in queries as people write them."""
+"""Queries in which `rate` and `increase` are replaced by the counting expressions."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a page makes needless, and by which labels the two are held to be of one SLO."""
+"""Inhibition rules: which alerts a page inhibits, and by which labels."""
 
 from typing import Any
 
@@ -92,7 +92,7 @@ def test_of_two_runs_only_the_same_is_meant_by_pages_and_by_causes() -> None:
         assert {"cluster", "stage"} <= set(rule.equal)
 
 
-def test_a_plain_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause() -> None:
+def test_a_standalone_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause() -> None:
     settings = BuildSettings(run_settings=RunSettings(extra_labels={"stage": "test"}))
     plans = build_plans(build_spec(alerts=[alert()]), settings=settings)
     rule = plans.plans[0].groups[-1].rules[0]

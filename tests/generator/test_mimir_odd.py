@@ -1,4 +1,4 @@
-"""What `slo-rules push mimir` makes of odd addresses, secrets and answers."""
+"""`slo-rules push mimir` with unusual addresses, secrets and responses."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Breaking a built rule of ours a little makes a test of ours fail.
+"""Mutation tests: a small change of a built rule makes a generated test fail.
 
 By default a few mutants of each alert and recording are tried, always the same ones; with
 MUTATIONS=all every one is, which takes half an hour. The expressions that count raw series read

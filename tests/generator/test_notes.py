@@ -1,4 +1,4 @@
-"""Which lines of a page are its team's, and what happens to them."""
+"""Team notes of runbook pages: parsing, merging and errors."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Office hours as people write them."""
+"""Parsing of office hours."""
 
 import pytest
 

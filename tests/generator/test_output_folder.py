@@ -1,4 +1,4 @@
-"""Writing a folder: all or nothing, nobody else's files, and nothing twice."""
+"""Writing of a folder: all files or none, and other files are kept."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""What is installed has everything that is no code as well: templates, pages, specs."""
+"""The installed package contains templates, pages and specs."""
 
 import tomllib
 from pathlib import Path

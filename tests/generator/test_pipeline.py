@@ -1,4 +1,4 @@
-"""The program without the disk: exactness, identity, determinism, and ids over all files."""
+"""The pipeline without I/O: deterministic output, and unique ids over all files."""
 
 import re
 import subprocess

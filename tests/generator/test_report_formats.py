@@ -1,4 +1,4 @@
-"""Formats of `slo-rules check`, as their readers take them."""
+"""Report formats of `slo-rules check`."""
 
 import json
 from typing import Any

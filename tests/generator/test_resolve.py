@@ -1,4 +1,4 @@
-"""Defaults and precedence: what an SLO comes to when the spec is silent, and when it is not."""
+"""Defaults of an SLO, and the precedence of SLO, spec and run."""
 
 from decimal import Decimal
 

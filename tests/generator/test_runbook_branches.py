@@ -1,4 +1,4 @@
-"""Texts of runbook pages about verdicts, stages, checks and calls are complete."""
+"""Runbook texts exist for every verdict, stage, check and canary call."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Texts of specs on a page: text stays text, a paragraph a paragraph, and code whole."""
+"""Markdown of runbook pages: escaping, paragraphs and code."""
 
 import re
 

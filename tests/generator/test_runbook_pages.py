@@ -1,4 +1,4 @@
-"""The pages of this repository: one for each alert, and nothing in them leads nowhere."""
+"""Runbook pages of this repository: one for each alert, with valid links."""
 
 import re
 from pathlib import Path

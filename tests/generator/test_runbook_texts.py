@@ -1,4 +1,4 @@
-"""Pages of small specs: what they say of each kind of alert, and that no text breaks them."""
+"""Runbook pages of small specs: the text for each kind of alert, and escaping."""
 
 import re
 from pathlib import Path

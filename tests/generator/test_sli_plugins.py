@@ -1,4 +1,4 @@
-"""SLI plugins of installed packages, and what importing a plugin leaves behind."""
+"""SLI plugins of installed packages and folders."""
 
 import importlib.metadata
 import sys

@@ -1,4 +1,4 @@
-"""What is known to be wrong with Sloth's rules is not wrong with those of the exact profile.
+"""Known defects of Sloth's rules are absent from the exact profile.
 
 The numbers are those of the list of Sloth's defects; each test says what must hold instead.
 """

@@ -1,4 +1,4 @@
-"""The sloth profile gives what Sloth v0.16 gives, rule for rule.
+"""The sloth profile generates the rules of Sloth v0.16.
 
 The files in `tests/golden_sloth` were written from the facts about Sloth, never from our output.
 `slo-rules` stands in them for Sloth's version, the one value that may differ.

@@ -1,4 +1,4 @@
-"""The sloth profile on any valid spec."""
+"""The sloth profile with arbitrary valid specs."""
 
 import pytest
 import yaml

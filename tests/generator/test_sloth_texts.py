@@ -1,4 +1,4 @@
-"""Scalars that were not written as text, in the texts that Sloth's YAML reader makes of them.
+"""Scalars that are not strings are converted as Sloth's YAML reader converts them.
 
 The table is what sigs.k8s.io/yaml 1.4, which Sloth reads specs with, gives for a map of strings.
 """

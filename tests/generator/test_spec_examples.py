@@ -1,4 +1,4 @@
-"""Cases of a spec beside its `example`: what unit tests are made of them."""
+"""Unit tests generated from `examples` of standalone alerts and recordings."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Notes of a team after trouble with the disk."""
+"""Team notes are kept after disk errors."""
 
 from collections.abc import Callable
 from pathlib import Path

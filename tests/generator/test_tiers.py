@@ -1,4 +1,4 @@
-"""Tiers: a window holds exactly its steps, and the step fits the window."""
+"""Counting tiers: a window contains exactly its steps."""
 
 import pytest
 

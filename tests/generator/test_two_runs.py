@@ -1,4 +1,4 @@
-"""One spec built once for each cluster: the labels of the run tell its SLOs apart."""
+"""Labels of a run: one spec built for two clusters gives separate SLOs."""
 
 from pathlib import Path
 from typing import Any

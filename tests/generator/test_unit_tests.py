@@ -1,4 +1,4 @@
-"""The arithmetic that generated unit tests rest on, and that real rules pass them."""
+"""Generated unit tests: their arithmetic, and that they pass on the built rules."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whatever valid spec comes, Prometheus accepts what is built from it."""
+"""Prometheus accepts the rules of any valid spec."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""YAML text of rules: whatever is in them, it reads back the same."""
+"""YAML writer: the text of rules parses to the same values."""
 
 from typing import Any
 

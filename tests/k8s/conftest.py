@@ -1,4 +1,4 @@
-"""Every overlay in turn."""
+"""Fixtures: the objects of each overlay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""kubectl's kustomize, and the part of it that our manifests use where there is no new kubectl."""
+"""Runner of kubectl's kustomize, and a replacement for machines without kubectl."""
 
 import copy
 import json

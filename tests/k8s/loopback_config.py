@@ -1,4 +1,4 @@
-"""An overlay's own configuration, moved to loopback: other hosts, ports and folders."""
+"""Configuration of an overlay with hosts, ports and folders on loopback."""
 
 import re
 from dataclasses import dataclass

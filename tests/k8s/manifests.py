@@ -1,4 +1,4 @@
-"""The manifests as kustomize builds them, and how to find things in them."""
+"""Manifests built by kustomize, and selectors of their objects."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The Containerfile and the page about Kubernetes: what is pinned, built, named and applied."""
+"""Containerfile and Kubernetes page: pinned versions, image content, documented names."""
 
 import fnmatch
 import itertools

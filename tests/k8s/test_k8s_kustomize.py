@@ -1,4 +1,4 @@
-"""`kubectl kustomize` builds every overlay, and our own builder builds the same."""
+"""`kubectl kustomize` and the builder of the tests give the same manifests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The very commands of the CronJobs, given to a prober with an overlay's own scenarios."""
+"""Commands of the CronJobs, run against a prober with the scenarios of an overlay."""
 
 import asyncio
 from pathlib import Path

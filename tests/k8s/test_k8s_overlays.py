@@ -1,4 +1,4 @@
-"""Every overlay builds, is valid, and survives rollouts, drains and ends."""
+"""Overlays are valid, and survive rollouts, drains and terminations."""
 
 import copy
 import json

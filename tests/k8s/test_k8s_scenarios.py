@@ -1,4 +1,4 @@
-"""The Jobs that ask for loads: when, how long, of whom, and never two at once."""
+"""CronJobs of load scenarios: schedules, deadlines, and no two at once."""
 
 import copy
 import itertools

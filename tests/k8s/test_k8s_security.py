@@ -1,4 +1,4 @@
-"""Pods without privileges, and the rights of the prober on its Lease."""
+"""Pod security, and the permissions of the prober on its Lease."""
 
 import re
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What the manifests say of ports and paths is what the program serves, asked of the program."""
+"""Ports and paths in the manifests are those that the program serves."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePosixPath

@@ -1,4 +1,4 @@
-"""Spec texts for tests: one plain Sloth file, and the parts a test changes in it."""
+"""Spec texts: a plain Sloth file, and functions that change parts of it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What only newer or other engines understand is refused: one such query loses a whole file."""
+"""PromQL of newer versions or other engines is an error."""
 
 import subprocess
 from pathlib import Path

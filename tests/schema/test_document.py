@@ -1,4 +1,4 @@
-"""YAML to values with positions: what is read, and what is refused with a place."""
+"""YAML parser: values with positions, and errors with positions."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Templates of alerts: read by Go's grammar, so that Prometheus never refuses a file for one."""
+"""Parser of Go templates in alert texts."""
 
 from contextlib import suppress
 

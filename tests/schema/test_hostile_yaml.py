@@ -1,4 +1,4 @@
-"""Files made to exhaust stack, memory or patience."""
+"""YAML that would exhaust stack, memory or time."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Spec files as a whole: plain Sloth files, several documents, and all problems at once."""
+"""Spec files: plain Sloth files, several documents, and all problems at once."""
 
 import copy
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Problems: how they read, and their order."""
+"""Problems: text and order."""
 
 from slos.schema.problem import Position, Problem, ProblemSeverity, filter_errors, sort_problems
 

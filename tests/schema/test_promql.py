@@ -1,4 +1,4 @@
-"""Query templates: filling in the window, refusing the rest, and reading selectors."""
+"""Query templates: window, errors and selectors."""
 
 import promql_parser
 import pytest

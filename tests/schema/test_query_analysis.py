@@ -1,4 +1,4 @@
-"""Which queries can be added up over time, and what they count."""
+"""Query analysis: which queries can be summed over time, and what they count."""
 
 import pytest
 

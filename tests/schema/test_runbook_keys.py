@@ -1,4 +1,4 @@
-"""What a spec may say for the page of an alert, and what it may not."""
+"""Keys of `runbook`."""
 
 from slos.schema.runbook import Runbook, RunbookStep
 

@@ -1,4 +1,4 @@
-"""Which plain scalars are numbers, and that labels stay the texts that were written."""
+"""YAML scalars: which are numbers, and labels keep their text."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Plain alerts, recordings and requirements as a spec may say them."""
+"""Standalone alerts, recordings and requirements of a spec."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Durations and shares: what is read, what is refused, how it is printed."""
+"""Durations and ratios: parsing, errors and formatting."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Runner of the scripts beside it: commands, input files and exact output in one text file.
+"""Runner of script tests: commands, input files and expected output in one text file.
 
 A script is a sentence that says what must hold, then any number of:
 

@@ -30,7 +30,7 @@ class AlertKind(StrEnum):
     TICKET = "ticket"
     THRESHOLD = "threshold"
     NO_DATA = "no data"
-    STANDALONE = "plain"
+    STANDALONE = "standalone"
 
 
 @dataclass(frozen=True, slots=True)

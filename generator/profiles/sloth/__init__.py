@@ -3,8 +3,7 @@
 from generator.model import RuleObjectMeta, SpecPlan
 from generator.profiles import ProfileResult
 from generator.profiles.sloth.chain import SloPluginChain
-from generator.profiles.sloth.resolve import resolve_sloth_slo
-from generator.profiles.sloth.unsupported import list_standalone_keys
+from generator.profiles.sloth.resolve import list_standalone_keys, resolve_sloth_slo
 from generator.settings import RunSettings
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec

@@ -1,4 +1,4 @@
-"""Resolver of the sloth profile, with Sloth's precedence and text rules."""
+"""Resolver of the sloth profile, with Sloth's precedence and text rules; unsupported keys."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,14 +8,13 @@ from math import isfinite
 from generator import names
 from generator.model import AlertSeverity, Windows
 from generator.profiles.sloth.model import SlothAlert, SlothSLO
-from generator.profiles.sloth.unsupported import list_unsupported_keys
 from generator.settings import RunSettings
 from generator.slo import burn_rate
 from generator.text import go
 from slos.schema.alerting import Alerting
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.query_analysis import NotSummableError
-from slos.schema.spec import LocatedSpec, SloSpec
+from slos.schema.spec import LocatedSpec, SloSpec, Spec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import Location
 from slos.schema.yaml.scalars import WrittenMapping
@@ -41,6 +40,7 @@ _BASES = {"b": 2, "o": 8, "x": 16, "d": 10}
 _MIN_INT64, _MAX_INT64, _MAX_UINT64 = -(2**63), 2**63 - 1, 2**64 - 1
 _FRACTION = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
+_UNSUPPORTED_ALERT_KEYS = ("for", "keep_firing_for", "min_events", "runbook")
 _SUBJECT_TEMPLATE = "{{$labels.sloth_service}} {{$labels.sloth_slo}}"
 
 
@@ -92,6 +92,32 @@ def _list_plain_scalars(
         except (KeyError, IndexError, TypeError):
             return []
     return list(value.texts.values()) if isinstance(value, WrittenMapping) else []
+
+
+def list_unsupported_keys(spec: Spec, slo: SloSpec) -> list[str]:
+    """Keys of an SLO that Sloth's rules do not support, as they were written."""
+    alerting, keys = slo.alerting, []
+    for name, alert in (
+        ("page_alert", alerting.page_alert),
+        ("ticket_alert", alerting.ticket_alert),
+    ):
+        written = {"for" if key == "for_" else key for key in alert.model_fields_set}
+        keys += [f"{name}.{key}" for key in _UNSUPPORTED_ALERT_KEYS if key in written]
+    if alerting.absent_alert.model_fields_set and not alerting.absent_alert.disable:
+        keys.append("absent_alert")
+    if alerting.threshold_alerts:
+        keys.append("threshold_alerts")
+    if alerting.runbook.model_fields_set:
+        keys.append("runbook")
+    if spec.runbook_url_prefix:
+        keys.append("runbook_url_prefix")
+    return keys
+
+
+def list_standalone_keys(spec: Spec) -> list[str]:
+    """Keys of a spec outside its SLOs that Sloth does not support."""
+    keys = ("recordings", "alerts", "requirements", "dashboard_url", "also_about", "runbook")
+    return [key for key in keys if getattr(spec, key)]
 
 
 def resolve_sloth_slo(

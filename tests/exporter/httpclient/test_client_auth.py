@@ -1,4 +1,4 @@
-"""Settings, log-in and TLS of a source."""
+"""Settings, authentication and TLS of an HTTP client."""
 
 import asyncio
 from pathlib import Path

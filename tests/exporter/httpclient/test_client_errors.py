@@ -1,4 +1,4 @@
-"""Faults of a source and how often it is asked again."""
+"""Errors and retries of an HTTP client."""
 
 import asyncio
 import socket

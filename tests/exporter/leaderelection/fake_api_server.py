@@ -1,4 +1,4 @@
-"""An API server that knows Leases: versions, conflicts, and every way to be of no help."""
+"""Fake Kubernetes API server for Leases: versions, conflicts and errors."""
 
 import asyncio
 import copy

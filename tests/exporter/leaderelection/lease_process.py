@@ -1,4 +1,4 @@
-"""A process that keeps a lease in a file and says after each attempt whether it may send."""
+"""Process that competes for a file lock and prints the result of each attempt."""
 
 import asyncio
 import signal

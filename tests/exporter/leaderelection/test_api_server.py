@@ -1,4 +1,4 @@
-"""A Lease over HTTP: TLS, the token, and every answer that is no help."""
+"""Kubernetes Lease over HTTP: TLS, token and error responses."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Settings of the lease, its keeper, and the rules of a Kubernetes Lease."""
+"""Leader election: settings, renewal and the rules of a Kubernetes Lease."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Simulated keepers with their own clocks and networks: never two holders, soon one again."""
+"""Simulation of leader election with clock skew and network faults: one holder at a time."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A locked file: one holder, gone with its process, and no two by deleting it."""
+"""Leader election with a file lock."""
 
 import asyncio
 import contextlib

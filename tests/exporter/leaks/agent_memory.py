@@ -1,4 +1,4 @@
-"""Memory of processes: shapes without a leak, and an agent as measured with a leak put in."""
+"""Simulated memory of processes, with and without a leak."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

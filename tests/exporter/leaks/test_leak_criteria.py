@@ -1,4 +1,4 @@
-"""Gates, kinds of growth, leaks put into an agent, and families of series."""
+"""Criteria of the leak detector: minimum data, kinds of growth, groups of series."""
 
 from collections.abc import Callable
 from dataclasses import replace

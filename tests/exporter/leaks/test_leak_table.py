@@ -1,4 +1,4 @@
-"""False positives and power on fixed seeds beside the reference, and what holds for any series."""
+"""False positives and power of the leak detector on fixed seeds, and properties of any series."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

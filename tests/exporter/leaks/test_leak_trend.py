@@ -1,4 +1,4 @@
-"""Epochs, floors and the statistics of a trend."""
+"""Trend statistics of the leak detector: epochs, floors and slopes."""
 
 import math
 import subprocess

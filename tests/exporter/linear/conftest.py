@@ -1,4 +1,4 @@
-"""A stand-in for Linear with a client beside it, both on a clock that is turned by hand."""
+"""Fixtures: the simulated Linear and a client on a fake clock."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable

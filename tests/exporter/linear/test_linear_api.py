@@ -1,4 +1,4 @@
-"""The stand-in for Linear: its command, its GraphQL, its limits and its faults."""
+"""The simulated Linear: command line, GraphQL, rate limits and faults."""
 
 import asyncio
 import signal

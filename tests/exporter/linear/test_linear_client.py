@@ -1,4 +1,4 @@
-"""Finding issues, archiving them and finding leftovers, against the stand-in."""
+"""Linear client: finding issues and orphans, archiving issues."""
 
 import asyncio
 import re

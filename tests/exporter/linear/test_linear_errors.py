@@ -1,4 +1,4 @@
-"""Settings, replies, issues, rate limit, backoff and clock skew of Linear."""
+"""Linear client: settings, invalid responses, rate limit, backoff and clock skew."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Questions about runs, and Linear out of order: waits, keys that never show, one log line."""
+"""Linear poller: queries about runs, intervals, missing issues and errors."""
 
 import asyncio
 import logging

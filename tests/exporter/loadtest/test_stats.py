@@ -1,4 +1,4 @@
-"""Results of a load: how they are measured, what stops a load, and how results are kept."""
+"""Results of load scenarios: statistics, guards and storage."""
 
 import dataclasses
 import logging

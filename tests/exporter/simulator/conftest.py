@@ -1,4 +1,4 @@
-"""A function server, a Linear stand-in and helpers to send events, all on ephemeral ports."""
+"""Fixtures: a function server, a simulated Linear and a client that sends events."""
 
 import asyncio
 import io

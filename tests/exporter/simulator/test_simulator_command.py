@@ -1,4 +1,4 @@
-"""`slo-probe simulate` as a user meets it: a process, its one line, its exit codes."""
+"""Command line of `slo-probe simulate`: output and exit codes."""
 
 import asyncio
 import json

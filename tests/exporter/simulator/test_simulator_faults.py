@@ -1,4 +1,4 @@
-"""Fault texts, and what each fault does to an event."""
+"""Faults of the simulator: their syntax, and the effect of each."""
 
 import asyncio
 from typing import Any

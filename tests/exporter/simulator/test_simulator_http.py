@@ -1,4 +1,4 @@
-"""The simulator's HTTP interface, its calls of functions and its issues in Linear."""
+"""HTTP interface of the simulator, its function calls and its Linear issues."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The starving event loop: in virtual time against the measured table, and over real HTTP."""
+"""Starvation of the simulated event loop, in virtual time and over HTTP."""
 
 import asyncio
 import selectors

@@ -1,4 +1,4 @@
-"""Finding traces in a small Tempo, and aftercare with it."""
+"""Tempo observer with a fake Tempo and a reconciler."""
 
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Reading traces, and the stage times that a trace holds."""
+"""Stage times derived from traces."""
 
 import base64
 from collections.abc import Sequence

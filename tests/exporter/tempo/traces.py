@@ -1,4 +1,4 @@
-"""Traces in the shapes Tempo gives them, and a small Tempo with a knob for every fault."""
+"""Traces in the formats of Tempo, and a fake Tempo with fault injection."""
 
 import asyncio
 import base64

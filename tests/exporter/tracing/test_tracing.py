@@ -1,4 +1,4 @@
-"""Spans by OTLP: what arrives, failures of the export, and tracing that is off."""
+"""OTLP traces: exported spans, export failures, disabled tracing."""
 
 import asyncio
 import logging

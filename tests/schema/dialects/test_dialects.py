@@ -1,4 +1,4 @@
-"""Other dialects: mapped to our spec, with places at the keys that were written."""
+"""Other dialects: mapping to a spec, with the positions of the original keys."""
 
 from slos.schema.dialects import load_dialects
 from slos.schema.loader import parse_specs

@@ -1,4 +1,4 @@
-"""What holds for every SLI type."""
+"""Properties of every SLI type."""
 
 from typing import Any
 

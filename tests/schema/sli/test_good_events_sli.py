@@ -1,4 +1,4 @@
-"""The `good_events` SLI: what is not good is bad."""
+"""The `good_events` SLI: errors are the total minus the good events."""
 
 from typing import Any
 

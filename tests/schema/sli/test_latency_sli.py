@@ -1,4 +1,4 @@
-"""`latency`: the bucket's spelling, and no data when the bucket is missing."""
+"""The `latency` SLI: spellings of the bucket, and missing buckets."""
 
 import re
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""`probe`: only names and values of the contract, and exactly one promise."""
+"""The `probe` SLI: names and values of the contract, and exactly one condition."""
 
 import re
 
