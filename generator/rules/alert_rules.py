@@ -111,7 +111,7 @@ def _build_absent_alert_rule(slo: SLO, meta: AlertMeta) -> AlertingRule:
         for name in (names.name_total, names.name_errors)
     )
     if slo.missing_groups:
-        absences += f"\nor\n{_render_missing_groups(slo, slo.missing_groups)}"
+        absences += f"\nor on ()\n{_render_missing_groups(slo, slo.missing_groups)}"
     # The label of a series is text, that of an alert is a template.
     display_labels = {
         key: escape_template(value) for key, value in names.build_display_labels(slo).items()

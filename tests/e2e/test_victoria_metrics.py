@@ -23,6 +23,9 @@ from tests.benchmarks.tsdb import find_tool
 
 Labels = tuple[tuple[str, str], ...]
 
+COARSE_DELAY = 3 * MINUTE + SCRAPE
+"""Age of the newest sample that the coarse tier reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Victoria:
@@ -232,7 +235,7 @@ def test_the_error_ratio_of_the_period_is_the_same_and_the_true_one(both: Both) 
     prometheus_says, victoria_says = both.last("slo:sli_error:ratio_rate30d")
     assert victoria_says == pytest.approx(prometheus_says, rel=1e-3)
     (coarse,) = both.prometheus["slo:sli_total:sum10m"].values()
-    truth = counters.compute_error_ratio(both.counters, START, max(coarse) - SCRAPE)
+    truth = counters.compute_error_ratio(both.counters, START, max(coarse) - COARSE_DELAY)
     assert prometheus_says == pytest.approx(truth, rel=2e-3)
     assert victoria_says == pytest.approx(truth, rel=2e-3)
 

@@ -25,7 +25,8 @@ from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 ROOT = Path(__file__).parents[2]
 IDENTITY = {"sloth_id": "shop-requests", "sloth_service": "shop", "sloth_slo": "requests"}
-TIERS = ("slo:sli_total:sum", "slo:sli_errors:sum")
+TIERS = ("slo:sli_total:sum", "slo:sli_errors:sum", "slo:sli_coverage:ratio")
+COUNTS = tuple(f"{name}{step}" for name in TIERS[:2] for step in ("1m", "10m"))
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 
 
@@ -75,7 +76,10 @@ def test_no_number_in_any_rule_is_other_than_what_was_promised(
     )
     ratio = objective / 100
     known = {ratio, 1 - ratio, *map(Decimal, PERIODS[period]), Decimal(period.rstrip("d"))}
-    known |= {Decimal(each) for each in ("0", "1", "60", "90", "100", "600")}
+    known |= {Decimal(each) for each in ("0", "1", "60", "90", "100", "600", "5")}
+    # Steps of the fine windows and of the period, and seconds back to the step before the last.
+    known |= {Decimal(each) for each in ("30", "120", "360", "1410")}
+    known.add(Decimal(period.rstrip("d")) * 144)
     known |= {Decimal(1).scaleb(-digits) for digits in range(2, 8)}  # what percentages round to
     for rule in build_rules(data):
         assert literals(rule.expr) <= known
@@ -123,7 +127,7 @@ def test_the_names_that_sloth_dashboards_read_are_there() -> None:
 
 def test_raw_series_are_read_in_the_two_tiers_only() -> None:
     for rule in build_rules(build_spec()):
-        tier = isinstance(rule, RecordingRule) and rule.record.startswith(TIERS)
+        tier = isinstance(rule, RecordingRule) and rule.record in COUNTS
         assert ("http_requests_total" in rule.expr) == tier
 
 

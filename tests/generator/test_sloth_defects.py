@@ -47,12 +47,12 @@ def close_to(series: str, value: float) -> str:
 def test_1_the_period_weighs_events_and_not_minutes(tmp_path: Path) -> None:
     """Half a day of 6000 a minute without errors, half a day of 6 a minute with a tenth bad."""
     series = {
-        FINE: "0+3000x1440 4320002.7+2.7x1439",
-        ERRORS: "0x1440 0.3+0.3x1439",
+        FINE: "0+3000x1440 4320002.7+2.7x1449",
+        ERRORS: "0x1440 0.3+0.3x1449",
     }
     truth = (0.3 * 1440) / (3000 * 1440 + 3 * 1440)
     checked = close_to("slo:sli_error:ratio_rate1d", truth)
-    PromtoolEvaluation(a_day(), series).expect_value("24h", checked, 1).run_promtool(tmp_path)
+    PromtoolEvaluation(a_day(), series).expect_value("24h4m", checked, 1).run_promtool(tmp_path)
 
 
 def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:

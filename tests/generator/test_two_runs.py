@@ -34,7 +34,7 @@ RECORDING = {
     "example": [{"series": "memory_used_bytes", "times": 1}],
 }
 SPEC = build_spec(
-    build_slo(objective=90, alerting=ALERTING),
+    build_slo(objective=99, alerting=ALERTING),
     build_slo(name="latency", objective=90, sli=LATENCY),
     build_slo(name="gauge", objective=90, sli=GAUGE),
     labels={"owner": "web"},
