@@ -95,7 +95,7 @@ def test_a_page_silences_tickets_and_limits_of_its_own_slo(
     becomes(alertmanager, "pages", set(names[1:]), of=6)
 
 
-def test_a_ticket_alone_is_heard(alertmanager: AlertmanagerServer) -> None:
+def test_a_ticket_without_a_page_is_notified(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "tickets", ["AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"])
     assert silent(alertmanager, "tickets", of=2) == set()
 
@@ -125,7 +125,7 @@ def test_clusters_do_not_silence_each_other(alertmanager: AlertmanagerServer) ->
     assert silent(alertmanager, "there", of=1) == set()
 
 
-def test_a_symptom_that_outlives_its_cause_is_heard_again(alertmanager: AlertmanagerServer) -> None:
+def test_a_symptom_that_outlasts_its_cause_is_notified(alertmanager: AlertmanagerServer) -> None:
     fire(alertmanager, "after", ["SLOProbeTargetDown", "AgentSREUnavailable"])
     becomes(alertmanager, "after", {"AgentSREUnavailable"}, of=2)
     fire(alertmanager, "after", ["SLOProbeTargetDown"], over=True)
@@ -256,7 +256,7 @@ def hours_not_now() -> OfficeHours:
     )
 
 
-def test_out_of_hours_a_page_comes_and_a_ticket_and_an_info_wait(tmp_path: Path) -> None:
+def test_out_of_hours_only_pages_are_notified(tmp_path: Path) -> None:
     config = built(hours_not_now(), SPLIT)
     with notifying(tmp_path, config) as (alertmanager, received):
         waiting = [of_shop("RunsTicket", "warning", path="a"), of_shop("Runs", "info", path="b")]
@@ -268,13 +268,13 @@ def test_out_of_hours_a_page_comes_and_a_ticket_and_an_info_wait(tmp_path: Path)
         assert received.empty()
 
 
-def test_at_any_hour_a_ticket_comes_when_that_is_asked_for(tmp_path: Path) -> None:
+def test_tickets_are_notified_at_any_hour_without_office_hours(tmp_path: Path) -> None:
     with notifying(tmp_path, built(None, SPLIT)) as (alertmanager, received):
         alertmanager.post_alerts(of_shop("RunsTicket", "warning"), of_shop("Runs", "info"))
         assert {message(received)[0] for _ in range(2)} == {"slo-ticket", "slo-info"}
 
 
-def test_a_heartbeat_is_heard_again_and_again(tmp_path: Path) -> None:
+def test_a_heartbeat_is_notified_repeatedly(tmp_path: Path) -> None:
     pace = {"group_interval": "1s", "repeat_interval": "900ms"}
     with notifying(tmp_path, read_fragment(), **pace) as (alertmanager, received):
         alertmanager.post_alerts(ALERTS["AgentSREValidationWatchdog"])

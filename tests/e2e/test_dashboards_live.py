@@ -279,7 +279,7 @@ def test_the_verdicts_are_those_of_the_prober_that_runs(shown: Shown) -> None:
     assert runs[Verdict.OK] + runs[Verdict.LATE] > 1
 
 
-def test_what_fires_leads_to_its_runbook(shown: Shown) -> None:
+def test_firing_alerts_link_to_their_runbooks(shown: Shown) -> None:
     told = {
         row["metric"]["alertname"]: row["metric"]["runbook_url"]
         for row in _cell(shown, "slo-overview", 10, "A")

@@ -181,14 +181,14 @@ async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: P
         await prober.stop()
 
 
-async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None:
+async def test_a_broker_that_delivers_twice_gives_duplicated_runs(tmp_path: Path) -> None:
     async with broker(tmp_path, copies=2) as way, way.at.run_prober() as prober:
         assert {run["verdict"] for run in await way.runs(prober)} == {"duplicated"}
         await prober.stop()
 
 
 @pytest.mark.parametrize("clock", ["posting", "webhook"])
-async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
+async def test_an_alert_reaches_agent_sre_through_alertmanager(tmp_path: Path, clock: str) -> None:
     async with whole_way(tmp_path, clock) as way, way.at.run_prober() as prober:
         assert way.router is not None
         runs = await way.runs(prober)

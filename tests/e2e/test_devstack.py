@@ -40,7 +40,7 @@ def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
     _nothing_is_left(tmp_path)
 
 
-def test_a_fault_nobody_knows_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_unknown_fault_is_an_error(tmp_path: Path) -> None:
     done = _run(tmp_path, "--seconds", "5", "--fault", "sleepy")
     assert done.returncode == 1
     assert "sleepy" in done.stderr

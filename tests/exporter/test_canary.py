@@ -307,7 +307,7 @@ async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     assert ticket.left_alertmanager_at == 4.0
 
 
-async def test_a_slow_body_holds_up_nobody(
+async def test_a_slow_body_does_not_delay_other_requests(
     bench: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
     host, port = bench.canary_url.removeprefix("http://").split(":")

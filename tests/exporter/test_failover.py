@@ -236,7 +236,7 @@ async def test_a_shared_journal_is_handed_over(pods: Pods) -> None:
     assert len(runs) >= pods.house.agent.counters.received
 
 
-async def test_without_api_server_nothing_is_sent(pods: Pods) -> None:
+async def test_nothing_is_sent_without_an_api_server(pods: Pods) -> None:
     looks = {"availability": {"interval": "300ms", "timeout": "250ms"}}
     pods.house.settings["probes"] |= looks
     async with pods.pod("a") as prober:

@@ -55,7 +55,7 @@ async def test_a_run_is_on_disk_before_its_event_can_be_sent(
     assert await desk.journal.list_recent(10) == [build_judged_run("a")]
 
 
-async def test_the_journal_knows_what_it_issued(desk: JournalHarness) -> None:
+async def test_the_journal_finds_the_probe_of_a_run(desk: JournalHarness) -> None:
     await desk.journal.write_run(RunState.PLANNED, build_open_run("a"))
     assert await desk.journal.find_probe("a") == "remediation"
     assert await desk.journal.find_probe("b") is None
@@ -158,7 +158,7 @@ def _sql(path: Path, statement: str) -> None:
     ],
     ids=lambda value: value[:20],
 )  # fmt: skip
-async def test_what_is_no_journal_of_ours_stops_the_start_and_is_untouched(
+async def test_a_file_that_is_not_a_journal_stops_the_start_and_is_not_changed(
     path: Path, clock: FakeClock, content: str, why: str
 ) -> None:
     if content.startswith("PRAGMA"):
@@ -184,12 +184,14 @@ async def test_the_journal_is_locked(desk: JournalHarness, path: Path, clock: Fa
 @pytest.mark.parametrize(
     ("where", "why"), [("missing/j.sqlite", "No such file"), (".", "Is a directory")]
 )
-async def test_unusable_place(tmp_path: Path, clock: FakeClock, where: str, why: str) -> None:
+async def test_an_unusable_path_is_an_error(
+    tmp_path: Path, clock: FakeClock, where: str, why: str
+) -> None:
     with pytest.raises(JournalError, match=why):
         await JournalHarness(tmp_path / where, clock).journal.start()
 
 
-async def test_a_row_with_values_of_a_later_version_is_passed_over(
+async def test_a_row_with_values_of_a_later_version_is_ignored(
     desk: JournalHarness, path: Path
 ) -> None:
     await desk.journal.write_run(RunState.CLEANED, build_judged_run("a"))
@@ -234,7 +236,7 @@ def _full(*_: object, **__: object) -> None:
     raise sqlite3.OperationalError("database or disk is full")
 
 
-async def test_a_full_disk_is_made_up_for(path: Path, clock: FakeClock) -> None:
+async def test_writes_during_a_full_disk_are_retried(path: Path, clock: FakeClock) -> None:
     program = FULL_DISK.format(root=str(ROOT), path=str(path))
     ended = await asyncio.to_thread(
         subprocess.run,
@@ -296,7 +298,7 @@ OPERATIONS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(operations=OPERATIONS)
-def test_whatever_fails_in_between_the_disk_ends_up_with_the_last_word(
+def test_the_last_state_of_each_run_is_written_after_failures(
     operations: list[tuple[str, str, bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite"
@@ -387,7 +389,7 @@ async def go_on(path: Path, clock: FakeClock) -> JournalHarness:
 
 
 @pytest.mark.parametrize("seed", range(15))
-async def test_after_flipped_bytes_probing_goes_on_and_the_damaged_file_is_kept_whole(
+async def test_a_journal_with_flipped_bytes_is_set_aside_unchanged(
     path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
     content = await filled(path, clock)
@@ -415,7 +417,9 @@ async def test_a_truncated_journal_is_set_aside(path: Path, clock: FakeClock, pa
 
 
 @pytest.mark.parametrize("seed", range(15))
-async def test_a_flipped_byte_stops_nothing(path: Path, clock: FakeClock, seed: int) -> None:
+async def test_a_flipped_byte_does_not_stop_the_journal(
+    path: Path, clock: FakeClock, seed: int
+) -> None:
     write(path, flipped(await filled(path, clock, runs=100), seed=seed, amount=1))
     await go_on(path, clock)
 
@@ -471,7 +475,9 @@ async def test_the_size_is_bounded_whatever_state_runs_are_in(path: Path, clock:
     assert len(read_files(path.parent)[path.name]) < 200_000
 
 
-async def test_the_log_and_gauge_say_so(tmp_path: Path, agent: FakeAgent, clock: FakeClock) -> None:
+async def test_a_damaged_journal_is_logged_and_counted(
+    tmp_path: Path, agent: FakeAgent, clock: FakeClock
+) -> None:
     path = tmp_path / "journal.sqlite"
     write(path, flipped(await filled(path, clock), seed=1, amount=600))
     process = await start_program("run", "--config", str(write_config(tmp_path, agent.url)))
@@ -568,7 +574,7 @@ async def test_a_log_that_lost_commits_is_set_aside(
     assert read_rows(left) == [("new", "cleaned", "ok")]
 
 
-async def test_a_kill_alone_is_no_damage(path: Path, clock: FakeClock) -> None:
+async def test_a_killed_journal_is_not_set_aside(path: Path, clock: FakeClock) -> None:
     left = await killed(path, clock)
     desk = JournalHarness(left, clock)
     assert [orphan.id for orphan in await desk.journal.start()] == ["open"]
@@ -600,7 +606,7 @@ async def test_after_a_kill_the_index_is_locked_against_other_processes(
 
 
 @pytest.mark.parametrize("index", [b"", b"\x00" * 32_768, b"\xa5" * 32_768])
-async def test_a_log_without_an_index_counts(path: Path, clock: FakeClock, index: bytes) -> None:
+async def test_a_log_without_an_index_is_read(path: Path, clock: FakeClock, index: bytes) -> None:
     left = await killed(path, clock)
     beside(left, "-shm").write_bytes(index)
     desk = JournalHarness(left, clock)

@@ -71,7 +71,7 @@ async def counted(prober: ProberProcess) -> dict[str, Counter[str]]:
 
 
 @pytest.mark.parametrize("at_state", [planned, sent, judged, observed, half_cleaned])
-async def test_after_a_kill(
+async def test_a_run_is_finished_and_counted_once_after_a_kill(
     tmp_path: Path, at_state: Callable[[ProberEnvironment], Awaitable[Holds]]
 ) -> None:
     async with run_environment(tmp_path, within="4s") as at:

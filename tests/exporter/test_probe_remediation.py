@@ -93,7 +93,7 @@ async def test_a_call_that_names_another_run_is_corrupted(
     assert (result.verdict, result.reason) == (Verdict.CORRUPTED, Reason.FOREIGN_ID)
 
 
-async def test_nobody_listening_is_unreachable_at_once(tmp_path: Path) -> None:
+async def test_a_port_without_a_listener_is_unreachable_at_once(tmp_path: Path) -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
@@ -168,7 +168,7 @@ async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: InProcessProb
     assert count == 0
 
 
-async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
+async def test_a_probe_that_raises_is_unknown_and_logged(
     bench: InProcessProber, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:

@@ -225,7 +225,7 @@ def test_the_parts_of_a_range_hold_every_point_once(start: int, length: int, ste
 
 
 @pytest.mark.parametrize(("start", "end", "step"), [(2, 1, 1), (0, 1, 0), (0, 1, -1), (-1, 1, 1)])
-def test_what_is_no_range_is_refused(start: int, end: int, step: int) -> None:
+def test_an_invalid_range_is_refused(start: int, end: int, step: int) -> None:
     with pytest.raises(ValueError, match="invalid range"):
         list(prometheus.split_range(start, end, step))
 

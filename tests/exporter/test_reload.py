@@ -156,7 +156,7 @@ async def test_requests_during_a_reload_share_the_next_one(files: Files) -> None
     assert files.loads == 2
 
 
-async def test_who_gives_up_waiting_does_not_end_the_reload(files: Files) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_reload(files: Files) -> None:
     files.write("main", "two")
     impatient = asyncio.create_task(files.reloader.request())
     await asyncio.sleep(0)

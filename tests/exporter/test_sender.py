@@ -76,7 +76,7 @@ async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     assert reply.fault is ErrorKind.TLS
 
 
-async def test_nobody_listening_is_refused() -> None:
+async def test_a_port_without_a_listener_refuses_the_connection() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()

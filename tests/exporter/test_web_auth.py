@@ -72,7 +72,7 @@ def test_what_a_client_encodes_is_what_is_read(user: bytes, password: bytes, sch
     "header",
     [None, "", "Basic", "Basic ", "Basic YQ==", "Bearer YTpi", "YTpi", "Basic YTpi=x", "Basic é"],
 )
-def test_what_is_no_basic_authentication_is_nobody(header: str | None) -> None:
+def test_an_invalid_authorization_header_has_no_user(header: str | None) -> None:
     assert parse_authorization(header) is None
 
 
@@ -211,7 +211,7 @@ async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.Mon
     assert came_in.status == 200
 
 
-async def test_without_users_everyone_comes_in(guarded: Guarded) -> None:
+async def test_without_users_every_request_is_allowed(guarded: Guarded) -> None:
     guarded.gate.update_config(WebConfig())
     assert (await guarded.ask()).status == 200
 

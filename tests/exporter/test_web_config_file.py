@@ -85,7 +85,7 @@ def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) ->
         (TLS.replace("tls.key", "tls.crt"), "tls.crt contains no private key"),
     ],
 )
-def test_an_unusable_file_is_told(files: TlsFiles, text: str, told: str) -> None:
+def test_an_unusable_file_is_reported(files: TlsFiles, text: str, told: str) -> None:
     assert told in read(files.folder, text)[1]
 
 
@@ -102,7 +102,7 @@ def test_all_broken_files_come_at_once(files: TlsFiles) -> None:
         assert place in told
 
 
-def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -> None:
+def test_a_key_that_cannot_be_used_with_its_certificate_is_reported(files: TlsFiles) -> None:
     key = files.key.read_bytes()
     files.write_certificate()
     files.key.write_bytes(key)
@@ -112,7 +112,7 @@ def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -
     assert "certificate and key cannot be used" in read(files.folder, TLS)[1]
 
 
-def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles) -> None:
+def test_a_key_with_a_passphrase_is_refused_without_a_prompt(files: TlsFiles) -> None:
     key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     files.key.write_bytes(
         key.private_bytes(

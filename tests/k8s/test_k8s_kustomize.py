@@ -47,7 +47,7 @@ def test_kubectl_builds_every_component_as_our_builder_does(component: str, tmp_
     "line",
     ["commonLabels: {a: b}", "namespace: ai", "resources: [../other.yaml]", "patches: [{path: x}]"],
 )
-def test_our_builder_refuses_what_it_does_not_know(line: str, tmp_path: Path) -> None:
+def test_the_builder_refuses_unknown_fields(line: str, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("kind: Nothing")
     (tmp_path / "here").mkdir()
     head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"

@@ -110,7 +110,7 @@ def _scenario(built: Manifests, name: str) -> Pod:
     return Pod("prometheus", dict(built.list_pods())[name]["metadata"]["labels"])
 
 
-def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
+def test_only_agent_sre_reaches_the_canary(built: Manifests) -> None:
     prober = _prober(built)
     for port in ("canary", "decoy"):
         number = prober.ports[port]

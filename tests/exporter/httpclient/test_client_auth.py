@@ -205,7 +205,7 @@ async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_p
             assert (await source.get("/x")).status == 200
 
 
-async def test_missing_tls_files_are_told(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_missing_tls_files_are_reported(authority: trustme.CA, tmp_path: Path) -> None:
     async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
         told = await outcome(url, tmp_path, ca_file="gone.pem")
     assert "tls.ca_file: cannot read" in str(told)

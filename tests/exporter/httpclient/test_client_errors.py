@@ -71,7 +71,7 @@ async def fault_of(address: str) -> tuple[ErrorKind, str]:
     return caught.value.kind, str(caught.value)
 
 
-async def test_nobody_listening_is_unreachable() -> None:
+async def test_a_port_without_a_listener_is_unreachable() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
@@ -100,7 +100,7 @@ async def test_a_broken_answer_has_its_fault(
     assert (fault, said in told) == (expected, True)
 
 
-async def test_something_else_than_http_is_a_bad_answer() -> None:
+async def test_a_response_that_is_not_http_is_an_error() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"220 mail.example ESMTP\r\n\r\n")

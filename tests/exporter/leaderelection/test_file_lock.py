@@ -68,7 +68,7 @@ async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None
         assert not await a.acquire_or_renew()
 
 
-async def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     async with leases(tmp_path / "gone" / "lease", "a") as (lease,):
         with pytest.raises(LockError, match="gone/lease: No such file or directory"):
             await lease.acquire_or_renew()
@@ -146,7 +146,7 @@ async def test_takeover_after_an_end(file: Path, number: signal.Signals) -> None
         assert killed_at <= took_over_at < killed_at + 15  # the renew deadline is 30 s
 
 
-async def test_a_process_that_hangs_keeps_its_lease_so_nobody_sends_twice(file: Path) -> None:
+async def test_a_hanging_process_keeps_its_lease(file: Path) -> None:
     async with two_processes(file) as (first, second):
         first.signal(signal.SIGSTOP)
         attempts = [(await second.attempt())[1] for _ in range(10)]

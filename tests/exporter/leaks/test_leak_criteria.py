@@ -407,7 +407,7 @@ def test_a_leak_of_two_lives(
     assert findings.needs_page is wakes
 
 
-def test_leaks_that_were_repaired_wake_nobody() -> None:
+def test_repaired_leaks_do_not_page() -> None:
     earlier = [
         _finding(signal, _LEAK, current=False)
         for signal in (LeakSignal.RSS, LeakSignal.WORKING_SET)

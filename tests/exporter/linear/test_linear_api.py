@@ -70,7 +70,7 @@ async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Pat
             await process.wait()
 
 
-async def test_over_tls_it_is_the_same_stand_in(tmp_path: Path) -> None:
+async def test_the_simulated_linear_serves_tls(tmp_path: Path) -> None:
     files = TlsFiles(tmp_path)
     settings = Settings(https=HttpsSettings(Address("127.0.0.1", 0), tmp_path))
     question = {"query": TEAMS_QUERY, "variables": {"key": "BVL"}}

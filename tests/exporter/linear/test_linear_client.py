@@ -68,7 +68,7 @@ async def test_duplicates_and_failures_are_told_apart_and_oldest_first(linear: D
     assert [issue.created_at for issue in issues] == sorted(i.created_at for i in issues)
 
 
-async def test_nothing_to_ask_or_to_archive_costs_no_request(linear: Desk) -> None:
+async def test_no_request_is_sent_without_runs_or_issues(linear: Desk) -> None:
     assert await linear.client.find_issues([], since=0) == {}
     assert await linear.client.archive_issues([]) == []
     assert await IssuePoller(linear.client).poll() == []

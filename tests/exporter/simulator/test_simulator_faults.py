@@ -27,7 +27,7 @@ NOT_FAULTS = [
 
 
 @pytest.mark.parametrize("text", NOT_FAULTS)
-def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
+def test_an_unknown_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults: none, lost, duplicated") as caught:
         AgentFaultSet.parse([text])
     assert AgentFaultSet.VALID in str(caught.value)

@@ -237,7 +237,7 @@ async def test_a_hanging_function_is_given_up(
     assert client.simulator.counters.succeeded == 0
 
 
-async def test_the_counters_tell_what_was_done(client: Client) -> None:
+async def test_the_counters_count_what_was_done(client: Client) -> None:
     await asyncio.gather(*(client.send(fired(str(n))) for n in range(5)))
     executed = client.simulator.counters
     counts = (executed.received, executed.processed, executed.calls, executed.succeeded)

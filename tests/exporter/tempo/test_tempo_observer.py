@@ -141,7 +141,7 @@ async def test_slow_answers_are_timeouts(serving: Serve) -> None:
     assert faults(found) == [ErrorKind.TIMEOUT, ErrorKind.TIMEOUT]
 
 
-async def test_nobody_there_is_said_once() -> None:
+async def test_an_unreachable_tempo_is_one_error() -> None:
     made = TempoSettings.model_validate({"url": "http://127.0.0.1:9", "retries": 0})
     async with HttpClient("tempo", made, folder=Path(), clock=InstantSleepClock()) as source:
         found = await TempoClient(source, made).find_traces({"run": SENT}, since=SINCE, until=UNTIL)
@@ -155,7 +155,7 @@ def test_an_id_cannot_leave_its_quotes() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {"traces": 7}])
-def test_what_is_no_answer_to_a_search_is_refused(answer: object) -> None:
+def test_an_invalid_search_response_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match="no list of traces"):
         client.parse_trace_ids(answer)
 
@@ -316,7 +316,7 @@ async def test_retry_after_is_kept(at: Office) -> None:
     assert at.selections() == (1, 0.11)
 
 
-async def test_nothing_that_tempo_does_raises(at: Office, clock: FakeClock) -> None:
+async def test_no_response_of_tempo_raises_an_exception(at: Office, clock: FakeClock) -> None:
     question = RunQuery("run", ("run",), SENT, clock.wall())
     at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
     assert await at.observer.observe([question]) == []

@@ -91,7 +91,7 @@ def test_an_id_is_the_same_in_hex_and_in_every_base64(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("written", [None, 7, "", "xyz", "0" * 16, "AAAAAAAAAAA=", "a" * 15, "ü="])
-def test_what_is_no_id_is_none(written: object) -> None:
+def test_an_invalid_id_is_none(written: object) -> None:
     assert to_hex_id(written) == ""
 
 
@@ -124,7 +124,7 @@ def test_an_empty_trace_has_no_spans() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "trace", {}, {"trace": []}, {"batches": "x"}])
-def test_what_is_no_trace_is_refused(answer: object) -> None:
+def test_an_invalid_trace_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match=r"trace|batches"):
         parse_trace(answer)
 

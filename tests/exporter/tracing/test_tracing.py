@@ -361,7 +361,7 @@ def test_nothing_of_opentelemetry_is_loaded_while_it_is_off(environ: dict[str, s
         ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "hunter2", "invalid OTEL_ variable"),
     ],
 )
-def test_what_cannot_work_is_said_and_probing_goes_on(
+def test_invalid_settings_are_logged_and_probing_continues(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     name: str,
