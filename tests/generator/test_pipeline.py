@@ -29,7 +29,7 @@ TIERS = ("slo:sli_total:sum", "slo:sli_errors:sum")
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 
 
-def literals(expr: str) -> set[Decimal]:
+def list_literals(expr: str) -> set[Decimal]:
     """The number literals of an expression as written, exact."""
     return {Decimal(each) for each in NUMBER.findall(re.sub(r'"[^"]*"', "", expr))}
 
@@ -78,7 +78,7 @@ def test_no_number_in_any_rule_is_other_than_what_was_promised(
     known |= {Decimal(each) for each in ("0", "1", "60", "90", "100", "600")}
     known |= {Decimal(1).scaleb(-digits) for digits in range(2, 8)}  # what percentages round to
     for rule in build_rules(data):
-        assert literals(rule.expr) <= known
+        assert list_literals(rule.expr) <= known
 
 
 @settings(deadline=None, max_examples=60)
@@ -91,7 +91,7 @@ def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
         for node in walk_nodes(parse_query(rule.expr)):
             if isinstance(node, promql_parser.NumberLiteral):
                 assert round(node.val, 9) == node.val
-        for number in literals(rule.expr):
+        for number in list_literals(rule.expr):
             assert len(number.as_tuple().digits) <= 8
 
 

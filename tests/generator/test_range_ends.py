@@ -35,18 +35,20 @@ EVENTS = st.lists(st.integers(0, 50), min_size=20, max_size=60)
 SHARES = st.floats(0, 1, exclude_max=True)
 
 
-def step_over(scrape: Duration, shortest: int) -> Duration:
+def choose_fine_step(scrape: Duration, shortest: int) -> Duration:
     """The fine step where the shortest window holds so many scrapes."""
     return burn_rate.choose_steps(scrape, [scrape * shortest, scrape * shortest * 12]).fine
 
 
-def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
+def build_counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
     """A counter that stood at a thousand, so that `rate` extrapolates as it likes."""
     values = accumulate(events, initial=1000)
     return [(phase + n * scrape.ms, float(value)) for n, value in enumerate(values)]
 
 
-def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[ModelSeries, ModelSeries]:
+def build_both_versions(
+    samples: list[tuple[int, float]], late: int = 0
+) -> tuple[ModelSeries, ModelSeries]:
     return ModelSeries(samples, late), ModelSeries(samples, late, includes_start=False)
 
 
@@ -55,9 +57,9 @@ def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[ModelSeries, 
 def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
     scrape: Duration, shortest: int, phase: float, late: float
 ) -> None:
-    step = step_over(scrape, shortest)
-    samples = counter([1] * 100, scrape, int(phase * scrape.ms))
-    for series in both(samples, int(late * scrape.ms)):
+    step = choose_fine_step(scrape, shortest)
+    samples = build_counter([1] * 100, scrape, int(phase * scrape.ms))
+    for series in build_both_versions(samples, int(late * scrape.ms)):
         for n in range(1, STEPS):
             now = compute_range(step, scrape).ms + scrape.ms + n * step.ms
             assert (
@@ -70,11 +72,14 @@ def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
 def test_fine_counts_add_up_to_all_events_in_both_versions(
     scrape: Duration, shortest: int, phase: float, events: list[int]
 ) -> None:
-    step, at = step_over(scrape, shortest), int(phase * scrape.ms)
-    samples = counter([0] * 60 + events + [0] * 60, scrape, at)
+    step, at = choose_fine_step(scrape, shortest), int(phase * scrape.ms)
+    samples = build_counter([0] * 60 + events + [0] * 60, scrape, at)
     steps = range(compute_range(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
     expr = render_estimated_increase(COUNTER, step, scrape)
-    in_2, in_3 = (sum(series.evaluate(expr, now) or 0 for now in steps) for series in both(samples))
+    in_2, in_3 = (
+        sum(series.evaluate(expr, now) or 0 for now in steps)
+        for series in build_both_versions(samples)
+    )
     if step.ms % scrape.ms == 0:
         assert in_3 == pytest.approx(sum(events), rel=1e-9, abs=1e-6)
         # On the beat, Prometheus 2 has one scrape more in a range: a third of it counts twice.
@@ -88,9 +93,9 @@ def test_fine_counts_add_up_to_all_events_in_both_versions(
 def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
     scrape: Duration, shortest: int, each: int
 ) -> None:
-    step = step_over(scrape, shortest)
+    step = choose_fine_step(scrape, shortest)
     for phase in (0, 1, scrape.ms // 2):
-        for series in both(counter([each] * 100, scrape, phase)):
+        for series in build_both_versions(build_counter([each] * 100, scrape, phase)):
             for n in range(1, STEPS):
                 counted = series.evaluate(
                     render_estimated_increase(COUNTER, step, scrape),
@@ -104,13 +109,16 @@ def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
 def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
     scrape: Duration, phase: float, late: float, events: list[int]
 ) -> None:
-    step = step_over(scrape, 10) * 10
+    step = choose_fine_step(scrape, 10) * 10
     per_step = step.ms // scrape.ms
-    samples = counter([0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000))
+    samples = build_counter(
+        [0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000)
+    )
     expr = render_delayed_increase(COUNTER, step, scrape)
     steps = range(step.ms * 2 + scrape.ms, samples[-1][0] + 1, step.ms)
     in_2, in_3 = (
-        [s.evaluate(expr, n) for n in steps] for s in both(samples, int(late * scrape.ms))
+        [s.evaluate(expr, n) for n in steps]
+        for s in build_both_versions(samples, int(late * scrape.ms))
     )
     assert in_2 == in_3
     assert sum(value or 0 for value in in_2) == sum(events)
@@ -121,13 +129,13 @@ def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
 def test_each_sample_counts_once_however_late_it_comes(
     scrape: Duration, phase: float, late: float, up: list[int]
 ) -> None:
-    step = step_over(scrape, 10)
+    step = choose_fine_step(scrape, 10)
     at = int(phase * scrape.ms)
     # Left out by Prometheus 3: the start of a range that is a millisecond short, see docs/rules.md.
     assume(at % step.ms % scrape.ms != 1)
     samples = [(at + n * scrape.ms, float(value)) for n, value in enumerate(up)]
     steps = range(0, samples[-1][0] + 2 * step.ms + 2 * scrape.ms, step.ms)
-    for series in both(samples, int(late * scrape.ms)):
+    for series in build_both_versions(samples, int(late * scrape.ms)):
         counted = [
             sum(
                 series.evaluate(render_sample_count(query, step, scrape), now) or 0 for now in steps
