@@ -38,19 +38,19 @@ def validate(found: Json, version: str) -> None:
     """
     name = f"{found['kind']}-{found['apiVersion'].replace('/', '-')}".lower()
     if (_SCHEMAS / f"{name}.json").exists():
-        _ours(name).validate(found)
+        _load_validator(name).validate(found)
     else:
-        _theirs(json.dumps(found, sort_keys=True), version)
+        _validate_builtin(json.dumps(found, sort_keys=True), version)
 
 
 @cache
-def _theirs(found: str, version: str) -> None:
+def _validate_builtin(found: str, version: str) -> None:
     """Once for what is the same in several overlays: all schemas are read anew each time."""
     kubernetes_validate.validate(json.loads(found), version, strict=True)
 
 
 @cache
-def _ours(name: str) -> Draft202012Validator:
+def _load_validator(name: str) -> Draft202012Validator:
     schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
@@ -61,7 +61,7 @@ _MOST_IN_ANNOTATIONS = 250 * 1024
 DIGEST = re.compile(r"slo-probe@sha256:[0-9a-f]{64}")
 
 
-def _valid(manifests: Manifests, version: str) -> None:
+def _validate_objects(manifests: Manifests, version: str) -> None:
     for each in manifests.objects:
         try:
             validate(each, version)
@@ -72,13 +72,13 @@ def _valid(manifests: Manifests, version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_of_an_overlay_is_valid(built: Manifests, version: str) -> None:
-    _valid(built, version)
+    _validate_objects(built, version)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_an_overlay_takes_each_component_and_stays_valid(component: str, tmp_path: Path) -> None:
     built = build_with_component(component, tmp_path)
-    _valid(built, VERSIONS[0])
+    _validate_objects(built, VERSIONS[0])
     assert built.objects != build_overlay("dev").objects
 
 
@@ -185,7 +185,7 @@ _AFTER_THE_RUNS = 2 + 5 + 5 + 2
 """Seconds: the last spans, a renewal under way, the Lease given up, the listeners."""
 
 
-def _evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
+def _is_evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
     """Whether the API server lets a running pod be evicted; `ready` tells of all pods."""
     assert "minAvailable" not in budget
     desired = max(len(ready) - int(budget["maxUnavailable"]), 0)
@@ -197,7 +197,7 @@ def _evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
     return healthy - desired > 0
 
 
-def _finishes(strategy: Json, replicas: int) -> bool:
+def _finishes_rollout(strategy: Json, replicas: int) -> bool:
     """Whether a rollout ends although no new pod is ready before every old one is gone."""
     if strategy["type"] == "Recreate":
         return True
@@ -215,7 +215,7 @@ def test_the_budget_is_about_the_pods_of_the_prober(built: Manifests) -> None:
 @pytest.mark.parametrize("ready", [True, False])
 def test_a_drain_never_waits_for_the_prober(built: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
     assert built.get_object("Deployment")["spec"]["replicas"] == 1
-    assert _evictable(built.get_object("PodDisruptionBudget")["spec"], [ready], 0)
+    assert _is_evictable(built.get_object("PodDisruptionBudget")["spec"], [ready], 0)
 
 
 def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
@@ -224,22 +224,24 @@ def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
     assert built.get_object("Deployment")["spec"]["replicas"] == 2
     for holder in (0, 1):
         ready = [holder == 0, holder == 1]
-        assert _evictable(budget, ready, 0)
-        assert _evictable(budget, ready, 1)
+        assert _is_evictable(budget, ready, 0)
+        assert _is_evictable(budget, ready, 1)
     # The budget for one would hold up every drain of the holder's node.
-    assert not _evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
+    assert not _is_evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
 
 
 def test_a_rollout_does_not_wait_for_the_old_pod(built: Manifests) -> None:
     spec = built.get_object("Deployment")["spec"]
-    assert _finishes(spec["strategy"], spec["replicas"])
-    assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
+    assert _finishes_rollout(spec["strategy"], spec["replicas"])
+    assert not _finishes_rollout(
+        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1
+    )
 
 
 def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Path) -> None:
     built = build_with_component("standby", tmp_path)
     spec = built.get_object("Deployment")["spec"]
-    assert _finishes(spec["strategy"], spec["replicas"])
+    assert _finishes_rollout(spec["strategy"], spec["replicas"])
     assert not built.list_objects("PersistentVolumeClaim"), "two pods on two nodes cannot share one"
     (spread,) = built.prober["spec"]["topologySpreadConstraints"]
     assert matches_selector(spread["labelSelector"], built.prober["metadata"]["labels"])
@@ -253,19 +255,22 @@ def test_nothing_is_sent_before_the_service_leads_to_the_prober(built: Manifests
     assert settings.canary.reachable_after.seconds >= found_ready + _KNOWN_EVERYWHERE
 
 
-def _grace(built: Manifests) -> float:
+def _read_grace(built: Manifests) -> float:
     settings: Any = Config.model_validate(built.config)
     return float(settings.shutdown_grace.seconds)
 
 
 def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(built: Manifests) -> None:
-    assert built.prober["spec"]["terminationGracePeriodSeconds"] >= _grace(built) + _AFTER_THE_RUNS
+    assert (
+        built.prober["spec"]["terminationGracePeriodSeconds"]
+        >= _read_grace(built) + _AFTER_THE_RUNS
+    )
 
 
 def test_a_prober_that_ends_is_still_called_about_runs_under_way(built: Manifests) -> None:
     """Not ready from the signal on, it must not be taken for unready before the runs have ended."""
     probe = built.container["readinessProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= _grace(built)
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= _read_grace(built)
 
 
 def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ _VOLUMES = {
 _KEY = re.compile(r"lin_[a-z]+_|Bearer |-----BEGIN|password: ", re.IGNORECASE)
 
 
-def _restricted(pod: Json) -> None:
+def _check_restricted(pod: Json) -> None:
     """What the Pod Security Standard `restricted` asks, and a root that cannot be written."""
     spec = pod["spec"]
     for key in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"):
@@ -60,13 +60,13 @@ def test_every_pod_meets_the_restricted_standard(built: Manifests) -> None:
     pods = list(built.list_pods())
     assert len(pods) == 4
     for _, pod in pods:
-        _restricted(pod)
+        _check_restricted(pod)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_no_component_loosens_that(component: str, tmp_path: Path) -> None:
     for _, pod in build_with_component(component, tmp_path).list_pods():
-        _restricted(pod)
+        _check_restricted(pod)
 
 
 def test_a_volume_is_all_that_can_be_written(built: Manifests) -> None:

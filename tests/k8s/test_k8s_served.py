@@ -14,7 +14,7 @@ from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 
 
-def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
+def _get_target_port(manifests: Manifests, service: Json, port: str | int) -> int:
     """The port of the pod behind a port of a Service, by its name or number."""
     (found,) = [each for each in service["spec"]["ports"] if port in (each["name"], each["port"])]
     (behind,) = [
@@ -59,15 +59,15 @@ async def test_the_program_answers_them_all(built: Manifests, tmp_path: Path) ->
             async with session.get(f"http://127.0.0.1:{place.ports[port]}{path}") as response:
                 return response.status, await response.text()
 
-        await _kubelet_finds_it_well(built, get)
-        await _prometheus_finds_metrics(built, get)
+        await _check_probes(built, get)
+        await _check_scrape(built, get)
         service = built.get_object("Service")
-        assert (await get(_target_port(built, service, 80), "/health"))[0] == 200
+        assert (await get(_get_target_port(built, service, 80), "/health"))[0] == 200
         # Scenarios are asked for at the pages of the prober.
-        assert (await get(_target_port(built, service, 9108), "/runs"))[0] == 200
+        assert (await get(_get_target_port(built, service, 9108), "/runs"))[0] == 200
 
 
-async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
+async def _check_probes(built: Manifests, get: Gets) -> None:
     ports = {port["name"]: port["containerPort"] for port in built.container["ports"]}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = built.container[probe]["httpGet"]
@@ -80,7 +80,7 @@ async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
     assert (await get(ports["web"], "/-/nothing"))[0] == 404
 
 
-async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
+async def _check_scrape(built: Manifests, get: Gets) -> None:
     monitor = built.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     (service,) = [
@@ -90,7 +90,7 @@ async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
         and matches_selector(monitor["selector"], each["metadata"]["labels"])
     ]
     assert service["spec"]["publishNotReadyAddresses"], "whoever stands by is scraped as well"
-    status, text = await get(_target_port(built, service, endpoint["port"]), endpoint["path"])
+    status, text = await get(_get_target_port(built, service, endpoint["port"]), endpoint["path"])
     assert status == 200
     assert "agent_sre_validation_build_info" in text
 
@@ -106,8 +106,8 @@ def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(built: Manif
     assert canary["spec"]["externalName"] == (
         f"{meta['name']}.{meta['namespace']}.svc.cluster.local"
     )
-    assert _target_port(built, service, 80) == settings.canary.listen.port
-    assert _target_port(built, service, settings.probes.security.decoy.port) == (
+    assert _get_target_port(built, service, 80) == settings.canary.listen.port
+    assert _get_target_port(built, service, settings.probes.security.decoy.port) == (
         settings.probes.security.decoy.port
     )
     assert not service["spec"].get("publishNotReadyAddresses"), "only the holder of the Lease"
