@@ -165,7 +165,7 @@ def shorten_waits(routes: list[dict[str, Any]], pace: dict[str, str]) -> None:
 def run_with_receivers(
     folder: Path, config: dict[str, Any], **pace: str
 ) -> Iterator[tuple[AlertmanagerServer, Received]]:
-    """Alertmanager with a receiver behind each role, who tells what came under which role."""
+    """Run Alertmanager with one webhook per role; yield it and the received messages."""
     shutil.copytree(BUILT / "templates", folder / "templates")
     quick = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h", **pace}
     with run_webhook_receiver() as (address, received):

@@ -16,7 +16,7 @@ from tests.schema.test_standalone_alerts import build_alert
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[int]:
-    """A service with metrics, good and odd; gives its port."""
+    """Serve metrics with valid and unusual values; return the port."""
     registry = CollectorRegistry()
     requests_total = Counter("http_requests", "Requests.", ["code"], registry=registry)
     for code in ("200", "404", "500"):

@@ -30,15 +30,15 @@ from tests.exporter.journal_harness import read_rows
 
 @dataclass
 class EventForwarder:
-    """Takes notifications of Alertmanager, or events of a broker, and passes them on later."""
+    """Receive notifications of Alertmanager or events of a broker; forward them to agent-sre."""
 
     agent: str
     delay: float = 0.0
     copies: int = 1
     given: dict[str, str] = field(default_factory=dict)
-    """New ids that the converter gave, each with the value of the label `service`."""
+    """Value of the label `service` by the id of the forwarded event."""
     ended: set[str] = field(default_factory=set)
-    """Values of the label `service` of alerts that were told to have ended."""
+    """Values of the label `service` of resolved alerts."""
     _under_way: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def build_app(self) -> web.Application:
@@ -98,7 +98,7 @@ class AlertmanagerClient:
     url: str
 
     async def list_firing(self) -> set[str]:
-        """The label `service` of alerts that fire."""
+        """List the label `service` of all firing alerts."""
         async with (
             aiohttp.ClientSession() as client,
             client.get(f"{self.url}/api/v2/alerts?active=true") as reply,
@@ -106,7 +106,7 @@ class AlertmanagerClient:
             return {alert["labels"]["service"] for alert in await reply.json()}
 
     async def wait_for_alerts(self, holds: Callable[[set[str]], bool]) -> None:
-        """Wait until something holds of the alerts that fire."""
+        """Wait until a condition holds for the firing alerts."""
         async with asyncio.timeout(30):
             while not holds(await self.list_firing()):  # noqa: ASYNC110 - it sets no event here
                 await asyncio.sleep(0.1)
@@ -114,7 +114,7 @@ class AlertmanagerClient:
 
 @dataclass
 class DeliveryEnvironment:
-    """A house at the end of a longer way."""
+    """Prober environment whose events arrive through a forwarder."""
 
     environment: ProberEnvironment
     forwarder: EventForwarder
@@ -123,7 +123,7 @@ class DeliveryEnvironment:
     async def wait_for_runs(
         self, prober: ProberProcess, *, number: int = 3
     ) -> list[dict[str, Any]]:
-        """The first runs that have their verdict."""
+        """Wait until a number of runs have a verdict; return them."""
         await wait_until(lambda: self.count_judged() >= number)
         found = json.loads((await prober.get_page("/runs"))[1])
         return [run for run in found if run["verdict"] != "unknown"]

@@ -113,7 +113,7 @@ async def test_a_lost_lease_stops_the_sending(
     async with environment.run_prober() as prober:
         await wait_for_ready(prober)
         await wait_until(lambda: environment.agent.counters.received > 3)
-        thief = steal(tmp_path / "journal.sqlite.lease")
+        other_holder = replace_lease_holder(tmp_path / "journal.sqlite.lease")
         await wait_for_ready(prober, 503)
         await asyncio.sleep(0.3)  # what was under way has left by now
         received = environment.agent.counters.received
@@ -121,13 +121,13 @@ async def test_a_lost_lease_stops_the_sending(
         assert (await prober.get_page("/-/healthy"))[0] == 200
         await asyncio.sleep(1)  # twenty slots
         assert environment.agent.counters.received == received
-        os.close(thief)
+        os.close(other_holder)
         await wait_for_ready(prober)
         await wait_until(lambda: environment.agent.counters.received > received + 3)
         assert (await prober.stop()).code == 0
 
 
-def steal(lease: Path) -> int:
+def replace_lease_holder(lease: Path) -> int:
     """Put another file in the place of the lease's, locked."""
     other = lease.with_suffix(".other")
     file = os.open(other, os.O_RDWR | os.O_CREAT)
@@ -143,7 +143,7 @@ LONG = TIMES | {"renew_deadline": "100s", "duration": "150s"}
 
 @dataclass
 class ProberPods:
-    """A house in a cluster."""
+    """Probers as pods of one cluster, with a Lease."""
 
     environment: ProberEnvironment
     cluster: Cluster

@@ -48,7 +48,7 @@ async def fill_journal(path: Path, clock: FakeClock, *, runs: int = 400) -> byte
 
 
 def flip_bytes(content: bytes, *, seed: int, amount: int) -> bytes:
-    """The same with some bytes turned over, none of them in SQLite's own header."""
+    """Invert some bytes, none of them in the SQLite header."""
     chance, bad = random.Random(seed), bytearray(content)
     start = chance.randrange(100, len(bad) - amount)
     for place in range(start, start + amount):
@@ -57,7 +57,7 @@ def flip_bytes(content: bytes, *, seed: int, amount: int) -> bytes:
 
 
 def read_old_runs(path: Path) -> list[tuple[object, ...]]:
-    """All that is kept of the runs before, byte by byte."""
+    """Read all columns of the runs that `fill_journal` wrote."""
     connection = sqlite3.connect(path)
     try:
         query = "SELECT * FROM runs WHERE id LIKE 'slo-probe-%' ORDER BY seq"
@@ -67,7 +67,7 @@ def read_old_runs(path: Path) -> list[tuple[object, ...]]:
 
 
 def overwrite_file(path: Path, content: bytes, *, at: int | None = None) -> None:
-    """Write a file anew, or a part of it."""
+    """Overwrite a file, or a part of it."""
     if at is None:
         path.write_bytes(content)
         return
@@ -77,7 +77,7 @@ def overwrite_file(path: Path, content: bytes, *, at: int | None = None) -> None
 
 
 async def restart_and_finish_run(path: Path, clock: FakeClock) -> JournalHarness:
-    """Start with what is there, and carry a run to its end."""
+    """Start with the existing files, and write a run to its end."""
     harness = JournalHarness(path, clock)
     await harness.journal.start()
     await harness.journal.write_run(RunState.PLANNED, build_open_run("new"))
@@ -188,7 +188,7 @@ _HEADER, _FRAME = 32, 24 + 4096
 
 
 async def copy_killed_journal(path: Path, clock: FakeClock, *, checkpoint: bool = False) -> Path:
-    """The files of a journal as they were when its process was killed."""
+    """Copy the files of an open journal, as a kill of its process leaves them."""
     harness = JournalHarness(path, clock)
     await harness.journal.start()
     for number in range(30):

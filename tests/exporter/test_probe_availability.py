@@ -42,7 +42,7 @@ class FakeTarget:
     """Statuses, one after the other; the last one again and again."""
     ready: int = 200
     before: Callable[[], None] = lambda: None
-    """Done before the health is told."""
+    """Called before each health response."""
     asked: list[str] = field(default_factory=list)
     headers: list[str | None] = field(default_factory=list)
 

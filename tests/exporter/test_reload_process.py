@@ -208,7 +208,7 @@ async def test_another_target_of_a_stage_is_a_new_bucket(environment: ProberEnvi
 
 
 def write_spec(environment: ProberEnvironment, target: str) -> str:
-    """The house's own spec with another target of end_to_end."""
+    """Write the own spec with another target of end_to_end."""
     text = (Path(__file__).parents[1] / "e2e" / "quick.yaml").read_text()
     file = environment.folder / "spec.yaml"
     file.write_text(text.replace("below: 5s", f"below: {target}"))

@@ -34,9 +34,9 @@ def _allow_scenarios(environment: ProberEnvironment, section: Json) -> None:
     environment.settings["scenarios"], environment.settings["probes"] = own, RARE_REMEDIATION
 
 
-async def _run_job(built: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
+async def _run_job(overlay: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
     """What a CronJob's pod runs, to its end; only the prober is elsewhere."""
-    pod: Any = dict(built.list_pods())[f"slo-probe-{scenario}"]
+    pod: Any = dict(overlay.list_pods())[f"slo-probe-{scenario}"]
     (container,) = pod["spec"]["containers"]
     *words, _ = container["args"]
     return await wait_for_end(await start_program(*words, await prober.wait_for_url("web")))
@@ -58,11 +58,11 @@ def test_both_clusters_with_linear_itself_send_the_same() -> None:
 
 
 async def test_the_nightly_job_ends_well_beside_a_stand_in(tmp_path: Path) -> None:
-    built = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
+    overlay = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
     async with run_environment(tmp_path, **SOON) as environment:
         _allow_scenarios(environment, read_sections()["scenarios"])
         async with environment.run_prober() as prober:
-            done = await _run_job(built, "throughput", prober)
+            done = await _run_job(overlay, "throughput", prober)
             assert (done.code, "throughput: met" in done.out) == (0, True), done
 
 

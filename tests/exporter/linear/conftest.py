@@ -45,7 +45,7 @@ class LinearHarness:
         return run_id
 
     def write(self, title: str, description: str) -> str:
-        """Open any issue; gives its own id."""
+        """Open an issue; return its id."""
         workspace = self.api.handlers.workspace
         fields = {"teamId": workspace.team["id"], "title": title, "description": description}
         return str(workspace.create_issue(fields, self.api.faults.active)["id"])

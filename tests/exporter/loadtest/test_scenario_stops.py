@@ -33,7 +33,7 @@ from tests.exporter.loadtest.scenario_process import (
     wait_for_result,
 )
 from tests.exporter.slo_probe import start_program, wait_for_end
-from tests.exporter.test_failover import steal
+from tests.exporter.test_failover import replace_lease_holder
 
 COMPLETED = "scenario_completed_timestamp_seconds"
 LOAD = "scenario_throughput"
@@ -46,7 +46,7 @@ async def reload(prober: ProberProcess, _: ProberEnvironment) -> None:
 
 
 async def steal_lease(_: ProberProcess, environment: ProberEnvironment) -> None:
-    os.close(steal(environment.folder / "journal.sqlite.lease"))
+    os.close(replace_lease_holder(environment.folder / "journal.sqlite.lease"))
 
 
 async def make_runs_fail(_: ProberProcess, environment: ProberEnvironment) -> None:

@@ -184,7 +184,7 @@ SELECTION, VERIFICATION = Stage.REMEDIATION_SELECTION, Stage.VERIFICATION
 
 @dataclass
 class TempoHarness:
-    """Tempo, who asks it, and the desk that asks both."""
+    """Fake Tempo, its observer, and a reconciler."""
 
     tempo: FakeTempo
     observer: TempoObserver
