@@ -22,13 +22,13 @@ DEFINITIONS = sorted(
 )
 
 
-def definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+def list_definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
     """Qualified names of the functions, classes and constants that statements define."""
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield f"{prefix}{node.name}"
         if isinstance(node, ast.ClassDef):
-            yield from definitions(node.body, f"{prefix}{node.name}.")
+            yield from list_definitions(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, ast.Assign):
             yield from (f"{prefix}{each.id}" for each in node.targets if isinstance(each, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
@@ -43,7 +43,7 @@ def test_every_file_and_folder_of_the_page_exists(place: str) -> None:
 @pytest.mark.parametrize(("file", "name"), DEFINITIONS)
 def test_every_definition_of_the_page_is_in_its_file(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text())
-    assert name in set(definitions(tree.body))
+    assert name in set(list_definitions(tree.body))
 
 
 def test_both_walks_of_the_page_name_a_definition_in_each_step() -> None:

@@ -16,7 +16,7 @@ from tests.docs_pages import PAGES, ROOT, DocBlock, list_anchors, list_blocks, l
 _YAML = list_blocks("yaml")
 
 
-def kind_of(block: DocBlock) -> str:
+def get_kind(block: DocBlock) -> str:
     """What a reader would do with it, by how it begins."""
     starts = {
         "version: prometheus/v1": "spec",
@@ -30,15 +30,15 @@ def kind_of(block: DocBlock) -> str:
     return next(found, "unknown")
 
 
-def of_kind(kind: str) -> list[object]:
-    return [pytest.param(each, id=each.id) for each in _YAML if kind_of(each) == kind]
+def list_kind(kind: str) -> list[object]:
+    return [pytest.param(each, id=each.id) for each in _YAML if get_kind(each) == kind]
 
 
 def test_every_yaml_of_the_documentation_is_of_a_kind_that_is_tried_here() -> None:
-    assert [each.id for each in _YAML if kind_of(each) == "unknown"] == []
+    assert [each.id for each in _YAML if get_kind(each) == "unknown"] == []
 
 
-@pytest.mark.parametrize("block", of_kind("spec"))
+@pytest.mark.parametrize("block", list_kind("spec"))
 def test_every_spec_in_the_documentation_builds(block: DocBlock) -> None:
     source = SpecFile(block.id, PurePosixPath("page.yaml"), block.text.encode())
     planned = plan_build([source], BuildSettings())
@@ -46,7 +46,7 @@ def test_every_spec_in_the_documentation_builds(block: DocBlock) -> None:
     assert any(each.groups for each in planned.plans)
 
 
-@pytest.mark.parametrize("block", of_kind("configuration"))
+@pytest.mark.parametrize("block", list_kind("configuration"))
 def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
     block: DocBlock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,7 +58,7 @@ def test_every_configuration_of_the_prober_in_the_documentation_is_fine(
     assert loaded
 
 
-@pytest.mark.parametrize("block", of_kind("foreign"))
+@pytest.mark.parametrize("block", list_kind("foreign"))
 def test_what_belongs_to_other_programs_is_yaml_at_least(block: DocBlock) -> None:
     assert yaml.safe_load(block.text)["kind"]
 

@@ -41,7 +41,7 @@ _GO_ON = re.compile(r"slo-probe (run|once|simulate|simulate-linear|scenario)\b(?
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def docs_folder(tmp_path: Path) -> Path:
     """A folder as the pages assume it: the repository's specs and rules, and files of a user's.
 
     Of the rules' tests there are but two, for `slo-rules test`; all are run elsewhere.
@@ -52,7 +52,7 @@ def place(tmp_path: Path) -> Path:
     tests = sorted((folder / "rules/tests").rglob("*.yaml"))
     for path in tests[2:]:
         path.unlink()
-    concepts = _only(list_blocks("yaml"), "concepts.md")
+    concepts = _get_block(list_blocks("yaml"), "concepts.md")
     configuration = next(each for each in list_blocks("yaml") if each.text.startswith("target:"))
     (folder / "concepts.yaml").write_text(concepts.text)
     (folder / "api.yaml").write_text(concepts.text.replace("shop", "api"))
@@ -64,16 +64,16 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def _only(found: list[DocBlock], page: str) -> DocBlock:
+def _get_block(found: list[DocBlock], page: str) -> DocBlock:
     (block,) = [each for each in found if each.page.name == page]
     return block
 
 
-def _ours() -> list[object]:
-    return [pytest.param(each, id=each.id) for each in list_commands() if _runs(each)]
+def _list_our_commands() -> list[object]:
+    return [pytest.param(each, id=each.id) for each in list_commands() if _is_ours(each)]
 
 
-def _runs(command: DocCommand) -> bool:
+def _is_ours(command: DocCommand) -> bool:
     return command.line.split()[0] not in _NOT_OURS and not _GO_ON.match(command.line)
 
 
@@ -82,8 +82,10 @@ def test_the_pages_show_commands_of_both_programs() -> None:
     assert {"slo-rules", "slo-probe", "make"} <= first
 
 
-@pytest.mark.parametrize("command", _ours())
-def test_every_command_that_is_shown_does_what_it_says(command: DocCommand, place: Path) -> None:
+@pytest.mark.parametrize("command", _list_our_commands())
+def test_every_command_that_is_shown_does_what_it_says(
+    command: DocCommand, docs_folder: Path
+) -> None:
     promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
     path = [str(Path(sys.executable).parent), str(promtool.parent), os.environ["PATH"]]
@@ -92,7 +94,7 @@ def test_every_command_that_is_shown_does_what_it_says(command: DocCommand, plac
         done = subprocess.run(  # noqa: S602 - in a shell, as the reader types it
             command.line.replace("http://mimir:8080", ruler.url),
             shell=True,
-            cwd=place,
+            cwd=docs_folder,
             env=environment,
             capture_output=True,
             text=True,
@@ -126,10 +128,10 @@ def _assert_prints(output: str, prints: tuple[str, ...]) -> None:
 def test_the_program_knows_the_command_and_its_options(command: DocCommand) -> None:
     program, *arguments = shlex.split(re.split(r" [|>&] ?", command.line)[0])
     words = [argument for argument in arguments if argument not in ("...", "…")]
-    _parsed(_PROGRAMS[program], words)
+    _check_command_line(_PROGRAMS[program], words)
 
 
-def _parsed(program: click.Command, arguments: list[str]) -> None:
+def _check_command_line(program: click.Command, arguments: list[str]) -> None:
     """Every word before the options names a command, and its help names every option."""
     named = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     while named and "--help" not in arguments:
@@ -147,14 +149,14 @@ def _parsed(program: click.Command, arguments: list[str]) -> None:
 
 def test_what_kubectl_is_given_is_there() -> None:
     given = {
-        place
+        docs_folder
         for page in PAGES
-        for place in re.findall(r"kubectl \w+ -[kf] ([^\s`]+)", page.read_text())
+        for docs_folder in re.findall(r"kubectl \w+ -[kf] ([^\s`]+)", page.read_text())
     }
     assert given
-    for place in given - {"out"}:
-        path = ROOT / place
-        assert (path / "kustomization.yaml").exists() or path.is_file(), place
+    for docs_folder in given - {"out"}:
+        path = ROOT / docs_folder
+        assert (path / "kustomization.yaml").exists() or path.is_file(), docs_folder
 
 
 def test_commands_of_others_are_few_and_known() -> None:

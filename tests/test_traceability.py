@@ -22,7 +22,7 @@ SCENARIOS = (
 )
 
 
-def story() -> dict[str, list[str]]:
+def read_story() -> dict[str, list[str]]:
     """The lines of the story by their section; some stand in several, and in one twice."""
     sections: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -34,7 +34,7 @@ def story() -> dict[str, list[str]]:
     return sections
 
 
-ITEMS = [(section, line) for section, lines in story().items() for line in lines]
+ITEMS = [(section, line) for section, lines in read_story().items() for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def coverage() -> Coverage:
     return planned.coverage
 
 
-def asked_in(coverage: Coverage) -> dict[str, Counter[str]]:
+def count_requirements(coverage: Coverage) -> dict[str, Counter[str]]:
     """What the specs say was asked, by the section that their ids begin with."""
     sections: dict[str, Counter[str]] = {}
     for each in coverage.requirements:
@@ -55,7 +55,7 @@ def asked_in(coverage: Coverage) -> dict[str, Counter[str]]:
 
 
 def test_the_copy_of_the_story_has_all_its_sections() -> None:
-    sizes = {section: len(lines) for section, lines in story().items()}
+    sizes = {section: len(lines) for section, lines in read_story().items()}
     criteria = {"AC1": 6, "AC2": 5, "AC3": 6, "AC4": 6, "AC5": 6, "AC6": 5}
     scenarios = {f"scenario{number}": 5 for number in range(1, 7)}
     others = {"metrics": 6, "success": 6, "security": 5, "monitoring": 2, "done": 7}
@@ -63,7 +63,9 @@ def test_the_copy_of_the_story_has_all_its_sections() -> None:
 
 
 def test_each_section_asks_what_the_story_asks_in_it_and_as_often(coverage: Coverage) -> None:
-    assert asked_in(coverage) == {section: Counter(lines) for section, lines in story().items()}
+    assert count_requirements(coverage) == {
+        section: Counter(lines) for section, lines in read_story().items()
+    }
 
 
 @pytest.mark.parametrize(("section", "item"), ITEMS, ids=lambda value: value[:40])
@@ -83,7 +85,7 @@ def test_every_line_of_the_story_is_watched_or_has_its_scenario(
             assert validated.startswith(SCENARIOS)
 
 
-@pytest.mark.parametrize("section", [section for section in story() if "scenario" in section])
+@pytest.mark.parametrize("section", [section for section in read_story() if "scenario" in section])
 def test_what_a_step_leaves_to_a_scenario_is_left_to_its_own(
     coverage: Coverage, section: str
 ) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from tests.exporter.leaks.agent_memory import SHAPES
-from tests.exporter.leaks.test_leak_table import ROWS, Cell, cell
+from tests.exporter.leaks.test_leak_table import ROWS, Cell, compute_cell
 
 _SERIES = 150
 _SEED = 0
@@ -22,7 +22,7 @@ def render_table(series: int, seed: int) -> Iterator[str]:
     for row in ROWS:
         yield _format_row(
             row.name,
-            *(_format_cell(cell(row, shape, series=series, seed=seed)) for shape in SHAPES),
+            *(_format_cell(compute_cell(row, shape, series=series, seed=seed)) for shape in SHAPES),
         )
 
 

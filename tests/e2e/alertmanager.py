@@ -88,7 +88,7 @@ def run_alertmanager(config: Path, folder: Path) -> Iterator[AlertmanagerServer]
 
 @contextmanager
 def run_webhook_receiver() -> Iterator[tuple[str, "queue.Queue[tuple[str, dict[str, Any]]]"]]:
-    """Somebody who is notified: the address, and what came as the path and the message."""
+    """Run a webhook receiver; yield its URL and a queue of (path, message)."""
     received: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):

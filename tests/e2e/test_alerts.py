@@ -53,7 +53,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
         yield found
 
 
-def fire(
+def fire_alerts(
     alertmanager: AlertmanagerServer, cluster: str, names: Iterable[str], *, over: bool = False
 ) -> None:
     """Each test has a cluster of its own, so that none silences another's."""
@@ -62,7 +62,7 @@ def fire(
     )
 
 
-def silent(alertmanager: AlertmanagerServer, cluster: str, *, of: int) -> set[str]:
+def list_inhibited_alerts(alertmanager: AlertmanagerServer, cluster: str, *, of: int) -> set[str]:
     """The alerts that another explains, once all have come in."""
 
     def all_in() -> dict[str, bool] | None:
@@ -73,11 +73,13 @@ def silent(alertmanager: AlertmanagerServer, cluster: str, *, of: int) -> set[st
     return {name for name, inhibited in found.items() if inhibited}
 
 
-def becomes(alertmanager: AlertmanagerServer, cluster: str, wanted: set[str], *, of: int) -> None:
+def wait_for_inhibited(
+    alertmanager: AlertmanagerServer, cluster: str, wanted: set[str], *, of: int
+) -> None:
     """Sources are known to the inhibition a moment after the API has taken them."""
 
     def is_so() -> bool:
-        return silent(alertmanager, cluster, of=of) == wanted
+        return list_inhibited_alerts(alertmanager, cluster, of=of) == wanted
 
     alertmanager.child.wait_for(is_so, timeout=20)
 
@@ -91,27 +93,27 @@ def test_a_page_silences_tickets_and_limits_of_its_own_slo(
         "AgentSRELambdaExecutionP95High",
         "AgentSREEndToEndSlowNoData",
     ]
-    fire(alertmanager, "pages", [*names, *others])
-    becomes(alertmanager, "pages", set(names[1:]), of=6)
+    fire_alerts(alertmanager, "pages", [*names, *others])
+    wait_for_inhibited(alertmanager, "pages", set(names[1:]), of=6)
 
 
-def test_a_ticket_alone_is_heard(alertmanager: AlertmanagerServer) -> None:
-    fire(alertmanager, "tickets", ["AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"])
-    assert silent(alertmanager, "tickets", of=2) == set()
+def test_a_ticket_without_a_page_is_notified(alertmanager: AlertmanagerServer) -> None:
+    fire_alerts(alertmanager, "tickets", ["AgentSREEndToEndSlowTicket", "AgentSREEndToEndP95High"])
+    assert list_inhibited_alerts(alertmanager, "tickets", of=2) == set()
 
 
 def test_a_prober_down_silences_its_alerts(alertmanager: AlertmanagerServer) -> None:
-    fire(alertmanager, "prober", ALERTS)
-    becomes(alertmanager, "prober", set(ALERTS) - OF_OTHERS, of=len(ALERTS))
+    fire_alerts(alertmanager, "prober", ALERTS)
+    wait_for_inhibited(alertmanager, "prober", set(ALERTS) - OF_OTHERS, of=len(ALERTS))
 
 
 def test_a_target_down_silences_symptoms(alertmanager: AlertmanagerServer) -> None:
     names = set(ALERTS) - {"SLOProbeDown"}
-    fire(alertmanager, "target", names)
+    fire_alerts(alertmanager, "target", names)
     found: set[str] = set()
 
     def quiet() -> bool:
-        found.update(silent(alertmanager, "target", of=len(names)))
+        found.update(list_inhibited_alerts(alertmanager, "target", of=len(names)))
         return found >= SYMPTOMS
 
     alertmanager.child.wait_for(quiet, timeout=20)
@@ -119,23 +121,23 @@ def test_a_target_down_silences_symptoms(alertmanager: AlertmanagerServer) -> No
 
 
 def test_clusters_do_not_silence_each_other(alertmanager: AlertmanagerServer) -> None:
-    fire(alertmanager, "here", ["SLOProbeDown", "AgentSREUnavailable"])
-    fire(alertmanager, "there", ["AgentSREUnavailable"])
-    becomes(alertmanager, "here", {"AgentSREUnavailable"}, of=2)
-    assert silent(alertmanager, "there", of=1) == set()
+    fire_alerts(alertmanager, "here", ["SLOProbeDown", "AgentSREUnavailable"])
+    fire_alerts(alertmanager, "there", ["AgentSREUnavailable"])
+    wait_for_inhibited(alertmanager, "here", {"AgentSREUnavailable"}, of=2)
+    assert list_inhibited_alerts(alertmanager, "there", of=1) == set()
 
 
-def test_a_symptom_that_outlives_its_cause_is_heard_again(alertmanager: AlertmanagerServer) -> None:
-    fire(alertmanager, "after", ["SLOProbeTargetDown", "AgentSREUnavailable"])
-    becomes(alertmanager, "after", {"AgentSREUnavailable"}, of=2)
-    fire(alertmanager, "after", ["SLOProbeTargetDown"], over=True)
-    becomes(alertmanager, "after", set(), of=1)
+def test_a_symptom_that_outlasts_its_cause_is_notified(alertmanager: AlertmanagerServer) -> None:
+    fire_alerts(alertmanager, "after", ["SLOProbeTargetDown", "AgentSREUnavailable"])
+    wait_for_inhibited(alertmanager, "after", {"AgentSREUnavailable"}, of=2)
+    fire_alerts(alertmanager, "after", ["SLOProbeTargetDown"], over=True)
+    wait_for_inhibited(alertmanager, "after", set(), of=1)
 
 
 def test_a_silenced_cause_still_inhibits(alertmanager: AlertmanagerServer) -> None:
     alertmanager.add_silence(alertname="SLOProbeTargetDown", cluster="silenced")
-    fire(alertmanager, "silenced", ["SLOProbeTargetDown", "AgentSREUnavailable"])
-    becomes(alertmanager, "silenced", {"AgentSREUnavailable"}, of=2)
+    fire_alerts(alertmanager, "silenced", ["SLOProbeTargetDown", "AgentSREUnavailable"])
+    wait_for_inhibited(alertmanager, "silenced", {"AgentSREUnavailable"}, of=2)
 
 
 # What the rules of a page say when Prometheus has filled them in.
@@ -152,22 +154,22 @@ NUMBERS = {
 Received: TypeAlias = queue.Queue[tuple[str, dict[str, Any]]]
 
 
-def hurried(routes: list[dict[str, Any]], pace: dict[str, str]) -> None:
+def shorten_waits(routes: list[dict[str, Any]], pace: dict[str, str]) -> None:
     """The same tree without its patience."""
     for route in routes:
         route.update(pace)
-        hurried(route.get("routes", []), pace)
+        shorten_waits(route.get("routes", []), pace)
 
 
 @contextmanager
-def notifying(
+def run_with_receivers(
     folder: Path, config: dict[str, Any], **pace: str
 ) -> Iterator[tuple[AlertmanagerServer, Received]]:
-    """Alertmanager with a receiver behind each role, who tells what came under which role."""
+    """Run Alertmanager with one webhook per role; yield it and the received messages."""
     shutil.copytree(BUILT / "templates", folder / "templates")
     quick = {"group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h", **pace}
     with run_webhook_receiver() as (address, received):
-        hurried(config["route"]["routes"], quick)
+        shorten_waits(config["route"]["routes"], quick)
         for receiver in config["receivers"]:
             receiver["slack_configs"] = [
                 {
@@ -184,14 +186,14 @@ def notifying(
             yield alertmanager, received
 
 
-def message(received: Received) -> tuple[str, str, list[str]]:
+def read_message(received: Received) -> tuple[str, str, list[str]]:
     """The next one: the role it was for, its title and the lines of its text."""
     role, body = received.get(timeout=20)
     (attachment,) = body["attachments"]
     return role, attachment["title"], attachment["text"].split("\n")
 
 
-def built(hours: OfficeHours | None, *documents: object) -> dict[str, Any]:
+def build_config(hours: OfficeHours | None, *documents: object) -> dict[str, Any]:
     """The configuration of specs, with other hours."""
     output = OutputSettings(office_hours=hours)
     config = render_files(*documents, settings=BuildSettings(output=output))["alertmanager.yml"]
@@ -200,10 +202,10 @@ def built(hours: OfficeHours | None, *documents: object) -> dict[str, Any]:
 
 
 def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Path) -> None:
-    with notifying(tmp_path, read_fragment()) as (alertmanager, received):
+    with run_with_receivers(tmp_path, read_fragment()) as (alertmanager, received):
         page = ALERTS["AgentSREUnavailable"]
         alertmanager.post_alerts(page, annotations=NUMBERS)
-        role, title, lines = message(received)
+        role, title, lines = read_message(received)
         assert role == "slo-page"
         assert title == f"{NUMBERS['value']} · AgentSREUnavailable · agent-sre availability"
         assert lines[:4] == [
@@ -219,7 +221,7 @@ def test_a_page_begins_with_its_numbers_and_ends_with_where_to_look(tmp_path: Pa
         assert not any("<no value>" in line for line in (title, *lines))
 
         alertmanager.post_alerts(page, annotations=NUMBERS, is_resolved=True)
-        _, title, lines = message(received)
+        _, title, lines = read_message(received)
         assert title.startswith("resolved: ")
         assert lines[0].startswith("resolved: AgentSREUnavailable ")
 
@@ -232,22 +234,26 @@ SPLIT = build_spec(
 )
 
 
-def of_shop(name: str, severity: str, **labels: str) -> dict[str, str]:
+def build_shop_labels(name: str, severity: str, **labels: str) -> dict[str, str]:
     identity = {"sloth_id": "shop-runs", "sloth_service": "shop", "sloth_slo": "runs"}
     return {**identity, "alertname": name, "severity": severity, **labels}
 
 
 def test_all_parts_of_an_slo_come_in_one_message_and_another_slo_in_its_own(tmp_path: Path) -> None:
-    config = built(None, SPLIT)
-    with notifying(tmp_path, config, group_wait="2s") as (alertmanager, received):
-        parts = [of_shop("Runs", "critical", path=path) for path in ("direct", "broker")]
-        other = {**of_shop("Other", "critical"), "sloth_id": "shop-other", "sloth_slo": "other"}
+    config = build_config(None, SPLIT)
+    with run_with_receivers(tmp_path, config, group_wait="2s") as (alertmanager, received):
+        parts = [build_shop_labels("Runs", "critical", path=path) for path in ("direct", "broker")]
+        other = {
+            **build_shop_labels("Other", "critical"),
+            "sloth_id": "shop-other",
+            "sloth_slo": "other",
+        }
         alertmanager.post_alerts(*parts, other)
-        titles = sorted(message(received)[1] for _ in range(2))
+        titles = sorted(read_message(received)[1] for _ in range(2))
         assert titles == ["Other · shop other", "Runs · shop runs · 2 alerts"]
 
 
-def hours_not_now() -> OfficeHours:
+def choose_hours_not_now() -> OfficeHours:
     """Days that are neither today nor beside it, whatever the clock says by then."""
     today = datetime.now(UTC).weekday() + 1
     beside = {DAYS[(today + step) % 7] for step in (-1, 0, 1)}
@@ -256,35 +262,40 @@ def hours_not_now() -> OfficeHours:
     )
 
 
-def test_out_of_hours_a_page_comes_and_a_ticket_and_an_info_wait(tmp_path: Path) -> None:
-    config = built(hours_not_now(), SPLIT)
-    with notifying(tmp_path, config) as (alertmanager, received):
-        waiting = [of_shop("RunsTicket", "warning", path="a"), of_shop("Runs", "info", path="b")]
+def test_out_of_hours_only_pages_are_notified(tmp_path: Path) -> None:
+    config = build_config(choose_hours_not_now(), SPLIT)
+    with run_with_receivers(tmp_path, config) as (alertmanager, received):
+        waiting = [
+            build_shop_labels("RunsTicket", "warning", path="a"),
+            build_shop_labels("Runs", "info", path="b"),
+        ]
         alertmanager.post_alerts(*waiting)
         said = ("route is not within active time", "route is within mute time")
         alertmanager.child.wait_for(lambda: all(words in alertmanager.read_log() for words in said))
-        alertmanager.post_alerts(of_shop("Runs", "critical", path="c"))
-        assert message(received)[0] == "slo-page"
+        alertmanager.post_alerts(build_shop_labels("Runs", "critical", path="c"))
+        assert read_message(received)[0] == "slo-page"
         assert received.empty()
 
 
-def test_at_any_hour_a_ticket_comes_when_that_is_asked_for(tmp_path: Path) -> None:
-    with notifying(tmp_path, built(None, SPLIT)) as (alertmanager, received):
-        alertmanager.post_alerts(of_shop("RunsTicket", "warning"), of_shop("Runs", "info"))
-        assert {message(received)[0] for _ in range(2)} == {"slo-ticket", "slo-info"}
+def test_tickets_are_notified_at_any_hour_without_office_hours(tmp_path: Path) -> None:
+    with run_with_receivers(tmp_path, build_config(None, SPLIT)) as (alertmanager, received):
+        alertmanager.post_alerts(
+            build_shop_labels("RunsTicket", "warning"), build_shop_labels("Runs", "info")
+        )
+        assert {read_message(received)[0] for _ in range(2)} == {"slo-ticket", "slo-info"}
 
 
-def test_a_heartbeat_is_heard_again_and_again(tmp_path: Path) -> None:
+def test_a_heartbeat_is_notified_repeatedly(tmp_path: Path) -> None:
     pace = {"group_interval": "1s", "repeat_interval": "900ms"}
-    with notifying(tmp_path, read_fragment(), **pace) as (alertmanager, received):
+    with run_with_receivers(tmp_path, read_fragment(), **pace) as (alertmanager, received):
         alertmanager.post_alerts(ALERTS["AgentSREValidationWatchdog"])
-        assert [message(received)[0] for _ in range(3)] == ["slo-watchdog"] * 3
+        assert [read_message(received)[0] for _ in range(3)] == ["slo-watchdog"] * 3
 
 
 ALERT = "QuickValidationFailureRateHigh"
 
 
-def _next(received: Received, status: str) -> dict[str, Any]:
+def _wait_for_notification(received: Received, status: str) -> dict[str, Any]:
     """The next notification about the alert with a status; fails after a minute of silence."""
     while True:
         _, message = received.get(timeout=60)
@@ -302,7 +313,7 @@ def test_a_lost_event_becomes_an_alert_and_resolves(tmp_path: Path) -> None:
         ) as running,
     ):
         assert not missing
-        fired = _next(received, "firing")
+        fired = _wait_for_notification(received, "firing")
         assert fired["labels"]["severity"] == "warning"
         assert fired["labels"]["sloth_slo"] == "validation-failure-rate"
         assert fired["annotations"]["runbook_url"] == (
@@ -314,4 +325,4 @@ def test_a_lost_event_becomes_an_alert_and_resolves(tmp_path: Path) -> None:
         assert "{{" not in summary
         assert "lambda_function" not in fired["annotations"]
         requests.post(f"{running.agent}/fault", data="none", timeout=5)
-        assert _next(received, "resolved")["labels"] == fired["labels"]
+        assert _wait_for_notification(received, "resolved")["labels"] == fired["labels"]

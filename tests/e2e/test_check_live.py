@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from tests.exporter.slo_probe import running_prometheus
+from tests.exporter.slo_probe import run_prometheus
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import EVENTS, build_slo, build_spec, dump_yaml
-from tests.schema.test_standalone_alerts import alert
+from tests.schema.test_standalone_alerts import build_alert
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[int]:
-    """A service with metrics, good and odd; gives its port."""
+    """Serve metrics with valid and unusual values; return the port."""
     registry = CollectorRegistry()
     requests_total = Counter("http_requests", "Requests.", ["code"], registry=registry)
     for code in ("200", "404", "500"):
@@ -36,29 +36,29 @@ def prometheus(service: int, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         tmp_path_factory.mktemp("live"),
         "min(count_over_time(http_requests_total[1m])) >= 2",
     )
-    with running_prometheus(folder, "shop", f"127.0.0.1:{service}", holds=twice) as url:
+    with run_prometheus(folder, "shop", f"127.0.0.1:{service}", holds=twice) as url:
         yield url
 
 
-def checked(folder: Path, url: str, document: dict[str, Any]) -> str:
+def check_document(folder: Path, url: str, document: dict[str, Any]) -> str:
     path = folder / "shop.yaml"
     path.write_bytes(dump_yaml(document))
     return run_slo_rules("check", path, "-o", "-", "--prometheus", url).stderr
 
 
-def latency(threshold: str) -> dict[str, Any]:
+def build_latency_slo(threshold: str) -> dict[str, Any]:
     return build_slo(sli={"latency": {"metric": "wait_seconds", "threshold": threshold}})
 
 
-def rated(metric: str) -> dict[str, Any]:
+def build_rate_slo(metric: str) -> dict[str, Any]:
     query = f"sum(rate({metric}[{{{{.window}}}}]))"
     errors = query.replace("[", '{code="500"}[')
     return build_slo(sli={"events": {"error_query": errors, "total_query": query}})
 
 
-def errors_of(metric: str) -> dict[str, Any]:
+def build_error_slo(metric: str) -> dict[str, Any]:
     """The total is in order, and so are the errors but for their metric."""
-    one = rated("http_requests_total")
+    one = build_rate_slo("http_requests_total")
     query = one["sli"]["events"]["error_query"].replace("http_requests_total", metric)
     one["sli"]["events"]["error_query"] = query
     return one
@@ -67,34 +67,36 @@ def errors_of(metric: str) -> dict[str, Any]:
 GOOD = {"runbook_url_prefix": "https://runbooks.example", "period": "7d"}
 
 
-@pytest.mark.parametrize("one", [build_slo(sli=EVENTS), latency("500ms"), latency("1s")])
+@pytest.mark.parametrize(
+    "one", [build_slo(sli=EVENTS), build_latency_slo("500ms"), build_latency_slo("1s")]
+)
 def test_good_specs_have_no_findings(tmp_path: Path, prometheus: str, one: dict[str, Any]) -> None:
-    assert "1 SLO" in checked(tmp_path, prometheus, build_spec(one, **GOOD))
-    assert "warning" not in checked(tmp_path, prometheus, build_spec(one, **GOOD))
+    assert "1 SLO" in check_document(tmp_path, prometheus, build_spec(one, **GOOD))
+    assert "warning" not in check_document(tmp_path, prometheus, build_spec(one, **GOOD))
 
 
 @pytest.mark.parametrize(
     ("one", "check"),
     [
-        (rated("nobody_exports_this_total"), "no-such-metric"),
-        (latency("700ms"), "missing-bucket"),
-        (rated("queue_total"), "not-a-counter"),
-        (errors_of("http_request_total"), "no-such-metric"),
+        (build_rate_slo("nobody_exports_this_total"), "no-such-metric"),
+        (build_latency_slo("700ms"), "missing-bucket"),
+        (build_rate_slo("queue_total"), "not-a-counter"),
+        (build_error_slo("http_request_total"), "no-such-metric"),
     ],
 )
 def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], check: str) -> None:
-    told = checked(tmp_path, prometheus, build_spec(one, **GOOD))
+    told = check_document(tmp_path, prometheus, build_spec(one, **GOOD))
     found = {line.rpartition("[")[2] for line in told.splitlines() if ": warning: " in line}
     assert found == {f"{check}]"}
 
 
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
-    told = checked(tmp_path, prometheus, build_spec(**{**GOOD, "period": "30d"}))
+    told = check_document(tmp_path, prometheus, build_spec(**{**GOOD, "period": "30d"}))
     assert "longer than Prometheus keeps samples, 15d" in told
 
 
 def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:
-    told = checked(tmp_path, prometheus, build_spec(**GOOD))
+    told = check_document(tmp_path, prometheus, build_spec(**GOOD))
     (line,) = [line for line in told.splitlines() if line.startswith("shop-requests: ")]
     assert "http_requests_total is a counter" in line
     assert "4 series, " in line  # three of the total, one of the errors
@@ -108,8 +110,8 @@ def test_what_each_slo_reads_is_told(tmp_path: Path, prometheus: str) -> None:
 
 
 def test_alerts_beside_slos_are_asked_about(tmp_path: Path, prometheus: str) -> None:
-    plain = alert(query="min(nobody_exports_this)")
-    told = checked(tmp_path, prometheus, build_spec(alerts=[plain], **GOOD))
+    plain = build_alert(query="min(nobody_exports_this)")
+    told = check_document(tmp_path, prometheus, build_spec(alerts=[plain], **GOOD))
     assert "Prometheus has no metric nobody_exports_this [no-such-metric]" in told
-    fine = alert(query='min(up{job="shop"})')
-    assert "warning" not in checked(tmp_path, prometheus, build_spec(alerts=[fine], **GOOD))
+    fine = build_alert(query='min(up{job="shop"})')
+    assert "warning" not in check_document(tmp_path, prometheus, build_spec(alerts=[fine], **GOOD))

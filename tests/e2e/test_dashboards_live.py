@@ -50,11 +50,11 @@ _SCENARIOS = (
 
 
 @contextmanager
-def served(specs: Path) -> Iterator[str]:
+def serve_metrics(specs: Path) -> Iterator[str]:
     """The address of the page while the body runs."""
     registry = CollectorRegistry()
-    _of_the_prober(registry)
-    _gauges(registry, [*_SCENARIOS, *_recorded(specs)])
+    _set_prober_gauges(registry)
+    _set_gauges(registry, [*_SCENARIOS, *_list_recorded(specs)])
     server, thread = start_http_server(0, "127.0.0.1", registry=registry)
     try:
         yield f"127.0.0.1:{server.server_port}"
@@ -64,7 +64,7 @@ def served(specs: Path) -> Iterator[str]:
         thread.join()
 
 
-def probe_config(folder: Path, agent: str, canary: int, spec: Path) -> Path:
+def write_probe_config(folder: Path, agent: str, canary: int, spec: Path) -> Path:
     """The configuration of a prober in a hurry."""
     quick = {"interval": "1s", "timeout": "900ms", "late_after": "500ms", "settle": "100ms"}
     settings = {
@@ -80,7 +80,7 @@ def probe_config(folder: Path, agent: str, canary: int, spec: Path) -> Path:
     return path
 
 
-def prometheus_config(folder: Path, targets: Sequence[str], rules: str) -> Path:
+def write_prometheus_config(folder: Path, targets: Sequence[str], rules: str) -> Path:
     """The configuration of a Prometheus that scrapes them every second."""
     (folder / "rules.yaml").write_text(rules)
     path = folder / "prometheus.yml"
@@ -93,7 +93,7 @@ def prometheus_config(folder: Path, targets: Sequence[str], rules: str) -> Path:
     return path
 
 
-def _of_the_prober(registry: CollectorRegistry) -> None:
+def _set_prober_gauges(registry: CollectorRegistry) -> None:
     gauges = Gauges(registry, version="seldom")
     for name in (*_LEAKS, "leak_verdict"):
         getattr(gauges, name).labels("working_set", "agent-sre-a").set(1)
@@ -106,14 +106,14 @@ def _of_the_prober(registry: CollectorRegistry) -> None:
     RunMetrics(registry, label_sets=[line], targets={})
 
 
-def _recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:
+def _list_recorded(specs: Path) -> Iterator[tuple[str, dict[str, str], float]]:
     for path in sorted(specs.glob("*.yaml")):
         located, _ = parse_specs(path.read_bytes(), path.name)
         for each in (found for spec in located for found in spec.spec.recordings):
             yield each.record, {**each.example_labels, **each.labels}, float(each.expect)
 
 
-def _gauges(
+def _set_gauges(
     registry: CollectorRegistry, every: Sequence[tuple[str, dict[str, str], float]]
 ) -> None:
     known: dict[str, Gauge] = {}
@@ -143,13 +143,13 @@ Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class LiveDashboards:
     """A Prometheus behind the dashboards."""
 
     url: str
     process: ChildProcess
 
-    def rows(self, query: PanelQuery, slo: str) -> Rows:
+    def query_rows(self, query: PanelQuery, slo: str) -> Rows:
         """The series of a query as Grafana would ask for it now; without those of no number."""
         now = time.time()
         expr = dashboards.fill_variables(query.expr, BOARDS[query.board], {"slo": slo}, now)
@@ -157,7 +157,7 @@ class Shown:
             found = self.ask("query", query=expr, time=now)
         else:
             found = self.ask("query_range", query=expr, start=now - 30, end=now, step=1)
-        return [row for row in found if _numbers(row)]
+        return [row for row in found if _list_numbers(row)]
 
     def ask(self, way: str, **parameters: object) -> Rows:
         answer = requests.get(f"{self.url}/api/v1/{way}", params=parameters, timeout=10).json()  # type: ignore[arg-type]
@@ -165,17 +165,17 @@ class Shown:
         result: Rows = answer["data"]["result"]
         return result
 
-    def until(self, look: Callable[[], Rows | bool]) -> Any:  # noqa: ANN401 - what it found
+    def wait_for(self, look: Callable[[], Rows | bool]) -> Any:  # noqa: ANN401 - what it found
         return self.process.wait_for(look, timeout=60)
 
 
-def _numbers(row: dict[str, Any]) -> list[float]:
+def _list_numbers(row: dict[str, Any]) -> list[float]:
     values = [float(value) for _, value in row.get("values", [row.get("value")])]
     return [value for value in values if math.isfinite(value)]
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDashboards]:
     """Simulator, prober and Prometheus, and the page of what happens"""
     folder = tmp_path_factory.mktemp("dashboards")
     with ExitStack() as opened:
@@ -185,51 +185,51 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
             opened.callback(child.stop)
             return child
 
-        probe = _probe(up, folder)
-        beside = opened.enter_context(served(dashboards.SLOS))
+        probe = _start_prober(up, folder)
+        beside = opened.enter_context(serve_metrics(dashboards.SLOS))
         port = find_free_port()
-        config = prometheus_config(folder, [probe, beside], _rules())
+        config = write_prometheus_config(folder, [probe, beside], _render_rules())
         program = find_binary("prometheus")
         assert program, "Prometheus is missing; run: make tools"
         child = up(
             "prometheus", program, f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'tsdb'}", f"--web.listen-address=127.0.0.1:{port}",
         )  # fmt: skip
-        found = Shown(f"http://127.0.0.1:{port}", child)
+        found = LiveDashboards(f"http://127.0.0.1:{port}", child)
         child.wait_for(lambda: requests.get(f"{found.url}/-/ready", timeout=2).ok)
-        found.until(lambda: len(_firing(found)) > 1)
+        found.wait_for(lambda: len(_query_firing(found)) > 1)
         yield found
 
 
-def _rules() -> str:
+def _render_rules() -> str:
     plans = build_plans(SPEC.read_bytes()).plans
     return render_file(plans, "prometheus", BuildSettings(), path=plans[0].path).text
 
 
-def _probe(up: Callable[..., ChildProcess], folder: Path) -> str:
+def _start_prober(up: Callable[..., ChildProcess], folder: Path) -> str:
     """The address of a prober that sends to a simulated agent-sre once a second."""
     canary = find_free_port()
     agent = up(
         "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
         "--function-url", f"http://127.0.0.1:{canary}/",
     )  # fmt: skip
-    config = probe_config(folder, wait_for_line(agent, "listening on "), canary, SPEC)
+    config = write_probe_config(folder, wait_for_line(agent, "listening on "), canary, SPEC)
     child = up("slo-probe", BIN / "slo-probe", "run", "--config", config)
     return wait_for_line(child, "web listening on ").removeprefix("http://")
 
 
-def _firing(shown: Shown) -> Rows:
+def _query_firing(live: LiveDashboards) -> Rows:
     """Firing pages and more, of both SLOs."""
-    firing = shown.ask("query", query='ALERTS{alertstate="firing"}')
+    firing = live.ask("query", query='ALERTS{alertstate="firing"}')
     found = {row["metric"]["sloth_id"] for row in firing}
     pages = [row for row in firing if row["metric"].get("sloth_severity") == "page"]
     return firing if found == {LATENCY, GROUPED} and pages else []
 
 
 @pytest.mark.parametrize(("query", "slo"), CASES, ids=[f"{q}-{slo}" for q, slo in CASES])
-def test_a_query_has_data_and_labels(shown: Shown, query: PanelQuery, slo: str) -> None:
+def test_a_query_has_data_and_labels(live: LiveDashboards, query: PanelQuery, slo: str) -> None:
     try:
-        rows = shown.until(lambda: shown.rows(query, slo))
+        rows = live.wait_for(lambda: live.query_rows(query, slo))
     except NotReadyError:
         pytest.fail(f"no data: {query.expr}")
     wanted = query.labels - (set() if slo == GROUPED else {"criterion"})
@@ -240,7 +240,7 @@ def test_a_query_has_data_and_labels(shown: Shown, query: PanelQuery, slo: str) 
 
 
 @pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS)
-def test_every_column_of_a_table_is_there(shown: Shown, board: dashboards.Board) -> None:
+def test_every_column_of_a_table_is_there(live: LiveDashboards, board: dashboards.Board) -> None:
     tables = [
         panel for panel in dashboards.list_panels(board) if panel["type"] in ("table", "barchart")
     ]
@@ -249,7 +249,7 @@ def test_every_column_of_a_table_is_there(shown: Shown, board: dashboards.Board)
         seen = {
             label
             for query in of_panel
-            for row in shown.until(partial(shown.rows, query, LATENCY))
+            for row in live.wait_for(partial(live.query_rows, query, LATENCY))
             for label in row["metric"]
         }
         values = {f"Value #{query.ref}" for query in of_panel} | {"Value"}
@@ -261,30 +261,31 @@ def test_every_column_of_a_table_is_there(shown: Shown, board: dashboards.Board)
         assert set(kept) <= seen | values
 
 
-def _cell(shown: Shown, board: str, panel: int, ref: str) -> Rows:
+def _query_cell(live: LiveDashboards, board: str, panel: int, ref: str) -> Rows:
     (query,) = [
         each
         for each in dashboards.list_queries(BOARDS[board])
         if (each.panel, each.ref) == (panel, ref)
     ]
-    rows: Rows = shown.until(lambda: shown.rows(query, LATENCY))
+    rows: Rows = live.wait_for(lambda: live.query_rows(query, LATENCY))
     return rows
 
 
-def test_the_verdicts_are_those_of_the_prober_that_runs(shown: Shown) -> None:
+def test_the_verdicts_are_those_of_the_prober_that_runs(live: LiveDashboards) -> None:
     runs = {
-        row["metric"]["verdict"]: max(_numbers(row)) for row in _cell(shown, "slo-prober", 10, "A")
+        row["metric"]["verdict"]: max(_list_numbers(row))
+        for row in _query_cell(live, "slo-prober", 10, "A")
     }
     assert set(runs) == set(Verdict)
     assert runs[Verdict.OK] + runs[Verdict.LATE] > 1
 
 
-def test_what_fires_leads_to_its_runbook(shown: Shown) -> None:
+def test_firing_alerts_link_to_their_runbooks(live: LiveDashboards) -> None:
     told = {
         row["metric"]["alertname"]: row["metric"]["runbook_url"]
-        for row in _cell(shown, "slo-overview", 10, "A")
+        for row in _query_cell(live, "slo-overview", 10, "A")
     }
-    alerts = requests.get(f"{shown.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+    alerts = requests.get(f"{live.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
     firing = [alert for alert in alerts if alert["state"] == "firing"]
     expected = {
         alert["labels"]["alertname"]: alert["annotations"]["runbook_url"] for alert in firing
@@ -295,13 +296,15 @@ def test_what_fires_leads_to_its_runbook(shown: Shown) -> None:
     assert {name: told.get(name) for name in expected} == expected
 
 
-def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(shown: Shown) -> None:
+def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(
+    live: LiveDashboards,
+) -> None:
     lines = {
         (row["metric"]["alertname"], row["metric"]["sloth_window"]): (
             row["values"][-1][1],
             row["metric"]["runbook_url"],
         )
-        for row in _cell(shown, "slo-detail", 21, "B")
+        for row in _query_cell(live, "slo-detail", 21, "B")
     }
     page = "https://runbooks.example/agent-sre/quick-end-to-end-slow.md"
     # 2 % of an hour's budget in 20 s, 5 % in a minute; half of the events, of 5 % allowed.
@@ -310,20 +313,20 @@ def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(shown
     assert lines["QuickEndToEndVerySlow", "5s"][0] == "10"
 
 
-def test_what_hurts_most_comes_first(shown: Shown) -> None:
+def test_what_hurts_most_comes_first(live: LiveDashboards) -> None:
     """Everything of the latency fails, so a page, other alerts, and its budget too are at worst."""
     # Budgets come from a slower group than alerts.
     budget = f'{names.BUDGET_REMAINING}{{sloth_id="{LATENCY}"}}'
-    shown.until(lambda: shown.ask("query", query=budget))
+    live.wait_for(lambda: live.ask("query", query=budget))
     scores = {
         row["metric"]["sloth_id"]: float(row["value"][1])
-        for row in _cell(shown, "slo-overview", 11, "A")
+        for row in _query_cell(live, "slo-overview", 11, "A")
     }
     assert scores[LATENCY] == pytest.approx(1000 + 100 + 90 + 9)
 
 
-def test_the_links_of_alerts_lead_to_panels_that_are_there(shown: Shown) -> None:
-    alerts = requests.get(f"{shown.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
+def test_the_links_of_alerts_lead_to_panels_that_are_there(live: LiveDashboards) -> None:
+    alerts = requests.get(f"{live.url}/api/v1/alerts", timeout=5).json()["data"]["alerts"]
     assert alerts
     for alert in alerts:
         url = alert["annotations"]["dashboard_url"]

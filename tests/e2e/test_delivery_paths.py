@@ -29,31 +29,31 @@ from tests.exporter.journal_harness import read_rows
 
 
 @dataclass
-class Conveyor:
-    """Takes notifications of Alertmanager, or events of a broker, and passes them on later."""
+class EventForwarder:
+    """Receive notifications of Alertmanager or events of a broker; forward them to agent-sre."""
 
     agent: str
     delay: float = 0.0
     copies: int = 1
     given: dict[str, str] = field(default_factory=dict)
-    """New ids that the converter gave, each with the value of the label `service`."""
+    """Value of the label `service` by the id of the forwarded event."""
     ended: set[str] = field(default_factory=set)
-    """Values of the label `service` of alerts that were told to have ended."""
+    """Values of the label `service` of resolved alerts."""
     _under_way: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         app = web.Application()
-        app.router.add_post("/webhook", self._convert)
-        app.router.add_post("/broker", self._take)
-        app.on_shutdown.append(self._end)
+        app.router.add_post("/webhook", self._handle_notification)
+        app.router.add_post("/broker", self._handle_event)
+        app.on_shutdown.append(self._cancel_tasks)
         return app
 
-    async def _end(self, _: web.Application) -> None:
+    async def _cancel_tasks(self, _: web.Application) -> None:
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _convert(self, request: web.Request) -> web.Response:
+    async def _handle_notification(self, request: web.Request) -> web.Response:
         for alert in (await request.json())["alerts"]:
             event_id, firing = str(uuid.uuid4()), alert["status"] == "firing"
             if firing:
@@ -67,20 +67,20 @@ class Conveyor:
                 "id": event_id,
                 "data": alert,
             }
-            self._deliver(event)
+            self._forward(event)
         return web.Response()
 
-    async def _take(self, request: web.Request) -> web.Response:
-        self._deliver(json.loads(await request.read()))
+    async def _handle_event(self, request: web.Request) -> web.Response:
+        self._forward(json.loads(await request.read()))
         return web.Response(status=202)
 
-    def _deliver(self, event: dict[str, object]) -> None:
+    def _forward(self, event: dict[str, object]) -> None:
         for _ in range(self.copies):
-            task = asyncio.create_task(self._post(event))
+            task = asyncio.create_task(self._post_later(event))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _post(self, event: dict[str, object]) -> None:
+    async def _post_later(self, event: dict[str, object]) -> None:
         await asyncio.sleep(self.delay)
         headers = {"Content-Type": CONTENT_TYPE}
         body = json.dumps(event).encode()
@@ -92,74 +92,85 @@ class Conveyor:
 
 
 @dataclass(frozen=True)
-class Router:
+class AlertmanagerClient:
     """A real Alertmanager."""
 
     url: str
 
-    async def active(self) -> set[str]:
-        """The label `service` of alerts that fire."""
+    async def list_firing(self) -> set[str]:
+        """List the label `service` of all firing alerts."""
         async with (
             aiohttp.ClientSession() as client,
             client.get(f"{self.url}/api/v2/alerts?active=true") as reply,
         ):
             return {alert["labels"]["service"] for alert in await reply.json()}
 
-    async def firing(self, holds: Callable[[set[str]], bool]) -> None:
-        """Wait until something holds of the alerts that fire."""
+    async def wait_for_alerts(self, holds: Callable[[set[str]], bool]) -> None:
+        """Wait until a condition holds for the firing alerts."""
         async with asyncio.timeout(30):
-            while not holds(await self.active()):  # noqa: ASYNC110 - it sets no event here
+            while not holds(await self.list_firing()):  # noqa: ASYNC110 - it sets no event here
                 await asyncio.sleep(0.1)
 
 
 @dataclass
-class Long:
-    """A house at the end of a longer way."""
+class DeliveryEnvironment:
+    """Prober environment whose events arrive through a forwarder."""
 
-    at: ProberEnvironment
-    conveyor: Conveyor
-    router: Router | None = None
+    environment: ProberEnvironment
+    forwarder: EventForwarder
+    alertmanager: AlertmanagerClient | None = None
 
-    async def runs(self, prober: ProberProcess, *, number: int = 3) -> list[dict[str, Any]]:
-        """The first runs that have their verdict."""
-        await wait_until(lambda: self.judged() >= number)
+    async def wait_for_runs(
+        self, prober: ProberProcess, *, number: int = 3
+    ) -> list[dict[str, Any]]:
+        """Wait until a number of runs have a verdict; return them."""
+        await wait_until(lambda: self.count_judged() >= number)
         found = json.loads((await prober.get_page("/runs"))[1])
         return [run for run in found if run["verdict"] != "unknown"]
 
-    def judged(self) -> int:
-        states = self.at.count_states()
+    def count_judged(self) -> int:
+        states = self.environment.count_states()
         return states.total() - states["planned"] - states["sent"]
 
 
 @contextlib.asynccontextmanager
-async def broker(folder: Path, *, copies: int = 1) -> AsyncIterator[Long]:
-    async with run_environment(folder) as at:
-        conveyor = Conveyor(f"{at.agent.url}/", delay=0.3, copies=copies)
-        async with TestServer(conveyor.app()) as server:
-            at.settings["paths"] = {"broker": {"url": str(server.make_url("/broker"))}}
-            at.settings["probes"] = build_remediation("700ms", settle="500ms", paths={"broker": {}})
-            yield Long(at, conveyor)
+async def run_broker(folder: Path, *, copies: int = 1) -> AsyncIterator[DeliveryEnvironment]:
+    async with run_environment(folder) as environment:
+        forwarder = EventForwarder(f"{environment.agent.url}/", delay=0.3, copies=copies)
+        async with TestServer(forwarder.build_app()) as server:
+            environment.settings["paths"] = {"broker": {"url": str(server.make_url("/broker"))}}
+            environment.settings["probes"] = build_remediation(
+                "700ms", settle="500ms", paths={"broker": {}}
+            )
+            yield DeliveryEnvironment(environment, forwarder)
 
 
 @contextlib.asynccontextmanager
-async def whole_way(folder: Path, clock: str = "posting") -> AsyncIterator[Long]:
-    async with run_environment(folder) as at:
-        conveyor = Conveyor(f"{at.agent.url}/", delay=0.2)
+async def run_alertmanager_path(
+    folder: Path, clock: str = "posting"
+) -> AsyncIterator[DeliveryEnvironment]:
+    async with run_environment(folder) as environment:
+        forwarder = EventForwarder(f"{environment.agent.url}/", delay=0.2)
         async with (
-            TestServer(conveyor.app()) as server,
-            _alertmanager(folder, server, at) as router,
+            TestServer(forwarder.build_app()) as server,
+            _run_alertmanager(folder, server, environment) as alertmanager,
         ):
-            at.settings["paths"] = {"alertmanager": {"url": router.url, "clock": clock}}
-            at.settings["probes"] = build_remediation("900ms", paths={"alertmanager": {}})
-            yield Long(at, conveyor, router)
+            environment.settings["paths"] = {
+                "alertmanager": {"url": alertmanager.url, "clock": clock}
+            }
+            environment.settings["probes"] = build_remediation("900ms", paths={"alertmanager": {}})
+            yield DeliveryEnvironment(environment, forwarder, alertmanager)
 
 
 @contextlib.asynccontextmanager
-async def _alertmanager(
-    folder: Path, server: BaseTestServer, at: ProberEnvironment
-) -> AsyncIterator[Router]:
+async def _run_alertmanager(
+    folder: Path, server: BaseTestServer, environment: ProberEnvironment
+) -> AsyncIterator[AlertmanagerClient]:
     """Alertmanager, which notifies of each `service` by itself."""
-    hooks = [str(server.make_url("/webhook")), f"http://127.0.0.1:{at.canary}/alertmanager"]
+    hooks = [
+        str(server.make_url("/webhook")),
+        f"http://127.0.0.1:{environment.canary}/alertmanager",
+    ]
     route = {"group_by": ["service"], "group_wait": "500ms", "group_interval": "1s"}
     receiver = {
         "name": "all",
@@ -169,29 +180,35 @@ async def _alertmanager(
     file = folder / "alertmanager.yml"
     await asyncio.to_thread(file.write_text, json.dumps(config))
     with run_alertmanager(file, folder) as found:
-        yield Router(found.url)
+        yield AlertmanagerClient(found.url)
 
 
 async def test_a_broker_that_delivers_later_is_timed_to_the_function(tmp_path: Path) -> None:
-    async with broker(tmp_path) as way, way.at.run_prober() as prober:
-        for run in await way.runs(prober):
+    async with run_broker(tmp_path) as delivery, delivery.environment.run_prober() as prober:
+        for run in await delivery.wait_for_runs(prober):
             assert (run["path"], run["verdict"]) == ("broker", "ok")
             assert 0.3 <= run["stages"]["end_to_end"] < 2
             assert "cloudevent_processing" not in run["stages"]  # the 202 is the broker's
         await prober.stop()
 
 
-async def test_a_broker_that_delivers_twice_is_found_out(tmp_path: Path) -> None:
-    async with broker(tmp_path, copies=2) as way, way.at.run_prober() as prober:
-        assert {run["verdict"] for run in await way.runs(prober)} == {"duplicated"}
+async def test_a_broker_that_delivers_twice_gives_duplicated_runs(tmp_path: Path) -> None:
+    async with (
+        run_broker(tmp_path, copies=2) as delivery,
+        delivery.environment.run_prober() as prober,
+    ):
+        assert {run["verdict"] for run in await delivery.wait_for_runs(prober)} == {"duplicated"}
         await prober.stop()
 
 
 @pytest.mark.parametrize("clock", ["posting", "webhook"])
-async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
-    async with whole_way(tmp_path, clock) as way, way.at.run_prober() as prober:
-        assert way.router is not None
-        runs = await way.runs(prober)
+async def test_an_alert_reaches_agent_sre_through_alertmanager(tmp_path: Path, clock: str) -> None:
+    async with (
+        run_alertmanager_path(tmp_path, clock) as delivery,
+        delivery.environment.run_prober() as prober,
+    ):
+        assert delivery.alertmanager is not None
+        runs = await delivery.wait_for_runs(prober)
         assert {run["verdict"] for run in runs} == {"ok"}
         for run in runs:
             took = run["stages"]["end_to_end"]
@@ -199,40 +216,50 @@ async def test_an_alert_comes_all_the_way(tmp_path: Path, clock: str) -> None:
             assert (took >= 0.7) if clock == "posting" else (0 <= took < 0.7), took
             assert run["stages"]["remediation_selection"] >= 0
         assert (await prober.stop()).code == 0
-        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as again:
+        async with delivery.environment.run_prober(
+            delivery.environment.write_config(probes=RARE_REMEDIATION)
+        ) as again:
             await again.wait_for_url("web")
-            await way.router.firing(lambda active: not active)
+            await delivery.alertmanager.wait_for_alerts(lambda active: not active)
             await wait_until(
-                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+                lambda: (
+                    set(delivery.environment.count_states()) == {"cleaned"}
+                    and not delivery.environment.list_open_issues()
+                )
             )
             await again.stop()
-        assert way.conveyor.ended >= {run["id"] for run in runs}
-        given = {run_id: event_id for event_id, run_id in way.conveyor.given.items()}
-        recorded = aliases(way.at.journal)
+        assert delivery.forwarder.ended >= {run["id"] for run in runs}
+        given = {run_id: event_id for event_id, run_id in delivery.forwarder.given.items()}
+        recorded = read_aliases(delivery.environment.journal)
         assert all(given[run["id"]] in recorded[run["id"]] for run in runs)
 
 
 async def test_after_a_kill_the_next_start_ends_the_alerts(tmp_path: Path) -> None:
-    async with whole_way(tmp_path) as way:
-        assert way.router is not None
-        way.at.agent.faults.set("lost")
-        async with way.at.run_prober() as first:
-            await wait_until(lambda: way.at.count_states()["sent"] >= 2)
-            await way.router.firing(lambda active: len(active) >= 2)
+    async with run_alertmanager_path(tmp_path) as delivery:
+        assert delivery.alertmanager is not None
+        delivery.environment.agent.faults.set("lost")
+        async with delivery.environment.run_prober() as first:
+            await wait_until(lambda: delivery.environment.count_states()["sent"] >= 2)
+            await delivery.alertmanager.wait_for_alerts(lambda active: len(active) >= 2)
             await first.kill()
-        cut_off = {row[0] for row in read_rows(way.at.journal)}
-        assert await way.router.active() <= cut_off
-        async with way.at.run_prober(way.at.write_config(probes=RARE_REMEDIATION)) as second:
+        cut_off = {row[0] for row in read_rows(delivery.environment.journal)}
+        assert await delivery.alertmanager.list_firing() <= cut_off
+        async with delivery.environment.run_prober(
+            delivery.environment.write_config(probes=RARE_REMEDIATION)
+        ) as second:
             await second.wait_for_url("web")
-            await way.router.firing(lambda active: not active)
+            await delivery.alertmanager.wait_for_alerts(lambda active: not active)
             await wait_until(
-                lambda: set(way.at.count_states()) == {"cleaned"} and not way.at.list_open_issues()
+                lambda: (
+                    set(delivery.environment.count_states()) == {"cleaned"}
+                    and not delivery.environment.list_open_issues()
+                )
             )
             assert (await second.read_counter("orphans")).total() == 0
             await second.stop()
 
 
-def aliases(journal: Path) -> dict[str, list[str]]:
+def read_aliases(journal: Path) -> dict[str, list[str]]:
     """By run, the ids under which others know it."""
     connection = sqlite3.connect(journal)
     try:

@@ -23,7 +23,7 @@ def test_a_lost_fault_shows_its_verdict_and_the_alert_that_fires(tmp_path: Path)
     assert "ok 0" in summary
     firing = summary.partition("Firing in Alertmanager:")[2]
     assert "ValidationFailureRate" in firing
-    _nothing_is_left(tmp_path)
+    _check_nothing_is_left(tmp_path)
 
 
 def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
@@ -37,15 +37,15 @@ def test_ctrl_c_stops_everything_it_started(tmp_path: Path) -> None:
     rest, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Summary" in rest
-    _nothing_is_left(tmp_path)
+    _check_nothing_is_left(tmp_path)
 
 
-def test_a_fault_nobody_knows_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_unknown_fault_is_an_error(tmp_path: Path) -> None:
     done = _run(tmp_path, "--seconds", "5", "--fault", "sleepy")
     assert done.returncode == 1
     assert "sleepy" in done.stderr
     assert "Traceback" not in done.stderr
-    _nothing_is_left(tmp_path)
+    _check_nothing_is_left(tmp_path)
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,16 +59,16 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _nothing_is_left(folder: Path) -> None:
+def _check_nothing_is_left(folder: Path) -> None:
     """No file, and no process that was started with a path in the folder."""
     assert list(folder.iterdir()) == []
     deadline = time.monotonic() + 5
-    while _processes_naming(folder) and time.monotonic() < deadline:
+    while _list_processes(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _processes_naming(folder) == []
+    assert _list_processes(folder) == []
 
 
-def _processes_naming(folder: Path) -> list[bytes]:
+def _list_processes(folder: Path) -> list[bytes]:
     needle, found = str(folder).encode(), []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -13,7 +13,7 @@ import requests
 from exporter.devstack import stack
 from generator.pipeline import BuildSettings, render_folder
 from tests.e2e.alertmanager import AlertmanagerServer, run_alertmanager
-from tests.exporter.slo_probe import running_prometheus
+from tests.exporter.slo_probe import run_prometheus
 from tests.generator.amtool import BUILT, read_expected_alerts
 from tests.generator.markdown_page import MarkdownPage, find_silence_command, parse_page
 from tests.generator.spec_pipeline import build_plans
@@ -33,7 +33,7 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
         yield found
 
 
-def typed(command: str, alertmanager: AlertmanagerServer) -> str:
+def run_command(command: str, alertmanager: AlertmanagerServer) -> str:
     """What a shell makes of a command, with our own Alertmanager in place of that of the page."""
     program = stack.find_binary("amtool")
     assert program, "amtool is missing; make test brings it"
@@ -50,7 +50,7 @@ def typed(command: str, alertmanager: AlertmanagerServer) -> str:
     return done.stdout
 
 
-def silenced(alertmanager: AlertmanagerServer, ids: set[str]) -> set[str]:
+def list_silenced(alertmanager: AlertmanagerServer, ids: set[str]) -> set[str]:
     """The names of alerts that one of these silences hides."""
     found = requests.get(f"{alertmanager.url}/api/v2/alerts", timeout=5).json()
     return {
@@ -58,7 +58,7 @@ def silenced(alertmanager: AlertmanagerServer, ids: set[str]) -> set[str]:
     }
 
 
-def silence(alertmanager: AlertmanagerServer, id_: str) -> dict[str, Any]:
+def get_silence(alertmanager: AlertmanagerServer, id_: str) -> dict[str, Any]:
     address = f"{alertmanager.url}/api/v2/silence/{id_.strip()}"
     found: dict[str, Any] = requests.get(address, timeout=5).json()
     return found
@@ -78,17 +78,17 @@ def test_page_silences(
 ) -> None:
     page = parse_page((RUNBOOKS / f"{file}.md").read_text())
     alertmanager.post_alerts(ALERTS[alert], ALERTS[beside])
-    id_ = typed(find_silence_command(page), alertmanager).strip()
-    made = silence(alertmanager, id_)
+    id_ = run_command(find_silence_command(page), alertmanager).strip()
+    made = get_silence(alertmanager, id_)
     assert made["status"]["state"] == "active"
     assert made["createdBy"] == "kim"
     ends = datetime.fromisoformat(made["endsAt"]) - datetime.now(UTC)
     lengths = [timedelta(hours=hours) for hours in HOURS.values()]
     assert any(abs(ends - length) < timedelta(minutes=5) for length in lengths)
-    assert silenced(alertmanager, {id_}) == {alert}
+    assert list_silenced(alertmanager, {id_}) == {alert}
     (expire,) = [text for text in page.list_code("sh") if text.startswith("amtool silence expire")]
-    typed(expire, alertmanager)
-    assert silence(alertmanager, id_)["status"]["state"] == "expired"
+    run_command(expire, alertmanager)
+    assert get_silence(alertmanager, id_)["status"]["state"] == "expired"
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_page_silences(
 def test_hostile_names_are_silenced(alertmanager: AlertmanagerServer, name: str) -> None:
     alertmanager.post_alerts({"alertname": name, "sloth_id": "shop-requests"})
     ids = {
-        typed(find_silence_command(page), alertmanager).strip()
-        for page in rendered(build_spec(build_slo(alerting={"name": name})))
+        run_command(find_silence_command(page), alertmanager).strip()
+        for page in render_pages(build_spec(build_slo(alerting={"name": name})))
     }
     assert len(ids) == 3
-    assert silenced(alertmanager, ids) == {name}
+    assert list_silenced(alertmanager, ids) == {name}
 
 
 def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
@@ -111,15 +111,15 @@ def test_a_silenced_page_still_holds_back_its_ticket_as_it_says(
     assert "**Still inhibits** the ticket" in text
     page, ticket = ALERTS["AgentSREEndToEndSlow"], ALERTS["AgentSREEndToEndSlowTicket"]
     alertmanager.post_alerts(page, ticket)
-    id_ = typed(find_silence_command(parse_page(text)), alertmanager).strip()
+    id_ = run_command(find_silence_command(parse_page(text)), alertmanager).strip()
     identity = {"sloth_id": ticket["sloth_id"]}
     alertmanager.child.wait_for(
         lambda: alertmanager.list_inhibited(**identity).get("AgentSREEndToEndSlowTicket")
     )
-    assert silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
+    assert list_silenced(alertmanager, {id_}) == {"AgentSREEndToEndSlow"}
 
 
-def rendered(document: dict[str, Any]) -> list[MarkdownPage]:
+def render_pages(document: dict[str, Any]) -> list[MarkdownPage]:
     """The pages of alerts of a spec."""
     plans = build_plans(document)
     assert not plans.has_errors
@@ -131,7 +131,7 @@ def test_prometheus_takes_every_query_of_every_page(tmp_path: Path) -> None:
     pages = [parse_page(path.read_text()) for path in RUNBOOKS.glob("*.md")]
     queries = {query for page in pages for query in (*page.queries, *page.graph_queries)}
     assert len(queries) > 100
-    with running_prometheus(tmp_path, "itself") as url, requests.Session() as asked:
+    with run_prometheus(tmp_path, "itself") as url, requests.Session() as asked:
         for query in sorted(queries):
             params = {"query": query}
             answer = asked.get(f"{url}/api/v1/query", params=params, timeout=10).json()

@@ -28,7 +28,7 @@ COARSE_DELAY = 3 * MINUTE + SCRAPE
 
 
 @dataclass(frozen=True, slots=True)
-class Victoria:
+class VictoriaServer:
     """A running one."""
 
     url: str
@@ -58,8 +58,8 @@ class Victoria:
                 f"-rule={rules}",
                 f"-datasource.url={self.url}",
                 f"-remoteWrite.url={self.url}",
-                f"-replay.timeFrom={_time(start)}",
-                f"-replay.timeTo={_time(end)}",
+                f"-replay.timeFrom={_format_time(start)}",
+                f"-replay.timeTo={_format_time(end)}",
                 "-replay.rulesDelay=0s",
                 "-replay.disableProgressBar",
                 # Evaluated at the beats of the group, not every five minutes.
@@ -90,7 +90,7 @@ class Victoria:
 
 
 @contextmanager
-def victoria_running(folder: Path) -> Iterator[Victoria]:
+def run_victoria(folder: Path) -> Iterator[VictoriaServer]:
     """VictoriaMetrics over an empty folder."""
     port = stack.find_free_port()
     url = f"http://127.0.0.1:{port}"
@@ -108,12 +108,12 @@ def victoria_running(folder: Path) -> Iterator[Victoria]:
     )
     try:
         child.wait_for(lambda: requests.get(f"{url}/health", timeout=5).ok)
-        yield Victoria(url, folder)
+        yield VictoriaServer(url, folder)
     finally:
         child.stop()
 
 
-def _time(at: int) -> str:
+def _format_time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -127,20 +127,20 @@ Values = Mapping[str, Mapping[Labels, Mapping[int, float]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class EngineResults:
     """What the same rules recorded on the two."""
 
     prometheus: Values
     victoria: Values
     counters: tuple[SyntheticCounter, ...]
 
-    def last(self, name: str) -> tuple[float, float]:
+    def get_last(self, name: str) -> tuple[float, float]:
         """The newest value of the only series of a name, on each."""
         (ours,), (theirs,) = self.prometheus[name].values(), self.victoria[name].values()
         return ours[max(ours)], theirs[max(theirs)]
 
 
-def _history() -> tuple[SyntheticCounter, ...]:
+def _build_history() -> tuple[SyntheticCounter, ...]:
     """Three instances with a wave of traffic, half an hour of trouble, and one restart.
 
     Nothing happens at first: of a counter's first events only VictoriaMetrics knows.
@@ -166,18 +166,22 @@ def _history() -> tuple[SyntheticCounter, ...]:
 
 
 @pytest.fixture(scope="module")
-def both() -> Both:
-    history, method = _history(), ours.build_method(BenchmarkTarget())
+def results() -> EngineResults:
+    history, method = _build_history(), ours.build_method(BenchmarkTarget())
     with TemporaryDirectory(prefix="engines-") as temporary:
         folder = Path(temporary)
-        return Both(
-            _on_prometheus(history, method, folder), _on_victoria(history, method, folder), history
+        return EngineResults(
+            _record_on_prometheus(history, method, folder),
+            _record_on_victoria(history, method, folder),
+            history,
         )
 
 
-def _on_prometheus(history: tuple[SyntheticCounter, ...], method: Method, folder: Path) -> Values:
+def _record_on_prometheus(
+    history: tuple[SyntheticCounter, ...], method: Method, folder: Path
+) -> Values:
     tsdb.write_counters(history, folder)
-    recording.record_series(recording.build_full_tasks(method, _at_zero), folder, end=_END)
+    recording.record_series(recording.build_full_tasks(method, _start_at_zero), folder, end=_END)
     with prometheus.run_prometheus(folder) as server:
         return {
             name: {
@@ -186,14 +190,16 @@ def _on_prometheus(history: tuple[SyntheticCounter, ...], method: Method, folder
                     f"last_over_time({name}[59s])", START, _END, MINUTE
                 )
             }
-            for name in _recorded(method)
+            for name in _list_recorded(method)
         }
 
 
-def _on_victoria(history: tuple[SyntheticCounter, ...], method: Method, folder: Path) -> Values:
+def _record_on_victoria(
+    history: tuple[SyntheticCounter, ...], method: Method, folder: Path
+) -> Values:
     """Level by level: what a replayed rule wrote is not at once there for the next."""
-    tasks = recording.build_full_tasks(method, _at_zero)
-    with victoria_running(folder) as server:
+    tasks = recording.build_full_tasks(method, _start_at_zero)
+    with run_victoria(folder) as server:
         server.load(history)
         for level in sorted({task.level for task in tasks}):
             groups = []
@@ -201,15 +207,15 @@ def _on_victoria(history: tuple[SyntheticCounter, ...], method: Method, folder: 
                 rules = tuple(t.rule for t in tasks if t.group == group and t.level == level)
                 groups += [RuleGroup(group.name, group.interval, rules)] if rules else []
             server.replay(groups, START, _END)
-        return {name: server.series(name) for name in _recorded(method)}
+        return {name: server.series(name) for name in _list_recorded(method)}
 
 
-def _at_zero(_: RuleGroup) -> int:
+def _start_at_zero(_: RuleGroup) -> int:
     """vmalert replays every group from the start on, so both do."""
     return 0
 
 
-def _recorded(method: Method) -> list[str]:
+def _list_recorded(method: Method) -> list[str]:
     rules = (rule for group in method.groups for rule in group.rules)
     return sorted({rule.record for rule in rules if isinstance(rule, RecordingRule)})
 
@@ -224,31 +230,31 @@ def test_vmalert_takes_every_rule_of_this_repository() -> None:
     assert done.returncode == 0, done.stderr.splitlines()[-1]
 
 
-def test_every_series_is_recorded_on_both_under_the_same_labels(both: Both) -> None:
-    assert len(both.prometheus) > 15
-    for name, series in both.prometheus.items():
+def test_every_series_is_recorded_on_both_under_the_same_labels(results: EngineResults) -> None:
+    assert len(results.prometheus) > 15
+    for name, series in results.prometheus.items():
         assert series, name
-        assert series.keys() == both.victoria[name].keys(), name
+        assert series.keys() == results.victoria[name].keys(), name
 
 
-def test_the_error_ratio_of_the_period_is_the_same_and_the_true_one(both: Both) -> None:
-    prometheus_says, victoria_says = both.last("slo:sli_error:ratio_rate30d")
+def test_the_error_ratio_of_the_period_is_the_same_and_the_true_one(results: EngineResults) -> None:
+    prometheus_says, victoria_says = results.get_last("slo:sli_error:ratio_rate30d")
     assert victoria_says == pytest.approx(prometheus_says, rel=1e-3)
-    (coarse,) = both.prometheus["slo:sli_total:sum10m"].values()
-    truth = counters.compute_error_ratio(both.counters, START, max(coarse) - COARSE_DELAY)
+    (coarse,) = results.prometheus["slo:sli_total:sum10m"].values()
+    truth = counters.compute_error_ratio(results.counters, START, max(coarse) - COARSE_DELAY)
     assert prometheus_says == pytest.approx(truth, rel=2e-3)
     assert victoria_says == pytest.approx(truth, rel=2e-3)
 
 
 @pytest.mark.parametrize("name", ["slo:period_events:total", "slo:period_events:errors"])
-def test_the_events_of_the_period_are_as_many(both: Both, name: str) -> None:
-    prometheus_says, victoria_says = both.last(name)
+def test_the_events_of_the_period_are_as_many(results: EngineResults, name: str) -> None:
+    prometheus_says, victoria_says = results.get_last(name)
     assert victoria_says == pytest.approx(prometheus_says, rel=1e-2)
 
 
 @pytest.mark.parametrize("tier", ["slo:sli_total:sum1m", "slo:sli_errors:sum1m"])
-def test_fine_steps_add_up_to_as_many_events(both: Both, tier: str) -> None:
-    (ours,), (theirs,) = both.prometheus[tier].values(), both.victoria[tier].values()
+def test_fine_steps_add_up_to_as_many_events(results: EngineResults, tier: str) -> None:
+    (ours,), (theirs,) = results.prometheus[tier].values(), results.victoria[tier].values()
     assert sum(theirs.values()) == pytest.approx(sum(ours.values()), rel=1e-2)
 
 
@@ -256,9 +262,11 @@ def test_fine_steps_add_up_to_as_many_events(both: Both, tier: str) -> None:
     ("window", "minutes", "step"),
     [("5m", 5, 1), ("30m", 30, 1), ("1h", 60, 1), ("6h", 360, 1), ("2h", 120, 10)],
 )
-def test_windows_agree_with_prometheus(both: Both, window: str, minutes: int, step: int) -> None:
+def test_windows_agree_with_prometheus(
+    results: EngineResults, window: str, minutes: int, step: int
+) -> None:
     name = f"slo:sli_error:ratio_rate{window}"
-    (ours,), (theirs,) = both.prometheus[name].values(), both.victoria[name].values()
+    (ours,), (theirs,) = results.prometheus[name].values(), results.victoria[name].values()
     times = [at for at in sorted(ours) if at > START + HOUR]
     assert len(times) > 20
     for at in times:

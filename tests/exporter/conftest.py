@@ -63,7 +63,7 @@ async def agent(serving: Serve) -> FakeAgent:
 
 
 @pytest.fixture
-async def bench(path: Path, agent: FakeAgent) -> AsyncIterator[InProcessProber]:
+async def prober(path: Path, agent: FakeAgent) -> AsyncIterator[InProcessProber]:
     """A prober in the test's own process, against the fake agent."""
     async with run_prober(path, agent.url) as made:
         agent.canary = made.canary_url
@@ -77,7 +77,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-async def at(tmp_path: Path) -> AsyncIterator[ProberEnvironment]:
+async def environment(tmp_path: Path) -> AsyncIterator[ProberEnvironment]:
     """Stand-ins for agent-sre and Linear, and the files of a prober."""
     async with run_environment(tmp_path) as made:
         yield made

@@ -153,7 +153,7 @@ class StrictAgent:
 HOST = "agent-sre-canary.ai.svc.cluster.local"
 
 
-class Names:
+class FakeDns:
     """Stands in for DNS, and notes who was asked for."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
@@ -163,7 +163,7 @@ class Names:
         self._real = socket.getaddrinfo
         patch.setattr(socket, "getaddrinfo", self._answer)
 
-    def lead(self, ports: Mapping[int, int]) -> None:
+    def route_ports(self, ports: Mapping[int, int]) -> None:
         self.ports |= ports
 
     def _answer(self, host: str, port: int, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - as the library's

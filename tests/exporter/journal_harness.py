@@ -1,5 +1,6 @@
 """Journal of a test, and readers of its file."""
 
+import contextlib
 import dataclasses
 import sqlite3
 from pathlib import Path
@@ -40,6 +41,12 @@ def read_rows(path: Path) -> list[tuple[str, str, str]]:
         return connection.execute("SELECT id, state, verdict FROM runs ORDER BY seq").fetchall()
     finally:
         connection.close()
+
+
+def execute_sql(path: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

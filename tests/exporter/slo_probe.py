@@ -122,7 +122,7 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], *, seconds: float
 
 
 @contextlib.contextmanager
-def running_prometheus(
+def run_prometheus(
     folder: Path, job: str, target: str | None = None, *, holds: str = "up == 1"
 ) -> Iterator[str]:
     """The address of a real Prometheus, which scrapes a target or itself every second.

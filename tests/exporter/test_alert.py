@@ -27,7 +27,7 @@ AT = 1_700_000_000.9876
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
+def build_event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str, Any]:
     sent = build_parameters(run_id, CANARY)
     made: dict[str, Any] = json.loads(
         build_fired_event(Alert(run_id, "remediation", sent, CANARY, at))
@@ -36,7 +36,7 @@ def event(run_id: str = "slo-probe-1", at: float = 1_700_000_000.0) -> dict[str,
 
 
 def test_the_event_has_the_shape_agent_sre_reads() -> None:
-    made = event()
+    made = build_event()
     data = made.pop("data")
     assert made == {
         "specversion": "1.0",
@@ -76,7 +76,7 @@ def test_ids_are_told_apart() -> None:
 
 @given(run_id=st.text(min_size=1), at=st.floats(min_value=0, max_value=4e9))
 def test_whatever_is_sent_is_info_synthetic_and_for_the_canary(run_id: str, at: float) -> None:
-    data = event(run_id, at)["data"]
+    data = build_event(run_id, at)["data"]
     assert data["labels"]["severity"] == "info"
     assert data["labels"]["synthetic"] == "true"
     assert data["annotations"]["lambda_function"] == "agent-sre-canary"
@@ -100,7 +100,7 @@ def test_whatever_is_sent_is_info_synthetic_and_for_the_canary(run_id: str, at: 
     ],
 )
 def test_the_guard_refuses(spoil: Callable[[Any], object], rule: str) -> None:
-    spoiled = copy.deepcopy(event())
+    spoiled = copy.deepcopy(build_event())
     spoil(spoiled["data"])
     with pytest.raises(ForbiddenEventError, match=rule):
         check_alert_is_harmless(spoiled["data"], CANARY)

@@ -26,7 +26,7 @@ RUN_2 = f"slo-probe-{2:032x}"
 SENT = {"probe_id": RUN_1, "nonce": "n", "name": "canary", "namespace": "ai"}
 
 
-class Stand:
+class CanaryHarness:
     """A canary that listens, and what it counted."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -47,40 +47,42 @@ class Stand:
 
 
 @pytest.fixture
-async def stand(serving: Serve, clock: FakeClock) -> Stand:
-    made = Stand(clock)
+async def harness(serving: Serve, clock: FakeClock) -> CanaryHarness:
+    made = CanaryHarness(clock)
     made.url = await serving(made.canary.app)
     return made
 
 
-async def call(
+async def post_call(
     client: aiohttp.ClientSession,
-    stand: Stand,
+    harness: CanaryHarness,
     body: object,
     *,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], dict[str, str]]:
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
     chosen = build_call_headers(RUN_1) if headers is None else headers
-    async with client.post(stand.url, data=data, headers=chosen) as reply:
+    async with client.post(harness.url, data=data, headers=chosen) as reply:
         return reply.status, await reply.json(), dict(reply.headers)
 
 
-async def test_health_is_answered(stand: Stand, client: aiohttp.ClientSession) -> None:
-    async with client.get(f"{stand.url}/health") as reply:
+async def test_health_is_answered(harness: CanaryHarness, client: aiohttp.ClientSession) -> None:
+    async with client.get(f"{harness.url}/health") as reply:
         assert (reply.status, await reply.json()) == (200, {"status": "ok"})
 
 
-async def test_the_reply_is_a_cloudevent(stand: Stand, client: aiohttp.ClientSession) -> None:
-    ticket = stand.issue()
-    status, body, headers = await call(client, stand, SENT | {"extra": 1})
+async def test_the_reply_is_a_cloudevent(
+    harness: CanaryHarness, client: aiohttp.ClientSession
+) -> None:
+    ticket = harness.issue()
+    status, body, headers = await post_call(client, harness, SENT | {"extra": 1})
     assert (status, body["status"]) == (200, "success")
     assert all(isinstance(value, str) for value in body.values())
     assert {"ce-id", "ce-source", "ce-specversion", "ce-type"} <= {name.lower() for name in headers}
     assert ticket.executed.is_set()
     (seen,) = ticket.calls
     assert (seen.parameters_ok, seen.foreign_id) == (True, False)
-    assert stand.outcomes == [CanaryOutcome.EXECUTED]
+    assert harness.outcomes == [CanaryOutcome.EXECUTED]
 
 
 @pytest.mark.parametrize(
@@ -92,16 +94,20 @@ async def test_the_reply_is_a_cloudevent(stand: Stand, client: aiohttp.ClientSes
     ],
 )
 async def test_a_call_of_a_run_that_is_not_open(
-    stand: Stand, client: aiohttp.ClientSession, run: str, status: int, outcome: CanaryOutcome
+    harness: CanaryHarness,
+    client: aiohttp.ClientSession,
+    run: str,
+    status: int,
+    outcome: CanaryOutcome,
 ) -> None:
-    other = stand.issue(RUN_2)
+    other = harness.issue(RUN_2)
     if run == "of an earlier start":
-        stand.journalled.add(RUN_1)
+        harness.journalled.add(RUN_1)
     if run == "closed":
-        ticket = stand.issue()
-        stand.ledger.close_run(ticket)
-    answered, body, _ = await call(client, stand, SENT)
-    assert (answered, stand.outcomes, other.calls) == (status, [outcome], ())
+        ticket = harness.issue()
+        harness.ledger.close_run(ticket)
+    answered, body, _ = await post_call(client, harness, SENT)
+    assert (answered, harness.outcomes, other.calls) == (status, [outcome], ())
     assert (body["status"] == "success") <= (status == 200)
     assert run != "closed" or ticket.calls == ()
 
@@ -117,7 +123,7 @@ async def test_a_call_of_a_run_that_is_not_open(
     ],
 )  # fmt: skip
 async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
-    stand: Stand,
+    harness: CanaryHarness,
     client: aiohttp.ClientSession,
     body: object,
     headers: dict[str, str],
@@ -125,8 +131,8 @@ async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
     first: object,
     second: object,
 ) -> None:
-    tickets = [stand.issue(RUN_1), stand.issue(RUN_2)]
-    status, _, _ = await call(client, stand, body, headers=headers)
+    tickets = [harness.issue(RUN_1), harness.issue(RUN_2)]
+    status, _, _ = await post_call(client, harness, body, headers=headers)
     assert status == (400 if body == b"{" else 200)
     seen = [[(each.parameters_ok, each.foreign_id) for each in t.calls] for t in tickets]
     assert seen == [first, second]
@@ -143,58 +149,62 @@ async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
     ids=lambda value: str(value)[:20],
 )  # fmt: skip
 async def test_a_malformed_call_is_400_and_counted(
-    stand: Stand, client: aiohttp.ClientSession, body: object, headers: dict[str, str]
+    harness: CanaryHarness, client: aiohttp.ClientSession, body: object, headers: dict[str, str]
 ) -> None:
-    status, answer, _ = await call(client, stand, body, headers=headers)
+    status, answer, _ = await post_call(client, harness, body, headers=headers)
     assert (status, answer["status"]) == (400, "error")
-    assert stand.outcomes == [CanaryOutcome.MALFORMED]
+    assert harness.outcomes == [CanaryOutcome.MALFORMED]
 
 
 @pytest.mark.parametrize("stranger", ["\ud800", "slo-probe-nothex", "x" * 5000, ""])
 async def test_an_id_of_another_shape_is_never_looked_up(
-    stand: Stand, client: aiohttp.ClientSession, stranger: str
+    harness: CanaryHarness, client: aiohttp.ClientSession, stranger: str
 ) -> None:
-    stand.journalled.add(stranger)
+    harness.journalled.add(stranger)
     headers = build_call_headers("somebody")
-    status, _, _ = await call(client, stand, SENT | {"probe_id": stranger}, headers=headers)
-    assert (status, stand.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
+    status, _, _ = await post_call(client, harness, SENT | {"probe_id": stranger}, headers=headers)
+    assert (status, harness.outcomes) == (404, [CanaryOutcome.UNKNOWN_ID])
 
 
-async def test_last_health_check_counts_once(stand: Stand, client: aiohttp.ClientSession) -> None:
-    ticket = stand.issue()
+async def test_last_health_check_counts_once(
+    harness: CanaryHarness, client: aiohttp.ClientSession
+) -> None:
+    ticket = harness.issue()
     for _ in range(2):
-        await stand.clock.advance(1)
-        async with client.get(f"{stand.url}/health") as reply:
+        await harness.clock.advance(1)
+        async with client.get(f"{harness.url}/health") as reply:
             await reply.read()
-    await stand.clock.advance(1)
-    await call(client, stand, SENT)
-    await call(client, stand, SENT)
+    await harness.clock.advance(1)
+    await post_call(client, harness, SENT)
+    await post_call(client, harness, SENT)
     assert [seen.health_at for seen in ticket.calls] == [1002.0, None]
     assert [seen.arrived_at for seen in ticket.calls] == [1003.0, 1003.0]
 
 
 async def test_an_early_health_check_is_ignored(
-    stand: Stand, client: aiohttp.ClientSession
+    harness: CanaryHarness, client: aiohttp.ClientSession
 ) -> None:
-    async with client.get(f"{stand.url}/health") as reply:
+    async with client.get(f"{harness.url}/health") as reply:
         await reply.read()
-    await stand.clock.advance(1)
-    ticket = stand.issue()
-    await call(client, stand, SENT)
+    await harness.clock.advance(1)
+    ticket = harness.issue()
+    await post_call(client, harness, SENT)
     assert [seen.health_at for seen in ticket.calls] == [None]
 
 
-async def test_health_on_other_connection(stand: Stand, client: aiohttp.ClientSession) -> None:
-    ticket = stand.issue()
+async def test_health_on_other_connection(
+    harness: CanaryHarness, client: aiohttp.ClientSession
+) -> None:
+    ticket = harness.issue()
     async with aiohttp.ClientSession() as other:
-        async with other.get(f"{stand.url}/health") as reply:
+        async with other.get(f"{harness.url}/health") as reply:
             await reply.read()
-        await call(client, stand, SENT)
+        await post_call(client, harness, SENT)
     assert [seen.health_at for seen in ticket.calls] == [None]
 
 
-async def test_bytes_that_are_no_text_in_a_header_are_unknown(stand: Stand) -> None:
-    reader, writer = await asyncio.open_connection(*stand.url.removeprefix("http://").split(":"))
+async def test_bytes_that_are_no_text_in_a_header_are_unknown(harness: CanaryHarness) -> None:
+    reader, writer = await asyncio.open_connection(*harness.url.removeprefix("http://").split(":"))
     headers = [b"ce-specversion: 1.0", b"ce-type: t", b"ce-source: s", b"ce-id: \xff\xfe"]
     lines = [b"POST / HTTP/1.1", b"host: x", b"content-length: 2", *headers, b"", b"{}"]
     writer.write(b"\r\n".join(lines))
@@ -202,7 +212,7 @@ async def test_bytes_that_are_no_text_in_a_header_are_unknown(stand: Stand) -> N
     writer.close()
     await writer.wait_closed()
     assert b" 404 " in answer or b" 400 " in answer
-    assert stand.outcomes in ([CanaryOutcome.UNKNOWN_ID], [])
+    assert harness.outcomes in ([CanaryOutcome.UNKNOWN_ID], [])
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
@@ -230,46 +240,54 @@ Json = dict[str, object]
 
 
 @pytest.fixture
-async def bench(path: Path) -> AsyncIterator[InProcessProber]:
+async def prober(path: Path) -> AsyncIterator[InProcessProber]:
     async with run_prober(path, "http://127.0.0.1:9/") as made:
         yield made
 
 
-def notification(*run_ids: str, status: str = "firing") -> Json:
+def build_notification(*run_ids: str, status: str = "firing") -> Json:
     labels = {"alertname": "SloProbeSynthetic", "severity": "info"}
     alerts = [{"status": status, "labels": {**labels, "service": each}} for each in run_ids]
     return {"version": "4", "status": status, "receiver": "all", "alerts": alerts}
 
 
-async def tell(bench: InProcessProber, client: aiohttp.ClientSession, body: object) -> int:
+async def post_notification(
+    prober: InProcessProber, client: aiohttp.ClientSession, body: object
+) -> int:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with client.post(f"{bench.canary_url}/alertmanager", data=data) as reply:
+    async with client.post(f"{prober.canary_url}/alertmanager", data=data) as reply:
         return reply.status
 
 
 async def test_first_notification_is_noted(
-    bench: InProcessProber, client: aiohttp.ClientSession
+    prober: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
     tickets = [
-        bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)
+        prober.components.inflight_runs.open_run(create_run_id(), {}, now=1.0) for _ in range(3)
     ]
-    assert await tell(bench, client, notification(tickets[0].id, tickets[1].id)) == 200
+    assert (
+        await post_notification(prober, client, build_notification(tickets[0].id, tickets[1].id))
+        == 200
+    )
     first = [ticket.notified_at for ticket in tickets]
     assert first[0] is not None
     assert first[1] == first[0]
     assert first[2] is None
-    assert await tell(bench, client, notification(tickets[0].id)) == 200
+    assert await post_notification(prober, client, build_notification(tickets[0].id)) == 200
     assert tickets[0].notified_at == first[0]
 
 
 async def test_resolved_or_closed_is_ignored(
-    bench: InProcessProber, client: aiohttp.ClientSession
+    prober: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
-    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
-    assert await tell(bench, client, notification(ticket.id, status="resolved")) == 200
+    ticket = prober.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert (
+        await post_notification(prober, client, build_notification(ticket.id, status="resolved"))
+        == 200
+    )
     assert ticket.notified_at is None
-    bench.components.inflight_runs.close_run(ticket)
-    assert await tell(bench, client, notification(ticket.id)) == 200
+    prober.components.inflight_runs.close_run(ticket)
+    assert await post_notification(prober, client, build_notification(ticket.id)) == 200
     assert ticket.notified_at is None
 
 
@@ -285,17 +303,17 @@ async def test_resolved_or_closed_is_ignored(
         {"alerts": 1},
         {"alerts": [1, None, {"status": "firing"}, {"status": "firing", "labels": [1]}]},
         {"alerts": [{"status": "firing", "labels": {"service": ["slo-probe"], "a": 5}}]},
-        notification("slo-probe-1", "../etc", create_run_id()),
+        build_notification("slo-probe-1", "../etc", create_run_id()),
     ],
     ids=lambda body: str(body)[:20],
 )
 async def test_strange_bodies(
-    bench: InProcessProber, client: aiohttp.ClientSession, body: object
+    prober: InProcessProber, client: aiohttp.ClientSession, body: object
 ) -> None:
-    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
-    assert await tell(bench, client, body) == 200
+    ticket = prober.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert await post_notification(prober, client, body) == 200
     assert ticket.notified_at is None
-    assert bench.read_sample("canary_requests_total", outcome="unknown_id") == 0
+    assert prober.read_sample("canary_requests_total", outcome="unknown_id") == 0
 
 
 async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
@@ -307,15 +325,15 @@ async def test_the_clock_never_starts_after_the_function_was_reached() -> None:
     assert ticket.left_alertmanager_at == 4.0
 
 
-async def test_a_slow_body_holds_up_nobody(
-    bench: InProcessProber, client: aiohttp.ClientSession
+async def test_a_slow_body_does_not_delay_other_requests(
+    prober: InProcessProber, client: aiohttp.ClientSession
 ) -> None:
-    host, port = bench.canary_url.removeprefix("http://").split(":")
+    host, port = prober.canary_url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(b"POST /alertmanager HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     await writer.drain()
-    ticket = bench.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
-    assert await tell(bench, client, notification(ticket.id)) == 200
+    ticket = prober.components.inflight_runs.open_run(create_run_id(), {}, now=1.0)
+    assert await post_notification(prober, client, build_notification(ticket.id)) == 200
     assert ticket.notified_at is not None
     writer.close()
     await writer.wait_closed()
@@ -333,14 +351,14 @@ async def test_a_slow_body_holds_up_nobody(
     ],
 )
 async def test_a_call_at_another_place_is_a_wrong_one_of_the_run_it_names(
-    bench: InProcessProber, client: aiohttp.ClientSession, place: str, method: str, counted: int
+    prober: InProcessProber, client: aiohttp.ClientSession, place: str, method: str, counted: int
 ) -> None:
     run_id = create_run_id()
-    ticket = bench.components.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
+    ticket = prober.components.inflight_runs.open_run(run_id, {"probe_id": run_id}, now=0.0)
     if method == "after the verdict":
-        bench.components.inflight_runs.close_run(ticket)
+        prober.components.inflight_runs.close_run(ticket)
         method = "GET"
-    async with client.request(method, bench.canary_url + place.format(run_id)) as reply:
+    async with client.request(method, prober.canary_url + place.format(run_id)) as reply:
         assert reply.status == 404
     seen = [(call.parameters_ok, call.finished_at is None) for call in ticket.calls]
     assert seen == [(False, False)] * counted

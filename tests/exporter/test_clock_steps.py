@@ -13,15 +13,14 @@ from slos.schema.contract import DeliveryPath, Verdict
 from tests.exporter.fake_agent import FakeAgent
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import PATIENT_SETTINGS, TARGETS, InProcessProber
-from tests.exporter.test_scheduler import TEN_SECONDS
-from tests.exporter.test_scheduler import Bench as Plans
+from tests.exporter.test_scheduler import TEN_SECONDS, SchedulerHarness
 
 HOUR = 3600.0
 
 
 @pytest.mark.parametrize("step", [-HOUR, -5.0, 5.0, HOUR, 30 * 24 * HOUR])
 async def test_clock_steps_keep_the_plan(clock: FakeClock, step: float) -> None:
-    plans = Plans(clock, TEN_SECONDS, lasts=0.1)
+    plans = SchedulerHarness(clock, TEN_SECONDS, lasts=0.1)
     async with plans.running():
         await clock.advance(100)
         before = len(plans.sent)
@@ -34,7 +33,7 @@ async def test_clock_steps_keep_the_plan(clock: FakeClock, step: float) -> None:
 
 @pytest.mark.parametrize("monotonic_too", [False, True])
 async def test_a_suspend_is_not_caught_up(clock: FakeClock, *, monotonic_too: bool) -> None:
-    plans = Plans(clock, TEN_SECONDS, lasts=0.1)
+    plans = SchedulerHarness(clock, TEN_SECONDS, lasts=0.1)
     async with plans.running():
         await clock.advance(100)
         before = len(plans.sent)
@@ -51,7 +50,7 @@ async def test_a_suspend_is_not_caught_up(clock: FakeClock, *, monotonic_too: bo
 
 @pytest.mark.parametrize("step", [-HOUR, HOUR])
 async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
-    bench: InProcessProber, agent: FakeAgent, step: float, monkeypatch: pytest.MonkeyPatch
+    prober: InProcessProber, agent: FakeAgent, step: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = time.time
     agent.call_delay = 0.3
@@ -60,10 +59,10 @@ async def test_a_run_during_which_the_clock_is_set_has_its_true_times(
     monkeypatch.setattr(time, "time", lambda: real() + step)
     job = AlertJob(
         "remediation",
-        bench.context.paths[DeliveryPath.DIRECT],
+        prober.context.paths[DeliveryPath.DIRECT],
         PATIENT_SETTINGS.to_deadlines(TARGETS),
     )
-    result = await bench.components.alert_runner.run(job, slot)
+    result = await prober.components.alert_runner.run(job, slot)
     assert result.verdict is Verdict.OK
     assert all(0 <= seconds < 10 for seconds in result.stages.values())
 

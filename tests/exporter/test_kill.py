@@ -18,51 +18,51 @@ from tests.exporter.environment import (
 from tests.exporter.journal_harness import read_rows
 
 UNJUDGED = {"planned", "sent"}
-Holds = Callable[[], bool]
+Condition = Callable[[], bool]
 
 
-def twice(at: ProberEnvironment) -> None:
+def open_second_issues(environment: ProberEnvironment) -> None:
     """Open a second issue for each run, as agent-sre does when a function fails."""
-    workspace = at.linear.handlers.workspace
-    for issue in at.linear.list_issues():
+    workspace = environment.linear.handlers.workspace
+    for issue in environment.linear.list_issues():
         fields = {"title": "[Remediation Failed] SloProbeSynthetic", "teamId": workspace.team["id"]}
         workspace.create_issue(
-            {**fields, "description": issue["description"]}, at.linear.faults.active
+            {**fields, "description": issue["description"]}, environment.linear.faults.active
         )
 
 
-async def planned(at: ProberEnvironment) -> Holds:
-    at.agent.faults.set("hang")
-    return lambda: at.count_states()["planned"] > 0
+async def keep_runs_planned(environment: ProberEnvironment) -> Condition:
+    environment.agent.faults.set("hang")
+    return lambda: environment.count_states()["planned"] > 0
 
 
-async def sent(at: ProberEnvironment) -> Holds:
-    at.agent.faults.set("slow:lambda_execution:1.5")
-    return lambda: at.count_states()["sent"] > 3
+async def keep_runs_sent(environment: ProberEnvironment) -> Condition:
+    environment.agent.faults.set("slow:lambda_execution:1.5")
+    return lambda: environment.count_states()["sent"] > 3
 
 
-async def judged(at: ProberEnvironment) -> Holds:
-    at.linear.faults.set("lag:60")  # no search shows an issue yet
-    return lambda: at.count_states()["judged"] > 3
+async def keep_runs_judged(environment: ProberEnvironment) -> Condition:
+    environment.linear.faults.set("lag:60")  # no search shows an issue yet
+    return lambda: environment.count_states()["judged"] > 3
 
 
-async def observed(at: ProberEnvironment) -> Holds:
-    at.linear.faults.set("forbidden")  # nothing can be archived
-    return lambda: at.count_states()["observed"] > 3
+async def keep_runs_observed(environment: ProberEnvironment) -> Condition:
+    environment.linear.faults.set("forbidden")  # nothing can be archived
+    return lambda: environment.count_states()["observed"] > 3
 
 
-async def half_cleaned(at: ProberEnvironment) -> Holds:
-    at.linear.faults.set("lag:60")
-    await wait_until(lambda: at.count_states()["judged"] > 3)
-    twice(at)
-    at.linear.faults.set("slow:0.1")
+async def interrupt_cleanup(environment: ProberEnvironment) -> Condition:
+    environment.linear.faults.set("lag:60")
+    await wait_until(lambda: environment.count_states()["judged"] > 3)
+    open_second_issues(environment)
+    environment.linear.faults.set("slow:0.1")
     return lambda: (
-        at.count_states()["observed"] > 0
-        and 0 < len(at.list_open_issues()) < len(at.linear.list_issues())
+        environment.count_states()["observed"] > 0
+        and 0 < len(environment.list_open_issues()) < len(environment.linear.list_issues())
     )
 
 
-async def counted(prober: ProberProcess) -> dict[str, Counter[str]]:
+async def read_run_counters(prober: ProberProcess) -> dict[str, Counter[str]]:
     """What a scrape shows of runs and what was learned of them."""
     await prober.read_counter("in_flight")  # what an earlier process left is counted after a scrape
     names = [("probe_runs_total", "verdict"), ("linear_issues_total", "count")]
@@ -70,27 +70,35 @@ async def counted(prober: ProberProcess) -> dict[str, Counter[str]]:
     return found | {"stages": await prober.read_counter("stage_duration_seconds_count", "stage")}
 
 
-@pytest.mark.parametrize("at_state", [planned, sent, judged, observed, half_cleaned])
-async def test_after_a_kill(
-    tmp_path: Path, at_state: Callable[[ProberEnvironment], Awaitable[Holds]]
+@pytest.mark.parametrize(
+    "reach_state",
+    [keep_runs_planned, keep_runs_sent, keep_runs_judged, keep_runs_observed, interrupt_cleanup],
+)
+async def test_a_run_is_finished_and_counted_once_after_a_kill(
+    tmp_path: Path, reach_state: Callable[[ProberEnvironment], Awaitable[Condition]]
 ) -> None:
-    async with run_environment(tmp_path, within="4s") as at:
-        async with at.run_prober() as first:
+    async with run_environment(tmp_path, within="4s") as environment:
+        async with environment.run_prober() as first:
             await first.wait_for_url("web")
-            holds = await at_state(at)
-            await wait_until(lambda: at.count_states().total() > 10)
-            before = await counted(first)
-            await stop_when(first, holds)
+            condition = await reach_state(environment)
+            await wait_until(lambda: environment.count_states().total() > 10)
+            before = await read_run_counters(first)
+            await stop_when(first, condition)
             await first.kill()
-        cut_off = {row[0]: row[1] for row in read_rows(at.journal)}
-        at.agent.faults.set("none")
-        at.linear.faults.set("none")
-        async with at.run_prober(at.write_config(probes=RARE_REMEDIATION)) as second:
+        cut_off = {row[0]: row[1] for row in read_rows(environment.journal)}
+        environment.agent.faults.set("none")
+        environment.linear.faults.set("none")
+        async with environment.run_prober(
+            environment.write_config(probes=RARE_REMEDIATION)
+        ) as second:
             await second.wait_for_url("web")
             await wait_until(
-                lambda: not at.list_open_issues() and set(at.count_states()) == {"cleaned"}
+                lambda: (
+                    not environment.list_open_issues()
+                    and set(environment.count_states()) == {"cleaned"}
+                )
             )
-            after = await counted(second)
+            after = await read_run_counters(second)
             shown = {
                 run["id"]: run["verdict"] for run in json.loads((await second.get_page("/runs"))[1])
             }
@@ -98,7 +106,7 @@ async def test_after_a_kill(
             done = await second.stop()
         assert done.code == 0
 
-        verdicts = {row[0]: row[2] for row in read_rows(at.journal)}
+        verdicts = {row[0]: row[2] for row in read_rows(environment.journal)}
         assert set(verdicts) == set(cut_off)
         unjudged = {run for run, state in cut_off.items() if state in UNJUDGED}
         assert {run for run, verdict in verdicts.items() if verdict == "unknown"} == unjudged

@@ -48,7 +48,7 @@ def metrics(registry: CollectorRegistry) -> RunMetrics:
     return RunMetrics(registry, label_sets=[line], targets=TARGETS)
 
 
-def samples(registry: CollectorRegistry) -> dict[str, float]:
+def read_samples(registry: CollectorRegistry) -> dict[str, float]:
     families = text_string_to_metric_families(render_exposition(registry).decode())
     return {
         sample.name + str(sorted(sample.labels.items())): sample.value
@@ -59,7 +59,7 @@ def samples(registry: CollectorRegistry) -> dict[str, float]:
 
 @pytest.mark.usefixtures("metrics")
 def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> None:
-    found, text = samples(registry), render_exposition(registry).decode()
+    found, text = read_samples(registry), render_exposition(registry).decode()
     for verdict in Verdict:
         labels = [("path", "direct"), ("probe", "remediation"), ("verdict", verdict.value)]
         assert found[f"{contract.PROBE_RUNS}{labels}"] == 0
@@ -81,10 +81,10 @@ def test_before_any_run_every_series_is_at_zero(registry: CollectorRegistry) -> 
     assert "AC1.remediation_selection" not in text, "it has no target here"
 
 
-def checks(registry: CollectorRegistry) -> dict[str, str]:
+def read_checks(registry: CollectorRegistry) -> dict[str, str]:
     return {
         name.split("'")[3]: name.split("'")[7]
-        for name, value in samples(registry).items()
+        for name, value in read_samples(registry).items()
         if name.startswith(contract.CHECKS) and value
     }
 
@@ -108,7 +108,7 @@ def test_a_run_is_checked_against_its_targets(
     metrics.count_judged(run)
     metrics.count_observed(run)
     names = ["AC1.cloudevent_processing", "AC1.end_to_end", "success.availability"]
-    assert checks(registry) == dict(zip(names, results, strict=False))
+    assert read_checks(registry) == dict(zip(names, results, strict=False))
     labels = {"probe": "remediation", "path": "direct"}
     counted = registry.get_sample_value(contract.PROBE_RUNS, {**labels, "verdict": run.verdict})
     assert counted == 1

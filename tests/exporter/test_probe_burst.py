@@ -28,7 +28,7 @@ SETTINGS = burst.Settings(
 RACE, DEADLOCK = Criterion.NO_RACE, Criterion.NO_DEADLOCK
 
 
-class Mixed(FakeAgent):
+class MixingAgent(FakeAgent):
     """Takes the parameters of one event for those of another, once ten are there."""
 
     async def _call_canary(self, event: dict[str, object]) -> None:
@@ -41,19 +41,19 @@ class Mixed(FakeAgent):
         await super()._call_canary(event)
 
 
-async def burst_of(bench: InProcessProber) -> ProbeOutcome:
-    (probe,) = burst.build_probes(SETTINGS, bench.context)
+async def run_burst(prober: InProcessProber) -> ProbeOutcome:
+    (probe,) = burst.build_probes(SETTINGS, prober.context)
     clock = SystemClock()
     return await probe.run(Slot(clock.now(), clock.wall()))
 
 
-def verdicts(outcome: ProbeOutcome) -> Counter[Verdict]:
+def count_verdicts(outcome: ProbeOutcome) -> Counter[Verdict]:
     return Counter(result.verdict for result in outcome.runs)
 
 
-async def test_a_whole_burst_is_executed_once(bench: InProcessProber, agent: FakeAgent) -> None:
-    outcome = await burst_of(bench)
-    assert verdicts(outcome) == {Verdict.OK: 10}
+async def test_a_whole_burst_is_executed_once(prober: InProcessProber, agent: FakeAgent) -> None:
+    outcome = await run_burst(prober)
+    assert count_verdicts(outcome) == {Verdict.OK: 10}
     assert len({event["id"] for event in agent.events}) == 10
     assert dict(outcome.checks) == {RACE: True, DEADLOCK: True}
 
@@ -82,7 +82,7 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
     ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
 )
 async def test_only_what_was_shown_is_a_check(
-    bench: InProcessProber,
+    prober: InProcessProber,
     agent: FakeAgent,
     knobs: dict[str, Any],
     verdict: Verdict,
@@ -91,26 +91,26 @@ async def test_only_what_was_shown_is_a_check(
     """What was never executed shows no absence of races, and what is gone no absence of locks."""
     for knob, value in knobs.items():
         setattr(agent, knob, value)
-    outcome = await burst_of(bench)
-    assert verdicts(outcome) == {verdict: 10}
+    outcome = await run_burst(prober)
+    assert count_verdicts(outcome) == {verdict: 10}
     assert dict(outcome.checks) == checks
 
 
 async def test_two_events_whose_parameters_are_mixed_up_are_a_race(
     path: Path, serving: Serve
 ) -> None:
-    mixed = Mixed()
-    async with run_prober(path, await serving(mixed.build_app())) as bench:
-        mixed.canary = bench.canary_url
-        outcome = await burst_of(bench)
-    assert verdicts(outcome) == {Verdict.OK: 8, Verdict.CORRUPTED: 2}
+    mixed = MixingAgent()
+    async with run_prober(path, await serving(mixed.build_app())) as prober:
+        mixed.canary = prober.canary_url
+        outcome = await run_burst(prober)
+    assert count_verdicts(outcome) == {Verdict.OK: 8, Verdict.CORRUPTED: 2}
     assert dict(outcome.checks) == {RACE: False, DEADLOCK: True}
 
 
-async def test_a_prober_at_fault_shows_nothing(bench: InProcessProber, agent: FakeAgent) -> None:
-    await bench.components.canary_server.cleanup()
-    outcome = await burst_of(bench)
-    assert verdicts(outcome) == {Verdict.UNKNOWN: 10}
+async def test_a_prober_at_fault_shows_nothing(prober: InProcessProber, agent: FakeAgent) -> None:
+    await prober.components.canary_server.cleanup()
+    outcome = await run_burst(prober)
+    assert count_verdicts(outcome) == {Verdict.UNKNOWN: 10}
     assert (outcome.checks, agent.events) == ((), [])
 
 

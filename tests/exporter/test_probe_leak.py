@@ -77,7 +77,7 @@ def prometheus() -> FakePrometheus:
 
 
 @pytest.fixture
-async def bench(
+async def setup(
     path: Path, serving: Serve, prometheus: FakePrometheus
 ) -> AsyncIterator[tuple[InProcessProber, leak.LeakProbe, MovedClock]]:
     clock = MovedClock(wall=START + HOURS * HOUR)
@@ -103,14 +103,14 @@ async def bench(
         )
 
 
-Parts = tuple[InProcessProber, leak.LeakProbe, MovedClock]
+LeakSetup = tuple[InProcessProber, leak.LeakProbe, MovedClock]
 
 
-async def ask(probe: leak.LeakProbe) -> ProbeOutcome:
+async def run_probe(probe: leak.LeakProbe) -> ProbeOutcome:
     return await probe.run(Slot(0.0, 0.0))
 
 
-def tell(
+def add_replica(
     prometheus: FakePrometheus, pod: str = POD, *, hours: float = HOURS, per_event: float = 0.0
 ) -> None:
     """A replica that ran so long, and loses so much memory and a file with each hundred events."""
@@ -123,33 +123,35 @@ def tell(
     }
 
 
-def shown(
-    bench: InProcessProber, signal: LeakSignal, pod: str = POD, name: str = "leak_verdict"
+def read_leak_gauge(
+    prober: InProcessProber, signal: LeakSignal, pod: str = POD, name: str = "leak_verdict"
 ) -> float | None:
-    return bench.read_sample(name, signal=signal.value, replica=pod)
+    return prober.read_sample(name, signal=signal.value, replica=pod)
 
 
-async def test_an_agent_that_does_not_leak_passes(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, _ = bench
-    tell(prometheus)
-    outcome = await ask(probe)
+async def test_an_agent_that_does_not_leak_passes(
+    setup: LeakSetup, prometheus: FakePrometheus
+) -> None:
+    made, probe, _ = setup
+    add_replica(prometheus)
+    outcome = await run_probe(probe)
     assert outcome == ProbeOutcome(checks=((Criterion.LEAKS, True),))
     assert (
-        shown(made, LeakSignal.WORKING_SET)
-        == shown(made, LeakSignal.OPEN_FILES)
+        read_leak_gauge(made, LeakSignal.WORKING_SET)
+        == read_leak_gauge(made, LeakSignal.OPEN_FILES)
         == LeakVerdict.PASS
     )
-    assert shown(made, LeakSignal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
-    age = shown(made, LeakSignal.WORKING_SET, name="leak_epoch_age_seconds")
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET, name="leak_samples") == (HOURS - 2) * 2
+    age = read_leak_gauge(made, LeakSignal.WORKING_SET, name="leak_epoch_age_seconds")
     assert age == pytest.approx(HOURS * HOUR, abs=60)
     assert [query for query in prometheus.asked if 'namespace="ai"' not in query] == [
         'sum(agent_sre_validation_probe_runs_total{verdict!~"unknown|unreachable"})'
     ]
 
 
-async def test_the_ramp_is_no_leak(bench: Parts, prometheus: FakePrometheus) -> None:
+async def test_the_ramp_is_no_leak(setup: LeakSetup, prometheus: FakePrometheus) -> None:
     """Alone by its looks, 13 MB that fill with 5,000 events in a day are one, in two signals."""
-    made, probe, _ = bench
+    made, probe, _ = setup
     agent = SimulatedAgent(HOURS, rate=lambda hours: np.full_like(hours, 208 / HOUR))
     started = np.full(agent.times.size, START)
     prometheus.series = {
@@ -158,16 +160,16 @@ async def test_the_ramp_is_no_leak(bench: Parts, prometheus: FakePrometheus) -> 
         ("kube_pod_start_time", POD): (agent.times, started),
         ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
     }
-    assert await ask(probe) == ProbeOutcome()
-    assert shown(made, LeakSignal.RSS) == LeakVerdict.INSUFFICIENT
+    assert await run_probe(probe) == ProbeOutcome()
+    assert read_leak_gauge(made, LeakSignal.RSS) == LeakVerdict.INSUFFICIENT
     uncounted = leak.Settings(window=Duration.from_parts(hours=20), events="")
-    again = await ask(leak.LeakProbe(uncounted, probe._context))
+    again = await run_probe(leak.LeakProbe(uncounted, probe._context))
     assert again.checks == ((Criterion.LEAKS, False),)
 
 
-async def test_a_week_of_events_warms_up(bench: Parts, prometheus: FakePrometheus) -> None:
+async def test_a_week_of_events_warms_up(setup: LeakSetup, prometheus: FakePrometheus) -> None:
     """The window of a day or two would never hold the first 6,000 of them."""
-    made, probe, clock = bench
+    made, probe, clock = setup
     clock.move(124 * HOUR)
     agent = SimulatedAgent(124 + HOURS, rate=lambda hours: np.full_like(hours, 50 / HOUR))
     recent = agent.times > clock.wall() - 20 * HOUR
@@ -176,19 +178,19 @@ async def test_a_week_of_events_warms_up(bench: Parts, prometheus: FakePrometheu
         ("kube_pod_start_time", POD): (agent.times, np.full(agent.times.size, START)),
         ("agent_sre_validation_probe_runs_total", ""): (agent.times, agent.events),
     }
-    assert (await ask(probe)).checks == ((Criterion.LEAKS, True),)
-    assert shown(made, LeakSignal.WORKING_SET) == LeakVerdict.PASS
+    assert (await run_probe(probe)).checks == ((Criterion.LEAKS, True),)
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET) == LeakVerdict.PASS
 
 
-async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, _ = bench
-    tell(prometheus, per_event=4 * KB)
-    outcome = await ask(probe)
+async def test_two_witnesses_fail_the_check(setup: LeakSetup, prometheus: FakePrometheus) -> None:
+    made, probe, _ = setup
+    add_replica(prometheus, per_event=4 * KB)
+    outcome = await run_probe(probe)
     assert outcome.checks == ((Criterion.LEAKS, False),)
     assert outcome.notes == ("leak found: open_files, working_set",)
-    assert shown(made, LeakSignal.WORKING_SET) == LeakVerdict.LEAK
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET) == LeakVerdict.LEAK
     low, slope, high = (
-        shown(made, LeakSignal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
+        read_leak_gauge(made, LeakSignal.WORKING_SET, name=f"leak_slope{bound}_per_hour")
         for bound in ("_low", "", "_high")
     )
     assert low is not None
@@ -200,21 +202,21 @@ async def test_two_witnesses_fail_the_check(bench: Parts, prometheus: FakePromet
 
 @pytest.mark.parametrize("hours", [HOURS, 2])
 async def test_one_witness_or_too_little_data_is_no_check(
-    bench: Parts, prometheus: FakePrometheus, hours: int
+    setup: LeakSetup, prometheus: FakePrometheus, hours: int
 ) -> None:
-    made, probe, clock = bench
+    made, probe, clock = setup
     clock.move(-(HOURS - hours) * HOUR)
-    tell(prometheus, hours=hours, per_event=4 * KB)
+    add_replica(prometheus, hours=hours, per_event=4 * KB)
     del prometheus.series[FILES, POD]
-    assert await ask(probe) == ProbeOutcome()
+    assert await run_probe(probe) == ProbeOutcome()
     verdict = LeakVerdict.LEAK if hours == HOURS else LeakVerdict.INSUFFICIENT
-    assert shown(made, LeakSignal.WORKING_SET) == verdict
-    slope = shown(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour")
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET) == verdict
+    slope = read_leak_gauge(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour")
     assert (slope is None) == (hours == 2)
 
 
 def test_readings_of_the_prober_are_its_own_and_bounded() -> None:
-    own = planned(window=HOUR)
+    own = build_self_usage(window=HOUR)
     for minute in range(1000):
         own.record(minute * 60.0, {LeakSignal.RSS: 1.0})
     assert [len(series.samples) for series in own.list_series()] == [61]
@@ -224,64 +226,64 @@ def test_readings_of_the_prober_are_its_own_and_bounded() -> None:
     assert found[LeakSignal.THREADS] >= 1
 
 
-async def test_a_gone_replica_is_not_shown(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, clock = bench
-    tell(prometheus)
-    tell(prometheus, "agent-sre-b", hours=HOURS - 1)
-    await ask(probe)
-    assert shown(made, LeakSignal.WORKING_SET, "agent-sre-b") is None
+async def test_a_gone_replica_is_not_shown(setup: LeakSetup, prometheus: FakePrometheus) -> None:
+    made, probe, clock = setup
+    add_replica(prometheus)
+    add_replica(prometheus, "agent-sre-b", hours=HOURS - 1)
+    await run_probe(probe)
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET, "agent-sre-b") is None
     clock.move(HOUR)
-    await ask(probe)
-    assert shown(made, LeakSignal.WORKING_SET) is None
-    assert shown(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour") is None
+    await run_probe(probe)
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET) is None
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET, name="leak_slope_per_hour") is None
 
 
-async def test_no_old_verdict_is_left(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, clock = bench
-    tell(prometheus)
-    await ask(probe)
+async def test_no_old_verdict_is_left(setup: LeakSetup, prometheus: FakePrometheus) -> None:
+    made, probe, clock = setup
+    add_replica(prometheus)
+    await run_probe(probe)
     prometheus.down = True
     clock.move(HOUR / 4)
-    outcome = await ask(probe)
+    outcome = await run_probe(probe)
     assert outcome.checks == ()
     assert outcome.notes[0].startswith("no verdict: prometheus")
-    assert shown(made, LeakSignal.WORKING_SET) is None
-    assert shown(made, LeakSignal.RSS, SELF_REPLICA) == LeakVerdict.INSUFFICIENT
+    assert read_leak_gauge(made, LeakSignal.WORKING_SET) is None
+    assert read_leak_gauge(made, LeakSignal.RSS, SELF_REPLICA) == LeakVerdict.INSUFFICIENT
 
 
-async def test_it_judges_itself_as_well(bench: Parts, prometheus: FakePrometheus) -> None:
-    made, probe, clock = bench
-    tell(prometheus)
-    await ask(probe)
+async def test_it_judges_itself_as_well(setup: LeakSetup, prometheus: FakePrometheus) -> None:
+    made, probe, clock = setup
+    add_replica(prometheus)
+    await run_probe(probe)
     asked = len(prometheus.asked)
     clock.move(HOUR / 60)
-    assert await ask(probe) == ProbeOutcome()
+    assert await run_probe(probe) == ProbeOutcome()
     assert len(prometheus.asked) == asked
     ours = {LeakSignal.RSS, LeakSignal.OPEN_FILES, LeakSignal.THREADS, LeakSignal.OPEN_TICKETS}
-    assert {s for s in LeakSignal if shown(made, s, SELF_REPLICA) is not None} == ours
+    assert {s for s in LeakSignal if read_leak_gauge(made, s, SELF_REPLICA) is not None} == ours
 
 
-def planned(*, window: float) -> SelfUsage:
+def build_self_usage(*, window: float) -> SelfUsage:
     own = SelfUsage(started=0.0)
     own.configure(interval=60.0, window=window)
     return own
 
 
-async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(bench: Parts) -> None:
-    made, before, clock = bench
+async def test_a_reload_forgets_nothing_of_the_prober_and_begins_no_epoch(setup: LeakSetup) -> None:
+    made, before, clock = setup
     means = replace(before._context, state=ProbeState(started=clock.now()))
     for _ in range(2):
         probe = leak.LeakProbe(leak.Settings(), means)
         for _ in range(300):
-            await ask(probe)
+            await run_probe(probe)
             clock.move(60)
-    await ask(leak.LeakProbe(leak.Settings(), means))
+    await run_probe(leak.LeakProbe(leak.Settings(), means))
     labels = {"signal": "rss", "replica": SELF_REPLICA}
     assert made.read_sample("leak_epoch_age_seconds", **labels) == 600 * 60
 
 
 def test_a_prober_that_leaks_files_finds_out() -> None:
-    own = planned(window=48 * HOUR)
+    own = build_self_usage(window=48 * HOUR)
     for minute in range(14 * 60):
         own.record(
             minute * 60.0, {LeakSignal.OPEN_FILES: 20.0 + minute // 10, LeakSignal.THREADS: 4.0}
@@ -295,7 +297,7 @@ def test_a_prober_that_leaks_files_finds_out() -> None:
     }
 
 
-class Knot:
+class ReferenceCycle:
     """Something that refers to itself, as what a turn of duty consists of does."""
 
     def __init__(self) -> None:
@@ -303,7 +305,7 @@ class Knot:
 
 
 def test_what_was_spared_once_is_collected_when_another_turn_begins() -> None:
-    knot = Knot()
+    knot = ReferenceCycle()
     gone = weakref.ref(knot)
     freeze_gc()
     try:

@@ -15,7 +15,7 @@ from exporter.probes.availability import CRITERIA, Settings, build_probes, list_
 
 
 @pytest.fixture(autouse=True)
-def _looked_up_anew() -> Iterator[None]:
+def _clear_plugin_caches() -> Iterator[None]:
     for found in (load_probe_modules, load_installed_probes):
         found.cache_clear()
     yield

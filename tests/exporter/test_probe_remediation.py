@@ -28,8 +28,8 @@ SETTINGS = {
 }
 
 
-async def test_a_working_agent_is_ok_with_every_visible_stage(bench: InProcessProber) -> None:
-    result = await bench.run_alert()
+async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessProber) -> None:
+    result = await prober.run_alert()
     assert (result.verdict, result.reason) == (Verdict.OK, Reason.EXECUTED_ONCE)
     assert list(result.stages) == [
         Stage.CLOUDEVENT_PROCESSING,
@@ -38,7 +38,7 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: InProcessPr
         Stage.END_TO_END,
     ]
     assert 0 < result.stages[Stage.END_TO_END] < 15
-    assert bench.read_sample("checks_total", criterion="success.availability", result="pass") == 1
+    assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 1
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(bench: InProcessPr
     ],
 )
 async def test_each_misbehaviour_has_its_verdict(
-    bench: InProcessProber,
+    prober: InProcessProber,
     agent: FakeAgent,
     knobs: dict[str, object],
     verdict: Verdict,
@@ -75,31 +75,31 @@ async def test_each_misbehaviour_has_its_verdict(
 ) -> None:
     for knob, value in knobs.items():
         setattr(agent, knob, value)
-    bench.use_settings(SETTINGS.get(verdict, PATIENT_SETTINGS))
-    result = await bench.run_alert()
+    prober.use_settings(SETTINGS.get(verdict, PATIENT_SETTINGS))
+    result = await prober.run_alert()
     assert (result.verdict, result.reason) == (verdict, reason)
-    counted = bench.read_sample(
+    counted = prober.read_sample(
         "probe_runs_total", probe="remediation", path="direct", verdict=verdict.value
     )
     assert counted == 1
 
 
 async def test_a_call_that_names_another_run_is_corrupted(
-    bench: InProcessProber, agent: FakeAgent
+    prober: InProcessProber, agent: FakeAgent
 ) -> None:
-    earlier = await bench.run_alert()
+    earlier = await prober.run_alert()
     agent.event_id = earlier.id
-    result = await bench.run_alert()
+    result = await prober.run_alert()
     assert (result.verdict, result.reason) == (Verdict.CORRUPTED, Reason.FOREIGN_ID)
 
 
-async def test_nobody_listening_is_unreachable_at_once(tmp_path: Path) -> None:
+async def test_a_port_without_a_listener_is_unreachable_at_once(tmp_path: Path) -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
-    async with run_prober(tmp_path / "journal.sqlite", address) as bench:
+    async with run_prober(tmp_path / "journal.sqlite", address) as prober:
         async with asyncio.timeout(10):
-            result = await bench.run_alert()
+            result = await prober.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNREACHABLE, Reason.CONNECTION_REFUSED)
     assert result.stages == {}
 
@@ -110,55 +110,55 @@ async def test_redirects_are_not_followed(tmp_path: Path, serving: Serve, agent:
 
     app = web.Application()
     app.router.add_post("/", redirect)
-    async with run_prober(tmp_path / "journal.sqlite", await serving(app)) as bench:
-        result = await bench.run_alert()
+    async with run_prober(tmp_path / "journal.sqlite", await serving(app)) as prober:
+        result = await prober.run_alert()
     assert result.reason is Reason.REDIRECTED
     assert agent.events == []
 
 
-async def test_late_executions_are_counted(bench: InProcessProber, agent: FakeAgent) -> None:
+async def test_late_executions_are_counted(prober: InProcessProber, agent: FakeAgent) -> None:
     agent.call_delay = 1.3
-    bench.use_settings(SHORT_SETTINGS)
-    result = await bench.run_alert()
+    prober.use_settings(SHORT_SETTINGS)
+    result = await prober.run_alert()
     assert result.verdict is Verdict.TIMEOUT
     async with asyncio.timeout(5):
         await agent.canary_called.wait()
     assert agent.canary_statuses == [200]
-    assert bench.read_sample("canary_requests_total", outcome="after_verdict") == 1
-    assert bench.read_sample("canary_requests_total", outcome="executed") == 0
-    assert (await bench.components.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
+    assert prober.read_sample("canary_requests_total", outcome="after_verdict") == 1
+    assert prober.read_sample("canary_requests_total", outcome="executed") == 0
+    assert (await prober.components.journal.list_recent(1))[0].verdict is Verdict.TIMEOUT
 
 
 async def test_a_prober_told_to_stop_gives_up_as_unknown(
-    bench: InProcessProber, agent: FakeAgent
+    prober: InProcessProber, agent: FakeAgent
 ) -> None:
     agent.replies = False
-    running = asyncio.create_task(bench.run_alert())
+    running = asyncio.create_task(prober.run_alert())
     await agent.event_received.wait()
-    bench.components.health.abort.set()
+    prober.components.health.abort.set()
     async with asyncio.timeout(10):
         result = await running
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SHUTDOWN)
 
 
 async def test_an_event_is_never_sent_before_its_time(
-    bench: InProcessProber, agent: FakeAgent
+    prober: InProcessProber, agent: FakeAgent
 ) -> None:
-    result = await bench.run_alert(late_by=-0.3)
+    result = await prober.run_alert(late_by=-0.3)
     assert result.verdict is Verdict.OK
     assert 0 < result.stages[Stage.REMEDIATION_SELECTION] < 15
-    lag = bench.read_sample("schedule_lag_seconds_sum", probe="remediation")
+    lag = prober.read_sample("schedule_lag_seconds_sum", probe="remediation")
     assert lag is not None
     assert 0 <= lag < 5
     assert len(agent.events) == 1
 
 
-async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: InProcessProber) -> None:
-    result = await bench.run_alert(late_by=6.0)
+async def test_an_event_sent_too_late_is_unknown_and_no_sli(prober: InProcessProber) -> None:
+    result = await prober.run_alert(late_by=6.0)
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.SENT_LATE)
-    assert bench.read_sample("checks_total", criterion="success.availability", result="pass") == 0
-    assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
-    count = bench.read_sample(
+    assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 0
+    assert prober.read_sample("checks_total", criterion="success.availability", result="fail") == 0
+    count = prober.read_sample(
         "stage_duration_seconds_count",
         probe="remediation",
         path="direct",
@@ -168,20 +168,20 @@ async def test_an_event_sent_too_late_is_unknown_and_no_sli(bench: InProcessProb
     assert count == 0
 
 
-async def test_a_probe_that_breaks_is_unknown_and_told_in_full(
-    bench: InProcessProber, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_probe_that_raises_is_unknown_and_logged(
+    prober: InProcessProber, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("exporter.paths.direct.build_fired_event", broken)
-    result = await bench.run_alert()
+    result = await prober.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.INTERNAL_ERROR)
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_prober_that_stood_still_does_not_blame_the_target(bench: InProcessProber) -> None:
-    bench.status.heartbeat.period = 1.0
-    bench.status.heartbeat.last_beat -= 10.0
-    result = await bench.run_alert()
+async def test_a_prober_that_stood_still_does_not_blame_the_target(prober: InProcessProber) -> None:
+    prober.status.heartbeat.period = 1.0
+    prober.status.heartbeat.last_beat -= 10.0
+    result = await prober.run_alert()
     assert (result.verdict, result.reason) == (Verdict.UNKNOWN, Reason.PROBER_STALLED)

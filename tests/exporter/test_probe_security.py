@@ -59,7 +59,7 @@ from exporter.simulator.linear.server import serve_linear_api
 from slos.schema.contract import Criterion, DeliveryPath, LeftoverKind, StageSource, Verdict
 from slos.schema.units import Duration
 from tests.exporter.conftest import Serve
-from tests.exporter.fake_agent import HOST, Names, StrictAgent
+from tests.exporter.fake_agent import HOST, FakeDns, StrictAgent
 from tests.exporter.in_process_prober import InProcessProber, run_prober
 from tests.exporter.linear.conftest import KEY
 
@@ -68,27 +68,27 @@ SECRET = "Bearer planted-token-5up3r"  # noqa: S105 - made up, to be looked for
 
 
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    return Names(monkeypatch)
+def dns(monkeypatch: pytest.MonkeyPatch) -> FakeDns:
+    return FakeDns(monkeypatch)
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with contextlib.closing(bind_socket("test", Address("127.0.0.1", 0))) as listener:
         return int(listener.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
-async def bench_of(
-    path: Path, url: str, names: Names
+async def run_prober_with_decoy(
+    path: Path, url: str, dns: FakeDns
 ) -> AsyncIterator[tuple[InProcessProber, int]]:
     """A prober whose canary and decoy are found by the canary's name."""
-    async with run_prober(path, url) as bench:
-        decoy = free_port()
-        names.lead({80: URL(bench.canary_url).port or 0, DECOY: decoy})
-        yield bench, decoy
+    async with run_prober(path, url) as prober:
+        decoy = find_free_port()
+        dns.route_ports({80: URL(prober.canary_url).port or 0, DECOY: decoy})
+        yield prober, decoy
 
 
-def asked_of(means: ProbeContext, decoy: int, **settings: object) -> security.SecurityProbe:
+def build_probe(means: ProbeContext, decoy: int, **settings: object) -> security.SecurityProbe:
     given = {
         "timeout": Duration.from_parts(seconds=2),
         "settle": Duration(50),
@@ -100,45 +100,47 @@ def asked_of(means: ProbeContext, decoy: int, **settings: object) -> security.Se
     return security.SecurityProbe(security.Settings.model_validate(given), means)
 
 
-async def ask(probe: security.SecurityProbe) -> ProbeOutcome:
+async def run_probe(probe: security.SecurityProbe) -> ProbeOutcome:
     clock = SystemClock()
     return await probe.run(Slot(clock.now(), clock.wall()))
 
 
-def passed(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
+def list_results(outcome: ProbeOutcome, criterion: Criterion) -> list[bool]:
     return [met for each, met in outcome.checks if each is criterion]
 
 
-Strict = tuple[StrictAgent, str]
+StrictTarget = tuple[StrictAgent, str]
 
 
 @pytest.fixture
-async def strict(serving: Serve) -> Strict:
+async def strict_target(serving: Serve) -> StrictTarget:
     agent = StrictAgent()
     return agent, await serving(agent.app())
 
 
-async def test_a_strict_agent_passes_everything(path: Path, strict: Strict, names: Names) -> None:
-    agent, url = strict
+async def test_a_strict_agent_passes_everything(
+    path: Path, strict_target: StrictTarget, dns: FakeDns
+) -> None:
+    agent, url = strict_target
     agent.authorization = SECRET
-    async with bench_of(path, url, names) as (bench, decoy):
-        agent.canary = bench.canary_url
+    async with run_prober_with_decoy(path, url, dns) as (prober, decoy):
+        agent.canary = prober.canary_url
         reach = replace(
-            bench.context.path_context,
+            prober.context.path_context,
             read_headers=lambda: {"Authorization": SECRET, "X-Tenant": "a"},
         )
         ways: dict[str, DeliveryRoute] = {
             DeliveryPath.DIRECT: direct.Path(direct.Settings(), reach)
         }
-        means = replace(bench.context, path_context=reach, paths=ways)
-        outcome = await ask(asked_of(means, decoy))
+        means = replace(prober.context, path_context=reach, paths=ways)
+        outcome = await run_probe(build_probe(means, decoy))
     assert [note for note in outcome.notes if SECRET in note] == []
     assert outcome.notes == ()
     assert {criterion for criterion, _ in outcome.checks} == security.CRITERIA
-    assert passed(outcome, Criterion.CONTAINMENT) == [True] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
-    assert passed(outcome, Criterion.AUTHENTICATION) == [True] * 2
-    assert passed(outcome, Criterion.RATE_LIMITING) == [True]
+    assert list_results(outcome, Criterion.CONTAINMENT) == [True] * 3
+    assert list_results(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
+    assert list_results(outcome, Criterion.AUTHENTICATION) == [True] * 2
+    assert list_results(outcome, Criterion.RATE_LIMITING) == [True]
     assert agent.strangers[0] is None
     assert agent.strangers[1] is not None
     assert agent.strangers[1].startswith("Bearer ")
@@ -150,25 +152,25 @@ Measured = tuple[Simulator, InProcessProber, int]
 
 
 @pytest.fixture
-async def measured(path: Path, names: Names) -> AsyncIterator[Measured]:
+async def measured(path: Path, dns: FakeDns) -> AsyncIterator[Measured]:
     """The agent as it was measured, a prober for it, and the port of the decoy."""
     async with (
         serve_simulator(Simulated(capacity=0)) as simulator,
-        bench_of(path, f"{simulator.url}/", names) as (bench, decoy),
+        run_prober_with_decoy(path, f"{simulator.url}/", dns) as (prober, decoy),
     ):
-        yield simulator, bench, decoy
+        yield simulator, prober, decoy
 
 
 async def test_the_measured_agent_fails_as_it_was_measured(
-    measured: Measured, names: Names
+    measured: Measured, dns: FakeDns
 ) -> None:
-    _, bench, decoy = measured
-    outcome = await ask(asked_of(bench.context, decoy))
-    recorded = await bench.components.journal.list_recent(10)
-    assert passed(outcome, Criterion.CONTAINMENT) == [False] * 3
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
-    assert passed(outcome, Criterion.AUTHENTICATION) == []  # none are configured
-    assert passed(outcome, Criterion.RATE_LIMITING) == [True]
+    _, prober, decoy = measured
+    outcome = await run_probe(build_probe(prober.context, decoy))
+    recorded = await prober.components.journal.list_recent(10)
+    assert list_results(outcome, Criterion.CONTAINMENT) == [False] * 3
+    assert list_results(outcome, Criterion.INPUT_VALIDATION) == [False] * len(EventDefect)
+    assert list_results(outcome, Criterion.AUTHENTICATION) == []  # none are configured
+    assert list_results(outcome, Criterion.RATE_LIMITING) == [True]
     assert outcome.notes == (
         "security.input_validation: malformed JSON: answered 500",
         "security.input_validation: no id: answered 200",
@@ -181,17 +183,17 @@ async def test_the_measured_agent_fails_as_it_was_measured(
         "security.containment: a name with a port: led to the honeypot",
         "security.containment: a name with a scheme: led to the honeypot",
     )
-    assert set(names.asked) == {HOST}  # nobody else was even looked for
+    assert set(dns.asked) == {HOST}  # nobody else was even looked for
     assert {run.probe for run in recorded} == {"security"}
     assert len(recorded) == 4
 
 
 async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measured) -> None:
-    _, bench, decoy = measured
-    outcome = await ask(asked_of(bench.context, decoy))
-    states = [state for state, _ in await bench.components.journal.list_unfinished()]
-    assert bench.read_sample("checks_total", criterion="success.availability", result="fail") == 0
-    counted = bench.read_sample(
+    _, prober, decoy = measured
+    outcome = await run_probe(build_probe(prober.context, decoy))
+    states = [state for state, _ in await prober.components.journal.list_unfinished()]
+    assert prober.read_sample("checks_total", criterion="success.availability", result="fail") == 0
+    counted = prober.read_sample(
         "probe_runs_total", probe="security", path="direct", verdict="corrupted"
     )
     assert counted is None
@@ -199,11 +201,11 @@ async def test_what_was_tried_is_journalled_and_no_measurement(measured: Measure
     assert RunState.SENT not in states
 
 
-async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, names: Names) -> None:
-    _, bench, decoy = measured
-    del names.ports[DECOY]
-    outcome = await ask(asked_of(bench.context, decoy))
-    assert passed(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
+async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, dns: FakeDns) -> None:
+    _, prober, decoy = measured
+    del dns.ports[DECOY]
+    outcome = await run_probe(build_probe(prober.context, decoy))
+    assert list_results(outcome, Criterion.CONTAINMENT) == [False]  # that with a slash
     assert (
         "security.containment: the honeypot cannot be reached, so no port was tried"
         in outcome.notes
@@ -211,38 +213,42 @@ async def test_a_decoy_that_is_not_reached_proves_nothing(measured: Measured, na
 
 
 async def test_nothing_executed_is_no_containment(measured: Measured) -> None:
-    simulator, bench, decoy = measured
+    simulator, prober, decoy = measured
     simulator.faults.set("lost")
-    outcome = await ask(asked_of(bench.context, decoy, timeout=Duration(500)))
-    assert passed(outcome, Criterion.CONTAINMENT) == []
+    outcome = await run_probe(build_probe(prober.context, decoy, timeout=Duration(500)))
+    assert list_results(outcome, Criterion.CONTAINMENT) == []
     assert "security.containment: a normal alert was lost" in outcome.notes
 
 
 async def test_an_agent_that_is_down_is_not_tried(measured: Measured) -> None:
-    simulator, bench, decoy = measured
+    simulator, prober, decoy = measured
     simulator.faults.set("error")
-    outcome = await ask(asked_of(bench.context, decoy))
-    assert await bench.components.journal.list_recent(10) == []
+    outcome = await run_probe(build_probe(prober.context, decoy))
+    assert await prober.components.journal.list_recent(10) == []
     assert outcome.checks == ()
     assert outcome.notes == ("no attempt was made, a valid event failed: answered 500",)
 
 
-async def test_unasked_credentials_are_a_failure(path: Path, strict: Strict, names: Names) -> None:
-    agent, url = strict
-    async with bench_of(path, url, names) as (bench, decoy):
-        agent.canary = bench.canary_url
-        reach = replace(bench.context.path_context, read_headers=lambda: {"x-api-key": "planted"})
-        outcome = await ask(asked_of(replace(bench.context, path_context=reach), decoy))
-    assert passed(outcome, Criterion.AUTHENTICATION) == [False, False]
+async def test_unasked_credentials_are_a_failure(
+    path: Path, strict_target: StrictTarget, dns: FakeDns
+) -> None:
+    agent, url = strict_target
+    async with run_prober_with_decoy(path, url, dns) as (prober, decoy):
+        agent.canary = prober.canary_url
+        reach = replace(prober.context.path_context, read_headers=lambda: {"x-api-key": "planted"})
+        outcome = await run_probe(build_probe(replace(prober.context, path_context=reach), decoy))
+    assert list_results(outcome, Criterion.AUTHENTICATION) == [False, False]
 
 
-async def test_a_large_event_cut_off_is_refused(path: Path, strict: Strict, names: Names) -> None:
-    agent, url = strict
+async def test_a_large_event_cut_off_is_refused(
+    path: Path, strict_target: StrictTarget, dns: FakeDns
+) -> None:
+    agent, url = strict_target
     agent.cuts_off_long_ones = True
-    async with bench_of(path, url, names) as (bench, decoy):
-        agent.canary = bench.canary_url
-        outcome = await ask(asked_of(bench.context, decoy, body_bytes=4_000_000))
-    assert passed(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
+    async with run_prober_with_decoy(path, url, dns) as (prober, decoy):
+        agent.canary = prober.canary_url
+        outcome = await run_probe(build_probe(prober.context, decoy, body_bytes=4_000_000))
+    assert list_results(outcome, Criterion.INPUT_VALIDATION) == [True] * len(EventDefect)
 
 
 @pytest.mark.parametrize(
@@ -251,18 +257,18 @@ async def test_a_large_event_cut_off_is_refused(path: Path, strict: Strict, name
 )
 async def test_a_limit_is_there_exactly_where_it_is_expected(
     path: Path,
-    strict: Strict,
-    names: Names,
+    strict_target: StrictTarget,
+    dns: FakeDns,
     expected: str,
     limit: int | None,
     met: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    agent, url = strict
+    agent, url = strict_target
     agent.limit = limit
-    async with bench_of(path, url, names) as (bench, decoy):
-        agent.canary = bench.canary_url
-        outcome = await ask(asked_of(bench.context, decoy, rate_limit=expected))
-    assert passed(outcome, Criterion.RATE_LIMITING) == [met]
+    async with run_prober_with_decoy(path, url, dns) as (prober, decoy):
+        agent.canary = prober.canary_url
+        outcome = await run_probe(build_probe(prober.context, decoy, rate_limit=expected))
+    assert list_results(outcome, Criterion.RATE_LIMITING) == [met]
     assert agent.taken <= 55
 
 
@@ -276,23 +282,23 @@ QUICK = {
 
 async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAR_API_KEY", KEY)
-    names = Names(monkeypatch)
+    dns = FakeDns(monkeypatch)
     with bind_socket("test", Address("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with (
         serve_linear_api() as api,
         serve_simulator(Simulated(capacity=0, linear_url=api.url, linear_key=KEY)) as simulator,
-        run_prober(path, f"{simulator.url}/") as bench,
+        run_prober(path, f"{simulator.url}/") as prober,
         linear.open_observer(
             linear.Settings(url=api.url, key_env="LINEAR_API_KEY", **QUICK),  # type: ignore[arg-type]
             folder=path.parent,
             clock=SystemClock(),
-            gauges=bench.status.gauges,
+            gauges=prober.status.gauges,
         ) as made,
     ):
-        names.lead({80: int(bench.canary_url.rpartition(":")[2]), DECOY: port})
+        dns.route_ports({80: int(prober.canary_url.rpartition(":")[2]), DECOY: port})
         observer = cast("LateObserver", made)
-        bench.components.reconciler.configure(
+        prober.components.reconciler.configure(
             {StageSource.LINEAR: observer}, {LeftoverKind.LINEAR_ISSUE: observer}
         )
         settings = Settings(
@@ -303,25 +309,25 @@ async def test_hostile_issues_are_archived(path: Path, monkeypatch: pytest.Monke
             decoy_port=DECOY,
         )
         clock = SystemClock()
-        await SecurityProbe(settings, bench.context).run(Slot(clock.now(), clock.wall()))
+        await SecurityProbe(settings, prober.context).run(Slot(clock.now(), clock.wall()))
         # One for each of four alerts, and one more where the function was not found.
         assert len(api.list_issues()) == 7
-        assert len(bench.components.reconciler) == 4
+        assert len(prober.components.reconciler) == 4
         async with asyncio.timeout(30):
-            while len(bench.components.reconciler):
-                await bench.components.reconciler.reconcile()
+            while len(prober.components.reconciler):
+                await prober.components.reconciler.reconcile()
                 await asyncio.sleep(0.05)
         assert all(issue["archivedAt"] for issue in api.list_issues())
-        assert await bench.components.journal.list_unfinished() == []
+        assert await prober.components.journal.list_unfinished() == []
         failed = {"criterion": "AC1.linear_issue_creation", "result": "fail"}
-        assert not bench.read_sample("checks_total", **failed)
+        assert not prober.read_sample("checks_total", **failed)
 
 
 CANARY = CanaryIdentity("agent-sre-canary", "ai")
 GROUND = CanaryHost(CANARY, 8082)
 
 
-def alert() -> Alert:
+def build_alert() -> Alert:
     run_id = create_run_id()
     return Alert(run_id, "security", build_parameters(run_id, CANARY), CANARY, 1_700_000_000.0)
 
@@ -362,7 +368,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(ForbiddenEventError):
         guard_name(name, GROUND)
     with pytest.raises(ForbiddenEventError):
-        build_misnamed_event(alert(), name, GROUND)
+        build_misnamed_event(build_alert(), name, GROUND)
 
 
 PIECES = st.sampled_from(
@@ -386,7 +392,7 @@ def test_whatever_passes_the_guard_leads_home_in_every_reading(name: str) -> Non
 
 
 def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
-    given = alert()
+    given = build_alert()
     name = build_hostile_name(NameAttack.PORT, given.id, GROUND)
     event = json.loads(build_misnamed_event(given, name, GROUND))
     labels, annotations = event["data"]["labels"], event["data"]["annotations"]
@@ -399,7 +405,7 @@ def test_a_misnamed_alert_is_an_ordinary_one_but_for_the_name() -> None:
 
 @pytest.mark.parametrize("fault", EventDefect)
 def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: EventDefect) -> None:
-    body = build_defective_body(fault, alert(), size=100_000)
+    body = build_defective_body(fault, build_alert(), size=100_000)
     assert b"alert.fired" not in body
     assert b'"lambda_function": "agent-sre-canary"' in body
     assert b'"severity": "info"' in body
@@ -407,9 +413,9 @@ def test_no_faulty_event_can_fire_an_alert_or_name_another_function(fault: Event
 
 
 def test_each_fault_is_the_one_it_says() -> None:
-    whole = json.loads(build_harmless_event(alert()))
+    whole = json.loads(build_harmless_event(build_alert()))
     with pytest.raises(ValueError, match="Expecting"):
-        json.loads(build_defective_body(EventDefect.MALFORMED, alert(), size=1))
+        json.loads(build_defective_body(EventDefect.MALFORMED, build_alert(), size=1))
     missing = {
         EventDefect.WITHOUT_ID: "id",
         EventDefect.WITHOUT_SOURCE: "source",
@@ -417,10 +423,12 @@ def test_each_fault_is_the_one_it_says() -> None:
         EventDefect.WITHOUT_TYPE: "type",
     }
     for fault, key in missing.items():
-        assert set(whole) - set(json.loads(build_defective_body(fault, alert(), size=1))) == {key}
+        assert set(whole) - set(json.loads(build_defective_body(fault, build_alert(), size=1))) == {
+            key
+        }
     with pytest.raises(RecursionError):
-        json.loads(build_defective_body(EventDefect.DEEP, alert(), size=1))
-    long = json.loads(build_defective_body(EventDefect.OVERSIZED, alert(), size=100_000))
+        json.loads(build_defective_body(EventDefect.DEEP, build_alert(), size=1))
+    long = json.loads(build_defective_body(EventDefect.OVERSIZED, build_alert(), size=100_000))
     assert long["data"]["labels"] == whole["data"]["labels"]
 
 
@@ -468,14 +476,14 @@ SECRETS = {
 
 
 def test_strangers_know_no_secret_and_keep_every_other_header() -> None:
-    names = ["authorization", "X-Api-Key"]
-    assert remove_credentials(SECRETS, names) == {"X-Scope-OrgID": "tenant"}
-    wrong = replace_credentials(SECRETS, names)
+    dns = ["authorization", "X-Api-Key"]
+    assert remove_credentials(SECRETS, dns) == {"X-Scope-OrgID": "tenant"}
+    wrong = replace_credentials(SECRETS, dns)
     assert wrong["X-Scope-OrgID"] == "tenant"
     assert wrong["Authorization"].startswith("Basic ")
     assert set(wrong) == set(SECRETS)
     assert not {wrong["Authorization"], wrong["x-api-key"]} & set(SECRETS.values())
     assert (
-        replace_credentials({"Authorization": "Bearer planted"}, names)["Authorization"]
+        replace_credentials({"Authorization": "Bearer planted"}, dns)["Authorization"]
         != "Bearer planted"
     )

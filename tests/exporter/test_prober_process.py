@@ -31,15 +31,15 @@ SOON = (
 )
 
 
-async def text(client: aiohttp.ClientSession, url: str) -> tuple[int, str]:
+async def get_text(client: aiohttp.ClientSession, url: str) -> tuple[int, str]:
     async with client.get(url) as reply:
         return reply.status, await reply.text()
 
 
-async def value(
+async def read_sample(
     client: aiohttp.ClientSession, prober: RunningProber, name: str, label: str
 ) -> float:
-    _, exposed = await text(client, f"{prober.web}/metrics")
+    _, exposed = await get_text(client, f"{prober.web}/metrics")
     return sum(
         sample.value
         for family in text_string_to_metric_families(exposed)
@@ -51,13 +51,13 @@ async def value(
 async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSession) -> None:
     async with run_prober(write_config(tmp_path, agent.url)) as prober:
         agent.canary = prober.canary
-        assert await text(client, f"{prober.web}/-/ready") == (200, "ready\n")
+        assert await get_text(client, f"{prober.web}/-/ready") == (200, "ready\n")
 
         async def enough() -> bool:
-            return await value(client, prober, contract.PROBE_RUNS, "ok") >= 3
+            return await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 3
 
         await wait_until(enough)
-        assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
+        assert (await get_text(client, f"{prober.web}/-/healthy"))[0] == 200
         async with client.get(f"{prober.web}/runs") as reply:
             runs = await reply.json()
         assert len(runs) >= 3
@@ -74,7 +74,7 @@ async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientS
         prober.process.send_signal(signal.SIGTERM)
 
         async def draining() -> bool:
-            return (await text(client, f"{prober.web}/-/ready"))[0] == 503
+            return (await get_text(client, f"{prober.web}/-/ready"))[0] == 503
 
         await wait_until(draining)
         async with asyncio.timeout(20):
@@ -127,9 +127,9 @@ async def test_a_kill(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientSe
         )
         async with run_prober(file) as prober:
             # Prometheus must see the counter at zero, or it could not see it rise.
-            assert await value(client, prober, contract.PROBE_RUNS, "unknown") == 0
-            assert await value(client, prober, contract.PROBE_RUNS, "unknown") == expected
-            assert await value(client, prober, contract.CHECKS, "") == 0
+            assert await read_sample(client, prober, contract.PROBE_RUNS, "unknown") == 0
+            assert await read_sample(client, prober, contract.PROBE_RUNS, "unknown") == expected
+            assert await read_sample(client, prober, contract.CHECKS, "") == 0
             async with client.get(f"{prober.web}/runs") as reply:
                 runs = await reply.json()
             await prober.stop()
@@ -143,16 +143,16 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
 
         async def failing() -> bool:
-            return await value(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
+            return await read_sample(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
 
         await wait_until(failing)
-        assert await value(client, prober, contract.PROBE_RUNS, "ok") >= 2
-        assert (await text(client, f"{prober.web}/-/healthy"))[0] == 200
+        assert await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 2
+        assert (await get_text(client, f"{prober.web}/-/healthy"))[0] == 200
         resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
-        before = await value(client, prober, contract.PROBE_RUNS, "ok")
+        before = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
 
         async def going_on() -> bool:
-            return await value(client, prober, contract.PROBE_RUNS, "ok") >= before + 2
+            return await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= before + 2
 
         await wait_until(going_on)
         done = await prober.stop()

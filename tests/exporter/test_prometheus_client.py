@@ -34,38 +34,38 @@ from tests.exporter.scripted_server import (
 NOW = 1_700_000_000.5
 
 
-def success(kind: str, entries: object, **rest: object) -> ScriptedReply:
+def build_success(kind: str, entries: object, **rest: object) -> ScriptedReply:
     data = {"resultType": kind, "result": entries}
     return ScriptedReply(body=json.dumps({"status": "success", "data": data, **rest}).encode())
 
 
-def error(status: int, kind: object, text: object = "no") -> ScriptedReply:
+def build_error(status: int, kind: object, text: object = "no") -> ScriptedReply:
     body = {"status": "error", "errorType": kind, "error": text}
     return ScriptedReply(status, json.dumps(body).encode())
 
 
-async def instant(serving: Serve, play: ScriptedReply, **rest: Any) -> list[Sample]:  # noqa: ANN401 - as `instant`
+async def query_instant(serving: Serve, play: ScriptedReply, **rest: Any) -> list[Sample]:  # noqa: ANN401 - as `instant`
     async with open_client(
         build_settings(await serving(ScriptedServer(play).build_app()), retries=0)
     ) as source:
         return await PrometheusClient(source).query("up", **rest)
 
 
-async def series(serving: Serve, play: ScriptedReply) -> list[SampleStream]:
+async def query_series(serving: Serve, play: ScriptedReply) -> list[SampleStream]:
     async with open_client(
         build_settings(await serving(ScriptedServer(play).build_app()), retries=0)
     ) as source:
         return await PrometheusClient(source).query_range("up", start=0, end=10, step=1)
 
 
-def metric(**values: object) -> dict[str, object]:
+def build_series(**values: object) -> dict[str, object]:
     return {"metric": {"job": "a"}, **values}
 
 
 async def test_a_vector_is_samples_with_every_kind_of_number(serving: Serve) -> None:
     values = ["1.5", "NaN", "+Inf", "-Inf", "1e-07"]
-    play = success("vector", [metric(value=[NOW, value]) for value in values])
-    found = await instant(serving, play)
+    play = build_success("vector", [build_series(value=[NOW, value]) for value in values])
+    found = await query_instant(serving, play)
     assert [(sample.labels, sample.time) for sample in found] == [({"job": "a"}, NOW)] * 5
     assert [found[0].value, found[4].value] == [1.5, 1e-07]
     assert math.isnan(found[1].value)
@@ -73,11 +73,15 @@ async def test_a_vector_is_samples_with_every_kind_of_number(serving: Serve) -> 
 
 
 async def test_a_scalar_is_one_sample_without_labels(serving: Serve) -> None:
-    assert await instant(serving, success("scalar", [NOW, "3"])) == [Sample({}, NOW, 3.0)]
+    assert await query_instant(serving, build_success("scalar", [NOW, "3"])) == [
+        Sample({}, NOW, 3.0)
+    ]
 
 
 async def test_a_question_is_posted_as_a_form(serving: Serve) -> None:
-    script = ScriptedServer(success("vector", []), success("vector", []), success("matrix", []))
+    script = ScriptedServer(
+        build_success("vector", []), build_success("vector", []), build_success("matrix", [])
+    )
     url = await serving(script.build_app()) + "/prometheus"
     async with open_client(build_settings(url)) as source:
         api = PrometheusClient(source)
@@ -94,8 +98,8 @@ async def test_a_question_is_posted_as_a_form(serving: Serve) -> None:
 
 
 async def test_a_series_keeps_its_gaps(serving: Serve) -> None:
-    play = success("matrix", [metric(values=[[0, "1"], [2, "NaN"], [3.5, "4"]])])
-    (found,) = await series(serving, play)
+    play = build_success("matrix", [build_series(values=[[0, "1"], [2, "NaN"], [3.5, "4"]])])
+    (found,) = await query_series(serving, play)
     assert (found.labels, found.times) == ({"job": "a"}, (0.0, 2.0, 3.5))
     assert (found.values[0], found.values[2]) == (1.0, 4.0)
 
@@ -103,62 +107,69 @@ async def test_a_series_keeps_its_gaps(serving: Serve) -> None:
 @pytest.mark.parametrize(
     ("play", "fault"),
     [
-        (error(503, "timeout"), ErrorKind.TIMEOUT),
-        (error(503, "canceled"), ErrorKind.SERVER_ERROR),
-        (error(500, "internal"), ErrorKind.SERVER_ERROR),
-        (error(503, "unavailable"), ErrorKind.SERVER_ERROR),
-        (error(400, "bad_data"), ErrorKind.BAD_RESPONSE),
-        (error(422, "execution"), ErrorKind.BAD_RESPONSE),
-        (error(404, "not_found"), ErrorKind.BAD_RESPONSE),
-        (error(422, "too_many_requests"), ErrorKind.RATE_LIMITED),
-        (error(429, "bad_data"), ErrorKind.RATE_LIMITED),
-        (error(401, "bad_data"), ErrorKind.UNAUTHORIZED),
-        (error(500, "of tomorrow"), ErrorKind.SERVER_ERROR),
-        (error(500, ["x"], 7), ErrorKind.SERVER_ERROR),
-        (error(200, "of tomorrow"), ErrorKind.BAD_RESPONSE),
+        (build_error(503, "timeout"), ErrorKind.TIMEOUT),
+        (build_error(503, "canceled"), ErrorKind.SERVER_ERROR),
+        (build_error(500, "internal"), ErrorKind.SERVER_ERROR),
+        (build_error(503, "unavailable"), ErrorKind.SERVER_ERROR),
+        (build_error(400, "bad_data"), ErrorKind.BAD_RESPONSE),
+        (build_error(422, "execution"), ErrorKind.BAD_RESPONSE),
+        (build_error(404, "not_found"), ErrorKind.BAD_RESPONSE),
+        (build_error(422, "too_many_requests"), ErrorKind.RATE_LIMITED),
+        (build_error(429, "bad_data"), ErrorKind.RATE_LIMITED),
+        (build_error(401, "bad_data"), ErrorKind.UNAUTHORIZED),
+        (build_error(500, "of tomorrow"), ErrorKind.SERVER_ERROR),
+        (build_error(500, ["x"], 7), ErrorKind.SERVER_ERROR),
+        (build_error(200, "of tomorrow"), ErrorKind.BAD_RESPONSE),
         (ScriptedReply(500, b"<html>"), ErrorKind.SERVER_ERROR),
         (ScriptedReply(404, b"404 page not found"), ErrorKind.BAD_RESPONSE),
         (ScriptedReply(200, b"<html>"), ErrorKind.BAD_RESPONSE),
         (ScriptedReply(200, b"[]"), ErrorKind.BAD_RESPONSE),
         (ScriptedReply(200, b"{}"), ErrorKind.BAD_RESPONSE),
         (ScriptedReply(200, b'{"status": "success"}'), ErrorKind.BAD_RESPONSE),
-        (success("string", [NOW, "text"]), ErrorKind.BAD_RESPONSE),
-        (success("matrix", []), ErrorKind.BAD_RESPONSE),
-        (success("scalar", [NOW]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [metric(value=[NOW])]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [metric(value=[NOW, "many"])]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [metric(value=[None, "1"])]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [metric()]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [{"metric": 7, "value": [NOW, "1"]}]), ErrorKind.BAD_RESPONSE),
-        (success("vector", [7, "value"]), ErrorKind.BAD_RESPONSE),
+        (build_success("string", [NOW, "text"]), ErrorKind.BAD_RESPONSE),
+        (build_success("matrix", []), ErrorKind.BAD_RESPONSE),
+        (build_success("scalar", [NOW]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [build_series(value=[NOW])]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [build_series(value=[NOW, "many"])]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [build_series(value=[None, "1"])]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [build_series()]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [{"metric": 7, "value": [NOW, "1"]}]), ErrorKind.BAD_RESPONSE),
+        (build_success("vector", [7, "value"]), ErrorKind.BAD_RESPONSE),
     ],
 )
 async def test_every_failure_has_a_fault(
     serving: Serve, play: ScriptedReply, fault: ErrorKind
 ) -> None:
     with pytest.raises(RequestError) as caught:
-        await instant(serving, play)
+        await query_instant(serving, play)
     assert caught.value.kind is fault
 
 
-@pytest.mark.parametrize("entries", [[7], [metric()], [metric(values=7)], [metric(values=[[0]])]])
+@pytest.mark.parametrize(
+    "entries", [[7], [build_series()], [build_series(values=7)], [build_series(values=[[0]])]]
+)
 async def test_a_series_that_is_none_is_a_bad_answer(serving: Serve, entries: object) -> None:
-    for play in (success("matrix", entries), success("vector", [])):
+    for play in (build_success("matrix", entries), build_success("vector", [])):
         with pytest.raises(RequestError) as caught:
-            await series(serving, play)
+            await query_series(serving, play)
         assert caught.value.kind is ErrorKind.BAD_RESPONSE
 
 
 async def test_what_prometheus_says_is_kept_short_and_on_one_line(serving: Serve) -> None:
     with pytest.raises(RequestError, match=r"bad_data: line one line two x+\.\.\.$") as caught:
-        await instant(serving, error(400, "bad_data", "line one\nline two " + "x" * 1000))
+        await query_instant(
+            serving, build_error(400, "bad_data", "line one\nline two " + "x" * 1000)
+        )
     assert len(str(caught.value)) < 300
 
 
 async def test_warnings_are_passed_on_or_logged_once(
     serving: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    script, told = ScriptedServer(success("vector", [], warnings=["one\nline", 7])), list[str]()
+    script, told = (
+        ScriptedServer(build_success("vector", [], warnings=["one\nline", 7])),
+        list[str](),
+    )
     async with open_client(build_settings(await serving(script.build_app()))) as source:
         await PrometheusClient(source, on_warning=told.append).query("up")
         assert told == ["one line", "7"]
@@ -170,8 +181,10 @@ async def test_warnings_are_passed_on_or_logged_once(
 
 
 async def test_native_histograms_are_left_out_and_said_so(serving: Serve) -> None:
-    pair = [metric(histogram=[NOW, {}]), metric(value=[NOW, "1"])]
-    script = ScriptedServer(success("vector", pair), success("matrix", [metric(histograms=[])]))
+    pair = [build_series(histogram=[NOW, {}]), build_series(value=[NOW, "1"])]
+    script = ScriptedServer(
+        build_success("vector", pair), build_success("matrix", [build_series(histograms=[])])
+    )
     told: list[str] = []
     async with open_client(build_settings(await serving(script.build_app()))) as source:
         api = PrometheusClient(source, on_warning=told.append)
@@ -183,8 +196,8 @@ async def test_native_histograms_are_left_out_and_said_so(serving: Serve) -> Non
 async def test_a_long_range_is_asked_in_parts_and_given_in_one_piece(serving: Serve) -> None:
     one, two = {"job": "a"}, {"job": "b"}
     script = ScriptedServer(
-        success("matrix", [{"metric": one, "values": [[0, "0"], [10_999, "1"]]}]),
-        success(
+        build_success("matrix", [{"metric": one, "values": [[0, "0"], [10_999, "1"]]}]),
+        build_success(
             "matrix",
             [
                 {"metric": two, "values": [[11_000, "2"]]},
@@ -205,7 +218,7 @@ async def test_a_long_range_is_asked_in_parts_and_given_in_one_piece(serving: Se
 
 
 async def test_a_part_that_is_missing_is_an_error_and_not_a_hole(serving: Serve) -> None:
-    script = ScriptedServer(success("matrix", []), error(422, "execution"))
+    script = ScriptedServer(build_success("matrix", []), build_error(422, "execution"))
     async with open_client(build_settings(await serving(script.build_app()))) as source:
         with pytest.raises(RequestError):
             await PrometheusClient(source).query_range("up", start=0, end=12_000, step=1)
@@ -225,7 +238,7 @@ def test_the_parts_of_a_range_hold_every_point_once(start: int, length: int, ste
 
 
 @pytest.mark.parametrize(("start", "end", "step"), [(2, 1, 1), (0, 1, 0), (0, 1, -1), (-1, 1, 1)])
-def test_what_is_no_range_is_refused(start: int, end: int, step: int) -> None:
+def test_an_invalid_range_is_refused(start: int, end: int, step: int) -> None:
     with pytest.raises(ValueError, match="invalid range"):
         list(prometheus.split_range(start, end, step))
 
@@ -240,7 +253,7 @@ async def test_a_prometheus_behind_tls_and_a_password_is_asked_like_any(tmp_path
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     (tmp_path / "password").write_text("hunter2")
-    script = ScriptedServer(success("vector", [metric(value=[NOW, "1"])]))
+    script = ScriptedServer(build_success("vector", [build_series(value=[NOW, "1"])]))
     async with serve_tls(authority.issue_cert("127.0.0.1"), server=script) as url:
         settings = build_settings(
             url,

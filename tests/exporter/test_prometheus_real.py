@@ -11,12 +11,12 @@ from exporter.model.error_kind import ErrorKind
 from exporter.prometheus import PrometheusClient
 from exporter.schedule.clock import SystemClock
 from tests.exporter.scripted_server import build_settings, open_client
-from tests.exporter.slo_probe import running_prometheus
+from tests.exporter.slo_probe import run_prometheus
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_prometheus(tmp_path_factory.mktemp("prometheus"), "itself") as address:
+    with run_prometheus(tmp_path_factory.mktemp("prometheus"), "itself") as address:
         yield address
 
 

@@ -19,7 +19,7 @@ Value = dict[str, str]
 """What each file of a set holds."""
 
 
-class Files:
+class ConfigFiles:
     """A configuration that names other files: its value is what all of them hold."""
 
     def __init__(self, folder: Path, clock: FakeClock) -> None:
@@ -60,23 +60,23 @@ class Files:
         self.on_apply()
         self.applied.append(value)
 
-    async def look(self, times: int = 1) -> None:
+    async def poll(self, times: int = 1) -> None:
         """Let the watch look so often, and wait until it sleeps again."""
         for _ in range(times):
-            await self.sleeping()
+            await self.wait_for_sleep()
             await self.clock.advance(INTERVAL)
-        await self.sleeping()
+        await self.wait_for_sleep()
 
-    async def sleeping(self) -> None:
+    async def wait_for_sleep(self) -> None:
         async with asyncio.timeout(10):
             while not self.clock._sleepers:  # noqa: ASYNC110 - a thread sets no event here
                 await asyncio.sleep(0.001)
 
 
 @contextlib.asynccontextmanager
-async def watching(files: Files) -> AsyncIterator[None]:
+async def run_watcher(files: ConfigFiles) -> AsyncIterator[None]:
     task = asyncio.create_task(files.reloader.watch_files())
-    await files.sleeping()
+    await files.wait_for_sleep()
     try:
         yield
     finally:
@@ -85,13 +85,13 @@ async def watching(files: Files) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Files]:
-    made = Files(tmp_path, clock)
+async def files(tmp_path: Path, clock: FakeClock) -> AsyncIterator[ConfigFiles]:
+    made = ConfigFiles(tmp_path, clock)
     yield made
     await made.reloader.close()
 
 
-async def test_a_request_applies_what_is_there_now(files: Files, clock: FakeClock) -> None:
+async def test_a_request_applies_what_is_there_now(files: ConfigFiles, clock: FakeClock) -> None:
     started = clock.wall()
     assert (await files.reloader.request()).is_successful
     assert files.applied == [{"main": "one"}], "even what did not change"
@@ -105,7 +105,7 @@ async def test_a_request_applies_what_is_there_now(files: Files, clock: FakeCloc
     assert files.reloader.last_success_at == started + 100
 
 
-async def test_a_bad_configuration_is_refused(files: Files, clock: FakeClock) -> None:
+async def test_a_bad_configuration_is_refused(files: ConfigFiles, clock: FakeClock) -> None:
     started = files.reloader.last_success_at
     assert files.reloader.is_last_successful
     await clock.advance(100)
@@ -122,7 +122,9 @@ async def test_a_bad_configuration_is_refused(files: Files, clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("when", ["on_load", "on_apply"])
-async def test_a_reload_breaks(files: Files, when: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_reload_breaks(
+    files: ConfigFiles, when: str, caplog: pytest.LogCaptureFixture
+) -> None:
     def breaks() -> None:
         raise RuntimeError("broken part")
 
@@ -136,7 +138,7 @@ async def test_a_reload_breaks(files: Files, when: str, caplog: pytest.LogCaptur
     assert (await files.reloader.request()).is_successful
 
 
-async def test_requests_during_a_reload_share_the_next_one(files: Files) -> None:
+async def test_requests_during_a_reload_share_the_next_one(files: ConfigFiles) -> None:
     started, go = threading.Event(), threading.Event()
 
     def wait() -> None:
@@ -156,7 +158,7 @@ async def test_requests_during_a_reload_share_the_next_one(files: Files) -> None
     assert files.loads == 2
 
 
-async def test_who_gives_up_waiting_does_not_end_the_reload(files: Files) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_reload(files: ConfigFiles) -> None:
     files.write("main", "two")
     impatient = asyncio.create_task(files.reloader.request())
     await asyncio.sleep(0)
@@ -166,7 +168,7 @@ async def test_who_gives_up_waiting_does_not_end_the_reload(files: Files) -> Non
     assert {"main": "two"} in files.applied
 
 
-async def test_closing_ends_what_is_under_way(files: Files) -> None:
+async def test_closing_ends_what_is_under_way(files: ConfigFiles) -> None:
     go = threading.Event()
     files.on_load = lambda: go.wait(10)
     waiting = asyncio.create_task(files.reloader.request())
@@ -177,82 +179,88 @@ async def test_closing_ends_what_is_under_way(files: Files) -> None:
     assert waiting.cancelled()
 
 
-async def test_changed_content_is_applied_once_it_holds_still(files: Files) -> None:
-    async with watching(files):
-        await files.look(3)
+async def test_changed_content_is_applied_once_it_holds_still(files: ConfigFiles) -> None:
+    async with run_watcher(files):
+        await files.poll(3)
         assert files.applied == []
         files.write("main", "half")
-        await files.look()
+        await files.poll()
         files.write("main", "whole")
-        await files.look()
+        await files.poll()
         assert files.applied == []
-        await files.look()
+        await files.poll()
         assert files.applied == [{"main": "whole"}]
-        await files.look(3)
+        await files.poll(3)
         assert len(files.applied) == 1
 
 
-async def test_a_file_that_is_only_touched_is_no_change(files: Files) -> None:
-    async with watching(files):
+async def test_a_file_that_is_only_touched_is_no_change(files: ConfigFiles) -> None:
+    async with run_watcher(files):
         files.write("main", "one")
-        await files.look(3)
+        await files.poll(3)
     assert files.applied == []
 
 
-async def test_files_that_are_named_later_are_watched_from_then_on(files: Files) -> None:
+async def test_files_that_are_named_later_are_watched_from_then_on(files: ConfigFiles) -> None:
     files.write("spec", "a")
-    async with watching(files):
+    async with run_watcher(files):
         files.write("main", "one spec")
-        await files.look(4)
+        await files.poll(4)
         assert files.applied == [{"main": "one spec", "spec": "a"}]
         files.write("spec", "b")
-        await files.look(3)
+        await files.poll(3)
         assert files.applied[1:] == [{"main": "one spec", "spec": "b"}]
 
 
-async def test_a_change_right_after_the_reading_is_not_missed(files: Files) -> None:
+async def test_a_change_right_after_the_reading_is_not_missed(files: ConfigFiles) -> None:
     files.write("spec", "a")
 
     def change_once() -> None:
         files.on_load = lambda: None
         files.write("spec", "b")
 
-    async with watching(files):
+    async with run_watcher(files):
         files.write("main", "one spec")
         files.on_load = change_once
-        await files.look(4)
+        await files.poll(4)
     assert files.applied[-1] == {"main": "one spec", "spec": "b"}
 
 
-async def test_a_change_between_the_start_and_the_first_look_is_not_missed(files: Files) -> None:
+async def test_a_change_between_the_start_and_the_first_look_is_not_missed(
+    files: ConfigFiles,
+) -> None:
     files.write("main", "two")
-    async with watching(files):
+    async with run_watcher(files):
         assert files.applied == [{"main": "two"}]
 
 
-async def test_a_bad_change_is_logged_once(files: Files, caplog: pytest.LogCaptureFixture) -> None:
-    async with watching(files):
+async def test_a_bad_change_is_logged_once(
+    files: ConfigFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_watcher(files):
         files.write("main", "bad")
-        await files.look(6)
+        await files.poll(6)
         assert not files.reloader.is_last_successful
         assert caplog.text.count("this is bad") == 1
         files.write("main", "two")
-        await files.look(3)
+        await files.poll(3)
     assert files.applied == [{"main": "two"}]
     assert files.reloader.is_last_successful
 
 
-async def test_a_file_that_comes_after_its_name_is_found(files: Files) -> None:
-    async with watching(files):
+async def test_a_file_that_comes_after_its_name_is_found(files: ConfigFiles) -> None:
+    async with run_watcher(files):
         files.write("main", "one spec")
-        await files.look(4)
+        await files.poll(4)
         assert not files.reloader.is_last_successful
         files.write("spec", "a")
-        await files.look(2)
+        await files.poll(2)
     assert files.applied == [{"main": "one spec", "spec": "a"}]
 
 
-async def test_a_change_that_cannot_be_applied_is_not_tried_again_and_again(files: Files) -> None:
+async def test_a_change_that_cannot_be_applied_is_not_tried_again_and_again(
+    files: ConfigFiles,
+) -> None:
     tries = []
 
     def breaks() -> None:
@@ -260,9 +268,9 @@ async def test_a_change_that_cannot_be_applied_is_not_tried_again_and_again(file
         raise RuntimeError
 
     files.on_apply = breaks
-    async with watching(files):
+    async with run_watcher(files):
         files.write("main", "two")
-        await files.look(6)
+        await files.poll(6)
     assert len(tries) == 1
 
 
@@ -270,31 +278,31 @@ async def test_the_swap_of_a_config_map_is_one_change(tmp_path: Path, clock: Fak
     for version in ("one", "two"):
         (tmp_path / f"..{version}").mkdir()
         (tmp_path / f"..{version}" / "main").write_text(version)
-    files = Files(tmp_path, clock)
+    files = ConfigFiles(tmp_path, clock)
     (tmp_path / "main").unlink()
     (tmp_path / "..data").symlink_to("..one")
     (tmp_path / "main").symlink_to("..data/main")
-    async with watching(files):
+    async with run_watcher(files):
         (tmp_path / "..tmp").symlink_to("..two")
         (tmp_path / "..tmp").rename(tmp_path / "..data")
-        await files.look(4)
+        await files.poll(4)
     assert files.applied == [{"main": "two"}]
 
 
 async def test_a_watch_outlives_what_breaks_under_it(
-    files: Files, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    files: ConfigFiles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with watching(files):
+    async with run_watcher(files):
         with monkeypatch.context() as patched:
-            patched.setattr("exporter.reload.digest_files", _no_thread)
-            await files.look(2)
+            patched.setattr("exporter.reload.digest_files", _raise_no_thread)
+            await files.poll(2)
         files.write("main", "two")
-        await files.look(3)
+        await files.poll(3)
     assert files.applied == [{"main": "two"}]
     assert logging.ERROR in {record.levelno for record in caplog.records}
 
 
-def _no_thread(_: object) -> None:
+def _raise_no_thread(_: object) -> None:
     raise RuntimeError("can't start new thread")
 
 

@@ -19,20 +19,20 @@ from tests.exporter.slo_probe import wait_until as until_true
 from tests.exporter.tls_files import TlsFiles
 
 
-async def reload(prober: ProberProcess) -> tuple[int, str]:
+async def post_reload(prober: ProberProcess) -> tuple[int, str]:
     url = await prober.wait_for_url("web")
     async with aiohttp.ClientSession() as client, client.post(f"{url}/-/reload") as reply:
         return reply.status, await reply.text()
 
 
-async def successful(prober: ProberProcess, *, is_: bool) -> None:
+async def wait_for_reload_status(prober: ProberProcess, *, is_: bool) -> None:
     async def told() -> bool:
         return (await prober.read_counter("config_last_reload_successful")).total() == int(is_)
 
     await until_true(told)
 
 
-async def lines(prober: ProberProcess) -> set[str]:
+async def list_probe_labels(prober: ProberProcess) -> set[str]:
     """The values of the label `probe` that have a series, at zero or not."""
     _, text = await prober.get_page("/metrics")
     start = 'agent_sre_validation_probe_runs_total{path="direct",probe="'
@@ -43,49 +43,51 @@ async def lines(prober: ProberProcess) -> set[str]:
     }
 
 
-async def by_signal(prober: ProberProcess) -> None:
+async def reload_by_signal(prober: ProberProcess) -> None:
     prober.send_signal(signal.SIGHUP)
 
 
-async def by_request(prober: ProberProcess) -> None:
-    assert (await reload(prober))[0] == 200
+async def reload_by_request(prober: ProberProcess) -> None:
+    assert (await post_reload(prober))[0] == 200
 
 
-async def by_itself(_: ProberProcess) -> None:
+async def wait_for_file_watch(_: ProberProcess) -> None:
     """The changed file is found."""
 
 
-@pytest.mark.parametrize("way", [by_signal, by_request, by_itself])
+@pytest.mark.parametrize("way", [reload_by_signal, reload_by_request, wait_for_file_watch])
 async def test_a_probe_is_added(
-    at: ProberEnvironment, way: Callable[[ProberProcess], Awaitable[None]]
+    environment: ProberEnvironment, way: Callable[[ProberProcess], Awaitable[None]]
 ) -> None:
-    at.settings["reload"] = {"every": "200ms" if way is by_itself else "1h"}
-    async with at.run_prober() as prober:
+    environment.settings["reload"] = {"every": "200ms" if way is wait_for_file_watch else "1h"}
+    async with environment.run_prober() as prober:
         await prober.wait_for_url("web")
-        assert await lines(prober) == {"remediation"}
-        await wait_until(lambda: at.agent.counters.received > 0)
+        assert await list_probe_labels(prober) == {"remediation"}
+        await wait_until(lambda: environment.agent.counters.received > 0)
         more = {"sustained": {"interval": "1h", "late_after": "60s"}}
-        at.write_config(probes=at.settings["probes"] | more)
+        environment.write_config(probes=environment.settings["probes"] | more)
         await way(prober)
 
         async def added() -> bool:
-            return await lines(prober) == {"remediation", "sustained"}
+            return await list_probe_labels(prober) == {"remediation", "sustained"}
 
         await until_true(added)
         assert (await prober.read_counter("probe_runs_total", "probe"))["sustained"] == 0
-        received = at.agent.counters.received
-        await wait_until(lambda: at.agent.counters.received > received + 2)
+        received = environment.agent.counters.received
+        await wait_until(lambda: environment.agent.counters.received > received + 2)
         assert (await prober.stop()).code == 0
 
 
 async def test_what_a_probe_told_that_was_taken_out_is_not_shown_any_more(tmp_path: Path) -> None:
     """It would stay as it was, whatever becomes of the target."""
     told = ("_up{", "_ready{", "_target_phase_seconds{", "_leak_verdict{", "_leak_samples{")
-    async with run_environment(tmp_path) as at:
-        at.settings["reload"] = {"every": "1h"}
+    async with run_environment(tmp_path) as environment:
+        environment.settings["reload"] = {"every": "1h"}
         often = {"interval": "300ms", "timeout": "200ms"}
         more = {"availability": often, "leak": {**often, "judged_every": "300ms"}}
-        async with at.run_prober(at.write_config(probes=at.settings["probes"] | more)) as prober:
+        async with environment.run_prober(
+            environment.write_config(probes=environment.settings["probes"] | more)
+        ) as prober:
 
             async def shown() -> set[str]:
                 _, text = await prober.get_page("/metrics")
@@ -98,28 +100,30 @@ async def test_what_a_probe_told_that_was_taken_out_is_not_shown_any_more(tmp_pa
                 await until_true(so)
 
             await only(*told)
-            at.write_config(probes=at.settings["probes"] | {"leak": more["leak"]})
-            await by_request(prober)
+            environment.write_config(probes=environment.settings["probes"] | {"leak": more["leak"]})
+            await reload_by_request(prober)
             await only("_leak_verdict{", "_leak_samples{")
-            at.write_config()
-            await by_request(prober)
+            environment.write_config()
+            await reload_by_request(prober)
             await only()
 
 
-async def test_a_bad_configuration_keeps_the_old_one_and_says_so(at: ProberEnvironment) -> None:
-    at.settings["reload"] = {"every": "1h"}
-    async with at.run_prober() as prober:
+async def test_a_bad_configuration_keeps_the_old_one_and_says_so(
+    environment: ProberEnvironment,
+) -> None:
+    environment.settings["reload"] = {"every": "1h"}
+    async with environment.run_prober() as prober:
         await prober.wait_for_url("web")
-        at.write_config(probes={"remediation": {"interval": "soon"}})
-        status, text = await reload(prober)
+        environment.write_config(probes={"remediation": {"interval": "soon"}})
+        status, text = await post_reload(prober)
         assert status == 500
         assert "soon" in text
-        await successful(prober, is_=False)
-        received = at.agent.counters.received
-        await wait_until(lambda: at.agent.counters.received > received + 2)
-        at.write_config()
+        await wait_for_reload_status(prober, is_=False)
+        received = environment.agent.counters.received
+        await wait_until(lambda: environment.agent.counters.received > received + 2)
+        environment.write_config()
         prober.send_signal(signal.SIGHUP)
-        await successful(prober, is_=True)
+        await wait_for_reload_status(prober, is_=True)
         await prober.stop()
 
 
@@ -133,12 +137,12 @@ async def test_a_bad_configuration_keeps_the_old_one_and_says_so(at: ProberEnvir
     ],
 )
 async def test_fixed_settings_are_refused(
-    at: ProberEnvironment, key: str, value: dict[str, str]
+    environment: ProberEnvironment, key: str, value: dict[str, str]
 ) -> None:
-    async with at.run_prober() as prober:
+    async with environment.run_prober() as prober:
         await prober.wait_for_url("web")
-        at.write_config(**{key: value})
-        status, text = await reload(prober)
+        environment.write_config(**{key: value})
+        status, text = await post_reload(prober)
         assert status == 500
         assert f"{'web.listen' if key == 'web' else key} cannot be changed by a reload" in text
         assert "restart" in text
@@ -150,10 +154,10 @@ async def test_switching_tls_needs_a_restart(tmp_path: Path) -> None:
     on, off = "tls_server_config: {cert_file: tls.crt, key_file: tls.key}\n", "{}\n"
     for first, then, told in ((off, on, "on"), (on, off, "off")):
         (tmp_path / "web.yml").write_text(first)
-        async with run_environment(tmp_path) as at:
-            at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
-            at.settings["reload"] = {"every": "1h"}
-            async with at.run_prober() as prober:
+        async with run_environment(tmp_path) as environment:
+            environment.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
+            environment.settings["reload"] = {"every": "1h"}
+            async with environment.run_prober() as prober:
                 url = await prober.wait_for_url("web")
                 (tmp_path / "web.yml").write_text(then)
                 async with (
@@ -167,40 +171,45 @@ async def test_switching_tls_needs_a_restart(tmp_path: Path) -> None:
                 await prober.stop()
 
 
-async def test_a_run_under_way_ends_by_the_old_configuration(at: ProberEnvironment) -> None:
-    at.agent.faults.set("slow:lambda_execution:2")
-    at.settings["probes"] = build_remediation("300ms")
-    async with at.run_prober() as prober:
+async def test_a_run_under_way_ends_by_the_old_configuration(
+    environment: ProberEnvironment,
+) -> None:
+    environment.agent.faults.set("slow:lambda_execution:2")
+    environment.settings["probes"] = build_remediation("300ms")
+    async with environment.run_prober() as prober:
         await prober.wait_for_url("web")
-        await wait_until(lambda: at.count_states()["sent"] >= 2)
+        await wait_until(lambda: environment.count_states()["sent"] >= 2)
         seldom = build_remediation("1000h", max_in_flight=1, timeout="1s", late_after="500ms")
-        at.write_config(probes=seldom, target={"url": "http://127.0.0.1:9/"})
-        assert (await reload(prober))[0] == 200
-        begun = at.count_states().total()
-        await wait_until(lambda: not at.count_states()["sent"])
-        assert at.count_states().total() == begun
+        environment.write_config(probes=seldom, target={"url": "http://127.0.0.1:9/"})
+        assert (await post_reload(prober))[0] == 200
+        begun = environment.count_states().total()
+        await wait_until(lambda: not environment.count_states()["sent"])
+        assert environment.count_states().total() == begun
         runs = json.loads((await prober.get_page("/runs"))[1])
         assert {run["verdict"] for run in runs} == {"ok"}
         await wait_until(
-            lambda: not at.list_open_issues() and set(at.count_states()) == {"cleaned"}
+            lambda: (
+                not environment.list_open_issues()
+                and set(environment.count_states()) == {"cleaned"}
+            )
         )
         assert (await prober.stop()).code == 0
 
 
-async def test_another_target_of_a_stage_is_a_new_bucket(at: ProberEnvironment) -> None:
-    async with at.run_prober() as prober:
+async def test_another_target_of_a_stage_is_a_new_bucket(environment: ProberEnvironment) -> None:
+    async with environment.run_prober() as prober:
         await prober.wait_for_url("web")
         assert 'le="33.0"' not in (await prober.get_page("/metrics"))[1]
-        at.write_config(specs=[spec(at, "33s")])
-        status, text = await reload(prober)
+        environment.write_config(specs=[write_spec(environment, "33s")])
+        status, text = await post_reload(prober)
         assert status == 200, text
         assert 'le="33.0"' in (await prober.get_page("/metrics"))[1]
         await prober.stop()
 
 
-def spec(at: ProberEnvironment, target: str) -> str:
-    """The house's own spec with another target of end_to_end."""
+def write_spec(environment: ProberEnvironment, target: str) -> str:
+    """Write the own spec with another target of end_to_end."""
     text = (Path(__file__).parents[1] / "e2e" / "quick.yaml").read_text()
-    file = at.folder / "spec.yaml"
+    file = environment.folder / "spec.yaml"
     file.write_text(text.replace("below: 5s", f"below: {target}"))
     return file.name

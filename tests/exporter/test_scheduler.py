@@ -22,7 +22,7 @@ WALL = st.floats(min_value=1e9, max_value=3e9)
 
 
 @st.composite
-def rhythms(draw: st.DrawFn) -> Schedule:
+def schedules(draw: st.DrawFn) -> Schedule:
     interval = draw(st.integers(min_value=10, max_value=600_000))
     return Schedule(
         interval=Duration(interval),
@@ -31,7 +31,7 @@ def rhythms(draw: st.DrawFn) -> Schedule:
     )
 
 
-@given(name=NAMES, rhythm=rhythms(), wall=WALL)
+@given(name=NAMES, rhythm=schedules(), wall=WALL)
 def test_the_first_slot_lies_after_now(name: str, rhythm: Schedule, wall: float) -> None:
     plan = Timetable(name, rhythm)
     first = plan.find_slot_after(wall)
@@ -39,7 +39,7 @@ def test_the_first_slot_lies_after_now(name: str, rhythm: Schedule, wall: float)
     assert plan.get_slot_time(first - 1) <= wall
 
 
-@given(name=NAMES, rhythm=rhythms(), slot=st.integers(min_value=0, max_value=10**9))
+@given(name=NAMES, rhythm=schedules(), slot=st.integers(min_value=0, max_value=10**9))
 def test_jitter_is_bounded_and_repeatable(name: str, rhythm: Schedule, slot: int) -> None:
     plan = Timetable(name, rhythm)
     moved = plan.get_slot_time(slot) - plan.phase - slot * plan.interval
@@ -47,7 +47,7 @@ def test_jitter_is_bounded_and_repeatable(name: str, rhythm: Schedule, slot: int
     assert Timetable(name, rhythm).get_slot_time(slot) == plan.get_slot_time(slot)
 
 
-@given(rhythm=rhythms(), wall=WALL, later=st.floats(min_value=0, max_value=1e6))
+@given(rhythm=schedules(), wall=WALL, later=st.floats(min_value=0, max_value=1e6))
 def test_a_restart_goes_on_in_the_same_places(rhythm: Schedule, wall: float, later: float) -> None:
     before, after = Timetable("remediation", rhythm), Timetable("remediation", rhythm)
     slot = after.find_slot_after(wall + later)
@@ -60,7 +60,7 @@ def test_probes_have_phases_of_their_own() -> None:
     assert len(phases) == 3
 
 
-class Watch:
+class ReportRecorder:
     """Counts what the scheduler reports."""
 
     def __init__(self) -> None:
@@ -74,14 +74,14 @@ class Watch:
         self.under_way[probe] = count
 
 
-class Bench:
+class SchedulerHarness:
     """A scheduler on a fake clock, with runs that last as long as one likes."""
 
     def __init__(
         self, clock: FakeClock, rhythm: Schedule, *, lasts: float, early: float = 0.0
     ) -> None:
         self.clock, self.lasts = clock, lasts
-        self.watch = Watch()
+        self.watch = ReportRecorder()
         self.pulse = Heartbeat(clock.now(), period=HEARTBEAT_INTERVAL)
         self.sent: list[tuple[float, Slot]] = []
         self.scheduler = Scheduler(
@@ -124,43 +124,43 @@ async def test_a_slow_target_costs_slots_but_never_moves_the_plan(
     clock: FakeClock, lasts: float, in_flight: int, sent: int, *, missed: int
 ) -> None:
     rhythm = TEN_SECONDS.model_copy(update={"max_in_flight": in_flight})
-    bench = Bench(clock, rhythm, lasts=lasts)
-    async with bench.running():
+    harness = SchedulerHarness(clock, rhythm, lasts=lasts)
+    async with harness.running():
         await clock.advance(90)
-        assert bench.watch.under_way["p"] <= in_flight
-    assert (len(bench.sent), bench.watch.missed_runs["p"]) == (sent, missed)
-    assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in bench.sent)
+        assert harness.watch.under_way["p"] <= in_flight
+    assert (len(harness.sent), harness.watch.missed_runs["p"]) == (sent, missed)
+    assert all(at == pytest.approx(slot.intended, abs=1e-5) for at, slot in harness.sent)
 
 
 async def test_after_a_suspend_nothing_is_sent_as_a_burst(clock: FakeClock) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
-    async with bench.running():
+    harness = SchedulerHarness(clock, TEN_SECONDS, lasts=0.1)
+    async with harness.running():
         await clock.advance(30)
-        before = len(bench.sent)
+        before = len(harness.sent)
         await clock.jump(605)
-        late = bench.sent[before:]
+        late = harness.sent[before:]
         await clock.advance(10)
     assert len(late) <= 1
-    assert bench.watch.missed_runs["p"] >= 59
-    assert len(bench.sent) + bench.watch.missed_runs["p"] == 65
+    assert harness.watch.missed_runs["p"] >= 59
+    assert len(harness.sent) + harness.watch.missed_runs["p"] == 65
 
 
 async def test_a_hiccup_costs_no_slot(clock: FakeClock) -> None:
     rhythm = Schedule(
         interval=Duration(10), timeout=Duration(500), max_in_flight=100, jitter=Decimal(0)
     )
-    bench = Bench(clock, rhythm, lasts=0.1)
-    async with bench.running():
+    harness = SchedulerHarness(clock, rhythm, lasts=0.1)
+    async with harness.running():
         await clock.advance(1)
         await clock.jump(0.2)
         await clock.advance(1)
         await clock.jump(5)
-    assert 475 <= bench.watch.missed_runs["p"] <= 485
-    intended = [slot.intended for _, slot in bench.sent]
+    assert 475 <= harness.watch.missed_runs["p"] <= 485
+    intended = [slot.intended for _, slot in harness.sent]
     assert len(intended) == len(set(intended))
 
 
-@given(rhythm=rhythms(), wall=WALL)
+@given(rhythm=schedules(), wall=WALL)
 def test_an_early_start_meets_no_other_run(rhythm: Schedule, wall: float) -> None:
     plan = Timetable("p", rhythm)
     times = [plan.get_slot_time(plan.find_slot_after(wall) + step) for step in range(20)]
@@ -170,33 +170,33 @@ def test_an_early_start_meets_no_other_run(rhythm: Schedule, wall: float) -> Non
 
 
 async def test_a_run_is_started_a_little_before_its_time(clock: FakeClock) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=0.1, early=0.05)
-    async with bench.running():
+    harness = SchedulerHarness(clock, TEN_SECONDS, lasts=0.1, early=0.05)
+    async with harness.running():
         await clock.advance(35)
-    ahead = [slot.intended - at for at, slot in bench.sent]
+    ahead = [slot.intended - at for at, slot in harness.sent]
     assert ahead == pytest.approx([0.05] * len(ahead), abs=1e-5)
 
 
 async def test_the_pulse_beats_at_least_every_second(clock: FakeClock) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=25)
-    async with bench.running():
+    harness = SchedulerHarness(clock, TEN_SECONDS, lasts=25)
+    async with harness.running():
         for _ in range(50):
             await clock.advance(0.7)
-            assert bench.pulse.get_age(clock.now()) <= HEARTBEAT_INTERVAL
+            assert harness.pulse.get_age(clock.now()) <= HEARTBEAT_INTERVAL
 
 
 async def test_a_broken_run_is_logged(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    bench = Bench(clock, TEN_SECONDS, lasts=0.1)
-    original = bench.scheduler._start_run
+    harness = SchedulerHarness(clock, TEN_SECONDS, lasts=0.1)
+    original = harness.scheduler._start_run
 
     async def launch(probe: str, slot: Slot) -> None:
         await original(probe, slot)
         raise RuntimeError("boom")
 
-    bench.scheduler._start_run = launch
-    async with bench.running():
+    harness.scheduler._start_run = launch
+    async with harness.running():
         await clock.advance(30)
-    assert len(bench.sent) == 3
+    assert len(harness.sent) == 3
     assert "a run failed" in caplog.text
 
 

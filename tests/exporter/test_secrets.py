@@ -25,45 +25,46 @@ HASH = bcrypt.hashpw(WEB_PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 NEW_KEY = "lin_api_rotated-planted-g7"
 
 
-def basic(user: str, password: str) -> str:
+def encode_login(user: str, password: str) -> str:
     return base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-LOGIN = basic(WEB_USER, WEB_PASSWORD)
+LOGIN = encode_login(WEB_USER, WEB_PASSWORD)
 PLANTED = [
     KEY, NEW_KEY, TOKEN, PASSWORD, HEADER, WEB_PASSWORD, WRONG, HASH, WEB_USER,
-    basic("scraper", PASSWORD), basic(WEB_USER, WEB_PASSWORD), basic(WEB_USER, WRONG),
+    encode_login("scraper", PASSWORD), encode_login(WEB_USER, WEB_PASSWORD),
+    encode_login(WEB_USER, WRONG),
 ]  # fmt: skip
 
 
-def found(text: str | bytes) -> list[str]:
+def find_secrets(text: str | bytes) -> list[str]:
     raw = text.encode() if isinstance(text, str) else text
     return [secret for secret in PLANTED if secret.encode() in raw]
 
 
-def plant(at: ProberEnvironment) -> Path:
+def write_secret_config(environment: ProberEnvironment) -> Path:
     """A configuration with every kind of secret, most of them in files of their own."""
     files = {"token": TOKEN, "password": PASSWORD, "header": HEADER}
     for name, secret in files.items():
-        (at.folder / name).write_text(secret)
-    (at.folder / "web.yml").write_text(f"basic_auth_users: {{{WEB_USER}: '{HASH}'}}\n")
-    at.settings["target"] |= {
+        (environment.folder / name).write_text(secret)
+    (environment.folder / "web.yml").write_text(f"basic_auth_users: {{{WEB_USER}: '{HASH}'}}\n")
+    environment.settings["target"] |= {
         "bearer_auth": {"token_file": "token"},
         "headers_from_files": {"X-Scope-OrgID": "header"},
     }
-    at.settings["prometheus"] = {
-        "url": at.agent.url,
+    environment.settings["prometheus"] = {
+        "url": environment.agent.url,
         "basic_auth": {"username": "scraper", "password_file": "password"},
     }
-    at.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
-    at.settings["log_level"] = "debug"
-    at.settings["probes"] = build_remediation("100ms")
-    return at.write_config()
+    environment.settings["web"] = {"listen": "127.0.0.1:0", "config_file": "web.yml"}
+    environment.settings["log_level"] = "debug"
+    environment.settings["probes"] = build_remediation("100ms")
+    return environment.write_config()
 
 
-async def pages(prober: ProberProcess) -> str:
+async def read_all_pages(prober: ProberProcess) -> str:
     """All that can be read, with the right login, a wrong one and none."""
-    logins = [LOGIN, basic(WEB_USER, WRONG), None]
+    logins = [LOGIN, encode_login(WEB_USER, WRONG), None]
     read = [
         await prober.get_page(page, login)
         for page in ("/", "/metrics", "/runs", "/-/ready", "/-/healthy", "/nothing")
@@ -74,15 +75,19 @@ async def pages(prober: ProberProcess) -> str:
 
 
 @pytest.mark.parametrize("fault", ["none", "unauthorized", "down", "garbage"])
-async def test_secrets_are_shown_nowhere(at: ProberEnvironment, tmp_path: Path, fault: str) -> None:
-    at.linear.faults.set(fault)
-    async with at.run_prober(plant(at)) as prober:
+async def test_secrets_are_shown_nowhere(
+    environment: ProberEnvironment, tmp_path: Path, fault: str
+) -> None:
+    environment.linear.faults.set(fault)
+    async with environment.run_prober(write_secret_config(environment)) as prober:
         await prober.wait_for_url("web")
-        await wait_until(lambda: at.linear.counters.requests > at.agent.counters.received > 3)
-        told = await pages(prober)
+        await wait_until(
+            lambda: environment.linear.counters.requests > environment.agent.counters.received > 3
+        )
+        told = await read_all_pages(prober)
         (tmp_path / "key").write_text(NEW_KEY)  # which Linear refuses
-        at.agent.faults.set("error")
-        at.write_config(probes={"remediation": {"interval": TOKEN[:4]}})
+        environment.agent.faults.set("error")
+        environment.write_config(probes={"remediation": {"interval": TOKEN[:4]}})
         url = await prober.wait_for_url("web")
         async with (
             aiohttp.ClientSession(headers=build_auth_headers(LOGIN)) as client,
@@ -91,7 +96,7 @@ async def test_secrets_are_shown_nowhere(at: ProberEnvironment, tmp_path: Path, 
             assert reply.status == 500
             told += await reply.text()
         (tmp_path / "token").unlink()
-        told += await pages(prober)
+        told += await read_all_pages(prober)
         prober.process.terminate()
         done = await wait_for_end(prober.process)
     assert done.code == 0
@@ -99,8 +104,8 @@ async def test_secrets_are_shown_nowhere(at: ProberEnvironment, tmp_path: Path, 
     assert journals
     places = {"pages": told, "out": "".join(prober.output_lines) + done.out, "log": done.err}
     assert "DEBUG" in done.err
-    assert {name: found(text) for name, text in places.items() if found(text)} == {}
-    assert [name for name, raw in journals.items() if found(raw)] == []
+    assert {name: find_secrets(text) for name, text in places.items() if find_secrets(text)} == {}
+    assert [name for name, raw in journals.items() if find_secrets(raw)] == []
 
 
 def test_no_script_shows_a_planted_secret() -> None:

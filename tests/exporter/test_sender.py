@@ -30,7 +30,7 @@ async def _send(address: str) -> Reply:
 
 
 @pytest.fixture
-async def raw() -> AsyncIterator[Raw]:
+async def raw_server() -> AsyncIterator[Raw]:
     """A server that answers every connection with the same bytes, and hangs up."""
     servers = []
 
@@ -60,14 +60,16 @@ async def raw() -> AsyncIterator[Raw]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ErrorKind.RESET),
     ],
 )
-async def test_a_broken_answer_is_no_reply(raw: Raw, answer: bytes, fault: ErrorKind) -> None:
-    reply = await _send(await raw(answer))
+async def test_a_broken_answer_is_no_reply(
+    raw_server: Raw, answer: bytes, fault: ErrorKind
+) -> None:
+    reply = await _send(await raw_server(answer))
     assert (reply.status, reply.error) == (None, fault)
 
 
-async def test_an_endless_answer_is_cut_off(raw: Raw) -> None:
+async def test_an_endless_answer_is_cut_off(raw_server: Raw) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n"
-    reply = await _send(await raw(head + b"x" * 200_000))
+    reply = await _send(await raw_server(head + b"x" * 200_000))
     assert (reply.status, reply.error) == (200, None)
 
 
@@ -76,7 +78,7 @@ async def test_tls_to_a_plain_port_is_a_tlsfault_of(agent: FakeAgent) -> None:
     assert reply.error is ErrorKind.TLS
 
 
-async def test_nobody_listening_is_refused() -> None:
+async def test_a_port_without_a_listener_refuses_the_connection() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
@@ -85,23 +87,34 @@ async def test_nobody_listening_is_refused() -> None:
 
 async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
     async def exhausted(*_: object, **__: object) -> None:
-        raise aiohttp.ClientConnectorError(_key(), OSError(errno.EMFILE, "Too many open files"))
+        raise aiohttp.ClientConnectorError(
+            _build_connection_key(), OSError(errno.EMFILE, "Too many open files")
+        )
 
     monkeypatch.setattr(aiohttp.TCPConnector, "connect", exhausted)
     with pytest.raises(OSError, match="Too many open files"):
         await _send(agent.url)
 
 
-def _key() -> ConnectionKey:
+def _build_connection_key() -> ConnectionKey:
     return ConnectionKey("h", 80, False, True, None, None, None)  # noqa: FBT003
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (aiohttp.ClientConnectorDNSError(_key(), socket.gaierror(-2, "no")), ErrorKind.DNS),
-        (aiohttp.ClientConnectorError(_key(), OSError(113, "no route")), ErrorKind.NO_ROUTE),
-        (aiohttp.ClientConnectorSSLError(_key(), ssl.SSLError(1, "bad")), ErrorKind.TLS),
+        (
+            aiohttp.ClientConnectorDNSError(_build_connection_key(), socket.gaierror(-2, "no")),
+            ErrorKind.DNS,
+        ),
+        (
+            aiohttp.ClientConnectorError(_build_connection_key(), OSError(113, "no route")),
+            ErrorKind.NO_ROUTE,
+        ),
+        (
+            aiohttp.ClientConnectorSSLError(_build_connection_key(), ssl.SSLError(1, "bad")),
+            ErrorKind.TLS,
+        ),
         (aiohttp.ServerDisconnectedError(), ErrorKind.RESET),
         (ConnectionResetError(), ErrorKind.RESET),
         (aiohttp.ClientPayloadError(), ErrorKind.RESET),

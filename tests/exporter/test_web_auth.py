@@ -23,16 +23,16 @@ from exporter.web.auth import (
 from tests.exporter.conftest import Serve
 
 
-def hashed(password: str, cost: int = 4) -> str:
+def hash_password(password: str, cost: int = 4) -> str:
     return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
 
 
 ALICE = BasicCredentials(b"alice", b"s3cret")
-USERS = {"alice": hashed("s3cret"), "jürgen": hashed("pässword")}
+USERS = {"alice": hash_password("s3cret"), "jürgen": hash_password("pässword")}
 
 
 @pytest.fixture
-def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def bcrypt_calls(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The hashes that were compared with, one entry for each use of bcrypt."""
     seen: list[bytes] = []
     really = bcrypt.checkpw
@@ -72,7 +72,7 @@ def test_what_a_client_encodes_is_what_is_read(user: bytes, password: bytes, sch
     "header",
     [None, "", "Basic", "Basic ", "Basic YQ==", "Bearer YTpi", "YTpi", "Basic YTpi=x", "Basic é"],
 )
-def test_what_is_no_basic_authentication_is_nobody(header: str | None) -> None:
+def test_an_invalid_authorization_header_has_no_user(header: str | None) -> None:
     assert parse_authorization(header) is None
 
 
@@ -80,46 +80,48 @@ def test_a_password_is_no_part_of_a_representation() -> None:
     assert "s3cret" not in repr(ALICE)
 
 
-async def test_only_right_credentials_are_remembered(checked: list[bytes]) -> None:
+async def test_only_right_credentials_are_remembered(bcrypt_calls: list[bytes]) -> None:
     passwords = BasicAuth(USERS)
     assert [await passwords.check_password(ALICE) for _ in range(5)] == [True] * 5
     assert await passwords.check_password(BasicCredentials("jürgen".encode(), "pässword".encode()))
-    assert len(checked) == 2
+    assert len(bcrypt_calls) == 2
     for _ in range(3):
         assert not await passwords.check_password(BasicCredentials(b"alice", b"guess"))
         assert not await passwords.check_password(BasicCredentials(b"mallory", b"s3cret"))
-    assert len(checked) == 8
+    assert len(bcrypt_calls) == 8
 
 
-async def test_an_unknown_user_costs_what_some_known_user_does(checked: list[bytes]) -> None:
-    passwords = BasicAuth({"alice": hashed("a", cost=4), "bob": hashed("b", cost=5)})
+async def test_an_unknown_user_costs_what_some_known_user_does(bcrypt_calls: list[bytes]) -> None:
+    passwords = BasicAuth({"alice": hash_password("a", cost=4), "bob": hash_password("b", cost=5)})
     for number in range(40):
         await passwords.check_password(BasicCredentials(b"guess%d" % number, b"x"))
-    assert {hashed[:7] for hashed in checked} == {b"$2b$04$", b"$2b$05$"}
-    before = len(checked)
+    assert {hashed[:7] for hashed in bcrypt_calls} == {b"$2b$04$", b"$2b$05$"}
+    before = len(bcrypt_calls)
     for _ in range(2):
         await passwords.check_password(BasicCredentials(b"mallory", b"x"))
-    assert checked[before] == checked[before + 1], "always the same one"
+    assert bcrypt_calls[before] == bcrypt_calls[before + 1], "always the same one"
 
 
-async def test_the_cache_is_bounded(checked: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_is_bounded(
+    bcrypt_calls: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(auth, "_MAX_VERIFIED", 2)
     everyone = [BasicCredentials(name.encode(), b"x") for name in "abc"]
-    passwords = BasicAuth(dict.fromkeys("abc", hashed("x")))
+    passwords = BasicAuth(dict.fromkeys("abc", hash_password("x")))
     for someone in (*everyone, everyone[2], everyone[1], everyone[0]):
         assert await passwords.check_password(someone)
-    assert len(checked) == 4  # only a, the oldest, was forgotten
+    assert len(bcrypt_calls) == 4  # only a, the oldest, was forgotten
 
 
 async def test_a_long_password_and_odd_bytes_are_checked_like_elsewhere() -> None:
-    passwords = BasicAuth({"alice": hashed("x" * 100)})
+    passwords = BasicAuth({"alice": hash_password("x" * 100)})
     assert await passwords.check_password(BasicCredentials(b"alice", b"x" * 100))
     assert not await passwords.check_password(BasicCredentials(b"alice", b"\0\xff" * 100))
     assert not await passwords.check_password(BasicCredentials(b"\0", b""))
 
 
 async def test_the_loop_goes_on_during_a_check() -> None:
-    passwords = BasicAuth({"alice": hashed("s3cret", cost=10)})
+    passwords = BasicAuth({"alice": hash_password("s3cret", cost=10)})
     checking = asyncio.create_task(passwords.check_password(ALICE))
     rounds = 0
     while not checking.done():
@@ -128,7 +130,7 @@ async def test_the_loop_goes_on_during_a_check() -> None:
     assert rounds > 3
 
 
-async def test_a_guesser_cannot_pile_up_checks(checked: list[bytes]) -> None:
+async def test_a_guesser_cannot_pile_up_checks(bcrypt_calls: list[bytes]) -> None:
     passwords = BasicAuth(USERS)
     assert await passwords.check_password(ALICE)
     guesses = [
@@ -137,18 +139,18 @@ async def test_a_guesser_cannot_pile_up_checks(checked: list[bytes]) -> None:
     known = passwords.check_password(ALICE)
     *outcomes, still = await asyncio.gather(*guesses, known, return_exceptions=True)
     assert sum(isinstance(outcome, TooManyLoginsError) for outcome in outcomes) == 84
-    assert len(checked) == 17
+    assert len(bcrypt_calls) == 17
     assert still is True
 
 
-def who(user: str, password: str) -> str:
+def build_login(user: str, password: str) -> str:
     return aiohttp.encode_basic_auth(user, password, "utf-8")
 
 
-LOGIN = who("alice", "s3cret")
+LOGIN = build_login("alice", "s3cret")
 
 
-class Guarded:
+class ProtectedApp:
     """A served application behind a gate."""
 
     def __init__(self, config: WebConfig, client: aiohttp.ClientSession) -> None:
@@ -172,8 +174,8 @@ class Guarded:
 
 
 @pytest.fixture
-async def guarded(serving: Serve, client: aiohttp.ClientSession) -> Guarded:
-    made = Guarded(WebConfig(users=USERS), client)
+async def protected(serving: Serve, client: aiohttp.ClientSession) -> ProtectedApp:
+    made = ProtectedApp(WebConfig(users=USERS), client)
     made.url = await serving(made.app)
     return made
 
@@ -181,49 +183,63 @@ async def guarded(serving: Serve, client: aiohttp.ClientSession) -> Guarded:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/"), ("POST", "/-/reload"), ("GET", "/gone"), ("PUT", "/")]
 )
-async def test_every_path_needs_a_password(guarded: Guarded, method: str, path: str) -> None:
-    closed = await guarded.ask(path, method=method)
+async def test_every_path_needs_a_password(protected: ProtectedApp, method: str, path: str) -> None:
+    closed = await protected.ask(path, method=method)
     assert closed.status == 401
     assert closed.headers["WWW-Authenticate"] == 'Basic realm="slo-probe", charset="UTF-8"'
-    assert (await guarded.ask(path, LOGIN, method=method)).status in (200, 404, 405)
+    assert (await protected.ask(path, LOGIN, method=method)).status in (200, 404, 405)
 
 
 @pytest.mark.parametrize(
-    "auth", [who("alice", "guess"), who("alice", ""), who("mallory", "s3cret"), who("", "s3cret")]
+    "auth",
+    [
+        build_login("alice", "guess"),
+        build_login("alice", ""),
+        build_login("mallory", "s3cret"),
+        build_login("", "s3cret"),
+    ],
 )
-async def test_wrong_login(guarded: Guarded, auth: str, caplog: pytest.LogCaptureFixture) -> None:
-    nobody = await guarded.ask()
+async def test_wrong_login(
+    protected: ProtectedApp, auth: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    nobody = await protected.ask()
     with caplog.at_level(logging.DEBUG):
-        reply = await guarded.ask("/", auth)
+        reply = await protected.ask("/", auth)
     assert (reply.status, await reply.text()) == (401, await nobody.text())
     assert "guess" not in caplog.text
     assert "s3cret" not in caplog.text
     assert "mallory" not in caplog.text
 
 
-async def test_guesses_are_turned_away(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (await guarded.ask("/", LOGIN)).status == 200
+async def test_guesses_are_turned_away(
+    protected: ProtectedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await protected.ask("/", LOGIN)).status == 200
     monkeypatch.setattr(auth, "_MAX_WAITING", 0)
     turned_away, came_in = await asyncio.gather(
-        guarded.ask("/", who("alice", "guess")), guarded.ask("/", LOGIN)
+        protected.ask("/", build_login("alice", "guess")), protected.ask("/", LOGIN)
     )
     assert (turned_away.status, turned_away.headers["Retry-After"]) == (503, "1")
     assert came_in.status == 200
 
 
-async def test_without_users_everyone_comes_in(guarded: Guarded) -> None:
-    guarded.gate.update_config(WebConfig())
-    assert (await guarded.ask()).status == 200
+async def test_without_users_every_request_is_allowed(protected: ProtectedApp) -> None:
+    protected.gate.update_config(WebConfig())
+    assert (await protected.ask()).status == 200
 
 
-async def test_a_changed_password_counts_at_once(guarded: Guarded) -> None:
-    assert (await guarded.ask("/", LOGIN)).status == 200
-    guarded.gate.update_config(WebConfig(users={"alice": hashed("changed")}))
-    assert (await guarded.ask("/", LOGIN)).status == 401
-    assert (await guarded.ask("/", who("alice", "changed"))).status == 200
+async def test_a_changed_password_counts_at_once(protected: ProtectedApp) -> None:
+    assert (await protected.ask("/", LOGIN)).status == 200
+    protected.gate.update_config(WebConfig(users={"alice": hash_password("changed")}))
+    assert (await protected.ask("/", LOGIN)).status == 401
+    assert (await protected.ask("/", build_login("alice", "changed"))).status == 200
 
 
-async def test_headers_are_on_every_answer(guarded: Guarded) -> None:
-    guarded.gate.update_config(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
-    for reply in (await guarded.ask(), await guarded.ask("/", LOGIN), await guarded.ask("/x")):
+async def test_headers_are_on_every_answer(protected: ProtectedApp) -> None:
+    protected.gate.update_config(WebConfig(headers={"X-Frame-Options": "deny"}, users=USERS))
+    for reply in (
+        await protected.ask(),
+        await protected.ask("/", LOGIN),
+        await protected.ask("/x"),
+    ):
         assert reply.headers["X-Frame-Options"] == "deny"

@@ -18,7 +18,7 @@ from tests.exporter.tls_files import TlsFiles
 _TLS_12, _TLS_13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
 
-class Secured:
+class TlsServer:
     """A server with TLS on loopback."""
 
     def __init__(self, files: TlsFiles, tls: ListenerTls) -> None:
@@ -52,12 +52,12 @@ class Secured:
 
 
 @pytest.fixture
-async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
+async def server(tmp_path: Path) -> AsyncIterator[TlsServer]:
     async def page(_: web.Request) -> web.Response:
         return web.Response(text="fine")
 
     files = TlsFiles(tmp_path)
-    made = Secured(files, ListenerTls(files.cert, files.key))
+    made = TlsServer(files, ListenerTls(files.cert, files.key))
     app = web.Application()
     app.add_routes([web.get("/", page)])
     listener = bind_socket("test", Address("127.0.0.1", 0))
@@ -69,8 +69,8 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
     await runner.cleanup()
 
 
-def demanding(secured: Secured) -> ListenerTls:
-    return replace(secured.tls, client_ca=secured.files.client_ca, verify=ssl.CERT_REQUIRED)
+def require_client_certificate(server: TlsServer) -> ListenerTls:
+    return replace(server.tls, client_ca=server.files.client_ca, verify=ssl.CERT_REQUIRED)
 
 
 BOTH = {_TLS_12, _TLS_13}
@@ -78,106 +78,108 @@ BOTH = {_TLS_12, _TLS_13}
 
 @pytest.mark.parametrize("versions", [BOTH, {_TLS_12}, {_TLS_13}])
 async def test_only_the_chosen_versions_are_spoken(
-    secured: Secured, versions: set[ssl.TLSVersion]
+    server: TlsServer, versions: set[ssl.TLSVersion]
 ) -> None:
-    chosen = replace(secured.tls, min_version=min(versions), max_version=max(versions))
-    secured.server.update(chosen)
+    chosen = replace(server.tls, min_version=min(versions), max_version=max(versions))
+    server.server.update(chosen)
     for version in BOTH:
-        refused = await secured.refuses(secured.files.build_client_context(tls_version=version))
+        refused = await server.refuses(server.files.build_client_context(tls_version=version))
         assert refused == (version not in versions)
 
 
-async def test_only_the_chosen_suites_are_spoken(secured: Secured) -> None:
+async def test_only_the_chosen_suites_are_spoken(server: TlsServer) -> None:
     suite = "ECDHE-ECDSA-AES256-GCM-SHA384"
-    secured.server.update(replace(secured.tls, ciphers=(suite,), prefer_server_ciphers=False))
-    client = secured.files.build_client_context(tls_version=_TLS_12)
+    server.server.update(replace(server.tls, ciphers=(suite,), prefer_server_ciphers=False))
+    client = server.files.build_client_context(tls_version=_TLS_12)
     client.set_ciphers(suite)
-    assert await secured.ask(client)
+    assert await server.ask(client)
     client.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
-    assert await secured.refuses(client)
+    assert await server.refuses(client)
 
 
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
-async def test_clients_need_a_certificate(secured: Secured, version: ssl.TLSVersion) -> None:
-    secured.server.update(demanding(secured))
-    files = secured.files
-    assert await secured.ask(files.build_client_context(files.clients, tls_version=version))
-    assert await secured.refuses(files.build_client_context(trustme.CA(), tls_version=version))
-    assert await secured.refuses(files.build_client_context(tls_version=version))
+async def test_clients_need_a_certificate(server: TlsServer, version: ssl.TLSVersion) -> None:
+    server.server.update(require_client_certificate(server))
+    files = server.files
+    assert await server.ask(files.build_client_context(files.clients, tls_version=version))
+    assert await server.refuses(files.build_client_context(trustme.CA(), tls_version=version))
+    assert await server.refuses(files.build_client_context(tls_version=version))
 
 
-async def test_a_client_without_a_certificate_may_be_let_in(secured: Secured) -> None:
-    secured.server.update(replace(demanding(secured), verify=ssl.CERT_OPTIONAL))
-    assert await secured.ask(secured.files.build_client_context())
-    assert await secured.refuses(secured.files.build_client_context(trustme.CA()))
+async def test_a_client_without_a_certificate_may_be_let_in(server: TlsServer) -> None:
+    server.server.update(replace(require_client_certificate(server), verify=ssl.CERT_OPTIONAL))
+    assert await server.ask(server.files.build_client_context())
+    assert await server.refuses(server.files.build_client_context(trustme.CA()))
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])  # without and with SNI
-async def test_a_renewed_certificate_is_shown(secured: Secured, name: str) -> None:
-    client = secured.files.build_client_context()
-    first = await secured.ask(client, name=name)
-    assert await secured.ask(client, name=name) == first
-    secured.files.write_certificate()
-    second = await secured.ask(client, name=name)
+async def test_a_renewed_certificate_is_shown(server: TlsServer, name: str) -> None:
+    client = server.files.build_client_context()
+    first = await server.ask(client, name=name)
+    assert await server.ask(client, name=name) == first
+    server.files.write_certificate()
+    second = await server.ask(client, name=name)
     assert second != first
-    assert await secured.ask(client, name=name) == second
+    assert await server.ask(client, name=name) == second
 
 
 @pytest.mark.parametrize("version", [_TLS_12, _TLS_13])
-async def test_a_changed_authority_counts(secured: Secured, version: ssl.TLSVersion) -> None:
-    files, other = secured.files, trustme.CA()
-    secured.server.update(demanding(secured))
+async def test_a_changed_authority_counts(server: TlsServer, version: ssl.TLSVersion) -> None:
+    files, other = server.files, trustme.CA()
+    server.server.update(require_client_certificate(server))
     old, new = (
         files.build_client_context(files.clients, tls_version=version),
         files.build_client_context(other, tls_version=version),
     )
-    assert await secured.ask(old)
+    assert await server.ask(old)
     files.trust_clients(other)
-    assert await secured.refuses(old)
-    assert await secured.ask(new)
+    assert await server.refuses(old)
+    assert await server.ask(new)
 
 
-async def test_half_a_renewal(secured: Secured, caplog: pytest.LogCaptureFixture) -> None:
-    client, files = secured.files.build_client_context(), secured.files
-    first = await secured.ask(client)
+async def test_half_a_renewal(server: TlsServer, caplog: pytest.LogCaptureFixture) -> None:
+    client, files = server.files.build_client_context(), server.files
+    first = await server.ask(client)
     old_key = files.key.read_bytes()
     files.write_certificate()
     new_key = files.key.read_bytes()
     files.key.write_bytes(old_key)
     with caplog.at_level(logging.INFO):
-        assert await secured.ask(client) == first
-        assert await secured.ask(client) == first
+        assert await server.ask(client) == first
+        assert await server.ask(client) == first
     assert caplog.text.count("key values mismatch; the previous one stays in use") == 1
     files.key.write_bytes(new_key)
-    assert await secured.ask(client) != first
+    assert await server.ask(client) != first
 
 
-async def test_files_that_are_gone_change_nothing(secured: Secured) -> None:
-    client = secured.files.build_client_context()
-    first = await secured.ask(client)
-    secured.files.key.unlink()
-    assert await secured.ask(client) == first
+async def test_files_that_are_gone_change_nothing(server: TlsServer) -> None:
+    client = server.files.build_client_context()
+    first = await server.ask(client)
+    server.files.key.unlink()
+    assert await server.ask(client) == first
 
 
-async def test_a_swapped_secret_is_loaded(secured: Secured, tmp_path: Path) -> None:
-    first_files, second_files = secured.files, TlsFiles(_made(tmp_path / "..2"))
-    mount = _made(tmp_path / "mount")
+async def test_a_swapped_secret_is_loaded(server: TlsServer, tmp_path: Path) -> None:
+    first_files, second_files = server.files, TlsFiles(_create_folder(tmp_path / "..2"))
+    mount = _create_folder(tmp_path / "mount")
     (mount / "..data").symlink_to(first_files.folder)
     for name in ("tls.crt", "tls.key"):
         (mount / name).symlink_to(f"..data/{name}")
-    secured.server.update(ListenerTls(mount / "tls.crt", mount / "tls.key"))
-    assert await secured.ask(first_files.build_client_context())
+    server.server.update(ListenerTls(mount / "tls.crt", mount / "tls.key"))
+    assert await server.ask(first_files.build_client_context())
     (mount / "..tmp").symlink_to(second_files.folder)
     (mount / "..tmp").rename(mount / "..data")
-    assert await secured.ask(second_files.build_client_context())
+    assert await server.ask(second_files.build_client_context())
 
 
-def _made(folder: Path) -> Path:
+def _create_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
 
-async def test_settings_that_cannot_be_used_leave_the_old_ones(secured: Secured) -> None:
+async def test_settings_that_cannot_be_used_leave_the_old_ones(server: TlsServer) -> None:
     with pytest.raises(OSError, match="No such file"):
-        secured.server.update(replace(demanding(secured), key=Path("/nowhere/tls.key")))
-    assert await secured.ask(secured.files.build_client_context())
+        server.server.update(
+            replace(require_client_certificate(server), key=Path("/nowhere/tls.key"))
+        )
+    assert await server.ask(server.files.build_client_context())

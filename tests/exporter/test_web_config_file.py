@@ -27,7 +27,7 @@ def read(folder: Path, text: str) -> tuple[WebConfig | None, str]:
     return config, "\n".join(str(problem) for problem in problems).replace(f"{folder}/", "")
 
 
-def good(folder: Path, text: str) -> WebConfig:
+def read_valid(folder: Path, text: str) -> WebConfig:
     config, told = read(folder, text)
     assert told == ""
     assert config is not None
@@ -54,7 +54,7 @@ http_server_config:
 basic_auth_users:
   alice: {HASH}
 """
-    config = good(files.folder, text)
+    config = read_valid(files.folder, text)
     assert config.tls == ListenerTls(
         files.cert,
         files.key,
@@ -70,7 +70,7 @@ basic_auth_users:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}\n", "basic_auth_users: {}\n"])
 def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) -> None:
-    config = good(tmp_path, text)
+    config = read_valid(tmp_path, text)
     assert (config.tls, config.headers, config.users) == (None, {}, {})
     assert config.files == (tmp_path / "web.yml",)
 
@@ -85,7 +85,7 @@ def test_a_file_that_sets_nothing_protects_nothing(tmp_path: Path, text: str) ->
         (TLS.replace("tls.key", "tls.crt"), "tls.crt contains no private key"),
     ],
 )
-def test_an_unusable_file_is_told(files: TlsFiles, text: str, told: str) -> None:
+def test_an_unusable_file_is_reported(files: TlsFiles, text: str, told: str) -> None:
     assert told in read(files.folder, text)[1]
 
 
@@ -102,7 +102,7 @@ def test_all_broken_files_come_at_once(files: TlsFiles) -> None:
         assert place in told
 
 
-def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -> None:
+def test_a_key_that_cannot_be_used_with_its_certificate_is_reported(files: TlsFiles) -> None:
     key = files.key.read_bytes()
     files.write_certificate()
     files.key.write_bytes(key)
@@ -112,7 +112,7 @@ def test_a_key_of_another_certificate_or_a_broken_one_is_told(files: TlsFiles) -
     assert "certificate and key cannot be used" in read(files.folder, TLS)[1]
 
 
-def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles) -> None:
+def test_a_key_with_a_passphrase_is_refused_without_a_prompt(files: TlsFiles) -> None:
     key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     files.key.write_bytes(
         key.private_bytes(
@@ -127,5 +127,5 @@ def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(files: TlsFiles)
 
 def test_hashes_are_no_part_of_a_representation(tmp_path: Path) -> None:
     text = f"basic_auth_users: {{alice: '{HASH}'}}\n"
-    assert HASH not in repr(good(tmp_path, text))
+    assert HASH not in repr(read_valid(tmp_path, text))
     assert HASH not in repr(WebConfigFile.model_validate({"basic_auth_users": {"alice": HASH}}))

@@ -27,7 +27,7 @@ RESULT = Run(
 )
 
 
-class Shown:
+class ServedPages:
     """A served site and what it shows."""
 
     def __init__(self) -> None:
@@ -40,48 +40,50 @@ class Shown:
 
 
 @pytest.fixture
-async def shown(serving: Serve) -> Shown:
-    made = Shown()
+async def pages(serving: Serve) -> ServedPages:
+    made = ServedPages()
     made.url = await serving(made.site.app)
     return made
 
 
-async def status(client: aiohttp.ClientSession, url: str) -> int:
+async def get_status(client: aiohttp.ClientSession, url: str) -> int:
     async with client.get(url) as reply:
         await reply.read()
         return reply.status
 
 
 async def test_health_and_readiness_of_a_prober(
-    shown: Shown, client: aiohttp.ClientSession
+    pages: ServedPages, client: aiohttp.ClientSession
 ) -> None:
-    assert await status(client, f"{shown.url}/-/healthy") == 200
-    assert await status(client, f"{shown.url}/-/ready") == 503
-    shown.site.ready = True
-    assert await status(client, f"{shown.url}/-/ready") == 200
-    await shown.clock.jump(11.0)
-    assert await status(client, f"{shown.url}/-/healthy") == 503, "the scheduler is stuck"
+    assert await get_status(client, f"{pages.url}/-/healthy") == 200
+    assert await get_status(client, f"{pages.url}/-/ready") == 503
+    pages.site.ready = True
+    assert await get_status(client, f"{pages.url}/-/ready") == 200
+    await pages.clock.jump(11.0)
+    assert await get_status(client, f"{pages.url}/-/healthy") == 503, "the scheduler is stuck"
 
 
-async def test_metrics_are_in_the_text_format(shown: Shown, client: aiohttp.ClientSession) -> None:
-    async with client.get(f"{shown.url}/metrics") as reply:
+async def test_metrics_are_in_the_text_format(
+    pages: ServedPages, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(f"{pages.url}/metrics") as reply:
         assert reply.status == 200
         assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def test_runs_of_an_earlier_process_are_counted_after_a_scrape(
-    shown: Shown, client: aiohttp.ClientSession
+    pages: ServedPages, client: aiohttp.ClientSession
 ) -> None:
-    shown.face.metrics.postpone_judged([RESULT])
+    pages.face.metrics.postpone_judged([RESULT])
     sample = 'probe_runs_total{path="direct",probe="remediation",verdict="ok"}'
     for count in (0.0, 1.0, 1.0):
-        async with client.get(f"{shown.url}/metrics") as reply:
+        async with client.get(f"{pages.url}/metrics") as reply:
             assert f"{sample} {count}" in await reply.text()
 
 
-async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSession) -> None:
-    shown.face.history.add(RESULT)
-    async with client.get(f"{shown.url}/runs") as reply:
+async def test_runs_are_listed_as_json(pages: ServedPages, client: aiohttp.ClientSession) -> None:
+    pages.face.history.add(RESULT)
+    async with client.get(f"{pages.url}/runs") as reply:
         assert await reply.json() == [
             {
                 "probe": "remediation",
@@ -96,20 +98,22 @@ async def test_runs_are_listed_as_json(shown: Shown, client: aiohttp.ClientSessi
         ]
 
 
-async def test_the_index_links_every_page(shown: Shown, client: aiohttp.ClientSession) -> None:
-    async with client.get(f"{shown.url}/") as reply:
+async def test_the_index_links_every_page(
+    pages: ServedPages, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(f"{pages.url}/") as reply:
         text = await reply.text()
     for path in ("/metrics", "/runs", "/-/healthy", "/-/ready"):
         assert path in text
-        assert await status(client, shown.url + path) in (200, 503)
+        assert await get_status(client, pages.url + path) in (200, 503)
 
 
-def text(html: str) -> str:
+def extract_text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html.partition("</style>")[2]).split())
 
 
 def test_the_page_shows_the_state_and_the_last_runs() -> None:
-    assert "No run has ended yet." in text(render_page("on standby", []))
+    assert "No run has ended yet." in extract_text(render_page("on standby", []))
     html = render_page("sending", [RESULT])
     for part in (
         "slo-probe sending",
@@ -117,7 +121,7 @@ def test_the_page_shows_the_state_and_the_last_runs() -> None:
         "0.250 s",
         "slo-probe-1",
     ):
-        assert part in text(html)
+        assert part in extract_text(html)
     times = re.findall(r'<td class="n">([^<\n]*)', html)
     assert len(times) == len(Stage)
     assert [each for each in times if each] == ["0.250 s"], "what nobody saw is empty, not zero"
@@ -127,9 +131,9 @@ def test_the_page_shows_the_state_and_the_last_runs() -> None:
 
 def test_verdicts_are_counted_the_good_ones_first() -> None:
     runs = [replace(RESULT, verdict=verdict) for verdict in (Verdict.LOST, Verdict.OK, Verdict.OK)]
-    shown = render_page("sending", runs)
-    assert "The last 3 runs: ok 2 , lost 1" in text(shown)
-    assert '<span class="bad">lost 1' in shown
+    pages = render_page("sending", runs)
+    assert "The last 3 runs: ok 2 , lost 1" in extract_text(pages)
+    assert '<span class="bad">lost 1' in pages
     assert 'class="odd">unknown' in render_page(
         "sending", [replace(RESULT, verdict=Verdict.UNKNOWN)]
     )
@@ -140,4 +144,4 @@ def test_what_a_run_is_called_is_text(hostile: str) -> None:
     html = render_page("sending", [replace(RESULT, id=hostile, path=hostile)])
     assert "<script>" not in html
     assert "<img" not in html
-    assert "49" not in text(html)
+    assert "49" not in extract_text(html)

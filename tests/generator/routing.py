@@ -13,10 +13,10 @@ from generator.settings import RunSettings
 from slos.schema.golang import Re2Pattern
 from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo
-from tests.schema.test_standalone_alerts import alert
+from tests.schema.test_standalone_alerts import build_alert
 
 PROBE_METRIC = "probe_runs_total"
-CAUSE_ALERT = alert(name="ProberDown", inhibits={"metrics": ["probe_"]})
+CAUSE_ALERT = build_alert(name="ProberDown", inhibits={"metrics": ["probe_"]})
 
 
 def build_counter_sli(metric: str, group_by: str = "") -> dict[str, Any]:

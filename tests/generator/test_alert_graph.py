@@ -7,13 +7,13 @@ import pytest
 from generator.alerting.graph import find_causes, list_alerts
 from tests.generator.routing import CAUSE_ALERT, build_counter_sli, build_probe_slo, list_symptoms
 from tests.schema.specs import build_slo, build_spec
-from tests.schema.test_standalone_alerts import RECORDING, alert
+from tests.schema.test_standalone_alerts import RECORDING, build_alert
 
 ALL_OF_RUNS = {"Runs", "RunsTicket", "RunsNoData"}
 
 
-def reading(query: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
-    return alert(**{"name": "Reading", "query": query, "severity": "warning", **changes})
+def build_reading_alert(query: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+    return build_alert(**{"name": "Reading", "query": query, "severity": "warning", **changes})
 
 
 def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others() -> None:
@@ -38,20 +38,22 @@ def test_all_alerts_of_an_slo_that_reads_the_metric_are_symptoms_and_no_others()
 def test_a_standalone_alert_is_one_when_any_part_of_its_query_reads_it(
     query: str, *, derived: bool
 ) -> None:
-    document = build_spec(build_probe_slo(), build_slo(), alerts=[CAUSE_ALERT, reading(query)])
+    document = build_spec(
+        build_probe_slo(), build_slo(), alerts=[CAUSE_ALERT, build_reading_alert(query)]
+    )
     assert ("Reading" in list_symptoms("ProberDown", document)) is derived
 
 
 def test_recorded_series_are_followed_to_what_they_are_made_of() -> None:
-    def record(name: str, query: str, **labels: str) -> dict[str, Any]:
+    def build_recording(name: str, query: str, **labels: str) -> dict[str, Any]:
         return {**RECORDING, "record": name, "query": query, "labels": labels}
 
     recordings = [
-        record("probe_memory:ratio", "max(container_memory_bytes)"),
-        record("stage:mean", "max(probe_up)"),
-        record("stage:share", "stage:mean / 2"),
-        record("mixed", "max(probe_up)", of="probes"),
-        record("mixed", "max(container_memory_bytes)", of="containers"),
+        build_recording("probe_memory:ratio", "max(container_memory_bytes)"),
+        build_recording("stage:mean", "max(probe_up)"),
+        build_recording("stage:share", "stage:mean / 2"),
+        build_recording("mixed", "max(probe_up)", of="probes"),
+        build_recording("mixed", "max(container_memory_bytes)", of="containers"),
     ]
     queries = {
         "ByName": "probe_memory:ratio",
@@ -59,7 +61,7 @@ def test_recorded_series_are_followed_to_what_they_are_made_of() -> None:
         "ByLabel": 'mixed{of="containers"}',
         "OfBoth": "mixed",
     }
-    readers = [reading(query, name=name) for name, query in queries.items()]
+    readers = [build_reading_alert(query, name=name) for name, query in queries.items()]
     document = build_spec(recordings=recordings, alerts=[CAUSE_ALERT, *readers], slos=[build_slo()])
     assert list_symptoms("ProberDown", document) == {"ByTwo", "OfBoth"}
 
@@ -69,7 +71,8 @@ def test_recordings_that_read_each_other_end_somewhere() -> None:
         {**RECORDING, "record": name, "query": other} for name, other in (("a", "b"), ("b", "a"))
     ]
     document = build_spec(
-        recordings=loop, alerts=[CAUSE_ALERT, reading("a"), reading("probe_up", name="X")]
+        recordings=loop,
+        alerts=[CAUSE_ALERT, build_reading_alert("a"), build_reading_alert("probe_up", name="X")],
     )
     assert list_symptoms("ProberDown", document) == {"X"}
 
@@ -82,14 +85,14 @@ def test_a_symptom_may_stand_in_another_file() -> None:
 def test_a_named_slo_means_what_burns_and_not_that_its_data_is_gone() -> None:
     limit = {"name": "RunsHigh", "above": "5%", "over": "5m"}
     runs = build_probe_slo(alerting={"name": "Runs", "threshold_alerts": [limit]})
-    cause = alert(name="Down", inhibits={"slos": ["shop-runs"], "alerts": ["Reading"]})
-    document = build_spec(runs, build_slo(), alerts=[cause, reading("up")])
+    cause = build_alert(name="Down", inhibits={"slos": ["shop-runs"], "alerts": ["Reading"]})
+    document = build_spec(runs, build_slo(), alerts=[cause, build_reading_alert("up")])
     assert list_symptoms("Down", document) == {"Runs", "RunsTicket", "RunsHigh", "Reading"}
 
 
 def test_neither_the_cause_nor_a_heartbeat_is_silent_for_reading_the_metric() -> None:
-    cause = alert(name="Down", query="probe_up", inhibits={"metrics": ["probe_"]})
-    heart = reading("probe_up", name="Heart", heartbeat=True)
+    cause = build_alert(name="Down", query="probe_up", inhibits={"metrics": ["probe_"]})
+    heart = build_reading_alert("probe_up", name="Heart", heartbeat=True)
     document = build_spec(build_probe_slo(), alerts=[cause, heart])
     assert list_symptoms("Down", document) == ALL_OF_RUNS
 

@@ -19,12 +19,12 @@ ROOT = Path(__file__).parents[2]
 MINUTE = Duration.from_parts(minutes=1)
 
 
-def of_root() -> list[SLO]:
+def read_repository_slos() -> list[SLO]:
     plans = build.plan_inputs([ROOT / "slos"], BuildSettings(), out="-")
     return [slo for slo in plans.slos if isinstance(slo, SLO)]
 
 
-def holds_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -> bool:
+def is_tried_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -> bool:
     """Whether the others are false from the beginning until it has fired."""
     every = list_conditions(slo, alert)
     waits = alert.meta.for_.ms // step.ms if alert.meta.for_ else 0
@@ -41,12 +41,12 @@ def holds_alone(slo: SLO, alert: BurnAlert, one: Condition, step: Duration) -> b
     )
 
 
-@pytest.mark.parametrize("slo", of_root(), ids=lambda slo: slo.id)
+@pytest.mark.parametrize("slo", read_repository_slos(), ids=lambda slo: slo.id)
 def test_every_condition_of_our_own_specs_is_tried_alone(slo: SLO) -> None:
     for alert in slo.burn_alerts:
         step = slo.steps.fine if alert.severity == "page" else slo.steps.coarse
         for one in list_conditions(slo, alert):
-            assert holds_alone(slo, alert, one, step), (alert.meta.name, one)
+            assert is_tried_alone(slo, alert, one, step), (alert.meta.name, one)
 
 
 @pytest.mark.parametrize("held", [None, "2m", "15m"])
@@ -58,7 +58,7 @@ def test_conditions_are_told_apart_in_every_period(period: str, held: str | None
     )
     (alert, _) = slo.burn_alerts
     for one in list_conditions(slo, alert):
-        assert holds_alone(slo, alert, one, MINUTE)
+        assert is_tried_alone(slo, alert, one, MINUTE)
 
 
 @given(

@@ -18,7 +18,7 @@ from tests.generator.spec_pipeline import build_plans
 BOARDS = dashboards.build_repository_dashboards()
 
 
-def links(document: object, settings: BuildSettings | None = None) -> dict[str, str]:
+def build_links(document: object, settings: BuildSettings | None = None) -> dict[str, str]:
     plans = build_plans(document, settings=settings)
     assert not plans.has_errors, plans.problems
     rules = [rule for plan in plans.plans for group in plan.groups for rule in group.rules]
@@ -42,7 +42,7 @@ def test_every_place_is_a_panel_and_draws_what_leads_there() -> None:
 
 def test_every_alert_of_this_repository_leads_to_a_panel_that_is_there() -> None:
     for path in sorted(dashboards.SLOS.glob("*.yaml")):
-        for name, url in links(path.read_bytes()).items():
+        for name, url in build_links(path.read_bytes()).items():
             found = re.fullmatch(r"https://[\w.]+/d/([\w-]+)\?var-.*&viewPanel=(\d+)", url)
             assert found, (name, url)
             assert int(found[2]) in {
@@ -54,7 +54,7 @@ def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
     found = [
         link
         for board in BOARDS.values()
-        for link in re.findall(r"/d/([\w-]+)\?[^\"]*?(?:viewPanel=(\d+))?\"", _text(board))
+        for link in re.findall(r"/d/([\w-]+)\?[^\"]*?(?:viewPanel=(\d+))?\"", _dump_board(board))
     ]
     assert found
     for uid, panel in found:
@@ -62,5 +62,5 @@ def test_links_between_dashboards_lead_to_panels_that_are_there() -> None:
         assert not panel or panel in ids
 
 
-def _text(board: dashboards.Board) -> str:
+def _dump_board(board: dashboards.Board) -> str:
     return json.dumps(board)

@@ -29,7 +29,7 @@ Write = Callable[[dict[str, Any]], Path]
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Write:
+def write_config(tmp_path: Path) -> Write:
     def written(config: dict[str, Any]) -> Path:
         path = tmp_path / "alertmanager.yml"
         path.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -39,7 +39,7 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-def role(labels: dict[str, str]) -> str:
+def get_role(labels: dict[str, str]) -> str:
     heartbeat = labels["alertname"] == "AgentSREValidationWatchdog"
     return "slo-watchdog" if heartbeat else ROLES[labels["severity"]]
 
@@ -60,25 +60,25 @@ def test_amtool_accepts_what_is_built_with_its_template() -> None:
 def test_every_alert_goes_to_the_one_role_that_its_severity_asks_for(
     labels: dict[str, str],
 ) -> None:
-    assert find_receivers(BUILT / "alertmanager.yml", labels) == [role(labels)]
+    assert find_receivers(BUILT / "alertmanager.yml", labels) == [get_role(labels)]
 
 
 @pytest.mark.parametrize("root", ["null", ACTS])
-def test_no_alert_of_ours_reaches_what_acts_on_alerts(write: Write, root: str) -> None:
-    config = write(merge_configs(build_owner_config(root=root), read_fragment()))
+def test_no_alert_of_ours_reaches_what_acts_on_alerts(write_config: Write, root: str) -> None:
+    config = write_config(merge_configs(build_owner_config(root=root), read_fragment()))
     for labels in ALERTS.values():
-        assert find_receivers(config, labels) == [role(labels)]
+        assert find_receivers(config, labels) == [get_role(labels)]
 
 
-def test_without_our_route_every_alert_of_ours_would_be_acted_on(write: Write) -> None:
-    config = write(build_owner_config())
+def test_without_our_route_every_alert_of_ours_would_be_acted_on(write_config: Write) -> None:
+    config = write_config(build_owner_config())
     assert ACTS in find_receivers(config, ALERTS["AgentSREUnavailable"])
 
 
-def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
+def test_behind_the_owners_routes_ours_come_too_late(write_config: Write) -> None:
     config = merge_configs(build_owner_config(), read_fragment())
     config["route"]["routes"].reverse()
-    assert ACTS in find_receivers(write(config), ALERTS["AgentSREUnavailable"])
+    assert ACTS in find_receivers(write_config(config), ALERTS["AgentSREUnavailable"])
 
 
 @pytest.mark.parametrize(
@@ -98,37 +98,39 @@ def test_behind_the_owners_routes_ours_come_too_late(write: Write) -> None:
 )
 @pytest.mark.parametrize("severity", ROLES)
 def test_nor_do_alerts_of_others_about_agent_sre(
-    write: Write, labels: dict[str, str], severity: str
+    write_config: Write, labels: dict[str, str], severity: str
 ) -> None:
-    config = write(merge_configs(build_owner_config(), read_fragment()))
+    config = write_config(merge_configs(build_owner_config(), read_fragment()))
     assert find_receivers(config, {**labels, "severity": severity}) == [ROLES[severity]]
 
 
 @pytest.mark.parametrize("root", ["null", ACTS])
-def test_all_other_alerts_still_do(write: Write, root: str) -> None:
-    config = write(merge_configs(build_owner_config(root=root), read_fragment()))
+def test_all_other_alerts_still_do(write_config: Write, root: str) -> None:
+    config = write_config(merge_configs(build_owner_config(root=root), read_fragment()))
     other = {"alertname": "KubePodCrashLooping", "namespace": "ai", "pod": "shop-1"}
     assert find_receivers(config, {**other, "severity": "warning"}) == [ACTS]
 
 
-def test_and_so_does_the_synthetic_alert_whose_way_is_measured(write: Write) -> None:
+def test_and_so_does_the_synthetic_alert_whose_way_is_measured(write_config: Write) -> None:
     canary = CanaryIdentity("agent-sre-canary", "ai")
     alert = Alert("slo-probe-0123456789abcdef", "remediation", {}, canary, 1.0)
-    config = write(merge_configs(build_owner_config(), read_fragment()))
+    config = write_config(merge_configs(build_owner_config(), read_fragment()))
     assert find_receivers(config, build_alertmanager_alert(alert, label="service")["labels"]) == [
         ACTS
     ]
 
 
-def built_object() -> dict[str, Any]:
+def read_object() -> dict[str, Any]:
     read = yaml.safe_load((BUILT / "alertmanagerconfig.yaml").read_text())
     assert isinstance(read, dict)
     return read
 
 
-def test_the_operator_lets_our_alerts_go_on_unless_the_owner_keeps_them_out(write: Write) -> None:
+def test_the_operator_lets_our_alerts_go_on_unless_the_owner_keeps_them_out(
+    write_config: Write,
+) -> None:
     owner = build_owner_config()
-    config = write(merge_as_operator(owner, built_object(), strategy="None"))
+    config = write_config(merge_as_operator(owner, read_object(), strategy="None"))
     page = ALERTS["AgentSREUnavailable"]
     prefix = "prometheus/slo-routing"
     assert find_receivers(config, page) == [f"{prefix}/slo-page", "pagerduty", ACTS]
@@ -137,24 +139,30 @@ def test_the_operator_lets_our_alerts_go_on_unless_the_owner_keeps_them_out(writ
     assert said
     for route in owner["route"]["routes"]:
         route["matchers"] = [*route.get("matchers", []), said.group(1)]
-    config = write(merge_as_operator(owner, built_object(), strategy="None"))
+    config = write_config(merge_as_operator(owner, read_object(), strategy="None"))
     for labels in ALERTS.values():
-        assert find_receivers(config, labels) == [f"{prefix}/{role(labels)}"]
+        assert find_receivers(config, labels) == [f"{prefix}/{get_role(labels)}"]
     assert find_receivers(config, {"alertname": "Other"}) == [ACTS]
 
 
-def test_a_root_receiver_hears_of_nothing_that_the_operators_route_took(write: Write) -> None:
+def test_a_root_receiver_hears_of_nothing_that_the_operators_route_took(
+    write_config: Write,
+) -> None:
     owner = build_owner_config(root=ACTS)
     owner["route"]["routes"] = []
-    config = write(merge_as_operator(owner, built_object(), strategy="None"))
+    config = write_config(merge_as_operator(owner, read_object(), strategy="None"))
     assert find_receivers(config, ALERTS["AgentSREUnavailable"]) == [
         "prometheus/slo-routing/slo-page"
     ]
     assert find_receivers(config, {"alertname": "Other"}) == [ACTS]
 
 
-def test_the_operators_usual_strategy_takes_alerts_of_the_namespace_alone(write: Write) -> None:
-    config = write(merge_as_operator(build_owner_config(), built_object(), strategy="OnNamespace"))
+def test_the_operators_usual_strategy_takes_alerts_of_the_namespace_alone(
+    write_config: Write,
+) -> None:
+    config = write_config(
+        merge_as_operator(build_owner_config(), read_object(), strategy="OnNamespace")
+    )
     page = ALERTS["AgentSREUnavailable"]
     assert find_receivers(config, page) == ["pagerduty", ACTS]
     inside = {**page, "namespace": "prometheus"}

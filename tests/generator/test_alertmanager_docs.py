@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "alertmanager.md").read_text()
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
-def block(start: str) -> Any:  # noqa: ANN401 - YAML
+def load_block(start: str) -> Any:  # noqa: ANN401 - YAML
     (text,) = [each for each in BLOCKS if each.startswith(start)]
     return yaml.safe_load(text)
 
@@ -30,7 +30,7 @@ def block(start: str) -> Any:  # noqa: ANN401 - YAML
 @pytest.fixture
 def merged(tmp_path: Path) -> Path:
     path = tmp_path / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(block("templates:")))
+    path.write_text(yaml.safe_dump(load_block("templates:")))
     check_config(path)
     return path
 
@@ -64,7 +64,7 @@ def test_the_commands_do_what_they_say(merged: Path) -> None:
 
 def test_the_values_of_the_chart_name_the_config_map_that_is_generated() -> None:
     (generated,) = yaml.safe_load((BUILT / "kustomization.yaml").read_text())["configMapGenerator"]
-    values = block("alertmanager:")["alertmanager"]
+    values = load_block("alertmanager:")["alertmanager"]
     assert values["alertmanagerSpec"]["configMaps"] == [generated["name"]]
     assert any(generated["name"] in path for path in values["config"]["templates"])
 

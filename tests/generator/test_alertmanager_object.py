@@ -31,74 +31,76 @@ SPEC = build_spec(
 )
 
 
-def validated(config: dict[str, Any]) -> dict[str, Any]:
+def validate_object(config: dict[str, Any]) -> dict[str, Any]:
     jsonschema.validate(config, SCHEMA, cls=jsonschema.Draft202012Validator)
     return config
 
 
-def committed() -> dict[str, Any]:
-    return validated(yaml.safe_load((BUILT / "alertmanagerconfig.yaml").read_text()))
+def read_committed_object() -> dict[str, Any]:
+    return validate_object(yaml.safe_load((BUILT / "alertmanagerconfig.yaml").read_text()))
 
 
-def built(*documents: object, **output: Any) -> dict[str, Any]:  # noqa: ANN401 - settings
+def build_object(*documents: object, **output: Any) -> dict[str, Any]:  # noqa: ANN401 - settings
     settings = BuildSettings(output=OutputSettings(**output))
-    return validated(render_files(*documents, settings=settings)["alertmanagerconfig.yaml"])
+    return validate_object(render_files(*documents, settings=settings)["alertmanagerconfig.yaml"])
 
 
 def test_the_schema_is_one_and_refuses_what_does_not_exist() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    config = committed()
+    config = read_committed_object()
     config["spec"]["route"]["group_by"] = ["alertname"]
     with pytest.raises(jsonschema.ValidationError, match="group_by"):
-        validated(config)
+        validate_object(config)
 
 
 def test_the_committed_object_lies_where_the_operator_looks() -> None:
-    metadata = committed()["metadata"]
+    metadata = read_committed_object()["metadata"]
     assert metadata["namespace"] == "prometheus"
     assert metadata["labels"]["release"] == "kube-prometheus-stack"
 
 
 def test_namespace_and_labels_are_settings() -> None:
-    metadata = built(SPEC, namespace="monitoring", object_labels={"team": "sre"})["metadata"]
+    metadata = build_object(SPEC, namespace="monitoring", object_labels={"team": "sre"})["metadata"]
     assert metadata == {"name": "slo-routing", "namespace": "monitoring", "labels": {"team": "sre"}}
 
 
-def unprefixed(value: Any) -> Any:  # noqa: ANN401 - any part of a configuration
+def remove_prefix(value: Any) -> Any:  # noqa: ANN401 - any part of a configuration
     if isinstance(value, dict):
-        return {key: unprefixed(item) for key, item in value.items()}
+        return {key: remove_prefix(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [unprefixed(item) for item in value]
+        return [remove_prefix(item) for item in value]
     return value.removeprefix("prometheus/slo-routing/") if isinstance(value, str) else value
 
 
 def test_it_is_the_same_tree_with_the_same_inhibition_and_times() -> None:
-    merged = unprefixed(merge_as_operator(EMPTY, committed(), strategy="None"))
+    merged = remove_prefix(merge_as_operator(EMPTY, read_committed_object(), strategy="None"))
     ours = read_fragment()
     (route,) = merged["route"]["routes"]
     assert route.pop("continue") is True
-    assert without_empty(route) == without_empty(ours["route"]["routes"][0])
+    assert remove_empty(route) == remove_empty(ours["route"]["routes"][0])
     assert merged["inhibit_rules"] == ours["inhibit_rules"]
     for interval in ours["time_intervals"]:
         for each in interval["time_intervals"]:
             assert each.pop("location") == "UTC"
-    assert without_empty(merged["time_intervals"]) == ours["time_intervals"]
+    assert remove_empty(merged["time_intervals"]) == ours["time_intervals"]
 
 
-def without_empty(value: Any) -> Any:  # noqa: ANN401 - likewise
+def remove_empty(value: Any) -> Any:  # noqa: ANN401 - likewise
     if isinstance(value, dict):
-        return {key: without_empty(item) for key, item in value.items() if item != []}
-    return [without_empty(item) for item in value] if isinstance(value, list) else value
+        return {key: remove_empty(item) for key, item in value.items() if item != []}
+    return [remove_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def test_what_the_operator_makes_of_it_is_valid(tmp_path: Path) -> None:
     path = tmp_path / "alertmanager.yml"
-    path.write_text(yaml.safe_dump(merge_as_operator(EMPTY, committed(), strategy="OnNamespace")))
+    path.write_text(
+        yaml.safe_dump(merge_as_operator(EMPTY, read_committed_object(), strategy="OnNamespace"))
+    )
     assert "4 inhibit rules" in check_config(path)
 
 
 def test_it_knows_no_time_zones_and_sends_tickets_at_any_hour_rather_than_at_wrong_ones() -> None:
-    config = built(SPEC, office_hours=OfficeHours(zone="Europe/Berlin"))
+    config = build_object(SPEC, office_hours=OfficeHours(zone="Europe/Berlin"))
     assert "muteTimeIntervals" not in config["spec"]
     assert "TimeIntervals" not in yaml.safe_dump(config["spec"]["route"])
 
@@ -109,7 +111,7 @@ def test_it_knows_no_time_zones_and_sends_tickets_at_any_hour_rather_than_at_wro
 def test_any_hours_give_a_valid_object_and_a_valid_configuration(
     hours: OfficeHours | None, tmp_path: Path
 ) -> None:
-    built(SPEC, office_hours=hours)
+    build_object(SPEC, office_hours=hours)
     settings = BuildSettings(output=OutputSettings(office_hours=hours))
     path = tmp_path / "alertmanager.yml"
     config = render_files(SPEC, settings=settings)["alertmanager.yml"]

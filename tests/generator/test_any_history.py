@@ -21,7 +21,7 @@ STEPS = st.lists(
 )
 
 
-def events(by: str = "") -> dict[str, object]:
+def build_events_sli(by: str = "") -> dict[str, object]:
     return {
         "events": {
             "error_query": f'sum {by} (rate(hits{{code="500"}}[{{{{.window}}}}]))',
@@ -32,12 +32,12 @@ def events(by: str = "") -> dict[str, object]:
 
 TIERS = ("slo:sli_total:sum1m", "slo:sli_errors:sum1m", "slo:sli_total:sum10m")
 SPEC = build_spec(
-    build_slo(name="whole", objective=50, period="7d", sli=events()),
-    build_slo(name="split", objective=50, period="7d", sli=events("by (cluster)")),
+    build_slo(name="whole", objective=50, period="7d", sli=build_events_sli()),
+    build_slo(name="split", objective=50, period="7d", sli=build_events_sli("by (cluster)")),
 )
 
 
-def counter(steps: list[object]) -> str:
+def format_counter(steps: list[object]) -> str:
     """A counter's samples as promtool reads them."""
     value, samples = 0, []
     for step in steps:
@@ -49,7 +49,7 @@ def counter(steps: list[object]) -> str:
     return " ".join(samples)
 
 
-def _sum(tier: str, name: str) -> str:
+def _build_sum_query(tier: str, name: str) -> str:
     return f'sum({tier}{{sloth_slo="{name}"}})'
 
 
@@ -68,7 +68,7 @@ def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
 ) -> None:
     names = [("a", "200"), ("a", "500"), ("b", "200"), ("b", "500")]
     series = {
-        f'hits{{cluster="{cluster}", code="{code}"}}': counter(steps)
+        f'hits{{cluster="{cluster}", code="{code}"}}': format_counter(steps)
         for (cluster, code), steps in zip(names, histories, strict=True)
     }
     ratio = '{__name__=~"slo:sli_error:ratio_rate.*"}'
@@ -77,17 +77,17 @@ def test_ratios_lie_between_0_and_1_and_groups_add_up_to_the_whole(
         # Sums in another order differ in the last bits.
         evaluation.expect_nothing(f"{minute}m", f"count({ratio} < 0 or {ratio} > 1 + 1e-9)")
         for tier in TIERS:
-            apart = f"{_sum(tier, 'whole')} - {_sum(tier, 'split')}"
+            apart = f"{_build_sum_query(tier, 'whole')} - {_build_sum_query(tier, 'split')}"
             evaluation.expect_nothing(f"{minute}m", f"count(abs({apart}) > 1e-6)")
     evaluation.run_promtool(tmp_path)
 
 
-def _longest_gap(history: list[object]) -> int:
+def _measure_longest_gap(history: list[object]) -> int:
     runs = groupby(history, lambda step: step == "missed")
     return max((len(list(run)) for missed, run in runs if missed), default=0)
 
 
-def _last(samples: str, scrape: int) -> int:
+def _read_value(samples: str, scrape: int) -> int:
     """The newest value at a scrape."""
     return int([value for value in samples.split()[: scrape + 1] if value != "_"][-1])
 
@@ -103,12 +103,12 @@ def test_whatever_scrapes_fail_ten_minute_counts_lose_no_event_unless_a_counter_
 ) -> None:
     history = [0, *steps[:start], *["missed"] * hole, *steps[start + hole :]]
     # A step in which a series has no sample at all cannot count it.
-    assume(_longest_gap(history) < SCRAPES_IN_STEP)
-    samples = counter(history)
+    assume(_measure_longest_gap(history) < SCRAPES_IN_STEP)
+    samples = format_counter(history)
     evaluation = PromtoolEvaluation(SPEC, {'hits{code="200"}': samples})
     for minute in (20, 30, 40):
         # The coarse tier reads samples that are three and a half minutes old.
-        counted = _last(samples, minute * 2 - 7) - _last(samples, minute * 2 - 27)
+        counted = _read_value(samples, minute * 2 - 7) - _read_value(samples, minute * 2 - 27)
         evaluation.expect_value(
             f"{minute}m", 'sum(slo:sli_total:sum10m{sloth_slo="whole"})', counted
         )

@@ -14,7 +14,7 @@ RULES = ROOT / "rules" / "prometheus"
 UNIT_TESTS = sorted((ROOT / "tests" / "promtool").glob("*.yaml"))
 
 
-def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run_promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     program = stack.find_binary("promtool")
     assert program, "promtool is missing; make test brings it"
     command = [program, *arguments]
@@ -23,7 +23,7 @@ def promtool(*arguments: str | Path, folder: Path = ROOT) -> subprocess.Complete
 
 @pytest.mark.parametrize("file", sorted(RULES.glob("*.yaml")), ids=lambda path: path.name)
 def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
-    result = promtool("check", "rules", file)
+    result = run_promtool("check", "rules", file)
     assert result.returncode == 0, result.stderr
     rules = [
         rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]
@@ -34,12 +34,12 @@ def test_promtool_accepts_every_built_rule_file(file: Path) -> None:
 @pytest.mark.parametrize("file", UNIT_TESTS, ids=lambda path: path.stem)
 def test_alerts_fire_and_rest_as_the_burn_arithmetic_says(file: Path, tmp_path: Path) -> None:
     (tmp_path / file.name).write_text(file.read_text())
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": _groups_read_by(file)}))
-    result = promtool("test", "rules", file.name, folder=tmp_path)
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": _list_groups_read(file)}))
+    result = run_promtool("test", "rules", file.name, folder=tmp_path)
     assert result.returncode == 0, result.stderr + result.stdout
 
 
-def _groups_read_by(unit_test: Path) -> list[dict[str, object]]:
+def _list_groups_read(unit_test: Path) -> list[dict[str, object]]:
     """The groups behind the alerts and recordings the test names: the others only cost time."""
     named = set(re.findall(r"\w+", unit_test.read_text()))
     groups = [
@@ -48,15 +48,15 @@ def _groups_read_by(unit_test: Path) -> list[dict[str, object]]:
         for group in yaml.safe_load(file.read_text())["groups"]
     ]
     wanted = {
-        _subject(group)
+        _get_subject(group)
         for group in groups
         for rule in group["rules"]
-        if rule.get("alert", _subject(group)) in named
+        if rule.get("alert", _get_subject(group)) in named
     }
     assert wanted, f"{unit_test.name} names no alert or recording of ours"
-    return [group for group in groups if _subject(group) in wanted]
+    return [group for group in groups if _get_subject(group) in wanted]
 
 
-def _subject(group: dict[str, str]) -> str:
+def _get_subject(group: dict[str, str]) -> str:
     """What a group is about: `slo-fine-<slo>`, `slo-alert-<name>`, `slo-recording-<name>`."""
     return group["name"].split("-", 2)[2]

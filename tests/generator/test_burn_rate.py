@@ -14,7 +14,7 @@ SCRAPE = Duration.from_parts(seconds=30)
 DAY = Duration.from_parts(days=1)
 
 
-def four(windows: Windows) -> list[Window]:
+def list_windows(windows: Windows) -> list[Window]:
     return [*windows.page, *windows.ticket]
 
 
@@ -28,7 +28,10 @@ def four(windows: Windows) -> list[Window]:
 )
 def test_factors_of_the_usual_periods_are_exact(period: str, expected: list[str]) -> None:
     length = Duration.parse(period)
-    found = [compute_burn_factor(window, length) for window in four(choose_windows(length, SCRAPE))]
+    found = [
+        compute_burn_factor(window, length)
+        for window in list_windows(choose_windows(length, SCRAPE))
+    ]
     assert [round(each, 4) for each in found] == [Decimal(each) for each in expected]
     exact = [each for each in found if each * 10_000 == int(each * 10_000)]
     assert len(exact) == 4 - expected.count("0.9333")
@@ -36,7 +39,7 @@ def test_factors_of_the_usual_periods_are_exact(period: str, expected: list[str]
 
 @pytest.mark.parametrize("period", ["7d", "28d", "30d"])
 def test_the_usual_periods_look_at_the_workbooks_windows(period: str) -> None:
-    windows = four(choose_windows(Duration.parse(period), SCRAPE))
+    windows = list_windows(choose_windows(Duration.parse(period), SCRAPE))
     assert [(str(window.short), str(window.long)) for window in windows] == [
         ("5m", "1h"),
         ("30m", "6h"),
@@ -55,7 +58,7 @@ def test_a_factor_is_the_share_of_the_budget_times_period_over_window() -> None:
 @given(st.integers(min_value=4 * 60, max_value=400 * 86_400), st.integers(1, 300))
 def test_scaled_windows_hold_two_scrapes_and_short_is_shorter(seconds: int, scrape: int) -> None:
     interval = Duration.from_parts(seconds=scrape)
-    for window in four(choose_windows(Duration.from_parts(seconds=seconds), interval)):
+    for window in list_windows(choose_windows(Duration.from_parts(seconds=seconds), interval)):
         assert window.short < window.long
         if seconds not in (7 * 86_400, 28 * 86_400, 30 * 86_400):
             assert window.short >= interval * 2
@@ -63,7 +66,7 @@ def test_scaled_windows_hold_two_scrapes_and_short_is_shorter(seconds: int, scra
 
 @pytest.mark.parametrize("days", [1, 3, 14, 90, 365])
 def test_other_periods_scale_the_windows_and_keep_the_factors(days: int) -> None:
-    windows = four(choose_windows(DAY * days, Duration.from_parts(seconds=1)))
+    windows = list_windows(choose_windows(DAY * days, Duration.from_parts(seconds=1)))
     for window, usual in zip(windows, ["14.4", "6", "3", "1"], strict=True):
         assert abs(compute_burn_factor(window, DAY * days) - Decimal(usual)) < Decimal("0.1")
 

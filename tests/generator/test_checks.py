@@ -14,14 +14,14 @@ from generator.settings import RunSettings
 from slos.schema.problem import Problem
 from tests.generator.spec_pipeline import build_plans, resolve_single_slo
 from tests.schema.specs import build_slo, build_spec
-from tests.schema.test_standalone_alerts import RECORDING, alert
+from tests.schema.test_standalone_alerts import RECORDING, build_alert
 
 PAGES = Path(__file__).parents[2] / "docs" / "checks"
 RUNBOOKS = {"runbook_url_prefix": "https://runbooks.example"}
 
 
 @dataclass(frozen=True)
-class SameFacts:
+class UniformPrometheus:
     """A Prometheus that says the same of everything."""
 
     facts: MetricFacts
@@ -33,7 +33,7 @@ class SameFacts:
         return self.facts
 
 
-class Exported:
+class ExportingPrometheus:
     """A Prometheus with some metrics, each of one series."""
 
     def __init__(self, **types: str) -> None:
@@ -47,7 +47,9 @@ class Exported:
         return MetricFacts(self.types)
 
 
-def find_problems(*documents: object, facts: SameFacts | Exported) -> list[Problem]:
+def find_problems(
+    *documents: object, facts: UniformPrometheus | ExportingPrometheus
+) -> list[Problem]:
     settings = BuildSettings(run_settings=RunSettings(review=True, metrics_source=facts))
     return list(build_plans(*documents, settings=settings).problems)
 
@@ -64,7 +66,7 @@ def find_problems(*documents: object, facts: SameFacts | Exported) -> list[Probl
     ],
 )
 def test_a_prometheus_that_is_asked_shows_more(facts: MetricFacts, check: str) -> None:
-    found = find_problems(build_spec(**RUNBOOKS), facts=SameFacts(facts))
+    found = find_problems(build_spec(**RUNBOOKS), facts=UniformPrometheus(facts))
     assert check in {problem.check for problem in found}
 
 
@@ -72,19 +74,19 @@ def test_a_prometheus_with_all_in_order_shows_nothing() -> None:
     series = dict.fromkeys(resolve_single_slo().signal.sources, 3)
     types = {"http_requests_total": "counter"}
     facts = MetricFacts(types, series, samples=100, events=10_000_000)
-    assert find_problems(build_spec(**RUNBOOKS), facts=SameFacts(facts)) == []
+    assert find_problems(build_spec(**RUNBOOKS), facts=UniformPrometheus(facts)) == []
 
 
-def errors_of(metric: str) -> dict[str, Any]:
+def build_error_slo(metric: str) -> dict[str, Any]:
     error = f'sum(rate({metric}{{code="500"}}[{{{{.window}}}}]))'
     total = "sum(rate(hits_total[{{.window}}]))"
     return build_slo(sli={"events": {"error_query": error, "total_query": total}})
 
 
 def test_a_typo_in_an_error_query_is_found_in_a_prometheus() -> None:
-    live = Exported(hits_total="counter")
-    assert find_problems(build_spec(errors_of("hits_total"), **RUNBOOKS), facts=live) == []
-    (problem,) = find_problems(build_spec(errors_of("hist_total"), **RUNBOOKS), facts=live)
+    live = ExportingPrometheus(hits_total="counter")
+    assert find_problems(build_spec(build_error_slo("hits_total"), **RUNBOOKS), facts=live) == []
+    (problem,) = find_problems(build_spec(build_error_slo("hist_total"), **RUNBOOKS), facts=live)
     assert problem.check == "no-such-metric"
     assert "no metric hist_total" in problem.message
 
@@ -97,20 +99,22 @@ def test_a_typo_in_an_error_query_is_found_in_a_prometheus() -> None:
 def test_queries_beside_slos_are_checked_in_a_prometheus(
     key: str, query: str, checks: list[str]
 ) -> None:
-    live = Exported(http_requests_total="counter", up="gauge", rooms_total="gauge")
-    entry = alert(query=query) if key == "alerts" else {**RECORDING, "query": query}
+    live = ExportingPrometheus(http_requests_total="counter", up="gauge", rooms_total="gauge")
+    entry = build_alert(query=query) if key == "alerts" else {**RECORDING, "query": query}
     found = find_problems(build_spec(**{key: [entry]}, **RUNBOOKS), facts=live)
     assert [problem.check for problem in found] == checks
 
 
 def test_what_the_build_records_need_not_be_there_yet() -> None:
-    live = Exported(http_requests_total="counter", cpu_used="gauge", cpu_limit="gauge")
-    reads = build_spec(alerts=[alert(query="cpu:used:ratio")], service="other", slos=[], **RUNBOOKS)
+    live = ExportingPrometheus(http_requests_total="counter", cpu_used="gauge", cpu_limit="gauge")
+    reads = build_spec(
+        alerts=[build_alert(query="cpu:used:ratio")], service="other", slos=[], **RUNBOOKS
+    )
     (missing,) = find_problems(reads, facts=live)
     assert missing.check == "no-such-metric"
     records = build_spec(recordings=[RECORDING], **RUNBOOKS)
     assert find_problems(reads, records, facts=live) == []
-    budget = alert(query="max(slo:period_burn_rate:ratio)")
+    budget = build_alert(query="max(slo:period_burn_rate:ratio)")
     assert find_problems(build_spec(alerts=[budget], **RUNBOOKS), facts=live) == []
 
 

@@ -28,7 +28,7 @@ def test_a_converted_spec_gives_the_same_rules_in_the_sloth_profile(document: Js
     located, problems = parse_specs(dump_quoted_yaml(document), "a.yaml")
     assert not problems
     text, _ = to_sloth(located)
-    assert rules(text.encode()) == rules(dump_quoted_yaml(document))
+    assert build_sloth_rules(text.encode()) == build_sloth_rules(dump_quoted_yaml(document))
     (converted,) = yaml.safe_load_all(text)
     assert set(converted) <= SLOTH_KEYS
     for each in converted["slos"]:
@@ -36,7 +36,7 @@ def test_a_converted_spec_gives_the_same_rules_in_the_sloth_profile(document: Js
         assert set(each["sli"]) <= {"events", "raw"}
 
 
-def rules(data: bytes) -> object:
+def build_sloth_rules(data: bytes) -> object:
     source = SpecFile("a.yaml", Path("a.yaml"), data)  # type: ignore[arg-type] # a path is a path
     planned = plan_build([source], BuildSettings(profile="sloth"))
     assert not planned.has_errors, planned.problems

@@ -19,7 +19,7 @@ SCHEMA = schema.build_json_schema()
 EDITOR = jsonschema.Draft202012Validator(SCHEMA)
 
 
-def documents() -> Iterator[Any]:
+def list_documents() -> Iterator[Any]:
     paths = [*(ROOT / "slos").glob("*.yaml"), *(ROOT / "tests" / "golden").glob("*.yaml")]
     for path in sorted(paths):
         for number, document in enumerate(yaml.safe_load_all(path.read_text())):
@@ -33,21 +33,21 @@ def test_it_is_a_json_schema_of_the_draft_it_names() -> None:
     assert (printed.exit_code, json.loads(printed.stdout)) == (0, SCHEMA)
 
 
-@pytest.mark.parametrize("document", list(documents()))
+@pytest.mark.parametrize("document", list(list_documents()))
 def test_an_editor_finds_nothing_wrong_in_a_good_spec(document: Any) -> None:  # noqa: ANN401 - YAML
     assert [error.message for error in EDITOR.iter_errors(document)] == []
 
 
-@pytest.mark.parametrize("document", list(documents()))
+@pytest.mark.parametrize("document", list(list_documents()))
 def test_an_editor_finds_an_unknown_key_in_every_mapping(document: Any) -> None:  # noqa: ANN401
     broken = copy.deepcopy(document)
-    for mapping in _closed(broken):
+    for mapping in _list_closed_mappings(broken):
         mapping["objectiv"] = 1
         assert not EDITOR.is_valid(broken)
         del mapping["objectiv"]
 
 
-def _closed(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _list_closed_mappings(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The mappings whose keys are all known."""
     yield document
     for each in document.get("slos", []):

@@ -167,7 +167,7 @@ def test_what_is_marked_in_graphs_is_chosen_by_variables_that_are_there() -> Non
 
 
 def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
-    recorded = _recorded()
+    recorded = _list_recorded()
     contracted = {
         value for name, value in vars(contract).items() if name.isupper() and isinstance(value, str)
     }
@@ -185,7 +185,7 @@ def test_every_metric_is_one_that_is_exported_or_recorded() -> None:
     }
 
 
-def _recorded() -> set[str]:
+def _list_recorded() -> set[str]:
     documents = [path.read_bytes() for path in sorted(dashboards.SLOS.glob("*.yaml"))]
     plans = build_plans(*documents).plans
     rules = (rule for plan in plans for group in plan.groups for rule in group.rules)

@@ -24,7 +24,7 @@ HITS = {
 }
 
 
-def events(grouping: str) -> dict[str, Any]:
+def build_events_sli(grouping: str) -> dict[str, Any]:
     return {
         "events": {
             "error_query": f'sum {grouping} (rate(hits_total{{code="500"}}[{{{{.window}}}}]))',
@@ -34,9 +34,9 @@ def events(grouping: str) -> dict[str, Any]:
 
 
 SLIS: dict[str, dict[str, Any]] = {
-    "all": events(""),
-    "by": events("by (cluster)"),
-    "without": events("without (code)"),
+    "all": build_events_sli(""),
+    "by": build_events_sli("by (cluster)"),
+    "without": build_events_sli("without (code)"),
     "latency": {"latency": {"metric": "m", "threshold": 1, "by": ["cluster"]}},
     "gauge": {"gauge": {"metric": "up", "by": ["cluster"]}},
     "max": {
@@ -48,7 +48,7 @@ SLIS: dict[str, dict[str, Any]] = {
 }
 
 
-def enforced(expr: str) -> str:
+def enforce_label(expr: str) -> str:
     """The expression with the label in every selector."""
     names = {selector.partition("{")[0] for selector in promql.list_selectors(expr)}
     for name in names:
@@ -59,17 +59,17 @@ def enforced(expr: str) -> str:
     return expr
 
 
-def of_tenant(document: object) -> dict[str, Any]:
+def build_tenant_rules(document: object) -> dict[str, Any]:
     (artifact, *_) = render_folder(build_plans(document).plans, "prometheus", BuildSettings())
     rules: dict[str, Any] = yaml.safe_load(artifact.text)
     for group in rules["groups"]:
         for rule in group["rules"]:
-            rule["expr"] = enforced(rule["expr"])
+            rule["expr"] = enforce_label(rule["expr"])
             rule["labels"] = {**rule.get("labels", {}), "namespace": "x"}
     return rules
 
 
-def series() -> list[dict[str, str]]:
+def build_series() -> list[dict[str, str]]:
     """Counters in namespace x, in which nothing fails: no error series in one of the clusters."""
     found = []
     for metric, labels in HITS.items():
@@ -93,7 +93,7 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
     document = build_spec(
         build_slo(name="one", sli=SLIS[kind], objective=90, alerting=alerting, labels=labels)
     )
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(of_tenant(document)))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(build_tenant_rules(document)))
     groups = 1 if kind in ("all", "max") else 2
     recorded = ["slo:sli_errors:sum1m", "slo:sli_error:ratio_rate5m", "slo:sli_errors:sum10m"]
     checks = [
@@ -104,4 +104,4 @@ def test_rules_of_a_tenant_are_evaluated_and_give_what_they_should(
         }
         for name in recorded
     ]
-    check_rules_on_series(tmp_path, series(), checks)
+    check_rules_on_series(tmp_path, build_series(), checks)

@@ -15,7 +15,7 @@ def specs(tmp_path: Path) -> Path:
     return tmp_path / "slos"
 
 
-def built(specs: Path, format_: str, *more: str) -> dict[str, Any]:
+def build_format(specs: Path, format_: str, *more: str) -> dict[str, Any]:
     out = specs.parent / format_
     result = run_slo_rules("build", specs, "--format", format_, "-o", out, *more)
     assert result.exit_code == 0, result.output
@@ -25,24 +25,24 @@ def built(specs: Path, format_: str, *more: str) -> dict[str, Any]:
     }
 
 
-def groups(specs: Path) -> dict[str, Any]:
-    return {name: found["groups"] for name, found in built(specs, "prometheus").items()}
+def build_groups(specs: Path) -> dict[str, Any]:
+    return {name: found["groups"] for name, found in build_format(specs, "prometheus").items()}
 
 
 def test_vmrules_hold_the_rules_that_prometheus_rules_hold(specs: Path) -> None:
-    objects, theirs = built(specs, "vmrule"), built(specs, "operator")
+    objects, theirs = build_format(specs, "vmrule"), build_format(specs, "operator")
     assert objects.keys() == theirs.keys()
     assert objects.pop("kustomization.yaml") == theirs.pop("kustomization.yaml")
     for name, found in objects.items():
         assert found["apiVersion"] == "operator.victoriametrics.com/v1beta1"
         assert found["kind"] == "VMRule"
-        assert found["spec"] == theirs[name]["spec"] == {"groups": groups(specs)[name]}
+        assert found["spec"] == theirs[name]["spec"] == {"groups": build_groups(specs)[name]}
 
 
 def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
-    bare = built(specs, "vmrule")["shop.yaml"]["metadata"]
+    bare = build_format(specs, "vmrule")["shop.yaml"]["metadata"]
     assert bare == {"name": "slo-shop", "namespace": "prometheus"}
-    told = built(specs, "vmrule", "--object-label", "team=shop", "--namespace", "vm")
+    told = build_format(specs, "vmrule", "--object-label", "team=shop", "--namespace", "vm")
     assert told["shop.yaml"]["metadata"] == {
         "name": "slo-shop",
         "namespace": "vm",
@@ -51,17 +51,17 @@ def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
 
 
 def test_every_group_for_thanos_asks_for_whole_answers(specs: Path) -> None:
-    for name, found in built(specs, "thanos").items():
-        for ours, plain in zip(found["groups"], groups(specs)[name], strict=True):
+    for name, found in build_format(specs, "thanos").items():
+        for ours, plain in zip(found["groups"], build_groups(specs)[name], strict=True):
             assert ours == {**plain, "partial_response_strategy": "abort"}
 
 
 def test_files_for_mimir_name_their_namespace_one_for_each_spec(specs: Path) -> None:
-    files = built(specs, "mimir")
+    files = build_format(specs, "mimir")
     namespaces = [found.pop("namespace") for found in files.values()]
     assert namespaces[0] == "slo-shop"
     assert namespaces[1].startswith("slo-team-bank-")
-    assert {name: found["groups"] for name, found in files.items()} == groups(specs)
+    assert {name: found["groups"] for name, found in files.items()} == build_groups(specs)
 
 
 def test_mimir_needs_no_higher_limit_than_its_page_says() -> None:

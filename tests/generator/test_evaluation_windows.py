@@ -15,12 +15,12 @@ SCRAPES = st.integers(5, 300).map(lambda s: Duration.from_parts(seconds=s))
 PERIODS = st.integers(4, 24 * 400).map(lambda h: Duration.from_parts(hours=h))
 
 
-def lengths(windows: Windows) -> set[Duration]:
+def list_lengths(windows: Windows) -> set[Duration]:
     pairs = (*windows.page, *windows.ticket)
     return {length for pair in pairs for length in (pair.short, pair.long)}
 
 
-def own(short: str, long: str) -> dict[str, object]:
+def build_own_windows(short: str, long: str) -> dict[str, object]:
     quick = {"error_budget_percent": 2, "short_window": short, "long_window": long}
     pair = {"quick": quick, "slow": {**quick, "short_window": long, "long_window": "6h"}}
     return {"name": "A", "windows": {"page": pair, "ticket": pair}}
@@ -32,9 +32,9 @@ def test_windows_of_our_choice_are_whole_numbers_of_steps_and_keep_their_burn_ra
 ) -> None:
     wanted = burn_rate.choose_windows(period, scrape)
     found = burn_rate.round_windows(wanted, scrape)
-    step = burn_rate.choose_fine_step(scrape, sorted(lengths(found)))
+    step = burn_rate.choose_fine_step(scrape, sorted(list_lengths(found)))
     assert step >= scrape
-    for length in lengths(found):
+    for length in list_lengths(found):
         assert length.ms % step.ms == 0
         assert length >= step * 2
     for before, after in zip(
@@ -65,13 +65,15 @@ def test_windows_that_dashboards_know_stay_as_they_are(scrape: str) -> None:
 def test_a_step_divides_the_windows_of_the_user(
     scrape: str, short: str, long: str, step: str
 ) -> None:
-    found = resolve_single_slo({"scrape_interval": scrape}, alerting=own(short, long))
+    found = resolve_single_slo({"scrape_interval": scrape}, alerting=build_own_windows(short, long))
     assert str(found.steps.fine) == step
     assert Duration.parse(short) in found.windows
 
 
 def test_a_window_that_is_no_whole_number_of_steps_is_said_with_how_long_it_is() -> None:
-    (warning,) = build_plans(build_spec(build_slo(alerting=own("2m20s", "28m")))).problems
+    (warning,) = build_plans(
+        build_spec(build_slo(alerting=build_own_windows("2m20s", "28m")))
+    ).problems
     assert warning.check == "uneven-window"
     assert "the window 2m20s is not a multiple of the step 30s" in warning.message
     assert warning.message.endswith("its alerts use 2m30s")
@@ -79,7 +81,7 @@ def test_a_window_that_is_no_whole_number_of_steps_is_said_with_how_long_it_is()
 
 def test_a_window_of_the_user_that_cannot_hold_two_steps_is_an_error() -> None:
     problems = build_plans(
-        build_spec(build_slo(alerting=own("3m", "1h")), scrape_interval="2m")
+        build_spec(build_slo(alerting=build_own_windows("3m", "1h")), scrape_interval="2m")
     ).problems
     assert "short-window" in {p.check for p in problems if p.severity is ProblemSeverity.ERROR}
 

@@ -16,13 +16,13 @@ from slos.schema.promql import parse_query
 from slos.schema.standalone import StandaloneAlert
 from slos.schema.units import Duration
 from tests.schema.specs import build_spec, parse_single_spec
-from tests.schema.test_standalone_alerts import alert
+from tests.schema.test_standalone_alerts import build_alert
 
 SCRAPE = Duration.from_parts(seconds=30)
 
 
-def the_alert(**changes: object) -> StandaloneAlert:
-    (found,) = parse_single_spec(build_spec(alerts=[alert(**changes)])).alerts
+def parse_alert(**changes: object) -> StandaloneAlert:
+    (found,) = parse_single_spec(build_spec(alerts=[build_alert(**changes)])).alerts
     return found
 
 
@@ -38,7 +38,7 @@ def the_alert(**changes: object) -> StandaloneAlert:
 def test_an_alert_is_tried_on_either_side_of_its_threshold(
     changes: dict[str, object], expected: tuple[str, str]
 ) -> None:
-    found = the_alert(**changes)
+    found = parse_alert(**changes)
     silent, loud = standalone.find_threshold_values(found)
     assert (silent, loud) == tuple(map(Decimal, expected))
     assert not found.is_firing_at(silent)
@@ -46,11 +46,11 @@ def test_an_alert_is_tried_on_either_side_of_its_threshold(
 
 
 def test_an_example_that_cannot_follow_keeps_its_own_values() -> None:
-    found = the_alert(example=[{"series": "up", "is": 1, "while": "quiet"}])
+    found = parse_alert(example=[{"series": "up", "is": 1, "while": "quiet"}])
     assert standalone.find_threshold_values(found) == (Decimal(1), Decimal(0))
 
 
-def names_of(query: str, *examples: dict[str, object]) -> dict[str, InputSeries | RisingSeries]:
+def list_decoys(query: str, *examples: dict[str, object]) -> dict[str, InputSeries | RisingSeries]:
     given = [ExampleSeries.model_validate(each) for each in examples]
     found = decoys.build_decoys(query, given, SCRAPE, 10)
     assert len({each.name for each in found}) == len(found)
@@ -59,7 +59,7 @@ def names_of(query: str, *examples: dict[str, object]) -> dict[str, InputSeries 
 
 def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
     query = 'sum(a_total{x="1", y=~"b|c"}) - min(d{z!~"1|2"})'
-    found = names_of(
+    found = list_decoys(
         query,
         {"series": 'a_total{x="1",y="b"}', "rises": 1},
         {"series": 'd{z="3"}', "is": 1},
@@ -76,14 +76,14 @@ def test_a_decoy_differs_in_one_label_and_is_never_selected() -> None:
 
 
 def test_a_gauge_has_decoys_for_maxima_and_for_minima() -> None:
-    found = names_of('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
+    found = list_decoys('max(a{x="1"})', {"series": 'a{x="1"}', "times": 1})
     values = [each.values[0] or 0 for each in found.values() if isinstance(each, InputSeries)]
     assert len(values) == 2
     assert min(values) < 0 < max(values)
 
 
 def test_what_another_selector_takes_is_no_decoy() -> None:
-    found = names_of(
+    found = list_decoys(
         'a{x="other"} / a{x="1"}',
         {"series": 'a{x="other"}', "is": 1},
         {"series": 'a{x="1"}', "is": 1},
@@ -93,7 +93,7 @@ def test_what_another_selector_takes_is_no_decoy() -> None:
 
 def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
     query = 'histogram_quantile(0.9, sum by (le) (rate(a_bucket{x="1"}[5m])))'
-    found = names_of(
+    found = list_decoys(
         query,
         {"series": 'a_bucket{x="1",le="1"}', "rises": 1},
         {"series": 'a_bucket{x="1",le="+Inf"}', "rises": 1},
@@ -103,13 +103,13 @@ def test_all_of_a_decoy_histogram_is_in_its_last_bucket() -> None:
     assert by['a_bucket{le="+Inf", x="other"}'] > 0
 
 
-def found_guards(query: str, *examples: dict[str, object]) -> list[guards.GuardCase]:
+def list_guards(query: str, *examples: dict[str, object]) -> list[guards.GuardCase]:
     given = [ExampleSeries.model_validate(each) for each in examples]
     return list(guards.list_guard_cases(query, given, Decimal(2), SCRAPE))
 
 
 def test_a_guard_is_missed_and_met_by_little() -> None:
-    missed, met = found_guards(
+    missed, met = list_guards(
         "max(a) and (sum(increase(b_total[1h])) > 1000)",
         {"series": "a", "times": 1},
         {"series": "b_total", "rises": 10},
@@ -120,7 +120,7 @@ def test_a_guard_is_missed_and_met_by_little() -> None:
 
 
 def test_a_guard_that_counts_is_missed_by_one() -> None:
-    (missed,) = found_guards(
+    (missed,) = list_guards(
         "max(a) and (count(b) > 1)",
         {"series": "a", "times": 1},
         {"series": 'b{x="1"}', "is": 1},
@@ -132,7 +132,7 @@ def test_a_guard_that_counts_is_missed_by_one() -> None:
 
 @pytest.mark.parametrize("query", ["max(a)", "a and b", "a or (b > 1)", "a and (deriv(b[5m]) > 1)"])
 def test_what_is_no_guard_or_not_understood_is_left_alone(query: str) -> None:
-    assert found_guards(query, {"series": "a", "times": 1}, {"series": "b", "is": 1}) == []
+    assert list_guards(query, {"series": "a", "times": 1}, {"series": "b", "is": 1}) == []
     assert parse_query(query)
 
 

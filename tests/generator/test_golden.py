@@ -23,7 +23,7 @@ FILES = {"prometheus": "rules", "operator": "operator"}
 BOARDS_OF = "grouped"
 
 
-def built(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
+def build_case(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
     path = PurePosixPath(f"{case}.yaml")
     source = SpecFile(path.name, path, (GOLDEN / path).read_bytes())
     plans = plan_build([source], BuildSettings())
@@ -31,11 +31,11 @@ def built(case: str, format_: str) -> tuple[str, tuple[Problem, ...]]:
     return render_file(plans.plans, format_, BuildSettings(), path=path).text, plans.problems
 
 
-def expected(case: str, format_: str) -> Path:
+def get_golden_path(case: str, format_: str) -> Path:
     return GOLDEN / f"{case}.{FILES[format_]}.yaml"
 
 
-def built_boards() -> dict[str, str]:
+def build_boards() -> dict[str, str]:
     """The dashboards of a case, by the names of their golden files."""
     path = PurePosixPath(f"{BOARDS_OF}.yaml")
     plans = plan_build(
@@ -49,13 +49,13 @@ def built_boards() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _updated_when_asked() -> None:
+def _update_goldens() -> None:
     if os.environ.get("UPDATE_GOLDENS"):
         for case in CASES:
             for format_ in FILES:
-                text, _ = built(case, format_)
-                expected(case, format_).write_text(text, encoding="utf-8", newline="\n")
-        for name, text in built_boards().items():
+                text, _ = build_case(case, format_)
+                get_golden_path(case, format_).write_text(text, encoding="utf-8", newline="\n")
+        for name, text in build_boards().items():
             (GOLDEN / name).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -63,32 +63,32 @@ def test_every_case_in_the_folder_is_tested() -> None:
     specs = {path.stem for path in GOLDEN.glob("*.yaml") if "." not in path.stem}
     assert specs == set(CASES)
     outputs = {path.name for path in GOLDEN.glob("*.*.yaml")}
-    assert outputs == {expected(case, each).name for case in CASES for each in FILES}
+    assert outputs == {get_golden_path(case, each).name for case in CASES for each in FILES}
 
 
 @pytest.mark.parametrize("format_", FILES)
 @pytest.mark.parametrize("case", CASES)
 def test_a_spec_gives_exactly_the_file_that_was_accepted(case: str, format_: str) -> None:
-    text, _ = built(case, format_)
-    assert text == expected(case, format_).read_text(encoding="utf-8")
+    text, _ = build_case(case, format_)
+    assert text == get_golden_path(case, format_).read_text(encoding="utf-8")
 
 
 def test_specs_give_exactly_the_dashboards_that_were_accepted() -> None:
     accepted = {path.name: path.read_text(encoding="utf-8") for path in GOLDEN.glob("*.json")}
-    assert built_boards() == accepted
+    assert build_boards() == accepted
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_object_holds_the_groups_of_the_rule_file(case: str) -> None:
-    rules = yaml.safe_load(expected(case, "prometheus").read_text())
-    manifest = yaml.safe_load(expected(case, "operator").read_text())
+    rules = yaml.safe_load(get_golden_path(case, "prometheus").read_text())
+    manifest = yaml.safe_load(get_golden_path(case, "operator").read_text())
     assert manifest["spec"] == rules
     assert manifest["metadata"]["name"] == f"slo-{case}"
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_promtool_accepts_every_accepted_rule_file(case: str) -> None:
-    assert "SUCCESS" in check_rules(expected(case, "prometheus"))
+    assert "SUCCESS" in check_rules(get_golden_path(case, "prometheus"))
 
 
 def test_promtool_accepts_the_committed_rules() -> None:
@@ -97,12 +97,12 @@ def test_promtool_accepts_the_committed_rules() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_our_own_parser_accepts_every_expression_as_well(case: str) -> None:
-    rules = yaml.safe_load(expected(case, "prometheus").read_text())
+    rules = yaml.safe_load(get_golden_path(case, "prometheus").read_text())
     for group in rules["groups"]:
         for rule in group["rules"]:
             parse_query(rule["expr"])
 
 
 def test_only_the_case_with_low_objectives_warns() -> None:
-    warned = {case: len(built(case, "prometheus")[1]) for case in CASES}
+    warned = {case: len(build_case(case, "prometheus")[1]) for case in CASES}
     assert warned == {"events": 0, "grouped": 0, "raw": 0, "types": 1, "windows": 0}

@@ -22,15 +22,15 @@ NAMES = ("slo-detail", "slo-overview", "slo-prober", "slo-scenarios")
 _APPLIED_AT_MOST = 262_144
 
 
-def written(settings: OutputSettings | None = None) -> dict[str, str]:
+def render_dashboards(settings: OutputSettings | None = None) -> dict[str, str]:
     made = load_formats()["grafana"].render_run(PLANS, settings or OutputSettings())
     return {str(artifact.path): artifact.text for artifact in made}
 
 
-FILES = written()
+FILES = render_dashboards()
 
 
-def object_of(name: str) -> dict[str, Any]:
+def load_config_map(name: str) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(FILES[f"{name}.configmap.yaml"])
     return found
 
@@ -43,13 +43,13 @@ def test_each_dashboard_is_a_json_file_and_a_config_map() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_config_map_holds_the_json_of_the_file_to_the_character(name: str) -> None:
-    assert object_of(name)["data"] == {f"{name}.json": FILES[f"{name}.json"]}
+    assert load_config_map(name)["data"] == {f"{name}.json": FILES[f"{name}.json"]}
     assert json.loads(FILES[f"{name}.json"])["uid"] == name
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_config_map_is_what_a_cluster_and_the_sidecar_take(name: str) -> None:
-    found = object_of(name)
+    found = load_config_map(name)
     kubernetes_validate.validate(found, kubernetes_validate.latest_version(), strict=True)
     assert found["metadata"] == {
         "name": f"grafana-dashboard-{name}",
@@ -61,7 +61,7 @@ def test_a_config_map_is_what_a_cluster_and_the_sidecar_take(name: str) -> None:
 
 
 def test_the_namespace_is_a_setting() -> None:
-    for path, text in written(OutputSettings(namespace="watch")).items():
+    for path, text in render_dashboards(OutputSettings(namespace="watch")).items():
         if path.endswith(".configmap.yaml"):
             assert yaml.safe_load(text)["metadata"]["namespace"] == "watch"
 

@@ -19,13 +19,13 @@ from tests.generator.routing import (
 )
 from tests.generator.spec_pipeline import build_plans
 from tests.schema.specs import build_slo, build_spec
-from tests.schema.test_standalone_alerts import alert
+from tests.schema.test_standalone_alerts import build_alert
 
 LIMIT = {"name": "RunsHigh", "above": "5%", "over": "5m"}
 NAMES = st.text(st.sampled_from(r"""aA0._-+*|()[]{}^$\" ü"""), min_size=1, max_size=8)
 
 
-def of_pages(*documents: object, **labels: str) -> list[Inhibition]:
+def list_page_inhibitions(*documents: object, **labels: str) -> list[Inhibition]:
     return [
         each
         for each in route_documents(*documents, **labels).inhibitions
@@ -33,23 +33,23 @@ def of_pages(*documents: object, **labels: str) -> list[Inhibition]:
     ]
 
 
-def holds(matchers: tuple[Matcher, ...], labels: dict[str, str]) -> bool:
+def matches_all(matchers: tuple[Matcher, ...], labels: dict[str, str]) -> bool:
     return all(is_matched(matcher, labels.get(matcher.label, "")) for matcher in matchers)
 
 
 def inhibits(rule: Inhibition, source: dict[str, str], target: dict[str, str]) -> bool:
     """As Alertmanager decides; a label that is missing is an empty one."""
     same = all(source.get(label, "") == target.get(label, "") for label in rule.equal)
-    return holds(rule.source, source) and holds(rule.target, target) and same
+    return matches_all(rule.source, source) and matches_all(rule.target, target) and same
 
 
-def labelled(severity: str, **labels: str) -> dict[str, str]:
+def build_labels(severity: str, **labels: str) -> dict[str, str]:
     urgency = {"page": "critical", "ticket": "warning"}[severity]
     identity = {"sloth_id": "shop-runs", "sloth_service": "shop", "sloth_slo": "runs"}
     return {**identity, "sloth_severity": severity, "severity": urgency, **labels}
 
 
-PAGE, TICKET = labelled("page"), labelled("ticket")
+PAGE, TICKET = build_labels("page"), build_labels("ticket")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ PAGE, TICKET = labelled("page"), labelled("ticket")
 def test_a_page_silences_the_ticket_of_its_slo_and_nothing_else(
     target: dict[str, str], *, silent: bool
 ) -> None:
-    (rule,) = of_pages(
+    (rule,) = list_page_inhibitions(
         build_spec(
             build_probe_slo(), build_slo(sli=build_counter_sli("requests_total", group_by="path"))
         )
@@ -75,7 +75,7 @@ def test_a_page_silences_the_ticket_of_its_slo_and_nothing_else(
 
 
 def test_of_a_split_budget_only_the_same_part_is_meant() -> None:
-    (rule,) = of_pages(
+    (rule,) = list_page_inhibitions(
         build_spec(build_probe_slo(sli=build_counter_sli("runs_total", group_by="path, region")))
     )
     direct = {"path": "direct", "region": "eu"}
@@ -94,7 +94,7 @@ def test_of_two_runs_only_the_same_is_meant_by_pages_and_by_causes() -> None:
 
 def test_a_standalone_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_cause() -> None:
     settings = BuildSettings(run_settings=RunSettings(extra_labels={"stage": "test"}))
-    plans = build_plans(build_spec(alerts=[alert()]), settings=settings)
+    plans = build_plans(build_spec(alerts=[build_alert()]), settings=settings)
     rule = plans.plans[0].groups[-1].rules[0]
     assert rule.labels["stage"] == "test"
 
@@ -105,30 +105,30 @@ def test_a_standalone_alert_carries_the_labels_of_the_run_so_that_it_can_be_a_ca
 def test_where_nobody_can_tell_what_splits_a_budget_page_and_ticket_both_come(total: str) -> None:
     queries = {"error_query": total.replace("r[", "failed[", 1), "total_query": total}
     untold = build_slo(name="untold", sli={"events": queries})
-    (rule,) = of_pages(build_spec(untold, build_probe_slo()))
+    (rule,) = list_page_inhibitions(build_spec(untold, build_probe_slo()))
     other = {"sloth_id": "shop-untold", "sloth_slo": "untold"}
     assert not inhibits(rule, {**PAGE, **other}, {**TICKET, **other})
     assert inhibits(rule, PAGE, TICKET)
-    assert of_pages(build_spec(untold)) == []
+    assert list_page_inhibitions(build_spec(untold)) == []
 
 
 def test_a_limit_is_silent_beside_the_page_unless_it_pages_itself() -> None:
-    def limits(**labels: str) -> list[Inhibition]:
+    def list_limits(**labels: str) -> list[Inhibition]:
         alerting = {"name": "Runs", "threshold_alerts": [{**LIMIT, "labels": labels}]}
-        return of_pages(build_spec(build_probe_slo(alerting=alerting)))
+        return list_page_inhibitions(build_spec(build_probe_slo(alerting=alerting)))
 
-    _, rule = limits()
+    _, rule = list_limits()
     identity = {
         key: value for key, value in PAGE.items() if key.startswith("sloth_s") or key == "sloth_id"
     }
     high = {**identity, "alertname": "RunsHigh", "severity": "warning", "sloth_severity": ""}
     assert inhibits(rule, PAGE, high)
     assert not inhibits(rule, PAGE, {**high, "alertname": "RunsNoData"})
-    assert len(limits(severity="critical")) == 1
+    assert len(list_limits(severity="critical")) == 1
 
 
 def test_a_page_that_was_made_less_than_one_silences_nothing() -> None:
-    (rule,) = of_pages(build_spec(build_probe_slo()))
+    (rule,) = list_page_inhibitions(build_spec(build_probe_slo()))
     assert not inhibits(rule, {**PAGE, "severity": "info"}, TICKET)
     assert inhibits(rule, {**PAGE, "severity": "urgent"}, TICKET)
 
@@ -141,13 +141,13 @@ def test_names_are_matched_to_the_letter_whatever_they_hold(a: str, b: str, othe
     assert is_matched(match_none("alertname", meant), other) is (other not in meant)
 
 
-def of_sloth(document: dict[str, Any]) -> dict[str, Any]:
+def render_sloth_files(document: dict[str, Any]) -> dict[str, Any]:
     return render_files(document, settings=BuildSettings(profile="sloth"))
 
 
 def test_rules_of_the_sloth_profile_are_routed_by_sloths_own_labels() -> None:
     alerting = {"name": "Runs", "page_alert": {"labels": {"severity": "pageteam"}}}
-    config = of_sloth(build_spec(build_probe_slo(alerting=alerting)))["alertmanager.yml"]
+    config = render_sloth_files(build_spec(build_probe_slo(alerting=alerting)))["alertmanager.yml"]
     (ours,) = config["route"]["routes"]
     assert ours["matchers"] == ['sloth_service="shop"']
     first = {
@@ -164,7 +164,7 @@ def test_rules_of_the_sloth_profile_are_routed_by_sloths_own_labels() -> None:
 
 
 def test_and_what_splits_them_is_read_from_the_rules() -> None:
-    config = of_sloth(
+    config = render_sloth_files(
         build_spec(build_probe_slo(sli=build_counter_sli("runs_total", group_by="path")))
     )["alertmanager.yml"]
     assert "path" in config["inhibit_rules"][0]["equal"]

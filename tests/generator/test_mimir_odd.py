@@ -16,7 +16,7 @@ FINE = "slo-fine-shop-requests"
 
 
 @dataclass
-class Saying(FakeRuler):
+class CannedRuler(FakeRuler):
     """One that answers every GET with the same."""
 
     says: tuple[int, str] = (200, "{}")
@@ -46,7 +46,7 @@ def specs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, text: str) -> None:
-    with serve_ruler(Saying(says=(200, text))) as ruler:
+    with serve_ruler(CannedRuler(says=(200, text))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert told.exit_code == 1
     assert told.output == f"error: {ruler.url} did not return rules\n"
@@ -55,7 +55,7 @@ def test_an_answer_that_is_no_rules_is_said_and_nothing_is_sent(specs: Path, tex
 
 def test_a_duration_that_is_not_ours_is_a_change(specs: Path) -> None:
     text = f"slo-shop: [{{name: {FINE}, interval: 1.5m, rules: []}}]"
-    with serve_ruler(Saying(says=(200, text))) as ruler:
+    with serve_ruler(CannedRuler(says=(200, text))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url, "--dry-run")
     assert f"would change slo-shop/{FINE}" in told.output
 
@@ -70,19 +70,19 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.parametrize("status", [302, 304, 500])
 def test_whatever_is_no_success_is_a_failure_and_moves_no_cursor(specs: Path, status: int) -> None:
-    with serve_ruler(Saying(says=(status, "gone \x1b[2J away"))) as ruler:
+    with serve_ruler(CannedRuler(says=(status, "gone \x1b[2J away"))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert (told.exit_code, f"returned {status}" in told.output) == (1, True)
     assert "\x1b" not in told.output
 
 
 def test_a_limit_on_requests_is_not_taken_for_one_on_rules(specs: Path) -> None:
-    with serve_ruler(Saying(says=(429, "rate limit exceeded"))) as ruler:
+    with serve_ruler(CannedRuler(says=(429, "rate limit exceeded"))) as ruler:
         told = run_slo_rules("push", "mimir", specs, "--address", ruler.url)
     assert (told.exit_code, "too many requests" in told.output) == (1, True)
 
 
-@pytest.mark.parametrize("address", ["http://a..b", "http://nowhere.invalid"])
+@pytest.mark.parametrize("address", ["http://a.b", "http://nowhere.invalid"])
 def test_a_host_that_cannot_be_looked_up_is_no_crash(specs: Path, address: str) -> None:
     told = run_slo_rules("push", "mimir", specs, "--address", address)
     assert (told.exit_code, f"cannot reach {address}: " in told.output) == (1, True)

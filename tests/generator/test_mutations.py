@@ -39,12 +39,12 @@ def program() -> str:
     return str(found)
 
 
-def every_mutation() -> Iterator[Mutation]:
+def generate_all_mutations() -> Iterator[Mutation]:
     for path in sorted((RULES / "prometheus").glob("*.yaml")):
         yield from generate_mutations(list(promtool.read_groups(path).values()))
 
 
-def rule_of(mutation: Mutation) -> str:
+def describe_rule(mutation: Mutation) -> str:
     """What a sample is taken of."""
     rule = mutation.rule
     if "alert" in rule:
@@ -53,20 +53,21 @@ def rule_of(mutation: Mutation) -> str:
     return f"{rule['record']} {own if mutation.group.startswith(_BESIDE) else ''}"
 
 
-def how_many(mutation: Mutation) -> int:
+def choose_sample_size(mutation: Mutation) -> int:
     if mutation.group.startswith(_BESIDE):
         return BESIDE
     return OF_ALERT if "alert" in mutation.rule else OF_SERIES
 
 
-def sample(every: list[Mutation]) -> Iterator[Mutation]:
+def draw_sample(every: list[Mutation]) -> Iterator[Mutation]:
     """The same ones each time: as they come when shuffled by a checksum."""
     shuffled = sorted(
-        every, key=lambda one: (rule_of(one), zlib.crc32(f"{one.group} {one.description}".encode()))
+        every,
+        key=lambda one: (describe_rule(one), zlib.crc32(f"{one.group} {one.description}".encode())),
     )
-    for _, of_rule in groupby(shuffled, key=rule_of):
+    for _, of_rule in groupby(shuffled, key=describe_rule):
         some = list(of_rule)
-        yield from some if EVERY else some[: how_many(some[0])]
+        yield from some if EVERY else some[: choose_sample_size(some[0])]
 
 
 @pytest.mark.timeout(900)
@@ -78,7 +79,9 @@ def test_the_rules_as_built_pass_their_tests(program: str) -> None:
 
 @pytest.mark.timeout(7200 if EVERY else 900)
 def test_a_broken_rule_fails_a_test(program: str, tmp_path: Path) -> None:
-    tried = list(sample([one for one in every_mutation() if not find_reason(one.description)]))
+    tried = list(
+        draw_sample([one for one in generate_all_mutations() if not find_reason(one.description)])
+    )
     assert len(tried) > 150
     found = mutation_runner.find_survivors(
         tried, mutation_runner.read_tests(RULES / "tests"), program, tmp_path
@@ -88,13 +91,14 @@ def test_a_broken_rule_fails_a_test(program: str, tmp_path: Path) -> None:
 
 
 def test_every_alert_and_recording_is_tried_or_excused() -> None:
-    every = list(every_mutation())
-    tried = {rule_of(one) for one in every if not find_reason(one.description)}
-    assert {rule_of(one) for one in every} == tried
+    every = list(generate_all_mutations())
+    tried = {describe_rule(one) for one in every if not find_reason(one.description)}
+    assert {describe_rule(one) for one in every} == tried
 
 
 @pytest.mark.parametrize("pattern", [*EQUIVALENT_MUTATIONS])
 def test_every_excuse_is_for_some_mutant(pattern: str) -> None:
     assert any(
-        find_reason(one.description) == EQUIVALENT_MUTATIONS[pattern] for one in every_mutation()
+        find_reason(one.description) == EQUIVALENT_MUTATIONS[pattern]
+        for one in generate_all_mutations()
     )

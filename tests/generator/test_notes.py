@@ -13,7 +13,7 @@ LINES = st.lists(
 )
 
 
-def page(*noted: str) -> str:
+def build_page(*noted: str) -> str:
     return BUILT.replace(END, "".join(f"{line}\n" for line in noted) + END)
 
 
@@ -24,14 +24,14 @@ def test_a_page_that_was_never_there_is_as_it_was_built() -> None:
 
 @given(LINES)
 def test_notes_stand_in_the_next_page_as_they_were_written(noted: list[str]) -> None:
-    old = page(*noted).replace("# Down", "# Down as it was called before")
-    assert preserve_notes(BUILT, old) == page(*noted)
-    assert extract_notes(page(*noted)) == "".join(f"{line}\n" for line in noted)
+    old = build_page(*noted).replace("# Down", "# Down as it was called before")
+    assert preserve_notes(BUILT, old) == build_page(*noted)
+    assert extract_notes(build_page(*noted)) == "".join(f"{line}\n" for line in noted)
 
 
 def test_what_stands_outside_is_not_kept() -> None:
-    old = f"mine\n{page('call Kim')}mine as well\n"
-    assert preserve_notes(BUILT, old) == page("call Kim")
+    old = f"mine\n{build_page('call Kim')}mine as well\n"
+    assert preserve_notes(BUILT, old) == build_page("call Kim")
 
 
 def test_markers_may_have_white_space_around_them() -> None:

@@ -30,7 +30,7 @@ COUNTS = tuple(f"{name}{step}" for name in TIERS[:2] for step in ("1m", "10m"))
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 
 
-def literals(expr: str) -> set[Decimal]:
+def list_literals(expr: str) -> set[Decimal]:
     """The number literals of an expression as written, exact."""
     return {Decimal(each) for each in NUMBER.findall(re.sub(r'"[^"]*"', "", expr))}
 
@@ -82,7 +82,7 @@ def test_no_number_in_any_rule_is_other_than_what_was_promised(
     known.add(Decimal(period.rstrip("d")) * 144)
     known |= {Decimal(1).scaleb(-digits) for digits in range(2, 8)}  # what percentages round to
     for rule in build_rules(data):
-        assert literals(rule.expr) <= known
+        assert list_literals(rule.expr) <= known
 
 
 @settings(deadline=None, max_examples=60)
@@ -95,7 +95,7 @@ def test_no_float_noise_at_any_objective(objective: Decimal) -> None:
         for node in walk_nodes(parse_query(rule.expr)):
             if isinstance(node, promql_parser.NumberLiteral):
                 assert round(node.val, 9) == node.val
-        for number in literals(rule.expr):
+        for number in list_literals(rule.expr):
             assert len(number.as_tuple().digits) <= 8
 
 

@@ -44,13 +44,15 @@ def choose_steps(scrape: Duration, shortest: int) -> Steps:
     )
 
 
-def counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
+def build_counter(events: list[int], scrape: Duration, phase: int) -> list[tuple[int, float]]:
     """A counter that stood at a thousand, so that `rate` extrapolates as it likes."""
     values = accumulate(events, initial=1000)
     return [(phase + n * scrape.ms, float(value)) for n, value in enumerate(values)]
 
 
-def both(samples: list[tuple[int, float]], late: int = 0) -> tuple[ModelSeries, ModelSeries]:
+def build_both_versions(
+    samples: list[tuple[int, float]], late: int = 0
+) -> tuple[ModelSeries, ModelSeries]:
     return ModelSeries(samples, late), ModelSeries(samples, late, includes_start=False)
 
 
@@ -61,8 +63,8 @@ def test_no_target_is_missing_at_any_step_however_long_its_scrapes_take(
 ) -> None:
     steps = choose_steps(scrape, shortest)
     step = steps.fine
-    samples = counter([1] * 100, scrape, int(phase * scrape.ms))
-    for series in both(samples, int(late * scrape.ms)):
+    samples = build_counter([1] * 100, scrape, int(phase * scrape.ms))
+    for series in build_both_versions(samples, int(late * scrape.ms)):
         for n in range(1, STEPS):
             now = compute_range(step, scrape).ms + scrape.ms + n * step.ms
             assert series.evaluate(render_estimated_increase(COUNTER, steps), now) is not None
@@ -75,10 +77,13 @@ def test_fine_counts_add_up_to_all_events_in_both_versions(
 ) -> None:
     steps, at = choose_steps(scrape, shortest), int(phase * scrape.ms)
     step = steps.fine
-    samples = counter([0] * 60 + events + [0] * 60, scrape, at)
+    samples = build_counter([0] * 60 + events + [0] * 60, scrape, at)
     times = range(compute_range(step, scrape).ms + scrape.ms, samples[-1][0], step.ms)
     expr = render_estimated_increase(COUNTER, steps)
-    in_2, in_3 = (sum(series.evaluate(expr, now) or 0 for now in times) for series in both(samples))
+    in_2, in_3 = (
+        sum(series.evaluate(expr, now) or 0 for now in times)
+        for series in build_both_versions(samples)
+    )
     if step.ms % scrape.ms == 0:
         assert in_3 == pytest.approx(sum(events), rel=1e-9, abs=1e-6)
         # On the beat, Prometheus 2 has one scrape more in a range: a third of it counts twice.
@@ -95,7 +100,7 @@ def test_fine_counts_of_steady_traffic_are_the_same_in_both_versions_and_exact(
     steps = choose_steps(scrape, shortest)
     step = steps.fine
     for phase in (0, 1, scrape.ms // 2):
-        for series in both(counter([each] * 100, scrape, phase)):
+        for series in build_both_versions(build_counter([each] * 100, scrape, phase)):
             for n in range(1, STEPS):
                 counted = series.evaluate(
                     render_estimated_increase(COUNTER, steps),
@@ -112,12 +117,15 @@ def test_coarse_counts_of_both_versions_are_the_same_and_lose_nothing(
     steps = choose_steps(scrape, 10)
     step = steps.coarse
     per_step = step.ms // scrape.ms
-    samples = counter([0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000))
+    samples = build_counter(
+        [0] * 3 * per_step + events + [0] * 3 * per_step, scrape, int(phase * 1000)
+    )
     expr = render_delayed_increase(COUNTER, steps)
     end = samples[-1][0] + steps.coarse_delay.ms
     times = range(step.ms * 2 + steps.coarse_delay.ms, end + 1, step.ms)
     in_2, in_3 = (
-        [s.evaluate(expr, n) for n in times] for s in both(samples, int(late * scrape.ms))
+        [s.evaluate(expr, n) for n in times]
+        for s in build_both_versions(samples, int(late * scrape.ms))
     )
     assert in_2 == in_3
     assert sum(value or 0 for value in in_2) == sum(events)
@@ -131,14 +139,14 @@ def test_a_gap_of_up_to_an_hour_between_scrapes_loses_no_event(
     steps = choose_steps(scrape, 10)
     quiet, busy = 3 * steps.coarse.ms // scrape.ms, 3 * 3_600_000 // scrape.ms
     events = [0] * quiet + [each] * busy + [0] * quiet
-    samples = counter(events, scrape, int(phase * scrape.ms))
+    samples = build_counter(events, scrape, int(phase * scrape.ms))
     first = quiet + int(start * 1000) // scrape.ms
     after = first + int(length * 1000) // scrape.ms - 1
     scraped = [*samples[:first], *samples[max(first, after) :]]
     expr = render_delayed_increase(COUNTER, steps)
     end = samples[-1][0] + steps.coarse_delay.ms
     times = range(2 * steps.coarse.ms + steps.coarse_delay.ms, end + 1, steps.coarse.ms)
-    for series in both(scraped):
+    for series in build_both_versions(scraped):
         assert sum(series.evaluate(expr, now) or 0 for now in times) == sum(events)
 
 
@@ -154,7 +162,7 @@ def test_each_sample_counts_once_however_late_it_comes(
     assume(at % step.ms % scrape.ms != 1)
     samples = [(at + n * scrape.ms, float(value)) for n, value in enumerate(up)]
     times = range(0, samples[-1][0] + 2 * step.ms + 2 * scrape.ms, step.ms)
-    for series in both(samples, int(late * scrape.ms)):
+    for series in build_both_versions(samples, int(late * scrape.ms)):
         counted = [
             sum(series.evaluate(render_sample_count(query, steps), now) or 0 for now in times)
             for query in (COUNT, UP)

@@ -1,6 +1,7 @@
 """Report formats of `slo-rules check`."""
 
 import json
+from collections.abc import Set as AbstractSet
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,16 +14,18 @@ from slos.schema.problem import Position, Problem, ProblemSeverity
 LEVELS = {"none", "note", "warning", "error"}
 
 
-def keys(given: dict[str, Any], *, required: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def check_keys(
+    given: dict[str, Any], *, required: set[str], optional: AbstractSet[str] = frozenset()
+) -> None:
     assert required <= set(given) <= required | optional, given
 
 
-def message(given: dict[str, Any], *, markdown: bool = False) -> None:
-    keys(given, required={"text"}, optional={"markdown"} if markdown else set())
+def check_message(given: dict[str, Any], *, markdown: bool = False) -> None:
+    check_keys(given, required={"text"}, optional={"markdown"} if markdown else set())
     assert all(isinstance(text, str) and text for text in given.values())
 
 
-def uri(given: str, *, absolute: bool | None = None) -> None:
+def check_uri(given: str, *, absolute: bool | None = None) -> None:
     """RFC 3986, as `format: uri` and `format: uri-reference` ask."""
     assert given.isascii()
     assert not set(given) & set(' <>"{}|\\^`')
@@ -32,18 +35,18 @@ def uri(given: str, *, absolute: bool | None = None) -> None:
 
 def check_sarif(document: dict[str, Any]) -> None:
     """What the JSON schema of SARIF 2.1.0 asks of the parts that are used here."""
-    keys(document, required={"version", "runs"}, optional={"$schema"})
+    check_keys(document, required={"version", "runs"}, optional={"$schema"})
     assert document["version"] == "2.1.0"
     for run in document["runs"]:
-        keys(run, required={"tool", "results"})
+        check_keys(run, required={"tool", "results"})
         driver = run["tool"]["driver"]
-        keys(driver, required={"name", "rules"})
+        check_keys(driver, required={"name", "rules"})
         for rule in driver["rules"]:
             texts = {"shortDescription", "fullDescription", "help"}
-            keys(rule, required={"id", "helpUri", *texts})
+            check_keys(rule, required={"id", "helpUri", *texts})
             for text in texts:
-                message(rule[text], markdown=True)
-            uri(rule["helpUri"], absolute=True)
+                check_message(rule[text], markdown=True)
+            check_uri(rule["helpUri"], absolute=True)
         known = [rule["id"] for rule in driver["rules"]]
         assert len(known) == len(set(known))
         for result in run["results"]:
@@ -51,16 +54,16 @@ def check_sarif(document: dict[str, Any]) -> None:
 
 
 def check_result(result: dict[str, Any], known: list[str]) -> None:
-    keys(result, required={"message", "level", "locations"}, optional={"ruleId"})
-    message(result["message"])
+    check_keys(result, required={"message", "level", "locations"}, optional={"ruleId"})
+    check_message(result["message"])
     assert result["level"] in LEVELS
     assert result.get("ruleId") in {None, *known}
     for location in result["locations"]:
-        keys(location, required={"physicalLocation"})
+        check_keys(location, required={"physicalLocation"})
         place = location["physicalLocation"]
-        keys(place, required={"artifactLocation"}, optional={"region"})
-        keys(place["artifactLocation"], required={"uri"})
-        uri(place["artifactLocation"]["uri"])
+        check_keys(place, required={"artifactLocation"}, optional={"region"})
+        check_keys(place["artifactLocation"], required={"uri"})
+        check_uri(place["artifactLocation"]["uri"])
         region = place.get("region", {"startLine": 1, "startColumn": 1})
         assert all(isinstance(number, int) and number >= 1 for number in region.values())
 

@@ -91,10 +91,10 @@ def test_every_query_of_a_page_reads_what_is_there(page: MarkdownPage) -> None:
     for query in [*page.queries, *page.graph_queries]:
         for selector in promql.list_selectors(query):
             for metric in re.findall(r"^[A-Za-z_:][\w:]*", selector):
-                assert _is_there(metric), f"{metric} in {query}"
+                assert _is_known_metric(metric), f"{metric} in {query}"
 
 
-def _is_there(metric: str) -> bool:
+def _is_known_metric(metric: str) -> bool:
     own = re.sub(r"_(bucket|sum|count)$", "", metric)
     return bool({metric, own} & (RECORDED | EXPORTED) or OTHERS.fullmatch(metric))
 
@@ -126,12 +126,12 @@ def test_every_page_has_a_check_of_its_spec() -> None:
     bare = [
         name
         for name, page in OF_ALERTS.items()
-        if not name.endswith("-no-data.md") and not _checks_of_spec(page)
+        if not name.endswith("-no-data.md") and not _list_spec_checks(page)
     ]
     assert bare == []
 
 
-def _checks_of_spec(page: MarkdownPage) -> list[str]:
+def _list_spec_checks(page: MarkdownPage) -> list[str]:
     start, end = page.lines.index("## Triage"), page.lines.index("## Causes")
     steps = [line for line in page.lines[start:end] if line.startswith("1. ")]
     return [step for step in steps if not step.startswith(CHECKS_OF_ANY_SERVICE)]

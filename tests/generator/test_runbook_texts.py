@@ -18,12 +18,12 @@ from tests.generator.markdown_page import MarkdownPage, parse_page
 from tests.generator.spec_pipeline import build_plans, resolve_single_slo
 from tests.generator.spec_strategies import specs
 from tests.schema.specs import build_slo, build_spec, dump_quoted_yaml
-from tests.schema.test_standalone_alerts import alert
+from tests.schema.test_standalone_alerts import build_alert
 
 HOSTILE = "| `x` ``` <!-- team notes: begin --> <b>&amp; {{ 7*7 }} {% endif %} [a](b) # $x$ *y* \\"
 
 
-def pages(*documents: object, given: BuildSettings | None = None) -> dict[str, str]:
+def render_pages(*documents: object, given: BuildSettings | None = None) -> dict[str, str]:
     plans = build_plans(*documents, settings=given)
     assert not plans.has_errors, plans.problems
     return {
@@ -32,13 +32,13 @@ def pages(*documents: object, given: BuildSettings | None = None) -> dict[str, s
     }
 
 
-def page(document: object, file: str) -> MarkdownPage:
-    return parse_page(pages(document)[file])
+def render_page(document: object, file: str) -> MarkdownPage:
+    return parse_page(render_pages(document)[file])
 
 
 def test_the_numbers_are_those_of_the_arithmetic() -> None:
     one = resolve_single_slo(spec_changes={"period": "7d"}, objective=99.5, expected_events=20_000)
-    text = pages(build_spec(build_slo(objective=99.5, expected_events=20_000), period="7d"))[
+    text = render_pages(build_spec(build_slo(objective=99.5, expected_events=20_000), period="7d"))[
         "too-many-errors.md"
     ]
     rows = [line for line in text.split("\n") if re.match(r"\| [\d.]+x \|", line)]
@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_the_arithmetic() -> None:
 
 def test_the_hours_that_are_left_are_what_prometheus_makes_of_them(tmp_path: Path) -> None:
     """At a burn rate of 4, three quarters of a budget of 7 days last 31.5 hours."""
-    found = page(build_spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
+    found = render_page(build_spec(period="7d", labels={"owner": "web"}), "too-many-errors.md")
     (hours,) = [query for query in found.queries if query.startswith("168 * ")]
     labels = 'owner="web", sloth_id="shop-requests"'
     case = {
@@ -93,17 +93,21 @@ def test_hostile_text_is_shown_and_means_nothing() -> None:
             description=HOSTILE,
             alerting={"name": HOSTILE, "runbook": {"impact": HOSTILE, "checks": [HOSTILE]}},
         ),
-        alerts=[alert(summary=HOSTILE.replace("{", "("), description=HOSTILE.replace("{", "("))],
+        alerts=[
+            build_alert(summary=HOSTILE.replace("{", "("), description=HOSTILE.replace("{", "("))
+        ],
         runbook={"access": [HOSTILE]},
     )
-    for name, text in pages(document).items():
+    for name, text in render_pages(document).items():
         found = parse_page(text)
         assert text.count("<!--") == (1 if name == "README.md" else 3)
         assert "49" not in text.replace("localhost", "")
         assert "<b>" not in "\n".join(found.lines)
         assert all("{{ 7" not in query for query in found.queries)
         assert not any(line.startswith("| `x`") for line in found.lines)
-    rows = [line for line in pages(document)["README.md"].split("\n") if line.startswith("| [")]
+    rows = [
+        line for line in render_pages(document)["README.md"].split("\n") if line.startswith("| [")
+    ]
     assert len(rows) == 4
     assert all(len(re.findall(r"(?<!\\)\|", row)) == 4 for row in rows), rows
 

@@ -30,13 +30,13 @@ ERRORS = 'http_requests_total{code="500"}'
 FINE = 'http_requests_total{code="200"}'
 
 
-def a_day(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever YAML holds
+def build_day_spec(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever YAML holds
     """An SLO over one day, so that a whole period can be played."""
     alerting = {"name": "TooManyErrors", "windows": WINDOWS}
     return build_spec(build_slo(**{"period": "1d", "alerting": alerting, **changes}))
 
 
-def close_to(series: str, value: float) -> str:
+def build_closeness_query(series: str, value: float) -> str:
     """An expression that is 1 where a series is within a hundredth of a value.
 
     promtool evaluates every group at the same steps, so the edges of a window are not exact.
@@ -51,8 +51,10 @@ def test_1_the_period_weighs_events_and_not_minutes(tmp_path: Path) -> None:
         ERRORS: "0x1440 0.3+0.3x1449",
     }
     truth = (0.3 * 1440) / (3000 * 1440 + 3 * 1440)
-    checked = close_to("slo:sli_error:ratio_rate1d", truth)
-    PromtoolEvaluation(a_day(), series).expect_value("24h4m", checked, 1).run_promtool(tmp_path)
+    checked = build_closeness_query("slo:sli_error:ratio_rate1d", truth)
+    PromtoolEvaluation(build_day_spec(), series).expect_value("24h4m", checked, 1).run_promtool(
+        tmp_path
+    )
 
 
 def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
@@ -61,8 +63,8 @@ def test_2_quiet_minutes_leave_no_nan_behind(tmp_path: Path) -> None:
         FINE: "0+99x120 11880x30 11979+99x600",
         ERRORS: "0+1x120 120x30 121+1x600",
     }
-    evaluation = PromtoolEvaluation(a_day(), series)
-    evaluation.expect_value("5h", close_to("slo:sli_error:ratio_rate1d", 0.01), 1)
+    evaluation = PromtoolEvaluation(build_day_spec(), series)
+    evaluation.expect_value("5h", build_closeness_query("slo:sli_error:ratio_rate1d", 0.01), 1)
     evaluation.expect_nothing("74m", "slo:sli_error:ratio_rate5m")
     for record in ("slo:sli_error:ratio_rate5m", "slo:period_burn_rate:ratio"):
         evaluation.expect_nothing("5h", f"count_over_time(({record} != {record})[5h:1m])")
@@ -98,9 +100,13 @@ def test_5_one_id_in_several_clusters_and_namespaces_can_be_divided(tmp_path: Pa
         f'{names.ERROR_BUDGET}{{sloth_id="shop-requests", namespace="x"}}': "0.1x600",
         f'{names.ERROR_BUDGET}{{sloth_id="shop-requests", namespace="y"}}': "0.2x600",
     }
-    evaluation = PromtoolEvaluation(a_day(sli=grouped), series)
-    evaluation.expect_value("4h", close_to('slo:period_burn_rate:ratio{cluster="a"}', 10), 1)
-    evaluation.expect_value("4h", close_to('slo:period_burn_rate:ratio{cluster="b"}', 20), 1)
+    evaluation = PromtoolEvaluation(build_day_spec(sli=grouped), series)
+    evaluation.expect_value(
+        "4h", build_closeness_query('slo:period_burn_rate:ratio{cluster="a"}', 10), 1
+    )
+    evaluation.expect_value(
+        "4h", build_closeness_query('slo:period_burn_rate:ratio{cluster="b"}', 20), 1
+    )
     evaluation.expect_value("4h", "count(slo:current_burn_rate:ratio)", 2)
     evaluation.run_promtool(tmp_path)
 
@@ -119,7 +125,7 @@ def test_6_a_page_can_fire_at_a_low_objective(tmp_path: Path) -> None:
 def test_8_data_that_is_gone_is_told_and_missing_errors_are_no_errors(tmp_path: Path) -> None:
     series = {FINE: "0+100x120 _x120"}
     gone = 'ALERTS{alertname="TooManyErrorsNoData", alertstate="firing"}'
-    evaluation = PromtoolEvaluation(a_day(), series)
+    evaluation = PromtoolEvaluation(build_day_spec(), series)
     evaluation.expect_value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
     evaluation.expect_nothing("30m", gone)
     evaluation.expect_value("110m", f"count({gone})", 1)
@@ -152,7 +158,7 @@ def test_10_every_group_has_a_name_of_its_own(profile: str) -> None:
 def test_14_a_vanished_metric_is_neither_health_nor_a_count(tmp_path: Path) -> None:
     """Without error series the ratio is 0; without any series there is none."""
     series = {FINE: "0+100x120 _x120"}
-    evaluation = PromtoolEvaluation(a_day(), series)
+    evaluation = PromtoolEvaluation(build_day_spec(), series)
     evaluation.expect_value("30m", "sum(slo:sli_error:ratio_rate5m)", 0)
     evaluation.expect_nothing("100m", "slo:sli_error:ratio_rate5m")
     evaluation.expect_nothing("100m", "slo:current_burn_rate:ratio")

@@ -29,13 +29,13 @@ CALLED_WITH = {
 CASES = sorted(path.name.removesuffix(".rules.yaml") for path in GOLDEN.glob("*.rules.yaml"))
 
 
-def built(name: str, *arguments: str) -> str:
+def build_golden(name: str, *arguments: str) -> str:
     result = run_slo_rules("build", "--profile", "sloth", "-i", GOLDEN / f"{name}.yaml", *arguments)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def expected(file: str) -> object:
+def load_expected(file: str) -> object:
     return yaml.safe_load((GOLDEN / file).read_text(encoding="utf-8"))
 
 
@@ -47,11 +47,11 @@ def test_every_input_in_the_folder_has_an_expected_output() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_spec_gives_the_rules_that_sloth_gives(case: str, tmp_path: Path) -> None:
-    text = built(case, *CALLED_WITH.get(case, []))
-    assert yaml.safe_load(text) == expected(f"{case}.rules.yaml")
+    text = build_golden(case, *CALLED_WITH.get(case, []))
+    assert yaml.safe_load(text) == load_expected(f"{case}.rules.yaml")
     (tmp_path / "rules.yaml").write_text(text)
     assert "SUCCESS" in check_rules(tmp_path / "rules.yaml")
 
 
 def test_an_object_gives_the_object_that_sloth_gives() -> None:
-    assert yaml.safe_load(built("crd")) == expected("crd.object.yaml")
+    assert yaml.safe_load(build_golden("crd")) == load_expected("crd.object.yaml")

@@ -14,7 +14,7 @@ from tests.schema.specs import dump_quoted_yaml
 SLOTH = BuildSettings(profile="sloth")
 
 
-def text_of(plans: BuildPlan) -> str:
+def render_text(plans: BuildPlan) -> str:
     return render_file(plans.plans, "prometheus", SLOTH, path=plans.plans[0].path).text
 
 
@@ -26,7 +26,7 @@ def test_whatever_passes_validation_gives_rules_that_promtool_loads(
     plans = build_plans(dump_quoted_yaml(document), settings=SLOTH)
     assert filter_errors(plans.problems) == []
     file = tmp_path_factory.mktemp("sloth") / "rules.yaml"
-    text = text_of(plans)
+    text = render_text(plans)
     file.write_text(text)
     check_rules(file)
     for read, made in zip(yaml.safe_load(text)["groups"], plans.plans[0].groups, strict=True):

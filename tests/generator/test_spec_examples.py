@@ -10,7 +10,7 @@ from generator.outputs.tests import standalone
 from generator.outputs.tests.promtool_file import UnitTestCase
 from tests.generator.command_line import run_slo_rules
 from tests.schema.specs import build_spec, dump_yaml, parse_single_spec
-from tests.schema.test_standalone_alerts import RECORDING, alert
+from tests.schema.test_standalone_alerts import RECORDING, build_alert
 
 FALLEN = {
     "says": "down after an hour, then not scraped",
@@ -28,7 +28,7 @@ GAP = {
 }
 
 
-def cases(**document: Any) -> list[UnitTestCase]:  # noqa: ANN401 - YAML
+def build_cases(**document: Any) -> list[UnitTestCase]:  # noqa: ANN401 - YAML
     return [
         case
         for _, found in standalone.build_standalone_files(parse_single_spec(build_spec(**document)))
@@ -36,7 +36,7 @@ def cases(**document: Any) -> list[UnitTestCase]:  # noqa: ANN401 - YAML
     ]
 
 
-def passes(document: dict[str, Any], folder: Path) -> bool:
+def passes_unit_tests(document: dict[str, Any], folder: Path) -> bool:
     promtool = find_binary("promtool")
     assert promtool, "promtool is missing; run 'make tools'"
     (folder / "shop.yaml").write_bytes(dump_yaml({**document, "slos": []}))
@@ -45,10 +45,10 @@ def passes(document: dict[str, Any], folder: Path) -> bool:
 
 
 def test_each_case_is_a_unit_test_that_says_what_it_is_about() -> None:
-    names = [case.name for case in cases(alerts=[alert(examples=[FALLEN, OTHER])])]
+    names = [case.name for case in build_cases(alerts=[build_alert(examples=[FALLEN, OTHER])])]
     assert "Down: down after an hour, then not scraped" in names
     assert "Down: another target: quiet, firing, quiet" in names
-    every = cases(recordings=[{**RECORDING, "examples": [GAP]}])
+    every = build_cases(recordings=[{**RECORDING, "examples": [GAP]}])
     (gap,) = [case for case in every if case.name.endswith("limits not scraped")]
     assert [len(check.expected_samples) for check in gap.checks] == [1, 0]  # type: ignore[union-attr]
 
@@ -56,10 +56,10 @@ def test_each_case_is_a_unit_test_that_says_what_it_is_about() -> None:
 def test_what_a_spec_tells_of_its_cases_is_tried(tmp_path: Path) -> None:
     told = {**OTHER, "labels": {"job": "b"}}
     document = build_spec(
-        alerts=[alert(examples=[FALLEN, told])],
+        alerts=[build_alert(examples=[FALLEN, told])],
         recordings=[{**RECORDING, "examples": [GAP]}],
     )
-    assert passes(document, tmp_path)
+    assert passes_unit_tests(document, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,12 @@ def test_what_a_spec_tells_of_its_cases_is_tried(tmp_path: Path) -> None:
 def test_an_alert_that_does_otherwise_fails(
     case: dict[str, Any], then: dict[str, str], tmp_path: Path
 ) -> None:
-    assert not passes(build_spec(alerts=[alert(examples=[{**case, "then": then}])]), tmp_path)
+    assert not passes_unit_tests(
+        build_spec(alerts=[build_alert(examples=[{**case, "then": then}])]), tmp_path
+    )
 
 
 @pytest.mark.parametrize("then", [{"10m": 3}, {"10m": "nothing"}, {"16m": 2}])
 def test_a_recording_that_gives_otherwise_fails(then: dict[str, Any], tmp_path: Path) -> None:
     recording = {**RECORDING, "examples": [{**GAP, "then": then}]}
-    assert not passes(build_spec(recordings=[recording]), tmp_path)
+    assert not passes_unit_tests(build_spec(recordings=[recording]), tmp_path)

@@ -7,7 +7,7 @@ import pytest
 
 from generator.text.notes import END
 from tests.generator.command_line import run_slo_rules, snapshot_folder, write_specs
-from tests.generator.test_output_folder import failing_at
+from tests.generator.test_output_folder import fail_at_call
 from tests.schema.specs import build_slo, build_spec, dump_yaml
 
 PAGE = "rules/runbooks/too-many-errors.md"
@@ -39,7 +39,7 @@ def test_notes_are_where_they_were_after_trouble_with_the_disk(
     before = snapshot_folder(tmp_path)
     with monkeypatch.context() as patch:
         real = getattr(owner, function.rpartition(".")[2])
-        patch.setattr(function, failing_at(number, real))
+        patch.setattr(function, fail_at_call(number, real))
         result = run_slo_rules("build")
     assert result.exit_code == 1
     assert "No space left" in result.stderr

@@ -41,11 +41,11 @@ SPEC = build_spec(
 )
 
 
-def run(cluster: str) -> BuildSettings:
+def build_run_settings(cluster: str) -> BuildSettings:
     return BuildSettings(run_settings=RunSettings(extra_labels={"cluster": cluster}))
 
 
-def rules(document: object, settings: BuildSettings) -> list[Any]:
+def list_rules(document: object, settings: BuildSettings) -> list[Any]:
     return [
         rule
         for plan in build_plans(document, settings=settings).plans
@@ -55,7 +55,7 @@ def rules(document: object, settings: BuildSettings) -> list[Any]:
 
 
 def test_every_recorded_series_has_the_labels_of_the_run_and_no_tier_those_of_the_spec() -> None:
-    for rule in rules(SPEC, run("a")):
+    for rule in list_rules(SPEC, build_run_settings("a")):
         if isinstance(rule, RecordingRule):
             assert rule.labels["cluster"] == "a"
             assert ("owner" in rule.labels) is not rule.record.startswith("slo:sli_") or (
@@ -64,7 +64,7 @@ def test_every_recorded_series_has_the_labels_of_the_run_and_no_tier_those_of_th
 
 
 def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> None:
-    for rule in rules(SPEC, run("a")):
+    for rule in list_rules(SPEC, build_run_settings("a")):
         for node in promql.walk_nodes(promql.parse_query(rule.expr)):
             if isinstance(node, ast.VectorSelector) and (node.name or "").startswith("slo:"):
                 asked = {matcher.name: matcher.value for matcher in node.matchers.matchers}
@@ -74,8 +74,8 @@ def test_every_selector_of_recorded_series_asks_for_the_labels_of_the_run() -> N
 
 def test_the_rules_of_two_runs_live_in_one_prometheus(tmp_path: Path) -> None:
     for cluster in ("a", "b"):
-        plans = build_plans(SPEC, settings=run(cluster)).plans
-        (artifact, *_) = render_folder(plans, "prometheus", run(cluster))
+        plans = build_plans(SPEC, settings=build_run_settings(cluster)).plans
+        (artifact, *_) = render_folder(plans, "prometheus", build_run_settings(cluster))
         (tmp_path / f"{cluster}.yaml").write_text(artifact.text)
     series = [
         {"series": 'http_requests_total{code="500"}', "values": "0+95x400"},

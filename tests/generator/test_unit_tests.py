@@ -62,7 +62,7 @@ def test_a_condition_holds_when_both_windows_are_above_and_events_enough() -> No
     assert Condition(Decimal("0.1"), five, HOUR, 60).holds(run, run.last_step)
 
 
-def firing(for_: int = 0, keep: int = 0) -> AlertMeta:
+def build_alert_meta(for_: int = 0, keep: int = 0) -> AlertMeta:
     return AlertMeta("A", {}, {}, MINUTE * for_ or None, MINUTE * keep or None)
 
 

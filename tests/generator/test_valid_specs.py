@@ -40,11 +40,13 @@ def test_promtool_accepts_the_rules_of_every_query_that_passes_validation(
     passed = [
         sli
         for query in queries
-        for sli in slis_of(query)
+        for sli in build_slis(query)
         if not build_plans(build_spec(build_slo(sli=sli)), settings=chosen).has_errors
     ]
     if passed:
-        document = build_spec(*(an_slo(number, sli) for number, sli in enumerate(passed)))
+        document = build_spec(
+            *(build_numbered_slo(number, sli) for number, sli in enumerate(passed))
+        )
         path, out = tmp_path / "spec.yaml", tmp_path / "rules.yaml"
         path.write_bytes(dump_quoted_yaml(document))
         result = run_slo_rules("build", path, "-o", out, "--profile", profile)
@@ -52,11 +54,11 @@ def test_promtool_accepts_the_rules_of_every_query_that_passes_validation(
         assert "SUCCESS" in check_rules(out)
 
 
-def an_slo(number: int, sli: dict[str, Any]) -> dict[str, Any]:
+def build_numbered_slo(number: int, sli: dict[str, Any]) -> dict[str, Any]:
     return build_slo(name=f"s{number}", sli=sli, alerting={"name": f"A{number}"})
 
 
-def slis_of(query: str) -> list[dict[str, Any]]:
+def build_slis(query: str) -> list[dict[str, Any]]:
     """The SLIs that a query can be part of."""
     return [
         {"raw": {"error_ratio_query": query}},

@@ -57,7 +57,7 @@ GROUPS = st.lists(
 )
 
 
-def plain_rule(rule: RecordingRule | AlertingRule) -> dict[str, Any]:
+def convert_rule(rule: RecordingRule | AlertingRule) -> dict[str, Any]:
     found: dict[str, Any] = {"expr": rule.expr}
     if isinstance(rule, AlertingRule):
         found["alert"] = rule.alert
@@ -81,7 +81,7 @@ def test_groups_read_back_exactly_as_they_were(groups: list[RuleGroup]) -> None:
         {
             "name": group.name,
             "interval": str(group.interval),
-            "rules": [plain_rule(rule) for rule in group.rules],
+            "rules": [convert_rule(rule) for rule in group.rules],
         }
         for group in groups
     ]

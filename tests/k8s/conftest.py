@@ -6,5 +6,5 @@ from tests.k8s.manifests import OVERLAYS, Manifests, build_overlay
 
 
 @pytest.fixture(params=OVERLAYS)
-def built(request: pytest.FixtureRequest) -> Manifests:
+def overlay(request: pytest.FixtureRequest) -> Manifests:
     return build_overlay(request.param)

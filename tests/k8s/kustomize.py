@@ -18,14 +18,14 @@ class _Loader(yaml.CSafeLoader):
     """Takes a bare `=` for a text, as Kubernetes does; to YAML 1.1 it was something else."""
 
 
-def _text(_: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
+def _construct_text(_: yaml.CSafeLoader, node: yaml.ScalarNode) -> str:
     return str(node.value)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:value", _text)
+_Loader.add_constructor("tag:yaml.org,2002:value", _construct_text)
 
 
-def documents(text: str) -> list[dict[str, Any]]:
+def parse_documents(text: str) -> list[dict[str, Any]]:
     """Every document that is not empty."""
     return [each for each in yaml.load_all(text, Loader=_Loader) if each]
 
@@ -40,18 +40,18 @@ class PatchError(Exception):
 def apply(document: Json, operations: list[Json]) -> None:
     """Change a document in place."""
     for each in operations:
-        *parents, last = [_unescaped(part) for part in each["path"].split("/")[1:]]
+        *parents, last = [_unescape(part) for part in each["path"].split("/")[1:]]
         holder: Any = document
         for part in parents:
             holder = holder[int(part)] if isinstance(holder, list) else holder[part]
-        _change(holder, last, each)
+        _apply_operation(holder, last, each)
 
 
-def _unescaped(part: str) -> str:
+def _unescape(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
 
 
-def _change(holder: Any, key: str, operation: Json) -> None:  # noqa: ANN401 - JSON
+def _apply_operation(holder: Any, key: str, operation: Json) -> None:  # noqa: ANN401 - JSON
     place: Any = int(key) if isinstance(holder, list) and key != "-" else key
     match operation["op"]:
         case "add" if isinstance(holder, list):
@@ -59,17 +59,17 @@ def _change(holder: Any, key: str, operation: Json) -> None:  # noqa: ANN401 - J
         case "add":
             holder[place] = operation["value"]
         case "replace":
-            _must_be_there(holder, place)
+            _check_present(holder, place)
             holder[place] = operation["value"]
         case "test":
-            _must_be_there(holder, place)
+            _check_present(holder, place)
             if holder[place] != operation["value"]:
                 raise PatchError(f"{operation['path']} is {holder[place]!r}")
         case other:
             raise PatchError(f"the operation {other} is not known here")
 
 
-def _must_be_there(holder: Any, place: Any) -> None:  # noqa: ANN401 - JSON
+def _check_present(holder: Any, place: Any) -> None:  # noqa: ANN401 - JSON
     there = place < len(holder) if isinstance(holder, list) else place in holder
     if not there:
         raise PatchError(f"there is no {place}")
@@ -124,7 +124,7 @@ def _load_resource(folder: Path, name: str) -> Iterable[Json]:
         return build_kustomization(resource_path)
     if not resource_path.is_relative_to(folder.resolve()):
         raise UnknownFieldError(f"{name} lies above the root {folder}")
-    return documents(resource_path.read_text())
+    return parse_documents(resource_path.read_text())
 
 
 def _build_config_map(folder: Path, generator: Json) -> Json:
@@ -196,7 +196,7 @@ of templates."""
 
 
 @cache
-def kubectl() -> Path | None:
+def find_kubectl() -> Path | None:
     """The program, when it is there and can build what is asked of it."""
     found = find_binary("kubectl")
     if found is None:
@@ -210,10 +210,10 @@ def kubectl() -> Path | None:
     return found if number and (int(number[1]), int(number[2])) >= _OLDEST else None
 
 
-def kustomized(program: Path, folder: Path) -> list[dict[str, Any]]:
+def run_kustomize(program: Path, folder: Path) -> list[dict[str, Any]]:
     """What `kubectl kustomize` makes of a folder; a warning counts as a fault."""
     done = subprocess.run(
         [program, "kustomize", folder], capture_output=True, check=False, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return documents(done.stdout)
+    return parse_documents(done.stdout)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.k8s.kustomize import build_kustomization, kubectl, kustomized
+from tests.k8s.kustomize import build_kustomization, find_kubectl, run_kustomize
 
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
@@ -68,8 +68,8 @@ class Manifests:
 
 def build_objects(folder: Path) -> list[Json]:
     """What `kubectl kustomize` makes of a folder, or our part of it where there is no kubectl."""
-    program = kubectl()
-    return kustomized(program, folder) if program else build_kustomization(folder)
+    program = find_kubectl()
+    return run_kustomize(program, folder) if program else build_kustomization(folder)
 
 
 @cache

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.k8s.kustomize import kubectl
+from tests.k8s.kustomize import find_kubectl
 from tests.k8s.loopback_config import IN_THE_IMAGE
 from tests.k8s.manifests import (
     COMPONENTS,
@@ -65,7 +65,7 @@ class Containerfile:
 def read(path: Path) -> Containerfile:
     """Read a file; an instruction that is not known here is a fault."""
     found = Containerfile([], [])
-    for line in _logical(path.read_text()):
+    for line in _join_lines(path.read_text()):
         name, _, text = line.partition(" ")
         assert name in _INSTRUCTIONS, f"{path.name}: {name}"
         if name == "FROM":
@@ -79,7 +79,7 @@ def read(path: Path) -> Containerfile:
     return found
 
 
-def _logical(text: str) -> list[str]:
+def _join_lines(text: str) -> list[str]:
     """Lines without comments, those that go on joined."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
@@ -91,7 +91,7 @@ BUILD, FINAL = FILE.stages
 PIP = Path(sys.executable).parent / "pip"
 
 
-def _sources(stage: Stage) -> list[str]:
+def _list_sources(stage: Stage) -> list[str]:
     """What a stage copies from the repository."""
     copies = [text.split() for text in stage.every("COPY")]
     return [source for words in copies if "--from" not in words[0] for source in words[:-1]]
@@ -174,7 +174,7 @@ def test_the_context_is_what_is_copied_and_nothing_else() -> None:
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     taken = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
-    copied = {source.split("/")[0] for stage in FILE.stages for source in _sources(stage)}
+    copied = {source.split("/")[0] for stage in FILE.stages for source in _list_sources(stage)}
     assert taken == copied
     for source in copied:
         assert (ROOT / source).exists()
@@ -185,7 +185,7 @@ def test_what_is_copied_is_enough_to_build_and_run_the_program(tmp_path: Path) -
     """The steps of the build stage, but for the lock, which is installed here already."""
     source, home = tmp_path / "src", tmp_path / "home"
     source.mkdir()
-    for each in _sources(BUILD):
+    for each in _list_sources(BUILD):
         if (ROOT / each).is_dir():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / each, source / each, ignore=ignored)
@@ -195,18 +195,18 @@ def test_what_is_copied_is_enough_to_build_and_run_the_program(tmp_path: Path) -
     subprocess.run(
         [PIP, "--python", home / "bin/python", "install", "--quiet", "--no-build-isolation",
          "--no-deps", "--no-index", source],
-        env=_beside(), check=True, timeout=120,
+        env=_build_environment(), check=True, timeout=120,
     )  # fmt: skip
     entry = Path(FINAL.words("ENTRYPOINT")[0])
     assert entry.parent == Path("/opt/slo-probe/bin")
     program = home / "bin" / entry.name
-    assert re.fullmatch(r"slo-probe \d+\.\d+\.\d+\n", _told(program, "--version", tmp_path))
-    assert "run" in _told(program, *FINAL.words("CMD"), tmp_path)
-    assert _told(home / "bin/slo-rules", "--help", tmp_path)
-    _checks_by_the_specs_it_brings(program, home, tmp_path)
+    assert re.fullmatch(r"slo-probe \d+\.\d+\.\d+\n", _run_program(program, "--version", tmp_path))
+    assert "run" in _run_program(program, *FINAL.words("CMD"), tmp_path)
+    assert _run_program(home / "bin/slo-rules", "--help", tmp_path)
+    _check_with_packaged_specs(program, home, tmp_path)
 
 
-def _checks_by_the_specs_it_brings(program: Path, home: Path, folder: Path) -> None:
+def _check_with_packaged_specs(program: Path, home: Path, folder: Path) -> None:
     """The specs that came with the wheel have the targets that the probe needs."""
     (spec,) = home.glob("lib/python*/site-packages/slos/agent-sre.yaml")
     config = {
@@ -215,19 +215,26 @@ def _checks_by_the_specs_it_brings(program: Path, home: Path, folder: Path) -> N
         "probes": {"remediation": {}},
     }
     (folder / "slo-probe.yaml").write_text(yaml.safe_dump(config))
-    assert "stages with a target: 6" in _told(program, "check", "--config=slo-probe.yaml", folder)
+    assert "stages with a target: 6" in _run_program(
+        program, "check", "--config=slo-probe.yaml", folder
+    )
 
 
-def _beside() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """The environment in which the distributions of the lock are found, ours not among them."""
     site = next(path for path in sys.path if path.endswith("site-packages"))
     return {**os.environ, "PYTHONPATH": site, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _told(program: Path, *arguments: str | Path) -> str:
+def _run_program(program: Path, *arguments: str | Path) -> str:
     *words, folder = arguments
     done = subprocess.run(
-        [program, *words], cwd=folder, env=_beside(), capture_output=True, check=False, text=True
+        [program, *words],
+        cwd=folder,
+        env=_build_environment(),
+        capture_output=True,
+        check=False,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -241,12 +248,12 @@ COMMANDS = [
 ]
 
 
-def _first_cells() -> str:
+def _list_first_cells() -> str:
     return "\n".join(line.split("|")[1] for line in PAGE.splitlines() if line.startswith("|"))
 
 
 def test_the_page_names_every_object_that_is_applied() -> None:
-    named = re.findall(r"\b([A-Z][A-Za-z]+) `([^`]+)`", _first_cells())
+    named = re.findall(r"\b([A-Z][A-Za-z]+) `([^`]+)`", _list_first_cells())
     for each in build_overlay("studio").objects:
         kind, name = each["kind"], each["metadata"]["name"]
         assert any(kind == other and fnmatch.fnmatch(name, pattern) for other, pattern in named), (
@@ -255,7 +262,7 @@ def test_the_page_names_every_object_that_is_applied() -> None:
 
 
 def test_the_page_names_every_overlay_and_every_component() -> None:
-    cells = set(re.findall(r"`([^`]+)`", _first_cells()))
+    cells = set(re.findall(r"`([^`]+)`", _list_first_cells()))
     assert {*OVERLAYS, *COMPONENTS} <= cells
 
 
@@ -264,7 +271,7 @@ def test_the_page_says_for_which_kubernetes_it_is_checked() -> None:
     assert f"Kubernetes {' and '.join(VERSIONS)}" in PAGE
 
 
-def test_what_the_page_applies_is_an_overlay() -> None:
+def test_each_path_that_the_page_applies_is_an_overlay() -> None:
     folders = [words[-1] for words in COMMANDS if words[0] == "kubectl" and words[1] != "create"]
     assert folders
     for folder in folders:
@@ -272,7 +279,7 @@ def test_what_the_page_applies_is_an_overlay() -> None:
 
 
 def test_the_secret_that_the_page_makes_is_the_one_that_pods_wait_for(tmp_path: Path) -> None:
-    program = kubectl()
+    program = find_kubectl()
     if program is None:
         pytest.skip("no kubectl of 1.27 or newer")
     (command,) = [words for words in COMMANDS if words[:3] == ["kubectl", "create", "secret"]]

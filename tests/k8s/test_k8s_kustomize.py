@@ -9,23 +9,23 @@ from tests.k8s.kustomize import (
     UnknownFieldError,
     apply,
     build_kustomization,
-    documents,
-    kubectl,
-    kustomized,
+    find_kubectl,
+    parse_documents,
+    run_kustomize,
 )
 from tests.k8s.manifests import COMPONENTS, K8S, OVERLAYS, Json, build_with_component
 
 
 def test_a_bare_equals_sign_is_a_text() -> None:
-    assert documents("matchType: =\n---\n---\na: '='\n") == [{"matchType": "="}, {"a": "="}]
+    assert parse_documents("matchType: =\n---\n---\na: '='\n") == [{"matchType": "="}, {"a": "="}]
 
 
-def _sorted(objects: list[Json]) -> list[Json]:
+def _sort_objects(objects: list[Json]) -> list[Json]:
     return sorted(objects, key=lambda each: (each["kind"], each["metadata"]["name"]))
 
 
-def _program() -> Path:
-    found = kubectl()
+def _require_kubectl() -> Path:
+    found = find_kubectl()
     if found is None:
         pytest.skip("no kubectl of 1.27 or newer; Debian 12's is too old for components")
     return found
@@ -34,20 +34,24 @@ def _program() -> Path:
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_kubectl_builds_every_overlay_as_our_builder_does(name: str) -> None:
     folder = K8S / "overlays" / name
-    assert _sorted(kustomized(_program(), folder)) == _sorted(build_kustomization(folder))
+    assert _sort_objects(run_kustomize(_require_kubectl(), folder)) == _sort_objects(
+        build_kustomization(folder)
+    )
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_kubectl_builds_every_component_as_our_builder_does(component: str, tmp_path: Path) -> None:
     build_with_component(component, tmp_path)
-    assert _sorted(kustomized(_program(), tmp_path)) == _sorted(build_kustomization(tmp_path))
+    assert _sort_objects(run_kustomize(_require_kubectl(), tmp_path)) == _sort_objects(
+        build_kustomization(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(
     "line",
     ["commonLabels: {a: b}", "namespace: ai", "resources: [../other.yaml]", "patches: [{path: x}]"],
 )
-def test_our_builder_refuses_what_it_does_not_know(line: str, tmp_path: Path) -> None:
+def test_the_builder_refuses_unknown_fields(line: str, tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("kind: Nothing")
     (tmp_path / "here").mkdir()
     head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"

@@ -13,7 +13,7 @@ from tests.exporter.environment import (
     ProberProcess,
     run_environment,
 )
-from tests.exporter.loadtest.test_scenario_process import QUICK, by_probe, over
+from tests.exporter.loadtest.scenario_process import QUICK, count_runs_by_probe, wait_for_result
 from tests.exporter.slo_probe import ProcessResult, find_free_port, start_program, wait_for_end
 from tests.exporter.tls_files import TlsFiles
 from tests.k8s.manifests import Json, Manifests, build_overlay, build_with_component, read_sections
@@ -26,17 +26,17 @@ SMALL: Json = {
 }
 
 
-def _allow(at: ProberEnvironment, section: Json) -> None:
+def _allow_scenarios(environment: ProberEnvironment, section: Json) -> None:
     """Let the prober send what an overlay allows, with short waits, and where need be less."""
     own: Json = {key: each for key, each in section.items() if key != "scalability"}
     for name in SMALL.keys() & own.keys():
         own[name] = {**own[name], **QUICK, **SMALL[name]}
-    at.settings["scenarios"], at.settings["probes"] = own, RARE_REMEDIATION
+    environment.settings["scenarios"], environment.settings["probes"] = own, RARE_REMEDIATION
 
 
-async def _job(built: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
+async def _run_job(overlay: Manifests, scenario: str, prober: ProberProcess) -> ProcessResult:
     """What a CronJob's pod runs, to its end; only the prober is elsewhere."""
-    pod: Any = dict(built.list_pods())[f"slo-probe-{scenario}"]
+    pod: Any = dict(overlay.list_pods())[f"slo-probe-{scenario}"]
     (container,) = pod["spec"]["containers"]
     *words, _ = container["args"]
     return await wait_for_end(await start_program(*words, await prober.wait_for_url("web")))
@@ -44,13 +44,13 @@ async def _job(built: Manifests, scenario: str, prober: ProberProcess) -> Proces
 
 @pytest.mark.parametrize("name", ["dev", "pro"])
 async def test_the_weekly_job_ends_well(name: str, tmp_path: Path) -> None:
-    async with run_environment(tmp_path, **SOON) as at:
-        _allow(at, build_overlay(name).config["scenarios"])
-        async with at.run_prober() as prober:
-            done = await _job(build_overlay(name), "stress", prober)
+    async with run_environment(tmp_path, **SOON) as environment:
+        _allow_scenarios(environment, build_overlay(name).config["scenarios"])
+        async with environment.run_prober() as prober:
+            done = await _run_job(build_overlay(name), "stress", prober)
             assert (done.code, "stress: met" in done.out) == (0, True), done
             levels = build_overlay(name).config["scenarios"]["stress"]["levels"]
-            assert by_probe(at)["scenario_stress"] == 1 + sum(levels)
+            assert count_runs_by_probe(environment)["scenario_stress"] == 1 + sum(levels)
 
 
 def test_both_clusters_with_linear_itself_send_the_same() -> None:
@@ -58,11 +58,11 @@ def test_both_clusters_with_linear_itself_send_the_same() -> None:
 
 
 async def test_the_nightly_job_ends_well_beside_a_stand_in(tmp_path: Path) -> None:
-    built = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
-    async with run_environment(tmp_path, **SOON) as at:
-        _allow(at, read_sections()["scenarios"])
-        async with at.run_prober() as prober:
-            done = await _job(built, "throughput", prober)
+    overlay = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
+    async with run_environment(tmp_path, **SOON) as environment:
+        _allow_scenarios(environment, read_sections()["scenarios"])
+        async with environment.run_prober() as prober:
+            done = await _run_job(overlay, "throughput", prober)
             assert (done.code, "throughput: met" in done.out) == (0, True), done
 
 
@@ -98,22 +98,22 @@ async def test_the_stand_in_serves_where_its_pod_says_and_agent_sre_calls(tmp_pa
 
 async def test_a_job_does_not_fail_because_agent_sre_does(tmp_path: Path) -> None:
     """The alerts tell that; a Job that fails every night would only be another one."""
-    async with run_environment(tmp_path, **SOON) as at:
-        _allow(at, build_overlay("pro").config["scenarios"] | {"throughput": {}})
-        at.settings["scenarios"]["throughput"]["targets"] = {"lambda_execution": 500}
-        async with at.run_prober() as prober:
-            done = await _job(build_overlay("pro"), "throughput", prober)
+    async with run_environment(tmp_path, **SOON) as environment:
+        _allow_scenarios(environment, build_overlay("pro").config["scenarios"] | {"throughput": {}})
+        environment.settings["scenarios"]["throughput"]["targets"] = {"lambda_execution": 500}
+        async with environment.run_prober() as prober:
+            done = await _run_job(build_overlay("pro"), "throughput", prober)
             assert (done.code, "throughput: NOT MET" in done.out) == (0, True), done
-            assert (await over(prober, "throughput"))["met"] is False
+            assert (await wait_for_result(prober, "throughput"))["met"] is False
 
 
 async def test_a_job_fails_when_there_is_no_result(tmp_path: Path) -> None:
-    async with run_environment(tmp_path, **SOON) as at:
-        _allow(at, build_overlay("pro").config["scenarios"])
-        async with at.run_prober() as prober:
-            assert (await _job(build_overlay("pro"), "throughput", prober)).code == 2, (
+    async with run_environment(tmp_path, **SOON) as environment:
+        _allow_scenarios(environment, build_overlay("pro").config["scenarios"])
+        async with environment.run_prober() as prober:
+            assert (await _run_job(build_overlay("pro"), "throughput", prober)).code == 2, (
                 "not configured"
             )
-            at.agent.faults.set("error")
-            stopped = await _job(build_overlay("pro"), "stress", prober)
+            environment.agent.faults.set("error")
+            stopped = await _run_job(build_overlay("pro"), "stress", prober)
             assert (stopped.code, "target_not_ok" in stopped.out) == (2, True), stopped

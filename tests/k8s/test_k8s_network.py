@@ -27,28 +27,30 @@ class Pod:
     ports: Mapping[str, int] = field(default_factory=dict)
 
 
-def allowed(built: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False) -> bool:
+def is_allowed(
+    overlay: Manifests, source: Pod, target: Pod, port: int, *, udp: bool = False
+) -> bool:
     """Whether a connection comes about: the source may leave and the target lets in."""
     protocol = "UDP" if udp else "TCP"
     return all(
-        _passes(built, direction, subject, other, (port, protocol, target))
+        _allows_direction(overlay, direction, subject, other, (port, protocol, target))
         for direction, subject, other in (("Egress", source, target), ("Ingress", target, source))
     )
 
 
-def _passes(
+def _allows_direction(
     manifests: Manifests, direction: str, subject: Pod, other: Pod, to: tuple[int, str, Pod]
 ) -> bool:
-    policies = list(_selecting(manifests, direction, subject))
+    policies = list(_list_policies(manifests, direction, subject))
     peers = "to" if direction == "Egress" else "from"
     return not policies or any(
-        _ports(rule.get("ports"), *to) and _peers(rule.get(peers), other, policy)
+        _matches_ports(rule.get("ports"), *to) and _matches_peers(rule.get(peers), other, policy)
         for policy in policies
         for rule in policy["spec"].get(direction.lower(), [])
     )
 
 
-def _selecting(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]:
+def _list_policies(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]:
     for policy in manifests.list_objects("NetworkPolicy"):
         spec = policy["spec"]
         here = policy["metadata"]["namespace"] == pod.namespace
@@ -60,18 +62,18 @@ def _selecting(manifests: Manifests, direction: str, pod: Pod) -> Iterator[Json]
             yield policy
 
 
-def _ports(rules: Sequence[Json] | None, port: int, protocol: str, target: Pod) -> bool:
+def _matches_ports(rules: Sequence[Json] | None, port: int, protocol: str, target: Pod) -> bool:
     return rules is None or any(
         rule["protocol"] == protocol and port in (rule["port"], target.ports.get(str(rule["port"])))
         for rule in rules
     )
 
 
-def _peers(rules: Sequence[Json] | None, other: Pod, policy: Json) -> bool:
-    return rules is None or any(_peer(rule, other, policy) for rule in rules)
+def _matches_peers(rules: Sequence[Json] | None, other: Pod, policy: Json) -> bool:
+    return rules is None or any(_matches_peer(rule, other, policy) for rule in rules)
 
 
-def _peer(rule: Json, other: Pod, policy: Json) -> bool:
+def _matches_peer(rule: Json, other: Pod, policy: Json) -> bool:
     if "ipBlock" in rule:
         block, address = rule["ipBlock"], ipaddress.ip_address(other.address)
         inside = [ipaddress.ip_network(each) for each in block.get("except", [])]
@@ -101,69 +103,69 @@ NODE = Pod(address="192.168.1.10")
 METADATA = Pod(address="169.254.169.254")
 
 
-def _prober(built: Manifests) -> Pod:
-    ports = {port["name"]: port["containerPort"] for port in built.container["ports"]}
-    return Pod("prometheus", built.prober["metadata"]["labels"], ports=ports)
+def _build_prober_pod(overlay: Manifests) -> Pod:
+    ports = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
+    return Pod("prometheus", overlay.prober["metadata"]["labels"], ports=ports)
 
 
-def _scenario(built: Manifests, name: str) -> Pod:
-    return Pod("prometheus", dict(built.list_pods())[name]["metadata"]["labels"])
+def _build_scenario_pod(overlay: Manifests, name: str) -> Pod:
+    return Pod("prometheus", dict(overlay.list_pods())[name]["metadata"]["labels"])
 
 
-def test_the_canary_hears_agent_sre_and_nobody_else(built: Manifests) -> None:
-    prober = _prober(built)
+def test_only_agent_sre_reaches_the_canary(overlay: Manifests) -> None:
+    prober = _build_prober_pod(overlay)
     for port in ("canary", "decoy"):
         number = prober.ports[port]
-        assert allowed(built, AGENT, prober, number)
+        assert is_allowed(overlay, AGENT, prober, number)
         for other in (PROMETHEUS, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
-            assert not allowed(built, other, prober, number), (port, other)
+            assert not is_allowed(overlay, other, prober, number), (port, other)
 
 
-def test_the_pages_are_for_prometheus_and_scenarios(built: Manifests) -> None:
-    prober = _prober(built)
-    assert allowed(built, PROMETHEUS, prober, prober.ports["web"])
-    for job in built.list_objects("CronJob"):
-        source = _scenario(built, job["metadata"]["name"])
-        assert allowed(built, source, prober, prober.ports["web"])
-        assert not allowed(built, source, prober, prober.ports["canary"])
+def test_the_pages_are_for_prometheus_and_scenarios(overlay: Manifests) -> None:
+    prober = _build_prober_pod(overlay)
+    assert is_allowed(overlay, PROMETHEUS, prober, prober.ports["web"])
+    for job in overlay.list_objects("CronJob"):
+        source = _build_scenario_pod(overlay, job["metadata"]["name"])
+        assert is_allowed(overlay, source, prober, prober.ports["web"])
+        assert not is_allowed(overlay, source, prober, prober.ports["canary"])
     for other in (AGENT, ALERTMANAGER, NEIGHBOUR, STRANGER, OUTSIDE):
-        assert not allowed(built, other, prober, prober.ports["web"]), other
+        assert not is_allowed(overlay, other, prober, prober.ports["web"]), other
 
 
 def test_alertmanager_reaches_the_canary_where_its_webhook_is_wanted(tmp_path: Path) -> None:
-    built = build_with_component("alertmanager-webhook", tmp_path)
-    prober = _prober(built)
-    assert allowed(built, ALERTMANAGER, prober, prober.ports["canary"])
-    assert allowed(built, AGENT, prober, prober.ports["canary"])
+    overlay = build_with_component("alertmanager-webhook", tmp_path)
+    prober = _build_prober_pod(overlay)
+    assert is_allowed(overlay, ALERTMANAGER, prober, prober.ports["canary"])
+    assert is_allowed(overlay, AGENT, prober, prober.ports["canary"])
     for other in (PROMETHEUS, NEIGHBOUR, STRANGER, Pod("monitoring", ALERTMANAGER.labels)):
-        assert not allowed(built, other, prober, prober.ports["canary"])
+        assert not is_allowed(overlay, other, prober, prober.ports["canary"])
 
 
 def test_a_function_in_place_of_the_canary_reaches_the_prober(tmp_path: Path) -> None:
-    built = build_with_component("lambda-canary", tmp_path)
-    (function,) = built.list_objects("LambdaFunction")
+    overlay = build_with_component("lambda-canary", tmp_path)
+    (function,) = overlay.list_objects("LambdaFunction")
     pods = Pod("prometheus", {"serving.knative.dev/service": function["metadata"]["name"]})
-    prober = _prober(built)
-    assert allowed(built, pods, prober, prober.ports["canary"])
-    assert not allowed(built, pods, prober, prober.ports["web"])
+    prober = _build_prober_pod(overlay)
+    assert is_allowed(overlay, pods, prober, prober.ports["canary"])
+    assert not is_allowed(overlay, pods, prober, prober.ports["web"])
 
 
 def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
-    built = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
-    labels = dict(built.list_pods())["linear-stand-in"]["metadata"]["labels"]
-    pod = dict(built.list_pods())["linear-stand-in"]["spec"]["containers"][0]
+    overlay = build_with_component("linear-stand-in", tmp_path, overlay_name="pro")
+    labels = dict(overlay.list_pods())["linear-stand-in"]["metadata"]["labels"]
+    pod = dict(overlay.list_pods())["linear-stand-in"]["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in pod["ports"]}
     stand_in = Pod("prometheus", labels, ports=ports)
-    assert allowed(built, AGENT, stand_in, ports["https"])
-    assert allowed(built, _prober(built), stand_in, ports["http"])
-    assert not allowed(built, AGENT, stand_in, ports["http"]), "faults are set there"
+    assert is_allowed(overlay, AGENT, stand_in, ports["https"])
+    assert is_allowed(overlay, _build_prober_pod(overlay), stand_in, ports["http"])
+    assert not is_allowed(overlay, AGENT, stand_in, ports["http"]), "faults are set there"
     for other in (PROMETHEUS, NEIGHBOUR, STRANGER, OUTSIDE):
-        assert not any(allowed(built, other, stand_in, port) for port in ports.values())
-    assert not allowed(built, stand_in, OUTSIDE, 443)
+        assert not any(is_allowed(overlay, other, stand_in, port) for port in ports.values())
+    assert not is_allowed(overlay, stand_in, OUTSIDE, 443)
     # What the prober hears and calls is as before.
-    assert allowed(built, _prober(built), AGENT, 8080)
-    assert not allowed(built, stand_in, _prober(built), 9108)
-    service = built.get_object("Service", "linear-stand-in")
+    assert is_allowed(overlay, _build_prober_pod(overlay), AGENT, 8080)
+    assert not is_allowed(overlay, stand_in, _build_prober_pod(overlay), 9108)
+    service = overlay.get_object("Service", "linear-stand-in")
     asked = urlsplit(read_sections()["observers"]["linear"]["url"])
     assert asked.hostname == "linear-stand-in.prometheus.svc.cluster.local"
     (port,) = [each for each in service["spec"]["ports"] if each["port"] == (asked.port or 80)]
@@ -171,8 +173,8 @@ def test_the_stand_in_is_called_over_tls(tmp_path: Path) -> None:
     assert matches_selector({"matchLabels": service["spec"]["selector"]}, labels)
 
 
-def test_the_prober_reaches_all_that_its_configuration_names(built: Manifests) -> None:
-    prober, config = _prober(built), built.config
+def test_the_prober_reaches_all_that_its_configuration_names(overlay: Manifests) -> None:
+    prober, config = _build_prober_pod(overlay), overlay.config
     places = [config["target"], config.get("prometheus"), *config.get("paths", {}).values()]
     places += [each for each in config.get("observers", {}).values() if "url" in each]
     hosts = {"kube-prometheus-stack-prometheus": PROMETHEUS,
@@ -183,26 +185,26 @@ def test_the_prober_reaches_all_that_its_configuration_names(built: Manifests) -
         parts = urlsplit(place["url"])
         service, namespace = str(parts.hostname).split(".")[:2]
         assert hosts[service].namespace == namespace
-        assert allowed(built, prober, hosts[service], parts.port or 8080), place
-    assert allowed(built, prober, OUTSIDE, 443), "Linear"
-    assert allowed(built, prober, NODE, 6443), "the API server"
+        assert is_allowed(overlay, prober, hosts[service], parts.port or 8080), place
+    assert is_allowed(overlay, prober, OUTSIDE, 443), "Linear"
+    assert is_allowed(overlay, prober, NODE, 6443), "the API server"
     for udp in (True, False):
-        assert allowed(built, prober, DNS, 53, udp=udp)
+        assert is_allowed(overlay, prober, DNS, 53, udp=udp)
 
 
-def test_the_prober_reaches_nothing_else(built: Manifests) -> None:
-    prober = _prober(built)
+def test_the_prober_reaches_nothing_else(overlay: Manifests) -> None:
+    prober = _build_prober_pod(overlay)
     for other in (NEIGHBOUR, STRANGER, NODE, METADATA, Pod("flux-system")):
         for port in (80, 443, 5432, 9090):
-            assert not allowed(built, prober, other, port), (other, port)
-    assert not allowed(built, prober, OUTSIDE, 80)
-    assert not allowed(built, prober, Pod(address="203.0.113.7"), 53, udp=True)
+            assert not is_allowed(overlay, prober, other, port), (other, port)
+    assert not is_allowed(overlay, prober, OUTSIDE, 80)
+    assert not is_allowed(overlay, prober, Pod(address="203.0.113.7"), 53, udp=True)
 
 
-def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(built: Manifests) -> None:
-    source = _scenario(built, "slo-probe-stress")
-    assert allowed(built, source, DNS, 53, udp=True)
+def test_a_scenario_reaches_the_prober_and_names_and_nothing_else(overlay: Manifests) -> None:
+    source = _build_scenario_pod(overlay, "slo-probe-stress")
+    assert is_allowed(overlay, source, DNS, 53, udp=True)
     for other in (AGENT, PROMETHEUS, ALERTMANAGER, OUTSIDE, NODE):
         for port in (80, 443, 6443, 9108):
-            assert not allowed(built, source, other, port), other
-    assert not allowed(built, PROMETHEUS, source, 80)
+            assert not is_allowed(overlay, source, other, port), other
+    assert not is_allowed(overlay, PROMETHEUS, source, 80)

@@ -38,19 +38,19 @@ def validate(found: Json, version: str) -> None:
     """
     name = f"{found['kind']}-{found['apiVersion'].replace('/', '-')}".lower()
     if (_SCHEMAS / f"{name}.json").exists():
-        _ours(name).validate(found)
+        _load_validator(name).validate(found)
     else:
-        _theirs(json.dumps(found, sort_keys=True), version)
+        _validate_builtin(json.dumps(found, sort_keys=True), version)
 
 
 @cache
-def _theirs(found: str, version: str) -> None:
+def _validate_builtin(found: str, version: str) -> None:
     """Once for what is the same in several overlays: all schemas are read anew each time."""
     kubernetes_validate.validate(json.loads(found), version, strict=True)
 
 
 @cache
-def _ours(name: str) -> Draft202012Validator:
+def _load_validator(name: str) -> Draft202012Validator:
     schema = json.loads((_SCHEMAS / f"{name}.json").read_text())
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
@@ -61,7 +61,7 @@ _MOST_IN_ANNOTATIONS = 250 * 1024
 DIGEST = re.compile(r"slo-probe@sha256:[0-9a-f]{64}")
 
 
-def _valid(manifests: Manifests, version: str) -> None:
+def _validate_objects(manifests: Manifests, version: str) -> None:
     for each in manifests.objects:
         try:
             validate(each, version)
@@ -71,15 +71,15 @@ def _valid(manifests: Manifests, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_of_an_overlay_is_valid(built: Manifests, version: str) -> None:
-    _valid(built, version)
+def test_every_object_of_an_overlay_is_valid(overlay: Manifests, version: str) -> None:
+    _validate_objects(overlay, version)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_an_overlay_takes_each_component_and_stays_valid(component: str, tmp_path: Path) -> None:
-    built = build_with_component(component, tmp_path)
-    _valid(built, VERSIONS[0])
-    assert built.objects != build_overlay("dev").objects
+    overlay = build_with_component(component, tmp_path)
+    _validate_objects(overlay, VERSIONS[0])
+    assert overlay.objects != build_overlay("dev").objects
 
 
 def test_nobody_but_the_owner_chooses_a_function_in_place_of_the_canary_service() -> None:
@@ -97,14 +97,14 @@ def test_a_misspelt_field_is_refused(kind: str, field: str) -> None:
         validate(broken, VERSIONS[0])
 
 
-def test_an_overlay_holds_no_namespace_and_no_secret(built: Manifests) -> None:
-    kinds = {each["kind"] for each in built.objects}
+def test_an_overlay_holds_no_namespace_and_no_secret(overlay: Manifests) -> None:
+    kinds = {each["kind"] for each in overlay.objects}
     assert not kinds & {"Namespace", "Secret", "ClusterRole", "ClusterRoleBinding"}
 
 
-def test_every_object_says_where_it_goes_and_to_what_it_belongs(built: Manifests) -> None:
+def test_every_object_says_where_it_goes_and_to_what_it_belongs(overlay: Manifests) -> None:
     places: Json = {}
-    for each in built.objects:
+    for each in overlay.objects:
         meta = each["metadata"]
         places.setdefault(meta["namespace"], []).append(f"{each['kind']}/{meta['name']}")
         assert meta["labels"]["app.kubernetes.io/part-of"] == "slo-monitor"
@@ -114,41 +114,41 @@ def test_every_object_says_where_it_goes_and_to_what_it_belongs(built: Manifests
     assert len(places["prometheus"]) == len(set(places["prometheus"]))
 
 
-def test_every_overlay_applies_the_generated_rules(built: Manifests) -> None:
+def test_every_overlay_applies_the_generated_rules(overlay: Manifests) -> None:
     listed = {path.stem for path in (K8S.parent / "rules" / "operator").glob("*.yaml")}
-    applied = {each["metadata"]["name"] for each in built.list_objects("PrometheusRule")}
+    applied = {each["metadata"]["name"] for each in overlay.list_objects("PrometheusRule")}
     assert applied == {f"slo-{stem}" for stem in listed - {"kustomization"}}
 
 
-def test_every_overlay_applies_the_generated_dashboards_and_the_routing(built: Manifests) -> None:
+def test_every_overlay_applies_the_generated_dashboards_and_the_routing(overlay: Manifests) -> None:
     dashboards = {path.stem for path in (K8S.parent / "rules" / "grafana").glob("*.json")}
-    maps = {each["metadata"]["name"]: each for each in built.list_objects("ConfigMap")}
+    maps = {each["metadata"]["name"]: each for each in overlay.list_objects("ConfigMap")}
     assert dashboards
     for each in dashboards:
         shown = maps[f"grafana-dashboard-{each}"]
         assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert list(shown["data"]) == [f"{each}.json"]
     assert "slo-alertmanager-templates" in maps
-    assert built.get_object("AlertmanagerConfig", "slo-routing")
+    assert overlay.get_object("AlertmanagerConfig", "slo-routing")
 
 
-def test_kubectl_can_remember_every_object_it_applied(built: Manifests) -> None:
+def test_kubectl_can_remember_every_object_it_applied(overlay: Manifests) -> None:
     """`kubectl apply` keeps each as an annotation of itself, and refuses what is too large."""
-    for each in built.objects:
+    for each in overlay.objects:
         assert len(json.dumps(each, separators=(",", ":")).encode()) < _MOST_IN_ANNOTATIONS
 
 
-def test_every_image_is_one_and_the_same_and_pinned_by_digest(built: Manifests) -> None:
-    images = {c["image"] for _, pod in built.list_pods() for c in pod["spec"]["containers"]}
+def test_every_image_is_one_and_the_same_and_pinned_by_digest(overlay: Manifests) -> None:
+    images = {c["image"] for _, pod in overlay.list_pods() for c in pod["spec"]["containers"]}
     assert len(images) == 1
     assert all(DIGEST.fullmatch(image) for image in images)
 
 
-def test_what_pods_refer_to_is_there(built: Manifests) -> None:
-    accounts = {each["metadata"]["name"] for each in built.list_objects("ServiceAccount")}
-    maps = {each["metadata"]["name"] for each in built.list_objects("ConfigMap")}
-    claims = {each["metadata"]["name"] for each in built.list_objects("PersistentVolumeClaim")}
-    for _, pod in built.list_pods():
+def test_what_pods_refer_to_is_there(overlay: Manifests) -> None:
+    accounts = {each["metadata"]["name"] for each in overlay.list_objects("ServiceAccount")}
+    maps = {each["metadata"]["name"] for each in overlay.list_objects("ConfigMap")}
+    claims = {each["metadata"]["name"] for each in overlay.list_objects("PersistentVolumeClaim")}
+    for _, pod in overlay.list_pods():
         assert pod["spec"]["serviceAccountName"] in accounts
         for volume in pod["spec"].get("volumes", []):
             if "configMap" in volume:
@@ -162,13 +162,13 @@ def test_what_pods_refer_to_is_there(built: Manifests) -> None:
 
 def test_only_where_linear_is_asked_does_a_pod_need_a_secret() -> None:
     for name in OVERLAYS:
-        built = build_overlay(name)
-        secrets = [v["secret"] for v in built.prober["spec"]["volumes"] if "secret" in v]
-        observers = built.config.get("observers", {})
+        overlay = build_overlay(name)
+        secrets = [v["secret"] for v in overlay.prober["spec"]["volumes"] if "secret" in v]
+        observers = overlay.config.get("observers", {})
         assert bool(secrets) == ("linear" in observers), name
         for secret in secrets:
             assert secret["optional"] is False
-            (mount,) = [m for m in built.container["volumeMounts"] if m["name"] == "linear"]
+            (mount,) = [m for m in overlay.container["volumeMounts"] if m["name"] == "linear"]
             (item,) = secret["items"]
             assert observers["linear"]["key_file"] == f"{mount['mountPath']}/{item['path']}"
 
@@ -185,7 +185,7 @@ _AFTER_THE_RUNS = 2 + 5 + 5 + 2
 """Seconds: the last spans, a renewal under way, the Lease given up, the listeners."""
 
 
-def _evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
+def _is_evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
     """Whether the API server lets a running pod be evicted; `ready` tells of all pods."""
     assert "minAvailable" not in budget
     desired = max(len(ready) - int(budget["maxUnavailable"]), 0)
@@ -197,7 +197,7 @@ def _evictable(budget: Json, ready: Sequence[bool], pod: int) -> bool:
     return healthy - desired > 0
 
 
-def _finishes(strategy: Json, replicas: int) -> bool:
+def _finishes_rollout(strategy: Json, replicas: int) -> bool:
     """Whether a rollout ends although no new pod is ready before every old one is gone."""
     if strategy["type"] == "Recreate":
         return True
@@ -206,78 +206,85 @@ def _finishes(strategy: Json, replicas: int) -> bool:
     return int(part) >= replicas
 
 
-def test_the_budget_is_about_the_pods_of_the_prober(built: Manifests) -> None:
-    selector = built.get_object("PodDisruptionBudget")["spec"]["selector"]
-    labels = [pod["metadata"]["labels"] for _, pod in built.list_pods()]
+def test_the_budget_is_about_the_pods_of_the_prober(overlay: Manifests) -> None:
+    selector = overlay.get_object("PodDisruptionBudget")["spec"]["selector"]
+    labels = [pod["metadata"]["labels"] for _, pod in overlay.list_pods()]
     assert [matches_selector(selector, each) for each in labels] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("ready", [True, False])
-def test_a_drain_never_waits_for_the_prober(built: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
-    assert built.get_object("Deployment")["spec"]["replicas"] == 1
-    assert _evictable(built.get_object("PodDisruptionBudget")["spec"], [ready], 0)
+def test_a_drain_never_waits_for_the_prober(overlay: Manifests, ready: bool) -> None:  # noqa: FBT001 - a case
+    assert overlay.get_object("Deployment")["spec"]["replicas"] == 1
+    assert _is_evictable(overlay.get_object("PodDisruptionBudget")["spec"], [ready], 0)
 
 
 def test_either_of_two_probers_can_be_evicted(tmp_path: Path) -> None:
-    built = build_with_component("standby", tmp_path)
-    budget = built.get_object("PodDisruptionBudget")["spec"]
-    assert built.get_object("Deployment")["spec"]["replicas"] == 2
+    overlay = build_with_component("standby", tmp_path)
+    budget = overlay.get_object("PodDisruptionBudget")["spec"]
+    assert overlay.get_object("Deployment")["spec"]["replicas"] == 2
     for holder in (0, 1):
         ready = [holder == 0, holder == 1]
-        assert _evictable(budget, ready, 0)
-        assert _evictable(budget, ready, 1)
+        assert _is_evictable(budget, ready, 0)
+        assert _is_evictable(budget, ready, 1)
     # The budget for one would hold up every drain of the holder's node.
-    assert not _evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
+    assert not _is_evictable({**budget, "maxUnavailable": 1}, [True, False], 0)
 
 
-def test_a_rollout_does_not_wait_for_the_old_pod(built: Manifests) -> None:
-    spec = built.get_object("Deployment")["spec"]
-    assert _finishes(spec["strategy"], spec["replicas"])
-    assert not _finishes({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1)
+def test_a_rollout_does_not_wait_for_the_old_pod(overlay: Manifests) -> None:
+    spec = overlay.get_object("Deployment")["spec"]
+    assert _finishes_rollout(spec["strategy"], spec["replicas"])
+    assert not _finishes_rollout(
+        {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}}, 1
+    )
 
 
 def test_a_rollout_of_two_does_not_wait_for_the_one_that_stands_by(tmp_path: Path) -> None:
-    built = build_with_component("standby", tmp_path)
-    spec = built.get_object("Deployment")["spec"]
-    assert _finishes(spec["strategy"], spec["replicas"])
-    assert not built.list_objects("PersistentVolumeClaim"), "two pods on two nodes cannot share one"
-    (spread,) = built.prober["spec"]["topologySpreadConstraints"]
-    assert matches_selector(spread["labelSelector"], built.prober["metadata"]["labels"])
+    overlay = build_with_component("standby", tmp_path)
+    spec = overlay.get_object("Deployment")["spec"]
+    assert _finishes_rollout(spec["strategy"], spec["replicas"])
+    assert not overlay.list_objects("PersistentVolumeClaim"), (
+        "two pods on two nodes cannot share one"
+    )
+    (spread,) = overlay.prober["spec"]["topologySpreadConstraints"]
+    assert matches_selector(spread["labelSelector"], overlay.prober["metadata"]["labels"])
     assert spread["whenUnsatisfiable"] == "ScheduleAnyway", "a cluster may have one node only"
 
 
-def test_nothing_is_sent_before_the_service_leads_to_the_prober(built: Manifests) -> None:
-    settings: Any = Config.model_validate(built.config)
-    probe = built.container["readinessProbe"]
+def test_nothing_is_sent_before_the_service_leads_to_the_prober(overlay: Manifests) -> None:
+    settings: Any = Config.model_validate(overlay.config)
+    probe = overlay.container["readinessProbe"]
     found_ready = probe["periodSeconds"] + probe["timeoutSeconds"]
     assert settings.canary.reachable_after.seconds >= found_ready + _KNOWN_EVERYWHERE
 
 
-def _grace(built: Manifests) -> float:
-    settings: Any = Config.model_validate(built.config)
+def _read_grace(overlay: Manifests) -> float:
+    settings: Any = Config.model_validate(overlay.config)
     return float(settings.shutdown_grace.seconds)
 
 
-def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(built: Manifests) -> None:
-    assert built.prober["spec"]["terminationGracePeriodSeconds"] >= _grace(built) + _AFTER_THE_RUNS
+def test_a_pod_is_killed_only_after_the_prober_had_time_to_end(overlay: Manifests) -> None:
+    assert (
+        overlay.prober["spec"]["terminationGracePeriodSeconds"]
+        >= _read_grace(overlay) + _AFTER_THE_RUNS
+    )
 
 
-def test_a_prober_that_ends_is_still_called_about_runs_under_way(built: Manifests) -> None:
+def test_a_prober_that_ends_is_still_called_about_runs_under_way(overlay: Manifests) -> None:
     """Not ready from the signal on, it must not be taken for unready before the runs have ended."""
-    probe = built.container["readinessProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] >= _grace(built)
+    probe = overlay.container["readinessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= _read_grace(overlay)
 
 
 def test_of_two_probers_one_that_lost_the_lease_is_soon_called_no_more(tmp_path: Path) -> None:
-    built = build_with_component("standby", tmp_path)
-    settings = Config.model_validate(built.config).lease
-    probe = built.container["readinessProbe"]
+    overlay = build_with_component("standby", tmp_path)
+    settings = Config.model_validate(overlay.config).lease
+    probe = overlay.container["readinessProbe"]
     spare = settings.duration.seconds - settings.renew_deadline.seconds
     assert probe["periodSeconds"] * probe["failureThreshold"] <= spare
 
 
-def test_a_stuck_prober_is_restarted(built: Manifests) -> None:
-    container = built.container
+def test_a_stuck_prober_is_restarted(overlay: Manifests) -> None:
+    container = overlay.container
     start, live = container["startupProbe"], container["livenessProbe"]
     assert start["httpGet"] == live["httpGet"]
     assert start["periodSeconds"] * start["failureThreshold"] >= 60

@@ -24,7 +24,7 @@ _WEEK = 7 * 24 * 60
 _MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def _minutes(schedule: str) -> list[int]:
+def _list_due_minutes(schedule: str) -> list[int]:
     """The minutes of a week, from Monday on, at which a plain cron expression is due."""
     minute, hour, day, month, weekday = schedule.split()
     assert (day, month) == ("*", "*")
@@ -37,29 +37,31 @@ def _minutes(schedule: str) -> list[int]:
     return [each for each in range(_WEEK) if due(_MONDAY + timedelta(minutes=each))]
 
 
-def _jobs(built: Manifests) -> dict[str, Json]:
-    return {each["metadata"]["name"]: each["spec"] for each in built.list_objects("CronJob")}
+def _list_jobs(overlay: Manifests) -> dict[str, Json]:
+    return {each["metadata"]["name"]: each["spec"] for each in overlay.list_objects("CronJob")}
 
 
-def test_scenarios_run_every_night_or_week(built: Manifests) -> None:
-    times = {job: len(_minutes(spec["schedule"])) for job, spec in _jobs(built).items()}
+def test_scenarios_run_every_night_or_week(overlay: Manifests) -> None:
+    times = {
+        job: len(_list_due_minutes(spec["schedule"])) for job, spec in _list_jobs(overlay).items()
+    }
     assert times == {"slo-probe-throughput": 7, "slo-probe-stress": 1, "slo-probe-scalability": 1}
 
 
-def test_a_scenario_has_ended_before_another_may_begin(built: Manifests) -> None:
+def test_a_scenario_has_ended_before_another_may_begin(overlay: Manifests) -> None:
     spans = []
-    for spec in _jobs(built).values():
+    for spec in _list_jobs(overlay).values():
         longest = spec["startingDeadlineSeconds"]
         longest += spec["jobTemplate"]["spec"]["activeDeadlineSeconds"]
-        spans += [(at, at + longest / 60) for at in _minutes(spec["schedule"])]
+        spans += [(at, at + longest / 60) for at in _list_due_minutes(spec["schedule"])]
     spans.sort()
     assert all(ends <= starts for (_, ends), (starts, _) in itertools.pairwise(spans))
     assert spans[-1][1] <= spans[0][0] + _WEEK
 
 
-def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(built: Manifests) -> None:
-    service = built.get_object("Service")
-    for job, pod in built.list_pods():
+def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(overlay: Manifests) -> None:
+    service = overlay.get_object("Service")
+    for job, pod in overlay.list_pods():
         if job == "slo-probe":
             continue
         (container,) = pod["spec"]["containers"]
@@ -74,8 +76,8 @@ def test_a_job_asks_the_prober_by_its_service_for_a_scenario_there_is(built: Man
         assert port["targetPort"] == "web"
 
 
-def test_no_job_is_repeated_left_running_or_kept_for_ever(built: Manifests) -> None:
-    for spec in _jobs(built).values():
+def test_no_job_is_repeated_left_running_or_kept_for_ever(overlay: Manifests) -> None:
+    for spec in _list_jobs(overlay).values():
         job = spec["jobTemplate"]["spec"]
         assert spec["concurrencyPolicy"] == "Forbid"
         assert job["backoffLimit"] == 0
@@ -85,37 +87,37 @@ def test_no_job_is_repeated_left_running_or_kept_for_ever(built: Manifests) -> N
         assert 0 < spec["failedJobsHistoryLimit"] <= 5
 
 
-def _awake(built: Manifests) -> set[str]:
+def _list_active(overlay: Manifests) -> set[str]:
     """The scenarios that are run by themselves."""
     return {
         each["metadata"]["name"].removeprefix("slo-probe-")
-        for each in built.list_objects("CronJob")
+        for each in overlay.list_objects("CronJob")
         if not each["spec"].get("suspend", False)
     }
 
 
 def test_a_small_cluster_is_loaded_only_when_somebody_asks_for_it() -> None:
-    assert _awake(build_overlay("dev")) == set()
+    assert _list_active(build_overlay("dev")) == set()
 
 
-def test_no_job_is_due_whose_scenario_the_prober_would_refuse(built: Manifests) -> None:
-    section = Config.model_validate(built.config).scenarios
+def test_no_job_is_due_whose_scenario_the_prober_would_refuse(overlay: Manifests) -> None:
+    section = Config.model_validate(overlay.config).scenarios
     allowed = {
         scenario
         for scenario, each in list_configured(section).items()
         if not explain_refusal(section, each)
     }
     assert allowed, "something can be asked for by hand"
-    assert _awake(built) <= allowed
-    if built.name != "dev":
-        assert _awake(built) == {"stress"}, "throughput is more than Linear itself takes"
+    assert _list_active(overlay) <= allowed
+    if overlay.name != "dev":
+        assert _list_active(overlay) == {"stress"}, "throughput is more than Linear itself takes"
 
 
 @pytest.mark.parametrize("name", ["pro", "studio"])
 def test_a_stand_in_wakes_every_scenario(name: str, tmp_path: Path) -> None:
-    built = build_with_component("linear-stand-in", tmp_path, overlay_name=name)
-    assert _awake(built) == {"throughput", "stress"}
-    section = Config.model_validate(built.config | read_sections()).scenarios
+    overlay = build_with_component("linear-stand-in", tmp_path, overlay_name=name)
+    assert _list_active(overlay) == {"throughput", "stress"}
+    section = Config.model_validate(overlay.config | read_sections()).scenarios
     assert set(list_configured(section)) == set(Scenario)
     assert [explain_refusal(section, each) for each in list_configured(section).values()] == [
         None
@@ -124,24 +126,24 @@ def test_a_stand_in_wakes_every_scenario(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["pro", "studio"])
 def test_the_sections_of_the_stand_in_fit_into_an_overlay(name: str, tmp_path: Path) -> None:
-    built = build_overlay(name)
-    there = copy.deepcopy(built.get_object("ConfigMap", "slo-probe-config"))
+    overlay = build_overlay(name)
+    there = copy.deepcopy(overlay.get_object("ConfigMap", "slo-probe-config"))
     (file,) = there["data"]
-    there["data"][file] = yaml.safe_dump(built.config | read_sections())
+    there["data"][file] = yaml.safe_dump(overlay.config | read_sections())
     loaded, problems = load_config(
         write_loopback_config(
-            Manifests(name, [there, built.get_object("Deployment")]), tmp_path
+            Manifests(name, [there, overlay.get_object("Deployment")]), tmp_path
         ).file
     )
     assert loaded
     assert problems == []
 
 
-def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(built: Manifests) -> None:
+def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(overlay: Manifests) -> None:
     settings = list_configured(
         Config.model_validate(build_overlay("pro").config | read_sections()).scenarios
     )
-    for job, spec in _jobs(built).items():
+    for job, spec in _list_jobs(overlay).items():
         load: Any = settings[Scenario(job.removeprefix("slo-probe-"))]
         verdict = float((load.timeout + load.settle).seconds)
         steps = getattr(load, "rates", None) or load.levels
@@ -152,8 +154,8 @@ def test_a_load_has_ended_by_the_deadline_of_its_job_however_slow_it_is(built: M
         assert longest < spec["jobTemplate"]["spec"]["activeDeadlineSeconds"], job
 
 
-def test_a_job_that_is_ended_has_time_to_stop_the_load(built: Manifests) -> None:
+def test_a_job_that_is_ended_has_time_to_stop_the_load(overlay: Manifests) -> None:
     one_request = HttpClientSettings(url="http://prober").timeout.seconds
-    for job, pod in built.list_pods():
+    for job, pod in overlay.list_pods():
         if job != "slo-probe":
             assert pod["spec"]["terminationGracePeriodSeconds"] > 2 * one_request

@@ -32,7 +32,7 @@ _VOLUMES = {
 _KEY = re.compile(r"lin_[a-z]+_|Bearer |-----BEGIN|password: ", re.IGNORECASE)
 
 
-def _restricted(pod: Json) -> None:
+def _check_restricted(pod: Json) -> None:
     """What the Pod Security Standard `restricted` asks, and a root that cannot be written."""
     spec = pod["spec"]
     for key in ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"):
@@ -56,54 +56,56 @@ def _restricted(pod: Json) -> None:
             assert limit in container["resources"]["limits"]
 
 
-def test_every_pod_meets_the_restricted_standard(built: Manifests) -> None:
-    pods = list(built.list_pods())
+def test_every_pod_meets_the_restricted_standard(overlay: Manifests) -> None:
+    pods = list(overlay.list_pods())
     assert len(pods) == 4
     for _, pod in pods:
-        _restricted(pod)
+        _check_restricted(pod)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_no_component_loosens_that(component: str, tmp_path: Path) -> None:
     for _, pod in build_with_component(component, tmp_path).list_pods():
-        _restricted(pod)
+        _check_restricted(pod)
 
 
-def test_a_volume_is_all_that_can_be_written(built: Manifests) -> None:
+def test_a_volume_is_all_that_can_be_written(overlay: Manifests) -> None:
     writable = {
-        mount["mountPath"] for mount in built.container["volumeMounts"] if not mount.get("readOnly")
+        mount["mountPath"]
+        for mount in overlay.container["volumeMounts"]
+        if not mount.get("readOnly")
     }
     assert writable == {"/var/lib/slo-probe", "/tmp"}  # noqa: S108 - a volume of the pod
-    for volume in built.prober["spec"]["volumes"]:
+    for volume in overlay.prober["spec"]["volumes"]:
         assert "emptyDir" not in volume or volume["emptyDir"]["sizeLimit"]
 
 
-def test_only_the_pod_that_keeps_the_lease_has_a_token(built: Manifests) -> None:
-    for account in built.list_objects("ServiceAccount"):
+def test_only_the_pod_that_keeps_the_lease_has_a_token(overlay: Manifests) -> None:
+    for account in overlay.list_objects("ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
     mounted = {
-        each for each, pod in built.list_pods() if pod["spec"]["automountServiceAccountToken"]
+        each for each, pod in overlay.list_pods() if pod["spec"]["automountServiceAccountToken"]
     }
     assert mounted == {"slo-probe"}
-    (binding,) = built.list_objects("RoleBinding")
+    (binding,) = overlay.list_objects("RoleBinding")
     (subject,) = binding["subjects"]
     assert subject == {
         "kind": "ServiceAccount",
-        "name": built.prober["spec"]["serviceAccountName"],
+        "name": overlay.prober["spec"]["serviceAccountName"],
         "namespace": "prometheus",
     }
-    (role,) = built.list_objects("Role")
+    (role,) = overlay.list_objects("Role")
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
 
 
-def test_no_secret_stands_in_an_overlay(built: Manifests) -> None:
+def test_no_secret_stands_in_an_overlay(overlay: Manifests) -> None:
     for each in (
-        *built.list_objects("ConfigMap"),
-        *built.list_objects("Deployment"),
-        *built.list_objects("CronJob"),
+        *overlay.list_objects("ConfigMap"),
+        *overlay.list_objects("Deployment"),
+        *overlay.list_objects("CronJob"),
     ):
         assert not _KEY.search(str(each))
-    for _, pod in built.list_pods():
+    for _, pod in overlay.list_pods():
         for container in pod["spec"]["containers"]:
             assert all("value" not in variable for variable in container.get("env", []))
 

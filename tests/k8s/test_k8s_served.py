@@ -15,7 +15,7 @@ from tests.k8s.manifests import ROOT, Json, Manifests, matches_selector
 Gets = Callable[[int, str], Awaitable[tuple[int, str]]]
 
 
-def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
+def _get_target_port(manifests: Manifests, service: Json, port: str | int) -> int:
     """The port of the pod behind a port of a Service, by its name or number."""
     (found,) = [each for each in service["spec"]["ports"] if port in (each["name"], each["port"])]
     (behind,) = [
@@ -30,48 +30,48 @@ def _target_port(manifests: Manifests, service: Json, port: str | int) -> int:
     return behind
 
 
-def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(built: Manifests) -> None:
-    named = {port["name"]: port["containerPort"] for port in built.container["ports"]}
-    assert named == list_ports(built)
+def test_the_ports_of_the_pod_are_those_the_configuration_listens_on(overlay: Manifests) -> None:
+    named = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
+    assert named == list_ports(overlay)
 
 
-def test_the_configuration_is_in_its_place(built: Manifests, tmp_path: Path) -> None:
-    loaded, problems = load_config(write_loopback_config(built, tmp_path).file)
+def test_the_configuration_is_in_its_place(overlay: Manifests, tmp_path: Path) -> None:
+    loaded, problems = load_config(write_loopback_config(overlay, tmp_path).file)
     assert problems == []
     assert loaded
-    command, option, path = built.container["args"]
+    command, option, path = overlay.container["args"]
     assert (command, option) == ("run", "--config")
     place = PurePosixPath(path)
-    assert place.name in built.get_object("ConfigMap", "slo-probe-config")["data"]
-    mounts = {mount["name"]: mount for mount in built.container["volumeMounts"]}
+    assert place.name in overlay.get_object("ConfigMap", "slo-probe-config")["data"]
+    mounts = {mount["name"]: mount for mount in overlay.container["volumeMounts"]}
     assert mounts["config"]["mountPath"] == str(place.parent)
     # A file mounted by subPath is never changed, and the prober reads changes itself.
     assert not any("subPath" in mount for mount in mounts.values())
-    journal = PurePosixPath(built.config["journal"]["path"])
+    journal = PurePosixPath(overlay.config["journal"]["path"])
     assert str(journal.parent) == mounts["journal"]["mountPath"]
-    assert all(spec.startswith(f"{IN_THE_IMAGE}/") for spec in built.config["specs"])
+    assert all(spec.startswith(f"{IN_THE_IMAGE}/") for spec in overlay.config["specs"])
 
 
-async def test_the_program_answers_them_all(built: Manifests, tmp_path: Path) -> None:
-    place = write_loopback_config(built, tmp_path)
+async def test_the_program_answers_them_all(overlay: Manifests, tmp_path: Path) -> None:
+    place = write_loopback_config(overlay, tmp_path)
     async with run_prober(place.file), aiohttp.ClientSession() as session:
 
         async def get(port: int, path: str) -> tuple[int, str]:
             async with session.get(f"http://127.0.0.1:{place.ports[port]}{path}") as response:
                 return response.status, await response.text()
 
-        await _kubelet_finds_it_well(built, get)
-        await _prometheus_finds_metrics(built, get)
-        service = built.get_object("Service")
-        assert (await get(_target_port(built, service, 80), "/health"))[0] == 200
+        await _check_probes(overlay, get)
+        await _check_scrape(overlay, get)
+        service = overlay.get_object("Service")
+        assert (await get(_get_target_port(overlay, service, 80), "/health"))[0] == 200
         # Scenarios are asked for at the pages of the prober.
-        assert (await get(_target_port(built, service, 9108), "/runs"))[0] == 200
+        assert (await get(_get_target_port(overlay, service, 9108), "/runs"))[0] == 200
 
 
-async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
-    ports = {port["name"]: port["containerPort"] for port in built.container["ports"]}
+async def _check_probes(overlay: Manifests, get: Gets) -> None:
+    ports = {port["name"]: port["containerPort"] for port in overlay.container["ports"]}
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        asked = built.container[probe]["httpGet"]
+        asked = overlay.container[probe]["httpGet"]
 
         async def fine(asked: dict[str, Any] = asked) -> bool:
             return (await get(ports[asked["port"]], asked["path"]))[0] == 200
@@ -81,47 +81,47 @@ async def _kubelet_finds_it_well(built: Manifests, get: Gets) -> None:
     assert (await get(ports["web"], "/-/nothing"))[0] == 404
 
 
-async def _prometheus_finds_metrics(built: Manifests, get: Gets) -> None:
-    monitor = built.get_object("ServiceMonitor")["spec"]
+async def _check_scrape(overlay: Manifests, get: Gets) -> None:
+    monitor = overlay.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     (service,) = [
         each
-        for each in built.list_objects("Service")
+        for each in overlay.list_objects("Service")
         if each["metadata"]["namespace"] in monitor["namespaceSelector"]["matchNames"]
         and matches_selector(monitor["selector"], each["metadata"]["labels"])
     ]
     assert service["spec"]["publishNotReadyAddresses"], "whoever stands by is scraped as well"
-    status, text = await get(_target_port(built, service, endpoint["port"]), endpoint["path"])
+    status, text = await get(_get_target_port(overlay, service, endpoint["port"]), endpoint["path"])
     assert status == 200
     assert "agent_sre_validation_build_info" in text
 
 
-def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(built: Manifests) -> None:
-    settings: Any = Config.model_validate(built.config)
-    canary = built.get_object("Service", settings.canary.name, settings.canary.namespace)
+def test_agent_sre_reaches_the_canary_at_the_name_and_port_it_calls(overlay: Manifests) -> None:
+    settings: Any = Config.model_validate(overlay.config)
+    canary = overlay.get_object("Service", settings.canary.name, settings.canary.namespace)
     assert canary["spec"]["type"] == "ExternalName"
     assert "selector" not in canary["spec"]
     # agent-sre calls http://<name>.<namespace>.svc.cluster.local/; a CNAME changes no port.
-    service = built.get_object("Service")
+    service = overlay.get_object("Service")
     meta = service["metadata"]
     assert canary["spec"]["externalName"] == (
         f"{meta['name']}.{meta['namespace']}.svc.cluster.local"
     )
-    assert _target_port(built, service, 80) == settings.canary.listen.port
-    assert _target_port(built, service, settings.probes.security.decoy.port) == (
+    assert _get_target_port(overlay, service, 80) == settings.canary.listen.port
+    assert _get_target_port(overlay, service, settings.probes.security.decoy.port) == (
         settings.probes.security.decoy.port
     )
     assert not service["spec"].get("publishNotReadyAddresses"), "only the holder of the Lease"
 
 
-def test_the_scrapes_are_those_the_rules_are_made_for(built: Manifests) -> None:
-    monitor = built.get_object("ServiceMonitor")["spec"]
+def test_the_scrapes_are_those_the_rules_are_made_for(overlay: Manifests) -> None:
+    monitor = overlay.get_object("ServiceMonitor")["spec"]
     (endpoint,) = monitor["endpoints"]
     assert endpoint["interval"] == "30s"
     specs = (ROOT / "slos").glob("agent-sre*.yaml")
     told = {line for each in specs for line in each.read_text().splitlines()}
     assert {line for line in told if line.startswith("scrape_interval")} == {"scrape_interval: 30s"}
-    job = built.get_object("Service", "slo-probe-metrics")["metadata"]["labels"][
+    job = overlay.get_object("Service", "slo-probe-metrics")["metadata"]["labels"][
         monitor["jobLabel"]
     ]
     assert job == "slo-probe", "the rules ask for up of this job"

@@ -11,23 +11,23 @@ READ = (
 )
 
 
-def bomb(tail: str) -> bytes:
+def build_bomb(tail: str) -> bytes:
     """A value of nine to the twelfth parts, in a few lines."""
     lines = ["x0: &a0 [l, l, l, l, l, l, l, l, l]"]
     lines += [f"x{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     return "\n".join([*lines, tail]).encode()
 
 
-def merge_bomb() -> bytes:
+def build_merge_bomb() -> bytes:
     lines = ["x0: &a0 {k: 1}"]
     lines += [f"x{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}], z: 1}}" for i in range(1, 12)]
     return "\n".join(lines).encode()
 
 
 HOSTILE = {
-    "aliases as a service": bomb("service: *a11"),
-    "aliases as an objective": bomb("slos: [{objective: *a11}]"),
-    "aliases merged": merge_bomb(),
+    "aliases as a service": build_bomb("service: *a11"),
+    "aliases as an objective": build_bomb("slos: [{objective: *a11}]"),
+    "aliases merged": build_merge_bomb(),
     "an alias of itself": b"a: &a [*a]",
     "many brackets": b"service: " + b"[" * 100_000 + b"]" * 100_000,
     "many braces": b"{a: " * 50_000 + b"}" * 50_000,

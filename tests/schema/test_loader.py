@@ -47,7 +47,7 @@ slos:
 """
 
 
-def one(data: bytes, *, lenient: bool = False) -> Spec:
+def parse_only_spec(data: bytes, *, lenient: bool = False) -> Spec:
     specs, problems = parse_specs(data, "a.yaml", lenient=lenient)
     assert not problems, problems
     (located,) = specs
@@ -55,7 +55,7 @@ def one(data: bytes, *, lenient: bool = False) -> Spec:
 
 
 def test_a_plain_sloth_file_is_a_valid_spec() -> None:
-    found = one(SLOTH_FILE)
+    found = parse_only_spec(SLOTH_FILE)
     assert (found.service, found.slos[0].name) == ("myservice", "requests-availability")
     assert found.slos[0].objective == Decimal("99.9")
     assert found.slos[0].alerting.ticket_alert.labels["slack_channel"] == "#alerts-myteam"

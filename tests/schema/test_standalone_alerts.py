@@ -27,13 +27,13 @@ RECORDING = {
 }
 
 
-def alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
+def build_alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
     merged = {**DOWN, **changes}
     return {key: value for key, value in merged.items() if value is not None}
 
 
 def test_a_spec_may_watch_something_without_any_slo() -> None:
-    document = build_spec(alerts=[alert()], recordings=[RECORDING])
+    document = build_spec(alerts=[build_alert()], recordings=[RECORDING])
     found = parse_single_spec({**document, "slos": []})
     assert found.slos == []
     assert found.alerts[0].is_firing_at(Decimal(0))
@@ -51,7 +51,7 @@ def test_a_spec_may_watch_something_without_any_slo() -> None:
 def test_an_alert_is_tried_at_half_and_at_twice_its_threshold(
     changes: dict[str, Any], quiet: int, firing: int
 ) -> None:
-    (found,) = parse_single_spec(build_spec(alerts=[alert(**changes)])).alerts
+    (found,) = parse_single_spec(build_spec(alerts=[build_alert(**changes)])).alerts
     assert [found.quiet_value, found.firing_value] == [quiet, firing]
 
 
@@ -66,7 +66,7 @@ def test_an_example_follows_the_value_or_goes_its_own_way() -> None:
         {"series": "g", "grows": "0.001"},
         {"series": "h_total", "rises": 3, "of": 10},
     ]
-    (found,) = parse_single_spec(build_spec(alerts=[alert(example=courses)])).alerts
+    (found,) = parse_single_spec(build_spec(alerts=[build_alert(example=courses)])).alerts
     parts = [(Decimal(10), "quiet", 2), (Decimal(1), "firing", 1)]
     assert [each.compute_samples(parts, Decimal(30)) for each in found.example] == [
         [20, 20, 2],

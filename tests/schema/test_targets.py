@@ -10,7 +10,7 @@ from tests.schema.specs import build_slo, build_spec, dump_yaml
 AGENT_SRE = Path(__file__).parents[2] / "slos" / "agent-sre.yaml"
 
 
-def stage_slo(name: str, stage: str, below: str) -> dict[str, object]:
+def build_stage_slo(name: str, stage: str, below: str) -> dict[str, object]:
     return build_slo(name=name, sli={"probe": {"stage": stage, "below": below}})
 
 
@@ -30,9 +30,9 @@ def test_the_committed_spec_holds_the_six_targets_of_val_008() -> None:
 def test_the_strictest_of_several_targets_for_a_stage_counts() -> None:
     data = dump_yaml(
         build_spec(
-            stage_slo("a", "verification", "5m"),
-            stage_slo("b", "verification", "30s"),
-            stage_slo("c", "verification", "1m"),
+            build_stage_slo("a", "verification", "5m"),
+            build_stage_slo("b", "verification", "30s"),
+            build_stage_slo("c", "verification", "1m"),
         )
     )
     assert parse_targets(data, "a.yaml") == (

@@ -37,7 +37,7 @@ OUTPUT = (">", "!", "?", "\\")
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """A finished command; the status is None when it need not be shown."""
 
     stdout: str
@@ -74,7 +74,7 @@ def write_input(path: Path, content: list[str]) -> None:
     path.write_text(f"{text}\n" if text else "", encoding="utf-8")
 
 
-def render_output(ended: Ended, folder: Path) -> Iterator[str]:
+def render_output(ended: CommandResult, folder: Path) -> Iterator[str]:
     for mark, text in ((">", ended.stdout), ("!", ended.stderr)):
         if text:
             shown = text.replace(str(folder), "$PWD").replace(str(ROOT), "$ROOT")
@@ -86,7 +86,7 @@ def render_output(ended: Ended, folder: Path) -> Iterator[str]:
         yield f"? {ended.status}"
 
 
-def run_command(command: str) -> Ended:
+def run_command(command: str) -> CommandResult:
     line, _, shell_filter = command.partition(" | ")
     words = shlex.split(line)
     variables = {}
@@ -95,30 +95,30 @@ def run_command(command: str) -> Ended:
         variables[name] = value
     if not words or words[0] not in PROGRAMS:
         shell = run_shell(command)
-        return Ended(shell.stdout, shell.stderr, shell.status or None)
+        return CommandResult(shell.stdout, shell.stderr, shell.status or None)
     ended = run_program(*words, variables=variables)
     if not shell_filter:
         return ended
     shell = run_shell(shell_filter, ended.stdout)
-    return Ended(shell.stdout, ended.stderr + shell.stderr, ended.status)
+    return CommandResult(shell.stdout, ended.stderr + shell.stderr, ended.status)
 
 
-def run_program(name: str, *words: str, variables: dict[str, str]) -> Ended:
+def run_program(name: str, *words: str, variables: dict[str, str]) -> CommandResult:
     args = [word.replace("$ROOT", str(ROOT)).replace("$PWD", str(Path.cwd())) for word in words]
     result = CliRunner().invoke(PROGRAMS[name], args, prog_name=name, env=variables)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return Ended(result.stdout, result.stderr, result.exit_code)
+    return CommandResult(result.stdout, result.stderr, result.exit_code)
 
 
-def run_shell(command: str, given: str = "") -> Ended:
+def run_shell(command: str, given: str = "") -> CommandResult:
     done = subprocess.run(
         ["sh", "-c", command], input=given, capture_output=True, encoding="utf-8", check=False
     )
-    return Ended(done.stdout, done.stderr, done.returncode)
+    return CommandResult(done.stdout, done.stderr, done.returncode)
 
 
-def environment(folder: Path) -> dict[str, str]:
+def build_environment(folder: Path) -> dict[str, str]:
     places = [Path(sys.executable).parent, os.environ["PATH"], ROOT / ".tools" / "usr" / "bin"]
     here = {"HOME": str(folder), "PWD": str(folder), "ROOT": str(ROOT)}
     tools = os.pathsep.join(map(str, places))
@@ -131,7 +131,7 @@ def test_a_script_has_exactly_its_output(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     script = path.read_text(encoding="utf-8")
-    with mock.patch.dict(os.environ, environment(tmp_path), clear=True):
+    with mock.patch.dict(os.environ, build_environment(tmp_path), clear=True):
         rendered = render_script(script, tmp_path)
     if os.environ.get("UPDATE_GOLDENS"):
         path.write_text(rendered, encoding="utf-8", newline="\n")

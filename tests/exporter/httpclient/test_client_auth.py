@@ -53,7 +53,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(folder: Path, **rest: object) -> list[tuple[str, str]]:
+def find_problems(folder: Path, **rest: object) -> list[tuple[str, str]]:
     list_of = list(check_connection_files(build_settings(URL, **rest), folder))
     assert all(hint for _, _, hint in list_of)
     assert "hunter" not in str(list_of)
@@ -62,12 +62,12 @@ def found(folder: Path, **rest: object) -> list[tuple[str, str]]:
 
 def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
     tls = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
-    fine = found(
+    fine = find_problems(
         files, bearer_auth={"token_file": "token"}, headers_from_files={"X-Key": "token"}, tls=tls
     )
     assert fine == []
     basic = {"username": "me", "password_file": "umlaut"}
-    assert found(files, basic_auth=basic) == []
+    assert find_problems(files, basic_auth=basic) == []
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_files_that_are_in_order_have_no_findings(files: Path) -> None:
     ],
 )
 def test_unusable_tls_files(files: Path, tls: dict[str, str], key: str, message: str) -> None:
-    ((told, why),) = found(files, tls=tls)
+    ((told, why),) = find_problems(files, tls=tls)
     assert told == key
     assert message in why
 
 
 def test_all_findings_come_at_once(files: Path) -> None:
     tls = {"ca_file": "gone"}
-    assert len(found(files, bearer_auth={"token_file": "gone"}, tls=tls)) == 2
+    assert len(find_problems(files, bearer_auth={"token_file": "gone"}, tls=tls)) == 2
 
 
 async def test_a_token_is_read_for_every_request(serving: Serve, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def authority(tmp_path: Path) -> trustme.CA:
     return made
 
 
-async def outcome(url: str, folder: Path, **tls: object) -> int | str:
+async def get_outcome(url: str, folder: Path, **tls: object) -> int | str:
     """The status, or what is said instead."""
     async with open_client(build_settings(url, tls=tls, retries=0), folder=folder) as source:
         try:
@@ -160,23 +160,23 @@ async def outcome(url: str, folder: Path, **tls: object) -> int | str:
 
 async def test_only_a_known_authority_is_trusted(authority: trustme.CA, tmp_path: Path) -> None:
     async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
-        assert await outcome(url, tmp_path, ca_file="ca.pem") == 200
-        assert await outcome(url, tmp_path, insecure_skip_verify=True) == 200
-        told = await outcome(url, tmp_path)
+        assert await get_outcome(url, tmp_path, ca_file="ca.pem") == 200
+        assert await get_outcome(url, tmp_path, insecure_skip_verify=True) == 200
+        told = await get_outcome(url, tmp_path)
     assert "TLS failed: " in str(told)
     assert "certificate" in str(told)
 
 
 async def test_the_name_in_the_certificate_counts(authority: trustme.CA, tmp_path: Path) -> None:
     async with serve_tls(authority.issue_cert("tempo.example")) as url:
-        assert "TLS failed" in str(await outcome(url, tmp_path, ca_file="ca.pem"))
+        assert "TLS failed" in str(await get_outcome(url, tmp_path, ca_file="ca.pem"))
         named = {"ca_file": "ca.pem", "server_name": "tempo.example"}
-        assert await outcome(url, tmp_path, **named) == 200
+        assert await get_outcome(url, tmp_path, **named) == 200
         wrong = {"ca_file": "ca.pem", "server_name": "other.example"}
-        assert "TLS failed" in str(await outcome(url, tmp_path, **wrong))
+        assert "TLS failed" in str(await get_outcome(url, tmp_path, **wrong))
 
 
-def write(certificate: trustme.LeafCert, folder: Path) -> None:
+def write_certificate(certificate: trustme.LeafCert, folder: Path) -> None:
     certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
 
@@ -185,29 +185,29 @@ OURS = {"ca_file": "ca.pem", "cert_file": "cert.pem", "key_file": "key.pem"}
 
 
 async def test_our_certificate_is_shown(authority: trustme.CA, tmp_path: Path) -> None:
-    write(authority.issue_cert("prober.example"), tmp_path)
+    write_certificate(authority.issue_cert("prober.example"), tmp_path)
     async with serve_tls(authority.issue_cert("127.0.0.1"), client_authority=authority) as url:
-        assert await outcome(url, tmp_path, **OURS) == 200
-        assert await outcome(url, tmp_path, ca_file="ca.pem") != 200
+        assert await get_outcome(url, tmp_path, **OURS) == 200
+        assert await get_outcome(url, tmp_path, ca_file="ca.pem") != 200
 
 
 async def test_a_renewed_certificate_counts_at_once(authority: trustme.CA, tmp_path: Path) -> None:
     """The first one is of an authority the server does not know, and a half one changes nothing."""
-    write(trustme.CA().issue_cert("prober.example"), tmp_path)
+    write_certificate(trustme.CA().issue_cert("prober.example"), tmp_path)
     async with serve_tls(authority.issue_cert("127.0.0.1"), client_authority=authority) as url:
         settings = build_settings(url, tls=OURS, retries=0)
         async with open_client(settings, folder=tmp_path) as source:
             with pytest.raises(RequestError):
                 await source.get("/x")
-            write(authority.issue_cert("prober.example"), tmp_path)
+            write_certificate(authority.issue_cert("prober.example"), tmp_path)
             assert (await source.get("/x")).status == 200
             (tmp_path / "cert.pem").write_text("half")
             assert (await source.get("/x")).status == 200
 
 
-async def test_missing_tls_files_are_told(authority: trustme.CA, tmp_path: Path) -> None:
+async def test_missing_tls_files_are_reported(authority: trustme.CA, tmp_path: Path) -> None:
     async with serve_tls(authority.issue_cert("127.0.0.1")) as url:
-        told = await outcome(url, tmp_path, ca_file="gone.pem")
+        told = await get_outcome(url, tmp_path, ca_file="gone.pem")
     assert "tls.ca_file: cannot read" in str(told)
 
 

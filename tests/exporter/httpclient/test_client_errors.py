@@ -64,19 +64,19 @@ def test_a_body_that_is_no_json_is_a_bad_answer_and_is_not_quoted(body: bytes) -
     assert caught.value.__context__ is None
 
 
-async def fault_of(address: str) -> tuple[ErrorKind, str]:
+async def get_error(address: str) -> tuple[ErrorKind, str]:
     async with open_client(build_settings(address, retries=1, timeout="5s")) as source:
         with pytest.raises(RequestError) as caught:
             await source.get("/x")
     return caught.value.kind, str(caught.value)
 
 
-async def test_nobody_listening_is_unreachable() -> None:
+async def test_a_port_without_a_listener_is_unreachable() -> None:
     listener = bind_socket("gone", Address("127.0.0.1", 0))
     address = format_url(listener)
     listener.close()
     told = "tempo: unreachable: connection refused"
-    assert await fault_of(address) == (ErrorKind.UNREACHABLE, told)
+    assert await get_error(address) == (ErrorKind.UNREACHABLE, told)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ async def test_a_broken_answer_has_its_fault(
     serving: Serve, play: ScriptedReply, scheme: str, *, expected: ErrorKind, said: str
 ) -> None:
     address = await serving(ScriptedServer(play).build_app())
-    fault, told = await fault_of(address.replace("http:", scheme))
+    fault, told = await get_error(address.replace("http:", scheme))
     assert (fault, said in told) == (expected, True)
 
 
-async def test_something_else_than_http_is_a_bad_answer() -> None:
+async def test_a_response_that_is_not_http_is_an_error() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
@@ -110,7 +110,7 @@ async def test_something_else_than_http_is_a_bad_answer() -> None:
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        fault, _ = await fault_of(f"http://127.0.0.1:{port}")
+        fault, _ = await get_error(f"http://127.0.0.1:{port}")
     assert fault is ErrorKind.BAD_RESPONSE
 
 

@@ -129,13 +129,13 @@ async def test_a_lease_that_is_deleted_while_it_is_renewed_is_made_again(cluster
     assert await lease.acquire_or_renew()
 
 
-async def test_a_namespace_that_does_not_exist_is_told(cluster: Cluster) -> None:
+async def test_a_missing_namespace_is_reported(cluster: Cluster) -> None:
     cluster.server.responses = [web.Response(status=404), web.Response(status=404)]
     with pytest.raises(LockError, match="namespace ai does not exist"):
         await cluster.lease().acquire_or_renew()
 
 
-async def test_a_server_that_is_gone_or_a_stranger_is_told(cluster: Cluster) -> None:
+async def test_an_unreachable_or_untrusted_server_is_reported(cluster: Cluster) -> None:
     stranger = ServiceAccount(cluster.account.folder, cluster.account.environment)
     (stranger.folder / "ca.crt").write_bytes(trustme.CA().cert_pem.bytes())
     with pytest.raises(LockError, match=r"TLS: \w*CertificateError"):
@@ -182,7 +182,7 @@ async def test_the_token_is_never_shown(cluster: Cluster, caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("missing", ["token", "ca.crt"])
-async def test_a_pod_without_a_service_account_is_told(cluster: Cluster, missing: str) -> None:
+async def test_a_pod_without_a_service_account_is_reported(cluster: Cluster, missing: str) -> None:
     (cluster.account.folder / missing).unlink()
     with pytest.raises(LockError, match="no service account: "):
         cluster.lease()

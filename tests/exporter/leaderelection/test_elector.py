@@ -71,7 +71,7 @@ def test_no_two_starts_have_the_same_identity() -> None:
     assert ServiceAccount(environment={}).make_identity().startswith(f"{socket.gethostname()}_")
 
 
-class Scripted:
+class ScriptedLease:
     """A lease that gives the answers of a test, the last one for ever."""
 
     def __init__(self, answers: list[bool | Exception]) -> None:
@@ -101,12 +101,12 @@ class Scripted:
     async def close(self) -> None: ...
 
 
-def keeper(lease: Scripted | NoLock, clock: FakeClock) -> LeaderElector:
+def build_elector(lease: ScriptedLease | NoLock, clock: FakeClock) -> LeaderElector:
     return LeaderElector(lease, clock=clock, renew_deadline=10, retry=2)
 
 
 async def test_a_claim_counts_until_the_deadline_after_it_was_made(clock: FakeClock) -> None:
-    made = keeper(Scripted([True, LockError("gone"), True, False]), clock)
+    made = build_elector(ScriptedLease([True, LockError("gone"), True, False]), clock)
     assert not made.is_leader, "nothing is held before the first answer"
     await made.step()
     await clock.advance(9.9)
@@ -121,7 +121,7 @@ async def test_a_claim_counts_until_the_deadline_after_it_was_made(clock: FakeCl
 
 
 async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
-    made = keeper(Scripted([True]), clock)
+    made = build_elector(ScriptedLease([True]), clock)
     await made.step()
     clock._offset += 3600
     assert (made.is_leader, made.lost) == (False, False)
@@ -130,8 +130,8 @@ async def test_a_step_of_the_wall_clock_loses_nothing(clock: FakeClock) -> None:
 
 
 async def test_the_lease_is_lost_without_a_claim(clock: FakeClock) -> None:
-    lease = Scripted([True, LockError("gone"), LockError("gone"), True, False, True])
-    made, lost = keeper(lease, clock), []
+    lease = ScriptedLease([True, LockError("gone"), LockError("gone"), True, False, True])
+    made, lost = build_elector(lease, clock), []
     for _ in range(6):
         await made.step()
         lost.append(made.lost)
@@ -141,8 +141,8 @@ async def test_the_lease_is_lost_without_a_claim(clock: FakeClock) -> None:
 
 async def test_trouble_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    lease = Scripted([LockError("gone"), LockError("gone"), LockError("denied"), True])
-    made = keeper(lease, clock)
+    lease = ScriptedLease([LockError("gone"), LockError("gone"), LockError("denied"), True])
+    made = build_elector(lease, clock)
     for _ in range(6):
         await made.step()
     assert caplog.messages == [
@@ -156,7 +156,7 @@ async def test_trouble_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptur
 async def test_a_bug_in_a_lease_is_logged(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = keeper(Scripted([RuntimeError("broken part"), True]), clock)
+    made = build_elector(ScriptedLease([RuntimeError("broken part"), True]), clock)
     await made.step()
     assert "broken part" in caplog.text
     await made.step()
@@ -164,8 +164,8 @@ async def test_a_bug_in_a_lease_is_logged(
 
 
 async def test_it_asks_when_a_claim_runs_out(clock: FakeClock) -> None:
-    lease = Scripted([False])
-    running = asyncio.create_task(keeper(lease, clock).run())
+    lease = ScriptedLease([False])
+    running = asyncio.create_task(build_elector(lease, clock).run())
     await clock.advance(6.5)
     assert lease.asked == 4  # at 0, 2, 4, 6
     lease.expires_at = clock.now() + 1.5 + 0.25
@@ -180,8 +180,8 @@ async def test_it_asks_when_a_claim_runs_out(clock: FakeClock) -> None:
 
 
 async def test_a_call_that_hangs_is_given_up_after_half_the_deadline(clock: FakeClock) -> None:
-    lease = Scripted([True])
-    made = keeper(lease, clock)
+    lease = ScriptedLease([True])
+    made = build_elector(lease, clock)
     await made.step()
     lease.hanging = True
     step = asyncio.create_task(made.step())
@@ -193,8 +193,8 @@ async def test_a_call_that_hangs_is_given_up_after_half_the_deadline(clock: Fake
 
 
 async def test_release_ends_the_holding(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
-    lease = Scripted([True])
-    made = keeper(lease, clock)
+    lease = ScriptedLease([True])
+    made = build_elector(lease, clock)
     await made.step()
     lease.hanging = True
     releasing = asyncio.create_task(made.release())
@@ -208,7 +208,7 @@ async def test_release_ends_the_holding(clock: FakeClock, caplog: pytest.LogCapt
 
 async def test_a_prober_that_is_alone_always_holds(clock: FakeClock) -> None:
     lease = NoLock()
-    made = keeper(lease, clock)
+    made = build_elector(lease, clock)
     await made.step()
     assert made.is_leader
     await made.release()
@@ -220,12 +220,14 @@ def leases() -> FakeLeases:
     return FakeLeases()
 
 
-def lease(leases: FakeLeases, clock: FakeClock, name: str, *, duration: float = 15) -> LeaseLock:
+def build_lock(
+    leases: FakeLeases, clock: FakeClock, name: str, *, duration: float = 15
+) -> LeaseLock:
     return LeaseLock(DirectLeaseStore(leases), identity=name, duration=duration, clock=clock)
 
 
 async def test_the_second_waits_for_the_first(leases: FakeLeases, clock: FakeClock) -> None:
-    assert await lease(leases, clock, "a", duration=14.2).acquire_or_renew()
+    assert await build_lock(leases, clock, "a", duration=14.2).acquire_or_renew()
     assert leases.spec == {
         "holderIdentity": "a",
         "leaseDurationSeconds": 15,
@@ -233,11 +235,11 @@ async def test_the_second_waits_for_the_first(leases: FakeLeases, clock: FakeClo
         "renewTime": "2023-11-14T22:13:20.000000Z",
         "leaseTransitions": 0,
     }
-    assert not await lease(leases, clock, "b").acquire_or_renew()
+    assert not await build_lock(leases, clock, "b").acquire_or_renew()
 
 
 async def test_a_renewal_keeps_foreign_fields(leases: FakeLeases, clock: FakeClock) -> None:
-    holder = lease(leases, clock, "a")
+    holder = build_lock(leases, clock, "a")
     await holder.acquire_or_renew()
     leases.spec["strategy"] = "foreign"
     await clock.advance(2.5)
@@ -251,8 +253,8 @@ async def test_a_renewal_keeps_foreign_fields(leases: FakeLeases, clock: FakeClo
 
 
 async def test_an_unchanged_claim_runs_out(leases: FakeLeases, clock: FakeClock) -> None:
-    await lease(leases, clock, "a").acquire_or_renew()
-    other = lease(leases, clock, "b")
+    await build_lock(leases, clock, "a").acquire_or_renew()
+    other = build_lock(leases, clock, "b")
     await clock.advance(100)  # for one that just came, the claim is new whatever its time says
     assert not await other.acquire_or_renew()
     assert other.expires_at == clock.now() + 15
@@ -265,7 +267,7 @@ async def test_an_unchanged_claim_runs_out(leases: FakeLeases, clock: FakeClock)
 
 
 async def test_only_a_renewal_prolongs_a_claim(leases: FakeLeases, clock: FakeClock) -> None:
-    holder, other = lease(leases, clock, "a"), lease(leases, clock, "b")
+    holder, other = build_lock(leases, clock, "a"), build_lock(leases, clock, "b")
     for _ in range(10):
         assert await holder.acquire_or_renew()
         assert not await other.acquire_or_renew()
@@ -280,8 +282,8 @@ async def test_only_a_renewal_prolongs_a_claim(leases: FakeLeases, clock: FakeCl
 async def test_a_holder_that_asks_for_more_time_gets_it(
     leases: FakeLeases, clock: FakeClock
 ) -> None:
-    await lease(leases, clock, "a", duration=60).acquire_or_renew()
-    other = lease(leases, clock, "b", duration=15)
+    await build_lock(leases, clock, "a", duration=60).acquire_or_renew()
+    other = build_lock(leases, clock, "b", duration=15)
     assert not await other.acquire_or_renew()
     await clock.advance(59)
     assert not await other.acquire_or_renew()
@@ -292,7 +294,7 @@ async def test_a_holder_that_asks_for_more_time_gets_it(
 async def test_a_lease_that_was_given_up_is_free_at_once(
     leases: FakeLeases, clock: FakeClock
 ) -> None:
-    holder, other = lease(leases, clock, "a"), lease(leases, clock, "b")
+    holder, other = build_lock(leases, clock, "a"), build_lock(leases, clock, "b")
     await holder.release()
     assert leases.lease is None
     await holder.acquire_or_renew()
@@ -306,7 +308,7 @@ async def test_a_lease_that_was_given_up_is_free_at_once(
 
 
 async def test_of_two_that_claim_at_once_one_gets_it(leases: FakeLeases, clock: FakeClock) -> None:
-    class Overtaken(DirectLeaseStore):
+    class ConflictingStore(DirectLeaseStore):
         """Another is always faster, right before this one writes."""
 
         async def create(self, spec: Json) -> None:
@@ -317,8 +319,8 @@ async def test_of_two_that_claim_at_once_one_gets_it(leases: FakeLeases, clock: 
             await rival.acquire_or_renew()
             await super().replace(lease)
 
-    rival = lease(leases, clock, "rival")
-    slow = LeaseLock(Overtaken(leases), identity="slow", duration=15, clock=clock)
+    rival = build_lock(leases, clock, "rival")
+    slow = LeaseLock(ConflictingStore(leases), identity="slow", duration=15, clock=clock)
     assert not await slow.acquire_or_renew()
     await rival.release()
     assert not await slow.acquire_or_renew()
@@ -328,7 +330,7 @@ async def test_of_two_that_claim_at_once_one_gets_it(leases: FakeLeases, clock: 
 async def test_a_write_in_between_does_not_end_a_holding(
     leases: FakeLeases, clock: FakeClock
 ) -> None:
-    class Touched(DirectLeaseStore):
+    class TouchedStore(DirectLeaseStore):
         touches = 1
 
         async def replace(self, lease: Json) -> None:
@@ -337,7 +339,7 @@ async def test_a_write_in_between_does_not_end_a_holding(
                 leases.touch_lease()
             await super().replace(lease)
 
-    store = Touched(leases)
+    store = TouchedStore(leases)
     holder = LeaseLock(store, identity="a", duration=15, clock=clock)
     assert await holder.acquire_or_renew()
     assert await holder.acquire_or_renew()
@@ -350,8 +352,8 @@ async def test_a_write_in_between_does_not_end_a_holding(
 
 
 async def test_a_vanished_claim_still_runs_out(leases: FakeLeases, clock: FakeClock) -> None:
-    await lease(leases, clock, "a").acquire_or_renew()
-    other = lease(leases, clock, "b")
+    await build_lock(leases, clock, "a").acquire_or_renew()
+    other = build_lock(leases, clock, "b")
     await other.acquire_or_renew()
     leases.lease = None
     await clock.advance(14)
@@ -372,4 +374,4 @@ async def test_a_lease_without_holder_is_free(
     leases: FakeLeases, clock: FakeClock, spec: Json
 ) -> None:
     leases.lease = {"metadata": {"resourceVersion": "0"}, "spec": spec}
-    assert await lease(leases, clock, "a").acquire_or_renew()
+    assert await build_lock(leases, clock, "a").acquire_or_renew()

@@ -19,7 +19,7 @@ DURATION, RENEW_DEADLINE, RETRY = 15.0, 10.0, 2.0
 Given = TypeVar("Given")
 
 
-class WatchedClock(FakeClock):
+class CheckingClock(FakeClock):
     """Looks at the world each time somebody has acted."""
 
     def __init__(self) -> None:
@@ -120,12 +120,12 @@ class Node:
         return self.chance.uniform(5, 40) if self.cut else self.chance.uniform(0, self.slowest)
 
 
-class World:
+class Simulation:
     """Some nodes; never do two of them hold."""
 
     def __init__(self, count: int, seed: int, rates: list[float] | None = None) -> None:
         chance = random.Random(seed)
-        self.clock = WatchedClock()
+        self.clock = CheckingClock()
         self.leases = FakeLeases()
         self.nodes = [
             Node(self.clock, self.leases, chance, rate) for rate in (rates or [1.0] * count)[:count]
@@ -172,15 +172,17 @@ STEPS = st.lists(
 
 
 @contextlib.asynccontextmanager
-async def world(count: int, seed: int, rates: list[float] | None = None) -> AsyncIterator[World]:
-    made = World(count, seed, rates)
+async def run_simulation(
+    count: int, seed: int, rates: list[float] | None = None
+) -> AsyncIterator[Simulation]:
+    made = Simulation(count, seed, rates)
     try:
         yield made
     finally:
         await made.end()
 
 
-async def act(world: World, action: str, node: Node) -> None:
+async def apply_action(world: Simulation, action: str, node: Node) -> None:
     match action:
         case "pause":
             node.awake.clear()
@@ -211,11 +213,11 @@ async def act(world: World, action: str, node: Node) -> None:
 @given(st.integers(2, 3), st.integers(), STEPS)
 def test_at_most_one_holds(count: int, seed: int, steps: list[tuple[str, str, float]]) -> None:
     async def play() -> None:
-        async with world(count, seed, RATES) as played:
+        async with run_simulation(count, seed, RATES) as played:
             for action, whom, seconds in steps:
                 index = int(whom) % count if whom.isdigit() else 0
                 holding = played.holders if whom == "the holder" else []
-                await act(played, action, (holding or [played.nodes[index]])[0])
+                await apply_action(played, action, (holding or [played.nodes[index]])[0])
                 await played.clock.advance(seconds)
             for node in played.nodes:
                 node.awake.set()
@@ -228,7 +230,7 @@ def test_at_most_one_holds(count: int, seed: int, steps: list[tuple[str, str, fl
 
 @pytest.mark.parametrize("seed", range(10))
 async def test_when_the_holder_dies_another_takes_over_within_duration_and_retry(seed: int) -> None:
-    async with world(3, seed) as played:
+    async with run_simulation(3, seed) as played:
         await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
         await played.clock.advance(seed * 1.37)
         (holder,) = played.holders
@@ -238,28 +240,28 @@ async def test_when_the_holder_dies_another_takes_over_within_duration_and_retry
 
 @pytest.mark.parametrize("fault", ["cut", "pause"])
 async def test_a_holder_that_cannot_renew_stops_before_another_begins(fault: str) -> None:
-    async with world(2, 1) as played:
+    async with run_simulation(2, 1) as played:
         await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
         await played.clock.advance(5)
         (holder,) = played.holders
-        await act(played, fault, holder)
+        await apply_action(played, fault, holder)
         silence = await played.until(lambda: not played.holders, at_most=10)
         assert silence >= 7.5  # it goes on as long as it safely can
         await played.until(lambda: bool(played.holders), at_most=DURATION + RETRY + _LATENCY - 7.5)
         assert played.holders != [holder]
-        await act(played, "resume", holder)
-        await act(played, "heal", holder)
+        await apply_action(played, "resume", holder)
+        await apply_action(played, "heal", holder)
         await played.clock.advance(60)
         assert played.holders not in ([], [holder])
 
 
 async def test_one_lost_answer_does_not_interrupt_the_holding() -> None:
-    async with world(2, 1) as played:
+    async with run_simulation(2, 1) as played:
         await played.until(lambda: bool(played.holders), at_most=RETRY + _LATENCY)
         (holder,) = played.holders
         for _ in range(20):
-            await act(played, "cut", holder)
+            await apply_action(played, "cut", holder)
             await played.clock.advance(2.5)
-            await act(played, "heal", holder)
+            await apply_action(played, "heal", holder)
             await played.clock.advance(8)
             assert played.holders == [holder]

@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def leases(file: Path, *names: str) -> AsyncIterator[list[FileLock]]:
+async def open_locks(file: Path, *names: str) -> AsyncIterator[list[FileLock]]:
     made = [FileLock(file, identity=name) for name in names]
     try:
         yield made
@@ -31,7 +31,7 @@ async def leases(file: Path, *names: str) -> AsyncIterator[list[FileLock]]:
             await lease.close()
 
 
-def signature(file: Path) -> str:
+def read_holder(file: Path) -> str:
     return file.read_text()
 
 
@@ -42,9 +42,9 @@ def move_away(file: Path, *, replaced: bool) -> None:
 
 
 async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: Path) -> None:
-    async with leases(file, "a", "b") as (a, b):
+    async with open_locks(file, "a", "b") as (a, b):
         assert await a.acquire_or_renew()
-        assert signature(file) == "a\n"
+        assert read_holder(file) == "a\n"
         assert not await b.acquire_or_renew()
         await b.release()  # what another holds
         assert not await b.acquire_or_renew()
@@ -52,13 +52,13 @@ async def test_the_first_holds_and_the_second_waits_until_it_is_given_up(file: P
         await a.release()
         assert await b.acquire_or_renew()
         assert not await a.acquire_or_renew()
-        assert signature(file) == "b\n"
+        assert read_holder(file) == "b\n"
         assert a.expires_at is b.expires_at is None
 
 
 @pytest.mark.parametrize("replaced", [False, True])
 async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None:
-    async with leases(file, "a", "b") as (a, b):
+    async with open_locks(file, "a", "b") as (a, b):
         assert await a.acquire_or_renew()
         assert not await b.acquire_or_renew()
         move_away(file, replaced=replaced)
@@ -68,8 +68,8 @@ async def test_a_replaced_file_is_noticed(file: Path, *, replaced: bool) -> None
         assert not await a.acquire_or_renew()
 
 
-async def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
-    async with leases(tmp_path / "gone" / "lease", "a") as (lease,):
+async def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
+    async with open_locks(tmp_path / "gone" / "lease", "a") as (lease,):
         with pytest.raises(LockError, match="gone/lease: No such file or directory"):
             await lease.acquire_or_renew()
         (tmp_path / "gone").mkdir()
@@ -81,11 +81,11 @@ async def test_a_full_disk_does_not_matter(file: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    async with leases(file, "a") as (lease,):
+    async with open_locks(file, "a") as (lease,):
         assert await lease.acquire_or_renew()
 
 
-class Process:
+class ElectorProcess:
     """A keeper in a process of its own."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -118,9 +118,9 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
+async def start_two_processes(file: Path) -> AsyncIterator[tuple[ElectorProcess, ElectorProcess]]:
     """Two of them; the first one holds."""
-    made: list[Process] = []
+    made: list[ElectorProcess] = []
     try:
         for _ in range(2):
             started = await asyncio.create_subprocess_exec(
@@ -128,7 +128,7 @@ async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
                 stdout=asyncio.subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
             )
-            made.append(Process(started))
+            made.append(ElectorProcess(started))
             await (made[0].holding_at() if len(made) == 1 else made[1].attempt())
         yield made[0], made[1]
     finally:
@@ -138,7 +138,7 @@ async def two_processes(file: Path) -> AsyncIterator[tuple[Process, Process]]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_takeover_after_an_end(file: Path, number: signal.Signals) -> None:
-    async with two_processes(file) as (first, second):
+    async with start_two_processes(file) as (first, second):
         for _ in range(3):
             assert (await second.attempt())[1] is False
         killed_at = first.signal(number)
@@ -146,8 +146,8 @@ async def test_takeover_after_an_end(file: Path, number: signal.Signals) -> None
         assert killed_at <= took_over_at < killed_at + 15  # the renew deadline is 30 s
 
 
-async def test_a_process_that_hangs_keeps_its_lease_so_nobody_sends_twice(file: Path) -> None:
-    async with two_processes(file) as (first, second):
+async def test_a_hanging_process_keeps_its_lease(file: Path) -> None:
+    async with start_two_processes(file) as (first, second):
         first.signal(signal.SIGSTOP)
         attempts = [(await second.attempt())[1] for _ in range(10)]
         assert attempts == [False] * 10

@@ -42,7 +42,7 @@ from tests.exporter.leaks.agent_memory import (
 _GRADES = [SUSPECT_CRITERIA, CONFIRMED_CRITERIA, STEEP_CRITERIA]
 
 
-def _evidence(values: np.ndarray, signal: LeakSignal = LeakSignal.RSS) -> GrowthEvidence:
+def _build_evidence(values: np.ndarray, signal: LeakSignal = LeakSignal.RSS) -> GrowthEvidence:
     """Evidence of floors that are half an hour apart."""
     floors = Baseline(np.arange(values.size) * HOUR / 2, values, HOUR / 2)
     found = fit_trend(floors.hours, values, level=0.01)
@@ -50,7 +50,7 @@ def _evidence(values: np.ndarray, signal: LeakSignal = LeakSignal.RSS) -> Growth
     return GrowthEvidence(epoch.series, floors, found, p=found.p, per_event=None)
 
 
-def _line(share: float, floors: int = 48) -> np.ndarray:
+def _build_line(share: float, floors: int = 48) -> np.ndarray:
     """100 MB, and so much of it more every hour."""
     return 100 * MB * (1 + share * np.arange(floors) / 2)
 
@@ -58,26 +58,32 @@ def _line(share: float, floors: int = 48) -> np.ndarray:
 _HALF_HOURS = np.arange(48) / 2
 
 
-def _bent(kept: float) -> GrowthEvidence:
+def _build_bent_evidence(kept: float) -> GrowthEvidence:
     """Rises by 1 MB an hour for half of the time, and then by so much of it."""
     rise = np.minimum(_HALF_HOURS, 12) + kept * np.maximum(_HALF_HOURS - 12, 0)
-    return _evidence((100 + rise) * MB)
+    return _build_evidence((100 + rise) * MB)
 
 
-STEADY, FILES = _evidence(_line(0.01)), _evidence(13 + np.arange(48.0), LeakSignal.OPEN_FILES)
+STEADY, FILES = (
+    _build_evidence(_build_line(0.01)),
+    _build_evidence(13 + np.arange(48.0), LeakSignal.OPEN_FILES),
+)
 # Half of all pairs are on both sides of the step, but each half hardly rises.
-STEP = _evidence((100 + 0.01 * _HALF_HOURS + 30 * (_HALF_HOURS >= 12)) * MB)
+STEP = _build_evidence((100 + 0.01 * _HALF_HOURS + 30 * (_HALF_HOURS >= 12)) * MB)
 
 
 @pytest.mark.parametrize(
     ("evidence", "grade", "closed"),
     [
-        *((_evidence(_line(grade.min_growth * 1.01)), grade, None) for grade in _GRADES),
         *(
-            (_evidence(_line(grade.min_growth * 0.99)), grade, LeakReason.TOO_SLOW)
+            (_build_evidence(_build_line(grade.min_growth * 1.01)), grade, None)
             for grade in _GRADES
         ),
-        *((_evidence(_line(-0.005)), grade, LeakReason.NO_TREND) for grade in _GRADES),
+        *(
+            (_build_evidence(_build_line(grade.min_growth * 0.99)), grade, LeakReason.TOO_SLOW)
+            for grade in _GRADES
+        ),
+        *((_build_evidence(_build_line(-0.005)), grade, LeakReason.NO_TREND) for grade in _GRADES),
         (
             replace(STEADY, p=0.011),
             CONFIRMED_CRITERIA,
@@ -93,13 +99,17 @@ STEP = _evidence((100 + 0.01 * _HALF_HOURS + 30 * (_HALF_HOURS >= 12)) * MB)
         (replace(STEADY, per_event=65.0), CONFIRMED_CRITERIA, None),
         (replace(STEADY, per_event=64.0), CONFIRMED_CRITERIA, LeakReason.TOO_LITTLE_PER_EVENT),
         (replace(FILES, per_event=0.001), CONFIRMED_CRITERIA, None),
-        (_bent(0.35), SUSPECT_CRITERIA, LeakReason.SLOWED_DOWN),
-        (_bent(0.45), SUSPECT_CRITERIA, None),
-        (_bent(0.65), CONFIRMED_CRITERIA, LeakReason.SLOWED_DOWN),
-        (_bent(0.75), CONFIRMED_CRITERIA, None),
+        (_build_bent_evidence(0.35), SUSPECT_CRITERIA, LeakReason.SLOWED_DOWN),
+        (_build_bent_evidence(0.45), SUSPECT_CRITERIA, None),
+        (_build_bent_evidence(0.65), CONFIRMED_CRITERIA, LeakReason.SLOWED_DOWN),
+        (_build_bent_evidence(0.75), CONFIRMED_CRITERIA, None),
         (STEP, SUSPECT_CRITERIA, LeakReason.SLOWED_DOWN),
         (STEP, CONFIRMED_CRITERIA, LeakReason.SLOWED_DOWN),
-        (_evidence((100 + _HALF_HOURS**2 / 20) * MB), CONFIRMED_CRITERIA, None),  # it gets faster
+        (
+            _build_evidence((100 + _HALF_HOURS**2 / 20) * MB),
+            CONFIRMED_CRITERIA,
+            None,
+        ),  # it gets faster
     ],
 )
 def test_growth_passes_every_gate_or_is_stopped_by_one(
@@ -112,7 +122,7 @@ def test_growth_passes_every_gate_or_is_stopped_by_one(
 @pytest.mark.parametrize(("rise", "closed"), [(4, LeakReason.TOO_SMALL_RISE), (5, None)])
 def test_a_count_must_rise_by_five(rise: int, closed: LeakReason | None) -> None:
     # The middles of the thirds are 32 of the 48 floors apart.
-    evidence = _evidence(np.floor(13.5 + rise * np.arange(48) / 32), LeakSignal.OPEN_FILES)
+    evidence = _build_evidence(np.floor(13.5 + rise * np.arange(48) / 32), LeakSignal.OPEN_FILES)
     assert evidence.baseline.compute_rise() == rise
     assert find_failed_criterion(evidence, CONFIRMED_CRITERIA) is closed
 
@@ -132,20 +142,20 @@ def test_bytes_are_measured_for_each_event_even_if_they_come_in_shifts() -> None
     assert found.measurement.per_event == pytest.approx(4 * KB, rel=0.15)
 
 
-def _growth(series: SignalSeries) -> GrowthCause | None:
+def _judge_growth(series: SignalSeries) -> GrowthCause | None:
     found = judge_series(series)
     assert found.verdict is LeakVerdict.LEAK
     assert found.measurement
     return found.measurement.growth
 
 
-def _by_day(hours: np.ndarray) -> np.ndarray:
+def _compute_daily_rate(hours: np.ndarray) -> np.ndarray:
     """Events come by day and hardly by night."""
     return np.asarray(1 - 0.9 * np.cos(2 * np.pi * hours / 24))
 
 
 SHIFT_AGENT = SimulatedAgent(48, rate=compute_shift_rate)
-DAY_AGENT = SimulatedAgent(48, rate=_by_day)
+DAY_AGENT = SimulatedAgent(48, rate=_compute_daily_rate)
 SHIFTS, EVEN = SimulatedAgent(rate=compute_shift_rate), SimulatedAgent()
 STARTED = SimulatedAgent(
     rate=lambda hours: np.where(hours < 2, 1.0, 0.0)
@@ -172,7 +182,7 @@ STARTED = SimulatedAgent(
     ],
 )  # fmt: skip
 def test_growth_follows_events_time_or_a_queue(series: SignalSeries, growth: GrowthCause) -> None:
-    assert _growth(series) is growth
+    assert _judge_growth(series) is growth
 
 
 def test_events_that_were_counted_for_a_while_only_are_not_counted() -> None:
@@ -201,7 +211,10 @@ def test_events_that_were_counted_for_a_while_only_are_not_counted() -> None:
 def test_work_in_flight(in_flight: Callable[[np.ndarray], np.ndarray], growth: GrowthCause) -> None:
     agent = SimulatedAgent(rate=compute_shift_rate)
     life = agent.build_life(in_flight=in_flight(agent.minutes / 60))
-    assert _growth(agent.build_series(agent.simulate_memory(per_event=4 * KB), life=life)) is growth
+    assert (
+        _judge_growth(agent.build_series(agent.simulate_memory(per_event=4 * KB), life=life))
+        is growth
+    )
 
 
 def test_work_in_flight_that_was_hardly_ever_read_makes_no_queue() -> None:
@@ -211,7 +224,7 @@ def test_work_in_flight_that_was_hardly_ever_read_makes_no_queue() -> None:
         [agent.start], agent.build_life().events, in_flight=Samples.from_readings(ends, [1, 9])
     )
     assert (
-        _growth(agent.build_series(agent.simulate_memory(per_event=4 * KB), life=life))
+        _judge_growth(agent.build_series(agent.simulate_memory(per_event=4 * KB), life=life))
         is GrowthCause.PER_EVENT
     )
 
@@ -277,7 +290,7 @@ def test_a_step_is_not_a_leak_whenever_it_comes(hour: int) -> None:
 
 def test_a_leak_of_each_of_two_lives_is_seen_in_both_and_measured_in_each() -> None:
     before, after = SimulatedAgent(12), SimulatedAgent(12, start=START + DAY / 2, seed=1)
-    found = detect_leaks([_two_lives(before, after, per_event=4 * KB)])
+    found = detect_leaks([_build_two_lives(before, after, per_event=4 * KB)])
     assert [finding.verdict for finding in found.all] == [LeakVerdict.LEAK] * 2
     assert [finding.started for finding in found.all] == [before.start, after.start]
     for finding in found.all:
@@ -291,7 +304,7 @@ def test_a_second_life_that_holds_more_than_the_first_is_no_growth() -> None:
         SimulatedAgent(12),
         SimulatedAgent(12, start=START + DAY / 2, base=180 * MB, seed=1),
     )
-    found = detect_leaks([_two_lives(before, after)])
+    found = detect_leaks([_build_two_lives(before, after)])
     assert [finding.verdict for finding in found.all] == [LeakVerdict.PASS] * 2
 
 
@@ -303,7 +316,7 @@ def test_a_leak_so_fast_that_it_cannot_wait_is_found_by_the_fast_tier() -> None:
     assert found.measurement.policy == "fast"
 
 
-def _two_lives(
+def _build_two_lives(
     before: SimulatedAgent, after: SimulatedAgent, *, per_event: float = 0.0
 ) -> SignalSeries:
     """Both in one series; the counter of events starts again with the second."""
@@ -322,13 +335,15 @@ def _two_lives(
 _LEAKING = SimulatedAgent()
 
 
-def _leaking(signal: LeakSignal = LeakSignal.RSS, instance: str = "agent-0") -> SignalSeries:
+def _build_leaking_series(
+    signal: LeakSignal = LeakSignal.RSS, instance: str = "agent-0"
+) -> SignalSeries:
     return replace(
         _LEAKING.build_series(_LEAKING.simulate_memory(per_event=4 * KB), signal), instance=instance
     )
 
 
-def _sound(seed: int, signal: LeakSignal = LeakSignal.RSS) -> SignalSeries:
+def _build_sound_series(seed: int, signal: LeakSignal = LeakSignal.RSS) -> SignalSeries:
     agent = SimulatedAgent(seed=seed)
     return replace(agent.build_series(agent.simulate_memory(), signal), instance=f"agent-{seed}")
 
@@ -339,7 +354,13 @@ def test_nothing_is_said_of_nobody() -> None:
 
 
 def test_there_is_one_current_finding_for_each_series_in_their_order() -> None:
-    found = detect_leaks([_leaking(), _sound(1), _sound(2, LeakSignal.WORKING_SET)])
+    found = detect_leaks(
+        [
+            _build_leaking_series(),
+            _build_sound_series(1),
+            _build_sound_series(2, LeakSignal.WORKING_SET),
+        ]
+    )
     assert [(one.signal, one.instance, one.verdict) for one in found.current] == [
         (LeakSignal.RSS, "agent-0", LeakVerdict.LEAK),
         (LeakSignal.RSS, "agent-1", LeakVerdict.PASS),
@@ -349,8 +370,8 @@ def test_there_is_one_current_finding_for_each_series_in_their_order() -> None:
 
 def test_a_trend_is_worth_less_the_more_are_tried() -> None:
     alone, among = (
-        detect_leaks([_leaking()]).all[0],
-        detect_leaks([_leaking(), *map(_sound, range(1, 5))]).all[0],
+        detect_leaks([_build_leaking_series()]).all[0],
+        detect_leaks([_build_leaking_series(), *map(_build_sound_series, range(1, 5))]).all[0],
     )
     assert alone.measurement
     assert among.measurement
@@ -361,20 +382,24 @@ def test_a_trend_is_worth_less_the_more_are_tried() -> None:
 
 def test_what_cannot_be_tested_does_not_enlarge_the_family() -> None:
     short = SimulatedAgent(1)
-    alone = detect_leaks([_leaking()]).all[0]
-    among = detect_leaks([_leaking(), short.build_series(short.simulate_memory())])
+    alone = detect_leaks([_build_leaking_series()]).all[0]
+    among = detect_leaks([_build_leaking_series(), short.build_series(short.simulate_memory())])
     assert among.all[0] == alone
     assert among.all[1].reason is LeakReason.WARMING_UP
 
 
 def test_a_leak_wakes_someone_only_with_a_second_witness() -> None:
-    found = detect_leaks([_leaking(), _sound(1)])
+    found = detect_leaks([_build_leaking_series(), _build_sound_series(1)])
     assert (found.current[0].verdict, found.needs_page) == (LeakVerdict.LEAK, False)
-    assert detect_leaks([_leaking(), _leaking(LeakSignal.WORKING_SET)]).needs_page
-    assert detect_leaks([_leaking(), _leaking(instance="agent-1")]).needs_page
+    assert detect_leaks(
+        [_build_leaking_series(), _build_leaking_series(LeakSignal.WORKING_SET)]
+    ).needs_page
+    assert detect_leaks(
+        [_build_leaking_series(), _build_leaking_series(instance="agent-1")]
+    ).needs_page
 
 
-def _finding(signal: LeakSignal, verdict: LeakVerdict, *, current: bool) -> LeakFinding:
+def _build_finding(signal: LeakSignal, verdict: LeakVerdict, *, current: bool) -> LeakFinding:
     return LeakFinding(
         signal=signal,
         instance="agent-0",
@@ -403,16 +428,18 @@ _LEAK, _SUSPECT = LeakVerdict.LEAK, LeakVerdict.SUSPECT
 def test_a_leak_of_two_lives(
     earlier: tuple[LeakSignal, LeakVerdict], now: tuple[LeakSignal, LeakVerdict], *, wakes: bool
 ) -> None:
-    findings = LeakFindings((_finding(*earlier, current=False), _finding(*now, current=True)))
+    findings = LeakFindings(
+        (_build_finding(*earlier, current=False), _build_finding(*now, current=True))
+    )
     assert findings.needs_page is wakes
 
 
-def test_leaks_that_were_repaired_wake_nobody() -> None:
+def test_repaired_leaks_do_not_page() -> None:
     earlier = [
-        _finding(signal, _LEAK, current=False)
+        _build_finding(signal, _LEAK, current=False)
         for signal in (LeakSignal.RSS, LeakSignal.WORKING_SET)
     ]
-    now = _finding(LeakSignal.RSS, LeakVerdict.PASS, current=True)
+    now = _build_finding(LeakSignal.RSS, LeakVerdict.PASS, current=True)
     assert not LeakFindings((*earlier, now)).needs_page
 
 
@@ -429,7 +456,7 @@ def test_the_tiers_can_be_set_for_an_agent_with_few_events() -> None:
 
 def test_a_process_that_has_just_restarted_says_so() -> None:
     life = ProcessLife([START, float(_LEAKING.times[-30])], events=_LEAKING.build_life().events)
-    found = detect_leaks([replace(_leaking(), life=life)])
+    found = detect_leaks([replace(_build_leaking_series(), life=life)])
     assert [one.verdict for one in found.all] == [_LEAK, LeakVerdict.INSUFFICIENT]
     assert found.current[0].reason is LeakReason.WARMING_UP
     assert found.current[0].age == pytest.approx(29 * 60)

@@ -48,18 +48,18 @@ class Case:
 
 
 @cache
-def verdict(case: Case) -> LeakVerdict:
+def judge_case(case: Case) -> LeakVerdict:
     times, memory = case.memory()
     samples = Samples.from_readings(times, memory * _MEGABYTE)
     return detect_leaks([SignalSeries(LeakSignal.RSS, "simulated", samples)]).current[0].verdict
 
 
-def suspect(case: Case) -> bool:
-    return verdict(case) >= LeakVerdict.SUSPECT
+def is_suspect(case: Case) -> bool:
+    return judge_case(case) >= LeakVerdict.SUSPECT
 
 
-def confirmed(case: Case) -> bool:
-    return verdict(case) >= LeakVerdict.LEAK
+def is_confirmed(case: Case) -> bool:
+    return judge_case(case) >= LeakVerdict.LEAK
 
 
 def least_squares(case: Case) -> bool:
@@ -111,16 +111,20 @@ class Cell:
 ROWS = (
     Row("false positives, least-squares slope", least_squares, (0, 0.32, 0.01, 1, 1, 0.51)),
     Row("false positives, plain Mann-Kendall", mann_kendall, (0.02, 0.18, 0, 0.98, 1, 0.44)),
-    Row("false positives, SUSPECT", suspect, (0, 0, 0, 0, 0.33, 0.18)),
-    Row("false positives, CONFIRMED", confirmed, (0, 0, 0, 0, 0.01, 0.01)),
-    Row("power CONFIRMED at 1 %/h", confirmed, (1, 0.84, 1, 0.36, 0.75, 0.52), leak=0.01),
+    Row("false positives, SUSPECT", is_suspect, (0, 0, 0, 0, 0.33, 0.18)),
+    Row("false positives, CONFIRMED", is_confirmed, (0, 0, 0, 0, 0.01, 0.01)),
+    Row("power CONFIRMED at 1 %/h", is_confirmed, (1, 0.84, 1, 0.36, 0.75, 0.52), leak=0.01),
     Row(
-        "power CONFIRMED at 1 %/h, 48 h", confirmed, (1, 1, 1, 0.95, 0.99, 0.6), hours=48, leak=0.01
+        "power CONFIRMED at 1 %/h, 48 h",
+        is_confirmed,
+        (1, 1, 1, 0.95, 0.99, 0.6),
+        hours=48,
+        leak=0.01,
     ),
 )
 
 
-def cell(row: Row, shape: str, *, series: int, seed: int = 0) -> Cell:
+def compute_cell(row: Row, shape: str, *, series: int, seed: int = 0) -> Cell:
     """One cell, simulated over so many series."""
     cases = (Case(shape, row.hours, row.leak, number, seed) for number in range(series))
     hits = sum(row.detects(case) for case in cases)
@@ -138,7 +142,7 @@ _FEWER = {("false positives, SUSPECT", "diurnal")}
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_cell_of_the_table_is_reproduced_within_its_error(row: Row, shape: str) -> None:
-    ours = cell(row, shape, series=_SERIES)
+    ours = compute_cell(row, shape, series=_SERIES)
     fewer = (row.name, shape) in _FEWER and ours.share < ours.reference
     assert fewer or ours.agrees, f"{ours.share} instead of {ours.reference}"
 
@@ -205,7 +209,7 @@ def _plausible(draw: st.DrawFn) -> SignalSeries:
     return SignalSeries(LeakSignal.RSS, "plausible", Samples.from_readings(_TIMES, memory))
 
 
-def _said(finding: LeakFinding) -> tuple[object, ...]:
+def _summarize_finding(finding: LeakFinding) -> tuple[object, ...]:
     return finding.verdict, finding.reason
 
 
@@ -214,7 +218,9 @@ def _said(finding: LeakFinding) -> tuple[object, ...]:
 def test_the_unit_of_memory_does_not_change_the_verdict(series: SignalSeries, power: int) -> None:
     samples = series.samples
     scaled = Samples(samples.times, samples.values * 2.0**power)
-    assert _said(judge_series(replace(series, samples=scaled))) == _said(judge_series(series))
+    assert _summarize_finding(judge_series(replace(series, samples=scaled))) == _summarize_finding(
+        judge_series(series)
+    )
 
 
 @given(_plausible(), st.integers(-(10**9), 2 * 10**9))
@@ -223,7 +229,7 @@ def test_the_time_of_day_does_not_change_the_verdict(series: SignalSeries, secon
     samples = series.samples
     shifted = replace(series, samples=Samples(samples.times + seconds, samples.values))
     before, after = judge_series(series), judge_series(shifted)
-    assert _said(after) == _said(before)
+    assert _summarize_finding(after) == _summarize_finding(before)
     assert after.measurement == before.measurement
 
 

@@ -43,7 +43,7 @@ from tests.exporter.leaks.agent_memory import (
 _TIMES = np.arange(0.0, 1_000.0, 10.0)
 
 
-def _series(*begins: float, times: np.ndarray = _TIMES) -> SignalSeries:
+def _build_series(*begins: float, times: np.ndarray = _TIMES) -> SignalSeries:
     return SignalSeries(
         LeakSignal.RSS, "pod", Samples.from_readings(times, times), ProcessLife(starts=begins)
     )
@@ -52,9 +52,9 @@ def _series(*begins: float, times: np.ndarray = _TIMES) -> SignalSeries:
 @pytest.mark.parametrize(
     ("series", "started", "age"),
     [
-        (_series(times=_TIMES + 5), 5.0, 990.0),
-        (_series(-500.0), -500.0, 1_490.0),
-        (_series(times=np.array([])), np.inf, 0.0),
+        (_build_series(times=_TIMES + 5), 5.0, 990.0),
+        (_build_series(-500.0), -500.0, 1_490.0),
+        (_build_series(times=np.array([])), np.inf, 0.0),
     ],
 )
 def test_an_epoch_begins_with_its_start_or_its_first_sample(
@@ -65,7 +65,7 @@ def test_an_epoch_begins_with_its_start_or_its_first_sample(
 
 
 def test_no_sample_is_in_two_epochs_and_none_is_lost() -> None:
-    epochs = split_epochs(_series(700.0, 300.0, 500.5))
+    epochs = split_epochs(_build_series(700.0, 300.0, 500.5))
     assert [epoch.started for epoch in epochs] == [0.0, 300.0, 500.5, 700.0]
     assert np.concatenate([epoch.samples.times for epoch in epochs]).tolist() == _TIMES.tolist()
     assert [epoch.samples.times[0] for epoch in epochs] == [0, 300, 510, 700]
@@ -73,7 +73,7 @@ def test_no_sample_is_in_two_epochs_and_none_is_lost() -> None:
 
 
 def test_a_life_that_left_no_sample_is_left_out_but_for_the_current_one() -> None:
-    epochs = split_epochs(_series(-900.0, -500.0, 2_000.0))
+    epochs = split_epochs(_build_series(-900.0, -500.0, 2_000.0))
     assert [(epoch.started, len(epoch.samples)) for epoch in epochs] == [(-500, 100), (2_000, 0)]
 
 
@@ -123,17 +123,19 @@ def test_values_without_times_are_a_bug_of_the_caller() -> None:
 _DAY = np.arange(0, DAY, MINUTE)
 
 
-def _until(end: float) -> np.ndarray:
+def _build_times(end: float) -> np.ndarray:
     return _DAY[: math.ceil(end / MINUTE)]
 
 
-def _epoch(times: np.ndarray = _DAY, values: np.ndarray | None = None, **known: object) -> Epoch:
+def _build_epoch(
+    times: np.ndarray = _DAY, values: np.ndarray | None = None, **known: object
+) -> Epoch:
     samples = Samples.from_readings(times, np.ones(times.size) if values is None else values)
     one = SignalSeries(LeakSignal.RSS, "pod", samples)
     return split_epochs(replace(one, **known))[-1]  # type: ignore[arg-type]
 
 
-def _floor(epoch: Epoch) -> Baseline:
+def _compute_floors(epoch: Epoch) -> Baseline:
     found = compute_baseline(epoch, SLOW_POLICY)
     assert isinstance(found, Baseline)
     return found
@@ -159,58 +161,67 @@ TWO_A_MINUTE = ProcessLife(events=Samples.from_readings(_DAY, _DAY / 30))
 def test_warm_up_lasts_for_hours_and_until_enough_events_have_come(
     life: ProcessLife, tier: LeakPolicy, since: float
 ) -> None:
-    epoch = _epoch(life=life)
+    epoch = _build_epoch(life=life)
     assert find_warm_time(epoch, tier) == since
     if tier is SLOW_POLICY and since < DAY:
-        assert _floor(epoch).starts[0] == max(since, 0)
+        assert _compute_floors(epoch).starts[0] == max(since, 0)
 
 
 def test_events_of_an_earlier_life_do_not_warm_the_next() -> None:
     events = Samples.from_readings(_DAY, np.minimum(_DAY, 12 * HOUR))  # and then none
-    second = _epoch(life=ProcessLife(starts=[0, 12 * HOUR], events=events))
+    second = _build_epoch(life=ProcessLife(starts=[0, 12 * HOUR], events=events))
     assert compute_baseline(second, SLOW_POLICY) is LeakReason.WARMING_UP
 
 
 def test_a_floor_is_the_tenth_percentile_of_its_half_hour() -> None:
-    found = _floor(_epoch(values=np.tile(np.arange(30.0), 48)))
+    found = _compute_floors(_build_epoch(values=np.tile(np.arange(30.0), 48)))
     assert (len(found), set(found.values)) == (44, {2.0})
     values = np.full(_DAY.size, 100.0)
     values[600] = 0
-    assert _floor(_epoch(values=values)).lowest == 100, "one misreading is not the floor"
+    assert _compute_floors(_build_epoch(values=values)).lowest == 100, (
+        "one misreading is not the floor"
+    )
 
 
 def test_the_fast_tier_sees_six_hours_in_quarters_and_the_slow_one_a_week() -> None:
-    found = compute_baseline(_epoch(), FAST_POLICY)
+    found = compute_baseline(_build_epoch(), FAST_POLICY)
     assert isinstance(found, Baseline)
     assert (len(found), found.starts[0]) == (24, 18 * HOUR)
     month = np.arange(0, 30 * DAY, 5 * MINUTE)
-    assert len(_floor(_epoch(month))) == pytest.approx(7 * 48, abs=1)
+    assert len(_compute_floors(_build_epoch(month))) == pytest.approx(7 * 48, abs=1)
 
 
 def test_missed_samples_leave_a_floor_unless_they_are_too_many() -> None:
     chance = np.random.default_rng(1).uniform(size=_DAY.size)
-    assert len(_floor(_epoch(_DAY[chance < 0.6], interval=MINUTE))) == pytest.approx(40, abs=4)
-    assert compute_baseline(_epoch(_DAY[chance < 0.1]), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
+    assert len(_compute_floors(_build_epoch(_DAY[chance < 0.6], interval=MINUTE))) == pytest.approx(
+        40, abs=4
+    )
+    assert compute_baseline(_build_epoch(_DAY[chance < 0.1]), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
     third = _DAY[::3]  # told only by the interval
-    assert compute_baseline(_epoch(third, interval=MINUTE), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
-    assert len(_floor(_epoch(third))) == 44
-    assert len(_floor(_epoch(_until(6 * HOUR + 3 * MINUTE)))) == 8, "the last has just begun"
+    assert (
+        compute_baseline(_build_epoch(third, interval=MINUTE), SLOW_POLICY)
+        is LeakReason.SCRAPE_GAPS
+    )
+    assert len(_compute_floors(_build_epoch(third))) == 44
+    assert len(_compute_floors(_build_epoch(_build_times(6 * HOUR + 3 * MINUTE)))) == 8, (
+        "the last has just begun"
+    )
 
 
 def test_eight_floors_are_needed() -> None:
     long_enough = 6 * HOUR  # two of warm-up, and eight half hours
-    assert len(_floor(_epoch(_until(long_enough)))) == 8
-    short = compute_baseline(_epoch(_until(long_enough - HOUR / 2)), SLOW_POLICY)
+    assert len(_compute_floors(_build_epoch(_build_times(long_enough)))) == 8
+    short = compute_baseline(_build_epoch(_build_times(long_enough - HOUR / 2)), SLOW_POLICY)
     assert short is LeakReason.TOO_FEW_BUCKETS
 
 
 def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
     def without(hours: float) -> np.ndarray:
         noon = 12 * HOUR
-        return np.concatenate([_until(noon), _DAY[_until(noon + hours * HOUR).size :]])
+        return np.concatenate([_build_times(noon), _DAY[_build_times(noon + hours * HOUR).size :]])
 
-    assert len(_floor(_epoch(without(1)))) == 42
-    assert compute_baseline(_epoch(without(7)), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
+    assert len(_compute_floors(_build_epoch(without(1)))) == 42
+    assert compute_baseline(_build_epoch(without(7)), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
 
 
 @pytest.mark.parametrize(
@@ -242,11 +253,11 @@ def test_a_series_that_ended_is_stale() -> None:
 _HOURS = np.arange(48) / 2
 
 
-def _noise(seed: int = 0) -> np.ndarray:
+def _generate_noise(seed: int = 0) -> np.ndarray:
     return 100 + np.random.default_rng(seed).standard_normal(48)
 
 
-def _correlated(seed: int) -> np.ndarray:
+def _generate_correlated_noise(seed: int) -> np.ndarray:
     return correlated(np.random.default_rng(seed), 60 * _HOURS)
 
 
@@ -257,7 +268,9 @@ def test_lines_and_noise_have_their_trend() -> None:
     assert fit_trend(_HOURS, 1.5e8 + 1.1e6 / 3 * _HOURS, level=0.01).p < 1e-15, "rounding errors"
     flat = fit_trend(_HOURS, np.full(48, 7.0), level=0.01)
     assert (flat.slope, flat.low, flat.high, flat.p) == (0, 0, 0, 1)
-    assert fit_trend(_HOURS, _noise() - _HOURS, level=0.01).p > 0.999, "the test is one-sided"
+    assert fit_trend(_HOURS, _generate_noise() - _HOURS, level=0.01).p > 0.999, (
+        "the test is one-sided"
+    )
     for count in range(3):
         assert fit_trend(_HOURS[:count], np.arange(1.0, count + 1), level=0.01).p == 1
 
@@ -280,7 +293,7 @@ def test_a_variance_below_zero_is_none() -> None:
 def test_floors_alike_their_neighbours_make_the_test_less_sure_and_the_bounds_wider() -> None:
     values = next(
         values
-        for values in map(_correlated, range(100))
+        for values in map(_generate_correlated_noise, range(100))
         if pymannkendall.hamed_rao_modification_test(values).var_s
         > 2 * pymannkendall.original_test(values).var_s
     )

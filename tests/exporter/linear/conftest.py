@@ -20,17 +20,17 @@ from tests.exporter.fake_clock import FakeClock
 KEY = "lin_api_planted5ecret"
 
 
-def settings(url: str, **options: Any) -> LinearSettings:  # noqa: ANN401 - settings of any type
+def build_linear_settings(url: str, **options: Any) -> LinearSettings:  # noqa: ANN401 - settings of any type
     return LinearSettings(url=url, key_env="LINEAR_API_KEY", **options)
 
 
-def planted() -> SecretStr:
+def read_planted_key() -> SecretStr:
     """What a prober with a good key reads."""
     return SecretStr(KEY)
 
 
 @dataclass
-class Desk:
+class LinearHarness:
     """What a test looks at and turns."""
 
     api: LinearApi
@@ -45,44 +45,44 @@ class Desk:
         return run_id
 
     def write(self, title: str, description: str) -> str:
-        """Open any issue; gives its own id."""
+        """Open an issue; return its id."""
         workspace = self.api.handlers.workspace
         fields = {"teamId": workspace.team["id"], "title": title, "description": description}
         return str(workspace.create_issue(fields, self.api.faults.active)["id"])
 
-    def archived(self) -> list[str]:
+    def list_archived_titles(self) -> list[str]:
         """Titles of the issues that are archived."""
         return [issue["title"] for issue in self.api.list_issues() if issue["archivedAt"]]
 
 
 @contextlib.asynccontextmanager
-async def desk(
+async def run_linear(
     clock: FakeClock,
     *faults: str,
     api: Settings | None = None,
     **options: Any,  # noqa: ANN401 - settings of any type
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[LinearHarness]:
     """Both ends, with settings of the client as options; jitter always waits the longest."""
     failures: list[ErrorKind] = []
     async with (
         serve_linear_api(api or Settings(key=KEY), LinearFaults(faults), clock=clock) as running,
-        client_of(running.url, clock, failed=failures.append, **options) as client,
+        open_test_client(running.url, clock, failed=failures.append, **options) as client,
     ):
-        yield Desk(running, clock, client, failures)
+        yield LinearHarness(running, clock, client, failures)
 
 
 @contextlib.asynccontextmanager
-async def client_of(
+async def open_test_client(
     url: str,
     clock: FakeClock,
     *,
     failed: Callable[[ErrorKind], None] = lambda _: None,
-    read_key: Callable[[], SecretStr] = planted,
+    read_key: Callable[[], SecretStr] = read_planted_key,
     **options: Any,  # noqa: ANN401 - settings of any type
 ) -> AsyncIterator[LinearClient]:
     """A client of any server."""
     async with open_linear_client(
-        settings(url, **options),
+        build_linear_settings(url, **options),
         read_key=read_key,
         clock=clock,
         on_error=failed,
@@ -92,7 +92,7 @@ async def client_of(
 
 
 @pytest.fixture
-async def linear(clock: FakeClock) -> AsyncIterator[Desk]:
+async def linear(clock: FakeClock) -> AsyncIterator[LinearHarness]:
     """A stand-in with a client, nothing wrong with either."""
-    async with desk(clock) as working:
+    async with run_linear(clock) as working:
         yield working

@@ -70,7 +70,7 @@ async def test_it_says_where_it_listens_serves_and_ends_on_sigterm(tmp_path: Pat
             await process.wait()
 
 
-async def test_over_tls_it_is_the_same_stand_in(tmp_path: Path) -> None:
+async def test_the_simulated_linear_serves_tls(tmp_path: Path) -> None:
     files = TlsFiles(tmp_path)
     settings = Settings(https=HttpsSettings(Address("127.0.0.1", 0), tmp_path))
     question = {"query": TEAMS_QUERY, "variables": {"key": "BVL"}}
@@ -109,7 +109,7 @@ TITLES += ") { nodes { title } pageInfo { hasNextPage hasPreviousPage startCurso
 
 
 @dataclass
-class Caller:
+class GraphqlClient:
     """Posts queries with a key."""
 
     api: LinearApi
@@ -131,46 +131,46 @@ class Caller:
         issue: dict[str, Any] = body["data"]["issueCreate"]["issue"]
         return issue
 
-    async def titles(self, **variables: Any) -> list[str]:  # noqa: ANN401 - JSON
+    async def list_titles(self, **variables: Any) -> list[str]:  # noqa: ANN401 - JSON
         _, body = await self.ask(TITLES, **variables)
         return [node["title"] for node in body["data"]["issues"]["nodes"]]
 
 
 @pytest.fixture
-async def caller(clock: FakeClock, client: aiohttp.ClientSession) -> AsyncIterator[Caller]:
+async def graphql(clock: FakeClock, client: aiohttp.ClientSession) -> AsyncIterator[GraphqlClient]:
     async with serve_linear_api(Settings(key="k", keep_issues=5), clock=clock) as api:
-        yield Caller(api, client)
+        yield GraphqlClient(api, client)
 
 
-def code(body: Any) -> str:  # noqa: ANN401 - JSON
+def get_error_code(body: Any) -> str:  # noqa: ANN401 - JSON
     return str(body["errors"][0]["extensions"]["code"])
 
 
-async def test_the_agents_queries_and_ours_are_understood(caller: Caller) -> None:
-    _, body = await caller.ask(TEAMS_QUERY, key="BVL")
+async def test_the_agents_queries_and_ours_are_understood(graphql: GraphqlClient) -> None:
+    _, body = await graphql.ask(TEAMS_QUERY, key="BVL")
     assert [team["key"] for team in body["data"]["teams"]["nodes"]] == ["BVL"]
-    issue = await caller.create("[Alert] x", "slo-probe-1")
+    issue = await graphql.create("[Alert] x", "slo-probe-1")
     assert issue["identifier"] == "BVL-1"
-    _, body = await caller.ask(
+    _, body = await graphql.ask(
         ISSUES_QUERY, filter=build_issue_filter(since=0), first=1, archived=False
     )
     (node,) = body["data"]["issues"]["nodes"]
     assert (node["id"], node["createdAt"]) == (issue["id"], "2023-11-14T22:13:20.000Z")
-    _, body = await caller.ask(build_archive_mutation(["it"]), it=issue["id"])
+    _, body = await graphql.ask(build_archive_mutation(["it"]), it=issue["id"])
     assert body["data"] == {"it": {"success": True}}
 
 
-async def test_a_team_of_another_key_is_not_there(caller: Caller) -> None:
-    _, body = await caller.ask(TEAMS_QUERY, key="OPS")
+async def test_a_team_of_another_key_is_not_there(graphql: GraphqlClient) -> None:
+    _, body = await graphql.ask(TEAMS_QUERY, key="OPS")
     assert body["data"]["teams"]["nodes"] == []
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "Bearer k"])
-async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
-    status, body = await caller.post("no query at all", key=key)
-    assert (status, code(body)) == (401, "AUTHENTICATION_ERROR")
+async def test_a_wrong_key_is_401(graphql: GraphqlClient, key: str | None) -> None:
+    status, body = await graphql.post("no query at all", key=key)
+    assert (status, get_error_code(body)) == (401, "AUTHENTICATION_ERROR")
     assert body["errors"][0]["extensions"]["type"] == "authentication error"
-    assert caller.api.counters.unauthorized == 1
+    assert graphql.api.counters.unauthorized == 1
 
 
 @pytest.mark.parametrize(
@@ -188,22 +188,24 @@ async def test_a_wrong_key_is_401(caller: Caller, key: str | None) -> None:
     ],
     ids=lambda value: str(value)[:50],
 )
-async def test_bad_questions_are_400(caller: Caller, body: object, expected: str) -> None:
-    status, answer = await caller.post(body)
-    assert (status, code(answer)) == (400, expected)
-    assert caller.api.counters.rejected == 1
+async def test_bad_questions_are_400(graphql: GraphqlClient, body: object, expected: str) -> None:
+    status, answer = await graphql.post(body)
+    assert (status, get_error_code(answer)) == (400, expected)
+    assert graphql.api.counters.rejected == 1
 
 
-async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Caller) -> None:
+async def test_a_query_that_is_too_complex_is_refused_with_the_figure(
+    graphql: GraphqlClient,
+) -> None:
     wide = "{ issues(first: 250) { nodes { id team { id key name } } } " * 1
     nested = (
         "{"
         + " ".join(f"a{n}: issues(first: 250) {{ nodes {{ id title url }} }}" for n in range(40))
         + "}"
     )
-    assert (await caller.post({"query": wide + "}"}))[0] == 200
-    status, body = await caller.post({"query": nested})
-    assert (status, code(body)) == (400, "INPUT_ERROR")
+    assert (await graphql.post({"query": wide + "}"}))[0] == 200
+    status, body = await graphql.post({"query": nested})
+    assert (status, get_error_code(body)) == (400, "INPUT_ERROR")
     told = body["errors"][0]["extensions"]["userPresentableMessage"]
     assert told == "Complexity: 13040. Maximum allowed: 10000"
 
@@ -222,26 +224,26 @@ async def test_a_query_that_is_too_complex_is_refused_with_the_figure(caller: Ca
     ],
 )  # fmt: skip
 async def test_a_refusal_is_an_error_in_a_200(
-    caller: Caller, query: str, variables: dict[str, Any], *, refusal: str, said: str
+    graphql: GraphqlClient, query: str, variables: dict[str, Any], *, refusal: str, said: str
 ) -> None:
-    status, body = await caller.ask(query, **variables)
-    assert (status, body["data"], code(body)) == (200, None, refusal)
+    status, body = await graphql.ask(query, **variables)
+    assert (status, body["data"], get_error_code(body)) == (200, None, refusal)
     assert said in str(body["errors"])
-    assert caller.api.counters.created == 0
+    assert graphql.api.counters.created == 0
 
 
-async def test_an_issue_needs_a_title(caller: Caller) -> None:
-    fields = {"teamId": caller.api.handlers.workspace.team["id"], "title": ""}
-    status, body = await caller.ask(ISSUE_CREATE_MUTATION, input=fields)
-    assert (status, body["data"], caller.api.counters.created) == (200, None, 0)
+async def test_an_issue_needs_a_title(graphql: GraphqlClient) -> None:
+    fields = {"teamId": graphql.api.handlers.workspace.team["id"], "title": ""}
+    status, body = await graphql.ask(ISSUE_CREATE_MUTATION, input=fields)
+    assert (status, body["data"], graphql.api.counters.created) == (200, None, 0)
 
 
-async def test_pages_follow_each_other_newest_first(caller: Caller) -> None:
+async def test_pages_follow_each_other_newest_first(graphql: GraphqlClient) -> None:
     for number in range(5):
-        await caller.create(f"t{number}")
+        await graphql.create(f"t{number}")
     pages, cursor = [], None
     while True:
-        _, body = await caller.ask(TITLES, first=2, after=cursor)
+        _, body = await graphql.ask(TITLES, first=2, after=cursor)
         found = body["data"]["issues"]
         pages.append([node["title"] for node in found["nodes"]])
         cursor = found["pageInfo"]["endCursor"]
@@ -275,52 +277,54 @@ async def test_pages_follow_each_other_newest_first(caller: Caller) -> None:
     ids=str,
 )
 async def test_filters_select_as_linears_do(
-    caller: Caller, clock: FakeClock, wanted: dict[str, Any], *, expected: list[str]
+    graphql: GraphqlClient, clock: FakeClock, wanted: dict[str, Any], *, expected: list[str]
 ) -> None:
     for title, description in (("apple", "red"), ("banana", "yellow"), ("cherry", "red")):
-        await caller.create(title, description)
+        await graphql.create(title, description)
         await clock.advance(10)
-    assert await caller.titles(filter=wanted) == expected
+    assert await graphql.list_titles(filter=wanted) == expected
 
 
-async def test_archived_issues_show_only_when_asked_for(caller: Caller) -> None:
-    issue = await caller.create("gone")
+async def test_archived_issues_show_only_when_asked_for(graphql: GraphqlClient) -> None:
+    issue = await graphql.create("gone")
     for _ in range(2):
-        await caller.ask(build_archive_mutation(["it"]), it=issue["id"])
-    assert await caller.titles() == []
-    assert await caller.titles(all=True) == ["gone"]
-    assert caller.api.counters.archived == 1
+        await graphql.ask(build_archive_mutation(["it"]), it=issue["id"])
+    assert await graphql.list_titles() == []
+    assert await graphql.list_titles(all=True) == ["gone"]
+    assert graphql.api.counters.archived == 1
 
 
-async def test_of_several_mutations_those_before_the_refused_one_are_done(caller: Caller) -> None:
+async def test_of_several_mutations_those_before_the_refused_one_are_done(
+    graphql: GraphqlClient,
+) -> None:
     """One after the other; an error ends them and takes the data of all with it."""
-    first, last = await caller.create("first"), await caller.create("last")
+    first, last = await graphql.create("first"), await graphql.create("last")
     names = {"a": first["id"], "b": "not-there", "c": last["id"]}
-    status, body = await caller.ask(build_archive_mutation(names), **names)
+    status, body = await graphql.ask(build_archive_mutation(names), **names)
     assert (status, body["data"], body["errors"][0]["path"]) == (200, None, ["b"])
-    assert await caller.titles() == ["last"]
+    assert await graphql.list_titles() == ["last"]
 
 
-async def test_memory_is_bounded_and_the_oldest_issue_goes_first(caller: Caller) -> None:
+async def test_memory_is_bounded_and_the_oldest_issue_goes_first(graphql: GraphqlClient) -> None:
     for number in range(8):
-        await caller.create(f"t{number}")
-    assert [issue["title"] for issue in caller.api.list_issues()] == ["t3", "t4", "t5", "t6", "t7"]
-    assert (caller.api.counters.created, caller.api.counters.forgotten) == (8, 3)
+        await graphql.create(f"t{number}")
+    assert [issue["title"] for issue in graphql.api.list_issues()] == ["t3", "t4", "t5", "t6", "t7"]
+    assert (graphql.api.counters.created, graphql.api.counters.forgotten) == (8, 3)
 
 
-async def test_fragments_and_several_operations_are_understood(caller: Caller) -> None:
+async def test_fragments_and_several_operations_are_understood(graphql: GraphqlClient) -> None:
     query = "query A { teams { ...T } } query B { issues { nodes { id } } } "
     query += "fragment T on TeamConnection { nodes { ... on Team { key } } }"
-    _, body = await caller.post({"query": query, "operationName": "A"})
+    _, body = await graphql.post({"query": query, "operationName": "A"})
     assert body["data"] == {"teams": {"nodes": [{"key": "BVL"}]}}
-    status, _ = await caller.post({"query": query, "operationName": "C"})
+    status, _ = await graphql.post({"query": query, "operationName": "C"})
     assert status == 400
 
 
 AUTHORIZED = {"Authorization": "k"}
 
 
-async def reply(
+async def post_query(
     client: aiohttp.ClientSession,
     api: LinearApi,
     query: str = TEAMS_QUERY,
@@ -333,7 +337,7 @@ async def reply(
         return answer
 
 
-async def sleeper(clock: FakeClock) -> None:
+async def wait_for_sleeper(clock: FakeClock) -> None:
     """Wait until somebody sleeps on the clock."""
     async with asyncio.timeout(20):
         while not clock._sleepers:  # noqa: ASYNC110 - a fake clock sets no event
@@ -344,33 +348,33 @@ async def test_used_up_limit_is_a_400(clock: FakeClock, client: aiohttp.ClientSe
     async with serve_linear_api(Settings(requests_per_hour=2), clock=clock) as api:
         left = []
         for _ in range(2):
-            answer = await reply(client, api)
+            answer = await post_query(client, api)
             assert answer.status == 200
             left.append(answer.headers["X-RateLimit-Requests-Remaining"])
         assert left == ["1", "0"]
-        answer = await reply(client, api)
+        answer = await post_query(client, api)
         assert answer.status == 400
         assert (await answer.json())["errors"][0]["extensions"]["code"] == "RATELIMITED"
         reset = int(answer.headers["X-RateLimit-Requests-Reset"]) / 1000
         assert reset == pytest.approx(clock.wall() + 3600, abs=0.01)
         await clock.advance(1801)
-        assert (await reply(client, api)).status == 200
+        assert (await post_query(client, api)).status == 200
         assert api.counters.rate_limited == 1
 
 
 async def test_complexity_is_limited(clock: FakeClock, client: aiohttp.ClientSession) -> None:
     async with serve_linear_api(Settings(complexity_per_hour=1000), clock=clock) as api:
         page = {"filter": build_issue_filter(), "first": 250, "archived": True}
-        answer = await reply(client, api, ISSUES_QUERY, **page)
+        answer = await post_query(client, api, ISSUES_QUERY, **page)
         assert (answer.status, answer.headers["X-Complexity"]) == (200, "676")
         assert answer.headers["X-RateLimit-Complexity-Remaining"] == "324"
-        assert (await reply(client, api, ISSUES_QUERY, **page)).status == 400
-        assert (await reply(client, api, ISSUES_QUERY, **(page | {"first": 10}))).status == 200
+        assert (await post_query(client, api, ISSUES_QUERY, **page)).status == 400
+        assert (await post_query(client, api, ISSUES_QUERY, **(page | {"first": 10}))).status == 200
 
 
 async def test_without_limits_no_header_speaks_of_them(client: aiohttp.ClientSession) -> None:
     async with serve_linear_api() as api:
-        headers = (await reply(client, api)).headers
+        headers = (await post_query(client, api)).headers
         assert not [name for name in headers if name.lower().startswith("x-ratelimit")]
 
 
@@ -378,7 +382,7 @@ async def test_without_limits_no_header_speaks_of_them(client: aiohttp.ClientSes
 async def test_its_own_clock(clock: FakeClock, client: aiohttp.ClientSession, skew: int) -> None:
     async with serve_linear_api(faults=LinearFaults([f"skew:{skew}"]), clock=clock) as api:
         fields = {"teamId": api.handlers.workspace.team["id"], "title": "x"}
-        answer = await reply(client, api, ISSUE_CREATE_MUTATION, input=fields)
+        answer = await post_query(client, api, ISSUE_CREATE_MUTATION, input=fields)
         date = parsedate_to_datetime(answer.headers["Date"]).timestamp()
         assert date == clock.wall() + skew
         moment = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(date))
@@ -400,17 +404,17 @@ async def test_faults_can_be_changed_while_it_runs(
     async with serve_linear_api() as api:
         async with client.post(api.url.replace("graphql", "fault"), data=fault) as answer:
             assert (await answer.json()) == {"faults": [fault]}
-        broken = await reply(client, api)
+        broken = await post_query(client, api)
         assert (broken.status, broken.content_type) == (status, kind)
         assert broken.headers.get("Retry-After") == ("7" if status == 429 else None)
         api.faults.set("none")
-        assert (await reply(client, api)).status == 200
+        assert (await post_query(client, api)).status == 200
 
 
 async def test_down_cuts_every_connection(client: aiohttp.ClientSession) -> None:
     async with serve_linear_api(faults=LinearFaults(["down"])) as api:
         with pytest.raises(aiohttp.ServerDisconnectedError):
-            await reply(client, api)
+            await post_query(client, api)
         async with client.get(api.url.replace("graphql", "fault")) as answer:
             assert await answer.json() == {"faults": ["down"]}
         async with client.get(api.url.replace("graphql", "served")) as answer:
@@ -419,8 +423,8 @@ async def test_down_cuts_every_connection(client: aiohttp.ClientSession) -> None
 
 async def test_slow_answers_after_its_time(clock: FakeClock, client: aiohttp.ClientSession) -> None:
     async with serve_linear_api(faults=LinearFaults(["slow:5"]), clock=clock) as api:
-        asking = asyncio.create_task(reply(client, api))
-        await sleeper(clock)
+        asking = asyncio.create_task(post_query(client, api))
+        await wait_for_sleeper(clock)
         await clock.advance(4.9)
         assert not asking.done()
         await clock.advance(0.2)
@@ -462,7 +466,7 @@ async def test_it_takes_far_more_than_fifty_issues_a_second() -> None:
         async with aiohttp.ClientSession() as client:
             for _ in range(10):
                 await asyncio.gather(*(agent.open_issue(issue) for _ in range(20)))
-                await reply(
+                await post_query(
                     client, api, ISSUES_QUERY, filter=build_issue_filter(), first=250, archived=True
                 )
         assert api.counters.created == 200

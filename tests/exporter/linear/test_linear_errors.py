@@ -54,40 +54,40 @@ def test_the_key_does_not_show_in_the_settings_or_in_its_own_text(tmp_path: Path
 NOW = 1_700_000_000.0
 
 
-def errors(*, message: str = "No", **extensions: Any) -> bytes:  # noqa: ANN401 - JSON
+def encode_error(*, message: str = "No", **extensions: Any) -> bytes:  # noqa: ANN401 - JSON
     return json.dumps({"errors": [{"message": message, "extensions": extensions}]}).encode()
 
 
-def fault(status: int, body: bytes) -> ErrorKind | None:
+def parse_fault(status: int, body: bytes) -> ErrorKind | None:
     return parse_response(status, {}, body, wall=NOW).error_kind
 
 
 def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -> None:
     answer = parse_response(200, {}, b'{"data": {"issues": {}}}', wall=NOW)
     assert (answer.data, answer.error_kind) == ({"issues": {}}, None)
-    body = errors(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
+    body = encode_error(message="Entity not found: Issue", code="INPUT_ERROR", type="invalid input")
     answer = parse_response(200, {}, body, wall=NOW)
     assert (answer.not_found, answer.refused) == (True, True)
-    assert not parse_response(200, {}, errors(code="INPUT_ERROR"), wall=NOW).not_found
+    assert not parse_response(200, {}, encode_error(code="INPUT_ERROR"), wall=NOW).not_found
 
 
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (400, errors(code="RATELIMITED"), ErrorKind.RATE_LIMITED),
-        (200, errors(type="ratelimited"), ErrorKind.RATE_LIMITED),
+        (400, encode_error(code="RATELIMITED"), ErrorKind.RATE_LIMITED),
+        (200, encode_error(type="ratelimited"), ErrorKind.RATE_LIMITED),
         (429, b"slow down", ErrorKind.RATE_LIMITED),
-        (401, errors(code="AUTHENTICATION_ERROR"), ErrorKind.UNAUTHORIZED),
-        (400, errors(type="authentication error"), ErrorKind.UNAUTHORIZED),
+        (401, encode_error(code="AUTHENTICATION_ERROR"), ErrorKind.UNAUTHORIZED),
+        (400, encode_error(type="authentication error"), ErrorKind.UNAUTHORIZED),
         (401, b"", ErrorKind.UNAUTHORIZED),
         (403, b"<html>", ErrorKind.UNAUTHORIZED),
-        (200, errors(type="forbidden"), ErrorKind.UNAUTHORIZED),
+        (200, encode_error(type="forbidden"), ErrorKind.UNAUTHORIZED),
         (500, b"", ErrorKind.SERVER_ERROR),
         (502, b"<html>", ErrorKind.SERVER_ERROR),
-        (200, errors(type="internal error"), ErrorKind.SERVER_ERROR),
-        (200, errors(type="lock timeout"), ErrorKind.SERVER_ERROR),
-        (400, errors(code="GRAPHQL_VALIDATION_FAILED"), ErrorKind.BAD_RESPONSE),
-        (200, errors(code="INVALID_INPUT"), ErrorKind.BAD_RESPONSE),
+        (200, encode_error(type="internal error"), ErrorKind.SERVER_ERROR),
+        (200, encode_error(type="lock timeout"), ErrorKind.SERVER_ERROR),
+        (400, encode_error(code="GRAPHQL_VALIDATION_FAILED"), ErrorKind.BAD_RESPONSE),
+        (200, encode_error(code="INVALID_INPUT"), ErrorKind.BAD_RESPONSE),
         (200, b"<html>", ErrorKind.BAD_RESPONSE),
         (200, b"[]", ErrorKind.BAD_RESPONSE),
         (
@@ -105,7 +105,7 @@ def test_data_is_given_as_it_is_and_what_is_not_there_is_told_by_its_message() -
     ids=lambda value: str(value)[:60],
 )
 def test_every_reply_has_one_fault(status: int, body: bytes, expected: ErrorKind) -> None:
-    assert fault(status, body) is expected
+    assert parse_fault(status, body) is expected
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_refusal_names_its_part(path: str, about: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("body", "refused"),
     [
-        (errors(code="INVALID_INPUT"), True),
-        (errors(type="forbidden"), True),
-        (errors(code="AUTHENTICATION_ERROR"), False),
-        (errors(code="RATELIMITED"), False),
-        (errors(type="internal error"), False),
+        (encode_error(code="INVALID_INPUT"), True),
+        (encode_error(type="forbidden"), True),
+        (encode_error(code="AUTHENTICATION_ERROR"), False),
+        (encode_error(code="RATELIMITED"), False),
+        (encode_error(type="internal error"), False),
         (b"<html>", False),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_reset_is_a_moment_on_the_clock_of_whoever_sent_it(skew: int) -> None:
         "Date": formatdate(NOW + skew, usegmt=True),
         "X-RateLimit-Requests-Reset": str(round((NOW + skew + 300) * 1000)),
     }
-    answer = parse_response(400, headers, errors(code="RATELIMITED"), wall=NOW)
+    answer = parse_response(400, headers, encode_error(code="RATELIMITED"), wall=NOW)
     assert answer.retry_after == 300
 
 
@@ -188,7 +188,7 @@ OURS, OTHER = f"slo-probe-{'a' * 32}", f"slo-probe-{'b' * 32}"
 SYNTHETIC = "[Alert] SloProbeSynthetic"
 
 
-def node(**changed: object) -> dict[str, object]:
+def build_node(**changed: object) -> dict[str, object]:
     return {
         "id": "i1",
         "title": SYNTHETIC,
@@ -235,7 +235,7 @@ def test_an_issue_is_of_the_run_it_names(title: str, description: str, run: str 
 )
 def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: IssueKind | None) -> None:
     skew, at = ClockSkew(7200.0, 0.5), 1777888800.25
-    issue = parse_issue(node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
+    issue = parse_issue(build_node(title=title, archivedAt="2026-05-05T00:00:00.000Z"), skew)
     if kind is None:
         assert issue is None
         return
@@ -258,7 +258,7 @@ def test_an_issue_is_read_with_its_kind_and_its_time(title: str, kind: IssueKind
 )
 def test_a_node_that_is_not_what_was_asked_for_is_an_error(changed: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        parse_issue(node(**changed), UNKNOWN_SKEW)
+        parse_issue(build_node(**changed), UNKNOWN_SKEW)
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_any_text_around_the_correlation_line_changes_nothing(before: str, after
 HOUR = 3600.0
 
 
-class Impatient(FakeClock):
+class RecordingClock(FakeClock):
     """Remembers how long it was asked to sleep, and does not."""
 
     def __init__(self) -> None:
@@ -298,9 +298,9 @@ class Impatient(FakeClock):
         self.slept = seconds
 
 
-async def starts(per_hour: int, gaps: list[float]) -> list[float]:
+async def compute_start_times(per_hour: int, gaps: list[float]) -> list[float]:
     """When requests that are asked for after these gaps may leave."""
-    clock = Impatient()
+    clock = RecordingClock()
     pace = RateLimiter(per_hour, clock=clock)
     times = []
     for gap in gaps:
@@ -318,14 +318,14 @@ async def starts(per_hour: int, gaps: list[float]) -> list[float]:
 @example(per_hour=10, gaps=[0.0] * 40)
 @example(per_hour=60, gaps=[HOUR] + [0.0] * 130)
 def test_in_no_hour_more_requests_leave_than_the_limit(per_hour: int, gaps: list[float]) -> None:
-    times = asyncio.run(starts(per_hour, gaps))
+    times = asyncio.run(compute_start_times(per_hour, gaps))
     assert times == sorted(times)
     for start in times:
         assert sum(start <= time < start + HOUR for time in times) <= per_hour
 
 
 def test_a_tenth_of_the_limit_leaves_at_once_and_the_rest_evenly() -> None:
-    times = asyncio.run(starts(600, [0.0] * 63))
+    times = asyncio.run(compute_start_times(600, [0.0] * 63))
     assert times[:60] == pytest.approx([0.0] * 60, abs=1e-9)
     assert times[60:] == pytest.approx([HOUR / 540 * n for n in (1, 2, 3)])
 

@@ -30,65 +30,67 @@ from exporter.observers.linear.poller import (
 from exporter.simulator.linear.settings import Settings
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
-from tests.exporter.linear.conftest import KEY, Desk, client_of, desk
+from tests.exporter.linear.conftest import KEY, LinearHarness, open_test_client, run_linear
 
 FAILED = "[Remediation Failed] SloProbeSynthetic"
 
 
-def question(linear: Desk, run_id: str, *, seconds: float = 60) -> IssueQuery:
+def build_query(linear: LinearHarness, run_id: str, *, seconds: float = 60) -> IssueQuery:
     """A question about an event that is meant to leave now."""
     now = linear.clock.wall()
     return IssueQuery(run_id, now, now + seconds)
 
 
-async def found_by(watch: IssuePoller) -> IssueFound:
+async def poll_single_issue(watch: IssuePoller) -> IssueFound:
     """The one finding, which is a find."""
     (found,) = await watch.poll()
     assert isinstance(found, IssueFound)
     return found
 
 
-async def test_an_issue_is_found_with_its_time_and_only_once(linear: Desk) -> None:
+async def test_an_issue_is_found_with_its_time_and_only_once(linear: LinearHarness) -> None:
     watch, run_id = IssuePoller(linear.client), create_run_id()
-    watch.add_query(question(linear, run_id))
+    watch.add_query(build_query(linear, run_id))
     await linear.clock.advance(3)
     assert await watch.poll() == []
     linear.open(run_id)
     await linear.clock.advance(30)
-    found = await found_by(watch)
+    found = await poll_single_issue(watch)
     assert found.seconds == pytest.approx(3, abs=found.uncertainty)
     assert found.uncertainty <= 0.5
     assert (found.run_id, found.duplicates, found.clamped) == (run_id, 0, False)
     assert (await watch.poll(), len(watch)) == ([], 0)
 
 
-async def test_duplicates_within_the_linger_are_counted(linear: Desk) -> None:
+async def test_duplicates_within_the_linger_are_counted(linear: LinearHarness) -> None:
     watch, run_id = IssuePoller(linear.client, linger=30), create_run_id()
-    watch.add_query(question(linear, run_id))
+    watch.add_query(build_query(linear, run_id))
     linear.open(run_id)
     assert await watch.poll() == []
     for title in ("[Alert] SloProbeSynthetic", FAILED, "[Alert] SloProbeSynthetic"):
         await linear.clock.advance(10)
         linear.open(run_id, title=title)
-    found = await found_by(watch)
+    found = await poll_single_issue(watch)
     assert (found.duplicates, len(found.issues)) == (2, 4)
     assert found.seconds == pytest.approx(0, abs=0.5)
 
 
-async def test_only_a_failed_remediation_is_found_without_a_time(linear: Desk) -> None:
+async def test_only_a_failed_remediation_is_found_without_a_time(linear: LinearHarness) -> None:
     watch, run_id = IssuePoller(linear.client), create_run_id()
-    watch.add_query(question(linear, run_id))
+    watch.add_query(build_query(linear, run_id))
     linear.open(run_id, title=FAILED)
     assert await watch.poll() == []
     await linear.clock.advance(60)
-    found = await found_by(watch)
+    found = await poll_single_issue(watch)
     assert (found.seconds, found.duplicates) == (None, 0)
     assert [issue.kind for issue in found.issues] == [IssueKind.REMEDIATION_FAILED]
 
 
-async def test_an_issue_that_is_not_there_after_the_deadline_was_not_found(linear: Desk) -> None:
+async def test_an_issue_that_is_not_there_after_the_deadline_was_not_found(
+    linear: LinearHarness,
+) -> None:
     watch, run_id = IssuePoller(linear.client), create_run_id()
-    watch.add_query(question(linear, run_id, seconds=60))
+    watch.add_query(build_query(linear, run_id, seconds=60))
     await linear.clock.advance(59)
     assert await watch.poll() == []
     await linear.clock.advance(1)
@@ -96,33 +98,33 @@ async def test_an_issue_that_is_not_there_after_the_deadline_was_not_found(linea
 
 
 async def test_an_issue_that_searches_see_late_is_still_found(clock: FakeClock) -> None:
-    async with desk(clock, "lag:20") as slow:
+    async with run_linear(clock, "lag:20") as slow:
         watch, run_id = IssuePoller(slow.client), create_run_id()
-        watch.add_query(question(slow, run_id))
+        watch.add_query(build_query(slow, run_id))
         slow.open(run_id)
         assert await watch.poll() == []
         await clock.advance(20)
-        found = await found_by(watch)
+        found = await poll_single_issue(watch)
         assert found.seconds == pytest.approx(0, abs=found.uncertainty)
 
 
-async def test_a_question_too_many_makes_the_oldest_unknown(linear: Desk) -> None:
+async def test_a_question_too_many_makes_the_oldest_unknown(linear: LinearHarness) -> None:
     watch, runs = IssuePoller(linear.client, limit=2), [create_run_id() for _ in range(3)]
     for run_id in runs:
-        watch.add_query(question(linear, run_id))
+        watch.add_query(build_query(linear, run_id))
     assert await watch.poll() == [IssueUnknown(runs[0], None)]
     assert len(watch) == 2
 
 
-async def test_a_run_that_is_asked_about_twice_is_one_question(linear: Desk) -> None:
+async def test_a_run_that_is_asked_about_twice_is_one_question(linear: LinearHarness) -> None:
     watch, run_id = IssuePoller(linear.client), create_run_id()
     for _ in range(2):
-        watch.add_query(question(linear, run_id))
+        watch.add_query(build_query(linear, run_id))
     linear.open(run_id)
     assert len(await watch.poll()) == 1
 
 
-class Told:
+class ScriptedSource:
     """A source that says what a test has it say, or fails."""
 
     def __init__(self, clock: FakeClock, answers: list[list[Issue] | ErrorKind]) -> None:
@@ -140,7 +142,7 @@ class Told:
         return {run_id: [i for i in answer if i.run_id == run_id] for run_id in ids}
 
 
-def issue(created_at: float, skew: ClockSkew) -> Issue:
+def build_issue(created_at: float, skew: ClockSkew) -> Issue:
     title = "[Alert] SloProbeSynthetic"
     return Issue("i", "r", IssueKind.ALERT, title, created_at, archived=False, skew=skew)
 
@@ -157,9 +159,9 @@ def issue(created_at: float, skew: ClockSkew) -> Issue:
 async def test_a_time_is_never_negative_and_says_how_certain_it_is(
     clock: FakeClock, created: float, skew: ClockSkew, expected: tuple[float, float, bool]
 ) -> None:
-    watch = IssuePoller(Told(clock, [[issue(created, skew)]]))
+    watch = IssuePoller(ScriptedSource(clock, [[build_issue(created, skew)]]))
     watch.add_query(IssueQuery("r", 10.0, 20.0))
-    found = await found_by(watch)
+    found = await poll_single_issue(watch)
     assert (found.seconds, found.uncertainty, found.clamped) == pytest.approx(expected)
 
 
@@ -169,11 +171,11 @@ answers = st.sampled_from([*ErrorKind, "issue", "nothing"])
 @given(st.lists(answers, min_size=1, max_size=20), st.integers(0, 90), st.integers(0, 90))
 def test_findings_by_the_rules(told: list[ErrorKind | str], linger: int, patience: int) -> None:
     """Polls 10 s apart; the deadline is at 50 s."""
-    findings = asyncio.run(polled(told, linger, patience))
-    assert findings == list(expected(told, linger, patience))[:1]
+    findings = asyncio.run(poll_source(told, linger, patience))
+    assert findings == list(compute_expected(told, linger, patience))[:1]
 
 
-def expected(
+def compute_expected(
     told: list[ErrorKind | str], linger: int, patience: int
 ) -> Iterator[tuple[int, type, ErrorKind | None]]:
     """When what may be said, from the rules: at which poll, which finding, with which fault."""
@@ -189,15 +191,15 @@ def expected(
             yield number, IssueNotFound, None
 
 
-async def polled(
+async def poll_source(
     told: list[ErrorKind | str], linger: int, patience: int
 ) -> list[tuple[int, type, ErrorKind | None]]:
     clock = FakeClock()
-    known = [issue(clock.wall() + 1, ClockSkew(0.0, 0.1))]
+    known = [build_issue(clock.wall() + 1, ClockSkew(0.0, 0.1))]
     said: list[list[Issue] | ErrorKind] = [
         each if isinstance(each, ErrorKind) else known if each == "issue" else [] for each in told
     ]
-    watch = IssuePoller(Told(clock, said), linger=linger, patience=patience)
+    watch = IssuePoller(ScriptedSource(clock, said), linger=linger, patience=patience)
     watch.add_query(IssueQuery("r", clock.wall(), clock.wall() + 50))
     found = []
     for number in range(len(told)):
@@ -206,19 +208,19 @@ async def polled(
     return found
 
 
-async def failing(client: LinearClient) -> RequestError:
+async def get_request_error(client: LinearClient) -> RequestError:
     """The error of a question that must fail."""
     with pytest.raises(RequestError) as failed:
         await client.list_orphans(0)
     return failed.value
 
 
-async def test_retry_after_is_kept_to_the_second(linear: Desk) -> None:
+async def test_retry_after_is_kept_to_the_second(linear: LinearHarness) -> None:
     linear.api.faults.set("ratelimited:120")
-    assert (await failing(linear.client)).retry_after == 120
+    assert (await get_request_error(linear.client)).retry_after == 120
     linear.api.faults.set("none")
     await linear.clock.advance(119.9)
-    error = await failing(linear.client)
+    error = await get_request_error(linear.client)
     assert (error.kind, linear.api.counters.requests) == (ErrorKind.RATE_LIMITED, 1)
     assert error.retry_after == pytest.approx(0.1)
     await linear.clock.advance(0.2)
@@ -229,10 +231,10 @@ async def test_retry_after_is_kept_to_the_second(linear: Desk) -> None:
 @pytest.mark.parametrize("skew", [7200, 0, -7200])
 async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, skew: int) -> None:
     limited = Settings(key=KEY, requests_per_hour=3)
-    async with desk(clock, f"skew:{skew}", api=limited) as small:
+    async with run_linear(clock, f"skew:{skew}", api=limited) as small:
         for _ in range(3):
             await small.client.list_orphans(0)
-        error = await failing(small.client)
+        error = await get_request_error(small.client)
         assert error.kind is ErrorKind.RATE_LIMITED
         assert error.retry_after == pytest.approx(3600, abs=1)
         assert error.retry_after is not None
@@ -249,17 +251,19 @@ async def test_a_used_up_limit_is_left_alone_until_it_resets(clock: FakeClock, s
         ("garbage", ErrorKind.BAD_RESPONSE),
     ],
 )
-async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: ErrorKind) -> None:
+async def test_waits_double_up_to_a_cap(
+    linear: LinearHarness, faults: str, expected: ErrorKind
+) -> None:
     linear.api.faults.set(faults)
     for wait in (2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
-        error = await failing(linear.client)
+        error = await get_request_error(linear.client)
         assert (error.kind, error.retry_after) == (expected, wait)
         await linear.clock.advance(wait)
     linear.api.faults.set("none")
     await linear.client.list_orphans(0)
     assert linear.client.error_kind is None
     linear.api.faults.set(faults)
-    assert (await failing(linear.client)).retry_after == 2
+    assert (await get_request_error(linear.client)).retry_after == 2
 
 
 @pytest.mark.parametrize(
@@ -267,11 +271,11 @@ async def test_waits_double_up_to_a_cap(linear: Desk, faults: str, expected: Err
     [("down", ErrorKind.UNREACHABLE, 24), ("unauthorized", ErrorKind.UNAUTHORIZED, 12)],
 )
 async def test_an_hour_of_questions_costs_few_requests(
-    linear: Desk, flag: str, fault: ErrorKind, most: int
+    linear: LinearHarness, flag: str, fault: ErrorKind, most: int
 ) -> None:
     linear.api.faults.set(flag)
     for _ in range(720):
-        assert (await failing(linear.client)).kind is fault
+        assert (await get_request_error(linear.client)).kind is fault
         await linear.clock.advance(5)
     assert 12 <= linear.api.counters.requests <= most
     assert len(linear.failures) == linear.api.counters.requests
@@ -279,15 +283,17 @@ async def test_an_hour_of_questions_costs_few_requests(
 
 async def test_a_changed_key_is_taken_up(clock: FakeClock) -> None:
     keys = iter(["lin_api_old", KEY])
-    async with desk(clock) as server:
+    async with run_linear(clock) as server:
         url = server.api.url
-        async with client_of(url, clock, read_key=lambda: SecretStr(next(keys))) as client:
-            await failing(client)
+        async with open_test_client(url, clock, read_key=lambda: SecretStr(next(keys))) as client:
+            await get_request_error(client)
             await clock.advance(300)
             assert await client.list_orphans(0) == []
 
 
-async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(linear: Desk) -> None:
+async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(
+    linear: LinearHarness,
+) -> None:
     keys: list[SecretStr] = [SecretStr("lin_api_old")]
 
     def read() -> SecretStr:
@@ -295,9 +301,9 @@ async def test_a_key_that_is_gone_is_an_unauthorized_client_until_it_is_back(lin
             raise CredentialsError("key_file", "key is empty")
         return keys.pop()
 
-    async with client_of(linear.api.url, linear.clock, read_key=read) as client:
+    async with open_test_client(linear.api.url, linear.clock, read_key=read) as client:
         for _ in range(3):
-            assert (await failing(client)).kind is ErrorKind.UNAUTHORIZED
+            assert (await get_request_error(client)).kind is ErrorKind.UNAUTHORIZED
             await linear.clock.advance(300)
         assert linear.api.counters.requests == 1
         keys.append(SecretStr(KEY))
@@ -309,19 +315,19 @@ async def test_without_a_key_there_is_no_client(clock: FakeClock) -> None:
         raise CredentialsError("key_file", "key is empty")
 
     with pytest.raises(CredentialsError):
-        async with client_of("http://127.0.0.1:9/", clock, read_key=read):
+        async with open_test_client("http://127.0.0.1:9/", clock, read_key=read):
             raise AssertionError
 
 
-async def test_an_answer_that_takes_too_long_is_given_up(linear: Desk) -> None:
+async def test_an_answer_that_takes_too_long_is_given_up(linear: LinearHarness) -> None:
     linear.api.faults.set("slow:5")  # on a clock that stands still
-    async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
-        error = await failing(client)
+    async with open_test_client(linear.api.url, linear.clock, timeout="50ms") as client:
+        error = await get_request_error(client)
     assert error.kind is ErrorKind.UNREACHABLE
     assert "no response in time" in str(error)
 
 
-async def test_a_forbidden_archiving_stops_no_search(linear: Desk) -> None:
+async def test_a_forbidden_archiving_stops_no_search(linear: LinearHarness) -> None:
     issue_id = linear.write("[Alert] x", "")
     linear.api.faults.set("forbidden")
     assert await linear.client.archive_issues([issue_id]) == [issue_id]
@@ -337,9 +343,9 @@ async def test_a_refused_search_is_not_repeated_at_once(serving: Serve, clock: F
         body = {"errors": [{"message": "Forbidden", "extensions": {"type": "forbidden"}}]}
         return web.json_response(body)
 
-    async with client_of(await serving(app_of(refuse)), clock) as client:
+    async with open_test_client(await serving(build_app(refuse)), clock) as client:
         for _ in range(5):
-            assert (await failing(client)).kind is ErrorKind.UNAUTHORIZED
+            assert (await get_request_error(client)).kind is ErrorKind.UNAUTHORIZED
             await clock.advance(50)
     assert len(asked) == 1
 
@@ -360,13 +366,13 @@ async def test_an_answer_that_was_on_its_way_does_not_end_a_wait(clock: FakeCloc
     gate.raise_if_open()
 
 
-async def echo(request: web.Request) -> web.Response:
+async def echo_request(request: web.Request) -> web.Response:
     """A proxy that repeats what it was sent, as some do when they are confused."""
     text = f"bad header {request.headers['Authorization']}"
     return web.json_response({"errors": [{"message": text, "extensions": {"code": text}}]})
 
 
-async def break_off(request: web.Request) -> web.StreamResponse:
+async def break_off_response(request: web.Request) -> web.StreamResponse:
     """Announces more than it sends."""
     response = web.StreamResponse(headers={"Content-Length": "1000"})
     await response.prepare(request)
@@ -376,17 +382,17 @@ async def break_off(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def elsewhere(_: web.Request) -> web.Response:
+async def redirect_request(_: web.Request) -> web.Response:
     return web.Response(status=307, headers={"Location": "/trap"})
 
 
-def app_of(answer: Callable[[web.Request], object]) -> web.Application:
+def build_app(answer: Callable[[web.Request], object]) -> web.Application:
     app = web.Application()
     app.router.add_post("/", answer)  # type: ignore[arg-type]
     return app
 
 
-def told(error: BaseException | None) -> str:
+def format_error_chain(error: BaseException | None) -> str:
     """Everything an error and those behind it could show."""
     texts = []
     while error is not None:
@@ -395,7 +401,7 @@ def told(error: BaseException | None) -> str:
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize("answer", [echo, break_off, elsewhere])
+@pytest.mark.parametrize("answer", [echo_request, break_off_response, redirect_request])
 async def test_a_strange_server_gets_no_key_into_any_text(
     serving: Serve,
     clock: FakeClock,
@@ -409,10 +415,12 @@ async def test_a_strange_server_gets_no_key_into_any_text(
         trapped.append(request)
         return web.Response()
 
-    app = app_of(answer)
+    app = build_app(answer)
     app.router.add_post("/trap", trap)
-    async with client_of(await serving(app), clock) as client:
-        text = told(await failing(client)) + repr(client) + repr(vars(client))
+    async with open_test_client(await serving(app), clock) as client:
+        text = (
+            format_error_chain(await get_request_error(client)) + repr(client) + repr(vars(client))
+        )
     assert KEY not in text + caplog.text
     assert trapped == []
 
@@ -420,20 +428,26 @@ async def test_a_strange_server_gets_no_key_into_any_text(
 @pytest.mark.parametrize(
     "fault", ["down", "error", "garbage", "unauthorized", "ratelimited:9", "slow:5"]
 )
-async def test_key_in_no_text(linear: Desk, caplog: pytest.LogCaptureFixture, fault: str) -> None:
+async def test_key_in_no_text(
+    linear: LinearHarness, caplog: pytest.LogCaptureFixture, fault: str
+) -> None:
     caplog.set_level(logging.DEBUG)
     linear.api.faults.set(fault)
-    async with client_of(linear.api.url, linear.clock, timeout="50ms") as client:
-        text = told(await failing(client)) + told(await failing(client))
+    async with open_test_client(linear.api.url, linear.clock, timeout="50ms") as client:
+        text = format_error_chain(await get_request_error(client)) + format_error_chain(
+            await get_request_error(client)
+        )
     assert "probing continues" in caplog.text
     assert KEY not in text + caplog.text
 
 
-async def test_faults_are_logged_once(linear: Desk, caplog: pytest.LogCaptureFixture) -> None:
+async def test_faults_are_logged_once(
+    linear: LinearHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "exporter.httpclient.retry")
     linear.api.faults.set("down")
     for _ in range(5):
-        await failing(linear.client)
+        await get_request_error(linear.client)
         await linear.clock.advance(300)
     linear.api.faults.set("none")
     await linear.client.list_orphans(0)

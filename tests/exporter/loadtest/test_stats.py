@@ -48,7 +48,7 @@ LAMBDA, END = Stage.LAMBDA_EXECUTION, Stage.END_TO_END
 ISSUE, CLOUDEVENT = Stage.LINEAR_ISSUE_CREATION, Stage.CLOUDEVENT_PROCESSING
 
 
-def run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
+def build_run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
     seen: dict[Stage, dict[str, float]]
     seen = {Stage(name): {StageSource.CANARY: value} for name, value in seconds.items()}
     if ISSUE in seen:
@@ -58,22 +58,22 @@ def run(verdict: Verdict = Verdict.OK, **seconds: float) -> Run:
     return Run("scenario_throughput", "direct", "id", verdict, Reason.EXECUTED_ONCE, seen)
 
 
-def result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> ScenarioResult:
+def build_result(scenario: Scenario = Scenario.SCALABILITY, **known: object) -> ScenarioResult:
     return ScenarioResult("1", scenario, ScenarioState.COMPLETED, 1.7e9, 1.7e9 + 60, **known)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("found", "stage", "target", "seconds"),
     [
-        *((run(verdict, cloudevent_processing=0.1), CLOUDEVENT, 5, None)
+        *((build_run(verdict, cloudevent_processing=0.1), CLOUDEVENT, 5, None)
           for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
         # The issue of such a run is there all the same.
-        *((run(verdict, linear_issue_creation=0.2), ISSUE, 10, 0.2)
+        *((build_run(verdict, linear_issue_creation=0.2), ISSUE, 10, 0.2)
           for verdict in (Verdict.LOST, Verdict.DUPLICATED, Verdict.CORRUPTED)),
-        (run(cloudevent_processing=5.1), CLOUDEVENT, 5, None),
-        (run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5, 5.0),
-        (run(), CLOUDEVENT, 5, None),
-        (run(lambda_execution=1, end_to_end=7), LAMBDA, 30, 7),  # through when the event is
+        (build_run(cloudevent_processing=5.1), CLOUDEVENT, 5, None),
+        (build_run(Verdict.LATE, cloudevent_processing=5.0), CLOUDEVENT, 5, 5.0),
+        (build_run(), CLOUDEVENT, 5, None),
+        (build_run(lambda_execution=1, end_to_end=7), LAMBDA, 30, 7),  # through when the event is
     ],
 )  # fmt: skip
 def test_a_stage_is_completed_within_its_target(
@@ -87,40 +87,42 @@ def test_targets_offsets_and_issues_of_a_load() -> None:
     assert targets == {LAMBDA: 30.0, END: inf}
     settings = RampSettings(rates=[4], hold=Duration.from_parts(seconds=1))
     assert (settings.list_offsets(4), settings.count_max_events()) == ([0, 0.25, 0.5, 0.75], 5)
-    assert is_issue_known(run(linear_issue_creation=1), IssueCount.ONE)
-    assert is_issue_known(run(), IssueCount.NONE)
-    assert not is_issue_known(run(), None)
-    assert not is_issue_known(run(), IssueCount.ONE), "its time was too unsure to tell"
+    assert is_issue_known(build_run(linear_issue_creation=1), IssueCount.ONE)
+    assert is_issue_known(build_run(), IssueCount.NONE)
+    assert not is_issue_known(build_run(), None)
+    assert not is_issue_known(build_run(), IssueCount.ONE), "its time was too unsure to tell"
 
 
-def step(offsets: list[float], runs: list[Run], lasted: float) -> SentEvents:
+def build_step(offsets: list[float], runs: list[Run], lasted: float) -> SentEvents:
     return SentEvents(10, offsets, runs, lasted)
 
 
 def test_a_backlog_that_is_worked_off_afterwards_lowers_the_rate() -> None:
     offsets = [n / 10 for n in range(10)]
-    kept_up = measure_step(step(offsets, [run(end_to_end=0.01)] * 10, 1.0), {END: inf})
-    fell_behind = measure_step(step(offsets, [run(end_to_end=1.1)] * 10, 1.0), {END: inf})
+    kept_up = measure_step(build_step(offsets, [build_run(end_to_end=0.01)] * 10, 1.0), {END: inf})
+    fell_behind = measure_step(
+        build_step(offsets, [build_run(end_to_end=1.1)] * 10, 1.0), {END: inf}
+    )
     assert kept_up.rates[END] == 10
     assert fell_behind.rates[END] == pytest.approx(10 / 2.0)
     assert kept_up.shares[END] == fell_behind.shares[END] == 1
 
 
 def test_what_the_prober_spoiled_counts_on_neither_side() -> None:
-    runs = [run(end_to_end=0.01), run(Verdict.UNKNOWN), run(Verdict.LOST)]
-    found = measure_step(step([0, 0.5, 1], runs, 1.5), {END: inf})
+    runs = [build_run(end_to_end=0.01), build_run(Verdict.UNKNOWN), build_run(Verdict.LOST)]
+    found = measure_step(build_step([0, 0.5, 1], runs, 1.5), {END: inf})
     assert found.shares[END] == 0.5
     assert found.verdicts == {"ok": 1, "unknown": 1, "lost": 1}
-    nothing = measure_step(step([0], [run(Verdict.UNKNOWN)], 0.0), {END: inf})
+    nothing = measure_step(build_step([0], [build_run(Verdict.UNKNOWN)], 0.0), {END: inf})
     assert (nothing.shares[END], nothing.rates[END]) == (0, 0)
 
 
 def test_the_highest_rate_is_that_of_a_step_at_which_enough_completed() -> None:
-    fine, broken = [run(end_to_end=0.01)] * 100, [run(Verdict.LOST)] * 2
+    fine, broken = [build_run(end_to_end=0.01)] * 100, [build_run(Verdict.LOST)] * 2
     slow, fast = [n / 100 for n in range(100)], [n / 200 for n in range(100)]
     steps = [
-        measure_step(step(slow, fine, 1.0), {END: inf}),
-        measure_step(step(fast, [*broken, *fine[2:]], 0.5), {END: inf}),
+        measure_step(build_step(slow, fine, 1.0), {END: inf}),
+        measure_step(build_step(fast, [*broken, *fine[2:]], 0.5), {END: inf}),
     ]
     assert find_highest_rate(steps, END, share=0.99) == 100
     assert find_highest_rate(steps, END, share=0.98) == pytest.approx(98 / 0.505)
@@ -128,10 +130,16 @@ def test_the_highest_rate_is_that_of_a_step_at_which_enough_completed() -> None:
 
 
 def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() -> None:
-    def with_(level: int, held: float) -> ScenarioResult:
-        return result(level=level, measures=(Measure(END.value, held),))
+    def build_level(level: int, held: float) -> ScenarioResult:
+        return build_result(level=level, measures=(Measure(END.value, held),))
 
-    newest_first = [with_(4, 60), with_(1, 20), with_(2, 36), with_(1, 30), with_(4, 100)]
+    newest_first = [
+        build_level(4, 60),
+        build_level(1, 20),
+        build_level(2, 36),
+        build_level(1, 30),
+        build_level(4, 100),
+    ]
     shown = {
         reading.labels["level"]: reading.value
         for reading in scalability.list_samples(newest_first)
@@ -140,14 +148,14 @@ def test_efficiency_compares_the_newest_run_of_each_number_with_that_of_one() ->
     assert shown == {"1": 1.0, "2": 0.9, "4": 0.75}
     assert not [
         reading
-        for reading in scalability.list_samples([with_(4, 60)])
+        for reading in scalability.list_samples([build_level(4, 60)])
         if reading.metric == SCALING_EFFICIENCY
     ]
 
 
 def test_a_stage_that_was_not_measured_has_no_gauge_and_is_not_met() -> None:
     measures = (Measure(CLOUDEVENT.value, 110.0, 100.0), Measure(ISSUE.value, None, 50.0))
-    found = result(Scenario.THROUGHPUT, measures=measures)
+    found = build_result(Scenario.THROUGHPUT, measures=measures)
     assert found.is_met is False
     assert list(throughput.list_samples([found])) == [
         ScenarioSample(
@@ -157,9 +165,9 @@ def test_a_stage_that_was_not_measured_has_no_gauge_and_is_not_met() -> None:
 
 
 def test_a_result_comes_back_from_its_json_and_strangers_do_not() -> None:
-    runs = [run(end_to_end=0.01)]
-    made = result(
-        steps=(measure_step(step([0], runs, 0.1), {END: inf}),),
+    runs = [build_run(end_to_end=0.01)]
+    made = build_result(
+        steps=(measure_step(build_step([0], runs, 0.1), {END: inf}),),
         measures=(Measure("efficiency", None, 0.7), Measure("end_to_end", 12.5)),
         level=3,
         reason=StopReason.RELOADED,
@@ -173,11 +181,11 @@ def test_a_result_comes_back_from_its_json_and_strangers_do_not() -> None:
 
 def test_a_table_says_what_was_found_and_what_was_promised() -> None:
     text = format_result(
-        result(
+        build_result(
             Scenario.STRESS,
             unit="events at once",
             events=51,
-            steps=(measure_step(step([0], [run(end_to_end=0.5)], 0.0), {END: inf}),),
+            steps=(measure_step(build_step([0], [build_run(end_to_end=0.5)], 0.0), {END: inf}),),
             measures=(Measure("held_level", 50, 101), Measure("breaking_level", None)),
         )
     )
@@ -216,11 +224,11 @@ def test_nothing_may_be_run_unless_it_is_configured(tmp_path: Path) -> None:
     assert list_configured(loaded.config.scenarios) == {}
 
 
-def normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> Run:
+def build_normal_run(verdict: Verdict, at: float = 10.0, probe: str = "remediation") -> Run:
     return Run(probe, "direct", "id", verdict, Reason.NEVER_EXECUTED, {}, at)
 
 
-def normal(brake: StopSignal, allowed: int = 1) -> BaselineGuard:
+def build_guard(brake: StopSignal, allowed: int = 1) -> BaselineGuard:
     return BaselineGuard(
         brake,
         allowed=allowed,
@@ -231,17 +239,17 @@ def normal(brake: StopSignal, allowed: int = 1) -> BaselineGuard:
 
 def test_a_load_that_costs_the_normal_probes_too_much_is_stopped() -> None:
     brake = StopSignal()
-    watching = normal(brake)
-    watching.record_run(normal_run(Verdict.LOST))
+    watching = build_guard(brake)
+    watching.record_run(build_normal_run(Verdict.LOST))
     for harmless in (
-        normal_run(Verdict.LOST, at=4.0),  # sent before
-        normal_run(Verdict.UNKNOWN),  # the prober's own fault
-        normal_run(Verdict.LATE),
-        normal_run(Verdict.REJECTED, probe="security"),  # an attack
+        build_normal_run(Verdict.LOST, at=4.0),  # sent before
+        build_normal_run(Verdict.UNKNOWN),  # the prober's own fault
+        build_normal_run(Verdict.LATE),
+        build_normal_run(Verdict.REJECTED, probe="security"),  # an attack
     ):
         watching.record_run(harmless)
         brake.raise_if_requested()
-    watching.record_run(normal_run(Verdict.REJECTED))
+    watching.record_run(build_normal_run(Verdict.REJECTED))
     assert brake.reason is StopReason.NORMAL_FAILURES
     with pytest.raises(StoppedError):
         brake.raise_if_requested()
@@ -256,18 +264,20 @@ def test_whoever_pulls_the_brake_first_says_why() -> None:
 
 def test_what_fails_after_the_load_is_not_its_doing_but_no_recovery_either() -> None:
     brake = StopSignal()
-    watching = normal(brake, allowed=0)
+    watching = build_guard(brake, allowed=0)
     watching.end_load(20.0)
     assert watching.is_available_after(20.0) is None
-    watching.record_run(normal_run(Verdict.LOST, at=21.0))
+    watching.record_run(build_normal_run(Verdict.LOST, at=21.0))
     assert (brake.reason, watching.is_available_after(20.0)) == (None, False)
-    watching.record_run(normal_run(Verdict.OK, at=22.0))
+    watching.record_run(build_normal_run(Verdict.OK, at=22.0))
     assert watching.is_available_after(20.0) is True
-    watching.record_run(normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
+    watching.record_run(build_normal_run(Verdict.LOST, at=19.0))  # sent before, and known only now
     assert brake.reason is StopReason.NORMAL_FAILURES
 
 
-def stored(number: int, scenario: Scenario = Scenario.STRESS, **known: object) -> ScenarioResult:
+def build_stored_result(
+    number: int, scenario: Scenario = Scenario.STRESS, **known: object
+) -> ScenarioResult:
     made = ScenarioResult(
         str(number), scenario, ScenarioState.COMPLETED, 1.7e9 + number, 1.7e9 + number + 60
     )
@@ -280,8 +290,12 @@ async def test_results_outlive_the_process_the_newest_first(tmp_path: Path) -> N
     await archive.open()
     assert archive.list_results(Scenario.STRESS) == []
     for number in (1, 2):
-        await archive.write_result(stored(number, measures=(Measure("held_level", 50.0, 101.0),)))
-    await archive.write_result(stored(3, state=ScenarioState.STOPPED, reason=StopReason.OPERATOR))
+        await archive.write_result(
+            build_stored_result(number, measures=(Measure("held_level", 50.0, 101.0),))
+        )
+    await archive.write_result(
+        build_stored_result(3, state=ScenarioState.STOPPED, reason=StopReason.OPERATOR)
+    )
     again = ResultArchive(path, keep=5)
     await again.open()
     assert [each.id for each in again.list_results(Scenario.STRESS)] == ["3", "2", "1"]
@@ -292,8 +306,8 @@ async def test_results_outlive_the_process_the_newest_first(tmp_path: Path) -> N
 
 async def test_a_run_that_goes_on_is_one_result(tmp_path: Path) -> None:
     archive = ResultArchive(tmp_path / "results", keep=5)
-    await archive.write_result(stored(1, state=ScenarioState.RUNNING))
-    await archive.write_result(stored(1))
+    await archive.write_result(build_stored_result(1, state=ScenarioState.RUNNING))
+    await archive.write_result(build_stored_result(1))
     assert [each.state for each in archive.list_results(Scenario.STRESS)] == [
         ScenarioState.COMPLETED
     ]
@@ -301,15 +315,15 @@ async def test_a_run_that_goes_on_is_one_result(tmp_path: Path) -> None:
 
 def test_only_the_last_are_kept_and_what_later_ones_are_compared_with() -> None:
     newest_first = [
-        *(stored(number, Scenario.SCALABILITY, level=3) for number in range(9, 2, -1)),
-        stored(2, Scenario.SCALABILITY, level=1),
-        stored(1, Scenario.SCALABILITY, level=1),
+        *(build_stored_result(number, Scenario.SCALABILITY, level=3) for number in range(9, 2, -1)),
+        build_stored_result(2, Scenario.SCALABILITY, level=1),
+        build_stored_result(1, Scenario.SCALABILITY, level=1),
     ]
     assert [each.id for each in select_kept_results(newest_first, keep=2)] == ["9", "8", "2"]
     stopped = [
-        stored(3, state=ScenarioState.STOPPED),
-        stored(2, state=ScenarioState.STOPPED),
-        stored(1),
+        build_stored_result(3, state=ScenarioState.STOPPED),
+        build_stored_result(2, state=ScenarioState.STOPPED),
+        build_stored_result(1),
     ]
     assert [each.id for each in select_kept_results(stopped, keep=1)] == ["3", "1"]
 
@@ -324,7 +338,7 @@ async def test_a_damaged_file_is_set_aside(
     archive = ResultArchive(path, keep=5)
     with caplog.at_level(logging.ERROR):
         await archive.open()
-        await archive.write_result(stored(1))
+        await archive.write_result(build_stored_result(1))
     assert (tmp_path / "results.damaged-2").read_bytes() == content
     assert "was damaged" in caplog.text
     again = ResultArchive(path, keep=5)
@@ -334,6 +348,6 @@ async def test_a_damaged_file_is_set_aside(
 
 async def test_unwritable_is_kept_in_mind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     archive = ResultArchive(tmp_path / "missing" / "results", keep=5)
-    await archive.write_result(stored(1))
+    await archive.write_result(build_stored_result(1))
     assert [each.id for each in archive.list_results(Scenario.STRESS)] == ["1"]
     assert "cannot write" in caplog.text

@@ -66,13 +66,13 @@ class FakeFunction:
         return [call.body for call in self.executed]
 
     async def health(self, request: web.Request) -> web.Response:
-        self.calls.append(await _call(request))
+        self.calls.append(await _parse_call(request))
         self.checked.set()
         await self.health_gate.wait()
         return web.json_response({"status": "ok"}, status=self.health_status)
 
     async def execute(self, request: web.Request) -> web.Response:
-        self.calls.append(await _call(request))
+        self.calls.append(await _parse_call(request))
         self.arrived.set()
         await self.gate.wait()
         self.finished.set()
@@ -98,7 +98,7 @@ class FakeLinear:
         return sum("teams" in call.body["query"] for call in self.calls)
 
     async def answer(self, request: web.Request) -> web.Response:
-        call = await _call(request)
+        call = await _parse_call(request)
         self.calls.append(call)
         teams = {"teams": {"nodes": [{"id": "team-1", "key": "BVL"}]}}
         created = {"issueCreate": {"success": self.success, "issue": {"id": "i"}}}
@@ -106,7 +106,7 @@ class FakeLinear:
         return web.json_response({"data": data}, status=self.status)
 
 
-async def _call(request: web.Request) -> Call:
+async def _parse_call(request: web.Request) -> Call:
     text = await request.text()
     assert request.transport is not None
     peer = request.transport.get_extra_info("peername")
@@ -135,7 +135,7 @@ class Client:
         async with self.session.request(method, self.simulator.url + path, **options) as response:
             text = await response.text()
         is_json = response.content_type == "application/json"
-        return Answer(response.status, json.loads(text) if is_json else text, _since(start))
+        return Answer(response.status, json.loads(text) if is_json else text, _seconds_since(start))
 
     async def send(self, event: Mapping[str, Any] | bytes) -> Answer:
         """Post a structured CloudEvent."""
@@ -147,11 +147,11 @@ class Client:
 Start = Callable[..., Awaitable[Client]]
 
 
-def _since(start: float) -> float:
+def _seconds_since(start: float) -> float:
     return time.monotonic() - start
 
 
-def fired(
+def build_event(
     event_id: str = "probe-1",
     *,
     parameters: object = None,
@@ -166,7 +166,7 @@ def fired(
     }
     return {
         "specversion": "1.0",
-        "type": f"io.homelab.prometheus.alert.{'resolved' if resolved else 'fired'}",
+        "type": f"io.homelab.prometheus.alert.{'resolved' if resolved else 'build_event'}",
         "source": "tests",
         "id": event_id,
         "data": {

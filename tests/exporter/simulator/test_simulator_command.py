@@ -17,14 +17,14 @@ from click.testing import CliRunner
 
 from exporter.simulator.agent_sre.cli import simulate
 from exporter.simulator.agent_sre.faults import SLOW_STAGES, AgentFaultFlag
-from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, fired
+from tests.exporter.simulator.conftest import FakeFunction, FakeLinear, build_event
 
 ROOT = Path(__file__).parents[3]
 EVENT = {"Content-Type": "application/cloudevents+json"}
 
 
 @asynccontextmanager
-async def simulating(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def run_simulator(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A simulator in its own process, and its URL; killed if the test leaves it running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -46,15 +46,18 @@ async def simulating(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Pr
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_stops_it_cleanly(number: signal.Signals) -> None:
-    async with simulating() as (process, _url):
+    async with run_simulator() as (process, _url):
         process.send_signal(number)
         out, err = await asyncio.wait_for(process.communicate(), 10)
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
 async def test_a_shutdown_does_not_wait_for_hung_requests() -> None:
-    async with simulating("--fault", "hang") as (process, url), aiohttp.ClientSession() as session:
-        hung = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
+    async with (
+        run_simulator("--fault", "hang") as (process, url),
+        aiohttp.ClientSession() as session,
+    ):
+        hung = asyncio.create_task(session.post(url, json=build_event(), headers=EVENT))
         async with session.get(f"{url}/fault") as response:
             assert (await response.json()) == {"faults": ["hang"]}
         process.send_signal(signal.SIGTERM)
@@ -67,8 +70,8 @@ async def test_a_shutdown_does_not_wait_for_hung_requests() -> None:
 async def test_a_shutdown_does_not_wait_for_a_slow_remediation(function: FakeFunction) -> None:
     function.gate.clear()
     options = ("--function-url", function.url)
-    async with simulating(*options) as (process, url), aiohttp.ClientSession() as session:
-        slow = asyncio.create_task(session.post(url, json=fired(), headers=EVENT))
+    async with run_simulator(*options) as (process, url), aiohttp.ClientSession() as session:
+        slow = asyncio.create_task(session.post(url, json=build_event(), headers=EVENT))
         await function.arrived.wait()
         process.send_signal(signal.SIGTERM)
         _, err = await asyncio.wait_for(process.communicate(), 10)
@@ -86,9 +89,9 @@ async def test_the_options(function: FakeFunction, linear: FakeLinear, tmp_path:
         *("--linear-key-file", str(key), "--fault", "duplicated", "--capacity", "0"),
     )
     async with (
-        simulating(*options) as (_process, url),
+        run_simulator(*options) as (_process, url),
         aiohttp.ClientSession() as session,
-        session.post(url, data=json.dumps(fired()), headers=EVENT) as response,
+        session.post(url, data=json.dumps(build_event()), headers=EVENT) as response,
     ):
         assert response.status == 200
     assert len(function.executed) == 2

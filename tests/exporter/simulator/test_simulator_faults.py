@@ -14,7 +14,7 @@ from exporter.simulator.agent_sre.faults import (
 )
 from exporter.simulator.agent_sre.function import Remediation
 from slos.schema.contract import Stage
-from tests.exporter.simulator.conftest import Client, FakeFunction, fired
+from tests.exporter.simulator.conftest import Client, FakeFunction, build_event
 
 NOT_FAULTS = [
     "", "lots", "Lost", "lost:1", "none:", "slow", "slow:lambda_execution",
@@ -27,7 +27,7 @@ NOT_FAULTS = [
 
 
 @pytest.mark.parametrize("text", NOT_FAULTS)
-def test_what_is_no_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
+def test_an_unknown_fault_is_refused_with_the_valid_ones_listed(text: str) -> None:
     with pytest.raises(ValueError, match="valid faults: none, lost, duplicated") as caught:
         AgentFaultSet.parse([text])
     assert AgentFaultSet.VALID in str(caught.value)
@@ -105,7 +105,7 @@ async def test_a_fault_changes_the_answer_or_the_calls(
     client: Client, function: FakeFunction, fault: str, status: int, ids: list[str]
 ) -> None:
     client.simulator.faults.set(fault)
-    answer = await client.send(fired("d"))
+    answer = await client.send(build_event("d"))
     assert (answer.status, answer.seconds < 1) == (status, True)
     assert set(answer.body) >= ({"error"} if status == 500 else {"status"})
     assert [call.headers["ce-id"] for call in function.executed] == ids
@@ -115,7 +115,7 @@ async def test_a_fault_changes_the_answer_or_the_calls(
 async def test_corrupted_changes_one_value(client: Client, function: FakeFunction) -> None:
     client.simulator.faults.set("corrupted")
     sent = {"probe_id": "p", "nonce": "abc", "name": "n", "namespace": "ns"}
-    await client.send(fired(parameters=sent))
+    await client.send(build_event(parameters=sent))
     (seen,) = function.bodies
     assert {key for key in sent if seen[key] != sent[key]} == {"nonce"}
     assert seen.keys() == sent.keys()
@@ -129,7 +129,7 @@ def test_corruption_changes_a_value_of_any_type(value: object) -> None:
 
 async def test_corrupted_strikes_the_name(client: Client, function: FakeFunction) -> None:
     client.simulator.faults.set("corrupted")
-    await client.send(fired(parameters={"probe_id": "p"}, labels={"name": "web"}))
+    await client.send(build_event(parameters={"probe_id": "p"}, labels={"name": "web"}))
     assert function.bodies == [{"probe_id": "p", "name": "web~corrupted", "namespace": None}]
 
 
@@ -139,9 +139,9 @@ async def test_hang_never_answers_and_never_executes(
     client.simulator.faults.set("hang")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await client.send(fired())
+            await client.send(build_event())
     client.simulator.faults.set()
-    assert (await client.send(fired("after"))).status == 200
+    assert (await client.send(build_event("after"))).status == 200
     assert [call.headers["ce-id"] for call in function.executed] == ["after"]
 
 
@@ -160,8 +160,8 @@ async def test_down_cuts_every_request_off(client: Client, method: str, path: st
 )
 async def test_a_slow_stage_delays(client: Client, function: FakeFunction, stage: Stage) -> None:
     client.simulator.faults.set(f"slow:{stage}:0.3")
-    assert (await client.send(fired())).seconds >= 0.3
-    assert (await client.send(fired(resolved=True))).seconds >= (
+    assert (await client.send(build_event())).seconds >= 0.3
+    assert (await client.send(build_event(resolved=True))).seconds >= (
         0.3 if stage is Stage.CLOUDEVENT_PROCESSING else 0
     )
     assert len(function.executed) == 1
@@ -169,23 +169,23 @@ async def test_a_slow_stage_delays(client: Client, function: FakeFunction, stage
 
 async def test_slow_verification_delays_resolved_events_only(client: Client) -> None:
     client.simulator.faults.set("slow:verification:0.6")
-    assert (await client.send(fired())).seconds < 0.6
-    assert (await client.send(fired(resolved=True))).seconds >= 0.6
+    assert (await client.send(build_event())).seconds < 0.6
+    assert (await client.send(build_event(resolved=True))).seconds >= 0.6
 
 
 async def test_slow_execution_and_selection(client: Client, function: FakeFunction) -> None:
     client.simulator.faults.set("slow:lambda_execution:30")
-    sending = asyncio.create_task(client.send(fired()))
+    sending = asyncio.create_task(client.send(build_event()))
     await function.checked.wait()
-    await client.send(fired(resolved=True))
+    await client.send(build_event(resolved=True))
     sending.cancel()
     assert [call.path for call in function.calls] == ["/health"]
     client.simulator.faults.set("slow:remediation_selection:30")
-    await _give_up(client, fired())
+    await _send_without_reply(client, build_event())
     assert [call.path for call in function.calls] == ["/health"]
 
 
-async def _give_up(client: Client, event: dict[str, Any]) -> None:
+async def _send_without_reply(client: Client, event: dict[str, Any]) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await client.send(event)
@@ -193,14 +193,14 @@ async def _give_up(client: Client, event: dict[str, Any]) -> None:
 
 async def test_leak_keeps_its_bytes_for_every_event(client: Client) -> None:
     client.simulator.faults.set("leak:1000")
-    await client.send(fired())
-    await client.send(fired(resolved=True))
+    await client.send(build_event())
+    await client.send(build_event(resolved=True))
     client.simulator.faults.set()
-    await client.send(fired())
+    await client.send(build_event())
     assert [len(kept) for kept in client.simulator.agent._leaked] == [1000, 1000]
 
 
 async def test_several_faults_strike_together(client: Client, function: FakeFunction) -> None:
     client.simulator.faults.set("duplicated,corrupted,slow:lambda_execution:0.2")
-    assert (await client.send(fired())).seconds >= 0.2
+    assert (await client.send(build_event())).seconds >= 0.2
     assert [body["nonce"] for body in function.bodies] == ["abc~corrupted"] * 2

@@ -14,7 +14,7 @@ from exporter.simulator.agent_sre.faults import AgentFaults
 from exporter.simulator.agent_sre.function import parse_function_reply
 from exporter.simulator.agent_sre.server import build_agent_app
 from exporter.simulator.agent_sre.settings import Settings
-from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear, Start, fired
+from tests.exporter.simulator.conftest import Client, FakeFunction, FakeLinear, Start, build_event
 
 BINARY = {
     "ce-specversion": "1.0",
@@ -57,7 +57,7 @@ async def test_metrics_are_one_comment_and_no_metric(client: Client) -> None:
 async def test_the_answer_follows_the_call(
     client: Client, function: FakeFunction, event_id: str | None
 ) -> None:
-    event = fired(event_id or "")
+    event = build_event(event_id or "")
     if event_id is None:
         del event["id"]
     answer = await client.send(event)
@@ -67,13 +67,13 @@ async def test_the_answer_follows_the_call(
 
 
 async def test_single_events_stay_well_under_100_ms(client: Client) -> None:
-    seconds = sorted([(await client.send(fired())).seconds for _ in range(9)])
+    seconds = sorted([(await client.send(build_event())).seconds for _ in range(9)])
     assert seconds[4] < 0.1
 
 
 @pytest.mark.parametrize("attribute", ["type", "specversion", "source"])
 async def test_a_missing_attribute_is_a_500(client: Client, attribute: str) -> None:
-    event = fired()
+    event = build_event()
     del event[attribute]
     answer = await client.send(event)
     assert answer.status == 500
@@ -83,7 +83,7 @@ async def test_a_missing_attribute_is_a_500(client: Client, attribute: str) -> N
 @pytest.mark.parametrize(
     "body",
     [b"{", b"", b"[1]", b"\xff\xfe", DEEP.encode(),
-     json.dumps(fired()).replace('"Synthetic"', DEEP).encode()],
+     json.dumps(build_event()).replace('"Synthetic"', DEEP).encode()],
     ids=len,
 )  # fmt: skip
 async def test_a_malformed_body_is_a_500(client: Client, body: bytes) -> None:
@@ -93,14 +93,14 @@ async def test_a_malformed_body_is_a_500(client: Client, body: bytes) -> None:
 
 
 async def test_a_body_of_50_mb_is_accepted(client: Client, function: FakeFunction) -> None:
-    event = fired(parameters={"padding": "x" * 50_000_000})
+    event = build_event(parameters={"padding": "x" * 50_000_000})
     assert (await client.send(event)).status == 200
     assert [len(body["padding"]) for body in function.bodies] == [50_000_000]
 
 
 async def test_binary_mode_executes_nothing(start: Start, function: FakeFunction) -> None:
     client = await start(model_seconds=0.3)
-    answer = await client.request("POST", "/", json=fired()["data"], headers=BINARY)
+    answer = await client.request("POST", "/", json=build_event()["data"], headers=BINARY)
     assert (answer.status, answer.body["event_id"]) == (200, "binary-1")
     assert answer.seconds >= 0.3
     assert function.calls == []
@@ -112,14 +112,14 @@ async def test_a_missing_ce_header_is_a_500(client: Client, header: str) -> None
     answer = await client.request("POST", "/", data=b"{}", headers=headers)
     assert answer.status == 500
     assert header in answer.body["error"]
-    assert (await client.request("POST", "/", json=fired())).status == 500
+    assert (await client.request("POST", "/", json=build_event())).status == 500
 
 
 async def test_no_annotation_waits_for_the_missing_model(
     start: Start, function: FakeFunction
 ) -> None:
     client = await start(model_seconds=0.3)
-    answer = await client.send(fired(annotations={}))
+    answer = await client.send(build_event(annotations={}))
     assert (answer.status, answer.seconds >= 0.3, function.calls) == (200, True, [])
 
 
@@ -128,7 +128,9 @@ async def test_a_bad_or_resolved_event_calls_nothing(
     client: Client, function: FakeFunction, parameters: str | None
 ) -> None:
     annotations = {"lambda_function": "canary", "lambda_parameters": parameters}
-    event = fired(resolved=True) if parameters is None else fired(annotations=annotations)
+    event = (
+        build_event(resolved=True) if parameters is None else build_event(annotations=annotations)
+    )
     answer = await client.send(event)
     assert (answer.status, answer.body["status"], function.calls) == (200, "processed", [])
 
@@ -137,7 +139,7 @@ async def test_a_client_that_disconnects_does_not_stop_the_remediation(
     client: Client, function: FakeFunction
 ) -> None:
     function.gate.clear()
-    sending = asyncio.create_task(client.send(fired()))
+    sending = asyncio.create_task(client.send(build_event()))
     await function.arrived.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -150,14 +152,14 @@ async def test_a_client_that_disconnects_does_not_stop_the_remediation(
 
 async def test_some_ce_headers_are_fine(client: Client, function: FakeFunction) -> None:
     headers = {"Content-Type": "Application/CloudEvents+json; charset=utf-8", "ce-hop": "1"}
-    answer = await client.request("POST", "/", json=fired(), headers=headers)
+    answer = await client.request("POST", "/", json=build_event(), headers=headers)
     assert (answer.status, len(function.executed)) == (200, 1)
 
 
 async def test_a_call_has_its_headers_and_connection(
     client: Client, function: FakeFunction
 ) -> None:
-    await client.send(fired("event-9"))
+    await client.send(build_event("event-9"))
     calls = [(call.method, call.path) for call in function.calls]
     assert calls == [("GET", "/health"), ("POST", "/")]
     assert len({call.peer for call in function.calls}) == 1
@@ -189,7 +191,7 @@ async def test_a_call_has_its_headers_and_connection(
 async def test_the_body_is_the_parameters_with_name_and_namespace(
     client: Client, function: FakeFunction, given: object, labels: dict[str, str], *, sent: object
 ) -> None:
-    await client.send(fired(parameters=given, labels=labels))
+    await client.send(build_event(parameters=given, labels=labels))
     assert function.bodies == [sent]
 
 
@@ -216,7 +218,7 @@ async def test_a_function_in_trouble_is_a_200(
 ) -> None:
     vars(function).update(knobs)
     client = await start(**settings)
-    assert (await client.send(fired())).status == 200
+    assert (await client.send(build_event())).status == 200
     done = client.simulator.counters
     assert (done.calls, done.succeeded, done.unhealthy) == counted
 
@@ -230,15 +232,15 @@ async def test_a_hanging_function_is_given_up(
 ) -> None:
     client = await start(**{setting: 0.2})
     getattr(function, gate).clear()
-    answer = await client.send(fired())
+    answer = await client.send(build_event())
     getattr(function, gate).set()
     assert (answer.status, len(function.executed)) == (200, calls)
     assert answer.seconds >= 0.2
     assert client.simulator.counters.succeeded == 0
 
 
-async def test_the_counters_tell_what_was_done(client: Client) -> None:
-    await asyncio.gather(*(client.send(fired(str(n))) for n in range(5)))
+async def test_the_counters_count_what_was_done(client: Client) -> None:
+    await asyncio.gather(*(client.send(build_event(str(n))) for n in range(5)))
     executed = client.simulator.counters
     counts = (executed.received, executed.processed, executed.calls, executed.succeeded)
     assert counts == (5, 5, 5, 5)
@@ -269,22 +271,22 @@ def test_a_reply_without_all_ce_headers_is_an_error(missing: str) -> None:
 
 
 @pytest.fixture
-async def linked(start: Start, linear: FakeLinear) -> Client:
+async def linear_client(start: Start, linear: FakeLinear) -> Client:
     """A client of a simulator that has a Linear key."""
     return await start(linear_url=linear.url, linear_key="lin_key")
 
 
 async def test_without_a_key_or_for_a_resolved_event_linear_is_never_called(
-    start: Start, linked: Client, linear: FakeLinear
+    start: Start, linear_client: Client, linear: FakeLinear
 ) -> None:
     client = await start(linear_url=linear.url)
-    await client.send(fired())
-    await linked.send(fired(resolved=True))
+    await client.send(build_event())
+    await linear_client.send(build_event(resolved=True))
     assert linear.calls == []
 
 
-async def test_the_team_is_looked_up_once(linked: Client, linear: FakeLinear) -> None:
-    await asyncio.gather(*(linked.send(fired("same")) for _ in range(5)))
+async def test_the_team_is_looked_up_once(linear_client: Client, linear: FakeLinear) -> None:
+    await asyncio.gather(*(linear_client.send(build_event("same")) for _ in range(5)))
     assert linear.team_lookups == 1
     assert [issue["teamId"] for issue in linear.issues] == ["team-1"] * 5
     assert {call.headers["Authorization"] for call in linear.calls} == {"lin_key"}
@@ -294,19 +296,19 @@ async def test_the_team_is_looked_up_once(linked: Client, linear: FakeLinear) ->
     ("severity", "priority"), [("critical", 1), ("warning", 2), ("info", 3), ("odd", 3)]
 )
 async def test_an_issue_ends_with_the_correlation_id(
-    linked: Client, linear: FakeLinear, severity: str, priority: int
+    linear_client: Client, linear: FakeLinear, severity: str, priority: int
 ) -> None:
-    await linked.send(fired("event-3", labels={"severity": severity}))
+    await linear_client.send(build_event("event-3", labels={"severity": severity}))
     (issue,) = linear.issues
     assert (issue["title"], issue["priority"]) == ("[Alert] Synthetic", priority)
     assert issue["description"].splitlines()[-1] == "**Correlation ID**: `event-3`"
 
 
 async def test_linear_is_awaited_before_the_function_is_called(
-    linked: Client, linear: FakeLinear, function: FakeFunction
+    linear_client: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.gate.clear()
-    sending = asyncio.create_task(linked.send(fired()))
+    sending = asyncio.create_task(linear_client.send(build_event()))
     await function.arrived.wait()
     assert len(linear.issues) == 1
     function.gate.set()
@@ -314,14 +316,14 @@ async def test_linear_is_awaited_before_the_function_is_called(
 
 
 async def test_a_function_error_opens_a_second_urgent_issue(
-    linked: Client, linear: FakeLinear, function: FakeFunction
+    linear_client: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
     function.reply = {"status": "error", "message": "no luck"}
-    await linked.send(fired("event-4"))
+    await linear_client.send(build_event("event-4"))
     second = linear.issues[1]
     assert (second["title"], second["priority"]) == ("[Remediation Failed] Synthetic", 1)
     assert second["description"].splitlines()[-1] == "**Correlation ID**: `event-4`"
-    assert linked.simulator.counters.issues == 2
+    assert linear_client.simulator.counters.issues == 2
 
 
 @pytest.mark.parametrize("knobs", [{"status": 500}, {"success": False}, {"status": 429}, None])
@@ -330,16 +332,16 @@ async def test_a_linear_failure_never_stops_the_remediation(
 ) -> None:
     vars(linear).update(knobs or {})
     url = linear.url if knobs else "http://127.0.0.1:9/"
-    linked = await start(linear_url=url, linear_key="lin_key")
-    assert (await linked.send(fired())).status == 200
-    assert (len(function.executed), linked.simulator.counters.linear_failures) == (1, 1)
+    linear_client = await start(linear_url=url, linear_key="lin_key")
+    assert (await linear_client.send(build_event())).status == 200
+    assert (len(function.executed), linear_client.simulator.counters.linear_failures) == (1, 1)
 
 
 async def test_a_lost_event_still_opens_its_issue(
-    linked: Client, linear: FakeLinear, function: FakeFunction
+    linear_client: Client, linear: FakeLinear, function: FakeFunction
 ) -> None:
-    linked.simulator.faults.set("lost")
-    await linked.send(fired())
+    linear_client.simulator.faults.set("lost")
+    await linear_client.send(build_event())
     assert (len(linear.issues), function.calls) == (1, [])
 
 

@@ -48,7 +48,7 @@ async def find(
         return await TempoClient(source, made).find_traces(wanted, since=SINCE, until=UNTIL)
 
 
-def faults(found: TraceSearch) -> list[ErrorKind]:
+def list_faults(found: TraceSearch) -> list[ErrorKind]:
     return [error.kind for error in found.errors]
 
 
@@ -118,13 +118,13 @@ async def test_one_malformed_trace_does_not_hide_the_others(serving: Serve, brok
     )
     found = await find(tempo, serving, {"bad": None, "run": None})
     assert list(found.traces) == ["run"]
-    assert faults(found) == [ErrorKind.BAD_RESPONSE]
+    assert list_faults(found) == [ErrorKind.BAD_RESPONSE]
 
 
 async def test_a_search_that_is_refused_leaves_the_way_by_trace_id(serving: Serve) -> None:
     tempo = FakeTempo({SENT: draw_handled_alert("run")}, search_status=400)
     found = await find(tempo, serving, {"run": SENT})
-    assert (list(found.traces), faults(found)) == (["run"], [ErrorKind.BAD_RESPONSE])
+    assert (list(found.traces), list_faults(found)) == (["run"], [ErrorKind.BAD_RESPONSE])
 
 
 @pytest.mark.parametrize(
@@ -133,19 +133,19 @@ async def test_a_search_that_is_refused_leaves_the_way_by_trace_id(serving: Serv
 async def test_a_refusal_ends_the_looking(serving: Serve, status: int, fault: ErrorKind) -> None:
     tempo = FakeTempo({SENT: draw_handled_alert("run")}, search_status=status)
     found = await find(tempo, serving, {f"run-{number}": SENT for number in range(25)})
-    assert (found.traces, faults(found), tempo.asked) == ({}, [fault], ["/api/search"])
+    assert (found.traces, list_faults(found), tempo.asked) == ({}, [fault], ["/api/search"])
 
 
 async def test_slow_answers_are_timeouts(serving: Serve) -> None:
     found = await find(FakeTempo(hang=True), serving, {"run": SENT}, timeout="50ms")
-    assert faults(found) == [ErrorKind.TIMEOUT, ErrorKind.TIMEOUT]
+    assert list_faults(found) == [ErrorKind.TIMEOUT, ErrorKind.TIMEOUT]
 
 
-async def test_nobody_there_is_said_once() -> None:
+async def test_an_unreachable_tempo_is_one_error() -> None:
     made = TempoSettings.model_validate({"url": "http://127.0.0.1:9", "retries": 0})
     async with HttpClient("tempo", made, folder=Path(), clock=InstantSleepClock()) as source:
         found = await TempoClient(source, made).find_traces({"run": SENT}, since=SINCE, until=UNTIL)
-    assert faults(found) == [ErrorKind.UNREACHABLE]
+    assert list_faults(found) == [ErrorKind.UNREACHABLE]
 
 
 def test_an_id_cannot_leave_its_quotes() -> None:
@@ -155,7 +155,7 @@ def test_an_id_cannot_leave_its_quotes() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {"traces": 7}])
-def test_what_is_no_answer_to_a_search_is_refused(answer: object) -> None:
+def test_an_invalid_search_response_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match="no list of traces"):
         client.parse_trace_ids(answer)
 
@@ -183,141 +183,143 @@ SELECTION, VERIFICATION = Stage.REMEDIATION_SELECTION, Stage.VERIFICATION
 
 
 @dataclass
-class Office:
-    """Tempo, who asks it, and the desk that asks both."""
+class TempoHarness:
+    """Fake Tempo, its observer, and a reconciler."""
 
     tempo: FakeTempo
     observer: TempoObserver
-    desk: ReconcilerHarness
+    reconciler: ReconcilerHarness
 
-    async def run(self, **changes: Any) -> Run:  # noqa: ANN401 - as `replace`
-        run = replace(build_judged_run(intended_at=self.desk.clock.wall()), **changes)
-        await self.desk.finish_run(run)
+    async def finish_run(self, **changes: Any) -> Run:  # noqa: ANN401 - as `replace`
+        run = replace(build_judged_run(intended_at=self.reconciler.clock.wall()), **changes)
+        await self.reconciler.finish_run(run)
         return run
 
-    def selections(self) -> tuple[float | None, float]:
+    def read_selections(self) -> tuple[float | None, float]:
         """How many selections it timed, and the sum of their times."""
-        count, seconds = self.desk.read_stage_durations(SELECTION, StageSource.TEMPO)
+        count, seconds = self.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO)
         return count, round(seconds or 0.0, 6)
 
     @property
     def failures(self) -> float | None:
-        return self.desk.read_sample("observer_failures_total", source="tempo")
+        return self.reconciler.read_sample("observer_failures_total", source="tempo")
 
 
 @contextlib.asynccontextmanager
-async def office(
+async def run_tempo_harness(
     path: Path,
     clock: FakeClock,
     serving: Serve,
     **settings: Any,  # noqa: ANN401 - of any type
-) -> AsyncIterator[Office]:
+) -> AsyncIterator[TempoHarness]:
     tempo = FakeTempo()
     given = {"url": await serving(tempo.app()), "retries": 0, **settings}
     async with (
-        run_harness(path, clock) as at,
+        run_harness(path, clock) as harness,
         open_observer(
-            Settings.model_validate(given), folder=path.parent, clock=clock, gauges=at.gauges
+            Settings.model_validate(given), folder=path.parent, clock=clock, gauges=harness.gauges
         ) as made,
     ):
-        at.use_observers(tempo=made)
-        yield Office(tempo, made, at)
+        harness.use_observers(tempo=made)
+        yield TempoHarness(tempo, made, harness)
 
 
 @pytest.fixture
-async def at(path: Path, clock: FakeClock, serving: Serve) -> AsyncIterator[Office]:
-    async with office(path, clock, serving) as made:
+async def harness(path: Path, clock: FakeClock, serving: Serve) -> AsyncIterator[TempoHarness]:
+    async with run_tempo_harness(path, clock, serving) as made:
         yield made
 
 
-async def test_a_trace_knows_best(at: Office, path: Path) -> None:
-    run = await at.run()
-    assert at.desk.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
-    at.tempo.traces = {SENT: draw_handled_alert(run.id)}
-    await at.desk.advance(20)
-    assert at.selections() == (1, 0.11)
-    assert at.desk.read_stage_durations(SELECTION, StageSource.CANARY) == (0, 0)
-    assert at.desk.read_stage_durations(VERIFICATION, StageSource.TEMPO) == (0, 0)
+async def test_a_trace_knows_best(harness: TempoHarness, path: Path) -> None:
+    run = await harness.finish_run()
+    assert harness.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
+    harness.tempo.traces = {SENT: draw_handled_alert(run.id)}
+    await harness.reconciler.advance(20)
+    assert harness.read_selections() == (1, 0.11)
+    assert harness.reconciler.read_stage_durations(SELECTION, StageSource.CANARY) == (0, 0)
+    assert harness.reconciler.read_stage_durations(VERIFICATION, StageSource.TEMPO) == (0, 0)
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
 
 
-async def test_without_trace_canary_counts(at: Office, path: Path) -> None:
-    await at.run()
-    await at.desk.advance(118)
-    assert at.desk.read_stage_durations(SELECTION, StageSource.CANARY) == (0, 0)
-    await at.desk.advance(30)
-    assert at.desk.read_stage_durations(SELECTION, StageSource.CANARY) == (1, 2.0)
+async def test_without_trace_canary_counts(harness: TempoHarness, path: Path) -> None:
+    await harness.finish_run()
+    await harness.reconciler.advance(118)
+    assert harness.reconciler.read_stage_durations(SELECTION, StageSource.CANARY) == (0, 0)
+    await harness.reconciler.advance(30)
+    assert harness.reconciler.read_stage_durations(SELECTION, StageSource.CANARY) == (1, 2.0)
     assert {row[1] for row in read_rows(path)} == {"cleaned"}
 
 
-async def test_a_partial_trace_is_read_again(at: Office) -> None:
-    run = await at.run()
+async def test_a_partial_trace_is_read_again(harness: TempoHarness) -> None:
+    run = await harness.finish_run()
     whole = draw_handled_alert(run.id)
-    at.tempo.traces = {SENT: remove_spans(whole, "cloudevent.handle", "lambda_function.call")}
-    await at.desk.advance(60)
-    assert at.desk.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
-    at.tempo.traces = {SENT: whole}
-    await at.desk.advance(20)
-    assert at.selections() == (1, 0.11)
+    harness.tempo.traces = {SENT: remove_spans(whole, "cloudevent.handle", "lambda_function.call")}
+    await harness.reconciler.advance(60)
+    assert harness.reconciler.read_stage_durations(SELECTION, StageSource.TEMPO) == (0, 0)
+    harness.tempo.traces = {SENT: whole}
+    await harness.reconciler.advance(20)
+    assert harness.read_selections() == (1, 0.11)
 
 
-async def test_span_errors_count_once_a_run(at: Office) -> None:
-    assert at.desk.read_sample("span_errors_total", span="alert.process") == 0
-    run = await at.run()
+async def test_span_errors_count_once_a_run(harness: TempoHarness) -> None:
+    assert harness.reconciler.read_sample("span_errors_total", span="alert.process") == 0
+    run = await harness.finish_run()
     bad = change_span(draw_handled_alert(run.id), "lambda_function.call", error=True)
-    at.tempo.traces = {SENT: remove_spans(bad, "cloudevent.handle")}
-    await at.desk.advance(40)
-    assert at.desk.read_sample("span_errors_total", span="lambda_function.call") == 0
-    at.tempo.traces = {SENT: bad}
-    await at.desk.advance(120)
-    assert at.desk.read_sample("span_errors_total", span="lambda_function.call") == 1
-    assert at.desk.read_sample("span_errors_total", span="alert.process") == 0
+    harness.tempo.traces = {SENT: remove_spans(bad, "cloudevent.handle")}
+    await harness.reconciler.advance(40)
+    assert harness.reconciler.read_sample("span_errors_total", span="lambda_function.call") == 0
+    harness.tempo.traces = {SENT: bad}
+    await harness.reconciler.advance(120)
+    assert harness.reconciler.read_sample("span_errors_total", span="lambda_function.call") == 1
+    assert harness.reconciler.read_sample("span_errors_total", span="alert.process") == 0
 
 
-async def test_a_renamed_event_is_found(at: Office) -> None:
-    await at.run(aliases=("converted-7",))
-    at.tempo.traces = {SENT: draw_handled_alert("converted-7")}
-    await at.desk.advance(20)
-    await at.desk.advance(120)
-    assert at.selections() == (1, 0.11)
+async def test_a_renamed_event_is_found(harness: TempoHarness) -> None:
+    await harness.finish_run(aliases=("converted-7",))
+    harness.tempo.traces = {SENT: draw_handled_alert("converted-7")}
+    await harness.reconciler.advance(20)
+    await harness.reconciler.advance(120)
+    assert harness.read_selections() == (1, 0.11)
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-async def test_clock_was_set(at: Office, clock: FakeClock, step: float) -> None:
+async def test_clock_was_set(harness: TempoHarness, clock: FakeClock, step: float) -> None:
     """Slots count on from the clock as it was at the start; traces have the time of now."""
     plan = clock.wall()
     clock._offset += step
-    run = await at.run(intended_at=plan)
+    run = await harness.finish_run(intended_at=plan)
     began = clock.wall()
-    at.tempo.traces = {SENT: draw_handled_alert(run.id, start=began - SENT_AT)}
-    await at.desk.advance(20)
-    (query, *_) = at.tempo.queries
+    harness.tempo.traces = {SENT: draw_handled_alert(run.id, start=began - SENT_AT)}
+    await harness.reconciler.advance(20)
+    (query, *_) = harness.tempo.queries
     assert float(query["start"]) <= began <= float(query["end"])
-    assert at.selections() == (1, 0.11)
+    assert harness.read_selections() == (1, 0.11)
 
 
 async def test_a_hanging_tempo_is_given_up(path: Path, clock: FakeClock, serving: Serve) -> None:
-    async with office(path, clock, serving, timeout="50ms") as at:
-        at.tempo.hang = True
+    async with run_tempo_harness(path, clock, serving, timeout="50ms") as harness:
+        harness.tempo.hang = True
         for _ in range(50):
-            await at.run(trace_id=SENT)
-        await at.desk.advance(2)
-        assert len(at.tempo.asked) == at.failures == 3
-        assert at.observer.is_failing
+            await harness.finish_run(trace_id=SENT)
+        await harness.reconciler.advance(2)
+        assert len(harness.tempo.asked) == harness.failures == 3
+        assert harness.observer.is_failing
 
 
-async def test_retry_after_is_kept(at: Office) -> None:
-    at.tempo.search_status, at.tempo.headers = 429, {"Retry-After": "60"}
-    run = await at.run()
-    await at.desk.advance(58)
-    assert at.tempo.asked == ["/api/search"]
-    at.tempo.search_status, at.tempo.traces = 200, {SENT: draw_handled_alert(run.id)}
-    await at.desk.advance(20)
-    assert at.selections() == (1, 0.11)
+async def test_retry_after_is_kept(harness: TempoHarness) -> None:
+    harness.tempo.search_status, harness.tempo.headers = 429, {"Retry-After": "60"}
+    run = await harness.finish_run()
+    await harness.reconciler.advance(58)
+    assert harness.tempo.asked == ["/api/search"]
+    harness.tempo.search_status, harness.tempo.traces = 200, {SENT: draw_handled_alert(run.id)}
+    await harness.reconciler.advance(20)
+    assert harness.read_selections() == (1, 0.11)
 
 
-async def test_nothing_that_tempo_does_raises(at: Office, clock: FakeClock) -> None:
+async def test_no_response_of_tempo_raises_an_exception(
+    harness: TempoHarness, clock: FakeClock
+) -> None:
     question = RunQuery("run", ("run",), SENT, clock.wall())
-    at.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
-    assert await at.observer.observe([question]) == []
-    assert list(await at.observer.find_orphans(clock.wall())) == []
+    harness.tempo.broken = {SENT: b'{"batches": [{"scopeSpans": [{"spans": [7, {}, null]}]}, 3]}'}
+    assert await harness.observer.observe([question]) == []
+    assert list(await harness.observer.find_orphans(clock.wall())) == []

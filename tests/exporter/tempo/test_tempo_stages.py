@@ -91,7 +91,7 @@ def test_an_id_is_the_same_in_hex_and_in_every_base64(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("written", [None, 7, "", "xyz", "0" * 16, "AAAAAAAAAAA=", "a" * 15, "ü="])
-def test_what_is_no_id_is_none(written: object) -> None:
+def test_an_invalid_id_is_none(written: object) -> None:
     assert to_hex_id(written) == ""
 
 
@@ -124,7 +124,7 @@ def test_an_empty_trace_has_no_spans() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], "trace", {}, {"trace": []}, {"batches": "x"}])
-def test_what_is_no_trace_is_refused(answer: object) -> None:
+def test_an_invalid_trace_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match=r"trace|batches"):
         parse_trace(answer)
 
@@ -202,16 +202,16 @@ ALL: dict[Stage, Any] = {
 }
 
 
-def times(spans: Sequence[DrawnSpan], **rest: Any) -> TraceTimes:  # noqa: ANN401 - as `stages`
+def compute_times(spans: Sequence[DrawnSpan], **rest: Any) -> TraceTimes:  # noqa: ANN401 - as `stages`
     return compute_stage_times(parse_trace(build_trace_document(spans)), **rest)
 
 
-def less(*stages_gone: Stage) -> dict[Stage, Any]:
+def remove_stages(*stages_gone: Stage) -> dict[Stage, Any]:
     return {stage: seconds for stage, seconds in ALL.items() if stage not in stages_gone}
 
 
 def test_a_whole_trace_gives_every_stage_that_the_service_has() -> None:
-    found = times(draw_handled_alert("run"))
+    found = compute_times(draw_handled_alert("run"))
     assert found.stages == ALL
     assert (found.failed, found.repeated, found.dropped, found.is_complete) == (
         frozenset(),
@@ -239,13 +239,13 @@ EARLIER = change_span(
 )
 
 
-def linear(start: float, end: float, **rest: Any) -> DrawnSpan:  # noqa: ANN401 - as `Drawn`
+def draw_linear_request(start: float, end: float, **rest: Any) -> DrawnSpan:  # noqa: ANN401 - as `Drawn`
     """A request to Linear."""
     rest = {"kind": 3, "attributes": {"server.address": "api.linear.app"}, **rest}
     return DrawnSpan(9, "POST", start, end, 2, **rest)
 
 
-def but(**seconds: float) -> dict[Stage, Any]:
+def replace_stages(**seconds: float) -> dict[Stage, Any]:
     """All stages, some of them with other times."""
     return ALL | {Stage(name): pytest.approx(each) for name, each in seconds.items()}
 
@@ -253,16 +253,21 @@ def but(**seconds: float) -> dict[Stage, Any]:
 @pytest.mark.parametrize(
     ("spans", "stages_found", "facts"),
     [
-        pytest.param([*RUN, linear(0.31, 0.35, kind=2)], ALL, {}, id="a request to ourselves"),
         pytest.param(
-            [*change_span(RUN, "lambda_function.call", error=True), linear(0.91, 0.95)],
-            less(LAMBDA),
+            [*RUN, draw_linear_request(0.31, 0.35, kind=2)], ALL, {}, id="a request to ourselves"
+        ),
+        pytest.param(
+            [
+                *change_span(RUN, "lambda_function.call", error=True),
+                draw_linear_request(0.91, 0.95),
+            ],
+            remove_stages(LAMBDA),
             {"failed": {SpanRole.CALL}},
             id="the issue about a failed call",
         ),
         pytest.param(
-            [*RUN, linear(0.31, 0.35, error=True)],
-            less(ISSUE) | {SELECTION: pytest.approx(0.07)},
+            [*RUN, draw_linear_request(0.31, 0.35, error=True)],
+            remove_stages(ISSUE) | {SELECTION: pytest.approx(0.07)},
             {"failed": {SpanRole.LINEAR}},
             id="an issue that was not created",
         ),
@@ -273,9 +278,13 @@ def but(**seconds: float) -> dict[Stage, Any]:
             id="a request",
         ),
         pytest.param(
-            remove_spans(RUN, "cloudevent.handle"), less(CLOUDEVENT), {"is_complete": False}
+            remove_spans(RUN, "cloudevent.handle"),
+            remove_stages(CLOUDEVENT),
+            {"is_complete": False},
         ),
-        pytest.param(remove_spans(RUN, "alert.process"), less(SELECTION), {"is_complete": False}),
+        pytest.param(
+            remove_spans(RUN, "alert.process"), remove_stages(SELECTION), {"is_complete": False}
+        ),
         # With the call missing, its time would pass for agent-sre's own.
         pytest.param(
             remove_spans(RUN, "lambda_function.call"),
@@ -315,19 +324,19 @@ def but(**seconds: float) -> dict[Stage, Any]:
         # Calls that overlap are taken off once.
         pytest.param(
             [*RUN, DrawnSpan(9, "lambda_function.call", 0.8, 0.95, 2)],
-            but(cloudevent_processing=0.45),
+            replace_stages(cloudevent_processing=0.45),
             {"repeated": {SpanRole.CALL: 1}},
             id="a second call",
         ),
         pytest.param(
             change_span(RUN, "lambda_function.call", end=7.0),
-            but(cloudevent_processing=0.4, lambda_execution=6.6),
+            replace_stages(cloudevent_processing=0.4, lambda_execution=6.6),
             {},
             id="a call that outlives the handling",
         ),
         pytest.param(
             change_span(RUN, "alert.process", start=0.6),
-            less(SELECTION),
+            remove_stages(SELECTION),
             {"dropped": 1},
             id="a stage that ends before it begins",
         ),
@@ -340,14 +349,14 @@ def but(**seconds: float) -> dict[Stage, Any]:
 def test_stages_of_a_trace(
     spans: list[DrawnSpan], stages_found: dict[Stage, Any], facts: dict[str, Any]
 ) -> None:
-    found = times(spans, correlation_id="run")
+    found = compute_times(spans, correlation_id="run")
     assert found.stages == stages_found
     expected = {"failed": set(), "repeated": {}, "dropped": 0, "is_complete": True} | facts
     assert {name: getattr(found, name) for name in expected} == expected
 
 
 def test_a_call_that_ends_before_it_begins_is_dropped() -> None:
-    found = times(change_span(RUN, "lambda_function.call", end=0.3))
+    found = compute_times(change_span(RUN, "lambda_function.call", end=0.3))
     assert (LAMBDA in found.stages, found.dropped) == (False, 1)
 
 
@@ -366,7 +375,9 @@ def test_a_call_that_ends_before_it_begins_is_dropped() -> None:
 def test_a_call_to_linear_is_known_by_its_host(
     attributes: dict[str, str], *, is_linear: bool
 ) -> None:
-    found = times([*remove_spans(RUN, "POST"), linear(0.1, 0.2, attributes=attributes)])
+    found = compute_times(
+        [*remove_spans(RUN, "POST"), draw_linear_request(0.1, 0.2, attributes=attributes)]
+    )
     assert found.stages.get(ISSUE) == (pytest.approx(0.1) if is_linear else None)
 
 
@@ -375,15 +386,15 @@ def test_a_stand_in_for_linear_is_a_matter_of_settings() -> None:
         draw_handled_alert("run"), "POST", attributes={"server.address": "linear.test"}
     )
     rules = SpanRules(linear_hosts=frozenset({"linear.test"}))
-    assert Stage.LINEAR_ISSUE_CREATION in times(spans, rules=rules).stages
+    assert Stage.LINEAR_ISSUE_CREATION in compute_times(spans, rules=rules).stages
 
 
 def test_verification_is_a_span_by_name_and_absent_otherwise() -> None:
     span = DrawnSpan(9, "remediation.verify", 0.9, 0.95, 2)
-    found = times([*draw_handled_alert("run"), span])
+    found = compute_times([*draw_handled_alert("run"), span])
     assert found.stages[Stage.VERIFICATION] == pytest.approx(0.05)
     rules = SpanRules(verification=frozenset({"check"}))
-    assert times([*draw_handled_alert("run"), span], rules=rules).stages == ALL
+    assert compute_times([*draw_handled_alert("run"), span], rules=rules).stages == ALL
 
 
 def test_a_trace_that_tempo_cut_is_not_whole() -> None:
@@ -399,8 +410,8 @@ def test_a_trace_that_tempo_cut_is_not_whole() -> None:
 def test_a_span_whose_parent_is_missing_goes_to_the_handling_begun_last() -> None:
     both = draw_handled_alert("run") + draw_handled_alert("other", first=20, start=3.0)
     orphan = DrawnSpan(50, "verification", 3.5, 3.6, 99)
-    assert Stage.VERIFICATION not in times([*both, orphan], correlation_id="run").stages
-    assert Stage.VERIFICATION in times([*both, orphan], correlation_id="other").stages
+    assert Stage.VERIFICATION not in compute_times([*both, orphan], correlation_id="run").stages
+    assert Stage.VERIFICATION in compute_times([*both, orphan], correlation_id="other").stages
 
 
 _NAMES = ["cloudevent.handle", "alert.process", "lambda_function.call", "POST", "verification"]
@@ -422,7 +433,7 @@ _SPANS = st.builds(
 
 @given(st.lists(_SPANS, max_size=12))
 def test_no_trace_gives_a_negative_time_or_more_than_its_span(spans: list[DrawnSpan]) -> None:
-    found = times(spans, correlation_id="run")
+    found = compute_times(spans, correlation_id="run")
     assert all(0 <= seconds <= 20 for seconds in found.stages.values())
     assert Stage.END_TO_END not in found.stages
     if SpanRole.HANDLE in found.durations:
@@ -432,4 +443,4 @@ def test_no_trace_gives_a_negative_time_or_more_than_its_span(spans: list[DrawnS
 
 @given(st.permutations(draw_handled_alert("run")))
 def test_the_order_of_spans_in_the_answer_does_not_matter(spans: list[DrawnSpan]) -> None:
-    assert times(spans) == times(draw_handled_alert("run"))
+    assert compute_times(spans) == compute_times(draw_handled_alert("run"))

@@ -218,7 +218,7 @@ class FakeTempo:
                 "spanSets": [{"spans": [], "matched": 1}],
             }
             for name, spans in self.traces.items()
-            if ingested and self.searchable and _holds(spans, wanted)
+            if ingested and self.searchable and _has_correlation_id(spans, wanted)
         ]
         limited = found[: int(request.query["limit"])]
         return web.json_response({"traces": limited, "metrics": {"totalBlocks": 1}})
@@ -232,5 +232,5 @@ class FakeTempo:
         return web.json_response(build_trace_document(self.traces[name], self.shape, trace=name))
 
 
-def _holds(spans: Sequence[DrawnSpan], wanted: Sequence[str]) -> bool:
+def _has_correlation_id(spans: Sequence[DrawnSpan], wanted: Sequence[str]) -> bool:
     return any(span.attributes.get("correlation_id") in wanted for span in spans)

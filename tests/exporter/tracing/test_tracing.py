@@ -97,7 +97,7 @@ async def tracer(
         await each.close()
 
 
-def note(made: Tracer) -> None:
+def record_span(made: Tracer) -> None:
     """One span."""
     with made.start_span("probe"):
         pass
@@ -167,7 +167,7 @@ async def test_the_service_name(
     tracer: Make, receiver: Receiver, variables: dict[str, str]
 ) -> None:
     made = await tracer(**variables)
-    note(made)
+    record_span(made)
     await made.close()
     assert receiver.resource["service.name"] == "prober"
 
@@ -182,7 +182,7 @@ async def test_the_sampler_of_the_variables_decides(tracer: Make, receiver: Rece
 
 async def test_spans_leave_without_waiting_for_the_end(tracer: Make, receiver: Receiver) -> None:
     made = await tracer()
-    note(made)
+    record_span(made)
 
     async def arrived() -> bool:
         return "probe" in receiver.spans
@@ -197,7 +197,7 @@ async def test_no_process_wide_provider_is_set(tracer: Make) -> None:
         assert trace._TRACER_PROVIDER is before is None
 
 
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+def list_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
 
 
@@ -210,19 +210,19 @@ async def test_a_failing_receiver_is_logged_once(
 
     async def spans_until(requests: int) -> None:
         async def enough() -> bool:
-            note(made)
+            record_span(made)
             return receiver.requests >= requests
 
         await wait_until(enough)
 
     await spans_until(4)
-    assert said(caplog) == [
+    assert list_messages(caplog) == [
         "spans cannot be exported; they are dropped until the export works again"
     ]
     receiver.status = 200
     await spans_until(8)
     await made.close()
-    assert said(caplog)[1:] == ["spans are exported again"]
+    assert list_messages(caplog)[1:] == ["spans are exported again"]
     assert receiver.headers["x-key"] == "hunter2"
     assert "hunter2" not in caplog.text
 
@@ -234,12 +234,12 @@ async def test_no_receiver_is_logged_once(tracer: Make, caplog: pytest.LogCaptur
     )
 
     async def told() -> bool:
-        note(made)
-        return bool(said(caplog))
+        record_span(made)
+        return bool(list_messages(caplog))
 
     await wait_until(told)
     await made.close()
-    assert said(caplog) == [
+    assert list_messages(caplog) == [
         "spans cannot be exported; they are dropped until the export works again"
     ]
     assert "hunter2" not in caplog.text
@@ -254,10 +254,10 @@ async def test_the_end_does_not_wait_for_a_receiver_that_hangs(
     monkeypatch.setattr(otlp, "_SHUTDOWN_TIMEOUT", 0.1)
     receiver.hang = True
     made = await tracer()
-    note(made)
+    record_span(made)
     async with asyncio.timeout(2):
         await made.close()
-    assert "the last spans were not exported in 0.1 s" in said(caplog)
+    assert "the last spans were not exported in 0.1 s" in list_messages(caplog)
 
 
 async def test_a_full_queue_drops_spans(
@@ -266,8 +266,8 @@ async def test_a_full_queue_drops_spans(
     receiver.hang = True
     made = await tracer(OTEL_BSP_MAX_QUEUE_SIZE="1", OTEL_BSP_MAX_EXPORT_BATCH_SIZE="1")
     for _ in range(100):
-        note(made)
-    assert said(caplog) == []
+        record_span(made)
+    assert list_messages(caplog) == []
     receiver.over.set()
 
 
@@ -307,7 +307,7 @@ SWITCHES: list[tuple[dict[str, str], bool]] = [
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clear_otel_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("OTEL_"):
             monkeypatch.delenv(name)
@@ -361,7 +361,7 @@ def test_nothing_of_opentelemetry_is_loaded_while_it_is_off(environ: dict[str, s
         ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "hunter2", "invalid OTEL_ variable"),
     ],
 )
-def test_what_cannot_work_is_said_and_probing_goes_on(
+def test_invalid_settings_are_logged_and_probing_continues(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     name: str,

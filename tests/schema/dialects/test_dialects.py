@@ -36,7 +36,7 @@ spec:
 """
 
 
-def only(data: bytes) -> LocatedSpec:
+def parse_only_spec(data: bytes) -> LocatedSpec:
     (found,), problems = parse_specs(data, "a.yaml")
     assert not problems, problems
     return found
@@ -52,7 +52,7 @@ def test_the_folder_is_the_registry() -> None:
 
 
 def test_an_object_is_our_spec_with_its_metadata() -> None:
-    found = only(CRD)
+    found = parse_only_spec(CRD)
     assert found.spec.slos[0].alerting.page_alert.min_events == 3
     assert found.origin.meta
     assert (found.origin.meta.name, found.origin.meta.namespace) == ("shop", "")
@@ -61,7 +61,7 @@ def test_an_object_is_our_spec_with_its_metadata() -> None:
 
 
 def test_places_of_our_keys_are_found_under_their_other_names() -> None:
-    query = only(CRD).find_position(("slos", 0, "sli", "events", "error_query"))
+    query = parse_only_spec(CRD).find_position(("slos", 0, "sli", "events", "error_query"))
     assert (query.line, query.column) == (11, 11)
-    target = only(ALPHA).find_position(("slos", 0, "objective"))
+    target = parse_only_spec(ALPHA).find_position(("slos", 0, "objective"))
     assert (target.line, target.column) == (11, 7)

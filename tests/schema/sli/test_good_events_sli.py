@@ -10,19 +10,19 @@ from tests.schema.specs import TOTAL, build_slo, build_spec, parse_signal, parse
 GOOD = 'sum(rate(http_requests_total{code!~"5.."}[{{.window}}]))'
 
 
-def sli(good: str = GOOD, total: str = TOTAL) -> dict[str, Any]:
+def build_sli(good: str = GOOD, total: str = TOTAL) -> dict[str, Any]:
     return {"good_events": {"good_query": good, "total_query": total}}
 
 
 def test_errors_are_counted_as_all_that_is_not_good() -> None:
-    signal = parse_signal(sli())
+    signal = parse_signal(build_sli())
     assert signal.counting is detect_counting(signal.errors) is Counting.PER_SECOND
     assert signal.weight is Weight.EVENTS
     assert "or" in signal.errors
 
 
 def test_what_cannot_be_added_up_is_weighted_by_time_and_said() -> None:
-    signal = parse_signal(sli(good="max(rate(a[{{.window}}]))"))
+    signal = parse_signal(build_sli(good="max(rate(a[{{.window}}]))"))
     assert signal.counting is None
     assert "weighted by time" in signal.note
     for query in (signal.errors, signal.total):
@@ -30,13 +30,16 @@ def test_what_cannot_be_added_up_is_weighted_by_time_and_said() -> None:
 
 
 def test_without_known_labels_a_missing_good_series_is_a_hole() -> None:
-    signal = parse_signal(sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
+    signal = parse_signal(build_sli("rate(a[{{.window}}])", "rate(b[{{.window}}])"))
     assert " or " not in signal.errors
 
 
 def test_sloth_gets_the_text_it_makes_itself_of_an_openslo() -> None:
     found = (
-        parse_single_spec(build_spec(build_slo(sli=sli()))).slos[0].sli.get_type().build_queries()
+        parse_single_spec(build_spec(build_slo(sli=build_sli())))
+        .slos[0]
+        .sli.get_type()
+        .build_queries()
     )
     assert isinstance(found, RatioQuery)
     assert found.ratio.startswith("\n  1 - (\n    (\n      sum(")

@@ -45,7 +45,7 @@ def test_a_probe_sli_reads_only_what_the_contract_names(probe: dict[str, str]) -
                     assert re.sub(r"\\(.)", r"\1", value) in LABELS[matcher.name]
 
 
-def matching(values: type[Verdict], query: str) -> set[Verdict]:
+def list_matching(values: type[Verdict], query: str) -> set[Verdict]:
     """The verdicts whose runs a query with one matcher counts."""
     found = re.search(r'verdict(=~|!~|!=|=)"([^"]*)"', query)
     assert found
@@ -56,7 +56,7 @@ def matching(values: type[Verdict], query: str) -> set[Verdict]:
 
 def test_every_verdict_but_the_good_ones_and_unknown_is_an_error() -> None:
     signal = parse_signal({"probe": {"verdict": ["ok", "late"]}})
-    assert matching(Verdict, signal.errors) == set(Verdict) - {
+    assert list_matching(Verdict, signal.errors) == set(Verdict) - {
         Verdict.OK,
         Verdict.LATE,
         Verdict.UNKNOWN,
@@ -66,8 +66,8 @@ def test_every_verdict_but_the_good_ones_and_unknown_is_an_error() -> None:
 def test_runs_the_prober_could_not_judge_are_in_neither_errors_nor_total() -> None:
     for verdict in Verdict:
         signal = parse_signal({"probe": {"verdict": verdict.value}})
-        assert matching(Verdict, signal.total) == set(Verdict) - {Verdict.UNKNOWN}
-        assert Verdict.UNKNOWN not in matching(Verdict, signal.errors)
+        assert list_matching(Verdict, signal.total) == set(Verdict) - {Verdict.UNKNOWN}
+        assert Verdict.UNKNOWN not in list_matching(Verdict, signal.errors)
 
 
 def test_failed_checks_are_the_errors_of_a_criterion() -> None:
