@@ -8,7 +8,7 @@ from tests.benchmarks.measurement import MethodMeasurement
 from tests.benchmarks.methods import ours, sloth
 from tests.benchmarks.traffic import MINUTE, SECOND
 
-_CHEAPER = {1: 50, 20: 300}
+_CHEAPER = {1: 50, 20: 250}
 """Sloth reads at least so many times as many samples, by number of series."""
 _LATER_AT_MOST = MINUTE
 
