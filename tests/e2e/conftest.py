@@ -18,8 +18,8 @@ QUICK_SPEC = Path(__file__).parent / "quick.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
-    """A simulator and what it takes to probe it.
+class SimulatorEnvironment:
+    """A simulator, and a probe configuration for it.
 
     Attributes:
         folder: for logs, journal and configuration.
@@ -33,7 +33,7 @@ class Loop:
     canary: int
     start: Callable[..., ChildProcess]
 
-    def config(self, **remediation: object) -> Path:
+    def write_config(self, **remediation: object) -> Path:
         """A probe configuration with short times; `remediation` overrides settings."""
         settings = {"interval": "3s", "timeout": "2s", "late_after": "1s", "settle": "300ms"}
         path = self.folder / "slo-probe.yaml"
@@ -51,10 +51,10 @@ class Loop:
         )
         return path
 
-    def once(self, **remediation: object) -> tuple[int, dict[str, Any]]:
+    def run_probe(self, **remediation: object) -> tuple[int, dict[str, Any]]:
         """Exit code and the one result of `slo-probe once --json`."""
         done = subprocess.run(
-            [BIN / "slo-probe", "once", "--config", self.config(**remediation), "--json"],
+            [BIN / "slo-probe", "once", "--config", self.write_config(**remediation), "--json"],
             capture_output=True,
             check=False,
             text=True,
@@ -66,8 +66,8 @@ class Loop:
 
 
 @pytest.fixture
-def loop(tmp_path: Path) -> Iterator[Callable[..., Loop]]:
-    """Start a simulator with faults; gives what a test needs to probe it."""
+def start_simulator(tmp_path: Path) -> Iterator[Callable[..., SimulatorEnvironment]]:
+    """Function that starts a simulator with faults."""
     with ExitStack() as children:
 
         def start_child(name: str, *command: str | Path) -> ChildProcess:
@@ -75,13 +75,15 @@ def loop(tmp_path: Path) -> Iterator[Callable[..., Loop]]:
             children.callback(child.stop)
             return child
 
-        def make(*faults: str) -> Loop:
+        def start_with_faults(*faults: str) -> SimulatorEnvironment:
             canary = find_free_port()
             flags = [part for fault in faults for part in ("--fault", fault)]
             simulator = start_child(
                 "simulator", BIN / "slo-probe", "simulate", "--listen", "127.0.0.1:0",
                 "--function-url", f"http://127.0.0.1:{canary}/", *flags,
             )  # fmt: skip
-            return Loop(tmp_path, wait_for_line(simulator, "listening on "), canary, start_child)
+            return SimulatorEnvironment(
+                tmp_path, wait_for_line(simulator, "listening on "), canary, start_child
+            )
 
-        yield make
+        yield start_with_faults

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Loop
+from tests.e2e.conftest import SimulatorEnvironment
 
 COMMAND = [sys.executable, "-m", "exporter.devstack"]
 
@@ -80,7 +80,7 @@ def _list_processes(folder: Path) -> list[bytes]:
     return found
 
 
-MakeLoop = Callable[..., Loop]
+StartSimulator = Callable[..., SimulatorEnvironment]
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,17 @@ MakeLoop = Callable[..., Loop]
         ("hang", "timeout"),
     ],
 )
-def test_a_fault_of_the_agent_gets_its_verdict(loop: MakeLoop, fault: str, verdict: str) -> None:
-    exit_code, result = loop(fault).once()
+def test_a_fault_of_the_agent_gets_its_verdict(
+    start_simulator: StartSimulator, fault: str, verdict: str
+) -> None:
+    exit_code, result = start_simulator(fault).run_probe()
     assert result["verdict"] == verdict
     assert (exit_code == 0) == (verdict == "ok")
 
 
 @pytest.mark.parametrize("stage", ["remediation_selection", "lambda_execution"])
-def test_a_slow_stage_is_seen_in_that_stage(loop: MakeLoop, stage: str) -> None:
-    _, result = loop(f"slow:{stage}:0.5").once()
+def test_a_slow_stage_is_seen_in_that_stage(start_simulator: StartSimulator, stage: str) -> None:
+    _, result = start_simulator(f"slow:{stage}:0.5").run_probe()
     other = {"remediation_selection", "lambda_execution"} - {stage}
     assert 0.5 <= result["stages"][stage] < 0.9
     assert result["stages"][other.pop()] < 0.3

@@ -53,10 +53,10 @@ async def test_it_probes(tmp_path: Path, agent: FakeAgent, client: aiohttp.Clien
         agent.canary = prober.canary
         assert await get_text(client, f"{prober.web}/-/ready") == (200, "ready\n")
 
-        async def enough() -> bool:
+        async def has_enough_runs() -> bool:
             return await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 3
 
-        await wait_until(enough)
+        await wait_until(has_enough_runs)
         assert (await get_text(client, f"{prober.web}/-/healthy"))[0] == 200
         async with client.get(f"{prober.web}/runs") as reply:
             runs = await reply.json()
@@ -73,10 +73,10 @@ async def test_sigterm(tmp_path: Path, agent: FakeAgent, client: aiohttp.ClientS
         await asyncio.wait_for(agent.event_received.wait(), 20)
         prober.process.send_signal(signal.SIGTERM)
 
-        async def draining() -> bool:
+        async def is_draining() -> bool:
             return (await get_text(client, f"{prober.web}/-/ready"))[0] == 503
 
-        await wait_until(draining)
+        await wait_until(is_draining)
         async with asyncio.timeout(20):
             _, err = await prober.process.communicate()
     assert prober.process.returncode == 0
@@ -142,19 +142,19 @@ async def test_a_full_disk(tmp_path: Path, agent: FakeAgent, client: aiohttp.Cli
         agent.canary = prober.canary
         limit = resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, (4096, -1))
 
-        async def failing() -> bool:
+        async def is_failing() -> bool:
             return await read_sample(client, prober, contract.JOURNAL_FAILURES, "close_run") >= 2
 
-        await wait_until(failing)
+        await wait_until(is_failing)
         assert await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= 2
         assert (await get_text(client, f"{prober.web}/-/healthy"))[0] == 200
         resource.prlimit(prober.process.pid, resource.RLIMIT_FSIZE, limit)
         before = await read_sample(client, prober, contract.PROBE_RUNS, "ok")
 
-        async def going_on() -> bool:
+        async def is_probing() -> bool:
             return await read_sample(client, prober, contract.PROBE_RUNS, "ok") >= before + 2
 
-        await wait_until(going_on)
+        await wait_until(is_probing)
         done = await prober.stop()
     assert "probing continues" in done.err
     written = {row[0] for row in read_rows(tmp_path / "journal.sqlite") if row[1] == "cleaned"}

@@ -283,18 +283,18 @@ async def test_only_linear_is_asked_about_load_runs(harness: ReconcilerHarness, 
         "a", {Stage.LINEAR_ISSUE_CREATION: 3.0}, (build_issue_leftover("1"),), IssueCount.ONE
     )
     harness.use_observers(linear=linear)
-    heard: list[tuple[float, IssueCount | None]] = []
+    reported: list[tuple[float, IssueCount | None]] = []
 
-    def hear(run: Run, issues: IssueCount | None) -> None:
-        heard.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
+    def record_run(run: Run, issues: IssueCount | None) -> None:
+        reported.append((run.stages[Stage.LINEAR_ISSUE_CREATION], issues))
 
-    with harness.reconciler.listen(hear):
+    with harness.reconciler.listen(record_run):
         await harness.finish_run(build_load_run("a"))
         harness.use_observers(linear=linear, tempo=tempo)
         await harness.advance(30)
     assert (linear.queried_runs, tempo.queried_runs) == ([("a",)], [])
     assert linear.cleanup_attempts == [(build_issue_leftover("1"),)]
-    assert heard == [(3.0, IssueCount.ONE)]
+    assert reported == [(3.0, IssueCount.ONE)]
     assert read_rows(path) == [("a", "cleaned", "ok")]
     assert harness.read_stage_durations(Stage.LINEAR_ISSUE_CREATION, StageSource.LINEAR) == (0, 0)
     assert harness.read_sample("linear_issues_total", count="one") == 0

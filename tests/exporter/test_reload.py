@@ -125,10 +125,10 @@ async def test_a_bad_configuration_is_refused(files: ConfigFiles, clock: FakeClo
 async def test_a_reload_breaks(
     files: ConfigFiles, when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def breaks() -> None:
+    def raise_error() -> None:
         raise RuntimeError("broken part")
 
-    setattr(files, when, breaks)
+    setattr(files, when, raise_error)
     outcome = await files.reloader.request()
     assert not outcome.is_successful
     assert "see the log for the error" in str(outcome)
@@ -263,11 +263,11 @@ async def test_a_change_that_cannot_be_applied_is_not_tried_again_and_again(
 ) -> None:
     tries = []
 
-    def breaks() -> None:
+    def raise_error() -> None:
         tries.append(1)
         raise RuntimeError
 
-    files.on_apply = breaks
+    files.on_apply = raise_error
     async with run_watcher(files):
         files.write("main", "two")
         await files.poll(6)

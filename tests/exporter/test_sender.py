@@ -35,13 +35,15 @@ async def raw_server() -> AsyncIterator[Raw]:
     servers = []
 
     async def start(answer: bytes) -> str:
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def handle_connection(
+            reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
             await reader.read(1)
             writer.write(answer)
             await writer.drain()
             writer.close()
 
-        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        server = await asyncio.start_server(handle_connection, "127.0.0.1", 0)
         servers.append(server)
         port = server.sockets[0].getsockname()[1]
         return f"http://127.0.0.1:{port}/"
@@ -86,12 +88,12 @@ async def test_a_port_without_a_listener_refuses_the_connection() -> None:
 
 
 async def test_local_shortage_is_raised(agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def exhausted(*_: object, **__: object) -> None:
+    async def raise_exhausted(*_: object, **__: object) -> None:
         raise aiohttp.ClientConnectorError(
             _build_connection_key(), OSError(errno.EMFILE, "Too many open files")
         )
 
-    monkeypatch.setattr(aiohttp.TCPConnector, "connect", exhausted)
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", raise_exhausted)
     with pytest.raises(OSError, match="Too many open files"):
         await _send(agent.url)
 

@@ -101,13 +101,13 @@ async def test_a_broken_answer_has_its_fault(
 
 
 async def test_a_response_that_is_not_http_is_an_error() -> None:
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"220 mail.example ESMTP\r\n\r\n")
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle_connection, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         fault, _ = await get_error(f"http://127.0.0.1:{port}")

@@ -161,7 +161,7 @@ _samples = st.integers(0, 80).flatmap(
 
 
 @st.composite
-def _dense(draw: st.DrawFn) -> Samples:
+def _draw_dense_samples(draw: st.DrawFn) -> Samples:
     """Readings often enough for a floor, of few different values or of any, some of them bad."""
     values = draw(st.sampled_from([st.integers(0, 30_000).map(float), st.floats(0, 1e20), _floats]))
     hourly = draw(npst.arrays(np.float64, 24, elements=values))
@@ -175,7 +175,7 @@ def _dense(draw: st.DrawFn) -> Samples:
 
 @st.composite
 def _series(draw: st.DrawFn) -> SignalSeries:
-    anything = _samples | _dense()
+    anything = _samples | _draw_dense_samples()
     return SignalSeries(
         draw(st.sampled_from(LeakSignal)),
         "any",
@@ -200,7 +200,7 @@ def test_every_series_gets_a_verdict(family: list[SignalSeries], at: float | Non
 
 
 @st.composite
-def _plausible(draw: st.DrawFn) -> SignalSeries:
+def _draw_plausible_series(draw: st.DrawFn) -> SignalSeries:
     """A shape, with or without a leak."""
     shape = SHAPES[draw(st.sampled_from(sorted(SHAPES)))]
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -213,7 +213,7 @@ def _summarize_finding(finding: LeakFinding) -> tuple[object, ...]:
     return finding.verdict, finding.reason
 
 
-@given(_plausible(), st.integers(-8, 8))
+@given(_draw_plausible_series(), st.integers(-8, 8))
 @_FEW
 def test_the_unit_of_memory_does_not_change_the_verdict(series: SignalSeries, power: int) -> None:
     samples = series.samples
@@ -223,7 +223,7 @@ def test_the_unit_of_memory_does_not_change_the_verdict(series: SignalSeries, po
     )
 
 
-@given(_plausible(), st.integers(-(10**9), 2 * 10**9))
+@given(_draw_plausible_series(), st.integers(-(10**9), 2 * 10**9))
 @_FEW
 def test_the_time_of_day_does_not_change_the_verdict(series: SignalSeries, seconds: int) -> None:
     samples = series.samples
@@ -233,7 +233,7 @@ def test_the_time_of_day_does_not_change_the_verdict(series: SignalSeries, secon
     assert after.measurement == before.measurement
 
 
-@given(_plausible(), st.randoms(use_true_random=False))
+@given(_draw_plausible_series(), st.randoms(use_true_random=False))
 @_FEW
 def test_order_does_not_matter(series: SignalSeries, chance: np.random.Generator) -> None:
     order = list(range(len(series.samples)))
@@ -243,7 +243,7 @@ def test_order_does_not_matter(series: SignalSeries, chance: np.random.Generator
     assert judge_series(replace(series, samples=samples)) == judge_series(series)
 
 
-@given(_plausible(), _plausible())
+@given(_draw_plausible_series(), _draw_plausible_series())
 @_FEW
 def test_company_never_makes_a_verdict_worse(one: SignalSeries, other: SignalSeries) -> None:
     assert detect_leaks([one, other]).all[0].verdict <= judge_series(one).verdict

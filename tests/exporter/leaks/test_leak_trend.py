@@ -216,12 +216,12 @@ def test_eight_floors_are_needed() -> None:
 
 
 def test_a_gap_of_hours_is_too_much_and_one_of_an_hour_is_not() -> None:
-    def without(hours: float) -> np.ndarray:
+    def remove_hours(hours: float) -> np.ndarray:
         noon = 12 * HOUR
         return np.concatenate([_build_times(noon), _DAY[_build_times(noon + hours * HOUR).size :]])
 
-    assert len(_compute_floors(_build_epoch(without(1)))) == 42
-    assert compute_baseline(_build_epoch(without(7)), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
+    assert len(_compute_floors(_build_epoch(remove_hours(1)))) == 42
+    assert compute_baseline(_build_epoch(remove_hours(7)), SLOW_POLICY) is LeakReason.SCRAPE_GAPS
 
 
 @pytest.mark.parametrize(
