@@ -146,9 +146,13 @@ def _explain_approximations(slo: SLO) -> Iterator[str]:
     if slo.signal.note and slo.signal.is_event_count:
         yield slo.signal.note
     if slo.signal.is_event_count:
-        yield f"events are counted in the {fine} or {coarse} step of the next scrape"
+        yield f"events are counted in the {fine} step of the next scrape, for long windows in the"
+        gap = f"scrape gaps of {slo.steps.max_gap} lose none"
+        yield f"{coarse} step {slo.steps.coarse_delay} later; {gap}"
     elif slo.signal.weight is Weight.TIME:
         yield f"a time slice is {fine}; slices without a value are ignored"
+    if slo.steps.delay.ms:
+        yield f"samples are read {slo.steps.delay} late, so every alert is {slo.steps.delay} later"
     if slo.signal.histogram:
         yield "quantiles are interpolated within a bucket of the histogram"
     slow_windows = [

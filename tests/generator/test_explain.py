@@ -69,3 +69,9 @@ def test_the_hourly_cost_is_that_of_all_groups() -> None:
     assert f"per hour: {raw:,} samples" in said
     for group in groups:
         assert group.name in said
+
+
+def test_a_delay_is_explained() -> None:
+    delayed = explain.render_slo_explanation(resolve_single_slo({"delay": "4m"}))
+    assert "samples are read 4m late, so every alert is 4m later" in delayed
+    assert "read" not in explain.render_slo_explanation(resolve_single_slo()).partition("Approx")[2]
