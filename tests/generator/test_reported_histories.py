@@ -134,8 +134,8 @@ def test_one_error_shortly_after_the_first_build_does_not_page(tmp_path: Path) -
     evaluation = PromtoolEvaluation(document, series)
     for minute in range(1, 60):
         evaluation.expect_nothing(f"{minute}m", count_firing("TooManyErrors"))
-    # An error of 30 events, in half an hour of 30 days. promtool evaluates coarse steps each minute,
-    # so ten times as much of the period seems to be known.
+    # An error of 30 events, in half an hour of 30 days. promtool evaluates coarse steps each
+    # minute, so ten times as much of the period seems to be known.
     left = "max(slo:period_error_budget_remaining:ratio)"
     evaluation.expect_value("34m", f"{left} > bool 0.97", 1)
     evaluation.expect_value("34m", "max(slo:period_coverage:ratio) < bool 0.01", 1)
