@@ -27,9 +27,10 @@ EQUIVALENT_MUTATIONS = {
     r"^[A-Z]\w+(?<!NoData): without sloth_id": "the other side of `and` has it, "
     "and sides match by all labels",
     r"^slo:sli_error:ratio_rate\w+: without sloth_id": "both sides of the division have it",
-    r"^slo:period_events:remaining: without sloth_id": "both sides of the difference have it",
     r"^slo:period_error_budget_remaining:ratio: without sloth_id": "both sides of the product "
     "have it",
+    r"^slo:period_(events|coverage):\w+: without sloth_id": "the sums that it reads are recorded "
+    "in the same test, so there are none of another SLO",
     r"^slo:(period_\w+|sli_error):\w+: 20m becomes": "the newest sample of the coarse "
     "group is at most ten minutes old",
     r"^slo:sli_(total|errors):sum10m: 20m becomes": "the newest total is of the same evaluation",

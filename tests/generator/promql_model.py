@@ -49,11 +49,15 @@ class ModelSeries:
         raise AssertionError(f"the model does not know {type(node).__name__}")
 
     def _evaluate_call(self, node: ast.Call, now: int) -> float | None:
+        if node.func.name == "time":
+            return now / 1000
         selector, name = node.args[0], node.func.name
         if not isinstance(selector, ast.MatrixSelector):
             assert name == "clamp_min"
             value = self._evaluate_node(selector, now)
             return None if value is None else max(value, 0.0)
+        if selector.vector_selector.name != "m" or selector.vector_selector.matchers.matchers:
+            return None  # the one series has this name and no labels
         offset = selector.vector_selector.offset
         end = now - (round(1000 * offset.total_seconds()) if offset else 0)
         start = end - round(1000 * selector.range.total_seconds())
@@ -114,6 +118,7 @@ def _evaluate_binary(node: ast.BinaryExpr, left: float | None, right: float | No
             return float(holds)
         return left if holds else None
     arithmetic: dict[str, Callable[[float, float], float]] = {
+        "and": lambda value, _: value,
         "+": add,
         "-": sub,
         "*": mul,

@@ -166,7 +166,7 @@ def build_event(
     }
     return {
         "specversion": "1.0",
-        "type": f"io.homelab.prometheus.alert.{'resolved' if resolved else 'build_event'}",
+        "type": f"io.homelab.prometheus.alert.{'resolved' if resolved else 'fired'}",
         "source": "tests",
         "id": event_id,
         "data": {
