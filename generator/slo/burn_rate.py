@@ -176,7 +176,7 @@ def choose_steps(
         coarse=fine * _FINE_IN_COARSE,
         slow=slow,
         delay=_round_up(delay, fine),
-        coarse_delay=_round_up(max(delay, _LATE_SAMPLES), fine) + scrape,
+        coarse_delay=_round_up(max(delay, min(_LATE_SAMPLES, fine * 3)), fine) + scrape,
         max_gap=max_gap,
     )
 
