@@ -43,10 +43,8 @@ class FileCheck:
         self._journal = journal
         self._index_file = _open_if_present(_get_sibling(journal, "-shm"))
         self._index = self._read_index()
-        log = _open_if_present(_get_sibling(journal, "-wal"))  # SQLite does not lock it
-        self._has_log = bool(log and os.pread(log, 1, 0))
-        if log is not None:
-            os.close(log)
+        log = _get_sibling(journal, "-wal")
+        self._has_log = log.exists() and log.stat().st_size > 0
 
     def close(self) -> None:
         """Close the index; call it when SQLite has closed the file."""

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from enum import StrEnum
 from pathlib import Path
 
@@ -202,16 +202,19 @@ class SqliteStore:
             self._connection = self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        check = FileCheck(self._path)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None)
-        try:
-            self._prepare_schema(connection, check)
-        except BaseException as error:
-            # The connection is closed after the move: it would write the log into the database.
-            with closing(check), closing(connection):
+        with ExitStack() as on_error:
+            check = on_error.enter_context(closing(FileCheck(self._path)))
+            connection = on_error.enter_context(
+                closing(sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT, isolation_level=None))
+            )
+            try:
+                self._prepare_schema(connection, check)
+            except BaseException as error:
+                # Before the connection is closed: it would write the log into the database.
                 if _is_damage(error):
                     self._move_damaged_file()
-            raise
+                raise
+            on_error.pop_all()
         self._check = check
         return connection
 
