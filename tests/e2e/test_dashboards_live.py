@@ -314,7 +314,7 @@ def test_thresholds_are_drawn_where_alerts_fire_and_lead_to_their_runbooks(
 
 
 def test_what_hurts_most_comes_first(live: LiveDashboards) -> None:
-    """Everything of the latency fails, so a page, other alerts, and its budget too are at worst."""
+    """Everything of the latency fails: a page, other alerts, the highest burn, budget spent."""
     # Budgets come from a slower group than alerts.
     budget = f'{names.BUDGET_REMAINING}{{sloth_id="{LATENCY}"}}'
     live.wait_for(lambda: live.ask("query", query=budget))
@@ -322,7 +322,8 @@ def test_what_hurts_most_comes_first(live: LiveDashboards) -> None:
         row["metric"]["sloth_id"]: float(row["value"][1])
         for row in _query_cell(live, "slo-overview", 11, "A")
     }
-    assert scores[LATENCY] == pytest.approx(1000 + 100 + 90 + 9)
+    # The budget of a period that has just begun is spent in part: 9 is what a spent one adds.
+    assert 1000 + 100 + 90 < scores[LATENCY] <= 1000 + 100 + 90 + 9
 
 
 def test_the_links_of_alerts_lead_to_panels_that_are_there(live: LiveDashboards) -> None:
