@@ -16,7 +16,7 @@ from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
-_DEFAULT_FORMAT = "prometheus"
+DEFAULT_FORMAT = "prometheus"
 _OBJECT_FORMAT = "operator"
 
 
@@ -127,13 +127,11 @@ def render_file_artifact(
             [spec_plan for plan in build_plan.plans for spec_plan in plan.spec_plans]
         )
     path = PurePosixPath(name)
-    return pipeline.render_file(build_plan.plans, format_ or _DEFAULT_FORMAT, settings, path=path)
+    return pipeline.render_file(build_plan.plans, format_ or DEFAULT_FORMAT, settings, path=path)
 
 
 def _choose_format(spec_plans: Sequence[SpecPlan]) -> str:
     """Format of Sloth's own output: rule files for specs, objects if any spec was an object."""
     return (
-        _OBJECT_FORMAT
-        if any(spec_plan.object_meta for spec_plan in spec_plans)
-        else _DEFAULT_FORMAT
+        _OBJECT_FORMAT if any(spec_plan.object_meta for spec_plan in spec_plans) else DEFAULT_FORMAT
     )

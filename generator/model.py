@@ -22,6 +22,22 @@ class AlertSeverity(StrEnum):
     TICKET = "ticket"
 
 
+class Engine(StrEnum):
+    """Engine that evaluates the rules: its functions, and when it can read what a rule recorded."""
+
+    PROMETHEUS = "prometheus"
+    """Prometheus, the ruler of Mimir, and Thanos Ruler with storage of its own."""
+    THANOS = "thanos"
+    """Thanos Ruler that sends what it records to remote storage (stateless)."""
+    VICTORIA_METRICS = "victoriametrics"
+    """VictoriaMetrics with vmalert."""
+
+    @property
+    def writes_late(self) -> bool:
+        """Tell whether recorded samples can be read one evaluation later only."""
+        return self is not Engine.PROMETHEUS
+
+
 @dataclass(frozen=True, slots=True)
 class AlertMeta:
     """Name, labels, annotations and timing of an alert, and the runbook facts of its spec."""
@@ -121,6 +137,7 @@ class SLO:
         absent_alert: None when switched off.
         missing_groups: None without an absent alert, and where the SLO has no groups.
         expected_events: events expected in a period; None where the spec does not say.
+        engine: engine that evaluates the rules.
     """
 
     service: str
@@ -138,6 +155,7 @@ class SLO:
     absent_alert: AlertMeta | None
     missing_groups: MissingGroups | None = None
     expected_events: int | None = None
+    engine: Engine = Engine.PROMETHEUS
 
     @property
     def id(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generator.model import SLO, MetricFacts, Windows
+from generator.model import SLO, Engine, MetricFacts, Windows
 from slos.schema.spec import PluginUse
 from slos.schema.units import Duration
 
@@ -35,6 +35,7 @@ class RunSettings:
         scrape_interval: scrape interval of specs that set none.
         delay: delay of the samples of specs that set none.
         max_gap: longest scrape gap that is counted across, of specs that set none.
+        engine: engine that evaluates the rules.
         windows: alert windows by period, read from files; None for the built-in ones.
         extra_labels: labels added to recorded series; they override those of the specs. In the
             exact profile they distinguish the SLOs of this run from those of other runs.
@@ -49,6 +50,7 @@ class RunSettings:
     scrape_interval: Duration = _HALF_A_MINUTE
     delay: Duration = _NONE
     max_gap: Duration = _HOUR
+    engine: Engine = Engine.PROMETHEUS
     windows: Mapping[Duration, Windows] | None = None
     extra_labels: Mapping[str, str] = field(default_factory=dict)
     slo_plugins: tuple[PluginUse, ...] = ()

@@ -107,6 +107,7 @@ from generator.text import yaml_writer
 NAME = "summary"
 ONE_FILE = True
 ON_REQUEST = False
+ENGINE = None
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:

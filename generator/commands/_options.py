@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from generator.build import ReadSettings
+from generator.build import DEFAULT_FORMAT, ReadSettings
 from generator.commands import _values
 from generator.files.sources import STDOUT, FileFilter
+from generator.model import Engine
 from generator.outputs import OutputSettings, load_formats
 from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
@@ -137,6 +138,11 @@ _BUILD_OPTIONS = (
         "folder in DIR. In the sloth profile the default is the format of the spec.",
     ),
     click.option(
+        "--engine",
+        type=click.Choice([engine.value for engine in Engine]),
+        help="Engine that evaluates the rules, where it is not the one of the format.",
+    ),
+    click.option(
         "--profile",
         type=click.Choice(sorted(load_profiles())),
         default="exact",
@@ -196,7 +202,8 @@ def parse_request(options: dict[str, Any]) -> Request:
     """Request of the options.
 
     Raises:
-        click.UsageError: for a format of many files with a file or stdout as output.
+        click.UsageError: for a format of many files with a file or stdout as output, or an engine
+            with a format that has no rules.
     """
     as_written = load_profiles()[options["profile"]].AS_WRITTEN
     inputs = parse_inputs(options)
@@ -208,12 +215,14 @@ def parse_request(options: dict[str, Any]) -> Request:
     format_ = options["format_"]
     if format_ and not load_formats()[format_].ONE_FILE and (to_file or out == STDOUT):
         raise click.UsageError(f"--format {format_} writes several files; --out must be a folder")
+    one_of = format_ or (DEFAULT_FORMAT if to_file or out == STDOUT else None)
+    settings = _parse_build_settings(options, _choose_engine(options["engine"], one_of))
     return Request(
         inputs=inputs,
         out=out,
         to_file=to_file,
         format_=format_,
-        settings=_parse_build_settings(options),
+        settings=settings,
         read_settings=parse_read_settings(options),
     )
 
@@ -230,24 +239,36 @@ def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
     return ReadSettings(file_filter, options["windows_path"], options["plugins"])
 
 
-def parse_run_settings(options: dict[str, Any]) -> RunSettings:
+def parse_run_settings(options: dict[str, Any], engine: Engine = Engine.PROMETHEUS) -> RunSettings:
     """Settings of the run, from the options."""
     return RunSettings(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
         delay=options["delay"],
+        engine=engine,
         extra_labels=options["extra_labels"],
         slo_plugins=options.get("slo_plugins", ()),
     )
 
 
-def _parse_build_settings(options: dict[str, Any]) -> BuildSettings:
+def _choose_engine(name: str | None, format_: str | None) -> Engine:
+    """Engine of the option, or that of the only format."""
+    engines = {each: module.ENGINE for each, module in load_formats().items() if module.ENGINE}
+    if not name:
+        return engines.get(format_ or "", Engine.PROMETHEUS)
+    if format_ not in engines:
+        formats = ", ".join(sorted(engines))
+        raise click.UsageError(f"--engine needs a --format of rules: {formats}")
+    return Engine(name)
+
+
+def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSettings:
     return BuildSettings(
         profile=options["profile"],
         lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
-        run_settings=parse_run_settings(options),
+        run_settings=parse_run_settings(options, engine),
         output=OutputSettings(
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),

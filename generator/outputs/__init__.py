@@ -10,7 +10,7 @@ from functools import cache
 from typing import Protocol, cast
 
 from generator.alerting.hours import OfficeHours
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from slos.schema.plugin_loader import load_modules_by_id
 
 # Labels by which kube-prometheus-stack selects objects. Clusters with others set them.
@@ -50,6 +50,8 @@ class OutputFormat(Protocol):
     """True if a plan is one file, at the path of the plan."""
     ON_REQUEST: bool
     """True if the format is only built when it is named."""
+    ENGINE: Engine | None
+    """Engine that the rules are built for; None for a format without rules of its own."""
 
     def render_plan(self, plan: Plan, settings: OutputSettings, /) -> Iterator[Artifact]:
         """Render the files of one plan."""

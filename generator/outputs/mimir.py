@@ -5,13 +5,14 @@ Each file names the namespace of its groups. `slo-rules push mimir` sends the sa
 
 from collections.abc import Iterator, Sequence
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
 from generator.text import yaml_writer
 
 NAME = "mimir"
 ONE_FILE = True
 ON_REQUEST = True
+ENGINE = Engine.PROMETHEUS
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:

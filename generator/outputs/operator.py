@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
 
 NAME = "operator"
 ONE_FILE = True
 ON_REQUEST = False
+ENGINE = Engine.PROMETHEUS
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings
 from generator.text import yaml_writer
 
 NAME = "prometheus"
 ONE_FILE = True
 ON_REQUEST = False
+ENGINE = Engine.PROMETHEUS
 
 
 def render_plan(plan: Plan, _: OutputSettings) -> Iterator[Artifact]:

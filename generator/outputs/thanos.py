@@ -8,13 +8,14 @@ It is written down so that the result does not depend on a flag.
 
 from collections.abc import Iterator, Sequence
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings
 from generator.text import yaml_writer
 
 NAME = "thanos"
 ONE_FILE = True
 ON_REQUEST = True
+ENGINE = Engine.THANOS
 
 _ABORT_ON_PARTIAL_RESPONSE = {"partial_response_strategy": "abort"}
 

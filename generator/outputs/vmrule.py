@@ -1,17 +1,18 @@
 """Output format `vmrule`: VMRule objects for the VictoriaMetrics Operator, evaluated by vmalert.
 
 A VMAlert selects every VMRule by default, so objects get no labels unless they are configured.
-The expressions are those of Prometheus; docs/engines.md lists the differences.
+Counts and windows have expressions of their own, see docs/engines.md.
 """
 
 from collections.abc import Iterator, Sequence
 
-from generator.model import Artifact, Plan
+from generator.model import Artifact, Engine, Plan
 from generator.outputs import OutputSettings, _objects
 
 NAME = "vmrule"
 ONE_FILE = True
 ON_REQUEST = True
+ENGINE = Engine.VICTORIA_METRICS
 
 
 def render_plan(plan: Plan, settings: OutputSettings) -> Iterator[Artifact]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from promql_parser import MatrixSelector
 
 from generator import names
-from generator.model import SLO, RecordingRule, Steps
+from generator.model import SLO, Engine, RecordingRule, Steps
 from generator.names import MetricNamer
 from slos.schema import promql
 from slos.schema.promql import parse_query, render_template
@@ -16,6 +16,9 @@ from slos.schema.units import Duration, format_decimal
 
 # `rate` needs two samples, and the newest one may not have arrived while its scrape runs.
 _MIN_SCRAPES = 3
+
+# VictoriaMetrics looks for samples up to five minutes before a range (`maxSilenceInterval`).
+_SILENCE = Duration.from_parts(minutes=5)
 
 # Windows of up to this many fine steps are summed from the fine tier: 6 h at one minute. The
 # windows of pages are no longer than that, so pages never wait for a coarse step.
@@ -66,7 +69,29 @@ def render_estimated_increase(template: str, steps: Steps) -> str:
     return _replace_calls(template, _INCREMENT_CALLS, render_greater)
 
 
-def render_delayed_increase(template: str, steps: Steps) -> str:
+def render_extended_increase(template: str, steps: Steps) -> str:
+    """Expression of the increase in the fine step that ends now, in VictoriaMetrics.
+
+    `increase` reads the last sample before the range too and does not extrapolate there, so the
+    steps add up to all events. Without such a sample it may start from zero (`rollupDelta` in
+    app/vmselect/promql/rollup.go), though a counter that is new to the engine can be old. It is
+    counted from its first value on, as in Prometheus.
+    """
+    step, delay = steps.fine, steps.delay
+    offset = f" offset {delay}" if delay.ms else ""
+
+    def render_increase(_: str, series: str) -> str:
+        now = render_template(series, str(step)) + offset
+        earlier = f"{render_template(series, str(_SILENCE))} offset {step + delay}"
+        return (
+            f"increase({now}) and last_over_time({earlier})"
+            f" or last_over_time({now}) - min_over_time({now})"
+        )
+
+    return _replace_calls(template, _INCREMENT_CALLS, render_increase)
+
+
+def render_delayed_increase(template: str, steps: Steps, engine: Engine = Engine.PROMETHEUS) -> str:
     """Expression of the increase in the coarse step that ended `coarse_delay` ago.
 
     It is exact unless the counter was reset in the step: the counter at the end of the step minus
@@ -74,9 +99,10 @@ def render_delayed_increase(template: str, steps: Steps) -> str:
     failed scrapes lose nothing: the counter before a gap is found up to `max_gap` back. All samples
     of the step have arrived; a later one would be counted in neither step.
 
-    Where a counter was reset, `rate` scaled to the step is used instead. A reset that its range
-    does not hold, because scrapes failed around it, shows in samples lower than the counter one
-    step before; then the whole value of the counter is the increase.
+    Where a counter was reset, `rate` scaled to the step is used instead, or `increase` in
+    VictoriaMetrics, see `render_extended_increase`. A reset that its range does not hold, because
+    scrapes failed around it, shows in samples lower than the counter one step before; then the
+    whole value of the counter is the increase.
 
     A counter that has just appeared counts from its first value on, which may be old. One step
     later that value is counted as well, if it is known to be new, see `_render_first_value`.
@@ -86,17 +112,21 @@ def render_delayed_increase(template: str, steps: Steps) -> str:
 
     def render_difference(_: str, series: str) -> str:
         now = f"{render_template(series, str(step + scrape))} offset {delay}"
-        lowest = f"min_over_time({render_template(series, str(step))} offset {delay})"
+        within = f"{render_template(series, str(step))} offset {delay}"
+        lowest = f"min_over_time({within})"
         before = f"last_over_time({render_template(series, str(reach))} offset {step + delay})"
         start = before
         if first := _render_first_value(series, steps, reach):
             born = f"{render_template(series, str(step))} offset {step + delay}"
             start = f"(last_over_time({born}) - ({first}) or {before})"
+        around_reset = f"rate({now}) * {format_decimal(step.seconds)}"
+        if engine is Engine.VICTORIA_METRICS:
+            around_reset = f"increase({within})"
         return (
             f"\n  last_over_time({now})"
             f"\n  - ({start} * ({lowest} >= bool {before}) or {lowest})"
             f"\n  unless resets({now}) > 0"
-            f"\n  or rate({now}) * {format_decimal(step.seconds)}\n"
+            f"\n  or {around_reset}\n"
         )
 
     return _replace_calls(template, _INCREMENT_CALLS, render_difference)
@@ -194,7 +224,9 @@ def render_fine_count(slo: SLO, template: str) -> str:
     """
     steps = slo.steps
     if has_counter_queries(slo):
-        return render_estimated_increase(template, steps)
+        is_extended = slo.engine is Engine.VICTORIA_METRICS
+        render_increase = render_extended_increase if is_extended else render_estimated_increase
+        return render_increase(template, steps)
     if slo.signal.counting is Counting.PER_SAMPLE:
         return render_sample_count(template, steps)
     range_ = compute_range(steps.fine, steps.scrape)
@@ -203,31 +235,32 @@ def render_fine_count(slo: SLO, template: str) -> str:
 
 def render_coarse_count(slo: SLO, template: str) -> str:
     """Expression of the value of a query that counts increments, in one coarse step."""
-    return render_delayed_increase(template, slo.steps)
+    return render_delayed_increase(template, slo.steps, slo.engine)
 
 
-def render_tier_sum(series: str, window: Duration) -> str:
-    """Expression of the sum of a tier over a window.
+def render_tier_sum(slo: SLO, name: MetricNamer, step: Duration, window: Duration) -> str:
+    """Expression of the sum of a tier, total or errors with some step, over a window.
 
     The range is one millisecond shorter than the window. Prometheus 2 includes both ends of a
     range, so a full window would hold one step too many. Prometheus 3 excludes the start and
     reads the same steps.
+
+    On an engine that writes late the newest step cannot be read yet, so windows end one step ago.
+    Otherwise they would hold one step less.
     """
-    return f"sum_over_time({series}[{Duration(window.ms - 1)}])"
+    offset = f" offset {step}" if slo.engine.writes_late else ""
+    series = names.select_series(name(step), slo)
+    return f"sum_over_time({series}[{Duration(window.ms - 1)}]{offset})"
 
 
 def render_event_count(slo: SLO, window: Duration) -> str:
     """Expression of the number of events in a window."""
-    return render_tier_sum(
-        names.select_series(names.name_total(choose_step(slo, window)), slo), window
-    )
+    return render_tier_sum(slo, names.name_total, choose_step(slo, window), window)
 
 
 def render_error_count(slo: SLO, window: Duration) -> str:
     """Expression of the number of errors in a window."""
-    return render_tier_sum(
-        names.select_series(names.name_errors(choose_step(slo, window)), slo), window
-    )
+    return render_tier_sum(slo, names.name_errors, choose_step(slo, window), window)
 
 
 def render_error_ratio(slo: SLO, window: Duration) -> str:
@@ -297,12 +330,17 @@ def build_count_rules(
 def _render_newest_total(slo: SLO, step: Duration) -> str:
     """Expression of the total of a step, or of the step before.
 
-    An engine that writes the results of a group later (vmalert, Thanos Ruler without a store) does
-    not have the total of the same evaluation yet. An instant query finds that of the fine step
-    before, but not that of the coarse step before.
+    An engine that writes late does not have the total of the same evaluation yet. An instant query
+    finds that of the fine step before, but not that of the coarse step before.
+
+    vmalert refuses a replay of a rule that gives two series with the same labels, even at different
+    times. So a zero gets the labels of the errors.
     """
     total = names.select_series(names.name_total(step), slo)
-    return total if step == slo.steps.fine else f"last_over_time({total}[{step * 2}])"
+    newest = total if step == slo.steps.fine else f"last_over_time({total}[{step * 2}])"
+    if slo.engine is not Engine.VICTORIA_METRICS:
+        return newest
+    return f"sum without ({', '.join(names.build_identity_labels(slo))}) ({newest})"
 
 
 def _render_matching(slo: SLO) -> str:

@@ -85,6 +85,7 @@ class _SloResolver:
             absent_alert=self._build_absent_alert(),
             missing_groups=self.missing_groups,
             expected_events=self.spec.expected_events,
+            engine=self.run_settings.engine,
         )
 
     @property

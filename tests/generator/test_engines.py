@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from slos.schema.promql import parse_query
 from tests.generator.command_line import run_slo_rules, write_specs
 
 
@@ -25,18 +26,20 @@ def build_format(specs: Path, format_: str, *more: str) -> dict[str, Any]:
     }
 
 
-def build_groups(specs: Path) -> dict[str, Any]:
-    return {name: found["groups"] for name, found in build_format(specs, "prometheus").items()}
+def build_groups(specs: Path, engine: str = "prometheus") -> dict[str, Any]:
+    files = build_format(specs, "prometheus", "--engine", engine)
+    return {name: found["groups"] for name, found in files.items()}
 
 
-def test_vmrules_hold_the_rules_that_prometheus_rules_hold(specs: Path) -> None:
+def test_vmrules_hold_the_rules_for_victoria_metrics(specs: Path) -> None:
     objects, theirs = build_format(specs, "vmrule"), build_format(specs, "operator")
     assert objects.keys() == theirs.keys()
     assert objects.pop("kustomization.yaml") == theirs.pop("kustomization.yaml")
     for name, found in objects.items():
         assert found["apiVersion"] == "operator.victoriametrics.com/v1beta1"
         assert found["kind"] == "VMRule"
-        assert found["spec"] == theirs[name]["spec"] == {"groups": build_groups(specs)[name]}
+        assert found["spec"] == {"groups": build_groups(specs, "victoriametrics")[name]}
+        assert theirs[name]["spec"] == {"groups": build_groups(specs)[name]}
 
 
 def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
@@ -52,7 +55,7 @@ def test_vmrules_carry_labels_only_if_asked_to(specs: Path) -> None:
 
 def test_every_group_for_thanos_asks_for_whole_answers(specs: Path) -> None:
     for name, found in build_format(specs, "thanos").items():
-        for ours, plain in zip(found["groups"], build_groups(specs)[name], strict=True):
+        for ours, plain in zip(found["groups"], build_groups(specs, "thanos")[name], strict=True):
             assert ours == {**plain, "partial_response_strategy": "abort"}
 
 
@@ -62,6 +65,28 @@ def test_files_for_mimir_name_their_namespace_one_for_each_spec(specs: Path) -> 
     assert namespaces[0] == "slo-shop"
     assert namespaces[1].startswith("slo-team-bank-")
     assert {name: found["groups"] for name, found in files.items()} == build_groups(specs)
+
+
+def test_rules_of_all_engines_are_promql_of_the_same_names_and_alerts(specs: Path) -> None:
+    plain = build_groups(specs)
+    for engine in ("thanos", "victoriametrics"):
+        for name, groups in build_groups(specs, engine).items():
+            for group, other in zip(groups, plain[name], strict=True):
+                for rule, same in zip(group["rules"], other["rules"], strict=True):
+                    parse_query(rule["expr"])
+                    assert {**rule, "expr": ""} == {**same, "expr": ""}
+
+
+def test_an_engine_is_chosen_for_files_with_rules_only(specs: Path) -> None:
+    for options in ((), ("--format", "tests"), ("--format", "grafana")):
+        result = run_slo_rules(
+            "build", specs, "--engine", "victoriametrics", "-o", specs.parent / "out", *options
+        )
+        assert result.exit_code == 2
+        assert "--engine needs a --format of rules: mimir, operator, prometheus" in result.output
+    to_file = run_slo_rules("build", specs, "--engine", "thanos", "-o", specs.parent / "one.yaml")
+    assert to_file.exit_code == 0, to_file.output
+    assert " offset 1m" in (specs.parent / "one.yaml").read_text()
 
 
 def test_mimir_needs_no_higher_limit_than_its_page_says() -> None:

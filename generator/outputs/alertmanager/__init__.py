@@ -13,6 +13,7 @@ from generator.text import yaml_writer
 NAME = "alertmanager"
 ONE_FILE = False
 ON_REQUEST = False
+ENGINE = None
 _OBJECT_FILE = "alertmanagerconfig.yaml"
 _TEMPLATES_CONFIG_MAP = "slo-alertmanager-templates"
 

@@ -10,6 +10,7 @@ from generator.text import yaml_writer
 NAME = "grafana"
 ONE_FILE = False
 ON_REQUEST = False
+ENGINE = None
 _SOURCES = ("the specs of this folder",)
 _LABELS = {"grafana_dashboard": "1"}
 _ANNOTATIONS = {"k8s-sidecar-target-directory": "Agents"}

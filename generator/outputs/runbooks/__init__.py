@@ -9,6 +9,7 @@ from generator.outputs.runbooks import pages
 NAME = "runbooks"
 ONE_FILE = False
 ON_REQUEST = False
+ENGINE = None
 
 
 def render_plan(_: Plan, _settings: OutputSettings) -> Iterator[Artifact]:

@@ -12,6 +12,7 @@ from generator.text import yaml_writer
 NAME = "tests"
 ONE_FILE = False
 ON_REQUEST = False
+ENGINE = None
 _RULES_FOLDER = "prometheus"
 
 
