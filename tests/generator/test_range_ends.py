@@ -26,6 +26,7 @@ from tests.generator.spec_pipeline import resolve_single_slo
 COUNTER, COUNT = "sum(rate(m[{{.window}}]))", "sum(count_over_time(m[{{.window}}]))"
 UP = "sum(clamp_min(count_over_time(m[{{.window}}]) - sum_over_time(m[{{.window}}]), 0))"
 STEPS = 8
+_PROMPT = Duration(0)
 MODELLED = settings(deadline=None, max_examples=50)
 
 SCRAPES = st.sampled_from([5, 10, 15, 30, 45, 60, 120]).map(
@@ -36,11 +37,11 @@ EVENTS = st.lists(st.integers(0, 50), min_size=20, max_size=60)
 SHARES = st.floats(0, 1, exclude_max=True)
 
 
-def choose_steps(scrape: Duration, shortest: int) -> Steps:
+def choose_steps(scrape: Duration, shortest: int, delay: Duration = _PROMPT) -> Steps:
     """Choose steps so that the shortest window holds so many scrapes."""
     windows = [scrape * shortest, scrape * shortest * 12]
     return burn_rate.choose_steps(
-        scrape, windows, delay=Duration(0), max_gap=Duration.from_parts(hours=1)
+        scrape, windows, delay=delay, max_gap=Duration.from_parts(hours=1)
     )
 
 
@@ -148,6 +149,24 @@ def test_a_gap_of_up_to_an_hour_between_scrapes_loses_no_event(
     times = range(2 * steps.coarse.ms + steps.coarse_delay.ms, end + 1, steps.coarse.ms)
     for series in build_both_versions(scraped):
         assert sum(series.evaluate(expr, now) or 0 for now in times) == sum(events)
+
+
+@MODELLED
+@given(SCRAPES, SHARES, st.floats(0, 1), st.integers(1, 600), EVENTS)
+def test_with_a_delay_samples_that_arrive_late_are_counted_like_others(
+    scrape: Duration, phase: float, late: float, delay: int, events: list[int]
+) -> None:
+    steps = choose_steps(scrape, 10, Duration.from_parts(seconds=delay))
+    samples = build_counter([0] * 60 + events + [0] * 60, scrape, int(phase * scrape.ms))
+    first = compute_range(steps.fine, scrape).ms + scrape.ms + steps.delay.ms
+    for prompt, delayed in zip(
+        build_both_versions(samples),
+        build_both_versions(samples, int(late * delay * 1000)),
+        strict=True,
+    ):
+        expr = render_estimated_increase(COUNTER, steps)
+        for now in range(first, min(first + STEPS * steps.fine.ms, samples[-1][0]), steps.fine.ms):
+            assert delayed.evaluate(expr, now) == prompt.evaluate(expr, now) is not None
 
 
 @MODELLED
