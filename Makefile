@@ -3,6 +3,7 @@
 PYTHON ?= python3
 UV := uv==0.13.9
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An option counts only on make's own command line: an exported SECONDS may be a shell's clock.
 option = $(if $(and $(filter command,$(origin $1)),$($1)),--$2 '$($1)')
@@ -16,12 +17,11 @@ run: set-up tools ## run everything live [SECONDS=60] [FAULT=name]
 	$(BIN)/python -m exporter.devstack $(call option,SECONDS,seconds) $(call option,FAULT,fault)
 
 test: set-up-dev tools ## run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(PYTEST)
 
 # A test that compares whole files reads UPDATE_GOLDENS, and rewrites them when it is set.
 goldens: set-up-dev tools ## rewrite the expected files and outputs of the tests
-	UPDATE_GOLDENS=1 $(BIN)/python -m pytest -n auto --dist loadfile \
-		$$(grep -rl --include='test_*.py' UPDATE_GOLDENS tests)
+	UPDATE_GOLDENS=1 $(PYTEST) $$(grep -rl --include='test_*.py' UPDATE_GOLDENS tests)
 
 check: set-up-dev ## lint, types, module borders, and rules that match their specs
 	$(BIN)/ruff check

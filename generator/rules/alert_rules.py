@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from textwrap import indent
 
 from generator import names
 from generator.model import (
@@ -83,12 +84,23 @@ def _count_digits(slo: SLO) -> int:
 
 
 def _build_burn_alert_rule(slo: SLO, alert: BurnAlert) -> AlertingRule:
-    """Multi-window, multi-burn-rate alerting rule: any condition, on its short and long window."""
+    """Multi-window, multi-burn-rate alerting rule: any condition, on its short and long window.
+
+    Its value is the error ratio of one window, whichever condition is true. Without events in that
+    window it is zero.
+    """
     conditions = "\n  or\n".join(
         _render_burn_condition(slo, condition, alert.meta.min_events)
         for condition in alert.conditions
     )
-    return _build_alert_rule(_render_percentage(slo, conditions), alert.meta)
+    windows = sorted({condition.short for condition in alert.conditions})
+    shortest, *longer = (
+        names.select_series(names.name_error_ratio(window), slo) for window in windows
+    )
+    value = " or ".join((shortest, *(f"0 * {each}" for each in longer)))
+    value = f"max without ({names.WINDOW}) ({value})"
+    ratio = f"  {value}\nand\n  (\n{indent(conditions, '  ')}\n  )"
+    return _build_alert_rule(_render_percentage(slo, ratio), alert.meta)
 
 
 def _build_threshold_alert_rule(slo: SLO, alert: ThresholdAlert) -> AlertingRule:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from promql_parser import MatrixSelector
+from promql_parser import MatrixSelector, VectorSelector
 
 from generator import names
 from generator.model import SLO, Engine, RecordingRule, Steps
@@ -19,6 +19,9 @@ _MIN_SCRAPES = 3
 
 # VictoriaMetrics looks for samples up to five minutes before a range (`maxSilenceInterval`).
 _SILENCE = Duration.from_parts(minutes=5)
+
+# Labels that Prometheus gives each target.
+_TARGET_LABELS = ("job", "instance")
 
 # Windows of up to this many fine steps are summed from the fine tier: 6 h at one minute. The
 # windows of pages are no longer than that, so pages never wait for a coarse step.
@@ -141,13 +144,13 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     target are new, as after relabelling, or if no label names the target, nothing is known.
     """
     selector = parse_query(render_template(series, "1m"))
-    name = selector.vector_selector.name if isinstance(selector, MatrixSelector) else None
-    if not name:
+    if not isinstance(selector, MatrixSelector) or not selector.vector_selector.name:
         return ""
     step, delay = steps.coarse, steps.coarse_delay
     earlier = step * 2 + delay
-    others = f'{name}{{instance!=""}}'
-    started = f'process_start_time_seconds{{instance!=""}}[{step}] offset {delay}'
+    target = _render_target_matchers(selector.vector_selector)
+    others = f"{selector.vector_selector.name}{target}"
+    started = f"process_start_time_seconds{target}[{step}] offset {delay}"
     return (
         f"(min_over_time({render_template(series, str(step))} offset {step + delay})"
         f" unless last_over_time({render_template(series, str(reach))} offset {earlier}))"
@@ -155,6 +158,16 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
         f" and last_over_time({others}[{step}] offset {delay})"
         f"\n      or last_over_time({started}) > time() - {format_decimal(earlier.seconds)})"
     )
+
+
+def _render_target_matchers(selector: VectorSelector) -> str:
+    """Matchers of any series of the targets of a selector, with a label that names the target."""
+    matchers = [
+        promql.format_matcher(each)
+        for each in selector.matchers.matchers
+        if each.name in _TARGET_LABELS
+    ]
+    return "{" + ",".join([*matchers, 'instance!=""']) + "}"
 
 
 def render_sample_count(template: str, steps: Steps) -> str:

@@ -209,13 +209,15 @@ def describe_burn_alert(
     """Annotations of a burn-rate alert."""
     burn_rates = " or ".join(_describe_burn_rate(context, condition) for condition in conditions)
     allowed = format_decimal(100 - context.objective)
-    value = f"{{{{ $value }}}} % {context.bad_phrase}"
+    window = min(condition.short for condition in conditions)
+    bad = f"{{{{ $value }}}} % {context.bad_phrase}"
+    value = f"{bad} over {window}"
     return {
         **_format_burn_rate_values(context, conditions),
         "value": f"{value}, {allowed} % allowed",
         "title": f"({severity}) {context.service} {context.slo}: error budget burns too fast",
         "summary": f"{context.subject}: {value}, {allowed} % allowed",
-        "description": f"{context} Over the short window {value}; the error budget is {allowed} % "
+        "description": f"{context} Over the last {window} {bad}; the error budget is {allowed} % "
         f"over {format_period(context.period)}. This {severity} fires at a burn rate of "
         f"{burn_rates}. First check the remaining error budget and what changed.",
     }

@@ -61,7 +61,7 @@ class Stage(StrEnum):
 
 
 class DeliveryPath(StrEnum):
-    """The delivery path of a synthetic alert; the label `path`. Plug-ins may add others."""
+    """Delivery path of a synthetic alert, the label `path`; a plug-in may add another value."""
 
     DIRECT = "direct"
     BROKER = "broker"
@@ -69,7 +69,7 @@ class DeliveryPath(StrEnum):
 
 
 class Scenario(StrEnum):
-    """A load scenario; the label `scenario`. Plug-ins may add others."""
+    """Load scenario, the label `scenario`; a plug-in may add another value."""
 
     SCALABILITY = "scalability"
     STRESS = "stress"

@@ -211,10 +211,13 @@ def format_operator(matcher: ast.Matcher) -> str:
     return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
 
 
+def format_matcher(matcher: ast.Matcher) -> str:
+    """Format a label matcher."""
+    return f"{matcher.name}{format_operator(matcher)}{quote_string(matcher.value)}"
+
+
 def _format_selector(node: ast.VectorSelector) -> str:
-    matchers = ", ".join(
-        f"{m.name}{format_operator(m)}{quote_string(m.value)}" for m in node.matchers.matchers
-    )
+    matchers = ", ".join(map(format_matcher, node.matchers.matchers))
     return (node.name or "") + (f"{{{matchers}}}" if matchers else "")
 
 

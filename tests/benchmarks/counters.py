@@ -2,14 +2,35 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from random import Random
+from typing import Protocol
 
-from tests.benchmarks.traffic import MINUTE, MINUTES, SCRAPE, START, InstanceLife, TrafficShape
+from tests.benchmarks.traffic import (
+    MINUTE,
+    MINUTES,
+    SCRAPE,
+    SECOND,
+    START,
+    InstanceLife,
+    TrafficShape,
+)
 
 # A prime, so that over many steps every place within a step is as likely as any other.
 _STRIDE = 36_529
 TOTAL, ERRORS = "http_requests_total", "http_request_errors_total"
+OTHER_ERRORS = "http_gateway_errors_total"
+PROCESS_START = "process_start_time_seconds"
+_NO_EVENTS = bytes(MINUTES + 1)
+
+
+class Counts(Protocol):
+    """Cumulative counts by number of the step."""
+
+    def __getitem__(self, step: int, /) -> int:
+        """Return the number of events before a step."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +56,17 @@ class SyntheticCounter:
         runs: of the process that exposes it; times count from the start.
         phase: of its scrapes.
         missed: scrapes that fail.
+        offset: added to every value.
     """
 
     metric: str
     labels: dict[str, str]
-    counts: Sequence[int]
+    counts: Counts
     runs: tuple[ProcessRun, ...]
     phase: int
     step: int = MINUTE
     missed: frozenset[int] = field(default_factory=frozenset)
+    offset: int = 0
 
     def count_until(self, time: int) -> int:
         """The true number of events up to a moment, counted from the start."""
@@ -57,7 +80,7 @@ class SyntheticCounter:
     def generate_samples(self) -> Iterator[tuple[int, int]]:
         """Generate the scraped samples: times in milliseconds, and values."""
         for run in self.runs:
-            base = self.count_until(run.start)
+            base = self.count_until(run.start) - self.offset
             first = -(-(max(run.start, run.exposed_from) - self.phase) // SCRAPE)
             for scrape in range(max(first, 0), -(-(run.end - self.phase) // SCRAPE)):
                 if scrape not in self.missed:
@@ -65,25 +88,69 @@ class SyntheticCounter:
                     yield START + time, self.count_until(time) - base
 
 
-def build_service_counters(
-    shape: TrafficShape, instances: int, minutes: int = MINUTES
-) -> list[SyntheticCounter]:
+class _PartOfCounts:
+    """Counts of a span of minutes, without copying them: none before it, no more after it."""
+
+    def __init__(self, counts: Counts, minutes: range) -> None:
+        self._counts = counts
+        self._low, self._high = counts[minutes.start], counts[minutes.stop]
+
+    def __getitem__(self, minute: int, /) -> int:
+        return min(max(self._counts[minute], self._low), self._high) - self._low
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Minutes in which an instance has one name.
+
+    Attributes:
+        is_continued: whether counters go on from the segment before.
+    """
+
+    instance: str
+    minutes: range
+    runs: tuple[ProcessRun, ...]
+    is_continued: bool = False
+
+
+def build_service_counters(shape: TrafficShape, instances: int) -> list[SyntheticCounter]:
     """All counters of a service; the same for the same shape and number, always."""
+    minutes = shape.minutes
     rates = [shape.traffic(minute) * 60 / instances for minute in range(minutes)]
     shares = [shape.share(minute) for minute in range(minutes)]
-    counters = []
+    counters: list[SyntheticCounter] = []
     for number in range(instances):
         random = Random(f"{shape.name} {instances} {number}")
         life = shape.life(number, random)
         total, errors = _draw_histories(rates, shares, life, random)
         phase = random.randrange(SCRAPE)
-        labels = {"job": "shop", "instance": f"shop-{number}"}
-        runs = _build_runs(life, minutes)
-        counters.append(SyntheticCounter(TOTAL, labels, total, runs, phase, missed=life.missed))
-        if life.errors_on_demand:
-            runs = _start_at_first_error(errors, runs)
-        counters.append(SyntheticCounter(ERRORS, labels, errors, runs, phase, missed=life.missed))
+        codes = _split_by_code(errors, life)
+        for segment in _list_segments(f"shop-{number}", life, minutes):
+            counters.extend(_build_segment_counters(segment, life, total, codes, phase))
     return counters
+
+
+def _build_segment_counters(
+    segment: _Segment,
+    life: InstanceLife,
+    total: Sequence[int],
+    codes: Sequence[tuple[dict[str, str], Sequence[int]]],
+    phase: int,
+) -> Iterator[SyntheticCounter]:
+    labels = {"job": "shop", "instance": segment.instance}
+    histories = [(TOTAL, labels, total), *((ERRORS, labels | code, n) for code, n in codes)]
+    for metric, all_labels, history in histories:
+        counts = _PartOfCounts(history, segment.minutes)
+        runs = segment.runs
+        if life.errors_on_demand and metric == ERRORS:
+            runs = _start_at_first_event(counts, runs)
+        offset = history[segment.minutes.start] if segment.is_continued else 0
+        yield SyntheticCounter(
+            metric, all_labels, counts, runs, phase, missed=life.missed, offset=offset
+        )
+    for run in segment.runs if life.shows_start else ():
+        started = (START + (0 if segment.is_continued else run.start)) // SECOND
+        yield SyntheticCounter(PROCESS_START, labels, _NO_EVENTS, (run,), phase, offset=started)
 
 
 def compute_error_ratio(counters: Sequence[SyntheticCounter], start: int, end: int) -> float:
@@ -117,6 +184,36 @@ def _draw_histories(
     return total, errors
 
 
+def _split_by_code(
+    errors: Sequence[int], life: InstanceLife
+) -> list[tuple[dict[str, str], Sequence[int]]]:
+    """Cumulative counts of each error code; one code after the other has all errors."""
+    if life.error_codes == 1:
+        return [({}, errors)]
+    codes = [[0] for _ in range(life.error_codes)]
+    for minute in range(len(errors) - 1):
+        current = minute // life.code_minutes % life.error_codes
+        for number, counts in enumerate(codes):
+            new = errors[minute + 1] - errors[minute] if number == current else 0
+            counts.append(counts[-1] + new)
+    return [({"code": str(500 + number)}, counts) for number, counts in enumerate(codes)]
+
+
+def _list_segments(name: str, life: InstanceLife, minutes: int) -> Iterator[_Segment]:
+    runs = _build_runs(life, minutes)
+    if life.is_replaced:
+        for number, run in enumerate(runs):
+            span = range(run.start // MINUTE, run.end // MINUTE)
+            yield _Segment(f"{name}-{number}", span, (run,))
+        return
+    if not life.renamed_at:
+        yield _Segment(name, range(minutes), runs)
+        return
+    for number, (start, end) in enumerate(pairwise((0, *life.renamed_at, minutes))):
+        run = ProcessRun(start * MINUTE, end * MINUTE)
+        yield _Segment(f"{name}-{number}", range(start, end), (run,), is_continued=True)
+
+
 def _build_runs(life: InstanceLife, minutes: int) -> tuple[ProcessRun, ...]:
     runs, start = [], life.first_minute
     for restart in life.restarts:
@@ -127,11 +224,15 @@ def _build_runs(life: InstanceLife, minutes: int) -> tuple[ProcessRun, ...]:
     return tuple(runs)
 
 
-def _start_at_first_error(
-    errors: Sequence[int], runs: Sequence[ProcessRun]
-) -> tuple[ProcessRun, ...]:
+def _start_at_first_event(counts: Counts, runs: Sequence[ProcessRun]) -> tuple[ProcessRun, ...]:
     """The series exists only once something was counted; it starts with that, not with zero."""
-    (only,) = runs
-    minute = next(index for index, count in enumerate(errors) if count) - 1
-    first = (MINUTE - minute * _STRIDE % MINUTE) // errors[minute + 1]
-    return (ProcessRun(only.start, only.end, exposed_from=minute * MINUTE + first),)
+    return tuple(_expose_from_first_event(counts, run) for run in runs)
+
+
+def _expose_from_first_event(counts: Counts, run: ProcessRun) -> ProcessRun:
+    before = counts[run.start // MINUTE]
+    for minute in range(run.start // MINUTE, run.end // MINUTE):
+        if new := counts[minute + 1] - before:
+            first = -(-(MINUTE - minute * _STRIDE % MINUTE) // new)
+            return replace(run, exposed_from=minute * MINUTE + first)
+    return replace(run, exposed_from=run.end)

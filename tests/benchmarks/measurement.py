@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,9 +10,8 @@ from generator.model import RecordingRule, Rule, RuleGroup
 from tests.benchmarks import counters, prometheus, recording, tsdb
 from tests.benchmarks.methods import BenchmarkTarget, Method, ours, pyrra, sloth
 from tests.benchmarks.traffic import (
-    END,
     HOUR,
-    MINUTES,
+    MINUTE,
     PERIOD,
     START,
     TrafficShape,
@@ -51,6 +50,8 @@ class MethodMeasurement:
         samples_per_hour: read by all rules of the SLO.
         costs: the rules one by one.
         tolerance: the relative error that a right method may show; None where none is promised.
+        has_new_series: whether counters appear with their first events.
+        is_whole: whether the history is as long as the period.
     """
 
     shape: str
@@ -63,6 +64,8 @@ class MethodMeasurement:
     samples_per_hour: float
     costs: tuple[RuleCost, ...]
     tolerance: float | None
+    has_new_series: bool = False
+    is_whole: bool = True
 
     @property
     def error(self) -> float:
@@ -85,19 +88,21 @@ def measure_methods(
     shape: TrafficShape,
     instances: int,
     *,
-    minutes: int = MINUTES,
-    end: int = END,
+    end: int | None = None,
     compared_methods: Sequence[Method] | None = None,
     print_line: Callable[[str], None] = lambda _: None,
 ) -> list[MethodMeasurement]:
     """Build the data, run the rules over it, and evaluate each once more at the end."""
+    end = START + shape.minutes * MINUTE if end is None else end
     compared_methods = (
-        list_methods(BenchmarkTarget()) if compared_methods is None else compared_methods
+        list_methods(BenchmarkTarget(has_missing_term=shape.has_missing_term))
+        if compared_methods is None
+        else compared_methods
     )
     with TemporaryDirectory(prefix="bench-rules-") as temporary:
         folder = Path(temporary)
         print_line("building the counters")
-        history = counters.build_service_counters(shape, instances, minutes)
+        history = counters.build_service_counters(shape, instances)
         tsdb.write_counters(history, folder)
         tasks = [task for method in compared_methods for task in recording.build_tasks(method, end)]
         recording.record_series(tasks, folder, end=end, print_line=print_line)
@@ -106,7 +111,10 @@ def measure_methods(
         print_line("evaluating the rules")
         with prometheus.run_prometheus(folder) as server:
             rows = [
-                _measure_method(shape, instances, method, truth, server=server, end=end)
+                replace(
+                    _measure_method(shape, instances, method, truth, server=server, end=end),
+                    is_whole=end - START >= PERIOD,
+                )
                 for method in compared_methods
             ]
     print_line("done")
@@ -140,6 +148,7 @@ def _measure_method(
         samples_per_hour=sum(cost.samples_per_hour for cost in costs),
         costs=costs,
         tolerance=shape.tolerance,
+        has_new_series=shape.has_new_series,
     )
 
 

@@ -19,6 +19,7 @@ _BUSY = TrafficShape(
     traffic=lambda minute: 1 if minute in _LULL else 100 * (10 <= minute < 215),
     share=lambda minute: 0.5 if minute in _LULL else 0.001,
     tolerance=5e-3,
+    minutes=_HOURS * 60,
 )
 
 
@@ -28,7 +29,6 @@ def rows() -> list[MethodMeasurement]:
     return measure_methods(
         _BUSY,
         2,
-        minutes=_HOURS * 60,
         end=START + _HOURS * HOUR - SCRAPE,
         compared_methods=[ours.build_method(target), sloth.build_default(target)],
     )

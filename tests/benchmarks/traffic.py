@@ -54,7 +54,12 @@ class InstanceLife:
         restarts: in order.
         missed: scrapes that fail, counted from the start.
         troubles: minutes with an error share of their own.
-        errors_on_demand: whether the error counter exists only from its first error on.
+        errors_on_demand: whether an error counter exists only from its first error on.
+        error_codes: number of error counters.
+        code_minutes: time for which errors have one code, before the next one takes over.
+        is_replaced: whether a restart gives the instance a new name.
+        renamed_at: minutes at which all labels of the instance change, in order.
+        shows_start: whether it exposes `process_start_time_seconds`.
     """
 
     first_minute: int = 0
@@ -62,6 +67,11 @@ class InstanceLife:
     missed: frozenset[int] = frozenset()
     troubles: tuple[tuple[range, float], ...] = ()
     errors_on_demand: bool = False
+    error_codes: int = 1
+    code_minutes: int = HOUR // MINUTE
+    is_replaced: bool = False
+    renamed_at: tuple[int, ...] = ()
+    shows_start: bool = False
 
 
 def _build_uneventful_life(_: int, __: Random) -> InstanceLife:
@@ -78,6 +88,9 @@ class TrafficShape:
         share: of errors, in a minute.
         life: of the instance with this number.
         tolerance: the relative error that a right method may show; None where none is promised.
+        minutes: length of the history.
+        has_new_series: whether counters appear with their first events.
+        has_missing_term: whether the errors are a sum with a metric that has no series.
     """
 
     name: str
@@ -86,6 +99,9 @@ class TrafficShape:
     share: Callable[[int], float]
     life: Callable[[int, Random], InstanceLife] = _build_uneventful_life
     tolerance: float | None = 1e-3
+    minutes: int = MINUTES
+    has_new_series: bool = False
+    has_missing_term: bool = False
 
 
 def _find_minute(day: int, hour: float) -> int:
@@ -173,6 +189,34 @@ def _build_newcomer_life(number: int, _: Random) -> InstanceLife:
     born = _find_minute(13, 9.4)
     broken = (range(born, born + 20), 0.2)
     return InstanceLife(first_minute=born, troubles=(broken,), errors_on_demand=True)
+
+
+def _build_birth_life(_: int, __: Random) -> InstanceLife:
+    """The counters of ten error codes appear with the first error of each."""
+    return InstanceLife(
+        errors_on_demand=True, error_codes=10, code_minutes=3 * _A_DAY, shows_start=True
+    )
+
+
+def _build_churn_life(number: int, random: Random) -> InstanceLife:
+    """A new pod every day; counters of five codes appear with the first error of each."""
+    first = 97 + number * 7 + random.randrange(5)
+    restarts = tuple(
+        Restart(minute, is_down=False) for minute in range(first, MINUTES - 10, _A_DAY)
+    )
+    return InstanceLife(
+        restarts=restarts,
+        errors_on_demand=True,
+        error_codes=5,
+        is_replaced=True,
+        shows_start=True,
+    )
+
+
+def _build_relabelled_life(_: int, __: Random) -> InstanceLife:
+    """All series get other labels on two days, and their counters go on."""
+    renamed = (_find_minute(9, 10.3), _find_minute(19, 15.8))
+    return InstanceLife(renamed_at=renamed, shows_start=True)
 
 
 _GAPS = tuple(
@@ -281,5 +325,43 @@ SHAPES = (
         share=lambda _: _BASE,
         life=_build_newcomer_life,
         tolerance=2e-2,
+    ),
+    TrafficShape(
+        "births",
+        "the counters of 10 error codes appear, one every 3 days, with the first error of each",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        life=_build_birth_life,
+        has_new_series=True,
+    ),
+    TrafficShape(
+        "churn",
+        "new pods every day, whose counters of 5 error codes appear with the first error of each",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        life=_build_churn_life,
+        has_new_series=True,
+        tolerance=5e-3,
+    ),
+    TrafficShape(
+        "relabelling",
+        "twice all series get other labels while their counters go on",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        life=_build_relabelled_life,
+    ),
+    TrafficShape(
+        "young history",
+        "the first 3 days of a service",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        minutes=3 * _A_DAY,
+    ),
+    TrafficShape(
+        "missing operand",
+        "the errors are a sum of two metrics, one of which has no series yet",
+        traffic=lambda _: 50,
+        share=lambda _: _BASE,
+        has_missing_term=True,
     ),
 )

@@ -12,15 +12,15 @@ TEMPLATE_PATH = "templates/slo.tmpl"
 
 def render_config(routing: Routing) -> Iterator[str]:
     """Render a complete configuration whose parts can be copied into another one."""
-    yield "# Whole as it is, and pieces for yours: docs/alertmanager.md says how to merge them."
+    yield "# A complete configuration. To merge parts of it into your own, see docs/alertmanager.md."
     yield from yaml_writer.render_mapping({"templates": [TEMPLATE_PATH]})
-    yield "# All of `routes` come before yours, in this order: what they take goes no further, and"
-    yield "# nothing that acts on alerts, such as prometheus-events, hears of it."
+    yield "# Insert all of `routes` before your own, in this order. An alert that one of them matches"
+    yield "# is not sent to receivers that act on alerts, such as prometheus-events."
     routes = [_map_route(route) for route in (routing.own_route, *routing.other_routes)]
     yield from yaml_writer.render_mapping(
         {"route": {"receiver": OTHERS_RECEIVER, "routes": routes}}
     )
-    yield "# Roles without addresses: until you give them some, they tell nobody."
+    yield "# One receiver per role. Nothing is sent until you add addresses."
     names = (*routing.receivers, OTHERS_RECEIVER)
     yield from yaml_writer.render_mapping({"receivers": [{"name": name} for name in names]})
     yield from yaml_writer.render_mapping(

@@ -63,9 +63,8 @@ def list_conditions(slo: SLO, alert: BurnAlert | ThresholdAlert) -> list[Conditi
 
 
 def find_alert_value(conditions: Sequence[Condition], course: ErrorCourse, step: int) -> Decimal:
-    """Find the ratio that a firing alert shows: the short window of the first true condition."""
-    condition_met = next(condition for condition in conditions if condition.holds(course, step))
-    return course.compute_ratio(condition_met.short, step)
+    """Find the ratio that a firing alert shows: that of its shortest window."""
+    return course.compute_ratio(min(condition.short for condition in conditions), step)
 
 
 def compute_timeline(

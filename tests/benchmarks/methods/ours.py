@@ -1,7 +1,6 @@
 """Our rules, as `slo-rules build` makes them."""
 
 from slos.schema import promql
-from tests.benchmarks.counters import ERRORS, TOTAL
 from tests.benchmarks.methods import BenchmarkTarget, Method
 from tests.generator.spec_pipeline import build_single_plan
 
@@ -23,8 +22,8 @@ def build_method(target: BenchmarkTarget) -> Method:
                 "objective": 99.9,
                 "sli": {
                     "events": {
-                        "error_query": target.build_rate(ERRORS, "{{.window}}"),
-                        "total_query": target.build_rate(TOTAL, "{{.window}}"),
+                        "error_query": target.build_errors("{{.window}}"),
+                        "total_query": target.build_total("{{.window}}"),
                     }
                 },
                 "alerting": {"name": _PAGE},

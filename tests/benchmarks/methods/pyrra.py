@@ -106,7 +106,7 @@ def _build_burn_rules(target: BenchmarkTarget, slo: str) -> tuple[Rule, ...]:
     rates = [
         RecordingRule(
             record + window,
-            f"{target.build_rate(ERRORS, window)} / {target.build_rate(TOTAL, window)}",
+            f"{target.build_errors(window)} / {target.build_total(window)}",
             labels,
         )
         for window in _BURN_RATES
