@@ -45,7 +45,7 @@ class EngineShape:
 
     def count_events(self, metric: str) -> int:
         """Count what really happened, but for what was counted before anything was scraped."""
-        return sum(c.counts[-1] - c.counts[1] for c in self.counters if c.metric == metric)
+        return sum(c.counts[MINUTES] - c.counts[1] for c in self.counters if c.metric == metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,8 @@ def _build_replaced() -> EngineShape:
 def _find_at(counter: SyntheticCounter, minute: int) -> SyntheticCounter:
     """The same counter, first scraped at a minute; earlier events happened in its first minute."""
     first = counter.counts[minute]
-    counts = [0, *[first] * (minute - 1), *counter.counts[minute:]]
+    rest = (counter.counts[each] for each in range(minute, MINUTES + 1))
+    counts = [0, *[first] * (minute - 1), *rest]
     return replace(_expose_from(counter, minute), counts=counts)
 
 
@@ -195,8 +196,7 @@ def _build_found() -> EngineShape:
 def _build_relabelled() -> EngineShape:
     name, counters = "relabelled", []
     for counter in (c for n in range(2) for c in _Instance(name, n).count_both()):
-        kept = counter.counts[: _RENAMED + 1]
-        counts = [*kept, *[kept[-1]] * (MINUTES - _RENAMED)]
+        counts = [counter.counts[min(minute, _RENAMED)] for minute in range(MINUTES + 1)]
         run = ProcessRun(0, _RENAMED * MINUTE)
         renamed = _find_at(counter, _RENAMED)
         counters += [
