@@ -50,7 +50,7 @@ class PendingRun:
 
     def add_observation(self, source: str, observation: Observation) -> None:
         """Add an observation of a source."""
-        stage_times = {stage: {source: seconds} for stage, seconds in observation.stages.items()}
+        stage_times = {stage: {source: bounds} for stage, bounds in observation.stages.items()}
         leftovers = dict.fromkeys((*self.run.leftovers, *observation.leftovers))
         self.run = dataclasses.replace(
             self.run,

@@ -192,7 +192,7 @@ class AlertRunner:
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=slot.intended)
         finally:
-            self._inflight_runs.close_run(inflight_run)
+            self._inflight_runs.close_run(inflight_run, now=self._clock.now())
             posting.cancel()
 
     async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:

@@ -88,7 +88,11 @@ class BurstProbe:
 
 def summarize_burst(runs: Sequence[Run]) -> str:
     """Summarize a burst on one line, with its own quantiles."""
-    durations = [each.stages[Stage.END_TO_END] for each in runs if Stage.END_TO_END in each.stages]
+    durations = [
+        stages[Stage.END_TO_END].high
+        for stages in (run.stages for run in runs)
+        if Stage.END_TO_END in stages
+    ]
     ok = sum(run.verdict is Verdict.OK for run in runs)
     line = f"{ok} of {len(runs)} ok"
     if len(durations) < _MIN_FOR_QUANTILES:

@@ -37,7 +37,8 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessP
         Stage.LAMBDA_EXECUTION,
         Stage.END_TO_END,
     ]
-    assert 0 < result.stages[Stage.END_TO_END] < 15
+    assert all(bounds.is_certain for bounds in result.stages.values())
+    assert 0 < result.stages[Stage.END_TO_END].high < 15
     assert prober.read_sample("checks_total", criterion="success.availability", result="pass") == 1
 
 
@@ -146,7 +147,7 @@ async def test_an_event_is_never_sent_before_its_time(
 ) -> None:
     result = await prober.run_alert(late_by=-0.3)
     assert result.verdict is Verdict.OK
-    assert 0 < result.stages[Stage.REMEDIATION_SELECTION] < 15
+    assert 0 < result.stages[Stage.REMEDIATION_SELECTION].high < 15
     lag = prober.read_sample("schedule_lag_seconds_sum", probe="remediation")
     assert lag is not None
     assert 0 <= lag < 5

@@ -8,6 +8,7 @@ from exporter.fields import DurationField
 from exporter.httpclient import auth as of_files
 from exporter.httpclient.client import HttpClient
 from exporter.metrics.gauges import Gauges
+from exporter.model.bounds import Bounds
 from exporter.model.run import Leftover
 from exporter.model.stages import Accuracy
 from exporter.observers import Observation, RunQuery
@@ -111,7 +112,8 @@ class TempoObserver:
         if is_complete:  # an incomplete trace is queried and counted again
             for part in {part for trace_times in times for part in trace_times.failed}:
                 self._span_errors[part].inc()
-        return Observation(query.id, _merge_stages(times), is_final=is_complete)
+        stages = {stage: Bounds.exactly(seconds) for stage, seconds in _merge_stages(times).items()}
+        return Observation(query.id, stages, is_final=is_complete)
 
 
 def _merge_stages(times: Sequence[TraceTimes]) -> dict[Stage, float]:
