@@ -45,6 +45,10 @@ class Bounds:
         """Measure the seconds from this time to a later one; never negative."""
         return Bounds(max(0.0, end - self.high), max(0.0, end - self.low))
 
+    def add(self, other: "Bounds") -> "Bounds":
+        """Add two durations."""
+        return Bounds(self.low + other.low, self.high + other.high)
+
     def __format__(self, spec: str) -> str:
         """Format a certain time as one number, and others as both bounds."""
         if self.is_certain:

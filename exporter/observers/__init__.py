@@ -42,12 +42,14 @@ class RunQuery:
         names: ids under which other systems know the run, its own first.
         trace_id: id of the trace it was sent with, if there is one.
         intended_at: wall clock seconds of the intended send.
+        end_to_end: seconds from the intended send to the answer of the function, if it was called.
     """
 
     id: str
     names: tuple[str, ...]
     trace_id: str | None
     intended_at: float
+    end_to_end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

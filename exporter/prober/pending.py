@@ -41,7 +41,14 @@ class PendingRun:
     def query(self) -> RunQuery:
         """The query that late observers get."""
         run = self.run
-        return RunQuery(run.id, (run.id, *run.aliases), run.trace_id, run.intended_at)
+        end_to_end = run.stages.get(Stage.END_TO_END)
+        return RunQuery(
+            run.id,
+            (run.id, *run.aliases),
+            run.trace_id,
+            run.intended_at,
+            end_to_end.high if end_to_end else None,
+        )
 
     @property
     def is_finished(self) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,12 +13,14 @@ from exporter.metrics.gauges import Gauges
 from exporter.metrics.runs import STAGE_BUCKETS, LabelSet, RunMetrics
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
-from exporter.model.stages import StageTimes
 from exporter.model.verdict import Reason
 from exporter.observers import list_expected_stages, list_visible_stages
 from slos.schema import contract
 from slos.schema.contract import DeliveryPath, Stage, StageSource, Verdict
 from slos.schema.units import Duration
+
+if TYPE_CHECKING:
+    from exporter.model.stages import StageTimes
 
 TARGETS = {
     Stage.CLOUDEVENT_PROCESSING: Duration(5_000),

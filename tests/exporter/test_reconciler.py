@@ -79,6 +79,34 @@ async def test_stage_times_of_two_observers_are_merged(
     assert next(iter(harness.history)).stages[Stage.LINEAR_ISSUE_CREATION].high == 3.0
 
 
+async def test_disagreement_is_counted_for_every_stage_whoever_told_first(
+    harness: ReconcilerHarness,
+) -> None:
+    """The canary and the reply told first, and their times count; Tempo differs all the same."""
+    linear, tempo = ScriptedObserver(), ScriptedObserver(leftover_kind=None, interval=15.0)
+    harness.use_observers(linear=linear, tempo=tempo)
+    run = build_judged_run("a")
+    times: dict[Stage, dict[str, Bounds]] = {
+        Stage.CLOUDEVENT_PROCESSING: {StageSource.REPLY: Bounds.exactly(0.5)},
+        Stage.LAMBDA_EXECUTION: {StageSource.CANARY: Bounds.exactly(3.0)},
+    }
+    await harness.finish_run(dataclasses.replace(run, stage_times={**run.stage_times, **times}))
+    tempo.observations["a"] = Observation(
+        "a",
+        {
+            Stage.CLOUDEVENT_PROCESSING: Bounds(1.6, 1.7),
+            Stage.LAMBDA_EXECUTION: Bounds(0.1, 1.9),
+        },
+    )
+    linear.observations["a"] = Observation("a", issues=IssueCount.ONE)
+    await harness.advance(120)
+    counted = {
+        stage: harness.read_sample("source_disagreements_total", stage=stage)
+        for stage in (Stage.CLOUDEVENT_PROCESSING, Stage.LAMBDA_EXECUTION)
+    }
+    assert counted == dict.fromkeys(counted, 1)
+
+
 @pytest.mark.parametrize("count", list(IssueCount))
 async def test_issues_of_a_run_are_counted(harness: ReconcilerHarness, count: IssueCount) -> None:
     harness.use_observers(

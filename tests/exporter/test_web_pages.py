@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from exporter.config.web import WebConfig
 from exporter.model.bounds import Bounds
 from exporter.model.run import Run
-from exporter.model.stages import StageTimes
 from exporter.model.verdict import Reason
 from exporter.status import create_status
 from exporter.web.pages import WebPages, render_page
@@ -17,6 +17,9 @@ from slos.schema.contract import Stage, StageSource, Verdict
 from tests.exporter.conftest import Serve
 from tests.exporter.fake_clock import FakeClock
 from tests.exporter.in_process_prober import LABEL_SETS
+
+if TYPE_CHECKING:
+    from exporter.model.stages import StageTimes
 
 RESULT = Run(
     "remediation",
