@@ -92,6 +92,7 @@ def build_call_headers(run_id: str) -> dict[str, str]:
         "ce-correlationid": run_id,
         "x-correlation-id": run_id,
         "ce-time": "2026-11-23T00:00:00Z",
+        "traceparent": f"00-{run_id.encode().hex():0<32.32}-00f067aa0ba902b7-01",
     }
 
 
