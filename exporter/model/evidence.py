@@ -4,9 +4,19 @@ All times are seconds of one monotonic clock. Nothing here does I/O, waits or de
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from exporter.model.bounds import Bounds
 from exporter.model.error_kind import ErrorKind
+
+
+class ReplyProblem(StrEnum):
+    """What is wrong with the body of a 2xx; the reason of a verdict."""
+
+    FOREIGN = "foreign_reply"
+    """It names another event."""
+    UNEXPECTED = "unexpected_reply"
+    """It is not `{"status": "processed"}` with the id of the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class Evidence:
     """In order of arrival."""
     started_at: float | None = None
     """Start of the clock of the latencies, if not the intended time."""
+    reply_problem: ReplyProblem | None = None
+    """What is wrong with the body of a 2xx of agent-sre."""
     is_synchronous: bool = True
     """The reply came from agent-sre itself, after its work, and not from something in front of
     it."""

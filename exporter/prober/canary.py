@@ -63,6 +63,9 @@ class Canary:
         arrived_at = self._clock.now()
         parameters = await _read_parameters(request)
         inflight_run = self._find_inflight_run(request, parameters or {})
+        has_foreign_id = inflight_run is not None and await self._has_foreign_id(
+            request, inflight_run
+        )
         if inflight_run is None or not inflight_run.is_open:
             if inflight_run is not None:
                 self._inflight_runs.contacts.add_call(inflight_run.id, arrived_at)
@@ -72,7 +75,7 @@ class Canary:
             arrived_at=arrived_at,
             finished_at=None,
             parameters_ok=parameters is not None and inflight_run.has_parameters(parameters),
-            foreign_id=self._has_foreign_id(request, inflight_run),
+            foreign_id=has_foreign_id,
             alias=_find_alias(request, inflight_run),
         )
         number = inflight_run.add_call(call, self._open_window(request, inflight_run, call))
@@ -173,11 +176,14 @@ class Canary:
                 return probe
         return None
 
-    def _has_foreign_id(self, request: web.Request, inflight_run: InflightRun) -> bool:
-        return any(
-            run_id != inflight_run.id and self._inflight_runs.find_run(run_id) is not None
-            for run_id in _list_run_ids(request, {})
-        )
+    async def _has_foreign_id(self, request: web.Request, inflight_run: InflightRun) -> bool:
+        """Return whether a call carries the id of another run, even of an earlier process."""
+        for run_id in _list_run_ids(request, {}):
+            if run_id != inflight_run.id and (
+                self._inflight_runs.find_run(run_id) or await self._find_probe(run_id)
+            ):
+                return True
+        return False
 
 
 def _list_join_ids(request: web.Request) -> list[str]:

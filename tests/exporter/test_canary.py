@@ -140,6 +140,17 @@ async def test_the_body_joins_a_call_to_its_run_and_then_the_headers(
     assert seen == [first, second]
 
 
+@pytest.mark.parametrize("is_journalled", [True, False])
+async def test_the_id_of_a_run_from_before_a_restart_is_foreign(
+    harness: CanaryHarness, client: aiohttp.ClientSession, *, is_journalled: bool
+) -> None:
+    ticket = harness.issue()
+    if is_journalled:
+        harness.journalled.add(RUN_2)
+    await post_call(client, harness, SENT, headers=build_call_headers(RUN_2))
+    assert [seen.foreign_id for seen in ticket.calls] == [is_journalled]
+
+
 @pytest.mark.parametrize(
     ("body", "headers"),
     [

@@ -82,8 +82,9 @@ def test_a_burst_is_told_on_one_line_with_its_quantiles() -> None:
         ({"executions": 0, "status": 500}, Verdict.REJECTED, {DEADLOCK: True}),
         ({"executions": 0, "replies": False}, Verdict.TIMEOUT, {DEADLOCK: False}),
         ({"executions": 0, "aborts_connection": True}, Verdict.UNREACHABLE, {}),
+        ({"aborts_connection": True}, Verdict.TIMEOUT, {DEADLOCK: True}),
     ],
-    ids=["twice", "altered", "lost", "refused", "hangs", "cut_off"],
+    ids=["twice", "altered", "lost", "refused", "hangs", "cut_off", "reply_lost"],
 )
 async def test_only_what_was_shown_is_a_check(
     prober: InProcessProber,

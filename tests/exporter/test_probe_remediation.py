@@ -20,6 +20,7 @@ from tests.exporter.in_process_prober import (
     run_prober,
 )
 
+OTHER_RUN = f"slo-probe-{7:032x}"
 SETTINGS = {
     Verdict.LATE: STRICT_SETTINGS,
     Verdict.LOST: SHORT_SETTINGS,
@@ -59,7 +60,25 @@ async def test_a_working_agent_is_ok_with_every_visible_stage(prober: InProcessP
         ({"status": 302, "executions": 0}, Verdict.REJECTED, Reason.REDIRECTED),
         ({"replies": False, "executions": 0}, Verdict.TIMEOUT, Reason.NO_REPLY),
         ({"replies": False}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
-        ({"aborts_connection": True}, Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+        ({"aborts_connection": True}, Verdict.TIMEOUT, Reason.REPLY_LOST_BUT_EXECUTED),
+        (
+            {"reply_overrides": {"event_id": OTHER_RUN}},
+            Verdict.CORRUPTED,
+            Reason.FOREIGN_REPLY,
+        ),
+        (
+            {"reply_overrides": {"correlation_id": OTHER_RUN}, "executions": 0},
+            Verdict.CORRUPTED,
+            Reason.FOREIGN_REPLY,
+        ),
+        ({"extra_bytes": b"extra"}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ({"reply_overrides": {"status": "queued"}}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ({"reply_overrides": {"event_id": None}}, Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        (
+            {"reply_overrides": {"status": "queued"}, "executions": 0},
+            Verdict.LOST,
+            Reason.NEVER_EXECUTED,
+        ),
         (
             {"aborts_connection": True, "executions": 0},
             Verdict.UNREACHABLE,

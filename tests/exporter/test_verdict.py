@@ -1,5 +1,7 @@
 """Verdicts, stage times and their best source."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from exporter import observers as registry
 from exporter.model.bounds import Bounds
 from exporter.model.error_kind import CONNECTION_ERRORS, ErrorKind
-from exporter.model.evidence import Call, Evidence
+from exporter.model.evidence import Call, Evidence, ReplyProblem
+from exporter.model.reply import find_reply_problem
 from exporter.model.stages import (
     StageTime,
     StageTimes,
@@ -109,7 +112,27 @@ LATE = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished_at=60.1)
         (Evidence(0, 0, calls=(CALL,)), (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED)),
         (
             Evidence(0, 0, connection_error=ErrorKind.RESET, calls=(CALL,)),
-            (Verdict.TIMEOUT, Reason.NO_REPLY_BUT_EXECUTED),
+            (Verdict.TIMEOUT, Reason.REPLY_LOST_BUT_EXECUTED),
+        ),
+        (
+            Evidence(0, 0, connection_error=ErrorKind.NOT_HTTP, calls=(CALL,)),
+            (Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ),
+        (
+            Evidence(0, 0, 2, 200, None, (CALL,), reply_problem=ReplyProblem.UNEXPECTED),
+            (Verdict.REJECTED, Reason.UNEXPECTED_REPLY),
+        ),
+        (
+            Evidence(0, 0, 2, 200, None, (), reply_problem=ReplyProblem.UNEXPECTED),
+            (Verdict.LOST, Reason.NEVER_EXECUTED),
+        ),
+        (
+            Evidence(0, 0, 2, 200, None, (CALL,), reply_problem=ReplyProblem.FOREIGN),
+            (Verdict.CORRUPTED, Reason.FOREIGN_REPLY),
+        ),
+        (
+            Evidence(0, 0, 2, 500, None, (), reply_problem=ReplyProblem.UNEXPECTED),
+            (Verdict.REJECTED, Reason.SERVER_ERROR),
         ),
         (
             Evidence(0, 0, connection_error=ErrorKind.DNS),
@@ -119,6 +142,43 @@ LATE = Call(contact=Bounds.exactly(1.0), arrived_at=1.1, finished_at=60.1)
 )
 def test_the_table_of_the_judge_holds(evidence: Evidence, expected: tuple[Verdict, Reason]) -> None:
     assert judge_evidence(evidence, MINUTE) == expected
+
+
+RUN = f"slo-probe-{1:032x}"
+OTHER = f"slo-probe-{2:032x}"
+
+
+def write_reply(**changes: object) -> bytes:
+    reply = {"status": "processed", "event_id": RUN, "correlation_id": RUN}
+    return json.dumps({**reply, **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (write_reply(), None),
+        (write_reply(added=1), None),
+        (write_reply(event_id=OTHER), ReplyProblem.FOREIGN),
+        (write_reply(correlation_id=OTHER, status="x"), ReplyProblem.FOREIGN),
+        *(
+            (body, ReplyProblem.UNEXPECTED)
+            for body in (
+                b"",
+                b"ok",
+                b"[]",
+                b"[" * 100_000,
+                b"\xff",
+                b"{}",
+                write_reply(status="queued"),
+                write_reply(event_id=None),
+                write_reply(correlation_id="else"),
+                write_reply(event_id=[RUN]),
+            )
+        ),
+    ],
+)
+def test_the_reply_is_read(body: bytes, problem: ReplyProblem | None) -> None:
+    assert find_reply_problem(body, RUN) == problem
 
 
 def observe(evidence: Evidence) -> dict[Stage, Bounds]:
