@@ -129,7 +129,7 @@ async def open_components(
         )
         orphans = await journal.start()
         stack.push_async_callback(journal.close)
-        inflight_runs = InflightRuns()
+        inflight_runs = InflightRuns(now=clock.now())
         function = Canary(
             inflight_runs,
             clock=clock,

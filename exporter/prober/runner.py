@@ -12,6 +12,7 @@ from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create
 from exporter.model.deadlines import Deadlines
 from exporter.model.error_kind import NOT_SENT_ERRORS
 from exporter.model.evidence import Evidence
+from exporter.model.reply import find_reply_problem
 from exporter.model.run import Run
 from exporter.model.verdict import ProberFault, judge_evidence
 from exporter.observers import observe_evidence
@@ -184,7 +185,9 @@ class AlertRunner:
                 seconds=slot.intended + job.deadlines.timeout - self._clock.now(),
                 abort=self._health.abort,
             )
-            evidence = _build_evidence(job.path, slot, sent_at, posting, inflight_run)
+            evidence = _build_evidence(
+                job.path, slot, sent_at=sent_at, posting=posting, inflight_run=inflight_run
+            )
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
             is_bug = not isinstance(error, CredentialsError)
@@ -192,7 +195,7 @@ class AlertRunner:
             faults.add(ProberFault.INTERNAL_ERROR)
             return Evidence(intended=slot.intended)
         finally:
-            self._inflight_runs.close_run(inflight_run)
+            self._inflight_runs.close_run(inflight_run, now=self._clock.now())
             posting.cancel()
 
     async def _send_end(self, job: AlertJob, alert: Alert, evidence: Evidence) -> Evidence:
@@ -211,7 +214,8 @@ class AlertRunner:
 def _build_evidence(
     path: Path,
     slot: Slot,
-    sent: float,
+    *,
+    sent_at: float,
     posting: asyncio.Task[Reply],
     inflight_run: InflightRun,
 ) -> Evidence:
@@ -219,10 +223,13 @@ def _build_evidence(
     has_status = reply is not None and reply.status is not None
     return Evidence(
         intended=slot.intended,
-        sent_at=sent,
+        sent_at=sent_at,
         replied_at=reply.at if reply and has_status else None,
         status=reply.status if reply else None,
         connection_error=reply.error if reply else None,
+        reply_problem=find_reply_problem(reply.body, inflight_run.id)
+        if reply and has_status and path.SYNCHRONOUS
+        else None,
         calls=inflight_run.calls,
         started_at=inflight_run.left_alertmanager_at if path.clock_at_webhook else None,
         is_synchronous=path.SYNCHRONOUS,
