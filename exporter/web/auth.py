@@ -53,7 +53,8 @@ _Waiting = tuple[str, asyncio.Future[None]]
 class LoginQueue:
     """Queue for the password checks, which run one at a time.
 
-    Peers with fewer wrong passwords go first, and take the place of others when the queue is full.
+    Peers with fewer wrong passwords and checks go first, and take the place of others when the
+    queue is full.
     So a flood of wrong passwords does not keep another peer from logging in.
     """
 
@@ -91,7 +92,7 @@ class LoginQueue:
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((peer, turn))
         if len(self._waiting) > _MAX_WAITING:
-            last = max(reversed(self._waiting), key=self._count_failures)
+            last = max(reversed(self._waiting), key=self._count_attempts)
             last[1].set_exception(TooManyLoginsError)
         try:
             await turn
@@ -104,15 +105,17 @@ class LoginQueue:
         waiting = self._list_waiting()
         self._is_busy = bool(waiting)
         if waiting:
-            min(waiting, key=self._count_failures)[1].set_result(None)
+            min(waiting, key=self._count_attempts)[1].set_result(None)
 
     def _list_waiting(self) -> list[_Waiting]:
         """List the checks that still wait, the first one first."""
         self._waiting = [each for each in self._waiting if not each[1].done()]
         return self._waiting
 
-    def _count_failures(self, waiting: _Waiting) -> int:
-        return self._failures.get(waiting[0], 0)
+    def _count_attempts(self, waiting: _Waiting) -> int:
+        """Count the wrong passwords of a peer and its checks that wait."""
+        peer = waiting[0]
+        return self._failures.get(peer, 0) + sum(each[0] == peer for each in self._waiting)
 
 
 def parse_authorization(header: str | None) -> BasicCredentials | None:
