@@ -166,7 +166,7 @@ def _run_to_exit(coroutine: Coroutine[None, None, Result]) -> Result:
     from exporter.httpclient.auth import CredentialsError
     from exporter.journal.sqlite import JournalError
     from exporter.leaderelection import LockError
-    from exporter.listener import ListenError
+    from exporter.listener.server import ListenError
     from exporter.plugins import PluginError
 
     try:

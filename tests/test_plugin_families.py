@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url, serve_app
+from exporter.listener.server import bind_socket, format_url, serve_app
 from exporter.observers import load_evidence_observers, load_late_modules
 from exporter.paths import load_path_modules
 from exporter.scenarios import load_scenario_modules

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exporter.httpclient.auth import CredentialsError
 from exporter.httpclient.client import Reply
+from exporter.httpclient.errors import is_local_shortage
 from exporter.journal.journal import create_open_run
 from exporter.model.alert import Alert, CanaryIdentity, build_parameters, create_run_id, to_end_id
 from exporter.model.deadlines import Deadlines
@@ -20,6 +21,7 @@ from exporter.paths import Path
 from exporter.prober.health import ProberHealth
 from exporter.prober.inflight import InflightRun, InflightRuns
 from exporter.prober.recorder import RunRecorder
+from exporter.resources import RepeatedWarning
 from exporter.schedule.clock import Clock
 from exporter.schedule.open_loop import Slot, wait_until
 from exporter.schedule.tasks import cancel_tasks
@@ -115,6 +117,7 @@ class AlertRunner:
         self._recorder = recorder
         self._health = health
         self._tracer = tracer
+        self._shortage_warning = RepeatedWarning(_log)
 
     async def run(self, job: AlertJob, slot: Slot) -> Run:
         """Run one alert; return its run in every case."""
@@ -190,6 +193,10 @@ class AlertRunner:
             )
             return await self._send_end(job, alert, evidence) if job.sends_end else evidence
         except Exception as error:  # noqa: BLE001 - must not end probing; a bug is logged in full
+            if is_local_shortage(error):
+                self._shortage_warning.log(f"path {run.path}: {error}")
+                faults.add(ProberFault.RESOURCE_EXHAUSTED)
+                return Evidence(intended=slot.intended)
             is_bug = not isinstance(error, CredentialsError)
             _log.error("path %s failed: %s", run.path, error, exc_info=is_bug)
             faults.add(ProberFault.INTERNAL_ERROR)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from exporter.app.components import Components, ComponentSettings, open_components
 from exporter.app.generation import build_probe_context
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity
 from exporter.model.run import Run

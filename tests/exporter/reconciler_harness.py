@@ -10,7 +10,7 @@ from typing import Any
 from exporter.app.components import Components, ComponentSettings, open_components
 from exporter.fields import Address
 from exporter.journal.journal import create_open_run
-from exporter.listener import bind_socket
+from exporter.listener.server import bind_socket
 from exporter.metrics.runs import LabelSet
 from exporter.model.alert import CanaryIdentity, create_run_id
 from exporter.model.bounds import Bounds

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from exporter.fields import Address
-from exporter.listener import bind_socket, format_url
+from exporter.listener.server import bind_socket, format_url
 from exporter.model.verdict import Reason
 from slos.schema.contract import Stage, Verdict
 from tests.exporter.conftest import Serve

@@ -126,7 +126,8 @@ VERDICT_TEXTS: Mapping[Verdict, str] = {
     ),
     Verdict.UNKNOWN: (
         "the prober was at fault, so the run says nothing about the service: `prober_restarted`, "
-        "`shutdown`, `internal_error`, `canary_down`, `prober_stalled` (no CPU), `sent_late`, "
-        "`lease_lost` (another replica sends)."
+        "`shutdown`, `internal_error`, `canary_down`, `resource_exhausted` (no files, memory or "
+        "places for connections), `prober_stalled` (no CPU), `sent_late`, `lease_lost` (another "
+        "replica sends)."
     ),
 }

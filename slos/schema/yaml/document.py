@@ -1,7 +1,7 @@
 """YAML documents with positions, within limits of depth and size."""
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -79,6 +79,9 @@ class Document:
     file: str
     value: Any
     node: yaml.Node
+    _children: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def find_position(self, location: Location = ()) -> Position:
         """Find the position of a value by its path of keys and indexes.
@@ -87,11 +90,24 @@ class Document:
         """
         node, position_node = self.node, self.node
         for step in location:
-            child = _find_child(node, step)
+            child = self._find_child(node, step)
             if child is None:
                 break
             position_node, node = child
         return _build_position(self.file, position_node)
+
+    def _find_child(self, node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+        """Find a child: the node that has its position, and the node of its value."""
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return node.value[step], node.value[step]
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        if id(node) not in self._children:
+            pairs = reversed(node.value)  # the first of two equal keys counts
+            self._children[id(node)] = {
+                key.value: (key, value) for key, value in pairs if isinstance(key, yaml.ScalarNode)
+            }
+        return self._children[id(node)].get(str(step))
 
 
 def read_documents(data: bytes, file: str) -> tuple[list[Document], list[Problem]]:
@@ -156,17 +172,6 @@ def _find_repeated_keys(node: yaml.Node, file: str) -> Iterable[Problem]:
                             f"duplicate key {key.value!r}",
                             f"first on line {earlier.start_mark.line + 1}",
                         )
-
-
-def _find_child(node: yaml.Node, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Find a child: the node that has its position, and the node of its value."""
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step], node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(step):
-                return key, value
-    return None
 
 
 def _build_position(file: str, node: yaml.Node) -> Position:
