@@ -27,13 +27,24 @@ def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
 def _find_odd_names(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[LintFinding]:
     messages: dict[str, str] = {}
     for query in queries:
-        for node in promql.walk_nodes(promql.parse_template(query)):
-            if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS:
-                messages |= _check_counter_names(node)
-            elif isinstance(node, ast.VectorSelector):
+        tree = promql.parse_template(query)
+        for call in _find_counter_calls(tree):
+            messages |= _check_counter_names(call)
+        for node in promql.walk_nodes(tree):
+            if isinstance(node, ast.VectorSelector):
                 messages |= _check_label_names(node)
     for message, hint in messages.items():
         yield LintFinding(path, message, hint)
+
+
+def _find_counter_calls(node: ast.Expr) -> Iterator[ast.Call]:
+    """Find the calls that need a counter; a native histogram has no suffix."""
+    if isinstance(node, ast.Call) and node.func.name.startswith("histogram_"):
+        return
+    if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS:
+        yield node
+    for child in promql.list_children(node):
+        yield from _find_counter_calls(child)
 
 
 def _check_counter_names(call: ast.Call) -> dict[str, str]:

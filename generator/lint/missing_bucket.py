@@ -21,7 +21,8 @@ def check_live_slo(_: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
             yield LintFinding(
                 ("sli",),
                 f"the histogram has no bucket {selector}",
-                "add this bucket to the histogram, or use the upper bound of an existing bucket",
+                "add this bucket, use the upper bound of an existing one, or set 'native: true' "
+                "if it is a native histogram",
             )
 
 

@@ -30,11 +30,11 @@ def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFind
             and not facts.series.get(selector)
             and not promql.has_label_matcher(selector, "le")
         ):
-            yield LintFinding(
-                ("sli",),
-                f"Prometheus has no series {selector}",
-                "the metric exists with other labels; compare with /metrics of the service",
-            )
+            histogram = subject.slo.signal.histogram
+            hint = "the metric exists with other labels; compare with /metrics of the service"
+            if histogram and histogram.is_native:
+                hint = "scrape native histograms, or remove 'native' if the histogram is classic"
+            yield LintFinding(("sli",), f"Prometheus has no series {selector}", hint)
 
 
 def check_live_query(subject: QuerySubject, facts: MetricFacts) -> Iterator[LintFinding]:

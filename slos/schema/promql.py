@@ -134,9 +134,7 @@ def wrap_query(query: str) -> str:
 
 def is_filter_query(template: str) -> bool:
     """Return whether the outermost operator is a comparison that drops samples."""
-    tree = parse_template(template)
-    while isinstance(tree, ast.ParenExpr):
-        tree = tree.expr
+    tree = strip_parentheses(parse_template(template))
     if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
         return False
     return tree.modifier is None or not tree.modifier.return_bool
@@ -193,6 +191,13 @@ def list_children(node: ast.Expr) -> list[ast.Expr]:
         return [node.expr] if node.param is None else [node.param, node.expr]
     inner = getattr(node, "expr", None)
     return [] if inner is None else [inner]
+
+
+def strip_parentheses(node: ast.Expr) -> ast.Expr:
+    """Return the expression within the parentheses around a node."""
+    while isinstance(node, ast.ParenExpr):
+        node = node.expr
+    return node
 
 
 def quote_string(value: str) -> str:

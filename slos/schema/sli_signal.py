@@ -25,17 +25,19 @@ class Weight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A classic histogram whose quantiles are recorded.
+    """A histogram whose quantiles are recorded.
 
     Attributes:
-        buckets: the selector of the `_bucket` series.
+        selector: the selector of its series: those with `_bucket` of a classic histogram.
         target: the threshold of the SLI, in the unit of the metric.
         group_by: the labels that are kept.
+        is_native: it is a native histogram, without the label `le`.
     """
 
-    buckets: str
+    selector: str
     target: Decimal
     group_by: tuple[str, ...] = ()
+    is_native: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def build_le_pattern(threshold: Decimal) -> str:
 def build_threshold_signal(
     metric: str, selector: str, *, threshold: Decimal, group_by: Sequence[str] = ()
 ) -> SliSignal:
-    """Build a signal: errors are observations above `threshold` (in the metric's unit).
+    """Build a signal of a classic histogram: errors are observations above `threshold`.
 
     Only series that have the bucket of the threshold are counted, for errors and for the total.
     Where no series has it there is no data and the absent alert fires, instead of an SLO that
@@ -149,7 +151,31 @@ def build_threshold_signal(
         errors_may_be_absent=False,
         group_by=tuple(group_by),
         sources=(good_series,),
-        histogram=Histogram(buckets=buckets, target=threshold, group_by=tuple(group_by)),
+        histogram=Histogram(selector=buckets, target=threshold, group_by=tuple(group_by)),
+    )
+
+
+def build_native_threshold_signal(
+    metric: str, selector: str, *, threshold: Decimal, group_by: Sequence[str] = ()
+) -> SliSignal:
+    """Build a signal of a native histogram: errors are observations above `threshold`.
+
+    Each series is counted by itself, so that series with other bucket layouts can be added.
+    """
+    series = f"{metric}{{{selector}}}" if selector else metric
+    rate = f"rate({series}[{{{{.window}}}}])"
+    above = f"histogram_fraction({format_decimal(threshold)}, +Inf, {rate})"
+    count = f"histogram_count({rate})"
+    return SliSignal(
+        # The comparison drops NaN, which a histogram without observations gives.
+        errors=f"{_format_sum(group_by)} ({above} * {count} >= 0)",
+        total=f"{_format_sum(group_by)} ({count})",
+        counting=Counting.PER_SECOND,
+        weight=Weight.EVENTS,
+        errors_may_be_absent=True,
+        group_by=tuple(group_by),
+        sources=(series,),
+        histogram=Histogram(series, threshold, tuple(group_by), is_native=True),
     )
 
 

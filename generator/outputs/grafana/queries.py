@@ -90,7 +90,7 @@ def collect_inventory(plans: Sequence[Plan]) -> RunInventory:
         steps=tuple(sorted({slo.steps.fine for slo in slos})),
         has_latency=any(slo.signal.histogram for slo in slos),
         latency_in_seconds=not any(
-            _NOT_SECONDS.search(slo.signal.histogram.buckets)
+            _NOT_SECONDS.search(slo.signal.histogram.selector)
             for slo in slos
             if slo.signal.histogram
         ),
