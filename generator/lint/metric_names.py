@@ -6,6 +6,7 @@ import promql_parser as ast
 
 from generator.lint._subject import LintFinding, QuerySubject, SloSubject
 from slos.schema import promql
+from slos.schema.compatibility import is_classic_metric, read_metric_name
 
 ID = "metric-names"
 ALWAYS = False
@@ -49,13 +50,14 @@ def _find_counter_calls(node: ast.Expr) -> Iterator[ast.Call]:
 
 def _check_counter_names(call: ast.Call) -> dict[str, str]:
     return {
-        f"{call.func.name}() of {node.name}, which does not have the name of a counter": "use a "
+        f"{call.func.name}() of {name}, which does not have the name of a counter": "use a "
         f"counter; its name ends in {', '.join(_COUNTER_SUFFIXES)}"
         for node in promql.walk_nodes(call)
         if isinstance(node, ast.VectorSelector)
-        and node.name
-        and ":" not in node.name
-        and not node.name.endswith(_COUNTER_SUFFIXES)
+        # A name that needs quotes is that of OpenTelemetry, which has no suffixes.
+        and is_classic_metric(name := read_metric_name(node))
+        and ":" not in name
+        and not name.endswith(_COUNTER_SUFFIXES)
     }
 
 

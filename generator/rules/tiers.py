@@ -9,6 +9,7 @@ from generator.model import SLO, RecordingRule, Steps
 from generator.names import MetricNamer
 from generator.rules.calls import Call, replace_calls
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 from slos.schema.promql import parse_query, render_template
 from slos.schema.promql_printer import delay_query
 from slos.schema.query_analysis import (
@@ -113,12 +114,14 @@ def _render_first_value(series: str, steps: Steps, reach: Duration) -> str:
     target are new, as after relabelling, or if no label names the target, nothing is known.
     """
     selector = parse_query(render_template(series, "1m"))
-    name = selector.vector_selector.name if isinstance(selector, MatrixSelector) else None
+    if not isinstance(selector, MatrixSelector):
+        return ""
+    name = read_metric_name(selector.vector_selector)
     if not name:
         return ""
     step, delay = steps.coarse, steps.coarse_delay
     earlier = step * 2 + delay
-    others = f'{name}{{instance!=""}}'
+    others = promql.format_selector(name, 'instance!=""')
     started = f'process_start_time_seconds{{instance!=""}}[{step}] offset {delay}'
     return (
         f"(min_over_time({render_template(series, str(step))} offset {step + delay})"
@@ -330,7 +333,7 @@ def _render_matching(slo: SLO) -> str:
     grouping = find_grouping(slo.signal.total)
     if grouping is None or grouping.without:
         return f"ignoring ({', '.join(names.build_identity_labels(slo))})"
-    return f"on ({', '.join(grouping.labels)})"
+    return f"on ({promql.format_label_names(grouping.labels)})"
 
 
 def build_error_ratio_rule(slo: SLO, window: Duration) -> RecordingRule:

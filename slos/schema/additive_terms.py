@@ -9,7 +9,12 @@ from collections.abc import Iterator
 
 import promql_parser as ast
 
-from slos.schema.promql import parse_template, strip_parentheses, walk_nodes
+from slos.schema.promql import (
+    format_label_names,
+    parse_template,
+    strip_parentheses,
+    walk_nodes,
+)
 from slos.schema.promql_printer import (
     print_aggregation,
     print_binary,
@@ -111,9 +116,9 @@ def _render_sum(node: ast.BinaryExpr) -> str:
         for number, term in enumerate(terms, 1)
     ]
     if grouping.without:
-        by = f" without ({', '.join((*grouping.labels, TERM_LABEL))}) "
+        by = f" without ({format_label_names((*grouping.labels, TERM_LABEL))}) "
     else:
-        by = f" by ({', '.join(grouping.labels)}) " if grouping.labels else ""
+        by = f" by ({format_label_names(grouping.labels)}) " if grouping.labels else ""
     return f"sum{by}({' or '.join(labelled)})"
 
 

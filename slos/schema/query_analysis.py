@@ -7,6 +7,7 @@ import promql_parser as ast
 
 from slos.schema.promql import (
     PLACEHOLDER_WINDOW_SECONDS,
+    format_label_names,
     format_query,
     parse_template,
     strip_parentheses,
@@ -240,7 +241,8 @@ class Grouping:
     def __str__(self) -> str:
         if not self.labels:
             return "sum(...)"
-        return f"sum {'without' if self.without else 'by'} ({', '.join(self.labels)}) (...)"
+        kind = "without" if self.without else "by"
+        return f"sum {kind} ({format_label_names(self.labels)}) (...)"
 
 
 def find_grouping(template: str) -> Grouping | None:

@@ -8,7 +8,12 @@ from enum import Enum
 from typing import ClassVar
 
 from slos.schema.fields import SpecModel
-from slos.schema.promql import list_selectors, quote_string
+from slos.schema.promql import (
+    format_label_names,
+    format_selector,
+    list_selectors,
+    quote_string,
+)
 from slos.schema.query_analysis import Counting, list_grouping_labels
 from slos.schema.units import format_decimal
 
@@ -135,17 +140,17 @@ def build_threshold_signal(
     looks perfect. Single instances without the bucket do not count as broken.
     """
     le = f"le=~{quote_string(build_le_pattern(threshold))}"
-    good_series = f"{metric}_bucket{{{_join_matchers(selector, le)}}}"
-    total_series = f"{metric}_count{{{selector}}}" if selector else f"{metric}_count"
-    buckets = f"{metric}_bucket{{{selector}}}" if selector else f"{metric}_bucket"
+    good_series = format_selector(f"{metric}_bucket", selector, le)
+    total_series = format_selector(f"{metric}_count", selector)
+    buckets = format_selector(f"{metric}_bucket", selector)
     good_rate, total_rate = (
         f"rate({good_series}[{{{{.window}}}}])",
         f"rate({total_series}[{{{{.window}}}}])",
     )
     return SliSignal(
         # rate() extrapolates each series by itself: a difference can be slightly below zero.
-        errors=f"{_format_sum(group_by)} (clamp_min({total_rate} - ignoring (le) {good_rate}, 0))",
-        total=f"{_format_sum(group_by)} ({total_rate} and ignoring (le) {good_rate})",
+        errors=f"{format_sum(group_by)} (clamp_min({total_rate} - ignoring (le) {good_rate}, 0))",
+        total=f"{format_sum(group_by)} ({total_rate} and ignoring (le) {good_rate})",
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=False,
@@ -162,14 +167,14 @@ def build_native_threshold_signal(
 
     Each series is counted by itself, so that series with other bucket layouts can be added.
     """
-    series = f"{metric}{{{selector}}}" if selector else metric
+    series = format_selector(metric, selector)
     rate = f"rate({series}[{{{{.window}}}}])"
     above = f"histogram_fraction({format_decimal(threshold)}, +Inf, {rate})"
     count = f"histogram_count({rate})"
     return SliSignal(
         # The comparison drops NaN, which a histogram without observations gives.
-        errors=f"{_format_sum(group_by)} ({above} * {count} >= 0)",
-        total=f"{_format_sum(group_by)} ({count})",
+        errors=f"{format_sum(group_by)} ({above} * {count} >= 0)",
+        total=f"{format_sum(group_by)} ({count})",
         counting=Counting.PER_SECOND,
         weight=Weight.EVENTS,
         errors_may_be_absent=True,
@@ -186,12 +191,9 @@ def _format_with_exponent(number: Decimal) -> str:
     return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
-def _format_sum(group_by: Sequence[str]) -> str:
-    return f"sum by ({', '.join(group_by)})" if group_by else "sum"
-
-
-def _join_matchers(*matchers: str) -> str:
-    return ", ".join(matcher for matcher in matchers if matcher)
+def format_sum(group_by: Sequence[str]) -> str:
+    """Format the aggregation of a sum by labels."""
+    return f"sum by ({format_label_names(group_by)})" if group_by else "sum"
 
 
 def build_ratio_signal(ratio: str, *, query: str, reason: str = "") -> SliSignal:

@@ -4,6 +4,7 @@ The rules count the same events as were written, with a reset and an instance wi
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ import pytest
 import requests
 
 from generator.model import RecordingRule
+from generator.pipeline import BuildSettings
+from slos.schema.units import Duration
 from tests.benchmarks.tsdb import find_tool
 from tests.e2e.native_histograms import NativeHistogram, run_receiver, write_histograms
-from tests.generator.spec_pipeline import build_rules, resolve_single_slo
+from tests.generator.spec_pipeline import build_plans, build_rules
 from tests.schema.specs import build_slo, build_spec
 
 SCRAPE, SCRAPES = 30_000, 160
@@ -23,6 +26,7 @@ METRIC = "http_server_duration_seconds"
 # Observations of each scrape below and above the threshold, and the resolution, by instance.
 FAST, SLOW = 0.1, 0.7
 INSTANCES = {"busy": (90, 10, 3), "coarse": (30, 3, 0), "idle": (0, 0, 3)}
+UTF8_LABELS = {"__name__": "http.server.duration", "http.route": "/cart"}
 RESTART = 140  # scrape before which the busy instance restarts
 
 RATE = f"rate({METRIC}[{{{{.window}}}}])"
@@ -66,13 +70,17 @@ def prometheus(
 ) -> Iterator[str]:
     """Run a Prometheus of each version with the same histograms; yields its address."""
     with run_receiver(request.param, tmp_path_factory.mktemp("native")) as url:
-        write_histograms(url, [build_series(name, end) for name in INSTANCES])
+        series = [build_series(name, end, {"__name__": METRIC}) for name in INSTANCES]
+        utf8 = [build_series(name, end, UTF8_LABELS) for name in INSTANCES]
+        write_histograms(url, [*series, *utf8])
         yield url
 
 
-def build_series(instance: str, end: int) -> tuple[dict[str, str], list[NativeHistogram]]:
+def build_series(
+    instance: str, end: int, names: dict[str, str]
+) -> tuple[dict[str, str], list[NativeHistogram]]:
     fast, slow, schema = INSTANCES[instance]
-    labels = {"__name__": METRIC, "job": "shop", "instance": instance}
+    labels = {**names, "job": "shop", "instance": instance}
     restart = RESTART if instance == "busy" else 0
     histograms = []
     for number in range(SCRAPES):
@@ -97,16 +105,16 @@ def query(url: str, expr: str, at: int) -> dict[str, float]:
     }
 
 
-def list_counts(sli: dict[str, Any]) -> list[tuple[str, str, int]]:
-    """Total and errors of both tiers: series, expression, step in seconds."""
+def list_counts(sli: dict[str, Any], version: int = 2) -> list[tuple[str, str, float]]:
+    """Total and errors of both tiers: series, expression, scrapes in a step."""
     document = build_spec(build_slo(sli=sli))
-    slo = resolve_single_slo(document)
-    rules = [rule for rule in build_rules(document) if isinstance(rule, RecordingRule)]
+    (plan,) = build_plans(document, settings=BuildSettings(prometheus_version=version)).plans
+    rules = [rule for group in plan.groups for rule in group.rules]
     return [
-        (rule.record, rule.expr, step.ms // 1000)
-        for step in (slo.steps.fine, slo.steps.coarse)
+        (rule.record, rule.expr, Duration.parse(found[1]).ms / SCRAPE)
         for rule in rules
-        if rule.record in (f"slo:sli_total:sum{step}", f"slo:sli_errors:sum{step}")
+        if isinstance(rule, RecordingRule)
+        and (found := re.fullmatch("slo:sli_(?:total|errors):sum(1m|10m)", rule.record))
     ]
 
 
@@ -118,16 +126,14 @@ def test_both_tiers_count_the_observations_of_all_instances(
     errors = sum(slow for _, slow, _ in INSTANCES.values())
     counts = list_counts(sli)
     assert len(counts) == 4
-    for record, expr, step in counts:
-        expected = (errors if "errors" in record else totals) * step * 1000 / SCRAPE
-        # The coarse range holds the restart; the counts before it are a minute and a half older.
+    for record, expr, scrapes in counts:
+        expected = (errors if "errors" in record else totals) * scrapes
         assert query(prometheus, expr, end) == {"": pytest.approx(expected)}, record
 
 
 def test_a_group_without_traffic_is_no_missing_group(prometheus: str, end: int) -> None:
     sli = {"latency": {**SLIS["latency"]["latency"], "by": ["instance"]}}
-    (_, total, step), (_, errors, _), *_ = list_counts(sli)
-    scrapes = step * 1000 / SCRAPE
+    (_, total, scrapes), (_, errors, _), *_ = list_counts(sli)
     assert query(prometheus, total, end) == {
         name: pytest.approx((fast + slow) * scrapes) for name, (fast, slow, _) in INSTANCES.items()
     }
@@ -153,3 +159,26 @@ def test_quantiles_are_those_of_all_observations(prometheus: str, end: int) -> N
     (highest,) = query(prometheus, quantiles["0.99"], end).values()
     assert FAST / 2 < median < FAST * 2
     assert 0.5 < highest <= 1
+
+
+def test_names_that_need_quotes_are_counted_as_well(prometheus: str, end: int) -> None:
+    """Prometheus 2 has the metric by a matcher of its name, Prometheus 3 has all names."""
+    build_info = requests.get(f"{prometheus}/api/v1/status/buildinfo", timeout=30).json()
+    version = int(build_info["data"]["version"].partition(".")[0])
+    keys = {"selector": '"http.route"=~"/c.*"', "by": ["http.route"], "native": True}
+    sli = {"latency": {"metric": "http.server.duration", "threshold": "500ms", **keys}}
+    if version == 2:
+        rate = 'rate({__name__="http.server.duration"}[{{.window}}])'
+        count = f"histogram_count({rate})"
+        share = f"histogram_fraction(0.5, +Inf, {rate})"
+        sli = {
+            "events": {
+                "error_query": f"sum({share} * {count})",
+                "total_query": f"sum({count})",
+            }
+        }
+    total = sum(fast + slow for fast, slow, _ in INSTANCES.values())
+    errors = sum(slow for _, slow, _ in INSTANCES.values())
+    for record, expr, scrapes in list_counts(sli, version):
+        expected = (errors if "errors" in record else total) * scrapes
+        assert query(prometheus, expr, end) == {"": pytest.approx(expected)}

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
 
-from slos.schema.fields import LabelName, MetricName, Selector
+from slos.schema.fields import GroupingLabel, Selector, SourceName
 from slos.schema.sli_signal import (
     SliSignal,
     SliType,
@@ -29,7 +29,7 @@ class LatencySli(SliType):
 
     KEY: ClassVar = "latency"
 
-    metric: MetricName
+    metric: SourceName
     """Name of a histogram. That of a classic one may end in `_bucket`."""
     threshold: Annotated[
         Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
@@ -40,7 +40,7 @@ class LatencySli(SliType):
     """The metric is a native histogram; its buckets around the threshold are interpolated."""
     selector: Selector = ""
     """Label matchers, without braces."""
-    by: Annotated[list[LabelName], Field(default_factory=list)]
+    by: Annotated[list[GroupingLabel], Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
