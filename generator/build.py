@@ -12,7 +12,6 @@ from generator.outputs import load_formats
 from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
-from slos.schema.loader import parse_specs
 from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
@@ -65,13 +64,17 @@ def plan_inputs(
 
 
 def read_specs(
-    inputs: Sequence[Path], *, lenient: bool, out: str, plugins: Sequence[Path] = ()
+    inputs: Sequence[Path],
+    settings: BuildSettings,
+    *,
+    out: str,
+    plugins: Sequence[Path] = (),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Read spec files without planning anything, in the order of their names.
 
     Args:
         inputs: spec files and folders of them.
-        lenient: pass over unknown keys.
+        settings: settings of parsing.
         out: output path.
         plugins: folders of SLI plugins; their queries replace them.
     """
@@ -81,7 +84,7 @@ def read_specs(
     problems += new_problems
     located = []
     for source in sorted(sources, key=lambda source: str(source.path)):
-        found, new_problems = parse_specs(source.data, source.display_name, lenient=lenient)
+        found, new_problems = pipeline.parse_source(source, settings)
         problems += new_problems
         specs, new_problems = pipeline.apply_sli_plugins(found, sli_plugins)
         located += specs

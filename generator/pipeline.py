@@ -13,6 +13,7 @@ from generator.profiles import ResolvedSLO, load_profiles
 from generator.requirements import Coverage, collect_coverage
 from generator.settings import RunSettings
 from generator.sli_plugins import SliPlugin
+from slos.schema.compatibility import OLDEST_VERSION
 from slos.schema.loader import parse_specs
 from slos.schema.problem import Position, Problem, filter_errors, sort_problems
 from slos.schema.promql import format_label_set
@@ -30,6 +31,7 @@ class BuildSettings:
     Attributes:
         profile: name of the rule profile.
         lenient: whether unknown keys of specs are ignored.
+        prometheus_version: oldest major version of Prometheus that runs the rules.
         recordings: whether recording rules are built.
         alerts: whether alerting rules are built.
         run_settings: settings that apply to every SLO.
@@ -39,6 +41,7 @@ class BuildSettings:
 
     profile: str = "exact"
     lenient: bool = False
+    prometheus_version: int = OLDEST_VERSION
     recordings: bool = True
     alerts: bool = True
     run_settings: RunSettings = field(default_factory=RunSettings)
@@ -80,14 +83,14 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
     sorted_sources = sorted(sources, key=lambda source: str(source.path))
     # The recorded metrics of all specs must be known before the first is checked. Only files with
     # recordings are parsed early: the positions of a spec's keys take more memory than its plan.
-    parsed = {s: _parse_source(s, settings) for s in sorted_sources if _RECORDINGS in s.data}
+    parsed = {s: parse_source(s, settings) for s in sorted_sources if _RECORDINGS in s.data}
     recorded_metrics = _list_recorded_metrics(
         spec for located, _ in parsed.values() for spec in located
     )
     run_settings = replace(settings.run_settings, recorded_metrics=recorded_metrics)
     specs_in_run: list[_run.SpecInRun] = []
     for source in sorted_sources:
-        located, found = parsed.pop(source) if source in parsed else _parse_source(source, settings)
+        located, found = parsed.pop(source) if source in parsed else parse_source(source, settings)
         specs, plugin_problems = apply_sli_plugins(located, settings.sli_plugins)
         spec_results = [profile.plan_spec(spec, run_settings) for spec in specs]
         for spec, each in zip(specs, spec_results, strict=True):
@@ -148,14 +151,20 @@ def apply_sli_plugins(
     return specs, problems
 
 
-def _parse_source(
+def parse_source(
     source: SpecFile, settings: BuildSettings
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    return parse_specs(source.data, source.display_name, lenient=settings.lenient)
+    """Parse the specs of a file."""
+    return parse_specs(
+        source.data,
+        source.display_name,
+        lenient=settings.lenient,
+        prometheus_version=settings.prometheus_version,
+    )
 
 
 def _parse_spec_again(source: SpecFile, settings: BuildSettings, index: int) -> LocatedSpec:
-    return _parse_source(source, settings)[0][index]
+    return parse_source(source, settings)[0][index]
 
 
 def _find_spec_index(spec: LocatedSpec, located: Sequence[LocatedSpec]) -> int:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.plugin import PluginSli
 from slos.schema.sli.raw import RawSli
-from slos.schema.spec import LocatedSpec, Sli, SloSpec, Spec
+from slos.schema.spec import LocatedSpec, Sli, SloSpec
 from slos.schema.yaml.validation import explain_error
 
 Texts = Mapping[str, str]
@@ -51,7 +51,7 @@ def apply_plugins(
                 )
             )
         else:
-            query, plugin_problems = _call_plugin(located.spec, slo, sli, plugins[sli.id])
+            query, plugin_problems = _call_plugin(located, slo, sli, plugins[sli.id])
             problems += plugin_problems
             slos += [_with_query(slo, query)] if query else []
     if problems:
@@ -79,14 +79,15 @@ def describe_plugin_error(error: BaseException, file: str) -> Problem:
 
 
 def _call_plugin(
-    spec: Spec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
+    located: LocatedSpec, slo: SloSpec, sli: PluginSli, plugin: SliPlugin
 ) -> tuple[RawSli | None, list[Problem]]:
+    spec, context = located.spec, located.document.context
     # The objective is a text with six decimals, as Go plugins get it.
     meta = {"service": spec.service, "slo": slo.name, "objective": f"{float(slo.objective):f}"}
     try:
         with redirect_output():
             query = plugin.write(meta, dict(spec.labels), dict(sli.options))
-        return RawSli.model_validate({"error_ratio_query": query}), []
+        return RawSli.model_validate({"error_ratio_query": query}, context=context), []
     except ValidationError as error:
         details = error.errors(include_url=False)
         prefix = f"plugin returned no query for the SLO {slo.name!r}"

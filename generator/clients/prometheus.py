@@ -81,7 +81,7 @@ class MetricFactsClient:
         selectors = dict.fromkeys((*sources, *query_selectors))
         metrics = {
             metric: self._read_metric_type(metric)
-            for metric in map(_extract_metric, selectors)
+            for metric in map(promql.read_selector_metric, selectors)
             if metric
         }
         return MetricFacts(
@@ -89,7 +89,9 @@ class MetricFactsClient:
             series={selector: self._count_series(selector) for selector in selectors},
             # Recorded metrics have no type; a metric with neither type nor series does not exist.
             metrics={
-                metric: self._count_series(metric) for metric, kind in metrics.items() if not kind
+                metric: self._count_series(promql.format_selector(metric))
+                for metric, kind in metrics.items()
+                if not kind
             },
             samples=sum(
                 self._count_samples(promql.render_template(each, str(window))) for each in templates
@@ -128,7 +130,3 @@ class MetricFactsClient:
         if not isinstance(document, dict) or document.get("status") != "success":
             raise PrometheusError(f"{self.url} is not a Prometheus")
         return document["data"]
-
-
-def _extract_metric(selector: str) -> str:
-    return selector.partition("{")[0]

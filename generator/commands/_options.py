@@ -4,7 +4,7 @@ Options that Sloth has too keep its names and meaning, so that a pipeline change
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from generator.outputs import OutputSettings, load_formats
 from generator.pipeline import BuildSettings
 from generator.profiles import load_profiles
 from generator.settings import RunSettings
+from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,6 +48,14 @@ class Request:
 
 spec_argument = click.argument(
     "specs", nargs=-1, type=click.Path(path_type=Path), metavar="[SPEC or DIR]..."
+)
+prometheus_version_option = click.option(
+    "--prometheus-version",
+    type=click.Choice([str(OLDEST_VERSION), str(UTF8_VERSION)]),
+    default=str(OLDEST_VERSION),
+    show_default=True,
+    help="Oldest major version of Prometheus that runs the rules. With 3, names of metrics and "
+    'labels may be quoted UTF-8, {"http.requests"}.',
 )
 # Options of reading specs.
 _READ_OPTIONS = (
@@ -120,6 +129,7 @@ _READ_OPTIONS = (
         show_default=True,
         help="Time by which samples arrive late, for specs without delay.",
     ),
+    prometheus_version_option,
 )
 # Options of building.
 _BUILD_OPTIONS = (
@@ -239,8 +249,18 @@ def parse_read_settings(options: dict[str, Any]) -> ReadSettings:
     return ReadSettings(file_filter, options["windows_path"], options["plugins"])
 
 
-def parse_run_settings(options: dict[str, Any], engine: Engine = Engine.PROMETHEUS) -> RunSettings:
-    """Settings of the run, from the options."""
+def parse_spec_settings(
+    options: dict[str, Any], engine: Engine = Engine.PROMETHEUS
+) -> BuildSettings:
+    """Settings of reading and resolving specs, from the options."""
+    return BuildSettings(
+        lenient=options["lenient"],
+        prometheus_version=int(options["prometheus_version"]),
+        run_settings=_parse_run_settings(options, engine),
+    )
+
+
+def _parse_run_settings(options: dict[str, Any], engine: Engine) -> RunSettings:
     return RunSettings(
         period=options["default_slo_period"],
         scrape_interval=options["scrape_interval"],
@@ -263,12 +283,11 @@ def _choose_engine(name: str | None, format_: str | None) -> Engine:
 
 
 def _parse_build_settings(options: dict[str, Any], engine: Engine) -> BuildSettings:
-    return BuildSettings(
+    return replace(
+        parse_spec_settings(options, engine),
         profile=options["profile"],
-        lenient=options["lenient"],
         recordings=not options["disable_recordings"],
         alerts=not options["disable_alerts"],
-        run_settings=parse_run_settings(options, engine),
         output=OutputSettings(
             options["namespace"], options["object_labels"] or None, options["office_hours"]
         ),

@@ -7,6 +7,7 @@ import promql_parser as ast
 from generator.lint._subject import LintFinding, QuerySubject, SloSubject
 from generator.model import MetricFacts
 from slos.schema import promql
+from slos.schema.compatibility import read_metric_name
 
 ID = "no-such-metric"
 ALWAYS = False
@@ -23,18 +24,18 @@ def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFind
     missing = list(_find_missing_metrics(subject.queries, subject.recorded_metrics, facts))
     yield from (_build_finding(("sli",), metric) for metric in missing)
     for selector in subject.slo.signal.sources:
-        metric = selector.partition("{")[0]
+        metric = promql.read_selector_metric(selector)
         is_known = metric in missing or _is_recorded(metric, subject.recorded_metrics)
         if (
             not is_known
             and not facts.series.get(selector)
             and not promql.has_label_matcher(selector, "le")
         ):
-            yield LintFinding(
-                ("sli",),
-                f"Prometheus has no series {selector}",
-                "the metric exists with other labels; compare with /metrics of the service",
-            )
+            histogram = subject.slo.signal.histogram
+            hint = "the metric exists with other labels; compare with /metrics of the service"
+            if histogram and histogram.is_native:
+                hint = "scrape native histograms, or remove 'native' if the histogram is classic"
+            yield LintFinding(("sli",), f"Prometheus has no series {selector}", hint)
 
 
 def check_live_query(subject: QuerySubject, facts: MetricFacts) -> Iterator[LintFinding]:
@@ -47,12 +48,12 @@ def _find_missing_metrics(
     queries: Sequence[str], recorded_metrics: frozenset[str], facts: MetricFacts
 ) -> Iterator[str]:
     metrics = {
-        node.name: None
+        read_metric_name(node): None
         for query in queries
         for node in promql.walk_nodes(promql.parse_template(query))
-        if isinstance(node, ast.VectorSelector) and node.name
+        if isinstance(node, ast.VectorSelector)
     }
-    for metric in metrics:
+    for metric in filter(None, metrics):
         exists = facts.types.get(metric) or facts.metrics.get(metric)
         if not exists and not _is_recorded(metric, recorded_metrics):
             yield metric

@@ -99,7 +99,8 @@ def find_panel(query: str) -> PanelRef:
 
 def name_variable(label: str) -> str:
     """Dashboard variable that selects a value of a label."""
-    return f"label_{label}" if label in _RESERVED_VARIABLES else label
+    name = re.sub(r"\W", "_", label)
+    return f"label_{name}" if name in _RESERVED_VARIABLES else name
 
 
 def _format_variables(labels: Mapping[str, str]) -> str:

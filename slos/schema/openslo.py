@@ -58,7 +58,7 @@ def build_located_spec(
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Validate mapped content as a `Spec`; problems point at the keys of the document."""
     try:
-        spec = Spec.model_validate({"version": "prometheus/v1", **value})
+        spec = Spec.model_validate({"version": "prometheus/v1", **value}, context=document.context)
     except ValidationError as error:
         details = error.errors(include_url=False)
         return None, [

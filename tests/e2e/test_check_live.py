@@ -90,6 +90,14 @@ def test_live_findings(tmp_path: Path, prometheus: str, one: dict[str, Any], che
     assert found == {f"{check}]"}
 
 
+def test_a_classic_histogram_read_as_a_native_one_is_told(tmp_path: Path, prometheus: str) -> None:
+    slo = build_latency_slo("500ms")
+    slo["sli"]["latency"]["native"] = True
+    told = check_document(tmp_path, prometheus, build_spec(slo, **GOOD))
+    assert "Prometheus has no series wait_seconds [no-such-metric]" in told
+    assert "remove 'native' if the histogram is classic" in told
+
+
 def test_the_retention_is_read_from_prometheus(tmp_path: Path, prometheus: str) -> None:
     told = check_document(tmp_path, prometheus, build_spec(**{**GOOD, "period": "30d"}))
     assert "longer than Prometheus keeps samples, 15d" in told

@@ -13,6 +13,7 @@ import promql_parser as ast
 from generator import names
 from generator.outputs.tests.promtool_file import InputSeries, RisingSeries
 from slos.schema import promql
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
@@ -34,8 +35,9 @@ def build_decoys(
     for selector in selectors:
         for example in _choose_examples(selector, examples):
             for labels, large in _list_decoy_labels(selector, example):
-                if not any(selects_series(each, selector.name or "", labels) for each in selectors):
-                    name = names.format_series(selector.name or "", labels)
+                metric = read_metric_name(selector)
+                if not any(selects_series(each, metric, labels) for each in selectors):
+                    name = names.format_series(metric, labels)
                     for decoy in _build_decoy_series(
                         name, example, scrape, samples, is_large=large
                     ):
@@ -45,9 +47,9 @@ def build_decoys(
 
 def selects_series(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
     """Check whether a selector selects a series."""
-    return selector.name == metric and all(
+    return read_metric_name(selector) == metric and all(
         matches_value(matcher, labels.get(matcher.name, ""))
-        for matcher in selector.matchers.matchers
+        for matcher in list_label_matchers(selector)
     )
 
 
@@ -100,7 +102,7 @@ def _list_decoy_labels(
     selector: ast.VectorSelector, example: ExampleSeries
 ) -> Iterator[tuple[Labels, bool]]:
     labels = parse_series(example.series)[1]
-    for matcher in selector.matchers.matchers:
+    for matcher in list_label_matchers(selector):
         if matcher.name != _BUCKET_LABEL:
             for value, large in _list_rejected_values(matcher):
                 yield {**labels, matcher.name: value}, large
@@ -133,4 +135,4 @@ def parse_series(series: str) -> tuple[str, dict[str, str]]:
     node = promql.parse_query(series)
     if not isinstance(node, ast.VectorSelector):
         raise TypeError(f"{series} was read as one series before")
-    return node.name or "", {each.name: each.value for each in node.matchers.matchers}
+    return read_metric_name(node), {each.name: each.value for each in list_label_matchers(node)}

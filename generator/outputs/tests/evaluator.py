@@ -83,11 +83,7 @@ class Evaluator:
         return [
             each
             for each in self.series
-            if each.metric == selector.name
-            and all(
-                decoys.matches_value(matcher, each.labels.get(matcher.name, ""))
-                for matcher in selector.matchers.matchers
-            )
+            if decoys.selects_series(selector, each.metric, each.labels)
         ]
 
     def _evaluate_call(self, node: ast.Call) -> Vector:

@@ -262,7 +262,7 @@ def check_quantiles(slo: SLO, series: Iterable[SteadySeries], eval_time: Duratio
 
     Prometheus interpolates from 0 in the first bucket, and returns the bound beyond the last one.
     """
-    buckets = promql.parse_query(slo.signal.histogram.buckets if slo.signal.histogram else "")
+    buckets = promql.parse_query(slo.signal.histogram.selector if slo.signal.histogram else "")
     rates = {
         border: sum(each.rate for each in series if _is_bucket(each, buckets, bound=border))
         for border in {each.labels["le"] for each in series if "le" in each.labels}

@@ -20,6 +20,7 @@ from generator.outputs.tests.promtool_file import InputSeries
 from generator.rules.standalone import INTERVAL
 from slos.schema import promql
 from slos.schema.additive_terms import has_additive_terms
+from slos.schema.compatibility import list_label_matchers, read_metric_name
 from slos.schema.examples import ExampleSeries
 from slos.schema.units import Duration
 
@@ -48,7 +49,7 @@ def list_counters(slo: SLO) -> Iterator[str]:
             if isinstance(node, ast.Call) and node.func.name in ("rate", "increase"):
                 for inner in promql.walk_nodes(node):
                     if isinstance(inner, ast.VectorSelector):
-                        yield inner.name or ""
+                        yield read_metric_name(inner)
 
 
 @dataclass(slots=True)
@@ -91,9 +92,9 @@ def _collect_metrics(slo: SLO) -> dict[str, _MetricValues]:
     metrics: dict[str, _MetricValues] = {}
     for template in (slo.signal.total, slo.signal.errors):
         for node in promql.walk_nodes(promql.parse_template(template)):
-            if isinstance(node, ast.VectorSelector) and node.name:
-                metric = metrics.setdefault(node.name, _MetricValues())
-                for matcher in node.matchers.matchers:
+            if isinstance(node, ast.VectorSelector) and (name := read_metric_name(node)):
+                metric = metrics.setdefault(name, _MetricValues())
+                for matcher in list_label_matchers(node):
                     _add_values(metric.values.setdefault(matcher.name, []), matcher)
     for metric in metrics.values():
         for name, values in metric.values.items():

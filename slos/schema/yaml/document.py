@@ -1,6 +1,6 @@
 """YAML documents with positions, within limits of depth and size."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,11 +74,13 @@ class Document:
         file: the file name that problems show.
         value: the plain value: dicts, lists, texts and numbers.
         node: the node tree of PyYAML, which has the positions.
+        context: what validators know of the run, by name.
     """
 
     file: str
     value: Any
     node: yaml.Node
+    context: Mapping[str, Any] = field(default_factory=dict)
     _children: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -143,7 +143,7 @@ def validate_document(
     value = document.value
     while True:
         try:
-            return model.model_validate(value), []
+            return model.model_validate(value, context=document.context), []
         except ValidationError as error:
             details = error.errors(include_url=False)
             unknown = [d["loc"] for d in details if d["type"] == "extra_forbidden"]
