@@ -27,6 +27,12 @@ _UNITLESS_DURATION = re.compile(
     re.IGNORECASE,
 )
 
+_RANGE = re.compile(r"\[[^\[\]]*\]|\boffset\s+-?\s*\w+", re.IGNORECASE)
+_DURATION_NUMBER = re.compile(r"(?<![\w.:])(?:[0-9]+(?:ms|[smhdwy]))+\b")
+_TIME = re.compile(rf"@\s*([-+]?\s*{_NUMBER})")
+# The year 9999; the parser fails on times before 1970.
+_LATEST_TIME = 253_402_300_799
+
 _EXPERIMENTAL_FUNCTIONS_FLAG = "the flag promql-experimental-functions"
 _DURATION_EXPRESSIONS = "Prometheus 3 and the flag promql-duration-expr"
 REQUIRED_VERSIONS = {
@@ -98,6 +104,8 @@ def check_compatibility(nodes: Iterable[ast.Expr], query: str, version: int) -> 
                 _check_function(str(node.op), version)
             case ast.VectorSelector():
                 _check_selector(node)
+            case ast.BinaryExpr():
+                _check_fill_values(node)
 
 
 def read_metric_name(selector: ast.VectorSelector) -> str:
@@ -145,6 +153,14 @@ def _check_syntax(query: str, selectors: Sequence[ast.VectorSelector]) -> None:
     duration = _UNITLESS_DURATION.search(query)
     if duration:
         raise ValueError(f"{duration.group()} needs Prometheus 3; give it a unit, like 5m or 300s")
+    number = _DURATION_NUMBER.search(_RANGE.sub("[]", query))
+    if number:
+        raise ValueError(f"{number.group()} as a number needs Prometheus 3; write its seconds")
+    for time in _TIME.finditer(query):
+        text = time.group(1).replace(" ", "")
+        seconds = int(text, 16) if "x" in text.lower() else float(text)
+        if not 0 <= seconds <= _LATEST_TIME:
+            raise ValueError(f"@ {text} is not a time; write Unix seconds, like @ 1700000000")
 
 
 def _check_function(name: str, version: int) -> None:
@@ -153,6 +169,12 @@ def _check_function(name: str, version: int) -> None:
         raise ValueError(
             f"{name}() needs {requirement}, and other servers reject the file; do not use it"
         )
+
+
+def _check_fill_values(node: ast.BinaryExpr) -> None:
+    values = node.modifier.fill_values if node.modifier is not None else None
+    if values is not None and (values.lhs, values.rhs) != (None, None):
+        raise ValueError("fill() needs Prometheus 3; use 'or' with a default")
 
 
 def _check_selector(node: ast.VectorSelector) -> None:

@@ -16,6 +16,7 @@ from slos.schema.compatibility import (
     is_classic_metric,
     read_metric_name,
 )
+from slos.schema.golang import Re2Pattern
 
 _WINDOW_VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -258,6 +259,21 @@ def format_matcher(matcher: ast.Matcher) -> str:
     """Format a matcher as PromQL text."""
     name = format_label_name(matcher.name)
     return f"{name}{format_operator(matcher)}{quote_string(matcher.value)}"
+
+
+def matches_value(matcher: ast.Matcher, value: str) -> bool:
+    """Return whether a matcher matches the value of a label; a missing label is empty."""
+    match format_operator(matcher):
+        case "=":
+            return value == matcher.value
+        case "!=":
+            return value != matcher.value
+        case "=~":
+            return _compile_pattern(matcher.value).matches_whole(value)
+    return not _compile_pattern(matcher.value).matches_whole(value)
+
+
+_compile_pattern = lru_cache(maxsize=256)(Re2Pattern)
 
 
 def format_query(query: str) -> str:
