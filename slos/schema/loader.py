@@ -1,5 +1,6 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,11 +14,12 @@ from slos.schema.sli.probe import ProbeSli
 from slos.schema.spec import LocatedSpec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import read_documents
+from slos.schema.yaml.parts import Place
 from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
-    data: bytes, file: str, *, lenient: bool = False
+    data: bytes, file: str, *, lenient: bool = False, left_out: AbstractSet[Place] = frozenset()
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
@@ -25,11 +27,12 @@ def parse_specs(
         data: the file's content.
         file: the file name that problems show.
         lenient: ignore unknown keys, as Sloth does.
+        left_out: parts that are not read.
 
     Returns:
         The valid specs, and the problems of the others.
     """
-    documents, problems = read_documents(data, file)
+    documents, problems = read_documents(data, file, left_out=left_out)
     if not documents and not problems:
         hint = "write at least 'version', 'service' and 'slos'"
         problems = [Problem(Position(file), "no spec in the file", hint)]
