@@ -1,7 +1,8 @@
 """Registry and API of the output formats.
 
 Each file of this folder is one output format. Its module has a `NAME`, which is also its folder
-below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans.
+below `rules/`. `render_plan` renders the files of one plan, `render_run` those about all plans. A
+kustomization lists those that are marked as Kubernetes objects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,6 +1,7 @@
 """`--keep-going`: the rules are those of the specs without what has errors."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from generator.cli import main
 from generator.model import SpecFile
 from generator.pipeline import BuildPlan, BuildSettings, plan_build, plan_valid_parts
+from generator.sli_plugins import SliPlugin
 from tests.schema.specs import EVENTS, build_slo, build_spec
 
 GOOD_SLI = copy.deepcopy(EVENTS)
@@ -121,3 +123,25 @@ def test_standard_input_is_a_spec(option: str) -> None:
     result = CliRunner().invoke(main, ["build", *arguments, "-o", "-"], input=b"version: 1")
     assert result.exit_code == 1
     assert result.stderr.startswith("<stdin>:1:1: error: ")
+
+
+def test_an_slo_whose_plugin_fails_is_left_out() -> None:
+    def write_query(_: object, __: object, options: Mapping[str, str]) -> str:
+        return f"sum(rate(errors_total[{{{{.window}}}}])) / {int(options['limit'])}"
+
+    plugin = SliPlugin("acme/limit", "acme.py", write_query)
+    slos = [
+        build_slo(
+            name=limit,
+            sli={"plugin": {"id": "acme/limit", "options": {"limit": limit}}},
+            alerting={"name": f"Alert{limit}"},
+        )
+        for limit in ("1", "none", "2")
+    ]
+    data = yaml.safe_dump(build_spec(*slos)).encode()
+    source = SpecFile("a.yaml", PurePosixPath("a.yaml"), data)
+    found = plan_valid_parts([source], BuildSettings(sli_plugins={plugin.id: plugin}))
+    assert [slo.id for slo in found.slos] == ["shop-1", "shop-2"]
+    (problem,) = found.left_out
+    assert problem.position.file == "a.yaml"
+    assert problem.message.startswith("plugin failed: ValueError: ")
