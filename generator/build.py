@@ -40,6 +40,7 @@ def plan_inputs(
     *,
     out: str,
     read_settings: ReadSettings | None = None,
+    keep_going: bool = False,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -48,9 +49,11 @@ def plan_inputs(
         settings: settings of the build.
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
+        keep_going: leave out what has errors, instead of building nothing.
     """
     read_settings = read_settings or ReadSettings()
-    sources, problems = read_sources(inputs, read_settings.file_filter)
+    sources, read_problems = read_sources(inputs, read_settings.file_filter)
+    problems: list[Problem] = []
     if read_settings.windows:
         windows, new_problems = read_windows(read_settings.windows)
         problems += new_problems
@@ -58,8 +61,13 @@ def plan_inputs(
     plugins, new_problems = _read_sli_plugins(sources, read_settings.plugins)
     problems += new_problems
     settings = replace(settings, sli_plugins=plugins)
-    build_plan = pipeline.plan_build(sources, settings)
     problems += find_output_conflicts(inputs, sources, out)
+    if keep_going:
+        build_plan = pipeline.plan_valid_parts(sources, settings)
+        build_plan = replace(build_plan, left_out=(*read_problems, *build_plan.left_out))
+    else:
+        build_plan = pipeline.plan_build(sources, settings)
+        problems = [*read_problems, *problems]
     return replace(build_plan, problems=(*problems, *build_plan.problems))
 
 

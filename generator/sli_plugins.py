@@ -52,7 +52,8 @@ def apply_plugins(
             )
         else:
             query, plugin_problems = _call_plugin(located, slo, sli, plugins[sli.id])
-            problems += plugin_problems
+            position = located.find_position(("slos", index, "sli", "plugin"))
+            problems += [_move_to_slo(each, position) for each in plugin_problems]
             slos += [_with_query(slo, query)] if query else []
     if problems:
         return None, problems
@@ -90,14 +91,19 @@ def _call_plugin(
         return RawSli.model_validate({"error_ratio_query": query}, context=context), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        prefix = f"plugin returned no query for the SLO {slo.name!r}"
         explanations = [explain_error(detail, RawSli) for detail in details]
         return None, [
-            Problem(Position(plugin.file), f"{prefix}: {message}", hint)
+            Problem(Position(plugin.file), f"plugin returned no query: {message}", hint)
             for message, hint in explanations
         ]
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's program raises is a finding
         return None, [describe_plugin_error(error, plugin.file)]
+
+
+def _move_to_slo(problem: Problem, position: Position) -> Problem:
+    """Move a problem of a plugin to the SLO it was called for."""
+    hint = f"{problem.hint}; " if problem.hint else ""
+    return replace(problem, position=position, hint=f"{hint}see {problem.position}")
 
 
 def _with_query(slo: SloSpec, query: RawSli) -> SloSpec:

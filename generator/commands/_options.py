@@ -65,7 +65,7 @@ _READ_OPTIONS = (
         "input_",
         type=click.Path(path_type=Path),
         metavar="SPEC|DIR",
-        help="Same as the argument.",
+        help="Same as the argument. - is standard input.",
     ),
     click.option("--lenient", is_flag=True, help="Ignore unknown keys, as Sloth does."),
     click.option(
@@ -182,7 +182,8 @@ _BUILD_OPTIONS = (
         multiple=True,
         callback=_values.parse_object_labels,
         metavar="KEY=VALUE",
-        help="Label of Kubernetes objects, instead of those of kube-prometheus-stack. Repeatable.",
+        help="Label of all Kubernetes objects, instead of those of kube-prometheus-stack. "
+        "Repeatable.",
     ),
     click.option(
         "--office-hours",

@@ -1,5 +1,6 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -15,11 +16,17 @@ from slos.schema.sli.probe import ProbeSli
 from slos.schema.spec import LocatedSpec
 from slos.schema.units import Duration
 from slos.schema.yaml.document import read_documents
+from slos.schema.yaml.parts import Place
 from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
-    data: bytes, file: str, *, lenient: bool = False, prometheus_version: int = OLDEST_VERSION
+    data: bytes,
+    file: str,
+    *,
+    lenient: bool = False,
+    prometheus_version: int = OLDEST_VERSION,
+    left_out: AbstractSet[Place] = frozenset(),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
@@ -28,11 +35,12 @@ def parse_specs(
         file: the file name that problems show.
         lenient: ignore unknown keys, as Sloth does.
         prometheus_version: the oldest major version that runs the rules.
+        left_out: parts that are not read.
 
     Returns:
         The valid specs, and the problems of the others.
     """
-    documents, problems = read_documents(data, file)
+    documents, problems = read_documents(data, file, left_out=left_out)
     if not documents and not problems:
         hint = "write at least 'version', 'service' and 'slos'"
         problems = [Problem(Position(file), "no spec in the file", hint)]

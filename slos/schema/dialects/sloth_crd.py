@@ -14,6 +14,24 @@ from slos.schema.yaml.validation import build_camel_model, to_camel_location, va
 API_VERSION = "sloth.slok.dev/v1"
 KIND = "PrometheusServiceLevel"
 
+# Domains of the tools that apply objects. Their labels and annotations are about the object itself:
+# with them, kubectl compares its rules with a wrong state, and Argo CD and Flux take the rules for
+# objects that they should remove.
+_TOOL_DOMAINS = (
+    "kubectl.kubernetes.io",
+    "applyset.kubernetes.io",
+    "config.kubernetes.io",
+    "config.k8s.io",
+    "argoproj.io",
+    "fluxcd.io",
+    "helm.sh",
+    "cattle.io",
+    "k14s.io",
+)
+_MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+# Argo CD tracks objects by this label. In a file it can be the user's own.
+_INSTANCE_LABEL = "app.kubernetes.io/instance"
+
 
 class _Meta(BaseModel):
     """The metadata of an object that its rules take over; other keys are ignored."""
@@ -24,6 +42,25 @@ class _Meta(BaseModel):
     namespace: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+    uid: Any = None
+
+    def build_object_meta(self) -> ObjectMeta:
+        """Build the metadata for the rules, without the keys of tools."""
+        tool_keys = {_MANAGED_BY_LABEL, *([_INSTANCE_LABEL] if self.uid else [])}
+        labels, annotations = (
+            {
+                key: value
+                for key, value in texts.items()
+                if key not in tool_keys and not _is_key_of_tool(key)
+            }
+            for texts in (self.labels, self.annotations)
+        )
+        return ObjectMeta(self.name, self.namespace, labels, annotations)
+
+
+def _is_key_of_tool(key: str) -> bool:
+    domain, slash, _ = key.rpartition("/")
+    return bool(slash) and f".{domain}".endswith(tuple(f".{each}" for each in _TOOL_DOMAINS))
 
 
 class _ObjectSpec(Spec):
@@ -50,11 +87,10 @@ def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | N
     )
     if not service_level or setting_problems:
         return None, [*setting_problems, *problems]
-    meta = service_level.metadata
     origin = SpecOrigin(
         dialect=API_VERSION,
         mode="k8s",
-        meta=ObjectMeta(meta.name, meta.namespace, meta.labels, meta.annotations),
+        meta=service_level.metadata.build_object_meta(),
         to_source_location=_to_source_location,
     )
     return LocatedSpec(service_level.spec, document, origin), problems
