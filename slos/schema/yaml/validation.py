@@ -42,7 +42,7 @@ def explain_error(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[st
         detail: the entry.
         model: the model that was validated.
     """
-    location, kind = _format_location(detail["loc"]), detail["type"]
+    location, kind = format_location(detail["loc"]), detail["type"]
     if kind == "extra_forbidden":
         known_keys = sorted(_list_known_keys(model, detail["loc"][:-1]))
         return f"unknown key {location!r}", _suggest_nearest(str(detail["loc"][-1]), known_keys)
@@ -67,7 +67,7 @@ def _suggest_fix(detail: Mapping[str, Any], model: type[BaseModel]) -> str:
     return ""
 
 
-def _format_location(location: Location) -> str:
+def format_location(location: Location) -> str:
     """Format a location as `a.b[0].c`; pydantic's marker `[key]` for a key itself is left out."""
     text = ""
     for step in location:
