@@ -11,7 +11,11 @@ from generator.reports import DRIFT_MESSAGES
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.units import format_count
 
-_COLOURS = {ProblemSeverity.ERROR: "red", ProblemSeverity.WARNING: "yellow"}
+_COLOURS = {
+    ProblemSeverity.ERROR: "red",
+    ProblemSeverity.WARNING: "yellow",
+    ProblemSeverity.NOTE: "cyan",
+}
 
 
 def print_problems(problems: Sequence[Problem], *, excerpts: bool = False) -> None:

@@ -162,8 +162,9 @@ def _apply_silences(
         else:
             location = (*path, *finding.path)
             message = finding.message
-            if len(finding.path) > _SECTION_DEPTH:
-                message = f"{format_location(location)}: {message}"
+            if path and len(finding.path) > _SECTION_DEPTH:
+                written_location = located.origin.to_source_location(location)
+                message = f"{format_location(written_location)}: {message}"
             position = located.find_position(location)
             yield Problem(position, message, finding.hint, finding.severity, check)
     yield from _find_unknown_silences(located, path, silences)

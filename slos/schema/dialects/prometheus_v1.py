@@ -8,6 +8,8 @@ from slos.schema.yaml.validation import validate_document
 
 API_VERSION = ""
 KIND = ""
+OTHER_KINDS = ()
+KEY_SPELLINGS: dict[str, str] = {}
 
 
 def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:

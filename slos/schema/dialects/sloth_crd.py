@@ -3,16 +3,24 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from slos.schema.fields import SpecModel
 from slos.schema.problem import Problem
 from slos.schema.settings import fill_settings
 from slos.schema.spec import LocatedSpec, ObjectMeta, Spec, SpecOrigin
 from slos.schema.yaml.document import Document, Location
-from slos.schema.yaml.validation import build_camel_model, to_camel_location, validate_document
+from slos.schema.yaml.validation import (
+    build_camel_model,
+    list_all_keys,
+    to_camel_location,
+    validate_document,
+)
 
 API_VERSION = "sloth.slok.dev/v1"
 KIND = "PrometheusServiceLevel"
+OTHER_KINDS = ("AlertWindows",)
+KEY_SPELLINGS = {key: to_camel(key) for key in list_all_keys(Spec) if "_" in key}
 
 
 class _Meta(BaseModel):
