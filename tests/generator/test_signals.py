@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from generator.slo.signals import match_bucket_spellings
 from slos.schema.promql import list_selectors
 from tests.generator.promtool import PromtoolEvaluation
-from tests.generator.spec_pipeline import build_plans, resolve_single_slo
+from tests.generator.spec_pipeline import build_plans, find_alerting_rule, resolve_single_slo
 from tests.schema.specs import build_slo, build_spec
+from tests.schema.test_standalone_alerts import build_alert
 
 
 def build_grouped_slo(by: str, selector: str = "", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -115,3 +116,11 @@ def test_a_bucket_of_another_client_is_counted(tmp_path: Path) -> None:
     )
     evaluation.expect_value("2h", "round(100 * sum(slo:sli_error:ratio_rate1h))", 10)
     evaluation.run_promtool(tmp_path)
+
+
+def test_a_bucket_in_a_standalone_query_is_matched_in_every_spelling() -> None:
+    query = 'sum(rate(latency_bucket{le="5"}[5m]))'
+    alert = build_alert(query=query, example=[{"series": 'latency_bucket{le="5"}', "rate": 1}])
+    document = build_spec(alerts=[alert])
+    rule = find_alerting_rule(document, alert["name"])
+    assert list_selectors(rule.expr) == ('latency_bucket{le=~"5|5\\\\.0"}',)
