@@ -29,7 +29,7 @@ class Dialect(Protocol):
     """Keys of the dialect for those of our spec that have other names there."""
 
     def read_document(
-        self, document: Document, /, *, lenient: bool
+        self, document: Document, /, *, lenient: bool | None
     ) -> tuple[LocatedSpec | None, list[Problem]]:
         """Read the spec of a document; without one, the problems say why."""
         ...
@@ -43,7 +43,7 @@ def load_dialects() -> dict[DialectKey, Dialect]:
 
 
 def read_spec(
-    document: Document, *, lenient: bool = False
+    document: Document, *, lenient: bool | None = None
 ) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the spec of a document in any dialect; an unknown dialect is a problem.
 

@@ -194,7 +194,9 @@ class _Document(OpenSloEnvelope):
     spec: _Spec
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read one SLO for each objective; its name ends in the index of the objective."""
     openslo_document, problems = validate_document(document, _Document, lenient=lenient)
     if not openslo_document:

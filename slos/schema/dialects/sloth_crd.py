@@ -50,7 +50,9 @@ class _PrometheusServiceLevel(SpecModel):
     status: Any = None
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the spec of an object, with the metadata that its rules take over."""
     document, setting_problems = fill_settings(document, spec_location=("spec",))
     service_level, problems = validate_document(
