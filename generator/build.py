@@ -13,7 +13,7 @@ from generator.pipeline import BuildPlan, BuildSettings
 from generator.profiles import load_profiles
 from generator.sli_plugins import SliPlugin
 from slos.schema.loader import parse_specs
-from slos.schema.problem import Problem, filter_errors, sort_problems
+from slos.schema.problem import Problem
 from slos.schema.spec import LocatedSpec
 
 _DEFAULT_FORMAT = "prometheus"
@@ -41,7 +41,6 @@ def plan_inputs(
     *,
     out: str,
     read_settings: ReadSettings | None = None,
-    keep_going: bool = False,
 ) -> BuildPlan:
     """Read and plan spec files; files that cannot be read are among the problems.
 
@@ -50,11 +49,9 @@ def plan_inputs(
         settings: settings of the build.
         out: output path, which must not be one of the inputs.
         read_settings: settings of reading.
-        keep_going: whether SLOs with errors are left out of the plan.
     """
     read_settings = read_settings or ReadSettings()
-    sources, unread = read_sources(inputs, read_settings.file_filter)
-    problems = [] if keep_going else unread
+    sources, problems = read_sources(inputs, read_settings.file_filter)
     if read_settings.windows:
         windows, new_problems = read_windows(read_settings.windows)
         problems += new_problems
@@ -62,46 +59,9 @@ def plan_inputs(
     plugins, new_problems = _read_sli_plugins(sources, read_settings.plugins)
     problems += new_problems
     settings = replace(settings, sli_plugins=plugins)
-    if keep_going:
-        build_plan = _plan_without_errors(sources, settings, unread)
-    else:
-        build_plan = pipeline.plan_build(sources, settings)
+    build_plan = pipeline.plan_build(sources, settings)
     problems += find_output_conflicts(inputs, sources, out)
     return replace(build_plan, problems=(*problems, *build_plan.problems))
-
-
-def _plan_without_errors(
-    sources: Sequence[SpecFile], settings: BuildSettings, errors: Sequence[Problem]
-) -> BuildPlan:
-    """Plan the SLOs, alerts and recordings that have no errors, and collect those of the others.
-
-    What is left out may be the reason of another error, such as an inhibition of its alert, so
-    this is repeated. An error outside the spec files stops the build.
-    """
-    left_out: list[Problem] = list(errors)
-    while True:
-        build_plan = pipeline.plan_build(sources, settings)
-        found = filter_errors(build_plan.problems)
-        left_out += found
-        if not found and build_plan.plans:
-            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
-        files = {source.display_name for source in sources}
-        if not found or any(error.position.file not in files for error in found):
-            return replace(build_plan, problems=tuple(sort_problems(left_out)))
-        remaining = (_leave_out_errors(source, found) for source in sources)
-        sources = [source for source in remaining if source]
-
-
-def _leave_out_errors(source: SpecFile, errors: Sequence[Problem]) -> SpecFile | None:
-    """Leave out what has errors; without the file if that is all of it, or does not help."""
-    positions = {
-        (error.position.line, error.position.column)
-        for error in errors
-        if error.position.file == source.display_name
-    }
-    if any(not line for line, _ in positions) or positions & source.left_out:
-        return None
-    return replace(source, left_out=source.left_out | positions)
 
 
 def read_specs(

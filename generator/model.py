@@ -9,7 +9,6 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from slos.schema.entries import NodePosition
 from slos.schema.runbook import Runbook, get_empty_runbook
 from slos.schema.sli_signal import SliSignal
 from slos.schema.spec import Spec
@@ -267,13 +266,11 @@ class SpecFile:
         display_name: name in problems, as the user would type it.
         path: path below the input folder; outputs are named after it.
         data: content of the file.
-        left_out: positions in SLOs, alerts and recordings that are not built.
     """
 
     display_name: str
     path: PurePosixPath
     data: bytes
-    left_out: frozenset[NodePosition] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

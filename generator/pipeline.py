@@ -55,14 +55,12 @@ class BuildPlan:
         slos: resolved SLOs of all files.
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
-        left_out_errors: errors of what was left out of the plan, so that the rest is built.
     """
 
     plans: tuple[Plan, ...]
     slos: tuple[ResolvedSLO, ...]
     coverage: Coverage
     problems: tuple[Problem, ...]
-    left_out_errors: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -158,9 +156,7 @@ def apply_sli_plugins(
 def _parse_source(
     source: SpecFile, settings: BuildSettings
 ) -> tuple[list[LocatedSpec], list[Problem]]:
-    return parse_specs(
-        source.data, source.display_name, lenient=settings.lenient, left_out=source.left_out
-    )
+    return parse_specs(source.data, source.display_name, lenient=settings.lenient)
 
 
 def _parse_spec_again(source: SpecFile, settings: BuildSettings, index: int) -> LocatedSpec:

@@ -12,23 +12,16 @@ from generator.commands._options import add_spec_options, parse_request
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
-from slos.schema.problem import sort_problems
 
 
 @click.command("build")
 @add_spec_options
-@click.option(
-    "--keep-going",
-    is_flag=True,
-    help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
-)
-def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
+def command(**options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs.
 
     Reads SPEC files and every *.yaml file below DIR (default: slos/), and writes a folder
     (default: rules/). Files of an earlier build that are no longer generated are removed; other
-    files are kept. If a spec has an error, no file is written; with --keep-going only what has
-    errors is left out, and the rules that it had are removed.
+    files are kept. If a spec has an error, no file is written.
 
     \b
     Examples:
@@ -40,13 +33,9 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
     request = parse_request(options)
     settings, out = request.settings, request.out
     build_plan = build.plan_inputs(
-        request.inputs,
-        settings,
-        out=out,
-        read_settings=request.read_settings,
-        keep_going=keep_going,
+        request.inputs, settings, out=out, read_settings=request.read_settings
     )
-    _report.print_problems(sort_problems([*build_plan.problems, *build_plan.left_out_errors]))
+    _report.print_problems(build_plan.problems)
     if build_plan.has_errors:
         click.echo("no files written; fix the errors above", err=True)
         sys.exit(1)
@@ -70,7 +59,4 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
         _report.print_problems(error.problems)
         message = "no files written; fix the errors above" if error.problems else f"error: {error}"
         click.echo(message, err=True)
-        sys.exit(1)
-    if build_plan.left_out_errors:
-        click.echo("what has the errors above was left out", err=True)
         sys.exit(1)

@@ -1,6 +1,5 @@
 """Loader of spec files, AlertWindows files and latency targets; bytes in, no disk."""
 
-from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -8,7 +7,6 @@ from pydantic import Field
 from slos.schema.alerting import AlertWindows
 from slos.schema.contract import Stage
 from slos.schema.dialects import read_spec
-from slos.schema.entries import NodePosition, leave_out_entries
 from slos.schema.fields import DurationField, SpecModel
 from slos.schema.problem import Position, Problem
 from slos.schema.sli.probe import ProbeSli
@@ -19,7 +17,7 @@ from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
-    data: bytes, file: str, *, lenient: bool | None = None, left_out: Collection[NodePosition] = ()
+    data: bytes, file: str, *, lenient: bool | None = None
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
@@ -27,7 +25,6 @@ def parse_specs(
         data: the file's content.
         file: the file name that problems show.
         lenient: ignore unknown keys, as Sloth does; None where no option does that.
-        left_out: positions in SLOs, alerts and recordings that are left out.
 
     Returns:
         The valid specs, and the problems of the others.
@@ -37,7 +34,7 @@ def parse_specs(
         hint = "write at least 'version', 'service' and 'slos'"
         problems = [Problem(Position(file), "no spec in the file", hint)]
     specs = []
-    for document in filter(None, (leave_out_entries(each, left_out) for each in documents)):
+    for document in documents:
         located, spec_problems = read_spec(document, lenient=lenient)
         problems += spec_problems
         if located:

@@ -53,15 +53,14 @@ def check_size(node: yaml.Node) -> None:
     def count_values(current: yaml.Node) -> int:
         if id(current) not in sizes:
             sizes[id(current)] = 1  # an alias inside itself counts once
-            sizes[id(current)] += sum(count_values(child) for child in list_child_nodes(current))
+            sizes[id(current)] += sum(count_values(child) for child in _list_children(current))
         return sizes[id(current)]
 
     if count_values(node) > _MAX_VALUES:
         raise YamlLimitError(f"aliases expand to more than {_MAX_VALUES} values")
 
 
-def list_child_nodes(node: yaml.Node) -> Iterable[yaml.Node]:
-    """List the keys and values of a mapping, or the items of a list."""
+def _list_children(node: yaml.Node) -> Iterable[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [child for pair in node.value for child in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else ()
