@@ -108,15 +108,20 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         problems += [*found, *plugin_problems, *_find_duplicate_names(located, seen)]
         coverage += collect_coverage(located)
         for spec, each in zip(specs, spec_results, strict=True):
-            problems += each.problems
+            problems += spec.respell_keys(each.problems)
             if profile.CHECKED:
                 exact = _select_exact_slos(each.slos)
-                problems += _run.lint_planned_spec(spec, exact, run_settings)
+                lint_problems = _run.lint_planned_spec(spec, exact, run_settings)
+                problems += spec.respell_keys(lint_problems)
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
-        plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
+        if spec_plans:
+            plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
     problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
     problems += _run.lint_run(specs_in_run, run_settings)
+    if sorted_sources and not plans and not filter_errors(problems):
+        position = Position(sorted_sources[0].display_name)
+        problems.append(Problem(position, "no document has SLOs", "add a spec"))
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(sort_problems(problems)))
 
 

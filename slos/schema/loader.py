@@ -24,7 +24,7 @@ def parse_specs(
     data: bytes,
     file: str,
     *,
-    lenient: bool = False,
+    lenient: bool | None = None,
     prometheus_version: int = OLDEST_VERSION,
     left_out: AbstractSet[Place] = frozenset(),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
@@ -33,7 +33,7 @@ def parse_specs(
     Args:
         data: the file's content.
         file: the file name that problems show.
-        lenient: ignore unknown keys, as Sloth does.
+        lenient: ignore unknown keys, as Sloth does; None where no option does that.
         prometheus_version: the oldest major version that runs the rules.
         left_out: parts that are not read.
 

@@ -12,13 +12,15 @@ from slos.schema.sli_signal import (
     build_native_threshold_signal,
     build_threshold_signal,
 )
-from slos.schema.units import Duration
+from slos.schema.units import Duration, find_time_unit
 
 
-def _parse_threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
-    """Parse a threshold: `500ms` in seconds, or a number in the unit of the metric."""
+def _parse_threshold(value: Any) -> Duration | Decimal:  # noqa: ANN401 - whatever YAML holds
+    """Parse a threshold: a duration like `500ms`, or a number in the unit of the metric."""
+    if isinstance(value, Duration):
+        return value
     if isinstance(value, str):
-        return Duration.parse(value).seconds
+        return Duration.parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value > 0:
         raise ValueError(f"{value!r} is not a threshold; write it like 500ms, 5s or 0.5")
     return Decimal(value)
@@ -32,9 +34,12 @@ class LatencySli(SliType):
     metric: SourceName
     """Name of a histogram. That of a classic one may end in `_bucket`."""
     threshold: Annotated[
-        Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
+        Duration | Decimal,
+        BeforeValidator(_parse_threshold),
+        WithJsonSchema({"type": ["string", "number"]}),
     ]
-    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. A
+    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. That is
+    the unit that its name ends in, such as `_milliseconds` or `_ms`, and seconds otherwise. A
     classic histogram must have a bucket with this upper bound."""
     native: StrictBool = False
     """The metric is a native histogram; its buckets around the threshold are interpolated."""
@@ -43,12 +48,17 @@ class LatencySli(SliType):
     by: Annotated[list[GroupingLabel], Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
+    @property
+    def bound(self) -> Decimal:
+        """The threshold in the unit of the metric."""
+        if isinstance(self.threshold, Duration):
+            return self.threshold.seconds / (find_time_unit(self.metric) or 1)
+        return self.threshold
+
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         if self.native:
             return build_native_threshold_signal(
-                self.metric, self.selector, threshold=self.threshold, group_by=self.by
+                self.metric, self.selector, threshold=self.bound, group_by=self.by
             )
         metric = self.metric.removesuffix("_bucket").removesuffix("_count")
-        return build_threshold_signal(
-            metric, self.selector, threshold=self.threshold, group_by=self.by
-        )
+        return build_threshold_signal(metric, self.selector, threshold=self.bound, group_by=self.by)
