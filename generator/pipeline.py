@@ -111,7 +111,8 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
     problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
     problems += _run.lint_run(specs_in_run, run_settings)
-    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(sort_problems(problems)))
+    merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
+    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
 
 def render_folder(

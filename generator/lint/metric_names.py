@@ -1,6 +1,6 @@
 """A metric or label name against the conventions of Prometheus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import promql_parser as ast
 
@@ -9,6 +9,7 @@ from slos.schema import promql
 
 ID = "metric-names"
 ALWAYS = False
+DEPENDS_ON_OPTIONS = True
 
 _COUNTER_FUNCTIONS = ("rate", "irate", "increase")
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
@@ -16,27 +17,29 @@ _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Rates in an SLI of metrics without a counter's suffix, and matchers on internal labels."""
-    yield from _find_odd_names(subject.queries, ("sli",))
+    yield from _find_odd_names(subject.queries, subject.types, ("sli",))
 
 
 def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
     """Such rates and matchers in a standalone alert or recording."""
-    yield from _find_odd_names(subject.queries, ("query",))
+    yield from _find_odd_names(subject.queries, subject.types, ("query",))
 
 
-def _find_odd_names(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[LintFinding]:
+def _find_odd_names(
+    queries: Sequence[str], types: Mapping[str, str], path: tuple[str, ...]
+) -> Iterator[LintFinding]:
     messages: dict[str, str] = {}
     for query in queries:
         for node in promql.walk_nodes(promql.parse_template(query)):
             if isinstance(node, ast.Call) and node.func.name in _COUNTER_FUNCTIONS:
-                messages |= _check_counter_names(node)
+                messages |= _check_counter_names(node, types)
             elif isinstance(node, ast.VectorSelector):
                 messages |= _check_label_names(node)
     for message, hint in messages.items():
         yield LintFinding(path, message, hint)
 
 
-def _check_counter_names(call: ast.Call) -> dict[str, str]:
+def _check_counter_names(call: ast.Call, types: Mapping[str, str]) -> dict[str, str]:
     return {
         f"{call.func.name}() of {node.name}, which does not have the name of a counter": "use a "
         f"counter; its name ends in {', '.join(_COUNTER_SUFFIXES)}"
@@ -44,6 +47,7 @@ def _check_counter_names(call: ast.Call) -> dict[str, str]:
         if isinstance(node, ast.VectorSelector)
         and node.name
         and ":" not in node.name
+        and types.get(node.name, "unknown") == "unknown"  # others have a check of their own
         and not node.name.endswith(_COUNTER_SUFFIXES)
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import promql_parser as ast
 
-from slos.schema.promql import parse_template, walk_nodes
+from slos.schema.promql import parse_template, strip_parentheses, walk_nodes
 from slos.schema.promql_printer import (
     print_aggregation,
     print_binary,
@@ -105,7 +105,7 @@ def _render_sum(node: ast.BinaryExpr) -> str:
 def _list_terms(node: ast.BinaryExpr) -> Iterator[ast.Expr]:
     """List the terms of a sum; those of a sum within it, unless it matches other labels."""
     for side in (node.lhs, node.rhs):
-        inner = _strip_parentheses(side)
+        inner = strip_parentheses(side)
         if (
             isinstance(inner, ast.BinaryExpr)
             and str(inner.op) == "+"
@@ -133,9 +133,3 @@ def _drop_zero(term: ast.Expr, grouping: Grouping) -> ast.Expr:
     if isinstance(term, ast.BinaryExpr) and str(term.op) == "or" and is_scalar(term.rhs):
         return term.lhs
     return term
-
-
-def _strip_parentheses(node: ast.Expr) -> ast.Expr:
-    while isinstance(node, ast.ParenExpr):
-        node = node.expr
-    return node

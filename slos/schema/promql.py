@@ -134,9 +134,7 @@ def wrap_query(query: str) -> str:
 
 def is_filter_query(template: str) -> bool:
     """Return whether the outermost operator is a comparison that drops samples."""
-    tree = parse_template(template)
-    while isinstance(tree, ast.ParenExpr):
-        tree = tree.expr
+    tree = strip_parentheses(parse_template(template))
     if not isinstance(tree, ast.BinaryExpr) or str(tree.op) not in _COMPARISONS:
         return False
     return tree.modifier is None or not tree.modifier.return_bool
@@ -147,18 +145,23 @@ def list_selectors(template: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in walk_nodes(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
-            found.setdefault(_format_selector(node))
+            found.setdefault(format_selector(node))
     return tuple(found)
 
 
 def has_label_matcher(query: str, label: str) -> bool:
     """Return whether any selector of a query has a matcher for a label."""
-    return any(
-        matcher.name == label
+    return label in list_matched_labels(query)
+
+
+def list_matched_labels(query: str) -> set[str]:
+    """List the labels that the selectors of a query have matchers for."""
+    return {
+        matcher.name
         for node in walk_nodes(parse_query(query))
         if isinstance(node, ast.VectorSelector)
         for matcher in node.matchers.matchers
-    )
+    }
 
 
 def compute_lookback_ms(query: str) -> int:
@@ -195,6 +198,13 @@ def list_children(node: ast.Expr) -> list[ast.Expr]:
     return [] if inner is None else [inner]
 
 
+def strip_parentheses(node: ast.Expr) -> ast.Expr:
+    """Return the expression within any parentheses."""
+    while isinstance(node, ast.ParenExpr):
+        node = node.expr
+    return node
+
+
 def quote_string(value: str) -> str:
     """Quote a text as a PromQL string literal."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -211,7 +221,8 @@ def format_operator(matcher: ast.Matcher) -> str:
     return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
 
 
-def _format_selector(node: ast.VectorSelector) -> str:
+def format_selector(node: ast.VectorSelector) -> str:
+    """Format a selector as PromQL text, without its range and offset."""
     matchers = ", ".join(
         f"{m.name}{format_operator(m)}{quote_string(m.value)}" for m in node.matchers.matchers
     )
