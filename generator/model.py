@@ -3,7 +3,7 @@
 Every default is already decided here; `resolve` does that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -312,6 +312,8 @@ class MetricFacts:
         metrics: number of series of each metric without a type.
         samples: number of samples that one evaluation of all queries reads.
         events: number of events of an SLO in the last period; None where they are not counted.
+        labels: labels of the series of each metric, and their values where a matcher names one.
+        other_values: values of a gauge that are neither 0 nor 1.
     """
 
     types: Mapping[str, str] = field(default_factory=dict)
@@ -319,6 +321,8 @@ class MetricFacts:
     metrics: Mapping[str, int] = field(default_factory=dict)
     samples: int = 0
     events: float | None = None
+    labels: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    other_values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
     if sorted_sources and not plans and not filter_errors(problems):
         position = Position(sorted_sources[0].display_name)
         problems.append(Problem(position, "no document has SLOs", "add a spec"))
-    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(sort_problems(problems)))
+    merged = sort_problems(_run.merge_repeats(sort_problems(problems)))
+    return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
 
 def plan_valid_parts(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPlan:

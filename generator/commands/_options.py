@@ -23,6 +23,7 @@ from slos.schema.compatibility import OLDEST_VERSION, UTF8_VERSION
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SPECS, _RULES = Path("slos"), "rules"
+_RUNBOOKS = "runbooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Request:
     format_: str | None
     settings: BuildSettings
     read_settings: ReadSettings
+
+    @property
+    def writes_runbooks(self) -> bool:
+        """Tell whether a build with these options writes a runbook page for each alert."""
+        is_folder = not self.to_file and self.out != STDOUT
+        return is_folder and self.format_ in (None, _RUNBOOKS)
 
 
 spec_argument = click.argument(

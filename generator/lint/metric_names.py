@@ -1,6 +1,6 @@
 """A metric or label name against the conventions of Prometheus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import promql_parser as ast
 
@@ -10,6 +10,7 @@ from slos.schema.compatibility import is_classic_metric, read_metric_name
 
 ID = "metric-names"
 ALWAYS = False
+DEPENDS_ON_OPTIONS = True
 
 _COUNTER_FUNCTIONS = ("rate", "irate", "increase")
 _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
@@ -17,20 +18,22 @@ _COUNTER_SUFFIXES = ("_total", "_count", "_sum", "_bucket")
 
 def check_slo(subject: SloSubject) -> Iterator[LintFinding]:
     """Rates in an SLI of metrics without a counter's suffix, and matchers on internal labels."""
-    yield from _find_odd_names(subject.queries, ("sli",))
+    yield from _find_odd_names(subject.queries, subject.types, ("sli",))
 
 
 def check_query(subject: QuerySubject) -> Iterator[LintFinding]:
     """Such rates and matchers in a standalone alert or recording."""
-    yield from _find_odd_names(subject.queries, ("query",))
+    yield from _find_odd_names(subject.queries, subject.types, ("query",))
 
 
-def _find_odd_names(queries: Sequence[str], path: tuple[str, ...]) -> Iterator[LintFinding]:
+def _find_odd_names(
+    queries: Sequence[str], types: Mapping[str, str], path: tuple[str, ...]
+) -> Iterator[LintFinding]:
     messages: dict[str, str] = {}
     for query in queries:
         tree = promql.parse_template(query)
         for call in _find_counter_calls(tree):
-            messages |= _check_counter_names(call)
+            messages |= _check_counter_names(call, types)
         for node in promql.walk_nodes(tree):
             if isinstance(node, ast.VectorSelector):
                 messages |= _check_label_names(node)
@@ -48,7 +51,7 @@ def _find_counter_calls(node: ast.Expr) -> Iterator[ast.Call]:
         yield from _find_counter_calls(child)
 
 
-def _check_counter_names(call: ast.Call) -> dict[str, str]:
+def _check_counter_names(call: ast.Call, types: Mapping[str, str]) -> dict[str, str]:
     return {
         f"{call.func.name}() of {name}, which does not have the name of a counter": "use a "
         f"counter; its name ends in {', '.join(_COUNTER_SUFFIXES)}"
@@ -57,6 +60,7 @@ def _check_counter_names(call: ast.Call) -> dict[str, str]:
         # A name that needs quotes is that of OpenTelemetry, which has no suffixes.
         and is_classic_metric(name := read_metric_name(node))
         and ":" not in name
+        and types.get(name, "unknown") == "unknown"  # others have a check of their own
         and not name.endswith(_COUNTER_SUFFIXES)
     }
 

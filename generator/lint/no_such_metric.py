@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import promql_parser as ast
 
+from generator.lint import _series
 from generator.lint._subject import LintFinding, QuerySubject, SloSubject
 from generator.model import MetricFacts
 from slos.schema import promql
@@ -19,17 +20,18 @@ _OWN_PREFIXES = ("slo:", "sloth_")
 def check_live_slo(subject: SloSubject, facts: MetricFacts) -> Iterator[LintFinding]:
     """Metrics of an SLI that do not exist, and selectors of its total that match no series.
 
-    Errors may have no series yet. The buckets of a histogram have a check of their own.
+    Errors may have no series yet. Buckets, and labels without series, have checks of their own.
     """
     missing = list(_find_missing_metrics(subject.queries, subject.recorded_metrics, facts))
     yield from (_build_finding(("sli",), metric) for metric in missing)
-    for selector in subject.slo.signal.sources:
+    for selector in sorted(_series.list_needed_selectors(subject)):
         metric = promql.read_selector_metric(selector)
         is_known = metric in missing or _is_recorded(metric, subject.recorded_metrics)
         if (
             not is_known
             and not facts.series.get(selector)
             and not promql.has_label_matcher(selector, "le")
+            and not any(_series.describe_faults(selector, facts, is_needed=True))
         ):
             histogram = subject.slo.signal.histogram
             hint = "the metric exists with other labels; compare with /metrics of the service"

@@ -152,8 +152,7 @@ def list_selectors(template: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for node in walk_nodes(parse_template(template)):
         if isinstance(node, ast.VectorSelector):
-            matchers = map(format_matcher, node.matchers.matchers)
-            found.setdefault(format_selector(node.name or "", *matchers))
+            found.setdefault(format_vector_selector(node))
     return tuple(found)
 
 
@@ -165,12 +164,17 @@ def read_selector_metric(selector: str) -> str:
 
 def has_label_matcher(query: str, label: str) -> bool:
     """Return whether any selector of a query has a matcher for a label."""
-    return any(
-        matcher.name == label
+    return label in list_matched_labels(query)
+
+
+def list_matched_labels(query: str) -> set[str]:
+    """List the labels that the selectors of a query have matchers for."""
+    return {
+        matcher.name
         for node in walk_nodes(parse_query(query))
         if isinstance(node, ast.VectorSelector)
         for matcher in node.matchers.matchers
-    )
+    }
 
 
 def compute_lookback_ms(query: str) -> int:
@@ -274,6 +278,11 @@ def matches_value(matcher: ast.Matcher, value: str) -> bool:
 
 
 _compile_pattern = lru_cache(maxsize=256)(Re2Pattern)
+
+
+def format_vector_selector(node: ast.VectorSelector) -> str:
+    """Format a selector as PromQL text, without its range and offset."""
+    return format_selector(node.name or "", *map(format_matcher, node.matchers.matchers))
 
 
 def format_query(query: str) -> str:

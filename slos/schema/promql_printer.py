@@ -13,8 +13,6 @@ import promql_parser as ast
 from slos.schema.promql import (
     PLACEHOLDER_WINDOW_SECONDS,
     format_label_names,
-    format_matcher,
-    format_selector,
     parse_template,
     quote_string,
 )
@@ -88,7 +86,7 @@ def _print_subquery(node: ast.SubqueryExpr, delay: Duration) -> str:
 
 
 def _print_selector(node: ast.VectorSelector, delay: Duration, range_: str = "") -> str:
-    selector = format_selector(node.name or "", *map(format_matcher, node.matchers.matchers))
+    selector = format_vector_selector(node)
     return f"{selector}{range_}{_print_modifiers(node, delay)}"
 
 
