@@ -93,9 +93,9 @@ def _describe_node(node: ast.Expr) -> Iterator[tuple[str, str]]:
 def _describe_selector(node: ast.VectorSelector) -> Iterator[tuple[str, str]]:
     matcher = _matchers.find_contradiction(node)
     if matcher is not None:
+        selector = format_vector_selector(node)
         yield (
-            f"{format_vector_selector(node)} matches nothing: "
-            f"no {matcher.name!r} fits all its matchers",
+            f"{selector} matches nothing: no {matcher.name!r} fits all its matchers",
             "use one matcher for the label; a pattern like a|b matches either",
         )
     elif any(map(math.isnan, _matchers.list_bounds(node))) and not _has_pattern(node):

@@ -13,6 +13,7 @@ import promql_parser as ast
 from slos.schema.promql import (
     PLACEHOLDER_WINDOW_SECONDS,
     format_label_names,
+    format_vector_selector,
     parse_template,
     quote_string,
 )
