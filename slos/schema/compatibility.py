@@ -75,7 +75,7 @@ def is_classic_metric(name: str) -> bool:
 
 def describe_classic_name(name: str) -> str:
     """Describe as a hint what to use in place of a name that Prometheus 2 does not know."""
-    classic = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    classic = re.sub(r"[^A-Za-z0-9_]|^(?=[0-9])", "_", name)
     return (
         f"use the name that Prometheus 2 has, like {classic}, or build with --prometheus-version 3"
     )

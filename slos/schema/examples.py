@@ -10,7 +10,7 @@ import promql_parser as ast
 from pydantic import AfterValidator, Field, model_validator
 
 from slos.schema.compatibility import read_metric_name
-from slos.schema.fields import DurationField, Labels, SpecModel
+from slos.schema.fields import DurationField, ResultLabels, SpecModel
 from slos.schema.promql import parse_query
 from slos.schema.units import Duration
 
@@ -206,7 +206,7 @@ class _ExampleCase(SpecModel):
 
     says: Annotated[str, Field(min_length=1)]
     series: Annotated[list[ExampleSeries], Field(min_length=1)]
-    labels: Labels = Field(default_factory=dict)
+    labels: ResultLabels = Field(default_factory=dict)
     every: DurationField | None = None
 
     @property

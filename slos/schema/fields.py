@@ -180,10 +180,16 @@ _SHARE_SCHEMA = WithJsonSchema(
 Name = Annotated[str, AfterValidator(_check_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
 AnnotationName = Annotated[str, AfterValidator(_check_annotation_name)]
+GroupingLabel = Annotated[str, AfterValidator(_check_grouping_label)]
+"""Label that a query groups by."""
 MetricName = Annotated[str, AfterValidator(_check_metric_name)]
+SourceName = Annotated[str, AfterValidator(_check_source_name)]
+"""Name of a metric that an SLI reads."""
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
 Covers = list[Name]
 Labels = Annotated[dict[LabelName, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
+ResultLabels = Annotated[dict[GroupingLabel, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
+"""Labels of the result of a query."""
 AlertText = Annotated[str, AfterValidator(check_alert_text)]
 AlertLabels = Annotated[
     dict[LabelName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
@@ -196,10 +202,6 @@ DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_
 HoldField = Annotated[Duration, BeforeValidator(_parse_hold), _HOLD_SCHEMA]
 """The `for` or `keep_firing_for` of an alert; may be 0."""
 Ratio = Annotated[Decimal, BeforeValidator(_parse_share), _SHARE_SCHEMA]
-SourceName = Annotated[str, AfterValidator(_check_source_name)]
-"""Name of a metric that an SLI reads."""
-GroupingLabel = Annotated[str, AfterValidator(_check_grouping_label)]
-"""Label that an SLI is grouped by."""
 Selector = Annotated[str, _validate_promql(check_selector)]
 Query = Annotated[str, _validate_promql(check_template)]
 WindowedQuery = Annotated[str, _validate_promql(check_windowed_template)]

@@ -7,7 +7,16 @@ from pydantic import AfterValidator, Field, StrictBool, model_validator
 
 from slos.schema.alerting import AlertOptions, Silence
 from slos.schema.examples import AlertCase, ExampleSeries, RecordingCase, check_no_samples
-from slos.schema.fields import AlertText, Covers, Labels, MetricName, Name, Query, SpecModel
+from slos.schema.fields import (
+    AlertText,
+    Covers,
+    Labels,
+    MetricName,
+    Name,
+    Query,
+    ResultLabels,
+    SpecModel,
+)
 from slos.schema.promql import is_filter_query
 from slos.schema.units import format_decimal
 
@@ -56,7 +65,7 @@ class StandaloneRecording(SpecModel):
     labels: Labels = Field(default_factory=dict)
     query: Query
     example: Annotated[_Example, Field(min_length=1)]
-    example_labels: Labels = Field(default_factory=dict)
+    example_labels: ResultLabels = Field(default_factory=dict)
     expect: Decimal = Decimal(1)
     examples: list[RecordingCase] = Field(default_factory=list)
     covers: Covers = Field(default_factory=list)
@@ -94,7 +103,7 @@ class StandaloneAlert(AlertOptions):
     above: Decimal | None = None
     below: Decimal | None = None
     example: _Example = Field(default_factory=list)
-    example_labels: Labels = Field(default_factory=dict)
+    example_labels: ResultLabels = Field(default_factory=dict)
     examples: list[AlertCase] = Field(default_factory=list)
     quiet: Decimal | None = None
     firing: Decimal | None = None
