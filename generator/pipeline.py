@@ -56,14 +56,14 @@ class BuildPlan:
         slos: resolved SLOs of all files.
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
-        left_out: errors of the parts of files that the plan leaves out.
+        left_out_errors: errors of what was left out of the plan, so that the rest is built.
     """
 
     plans: tuple[Plan, ...]
     slos: tuple[ResolvedSLO, ...]
     coverage: Coverage
     problems: tuple[Problem, ...]
-    left_out: tuple[Problem, ...] = ()
+    left_out_errors: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -105,32 +105,49 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
         problems += [*found, *plugin_problems, *_find_duplicate_names(located, seen)]
         coverage += collect_coverage(located)
         for spec, each in zip(specs, spec_results, strict=True):
-            problems += each.problems
+            problems += spec.respell_keys(each.problems)
             if profile.CHECKED:
                 exact = _select_exact_slos(each.slos)
-                problems += _run.lint_planned_spec(spec, exact, run_settings)
+                lint_problems = _run.lint_planned_spec(spec, exact, run_settings)
+                problems += spec.respell_keys(lint_problems)
         slos += [slo for each in spec_results for slo in each.slos]
         spec_plans = tuple(_select_rules(each.spec_plan, settings) for each in spec_results)
-        plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
+        if spec_plans:
+            plans.append(Plan(outputs[source], (str(source.path),), spec_plans))
     problems += [*requirements.find_coverage_problems(coverage), *_check_rule_selection(settings)]
     problems += _run.lint_run(specs_in_run, run_settings)
+    if sorted_sources and not plans and not filter_errors(problems):
+        position = Position(sorted_sources[0].display_name)
+        problems.append(Problem(position, "no document has SLOs", "add a spec"))
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(sort_problems(problems)))
 
 
-def plan_valid_parts(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPlan:
+def plan_valid_parts(
+    sources: Sequence[SpecFile], settings: BuildSettings, errors: Sequence[Problem] = ()
+) -> BuildPlan:
     """Plan every source without the SLOs, alerts, recordings and documents that have errors.
 
     Without one part another one can have an error, such as an alert that it inhibits, so parts are
     left out until there is no error.
+
+    Args:
+        sources: spec files.
+        settings: settings of the build.
+        errors: errors of files that were left out before.
     """
-    errors: list[Problem] = []
+    left_out = list(errors)
     while True:
         build_plan = plan_build(sources, settings)
         found = filter_errors(build_plan.problems)
-        remaining = [left for source in sources if (left := _leave_out_errors(source, found))]
+        # Without files that have nothing right, nothing is left.
+        is_empty = not build_plan.plans and not any(each.position.line for each in found)
+        remaining = [kept for source in sources if (kept := _leave_out_errors(source, found))]
+        if is_empty:
+            problems = sort_problems((*left_out, *build_plan.problems))
+            return replace(build_plan, problems=tuple(problems))
         if remaining == sources:
-            return replace(build_plan, left_out=tuple(sort_problems(errors)))
-        errors += found
+            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
+        left_out += found
         sources = remaining
 
 

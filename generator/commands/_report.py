@@ -12,7 +12,11 @@ from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.units import format_count
 
 _EXCERPT_WIDTH = 160
-_COLOURS = {ProblemSeverity.ERROR: "red", ProblemSeverity.WARNING: "yellow"}
+_COLOURS = {
+    ProblemSeverity.ERROR: "red",
+    ProblemSeverity.WARNING: "yellow",
+    ProblemSeverity.NOTE: "cyan",
+}
 
 
 def print_problems(problems: Sequence[Problem], *, excerpts: bool = False) -> None:

@@ -21,7 +21,10 @@ from slos.schema.alerting import Silence
 from slos.schema.problem import Problem, ProblemSeverity
 from slos.schema.spec import LocatedSpec, Spec
 from slos.schema.yaml.document import Location
+from slos.schema.yaml.validation import format_location
 
+# A finding about a key below a section names it, as problems of validation do.
+_SECTION_DEPTH = 2
 UNUSED_SILENCE = "unused-silence"
 """Id of the check of unused silences."""
 
@@ -157,8 +160,13 @@ def _apply_silences(
         if check in silenced and finding.severity is ProblemSeverity.WARNING:
             used.add(check)
         else:
-            position = located.find_position((*path, *finding.path))
-            yield Problem(position, finding.message, finding.hint, finding.severity, check)
+            location = (*path, *finding.path)
+            message = finding.message
+            if path and len(finding.path) > _SECTION_DEPTH:
+                written_location = located.origin.to_source_location(location)
+                message = f"{format_location(written_location)}: {message}"
+            position = located.find_position(location)
+            yield Problem(position, message, finding.hint, finding.severity, check)
     yield from _find_unknown_silences(located, path, silences)
     if run_settings.review:
         yield from _find_unused_silences(located, path, silences, used)

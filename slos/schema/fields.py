@@ -59,13 +59,18 @@ def _check_name(value: str) -> str:
     return value
 
 
-def _check_label_name(value: str) -> str:
-    if not _LABEL_NAME.fullmatch(value) or value.startswith("__"):
+def _check_annotation_name(value: str) -> str:
+    if not _LABEL_NAME.fullmatch(value):
         raise ValueError(
-            f"{value!r} is not a label name; use letters, digits and '_', "
-            "not starting with a digit or '__'"
+            f"{value!r} is not a label name; use letters, digits and '_', not starting with a digit"
         )
     return value
+
+
+def _check_label_name(value: str) -> str:
+    if value == "__name__":
+        raise ValueError("'__name__' is the name of the metric; use another label")
+    return _check_annotation_name(value)
 
 
 def _check_metric_name(value: str) -> str:
@@ -120,6 +125,7 @@ _SHARE_SCHEMA = WithJsonSchema(
 
 Name = Annotated[str, AfterValidator(_check_name)]
 LabelName = Annotated[str, AfterValidator(_check_label_name)]
+AnnotationName = Annotated[str, AfterValidator(_check_annotation_name)]
 MetricName = Annotated[str, AfterValidator(_check_metric_name)]
 SettingName = Annotated[str, AfterValidator(check_setting_name)]
 Covers = list[Name]
@@ -129,7 +135,7 @@ AlertLabels = Annotated[
     dict[LabelName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
 ]
 Annotations = Annotated[
-    dict[LabelName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
+    dict[AnnotationName, AlertText], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA
 ]
 Options = Annotated[dict[str, str], BeforeValidator(_convert_scalars), _TEXTS_SCHEMA]
 DurationField = Annotated[Duration, BeforeValidator(_parse_duration), _DURATION_SCHEMA]

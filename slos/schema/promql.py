@@ -10,6 +10,7 @@ from functools import lru_cache
 import promql_parser as ast
 
 from slos.schema.compatibility import check_compatibility
+from slos.schema.golang import Re2Pattern
 
 _WINDOW_VARIABLE = re.compile(r"\{\{(- )?\s*\.window\s*( -)?\}\}")
 _ANY_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -209,6 +210,23 @@ def format_label_set(labels: Mapping[str, str]) -> str:
 def format_operator(matcher: ast.Matcher) -> str:
     """Format the operator of a matcher as PromQL and Alertmanager do: `=`, `!=`, `=~` or `!~`."""
     return _OPERATORS[str(matcher.op).removeprefix("MatchOp.")]
+
+
+def matches_value(matcher: ast.Matcher, value: str) -> bool:
+    """Return whether a matcher matches a value of its label."""
+    match format_operator(matcher):
+        case "=":
+            return bool(value == matcher.value)
+        case "!=":
+            return bool(value != matcher.value)
+        case "=~":
+            return _compile_anchored(matcher.value).matches(value)
+    return not _compile_anchored(matcher.value).matches(value)
+
+
+@lru_cache(maxsize=256)
+def _compile_anchored(pattern: str) -> Re2Pattern:
+    return Re2Pattern(f"^(?:{pattern})$")
 
 
 def _format_selector(node: ast.VectorSelector) -> str:

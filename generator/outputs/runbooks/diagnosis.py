@@ -11,7 +11,6 @@ from generator.outputs.runbooks import catalogue
 from generator.outputs.runbooks.alerts import AlertKind, AlertPage
 from slos.schema import contract, promql
 from slos.schema.contract import CanaryOutcome, Criterion, Stage, Verdict
-from slos.schema.golang import Re2Pattern
 from slos.schema.runbook import RunbookStep
 from slos.schema.units import Duration
 
@@ -124,7 +123,8 @@ class _QuerySelectors:
             value
             for value in all_values
             if any(
-                all(_accepts_value(each, value) for each in matchers) for matchers in matcher_lists
+                all(promql.matches_value(each, value) for each in matchers)
+                for matchers in matcher_lists
             )
             is not self.inverse
         ]
@@ -132,21 +132,6 @@ class _QuerySelectors:
 
 def _read_operator(matcher: ast.Matcher) -> str:
     return str(matcher.op).removeprefix("MatchOp.")
-
-
-def _accepts_value(matcher: ast.Matcher, value: str) -> bool:
-    match _read_operator(matcher):
-        case "Equal":
-            return value == str(matcher.value)
-        case "NotEqual":
-            return value != str(matcher.value)
-        case "Re":
-            return _compile_anchored(matcher).matches(value)
-    return not _compile_anchored(matcher).matches(value)
-
-
-def _compile_anchored(matcher: ast.Matcher) -> Re2Pattern:
-    return Re2Pattern(f"^(?:{matcher.value})$")
 
 
 def _diagnose_verdicts(

@@ -46,21 +46,9 @@ def build_decoys(
 def selects_series(selector: ast.VectorSelector, metric: str, labels: Labels) -> bool:
     """Check whether a selector selects a series."""
     return selector.name == metric and all(
-        matches_value(matcher, labels.get(matcher.name, ""))
+        promql.matches_value(matcher, labels.get(matcher.name, ""))
         for matcher in selector.matchers.matchers
     )
-
-
-def matches_value(matcher: ast.Matcher, value: str) -> bool:
-    """Check whether a matcher matches a value."""
-    match str(matcher.op).removeprefix("MatchOp."):
-        case "Equal":
-            return value == matcher.value
-        case "NotEqual":
-            return value != matcher.value
-        case "Re":
-            return re.fullmatch(matcher.value, value) is not None
-    return re.fullmatch(matcher.value, value) is None
 
 
 def find_matching_text(pattern: str) -> str:
@@ -113,7 +101,7 @@ def _list_rejected_values(matcher: ast.Matcher) -> Iterator[tuple[str, bool]]:
         yield (matcher.value if is_exact else find_matching_text(matcher.value.split("|")[0])), True
         return
     for value, large in zip(_OTHER_VALUES, (True, False), strict=True):
-        if not matches_value(matcher, value):
+        if not promql.matches_value(matcher, value):
             yield value, large
 
 

@@ -7,7 +7,6 @@ from itertools import accumulate
 
 import promql_parser as ast
 
-from generator.outputs.tests import decoys
 from slos.schema import promql
 from slos.schema.units import Duration
 
@@ -85,7 +84,7 @@ class Evaluator:
             for each in self.series
             if each.metric == selector.name
             and all(
-                decoys.matches_value(matcher, each.labels.get(matcher.name, ""))
+                promql.matches_value(matcher, each.labels.get(matcher.name, ""))
                 for matcher in selector.matchers.matchers
             )
         ]

@@ -3,16 +3,24 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from slos.schema.fields import SpecModel
 from slos.schema.problem import Problem
 from slos.schema.settings import fill_settings
 from slos.schema.spec import LocatedSpec, ObjectMeta, Spec, SpecOrigin
 from slos.schema.yaml.document import Document, Location
-from slos.schema.yaml.validation import build_camel_model, to_camel_location, validate_document
+from slos.schema.yaml.validation import (
+    build_camel_model,
+    list_all_keys,
+    to_camel_location,
+    validate_document,
+)
 
 API_VERSION = "sloth.slok.dev/v1"
 KIND = "PrometheusServiceLevel"
+OTHER_KINDS = ("AlertWindows",)
+KEY_SPELLINGS = {key: to_camel(key) for key in list_all_keys(Spec) if "_" in key}
 
 # Domains of the tools that apply objects. Their labels and annotations are about the object itself:
 # with them, kubectl compares its rules with a wrong state, and Argo CD and Flux take the rules for
@@ -79,7 +87,9 @@ class _PrometheusServiceLevel(SpecModel):
     status: Any = None
 
 
-def read_document(document: Document, *, lenient: bool) -> tuple[LocatedSpec | None, list[Problem]]:
+def read_document(
+    document: Document, *, lenient: bool | None
+) -> tuple[LocatedSpec | None, list[Problem]]:
     """Read the spec of an object, with the metadata that its rules take over."""
     document, setting_problems = fill_settings(document, spec_location=("spec",))
     service_level, problems = validate_document(

@@ -7,13 +7,15 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from slos.schema.fields import LabelName, MetricName, Selector
 from slos.schema.sli_signal import SliSignal, SliType, build_threshold_signal
-from slos.schema.units import Duration
+from slos.schema.units import Duration, find_time_unit
 
 
-def _parse_threshold(value: Any) -> Decimal:  # noqa: ANN401 - whatever YAML holds
-    """Parse a threshold: `500ms` in seconds, or a number in the unit of the metric."""
+def _parse_threshold(value: Any) -> Duration | Decimal:  # noqa: ANN401 - whatever YAML holds
+    """Parse a threshold: a duration like `500ms`, or a number in the unit of the metric."""
+    if isinstance(value, Duration):
+        return value
     if isinstance(value, str):
-        return Duration.parse(value).seconds
+        return Duration.parse(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not value > 0:
         raise ValueError(f"{value!r} is not a threshold; write it like 500ms, 5s or 0.5")
     return Decimal(value)
@@ -27,17 +29,25 @@ class LatencySli(SliType):
     metric: MetricName
     """Name of a classic histogram, with or without `_bucket`."""
     threshold: Annotated[
-        Decimal, BeforeValidator(_parse_threshold), WithJsonSchema({"type": ["string", "number"]})
+        Duration | Decimal,
+        BeforeValidator(_parse_threshold),
+        WithJsonSchema({"type": ["string", "number"]}),
     ]
-    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. The
+    """Latency above which an event is bad: `500ms`, or a number in the unit of the metric. That is
+    the unit that its name ends in, such as `_milliseconds` or `_ms`, and seconds otherwise. The
     histogram must have a bucket with this upper bound."""
     selector: Selector = ""
     """Label matchers, without braces."""
     by: Annotated[list[LabelName], Field(default_factory=list)]
     """Labels to group by; each combination of their values has its own error budget."""
 
+    @property
+    def bound(self) -> Decimal:
+        """The threshold in the unit of the metric."""
+        if isinstance(self.threshold, Duration):
+            return self.threshold.seconds / (find_time_unit(self.metric) or 1)
+        return self.threshold
+
     def build_signal(self) -> SliSignal:  # noqa: D102 - documented by SliType
         metric = self.metric.removesuffix("_bucket").removesuffix("_count")
-        return build_threshold_signal(
-            metric, self.selector, threshold=self.threshold, group_by=self.by
-        )
+        return build_threshold_signal(metric, self.selector, threshold=self.bound, group_by=self.by)

@@ -97,3 +97,20 @@ def test_quantiles_are_read_from_all_buckets_of_the_selector() -> None:
     assert histogram is not None
     assert histogram.buckets == 'm_bucket{job="x"}'
     assert histogram.group_by == ("cluster",)
+
+
+@pytest.mark.parametrize(
+    ("metric", "le"),
+    [
+        ("request_duration_seconds", 'le=~"0\\\\.5"'),
+        ("request_duration", 'le=~"0\\\\.5"'),
+        ("request_duration_milliseconds", 'le=~"500|500\\\\.0"'),
+        ("request_duration_ms_bucket", 'le=~"500|500\\\\.0"'),
+        ("request_duration_microseconds", 'le=~"500000|500000\\\\.0"'),
+    ],
+)
+def test_a_duration_is_converted_to_the_unit_in_the_name(metric: str, le: str) -> None:
+    signal = parse_signal({"latency": {"metric": metric, "threshold": "500ms"}})
+    assert le in signal.errors
+    number = parse_signal({"latency": {"metric": metric, "threshold": 500}})
+    assert 'le=~"500|500\\\\.0"' in number.errors
