@@ -19,14 +19,18 @@ from slos.schema.yaml.validation import build_camel_model, validate_document
 
 
 def parse_specs(
-    data: bytes, file: str, *, lenient: bool = False, left_out: AbstractSet[Place] = frozenset()
+    data: bytes,
+    file: str,
+    *,
+    lenient: bool | None = None,
+    left_out: AbstractSet[Place] = frozenset(),
 ) -> tuple[list[LocatedSpec], list[Problem]]:
     """Parse every document of a spec file.
 
     Args:
         data: the file's content.
         file: the file name that problems show.
-        lenient: ignore unknown keys, as Sloth does.
+        lenient: ignore unknown keys, as Sloth does; None where no option does that.
         left_out: parts that are not read.
 
     Returns:
