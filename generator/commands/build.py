@@ -73,5 +73,5 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
         click.echo(message, err=True)
         sys.exit(1)
     if build_plan.left_out_errors:
-        click.echo("what has the errors above was left out", err=True)
+        click.echo("built what has no errors; fix the errors above", err=True)
         sys.exit(1)
