@@ -63,8 +63,7 @@ def plan_inputs(
     settings = replace(settings, sli_plugins=plugins)
     problems += find_output_conflicts(inputs, sources, out)
     if keep_going:
-        build_plan = pipeline.plan_valid_parts(sources, settings)
-        build_plan = replace(build_plan, left_out=(*read_problems, *build_plan.left_out))
+        build_plan = pipeline.plan_valid_parts(sources, settings, read_problems)
     else:
         build_plan = pipeline.plan_build(sources, settings)
         problems = [*read_problems, *problems]

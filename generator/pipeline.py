@@ -59,14 +59,14 @@ class BuildPlan:
         slos: resolved SLOs of all files.
         coverage: requirements and the claims that cover them.
         problems: errors and warnings of all files.
-        left_out: errors of the parts of files that the plan leaves out.
+        left_out_errors: errors of what was left out of the plan, so that the rest is built.
     """
 
     plans: tuple[Plan, ...]
     slos: tuple[ResolvedSLO, ...]
     coverage: Coverage
     problems: tuple[Problem, ...]
-    left_out: tuple[Problem, ...] = ()
+    left_out_errors: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -126,20 +126,32 @@ def plan_build(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPla
     return BuildPlan(tuple(plans), tuple(slos), coverage, tuple(merged))
 
 
-def plan_valid_parts(sources: Sequence[SpecFile], settings: BuildSettings) -> BuildPlan:
+def plan_valid_parts(
+    sources: Sequence[SpecFile], settings: BuildSettings, errors: Sequence[Problem] = ()
+) -> BuildPlan:
     """Plan every source without the SLOs, alerts, recordings and documents that have errors.
 
     Without one part another one can have an error, such as an alert that it inhibits, so parts are
     left out until there is no error.
+
+    Args:
+        sources: spec files.
+        settings: settings of the build.
+        errors: errors of files that were left out before.
     """
-    errors: list[Problem] = []
+    left_out = list(errors)
     while True:
         build_plan = plan_build(sources, settings)
         found = filter_errors(build_plan.problems)
-        remaining = [left for source in sources if (left := _leave_out_errors(source, found))]
+        # Without files that have nothing right, nothing is left.
+        is_empty = not build_plan.plans and not any(each.position.line for each in found)
+        remaining = [kept for source in sources if (kept := _leave_out_errors(source, found))]
+        if is_empty:
+            problems = sort_problems((*left_out, *build_plan.problems))
+            return replace(build_plan, problems=tuple(problems))
         if remaining == sources:
-            return replace(build_plan, left_out=tuple(sort_problems(errors)))
-        errors += found
+            return replace(build_plan, left_out_errors=tuple(sort_problems(left_out)))
+        left_out += found
         sources = remaining
 
 

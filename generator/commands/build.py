@@ -12,6 +12,7 @@ from generator.commands._options import add_spec_options, parse_request
 from generator.files import output
 from generator.files.sources import STDOUT
 from generator.files.transaction import CannotWriteError
+from slos.schema.problem import sort_problems
 
 
 @click.command("build")
@@ -19,15 +20,15 @@ from generator.files.transaction import CannotWriteError
 @click.option(
     "--keep-going",
     is_flag=True,
-    help="Build the SLOs, alerts and recordings that have no error. The others are reported and "
-    "their rules are removed from the output; the exit status is 1.",
+    help="Build the SLOs, alerts and recordings without errors, report the others and exit with 1.",
 )
 def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read by request_of
     """Build rules from specs.
 
     Reads SPEC files, standard input if SPEC is -, and the YAML and JSON files below DIR (default:
     slos/), and writes a folder (default: rules/). Files of an earlier build that are no longer
-    generated are removed; other files are kept. If a spec has an error, no file is written.
+    generated are removed; other files are kept. If a spec has an error, no file is written; with
+    --keep-going only what has errors is left out, and the rules that it had are removed.
 
     \b
     Examples:
@@ -46,8 +47,8 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
         read_settings=request.read_settings,
         keep_going=keep_going,
     )
-    _report.print_problems((*build_plan.left_out, *build_plan.problems))
-    if build_plan.has_errors or not build_plan.plans:
+    _report.print_problems(sort_problems((*build_plan.problems, *build_plan.left_out_errors)))
+    if build_plan.has_errors:
         click.echo("no files written; fix the errors above", err=True)
         sys.exit(1)
     try:
@@ -71,6 +72,6 @@ def command(*, keep_going: bool, **options: Any) -> None:  # noqa: ANN401 - read
         message = "no files written; fix the errors above" if error.problems else f"error: {error}"
         click.echo(message, err=True)
         sys.exit(1)
-    if build_plan.left_out:
-        click.echo("parts of specs with errors were left out; fix the errors above", err=True)
+    if build_plan.left_out_errors:
+        click.echo("built what has no errors; fix the errors above", err=True)
         sys.exit(1)

@@ -1,6 +1,5 @@
 """`--keep-going`: the rules are those of the specs without what has errors."""
 
-import copy
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,15 +15,17 @@ from generator.model import SpecFile
 from generator.pipeline import BuildPlan, BuildSettings, plan_build, plan_valid_parts
 from generator.sli_plugins import SliPlugin
 from tests.schema.specs import EVENTS, build_slo, build_spec
+from tests.schema.test_standalone_alerts import build_alert
 
-GOOD_SLI = copy.deepcopy(EVENTS)
-# Changes of an SLO; each is an error of another stage: keys, values, PromQL, names, sums.
+# Changes of an SLO; each is an error of another stage. The last two are none in the sloth profile.
 ERRORS: tuple[dict[str, Any], ...] = (
     {"objektive": 1},
     {"objective": 100},
     {"sli": {"raw": {"error_ratio_query": "sum(rate(x[{{.window}}])"}}},
     {"sli": {"plugin": {"id": "nobody/wrote/this"}}},
     {"name": "slo-0"},
+    {"alerting": {}},
+    {"sli": {"events": {**EVENTS["events"], "error_query": "sum by (a) (rate(e[{{.window}}]))"}}},
     {"silence": [{"check": "no-such-check", "reason": "none"}]},
 )
 
@@ -72,8 +73,8 @@ def plan_documents(
 def test_the_rules_are_those_of_the_specs_without_the_errors(
     errors: list[list[int | None]], profile: str
 ) -> None:
-    if profile == "sloth":  # it has no checks, so it does not read the silences
-        errors = [[None if error == len(ERRORS) - 1 else error for error in e] for e in errors]
+    last = len(ERRORS) - (3 if profile == "sloth" else 1)
+    errors = [[None if error is None else min(error, last) for error in each] for each in errors]
     documents = [build_document(f"s{n}", each) for n, each in enumerate(errors)]
     valid = [keep_valid(*each) for each in zip(documents, errors, strict=True)]
     found = plan_documents(documents, keep_going=True, profile=profile)
@@ -81,9 +82,11 @@ def test_the_rules_are_those_of_the_specs_without_the_errors(
     assert not found.has_errors
     assert not expected.has_errors
     assert found.plans == expected.plans
-    assert bool(found.left_out) == any(error is not None for each in errors for error in each)
+    assert bool(found.left_out_errors) == any(
+        error is not None for each in errors for error in each
+    )
     first_errors = {str(each) for each in plan_documents(documents, keep_going=False).problems}
-    assert {str(each) for each in found.left_out} >= {
+    assert {str(each) for each in found.left_out_errors} >= {
         text for text in first_errors if ": error: " in text and profile == "exact"
     }
 
@@ -93,14 +96,28 @@ def test_an_error_outside_the_entries_leaves_out_the_document_only() -> None:
     documents += [build_document(service, []) for service in "bc"]
     found = plan_documents(documents, keep_going=True)
     assert [slo.id for slo in found.slos] == ["c-slo-0", "b-slo-0"]
-    assert [problem.message for problem in found.left_out] == ["unknown key 'unknown'"]
+    assert [problem.message for problem in found.left_out_errors] == ["unknown key 'unknown'"]
+
+
+def test_a_standalone_alert_with_an_error_is_left_out() -> None:
+    alerts = [build_alert(), build_alert(name="Other", query="sum(")]
+    found = plan_documents([build_spec(alerts=alerts)], keep_going=True)
+    expected = plan_documents([build_spec(alerts=alerts[:1])], keep_going=False)
+    assert found.plans == expected.plans
+    assert len(found.left_out_errors) == 1
+
+
+def test_nothing_is_planned_if_nothing_is_right() -> None:
+    found = plan_documents([build_spec(build_slo(objective=100))] * 2, keep_going=True)
+    assert found.has_errors
+    assert not found.left_out_errors
 
 
 def test_a_file_without_anything_right_is_left_out() -> None:
     wrong = build_spec(build_slo(objective=100))
     found = plan_documents([wrong, build_document("b", [])], keep_going=True)
     assert [plan.sources for plan in found.plans] == [("1.yaml",)]
-    assert len(found.left_out) == 1
+    assert len(found.left_out_errors) == 1
 
 
 def test_two_files_with_one_output_leave_out_the_second() -> None:
@@ -142,6 +159,6 @@ def test_an_slo_whose_plugin_fails_is_left_out() -> None:
     source = SpecFile("a.yaml", PurePosixPath("a.yaml"), data)
     found = plan_valid_parts([source], BuildSettings(sli_plugins={plugin.id: plugin}))
     assert [slo.id for slo in found.slos] == ["shop-1", "shop-2"]
-    (problem,) = found.left_out
+    (problem,) = found.left_out_errors
     assert problem.position.file == "a.yaml"
     assert problem.message.startswith("plugin failed: ValueError: ")

@@ -179,7 +179,7 @@ class _Spec(OpenSloModel):
         AfterValidator(check_single_window),
         Field(alias="timeWindow", default_factory=list),
     ]
-    alert_policies: Annotated[list[Any], Field(alias="alertPolicies", default_factory=list)]
+    alert_policies: Annotated[list[Any] | None, Field(alias="alertPolicies")] = None
 
     @model_validator(mode="after")
     def _check_indicator(self) -> Self:

@@ -11,6 +11,7 @@ from slos.schema.dialects import load_dialects
 from slos.schema.loader import parse_specs
 from slos.schema.spec import LocatedSpec, Spec
 from slos.schema.yaml.validation import build_camel_model
+from tests.schema.specs import dump_yaml
 
 CRD = b"""\
 apiVersion: sloth.slok.dev/v1
@@ -73,6 +74,26 @@ def test_places_of_our_keys_are_found_under_their_other_names() -> None:
     assert (query.line, query.column) == (11, 11)
     target = parse_only_spec(ALPHA).find_position(("slos", 0, "objective"))
     assert (target.line, target.column) == (11, 7)
+
+
+def test_an_openslo_document_may_have_an_empty_list_of_alert_policies() -> None:
+    ratio = {
+        key: {"metricSource": {"spec": {"query": f"sum(rate({key}[{{{{.window}}}}]))"}}}
+        for key in ("bad", "total")
+    }
+    document = {
+        "apiVersion": "openslo/v1",
+        "kind": "SLO",
+        "metadata": {"name": "requests"},
+        "spec": {
+            "service": "shop",
+            "budgetingMethod": "Occurrences",
+            "indicator": {"spec": {"ratioMetric": ratio}},
+            "objectives": [{"target": 0.99}],
+            "alertPolicies": None,
+        },
+    }
+    assert parse_only_spec(dump_yaml(document)).spec.slos[0].objective == 99
 
 
 # Properties of the CRD in slok/sloth v0.16, pkg/kubernetes/gen/crd; None where it takes any key.
